@@ -1,0 +1,1 @@
+"""Container pipelines in YAML, compiled to Prefect flows."""

@@ -1,0 +1,50 @@
+"""The kinds of findings: each has a code that never changes, so that people can search for it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Self
+
+
+class Code(StrEnum):
+    """A kind of finding; `meaning` says in one line what is wrong. `docs/language.md` lists them."""
+
+    meaning: str
+
+    def __new__(cls, code: str, meaning: str) -> Self:
+        """A text that is its code and knows its meaning."""
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.meaning = meaning
+        return member
+
+    UNREADABLE = "DK001", "a file or a folder cannot be read"
+    NOT_TEXT = "DK002", "a file is not plain UTF-8 text"
+    NOT_YAML = "DK003", "a file is not valid YAML"
+    SECOND_DOCUMENT = "DK004", "a file holds more than one YAML document"
+    TOO_BIG = "DK005", "a document is too big, nested too deep, or grows too big when its aliases are followed"
+    NOT_PLAIN = "DK006", "a tag, a key that is no text, or a character that nothing can hold"
+    KEY_TWICE = "DK007", "a key stands twice in one mapping"
+    NO_STAGES = "DK008", "the top level of a file is no mapping"
+    BAD_MERGE = "DK009", "`<<` merges something that is no mapping"
+    STAGE_TWICE = "DK010", "a stage is defined twice"
+    META_CONFLICT = "DK011", "a setting of `meta` has two different values"
+    STAGE_NAME = "DK012", "a stage's name is not allowed"
+    PIPELINE_NAME = "DK013", "the pipeline's name is not allowed"
+    GIT_SILENT = "DK014", "warning: git could not be asked what it ignores"
+    NOT_A_STAGE = "DK020", "a stage, or `meta`, is no mapping"
+    UNKNOWN_KEY = "DK021", "a key that there is not"
+    NOT_SUPPORTED = "DK022", "something that is not supported yet"
+    WRONG_TYPE = "DK023", "a value is of the wrong type"
+    WRONG_VALUE = "DK024", "a value is not understood"
+    NOTHING_TO_RUN_IN = "DK025", "a script without an image to run it in"
+    NO_EFFECT = "DK026", "warning: a key has no effect in a stage that starts no container"
+    UNKNOWN_STAGE = "DK031", "a name that is no stage"
+    WRONG_MOUNT = "DK032", "an entry of `vol` is not understood"
+    MOUNT_TWICE = "DK033", "two things are mounted at one path, or something at a path that is taken"
+    VARIABLE_TWICE = "DK034", "a variable has two sources in one stage"
+    VARIABLE_TAKEN = "DK035", "a stage's value would land in a variable that is taken or cannot be"
+    LOOKS_LIKE_STAGE = "DK036", "a variable from outside has the name of a stage's variable"
+    VARIABLE_NAME = "DK037", "no name of a variable"
+    CIRCLE = "DK038", "stages wait for each other in a circle"
+    UNKNOWN_TARGET = "DK040", "a target that is no stage"

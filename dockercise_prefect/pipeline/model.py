@@ -1,0 +1,265 @@
+"""The middle of the house: a pipeline as a value.
+
+Everything before it makes one, everything after it only reads it. It holds the names of outside variables, never their
+values, and prints as JSON (`codec`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import Literal, TypeAlias
+
+from dockercise_prefect.errors import DefinitionError, Diagnostic, Place, did_you_mean
+from dockercise_prefect.pipeline.codes import Code
+
+StageName: TypeAlias = str
+Mode: TypeAlias = Literal["ro", "rw"]
+
+CODE: StageName = "code"
+"""In `on` and in `vol`, the code itself; no stage may have this name."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageValue:
+    """A variable whose value is what a stage printed."""
+
+    stage: StageName
+
+
+@dataclass(frozen=True, slots=True)
+class HostVariable:
+    """A variable from outside (LANGUAGE section 3): asked for by its upper-cased name, then by `name` as written."""
+
+    name: str
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LiteralValue:
+    """A variable with the text written in the pipeline."""
+
+    text: str
+
+
+EnvSource: TypeAlias = StageValue | HostVariable | LiteralValue
+
+
+@dataclass(frozen=True, slots=True)
+class StageVolume:
+    """The sealed volume of a stage."""
+
+    stage: StageName
+
+
+@dataclass(frozen=True, slots=True)
+class CodeSnapshot:
+    """The run's snapshot of the code."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostPath:
+    """A folder of the engine's machine, or, when it begins with `./`, one below the root."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class EngineVolume:
+    """The engine's own volume of that name, kept after the run."""
+
+    name: str
+
+
+MountSource: TypeAlias = StageVolume | CodeSnapshot | HostPath | EngineVolume
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """Something that a stage finds at the absolute path `target`."""
+
+    source: MountSource
+    target: str
+    mode: Mode = "ro"
+
+    def at(self, target: str) -> Mount:
+        """The same source at another path."""
+        return Mount(self.source, target, self.mode)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageReference:
+    """An image as a registry or the engine knows it."""
+
+    ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class StageImage:
+    """The image that a stage built or left behind."""
+
+    stage: StageName
+
+
+Image: TypeAlias = ImageReference | StageImage
+
+
+class DependencyKind(StrEnum):
+    """What an edge does at run time (LANGUAGE section 4)."""
+
+    AFTER = "after"
+    ENV = "env"
+    VOL = "vol"
+    ON = "on"
+    OUT = "out"
+    IMG = "img"
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """One edge of the graph: the stage that has it runs after `stage`.
+
+    Two edges to one stage are kept apart when their kinds differ, since each does something else at run time; the graph's
+    order only asks for the set of stages.
+    """
+
+    stage: StageName
+    kind: DependencyKind
+    place: Place | None = None
+    inferred: bool = False
+
+
+class Network(StrEnum):
+    """A stage's network, as in `docker run`."""
+
+    BRIDGE = "bridge"
+    NONE = "none"
+    HOST = "host"
+
+
+class PullPolicy(StrEnum):
+    """When an image is pulled."""
+
+    MISSING = "missing"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A node of the graph: one script in one container, or none.
+
+    Attributes:
+        image: None when no container is started: the stage joins what it comes after.
+        run: the shell script; None runs the image's own entrypoint and command.
+        env: variable name to where its value comes from, in the order written.
+        on: the stage (or `CODE`) whose volume this one starts from a copy of.
+        timeout: seconds after which the container is stopped.
+        no_log: its output is sensitive; None says that nothing was written about it.
+        cpus: processors, `memory`: bytes, both limits.
+        place: where the stage was written.
+    """
+
+    name: StageName
+    image: Image | None = None
+    run: str | None = None
+    env: Mapping[str, EnvSource] = field(default_factory=dict)
+    mounts: tuple[Mount, ...] = ()
+    on: StageName | None = None
+    working_dir: str = "/"
+    timeout: float | None = None
+    depends_on: tuple[Dependency, ...] = ()
+    no_log: bool | None = None
+    never_fail: bool = False
+    triggers: tuple[str, ...] = ()
+    user: str | None = None
+    network: Network = Network.BRIDGE
+    pull: PullPolicy = PullPolicy.MISSING
+    platform: str | None = None
+    cpus: float | None = None
+    memory: int | None = None
+    place: Place | None = None
+
+    @property
+    def value(self) -> StageValue:
+        """This stage's value, as the source of a variable."""
+        return StageValue(self.name)
+
+    @property
+    def volume(self) -> Mount:
+        """This stage's volume at its usual path, for a consumer's `volumes`."""
+        return Mount(StageVolume(self.name), f"/{self.name}")
+
+    @property
+    def needs(self) -> tuple[StageName, ...]:
+        """The stages this one runs after, each once, in the order written."""
+        return tuple(dict.fromkeys(dependency.stage for dependency in self.depends_on))
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Stages in an order in which they can run.
+
+    Attributes:
+        stages: every stage stands after all it needs.
+        tags: for the flow run.
+        digest: `sha256:…` of what was compiled; None for one that is written in Python (`codec.digest_of`).
+
+    Raises:
+        ValueError: a name stands twice, or a stage stands before one that it needs.
+    """
+
+    name: str
+    stages: Sequence[Stage]
+    tags: Sequence[str] = ()
+    digest: str | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stages", tuple(self.stages))
+        object.__setattr__(self, "tags", tuple(self.tags))
+        seen: set[StageName] = set()
+        for stage in self.stages:
+            if stage.name in seen:
+                raise ValueError(f"two stages are named {stage.name!r}")
+            late = [name for name in stage.needs if name not in seen]
+            if late:
+                raise ValueError(f"stage {stage.name!r} stands before {late[0]!r}, which it needs")
+            seen.add(stage.name)
+
+    @cached_property
+    def by_name(self) -> Mapping[StageName, Stage]:
+        """The stages by their names, in order."""
+        return {stage.name: stage for stage in self.stages}
+
+    def only(self, targets: Iterable[StageName]) -> Pipeline:
+        """The targets and all they need, order kept; the whole pipeline when there are none.
+
+        Raises:
+            DefinitionError: a target is no stage (DK040).
+        """
+        wanted = list(dict.fromkeys(targets))
+        if not wanted:
+            return self
+        unknown = [name for name in wanted if name not in self.by_name]
+        if unknown:
+            raise DefinitionError(self._unknown_target(name) for name in unknown)
+        chosen: set[StageName] = set()
+        while wanted:
+            name = wanted.pop()
+            if name not in chosen:
+                chosen.add(name)
+                wanted.extend(self.by_name[name].needs)
+        return Pipeline(self.name, [stage for stage in self.stages if stage.name in chosen], self.tags)
+
+    def _unknown_target(self, name: StageName) -> Diagnostic:
+        meant = did_you_mean(name, list(self.by_name))
+        hint = f"did you mean `{meant}`?" if meant else "`dockercise compile --format text` lists the stages"
+        return Diagnostic(Code.UNKNOWN_TARGET, f"the target `{name}` is no stage of {self.name}", None, hint=hint)
+
+    def __iter__(self) -> Iterator[Stage]:
+        return iter(self.stages)
+
+    def __len__(self) -> int:
+        return len(self.stages)
