@@ -1,0 +1,82 @@
+"""Files that nobody else can read and that appear whole."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from dockercise_prefect.errors import StorageError
+
+FOLDER_MODE = 0o700
+FILE_MODE = 0o600
+
+_HINTS = {
+    errno.ENOSPC: "make room there, or name another place with `--results`",
+    errno.EDQUOT: "make room there, or name another place with `--results`",
+    errno.EACCES: "become its owner, or name another place with `--results`",
+    errno.EPERM: "become its owner, or name another place with `--results`",
+    errno.EROFS: "name a place that can be written with `--results`",
+    errno.ENOTDIR: "name a folder with `--results`",
+    errno.EEXIST: "name a folder with `--results`",
+}
+
+
+@contextmanager
+def storing(path: Path) -> Iterator[None]:
+    """Whatever the system says about `path` inside becomes a `StorageError`."""
+    try:
+        yield
+    except OSError as error:
+        raise storage_error(path, error) from error
+
+
+def storage_error(path: Path, error: OSError) -> StorageError:
+    """The error that says that `path` could not be written."""
+    return StorageError(f"cannot write {path}: {error.strerror or error}", _HINTS.get(error.errno or 0))
+
+
+def make_folder(path: Path) -> None:
+    """Make the folder and those above it that are missing; what is there already keeps its mode."""
+    for folder in [*reversed(path.parents), path]:
+        # The mode of `Path.mkdir` is not that of the parents it makes.
+        if not folder.is_dir():
+            folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Write an object so that a reader, or a process that is killed, never sees half of it.
+
+    Args:
+        path: what it is to be called; an older file there is replaced.
+        data: JSON values. What is no Unicode (half a surrogate pair) is written as U+FFFD.
+
+    Raises:
+        OSError: it cannot be written; nothing is left of it, and an older file is as it was.
+    """
+    text = json.dumps(data, ensure_ascii=False, indent=2) + "\n"
+    try:
+        content = text.encode()
+    except UnicodeEncodeError:
+        content = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+    _write_whole(path, content)
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    # The longest name of a stage and `.json` is close to what file systems take: the temporary name is short instead.
+    number, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
+    try:
+        with os.fdopen(number, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(number)
+        Path(name).replace(path)
+    except BaseException:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise

@@ -1,0 +1,165 @@
+"""The record of a run as a folder of the user's (DESIGN section 3).
+
+`<results>/<pipeline>/<run-id>/` holds `index.json`, `<stage>.json`, `<stage>.log` and, in the end, `summary.json`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dockercise_prefect.errors import StorageError, UsageError
+from dockercise_prefect.results.files import FILE_MODE, FOLDER_MODE, make_folder, storage_error, storing, write_json
+from dockercise_prefect.results.store import LogWriter
+from dockercise_prefect.results.summary import RunSummary, StageSummary
+
+INDEX = "index.json"
+SUMMARY = "summary.json"
+RESERVED = frozenset({"index", "summary"})
+"""What no stage may be called (LANGUAGE section 3): its `.json` would take the place of the run's."""
+
+
+def checked_name(name: str, what: str) -> str:
+    """A name that is used as a file's; the compiler lets no other through, but a pipeline may be written in Python.
+
+    Raises:
+        UsageError: it would lead out of its folder, or is another file's.
+    """
+    if not name or name in {".", ".."} | RESERVED or "/" in name or "\0" in name:
+        raise UsageError(f"{what} cannot be called {name!r}: its results could not be kept under that name", "rename it")
+    return name
+
+
+class LocalStore:
+    """A `RunStore` in a folder.
+
+    Args:
+        results: the folder of all results; made when needed.
+        pipeline: its name.
+        run_id: no other run of this pipeline may have it.
+
+    Raises:
+        UsageError: the pipeline's name cannot name a folder.
+    """
+
+    def __init__(self, results: Path, pipeline: str, run_id: str) -> None:
+        self.folder = results.absolute() / checked_name(pipeline, "a pipeline") / run_id
+        self._sensitive: frozenset[str] = frozenset()
+        self._lock = threading.Lock()
+        self._logs: dict[str, _LogFile] = {}
+
+    @property
+    def url(self) -> str:
+        """See `RunStore`."""
+        return self.folder.as_uri()
+
+    def start(self, index: Mapping[str, Any]) -> None:
+        """See `RunStore`."""
+        stages: Mapping[str, Mapping[str, Any]] = index["stages"]
+        for name in stages:
+            checked_name(name, "a stage")
+        self._sensitive = frozenset(name for name, stage in stages.items() if stage["no_log"])
+        with storing(self.folder):
+            make_folder(self.folder.parent)
+            self.folder.mkdir(mode=FOLDER_MODE)  # never into the folder of another run
+        try:
+            self._write(INDEX, index)
+        except StorageError:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
+
+    def stage_started(self, name: str, summary: StageSummary) -> None:
+        """See `RunStore`."""
+        self._write_stage(name, summary, None)
+
+    def log(self, name: str) -> LogWriter:
+        """See `RunStore`."""
+        if name in self._sensitive:
+            return SilentLog(self.url)
+        log = _LogFile(self.folder / f"{name}.log")
+        with self._lock:
+            self._logs[name] = log
+        return log
+
+    def stage_ended(self, name: str, summary: StageSummary, value: str | None) -> None:
+        """See `RunStore`."""
+        with self._lock:
+            log = self._logs.pop(name, None)
+        self._write_stage(name, summary, value)
+        if log is not None and log.failure is not None:
+            raise log.failure
+
+    def finish(self, summary: RunSummary) -> None:
+        """See `RunStore`."""
+        self._write(SUMMARY, summary.to_json())
+
+    def _write_stage(self, name: str, summary: StageSummary, value: str | None) -> None:
+        sensitive = name in self._sensitive
+        kept = {"value": None if sensitive else value, "sensitive": sensitive}
+        self._write(f"{name}.json", {"stage": name, **summary.to_json(), **kept})
+
+    def _write(self, file: str, data: Mapping[str, Any]) -> None:
+        path = self.folder / file
+        with storing(path):
+            write_json(path, data)
+
+
+class SilentLog:
+    """The log of a stage whose output is sensitive: keeps nothing.
+
+    Args:
+        url: what stands for the log that there is not.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def write(self, chunk: bytes) -> None:
+        """See `LogWriter`."""
+
+    def close(self) -> None:
+        """See `LogWriter`."""
+
+
+class _LogFile:
+    """A `LogWriter`; `failure` is what went wrong first, None when nothing did."""
+
+    def __init__(self, path: Path) -> None:
+        self.failure: StorageError | None = None
+        self._path = path
+        self._file: int | None = None
+        try:
+            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, FILE_MODE)
+        except OSError as error:
+            self.failure = storage_error(path, error)
+
+    @property
+    def url(self) -> str:
+        """See `LogWriter`."""
+        return self._path.as_uri()
+
+    def write(self, chunk: bytes) -> None:
+        """See `LogWriter`. Without a buffer: what is in one is lost with the process."""
+        if self._file is None:
+            return
+        try:
+            left = memoryview(chunk)
+            while left:
+                left = left[os.write(self._file, left) :]
+        except OSError as error:
+            self.failure = storage_error(self._path, error)
+            self.close()
+
+    def close(self) -> None:
+        """See `LogWriter`."""
+        if self._file is None:
+            return
+        file, self._file = self._file, None
+        try:
+            os.close(file)
+        except OSError as error:  # network file systems report a full disk only here
+            self.failure = self.failure or storage_error(self._path, error)

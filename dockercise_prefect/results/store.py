@@ -1,0 +1,84 @@
+"""What keeps the record of a run, as a protocol: a folder today."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from dockercise_prefect.results.summary import RunSummary, StageSummary
+
+
+class LogWriter(Protocol):
+    """Takes what one stage prints, both channels, byte for byte and in order.
+
+    Used by one thread. What was written is there at once for whoever reads the log while the stage runs, and stays when this
+    process is killed. Neither method raises: a log that could not be written whole fails its stage's `stage_ended`.
+    """
+
+    @property
+    def url(self) -> str:
+        """The absolute URL of the log."""
+        ...
+
+    def write(self, chunk: bytes) -> None:
+        """Append."""
+        ...
+
+    def close(self) -> None:
+        """No more follows; may be called again."""
+        ...
+
+
+class RunStore(Protocol):
+    """Keeps the record of one run.
+
+    Order: `start` once and first, `finish` once and last. Between them, for each stage: `stage_started`, `log` at most once,
+    `stage_ended`; a stage that never starts has only `stage_ended`. Stages are independent: any thread may call for any of them
+    at any time, one thread at a time for one stage.
+
+    Every JSON object appears whole or not at all, however the process ends; a later one of a stage takes the place of the
+    former. Nobody but the user can read any of it.
+
+    A stage that the index marks as sensitive (`"no_log": true`) leaves neither value nor log, whatever is handed over.
+
+    Raises:
+        StorageError: from every method but `log`: it could not be kept; names the place. Nothing half-written is left.
+    """
+
+    @property
+    def url(self) -> str:
+        """The absolute URL of the run's record, known before anything is written."""
+        ...
+
+    def start(self, index: Mapping[str, Any]) -> None:
+        """Begin the record.
+
+        Args:
+            index: the pipeline as `pipeline.to_json` prints it.
+
+        Raises:
+            UsageError: a stage's name cannot name a file.
+        """
+        ...
+
+    def stage_started(self, name: str, summary: StageSummary) -> None:
+        """The stage runs."""
+        ...
+
+    def log(self, name: str) -> LogWriter:
+        """Where the stage's output goes; the caller closes it before `stage_ended`."""
+        ...
+
+    def stage_ended(self, name: str, summary: StageSummary, value: str | None) -> None:
+        """The stage ended, or will never start.
+
+        Args:
+            name: the stage.
+            summary: how it ended.
+            value: what it printed, trimmed; None when it printed nothing that may be kept. Kept whole, however long.
+        """
+        ...
+
+    def finish(self, summary: RunSummary) -> None:
+        """The run is over."""
+        ...

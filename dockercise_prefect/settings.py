@@ -1,0 +1,248 @@
+"""What a user or a machine sets once: flags before the environment before a file before defaults.
+
+Every value knows where it came from, so that a message about a wrong one can say what to change.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from dockercise_prefect.errors import UsageError, did_you_mean
+
+APPLICATION = "dockercise"
+CONFIG_FILE = "config.toml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The settings of one process.
+
+    Attributes:
+        jobs: stages that run at once, at most.
+        results: where records of runs go: an absolute folder, or a URL.
+        root: where the code is; None when nobody said, and the caller knows better.
+        log_lines: lines of one stage that Prefect's UI gets; the results always hold all of them.
+        data: the user's data folder, absolute.
+        registry_credentials: name of a Prefect block that holds credentials for a registry.
+    """
+
+    jobs: int
+    results: str
+    root: Path | None
+    log_lines: int
+    data: Path
+    registry_credentials: str | None
+    origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+
+    def origin(self, name: str) -> str:
+        """Where a setting's value came from: `--jobs`, `DOCKERCISE_JOBS`, `/…/config.toml:3 jobs` or `default`."""
+        return self.origins.get(name, "default")
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """What relative and missing paths are made of, all absolute: the working folder, the home, the default data folder."""
+
+    working: Path
+    home: Path
+    data: Path
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """The user's file, read."""
+
+    path: Path
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """A value as somebody gave it; relative paths are below `base`, or refused where that is None."""
+
+    value: object
+    origin: str
+    home: Path
+    base: Path | None
+
+
+def _count(given: _Given, least: int) -> int:
+    text = given.value.strip() if isinstance(given.value, str) else given.value
+    if isinstance(text, str) and re.fullmatch(r"[0-9]{1,9}", text):
+        text = int(text)
+    if isinstance(text, bool) or not isinstance(text, int) or text < least:
+        raise ValueError(f"must be a whole number, {least} or more")
+    return text
+
+
+def _jobs(given: _Given) -> int:
+    return _count(given, 1)
+
+
+def _log_lines(given: _Given) -> int:
+    return _count(given, 0)
+
+
+def _text(given: _Given) -> str:
+    if not isinstance(given.value, str | Path) or not str(given.value).strip():
+        raise ValueError("must be a text that is not empty")
+    return str(given.value)
+
+
+def _folder(given: _Given) -> Path:
+    text = _text(given)
+    path = given.home / text[2:] if text.startswith("~/") else Path(text)
+    if not path.is_absolute():
+        if given.base is None:
+            raise ValueError("must be an absolute path, or begin with `~/`")
+        path = given.base / path
+    return Path(os.path.normpath(path))
+
+
+def _place(given: _Given) -> str:
+    text = _text(given)
+    return text if "://" in text else str(_folder(given))
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """How a setting is read; `read` raises `ValueError` with what is allowed."""
+
+    read: Callable[[_Given], Any]
+    in_file: bool = True
+
+
+_KEYS = {
+    "jobs": _Key(_jobs),
+    "results": _Key(_place),
+    "root": _Key(_folder, in_file=False),  # one folder for all of a user's pipelines makes no sense
+    "log_lines": _Key(_log_lines),
+    "data": _Key(_folder),
+    "registry_credentials": _Key(_text),
+}
+_FILE_KEYS = [name for name, key in _KEYS.items() if key.in_file]
+
+
+def read_settings(*, jobs: int | None = None, results: str | None = None, root: Path | None = None) -> Settings:
+    """The settings of this process.
+
+    Args:
+        jobs: what the flag of that name gave, None when it was not given; the others likewise.
+
+    Raises:
+        UsageError: a value is wrong, or the file cannot be read.
+    """
+    folders = Folders(
+        working=Path.cwd(),
+        home=Path(os.path.expanduser("~")),  # noqa: PTH111  Path.home() raises where there is none
+        data=platformdirs.user_data_path(APPLICATION),
+    )
+    overrides = {"jobs": jobs, "results": results, "root": root}
+    return load(os.environ, read_config(platformdirs.user_config_path(APPLICATION) / CONFIG_FILE), overrides, folders)
+
+
+def read_config(path: Path) -> ConfigFile | None:
+    """The user's file, None when there is none.
+
+    Raises:
+        UsageError: it is there and cannot be read.
+    """
+    try:
+        return ConfigFile(path, path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise UsageError(f"cannot read the settings in {path}: {error.strerror}", "mend or remove the file") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the settings in {path} are not UTF-8 (byte {error.start})", "save the file as UTF-8") from error
+
+
+def load(
+    environment: Mapping[str, str],
+    config: ConfigFile | None,
+    overrides: Mapping[str, object],
+    folders: Folders,
+) -> Settings:
+    """The settings that these sources make; a variable that is empty counts as not set.
+
+    Args:
+        environment: variables; those that begin with `DOCKERCISE_` and name no setting are not ours to judge.
+        config: the user's file.
+        overrides: what flags gave; None is a flag that was not given.
+        folders: of this machine.
+
+    Raises:
+        UsageError: lists every wrong value, with its origin and what is allowed.
+    """
+    problems: list[str] = []
+    given: dict[str, _Given] = {}
+    if config:
+        given.update(_from_file(config, folders, problems))
+    for name in _KEYS:
+        text = environment.get(_variable(name), "")
+        if text.strip():
+            given[name] = _Given(text, _variable(name), folders.home, folders.working)
+        if overrides.get(name) is not None:
+            given[name] = _Given(overrides[name], _flag(name), folders.home, folders.working)
+    values: dict[str, Any] = {}
+    for name, one in given.items():
+        try:
+            values[name] = _KEYS[name].read(one)
+        except ValueError as error:
+            problems.append(f"{one.origin}: {_shown(one.value)} {error}")
+    if problems:
+        raise UsageError("\n".join(problems))
+    data = values.get("data", folders.data)
+    defaults = {
+        "jobs": 10,
+        "results": str(data / "results"),
+        "root": None,
+        "log_lines": 2000,
+        "data": data,
+        "registry_credentials": None,
+    }
+    return Settings(**(defaults | values), origins={name: one.origin for name, one in given.items()})
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _variable(name: str) -> str:
+    return "DOCKERCISE_" + name.upper()
+
+
+def _from_file(config: ConfigFile, folders: Folders, problems: list[str]) -> Iterator[tuple[str, _Given]]:
+    try:
+        table = tomllib.loads(config.text)
+    except tomllib.TOMLDecodeError as error:
+        problems.append(f"{config.path}: no TOML: {error}")
+        return
+    for name, value in table.items():
+        origin = f"{config.path}:{_line_of(name, config.text)} {name}"
+        if name in _FILE_KEYS:
+            yield name, _Given(value, origin, folders.home, None)
+        else:
+            meant = did_you_mean(name, _FILE_KEYS)
+            hint = f"did you mean `{meant}`?" if meant else f"there are {', '.join(_FILE_KEYS)}"
+            problems.append(f"{origin}: there is no such setting\n  hint: {hint}")
+
+
+def _line_of(name: str, text: str) -> int:
+    """The line on which a key of the file stands; tomllib does not say."""
+    written = re.compile(rf"\s*\[*\s*[\"']?{re.escape(name)}[\"']?\s*[=.\]]")
+    return next((number for number, line in enumerate(text.splitlines(), 1) if written.match(line)), 1)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "`true`" if value else "`false`"
+    return f"`{value}`" if isinstance(value, str | int | float | Path) else "this"

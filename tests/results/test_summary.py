@@ -1,0 +1,77 @@
+"""What is said of a run in the end."""
+
+import json
+
+import pytest
+
+from dockercise_prefect.results.summary import RunSummary, StageSummary
+from dockercise_prefect.status import RunStatus, StageStatus
+
+
+def test_the_object_has_the_keys_that_others_rely_on() -> None:
+    """`summary.json` holds exactly what DESIGN section 3 lists, as plain JSON."""
+    summary = RunSummary("r", "hello", RunStatus.FAILED, stages={"a": StageSummary(StageStatus.TIMED_OUT)})
+
+    printed = json.loads(json.dumps(summary.to_json()))
+
+    assert printed == {
+        "run_id": "r",
+        "pipeline": "hello",
+        "status": "failed",
+        "error": None,
+        "started": None,
+        "finished": None,
+        "flow_run_id": None,
+        "flow_run_url": None,
+        "results": None,
+        "stages": {
+            "a": {
+                "status": "timed_out",
+                "exit_code": None,
+                "started": None,
+                "finished": None,
+                "image_digest": None,
+                "task_run_id": None,
+                "message": None,
+            }
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("started", "finished", "seconds"),
+    [
+        ("2026-11-22T19:03:12.500000+00:00", "2026-11-22T19:03:14+00:00", 1.5),
+        ("2026-11-22T19:03:12Z", "2026-11-22T19:03:12Z", 0),
+        ("2026-11-22T19:03:12Z", "2026-11-22T19:03:11Z", 0),
+        ("2026-11-22T19:03:12Z", None, None),
+        (None, "2026-11-22T19:03:12Z", None),
+    ],
+)
+def test_durations_come_from_the_times(started: str | None, finished: str | None, seconds: float | None) -> None:
+    """A stage and a run took the time between their times; a clock that was set back makes it nothing, never negative."""
+    stage = StageSummary(StageStatus.PASSED, started=started, finished=finished)
+    run = RunSummary("r", "hello", RunStatus.PASSED, started=started, finished=finished)
+
+    assert (stage.seconds, run.seconds) == (seconds, seconds)
+
+
+def test_the_reasons_are_the_stages_to_blame() -> None:
+    """Stages that failed are named with the first line of why; tolerated ones and those that did not start are no reason."""
+    stages = {
+        "a": StageSummary(StageStatus.FAILED, 1, message="exit code 1\nlast line of its log"),
+        "b": StageSummary(StageStatus.TOLERATED, 3),
+        "c": StageSummary(StageStatus.NOT_STARTED, message="not started: a failed"),
+        "d": StageSummary(StageStatus.TIMED_OUT, message=" \n"),
+    }
+
+    assert RunSummary("r", "hello", RunStatus.FAILED, stages=stages).reasons == ("a (exit code 1)", "d (timed out)")
+
+
+def test_what_went_wrong_outside_the_stages_is_the_reason() -> None:
+    """An error of ours is told instead of the stages that it took along."""
+    stages = {"a": StageSummary(StageStatus.ERROR, message="the engine is gone")}
+
+    summary = RunSummary("r", "hello", RunStatus.ERROR, error="no engine answers\nat all", stages=stages)
+
+    assert summary.reasons == ("no engine answers",)

@@ -1,0 +1,197 @@
+"""Where settings come from, and what is said of wrong ones."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from dockercise_prefect.errors import UsageError
+from dockercise_prefect.settings import ConfigFile, Folders, Settings, load, read_config, read_settings
+
+FOLDERS = Folders(working=Path("/work"), home=Path("/home/me"), data=Path("/home/me/.local/share/dockercise"))
+
+
+def settings_of(
+    environment: Mapping[str, str] | None = None,
+    text: str | None = None,
+    **overrides: object,
+) -> Settings:
+    config = None if text is None else ConfigFile(Path("/etc/config.toml"), text)
+    return load(environment or {}, config, overrides, FOLDERS)
+
+
+def test_defaults_need_nothing() -> None:
+    """Where nobody says anything, every setting has a default and says so."""
+    settings = settings_of()
+
+    assert settings == Settings(
+        jobs=10,
+        results="/home/me/.local/share/dockercise/results",
+        root=None,
+        log_lines=2000,
+        data=Path("/home/me/.local/share/dockercise"),
+        registry_credentials=None,
+    )
+    assert settings.origin("jobs") == "default"
+
+
+@pytest.mark.parametrize(
+    ("environment", "text", "flag", "jobs", "origin"),
+    [
+        ({"DOCKERCISE_JOBS": "3"}, "jobs = 2", 4, 4, "--jobs"),
+        ({"DOCKERCISE_JOBS": "3"}, "jobs = 2", None, 3, "DOCKERCISE_JOBS"),
+        ({}, "# mine\njobs = 2", None, 2, "/etc/config.toml:2 jobs"),
+        ({"DOCKERCISE_JOBS": ""}, "jobs = 2", None, 2, "/etc/config.toml:1 jobs"),
+        ({}, None, None, 10, "default"),
+    ],
+)
+def test_the_nearest_source_wins(
+    environment: dict[str, str], text: str | None, flag: int | None, jobs: int, origin: str
+) -> None:
+    """A flag wins over the environment, that over the file, that over the default; an empty variable is none."""
+    settings = settings_of(environment, text, jobs=flag)
+
+    assert (settings.jobs, settings.origin("jobs")) == (jobs, origin)
+
+
+def test_every_setting_can_come_from_the_environment() -> None:
+    """Each setting has a variable; relative paths are below the working folder, and results may be a URL."""
+    settings = settings_of(
+        {
+            "DOCKERCISE_JOBS": " 7 ",
+            "DOCKERCISE_RESULTS": "s3://bucket/x",
+            "DOCKERCISE_ROOT": "repo/../code",
+            "DOCKERCISE_LOG_LINES": "0",
+            "DOCKERCISE_DATA": "~/data",
+            "DOCKERCISE_REGISTRY_CREDENTIALS": "my-registry",
+        }
+    )
+
+    assert settings == Settings(
+        jobs=7,
+        results="s3://bucket/x",
+        root=Path("/work/code"),
+        log_lines=0,
+        data=Path("/home/me/data"),
+        registry_credentials="my-registry",
+    )
+
+
+def test_every_setting_but_the_root_can_come_from_the_file() -> None:
+    """The file holds the same settings under the same names."""
+    settings = settings_of(
+        text='jobs = 7\nresults = "~/results"\nlog_lines = 5\ndata = "/data"\nregistry_credentials = "my-registry"\n'
+    )
+
+    assert settings == Settings(
+        jobs=7,
+        results="/home/me/results",
+        root=None,
+        log_lines=5,
+        data=Path("/data"),
+        registry_credentials="my-registry",
+    )
+
+
+def test_results_are_in_the_data_folder_unless_said_otherwise() -> None:
+    """Moving the data folder moves the results with it."""
+    assert settings_of({"DOCKERCISE_DATA": "/data"}).results == "/data/results"
+
+
+@pytest.mark.parametrize(
+    ("environment", "text", "overrides", "said"),
+    [
+        ({"DOCKERCISE_JOBS": "many"}, None, {}, "DOCKERCISE_JOBS: `many` must be a whole number, 1 or more"),
+        ({"DOCKERCISE_JOBS": "1.5"}, None, {}, "DOCKERCISE_JOBS: `1.5` must be a whole number, 1 or more"),
+        ({}, None, {"jobs": 0}, "--jobs: `0` must be a whole number, 1 or more"),
+        ({}, None, {"results": ""}, "--results: `` must be a text that is not empty"),
+        ({"DOCKERCISE_LOG_LINES": "-1"}, None, {}, "DOCKERCISE_LOG_LINES: `-1` must be a whole number, 0 or more"),
+        ({}, "jobs = true", {}, "/etc/config.toml:1 jobs: `true` must be a whole number, 1 or more"),
+        ({}, "\n\njobs = [1]", {}, "/etc/config.toml:3 jobs: this must be a whole number, 1 or more"),
+        ({}, "data = 'here'", {}, "/etc/config.toml:1 data: `here` must be an absolute path, or begin with `~/`"),
+        ({}, "registry_credentials = 1", {}, "registry_credentials: `1` must be a text that is not empty"),
+    ],
+)
+def test_a_wrong_value_names_its_origin(
+    environment: dict[str, str], text: str | None, overrides: dict[str, object], said: str
+) -> None:
+    """The message says which variable, flag or line of the file is wrong, and what is allowed."""
+    with pytest.raises(UsageError) as raised:
+        settings_of(environment, text, **overrides)
+
+    assert said in raised.value.message
+
+
+def test_a_wrong_value_that_is_overridden_does_not_matter() -> None:
+    """What a nearer source replaces is not judged."""
+    assert settings_of({"DOCKERCISE_JOBS": "many"}, jobs=2).jobs == 2
+
+
+def test_all_wrong_values_are_told_at_once() -> None:
+    """Two wrong values make one error with both."""
+    with pytest.raises(UsageError, match=r"colour(.|\n)*DOCKERCISE_JOBS"):
+        settings_of({"DOCKERCISE_JOBS": "x"}, "colour = 1")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("job = 1", "/etc/config.toml:1 job: there is no such setting\n  hint: did you mean `jobs`?"),
+        ("\n[run]\njobs = 1", "/etc/config.toml:2 run: there is no such setting\n  hint: there are jobs, results, "),
+        ("root = '/x'", "/etc/config.toml:1 root: there is no such setting"),
+        ("jobs = ", "/etc/config.toml: no TOML: "),
+    ],
+)
+def test_a_file_that_makes_no_sense_is_an_error(text: str, said: str) -> None:
+    """Unknown keys get a hint, and what is no TOML says where."""
+    with pytest.raises(UsageError) as raised:
+        settings_of(text=text)
+
+    assert said in raised.value.message
+
+
+def test_other_variables_with_our_prefix_are_not_ours() -> None:
+    """Variables of the pipeline's own that begin with DOCKERCISE_ are no error."""
+    assert settings_of({"DOCKERCISE_RUN_ID": "x"}) == settings_of()
+
+
+def test_no_file_is_no_settings(tmp_path: Path) -> None:
+    """Most users have no file, and that is fine."""
+    (tmp_path / "file").write_text("")
+
+    assert read_config(tmp_path / "config.toml") is None
+    assert read_config(tmp_path / "file" / "config.toml") is None
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """A folder in its place and a file in another encoding are errors with the path."""
+    (tmp_path / "latin.toml").write_bytes(b'results = "/caf\xe9"\n')
+
+    with pytest.raises(UsageError, match=r"latin\.toml are not UTF-8"):
+        read_config(tmp_path / "latin.toml")
+    with pytest.raises(UsageError, match="cannot read the settings in"):
+        read_config(tmp_path)
+
+
+def test_the_process_has_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file in the user's configuration folder, the environment and the flags are what a process reads."""
+    for name in [name for name in os.environ if name.startswith("DOCKERCISE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("DOCKERCISE_LOG_LINES", "5")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config" / "dockercise").mkdir(parents=True)
+    (tmp_path / "config" / "dockercise" / "config.toml").write_text("jobs = 2\n")
+
+    settings = read_settings(results="out")
+
+    assert settings == Settings(
+        jobs=2,
+        results=str(tmp_path / "out"),
+        root=None,
+        log_lines=5,
+        data=tmp_path / "data" / "dockercise",
+        registry_credentials=None,
+    )
