@@ -1,0 +1,26 @@
+"""The only room that knows Prefect: what a compiled module needs to run, loaded when it is asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dockercise_prefect.orchestration.run import run_pipeline
+    from dockercise_prefect.orchestration.script import run_as_script
+    from dockercise_prefect.results.summary import RunSummary
+
+__all__ = ["RunSummary", "run_as_script", "run_pipeline"]
+
+_HOME = {
+    "RunSummary": "dockercise_prefect.results.summary",
+    "run_as_script": "dockercise_prefect.orchestration.script",
+    "run_pipeline": "dockercise_prefect.orchestration.run",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import late: the local server's commands live here too and need no Prefect."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)

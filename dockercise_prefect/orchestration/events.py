@@ -1,0 +1,72 @@
+"""What happens in a run, as values: whoever shows a run takes these and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from dockercise_prefect.pipeline import Pipeline, StageName
+from dockercise_prefect.results.summary import RunSummary, StageSummary
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """The flow run exists; nothing has been checked yet. `pipeline` holds the stages that are to run."""
+
+    run_id: str
+    pipeline: Pipeline
+    jobs: int
+    flow_run_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFound:
+    """The engine answered."""
+
+    version: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A line for the user about the run as a whole: an image is pulled, leftovers were swept, the run is being cancelled."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class StageStarted:
+    """The stage's task run began."""
+
+    stage: StageName
+
+
+@dataclass(frozen=True, slots=True)
+class StageOutput:
+    """One line that a stage printed, without its end of line; never of a stage whose output is sensitive."""
+
+    stage: StageName
+    channel: Literal["stdout", "stderr"]
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class StageEnded:
+    """The stage ended, or will never start."""
+
+    stage: StageName
+    summary: StageSummary
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """The run is over and its results are written."""
+
+    summary: RunSummary
+
+
+Event: TypeAlias = RunStarted | EngineFound | Notice | StageStarted | StageOutput | StageEnded | RunEnded
+
+Observer: TypeAlias = Callable[[Event], None]
+"""Called from several threads; must not block and must not raise."""

@@ -1,0 +1,45 @@
+"""The flow run that a pipeline runs in, as Prefect knows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import httpx
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun
+from prefect.context import FlowRunContext
+from prefect.exceptions import PrefectException
+from prefect.logging import get_run_logger
+from prefect.settings import get_current_settings
+
+from dockercise_prefect.errors import UsageError
+
+
+def current_flow_run() -> FlowRun:
+    """The flow run that this is called in.
+
+    Raises:
+        UsageError: there is none.
+    """
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        raise UsageError("run_pipeline is called outside of a flow run", "call the flow instead")
+    return context.flow_run
+
+
+def page(flow_run: FlowRun) -> str | None:
+    """The address of the flow run in Prefect's UI, None where the API has no UI that is known."""
+    ui = get_current_settings().ui_url
+    return f"{ui}/runs/flow-run/{flow_run.id}" if ui else None
+
+
+def label(flow_run: FlowRun, run_id: str, tags: Iterable[str]) -> None:
+    """Name the flow run as the run's record is named, and give it the pipeline's tags besides its own.
+
+    It is a label: an API that does not answer in this moment decides over nothing.
+    """
+    try:
+        with get_client(sync_client=True) as client:
+            client.update_flow_run(flow_run.id, name=run_id, tags=sorted({*flow_run.tags, *tags}))
+    except (httpx.HTTPError, PrefectException) as error:
+        get_run_logger().warning("the flow run keeps its old name: %s", error)

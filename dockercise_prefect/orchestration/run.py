@@ -1,0 +1,196 @@
+"""A run from its first check to its summary, inside a Prefect flow: what every compiled module calls."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import cast
+
+from prefect.exceptions import TerminationSignal
+from prefect.logging import get_run_logger
+from prefect.states import Cancelled, Failed
+
+from dockercise_prefect.errors import DockerciseError, StorageError, UsageError
+from dockercise_prefect.orchestration.events import EngineFound, Event, Notice, RunEnded, RunStarted
+from dockercise_prefect.orchestration.failure import RunFailedError, headline
+from dockercise_prefect.orchestration.flow_run import current_flow_run, label, page
+from dockercise_prefect.orchestration.options import RunOptions
+from dockercise_prefect.orchestration.outside import outside_sources
+from dockercise_prefect.orchestration.record import RunRecord
+from dockercise_prefect.orchestration.registry import connect_engine
+from dockercise_prefect.orchestration.scheduler import Scheduler
+from dockercise_prefect.orchestration.stage_runner import StageRunner
+from dockercise_prefect.pipeline import Pipeline, StageName, to_json
+from dockercise_prefect.results.place import check_outside, open_store
+from dockercise_prefect.results.store import RunStore
+from dockercise_prefect.results.summary import RunSummary, StageSummary
+from dockercise_prefect.runtime.environment import resolve_outside
+from dockercise_prefect.runtime.workspace import RunIdentity, RuntimeOptions, Workspace
+from dockercise_prefect.settings import read_settings
+from dockercise_prefect.status import RunStatus, StageStatus
+
+RUN_ID_TAIL = 4
+"""Hexadecimal digits of the flow run's id at the end of a run id: two runs of one second stay apart."""
+
+
+def run_pipeline(
+    pipeline: Pipeline,
+    *,
+    root: Path | None = None,
+    targets: Sequence[StageName] | None = None,
+    env: Mapping[str, str] | None = None,
+    commit: str | None = None,
+    results: str | None = None,
+    options: RunOptions | None = None,
+) -> RunSummary:
+    """Run the pipeline in the flow run that this is called in.
+
+    Args:
+        pipeline: what to run.
+        root: where its code is; `DOCKERCISE_ROOT` overrides it.
+        targets: run only these and all they need.
+        env: variables from outside.
+        commit: the commit of a registered repository.
+        results: where the record goes; None for the user's setting.
+        options: None for the user's settings.
+
+    Returns:
+        The summary of a run that passed. For any other, what is returned is the final state that Prefect asks a flow to
+        return; it makes the call of the flow raise `RunFailedError`, without a traceback in the flow run's log.
+    """
+    options = options or RunOptions(settings=read_settings())
+    run = _Run(pipeline, options)
+    where = options.settings.root or root  # DOCKERCISE_ROOT overrides what the module says of itself
+    with run.ending():
+        if commit is not None:
+            raise UsageError("`commit` is for pipelines that were registered from a repository", "leave it out")
+        run.select(targets or ())
+        run.open_record(results or options.settings.results, where)
+        outside = resolve_outside(run.selection, outside_sources(options, env))
+        run.execute(outside, where)
+    return run.close()
+
+
+class _Run:
+    """The verbs of a run, in order."""
+
+    def __init__(self, pipeline: Pipeline, options: RunOptions) -> None:
+        self.selection = pipeline
+        self._options = options
+        self._flow_run = current_flow_run()
+        self._started = datetime.now(UTC)
+        self._run_id = f"{self._started:%Y%m%dT%H%M%SZ}-{self._flow_run.id.hex[-RUN_ID_TAIL:]}"
+        self._targets: Sequence[StageName] = ()
+        self._store: RunStore | None = None
+        self._record: RunRecord | None = None
+        self._cause: DockerciseError | None = None
+        self._interrupted_by: str | None = None
+
+    @contextmanager
+    def ending(self) -> Iterator[None]:
+        """However the body ends, the run is closed afterwards: errors and interruptions become part of its summary."""
+        try:
+            yield
+        except DockerciseError as error:
+            self._cause = error
+        except KeyboardInterrupt:
+            self._interrupted_by = "SIGINT"
+        except TerminationSignal as received:
+            self._interrupted_by = signal.Signals(received.signal).name
+
+    def select(self, targets: Sequence[StageName]) -> None:
+        """Keep the targets and what they need; the run is announced."""
+        self.selection = self.selection.only(targets)
+        self._targets = targets
+        label(self._flow_run, self._run_id, self.selection.tags)
+        self._observe(RunStarted(self._run_id, self.selection, self._options.settings.jobs, page(self._flow_run)))
+
+    def open_record(self, place: str, root: Path | None) -> None:
+        """Begin the record: from here on the run leaves a trace, however it ends."""
+        if root is not None:
+            check_outside(place, root)
+        store = open_store(place, self.selection.name, self._run_id)
+        store.start(to_json(self.selection, self._targets))
+        self._store, self._record = store, RunRecord(store, self._options.observer)
+
+    def execute(self, outside: Mapping[StageName, Mapping[str, str]], root: Path | None) -> None:
+        """Check the engine and the images, then run the stages."""
+        record = cast("RunRecord", self._record)
+        identity = RunIdentity(self._run_id, self.selection.name, str(self._flow_run.id))
+        jobs = self._options.settings.jobs
+        with ExitStack() as stack:
+            engine = self._options.engine or stack.enter_context(closing(connect_engine(self._options.settings)))
+            info = engine.info()
+            self._observe(EngineFound(info.version, info.url))
+            limits = RuntimeOptions(root=root, jobs=jobs, aws=self._options.aws)
+            workspace = stack.enter_context(Workspace(engine, self.selection, identity, limits, self._notify))
+            workspace.prepare()
+            scheduler = Scheduler(
+                self.selection,
+                run_stage=StageRunner(workspace, record, self._options, outside).run,
+                record=record,
+                jobs=jobs,
+                fail_fast=self._options.fail_fast,
+                stop=lambda reason: self._stop(workspace, reason),
+                kill=workspace.kill,
+            )
+            self._interrupted_by = scheduler.execute()
+
+    def close(self) -> RunSummary:
+        """Write the summary, tell everybody, and answer Prefect."""
+        summary = self._summary()
+        try:
+            if self._store is not None:
+                self._store.finish(summary)
+        except StorageError as error:
+            self._cause = self._cause or error
+            summary = replace(summary, status=RunStatus.ERROR, error=summary.error or error.message)
+        self._observe(RunEnded(summary))
+        if summary.status is RunStatus.PASSED:
+            return summary
+        state = Cancelled if summary.status is RunStatus.CANCELLED else Failed
+        failed = RunFailedError(summary, self._cause)
+        return cast("RunSummary", state(message=headline(summary), data=failed))
+
+    def _stop(self, workspace: Workspace, reason: str) -> None:
+        self._notify(f"{reason}: stopping what runs, with 10 s of grace (a second Ctrl-C ends it at once)")
+        workspace.cancel(reason=reason)
+
+    def _summary(self) -> RunSummary:
+        known = self._record.stages() if self._record else {}
+        why = StageSummary(StageStatus.NOT_STARTED, message="not started: the run ended before")
+        stages = {stage.name: known.get(stage.name, why) for stage in self.selection}
+        if self._record and self._record.storage_error:
+            self._cause = self._cause or StorageError(self._record.storage_error)
+        return RunSummary(
+            run_id=self._run_id,
+            pipeline=self.selection.name,
+            status=self._status(stages.values()),
+            error=self._cause.message if self._cause else None,
+            started=self._started.isoformat(),
+            finished=datetime.now(UTC).isoformat(),
+            flow_run_id=str(self._flow_run.id),
+            flow_run_url=page(self._flow_run),
+            results=self._store.url if self._store else None,
+            stages=stages,
+        )
+
+    def _status(self, stages: Iterable[StageSummary]) -> RunStatus:
+        """An error of ours weighs more than a cancellation, and that more than a failed stage (DESIGN section 3)."""
+        statuses = {stage.status for stage in stages}
+        if self._cause is not None or StageStatus.ERROR in statuses:
+            return RunStatus.ERROR
+        if self._interrupted_by is not None:
+            return RunStatus.CANCELLED
+        return RunStatus.PASSED if all(status.succeeded for status in statuses) else RunStatus.FAILED
+
+    def _notify(self, text: str) -> None:
+        self._observe(Notice(text))
+        get_run_logger().info("%s", text)
+
+    def _observe(self, event: Event) -> None:
+        self._options.observer(event)

@@ -1,0 +1,30 @@
+"""`python flows/hello.py`: a compiled module run as a program."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from prefect import Flow
+
+from dockercise_prefect.errors import DockerciseError
+from dockercise_prefect.orchestration.api import prefect_api
+from dockercise_prefect.settings import read_settings
+
+
+def run_as_script(flow: Flow[..., Any]) -> int:
+    """Run the flow once, the words of the command line being its targets; return the process's exit status.
+
+    Prefect's own console log shows the run. The run reports to the configured API, or to the local server.
+    """
+    try:
+        with prefect_api(read_settings().data, _say):
+            flow(targets=sys.argv[1:] or None)
+    except DockerciseError as error:
+        _say(str(error))
+        return error.exit_status
+    return 0
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")

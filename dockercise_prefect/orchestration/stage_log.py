@@ -1,0 +1,58 @@
+"""What a stage prints, on its way: whole to the run's record, as lines to Prefect and to whoever shows the run."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, TypeAlias
+
+from dockercise_prefect.orchestration.events import Observer, StageOutput
+from dockercise_prefect.pipeline import StageName
+from dockercise_prefect.results.store import LogWriter
+from dockercise_prefect.runtime.engine import Channel
+from dockercise_prefect.runtime.output import LineDecoder
+
+PrefectLogger: TypeAlias = "logging.Logger | logging.LoggerAdapter[Any]"
+
+LONGEST_LINE = 16_384
+"""Characters of a log record; Prefect drops records of a megabyte, and its UI is no place for lines that long."""
+
+
+class StageLog:
+    """Takes a stage's output chunk by chunk; to be closed.
+
+    Prefect's log gets the first `budget` lines and then one that says where all of them are: its UI freezes at many thousands,
+    and its database grows with each (FACTS section 2). The record and the observer get everything.
+    """
+
+    def __init__(self, stage: StageName, record: LogWriter, logger: PrefectLogger, observer: Observer, *, budget: int) -> None:
+        self._stage = stage
+        self._record = record
+        self._logger = logger
+        self._observer = observer
+        self._left = budget
+        self._decoders: dict[Channel, LineDecoder] = {channel: LineDecoder(LONGEST_LINE) for channel in ("stdout", "stderr")}
+
+    def __call__(self, channel: Channel, chunk: bytes) -> None:
+        """Take one chunk of output (`runtime.engine.OutputSink`)."""
+        self._record.write(chunk)
+        for line in self._decoders[channel].feed(chunk):
+            self._show(channel, line)
+
+    def close(self) -> None:
+        """Pass on the last line of each channel, if it has no end."""
+        for channel, decoder in self._decoders.items():
+            for line in decoder.flush():
+                self._show(channel, line)
+        self._record.close()
+
+    def _show(self, channel: Channel, line: str) -> None:
+        self._observer(StageOutput(self._stage, channel, line))
+        if self._left > 0:
+            self._logger.info("%s", line)
+        elif self._left == 0:
+            self._logger.warning("more lines follow; the whole log is %s", self._record.url)
+        self._left -= 1
+
+
+def silent(_channel: Channel, _chunk: bytes) -> None:
+    """Where the output of a `noLog` stage goes."""

@@ -1,0 +1,64 @@
+"""One stage inside its task run: its log opened, its container run, its end recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime
+
+from prefect.context import TaskRunContext
+from prefect.logging import get_run_logger
+
+from dockercise_prefect.orchestration.options import RunOptions
+from dockercise_prefect.orchestration.record import RunRecord
+from dockercise_prefect.orchestration.stage_log import StageLog, silent
+from dockercise_prefect.orchestration.stage_task import Inputs
+from dockercise_prefect.pipeline import Stage, StageName
+from dockercise_prefect.runtime.engine import OutputSink
+from dockercise_prefect.runtime.outcome import StageResult
+from dockercise_prefect.runtime.workspace import Workspace
+
+
+class StageRunner:
+    """Runs the stages of one run, several at once, each in the thread of its task run.
+
+    Args:
+        workspace: runs containers.
+        record: what became of each stage.
+        options: of the run.
+        outside: for each stage, its variables from outside.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        record: RunRecord,
+        options: RunOptions,
+        outside: Mapping[StageName, Mapping[str, str]],
+    ) -> None:
+        self._workspace = workspace
+        self._record = record
+        self._options = options
+        self._outside = outside
+
+    def run(self, stage: Stage, inputs: Inputs) -> StageResult:
+        """Run the stage; however it ends is in the result and in the record."""
+        task_run_id = _task_run_id()
+        self._record.stage_started(stage, datetime.now(UTC), task_run_id)
+        with ExitStack() as stack:
+            sink = self._sink(stage, stack)
+            result = self._workspace.run_stage(stage, self._outside.get(stage.name, {}), inputs, sink)
+        self._record.stage_ended(stage, result, task_run_id)
+        return result
+
+    def _sink(self, stage: Stage, stack: ExitStack) -> OutputSink:
+        if stage.no_log:
+            return silent
+        budget = self._options.settings.log_lines
+        log = StageLog(stage.name, self._record.log(stage), get_run_logger(), self._options.observer, budget=budget)
+        return stack.enter_context(closing(log))
+
+
+def _task_run_id() -> str | None:
+    context = TaskRunContext.get()
+    return str(context.task_run.id) if context else None

@@ -1,0 +1,97 @@
+"""A stage as a Prefect task: one task, one task run, both named as the stage (LANGUAGE section 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from prefect import Task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.context import TaskRunContext
+from prefect.exceptions import UpstreamTaskError
+from prefect.futures import PrefectFuture
+from prefect.states import Cancelled, Completed, Crashed, Failed
+
+from dockercise_prefect.pipeline import Stage, StageName
+from dockercise_prefect.runtime.outcome import StageResult
+from dockercise_prefect.status import StageStatus
+
+StageFuture: TypeAlias = PrefectFuture[StageResult]
+Inputs: TypeAlias = Mapping[StageName, StageResult]
+
+
+def submit_stage(
+    stage: Stage,
+    run: Callable[[Stage, Inputs], StageResult],
+    inputs: Mapping[StageName, StageFuture],
+) -> StageFuture:
+    """Start the stage's task run in the flow's task runner.
+
+    The inputs travel as futures, although all of them are done: that draws the edges of the run graph.
+
+    Args:
+        stage: what runs.
+        run: runs it, in a thread of the task runner.
+        inputs: the futures of all stages that it needs.
+    """
+
+    def run_stage(inputs: dict[StageName, StageResult]) -> State[Any]:
+        return final_state(run(stage, inputs))
+
+    return _task(stage, run_stage, lambda: stage.name).submit(inputs=dict(inputs))
+
+
+def submit_blocked(stage: Stage, because: StageName, needed: Mapping[StageName, StageFuture]) -> StageFuture:
+    """Show a stage that will never start as a task run that is not ready, with its edges and the stage it waited for.
+
+    Prefect gives the state NotReady to a task run whose upstream failed, with the id of the upstream task run as the message.
+    Its engine asks for the task run's name before it looks at what the run waits for, and takes the same exception there, so
+    this is where the message can name the stage.
+    """
+
+    def never_run(inputs: dict[StageName, StageResult]) -> None:
+        raise AssertionError(f"{stage.name} was run with {sorted(inputs)} although it was blocked")
+
+    def name_and_refuse() -> str:
+        context = TaskRunContext.get()
+        if context is not None:
+            context.task_run.name = stage.name
+        raise UpstreamTaskError(blocked_message(because))
+
+    return _task(stage, never_run, name_and_refuse).submit(inputs={}, wait_for=list(needed.values()))
+
+
+def blocked_message(because: StageName) -> str:
+    """What is said of a stage that did not start because of another one."""
+    return f"not started: {because} failed"
+
+
+def final_state(result: StageResult) -> State[Any]:
+    """The task run's final state: its type says whether consumers may start, its message says how the stage ended."""
+    message = result.message
+    match result.status:
+        case StageStatus.PASSED:
+            return Completed(message=message, data=result)
+        case StageStatus.TOLERATED:
+            return Completed(name="Tolerated", message=message, data=result)
+        case StageStatus.FAILED:
+            return Failed(message=message, data=result)
+        case StageStatus.TIMED_OUT:
+            return Failed(name="TimedOut", message=message, data=result)
+        case StageStatus.CANCELLED:
+            return Cancelled(message=message, data=result)
+        case _:
+            return Crashed(message=message, data=result)
+
+
+def _task(stage: Stage, function: Callable[..., Any], run_name: Callable[[], str]) -> Task[..., Any]:
+    # Values are handed on in memory only: a persisted result or a cache key would write them down.
+    return Task(
+        function,
+        name=stage.name,
+        task_run_name=run_name,
+        persist_result=False,
+        cache_policy=NO_CACHE,
+        log_prints=False,
+    )

@@ -1,0 +1,130 @@
+"""Interrupted runs: containers stopped with grace, the flow run cancelled, nothing left."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dockercise_prefect.errors import ExitStatus
+from dockercise_prefect.runtime.docker_engine import DockerEngine
+from tests.engines.scripted import BUSYBOX
+from tests.support import prefect_records
+
+pytestmark = pytest.mark.docker
+
+PIPELINE = f"""
+graceful:
+  img: {BUSYBOX}
+  run: |
+    trap 'echo said goodbye; exit 0' TERM
+    echo running
+    while :; do sleep 0.1; done
+stubborn:
+  img: {BUSYBOX}
+  run: |
+    trap '' TERM
+    echo running
+    while :; do sleep 0.1; done
+later: {{img: {BUSYBOX}, after: graceful, run: echo never}}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A pipeline that does not end by itself."""
+    root = tmp_path / "endless"
+    root.mkdir()
+    (root / "endless.dockercise.yaml").write_text(PIPELINE)
+    return root
+
+
+@pytest.fixture
+def environment(prefect_api: str, tmp_path: Path) -> dict[str, str]:
+    """Of a run that reports to the session's server."""
+    return os.environ | {"PREFECT_API_URL": prefect_api, "DOCKERCISE_DATA": str(tmp_path / "data")}
+
+
+@pytest.fixture
+def engine() -> Iterator[DockerEngine]:
+    """The real one."""
+    engine = DockerEngine.connect()
+    yield engine
+    engine.close()
+
+
+def start(folder: Path, environment: dict[str, str], *targets: str) -> subprocess.Popen[str]:
+    """A run that has said that its stages are running."""
+    command = [sys.executable, "-m", "dockercise_prefect", "run", "-C", str(folder), "--json", *targets]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    waiting = {"graceful", "stubborn"} if not targets else set(targets)
+    assert process.stderr is not None
+    for line in process.stderr:
+        waiting -= {name for name in waiting if line.startswith(name) and "running" in line}
+        if not waiting:
+            return process
+    raise AssertionError("the run ended before its stages ran")
+
+
+def left_of(engine: DockerEngine, pipeline: str) -> list[str]:
+    """What lies on the engine of that pipeline."""
+    return [left.id for left in engine.leftovers() if left.labels.get("dockercise.pipeline") == pipeline]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_one_signal_stops_with_grace(
+    number: signal.Signals, folder: Path, environment: dict[str, str], engine: DockerEngine, prefect_api: str
+) -> None:
+    """A script gets SIGTERM and may end in order; the run is cancelled in Prefect, exit status 130, nothing is left."""
+    process = start(folder, environment, "graceful")
+
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=60)
+
+    summary = json.loads(output)
+    flow_run = prefect_records.flow_run(prefect_api, summary["flow_run_id"])
+    assert process.returncode == ExitStatus.INTERRUPTED
+    assert summary["status"] == "cancelled"
+    assert summary["stages"]["graceful"]["status"] == "cancelled"
+    assert "said goodbye" in errors
+    assert number.name in errors
+    assert flow_run.type == "CANCELLED"
+    assert left_of(engine, folder.name) == []
+
+
+def test_a_second_signal_kills(folder: Path, environment: dict[str, str], engine: DockerEngine) -> None:
+    """A script that ignores SIGTERM is killed at once by a second Ctrl-C; what did not start is told, nothing is left."""
+    process = start(folder, environment)
+
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=60)
+
+    stages = json.loads(output)["stages"]
+    assert process.returncode == ExitStatus.INTERRUPTED
+    assert stages["stubborn"]["status"] == "cancelled"
+    assert stages["later"]["status"] == "not_started"
+    assert left_of(engine, folder.name) == []
+
+
+def test_what_a_killed_run_left_is_swept_by_the_next(folder: Path, environment: dict[str, str], engine: DockerEngine) -> None:
+    """SIGKILL leaves a running container; the next run on the engine removes it and says so."""
+    process = start(folder, environment, "stubborn")
+    process.kill()
+    process.communicate()
+    left = left_of(engine, folder.name)
+    (folder / "endless.dockercise.yaml").write_text(f"quick: {{img: {BUSYBOX}, run: echo hi}}")
+
+    command = [sys.executable, "-m", "dockercise_prefect", "run", "-C", str(folder)]
+    said = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+
+    assert left != []
+    assert said.returncode == 0, said.stderr
+    assert "removed" in said.stdout
+    assert left_of(engine, folder.name) == []

@@ -1,0 +1,122 @@
+"""What Prefect's API says of a run.
+
+Prefect records task runs some time after they ended, so each question is asked until the answer is complete.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+PATIENCE = 60.0
+"""Seconds until an answer that is still incomplete fails the test."""
+
+PAGE = 200
+"""Entries of one answer, the most that the API gives."""
+
+FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+
+
+@dataclass(frozen=True)
+class TaskRunRecord:
+    """A task run as the API has it; `needs` are the names of the task runs it has an edge from."""
+
+    name: str
+    type: str
+    state: str
+    message: str | None
+    needs: frozenset[str]
+
+
+@dataclass(frozen=True)
+class FlowRunRecord:
+    """A flow run as the API has it."""
+
+    name: str
+    type: str
+    state: str
+    message: str | None
+    parameters: dict[str, Any]
+    tags: frozenset[str]
+
+
+def ask(api: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    """One request; a body makes it a POST."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"{api}/{path}", data, {"content-type": "application/json"})  # noqa: S310  the test's own server
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310  as above
+        return json.loads(answer.read())
+
+
+def eventually(question: Callable[[], T], complete: Callable[[T], bool]) -> T:
+    """Ask until the answer is complete.
+
+    Raises:
+        AssertionError: it never was; shows the last answer.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while not complete(answer := question()):
+        assert time.monotonic() < deadline, f"still incomplete: {answer}"
+        time.sleep(0.2)
+    return answer
+
+
+def flow_run(api: str, flow_run_id: str) -> FlowRunRecord:
+    """The flow run, once it is final."""
+    found = eventually(
+        lambda: ask(api, f"flow_runs/{flow_run_id}"), lambda answer: (answer["state"] or {}).get("type") in FINAL
+    )
+    state = found["state"]
+    return FlowRunRecord(
+        found["name"], state["type"], state["name"], state["message"], found["parameters"], frozenset(found["tags"])
+    )
+
+
+def task_runs(api: str, flow_run_id: str, count: int) -> dict[str, TaskRunRecord]:
+    """The task runs of a flow run by name, once there are `count` that are final or not ready."""
+
+    def settled(run: dict[str, Any]) -> bool:
+        state = run["state"] or {}
+        return state.get("type") in FINAL or state.get("name") == "NotReady"
+
+    def fetch() -> list[dict[str, Any]]:
+        body = {"flow_runs": {"id": {"any_": [flow_run_id]}}, "limit": 200}
+        found: list[dict[str, Any]] = ask(api, "task_runs/filter", body)
+        return found
+
+    runs = eventually(fetch, lambda found: len(found) == count and all(settled(run) for run in found))
+    names = {run["id"]: run["name"] for run in runs}
+    return {run["name"]: _record(run, names) for run in runs}
+
+
+def logs(api: str, flow_run_id: str, last: str) -> list[str]:
+    """The messages of a flow run's log in the order of the API, once `last` is among them."""
+
+    def fetch() -> list[str]:
+        found: list[str] = []
+        while True:
+            body = {
+                "logs": {"flow_run_id": {"any_": [flow_run_id]}},
+                "sort": "TIMESTAMP_ASC",
+                "limit": PAGE,
+                "offset": len(found),
+            }
+            page = [line["message"] for line in ask(api, "logs/filter", body)]
+            found += page
+            if len(page) < PAGE:
+                return found
+
+    return eventually(fetch, lambda found: any(last in message for message in found))
+
+
+def _record(run: dict[str, Any], names: dict[str, str]) -> TaskRunRecord:
+    inputs = [entry for entries in run["task_inputs"].values() for entry in entries]
+    needs = frozenset(names[entry["id"]] for entry in inputs if entry["input_type"] == "task_run")
+    state = run["state"]
+    return TaskRunRecord(run["name"], state["type"], state["name"], state["message"], needs)
