@@ -1,0 +1,1 @@
+"""One stage in one container. Knows no Prefect."""

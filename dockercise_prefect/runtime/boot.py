@@ -1,0 +1,94 @@
+r"""How values reach a script without being stored: through its standard input.
+
+A container's configuration can be read by everybody who can reach the engine, and goes into every image that is made of the
+container. So the container's command is a small POSIX shell script, the boot, which reads variables from its input, exports
+them and then replaces itself by the real command, whose input is empty. It ends with 125 when the input ends too early: a
+script must not run, and perhaps pass, without its variables.
+
+The boot uses nothing but builtins. Each variable is one line, `command export NAME='text'`, with line feeds as `"$…"`, so that
+reading takes linear time. `command` keeps the shell alive where it guards a name for itself, as bash does with `UID`: the
+shell says so on stderr, as it would for a variable that was set in any other way.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dockercise_prefect.runtime.engine import ResolvedImage
+
+SHELL = "/bin/sh"
+
+LOST_INPUT = 125
+"""Exit code of a boot whose input ended before all variables had come."""
+
+LONGEST_ARGUMENT = 131_071
+"""Bytes that Linux takes as one argument or variable, its final NUL left out (MAX_ARG_STRLEN)."""
+
+_LINE_FEED = "__dockercise_lf"
+_LINE = "__dockercise_line"
+
+BOOT = f"""\
+{_LINE_FEED}='
+'
+while :; do
+  IFS= read -r {_LINE} || exit {LOST_INPUT}
+  [ "${_LINE}" = "$1" ] && break
+  eval "${_LINE}"
+done
+unset {_LINE} {_LINE_FEED}
+shift
+exec "$@" </dev/null
+"""
+"""Called with the marker and the real command as arguments."""
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How a container is started.
+
+    Attributes:
+        command: its command.
+        stdin: what it is sent.
+        script: path and text of a file that must lie in the container, None when the script is an argument.
+    """
+
+    command: tuple[str, ...]
+    stdin: bytes = b""
+    script: tuple[str, bytes] | None = None
+
+
+def launch(script: str | None, image: ResolvedImage, variables: Mapping[str, bytes]) -> Launch:
+    """The command and the input for a script, or for the image's own command.
+
+    Args:
+        script: run by `/bin/sh` under `set -e`; None for the image's own command, which needs a shell only where there are
+            variables to hand over.
+        image: what it runs in.
+        variables: name, an identifier, to its text, any bytes but NUL.
+    """
+    if script is None:
+        return _through_boot(image.command, variables) if variables else Launch(image.command)
+    text = script.encode("utf-8", "surrogateescape")
+    if len(text) <= LONGEST_ARGUMENT:
+        return _through_boot((SHELL, "-e", "-c", script), variables)
+    path = f"/.dockercise-{secrets.token_hex(8)}"
+    booted = _through_boot((SHELL, "-e", path), variables)
+    return Launch(booted.command, booted.stdin, (path, text))
+
+
+def _through_boot(command: tuple[str, ...], variables: Mapping[str, bytes]) -> Launch:
+    marker = secrets.token_hex(16)
+    return Launch((SHELL, "-c", BOOT, SHELL, marker, *command), input_block(variables, marker))
+
+
+def input_block(variables: Mapping[str, bytes], marker: str) -> bytes:
+    """What the boot reads: a line for each variable, then the marker."""
+    lines = [b"command export %s='%s'\n" % (name.encode(), _quoted(text)) for name, text in variables.items()]
+    return b"".join(lines) + marker.encode() + b"\n"
+
+
+def _quoted(text: bytes) -> bytes:
+    line_feed = f"""'"${_LINE_FEED}"'""".encode()
+    return text.replace(b"'", b"'\\''").replace(b"\n", line_feed)

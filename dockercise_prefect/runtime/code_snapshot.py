@@ -1,0 +1,174 @@
+"""The code of a run: which files belong to it, and their tar stream (LANGUAGE section 3, "`code`")."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+
+from pathspec import GitIgnoreSpec
+
+from dockercise_prefect.errors import EngineError
+from dockercise_prefect.runtime.tarball import CHUNK, Entry, File, Folder, Link
+
+IGNORE_FILE = ".dockerciseignore"
+
+NAMED = 10
+"""Files that an error names."""
+
+# What git sets for hooks would make it look at another repository.
+_GIT_VARIABLES = (
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_PREFIX",
+    "GIT_COMMON_DIR",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_NAMESPACE",
+    "GIT_CEILING_DIRECTORIES",
+)
+
+
+def code_entries(root: Path) -> list[Entry]:
+    """The code below a folder, sorted by path, every folder before what is in it; owned by root, modes and links kept.
+
+    In a git repository: the files that git tracks and those it neither tracks nor ignores, in submodules too. Elsewhere:
+    everything. Never: `.git`, and what `.dockerciseignore` takes away. The contents are read when the entries are streamed;
+    nothing is ever written.
+
+    Args:
+        root: may be a folder inside a repository.
+
+    Raises:
+        EngineError: files cannot be read, or git fails.
+    """
+    root = root.resolve()
+    paths = _tracked(root) if _in_git(root) else _everything(root)
+    kept = sorted({path.as_posix() for path in _without_ignored(root, paths)})
+    return _entries(root, kept)
+
+
+def _in_git(root: Path) -> bool:
+    """Whether git has an opinion on the root: it is in a repository, and not ignored by it as a whole."""
+    if not any((folder / ".git").exists() for folder in (root, *root.parents)):
+        return False
+    return (root / ".git").exists() or _git(root, "check-ignore", "--quiet", ".", expect=(0, 1)).returncode == 1
+
+
+def _tracked(repository: Path) -> Iterator[PurePosixPath]:
+    listing = _git(repository, "ls-files", "-z", "--cached", "--others", "--exclude-standard").stdout
+    for name in filter(None, listing.split(b"\0")):
+        path = PurePosixPath(os.fsdecode(name))
+        real = repository / path
+        if real.is_dir() and not real.is_symlink():
+            # A submodule, or a repository of its own that nobody added; an empty folder when it is not checked out.
+            if (real / ".git").exists():
+                yield from (path / inner for inner in _tracked(real))
+        elif os.path.lexists(real):  # tracked, but deleted in the working tree
+            yield path
+
+
+def _everything(root: Path) -> Iterator[PurePosixPath]:
+    unreadable: list[str] = []
+    for folder, subfolders, files in os.walk(root, onerror=lambda error: unreadable.append(str(error.filename))):
+        subfolders[:] = [name for name in subfolders if name != ".git"]
+        here = PurePosixPath(Path(folder).relative_to(root))
+        yield from (here / name for name in (*subfolders, *files) if name != ".git")
+    _refuse_unreadable(os.path.relpath(name, root) for name in unreadable)
+
+
+def _without_ignored(root: Path, paths: Iterable[PurePosixPath]) -> Iterator[PurePosixPath]:
+    try:
+        lines = (root / IGNORE_FILE).read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except FileNotFoundError:
+        yield from paths
+        return
+    except OSError as error:
+        raise EngineError(f"{IGNORE_FILE} cannot be read: {error.strerror}") from error
+    ignored = GitIgnoreSpec.from_lines(lines)
+    for path in paths:
+        is_folder = (root / path).is_dir() and not (root / path).is_symlink()
+        if not ignored.match_file(f"{path}/" if is_folder else str(path)):
+            yield path
+
+
+def _entries(root: Path, paths: Iterable[str]) -> list[Entry]:
+    entries: dict[str, Entry] = {}
+    unreadable: list[str] = []
+    for path in paths:
+        for parent in reversed(PurePosixPath(path).parents[:-1]):
+            if str(parent) not in entries:
+                entries[str(parent)] = _folder(str(parent), (root / parent).stat())
+        try:
+            entry = _entry(root / path, path)
+        except OSError:
+            unreadable.append(path)
+            continue
+        if entry is not None:
+            entries[path] = entry
+    _refuse_unreadable(unreadable)
+    return [entries[path] for path in sorted(entries, key=lambda path: PurePosixPath(path).parts)]
+
+
+def _entry(real: Path, path: str) -> Entry | None:
+    status = real.lstat()
+    if stat.S_ISLNK(status.st_mode):
+        return Link(path=path, target=str(real.readlink()), mtime=status.st_mtime)
+    if stat.S_ISDIR(status.st_mode):
+        return _folder(path, status)
+    if not stat.S_ISREG(status.st_mode):
+        return None  # sockets, pipes and devices are no code
+    if not os.access(real, os.R_OK):
+        raise PermissionError(path)
+    size = status.st_size
+    return File(
+        path=path,
+        size=size,
+        content=lambda: _read(real, path, size),
+        mode=stat.S_IMODE(status.st_mode),
+        mtime=status.st_mtime,
+    )
+
+
+def _folder(path: str, status: os.stat_result) -> Folder:
+    return Folder(path=path, mode=stat.S_IMODE(status.st_mode), mtime=status.st_mtime)
+
+
+def _read(real: Path, path: str, size: int) -> Iterator[bytes]:
+    """The file's content; no more than was announced, so that a log that grows does no harm."""
+    try:
+        with real.open("rb") as file:
+            left = size
+            while left and (chunk := file.read(min(left, CHUNK))):
+                left -= len(chunk)
+                yield chunk
+    except OSError as error:
+        raise EngineError(f"the code cannot be copied: {path}: {error.strerror}") from error
+
+
+def _refuse_unreadable(paths: Iterable[str]) -> None:
+    named = sorted(paths)
+    if not named:
+        return
+    more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
+    raise EngineError(
+        f"the code cannot be copied, these cannot be read: {', '.join(named[:NAMED])}{more}",
+        f"change their permissions, or leave them out of the code by {IGNORE_FILE}",
+    )
+
+
+def _git(folder: Path, *arguments: str, expect: tuple[int, ...] = (0,)) -> subprocess.CompletedProcess[bytes]:
+    environment = {name: value for name, value in os.environ.items() if name not in _GIT_VARIABLES}
+    # No lock, no refreshed index: the root is never written to. No monitor: a repository's settings start no program.
+    command = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", *arguments]
+    try:
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False, stdin=subprocess.DEVNULL)
+    except FileNotFoundError as error:
+        raise EngineError("the code is a git repository, and there is no git to list its files", "install git") from error
+    if done.returncode not in expect:
+        said = done.stderr.decode("utf-8", errors="replace").strip()
+        raise EngineError(f"git cannot list the code in {folder}: {said}")
+    return done

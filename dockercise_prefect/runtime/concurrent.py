@@ -1,0 +1,100 @@
+"""Small tools for what happens at the same time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import Generic, TypeVar
+
+from dockercise_prefect.errors import DockerciseError, EngineError
+
+K = TypeVar("K")
+T = TypeVar("T")
+R = TypeVar("R")
+
+AT_ONCE = 4
+"""Things that are done in the background at the same time."""
+
+
+class Once(Generic[K, R]):
+    """What is made at most once for each key, by whoever asks first; the others wait for it. Thread-safe.
+
+    An error is kept like a result: who asks later gets the same.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._made: dict[K, Future[R]] = {}
+
+    def get(self, key: K, make: Callable[[], R]) -> R:
+        """What was made for the key; `make` is called when nothing was."""
+        with self._lock:
+            known = self._made.get(key)
+            future = self._made.setdefault(key, Future())
+        if known is None:
+            try:
+                future.set_result(make())
+            except BaseException as error:
+                future.set_exception(error)
+                raise
+        return future.result()
+
+
+class Background:
+    """Does what nobody waits for, a few things at a time, until it is closed. Thread-safe.
+
+    An `EngineError` of such a thing is not told: whoever needs what it was to make or to remove meets it there, and the end
+    of a run removes and reports whatever is left.
+    """
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(AT_ONCE, "dockercise-background")
+
+    def do(self, thing: Callable[[], object]) -> None:
+        """Do it soon."""
+        self._pool.submit(self._quietly, thing)
+
+    def close(self) -> None:
+        """Wait until all is done; nothing may be given to it any more."""
+        self._pool.shutdown()
+
+    @staticmethod
+    def _quietly(thing: Callable[[], object]) -> None:
+        with suppress(EngineError):
+            thing()
+
+
+def run_each(function: Callable[[T], R], items: Iterable[T], *, at_once: int) -> list[R | DockerciseError]:
+    """Call the function for every item, some at once; return results and errors in the items' order.
+
+    The threads do not outlive an interpreter that ends, so Ctrl-C does not wait for, say, a pull.
+
+    Raises:
+        BaseException: the first that is no `DockerciseError`.
+    """
+    work: SimpleQueue[tuple[T, Future[R | DockerciseError]]] = SimpleQueue()
+    futures: list[Future[R | DockerciseError]] = []
+    for item in items:
+        future: Future[R | DockerciseError] = Future()
+        futures.append(future)
+        work.put((item, future))
+
+    def worker() -> None:
+        while True:
+            try:
+                item, future = work.get_nowait()
+            except Empty:
+                return
+            try:
+                future.set_result(function(item))
+            except DockerciseError as error:
+                future.set_result(error)
+            except BaseException as error:  # noqa: BLE001  raised where the result is asked for
+                future.set_exception(error)
+
+    for _ in range(min(at_once, len(futures))):
+        threading.Thread(target=worker, daemon=True).start()
+    return [future.result() for future in futures]

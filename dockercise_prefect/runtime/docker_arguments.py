@@ -1,0 +1,86 @@
+"""Our specs as the JSON of the Docker engine's API; pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dockercise_prefect.runtime.engine import ContainerMount, ContainerSpec
+
+_NANO = 1_000_000_000
+
+
+def container_config(spec: ContainerSpec, *, init: bool) -> dict[str, Any]:
+    """The body of the engine's "create a container".
+
+    The command goes into the entrypoint, which drops the image's own command too: an image whose entrypoint is `git` works.
+    Logs are off: output comes through the attached stream alone, nothing is stored, and that is the fastest. The image's
+    health check, stop signal and restarts have no part in a stage.
+
+    Args:
+        init: whether the engine can put an init process in front.
+    """
+    config: dict[str, Any] = {
+        "Image": spec.image,
+        "Entrypoint": list(spec.command),
+        "Cmd": [],
+        "Env": [f"{name}={value}" for name, value in spec.env.items()],
+        "Labels": dict(spec.labels),
+        "WorkingDir": spec.working_dir,
+        "Tty": False,
+        "OpenStdin": True,
+        "StdinOnce": True,
+        "AttachStdin": True,
+        "AttachStdout": True,
+        "AttachStderr": True,
+        "StopSignal": "SIGTERM",
+        "Healthcheck": {"Test": ["NONE"]},
+        "HostConfig": _host_config(spec, init=init),
+    }
+    if spec.user is not None:
+        config["User"] = spec.user
+    return config
+
+
+def platform_matches(platform: str, image: dict[str, Any]) -> bool:
+    """Whether an inspected image is for a platform, written as `OS`, `OS/ARCHITECTURE` or `OS/ARCHITECTURE/VARIANT`."""
+    os, architecture, variant = [*platform.lower().split("/"), "", ""][:3]
+    architecture, variant = _ARCHITECTURES.get(architecture, (architecture, variant))
+    has_os, has_architecture = image.get("Os", "").lower(), image.get("Architecture", "").lower()
+    has_variant = image.get("Variant", "").lower() or _VARIANTS.get(has_architecture, "")
+    wanted_variant = variant or _VARIANTS.get(architecture, "")
+    return has_os == os and (not architecture or (has_architecture, has_variant) == (architecture, wanted_variant))
+
+
+_ARCHITECTURES = {
+    "x86_64": ("amd64", ""),
+    "x86-64": ("amd64", ""),
+    "aarch64": ("arm64", "v8"),
+    "armhf": ("arm", "v7"),
+    "armel": ("arm", "v6"),
+    "i386": ("386", ""),
+}
+_VARIANTS = {"arm64": "v8", "arm": "v7"}  # what the OCI's tools take for granted where nothing is said
+
+
+def _host_config(spec: ContainerSpec, *, init: bool) -> dict[str, Any]:
+    config: dict[str, Any] = {
+        "NetworkMode": spec.network,
+        "Mounts": [_mount(mount) for mount in spec.mounts],
+        "LogConfig": {"Type": "none"},
+        "AutoRemove": False,  # it races with reading the exit code
+        "Init": init,
+    }
+    if spec.sysctls:
+        config["Sysctls"] = dict(spec.sysctls)
+    if spec.cpus is not None:
+        config["NanoCpus"] = round(spec.cpus * _NANO)
+    if spec.memory is not None:
+        config["Memory"] = config["MemorySwap"] = spec.memory
+    return config
+
+
+def _mount(mount: ContainerMount) -> dict[str, Any]:
+    common = {"Source": mount.source, "Target": mount.target, "ReadOnly": mount.read_only}
+    if mount.kind == "host":
+        return {"Type": "bind", **common}  # of this type a missing folder is an error, not silently made
+    return {"Type": "volume", **common, "VolumeOptions": {"NoCopy": True}}

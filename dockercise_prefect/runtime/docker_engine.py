@@ -1,0 +1,301 @@
+"""The `Engine` of production: Docker, through its API and nothing else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing, suppress
+from typing import Any, Final, Self
+
+import requests
+from docker import APIClient
+from docker.errors import APIError, NotFound
+from urllib3.exceptions import ReadTimeoutError
+
+from dockercise_prefect.errors import EngineError
+from dockercise_prefect.pipeline import PullPolicy
+from dockercise_prefect.runtime import docker_connection
+from dockercise_prefect.runtime.docker_arguments import container_config
+from dockercise_prefect.runtime.docker_conversation import DockerConversation
+from dockercise_prefect.runtime.docker_errors import CONFLICT, engine_errors, explanation
+from dockercise_prefect.runtime.docker_images import Credentials, DockerImages
+from dockercise_prefect.runtime.docker_streams import Feed, attach, pump
+from dockercise_prefect.runtime.engine import (
+    ContainerSpec,
+    ContainerVanishedError,
+    Conversation,
+    EngineInfo,
+    ExitState,
+    Leftover,
+    OutputSink,
+    Progress,
+    ResolvedImage,
+)
+
+__all__ = ["Credentials", "DockerEngine"]
+
+_RUN_LABEL: Final = "dockercise.run"
+
+_WAIT_SPELL: Final = 60
+"""Seconds of one request that waits for a container; it is repeated, so that no gateway between cuts a long stage short."""
+
+_NOT_EXECUTABLE: Final = 126
+_NOT_FOUND: Final = 127
+
+_EXECUTABLE: Final = 0o111
+_FOLDER: Final = 1 << 31
+"""Bits of a file's mode as the engine tells it, which is Go's."""
+
+
+class DockerEngine:
+    """Runs containers on a Docker engine (`runtime.engine.Engine` says what each method promises).
+
+    Args:
+        client: shared by all threads.
+        url: where the engine is, for people.
+        has_init: whether the engine has an init binary; naming one that is not there would make every start fail.
+        credentials: for private registries, before the user's Docker configuration.
+    """
+
+    def __init__(self, client: APIClient, url: str, *, has_init: bool, credentials: Credentials) -> None:
+        self._client = client
+        self._url = url
+        self._has_init = has_init
+        self._images = DockerImages(client, credentials)
+
+    @classmethod
+    def connect(cls, credentials: Credentials | None = None) -> Self:
+        """The engine that `DOCKER_HOST`, the Docker context or the usual sockets lead to.
+
+        Raises:
+            EngineError: none answers; the message names the addresses tried.
+        """
+        client, address = docker_connection.connect()
+        with engine_errors(f"cannot ask the engine at {address.shown} what it is"):
+            found = client.info()
+        # An engine that cannot run its init binary says "N/A" for the commit it was made from.
+        has_init = bool(found.get("InitBinary")) and (found.get("InitCommit") or {}).get("ID", "N/A") != "N/A"
+        return cls(client, address.shown, has_init=has_init, credentials=credentials or {})
+
+    def info(self) -> EngineInfo:
+        with engine_errors(f"cannot ask the engine at {self._url} for its version"):
+            version = self._client.version()
+        return EngineInfo(version["Version"], self._url, self._has_init)
+
+    def resolve_image(self, ref: str, *, pull: PullPolicy, platform: str | None, progress: Progress) -> ResolvedImage:
+        return self._images.resolve(ref, pull, platform, progress)
+
+    def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
+        with engine_errors(f"cannot create volume {name}"):
+            self._client.create_volume(name, labels=dict(labels))
+
+    def volume_exists(self, name: str) -> bool:
+        with engine_errors(f"cannot inspect volume {name}"):
+            try:
+                self._client.inspect_volume(name)
+            except NotFound:
+                return False
+            return True
+
+    def create(self, spec: ContainerSpec) -> str:
+        config = container_config(spec, init=self._has_init)
+        with engine_errors(f"cannot create container {spec.name}"):
+            created = self._client.create_container_from_config(config, spec.name, spec.platform)  # type: ignore[no-untyped-call]
+        id_: str = created["Id"]
+        return id_
+
+    def run(self, container: str, stdin: bytes, sink: OutputSink) -> ExitState:
+        with ExitStack() as stack:
+            with engine_errors(f"cannot attach to container {_short(container)}"):
+                output = stack.enter_context(closing(attach(self._client, container, "stdout", "stderr")))
+                feed = stack.enter_context(Feed(attach(self._client, container, "stdin")))
+            if refused := self._start(container):
+                return refused
+            feed.start(stdin)
+            pump(output.read, sink, lambda: self._is_running(container))
+        return self._exit_state(container)
+
+    def converse(self, container: str) -> Conversation:
+        with ExitStack() as stack:
+            with engine_errors(f"cannot attach to container {_short(container)}"):
+                output = stack.enter_context(closing(attach(self._client, container, "stdout")))
+                input_ = stack.enter_context(closing(attach(self._client, container, "stdin")))
+            if refused := self._start(container):
+                raise EngineError(f"cannot start container {_short(container)}: {refused.start_error}")
+            stack.pop_all()
+            return DockerConversation(input_, output)
+
+    def stop(self, container: str, grace: float) -> None:
+        with engine_errors(f"cannot stop container {_short(container)}"), suppress(NotFound):
+            if grace > 0:
+                self._client.stop(container, timeout=math.ceil(grace))
+                return
+            try:
+                self._client.kill(container, "SIGKILL")
+            except APIError as error:
+                if error.status_code != CONFLICT:  # it is not running
+                    raise
+            self._wait(container)
+
+    def remove(self, container: str) -> None:
+        with engine_errors(f"cannot remove container {_short(container)}"), suppress(NotFound):
+            try:
+                self._client.remove_container(container, v=True, force=True)
+            except APIError as error:
+                if error.status_code != CONFLICT:  # somebody else is removing it
+                    raise
+
+    def remove_volume(self, name: str) -> None:
+        with engine_errors(f"cannot remove volume {name}"), suppress(NotFound):
+            self._client.remove_volume(name)
+
+    def put(self, container: str, path: str, tar: Iterable[bytes]) -> None:
+        source = _Source(tar)
+        try:
+            with engine_errors(f"cannot put files into {path} of container {_short(container)}"):
+                self._client.put_archive(container, path, source)
+        except EngineError:
+            if source.failure is not None:
+                raise source.failure from None
+            raise
+
+    def get(self, container: str, path: str) -> Iterator[bytes]:
+        doing = f"cannot get {path} of container {_short(container)}"
+        with engine_errors(doing):
+            chunks, _ = self._client.get_archive(container, path)
+        return _read(chunks, doing)
+
+    def leftovers(self) -> list[Leftover]:
+        ours = {"label": _RUN_LABEL}
+        with engine_errors("cannot list what earlier runs left"):
+            containers = self._client.containers(all=True, filters=ours)
+            networks = self._client.networks(filters=ours)
+            volumes = self._client.volumes(filters=ours).get("Volumes") or []
+            images = self._client.images(filters=ours)
+        return [
+            *(Leftover("container", each["Id"], each.get("Labels") or {}) for each in containers),
+            *(Leftover("network", each["Id"], each.get("Labels") or {}) for each in networks),
+            *(Leftover("volume", each["Name"], each.get("Labels") or {}) for each in volumes),
+            *(Leftover("image", each["Id"], each.get("Labels") or {}) for each in images),
+        ]
+
+    def discard(self, leftover: Leftover) -> None:
+        match leftover.kind:
+            case "container":
+                self.remove(leftover.id)
+            case "volume":
+                self.remove_volume(leftover.id)
+            case "network":
+                with engine_errors(f"cannot remove network {leftover.id}"), suppress(NotFound):
+                    self._client.remove_network(leftover.id)
+            case "image":
+                with engine_errors(f"cannot remove image {leftover.id}"), suppress(NotFound):
+                    self._client.remove_image(leftover.id, force=True)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _start(self, container: str) -> ExitState | None:
+        """Start it; return how it ended where the engine could not even start its command."""
+        doing = f"cannot start container {_short(container)}"
+        with engine_errors(doing):
+            try:
+                self._client.start(container)
+            except APIError as error:
+                exit_code = self._client.inspect_container(container)["State"]["ExitCode"]
+                if exit_code not in {_NOT_EXECUTABLE, _NOT_FOUND}:
+                    raise
+                return ExitState(exit_code, start_error=explanation(error))
+        return None
+
+    def _is_running(self, container: str) -> bool:
+        with engine_errors(f"cannot inspect container {_short(container)}"):
+            try:
+                running: bool = self._client.inspect_container(container)["State"]["Running"]
+            except NotFound:
+                return False
+            return running
+
+    def _exit_state(self, container: str) -> ExitState:
+        """What the engine recorded when the container ended.
+
+        Raises:
+            ContainerVanishedError: it has been or is being removed.
+        """
+        with engine_errors(f"cannot learn how container {_short(container)} ended"):
+            try:
+                self._wait(container)
+                inspected = self._client.inspect_container(container)
+            except NotFound as error:
+                raise _vanished(container) from error
+            state = inspected["State"]
+            if state["Status"] in {"removing", "dead"}:
+                raise _vanished(container)
+            unstarted = state["ExitCode"] in {_NOT_EXECUTABLE, _NOT_FOUND} and self._unstartable(container, inspected)
+        return ExitState(state["ExitCode"], oom_killed=state["OOMKilled"], start_error=unstarted or None)
+
+    def _unstartable(self, container: str, inspected: Mapping[str, Any]) -> str | None:
+        """Why the command could not be started, where an init process, not the engine, was to start it.
+
+        Such a container has started for the engine, and its exit code could as well be a script's: look at the command.
+        """
+        command: str = inspected["Path"]
+        if not inspected["HostConfig"].get("Init") or not command.startswith("/"):
+            return None
+        try:
+            _, stat = self._client.get_archive(container, command)
+        except NotFound:
+            return f"{command}: no such file in the image"
+        if stat["linkTarget"] or (stat["mode"] & _EXECUTABLE and not stat["mode"] & _FOLDER):
+            return None
+        return f"{command}: not a program"
+
+    def _wait(self, container: str) -> None:
+        """Wait for the end, however long it takes; the connection need not live that long."""
+        while True:
+            try:
+                self._client.wait(container, timeout=_WAIT_SPELL)
+            except requests.RequestException as error:
+                if not _timed_out(error):
+                    raise
+            else:
+                return
+
+
+class _Source:
+    """The chunks of a request's body; keeps the failure of whoever makes them apart from one of the connection."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = iter(chunks)
+        self.failure: Exception | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._chunks
+        except Exception as error:
+            self.failure = error
+            raise
+
+
+def _read(chunks: Iterator[bytes], doing: str) -> Iterator[bytes]:
+    while True:
+        with engine_errors(doing):
+            chunk = next(chunks, None)
+        if chunk is None:
+            return
+        yield chunk
+
+
+def _timed_out(error: requests.RequestException) -> bool:
+    """Whether a request ended by its time limit; the SDK's client wraps one that passed while the body was read."""
+    return isinstance(error, requests.ReadTimeout) or any(isinstance(part, ReadTimeoutError) for part in error.args)
+
+
+def _vanished(container: str) -> ContainerVanishedError:
+    return ContainerVanishedError(
+        f"container {_short(container)} was removed while it ran", "is something else cleaning up on this engine?"
+    )
+
+
+def _short(container: str) -> str:
+    return container[:12]

@@ -1,0 +1,81 @@
+"""Image references: their grammar, and which names mean the same repository."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from dockercise_prefect.errors import EngineError
+
+DEFAULT_REGISTRY = "docker.io"
+
+_MAX_NAME = 255
+
+# The grammar of the distribution project's reference package, which the engine itself parses with.
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
+_HOST = rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
+_REFERENCE = re.compile(
+    rf"(?P<name>(?:{_HOST}/)?{_COMPONENT}(?:/{_COMPONENT})*)"
+    r"(?::(?P<tag>\w[\w.-]{0,127}))?"
+    r"(?:@(?P<digest>[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}))?",
+    re.ASCII,
+)
+_ID = re.compile(r"(?:sha256:)?[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """An image reference taken apart.
+
+    Attributes:
+        name: as written, without tag and digest; what is asked of the engine.
+        version: the digest where there is one, else the tag, else `latest`.
+        is_id: it is the id of an image on the engine, which no registry knows.
+    """
+
+    name: str
+    version: str
+    is_id: bool = False
+
+    @property
+    def registry(self) -> str:
+        """The host that the image comes from."""
+        return _split(self.name)[0]
+
+    @property
+    def repository(self) -> str:
+        """The whole name: `busybox` and `docker.io/library/busybox` are one."""
+        registry, path = _split(self.name)
+        if registry == DEFAULT_REGISTRY and "/" not in path:
+            path = f"library/{path}"
+        return f"{registry}/{path}"
+
+
+def parse_reference(text: str) -> Reference:
+    """Take a reference apart.
+
+    Raises:
+        EngineError: it is none.
+    """
+    if _ID.fullmatch(text):
+        return Reference(text, "", is_id=True)
+    match = _REFERENCE.fullmatch(text)
+    if match is None or len(match["name"]) > _MAX_NAME:
+        hint = "an image is written as NAME, NAME:TAG or REGISTRY/NAME:TAG, the name in lower case"
+        raise EngineError(f"{text!r} is no image reference", hint)
+    return Reference(match["name"], match["digest"] or match["tag"] or "latest")
+
+
+def registry_host(address: str) -> str:
+    """The host of a registry as people write it: with or without scheme and path, by any of Docker Hub's names."""
+    host = address.partition("://")[2] or address
+    host = host.partition("/")[0]
+    return DEFAULT_REGISTRY if host in {"index.docker.io", "registry-1.docker.io", "hub.docker.com"} else host
+
+
+def _split(name: str) -> tuple[str, str]:
+    first, slash, rest = name.partition("/")
+    if slash and ("." in first or ":" in first or first == "localhost"):
+        return registry_host(first), rest
+    return DEFAULT_REGISTRY, name

@@ -1,0 +1,205 @@
+"""What runs containers, as a protocol: the Docker engine in production, a scripted one for speed and faults in tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, TypeAlias
+
+from dockercise_prefect.errors import DockerciseError, ExitStatus
+from dockercise_prefect.pipeline import PullPolicy
+
+Channel: TypeAlias = Literal["stdout", "stderr"]
+OutputSink: TypeAlias = Callable[[Channel, bytes], None]
+"""Takes each chunk of output as it comes, in order, from one thread."""
+
+Progress: TypeAlias = Callable[[str], None]
+"""Takes a line that says what takes so long, say an image that is pulled."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """The engine that answered: its version, where it is, and whether it can put an init process in front of a script."""
+
+    version: str
+    url: str
+    has_init: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedImage:
+    """An image as it stands on the engine for a whole run.
+
+    Attributes:
+        id: what containers are created from, `sha256:…`.
+        digest: what the results record: the repository digest where there is one, else the id.
+        user: the image's own user, empty for root.
+        command: its entrypoint and command, joined.
+    """
+
+    ref: str
+    id: str
+    digest: str
+    user: str
+    command: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerMount:
+    """A volume of the engine (`volume`) or a folder of its machine (`host`) at `target`.
+
+    A volume starts empty: nothing of the image is copied into it.
+    """
+
+    kind: Literal["volume", "host"]
+    source: str
+    target: str
+    read_only: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerSpec:
+    """One container to be, in our words; `docker_arguments` turns it into the SDK's.
+
+    Attributes:
+        command: replaces the image's entrypoint and command.
+        env: stored in the container's configuration, so never a secret.
+        network: `bridge`, `none`, `host` or `container:<id>`.
+        sysctls: kernel settings of the container's own network namespace.
+        cpus: processors. memory: bytes, swap included.
+    """
+
+    name: str
+    image: str
+    command: tuple[str, ...]
+    labels: Mapping[str, str]
+    env: Mapping[str, str] = field(default_factory=dict)
+    mounts: tuple[ContainerMount, ...] = ()
+    working_dir: str = "/"
+    user: str | None = None
+    network: str = "none"
+    sysctls: Mapping[str, str] = field(default_factory=dict)
+    platform: str | None = None
+    cpus: float | None = None
+    memory: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExitState:
+    """How a container ended, as the engine recorded it.
+
+    Attributes:
+        start_error: what the engine said when the command itself could not be started (exit code 126 or 127), else None.
+    """
+
+    exit_code: int
+    oom_killed: bool = False
+    start_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """Something with our labels that lies on the engine."""
+
+    kind: Literal["container", "volume", "network", "image"]
+    id: str
+    labels: Mapping[str, str]
+
+
+class ContainerVanishedError(DockerciseError):
+    """Somebody removed the container while it ran: its exit code is not to be learnt any more, and it failed."""
+
+    exit_status = ExitStatus.STAGE_FAILED
+
+
+class Conversation(Protocol):
+    """A running container that answers each line with a line."""
+
+    def ask(self, line: str) -> str:
+        """Send one line, return the next line of stdout. Raises `EngineError` when the container has ended."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the stream; the container sees the end of its input."""
+        ...
+
+
+class Engine(Protocol):
+    """Runs containers somewhere, perhaps not on this machine: files pass through its API only.
+
+    Order: `create` before `run` or `converse`, each at most once a container; `stop` and `remove` at any time, any number of
+    times, also for what was never started or is long gone. Every method may be called from several threads at once for
+    different containers, and `stop` for one that another thread runs. `run` returns the exit state the engine recorded, never
+    a guess: if it cannot be learnt, it raises. Whatever a method made before it raised carries the labels it was given, so
+    that `leftovers` finds it.
+
+    Raises:
+        EngineError: from every method, when the engine does not answer or refuses; the message says what it refused.
+    """
+
+    def info(self) -> EngineInfo:
+        """Ask the engine who it is; the cheapest call there is to learn that it answers."""
+        ...
+
+    def resolve_image(self, ref: str, *, pull: PullPolicy, platform: str | None, progress: Progress) -> ResolvedImage:
+        """The image on the engine, pulled as the policy says, with the user's registry credentials."""
+        ...
+
+    def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
+        """An empty volume, its root owned by root, mode 0755."""
+        ...
+
+    def volume_exists(self, name: str) -> bool:
+        """Whether there is a volume of that name, which a mount would otherwise create silently."""
+        ...
+
+    def create(self, spec: ContainerSpec) -> str:
+        """Make the container, not started; return its id."""
+        ...
+
+    def run(self, container: str, stdin: bytes, sink: OutputSink) -> ExitState:
+        """Attach, start, send `stdin` and the end of input, pass on all output, wait for the end.
+
+        All output has been passed on when it returns, whatever the engine's log driver. A container that ends without
+        reading its input is no error.
+
+        Raises:
+            ContainerVanishedError: it was removed while it ran.
+        """
+        ...
+
+    def converse(self, container: str) -> Conversation:
+        """Attach and start; the caller closes it."""
+        ...
+
+    def stop(self, container: str, grace: float) -> None:
+        """SIGTERM, and SIGKILL after `grace` seconds (0: at once); returns when it is down."""
+        ...
+
+    def remove(self, container: str) -> None:
+        """Kill if it runs, remove with its anonymous volumes; gone already is done."""
+        ...
+
+    def remove_volume(self, name: str) -> None:
+        """Remove; gone already is done."""
+        ...
+
+    def put(self, container: str, path: str, tar: Iterable[bytes]) -> None:
+        """Unpack a tar stream below the folder `path` of a created or running container, its volumes included."""
+        ...
+
+    def get(self, container: str, path: str) -> Iterator[bytes]:
+        """The tar stream of `path`; its entries begin with the last part of `path`. Owners, modes and links are kept."""
+        ...
+
+    def leftovers(self) -> list[Leftover]:
+        """All that carries the label `dockercise.run`, of any run, containers first."""
+        ...
+
+    def discard(self, leftover: Leftover) -> None:
+        """Remove it, running or not; gone already is done."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections."""
+        ...

@@ -1,0 +1,149 @@
+"""The containers that run now, and how they are made to end: by their timeout, by a cancelled run."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+from dockercise_prefect.errors import EngineError
+from dockercise_prefect.runtime.engine import Engine
+from dockercise_prefect.runtime.outcome import Stop, duration
+from dockercise_prefect.status import StageStatus
+
+ASK_AGAIN = 0.5
+"""Seconds after which a container that goes on is stopped once more: the first time, it had perhaps not been started yet."""
+
+
+class Watch:
+    """One container, from just before it starts to its end."""
+
+    def __init__(self, container: str) -> None:
+        self.container = container
+        self._lock = threading.Lock()
+        self._stop: Stop | None = None
+        self._ended = threading.Event()
+
+    @property
+    def stop(self) -> Stop | None:
+        """Why it is being stopped, None when nobody asked for that."""
+        return self._stop
+
+    def decide(self, stop: Stop) -> bool:
+        """Note why it is stopped; False when it has ended already. The first reason holds."""
+        with self._lock:
+            if self._ended.is_set():
+                return False
+            self._stop = self._stop or stop
+            return True
+
+    def end(self) -> None:
+        """It has ended: from here on, a stop comes too late."""
+        with self._lock:
+            self._ended.set()
+
+    def ended_within(self, seconds: float) -> bool:
+        """Wait for its end, at most so long."""
+        return self._ended.wait(seconds)
+
+
+class Running:
+    """All containers of a run that run now. Every method may be called from any thread, a signal handler's included.
+
+    Args:
+        engine: where they are.
+        grace: seconds between SIGTERM and SIGKILL.
+        notify: told when the engine refuses to stop one.
+    """
+
+    def __init__(self, engine: Engine, grace: float, notify: Callable[[str], None]) -> None:
+        self._engine = engine
+        self._grace = grace
+        self._notify = notify
+        self._changed = threading.Condition(threading.RLock())
+        self._watches: set[Watch] = set()
+        self._cancelled: Stop | None = None
+
+    @property
+    def cancelled(self) -> Stop | None:
+        """Why nothing is to start any more, None while stages may start."""
+        return self._cancelled
+
+    def refuse_when_cancelled(self) -> None:
+        """To be called now and then by what takes long.
+
+        Raises:
+            EngineError: nothing is to go on any more.
+        """
+        if self._cancelled is not None:
+            raise EngineError(self._cancelled.message)
+
+    @contextmanager
+    def watch(self, container: str, timeout: float | None) -> Iterator[Watch]:
+        """Around the run of a container: it can be stopped from here on, and is after `timeout` seconds.
+
+        Where the run is cancelled already, the watch says so from the start, and the container is not to be started.
+        """
+        watch = Watch(container)
+        with self._changed:
+            self._watches.add(watch)
+            if self._cancelled is not None:
+                watch.decide(self._cancelled)
+        timer: threading.Timer | None = None
+        if timeout is not None:
+            stop = Stop(StageStatus.TIMED_OUT, f"timed out after {duration(timeout)}")
+            timer = threading.Timer(timeout, self._press, (watch, stop, self._grace))
+            timer.daemon = True
+            timer.start()
+        try:
+            yield watch
+        finally:
+            watch.end()
+            if timer is not None:
+                timer.cancel()
+            with self._changed:
+                self._watches.discard(watch)
+                self._changed.notify_all()
+
+    def cancel(self, reason: str) -> None:
+        """Start nothing more, and stop what runs, with grace. Returns at once; again, it changes nothing."""
+        with self._changed:
+            if self._cancelled is not None:
+                return
+            self._cancelled = Stop(StageStatus.CANCELLED, f"cancelled: {reason}")
+        self._end_all(self._cancelled, self._grace)
+
+    def kill(self, reason: str) -> None:
+        """Start nothing more, and end what runs without grace. Returns at once."""
+        with self._changed:
+            self._cancelled = self._cancelled or Stop(StageStatus.CANCELLED, f"cancelled: {reason}")
+        self._end_all(self._cancelled, 0)
+
+    def end(self, watch: Watch, stop: Stop) -> None:
+        """Stop one container, with grace. Returns at once."""
+        self._end_each([watch], stop, self._grace)
+
+    def wait(self, seconds: float) -> bool:
+        """Until nothing runs any more, at most so long; whether that is so."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._watches, seconds)
+
+    def _end_all(self, stop: Stop, grace: float) -> None:
+        with self._changed:
+            watches = list(self._watches)
+        self._end_each(watches, stop, grace)
+
+    def _end_each(self, watches: Iterable[Watch], stop: Stop, grace: float) -> None:
+        for watch in watches:
+            threading.Thread(target=self._press, args=(watch, stop, grace), daemon=True).start()
+
+    def _press(self, watch: Watch, stop: Stop, grace: float) -> None:
+        said = False
+        while watch.decide(stop):
+            try:
+                self._engine.stop(watch.container, grace)
+            except EngineError as error:
+                if not said:
+                    self._notify(f"a container could not be stopped, trying again: {error.message}")
+                said = True
+            watch.ended_within(ASK_AGAIN)

@@ -1,0 +1,140 @@
+"""Files to a tar stream, in bounded memory: the form in which files pass through an engine's API."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from dockercise_prefect.errors import EngineError
+
+BLOCK = tarfile.BLOCKSIZE
+CHUNK = 65_536
+"""Bytes that are passed on at once: many small files must not become as many small packets."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folder:
+    """A folder; one named after a volume sets the mode and the owner of the volume's own root."""
+
+    path: str
+    mode: int = 0o755
+    mtime: float = 0
+    uid: int = 0
+    gid: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A file whose content is read when its turn comes.
+
+    Attributes:
+        size: bytes; the content must have as many.
+    """
+
+    path: str
+    size: int
+    content: Callable[[], Iterable[bytes]]
+    mode: int = 0o644
+    mtime: float = 0
+    uid: int = 0
+    gid: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A symbolic link."""
+
+    path: str
+    target: str
+    mtime: float = 0
+    uid: int = 0
+    gid: int = 0
+
+
+Entry = Folder | File | Link
+
+
+def tar_stream(entries: Iterable[Entry]) -> Iterator[bytes]:
+    """The entries as a tar stream, in GNU's format: names of any length and any bytes.
+
+    Raises:
+        EngineError: a content has not the size that was said, since its file changed meanwhile.
+    """
+    return _batched(_pieces(entries))
+
+
+def _pieces(entries: Iterable[Entry]) -> Iterator[bytes]:
+    for entry in entries:
+        yield _header(entry)
+        if isinstance(entry, File):
+            sent = 0
+            for chunk in entry.content():
+                sent += len(chunk)
+                yield chunk
+            if sent != entry.size:
+                raise EngineError(f"{entry.path} changed while it was copied", "run again when nothing writes to it")
+            yield b"\0" * (-sent % BLOCK)
+    yield b"\0" * (2 * BLOCK)
+
+
+def _header(entry: Entry) -> bytes:
+    info = tarfile.TarInfo(entry.path)
+    info.mtime = int(entry.mtime)
+    info.uid, info.gid = entry.uid, entry.gid
+    match entry:
+        case Folder():
+            info.type, info.mode = tarfile.DIRTYPE, entry.mode
+        case File():
+            info.size, info.mode = entry.size, entry.mode
+        case Link():
+            info.type, info.mode, info.linkname = tarfile.SYMTYPE, 0o777, entry.target
+    return info.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape")
+
+
+def _batched(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    batch = bytearray()
+    for piece in pieces:
+        batch += piece
+        if len(batch) >= CHUNK:
+            yield bytes(batch)
+            batch.clear()
+    if batch:
+        yield bytes(batch)
+
+
+def owned_by(stream: Iterable[bytes], uid: int, gid: int) -> Iterator[bytes]:
+    """The same tar stream with every entry owned by `uid` and `gid`; everything else is kept."""
+    with tarfile.open(fileobj=_Reader(stream), mode="r|", encoding="utf-8", errors="surrogateescape") as source:
+        for member in source:
+            member.uid, member.gid, member.uname, member.gname = uid, gid, "", ""
+            member.pax_headers = {key: text for key, text in member.pax_headers.items() if key not in _OWNER_HEADERS}
+            yield member.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
+            content = source.extractfile(member) if member.isreg() else None
+            if content is not None:
+                while chunk := content.read(CHUNK):
+                    yield chunk
+                yield b"\0" * (-member.size % BLOCK)
+    yield b"\0" * (2 * BLOCK)
+
+
+_OWNER_HEADERS = {"uid", "gid", "uname", "gname"}
+
+
+class _Reader(io.RawIOBase):
+    """An iterable of chunks as a file that is read from front to end."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = iter(chunks)
+        self._rest = b""
+
+    def read(self, size: int = -1) -> bytes:
+        while size < 0 or len(self._rest) < size:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                size = len(self._rest)
+                break
+            self._rest += chunk
+        taken, self._rest = self._rest[:size], self._rest[size:]
+        return taken

@@ -1,0 +1,132 @@
+"""The variables of one container: what is stored with it, what is handed over unseen, and what the kernel takes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dockercise_prefect.errors import StageError
+from dockercise_prefect.pipeline import LiteralValue, Stage, StageName, StageValue
+from dockercise_prefect.runtime.boot import LONGEST_ARGUMENT
+from dockercise_prefect.runtime.labels import RunIdentity
+
+TOGETHER = 2_097_152 - 131_072
+"""Bytes of arguments and variables that Linux takes together (a quarter of the usual 8 MB stack), less what an image adds."""
+
+POINTER = 8
+"""Bytes that the kernel counts for each variable besides its text."""
+
+
+IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Variables:
+    """A container's variables.
+
+    Attributes:
+        stored: part of the container's configuration, to be read by everybody who can reach the engine.
+        unseen: stages' values and variables from outside, which never are.
+    """
+
+    stored: Mapping[str, str]
+    unseen: Mapping[str, bytes]
+
+
+def folded(stage: StageName) -> str:
+    """The variable of a stage: upper-cased, every character but A-Z, 0-9 and `_` turned into `_` (LANGUAGE section 3)."""
+    return re.sub(r"[^A-Z0-9_]", "_", stage.upper())
+
+
+def runtime_variables(identity: RunIdentity, stage: Stage) -> dict[str, str]:
+    """What is always set; `GRAPH_CI_RUN_ID` is for scripts of the first dockercise."""
+    return {
+        "OUT": f"/{stage.name}",
+        "DOCKERCISE_RUN_ID": identity.run_id,
+        "DOCKERCISE_STAGE": stage.name,
+        "DOCKERCISE_PIPELINE": identity.pipeline,
+        "GRAPH_CI_RUN_ID": identity.run_id,
+    }
+
+
+def container_variables(
+    stage: Stage,
+    *,
+    always: Mapping[str, str],
+    values: Mapping[StageName, bytes],
+    outside: Mapping[str, str],
+) -> Variables:
+    """Sort a stage's variables by who may see them.
+
+    Args:
+        stage: whose container it is.
+        always: what is always set; wins over what the stage sets itself.
+        values: of the stages that it takes values from.
+        outside: what `resolve_outside` found for it.
+
+    Raises:
+        StageError: the kernel does not take them; the message says what to do instead.
+    """
+    literals = {name: source.text for name, source in stage.env.items() if isinstance(source, LiteralValue)}
+    stored = {**literals, **always}
+    unseen: dict[str, bytes] = {}
+    for name, source in stage.env.items():
+        if isinstance(source, StageValue):
+            hint = f"read /out/{source.stage} instead, which holds it byte for byte"
+            unseen[name] = _fit(name, values[source.stage], f"the value of {source.stage} as ", hint)
+    for name, text in outside.items():
+        unseen[name] = _fit(name, text.encode("utf-8", "surrogateescape"), "", "hand it over as a file instead")
+    for name, text in stored.items():
+        trouble = _trouble_with_text(name, text.encode("utf-8", "surrogateescape"))
+        if trouble is not None:
+            raise StageError(f"{name} cannot be a variable: {trouble}", "write the text into a file of the code instead")
+    variables = Variables(stored, {name: text for name, text in unseen.items() if name not in always})
+    _check_together(stage, variables)
+    return variables
+
+
+def _fit(name: str, text: bytes, what: str, hint: str) -> bytes:
+    """The text, where it can be handed over as the variable `name`."""
+    trouble = trouble_with(name, text)
+    if trouble is not None:
+        raise StageError(f"{what}{name} cannot be a variable: {trouble}", hint)
+    return text
+
+
+def trouble_with(name: str, text: bytes) -> str | None:
+    """Why `text` cannot be handed over as the variable `name`, None when it can (LANGUAGE section 3)."""
+    if not IDENTIFIER.fullmatch(name):
+        return "a shell takes only names of letters, digits and `_`"
+    return _trouble_with_text(name, text)
+
+
+def _trouble_with_text(name: str, text: bytes) -> str | None:
+    if b"\0" in text:
+        return "it holds a NUL byte"
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError:
+        return "it is no UTF-8 text"
+    size = len(name.encode()) + 1 + len(text)
+    if size > LONGEST_ARGUMENT:
+        return f"it takes {size:,} bytes with its name, and the kernel takes {LONGEST_ARGUMENT:,}"
+    return None
+
+
+def _check_together(stage: Stage, variables: Variables) -> None:
+    stored = {name: text.encode("utf-8", "surrogateescape") for name, text in variables.stored.items()}
+    texts = stored | dict(variables.unseen)
+    script = min(len((stage.run or "").encode("utf-8", "surrogateescape")), LONGEST_ARGUMENT)
+    total = script + sum(len(name.encode()) + len(text) + 2 + POINTER for name, text in texts.items())
+    if total > TOGETHER:
+        named = [source.stage for source in stage.env.values() if isinstance(source, StageValue)]
+        files = ", ".join(f"/out/{name}" for name in dict.fromkeys(named)) or "a file of the code"
+        raise StageError(
+            f"the variables take {total:,} bytes together, and the kernel takes about {TOGETHER:,}", f"read {files} instead"
+        )
+
+
+def takes_values_from(stage: Stage) -> tuple[StageName, ...]:
+    """The stages whose values are variables of this one."""
+    return tuple(dict.fromkeys(source.stage for source in stage.env.values() if isinstance(source, StageValue)))

@@ -1,0 +1,198 @@
+"""All of one run on one engine: made ready, used by its stages, and gone in the end."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from dockercise_prefect.errors import EngineError
+from dockercise_prefect.pipeline import Pipeline, Stage, StageName
+from dockercise_prefect.runtime.concurrent import Background
+from dockercise_prefect.runtime.engine import Engine, OutputSink
+from dockercise_prefect.runtime.images import Images, resolve_images
+from dockercise_prefect.runtime.labels import RUN, Labels, RunIdentity
+from dockercise_prefect.runtime.mounts import StageMounts, check_host_paths, engine_volumes, uses_code
+from dockercise_prefect.runtime.network_slots import NetworkSlots, useful_slots, uses_bridge
+from dockercise_prefect.runtime.outcome import StageResult
+from dockercise_prefect.runtime.output import Spool
+from dockercise_prefect.runtime.ownership import sweep, this_process
+from dockercise_prefect.runtime.removal import counted, remove_all
+from dockercise_prefect.runtime.running import Running
+from dockercise_prefect.runtime.stage import Inputs, RunContext, StageRun
+from dockercise_prefect.runtime.volumes import RunVolumes
+
+__all__ = ["RunIdentity", "RuntimeOptions", "Workspace"]
+
+ROUNDS = 3
+PAUSE = 0.5
+"""Seconds before what could not be removed is tried again."""
+
+PATIENCE = 15
+"""Seconds that the end of a run waits for stages that are being killed."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeOptions:
+    """How a run uses its engine.
+
+    Attributes:
+        root: the folder that the code and paths beginning with `./` are below; None for a pipeline that uses neither.
+        jobs: stages that run at once, at most.
+        aws: every stage gets a copy of the user's AWS folder.
+        grace_seconds: between SIGTERM and SIGKILL, at a timeout and when the run is cancelled.
+    """
+
+    root: Path | None
+    jobs: int
+    aws: bool
+    grace_seconds: float = 10
+
+
+class Workspace:
+    """One run's containers, volumes and networks. A context manager; all other methods are for its inside.
+
+    Order: `prepare` once, then `run_stage` from as many threads as one likes, each stage after all it needs. `cancel` and
+    `kill` at any time, from any thread. Whatever was made is labelled with the run, and removed when the context ends, however
+    it ends; where the engine does not let us, `notify` says what is left.
+
+    Args:
+        engine: where the stages run; whoever gives it closes it.
+        pipeline: the stages that will run.
+        identity: which run this is.
+        options: how.
+        notify: told lines for the user; from several threads.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        pipeline: Pipeline,
+        identity: RunIdentity,
+        options: RuntimeOptions,
+        notify: Callable[[str], None],
+    ) -> None:
+        self._engine = engine
+        self._pipeline = pipeline
+        self._identity = identity
+        self._options = options
+        self._notify = notify
+        self._owner = this_process()
+        self._labels = Labels(identity, str(self._owner))
+        self._running = Running(engine, options.grace_seconds, notify)
+        self._slots = NetworkSlots(engine, self._labels, notify)
+        self._background = Background()
+        check = self._running.refuse_when_cancelled
+        self._volumes = RunVolumes(engine, self._labels, self._background, options.root, check)
+        self._spool = Spool()
+        self._images: Images = {}
+        self._results: dict[StageName, StageResult] = {}
+        self._dependents: dict[StageName, list[Stage]] = defaultdict(list)
+        for stage in pipeline:
+            for needed in stage.needs:
+                self._dependents[needed].append(stage)
+
+    def __enter__(self) -> Self:
+        """Remove what dead processes left on this engine.
+
+        Raises:
+            EngineError: the engine does not answer.
+        """
+        sweep(self._engine, self._owner, self._notify)
+        return self
+
+    def prepare(self) -> None:
+        """Check and make what must be there before the first stage starts.
+
+        Raises:
+            DefinitionError: an external bind below the root is not there, or not below it.
+            UsageError: there is no AWS folder.
+            EngineError: images cannot be had, or the code cannot be read; names all of them.
+        """
+        check_host_paths(self._pipeline, self._options.root)
+        self._images = resolve_images(self._engine, self._pipeline, self._notify)
+        shells = [self._images[stage.name].id for stage in self._pipeline if uses_bridge(stage)]
+        self._slots.start(useful_slots(self._pipeline, self._options.jobs), list(dict.fromkeys(shells)))
+        for volume in engine_volumes(self._pipeline):
+            self._volumes.keep(volume)
+        any_image = next(iter(self._images.values()), None)
+        if any_image is not None and self._options.aws:
+            self._volumes.aws(any_image.id)
+        if any_image is not None and any(uses_code(stage) for stage in self._pipeline):
+            self._volumes.code(any_image.id)
+
+    def run_stage(self, stage: Stage, outside: Mapping[str, str], inputs: Inputs, sink: OutputSink) -> StageResult:
+        """Run one stage. However it ends, and whatever the engine does, is in the result; nothing of the kind is raised.
+
+        Args:
+            stage: of the pipeline.
+            outside: its variables from outside, as `environment.resolve_outside` found them.
+            inputs: the results of all stages that it needs.
+            sink: gets its output while it runs.
+        """
+        context = RunContext(
+            engine=self._engine,
+            identity=self._identity,
+            labels=self._labels,
+            images=self._images,
+            volumes=self._volumes,
+            mounts=StageMounts(self._volumes, self._options.root, aws=self._options.aws),
+            slots=self._slots,
+            running=self._running,
+            background=self._background,
+            spool=self._spool,
+            aws=self._options.aws,
+        )
+        result = StageRun(context, stage, outside, inputs).result(sink)
+        self._anticipate(result)
+        return result
+
+    def cancel(self, *, reason: str) -> None:
+        """Start no stage any more and stop those that run, with grace; their results are cancelled. Returns at once."""
+        self._running.cancel(reason)
+
+    def kill(self) -> None:
+        """As `cancel`, without grace, also after it. Returns at once."""
+        self._running.kill("the run was ended at once")
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        """End what still runs and remove all that this run made. Never raises because of the engine; again, it does no harm."""
+        self._running.kill("the run is over")
+        self._running.wait(PATIENCE)
+        self._slots.close()
+        self._background.close()
+        self._remove_everything()
+        self._spool.close()
+
+    def _anticipate(self, result: StageResult) -> None:
+        """Begin to fill `/out` for the stages that can start now: it is ready when whoever orders the stages gets to them."""
+        self._results[result.stage] = result
+        if not result.status.succeeded:
+            return
+        for stage in self._dependents[result.stage]:
+            if stage.image is not None and all(name in self._results for name in stage.needs):
+                outputs = {name: self._results[name].output for name in stage.needs}
+                self._background.do(partial(self._volumes.out, outputs, self._images[stage.name].id))
+
+    def _remove_everything(self) -> None:
+        trouble = ""
+        for attempt in range(ROUNDS):
+            time.sleep(PAUSE if attempt else 0)
+            try:
+                mine = [leftover for leftover in self._engine.leftovers() if self._labels.mine(leftover.labels)]
+            except EngineError as error:
+                trouble = error.message
+                continue
+            stuck = remove_all(self._engine, mine)
+            if not stuck:
+                return
+            trouble = f"{counted(leftover for leftover, _ in stuck)}: {stuck[0][1].message}"
+        self._notify(
+            f"not everything of this run is removed from the engine: {trouble}; the next run removes it, "
+            f"or look for the label {RUN}={self._identity.run_id}"
+        )

@@ -1,0 +1,220 @@
+"""A container of the scripted engine: its file system, and how it behaves when it runs."""
+
+from __future__ import annotations
+
+import posixpath
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from dockercise_prefect.errors import EngineError
+from dockercise_prefect.runtime.engine import ContainerMount, ContainerSpec, ExitState, OutputSink
+from tests.engines.files import Entry, Tree
+
+SIGKILLED = 137
+SIGTERMED = 143
+
+_IMAGE_FOLDERS = ("bin", "dev", "etc", "home", "root", "tmp", "usr", "var")
+
+
+class ContractBreachError(AssertionError):
+    """The code under test used the engine in a way that its contract forbids."""
+
+
+class ReadOnlyError(Exception):
+    """A path is mounted read-only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behaviour:
+    """What a container does when it is run.
+
+    Attributes:
+        stdout, stderr: what it prints, stdout first.
+        writes: absolute path to content, written before it ends; raises where the path is read-only.
+        start_error: it cannot be started, `exit_code` (126 or 127) is what the engine records.
+        blocks: it runs until it is stopped, removed, or told to `finish`.
+        ignores_sigterm: only the end of the grace stops it.
+        vanishes: somebody removes it while it runs.
+        engine_dies: the engine goes away while it runs.
+        action: what else happens, with the container's files and standard input at hand; called before it ends.
+        answer: what it says to each line of a conversation.
+    """
+
+    stdout: bytes = b""
+    stderr: bytes = b""
+    exit_code: int = 0
+    oom_killed: bool = False
+    start_error: str | None = None
+    writes: Mapping[str, bytes] = field(default_factory=dict)
+    blocks: bool = False
+    ignores_sigterm: bool = False
+    vanishes: bool = False
+    engine_dies: bool = False
+    action: Callable[[ScriptedContainer], None] | None = None
+    answer: Callable[[str], str] = lambda line: line
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """A volume with what lies in it."""
+
+    name: str
+    labels: Mapping[str, str]
+    tree: Tree
+
+
+class ScriptedContainer:
+    """One container; tests look at its files through `read` and `below`.
+
+    Attributes:
+        stdin: what it was given when it was run.
+        volumes: those it mounts, by name.
+        ended: how it ended, None before.
+        signals: what it was sent.
+    """
+
+    def __init__(self, id_: str, spec: ContainerSpec, volumes: Mapping[str, Tree]) -> None:
+        self.id = id_
+        self.spec = spec
+        self.volumes = volumes
+        self.stdin = b""
+        self.behaviour = Behaviour()
+        self.ended: ExitState | None = None
+        self.started = False
+        self.signals: list[str] = []
+        self._own = Tree()
+        self._over = threading.Event()
+        self._down = threading.Event()
+        self._runner: int | None = None
+        for folder in (*_IMAGE_FOLDERS, spec.working_dir.strip("/"), *(mount.target.strip("/") for mount in spec.mounts)):
+            if folder:
+                self._own.write(folder, Entry("folder", 0o755))
+
+    @property
+    def running(self) -> bool:
+        """Whether it has been started and has not ended."""
+        return self.started and self.ended is None and not self._over.is_set()
+
+    # Its files.
+
+    def read(self, path: str) -> bytes:
+        """The content of a file.
+
+        Raises:
+            KeyError: there is none.
+        """
+        tree, inner, _ = self._locate(path)
+        return tree.entries[inner].data
+
+    def below(self, path: str) -> Iterator[tuple[str, Entry]]:
+        """All at and below an absolute path, mounted volumes included; names begin with the last part of the path."""
+        path = posixpath.normpath(path)
+        base = posixpath.dirname(path).rstrip("/") + "/"
+        for name, entry in sorted(self._everything(path), key=lambda item: item[0].split("/")):
+            yield name.removeprefix(base) or ".", entry
+
+    def write(self, path: str, entry: Entry) -> None:
+        """Put one entry at an absolute path.
+
+        Raises:
+            ReadOnlyError: it is mounted read-only.
+        """
+        tree, inner, mount = self._locate(path)
+        if mount and mount.read_only:
+            raise ReadOnlyError(f"{path} is mounted read-only")
+        tree.write(inner, entry)
+
+    def has_folder(self, path: str) -> bool:
+        """Whether there is a folder at an absolute path."""
+        tree, inner, _ = self._locate(path)
+        return inner in tree.entries and tree.entries[inner].kind == "folder"
+
+    # Its life.
+
+    def start(self, stdin: bytes, behaviour: Behaviour) -> None:
+        """Begin to run."""
+        self.started, self.stdin, self.behaviour = True, stdin, behaviour
+
+    def act(self, sink: OutputSink) -> int:
+        """Do what the test said; return the exit code."""
+        self._runner = threading.get_ident()
+        try:
+            return self._act(self.behaviour, sink)
+        finally:
+            self._over.set()
+            self._down.set()
+
+    def _act(self, behaviour: Behaviour, sink: OutputSink) -> int:
+        if behaviour.stdout:
+            sink("stdout", behaviour.stdout)
+        if behaviour.stderr:
+            sink("stderr", behaviour.stderr)
+        for path, content in behaviour.writes.items():
+            self.write(path, Entry("file", 0o644, data=content))
+        if behaviour.action:
+            behaviour.action(self)
+        if behaviour.blocks:
+            self._over.wait()
+        if "SIGKILL" in self.signals:
+            return SIGKILLED
+        return SIGTERMED if self.signals else behaviour.exit_code
+
+    def stop(self, grace: float) -> None:
+        """SIGTERM, and SIGKILL where that does not help; nothing when it does not run."""
+        if not self.running:
+            return
+        if grace > 0:
+            self.signals.append("SIGTERM")
+        if grace <= 0 or self.behaviour.ignores_sigterm:
+            self.signals.append("SIGKILL")
+        self.finish()
+
+    def wait_until_down(self, patience: float) -> None:
+        """Return when it has ended; at once for what nobody runs, and for its own `action`."""
+        if self._runner not in {None, threading.get_ident()}:
+            self._down.wait(patience)
+
+    def finish(self) -> None:
+        """Let a container that blocks go on to its end, as if by itself."""
+        self._over.set()
+
+    def _everything(self, path: str) -> Iterator[tuple[str, Entry]]:
+        mounts = {mount.target: mount for mount in self.spec.mounts if mount.kind == "volume"}
+        tree, inner, mount = self._locate(path)
+        start = mount.target if mount else ""
+        for name, entry in tree.below(inner):
+            whole = f"{start}/{name}".rstrip("/")
+            if whole not in mounts or (mount and whole == mount.target):
+                yield whole, entry
+        for target, nested in mounts.items():
+            if target.startswith(f"{path.rstrip('/')}/"):
+                for name, entry in self.volumes[nested.source].below(""):
+                    yield f"{target}/{name}".rstrip("/"), entry
+
+    def _locate(self, path: str) -> tuple[Tree, str, ContainerMount | None]:
+        """The tree that holds a path, the path in it, and the mount that brings it."""
+        path = posixpath.normpath(f"/{path.lstrip('/')}")
+        inside = [m for m in self.spec.mounts if path == m.target or path.startswith(f"{m.target}/")]
+        mount = max(inside, key=lambda each: len(each.target), default=None)
+        if mount is None or mount.kind == "host":
+            return self._own, path.strip("/"), mount
+        return self.volumes[mount.source], path[len(mount.target) :].strip("/"), mount
+
+
+class ScriptedConversation:
+    """A conversation whose answers the behaviour gives."""
+
+    def __init__(self, container: ScriptedContainer, alive: Callable[[], None]) -> None:
+        self._container = container
+        self._alive = alive
+
+    def ask(self, line: str) -> str:
+        self._alive()
+        if not self._container.running:
+            raise EngineError(f"container {self._container.spec.name} has ended")
+        return self._container.behaviour.answer(line)
+
+    def close(self) -> None:
+        """The end of its input ends it."""
+        self._container.finish()

@@ -1,0 +1,108 @@
+"""How tests drive containers on either engine."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import os
+import tarfile
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from dockercise_prefect.runtime.engine import Channel, ContainerSpec, Engine, ExitState, ResolvedImage
+from tests.engines.scripted import Behaviour, ScriptedEngine
+
+_numbers = itertools.count(1)
+
+PATIENCE = 30.0
+"""Seconds after which a test that waits for what never happens fails instead of hanging."""
+
+
+def rehearse(engine: Engine, text: str, behaviour: Behaviour) -> None:
+    """Tell the scripted engine what the real one finds out by running: what containers whose command holds `text` do."""
+    if isinstance(engine, ScriptedEngine):
+        engine.script(text, behaviour)
+
+
+@dataclass(slots=True)
+class Output:
+    """What a container printed; a sink."""
+
+    stdout: bytes = b""
+    stderr: bytes = b""
+    begun: threading.Event = field(default_factory=threading.Event)
+
+    def __call__(self, channel: Channel, chunk: bytes) -> None:
+        """Take one chunk."""
+        setattr(self, channel, getattr(self, channel) + chunk)
+        self.begun.set()
+
+
+def spec_of(image: ResolvedImage, labels: Mapping[str, str], *command: str, **further: Any) -> ContainerSpec:
+    """A container with a name of its own; one argument is a script for the shell."""
+    words = command if len(command) > 1 else ("/bin/sh", "-c", *command)
+    return ContainerSpec(
+        name=f"dockercise-test-{os.getpid()}-{next(_numbers)}", image=image.id, command=words, labels=labels, **further
+    )
+
+
+@contextmanager
+def container(engine: Engine, spec: ContainerSpec) -> Iterator[str]:
+    """The id of a container that is removed in the end."""
+    id_ = engine.create(spec)
+    try:
+        yield id_
+    finally:
+        engine.remove(id_)
+
+
+def run(engine: Engine, spec: ContainerSpec, stdin: bytes = b"") -> tuple[ExitState, Output]:
+    """Create, run and remove."""
+    output = Output()
+    with container(engine, spec) as id_:
+        return engine.run(id_, stdin, output), output
+
+
+@contextmanager
+def running(engine: Engine, id_: str, stdin: bytes = b"") -> Iterator[Future[ExitState]]:
+    """A container that another thread runs; entered when it has printed something, killed in the end."""
+    output = Output()
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(engine.run, id_, stdin, output)
+        try:
+            assert output.begun.wait(PATIENCE), f"the container said nothing: {future}"
+            yield future
+        finally:
+            engine.stop(id_, 0)
+
+
+def tar_of(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
+    """A tar stream."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for member, content in members:
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def member(name: str, kind: bytes = tarfile.REGTYPE, *, mode: int = 0o644, owner: int = 0, link: str = "") -> tarfile.TarInfo:
+    """The head of one entry."""
+    info = tarfile.TarInfo(name)
+    info.type, info.mode, info.uid, info.gid, info.linkname, info.mtime = kind, mode, owner, owner, link, 1_000_000_000
+    return info
+
+
+def members_of(tar: Iterable[bytes]) -> dict[str, tuple[tarfile.TarInfo, bytes]]:
+    """The entries of a tar stream by name, without a `/` at the end, with their content."""
+    with tarfile.open(fileobj=io.BytesIO(b"".join(tar))) as archive:
+        return {each.name.rstrip("/"): (each, _content(archive, each)) for each in archive}
+
+
+def _content(archive: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
+    content = archive.extractfile(info) if info.isreg() else None
+    return content.read() if content else b""

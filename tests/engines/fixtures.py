@@ -1,0 +1,73 @@
+"""Fixtures: one engine after the other for the same test, and a check that nothing of it is left there."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from typing import cast
+
+import pytest
+
+from dockercise_prefect.pipeline import PullPolicy
+from dockercise_prefect.runtime.docker_connection import connect
+from dockercise_prefect.runtime.docker_engine import DockerEngine
+from dockercise_prefect.runtime.engine import Engine, ResolvedImage
+from scripts.busybox import REPOSITORY, TAG, ensure_busybox
+from tests.engines.scripted import BUSYBOX, ScriptedEngine
+
+ENGINES = ("scripted", pytest.param("docker", marks=pytest.mark.docker))
+
+
+@pytest.fixture
+def run_id() -> str:
+    """The label `dockercise.run` of whatever a test makes on an engine."""
+    return f"test-{secrets.token_hex(4)}"
+
+
+@pytest.fixture
+def labels(run_id: str) -> Mapping[str, str]:
+    """Labels for what a test makes itself."""
+    return {"dockercise.run": run_id, "dockercise.stage": "test"}
+
+
+@pytest.fixture
+def scripted() -> ScriptedEngine:
+    """An engine in memory."""
+    return ScriptedEngine()
+
+
+@pytest.fixture(scope="session")
+def docker_session() -> Iterator[DockerEngine]:
+    """The real engine, with the image of the tests on it."""
+    client, _ = connect()
+    with closing(client):
+        if not client.images(BUSYBOX):
+            ensure_busybox(client)
+            repository, _, tag = BUSYBOX.partition(":")
+            client.tag(f"{REPOSITORY}:{TAG}", repository, tag)
+    with closing(DockerEngine.connect()) as engine:
+        yield engine
+
+
+@pytest.fixture
+def docker_engine(docker_session: DockerEngine, run_id: str) -> Iterator[DockerEngine]:
+    """The real engine; fails the test that leaves something on it."""
+    yield docker_session
+    left = [leftover for leftover in docker_session.leftovers() if leftover.labels["dockercise.run"] == run_id]
+    for leftover in left:
+        docker_session.discard(leftover)
+    assert left == []
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """Each engine in turn: the scripted one always, Docker where the marker allows."""
+    name = "scripted" if request.param == "scripted" else "docker_engine"
+    return cast("Engine", request.getfixturevalue(name))
+
+
+@pytest.fixture
+def image(engine: Engine) -> ResolvedImage:
+    """The image that both engines have: busybox, PATH=/bin."""
+    return engine.resolve_image(BUSYBOX, pull=PullPolicy.NEVER, platform=None, progress=lambda _: None)

@@ -1,0 +1,63 @@
+"""A line to the engine that a test can cut: to its users, the engine has gone away."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+class Line:
+    """Passes everything on between its own socket and the engine's.
+
+    Attributes:
+        url: where users connect.
+    """
+
+    def __init__(self, path: Path, engine: str) -> None:
+        self.url = f"unix://{path}"
+        self._engine = engine
+        self._ends: list[socket.socket] = []
+        self._lock = threading.Lock()
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        self._listener.listen(64)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut(self) -> None:
+        """End all connections and take no more."""
+        with self._lock:
+            for end in (self._listener, *self._ends):
+                with suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+                end.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                ours, _ = self._listener.accept()
+                theirs = socket.socket(socket.AF_UNIX)
+                theirs.connect(self._engine)
+                with self._lock:
+                    self._ends += [ours, theirs]
+                for source, sink in ((ours, theirs), (theirs, ours)):
+                    threading.Thread(target=_pass_on, args=(source, sink), daemon=True).start()
+
+
+@contextmanager
+def line_to(engine_url: str, folder: Path) -> Iterator[Line]:
+    """A line to the engine at a local socket, cut in the end."""
+    line = Line(folder / "engine.sock", engine_url.removeprefix("unix://"))
+    try:
+        yield line
+    finally:
+        line.cut()
+
+
+def _pass_on(source: socket.socket, sink: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+        sink.shutdown(socket.SHUT_WR)

@@ -1,0 +1,352 @@
+r"""An engine in memory: what its containers do is what the test says they do.
+
+    engine = ScriptedEngine()
+    engine.script("make test", Behaviour(stdout=b"ok\n", exit_code=2, writes={"/build/log": b"…"}))
+
+The first registered behaviour whose text stands in a container's command or standard input is what that container does;
+without one it ends at once with exit code 0. Whoever breaks the contract of `Engine` gets a `ContractBreachError`, which is no
+`EngineError`, so that no code under test takes it for one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from dockercise_prefect.errors import EngineError
+from dockercise_prefect.pipeline import PullPolicy
+from dockercise_prefect.runtime.engine import (
+    ContainerSpec,
+    ContainerVanishedError,
+    Conversation,
+    EngineInfo,
+    ExitState,
+    Leftover,
+    OutputSink,
+    Progress,
+    ResolvedImage,
+)
+from tests.engines.container import (
+    Behaviour,
+    ContractBreachError,
+    ReadOnlyError,
+    ScriptedContainer,
+    ScriptedConversation,
+    Volume,
+)
+from tests.engines.files import BadTarError, Tree, pack, unpack
+
+__all__ = ["BUSYBOX", "Behaviour", "ContractBreachError", "Run", "ScriptedContainer", "ScriptedEngine"]
+
+BUSYBOX = "dockercise-test/busybox:1"
+"""The image that both engines of the tests have."""
+
+_PATIENCE = 20.0
+"""Seconds after which a test that waits for something that never happens fails instead of hanging."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One container that was run, and what it was given."""
+
+    container: str
+    spec: ContainerSpec
+    stdin: bytes
+
+
+@dataclass(slots=True)
+class _Image:
+    resolved: ResolvedImage
+    present: bool
+
+
+@dataclass(slots=True)
+class _Fault:
+    error: EngineError
+    times: int
+
+
+@dataclass(slots=True)
+class _State:
+    images: dict[str, _Image] = field(default_factory=dict)
+    volumes: dict[str, Volume] = field(default_factory=dict)
+    containers: dict[str, ScriptedContainer] = field(default_factory=dict)
+    others: dict[str, Leftover] = field(default_factory=dict)
+    faults: dict[str, _Fault] = field(default_factory=dict)
+
+
+class ScriptedEngine:
+    """The `Engine` protocol without Docker.
+
+    Attributes:
+        calls: how often each method was called.
+        specs: every container that was created, in order.
+        runs: every container that was run, in order of starting.
+        resolved: what images were asked for, with policy and platform, in order.
+        pulled: every reference that was pulled, in order.
+        peak: the largest number of containers that ran at once.
+    """
+
+    def __init__(self) -> None:
+        self.calls: Counter[str] = Counter()
+        self.specs: list[ContainerSpec] = []
+        self.runs: list[Run] = []
+        self.resolved: list[tuple[str, PullPolicy, str | None]] = []
+        self.pulled: list[str] = []
+        self.peak = 0
+        self._state = _State()
+        self._script: list[tuple[str, Behaviour]] = []
+        self._dead = False
+        self._changed = threading.Condition(threading.RLock())
+        self._numbers = itertools.count(1)
+        self.add_image(BUSYBOX)
+
+    # What a test says and asks.
+
+    def script(self, text: str, behaviour: Behaviour) -> None:
+        """Containers whose command or standard input holds `text` do this."""
+        self._script.append((text, behaviour))
+
+    def add_image(self, ref: str, *, user: str = "", command: tuple[str, ...] = ("/bin/sh",), present: bool = True) -> str:
+        """An image that is there, or, unless `present`, one that a pull brings; returns its id."""
+        id_ = f"sha256:{hashlib.sha256(ref.encode()).hexdigest()}"
+        self._state.images[ref] = _Image(ResolvedImage(ref, id_, f"{ref.partition(':')[0]}@{id_}", user, command), present)
+        return id_
+
+    def add_leftover(self, leftover: Leftover) -> None:
+        """Something that another run left: a network, an image, or a container of which nothing else is known."""
+        self._state.others[leftover.id] = leftover
+
+    def fail(self, method: str, error: EngineError, times: int = 1) -> None:
+        """Let the next `times` calls of a method raise."""
+        self._state.faults[method] = _Fault(error, times)
+
+    def die(self) -> None:
+        """From now on nothing answers; what runs is lost from sight."""
+        with self._changed:
+            self._dead = True
+            for container in self._state.containers.values():
+                container.finish()
+            self._changed.notify_all()
+
+    def come_back(self) -> None:
+        """The engine is started again; its containers have ended meanwhile, volumes are still there."""
+        with self._changed:
+            self._dead = False
+            for container in self._state.containers.values():
+                container.stop(0)
+
+    def wait_until_running(self, text: str) -> str:
+        """The id of the first container whose command or standard input holds `text`, once it runs."""
+        with self._changed:
+            found = self._changed.wait_for(lambda: self._running(text), _PATIENCE)
+        assert found, f"no container with {text!r} was started"
+        return found
+
+    def volume(self, name: str) -> Tree:
+        """What lies in a volume."""
+        return self._state.volumes[name].tree
+
+    def container(self, id_: str) -> ScriptedContainer:
+        """A container that has not been removed."""
+        return self._state.containers[id_]
+
+    # The protocol.
+
+    def info(self) -> EngineInfo:
+        self._called("info")
+        return EngineInfo("0.0-scripted", "scripted://", has_init=True)
+
+    def resolve_image(self, ref: str, *, pull: PullPolicy, platform: str | None, progress: Progress) -> ResolvedImage:
+        self._called("resolve_image")
+        self.resolved.append((ref, pull, platform))
+        with self._changed:
+            image = self._state.images.get(ref)
+            absent = image is None or not image.present
+            if image is None or (absent and pull is PullPolicy.NEVER):
+                raise EngineError(f"there is no image {ref}", "check its name")
+            if absent or pull is PullPolicy.ALWAYS:
+                self.pulled.append(ref)
+                image.present = True
+                progress(f"pulling {ref}")
+            return image.resolved
+
+    def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
+        self._called("create_volume")
+        with self._changed:
+            self._state.volumes.setdefault(name, Volume(name, dict(labels), Tree()))
+
+    def volume_exists(self, name: str) -> bool:
+        self._called("volume_exists")
+        return name in self._state.volumes
+
+    def create(self, spec: ContainerSpec) -> str:
+        self._called("create")
+        with self._changed:
+            self._check(spec)
+            id_ = hashlib.sha256(f"{next(self._numbers)} {spec.name}".encode()).hexdigest()
+            volumes = {mount.source: self._state.volumes[mount.source].tree for mount in spec.mounts if mount.kind == "volume"}
+            self._state.containers[id_] = ScriptedContainer(id_, spec, volumes)
+            self.specs.append(spec)
+            return id_
+
+    def run(self, container: str, stdin: bytes, sink: OutputSink) -> ExitState:
+        self._called("run")
+        running = self._start(container, stdin)
+        behaviour = running.behaviour
+        if behaviour.start_error is not None:
+            running.ended = ExitState(behaviour.exit_code, start_error=behaviour.start_error)
+            return running.ended
+        self.runs.append(Run(container, running.spec, stdin))
+        exit_code = running.act(sink)
+        if behaviour.engine_dies:
+            self.die()
+        if self._dead:
+            raise _no_answer()
+        with self._changed:
+            if behaviour.vanishes:
+                self._state.containers.pop(container, None)
+            if container not in self._state.containers:
+                raise ContainerVanishedError(f"container {running.spec.name} was removed while it ran")
+            running.ended = ExitState(exit_code, oom_killed=behaviour.oom_killed)
+            return running.ended
+
+    def converse(self, container: str) -> Conversation:
+        self._called("converse")
+        running = self._start(container, b"")
+        if running.behaviour.start_error is not None:
+            raise EngineError(f"cannot start container {running.spec.name}: {running.behaviour.start_error}")
+        return ScriptedConversation(running, self._alive)
+
+    def stop(self, container: str, grace: float) -> None:
+        self._called("stop")
+        found = self._state.containers.get(container)
+        if found:
+            found.stop(grace)
+            found.wait_until_down(_PATIENCE)
+
+    def remove(self, container: str) -> None:
+        self._called("remove")
+        with self._changed:
+            found = self._state.containers.pop(container, None)
+            if found:
+                found.stop(0)
+
+    def remove_volume(self, name: str) -> None:
+        self._called("remove_volume")
+        with self._changed:
+            users = [each.spec.name for each in self._state.containers.values() if name in each.volumes]
+            if users:
+                raise EngineError(f"cannot remove volume {name}: in use by {', '.join(users)}")
+            self._state.volumes.pop(name, None)
+
+    def put(self, container: str, path: str, tar: Iterable[bytes]) -> None:
+        self._called("put")
+        found = self._existing(container)
+        entries = unpack(tar)
+        with self._changed:
+            if not found.has_folder(path):
+                raise EngineError(f"cannot put files into {found.spec.name}:{path}: no such folder")
+            try:
+                for name, entry in entries:
+                    found.write(f"{path}/{name}", entry)
+            except (BadTarError, ReadOnlyError) as error:
+                raise EngineError(f"cannot put files into {found.spec.name}:{path}: {error}") from error
+
+    def get(self, container: str, path: str) -> Iterator[bytes]:
+        self._called("get")
+        with self._changed:
+            found = self._existing(container)
+            entries = list(found.below(path))
+            if not entries:
+                raise EngineError(f"cannot get {path} of {found.spec.name}: no such file or folder")
+            data = pack(entries)
+        return (data[start : start + 65536] for start in range(0, len(data), 65536))
+
+    def leftovers(self) -> list[Leftover]:
+        self._called("leftovers")
+        with self._changed:
+            containers = [Leftover("container", id_, dict(c.spec.labels)) for id_, c in self._state.containers.items()]
+            volumes = [Leftover("volume", v.name, v.labels) for v in self._state.volumes.values()]
+            found = [*containers, *volumes, *self._state.others.values()]
+            ours = [each for each in found if "dockercise.run" in each.labels]
+            return sorted(ours, key=lambda each: each.kind != "container")
+
+    def discard(self, leftover: Leftover) -> None:
+        self._called("discard")
+        if self._state.others.pop(leftover.id, None):
+            return
+        if leftover.kind == "container":
+            self.remove(leftover.id)
+        if leftover.kind == "volume":
+            self.remove_volume(leftover.id)
+
+    def close(self) -> None:
+        """Count the call; there is nothing to let go of."""
+        self.calls["close"] += 1
+
+    # Inside.
+
+    def _alive(self) -> None:
+        if self._dead:
+            raise _no_answer()
+
+    def _called(self, method: str) -> None:
+        with self._changed:
+            self.calls[method] += 1
+            self._alive()
+            fault = self._state.faults.get(method)
+            if fault and fault.times > 0:
+                fault.times -= 1
+                raise fault.error
+
+    def _check(self, spec: ContainerSpec) -> None:
+        if spec.image not in {image.resolved.id for image in self._state.images.values() if image.present}:
+            raise EngineError(f"cannot create container {spec.name}: no such image {spec.image}")
+        if any(each.spec.name == spec.name for each in self._state.containers.values()):
+            raise EngineError(f"cannot create container {spec.name}: the name is in use")
+        for mount in spec.mounts:
+            if mount.kind == "volume" and mount.source not in self._state.volumes:
+                raise ContractBreachError(f"{spec.name} mounts the volume {mount.source}, which was not created")
+        targets = Counter(mount.target for mount in spec.mounts)
+        if targets and max(targets.values()) > 1:
+            raise EngineError(f"cannot create container {spec.name}: duplicate mount point {targets.most_common(1)[0][0]}")
+
+    def _start(self, id_: str, stdin: bytes) -> ScriptedContainer:
+        with self._changed:
+            container = self._existing(id_)
+            if container.started:
+                raise ContractBreachError(f"container {container.spec.name} was started before")
+            container.start(stdin, self._behaviour(container.spec, stdin))
+            running = [each for each in self._state.containers.values() if each.running]
+            self.peak = max(self.peak, len(running))
+            self._changed.notify_all()
+            return container
+
+    def _behaviour(self, spec: ContainerSpec, stdin: bytes) -> Behaviour:
+        given = _given(spec, stdin)
+        return next((behaviour for text, behaviour in self._script if text.encode() in given), Behaviour())
+
+    def _existing(self, id_: str) -> ScriptedContainer:
+        container = self._state.containers.get(id_)
+        if container is None:
+            raise EngineError(f"no such container: {id_}")
+        return container
+
+    def _running(self, text: str) -> str | None:
+        for id_, container in self._state.containers.items():
+            if container.running and text.encode() in _given(container.spec, container.stdin):
+                return id_
+        return None
+
+
+def _given(spec: ContainerSpec, stdin: bytes) -> bytes:
+    return "\n".join(spec.command).encode() + b"\n" + stdin
+
+
+def _no_answer() -> EngineError:
+    return EngineError("the engine at scripted:// does not answer", "is it still running?")

@@ -1,0 +1,105 @@
+"""Tools for what happens at the same time."""
+
+import threading
+from functools import partial
+
+import pytest
+
+from dockercise_prefect.errors import EngineError
+from dockercise_prefect.runtime.concurrent import Background, Once, run_each
+
+
+def test_what_many_ask_for_is_made_once() -> None:
+    """Whoever asks while it is being made waits for it and gets the same."""
+    once, made, gate = Once[str, object](), list[str](), threading.Barrier(5)
+
+    def make() -> object:
+        made.append("x")
+        return object()
+
+    def ask(_number: int) -> object:
+        gate.wait(10)
+        return once.get("key", make)
+
+    answers = run_each(ask, range(5), at_once=5)
+
+    assert len(made) == 1
+    assert len(set(map(id, answers))) == 1
+
+
+def test_an_error_is_kept_like_a_result() -> None:
+    """Who asks after a failure gets the same failure."""
+    once = Once[str, object]()
+    failure = EngineError("disk full")
+
+    def fail() -> object:
+        raise failure
+
+    for _ in range(2):
+        with pytest.raises(EngineError) as caught:
+            once.get("key", fail)
+        assert caught.value is failure
+
+
+def test_results_and_errors_come_in_order() -> None:
+    """One item's error does not keep the others from being done."""
+    failure = EngineError("no")
+
+    def double(number: int) -> int:
+        if number == 2:
+            raise failure
+        return 2 * number
+
+    assert run_each(double, [1, 2, 3], at_once=2) == [2, failure, 6]
+
+
+def test_no_more_at_once_than_allowed() -> None:
+    """At most so many calls run at the same time."""
+    lock, now, peak = threading.Lock(), [0], [0]
+
+    def call(_number: int) -> None:
+        with lock:
+            now[0] += 1
+            peak[0] = max(peak[0], now[0])
+        with lock:
+            now[0] -= 1
+
+    run_each(call, range(50), at_once=3)
+
+    assert peak[0] <= 3
+
+
+def test_a_bug_is_not_taken_for_an_answer() -> None:
+    """An exception that is none of ours is raised."""
+
+    def divide(number: int) -> float:
+        return 1 / number
+
+    with pytest.raises(ZeroDivisionError):
+        run_each(divide, [1, 0], at_once=1)
+
+
+def test_nothing_to_do() -> None:
+    """No items, no threads, no results."""
+    assert run_each(str, [], at_once=4) == []
+
+
+def test_the_background_is_done_when_it_is_closed() -> None:
+    """What was given to it has happened by then, whatever some of it ran into."""
+    background, done, gate = Background(), list[int](), threading.Event()
+
+    def fail() -> None:
+        raise EngineError("busy")
+
+    def wait(number: int) -> None:
+        gate.wait(10)
+        done.append(number)
+
+    background.do(fail)
+    for number in range(10):
+        background.do(partial(wait, number))
+    gate.set()
+    background.close()
+    background.close()
+
+    assert sorted(done) == list(range(10))

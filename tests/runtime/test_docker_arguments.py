@@ -1,0 +1,121 @@
+"""Our specs as the engine's JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dockercise_prefect.runtime.docker_arguments import container_config, platform_matches
+from dockercise_prefect.runtime.engine import ContainerMount, ContainerSpec
+
+
+def _config(**fields: Any) -> dict[str, Any]:
+    spec: dict[str, Any] = {"name": "n", "image": "sha256:1", "command": ("/bin/sh", "-c", "true"), "labels": {"a": "b"}}
+    return container_config(ContainerSpec(**{**spec, **fields}), init=True)
+
+
+def test_the_command_replaces_entrypoint_and_command() -> None:
+    """The whole command is the entrypoint, so that nothing of the image's own gets in its way."""
+    config = _config()
+
+    assert (config["Entrypoint"], config["Cmd"]) == (["/bin/sh", "-c", "true"], [])
+
+
+def test_standard_streams_are_attached_and_input_ends_once() -> None:
+    """All three streams are attached, without a terminal, and the first end of input is its end."""
+    config = _config()
+
+    attached = {key: config[key] for key in ("AttachStdin", "AttachStdout", "AttachStderr", "OpenStdin", "StdinOnce", "Tty")}
+    assert attached == {
+        "AttachStdin": True,
+        "AttachStdout": True,
+        "AttachStderr": True,
+        "OpenStdin": True,
+        "StdinOnce": True,
+        "Tty": False,
+    }
+
+
+def test_the_engine_stores_no_output_and_removes_nothing_by_itself() -> None:
+    """Output is not stored as a log, and the container stays until its exit code has been read."""
+    host = _config()["HostConfig"]
+
+    assert host["LogConfig"] == {"Type": "none"}
+    assert host["AutoRemove"] is False
+
+
+def test_health_checks_and_stop_signals_of_the_image_are_off() -> None:
+    """The image's health check does not run, and stopping is SIGTERM whatever the image says."""
+    config = _config()
+
+    assert config["Healthcheck"] == {"Test": ["NONE"]}
+    assert config["StopSignal"] == "SIGTERM"
+
+
+def test_variables_folder_labels_and_network_go_straight_through() -> None:
+    """What has the same meaning in both worlds is only renamed."""
+    config = _config(env={"A": "1=2", "B": ""}, working_dir="/w", network="container:x", sysctls={"net.x": "0"})
+
+    assert config["Env"] == ["A=1=2", "B="]
+    assert config["WorkingDir"] == "/w"
+    assert config["Labels"] == {"a": "b"}
+    assert config["HostConfig"]["NetworkMode"] == "container:x"
+    assert config["HostConfig"]["Sysctls"] == {"net.x": "0"}
+
+
+def test_volumes_start_empty_and_host_folders_must_exist() -> None:
+    """A volume takes nothing from the image; a host folder is bound in the way that refuses a missing one."""
+    volume = ContainerMount("volume", "v", "/a", read_only=True)
+    host = ContainerMount("host", "/h", "/b", read_only=False)
+
+    mounts = _config(mounts=(volume, host))["HostConfig"]["Mounts"]
+
+    assert mounts == [
+        {"Type": "volume", "Source": "v", "Target": "/a", "ReadOnly": True, "VolumeOptions": {"NoCopy": True}},
+        {"Type": "bind", "Source": "/h", "Target": "/b", "ReadOnly": False},
+    ]
+
+
+def test_limits() -> None:
+    """Processors are counted in billionths, memory includes swap."""
+    host = _config(cpus=0.7, memory=1 << 29)["HostConfig"]
+
+    assert (host["NanoCpus"], host["Memory"], host["MemorySwap"]) == (700_000_000, 1 << 29, 1 << 29)
+
+
+def test_what_is_not_set_is_the_images_or_the_engines() -> None:
+    """User and limits are left out unless they are given; an empty user is given."""
+    config = _config()
+
+    assert "User" not in config
+    assert not {"NanoCpus", "Memory", "MemorySwap", "Sysctls"} & set(config["HostConfig"])
+    assert _config(user="")["User"] == ""
+
+
+@pytest.mark.parametrize("init", [True, False])
+def test_init_as_the_engine_can(*, init: bool) -> None:
+    """An init process is asked for where there is one."""
+    spec = ContainerSpec(name="n", image="i", command=("true",), labels={})
+
+    assert container_config(spec, init=init)["HostConfig"]["Init"] is init
+
+
+@pytest.mark.parametrize(
+    ("platform", "image", "expected"),
+    [
+        ("linux/amd64", {"Os": "linux", "Architecture": "amd64"}, True),
+        ("linux/arm64", {"Os": "linux", "Architecture": "amd64"}, False),
+        ("linux", {"Os": "linux", "Architecture": "amd64"}, True),
+        ("windows", {"Os": "linux", "Architecture": "amd64"}, False),
+        ("linux/x86_64", {"Os": "linux", "Architecture": "amd64"}, True),
+        ("linux/aarch64", {"Os": "linux", "Architecture": "arm64", "Variant": "v8"}, True),
+        ("linux/arm64/v8", {"Os": "linux", "Architecture": "arm64"}, True),
+        ("linux/arm/v6", {"Os": "linux", "Architecture": "arm", "Variant": "v7"}, False),
+        ("linux/arm", {"Os": "linux", "Architecture": "arm", "Variant": "v7"}, True),
+        ("Linux/AMD64", {"Os": "linux", "Architecture": "amd64"}, True),
+    ],
+)
+def test_platforms(platform: str, image: dict[str, Any], *, expected: bool) -> None:
+    """A platform is compared as far as it is written, under any of an architecture's names."""
+    assert platform_matches(platform, image) is expected

@@ -1,0 +1,208 @@
+"""Standing networks: how many, that they keep stages apart, and that a stage never fails because of one."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from dockercise_prefect.errors import EngineError
+from dockercise_prefect.pipeline import Pipeline, Stage, engine_volume, stage
+from dockercise_prefect.runtime.docker_engine import DockerEngine
+from dockercise_prefect.runtime.engine import Engine, ResolvedImage
+from dockercise_prefect.runtime.labels import Labels, RunIdentity
+from dockercise_prefect.runtime.network_slots import NetworkSlots, useful_slots
+from tests.engines.driving import Output, container, spec_of
+from tests.engines.scripted import BUSYBOX, Behaviour, ScriptedEngine
+from tests.runtime.workspaces import IDENTITY, run_all, workspace
+
+
+def chain(length: int) -> Pipeline:
+    """Each stage after the one before."""
+    stages: list[Stage] = []
+    for number in range(length):
+        stages.append(stage(f"s{number}", image=BUSYBOX, run="x", after=stages[-1:]))
+    return Pipeline("p", stages)
+
+
+def fan(width: int, **more: str) -> Pipeline:
+    """Stages that need nothing."""
+    return Pipeline("p", [stage(f"s{number}", image=BUSYBOX, run="x", **more) for number in range(width)])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "jobs", "slots"),
+    [
+        (chain(2), 10, 0),
+        (chain(3), 10, 1),
+        (chain(20), 10, 1),
+        (fan(5), 10, 1),
+        (fan(40), 10, 4),
+        (fan(40), 2, 2),
+        (fan(40, network="none"), 10, 0),
+        (Pipeline("p", [stage("join")]), 10, 0),
+    ],
+)
+def test_as_many_as_pay_for_themselves(pipeline: Pipeline, jobs: int, slots: int) -> None:
+    """No more than can be used at once, none for a few stages."""
+    assert useful_slots(pipeline, jobs) == slots
+
+
+@pytest.fixture
+def slots(engine: Engine, image: ResolvedImage, run_id: str) -> Iterator[NetworkSlots]:
+    """One slot, made and free."""
+    labels = Labels(RunIdentity(run_id, "p", "f"), "owner")
+    made = NetworkSlots(engine, labels, print)
+    made.start(1, [image.id])
+    for thread in made._threads:
+        thread.join(30)
+    yield made
+    made.close()
+    for leftover in engine.leftovers():
+        if labels.mine(leftover.labels):
+            engine.discard(leftover)
+
+
+def test_a_slot_is_for_one_stage_at_a_time(slots: NetworkSlots) -> None:
+    """Who finds no free slot gets a network of its own; a slot that was given back clean is used again."""
+    with slots.lease() as first, slots.lease() as second:
+        pass
+    with slots.lease() as third:
+        pass
+
+    assert first.network.startswith("container:")
+    assert second.network == "bridge"
+    assert third.network == first.network
+
+
+def test_a_slot_with_somebody_in_it_is_not_used_again(slots: NetworkSlots) -> None:
+    """Where the stage's container is perhaps still there, nobody else gets its network."""
+    with slots.lease() as first:
+        first.clean = False
+    with slots.lease() as second:
+        pass
+
+    assert (first.network.partition(":")[0], second.network) == ("container", "bridge")
+
+
+def test_a_slot_that_ended_is_not_used(engine: Engine, slots: NetworkSlots) -> None:
+    """A slot that somebody killed costs nothing but its speed."""
+    with slots.lease() as first:
+        pass
+    engine.stop(first.network.removeprefix("container:"), 0)
+
+    with slots.lease() as second:
+        pass
+
+    assert second.network == "bridge"
+
+
+def test_a_run_without_slots_goes_on(scripted: ScriptedEngine) -> None:
+    """Where no slot can be had, stages run all the same, and it is said once."""
+    scripted.script("slurp", Behaviour(start_error="no shell", exit_code=127))
+    pipeline = fan(9)
+
+    with workspace(scripted, *pipeline) as ran:
+        results = [ran.run(each).status.value for each in pipeline]
+
+    assert results == ["passed"] * 9
+    assert len([line for line in ran.said if "no shell" in line]) == 1
+    assert scripted.leftovers() == []
+
+
+def test_slots_are_used_and_gone_in_the_end(scripted: ScriptedEngine) -> None:
+    """A chain runs in one standing network, and nothing of it is left."""
+    pipeline = chain(4)
+    with workspace(scripted, *pipeline) as ran:
+        for thread in ran.workspace._slots._threads:
+            thread.join(30)
+        for each in pipeline:
+            ran.run(each)
+
+    networks = [spec.network for spec in scripted.specs if "dockercise.stage" in spec.labels]
+    assert len(set(networks)) == 1
+    assert networks[0].startswith("container:")
+    assert scripted.leftovers() == []
+
+
+def test_other_networks_stay_as_they_are(scripted: ScriptedEngine) -> None:
+    """`none` and `host` are not replaced."""
+    run_all(scripted, *fan(4, network="none"))
+
+    assert {spec.network for spec in scripted.specs} == {"none"}
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("engine", ["docker"], indirect=True)
+def test_a_stage_sees_nothing_of_the_one_before(
+    engine: Engine, image: ResolvedImage, slots: NetworkSlots, labels: dict[str, str]
+) -> None:
+    """In one network, one after the other: the files that Docker shares are as they were, and a port is free at once."""
+    spoil = """
+        cp /etc/hosts /etc/resolv.conf /etc/hostname /tmp
+        for file in hosts resolv.conf hostname; do echo evil >>/etc/$file; done
+        (echo hello | nc -l -p 5555) & until nc 127.0.0.1 5555 </dev/null; do sleep 0.05; done
+        cat /tmp/hosts /tmp/resolv.conf /tmp/hostname"""
+    look = """
+        netstat -tan | grep 5555 && exit 9
+        (echo again | nc -l -p 5555) & until nc 127.0.0.1 5555 </dev/null; do sleep 0.05; done
+        cat /etc/hosts /etc/resolv.conf /etc/hostname"""
+
+    printed = []
+    networks = []
+    for script in (spoil, look):
+        output = Output()
+        with slots.lease() as lease, container(engine, spec_of(image, labels, script, network=lease.network)) as id_:
+            engine.run(id_, b"", output)
+        printed.append(output.stdout.split(b"\n", 1))
+        networks.append(lease.network)
+
+    assert networks[0] == networks[1] != "bridge"
+    assert [first for first, _ in printed] == [b"hello", b"again"]
+    assert printed[0][1] == printed[1][1]
+    assert b"evil" not in printed[1][1]
+
+
+@pytest.mark.docker
+def test_two_stages_listen_on_one_port_at_the_same_time(docker_engine: DockerEngine, run_id: str) -> None:
+    """Each has a network of its own: both meet at a barrier with the port open, and hear only themselves."""
+    script = """
+        (echo "$DOCKERCISE_STAGE" | nc -l -p 7777) &
+        until netstat -tln | grep -q 7777; do sleep 0.05; done
+        touch "/meet/$DOCKERCISE_STAGE"; until [ "$(ls /meet | wc -l)" = 3 ]; do sleep 0.05; done
+        nc 127.0.0.1 7777 </dev/null"""
+    volume = f"dockercise-test-{run_id}"
+    stages = [stage(name, image=BUSYBOX, run=script, volumes=[engine_volume(volume, "/meet")], timeout=60) for name in "abc"]
+    try:
+        with workspace(docker_engine, *stages, run_id=run_id) as ran, ThreadPoolExecutor() as pool:
+            for thread in ran.workspace._slots._threads:
+                thread.join(30)
+            list(pool.map(ran.run, stages))
+            values = [ran.value(name) for name in "abc"]
+    finally:
+        docker_engine.remove_volume(volume)
+
+    assert values == [b"a", b"b", b"c"]
+
+
+def test_a_slot_that_does_not_answer_is_no_slot(scripted: ScriptedEngine) -> None:
+    """Whatever a slot says when it is asked, only the right answer counts."""
+    scripted.script("slurp", Behaviour(answer=lambda _line: "?"))
+    slots = NetworkSlots(scripted, Labels(IDENTITY, "o"), print)
+    image = scripted.add_image(BUSYBOX)
+
+    slots.start(1, [image])
+    slots.close()
+
+    with slots.lease() as lease:
+        assert lease.network == "bridge"
+
+
+def test_a_slot_that_cannot_be_made_is_removed(scripted: ScriptedEngine) -> None:
+    """What was made before it failed does not stay."""
+    scripted.fail("converse", EngineError("no"))
+    slots = NetworkSlots(scripted, Labels(IDENTITY, "o"), print)
+
+    slots.start(1, [scripted.add_image(BUSYBOX)])
+    slots.close()
+
+    assert scripted.leftovers() == []

@@ -1,0 +1,124 @@
+"""Whose what lies on an engine is, and whether they are dead."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from dockercise_prefect.errors import EngineError
+from dockercise_prefect.runtime.engine import Leftover
+from dockercise_prefect.runtime.ownership import Owner, is_dead, sweep, this_process
+from dockercise_prefect.runtime.removal import counted
+from tests.engines.scripted import ScriptedEngine
+
+ME = this_process()
+PROGRAM = "from dockercise_prefect.runtime.ownership import this_process; print(this_process(), flush=True); input()"
+
+
+def dead_process() -> str:
+    """The owner label of a process that lived and has ended."""
+    return subprocess.run(
+        [sys.executable, "-c", PROGRAM], input="\n", capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+def left(owner: str, kind: str = "container", number: int = 1) -> Leftover:
+    """Something that a run left."""
+    kinds = {"network": "network", "image": "image"}
+    labels = {"dockercise.run": "old", "dockercise.owner": owner}
+    return Leftover(kinds.get(kind, "network"), f"{kind}{number}", labels)  # type: ignore[arg-type]
+
+
+def test_an_owner_reads_back() -> None:
+    """The label is the owner, whatever the host is called."""
+    odd = replace(ME, host="a/b c")
+
+    assert Owner.parse(str(odd)) == odd
+
+
+@pytest.mark.parametrize("label", ["", "x", "a/b/c/d/e", "h/b/n/1"])
+def test_a_label_of_another_making_is_nobodys_to_judge(label: str) -> None:
+    """What we do not understand is left alone."""
+    assert not is_dead(label, ME)
+
+
+def test_this_process_lives() -> None:
+    """A run does not sweep its own things, nor those of a run beside it in this process."""
+    assert not is_dead(str(ME), this_process())
+
+
+def test_a_process_that_ended_is_dead() -> None:
+    """Its number is gone, or belongs to another process now."""
+    assert is_dead(dead_process(), ME)
+
+
+def test_a_process_that_nobody_has_waited_for_is_dead() -> None:
+    """What is left of a killed process until its parent asks is not a living owner."""
+    process = subprocess.Popen([sys.executable, "-c", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    owner = process.stdout.readline().strip()
+    alive = is_dead(owner, ME)
+
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # until it is dead, without waiting for it
+
+    assert (alive, is_dead(owner, ME)) == (False, True)
+    process.communicate()
+
+
+@pytest.mark.parametrize(
+    ("owner", "dead"),
+    [
+        (replace(ME, start="1"), True),
+        (replace(ME, boot="another"), True),
+        (replace(ME, host="another"), False),
+        (replace(ME, host="another", boot="another"), False),
+        (replace(ME, namespace="another", start="1"), False),
+    ],
+)
+def test_only_what_is_sure_counts(owner: Owner, dead: bool) -> None:
+    """Another start of the process or the machine is death; another machine or namespace is not ours to judge."""
+    assert is_dead(str(owner), ME) is dead
+
+
+def test_a_sweep_takes_the_dead_and_nothing_else() -> None:
+    """What dead owners left goes and is told; what others have stays."""
+    engine, said = ScriptedEngine(), list[str]()
+    gone, mine, foreign = left(dead_process()), left(str(ME), number=2), left(str(replace(ME, host="other")), number=3)
+    for leftover in (gone, mine, foreign):
+        engine.add_leftover(leftover)
+
+    sweep(engine, ME, said.append)
+
+    assert engine.leftovers() == [mine, foreign]
+    assert said == ["removed what a run that was killed left on the engine: 1 network"]
+
+
+def test_a_sweep_that_finds_nothing_says_nothing() -> None:
+    """Quiet when all is well."""
+    said: list[str] = []
+
+    sweep(ScriptedEngine(), ME, said.append)
+
+    assert said == []
+
+
+def test_what_cannot_be_swept_is_told() -> None:
+    """One thing that the engine will not remove keeps neither the rest nor the run."""
+    engine, said = ScriptedEngine(), list[str]()
+    owner = dead_process()
+    engine.add_leftover(left(owner))
+    engine.add_leftover(left(owner, number=2))
+    engine.fail("discard", EngineError("device is busy"))
+
+    sweep(engine, ME, said.append)
+
+    assert len(engine.leftovers()) == 1
+    assert [line for line in said if "device is busy" in line]
+
+
+def test_counts_read_well() -> None:
+    """One of a kind has no plural."""
+    assert counted([left("", "network"), left("", "network"), Leftover("volume", "v", {})]) == "2 networks, 1 volume"

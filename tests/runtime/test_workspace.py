@@ -1,0 +1,495 @@
+"""All of one run on one engine, scripted: what is made, in which order, and that it is gone in the end."""
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from dockercise_prefect.errors import DefinitionError, EngineError, UsageError
+from dockercise_prefect.pipeline import Pipeline, Stage, bind, code, engine_volume, host, stage
+from dockercise_prefect.runtime.labels import RunIdentity
+from dockercise_prefect.runtime.workspace import RuntimeOptions, Workspace
+from dockercise_prefect.status import StageStatus
+from tests.engines.scripted import BUSYBOX, Behaviour, ScriptedContainer, ScriptedEngine
+from tests.runtime.workspaces import IDENTITY, Ran, run_all, workspace
+
+
+def sh(name: str, run: str, **more: object) -> Stage:
+    """A stage with a script."""
+    return stage(name, image=BUSYBOX, run=run, **more)  # type: ignore[arg-type]
+
+
+class Seen:
+    """Looks into a container while it runs."""
+
+    def __init__(self, *paths: str) -> None:
+        self._paths = paths
+        self.files: dict[str, bytes | None] = {}
+        self.modes: dict[str, int] = {}
+
+    def __call__(self, container: ScriptedContainer) -> None:
+        for path in self._paths:
+            try:
+                self.files[path] = container.read(path)
+            except KeyError:
+                self.files[path] = None
+            self.modes |= {name: entry.mode for name, entry in container.below(path)}
+
+
+def test_out_holds_what_a_stage_depends_on_byte_for_byte_and_nothing_else(scripted: ScriptedEngine) -> None:
+    """`/out/<stage>` is the exact stdout of each stage there is an edge to; others are not there."""
+    seen = Seen("/out/a", "/out/b", "/out/c☃")
+    scripted.script("print a", Behaviour(stdout=b" \xff\x00raw \n\n", stderr=b"noise"))
+    scripted.script("look", Behaviour(action=seen))
+    a, b, c = sh("a", "print a"), sh("b", "print b"), sh("c☃", "print c")
+
+    run_all(scripted, a, b, c, sh("d", "look", after=[a, c]))
+
+    assert seen.files == {"/out/a": b" \xff\x00raw \n\n", "/out/b": None, "/out/c☃": b""}
+    assert seen.modes == {"a": 0o444, "c☃": 0o444}
+
+
+def test_a_stage_without_dependencies_has_no_out(scripted: ScriptedEngine) -> None:
+    """Where there is nothing to read, nothing is mounted."""
+    run_all(scripted, sh("a", "x"))
+
+    assert [mount.target for mount in scripted.specs[0].mounts] == ["/a"]
+
+
+def test_stages_with_the_same_needs_share_one_out(scripted: ScriptedEngine) -> None:
+    """A wide fan needs one volume, read-only for all."""
+    root = sh("root", "x")
+    fan = [sh(f"s{number}", "y", after=[root]) for number in range(5)]
+
+    run_all(scripted, root, *fan)
+
+    mounts = [mount for spec in scripted.specs for mount in spec.mounts if mount.target == "/out"]
+    assert len(mounts) == 5
+    assert len({mount.source for mount in mounts}) == 1
+    assert all(mount.read_only for mount in mounts)
+
+
+def test_out_is_filled_before_anybody_asks_for_it(scripted: ScriptedEngine) -> None:
+    """As soon as a stage has ended, what it printed is made ready for the stages that can start now, and for no others."""
+    scripted.script("print", Behaviour(stdout=b"x"))
+    a, b = sh("a", "print"), sh("b", "print")
+    with workspace(scripted, a, b, sh("c", "y", after=[a]), sh("d", "y", after=[a, b])) as ran:
+        ran.run(a)
+        ran.workspace._background.close()
+
+        volumes = [each.id for each in scripted.leftovers() if each.kind == "volume" and each.id.endswith("-out")]
+        files = [sorted(scripted.volume(volume).entries) for volume in volumes]
+
+    assert files == [["", "a"]]
+
+
+def test_nothing_secret_is_stored(scripted: ScriptedEngine) -> None:
+    """Neither a stage's value nor a variable from outside is anywhere in a container's configuration."""
+    scripted.script("make token", Behaviour(stdout=b"v4lue\n"))
+    a = sh("a", "make token")
+    b = sh("b", "use it", env={"A": a.value, "TOKEN": host("TOKEN"), "LEVEL": "plain"})
+
+    run_all(scripted, a, b, outside={"TOKEN": "outs1de"})
+
+    stored = repr(scripted.specs)
+    assert "v4lue" not in stored
+    assert "outs1de" not in stored
+    assert scripted.specs[-1].env["LEVEL"] == "plain"
+    assert b"export A='v4lue'" in scripted.runs[-1].stdin
+    assert b"export TOKEN='outs1de'" in scripted.runs[-1].stdin
+
+
+def test_everything_made_carries_the_labels(scripted: ScriptedEngine, tmp_path: Path) -> None:
+    """Run, pipeline, flow run and owner on everything, the stage on what is a stage's."""
+    a = sh("a'☃.", "x", volumes=[code])
+    with workspace(scripted, a, sh("b", "y", after=[a]), root=tmp_path) as ran:
+        for each in ran.pipeline:
+            ran.run(each)
+        left = scripted.leftovers()
+
+    everything = [spec.labels for spec in scripted.specs] + [each.labels for each in left]
+    assert all(labels["dockercise.run"] == IDENTITY.run_id for labels in everything)
+    assert all(labels["dockercise.pipeline"] == "p☃" for labels in everything)
+    assert all(labels["dockercise.flow_run"] == IDENTITY.flow_run_id for labels in everything)
+    assert all(labels["dockercise.owner"] for labels in everything)
+    assert {labels.get("dockercise.stage") for labels in everything} == {None, "a'☃.", "b"}
+
+
+def test_nothing_is_left(scripted: ScriptedEngine, tmp_path: Path) -> None:
+    """After a run, passed or failed, the engine is as it was; its own volumes are kept."""
+    scripted.script("fail", Behaviour(exit_code=2))
+    a = sh("a", "x", volumes=[code, engine_volume("cache", "/cache")])
+
+    run_all(scripted, a, sh("b", "fail", after=[a], on=a, user="1000"), root=tmp_path)
+
+    assert scripted.leftovers() == []
+    assert scripted.volume_exists("cache")
+
+
+def test_a_run_removes_nothing_of_another(scripted: ScriptedEngine) -> None:
+    """Two runs may even have one id: each removes its own things."""
+    other = RunIdentity(IDENTITY.run_id, IDENTITY.pipeline, "another flow run")
+    one = sh("a", "x")
+    with Workspace(scripted, Pipeline("p☃", [one]), other, RuntimeOptions(None, 1, aws=False), print) as space:
+        space.prepare()
+        space.run_stage(one, {}, {}, lambda *_: None)
+
+        run_all(scripted, one)
+
+        assert [each.labels["dockercise.flow_run"] for each in scripted.leftovers()] == ["another flow run"]
+
+
+def test_an_engine_that_fails_for_a_moment_is_asked_again(scripted: ScriptedEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clean-up that fails is tried again."""
+    monkeypatch.setattr("dockercise_prefect.runtime.workspace.PAUSE", 0)
+    with workspace(scripted, sh("a", "x")) as ran:
+        ran.run(ran.pipeline.by_name["a"])
+        scripted.fail("discard", EngineError("busy"))
+
+    assert scripted.leftovers() == []
+
+
+def test_what_cannot_be_removed_is_told(scripted: ScriptedEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that is gone cannot be cleaned: the run ends all the same and says what to look for."""
+    monkeypatch.setattr("dockercise_prefect.runtime.workspace.PAUSE", 0)
+    with workspace(scripted, sh("a", "x")) as ran:
+        ran.run(ran.pipeline.by_name["a"])
+        scripted.die()
+
+    assert len(ran.said) == 1
+    assert f"dockercise.run={IDENTITY.run_id}" in ran.said[0]
+
+
+def test_an_image_is_resolved_once(scripted: ScriptedEngine) -> None:
+    """All stages that name an image run one digest; another policy or platform is another question."""
+    stages = [sh("a", "x"), sh("b", "x"), sh("c", "x", pull="never"), sh("d", "x", platform="linux/arm64")]
+
+    ran = run_all(scripted, *stages)
+
+    assert len(scripted.resolved) == 3
+    assert len({result.image_digest for result in ran.results.values()}) == 1
+
+
+def test_all_missing_images_are_named_at_once(scripted: ScriptedEngine) -> None:
+    """Nothing starts, and one error names every image that cannot be had."""
+    stages = [stage("a", image="no/such:1", run="x"), sh("b", "x"), stage("c", image="nor/this:2", run="x")]
+
+    with pytest.raises(EngineError) as caught, workspace(scripted, *stages):
+        pass
+
+    assert "no/such:1" in str(caught.value)
+    assert "nor/this:2" in str(caught.value)
+    assert scripted.specs == []
+
+
+def test_a_bind_below_the_root_stays_below_it(scripted: ScriptedEngine, tmp_path: Path) -> None:
+    """`./x` is a path below the root, also through links; what leads out, or is not there, is refused with all others."""
+    root = tmp_path / "root"
+    (root / "data").mkdir(parents=True)
+    (root / "alias").symlink_to("data")
+    (root / "escape").symlink_to("/etc")
+    good = sh("a", "x", volumes=[bind("./alias", "/data", "ro"), bind("/srv", "/host")])
+    bad = sh("b", "x", volumes=[bind("./escape", "/1"), bind("./none", "/2")])
+
+    run_all(scripted, good, root=root)
+    with pytest.raises(DefinitionError) as caught, workspace(scripted, bad, root=root):
+        pass
+
+    mounts = {mount.target: (mount.kind, mount.source, mount.read_only) for mount in scripted.specs[0].mounts}
+    assert mounts["/data"] == ("host", str(root / "data"), True)
+    assert mounts["/host"] == ("host", "/srv", False)
+    assert [finding.code for finding in caught.value.diagnostics] == ["DK053", "DK053"]
+
+
+def test_an_external_volume_that_is_there_is_left_alone(scripted: ScriptedEngine) -> None:
+    """The engine's own volume is used as it is, and made, without our labels, where it is missing."""
+    scripted.create_volume("old", {"by": "hand"})
+
+    run_all(scripted, sh("a", "x", volumes=[engine_volume("old", "/1"), engine_volume("new", "/2", "ro")]))
+
+    assert scripted.calls["create_volume"] == 3
+    assert scripted.volume_exists("new")
+
+
+def test_the_code_is_one_snapshot(scripted: ScriptedEngine, tmp_path: Path) -> None:
+    """What changes below the root after the run has begun is not seen by later stages; the mount is read-only."""
+    (tmp_path / "f").write_text("before")
+    seen = Seen("/code/f")
+    scripted.script("look", Behaviour(action=seen))
+    a, b = sh("a", "x", volumes=[code]), sh("b", "look", volumes=[code])
+
+    with workspace(scripted, a, b, root=tmp_path) as ran:
+        ran.run(a)
+        (tmp_path / "f").write_text("after")
+        ran.run(b)
+
+    assert seen.files == {"/code/f": b"before"}
+    assert [mount.read_only for spec in scripted.specs for mount in spec.mounts if mount.target == "/code"] == [True, True]
+
+
+def test_code_without_a_root_is_an_error(scripted: ScriptedEngine) -> None:
+    """A pipeline that uses the code cannot run without a place to take it from."""
+    with pytest.raises(EngineError, match="root"), workspace(scripted, sh("a", "x", volumes=[code])):
+        pass
+
+
+def test_on_code_belongs_to_the_user_of_the_stage(scripted: ScriptedEngine, tmp_path: Path) -> None:
+    """A copy of the code can be changed by the user that the stage runs as."""
+    (tmp_path / "f").write_text("x")
+    owners: dict[str, tuple[int, int]] = {}
+    scripted.script("look", Behaviour(action=lambda c: owners.update({name: (e.uid, e.gid) for name, e in c.below("/a")})))
+
+    run_all(scripted, sh("a", "look", on=code, user="1000:1001"), root=tmp_path)
+
+    assert owners["a/f"] == (1000, 1001)
+
+
+def test_on_copies_what_a_stage_left(scripted: ScriptedEngine) -> None:
+    """`on` starts from a private copy, and the original does not change."""
+    seen = Seen("/a/f")
+    scripted.script("first", Behaviour(writes={"/a/f": b"one"}))
+    scripted.script("second", Behaviour(writes={"/b/f": b"two"}))
+    scripted.script("third", Behaviour(action=seen))
+    a = sh("a", "first")
+    b = sh("b", "second", on=a)
+
+    run_all(scripted, a, b, sh("c", "third", after=[b], volumes=[a.volume]))
+
+    assert seen.files == {"/a/f": b"one"}
+
+
+def test_a_volume_that_somebody_removed_is_an_error_of_ours(scripted: ScriptedEngine) -> None:
+    """The engine would mount an empty volume instead, and the stage might pass."""
+    a = sh("a", "x")
+    b = sh("b", "y", volumes=[a.volume])
+    with workspace(scripted, a, b) as ran:
+        ran.run(a)
+        scripted.remove_volume(scripted.specs[0].mounts[0].source)
+
+        result = ran.run(b)
+
+    assert result.status is StageStatus.ERROR
+    assert "volume of a" in str(result.message)
+
+
+@pytest.mark.parametrize(("user", "mode"), [(None, 0o755), ("0", 0o755), ("root:5", 0o755), ("1000", 0o1777), ("node", 0o1777)])
+def test_the_own_volume_is_writable_for_whoever_the_stage_runs_as(scripted: ScriptedEngine, user: str, mode: int) -> None:
+    """Root needs nothing, everybody else gets a folder that all may write to."""
+    seen = Seen("/a☃")
+    scripted.script("look", Behaviour(action=seen))
+
+    run_all(scripted, sh("a☃", "look", user=user))
+
+    assert seen.modes["a☃"] == mode
+
+
+def test_the_images_own_user_counts(scripted: ScriptedEngine) -> None:
+    """An image with USER runs as that user, and its stage can write to `$OUT`."""
+    scripted.add_image("node:1", user="node")
+    seen = Seen("/a")
+    scripted.script("look", Behaviour(action=seen))
+
+    run_all(scripted, stage("a", image="node:1", run="look"))
+
+    assert seen.modes["a"] == 0o1777
+
+
+def test_a_script_too_long_for_an_argument_is_put_into_the_container(scripted: ScriptedEngine) -> None:
+    """It travels as a file that the command names."""
+    script = "look\n" + "#" * 140_000
+    found: list[bytes] = []
+    scripted.script("/.dockercise-", Behaviour(action=lambda c: found.append(c.read(c.spec.command[-1]))))
+
+    run_all(scripted, sh("a", script))
+
+    assert found == [script.encode()]
+
+
+def test_aws_is_there_when_asked_for(scripted: ScriptedEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--aws` gives every stage a read-only copy at two places, and the variables that lead to the one all can reach."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws/credentials").write_text("[default]")
+    seen = Seen("/root/.aws/credentials", "/run/dockercise-aws/credentials")
+    scripted.script("look", Behaviour(action=seen))
+    a = sh("a", "look", env={"AWS_CONFIG_FILE": "/own"})
+
+    with workspace(scripted, a, aws=True) as ran:
+        ran.run(a)
+
+    assert set(seen.files.values()) == {b"[default]"}
+    assert scripted.specs[-1].env["AWS_SHARED_CREDENTIALS_FILE"] == "/run/dockercise-aws/credentials"
+    assert scripted.specs[-1].env["AWS_CONFIG_FILE"] == "/own"
+    assert [mount.read_only for mount in scripted.specs[-1].mounts] == [False, True, True]
+
+
+def test_no_aws_by_default(scripted: ScriptedEngine) -> None:
+    """Nothing of the user's AWS folder is anywhere near a stage that did not ask."""
+    run_all(scripted, sh("a", "x"))
+
+    assert "aws" not in repr(scripted.specs).lower()
+
+
+def test_aws_without_a_folder_starts_nothing(scripted: ScriptedEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error comes before any container."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    with pytest.raises(UsageError), workspace(scripted, sh("a", "x"), aws=True):
+        pass
+
+    assert scripted.calls["run"] == 0
+
+
+def test_a_stage_without_an_image_joins(scripted: ScriptedEngine) -> None:
+    """No container is started; its value is its variable from outside, which consumers find in `/out` and in variables."""
+    seen = Seen("/out/join", "/join/x")
+    scripted.script("look", Behaviour(action=seen))
+    a = sh("a", "x")
+    join = stage("join", after=[a])
+    with workspace(scripted, a, join, consumer := sh("b", "look", env={"J": join.value}, volumes=[join.volume])) as ran:
+        ran.run(a)
+        result = ran.run(join, {"JOIN": "from outside"})
+        ran.run(consumer)
+
+    assert (result.status, result.exit_code, result.image_digest) == (StageStatus.PASSED, None, None)
+    assert seen.files == {"/out/join": b"from outside", "/join/x": None}
+    assert b"export J='from outside'" in scripted.runs[-1].stdin
+
+
+def test_cancel_stops_what_runs_and_starts_nothing_more(scripted: ScriptedEngine) -> None:
+    """Running stages are stopped with grace and cancelled; later ones do not start; a second cancel changes nothing."""
+    scripted.script("long", Behaviour(blocks=True))
+    a, b, join = sh("a", "long"), sh("b", "never"), stage("j")
+    with workspace(scripted, a, b, join) as ran, ThreadPoolExecutor() as pool:
+        future = pool.submit(ran.run, a)
+        id_ = scripted.wait_until_running("long")
+        container = scripted.container(id_)
+
+        ran.workspace.cancel(reason="SIGINT")
+        ran.workspace.cancel(reason="again")
+        results = [future.result(), ran.run(b), ran.run(join)]
+
+    assert {result.status for result in results} == {StageStatus.CANCELLED}
+    assert {str(result.message).splitlines()[0] for result in results} == {"cancelled: SIGINT"}
+    assert container.signals == ["SIGTERM"]
+    assert [run.spec.labels["dockercise.stage"] for run in scripted.runs] == ["a"]
+
+
+class CancelsAtGet(ScriptedEngine):
+    """Cancels the run as soon as files are copied."""
+
+    ran: Ran
+
+    def get(self, container: str, path: str) -> Iterator[bytes]:
+        self.ran.workspace.cancel(reason="SIGINT")
+        return super().get(container, path)
+
+
+def test_cancel_breaks_off_a_copy() -> None:
+    """A stage that is still being given its files is cancelled too, and leaves nothing."""
+    engine = CancelsAtGet()
+    a = sh("a", "x")
+    b = sh("b", "never", on=a)
+    with workspace(engine, a, b) as ran:
+        engine.ran = ran
+        ran.run(a)
+
+        result = ran.run(b)
+
+    assert (result.status, result.message) == (StageStatus.CANCELLED, "cancelled: SIGINT")
+    assert len(engine.runs) == 1
+    assert engine.calls["put"] == 2
+    assert engine.leftovers() == []
+
+
+def test_kill_ends_at_once(scripted: ScriptedEngine) -> None:
+    """After `cancel`, `kill` does not wait for the grace."""
+    scripted.script("long", Behaviour(blocks=True))
+    a = sh("a", "long")
+    with workspace(scripted, a) as ran, ThreadPoolExecutor() as pool:
+        future = pool.submit(ran.run, a)
+        container = scripted.container(scripted.wait_until_running("long"))
+
+        ran.workspace.kill()
+        result = future.result()
+
+    assert (result.status, container.signals) == (StageStatus.CANCELLED, ["SIGKILL"])
+
+
+def test_leaving_the_workspace_ends_what_runs(scripted: ScriptedEngine) -> None:
+    """However the run breaks off, its containers end and are removed."""
+    scripted.script("long", Behaviour(blocks=True))
+    a = sh("a", "long")
+    with ThreadPoolExecutor() as pool:
+        with workspace(scripted, a) as ran:
+            future = pool.submit(ran.run, a)
+            scripted.wait_until_running("long")
+
+        assert future.result().status is StageStatus.CANCELLED
+    assert scripted.leftovers() == []
+
+
+@pytest.mark.parametrize("method", ["create_volume", "create", "put", "run"])
+def test_an_engine_that_refuses_is_an_error_of_ours(scripted: ScriptedEngine, method: str) -> None:
+    """Whatever the engine refuses ends the stage in error, with what it said, and leaves nothing."""
+    with workspace(scripted, sh("a", "x", user="1000")) as ran:
+        scripted.fail(method, EngineError("no space left on device"))
+
+        result = ran.run(ran.pipeline.by_name["a"])
+
+    assert (result.status, result.exit_code) == (StageStatus.ERROR, None)
+    assert "no space left" in str(result.message)
+    assert scripted.leftovers() == []
+
+
+def test_an_output_that_cannot_be_kept_ends_the_stage(scripted: ScriptedEngine) -> None:
+    """A full disk stops the container and is an error of ours, not a shorter output."""
+    scripted.script("print", Behaviour(stdout=b"x", blocks=True))
+    a = sh("a", "print")
+
+    def full(_channel: object, _chunk: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    with workspace(scripted, a) as ran:
+        result = ran.workspace.run_stage(a, {}, {}, full)
+
+    assert result.status is StageStatus.ERROR
+    assert "No space left" in str(result.message)
+
+
+def test_the_images_own_command_runs_without_a_script(scripted: ScriptedEngine) -> None:
+    """Without `run` and without values, the image's own command is run as it is, without a shell."""
+    scripted.add_image("tool:1", command=("/tool", "--serve"))
+
+    run_all(scripted, stage("a", image="tool:1", env={"LEVEL": "1"}))
+
+    assert scripted.specs[0].command == ("/tool", "--serve")
+
+
+def test_settings_of_a_stage_reach_its_container(scripted: ScriptedEngine) -> None:
+    """User, network, platform and limits are handed on as they are."""
+    wanted = sh("a", "x", user="7", network="none", platform="linux/amd64", cpus=0.5, memory=1024, working_dir="/w")
+
+    run_all(scripted, wanted)
+
+    spec = scripted.specs[-1]
+    assert (spec.user, spec.network, spec.platform, spec.cpus, spec.memory) == ("7", "none", "linux/amd64", 0.5, 1024)
+    assert spec.working_dir == "/w"
+
+
+def test_many_at_once(scripted: ScriptedEngine) -> None:
+    """Two hundred stages over ten threads pass, each with its own output, and leave nothing."""
+    stages = [sh(f"s{number}", f"number {number};") for number in range(200)]
+    for number in range(200):
+        scripted.script(f"number {number};", Behaviour(stdout=b"%d\n" % number))
+    with workspace(scripted, *stages) as ran, ThreadPoolExecutor(10) as pool:
+        results = list(pool.map(ran.run, stages))
+        values = [result.output.value() for result in results]
+
+    assert Counter(result.status for result in results) == {StageStatus.PASSED: 200}
+    assert values == [b"%d" % number for number in range(200)]
+    assert scripted.leftovers() == []
+    assert threading.active_count() < 20

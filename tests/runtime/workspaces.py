@@ -1,0 +1,84 @@
+"""Runs whole pipelines through a workspace, for the tests of everything above an engine."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from dockercise_prefect.pipeline import Pipeline, Stage, StageName
+from dockercise_prefect.runtime.engine import Channel, Engine
+from dockercise_prefect.runtime.outcome import StageResult
+from dockercise_prefect.runtime.workspace import RunIdentity, RuntimeOptions, Workspace
+
+IDENTITY = RunIdentity("20261122T190312Z-7f3a", "p☃", "0b99b510")
+
+
+@dataclass
+class Ran:
+    """A run as a test looks at it.
+
+    Attributes:
+        results: of each stage.
+        output: what each stage printed, by channel.
+        said: lines for the user.
+        begun: set when any stage has printed something.
+    """
+
+    workspace: Workspace
+    pipeline: Pipeline
+    results: dict[StageName, StageResult] = field(default_factory=dict)
+    output: dict[tuple[StageName, Channel], bytes] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
+    begun: threading.Event = field(default_factory=threading.Event)
+
+    def run(self, stage: Stage, outside: Mapping[str, str] | None = None) -> StageResult:
+        """Run one stage with what the stages before it left."""
+
+        def sink(channel: Channel, chunk: bytes) -> None:
+            self.begun.set()
+            key = (stage.name, channel)
+            self.output[key] = self.output.get(key, b"") + chunk
+
+        inputs = {name: self.results[name] for name in stage.needs}
+        self.results[stage.name] = self.workspace.run_stage(stage, outside or {}, inputs, sink)
+        return self.results[stage.name]
+
+    def value(self, name: StageName) -> bytes:
+        """The value of a stage."""
+        return self.results[name].output.value()
+
+
+@contextmanager
+def workspace(
+    engine: Engine,
+    *stages: Stage,
+    root: Path | None = None,
+    aws: bool = False,
+    grace: float = 10,
+    run_id: str = IDENTITY.run_id,
+) -> Iterator[Ran]:
+    """A workspace that is ready for these stages."""
+    said: list[str] = []
+    pipeline = Pipeline("p☃", stages)
+    identity = replace(IDENTITY, run_id=run_id)
+    with Workspace(engine, pipeline, identity, RuntimeOptions(root, 10, aws, grace), said.append) as space:
+        ran = Ran(space, pipeline, said=said)
+        space.prepare()
+        yield ran
+
+
+def run_all(
+    engine: Engine,
+    *stages: Stage,
+    root: Path | None = None,
+    outside: Mapping[str, str] | None = None,
+    run_id: str = IDENTITY.run_id,
+) -> Ran:
+    """Run all stages, one after the other."""
+    with workspace(engine, *stages, root=root, run_id=run_id) as ran:
+        for stage in stages:
+            ran.run(stage, outside)
+    return ran
