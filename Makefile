@@ -1,0 +1,55 @@
+# The commands of this project; CONTRIBUTING.md says more.
+.POSIX:
+.PHONY: help demo test check acceptance format lock clean environment dev-environment test-machine
+
+BIN = .venv/bin
+# More for pytest, say: make test ARGS="-k seed -x"
+ARGS =
+UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
+
+help:
+	@echo "make demo        install into .venv, get an engine and an image, run flows/hello, show it in Prefect's UI"
+	@echo "make test        the same set-up, then everything: lint, types, layers, tests with engine, server, AWS, browser"
+	@echo "make check       lint, format, types, layers: what needs no engine and takes seconds"
+	@echo "make acceptance  the sizes that are too long for every day"
+	@echo "make format      rewrite the code in the project's format"
+	@echo "make lock        resolve the dependencies of pyproject.toml anew"
+	@echo "make clean       remove .venv and all caches"
+
+demo: environment
+	@$(BIN)/python -m scripts.demo
+
+test: check test-machine
+	@echo "==> pytest"
+	@$(BIN)/pytest $(ARGS)
+
+acceptance: dev-environment test-machine
+	@$(BIN)/pytest -m acceptance $(ARGS)
+
+check: dev-environment
+	@echo "==> ruff, mypy, import-linter"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: dev-environment
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .
+
+lock: dev-environment
+	@$(UV_COMPILE) pyproject.toml --group build -o requirements.lock
+	@$(UV_COMPILE) pyproject.toml --group build --group dev -c requirements.lock -o requirements-dev.lock
+	@$(UV_COMPILE) --group pyproject.toml:image -o tests/support/awscli.lock
+
+clean:
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+
+environment:
+	@python=$$(scripts/find-python) && $$python -m scripts.environment requirements.lock
+
+dev-environment:
+	@python=$$(scripts/find-python) && $$python -m scripts.environment requirements-dev.lock
+
+test-machine: dev-environment
+	@$(BIN)/python -m scripts.test_machine

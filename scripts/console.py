@@ -1,0 +1,38 @@
+"""How the scripts talk: plain lines that say what is being done, and one shape for what is missing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+
+class SetUpError(Exception):
+    """Something is missing that a script cannot get by itself.
+
+    Args:
+        message: what is missing.
+        next_step: what the user does about it.
+    """
+
+    def __init__(self, message: str, next_step: str) -> None:
+        super().__init__(f"{message}\n  next: {next_step}")
+
+
+def say(text: str) -> None:
+    """Print what is being done now."""
+    print(f"==> {text}", flush=True)
+
+
+def run_script(script: Callable[[], None]) -> None:
+    """Run a script's `main`; what is missing is printed without a traceback and ends the process with exit status 2."""
+    try:
+        script()
+    except SetUpError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        sys.exit(2)
+    except (OSError, subprocess.SubprocessError) as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)

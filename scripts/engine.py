@@ -1,0 +1,132 @@
+"""Find a Docker engine as the package itself finds it, or, as root on Debian or Ubuntu, install and start Debian's.
+
+Runs on `.venv`'s Python: `.venv/bin/python -m scripts.engine`.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+from docker import APIClient
+
+from dockercise_prefect.errors import EngineError
+from dockercise_prefect.runtime.docker_connection import DEFAULT_SOCKET, connect, find_addresses
+from scripts import debian
+from scripts.console import SetUpError, run_script, say
+
+LOG = Path("/var/log/dockerd.log")
+PID_FILES = {Path("/var/run/docker.pid"): "dockerd", Path("/var/run/docker/containerd/containerd.pid"): "containerd"}
+START_SECONDS = 60
+NEEDED = {"dockerd": "docker.io", "iptables": "iptables", "docker-init": "tini"}
+"""Command to Debian's package; docker.io only recommends the other two, but networks and init processes need them."""
+
+
+def ensure_engine() -> APIClient:
+    """A client of the user's engine, after one was started where none answered; the caller closes it.
+
+    Raises:
+        SetUpError: none answers, and it is not ours to start one.
+    """
+    client = _connect()
+    if isinstance(client, EngineError):
+        client = _start(client)
+    say(f"Docker engine {client.version()['Version']} answers")
+    return client
+
+
+def _connect() -> APIClient | EngineError:
+    try:
+        return connect()[0]
+    except EngineError as error:
+        return error
+
+
+def _start(problem: EngineError) -> APIClient:
+    if find_addresses(os.environ)[0].url != DEFAULT_SOCKET:
+        raise SetUpError(problem.message, "start the engine that you named, or name none to have this machine's own")
+    if os.geteuid() != 0:
+        raise SetUpError(problem.message, f"{problem.hint}; or run this as root, to have Debian's engine installed and started")
+    debian.install(debian.missing_packages(NEEDED), "a Docker engine")
+    if Path("/run/systemd/system").is_dir():
+        return _start_by_systemd()
+    # Installing the package may have started one already, where Debian's init scripts are allowed to.
+    if _alive():
+        return _wait(None)
+    for pid_file, name in PID_FILES.items():
+        if stale(pid_file, name):
+            pid_file.unlink(missing_ok=True)
+    say(f"starting the Docker engine (dockerd; its log is {LOG})")
+    return _wait(_start_detached())
+
+
+def _start_by_systemd() -> APIClient:
+    say("starting the Docker engine (systemctl start docker)")
+    done = subprocess.run(["systemctl", "start", "docker"], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise SetUpError(f"systemctl start docker failed: {done.stderr.strip()}", "see: journalctl --unit docker")
+    return _wait(None)
+
+
+def stale(pid_file: Path, name: str, processes: Path = Path("/proc")) -> bool:
+    """Whether a pid file was left by a process that is gone; a daemon that finds one refuses to start.
+
+    Args:
+        pid_file: holds a process's number.
+        name: the program that wrote it; another program under that number is no reason to wait.
+        processes: the proc file system.
+    """
+    try:
+        number = int(pid_file.read_text(encoding="ascii"))
+        running = (processes / str(number) / "comm").read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return pid_file.exists()
+    except ValueError:
+        return True
+    return running != name
+
+
+def _alive() -> bool:
+    pid_file = next(iter(PID_FILES))
+    return pid_file.exists() and not stale(pid_file, PID_FILES[pid_file])
+
+
+def _start_detached() -> subprocess.Popen[bytes]:
+    # A session of its own: it outlives make, and Ctrl-C does not reach it.
+    with LOG.open("ab") as log:
+        return subprocess.Popen(
+            [debian.which("dockerd") or "dockerd"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd="/",
+            env={**os.environ, "PATH": debian.SEARCH_PATH},
+            start_new_session=True,
+        )
+
+
+def _wait(daemon: subprocess.Popen[bytes] | None) -> APIClient:
+    deadline = time.monotonic() + START_SECONDS
+    while isinstance(client := _connect(), EngineError):
+        if daemon is not None and daemon.poll() is not None:
+            raise SetUpError(f"dockerd ended with exit code {daemon.returncode}:\n{_log_tail()}", f"see {LOG}")
+        if time.monotonic() > deadline:
+            raise SetUpError(f"the engine did not answer within {START_SECONDS} s: {client.message}", f"see {LOG}")
+        time.sleep(0.5)
+    return client
+
+
+def _log_tail() -> str:
+    lines = LOG.read_text(encoding="utf-8", errors="replace").splitlines()
+    return "\n".join(f"  | {line}" for line in lines[-10:])
+
+
+def main() -> None:
+    """Make sure that an engine answers."""
+    ensure_engine().close()
+
+
+if __name__ == "__main__":
+    run_script(main)

@@ -1,0 +1,29 @@
+"""What the tests need beside `.venv`: an engine, and a few of Debian's packages.
+
+Runs on `.venv`'s Python: `.venv/bin/python -m scripts.test_machine`.
+"""
+
+from __future__ import annotations
+
+from scripts import debian
+from scripts.console import run_script
+from scripts.engine import ensure_engine
+
+NEEDED = {
+    "busybox": "busybox-static",  # the image of most stages
+    "chromium": "chromium",  # Prefect's UI in a real browser
+    "debootstrap": "debootstrap",  # the image of the AWS pipelines
+    "git": "git",  # repositories that pipelines are found in
+    "ip": "iproute2",  # a bridge for a second engine
+}
+"""Command to Debian's package."""
+
+
+def main() -> None:
+    """Install what is missing and start an engine where none answers."""
+    ensure_engine().close()
+    debian.install(debian.missing_packages(NEEDED), "the tests")
+
+
+if __name__ == "__main__":
+    run_script(main)

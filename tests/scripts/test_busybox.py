@@ -1,0 +1,41 @@
+"""The image that the demo builds where no registry answers."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+
+from scripts.busybox import image_tar
+
+
+def _entries(archive: bytes) -> dict[str, tarfile.TarInfo]:
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        return {entry.name: entry for entry in tar}
+
+
+def test_each_applet_is_a_link_to_busybox() -> None:
+    """Every name that busybox answers to is a link to it."""
+    entries = _entries(image_tar(b"program", ["sh", "ls"]))
+
+    assert {name: entry.linkname for name, entry in entries.items() if entry.issym()} == {
+        "bin/ls": "busybox",
+        "bin/sh": "busybox",
+    }
+    assert entries["bin/busybox"].mode == 0o755
+
+
+def test_busybox_is_no_link_to_itself() -> None:
+    """The program lists its own name among its applets; a link there would replace it."""
+    entries = _entries(image_tar(b"program", ["busybox", "sh"]))
+
+    assert entries["bin/busybox"].isreg()
+
+
+def test_anyone_may_write_to_tmp() -> None:
+    """Stages that run as another user than root find a place for temporary files."""
+    assert _entries(image_tar(b"", []))["tmp"].mode == 0o1777
+
+
+def test_the_same_busybox_gives_the_same_image() -> None:
+    """No clock and no order of a file system gets into the image."""
+    assert image_tar(b"program", ["sh", "ls"]) == image_tar(b"program", ["ls", "sh"])

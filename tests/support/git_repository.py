@@ -1,0 +1,51 @@
+"""Git repositories for tests: made by git itself, the same bytes every time, untouched by the developer's own configuration."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+_IDENTITY = {
+    "GIT_AUTHOR_NAME": "A Developer",
+    "GIT_AUTHOR_EMAIL": "developer@example.org",
+    "GIT_AUTHOR_DATE": "2026-01-01T00:00:00Z",
+    "GIT_COMMITTER_NAME": "A Developer",
+    "GIT_COMMITTER_EMAIL": "developer@example.org",
+    "GIT_COMMITTER_DATE": "2026-01-01T00:00:00Z",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_NOSYSTEM": "1",
+}
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """Run git in a folder, return what it printed.
+
+    Raises:
+        subprocess.CalledProcessError: git said no.
+    """
+    done = subprocess.run(
+        ["git", *arguments], cwd=folder, env={**os.environ, **_IDENTITY}, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+def make_repository(folder: Path, files: Mapping[str, str], branch: str = "master") -> Path:
+    """A repository with one commit of these files, path to text; returns the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path, text in files.items():
+        file = folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    git(folder, "init", "--quiet", f"--initial-branch={branch}")
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", "Begin")
+    return folder
+
+
+def make_bare_repository(folder: Path, source: Path) -> Path:
+    """A bare clone of `source`, as a server keeps one; returns the folder."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    git(source, "clone", "--quiet", "--bare", "--no-hardlinks", str(source), str(folder))
+    return folder

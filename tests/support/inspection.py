@@ -1,0 +1,57 @@
+"""Everything that `docker inspect` says of a run's containers while they are there."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import defaultdict
+from types import TracebackType
+from typing import Any, Self
+
+from docker.errors import NotFound
+
+from tests.support.engine_client import engine_client
+
+STAGE_LABEL = "dockercise.stage"
+
+
+class InspectionRecorder:
+    """Inspects each container of any run when it is created and when it starts, for as long as the block lasts.
+
+    The engine's own events say when, so that a container of a tenth of a second is seen too.
+    """
+
+    def __init__(self) -> None:
+        self._client = engine_client()
+        self._texts: dict[str, list[str]] = defaultdict(list)
+        self._events: Any = self._client.events(
+            decode=True, filters={"type": "container", "event": ["create", "start"], "label": "dockercise.run"}
+        )
+        self._thread = threading.Thread(target=self._record, name="inspection", daemon=True)
+
+    @property
+    def stages(self) -> set[str]:
+        """The stages whose containers were seen."""
+        return {stage for stage, texts in self._texts.items() if stage and texts}
+
+    @property
+    def text(self) -> str:
+        """All that was said."""
+        return "\n".join(text for texts in self._texts.values() for text in texts)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._events.close()
+        self._thread.join(timeout=10)
+        self._client.close()
+
+    def _record(self) -> None:
+        for event in self._events:
+            try:
+                inspected = self._client.api.inspect_container(event["id"])
+            except NotFound:
+                continue
+            self._texts[inspected["Config"]["Labels"].get(STAGE_LABEL, "")].append(json.dumps(inspected))
