@@ -48,3 +48,7 @@ class Code(StrEnum):
     VARIABLE_NAME = "DK037", "no name of a variable"
     CIRCLE = "DK038", "stages wait for each other in a circle"
     UNKNOWN_TARGET = "DK040", "a target that is no stage"
+    UNSET = "DK050", "before a run: a variable from outside is set nowhere"
+    UNFIT = "DK051", "before a run: a value from outside cannot be a variable"
+    ENV_FILE = "DK052", "before a run: a line of an `--env-file` is not understood"
+    NO_FOLDER = "DK053", "before a run: a folder below the root cannot be mounted"

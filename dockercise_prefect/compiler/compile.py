@@ -1,0 +1,129 @@
+"""A merged document to a `Pipeline`: the way through, each step taking the last one's product."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dockercise_prefect.compiler.graph import in_order, report_circles
+from dockercise_prefect.compiler.meta import Meta, read_meta
+from dockercise_prefect.compiler.stages import Draft, StageReader
+from dockercise_prefect.compiler.suggest import StageNames
+from dockercise_prefect.compiler.variables import Variables
+from dockercise_prefect.errors import DefinitionError, Diagnostic, NothingToDoError
+from dockercise_prefect.frontend.discover import Source, read_sources
+from dockercise_prefect.frontend.findings import Findings
+from dockercise_prefect.frontend.merge import MergedDocument, read_all
+from dockercise_prefect.pipeline import Pipeline, Stage, StageName, StageValue, digest_of
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A pipeline, the warnings on the way to it, and how many files it was written in."""
+
+    pipeline: Pipeline
+    warnings: tuple[Diagnostic, ...]
+    files: int
+
+
+def compile_folder(root: Path, *, name: str | None = None) -> Compiled:
+    """Find, read, merge and compile the pipeline below a folder.
+
+    Args:
+        root: where to look.
+        name: what the pipeline is called when `meta.name` says nothing; by default the folder's name.
+
+    Raises:
+        UsageError: the root is no folder.
+        NothingToDoError: there is no file.
+        DefinitionError: the files are wrong; it holds all findings.
+    """
+    findings = Findings()
+    sources = read_sources(root, findings)
+    if not sources and not findings.failed:
+        raise NothingToDoError(f"nothing to do: no *.dockercise.yaml below {root}", "`dockercise init` writes a first one")
+    return _compile(sources, name or root.resolve().name, findings)
+
+
+def compile_sources(sources: Sequence[Source], name: str) -> Compiled:
+    """Compile files that have been read; a function of its arguments.
+
+    Args:
+        sources: the files, in path order.
+        name: what the pipeline is called when `meta.name` says nothing.
+
+    Raises:
+        DefinitionError: the files are wrong; it holds all findings.
+    """
+    return _compile(sources, name, Findings())
+
+
+def _compile(sources: Sequence[Source], name: str, findings: Findings) -> Compiled:
+    unread = findings.failed
+    with _collector_paused():
+        document = read_all(sources, findings)
+        pipeline = _pipeline(replace(document, complete=document.complete and not unread), name, findings)
+    found = findings.in_order()
+    if pipeline is None:
+        raise DefinitionError(found)
+    return Compiled(pipeline, found, len(sources))
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Hold the garbage collector off: in a big pipeline it takes half of the time, and there is nothing to collect."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _pipeline(document: MergedDocument, folder: str, findings: Findings) -> Pipeline | None:
+    """The pipeline, or None when there are errors among the findings."""
+    places = {stage.name: stage.key.place for stage in document.stages}
+    names = StageNames(places, complete=document.complete)
+    variables = Variables(places, names)
+    meta = read_meta(document, folder, variables, findings)
+    reader = StageReader(meta, names, variables, findings)
+    drafts = {definition.name: reader.read(definition) for definition in document.stages}
+    report_circles({name: draft.edges for name, draft in drafts.items()}, findings)
+    if findings.failed:
+        return None
+    stages = {stage.name: stage for stage in _finished(drafts, meta)}
+    order = in_order({name: stage.needs for name, stage in stages.items()})
+    pipeline = Pipeline(meta.name, [stages[name] for name in order], meta.tags)
+    return replace(pipeline, digest=digest_of(pipeline))
+
+
+def _finished(drafts: dict[StageName, Draft], meta: Meta) -> Iterable[Stage]:
+    """The stages with what `meta.env` gives them.
+
+    The stages that `meta.env` itself names, and all that these need, take none of its stages' values: they are what has to
+    come first.
+    """
+    named = [variable.source.stage for variable in meta.env.values() if isinstance(variable.source, StageValue)]
+    first = _needed(named, drafts)
+    from_outside = {name: variable for name, variable in meta.env.items() if not isinstance(variable.source, StageValue)}
+    for draft in drafts.values():
+        if not draft.starts_container:
+            yield draft.stage({})
+        else:
+            yield draft.stage(from_outside if draft.name in first else meta.env)
+
+
+def _needed(stages: Iterable[StageName], drafts: dict[StageName, Draft]) -> Collection[StageName]:
+    """The stages and all they need."""
+    waiting = list(stages)
+    found: set[StageName] = set()
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting.extend(edge.stage for edge in drafts[name].edges)
+    return found

@@ -1,0 +1,147 @@
+"""The order of stages, and the circles that leave them without one."""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from dockercise_prefect.errors import Related
+from dockercise_prefect.frontend.findings import Findings
+from dockercise_prefect.pipeline import Code, Dependency, DependencyKind, StageName
+
+_SHOWN = 6
+"""Stages that the headline of a circle names; its edges are all listed below it."""
+
+_REASONS = {
+    DependencyKind.AFTER: "comes after",
+    DependencyKind.ENV: "uses the value of",
+    DependencyKind.VOL: "mounts the volume of",
+    DependencyKind.ON: "works on the volume of",
+    DependencyKind.OUT: "reads the output of",
+    DependencyKind.IMG: "runs in the image of",
+}
+
+
+def in_order(needs: Mapping[StageName, Collection[StageName]]) -> list[StageName]:
+    """The stages, each after all it needs (Kahn's algorithm with a heap).
+
+    Topological; complete; and of all such orders the one closest to the mapping's own: whenever several stages could be
+    next, the one that the mapping names first is. So an order that already holds comes back unchanged, and the result
+    depends on nothing but the mapping.
+
+    Args:
+        needs: every stage and those it needs, all of them keys; without a circle.
+    """
+    position = {stage: index for index, stage in enumerate(needs)}
+    names = list(needs)
+    missing = {stage: len(set(earlier)) for stage, earlier in needs.items()}
+    followers: dict[StageName, list[StageName]] = {stage: [] for stage in needs}
+    for stage, earlier in needs.items():
+        for name in set(earlier):
+            followers[name].append(stage)
+    ready = [position[stage] for stage, count in missing.items() if count == 0]
+    ordered = []
+    while ready:
+        stage = names[heapq.heappop(ready)]
+        ordered.append(stage)
+        for follower in followers[stage]:
+            missing[follower] -= 1
+            if missing[follower] == 0:
+                heapq.heappush(ready, position[follower])
+    return ordered
+
+
+def circles(edges: Mapping[StageName, Sequence[Dependency]]) -> Iterator[list[tuple[StageName, Dependency]]]:
+    """For each group of stages that wait for each other one shortest circle through its first stage.
+
+    A circle is a list of steps `(stage, edge)`; each edge leads to the next step's stage, the last one's to the first.
+
+    Args:
+        edges: every stage and its edges, which all lead to keys.
+    """
+    position = {stage: index for index, stage in enumerate(edges)}
+    for group in _knots(edges):
+        yield _shortest(min(group, key=position.__getitem__), group, edges)
+
+
+def report_circles(edges: Mapping[StageName, Sequence[Dependency]], findings: Findings) -> None:
+    """DK038, with the place of each edge."""
+    for circle in circles(edges):
+        names = [stage for stage, _ in circle]
+        shown = names if len(names) <= _SHOWN else [*names[: _SHOWN - 1], "…"]
+        findings.error(
+            Code.CIRCLE,
+            f"a circle, in which no stage can be the first: {' → '.join([*shown, names[0]])}",
+            circle[0][1].place,
+            hint="take one of these edges away",
+            related=[
+                Related(f"{stage} {_REASONS[edge.kind]} {edge.stage}", edge.place) for stage, edge in circle if edge.place
+            ],
+        )
+
+
+def _knots(edges: Mapping[StageName, Sequence[Dependency]]) -> Iterator[set[StageName]]:
+    """Strongly connected components that hold a circle (Tarjan's algorithm, without recursion)."""
+    search = _Search()
+    for root in edges:
+        if root not in search.index:
+            search.enter(root)
+            walk = [(root, iter(edges[root]))]
+            while walk:
+                stage, rest = walk[-1]
+                edge = next(rest, None)
+                if edge is None:
+                    walk.pop()
+                    group = search.leave(stage, walk[-1][0] if walk else None)
+                    if len(group) > 1 or any(own.stage in group for own in edges[stage]):
+                        yield group
+                elif edge.stage not in search.index:
+                    search.enter(edge.stage)
+                    walk.append((edge.stage, iter(edges[edge.stage])))
+                else:
+                    search.meet(stage, edge.stage)
+
+
+class _Search:
+    """What Tarjan's algorithm remembers: when a stage was entered, and the earliest open one it leads to."""
+
+    def __init__(self) -> None:
+        self.index: dict[StageName, int] = {}
+        self._lowest: dict[StageName, int] = {}
+        self._open: dict[StageName, None] = {}
+
+    def enter(self, stage: StageName) -> None:
+        self.index[stage] = self._lowest[stage] = len(self.index)
+        self._open[stage] = None
+
+    def meet(self, stage: StageName, known: StageName) -> None:
+        if known in self._open:
+            self._lowest[stage] = min(self._lowest[stage], self.index[known])
+
+    def leave(self, stage: StageName, parent: StageName | None) -> set[StageName]:
+        """The component that ends with the stage; empty when it belongs to one that is still open."""
+        if parent is not None:
+            self._lowest[parent] = min(self._lowest[parent], self._lowest[stage])
+        group: set[StageName] = set()
+        while self._lowest[stage] == self.index[stage] and stage not in group:
+            group.add(self._open.popitem()[0])
+        return group
+
+
+def _shortest(
+    first: StageName, group: Collection[StageName], edges: Mapping[StageName, Sequence[Dependency]]
+) -> list[tuple[StageName, Dependency]]:
+    """The way from `first` back to itself with the fewest edges, found breadth first inside its group."""
+    came_by: dict[StageName, tuple[StageName, Dependency]] = {}
+    waiting = deque([first])
+    while first not in came_by:
+        stage = waiting.popleft()
+        for edge in edges[stage]:
+            if edge.stage in group and edge.stage not in came_by:
+                came_by[edge.stage] = (stage, edge)
+                waiting.append(edge.stage)
+    circle = [came_by[first]]
+    while circle[-1][0] != first:
+        circle.append(came_by[circle[-1][0]])
+    return circle[::-1]

@@ -1,0 +1,99 @@
+"""`meta`: the pipeline's name, its tags, and what every stage inherits (LANGUAGE section 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as MappingOf
+from dataclasses import dataclass, field
+from typing import Any
+
+from dockercise_prefect.compiler.keys import LATER_IN_META, LATER_IN_STAGES, META, OWN, SETTINGS, check_keys, read_settings
+from dockercise_prefect.compiler.names import pipeline_name_from, pipeline_name_problem
+from dockercise_prefect.compiler.values import Field, text, texts
+from dockercise_prefect.compiler.variables import Variable, Variables
+from dockercise_prefect.errors import Related
+from dockercise_prefect.frontend.findings import Findings
+from dockercise_prefect.frontend.merge import MergedDocument
+from dockercise_prefect.frontend.nodes import Mapping, Node, Scalar, is_null
+from dockercise_prefect.pipeline import Code
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """What `meta` says.
+
+    Attributes:
+        settings: what stages inherit, by the attributes of `Stage`.
+        written: the values they were read from, by key, for findings that only a stage makes clear.
+        env: variables for every stage that starts a container, unless it has its own.
+    """
+
+    name: str
+    tags: tuple[str, ...]
+    settings: MappingOf[str, Any]
+    written: MappingOf[str, Node]
+    env: MappingOf[str, Variable] = field(default_factory=dict)
+
+
+def read_meta(document: MergedDocument, folder: str, variables: Variables, findings: Findings) -> Meta:
+    """Check and read `meta`.
+
+    Args:
+        document: all files.
+        folder: what the pipeline is called when no `meta.name` says otherwise.
+        variables: read `meta.env`.
+        findings: take what is wrong.
+    """
+    check_keys("meta", document.meta.values(), META, LATER_IN_META, findings)
+    by_key = {key: value for key, (_, value) in document.meta.items() if not is_null(value)}
+    defaults = _defaults(by_key, findings)
+    env = variables.read(Field("meta", "env", node, findings) for node in document.meta_env if not is_null(node))
+    tags = texts(Field("meta", "tags", by_key["tags"], findings)) if "tags" in by_key else []
+    return Meta(
+        name=_name(by_key.get("name"), folder, findings),
+        tags=tuple(dict.fromkeys(tag for tag, _ in tags)),
+        settings=read_settings("meta.defaults", defaults, findings),
+        written=defaults,
+        env=env,
+    )
+
+
+def _name(node: Node | None, folder: str, findings: Findings) -> str:
+    if node is None:
+        return pipeline_name_from(folder)
+    name = text(Field("meta", "name", node, findings))
+    problem = pipeline_name_problem(name) if name else None
+    if problem:
+        why, hint = problem
+        findings.error(Code.PIPELINE_NAME, f"meta: `name`: {why}", node.place, hint=hint)
+    return name or folder
+
+
+def _defaults(by_key: MappingOf[str, Node], findings: Findings) -> dict[str, Node]:
+    """What `meta.defaults` and the defaults beside it (`network`, `pull`, `platform`) say together."""
+    defaults: dict[str, Node] = {}
+    node = by_key.get("defaults")
+    if isinstance(node, Mapping):
+        _check_defaults(node, findings)
+        defaults = {key: value for key, value in node.by_key.items() if key in SETTINGS and not is_null(value)}
+    elif node is not None:
+        Field("meta", "defaults", node, findings).wrong_type("a mapping of keys that every stage inherits")
+    for key in META & SETTINGS.keys() & by_key.keys():
+        first, later = defaults.setdefault(key, by_key[key]), by_key[key]
+        if isinstance(first, Scalar) and isinstance(later, Scalar) and first.text != later.text:
+            findings.error(
+                Code.META_CONFLICT,
+                f"`meta.{key}` and `meta.defaults.{key}` differ",
+                later.place,
+                hint="set it once",
+                related=[Related("the other is here", first.place)],
+            )
+    return defaults
+
+
+def _check_defaults(node: Mapping, findings: Findings) -> None:
+    own = [(key, value) for key, value in node if key.text in OWN]
+    for key, _ in own:
+        hint = "`meta.env` gives variables to every stage" if key.text == "env" else "write it in the stages themselves"
+        findings.error(Code.UNKNOWN_KEY, f"meta.defaults: `{key.text}` cannot be inherited", key.place, hint=hint)
+    others = [entry for entry in node if entry not in own]
+    check_keys("meta.defaults", others, SETTINGS.keys(), LATER_IN_STAGES, findings)

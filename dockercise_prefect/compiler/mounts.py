@@ -1,0 +1,126 @@
+"""`vol`: what a stage finds mounted (LANGUAGE section 2)."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from dockercise_prefect.compiler.suggest import StageNames
+from dockercise_prefect.compiler.values import Field, normal_path, texts
+from dockercise_prefect.errors import Place, Related
+from dockercise_prefect.pipeline import (
+    CODE,
+    Code,
+    CodeSnapshot,
+    EngineVolume,
+    HostPath,
+    Mount,
+    MountSource,
+    StageName,
+    StageVolume,
+)
+
+_ENGINE_VOLUME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+\Z")
+"""What the Docker engine takes for the name of a volume."""
+
+_FORMS = "write `STAGE`, `STAGE:/path`, `/host/path:/path`, `./folder:/path` or `volume:/path`; binds and volumes take `:ro`"
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedMount:
+    """A mount and where it was written."""
+
+    mount: Mount
+    place: Place
+
+
+class Mounts:
+    """Reads the `vol` of one stage."""
+
+    def __init__(self, stage: StageName, field: Field, names: StageNames) -> None:
+        self._stage = stage
+        self._field = field
+        self._names = names
+
+    def read(self) -> list[PlacedMount]:
+        """The mounts in the order written; one path holds one thing (DK033), the same thing twice is none."""
+        taken: dict[str, PlacedMount] = {}
+        for placed in self._entries():
+            target = placed.mount.target
+            known = taken.setdefault(target, placed)
+            if known.mount != placed.mount:
+                self._error(
+                    Code.MOUNT_TWICE,
+                    f"two things are mounted at `{target}`",
+                    placed.place,
+                    "give one of them another path",
+                    Related("the first is here", known.place),
+                )
+        return list(taken.values())
+
+    def _entries(self) -> Iterator[PlacedMount]:
+        for entry, place in texts(self._field):
+            mount = self._entry(entry, place)
+            if mount is not None and self._is_free(mount, place):
+                yield PlacedMount(mount, place)
+
+    def _entry(self, entry: str, place: Place) -> Mount | None:
+        source, *rest = entry.split(":")
+        if not rest:
+            return self._inside(source, place)
+        target, mode = rest[0], (rest[1] if len(rest) > 1 else None)
+        if len(rest) > 2 or not source or not target.startswith("/") or mode not in {None, "ro", "rw"}:  # noqa: PLR2004  path, mode
+            self._not_understood(entry, place, _FORMS)
+            return None
+        if source in self._names or source == CODE:
+            if mode == "rw":
+                why = "a stage's volume never changes again" if source != CODE else "the code is never written to"
+                self._not_understood(entry, place, f"{why}; work in a copy of it with `on: {source}`")
+                return None
+            return Mount(CodeSnapshot() if source == CODE else StageVolume(source), normal_path(target))
+        outside = self._outside(source, entry, place)
+        return Mount(outside, normal_path(target), "ro" if mode == "ro" else "rw") if outside else None
+
+    def _inside(self, name: str, place: Place) -> Mount | None:
+        if name == CODE:
+            return Mount(CodeSnapshot(), f"/{CODE}")
+        if name in self._names:
+            return Mount(StageVolume(name), f"/{name}")
+        if self._names.complete:
+            hint = self._names.hint(name) or _FORMS
+            self._error(Code.UNKNOWN_STAGE, f"mounts the volume of `{name}`, which is no stage", place, hint)
+        return None
+
+    def _outside(self, source: str, entry: str, place: Place) -> MountSource | None:
+        if source.startswith("/"):
+            return HostPath(normal_path(source))
+        if source == "." or source.startswith("./"):
+            below = posixpath.normpath(source)
+            if not (below == ".." or below.startswith("../")):
+                return HostPath("./" if below == "." else f"./{below}")
+        if source.startswith((".", "~")) or "/" in source:
+            self._not_understood(entry, place, "a folder is `/absolute` or `./below/the/root`")
+            return None
+        if not _ENGINE_VOLUME.match(source):
+            self._not_understood(entry, place, self._names.hint(source) or f"`{source}` is no stage and no name of a volume")
+            return None
+        return EngineVolume(source)
+
+    def _is_free(self, mount: Mount, place: Place) -> bool:
+        """A stage's own volume, and `/out`, are where they are; mounting itself is left to the search for circles."""
+        target = mount.target
+        if mount.source == StageVolume(self._stage) and target == f"/{self._stage}":
+            return True
+        if target in {"/", f"/{self._stage}", "/out"} or target.startswith("/out/"):
+            self._error(Code.MOUNT_TWICE, f"`{target}` is taken, nothing can be mounted there", place, "choose another path")
+            return False
+        return True
+
+    def _not_understood(self, entry: str, place: Place, hint: str) -> None:
+        self._error(Code.WRONG_MOUNT, f"`vol: {entry}` is not understood", place, hint)
+
+    def _error(self, code: Code, message: str, place: Place, hint: str, *related: Related) -> None:
+        joint = " " if code is Code.UNKNOWN_STAGE else ": "
+        self._field.findings.error(code, f"{self._field.owner}{joint}{message}", place, hint=hint, related=related)

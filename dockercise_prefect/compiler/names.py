@@ -1,0 +1,83 @@
+"""What things may be called, and what a stage's name becomes as a variable (LANGUAGE section 3)."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+MAX_BYTES = 200
+"""A stage's name is a file's name in the results, with room for an ending."""
+
+OUR_FOLDERS = frozenset({"meta", "code", "out", "index", "summary", ".", ".."})
+
+IMAGE_FOLDERS = frozenset(
+    "bin boot dev etc home lib lib32 lib64 media mnt opt proc root run sbin srv sys tmp usr var".split()  # noqa: SIM905  a table
+)
+
+IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+"""What a shell takes for a variable's name."""
+
+_FOLDED = re.compile(r"[^A-Z0-9_]")
+_OURS = re.compile(r"(?:OUT|DOCKERCISE_.*|GRAPH_CI_RUN_ID)\Z", re.DOTALL)
+_SHELLS = re.compile(r"(?:PATH|HOME|IFS|ENV|LD_.*)\Z", re.DOTALL)
+_PREFECT_FORBIDS = frozenset("/%&<>")
+
+
+def folded(stage: str) -> str:
+    """The variable that holds a stage's value: `assume-role` gives `ASSUME_ROLE`."""
+    return _FOLDED.sub("_", stage.upper())
+
+
+def is_ours(variable: str) -> bool:
+    """Whether dockercise itself always sets the variable."""
+    return _OURS.match(variable) is not None
+
+
+def is_taken(variable: str) -> bool:
+    """Whether a stage's value may not land in it unasked: the shell or the loader would act on it."""
+    return is_ours(variable) or _SHELLS.match(variable) is not None
+
+
+def stage_name_problem(name: str) -> tuple[str, str] | None:
+    """Why a stage cannot be called so, and a hint; None when it can."""
+    if not name or name in OUR_FOLDERS:
+        return (f"`{name}` is a reserved name" if name else "the name is empty"), "call the stage something else"
+    if name in IMAGE_FOLDERS:
+        return (
+            f"`{name}` is a folder that images have",
+            f"the stage's volume would hide `/{name}` of every image that mounts it; call the stage something else",
+        )
+    bad = next((character for character in name if _cannot_stand(character)), None)
+    if bad is not None:
+        return f"{_described(bad)} cannot stand in a stage's name", "put `-` or `_` in its place"
+    if len(name.encode()) > MAX_BYTES:
+        return f"a stage's name has at most {MAX_BYTES} bytes, and this one has {len(name.encode())}", "shorten it"
+    if not unicodedata.is_normalized("NFC", name):
+        return "the name has letters and accents as separate characters", "write it in Unicode's composed form, NFC"
+    return None
+
+
+def pipeline_name_problem(name: str) -> tuple[str, str] | None:
+    """Why a pipeline cannot be called so, and a hint; None when it can."""
+    if not name.strip() or name in {".", ".."}:
+        return f"`{name}` is no name for a pipeline", "choose a word"
+    bad = next((character for character in name if character in _PREFECT_FORBIDS or not character.isprintable()), None)
+    if bad is not None:
+        return f"{_described(bad)} cannot stand in a pipeline's name", "put `-` in its place"
+    if len(name.encode()) > MAX_BYTES:
+        return f"a pipeline's name has at most {MAX_BYTES} bytes, and this one has {len(name.encode())}", "shorten it"
+    return None
+
+
+def pipeline_name_from(folder: str) -> str:
+    """A folder's name with what a pipeline's name cannot hold replaced by `-`."""
+    name = "".join("-" if character in _PREFECT_FORBIDS or not character.isprintable() else character for character in folder)
+    return "pipeline" if pipeline_name_problem(name) else name
+
+
+def _cannot_stand(character: str) -> bool:
+    return character in "/\\:" or character.isspace() or unicodedata.category(character) == "Cc"
+
+
+def _described(character: str) -> str:
+    return f"`{character}`" if character.isprintable() and not character.isspace() else f"the character U+{ord(character):04X}"

@@ -1,0 +1,232 @@
+"""Nodes to typed values: durations, sizes, images, paths. Each reader says what is wrong and gives None."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeAlias, TypeVar
+
+from dockercise_prefect.compiler.suggest import suggestion
+from dockercise_prefect.errors import Place
+from dockercise_prefect.frontend.findings import Findings
+from dockercise_prefect.frontend.nodes import Mapping, Node, Scalar
+from dockercise_prefect.frontend.nodes import Sequence as List
+from dockercise_prefect.pipeline import Code, ImageReference
+
+MIN_MEMORY = 6 * 1024 * 1024
+"""What the Docker engine asks for at least."""
+
+MIN_CPUS = 0.01
+"""What the Docker engine asks for at least."""
+
+_DURATION = re.compile(r"(?:(\d{1,9}(?:\.\d{1,9})?)h)?(?:(\d{1,9}(?:\.\d{1,9})?)m)?(?:(\d{1,9}(?:\.\d{1,9})?)s)?\Z", re.ASCII)
+_SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)\s?([kmgt]?)(?:i?b)?\Z", re.ASCII | re.IGNORECASE)
+_UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+_NUMBER = re.compile(r"\d{1,9}(?:\.\d{1,9})?\Z|\.\d{1,9}\Z", re.ASCII)
+_WORD = re.compile(r"\S+\Z")
+
+_DOMAIN_PART = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
+_DOMAIN = rf"(?:{_DOMAIN_PART}(?:\.{_DOMAIN_PART})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
+_PATH_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_IMAGE = re.compile(
+    rf"(?:{_DOMAIN}/)?{_PATH_PART}(?:/{_PATH_PART})*(?::[\w][\w.-]{{0,127}})?(?:@[A-Za-z][A-Za-z0-9]*"
+    r"(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?\Z",
+    re.ASCII,
+)
+"""The grammar of image references, as Docker's documentation of `reference` gives it."""
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A value that is being read: whose key it is, and where to complain."""
+
+    owner: str
+    key: str
+    node: Node
+    findings: Findings
+
+    @property
+    def place(self) -> Place:
+        """Where the value stands."""
+        return self.node.place
+
+    def at(self, node: Node) -> Field:
+        """The same key, for one item of its list."""
+        return Field(self.owner, self.key, node, self.findings)
+
+    def wrong_type(self, wanted: str, hint: str | None = None) -> None:
+        """DK023."""
+        given = {List: "a list", Mapping: "a mapping"}.get(type(self.node), "something else")
+        if isinstance(self.node, Scalar):
+            given = "empty" if self.node.kind == "null" else f"`{self.node.text}`"
+        self.findings.error(
+            Code.WRONG_TYPE, f"{self.owner}: `{self.key}` takes {wanted}, and this is {given}", self.place, hint=hint
+        )
+
+    def wrong_value(self, why: str, hint: str | None = None) -> None:
+        """DK024."""
+        self.findings.error(Code.WRONG_VALUE, f"{self.owner}: `{self.key}`: {why}", self.place, hint=hint)
+
+
+Reader: TypeAlias = Callable[[Field], Any]
+
+
+def text(field: Field) -> str | None:
+    """The source text of any scalar: `user: 1000` is the text `1000`."""
+    if not isinstance(field.node, Scalar) or field.node.kind == "null":
+        field.wrong_type("a text")
+        return None
+    if not field.node.text.strip():
+        field.wrong_value("this is empty", "leave the key out")
+        return None
+    return field.node.text
+
+
+def texts(field: Field) -> list[tuple[str, Place]]:
+    """A text, or a list of them, each with its place; what is wrong is left out."""
+    if not isinstance(field.node, List):
+        only = _item(field)
+        return [] if only is None else [(only, field.place)]
+    read = [(_item(field.at(item)), item.place) for item in field.node.items]
+    return [(item, place) for item, place in read if item is not None]
+
+
+def _item(field: Field) -> str | None:
+    if isinstance(field.node, Scalar) and field.node.kind != "null":
+        return field.node.text
+    hint = "write `NAME=text` in a list" if field.key == "env" else None
+    field.wrong_type("a text, or a list of texts", hint)
+    return None
+
+
+def script(field: Field) -> str | None:
+    """A shell script; a list is its items joined by newlines."""
+    lines = texts(field)
+    joined = "\n".join(line for line, _ in lines)
+    if joined.strip():
+        return joined
+    if lines or (isinstance(field.node, List) and not field.node.items):
+        field.wrong_value("this is empty", "leave `run` out to run what the image itself runs")
+    return None
+
+
+def word(field: Field) -> str | None:
+    """A text without white space."""
+    value = text(field)
+    if value is not None and not _WORD.match(value):
+        field.wrong_value(f"`{value}` holds white space")
+        return None
+    return value
+
+
+def boolean(field: Field) -> bool | None:
+    """`true` or `false`, as YAML 1.2 writes them."""
+    if isinstance(field.node, Scalar) and field.node.kind == "bool":
+        return field.node.text.lower() == "true"
+    field.wrong_type("`true` or `false`", "`yes`, `on` and quoted words are texts in YAML 1.2")
+    return None
+
+
+def duration(field: Field) -> float | None:
+    """`90s`, `5m`, `1h30m`; in seconds."""
+    value = text(field)
+    if value is None:
+        return None
+    match = _DURATION.match(value)
+    if match is None:
+        hint = f"write `{value}s`" if value.isdecimal() else "write hours, minutes and seconds as `1h30m`, `5m`, `90s`"
+        field.wrong_value(f"`{value}` is no duration", hint)
+        return None
+    hours, minutes, seconds = (float(part or 0) for part in match.groups())
+    return _above(field, 3600 * hours + 60 * minutes + seconds, 0.001, "a stage needs some time")
+
+
+def size(field: Field) -> int | None:
+    """`512m`, as `docker run --memory` takes it; in bytes."""
+    value = text(field)
+    if value is None:
+        return None
+    match = _SIZE.match(value)
+    if match is None:
+        field.wrong_value(f"`{value}` is no size", "write `512m` or `2g`")
+        return None
+    size_in_bytes = int(float(match[1]) * _UNITS[match[2].lower()])
+    if size_in_bytes < MIN_MEMORY:
+        meant = "" if match[2] else f"; did you mean `{match[1]}m`?"
+        field.wrong_value(f"`{value}` is {size_in_bytes:,} bytes", f"Docker wants 6m at least{meant}")
+        return None
+    return size_in_bytes
+
+
+def processors(field: Field) -> float | None:
+    """A number of processors, say `0.5`."""
+    value = text(field)
+    if value is None:
+        return None
+    if not _NUMBER.match(value):
+        field.wrong_value(f"`{value}` is no number of processors", "write `0.5` or `2`")
+        return None
+    return _above(field, float(value), MIN_CPUS, f"Docker wants {MIN_CPUS} at least")
+
+
+def _above(field: Field, number: float, least: float, hint: str) -> float | None:
+    if number < least:
+        field.wrong_value("this is too little", hint)
+        return None
+    return int(number) if number == int(number) else number
+
+
+def one_of(choices: type[Choice]) -> Callable[[Field], Choice | None]:
+    """A reader for one of a few words."""
+    words = [choice.value for choice in choices]
+
+    def read(field: Field) -> Choice | None:
+        value = text(field)
+        if value is None or value in words:
+            return None if value is None else choices(value)
+        field.wrong_value(f"`{value}` is none of its values", suggestion(value, words))
+        return None
+
+    return read
+
+
+def image(field: Field) -> ImageReference | None:
+    """An image reference, checked against its grammar."""
+    value = text(field)
+    if value is None:
+        return None
+    if not _IMAGE.match(value):
+        lower = value.lower()
+        hint = f"did you mean `{lower}`?" if _IMAGE.match(lower) else "write `name`, `name:tag` or `registry/name:tag`"
+        field.wrong_value(f"`{value}` is no image reference", hint)
+        return None
+    return ImageReference(value)
+
+
+def absolute_path(field: Field) -> str | None:
+    """A path in the container."""
+    value = text(field)
+    if value is None:
+        return None
+    if not value.startswith("/"):
+        field.wrong_value(f"`{value}` is no absolute path", f"write `/{value.removeprefix('./')}`")
+        return None
+    return normal_path(value)
+
+
+def normal_path(path: str) -> str:
+    """An absolute path without `.`, `..` and doubled slashes."""
+    return posixpath.normpath("/" + path.lstrip("/"))
+
+
+def globs(field: Field) -> Sequence[str]:
+    """A pattern, or a list of them."""
+    for pattern, place in (found := texts(field)):
+        if not pattern.strip():
+            field.findings.error(Code.WRONG_VALUE, f"{field.owner}: `{field.key}`: this is empty", place)
+    return tuple(pattern for pattern, _ in found)

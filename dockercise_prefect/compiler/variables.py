@@ -1,0 +1,171 @@
+"""`env`: where each variable of a stage comes from (LANGUAGE section 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from collections.abc import Mapping as MappingOf
+from dataclasses import dataclass
+
+from dockercise_prefect.compiler.names import IDENTIFIER, folded, is_ours, is_taken
+from dockercise_prefect.compiler.suggest import StageNames
+from dockercise_prefect.compiler.values import Field, texts
+from dockercise_prefect.errors import Place, Related
+from dockercise_prefect.frontend.nodes import Mapping, Node, Scalar
+from dockercise_prefect.pipeline import Code, EnvSource, HostVariable, LiteralValue, StageName, StageValue
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One variable, its source, and where that was written."""
+
+    name: str
+    source: EnvSource
+    place: Place
+
+
+class Variables:
+    """Reads `env`; one for a whole pipeline, since it knows every stage's variable."""
+
+    def __init__(self, stages: MappingOf[StageName, Place], names: StageNames) -> None:
+        self._names = names
+        self._by_variable = {folded(stage): stage for stage in stages}
+
+    def read(self, fields: Iterable[Field]) -> dict[str, Variable]:
+        """The variables of one stage, or those of `meta`, in the order written.
+
+        Two sources for one variable are an error (DK034); the same source twice is none.
+        """
+        variables: dict[str, Variable] = {}
+        for field in fields:
+            for variable in self._entries(field):
+                known = variables.setdefault(variable.name, variable)
+                if known.source != variable.source:
+                    field.findings.error(
+                        Code.VARIABLE_TWICE,
+                        f"{field.owner}: the variable `{variable.name}` has two sources: "
+                        f"{_described(known.source)} and {_described(variable.source)}",
+                        variable.place,
+                        hint="give one of them another name: `env: {OTHER: {stage: …}}`",
+                        related=[Related("the first is here", known.place)],
+                    )
+        return variables
+
+    def _entries(self, field: Field) -> Iterator[Variable]:
+        if isinstance(field.node, Mapping):
+            found = [self._named(key, field.at(value)) for key, value in field.node]
+        else:
+            found = [self._listed(entry, field.at(Scalar(place, entry))) for entry, place in texts(field)]
+        return (variable for variable in found if variable is not None)
+
+    def _listed(self, entry: str, field: Field) -> Variable | None:
+        """`A`, `NAME`, `NAME?` or `NAME=text`."""
+        if entry in self._names:
+            return self._value_of(entry, field)
+        name, equals, literal = entry.partition("=")
+        if equals:
+            return self._literal(name, literal, field.place, field)
+        optional = entry.endswith("?")
+        return self._outside(entry.removesuffix("?"), field, optional=optional)
+
+    def _named(self, key: Scalar, field: Field) -> Variable | None:
+        """`NAME: text` or `NAME: {stage: A}`."""
+        node = field.node
+        if isinstance(node, Scalar) and node.kind != "null":
+            return self._literal(key.text, node.text, key.place, field)
+        stage = self._stage_of(node)
+        if stage is None:
+            hint = f'for an empty text write `{key.text}: ""`, for a variable from outside a list: `- {key.text}`'
+            Field(field.owner, f"env: {key.text}", node, field.findings).wrong_type("a text, or `{stage: NAME}`", hint)
+            return None
+        if stage.text not in self._names:
+            if self._names.complete:
+                field.findings.error(
+                    Code.UNKNOWN_STAGE,
+                    f"{field.owner} asks for the value of `{stage.text}`, which is no stage",
+                    stage.place,
+                    hint=self._names.hint(stage.text),
+                )
+            return None
+        if not self._is_variable(key.text, field.at(key)):
+            return None
+        return Variable(key.text, StageValue(stage.text), stage.place)
+
+    def _stage_of(self, node: Node) -> Scalar | None:
+        if isinstance(node, Mapping) and list(node.by_key) == ["stage"]:
+            stage = node.by_key["stage"]
+            return stage if isinstance(stage, Scalar) and stage.kind != "null" else None
+        return None
+
+    def _value_of(self, stage: StageName, field: Field) -> Variable | None:
+        variable = folded(stage)
+        if IDENTIFIER.match(variable) and not is_taken(variable):
+            return Variable(variable, StageValue(stage), field.place)
+        why = "is taken" if is_taken(variable) else "is no name of a variable"
+        field.findings.error(
+            Code.VARIABLE_TAKEN,
+            f"{field.owner}: the value of `{stage}` would be in `{variable}`, which {why}",
+            field.place,
+            hint=f"choose a name: `env: {{NAME: {{stage: {stage}}}}}`",
+        )
+        return None
+
+    def _outside(self, name: str, field: Field, *, optional: bool) -> Variable | None:
+        if optional and name in self._names:
+            field.wrong_value(f"`{name}` is a stage, whose value is always there", "take the `?` away")
+            return None
+        variable = name.upper()
+        stage = self._by_variable.get(variable)
+        if stage is not None:
+            field.findings.error(
+                Code.LOOKS_LIKE_STAGE,
+                f"{field.owner}: `{name}` is no stage, but the variable of the stage `{stage}`",
+                field.place,
+                hint=f"did you mean the stage {self._names.named(stage)}? A variable from outside needs another name",
+            )
+            return None
+        if not self._is_variable(name, field) or (not name.isascii()):
+            return None
+        return Variable(variable, HostVariable(name, optional), field.place)
+
+    def _literal(self, name: str, text: str, place: Place, field: Field) -> Variable | None:
+        """The image may want a name that no shell takes (`discovery.type`), so little is asked of it."""
+        if not name or "=" in name or any(character.isspace() or not character.isprintable() for character in name):
+            field.findings.error(
+                Code.VARIABLE_NAME, f"{field.owner}: `{name}` is no name of a variable", place, hint="write `NAME=text`"
+            )
+            return None
+        if self._is_refused(name, place, field):
+            return None
+        return Variable(name, LiteralValue(text), place)
+
+    def _is_variable(self, name: str, field: Field) -> bool:
+        if not IDENTIFIER.match(name):
+            field.findings.error(
+                Code.VARIABLE_NAME,
+                f"{field.owner}: `{name}` is neither a stage nor a name of a variable",
+                field.place,
+                hint=self._names.hint(name) or "variables have letters, digits and `_`",
+            )
+            return False
+        return not self._is_refused(name.upper(), field.place, field)
+
+    def _is_refused(self, name: str, place: Place, field: Field) -> bool:
+        if not is_ours(name):
+            return False
+        field.findings.error(
+            Code.VARIABLE_TAKEN,
+            f"{field.owner}: `{name}` is set by dockercise in every stage",
+            place,
+            hint="leave it out, or choose another name",
+        )
+        return True
+
+
+def _described(source: EnvSource) -> str:
+    match source:
+        case StageValue(stage):
+            return f"the value of `{stage}`"
+        case HostVariable(name):
+            return f"`{name}` from outside"
+        case LiteralValue():
+            return "a text written here"

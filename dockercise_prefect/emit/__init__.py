@@ -1,0 +1,29 @@
+"""A pipeline as text: a Python module, JSON, a listing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from dockercise_prefect.emit.flow_module import flow_module
+from dockercise_prefect.emit.identifiers import module_name
+from dockercise_prefect.emit.request import Request
+from dockercise_prefect.emit.text import json_text, listing
+
+__all__ = ["FORMATS", "Format", "Request", "module_name"]
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A way to write a pipeline down: the ending of its files, and what makes the text."""
+
+    suffix: str
+    emit: Callable[[Request], str]
+
+
+FORMATS: Mapping[str, Format] = {
+    "python": Format(".py", flow_module),
+    "json": Format(".json", json_text),
+    "text": Format(".txt", listing),
+}
+"""What `compile --format` takes."""

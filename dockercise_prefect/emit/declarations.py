@@ -1,0 +1,159 @@
+"""Stages as the calls of `dockercise_prefect.pipeline` that declare them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from dockercise_prefect.emit.identifiers import stage_identifiers
+from dockercise_prefect.emit.literals import one_line, text_literal
+from dockercise_prefect.pipeline import (
+    CODE,
+    CodeSnapshot,
+    DependencyKind,
+    EngineVolume,
+    EnvSource,
+    HostPath,
+    HostVariable,
+    Image,
+    ImageReference,
+    LiteralValue,
+    Mount,
+    Network,
+    Pipeline,
+    PullPolicy,
+    Stage,
+    StageImage,
+    StageName,
+    StageValue,
+    StageVolume,
+)
+
+WIDTH = 88
+"""Columns that a list may take on one line: a formatter's default, so that none breaks it anew."""
+
+
+class Declarations:
+    """Writes the declarations of one pipeline, and remembers which names they use."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+        self._identifiers = stage_identifiers(pipeline.name, [stage.name for stage in pipeline])
+        self._used = {"Pipeline"}
+
+    def imports(self) -> list[str]:
+        """The names to import, classes first; complete once everything is written."""
+        return sorted(self._used, key=lambda name: (name.islower(), name))
+
+    def stage(self, stage: Stage) -> str:
+        """The assignment of a `stage(…)`: one argument a line, none that is as by default."""
+        self._used.add("stage")
+        lines = [one_line(stage.name), *(f"{name}={value}" for name, value in self._arguments(stage))]
+        body = "".join(f"    {line},\n" for line in lines)
+        return f"{self._identifiers[stage.name]} = stage(\n{body})"
+
+    def pipeline(self) -> str:
+        """The assignment of the `Pipeline(…)`."""
+        stages = _bracketed([self._identifiers[stage.name] for stage in self._pipeline], indent=4, before="")
+        tags = [one_line(tag) for tag in self._pipeline.tags]
+        lines = [one_line(self._pipeline.name), stages]
+        lines += [f"tags={_bracketed(tags, indent=4, before='tags=')}"] if tags else []
+        lines += [f"digest={one_line(self._pipeline.digest)}"] if self._pipeline.digest else []
+        return "pipeline = Pipeline(\n" + "".join(f"    {line},\n" for line in lines) + ")"
+
+    def _arguments(self, stage: Stage) -> Iterator[tuple[str, str]]:
+        if stage.image is not None:
+            yield "image", one_line(_reference(stage.image))
+        yield from self._list("after", [self._identifiers[name] for name in _after(stage)])
+        if stage.env:
+            entries = "".join(f"        {one_line(name)}: {self._source(source)},\n" for name, source in stage.env.items())
+            yield "env", f"{{\n{entries}    }}"
+        yield from self._list("volumes", [self._mount(mount) for mount in stage.mounts])
+        if stage.on is not None:
+            yield "on", self._code() if stage.on == CODE else self._identifiers[stage.on]
+        if stage.working_dir != ("/" if stage.on is None else f"/{stage.name}"):
+            yield "working_dir", one_line(stage.working_dir)
+        if stage.run is not None:
+            yield "run", text_literal(stage.run)
+        yield from self._settings(stage)
+        if stage.place is not None:
+            yield "at", one_line(str(stage.place))
+
+    def _settings(self, stage: Stage) -> Iterator[tuple[str, str]]:
+        if stage.timeout is not None:
+            yield "timeout", repr(stage.timeout)
+        if stage.no_log is not None:
+            yield "no_log", repr(stage.no_log)
+        if stage.never_fail:
+            yield "never_fail", "True"
+        yield from self._list("triggers", [one_line(pattern) for pattern in stage.triggers])
+        if stage.user is not None:
+            yield "user", one_line(stage.user)
+        if stage.network is not Network.BRIDGE:
+            yield "network", one_line(stage.network)
+        if stage.pull is not PullPolicy.MISSING:
+            yield "pull", one_line(stage.pull)
+        if stage.platform is not None:
+            yield "platform", one_line(stage.platform)
+        if stage.cpus is not None:
+            yield "cpus", repr(stage.cpus)
+        if stage.memory is not None:
+            yield "memory", repr(stage.memory)
+
+    def _list(self, name: str, items: Sequence[str]) -> Iterator[tuple[str, str]]:
+        if items:
+            yield name, _bracketed(items, indent=4, before=f"{name}=")
+
+    def _source(self, source: EnvSource) -> str:
+        match source:
+            case StageValue(stage):
+                return f"{self._identifiers[stage]}.value"
+            case HostVariable(name, optional):
+                self._used.add("host")
+                return f"host({one_line(name)}, optional=True)" if optional else f"host({one_line(name)})"
+            case LiteralValue(text):
+                return one_line(text)
+
+    def _mount(self, mount: Mount) -> str:
+        match mount.source:
+            case StageVolume(stage):
+                return _placed(f"{self._identifiers[stage]}.volume", mount, f"/{stage}")
+            case CodeSnapshot():
+                return _placed(self._code(), mount, f"/{CODE}")
+            case HostPath(path):
+                return self._call("bind", path, mount)
+            case EngineVolume(name):
+                return self._call("engine_volume", name, mount)
+
+    def _code(self) -> str:
+        self._used.add("code")
+        return "code"
+
+    def _call(self, function: str, source: str, mount: Mount) -> str:
+        self._used.add(function)
+        mode = "" if mount.mode == "rw" else f", {one_line(mount.mode)}"
+        return f"{function}({one_line(source)}, {one_line(mount.target)}{mode})"
+
+
+def _placed(expression: str, mount: Mount, usual: str) -> str:
+    return expression if mount.target == usual else f"{expression}.at({one_line(mount.target)})"
+
+
+def _after(stage: Stage) -> list[StageName]:
+    return [edge.stage for edge in stage.depends_on if edge.kind is DependencyKind.AFTER]
+
+
+def _reference(image: Image) -> str:
+    match image:
+        case ImageReference(ref):
+            return ref
+        case StageImage(stage):
+            raise ValueError(f"a declaration cannot say yet that a stage runs in the image of {stage!r}")
+
+
+def _bracketed(items: Sequence[str], *, indent: int, before: str) -> str:
+    """A list on one line where it fits, else with one item a line."""
+    line = f"[{', '.join(items)}]"
+    if indent + len(before) + len(line) + len(",") <= WIDTH:
+        return line
+    blanks = " " * indent
+    return "[\n" + "".join(f"{blanks}    {item},\n" for item in items) + f"{blanks}]"

@@ -1,0 +1,22 @@
+"""What every format is given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dockercise_prefect.pipeline import Pipeline, StageName
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A pipeline to write down.
+
+    Attributes:
+        targets: what the user asked for; empty means everything.
+        root: the way from the written file's folder to the root, with `/`.
+    """
+
+    pipeline: Pipeline
+    targets: Sequence[StageName] = ()
+    root: str = "."

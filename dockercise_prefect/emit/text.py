@@ -1,0 +1,129 @@
+"""A pipeline for reading: as a listing, and as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from dockercise_prefect.emit.literals import one_line
+from dockercise_prefect.emit.request import Request
+from dockercise_prefect.pipeline import (
+    CODE,
+    CodeSnapshot,
+    EngineVolume,
+    EnvSource,
+    HostPath,
+    HostVariable,
+    Image,
+    ImageReference,
+    LiteralValue,
+    Mount,
+    MountSource,
+    Network,
+    PullPolicy,
+    Stage,
+    StageImage,
+    StageValue,
+    StageVolume,
+    to_json,
+)
+
+
+def json_text(request: Request) -> str:
+    """The stable JSON object of a pipeline (DESIGN section 3)."""
+    return json.dumps(to_json(request.pipeline, request.targets), indent=2, ensure_ascii=False) + "\n"
+
+
+def listing(request: Request) -> str:
+    """The stages in order, each with what it runs, sees and waits for."""
+    pipeline = request.pipeline
+    stages = "1 stage" if len(pipeline) == 1 else f"{len(pipeline)} stages"
+    head = f"{pipeline.name} · {stages} · {pipeline.digest}\n"
+    if pipeline.tags:
+        head += f"tags: {', '.join(pipeline.tags)}\n"
+    return head + "".join(f"\n{_stage(stage)}" for stage in pipeline)
+
+
+def _stage(stage: Stage) -> str:
+    head = f"{stage.name}  ({stage.place})" if stage.place else stage.name
+    return "".join(f"{line}\n" for line in [head, *(f"  {name:<9} {value}" for name, value in _lines(stage))])
+
+
+def _lines(stage: Stage) -> Iterator[tuple[str, str]]:
+    yield "image", _image(stage.image)
+    if stage.run is not None:
+        first, *rest = stage.run.rstrip("\n").split("\n")
+        yield "run", _visible(first)
+        yield from (("", _visible(line)) for line in rest)
+    yield from (("env", f"{name} = {_source(source)}") for name, source in stage.env.items())
+    yield from (("mount", _mount(mount)) for mount in stage.mounts)
+    if stage.on is not None:
+        yield "on", "a copy of the code" if stage.on == CODE else f"a copy of the volume of {stage.on}"
+    yield "dir", stage.working_dir
+    yield from _settings(stage)
+    for edge in stage.depends_on:
+        where = f"  ({edge.place})" if edge.place else ""
+        yield "needs", f"{edge.stage}, by {'inferred ' if edge.inferred else ''}{edge.kind}{where}"
+
+
+def _settings(stage: Stage) -> Iterator[tuple[str, str]]:
+    if stage.timeout is not None:
+        yield "timeout", f"{stage.timeout} s"
+    if stage.no_log:
+        yield "noLog", "its output is shown nowhere and kept nowhere"
+    if stage.never_fail:
+        yield "neverFail", "any exit code counts as success"
+    yield from (("trigger", pattern) for pattern in stage.triggers)
+    if stage.user is not None:
+        yield "user", stage.user
+    if stage.network is not Network.BRIDGE:
+        yield "network", stage.network
+    if stage.pull is not PullPolicy.MISSING:
+        yield "pull", stage.pull
+    if stage.platform is not None:
+        yield "platform", stage.platform
+    if stage.cpus is not None:
+        yield "cpus", f"{stage.cpus}"
+    if stage.memory is not None:
+        yield "memory", f"{stage.memory:,} bytes"
+
+
+def _image(image: Image | None) -> str:
+    match image:
+        case None:
+            return "none, no container is started"
+        case ImageReference(ref):
+            return ref
+        case StageImage(stage):
+            return f"that of {stage}"
+
+
+def _source(source: EnvSource) -> str:
+    match source:
+        case StageValue(stage):
+            return f"value of {stage}"
+        case HostVariable(name, optional):
+            return f"{name} from outside" + (", if it is there" if optional else "")
+        case LiteralValue(text):
+            return one_line(text)
+
+
+def _mount(mount: Mount) -> str:
+    return f"{mount.target} = {_mounted(mount.source)} ({mount.mode})"
+
+
+def _mounted(source: MountSource) -> str:
+    match source:
+        case StageVolume(stage):
+            return f"volume of {stage}"
+        case CodeSnapshot():
+            return "the code"
+        case HostPath(path):
+            return f"{path} of the root" if path.startswith("./") else f"{path} of the engine's machine"
+        case EngineVolume(name):
+            return f"the engine's volume {name}"
+
+
+def _visible(line: str) -> str:
+    """A line of a script without what would move the cursor."""
+    return line if line.replace("\t", "").isprintable() else one_line(line)

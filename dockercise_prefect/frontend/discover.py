@@ -1,0 +1,181 @@
+"""Which files make up a pipeline (LANGUAGE section 1)."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from dockercise_prefect.errors import Place, UsageError
+from dockercise_prefect.frontend.findings import Findings, printable
+from dockercise_prefect.pipeline import Code
+
+SUFFIXES = (".dockercise.yaml", ".dockercise.yml")
+
+SKIPPED = frozenset({".git", "node_modules"})
+
+MAX_BYTES = 16 * 1024 * 1024
+"""A bigger file was not written by hand, and would be held in memory several times."""
+
+_OF_ANOTHER_REPOSITORY = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR")
+"""What git's hooks set: it would make git look elsewhere than at the root."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file: its path relative to the root with `/`, fit to be shown, and what it holds."""
+
+    path: str
+    data: bytes
+
+
+def read_sources(root: Path, findings: Findings) -> list[Source]:
+    """Read every `*.dockercise.yaml` and `*.dockercise.yml` below the root, in path order.
+
+    Left out: `.git`, `node_modules`, what git ignores, and symbolic links that leave the root or lead nowhere. A file that is
+    reached by two ways is read once, by the way without links.
+
+    Args:
+        root: an existing folder.
+        findings: take files and folders that cannot be read (DK001, DK005), and a git that does not answer (DK014).
+
+    Raises:
+        UsageError: the root is no folder.
+    """
+    if not root.is_dir():
+        raise UsageError(f"{root} is no folder", "name the folder that holds the *.dockercise.yaml files")
+    walk = _Walk(root, _ignored(root, findings), findings)
+    found = sorted(walk.files(), key=lambda path: path.split("/"))
+    return [source for path in found if (source := _read(root, path, findings)) is not None]
+
+
+class _Walk:
+    """The folders below the root, each real one once: first without links, then through those that stay inside."""
+
+    def __init__(self, root: Path, ignored: frozenset[str], findings: Findings) -> None:
+        self._root = str(root)
+        self._real_root = os.path.realpath(root)
+        self._ignored = ignored
+        self._findings = findings
+        self._seen_files: set[str] = set()
+        self._seen_folders: set[tuple[int, int]] = set()
+        self._links: list[str] = []
+
+    def files(self) -> Iterator[str]:
+        """Paths of the pipeline's files relative to the root, in no order."""
+        yield from self._below("")
+        while self._links:
+            links, self._links = sorted(self._links), []
+            for link in links:
+                yield from self._through(link)
+
+    def _below(self, folder: str) -> Iterator[str]:
+        waiting = [folder]
+        while waiting:
+            for path, entry in self._entries(waiting.pop()):
+                if entry.is_symlink():
+                    self._links.append(path)
+                elif entry.is_dir(follow_symlinks=False):
+                    waiting.append(path)
+                elif entry.name.endswith(SUFFIXES) and entry.is_file() and self._is_new(path):
+                    yield path
+
+    def _entries(self, folder: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+        try:
+            if not self._is_new_folder(folder):
+                return
+            with os.scandir(self._full(folder)) as entries:
+                for entry in entries:
+                    path = f"{folder}/{entry.name}" if folder else entry.name
+                    if entry.name not in SKIPPED and path not in self._ignored:
+                        yield path, entry
+        except OSError as error:
+            self._findings.error(Code.UNREADABLE, f"this folder cannot be read: {error.strerror}", Place(shown(folder), 1, 1))
+
+    def _through(self, link: str) -> Iterator[str]:
+        real = self._real(link)
+        if not real.startswith(self._real_root.rstrip("/") + "/"):
+            return
+        if os.path.isdir(real):  # noqa: PTH112  a real path is text here
+            yield from self._below(link)
+        elif link.endswith(SUFFIXES) and os.path.isfile(real) and self._is_new(link):  # noqa: PTH113  as above
+            yield link
+
+    def _is_new(self, path: str) -> bool:
+        real = self._real(path)
+        known = real in self._seen_files
+        self._seen_files.add(real)
+        return not known
+
+    def _is_new_folder(self, path: str) -> bool:
+        status = os.stat(self._full(path))  # noqa: PTH116  10,000 folders
+        identity = (status.st_dev, status.st_ino)
+        known = identity in self._seen_folders
+        self._seen_folders.add(identity)
+        return not known
+
+    def _real(self, path: str) -> str:
+        return os.path.realpath(self._full(path))
+
+    def _full(self, path: str) -> str:
+        return os.path.join(self._root, path)  # noqa: PTH118  10,000 folders
+
+
+def _read(root: Path, path: str, findings: Findings) -> Source | None:
+    name = shown(path)
+    try:
+        with (root / path).open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        findings.error(Code.UNREADABLE, f"this file cannot be read: {error.strerror}", Place(name, 1, 1))
+        return None
+    if len(data) > MAX_BYTES:
+        findings.error(
+            Code.TOO_BIG,
+            f"this file has {size:,} bytes; at most {MAX_BYTES:,} are read",
+            Place(name, 1, 1),
+            hint="split the pipeline into several files",
+        )
+        return None
+    return Source(name, data)
+
+
+def _ignored(root: Path, findings: Findings) -> frozenset[str]:
+    """What git ignores below the root, as relative paths; folders that are ignored as a whole stand for all they hold."""
+    if not _in_git(root.resolve()):
+        return frozenset()
+    command = ["git", "-C", str(root), "ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z"]
+    env = {name: value for name, value in os.environ.items() if name not in _OF_ANOTHER_REPOSITORY}
+    try:
+        answer = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, check=True).stdout
+    except FileNotFoundError:
+        return _warn(findings, "git is not installed")
+    except subprocess.CalledProcessError as error:
+        return _warn(findings, _first_line(error.stderr) or f"git ended with status {error.returncode}")
+    return frozenset(path.rstrip("/") for path in os.fsdecode(answer).split("\0"))
+
+
+def _in_git(root: Path) -> bool:
+    return any((folder / ".git").exists() for folder in (root, *root.parents))
+
+
+def _warn(findings: Findings, why: str) -> frozenset[str]:
+    findings.warn(
+        Code.GIT_SILENT,
+        f"git could not say which files it ignores, so none are left out: {why}",
+        None,
+        hint="`git status` in the root shows what is wrong",
+    )
+    return frozenset()
+
+
+def _first_line(output: bytes) -> str:
+    return next(iter(output.decode("utf-8", "replace").splitlines()), "")
+
+
+def shown(path: str) -> str:
+    """A path as text that any terminal, JSON and comment can hold; the root itself is `.`."""
+    return printable(os.fsencode(path).decode("utf-8", "backslashreplace")) or "."

@@ -1,0 +1,126 @@
+"""All files of a pipeline as one document (LANGUAGE section 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Sequence as SequenceOf
+from dataclasses import dataclass
+
+from dockercise_prefect.errors import Related
+from dockercise_prefect.frontend.convert import is_stage_name, report_stage_twice
+from dockercise_prefect.frontend.discover import Source
+from dockercise_prefect.frontend.document import Document, read_document
+from dockercise_prefect.frontend.findings import Findings
+from dockercise_prefect.frontend.nodes import Mapping, Node, Scalar, Sequence, is_null
+from dockercise_prefect.pipeline import Code
+
+_LISTS = frozenset({"env", "tags", "triggers"})
+"""Settings of which a single text is a list of one."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageDefinition:
+    """A stage as written: its name, where it stands, and what is below it."""
+
+    key: Scalar
+    body: Node
+
+    @property
+    def name(self) -> str:
+        """The stage's name."""
+        return self.key.text
+
+
+@dataclass(frozen=True, slots=True)
+class MergedDocument:
+    """All files in one.
+
+    Attributes:
+        stages: in the order of files and lines, no name twice.
+        meta: the settings of `meta` but `env`, merged, each with the key that set it first.
+        meta_env: every `env` of a `meta`, in order.
+        complete: False when a file could not be read, so that a name that is not here may be there.
+    """
+
+    stages: tuple[StageDefinition, ...]
+    meta: dict[str, tuple[Scalar, Node]]
+    meta_env: tuple[Node, ...]
+    complete: bool
+
+
+def read_all(sources: Iterable[Source], findings: Findings) -> MergedDocument:
+    """Read and merge files; one that cannot be read hides no finding of the others."""
+    documents = [read_document(source, findings) for source in sources]
+    readable = [document for document in documents if document is not None]
+    return merge(readable, findings, complete=len(readable) == len(documents))
+
+
+def merge(documents: SequenceOf[Document], findings: Findings, *, complete: bool) -> MergedDocument:
+    """Join documents; a stage in two of them is an error (DK010), as is a setting with two values (DK011)."""
+    stages: dict[str, StageDefinition] = {}
+    meta: dict[str, tuple[Scalar, Node]] = {}
+    meta_env: list[Node] = []
+    for document in documents:
+        for key, body in document.body or ():
+            if key.text == "meta":
+                _merge_meta(body, meta, meta_env, findings)
+            elif not is_stage_name(key.text):
+                continue
+            elif key.text in stages:
+                report_stage_twice(key, stages[key.text].key, findings)
+            else:
+                stages[key.text] = StageDefinition(key, body)
+    return MergedDocument(tuple(stages.values()), meta, tuple(meta_env), complete)
+
+
+def _merge_meta(body: Node, meta: dict[str, tuple[Scalar, Node]], env: list[Node], findings: Findings) -> None:
+    if is_null(body):
+        return
+    if not isinstance(body, Mapping):
+        findings.error(Code.NOT_A_STAGE, "`meta` is a mapping of settings, and this is none", body.place)
+        return
+    for key, value in body:
+        if key.text == "env":
+            env.append(value)
+        elif key.text in meta:
+            first_key, first = meta[key.text]
+            meta[key.text] = first_key, _joined(first, value, key.text, key.text, findings)
+        else:
+            meta[key.text] = key, value
+
+
+def _joined(first: Node, later: Node, name: str, path: str, findings: Findings) -> Node:
+    """Lists are joined, mappings merged, a scalar has one value."""
+    if is_null(later):
+        return first
+    if is_null(first):
+        return later
+    if isinstance(first, Mapping) and isinstance(later, Mapping):
+        entries = {key.text: (key, value) for key, value in first}
+        for key, value in later:
+            known = entries.get(key.text)
+            entries[key.text] = (
+                (key, value)
+                if known is None
+                else (known[0], _joined(known[1], value, key.text, f"{path}.{key.text}", findings))
+            )
+        return Mapping(first.place, tuple(entries.values()))
+    if _is_list(first, name) and _is_list(later, name):
+        return Sequence(first.place, (*_items(first), *_items(later)))
+    if not (isinstance(first, Scalar) and isinstance(later, Scalar) and (first.text, first.kind) == (later.text, later.kind)):
+        findings.error(
+            Code.META_CONFLICT,
+            f"`meta.{path}` has two different values",
+            later.place,
+            hint="set it once",
+            related=[Related("the first is here", first.place)],
+        )
+    return first
+
+
+def _is_list(node: Node, name: str) -> bool:
+    return isinstance(node, Sequence) or (isinstance(node, Scalar) and name in _LISTS)
+
+
+def _items(node: Node) -> tuple[Node, ...]:
+    return node.items if isinstance(node, Sequence) else (node,)

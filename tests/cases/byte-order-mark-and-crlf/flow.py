@@ -1,0 +1,51 @@
+"""Prefect flow `byte-order-mark-and-crlf`: 1 stage from 1 file.
+
+Compiled by dockercise_prefect. Change the YAML and run `python -m dockercise_prefect compile`.
+"""
+
+from pathlib import Path
+
+from prefect import flow
+
+from dockercise_prefect.orchestration import RunSummary, run_as_script, run_pipeline
+from dockercise_prefect.pipeline import Pipeline, stage
+
+ROOT = Path(__file__).resolve().parent
+
+a = stage(
+    "a",
+    image="busybox",
+    run="""\
+echo one
+echo two
+""",
+    at="a.dockercise.yaml:1:1",
+)
+
+pipeline = Pipeline(
+    "byte-order-mark-and-crlf",
+    [a],
+    digest="sha256:4fdf0dd7d8deeebd26a1bba4e6d3510158f8d5de932c0c10462dc6a389b340c5",
+)
+
+
+@flow(name="byte-order-mark-and-crlf")
+def byte_order_mark_and_crlf(
+    targets: list[str] | None = None,
+    env: dict[str, str] | None = None,
+    commit: str | None = None,
+    results: str | None = None,
+) -> RunSummary:
+    """Run the pipeline, or only the targets and what they need."""
+    return run_pipeline(
+        pipeline,
+        root=ROOT,
+        targets=targets,
+        env=env,
+        commit=commit,
+        results=results,
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_as_script(byte_order_mark_and_crlf))

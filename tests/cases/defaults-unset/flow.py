@@ -1,0 +1,68 @@
+"""Prefect flow `defaults-unset`: 3 stages from 1 file.
+
+Compiled by dockercise_prefect. Change the YAML and run `python -m dockercise_prefect compile`.
+"""
+
+from pathlib import Path
+
+from prefect import flow
+
+from dockercise_prefect.orchestration import RunSummary, run_as_script, run_pipeline
+from dockercise_prefect.pipeline import Pipeline, stage
+
+ROOT = Path(__file__).resolve().parent
+
+plain = stage(
+    "plain",
+    image="busybox",
+    run="id",
+    timeout=300,
+    no_log=True,
+    user="1000",
+    at="a.dockercise.yaml:7:1",
+)
+
+other = stage(
+    "other",
+    image="alpine",
+    run="id",
+    no_log=False,
+    at="a.dockercise.yaml:8:1",
+)
+
+join = stage(
+    "join",
+    after=[plain],
+    timeout=300,
+    no_log=True,
+    user="1000",
+    at="a.dockercise.yaml:9:1",
+)
+
+pipeline = Pipeline(
+    "defaults-unset",
+    [plain, other, join],
+    digest="sha256:66d80d62d0c4dad1bac7ec08552659030a39cb82b0e2060110741c4a2864ac30",
+)
+
+
+@flow(name="defaults-unset")
+def defaults_unset(
+    targets: list[str] | None = None,
+    env: dict[str, str] | None = None,
+    commit: str | None = None,
+    results: str | None = None,
+) -> RunSummary:
+    """Run the pipeline, or only the targets and what they need."""
+    return run_pipeline(
+        pipeline,
+        root=ROOT,
+        targets=targets,
+        env=env,
+        commit=commit,
+        results=results,
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_as_script(defaults_unset))

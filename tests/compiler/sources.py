@@ -1,0 +1,32 @@
+"""How tests compile YAML that stands in them."""
+
+from __future__ import annotations
+
+import pytest
+
+from dockercise_prefect.compiler import compile_sources
+from dockercise_prefect.errors import DefinitionError, Diagnostic
+from dockercise_prefect.frontend.discover import Source
+from dockercise_prefect.pipeline import Pipeline
+
+
+def sources(**files: str) -> list[Source]:
+    """Files by their names without the ending, in path order."""
+    return [Source(f"{name}.dockercise.yaml", text.encode()) for name, text in sorted(files.items())]
+
+
+def compiled(**files: str) -> Pipeline:
+    """The pipeline that the files make."""
+    return compile_sources(sources(**files), "test").pipeline
+
+
+def findings(**files: str) -> tuple[Diagnostic, ...]:
+    """What is wrong with files that do not compile."""
+    with pytest.raises(DefinitionError) as caught:
+        compile_sources(sources(**files), "test")
+    return caught.value.diagnostics
+
+
+def codes(**files: str) -> list[str]:
+    """The codes of what is wrong, by place."""
+    return [str(finding.code) for finding in findings(**files)]

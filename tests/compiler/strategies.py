@@ -1,0 +1,94 @@
+"""Pipelines at random, as YAML: what people may write, and what it means."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import strategies as st
+
+from dockercise_prefect.compiler.names import stage_name_problem
+from dockercise_prefect.emit.identifiers import module_name
+
+Definition = dict[str, Any]
+
+stage_names = st.one_of(
+    st.sampled_from(
+        ["build", "test", "stage", "class", "None", "a-b", "a_b", "a.b", "☃", "it's", "pipeline", "env", "größe", "2"]
+    ),
+    st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), min_size=1, max_size=12).filter(
+        lambda name: stage_name_problem(name) is None and not name.startswith((".", "x-"))
+    ),
+)
+
+texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=60)
+scripts = st.one_of(texts, st.lists(texts, min_size=1).map("\n".join)).filter(lambda text: bool(text.strip()))
+
+pipeline_names = st.text(
+    st.characters(codec="utf-8", exclude_categories=("C", "Z"), exclude_characters="/%&<>"), min_size=1
+).filter(lambda name: name not in {".", ".."} and len(name) < 20 and len(module_name(name)) > 0)
+
+
+@st.composite
+def stages(draw: st.DrawFn, name: str, earlier: list[str]) -> Definition:
+    """One stage that may refer to earlier ones."""
+    some = st.lists(st.sampled_from(earlier), unique=True, max_size=4) if earlier else st.just([])
+    stage: Definition = {"img": draw(st.sampled_from(["busybox", "alpine:3", "host.example:5000/a/b@sha256:" + "0" * 64]))}
+    optional: dict[str, st.SearchStrategy[Any]] = {
+        "run": scripts,
+        "after": some,
+        "vol": some,
+        "env": st.one_of(
+            some.map(lambda names: {f"V{index}": {"stage": other} for index, other in enumerate(names)}),
+            st.dictionaries(st.sampled_from(["A", "B", "lower", "discovery.type"]), texts),
+            st.lists(st.sampled_from(["XHOME", "XTOKEN?", "XTEXT=a=b", "x_proxy"]), unique=True),
+        ),
+        "on": st.sampled_from([*earlier, "code"]),
+        "dir": st.sampled_from(["/", "/work", "/a b"]),
+        "noLog": st.booleans(),
+        "neverFail": st.booleans(),
+        "timeout": st.sampled_from(["90s", "1h30m", "0.5s"]),
+        "triggers": st.lists(st.sampled_from(["a/**", "*.md", "ü"])),
+        "user": st.sampled_from(["root", "1000", "1:1"]),
+        "network": st.sampled_from(["bridge", "none", "host"]),
+        "pull": st.sampled_from(["missing", "always", "never"]),
+        "platform": st.just("linux/arm64"),
+        "cpus": st.sampled_from(["0.5", "2"]),
+        "memory": st.sampled_from(["6m", "1.5g"]),
+    }
+    chosen = draw(st.lists(st.sampled_from(sorted(optional)), unique=True, max_size=6))
+    return stage | {key: draw(optional[key]) for key in chosen if key != "on" or name not in {"", "code"}}
+
+
+@st.composite
+def definitions(draw: st.DrawFn) -> dict[str, Definition]:
+    """The stages of a right pipeline, in no order that means anything."""
+    names = draw(st.lists(stage_names, unique=True, max_size=8))
+    made = {name: draw(stages(name, names[:index])) for index, name in enumerate(names)}
+    return {name: made[name] for name in draw(st.permutations(names))}
+
+
+def as_yaml(definition: dict[str, Definition]) -> str:
+    """YAML of some stages; JSON is YAML once nothing but ASCII is left unescaped, surrogate pairs apart."""
+    return "".join(f"{_scalar(name)}: {_value(stage)}\n" for name, stage in definition.items())
+
+
+def _value(value: object) -> str:
+    match value:
+        case dict():
+            return "{" + ", ".join(f"{_scalar(key)}: {_value(item)}" for key, item in value.items()) + "}"
+        case list():
+            return "[" + ", ".join(_value(item) for item in value) + "]"
+        case bool():
+            return json.dumps(value)
+    return _scalar(str(value))
+
+
+def _scalar(text: str) -> str:
+    return (
+        '"'
+        + "".join(
+            character if character.isalnum() and character.isascii() else f"\\U{ord(character):08x}" for character in text
+        )
+        + '"'
+    )

@@ -1,0 +1,165 @@
+"""What compiling promises beyond the golden cases."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dockercise_prefect.compiler import compile_folder, compile_sources
+from dockercise_prefect.errors import DefinitionError, NothingToDoError, Severity, UsageError
+from dockercise_prefect.pipeline import HostVariable, StageValue
+from tests.compiler.sources import codes, compiled, findings, sources
+
+
+def _write(root: Path, **files: str) -> None:
+    for name, text in files.items():
+        (root / f"{name}.dockercise.yaml").write_text(text)
+
+
+def test_pipeline_is_called_like_its_folder(tmp_path: Path) -> None:
+    """Without a `meta.name` a pipeline has the name of the root folder, with what Prefect forbids replaced."""
+    root = tmp_path / "a&b"
+    root.mkdir()
+    _write(root, a="s: {img: x}")
+
+    assert compile_folder(root).pipeline.name == "a-b"
+    assert compile_folder(root, name="other").pipeline.name == "other"
+
+
+def test_meta_name_wins(tmp_path: Path) -> None:
+    """`meta.name` is the pipeline's name, whatever the caller offers."""
+    _write(tmp_path, a="meta: {name: mine}\ns: {img: x}")
+
+    assert compile_folder(tmp_path, name="other").pipeline.name == "mine"
+
+
+def test_no_file_is_nothing_to_do(tmp_path: Path) -> None:
+    """A folder without any file raises the error whose exit status is 4 and whose text names the root."""
+    with pytest.raises(NothingToDoError, match=r"nothing to do: no \*\.dockercise\.yaml below"):
+        compile_folder(tmp_path)
+
+
+def test_root_must_be_a_folder(tmp_path: Path) -> None:
+    """A root that is not there is a usage error."""
+    with pytest.raises(UsageError, match="is no folder"):
+        compile_folder(tmp_path / "missing")
+
+
+def test_files_without_a_stage_compile(tmp_path: Path) -> None:
+    """Files that define nothing make a pipeline without stages."""
+    _write(tmp_path, a="", b="meta: {tags: x}\n")
+
+    compiled_folder = compile_folder(tmp_path)
+
+    assert len(compiled_folder.pipeline) == 0
+    assert compiled_folder.files == 2
+
+
+def test_warnings_do_not_fail() -> None:
+    """A warning comes with the pipeline instead of stopping it."""
+    result = compile_sources(sources(a="join: {user: root}\n"), "test")
+
+    assert [finding.severity for finding in result.warnings] == [Severity.WARNING]
+
+
+def test_warnings_are_shown_beside_errors() -> None:
+    """When there are errors, the warnings are among the findings."""
+    found = findings(a="join: {user: root}\nx: {run: ls}\n")
+
+    assert [finding.severity.value for finding in found] == ["warning", "error"]
+
+
+def test_findings_stand_in_order() -> None:
+    """Findings are sorted by file, line and column, whatever step found them."""
+    found = findings(b="one: {after: two}\ntwo: {after: one, runn: x}\n", a="z: {vol: nothing}\nout: {imgg: x}\n")
+
+    places = [finding.place for finding in found if finding.place]
+    assert len(places) == len(found) == 5
+    assert places == sorted(places)
+
+
+def test_a_broken_file_makes_no_false_findings() -> None:
+    """While a file cannot be read, a name that may be defined in it is not called unknown."""
+    found = codes(a="build: {img: x\n", b="t: {img: x, after: build, on: build, vol: build, env: {A: {stage: build}}}\n")
+
+    assert found == ["DK003"]
+
+
+def test_an_unreadable_file_makes_no_false_findings(tmp_path: Path) -> None:
+    """A file that is too big to read is one finding, and names it may define are not called unknown."""
+    _write(tmp_path, a="t: {after: build}\n", b="build: {}\n#" + "x" * (16 * 1024 * 1024))
+
+    with pytest.raises(DefinitionError) as caught:
+        compile_folder(tmp_path)
+
+    assert [str(finding.code) for finding in caught.value.diagnostics] == ["DK005"]
+
+
+def test_unknown_target_suggests() -> None:
+    """A target that is no stage is refused with the stage that was probably meant."""
+    pipeline = compiled(a="build: {img: x}\n")
+
+    with pytest.raises(DefinitionError, match=r"DK040 the target `biuld` is no stage of test\n  hint: did you mean `build`\?"):
+        pipeline.only(["biuld"])
+
+
+def test_target_brings_what_it_needs() -> None:
+    """Targets keep themselves and all they need, in order, and nothing else."""
+    pipeline = compiled(a="a: {img: x}\nb: {img: x, after: a}\nc: {img: x, env: b}\nd: {img: x}\n")
+
+    assert [stage.name for stage in pipeline.only(["c"])] == ["a", "b", "c"]
+
+
+def test_name_and_places_leave_the_digest() -> None:
+    """A pipeline moved to other lines and called otherwise is the same pipeline; another script is not."""
+    first = compiled(a="meta: {name: a}\ns: {img: x, run: ls}\n")
+    moved = compiled(b="\n# moved\nmeta: {name: b}\n\ns:\n  run: ls\n  img: x\n")
+    other = compiled(a="s: {img: x, run: ls -l}\n")
+
+    assert first.digest == moved.digest
+    assert first.digest != other.digest
+
+
+def test_meta_env_leaves_out_what_has_to_come_first() -> None:
+    """`meta.env` gives a stage's value to every container but those of the stages it names and of all that they need."""
+    pipeline = compiled(
+        a="meta: {env: [key, HOME]}\nrole: {img: x}\nkey: {img: x, after: role}\nuse: {img: x}\njoin: {after: use}\n"
+    )
+
+    given = {stage.name: dict(stage.env) for stage in pipeline}
+    outside = {"HOME": HostVariable("HOME")}
+    assert given == {"role": outside, "key": outside, "use": {"KEY": StageValue("key")} | outside, "join": {}}
+
+
+def test_meta_env_edges_know_where_they_were_written() -> None:
+    """An edge that `meta.env` makes has the place of the entry in `meta`."""
+    pipeline = compiled(a="meta: {env: key}\nkey: {img: x}\nuse: {img: x}\n")
+
+    (edge,) = pipeline.by_name["use"].depends_on
+
+    assert str(edge.place) == "a.dockercise.yaml:1:13"
+
+
+def test_default_image_that_is_a_stage_is_reported_once() -> None:
+    """A default `img` that names a stage is one finding at the default, not one for each stage."""
+    found = codes(a="meta: {defaults: {img: base}}\nbase: {}\na: {}\nb: {}\n")
+
+    assert found == ["DK022"]
+
+
+def test_many_wrong_names_stay_cheap() -> None:
+    """A file full of wrong names is reported in full, though close names are looked for only while that is cheap."""
+    text = "".join(f"stage-{index}: {{after: wrong-{index}}}\n" for index in range(2000))
+
+    found = findings(a=text)
+
+    assert len(found) == 2000
+
+
+def test_messages_stay_on_one_line() -> None:
+    """A key or name with control characters cannot break a message or act on a terminal."""
+    found = findings(a='s: {"a\\nb\\e[1m": x, after: "x\\ny"}\n')
+
+    assert [finding.message.isprintable() for finding in found] == [True, True]
+    assert found[0].message == "s: unknown key `a\\nb\\x1b[1m`"

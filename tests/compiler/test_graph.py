@@ -1,0 +1,82 @@
+"""The order of stages and the circles in it."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from dockercise_prefect.compiler.graph import circles, in_order
+from dockercise_prefect.pipeline import Dependency, DependencyKind
+from tests.compiler.sources import compiled, findings
+
+
+def _after(*names: str) -> list[Dependency]:
+    return [Dependency(name, DependencyKind.AFTER) for name in names]
+
+
+def test_a_valid_order_is_kept() -> None:
+    """Stages that already stand in an order that holds come out as they were written."""
+    needs: dict[str, list[str]] = {"c": [], "a": [], "b": ["c"], "d": []}
+
+    assert in_order(needs) == ["c", "a", "b", "d"]
+
+
+def test_a_stage_waits_no_longer_than_it_must() -> None:
+    """A stage that was written too early comes as soon as what it needs is there, before all that was written after it."""
+    needs = {"last": ["first"], "other": [], "first": [], "end": []}
+
+    assert in_order(needs) == ["other", "first", "last", "end"]
+
+
+def test_a_stage_named_twice_counts_once() -> None:
+    """Needing a stage twice is needing it."""
+    needs: dict[str, list[str]] = {"a": ["b", "b"], "b": []}
+
+    assert in_order(needs) == ["b", "a"]
+
+
+def test_a_long_chain_needs_no_recursion() -> None:
+    """A chain, and a circle, of 5,000 stages are walked like any other."""
+    names = [f"s{index}" for index in range(5000)]
+    needs = {name: [earlier] for earlier, name in pairwise(names)}
+    chain = {names[0]: list[str](), **needs}
+    ring = {name: _after(*chain[name]) for name in names} | {names[0]: _after(names[-1])}
+
+    assert in_order(chain) == names
+    assert len(next(iter(circles(ring)))) == 5000
+
+
+def test_the_shortest_circle_is_shown() -> None:
+    """Of several circles through a stage the shortest is reported."""
+    edges = {"a": _after("b", "d"), "b": _after("c"), "c": _after("a"), "d": _after("a")}
+
+    (circle,) = circles(edges)
+
+    assert [stage for stage, _ in circle] == ["a", "d"]
+
+
+def test_separate_circles_are_reported_each() -> None:
+    """Two circles that have nothing to do with each other are two findings."""
+    text = "a: {after: b}\nb: {after: a}\nc: {after: d}\nd: {after: c}\n"
+
+    found = findings(a=text)
+
+    assert [str(finding.code) for finding in found] == ["DK038", "DK038"]
+
+
+def test_a_long_circle_has_a_short_headline() -> None:
+    """A circle of many stages is shortened in its headline and complete below it."""
+    text = "".join(f"s{index}: {{after: s{(index + 1) % 20}}}\n" for index in range(20))
+
+    (found,) = findings(a=text)
+
+    assert found.message.endswith("s0 → s1 → s2 → s3 → s4 → … → s0")
+    assert len(found.related) == 20
+
+
+def test_edges_of_different_kinds_are_kept_apart() -> None:
+    """Two edges to one stage stay two when they do different things, and one when they do the same."""
+    pipeline = compiled(a="a: {img: x}\nb: {img: x, after: [a, a], env: a, vol: [a, 'a:/x'], on: a}\n")
+
+    kinds = [edge.kind.value for edge in pipeline.by_name["b"].depends_on]
+
+    assert kinds == ["after", "env", "vol", "on"]
