@@ -1,0 +1,122 @@
+"""The command `dockercise`: the only room that prints or sets an exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import click
+
+from dockercise_prefect.errors import DefinitionError, DockerciseError, ExitStatus, did_you_mean
+
+
+class _Entry(NamedTuple):
+    """Where a command lives, and what the list of commands says of it, so that nothing is imported to print that list."""
+
+    where: str
+    summary: str
+
+
+_COMMANDS = {
+    "compile": _Entry("dockercise_prefect.cli.compile:compile_command", "Turn *.dockercise.yaml into a Prefect flow file."),
+    "lint": _Entry("dockercise_prefect.cli.lint:lint", "Say what is wrong with the pipeline."),
+    "run": _Entry("dockercise_prefect.cli.run:run", "Run the pipeline now, in containers."),
+    "init": _Entry("dockercise_prefect.cli.init:init", "Write a first pipeline."),
+    "up": _Entry("dockercise_prefect.cli.server:up", "Start the local Prefect server and its UI."),
+    "down": _Entry("dockercise_prefect.cli.server:down", "Stop the local Prefect server."),
+    "status": _Entry("dockercise_prefect.cli.server:status", "Say whether the local Prefect server runs, and where."),
+}
+
+
+class _ReaderLeftError(Exception):
+    """Whoever read standard output has closed it. No OSError, or click would end the process with status 1."""
+
+
+class _LazyGroup(click.Group):
+    """Imports a command when it is called: `compile` and `--help` stay free of Prefect and Docker."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _ReaderLeftError from error
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        entry = _COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        module, attribute = entry.where.split(":")
+        command = getattr(import_module(module), attribute)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{entry.where} is no command")
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in _COMMANDS and not args[0].startswith("-"):
+            meant = did_you_mean(args[0], list(_COMMANDS))
+            ctx.fail(f"there is no command `{args[0]}`" + (f"; did you mean `{meant}`?" if meant else ""))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.summary) for name, entry in _COMMANDS.items()])
+
+
+def _print_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    if not wanted or ctx.resilient_parsing:
+        return
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        click.echo(f"dockercise {version('dockercise-prefect')}")
+    except PackageNotFoundError:
+        click.echo("dockercise, run from its source")
+    ctx.exit()
+
+
+@click.command(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Show the version.")
+def dockercise() -> None:
+    """Container pipelines in a few lines of YAML, run as Prefect flows.
+
+    A pipeline is every *.dockercise.yaml below a folder; each stage in it is a shell command in a container.
+    """
+
+
+def main() -> None:
+    """Run the command that the process's arguments name, and exit with its status."""
+    try:
+        status = _status_of(sys.argv[1:])
+        sys.stdout.flush()
+    except (BrokenPipeError, _ReaderLeftError):
+        # Whoever read the output has enough. What is still buffered must not fail again when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = ExitStatus.DONE
+    sys.exit(status)
+
+
+def _status_of(arguments: list[str]) -> int:
+    try:
+        result = dockercise.main(arguments, prog_name="dockercise", standalone_mode=False)
+    except (click.Abort, KeyboardInterrupt):
+        return ExitStatus.INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return ExitStatus.WRONG_INPUT
+    except DefinitionError as error:
+        from dockercise_prefect.cli.findings import show_findings
+
+        show_findings(error.diagnostics)
+        return error.exit_status
+    except DockerciseError as error:
+        click.echo(error, err=True)
+        return error.exit_status
+    return result if isinstance(result, int) else ExitStatus.DONE

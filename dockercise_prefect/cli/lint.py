@@ -1,0 +1,63 @@
+"""`lint`: what is wrong with a pipeline, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dockercise_prefect.cli.findings import show_findings
+from dockercise_prefect.cli.options import chosen_root, takes_root
+from dockercise_prefect.compiler import compile_folder
+from dockercise_prefect.errors import DefinitionError, Diagnostic, ExitStatus
+
+
+def _show_json(findings: Sequence[Diagnostic]) -> None:
+    click.echo(
+        (json.dumps([_as_json(finding) for finding in findings], indent=2, ensure_ascii=False) + "\n").encode(), nl=False
+    )
+
+
+_SHOW: Mapping[str, Callable[[Sequence[Diagnostic]], None]] = {"text": show_findings, "json": _show_json}
+
+
+@click.command
+@takes_root
+@click.option("--format", "format_name", type=click.Choice(list(_SHOW)), default="text", show_default=True)
+def lint(root_argument: Path | None, root_option: Path | None, format_name: str) -> None:
+    """Check every *.dockercise.yaml below ROOT, and say nothing when all is well.
+
+    Text goes to standard error, JSON to standard output. Warnings alone are no failure.
+    """
+    try:
+        findings = compile_folder(chosen_root(root_argument, root_option)).warnings
+        status = ExitStatus.DONE
+    except DefinitionError as error:
+        findings, status = error.diagnostics, error.exit_status
+    _SHOW[format_name](findings)
+    raise SystemExit(status)
+
+
+def _as_json(finding: Diagnostic) -> dict[str, Any]:
+    place = finding.place
+    return {
+        "code": finding.code,
+        "severity": finding.severity,
+        "message": finding.message,
+        "path": place.path if place else None,
+        "line": place.line if place else None,
+        "column": place.column if place else None,
+        "hint": finding.hint,
+        "related": [
+            {
+                "message": related.message,
+                "path": related.place.path,
+                "line": related.place.line,
+                "column": related.place.column,
+            }
+            for related in finding.related
+        ],
+    }

@@ -1,0 +1,201 @@
+"""The lines that say how a run goes, as values: what to print, in which style, nothing printed here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from dockercise_prefect.cli.present.clean import plain_line
+from dockercise_prefect.orchestration.events import EngineFound, RunStarted
+from dockercise_prefect.pipeline import Stage
+from dockercise_prefect.results.place import shown
+from dockercise_prefect.results.summary import RunSummary, StageSummary
+from dockercise_prefect.status import RunStatus, StageStatus
+
+WIDEST_NAME = 24
+"""Columns that names are aligned to; a longer one is shown whole and shifts its line."""
+
+EDGES = 2
+"""Edges that a line names before it counts them."""
+
+REASONS = 3
+"""Stages that the last line blames before it counts them."""
+
+_MINUTES_IN_AN_HOUR = 60
+_LONGEST_IN_SECONDS = 99.95
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Characters that carry a meaning; never colour alone."""
+
+    bar: str
+    dot: str
+    waiting: str
+    stages: Mapping[StageStatus, str]
+
+
+UNICODE = Marks(
+    bar="│",
+    dot="·",
+    waiting=" ",
+    stages={
+        StageStatus.RUNNING: "▸",
+        StageStatus.PASSED: "✓",
+        StageStatus.FAILED: "✗",
+        StageStatus.TOLERATED: "~",
+        StageStatus.TIMED_OUT: "✗",
+        StageStatus.ERROR: "!",
+        StageStatus.CACHED: "=",
+        StageStatus.SKIPPED: "-",
+        StageStatus.NOT_STARTED: "·",
+        StageStatus.CANCELLED: "×",
+    },
+)
+ASCII = Marks(
+    bar="|",
+    dot="-",
+    waiting=" ",
+    stages=dict(UNICODE.stages)
+    | {
+        StageStatus.RUNNING: ">",
+        StageStatus.PASSED: "+",
+        StageStatus.FAILED: "x",
+        StageStatus.TIMED_OUT: "x",
+        StageStatus.NOT_STARTED: ".",
+        StageStatus.CANCELLED: "/",
+    },
+)
+
+STYLES = {
+    StageStatus.PASSED: "green",
+    StageStatus.FAILED: "red",
+    StageStatus.TOLERATED: "yellow",
+    StageStatus.TIMED_OUT: "red",
+    StageStatus.ERROR: "red",
+    StageStatus.CACHED: "green",
+    StageStatus.SKIPPED: "green",
+    StageStatus.NOT_STARTED: "dim",
+    StageStatus.CANCELLED: "yellow",
+}
+_RUN_STYLES = {
+    RunStatus.PASSED: "bold green",
+    RunStatus.FAILED: "bold red",
+    RunStatus.ERROR: "bold red",
+    RunStatus.CANCELLED: "bold yellow",
+}
+
+
+def marks_for(encoding: str) -> Marks:
+    """The characters that a stream of this encoding can show."""
+    try:
+        "".join([UNICODE.bar, UNICODE.dot, *UNICODE.stages.values()]).encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return ASCII
+    return UNICODE
+
+
+def name_width(names: Iterable[str]) -> int:
+    """Columns that these names need, at most `WIDEST_NAME`."""
+    return min(max(map(cell_len, names), default=0), WIDEST_NAME)
+
+
+def padded(name: str, width: int) -> str:
+    """The name, filled up to a width in columns; `☃` and its like may take two."""
+    return name + " " * (width - cell_len(name))
+
+
+def duration(seconds: float) -> str:
+    """`0.4 s`, `2m 05s`, `1h 02m`."""
+    if seconds < _LONGEST_IN_SECONDS:
+        return f"{seconds:.1f} s"
+    minutes, left = divmod(round(seconds), 60)
+    return f"{minutes}m {left:02}s" if minutes < _MINUTES_IN_AN_HOUR else f"{minutes // 60}h {minutes % 60:02}m"
+
+
+def opening_lines(run: RunStarted, engine: EngineFound | None, marks: Marks) -> Iterator[Text]:
+    """What runs, where, and the run's page: `hello · 6 stages · engine 20.10.24 (unix:///…) · 10 at once`."""
+    count = len(run.pipeline)
+    parts = [run.pipeline.name, "1 stage" if count == 1 else f"{count} stages"]
+    if engine is not None:
+        parts.append(f"engine {engine.version} ({engine.url})")
+    parts.append(f"{run.jobs} at once")
+    yield Text(plain_line(f" {marks.dot} ".join(parts)))
+    if run.flow_run_url:
+        yield Text(plain_line(run.flow_run_url))
+
+
+def output_prefix(name: str, width: int, marks: Marks) -> str:
+    """What stands before each line that a stage printed."""
+    return f"{padded(name, width)} {marks.bar} "
+
+
+def stage_row(*, mark: str, name: str, width: int, took: str = "", details: str = "", style: str) -> Text:
+    """One row of the table of stages."""
+    row = Text()
+    row.append(f"  {mark} ", style)
+    row.append(f"{padded(name, width)}  {took:>6}")
+    row.append(f"   {details}" if details else "", "" if style == "red" else "dim")
+    row.rstrip()
+    return row
+
+
+def stage_lines(stage: Stage, summary: StageSummary, width: int, marks: Marks) -> Iterator[Text]:
+    """How a stage ended, in one line; for an error of ours, all that is known."""
+    took = "" if summary.seconds is None else duration(summary.seconds)
+    yield stage_row(
+        mark=marks.stages[summary.status],
+        name=stage.name,
+        width=width,
+        took=took,
+        details=_details(stage, summary),
+        style=STYLES[summary.status],
+    )
+    if summary.status is StageStatus.ERROR:
+        yield from further_lines(summary)
+
+
+def further_lines(summary: StageSummary) -> Iterator[Text]:
+    """What a stage's message says below its first line."""
+    for line in (summary.message or "").strip().splitlines()[1:]:
+        yield Text(f"      {plain_line(line)}")
+
+
+def last_line(summary: RunSummary, marks: Marks) -> Text:
+    """`failed in 1.9 s: check (exit code 1) · results in /…`."""
+    text = "" if summary.seconds is None else f" in {duration(summary.seconds)}"
+    reasons = summary.reasons
+    if reasons:
+        text += ": " + ", ".join(reasons[:REASONS])
+        text += f" and {len(reasons) - REASONS} more" if len(reasons) > REASONS else ""
+    if summary.results:
+        text += f" {marks.dot} results in {shown(summary.results)}"
+    return Text.assemble((summary.status.value, _RUN_STYLES[summary.status]), plain_line(text))
+
+
+def _details(stage: Stage, summary: StageSummary) -> str:
+    if summary.message:
+        return plain_line(summary.headline)
+    match summary.status:
+        case StageStatus.PASSED:
+            return _edges(stage)
+        case StageStatus.FAILED if summary.exit_code is not None:
+            return f"exit code {summary.exit_code}"
+        case StageStatus.TOLERATED:
+            return f"exit code {summary.exit_code}, tolerated (neverFail)"
+        case _:
+            return summary.headline
+
+
+def _edges(stage: Stage) -> str:
+    """`after greet (env, vol), fetch (on) and 3 more`: what a stage waited for."""
+    kinds: dict[str, list[str]] = {}
+    for edge in stage.depends_on:
+        kinds.setdefault(edge.stage, []).append(edge.kind.value)
+    if not kinds:
+        return ""
+    named = [f"{name} ({', '.join(which)})" if which != ["after"] else name for name, which in kinds.items()]
+    return "after " + ", ".join(named[:EDGES]) + (f" and {len(named) - EDGES} more" if len(named) > EDGES else "")

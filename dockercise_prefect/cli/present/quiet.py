@@ -1,0 +1,52 @@
+"""The form for those who only want to know what failed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import TextIO
+
+from dockercise_prefect.cli.present.lines import further_lines, last_line, marks_for, name_width, stage_lines
+from dockercise_prefect.cli.present.stream import ForgivingStream
+from dockercise_prefect.orchestration.events import Event, RunEnded, RunStarted, StageEnded
+from dockercise_prefect.status import StageStatus
+
+
+class QuietPresenter:
+    """See `Presenter`: the stages that are to blame, with all that is known of why, and the last line.
+
+    Args:
+        stream: where to.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = ForgivingStream(stream)
+        self._marks = marks_for(self._stream.encoding)
+        self._lock = threading.Lock()
+        self._run: RunStarted | None = None
+        self._width = 0
+
+    def __call__(self, event: Event) -> None:
+        """See `Presenter`."""
+        with self._lock:
+            for line in self._lines(event):
+                self._stream.write(f"{line}\n")
+            self._stream.flush()
+
+    def close(self) -> None:
+        """See `Presenter`."""
+
+    def _lines(self, event: Event) -> Iterator[str]:
+        match event:
+            case RunStarted(pipeline=pipeline):
+                self._run = event
+                self._width = name_width(stage.name for stage in pipeline)
+            case StageEnded(name, summary) if self._run is not None and summary.status.to_blame:
+                stage = self._run.pipeline.by_name[name]
+                yield from (text.plain for text in stage_lines(stage, summary, self._width, self._marks))
+                if summary.status is not StageStatus.ERROR:  # whose line says everything anyway
+                    yield from (text.plain for text in further_lines(summary))
+            case RunEnded(summary):
+                yield last_line(summary, self._marks).plain
+            case _:
+                return

@@ -1,0 +1,127 @@
+"""`run`: compile what is below the root and run it now."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+import click
+
+from dockercise_prefect.cli.present import Presenter, QuietPresenter, presenter_for
+from dockercise_prefect.compiler import compile_folder
+from dockercise_prefect.errors import NothingToDoError, UsageError
+from dockercise_prefect.orchestration.failure import RunFailedError
+from dockercise_prefect.orchestration.options import RunOptions
+from dockercise_prefect.pipeline import Pipeline
+from dockercise_prefect.results.summary import RunSummary
+from dockercise_prefect.runtime.environment import parse_env_file, parse_env_option
+from dockercise_prefect.settings import read_settings
+
+
+@click.command
+@click.argument("targets", metavar="[STAGE]...", nargs=-1)
+@click.option("-C", "--root", type=click.Path(path_type=Path), help="The pipeline's folder; default: here.")
+@click.option(
+    "--env", "options", metavar="NAME[=TEXT]", multiple=True, help="A variable from outside; without =TEXT, your own."
+)
+@click.option("--env-file", "files", type=click.Path(path_type=Path), multiple=True, help="Variables, as for `docker run`.")
+@click.option("--jobs", type=int, help="Containers at once, at most.  [default: 10]")
+@click.option("--results", metavar="PLACE", help="Where the run's record goes; default: your data folder.")
+@click.option("--aws", is_flag=True, help="Give every stage a private copy of your AWS folder.")
+@click.option("--fail-fast", is_flag=True, help="Stop everything at the first failure.")
+@click.option("--quiet", is_flag=True, help="Show failures and the last line only.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on stdout; progress goes to stderr.")
+def run(  # noqa: PLR0917  click gives each option as an argument
+    targets: tuple[str, ...],
+    root: Path | None,
+    options: tuple[str, ...],
+    files: tuple[Path, ...],
+    jobs: int | None,
+    results: str | None,
+    aws: bool,
+    fail_fast: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Run the pipeline below ROOT, or only the STAGEs and all they need.
+
+    Containers run on your Docker engine; the run is seen in Prefect's UI, on a local server unless PREFECT_API_URL names one.
+    Exit status: 0 passed, 1 a stage failed, 2 wrong definition or usage, 3 engine, Prefect or storage failed, 4 nothing to do,
+    130 interrupted.
+    """
+    settings = read_settings(jobs=jobs, results=results, root=root)
+    folder = (settings.root or Path()).resolve()
+    pipeline = _pipeline(folder, targets)
+    presenter = _presenter(quiet=quiet, as_json=as_json)
+    how = RunOptions(
+        settings=settings,
+        flags=_flags(options),
+        file_variables=_file_variables(files),
+        aws=aws,
+        fail_fast=fail_fast,
+        observer=presenter,
+    )
+    with closing(presenter):
+        summary, failure = _launch(pipeline, folder, targets, how)
+    if as_json:
+        click.echo(json.dumps(summary.to_json(), indent=2))
+    if failure is not None:
+        _say(failure, shown=summary.flow_run_id is not None)
+        raise SystemExit(failure.exit_status)
+
+
+def _pipeline(root: Path, targets: Sequence[str]) -> Pipeline:
+    """Compile; what can be wrong with the command is found before anything is started."""
+    compiled = compile_folder(root)
+    for warning in compiled.warnings:
+        click.echo(str(warning), err=True)
+    if not compiled.pipeline.stages:
+        raise NothingToDoError(f"nothing to do: no stage below {root}")
+    compiled.pipeline.only(targets)
+    return compiled.pipeline
+
+
+def _say(failure: RunFailedError, *, shown: bool) -> None:
+    """What the last line of the run has not said of an error of ours; all of it where there was no last line."""
+    told = str(failure.cause or "")
+    rest = told.partition("\n")[2] if shown else told
+    if rest:
+        click.echo(rest, err=True)
+
+
+def _presenter(*, quiet: bool, as_json: bool) -> Presenter:
+    stream = sys.stderr if as_json else sys.stdout
+    return QuietPresenter(stream) if quiet else presenter_for(stream)
+
+
+def _launch(
+    pipeline: Pipeline, root: Path, targets: Sequence[str], options: RunOptions
+) -> tuple[RunSummary, RunFailedError | None]:
+    # Read when Prefect is imported: what it would print itself is shown by the presenter already.
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    from dockercise_prefect.orchestration.launch import launch
+
+    try:
+        return launch(pipeline, root, targets, options), None
+    except RunFailedError as failure:
+        return failure.summary, failure
+
+
+def _flags(options: Sequence[str]) -> dict[str, str]:
+    given = (parse_env_option(option, os.environ.get) for option in options)
+    return dict(pair for pair in given if pair is not None)
+
+
+def _file_variables(files: Sequence[Path]) -> dict[str, str]:
+    variables: dict[str, str] = {}
+    for path in files:
+        try:
+            text = path.read_text(encoding="utf-8", errors="surrogateescape")
+        except OSError as error:
+            raise UsageError(f"cannot read the variables in {path}: {error.strerror}") from error
+        variables |= parse_env_file(text, str(path), os.environ.get)
+    return variables

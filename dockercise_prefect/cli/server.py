@@ -1,0 +1,52 @@
+"""`up`, `down` and `status`: the local Prefect server and its UI."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from dockercise_prefect.errors import ExitStatus
+from dockercise_prefect.orchestration.local_server import ServerFolder
+from dockercise_prefect.settings import read_settings
+
+
+@click.command
+def up() -> None:
+    """Start the local Prefect server, if it does not run, and print where its UI is."""
+    server = _folder().up(lambda text: click.echo(text, err=True))
+    click.echo(f"Prefect's UI: {server.ui_url}")
+    _say_configured()
+
+
+@click.command
+def down() -> None:
+    """Stop the local Prefect server. Its runs stay in its database."""
+    stopped = _folder().down()
+    click.echo(f"stopped the local Prefect server ({stopped.ui_url})" if stopped else "no local Prefect server runs")
+
+
+@click.command
+def status() -> None:
+    """Say whether the local Prefect server runs, and where. Exit status 3 when it does not."""
+    folder = _folder()
+    server = folder.find()
+    _say_configured()
+    if server is None:
+        click.echo("no local Prefect server runs; `dockercise up` or any run starts it")
+        raise SystemExit(ExitStatus.ENGINE_FAILED)
+    healthy = server.healthy()
+    state = "answers" if healthy else "does not answer"
+    click.echo(f"Prefect's UI: {server.ui_url} (process {server.pid}, {state}; log {folder.log})")
+    if not healthy:
+        raise SystemExit(ExitStatus.ENGINE_FAILED)
+
+
+def _folder() -> ServerFolder:
+    return ServerFolder(read_settings().data)
+
+
+def _say_configured() -> None:
+    configured = os.environ.get("PREFECT_API_URL")
+    if configured:
+        click.echo(f"PREFECT_API_URL is set: runs report to {configured}, not to the local server")

@@ -1,0 +1,104 @@
+"""The command as a whole: its list of commands, its exit statuses, how it ends."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Command
+
+
+def _python(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload, no-any-return]
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["compile", "--help"], ["lint", "--help"], ["--version"]])
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    """Help and version need neither Prefect nor Docker nor AWS."""
+    program = "import sys; from dockercise_prefect.cli import main\ntry: main()\nexcept SystemExit as end: print(end.code)\n"
+    program += "print([name for name in ('prefect', 'docker', 'boto3', 'rich') if name in sys.modules])"
+
+    result = _python("-c", program, *arguments)
+
+    assert result.stdout.splitlines()[-2:] == ["0", "[]"]
+
+
+def test_compile_imports_nothing_heavy(tmp_path: Path) -> None:
+    """`python -m dockercise_prefect compile` imports neither Prefect nor Docker nor AWS."""
+    (tmp_path / "a.dockercise.yaml").write_text("a: {img: x}\n")
+
+    result = _python("-X", "importtime", "-m", "dockercise_prefect", "compile", str(tmp_path), "--format", "json")
+
+    imported = {line.split("|")[-1].strip().split(".")[0] for line in result.stderr.splitlines()}
+    assert result.returncode == 0
+    assert "dockercise_prefect" in imported
+    assert not imported & {"prefect", "docker", "boto3", "rich"}
+
+
+def test_every_command_is_listed(command: Command) -> None:
+    """The list of commands shows each with a line of its own, and exits 0."""
+    outcome = command("--help")
+
+    listed = [line.split()[0] for line in outcome.out.partition("Commands:\n")[2].splitlines()]
+    assert listed == ["compile", "lint", "run", "init", "up", "down", "status"]
+    assert outcome.status == 0
+
+
+def test_unknown_command_is_a_usage_error(command: Command) -> None:
+    """A command that there is not is status 2, with the one that was probably meant."""
+    outcome = command("compiel")
+
+    assert outcome.status == 2
+    assert "there is no command `compiel`; did you mean `compile`?" in outcome.err
+
+
+def test_unknown_option_is_a_usage_error(command: Command) -> None:
+    """An option that there is not is status 2."""
+    outcome = command("lint", "--loud")
+
+    assert outcome.status == 2
+    assert "--loud" in outcome.err
+
+
+def test_two_roots_are_a_usage_error(command: Command) -> None:
+    """A root given twice, differently, is status 2."""
+    outcome = command("lint", "a", "--root", "b")
+
+    assert outcome.status == 2
+    assert outcome.err == "there are two roots, a and --root b\n  hint: name one of them\n"
+
+
+def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
+    """When whoever reads the output closes it early, the command ends quietly."""
+    (tmp_path / "a.dockercise.yaml").write_text("".join(f"s{index}: {{img: x}}\n" for index in range(2000)))
+    reading, writing = os.pipe()
+    os.close(reading)
+
+    result = subprocess.run(
+        [sys.executable, "-m", "dockercise_prefect", "compile", str(tmp_path)],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writing)
+
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_an_interruption_has_its_status(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C is status 130 and shows no traceback."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dockercise_prefect.cli.compile.compile_folder", interrupted)
+
+    outcome = command("compile")
+
+    assert outcome.status == 130
+    assert "Traceback" not in outcome.err

@@ -1,0 +1,387 @@
+"""What `run` shows on a terminal, in a log, and with `--quiet`."""
+
+import io
+import os
+import re
+import select
+import sys
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from dockercise_prefect.cli.present import LivePresenter, PlainPresenter, Presenter, QuietPresenter, presenter_for
+from dockercise_prefect.orchestration.events import (
+    EngineFound,
+    Event,
+    Notice,
+    RunEnded,
+    RunStarted,
+    StageEnded,
+    StageOutput,
+    StageStarted,
+)
+from dockercise_prefect.pipeline import Pipeline, Stage, stage
+from dockercise_prefect.results.summary import RunSummary, StageSummary
+from dockercise_prefect.status import RunStatus, StageStatus
+
+PAGE = "http://127.0.0.1:4200/runs/flow-run/0b99b510"
+FOLDER = "file:///home/me/results/hello/20261122T190312Z-7f3a"
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def at(seconds: float) -> str:
+    return f"2026-11-22T19:03:{12 + seconds:09.6f}+00:00"
+
+
+def ended(status: StageStatus, seconds: float, *, exit_code: int | None = 0, message: str | None = None) -> StageSummary:
+    return StageSummary(status, exit_code, at(0), at(seconds), message=message)
+
+
+GREET = stage("greet", image="bb:1", run="echo hello")
+SHOUT = stage("shout", image="bb:1", run="…", env={"GREET": GREET.value})
+CHECK = stage("check", image="bb:1", run="…", after=[SHOUT])
+LINT = stage("lint", image="bb:1", run="…", never_fail=True)
+PUBLISH = stage("publish", image="bb:1", run="…", after=[CHECK])
+SUMMARISE = stage("summarise", image="bb:1", run="…", after=[GREET], env={"GREET": GREET.value, "SHOUT": SHOUT.value})
+HELLO = Pipeline("hello", [GREET, SHOUT, CHECK, LINT, PUBLISH, SUMMARISE])
+ENDS = {
+    "greet": ended(StageStatus.PASSED, 0.4),
+    "shout": ended(StageStatus.PASSED, 0.3),
+    "check": ended(StageStatus.FAILED, 0.2, exit_code=1, message="exit code 1\ngrep: no match"),
+    "lint": ended(StageStatus.TOLERATED, 0.9, exit_code=3, message="exit code 3, tolerated (neverFail)"),
+    "publish": StageSummary(StageStatus.NOT_STARTED, message="not started: check failed"),
+    "summarise": ended(StageStatus.PASSED, 0.4),
+}
+FAILED = RunSummary(
+    "20261122T190312Z-7f3a", "hello", RunStatus.FAILED, None, at(0), at(1.9), None, PAGE, results=FOLDER, stages=ENDS
+)
+
+
+def hello_run() -> list[Event]:
+    """The events of a run in which one stage fails."""
+    return [
+        RunStarted("20261122T190312Z-7f3a", HELLO, 10, PAGE),
+        EngineFound("20.10.24", "unix:///var/run/docker.sock"),
+        Notice("pulling bb:1"),
+        StageStarted("greet"),
+        StageOutput("greet", "stdout", "hello"),
+        StageEnded("greet", ENDS["greet"]),
+        StageStarted("shout"),
+        StageOutput("shout", "stdout", "HELLO"),
+        StageEnded("shout", ENDS["shout"]),
+        StageStarted("check"),
+        StageOutput("check", "stderr", "grep: no match"),
+        StageEnded("check", ENDS["check"]),
+        StageEnded("publish", ENDS["publish"]),
+        StageStarted("lint"),
+        StageEnded("lint", ENDS["lint"]),
+        StageStarted("summarise"),
+        StageEnded("summarise", ENDS["summarise"]),
+        RunEnded(FAILED),
+    ]
+
+
+def show(presenter: Presenter, events: Iterable[Event]) -> None:
+    for event in events:
+        presenter(event)
+    presenter.close()
+
+
+def plain(events: Iterable[Event]) -> str:
+    stream = io.StringIO()
+    show(PlainPresenter(stream), events)
+    return stream.getvalue()
+
+
+def test_plain_form_shows_each_stage_as_it_ends() -> None:
+    """In a log, a stage's outcome stands below its output, with what it waited for, and the last line says why and where."""
+    shown = plain(hello_run())
+
+    assert shown == (
+        "hello · 6 stages · engine 20.10.24 (unix:///var/run/docker.sock) · 10 at once\n"
+        "http://127.0.0.1:4200/runs/flow-run/0b99b510\n"
+        "pulling bb:1\n"
+        "greet     │ hello\n"
+        "  ✓ greet       0.4 s\n"
+        "shout     │ HELLO\n"
+        "  ✓ shout       0.3 s   after greet (env)\n"
+        "check     │ grep: no match\n"
+        "  ✗ check       0.2 s   exit code 1\n"
+        "  · publish             not started: check failed\n"
+        "  ~ lint        0.9 s   exit code 3, tolerated (neverFail)\n"
+        "  ✓ summarise   0.4 s   after greet (after, env), shout (env)\n"
+        "failed in 1.9 s: check (exit code 1) · results in /home/me/results/hello/20261122T190312Z-7f3a\n"
+    )
+
+
+def test_quiet_form_shows_failures_and_the_last_line() -> None:
+    """With --quiet, a failed stage tells all that is known of it, and nothing else is shown but how the run ended."""
+    stream = io.StringIO()
+
+    show(QuietPresenter(stream), hello_run())
+
+    assert stream.getvalue() == (
+        "  ✗ check       0.2 s   exit code 1\n"
+        "      grep: no match\n"
+        "failed in 1.9 s: check (exit code 1) · results in /home/me/results/hello/20261122T190312Z-7f3a\n"
+    )
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """A terminal with colours of 80 columns and 24 rows."""
+    for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("LINES", "24")
+    return Terminal()
+
+
+def screen(written: str) -> list[str]:
+    """What a terminal holds after that, its scrolled lines included, without colours; only the sequences that rich uses."""
+    rows = [""]
+    row = 0
+    for sequence, text in re.findall(r"(\x1b\[[0-9;?]*[A-Za-z]|[\r\n])|([^\x1b\r\n]+)", written):
+        if text:
+            rows[row] += text
+        elif sequence == "\n":
+            row += 1
+            rows += [""] if row == len(rows) else []
+        elif sequence == "\x1b[1A":
+            row -= 1
+        elif sequence == "\x1b[2K":
+            rows[row] = ""
+    return rows
+
+
+def test_live_form_ends_with_the_table_below_all_output(terminal: Terminal) -> None:
+    """On a terminal, output has scrolled by, and the table of all stages in the pipeline's order follows it, once."""
+    show(LivePresenter(terminal), hello_run())
+
+    assert screen(terminal.getvalue()) == [
+        "hello · 6 stages · engine 20.10.24 (unix:///var/run/docker.sock) · 10 at once",
+        PAGE,
+        "pulling bb:1",
+        "greet     │ hello",
+        "shout     │ HELLO",
+        "check     │ grep: no match",
+        "  ✓ greet       0.4 s",
+        "  ✓ shout       0.3 s   after greet (env)",
+        "  ✗ check       0.2 s   exit code 1",
+        "  ~ lint        0.9 s   exit code 3, tolerated (neverFail)",
+        "  · publish             not started: check failed",
+        "  ✓ summarise   0.4 s   after greet (after, env), shout (env)",
+        "failed in 1.9 s: check (exit code 1) · results in /home/me/results/hello/20261122T190312Z-7f3a",
+        "",
+    ]
+
+
+def test_live_form_colours_marks(terminal: Terminal) -> None:
+    """On a terminal the mark of a failed stage is red, and is still a mark of its own."""
+    show(LivePresenter(terminal), hello_run())
+
+    assert "\x1b[31m  ✗ \x1b[0mcheck" in terminal.getvalue()
+
+
+def test_no_color_is_honoured(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With NO_COLOR set, neither our own lines nor a stage's output have colours."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    coloured = StageOutput("greet", "stdout", "\x1b[31mred\x1b[0m")
+
+    show(LivePresenter(terminal), [*hello_run()[:4], coloured, *hello_run()[5:]])
+
+    assert not re.search(r"\x1b\[(?:3[0-7]|9[0-7])", terminal.getvalue())
+
+
+def test_live_form_gives_the_terminal_back_when_the_run_breaks_off(terminal: Terminal) -> None:
+    """Closed without the end of the run, the live form shows what was still to be shown and the cursor is visible again."""
+    show(LivePresenter(terminal), hello_run()[:5])
+
+    assert "greet     │ hello" in screen(terminal.getvalue())
+    assert terminal.getvalue().rindex("\x1b[?25h") > terminal.getvalue().rindex("\x1b[?25l")
+
+
+def test_live_form_restores_the_standard_streams(terminal: Terminal) -> None:
+    """What is printed after the run goes where it would have gone before."""
+    before = sys.stdout, sys.stderr
+
+    show(LivePresenter(terminal), hello_run())
+
+    assert (sys.stdout, sys.stderr) == before
+
+
+def test_heavy_output_is_shown_whole_and_in_order(terminal: Terminal) -> None:
+    """Thousands of lines between two drawings scroll by, none lost and none twice."""
+    lines = [StageOutput("greet", "stdout", f"line {number}") for number in range(3000)]
+
+    show(LivePresenter(terminal), [*hello_run()[:4], *lines, *hello_run()[5:]])
+
+    assert re.findall(r"line (\d+)", terminal.getvalue()) == [str(number) for number in range(3000)]
+
+
+def test_lines_of_stages_that_run_at_once_stay_whole() -> None:
+    """Called from several threads, every line is written in one piece."""
+    stream = io.StringIO()
+    presenter = PlainPresenter(stream)
+
+    def print_lines(name: str) -> None:
+        for _ in range(200):
+            presenter(StageOutput(name, "stdout", name * 50))
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(print_lines, "abcdefgh"))
+
+    assert sorted(stream.getvalue().splitlines()) == [f"{name} │ {name * 50}" for name in "abcdefgh" for _ in range(200)]
+
+
+def test_an_error_of_ours_tells_all_it_knows() -> None:
+    """A stage that we failed at shows the whole message, hint included."""
+    broken = ended(StageStatus.ERROR, 0.1, exit_code=None, message="there is no image nope:1\n  hint: is it spelt right?")
+
+    shown = plain([*hello_run()[:2], StageEnded("greet", broken)])
+
+    assert shown.splitlines()[2:] == ["  ! greet       0.1 s   there is no image nope:1", "        hint: is it spelt right?"]
+
+
+def test_a_run_without_an_engine_is_still_announced() -> None:
+    """When no engine answers, the run's page is shown all the same, and the last line says what went wrong."""
+    error = RunSummary("r", "hello", RunStatus.ERROR, "no engine answers\nat all", at(0), at(0.1), flow_run_url=PAGE)
+
+    shown = plain([RunStarted("r", HELLO, 10, PAGE), RunEnded(error)])
+
+    assert shown == f"hello · 6 stages · 10 at once\n{PAGE}\nerror in 0.1 s: no engine answers\n"
+
+
+def test_the_last_line_counts_what_it_cannot_name() -> None:
+    """Of many failed stages the last line names three."""
+    failing = {f"s{number}": ended(StageStatus.FAILED, 1, exit_code=1, message="exit code 1") for number in range(5)}
+
+    shown = plain([RunEnded(RunSummary("r", "many", RunStatus.FAILED, stages=failing))])
+
+    assert shown == "failed: s0 (exit code 1), s1 (exit code 1), s2 (exit code 1) and 2 more\n"
+
+
+def test_wide_names_are_aligned_by_columns() -> None:
+    """A name of characters that take two columns is padded by columns, not by characters."""
+    pipeline = Pipeline("p", [stage("漢字", image="bb:1", run="…"), stage("☃abcd", image="bb:1", run="…")])
+
+    shown = plain([RunStarted("r", pipeline, 1, None), StageOutput("漢字", "stdout", "a"), StageOutput("☃abcd", "stdout", "b")])
+
+    assert shown == "漢字  │ a\n☃abcd │ b\n"
+
+
+def test_a_very_long_name_is_shown_whole() -> None:
+    """A name longer than the column is neither cut nor allowed to widen it for the others."""
+    long = "n" * 60
+    pipeline = Pipeline("p", [stage(long, image="bb:1", run="…"), stage("b", image="bb:1", run="…")])
+
+    shown = plain([RunStarted("r", pipeline, 1, None), StageOutput(long, "stdout", "a"), StageOutput("b", "stdout", "b")])
+
+    assert shown == f"{long} │ a\n{'b':24} │ b\n"
+
+
+def written_to(encoding: str, events: Iterable[Event]) -> str:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding=encoding, newline="\n")  # closes `raw` when it goes
+    show(PlainPresenter(stream), events)
+    return raw.getvalue().decode(encoding)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_poor_encoding_gets_other_marks(encoding: str) -> None:
+    """On a stream without the marks' characters, ASCII stands for them, and `?` for those of stages."""
+    shown = written_to(encoding, [*hello_run()[:3], StageOutput("greet", "stdout", "☃"), *hello_run()[5:]])
+
+    assert "greet     | ?\n  + greet       0.4 s\n" in shown
+    assert "  . publish             not started: check failed\n" in shown
+
+
+def test_text_that_is_no_unicode_does_not_stop_the_run() -> None:
+    """Half a surrogate pair, say from a folder's name, is shown as `?`."""
+    assert "caf?" in written_to("utf-8", [Notice("caf\udce9")])
+
+
+@pytest.mark.parametrize("form", [PlainPresenter, QuietPresenter, LivePresenter])
+def test_a_reader_that_left_does_not_stop_the_run(form: Callable[[io.TextIOWrapper], Presenter]) -> None:
+    """With nobody at the other end of the pipe, all events are taken, and the stream can be flushed and closed in the end."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    stream = os.fdopen(writing, "w", encoding="utf-8")
+
+    show(form(stream), hello_run())
+
+    stream.close()
+
+
+def test_a_pipe_that_does_not_block_loses_pieces_only() -> None:
+    """Where somebody made the pipe non-blocking and is slow, the run goes on, and so does the output once there is room."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    stream = os.fdopen(writing, "w", encoding="utf-8")
+    presenter = PlainPresenter(stream)
+    for _ in range(50):
+        presenter(Notice("x" * 10_000))
+    os.set_blocking(reading, False)
+    drained = b"".join(iter(lambda: os.read(reading, 1 << 20) if select.select([reading], [], [], 0)[0] else b"", b""))
+
+    presenter(Notice("the end"))
+
+    assert len(drained) < 500_000
+    assert os.read(reading, 1 << 20).endswith(b"the end\n")
+    stream.close()
+    os.close(reading)
+
+
+def test_a_stream_that_was_closed_does_not_stop_the_run() -> None:
+    """Events that come after the stream was closed are taken and dropped."""
+    stream = io.StringIO()
+    presenter = PlainPresenter(stream)
+    stream.close()
+
+    show(presenter, hello_run())
+
+
+def test_a_full_disk_below_the_stream_does_not_stop_the_run() -> None:
+    """Output that is redirected to a device without room is dropped."""
+    with Path("/dev/full").open("w", encoding="utf-8") as stream:
+        show(PlainPresenter(stream), hello_run())
+
+
+@pytest.mark.parametrize(("term", "form"), [("xterm", LivePresenter), ("dumb", PlainPresenter), ("", PlainPresenter)])
+def test_the_live_form_needs_a_terminal_that_can_move_its_cursor(
+    term: str, form: type[Presenter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dumb terminal gets plain lines, and so does everything that is no terminal."""
+    monkeypatch.setenv("TERM", term)
+
+    chosen = presenter_for(Terminal())
+
+    assert type(chosen) is form
+    assert type(presenter_for(io.StringIO())) is PlainPresenter
+
+
+@pytest.mark.parametrize(
+    ("needed", "shown"),
+    [
+        ([], "  ✓ end   1.0 s"),
+        (["a"], "  ✓ end   1.0 s   after a"),
+        (["a", "b", "c", "d"], "  ✓ end   1.0 s   after a, b and 2 more"),
+    ],
+)
+def test_a_stage_that_passed_says_what_it_waited_for(needed: list[str], shown: str) -> None:
+    """The first two edges are named, the others counted; a plain `after` needs no kind."""
+    before: list[Stage] = [stage(name, image="bb:1", run="…") for name in needed]
+    pipeline = Pipeline("p", [*before, stage("end", image="bb:1", run="…", after=before)])
+
+    last = plain([RunStarted("r", pipeline, 1, None), StageEnded("end", ended(StageStatus.PASSED, 1))])
+
+    assert last == f"{shown}\n"
