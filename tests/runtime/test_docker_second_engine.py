@@ -25,7 +25,7 @@ from tests.engines.driving import run, spec_of
 from tests.engines.scripted import BUSYBOX
 from tests.engines.second_engine import second_engine
 
-pytestmark = [pytest.mark.docker, pytest.mark.acceptance]
+pytestmark = pytest.mark.docker
 
 
 @pytest.fixture

@@ -1,0 +1,63 @@
+"""What the end-to-end tests share: the command as a user types it, and the image that the examples name."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.busybox import ensure_busybox
+from scripts.engine import ensure_engine
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the command came to; `summary` is the object on stdout, empty where there was none."""
+
+    exit_status: int
+    summary: dict[str, Any]
+    stderr: str
+
+    @property
+    def stages(self) -> dict[str, dict[str, Any]]:
+        """The entries of the summary's stages."""
+        stages: dict[str, dict[str, Any]] = self.summary["stages"]
+        return stages
+
+
+@pytest.fixture(scope="session")
+def busybox() -> str:
+    """The image that `flows/hello` names is on the engine."""
+    with closing(ensure_engine()) as client:
+        ensure_busybox(client)
+    return "busybox"
+
+
+@pytest.fixture
+def environment(prefect_api: str, tmp_path: Path) -> dict[str, str]:
+    """Runs report to the session's server and keep their results in the test's folder."""
+    return os.environ | {"PREFECT_API_URL": prefect_api, "DOCKERCISE_DATA": str(tmp_path / "data")}
+
+
+Dockercise = Callable[..., Said]
+
+
+@pytest.fixture
+def dockercise_run(environment: dict[str, str], busybox: str) -> Dockercise:
+    """`dockercise run --json`, as a process."""
+
+    def run(*arguments: str | Path, **variables: str) -> Said:
+        command = [sys.executable, "-m", "dockercise_prefect", "run", "--json", *map(str, arguments)]
+        said = subprocess.run(command, check=False, capture_output=True, text=True, env=environment | variables, timeout=1200)
+        assert "Traceback" not in said.stderr, said.stderr
+        return Said(said.returncode, json.loads(said.stdout) if said.stdout else {}, said.stderr)
+
+    return run

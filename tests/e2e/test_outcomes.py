@@ -1,0 +1,119 @@
+"""How a run ends, as a user's shell sees it: exit status, summary, and nothing left on the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from dockercise_prefect.errors import ExitStatus
+from dockercise_prefect.runtime.docker_engine import DockerEngine
+from tests.e2e.conftest import Dockercise
+
+pytestmark = pytest.mark.docker
+
+BUSY = "img: busybox, run"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder for one pipeline, of which nothing may be left."""
+    root = tmp_path / f"pipeline-{tmp_path.name}"
+    root.mkdir()
+    yield root
+    with closing(DockerEngine.connect()) as engine:
+        left = [left for left in engine.leftovers() if left.labels.get("dockercise.pipeline") == root.name]
+    assert left == []
+
+
+def write(folder: Path, text: str) -> Path:
+    """The pipeline's only file."""
+    (folder / "p.dockercise.yaml").write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("keys", "status", "exit_code", "exit_status"),
+    [
+        (f"{{{BUSY}: 'exit 1'}}", "failed", 1, ExitStatus.STAGE_FAILED),
+        (f"{{{BUSY}: 'exit 2'}}", "failed", 2, ExitStatus.STAGE_FAILED),
+        (f"{{{BUSY}: no-such-command}}", "failed", 127, ExitStatus.STAGE_FAILED),
+        (f"{{{BUSY}: 'kill -9 $$'}}", "failed", 137, ExitStatus.STAGE_FAILED),
+        (f"{{{BUSY}: 'exit 3', neverFail: true}}", "tolerated", 3, ExitStatus.DONE),
+        (f"{{{BUSY}: \"trap '' TERM; while :; do :; done\", timeout: 1s}}", "timed_out", 137, ExitStatus.STAGE_FAILED),
+        ("{img: dockercise.test/none:1, pull: never, run: 'true'}", "not_started", None, ExitStatus.ENGINE_FAILED),
+        (f"{{{BUSY}: 'true', user: nobody-here}}", "error", None, ExitStatus.ENGINE_FAILED),
+        (f"{{{BUSY}: 'true', env: SURELY_NOT_SET}}", "not_started", None, ExitStatus.WRONG_INPUT),
+    ],
+)
+def test_one_stage(  # noqa: PLR0917  a table
+    dockercise_run: Dockercise, folder: Path, keys: str, status: str, exit_code: int | None, exit_status: ExitStatus
+) -> None:
+    """Each way to end has its status, its exit code and its exit status."""
+    said = dockercise_run("-C", write(folder, f"stage: {keys}"))
+
+    stage = said.stages["stage"]
+    assert (stage["status"], stage["exit_code"], said.exit_status) == (status, exit_code, exit_status), said.stderr
+
+
+def test_no_engine(dockercise_run: Dockercise, folder: Path) -> None:
+    """Without an engine the summary is printed all the same, and the message says which address was tried."""
+    said = dockercise_run("-C", write(folder, f"a: {{{BUSY}: 'true'}}"), DOCKER_HOST="unix:///nowhere/docker.sock")
+
+    assert said.exit_status == ExitStatus.ENGINE_FAILED
+    assert said.summary["status"] == "error"
+    assert "unix:///nowhere/docker.sock" in said.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "exit_status", "message"),
+    [
+        ("a: {img: busybox, rnu: 'true'}", [], ExitStatus.WRONG_INPUT, "did you mean `run`?"),
+        ("a: {img: busybox, run: 'true'}", ["b"], ExitStatus.WRONG_INPUT, "the target `b` is no stage"),
+        ("meta: {name: empty}", [], ExitStatus.NOTHING_TO_DO, "nothing to do"),
+        ("a: {img: busybox, run: 'true'}", ["--jobs", "0"], ExitStatus.WRONG_INPUT, "--jobs"),
+        ("a: {img: busybox, run: 'true'}", ["--env-file", "nowhere.env"], ExitStatus.WRONG_INPUT, "nowhere.env"),
+    ],
+)
+def test_nothing_starts(  # noqa: PLR0917  a table
+    dockercise_run: Dockercise, folder: Path, text: str, arguments: list[str], exit_status: ExitStatus, message: str
+) -> None:
+    """What is wrong with the definition or the command is said before anything is started, and nothing is on stdout."""
+    said = dockercise_run("-C", write(folder, text), *arguments)
+
+    assert said.exit_status == exit_status
+    assert message in said.stderr
+    assert said.summary == {}
+
+
+def test_no_pipeline_at_all(dockercise_run: Dockercise, folder: Path) -> None:
+    """An empty folder is nothing to do, not an error of the user's."""
+    said = dockercise_run("-C", folder)
+
+    assert said.exit_status == ExitStatus.NOTHING_TO_DO
+    assert "nothing to do: no *.dockercise.yaml below" in said.stderr
+
+
+def test_200_stages_at_once(dockercise_run: Dockercise, folder: Path) -> None:
+    """Two hundred containers started side by side all pass, each with its own output."""
+    lines = [f"s{number}: {{{BUSY}: echo {number}}}" for number in range(200)]
+
+    said = dockercise_run("-C", write(folder, "\n".join(lines)), "--jobs", "200")
+
+    assert said.exit_status == ExitStatus.DONE, said.stderr
+    assert {entry["status"] for entry in said.stages.values()} == {"passed"}
+    assert len(said.stages) == 200
+
+
+def test_a_failed_stage_is_told_with_its_last_lines(dockercise_run: Dockercise, folder: Path) -> None:
+    """The terminal shows the stage's output by its name, and what did not start because of it."""
+    text = f"check: {{{BUSY}: 'echo grep: no match >&2; exit 2'}}\npublish: {{{BUSY}: 'true', after: check}}"
+
+    said = dockercise_run("-C", write(folder, text))
+
+    assert "check   │ grep: no match" in said.stderr
+    assert "not started: check failed" in said.stderr
+    assert said.stages["check"]["message"] == "exit code 2\ngrep: no match"
+    assert said.stages["publish"]["status"] == "not_started"
