@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -57,28 +56,21 @@ def test_the_compiled_module_runs_as_a_program(expected: dict[str, str], environ
     assert values(tmp_path / "module/results/hello") == expected
 
 
-@pytest.fixture
-def worker(environment: dict[str, str], tmp_path: Path) -> Iterator[str]:
-    """A process work pool with a worker; its name."""
+def test_prefects_own_deployment_runs_it(
+    expected: dict[str, str], environment: dict[str, str], prefect_api: str, tmp_path: Path
+) -> None:
+    """`prefect deploy` takes the compiled module; a process worker runs it to the same values."""
     environment["DOCKERCISE_DATA"] = str(tmp_path / "worker")
     pool = f"pool-{tmp_path.name}"
     subprocess.run([*PREFECT, "work-pool", "create", "--type", "process", pool], check=True, env=environment, cwd=tmp_path)
-    with subprocess.Popen([*PREFECT, "worker", "start", "--pool", pool], env=environment, cwd=tmp_path) as process:
-        yield pool
-        process.terminate()
-
-
-def test_prefects_own_deployment_runs_it(
-    expected: dict[str, str], environment: dict[str, str], worker: str, prefect_api: str, tmp_path: Path
-) -> None:
-    """`prefect deploy` takes the compiled module; a process worker runs it to the same values."""
-    deploy = [*PREFECT, "--no-prompt", "deploy", "flows/hello.py:hello", "--name", "test", "--pool", worker]
+    deploy = [*PREFECT, "--no-prompt", "deploy", "flows/hello.py:hello", "--name", "test", "--pool", pool]
     subprocess.run(deploy, check=True, env=environment, cwd=ROOT)
-
     deployment = prefect_records.ask(prefect_api, "deployments/name/hello/test")
     flow_run = prefect_records.ask(prefect_api, f"deployments/{deployment['id']}/create_flow_run", {})
-    ended = prefect_records.flow_run(prefect_api, flow_run["id"])
 
+    subprocess.run([*PREFECT, "worker", "start", "--pool", pool, "--run-once"], check=True, env=environment, cwd=tmp_path)
+
+    ended = prefect_records.flow_run(prefect_api, flow_run["id"])
     assert (ended.type, ended.message) == ("COMPLETED", None)
     assert values(tmp_path / "worker/results/hello") == expected
     assert set(deployment["parameter_openapi_schema"]["properties"]) == {"targets", "env", "commit", "results"}

@@ -8,21 +8,16 @@ from pathlib import Path
 import pytest
 from docker import APIClient
 
-from dockercise_prefect.pipeline import Stage, bind, code, engine_volume, host, stage
+from dockercise_prefect.pipeline import bind, code, engine_volume, host, stage
 from dockercise_prefect.runtime.docker_connection import connect
 from dockercise_prefect.runtime.docker_engine import DockerEngine
 from tests.engines.scripted import BUSYBOX
-from tests.runtime.workspaces import run_all, workspace
+from tests.runtime.workspaces import run_all, sh, workspace
 
 pytestmark = pytest.mark.docker
 
 AS_USER = "dockercise-test/user:1"
 WITHOUT_SHELL = "dockercise-test/no-shell:1"
-
-
-def sh(name: str, run: str, **more: object) -> Stage:
-    """A stage with a script."""
-    return stage(name, image=BUSYBOX, run=run, **more)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")

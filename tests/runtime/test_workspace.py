@@ -2,41 +2,18 @@
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from dockercise_prefect.errors import DefinitionError, EngineError, UsageError
-from dockercise_prefect.pipeline import Pipeline, Stage, bind, code, engine_volume, host, stage
+from dockercise_prefect.pipeline import Pipeline, bind, code, engine_volume, host, stage
 from dockercise_prefect.runtime.labels import RunIdentity
 from dockercise_prefect.runtime.workspace import RuntimeOptions, Workspace
 from dockercise_prefect.status import StageStatus
-from tests.engines.scripted import BUSYBOX, Behaviour, ScriptedContainer, ScriptedEngine
-from tests.runtime.workspaces import IDENTITY, Ran, run_all, workspace
-
-
-def sh(name: str, run: str, **more: object) -> Stage:
-    """A stage with a script."""
-    return stage(name, image=BUSYBOX, run=run, **more)  # type: ignore[arg-type]
-
-
-class Seen:
-    """Looks into a container while it runs."""
-
-    def __init__(self, *paths: str) -> None:
-        self._paths = paths
-        self.files: dict[str, bytes | None] = {}
-        self.modes: dict[str, int] = {}
-
-    def __call__(self, container: ScriptedContainer) -> None:
-        for path in self._paths:
-            try:
-                self.files[path] = container.read(path)
-            except KeyError:
-                self.files[path] = None
-            self.modes |= {name: entry.mode for name, entry in container.below(path)}
+from tests.engines.scripted import Behaviour, ScriptedEngine
+from tests.runtime.workspaces import IDENTITY, Seen, run_all, sh, workspace
 
 
 def test_out_holds_what_a_stage_depends_on_byte_for_byte_and_nothing_else(scripted: ScriptedEngine) -> None:
@@ -357,79 +334,6 @@ def test_a_stage_without_an_image_joins(scripted: ScriptedEngine) -> None:
     assert (result.status, result.exit_code, result.image_digest) == (StageStatus.PASSED, None, None)
     assert seen.files == {"/out/join": b"from outside", "/join/x": None}
     assert b"export J='from outside'" in scripted.runs[-1].stdin
-
-
-def test_cancel_stops_what_runs_and_starts_nothing_more(scripted: ScriptedEngine) -> None:
-    """Running stages are stopped with grace and cancelled; later ones do not start; a second cancel changes nothing."""
-    scripted.script("long", Behaviour(blocks=True))
-    a, b, join = sh("a", "long"), sh("b", "never"), stage("j")
-    with workspace(scripted, a, b, join) as ran, ThreadPoolExecutor() as pool:
-        future = pool.submit(ran.run, a)
-        id_ = scripted.wait_until_running("long")
-        container = scripted.container(id_)
-
-        ran.workspace.cancel(reason="SIGINT")
-        ran.workspace.cancel(reason="again")
-        results = [future.result(), ran.run(b), ran.run(join)]
-
-    assert {result.status for result in results} == {StageStatus.CANCELLED}
-    assert {str(result.message).splitlines()[0] for result in results} == {"cancelled: SIGINT"}
-    assert container.signals == ["SIGTERM"]
-    assert [run.spec.labels["dockercise.stage"] for run in scripted.runs] == ["a"]
-
-
-class CancelsAtGet(ScriptedEngine):
-    """Cancels the run as soon as files are copied."""
-
-    ran: Ran
-
-    def get(self, container: str, path: str) -> Iterator[bytes]:
-        self.ran.workspace.cancel(reason="SIGINT")
-        return super().get(container, path)
-
-
-def test_cancel_breaks_off_a_copy() -> None:
-    """A stage that is still being given its files is cancelled too, and leaves nothing."""
-    engine = CancelsAtGet()
-    a = sh("a", "x")
-    b = sh("b", "never", on=a)
-    with workspace(engine, a, b) as ran:
-        engine.ran = ran
-        ran.run(a)
-
-        result = ran.run(b)
-
-    assert (result.status, result.message) == (StageStatus.CANCELLED, "cancelled: SIGINT")
-    assert len(engine.runs) == 1
-    assert engine.calls["put"] == 2
-    assert engine.leftovers() == []
-
-
-def test_kill_ends_at_once(scripted: ScriptedEngine) -> None:
-    """After `cancel`, `kill` does not wait for the grace."""
-    scripted.script("long", Behaviour(blocks=True))
-    a = sh("a", "long")
-    with workspace(scripted, a) as ran, ThreadPoolExecutor() as pool:
-        future = pool.submit(ran.run, a)
-        container = scripted.container(scripted.wait_until_running("long"))
-
-        ran.workspace.kill()
-        result = future.result()
-
-    assert (result.status, container.signals) == (StageStatus.CANCELLED, ["SIGKILL"])
-
-
-def test_leaving_the_workspace_ends_what_runs(scripted: ScriptedEngine) -> None:
-    """However the run breaks off, its containers end and are removed."""
-    scripted.script("long", Behaviour(blocks=True))
-    a = sh("a", "long")
-    with ThreadPoolExecutor() as pool:
-        with workspace(scripted, a) as ran:
-            future = pool.submit(ran.run, a)
-            scripted.wait_until_running("long")
-
-        assert future.result().status is StageStatus.CANCELLED
-    assert scripted.leftovers() == []
 
 
 @pytest.mark.parametrize("method", ["create_volume", "create", "put", "run"])

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from dockercise_prefect.pipeline import Pipeline, Stage, StageName
+from dockercise_prefect.pipeline import Pipeline, Stage, StageName, stage
 from dockercise_prefect.runtime.engine import Channel, Engine
 from dockercise_prefect.runtime.outcome import StageResult
 from dockercise_prefect.runtime.workspace import RunIdentity, RuntimeOptions, Workspace
+from tests.engines.scripted import BUSYBOX, ScriptedContainer
 
 IDENTITY = RunIdentity("20261122T190312Z-7f3a", "p☃", "0b99b510")
 
@@ -82,3 +83,25 @@ def run_all(
         for stage in stages:
             ran.run(stage, outside)
     return ran
+
+
+def sh(name: str, run: str, **more: object) -> Stage:
+    """A stage with a script."""
+    return stage(name, image=BUSYBOX, run=run, **more)  # type: ignore[arg-type]
+
+
+class Seen:
+    """Looks into a container while it runs."""
+
+    def __init__(self, *paths: str) -> None:
+        self._paths = paths
+        self.files: dict[str, bytes | None] = {}
+        self.modes: dict[str, int] = {}
+
+    def __call__(self, container: ScriptedContainer) -> None:
+        for path in self._paths:
+            try:
+                self.files[path] = container.read(path)
+            except KeyError:
+                self.files[path] = None
+            self.modes |= {name: entry.mode for name, entry in container.below(path)}

@@ -1,0 +1,82 @@
+"""Cancel and kill: what runs ends, nothing more starts."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from dockercise_prefect.pipeline import stage
+from dockercise_prefect.status import StageStatus
+from tests.engines.scripted import Behaviour, ScriptedEngine
+from tests.runtime.workspaces import Ran, sh, workspace
+
+
+def test_cancel_stops_what_runs_and_starts_nothing_more(scripted: ScriptedEngine) -> None:
+    """Running stages are stopped with grace and cancelled; later ones do not start; a second cancel changes nothing."""
+    scripted.script("long", Behaviour(blocks=True))
+    a, b, join = sh("a", "long"), sh("b", "never"), stage("j")
+    with workspace(scripted, a, b, join) as ran, ThreadPoolExecutor() as pool:
+        future = pool.submit(ran.run, a)
+        id_ = scripted.wait_until_running("long")
+        container = scripted.container(id_)
+
+        ran.workspace.cancel(reason="SIGINT")
+        ran.workspace.cancel(reason="again")
+        results = [future.result(), ran.run(b), ran.run(join)]
+
+    assert {result.status for result in results} == {StageStatus.CANCELLED}
+    assert {str(result.message).splitlines()[0] for result in results} == {"cancelled: SIGINT"}
+    assert container.signals == ["SIGTERM"]
+    assert [run.spec.labels["dockercise.stage"] for run in scripted.runs] == ["a"]
+
+
+class CancelsAtGet(ScriptedEngine):
+    """Cancels the run as soon as files are copied."""
+
+    ran: Ran
+
+    def get(self, container: str, path: str) -> Iterator[bytes]:
+        self.ran.workspace.cancel(reason="SIGINT")
+        return super().get(container, path)
+
+
+def test_cancel_breaks_off_a_copy() -> None:
+    """A stage that is still being given its files is cancelled too, and leaves nothing."""
+    engine = CancelsAtGet()
+    a = sh("a", "x")
+    b = sh("b", "never", on=a)
+    with workspace(engine, a, b) as ran:
+        engine.ran = ran
+        ran.run(a)
+
+        result = ran.run(b)
+
+    assert (result.status, result.message) == (StageStatus.CANCELLED, "cancelled: SIGINT")
+    assert len(engine.runs) == 1
+    assert engine.calls["put"] == 2
+    assert engine.leftovers() == []
+
+
+def test_kill_ends_at_once(scripted: ScriptedEngine) -> None:
+    """After `cancel`, `kill` does not wait for the grace."""
+    scripted.script("long", Behaviour(blocks=True))
+    a = sh("a", "long")
+    with workspace(scripted, a) as ran, ThreadPoolExecutor() as pool:
+        future = pool.submit(ran.run, a)
+        container = scripted.container(scripted.wait_until_running("long"))
+
+        ran.workspace.kill()
+        result = future.result()
+
+    assert (result.status, container.signals) == (StageStatus.CANCELLED, ["SIGKILL"])
+
+
+def test_leaving_the_workspace_ends_what_runs(scripted: ScriptedEngine) -> None:
+    """However the run breaks off, its containers end and are removed."""
+    scripted.script("long", Behaviour(blocks=True))
+    a = sh("a", "long")
+    with ThreadPoolExecutor() as pool:
+        with workspace(scripted, a) as ran:
+            future = pool.submit(ran.run, a)
+            scripted.wait_until_running("long")
+
+        assert future.result().status is StageStatus.CANCELLED
+    assert scripted.leftovers() == []
