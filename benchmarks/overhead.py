@@ -51,11 +51,11 @@ def chain(count: int, image: str) -> str:
 
 
 def wide(count: int, image: str) -> str:
-    """YAML of stages between one root and one end."""
-    lines = [f"root: {{img: {image}, run: echo root}}"]
-    lines += [f"s{n}: {{img: {image}, env: root, run: 'echo $ROOT {n}'}}" for n in range(count)]
+    """YAML of stages between a first and a last one."""
+    lines = [f"first: {{img: {image}, run: echo first}}"]
+    lines += [f"s{n}: {{img: {image}, env: first, run: 'echo $FIRST {n}'}}" for n in range(count)]
     names = ", ".join(f"s{n}" for n in range(count))
-    lines.append(f"end: {{img: {image}, after: [{names}], run: cat /out/s0}}")
+    lines.append(f"last: {{img: {image}, after: [{names}], run: cat /out/s0}}")
     return "\n".join(lines) + "\n"
 
 
@@ -98,12 +98,28 @@ def ours(yaml: str, data: Path) -> Measured:
             _, _, usage = os.wait4(process.pid, 0)
             process.returncode = 0  # it has been waited for, and the summary says how it ended
         ended = time.time()
+    if not output:
+        raise SystemExit(f"the run printed nothing; try `{' '.join(command)}`")
     summary = json.loads(output)
     if summary["status"] != "passed":
         raise SystemExit(f"the run did not pass: {summary['error'] or summary['stages']}")
     first = min(datetime.fromisoformat(stage["started"]).timestamp() for stage in summary["stages"].values())
     finished = datetime.fromisoformat(summary["finished"]).timestamp()
     return Measured(finished - first, (ended - began) - (finished - first), usage.ru_maxrss / 1024)
+
+
+def compile_ratio() -> float:
+    """Whole processes: compiling the seed's pipeline, in units of importing what any such tool imports."""
+    root = Path(__file__).resolve().parents[1]
+    ours = seconds([sys.executable, "-m", "dockercise_prefect", "compile", str(root / "flows/infra"), "--format", "json"])
+    return ours / seconds([sys.executable, "-c", "import yaml, click"])
+
+
+def seconds(command: list[str]) -> float:
+    """How long a command takes."""
+    began = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - began
 
 
 def environment(data: Path) -> dict[str, str]:
@@ -146,6 +162,8 @@ def main() -> None:
                 lambda: ours(wide(WIDE, image), data),
                 rounds,
             )
+            compiling = statistics.median(compile_ratio() for _ in range(5))
+            print(f"compile flows/infra --format json, against `python -c 'import yaml, click'`: {compiling:.2f} (at most 4)")
             print(f"peak memory of a run of {MANY} stages: {ours(wide(MANY - 2, image), data).peak_mb:.0f} MB")
         finally:
             subprocess.run([*dockercise, "down"], check=False, env=environment(data), stdout=subprocess.DEVNULL)
