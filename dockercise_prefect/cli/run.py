@@ -8,13 +8,14 @@ import sys
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
 from dockercise_prefect.cli.present import Presenter, QuietPresenter, presenter_for
 from dockercise_prefect.compiler import compile_folder
 from dockercise_prefect.errors import NothingToDoError, UsageError
-from dockercise_prefect.orchestration.failure import RunFailedError
+from dockercise_prefect.orchestration.failure import ApiLostError, RunFailedError
 from dockercise_prefect.orchestration.options import RunOptions
 from dockercise_prefect.pipeline import Pipeline
 from dockercise_prefect.results.summary import RunSummary
@@ -70,7 +71,10 @@ def run(  # noqa: PLR0917  click gives each option as an argument
     if as_json:
         click.echo(json.dumps(summary.to_json(), indent=2))
     if failure is not None:
-        _say(failure, shown=summary.flow_run_id is not None)
+        lost = isinstance(failure, ApiLostError)  # the last line could not know
+        _say(failure, shown=summary.flow_run_id is not None and not lost)
+        if lost:
+            _leave(failure.exit_status)
         raise SystemExit(failure.exit_status)
 
 
@@ -109,6 +113,12 @@ def _launch(
         return launch(pipeline, root, targets, options), None
     except RunFailedError as failure:
         return failure.summary, failure
+
+
+def _leave(status: int) -> NoReturn:
+    from dockercise_prefect.orchestration.api import leave_lost_api
+
+    leave_lost_api(status)
 
 
 def _flags(options: Sequence[str]) -> dict[str, str]:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NoReturn
 
+import httpx
+from prefect.exceptions import PrefectException
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from dockercise_prefect.errors import OrchestratorError
 from dockercise_prefect.orchestration.local_server import ServerFolder
+
+LOST = (httpx.HTTPError, PrefectException)
+"""What Prefect raises when its API does not answer, or not as it should."""
 
 
 def configured_api() -> str | None:
@@ -34,3 +43,20 @@ def prefect_api(data: Path, notify: Callable[[str], None]) -> Iterator[None]:
     server = ServerFolder(data).up(notify)
     with temporary_settings({PREFECT_API_URL: server.api_url}):
         yield
+
+
+def lost_api(error: Exception) -> OrchestratorError:
+    """What is said when Prefect failed us."""
+    return OrchestratorError(f"Prefect failed: {type(error).__name__}: {error}", "`dockercise status` says how the server is")
+
+
+def leave_lost_api(status: int) -> NoReturn:
+    """End this process now, after a run whose API was lost, with everything said and written.
+
+    An interpreter that ends waits for Prefect's threads, and they try for seven seconds with every event of the run to tell an
+    API that is gone: more than an hour for two hundred stages.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(status)

@@ -1,4 +1,4 @@
-"""The one exception by which a run that did not pass leaves its flow."""
+"""The exceptions by which a run that did not pass leaves its flow."""
 
 from __future__ import annotations
 
@@ -19,6 +19,10 @@ class RunFailedError(DockerciseError):
         self.summary = summary
         self.cause = cause
         self.exit_status: ExitStatus = cause.exit_status if cause else summary.status.exit_status
+
+
+class ApiLostError(RunFailedError):
+    """The run was over and told, and then Prefect did not take its end: it is in error after all."""
 
 
 def headline(summary: RunSummary) -> str:

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import httpx
 from prefect import Flow, flow
-from prefect.exceptions import PrefectException
 
-from dockercise_prefect.errors import DockerciseError, OrchestratorError
-from dockercise_prefect.orchestration.api import prefect_api
+from dockercise_prefect.errors import DockerciseError
+from dockercise_prefect.orchestration.api import LOST, lost_api, prefect_api
 from dockercise_prefect.orchestration.events import Event, Notice, RunEnded
-from dockercise_prefect.orchestration.failure import RunFailedError
+from dockercise_prefect.orchestration.failure import ApiLostError, RunFailedError
 from dockercise_prefect.orchestration.options import RunOptions
 from dockercise_prefect.orchestration.registry import connect_engine
 from dockercise_prefect.orchestration.run import run_pipeline
 from dockercise_prefect.pipeline import Pipeline, StageName
+from dockercise_prefect.results.place import open_store
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 from dockercise_prefect.status import RunStatus, StageStatus
 
@@ -58,6 +57,7 @@ def launch(
 
     Raises:
         RunFailedError: it did not pass; holds its summary.
+        ApiLostError: Prefect was lost before the run's end could be told; the summary says so, the observer was told another.
     """
     ended: list[RunSummary] = []
 
@@ -78,12 +78,14 @@ def launch(
         raise
     except DockerciseError as error:
         raise RunFailedError(not_begun(pipeline, error), error) from error
-    except (httpx.HTTPError, PrefectException, RuntimeError) as error:
-        lost = OrchestratorError(
-            f"Prefect failed: {type(error).__name__}: {error}", "`dockercise status` says how the server is"
-        )
-        summary = ended[-1] if ended else not_begun(pipeline, lost)
-        raise RunFailedError(replace(summary, status=RunStatus.ERROR, error=lost.message), lost) from error
+    except (*LOST, RuntimeError) as error:
+        lost = lost_api(error)
+        if not ended:
+            raise RunFailedError(not_begun(pipeline, lost), lost) from error
+        summary = replace(ended[-1], status=RunStatus.ERROR, error=ended[-1].error or lost.message)
+        with suppress(DockerciseError):  # the record says what was known before
+            open_store(options.settings.results, summary.pipeline, summary.run_id).finish(summary)
+        raise ApiLostError(summary, lost) from error
 
 
 def not_begun(pipeline: Pipeline, error: DockerciseError) -> RunSummary:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from contextvars import copy_context
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from prefect.logging import get_run_logger
 from prefect.states import Cancelled, Failed
 
 from dockercise_prefect.errors import DockerciseError, StorageError, UsageError
+from dockercise_prefect.orchestration.api import LOST, lost_api
 from dockercise_prefect.orchestration.events import EngineFound, Event, Notice, RunEnded, RunStarted
 from dockercise_prefect.orchestration.failure import RunFailedError, headline
 from dockercise_prefect.orchestration.flow_run import current_flow_run, label, page
@@ -24,6 +26,7 @@ from dockercise_prefect.orchestration.record import RunRecord
 from dockercise_prefect.orchestration.registry import connect_engine
 from dockercise_prefect.orchestration.scheduler import Scheduler
 from dockercise_prefect.orchestration.stage_runner import StageRunner
+from dockercise_prefect.orchestration.tidying import Tidying
 from dockercise_prefect.pipeline import Pipeline, StageName, to_json
 from dockercise_prefect.results.place import check_outside, open_store
 from dockercise_prefect.results.store import RunStore
@@ -82,6 +85,7 @@ class _Run:
         self.selection = pipeline
         self._options = options
         self._flow_run = current_flow_run()
+        self._context = copy_context()
         self._started = datetime.now(UTC)
         self._run_id = f"{self._started:%Y%m%dT%H%M%SZ}-{self._flow_run.id.hex[-RUN_ID_TAIL:]}"
         self._targets: Sequence[StageName] = ()
@@ -97,6 +101,8 @@ class _Run:
             yield
         except DockerciseError as error:
             self._cause = error
+        except LOST as error:
+            self._cause = lost_api(error)
         except KeyboardInterrupt:
             self._interrupted_by = "SIGINT"
         except TerminationSignal as received:
@@ -123,11 +129,13 @@ class _Run:
         identity = RunIdentity(self._run_id, self.selection.name, str(self._flow_run.id))
         jobs = self._options.settings.jobs
         with ExitStack() as stack:
+            tidying = stack.enter_context(Tidying(self._notify))
             engine = self._options.engine or stack.enter_context(closing(connect_engine(self._options.settings)))
             info = engine.info()
             self._observe(EngineFound(info.version, info.url))
             limits = RuntimeOptions(root=root, jobs=jobs, aws=self._options.aws)
             workspace = stack.enter_context(Workspace(engine, self.selection, identity, limits, self._notify))
+            stack.callback(tidying.begin)  # however the body ends, before the workspace is removed
             workspace.prepare()
             scheduler = Scheduler(
                 self.selection,
@@ -157,7 +165,7 @@ class _Run:
         return cast("RunSummary", state(message=headline(summary), data=failed))
 
     def _stop(self, workspace: Workspace, reason: str) -> None:
-        self._notify(f"{reason}: stopping what runs, with 10 s of grace (a second Ctrl-C ends it at once)")
+        self._notify(f"{reason}: stopping what runs, with 10 s of grace (Ctrl-C ends it at once)")
         workspace.cancel(reason=reason)
 
     def _summary(self) -> RunSummary:
@@ -190,7 +198,8 @@ class _Run:
 
     def _notify(self, text: str) -> None:
         self._observe(Notice(text))
-        get_run_logger().info("%s", text)
+        # A thread that Prefect did not start knows neither the flow run nor the API that it reports to.
+        self._context.copy().run(lambda: get_run_logger().info("%s", text))
 
     def _observe(self, event: Event) -> None:
         self._options.observer(event)

@@ -10,10 +10,10 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import TypeAlias
 
@@ -23,7 +23,8 @@ from dockercise_prefect.orchestration.stage_task import Inputs, StageFuture, blo
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
 from dockercise_prefect.runtime.outcome import StageResult
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+LONGEST_SLEEP = 0.25
+"""Seconds until a signal is noticed, at worst."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,12 @@ class Interrupted:
 
 
 Message: TypeAlias = Ended | Interrupted
+
+
+def interruptions() -> tuple[signal.Signals, ...]:
+    """The signals that ask the process to end; of a terminal that closes (SIGHUP), unless `nohup` said to outlive it."""
+    asked = (signal.SIGINT, signal.SIGTERM)
+    return asked if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (*asked, signal.SIGHUP)
 
 
 class Scheduler:
@@ -92,7 +99,7 @@ class Scheduler:
             self._take(self._schedule.first())
             while self._running or self._waiting:
                 self._submit()
-                self._handle(self._inbox.get())
+                self._handle(self._next())
         for future in self._futures.values():
             future.wait()
         for stage in self._pipeline:
@@ -108,6 +115,12 @@ class Scheduler:
             self._running += 1
             future.add_done_callback(partial(self._tell, stage))
 
+    def _next(self) -> Message:
+        """The next message. A signal that comes just before this thread falls asleep is handled only when it wakes up."""
+        while True:
+            with suppress(Empty):
+                return self._inbox.get(timeout=LONGEST_SLEEP)
+
     def _tell(self, stage: Stage, _future: StageFuture) -> None:
         self._inbox.put(Ended(stage))
 
@@ -117,7 +130,7 @@ class Scheduler:
                 self._running -= 1
                 self._settle(stage)
             case Interrupted(name):
-                if self._interrupted_by is not None:
+                if self._stopped is not None:
                     self._kill()
                 self._interrupted_by = name
                 self._end_early(f"the run was cancelled by {name}")
@@ -155,7 +168,7 @@ class Scheduler:
 
     @contextmanager
     def _interruptible(self) -> Iterator[None]:
-        """While stages run, SIGINT and SIGTERM become messages; elsewhere than in the main thread nobody can catch them."""
+        """While stages run, signals to end become messages; elsewhere than in the main thread nobody can catch them."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -163,7 +176,7 @@ class Scheduler:
         def interrupt(number: int, _frame: FrameType | None) -> None:
             self._inbox.put(Interrupted(signal.Signals(number).name))
 
-        before = {number: signal.signal(number, interrupt) for number in SIGNALS}
+        before = {number: signal.signal(number, interrupt) for number in interruptions()}
         try:
             yield
         finally:

@@ -8,18 +8,23 @@ from typing import Any
 from prefect import Flow
 
 from dockercise_prefect.errors import DockerciseError
-from dockercise_prefect.orchestration.api import prefect_api
+from dockercise_prefect.orchestration.api import LOST, leave_lost_api, lost_api, prefect_api
 from dockercise_prefect.settings import read_settings
 
 
 def run_as_script(flow: Flow[..., Any]) -> int:
     """Run the flow once, the words of the command line being its targets; return the process's exit status.
 
-    Prefect's own console log shows the run. The run reports to the configured API, or to the local server.
+    Prefect's own console log shows the run. The run reports to the configured API, or to the local server; where that is lost
+    the process ends here.
     """
     try:
         with prefect_api(read_settings().data, _say):
             flow(targets=sys.argv[1:] or None)
+    except LOST as error:
+        lost = lost_api(error)
+        _say(str(lost))
+        leave_lost_api(lost.exit_status)
     except DockerciseError as error:
         _say(str(error))
         return error.exit_status

@@ -129,7 +129,7 @@ def parse_env_option(option: str, lookup: Lookup) -> tuple[str, str] | None:
     name, equals, text = option.partition("=")
     trouble = _trouble_with_name(name)
     if trouble is not None:
-        raise UsageError(f"--env {name!r}: {trouble}", "write --env NAME=text, or --env NAME to pass on your own")
+        raise UsageError(f"--env: {trouble}", "write --env NAME=text, or --env NAME to pass on your own")
     value = text if equals else lookup(name)
     return None if value is None else (name, value)
 
@@ -173,5 +173,5 @@ def _trouble_with_name(name: str) -> str | None:
     if not name:
         return "there is no name before the `=`"
     if any(character in _WHITE_SPACE or character == "\0" for character in name):
-        return f"the name {name!r} holds white space"
+        return "the name, all before the first `=`, holds white space"  # not shown: where a `=` was forgotten, it is a secret
     return None

@@ -117,8 +117,10 @@ class StageRun:
             self._fill(container, image, start)
             verdict = self._execute(container, start, lease, output, sink)
             if verdict.exit_code == NOT_FOUND and start.command[0] == SHELL and not self._has_shell(container):
-                hint = f"hint: the image {image.ref} has no {SHELL}, which runs the script; use one that has"
-                verdict = Verdict(verdict.status, verdict.exit_code, f"{verdict.message}\n{hint}")
+                # Into the first line, which is the one that is shown everywhere.
+                first, _, rest = (verdict.message or "").partition("\n")
+                message = f"{first}: the image {image.ref} has no {SHELL} to run the script\n{rest}"
+                verdict = Verdict(verdict.status, verdict.exit_code, message.rstrip())
         return verdict
 
     def _variables(self) -> Variables:

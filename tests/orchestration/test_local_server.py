@@ -21,6 +21,7 @@ def quiet(_text: str) -> None:
     """Nobody is told."""
 
 
+@pytest.mark.docker
 def test_the_server_answers_and_is_found_again(server: LocalServer, data_folder: Path) -> None:
     """A second `up` returns the server that runs, and says nothing about starting one."""
     said: list[str] = []
@@ -65,6 +66,7 @@ def test_a_data_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
         ServerFolder(tmp_path / "file" / "data").up(quiet)
 
 
+@pytest.mark.docker
 def test_several_that_ask_at_once_get_one_server_and_a_busy_port_is_left_alone(tmp_path: Path) -> None:
     """Two threads and a taken preferred port: one server starts, on another port, and `down` leaves no process."""
     with socket.socket() as busy:
@@ -87,6 +89,7 @@ def test_several_that_ask_at_once_get_one_server_and_a_busy_port_is_left_alone(t
     assert stopped.process() is None
 
 
+@pytest.mark.docker
 def test_the_server_outlives_the_process_that_started_it(server: LocalServer, data_folder: Path) -> None:
     """What another process finds is the same server, still up after that process has ended."""
     program = (

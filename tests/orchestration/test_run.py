@@ -13,7 +13,7 @@ import pytest
 from prefect.blocks.system import Secret
 
 from dockercise_prefect.errors import EngineError, ExitStatus
-from dockercise_prefect.orchestration.events import Event, StageOutput
+from dockercise_prefect.orchestration.events import Event, Notice, StageOutput
 from dockercise_prefect.orchestration.failure import RunFailedError
 from dockercise_prefect.orchestration.launch import launch, pipeline_flow
 from dockercise_prefect.orchestration.options import RunOptions
@@ -23,6 +23,8 @@ from dockercise_prefect.settings import Settings, read_settings
 from dockercise_prefect.status import RunStatus, StageStatus
 from tests.engines.scripted import BUSYBOX, Behaviour, ScriptedEngine
 from tests.support import prefect_records
+
+pytestmark = pytest.mark.docker  # for the Prefect server: the engine is scripted
 
 
 @dataclass
@@ -307,6 +309,18 @@ def test_an_image_that_is_not_there_ends_the_run_before_it_starts(run: RunIt, sc
     assert ran.exit_status == ExitStatus.ENGINE_FAILED
     assert ran.statuses == {"a": StageStatus.NOT_STARTED}
     assert "no/such:image" in (ran.summary.error or "")
+
+
+def test_an_image_that_is_pulled_is_told(run: RunIt, scripted: ScriptedEngine, prefect_api: str) -> None:
+    """What a thread of ours says of the run, a pull, say, reaches whoever watches and the flow run's log."""
+    scripted.add_image("registry.test/tool:1", present=False)
+
+    ran = run(stage("a", image="registry.test/tool:1", run="true"))
+
+    log = prefect_records.logs(prefect_api, ran.summary.flow_run_id or "", "Finished in state Completed()")
+    assert ran.exit_status == 0
+    assert Notice("pulling registry.test/tool:1") in ran.events
+    assert "pulling registry.test/tool:1" in log
 
 
 def test_results_that_cannot_be_kept_do_not_decide_over_stages(

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,10 +37,13 @@ later: {{img: {BUSYBOX}, after: graceful, run: echo never}}
 """
 
 
+STARTED: list[subprocess.Popen[str]] = []
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A pipeline that does not end by itself."""
-    root = tmp_path / "endless"
+    root = tmp_path / f"endless-{uuid.uuid4().hex}"
     root.mkdir()
     (root / "endless.dockercise.yaml").write_text(PIPELINE)
     return root
@@ -63,6 +67,7 @@ def start(folder: Path, environment: dict[str, str], *targets: str) -> subproces
     """A run that has said that its stages are running."""
     command = [sys.executable, "-m", "dockercise_prefect", "run", "-C", str(folder), "--json", *targets]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    STARTED.append(process)
     waiting = {"graceful", "stubborn"} if not targets else set(targets)
     assert process.stderr is not None
     for line in process.stderr:
@@ -72,12 +77,22 @@ def start(folder: Path, environment: dict[str, str], *targets: str) -> subproces
     raise AssertionError("the run ended before its stages ran")
 
 
+@pytest.fixture(autouse=True)
+def ended() -> Iterator[None]:
+    """No run outlives its test."""
+    yield
+    for process in STARTED:
+        process.kill()
+        process.wait()
+    STARTED.clear()
+
+
 def left_of(engine: DockerEngine, pipeline: str) -> list[str]:
     """What lies on the engine of that pipeline."""
     return [left.id for left in engine.leftovers() if left.labels.get("dockercise.pipeline") == pipeline]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_one_signal_stops_with_grace(
     number: signal.Signals, folder: Path, environment: dict[str, str], engine: DockerEngine, prefect_api: str
 ) -> None:

@@ -126,6 +126,17 @@ def test_an_env_option_without_a_name(option: str) -> None:
         parse_env_option(option, NOTHING.get)
 
 
+@pytest.mark.parametrize("line", ["TOKEN hunter2", "export TOKEN hunter2", "hunter2 hunter2=b"])
+def test_what_may_be_a_secret_is_not_repeated(line: str) -> None:
+    """A line that was written wrong may hold a secret where its name should be: the message only says where it stands."""
+    with pytest.raises(UsageError) as option:
+        parse_env_option(line, NOTHING.get)
+    with pytest.raises(DefinitionError) as file:
+        parse_env_file(line, "e.env", NOTHING.get)
+
+    assert "hunter2" not in f"{option.value}{file.value}"
+
+
 def test_an_env_file_is_read_as_docker_does() -> None:
     """Texts stand as they are, quotes, spaces and all; comments and empty lines are skipped; names pass on."""
     text = '\ufeff# comment\nA=1\r\n\n  B= spaced  \nC="quoted"\n  # more\nOWN\nUNSET\nA=2\nD=a=b#c'

@@ -1,0 +1,101 @@
+"""A Prefect server that is killed while a run goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from dockercise_prefect.errors import ExitStatus
+from dockercise_prefect.orchestration.failure import RunFailedError
+from dockercise_prefect.orchestration.launch import launch
+from dockercise_prefect.orchestration.local_server import LocalServer, ServerFolder
+from dockercise_prefect.orchestration.options import RunOptions
+from dockercise_prefect.pipeline import Pipeline, stage
+from dockercise_prefect.settings import read_settings
+from tests.engines.scripted import BUSYBOX, ScriptedEngine
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A data folder of its own, for a server that may be killed."""
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def victim(data: Path) -> Iterator[LocalServer]:
+    """The server in it."""
+    yield ServerFolder(data).up(lambda _text: None)
+    ServerFolder(data).down()
+
+
+@pytest.mark.docker
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("as_module", [False, True])
+def test_the_stages_end_and_their_results_are_kept(victim: LocalServer, data: Path, tmp_path: Path, as_module: bool) -> None:
+    """Every stage is run to its end; the exit status is 3, the message says why, and the process ends without delay."""
+    root = tmp_path / "root"
+    root.mkdir()
+    (tmp_path / "gate").mkdir()
+    wait = "echo running; until [ -e /gate/open ]; do sleep 0.1; done"
+    stages = f"a: {{img: {BUSYBOX}, vol: '{tmp_path}/gate:/gate', run: '{wait}'}}\n"
+    stages += "".join(f"b{number}: {{img: {BUSYBOX}, env: a, run: echo {number}}}\n" for number in range(10))
+    (root / "root.dockercise.yaml").write_text(stages)
+    dockercise = [sys.executable, "-m", "dockercise_prefect"]
+    subprocess.run([*dockercise, "compile", str(root), "-o", str(root)], check=True)
+    command = [sys.executable, str(root / "root.py")] if as_module else [*dockercise, "run", "-C", str(root)]
+    environment = {name: text for name, text in os.environ.items() if name != "PREFECT_API_URL"}
+    environment |= {
+        "DOCKERCISE_DATA": str(data),
+        "PREFECT_CLIENT_MAX_RETRIES": "0",
+        "DOCKERCISE_RESULTS": str(tmp_path / "kept"),
+    }
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, cwd=tmp_path
+    )
+    said = ""
+    while "running" not in said:
+        line = cast("Any", process.stdout).readline()
+        assert line, said
+        said += line
+
+    os.kill(victim.pid, signal.SIGKILL)
+    (tmp_path / "gate/open").touch()
+    rest, _ = process.communicate(timeout=60)
+
+    (results,) = (tmp_path / "kept/root").iterdir()
+    summary = json.loads((results / "summary.json").read_text())
+    assert process.returncode == ExitStatus.ENGINE_FAILED, rest
+    assert "Prefect failed" in rest
+    assert "`dockercise status`" in rest
+    assert {entry["status"] for entry in summary["stages"].values()} == {"passed"}
+    assert (results / "b9.log").read_text() == "9\n"
+    assert as_module or summary["status"] == "error"
+
+
+def test_an_api_that_is_lost_before_the_stages_run_ends_in_a_record(
+    prefect_api: str, data_folder: Path, tmp_path: Path
+) -> None:
+    """What was to run and why it did not is kept, and nothing is left on the engine."""
+    engine = ScriptedEngine()
+    settings = replace(read_settings(), results=str(tmp_path / "results"), data=data_folder)
+    pipeline = Pipeline("lost", [stage("a", image=BUSYBOX, run="true")])
+    engine.fail("resolve_image", cast("Any", httpx.ConnectError("refused")))  # as if Prefect had been asked there
+
+    with pytest.raises(RunFailedError) as failed:
+        launch(pipeline, tmp_path / "root", (), RunOptions(settings=settings, engine=engine))
+
+    folder = Path(urlsplit(failed.value.summary.results or "").path)
+    assert failed.value.exit_status == ExitStatus.ENGINE_FAILED
+    assert "Prefect failed" in json.loads((folder / "summary.json").read_text())["error"]
+    assert engine.leftovers() == []
