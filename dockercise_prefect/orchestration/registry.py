@@ -14,10 +14,16 @@ def connect_engine(settings: Settings) -> DockerEngine:
         EngineError: no engine answers.
         UsageError: the settings name a registry-credentials block that there is not.
     """
-    return DockerEngine.connect(_credentials(settings.registry_credentials))
+    return DockerEngine.connect(registry_credentials(settings))
 
 
-def _credentials(block_name: str | None) -> Credentials:
+def registry_credentials(settings: Settings) -> Credentials:
+    """What the block that the settings name holds: registry to user and password; nothing where they name none.
+
+    Raises:
+        UsageError: there is no such block.
+    """
+    block_name = settings.registry_credentials
     if block_name is None:
         return {}
     from prefect_docker.credentials import DockerRegistryCredentials  # type: ignore[import-untyped]  # noqa: PLC0415  has no types; half a second for what few need
