@@ -65,7 +65,8 @@ def engine() -> Iterator[DockerEngine]:
 
 def start(folder: Path, environment: dict[str, str], *targets: str) -> subprocess.Popen[str]:
     """A run that has said that its stages are running."""
-    command = [sys.executable, "-m", "dockercise_prefect", "run", "-C", str(folder), "--json", *targets]
+    dockercise = ["env", "--default-signal=HUP", sys.executable, "-m", "dockercise_prefect"]  # the tests may run under nohup
+    command = [*dockercise, "run", "-C", str(folder), "--json", *targets]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
     STARTED.append(process)
     waiting = {"graceful", "stubborn"} if not targets else set(targets)
