@@ -84,7 +84,7 @@ pipeline = Pipeline(
     "hello",
     [greet, shout, write, sign, check, deliver],
     tags=["example"],
-    digest="sha256:9148848b7a3fc42366de279056f4d44227a9443c176e9594784af68b8f12cc77",
+    digest="sha256:58e35bc912b92d80835a2d469b796a50b453da0eeb72e46a87d71087c40dff80",
 )
 
 

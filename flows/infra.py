@@ -89,7 +89,7 @@ pipeline = Pipeline(
         create_stack,
         wait_for_success,
     ],
-    digest="sha256:2f4bb72d7f6743aed102ec6980bb0d2e7e199f4fd6cea612c09a2507a0fcf9fd",
+    digest="sha256:c1a2996fae3a99f280de4ab721a4d16e516bff052f50df264ac6922e53f90631",
 )
 
 

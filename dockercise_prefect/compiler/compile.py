@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dockercise_prefect.compiler.graph import in_order, report_circles
 from dockercise_prefect.compiler.meta import Meta, read_meta
-from dockercise_prefect.compiler.stages import Draft, StageReader
+from dockercise_prefect.compiler.stages import Draft, StageReader, report_missing_images
 from dockercise_prefect.compiler.suggest import StageNames
 from dockercise_prefect.compiler.variables import Variables
 from dockercise_prefect.errors import DefinitionError, Diagnostic, NothingToDoError
@@ -92,6 +92,7 @@ def _pipeline(document: MergedDocument, folder: str, findings: Findings) -> Pipe
     meta = read_meta(document, folder, variables, findings)
     reader = StageReader(meta, names, variables, findings)
     drafts = {definition.name: reader.read(definition) for definition in document.stages}
+    report_missing_images(drafts, findings)
     report_circles({name: draft.edges for name, draft in drafts.items()}, findings)
     if findings.failed:
         return None

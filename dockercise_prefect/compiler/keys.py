@@ -32,19 +32,25 @@ SETTINGS: Mapping[str, tuple[str, Reader]] = {
 OWN = frozenset({"after", "env", "vol", "on", "run"})
 """Keys that only a stage itself can have."""
 
-OF_A_CONTAINER = frozenset(SETTINGS) - {"img", "noLog", "triggers"}
-"""Keys without effect where no container is started."""
+INHERITED = frozenset({*SETTINGS, "build"})
+"""Keys that `meta.defaults` can give."""
 
-META = frozenset({"name", "tags", "env", "defaults", "network", "pull", "platform"})
+OF_A_CONTAINER = frozenset(SETTINGS) - {"img", "noLog", "triggers"}
+"""Keys without effect where nothing is run and nothing built."""
+
+OF_A_SCRIPT = OF_A_CONTAINER - {"network", "platform", "pull", "timeout"} | {"env", "vol", "on"}
+"""Keys without effect where an image is built and nothing run in it."""
+
+META = frozenset({"name", "tags", "env", "defaults", "implicit", "network", "pull", "platform"})
 
 LATER_IN_STAGES = frozenset(
-    {"build", "retries", "when", "if", "unless", "stopGrace", "cache", "services", "matrix", "secrets", "approve"}
+    {"retries", "when", "if", "unless", "stopGrace", "cache", "services", "matrix", "secrets", "approve"}
     | {"concurrency", "artifacts", "shell", "entrypoint"}
 )
 
-LATER_IN_META = frozenset({"subgraphs", "implicit", "secrets", "lint", "timeout", "concurrency"})
+LATER_IN_META = frozenset({"subgraphs", "secrets", "lint", "timeout", "concurrency"})
 
-STAGE = frozenset(SETTINGS) | OWN
+STAGE = INHERITED | OWN
 
 
 def check_keys(

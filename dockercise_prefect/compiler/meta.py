@@ -6,9 +6,18 @@ from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
 from typing import Any
 
-from dockercise_prefect.compiler.keys import LATER_IN_META, LATER_IN_STAGES, META, OWN, SETTINGS, check_keys, read_settings
+from dockercise_prefect.compiler.keys import (
+    INHERITED,
+    LATER_IN_META,
+    LATER_IN_STAGES,
+    META,
+    OWN,
+    SETTINGS,
+    check_keys,
+    read_settings,
+)
 from dockercise_prefect.compiler.names import pipeline_name_from, pipeline_name_problem
-from dockercise_prefect.compiler.values import Field, text, texts
+from dockercise_prefect.compiler.values import Field, boolean, text, texts
 from dockercise_prefect.compiler.variables import Variable, Variables
 from dockercise_prefect.errors import Related
 from dockercise_prefect.frontend.findings import Findings
@@ -24,6 +33,7 @@ class Meta:
     Attributes:
         settings: what stages inherit, by the attributes of `Stage`.
         written: the values they were read from, by key, for findings that only a stage makes clear.
+        implicit: whether edges are inferred.
         env: variables for every stage that starts a container, unless it has its own.
     """
 
@@ -31,6 +41,7 @@ class Meta:
     tags: tuple[str, ...]
     settings: MappingOf[str, Any]
     written: MappingOf[str, Node]
+    implicit: bool = True
     env: MappingOf[str, Variable] = field(default_factory=dict)
 
 
@@ -53,6 +64,7 @@ def read_meta(document: MergedDocument, folder: str, variables: Variables, findi
         tags=tuple(dict.fromkeys(tag for tag, _ in tags)),
         settings=read_settings("meta.defaults", defaults, findings),
         written=defaults,
+        implicit=_implicit(by_key.get("implicit"), findings),
         env=env,
     )
 
@@ -68,13 +80,17 @@ def _name(node: Node | None, folder: str, findings: Findings) -> str:
     return name or folder
 
 
+def _implicit(node: Node | None, findings: Findings) -> bool:
+    return node is None or boolean(Field("meta", "implicit", node, findings)) is not False
+
+
 def _defaults(by_key: MappingOf[str, Node], findings: Findings) -> dict[str, Node]:
     """What `meta.defaults` and the defaults beside it (`network`, `pull`, `platform`) say together."""
     defaults: dict[str, Node] = {}
     node = by_key.get("defaults")
     if isinstance(node, Mapping):
         _check_defaults(node, findings)
-        defaults = {key: value for key, value in node.by_key.items() if key in SETTINGS and not is_null(value)}
+        defaults = {key: value for key, value in node.by_key.items() if key in INHERITED and not is_null(value)}
     elif node is not None:
         Field("meta", "defaults", node, findings).wrong_type("a mapping of keys that every stage inherits")
     for key in META & SETTINGS.keys() & by_key.keys():
@@ -96,4 +112,4 @@ def _check_defaults(node: Mapping, findings: Findings) -> None:
         hint = "`meta.env` gives variables to every stage" if key.text == "env" else "write it in the stages themselves"
         findings.error(Code.UNKNOWN_KEY, f"meta.defaults: `{key.text}` cannot be inherited", key.place, hint=hint)
     others = [entry for entry in node if entry not in own]
-    check_keys("meta.defaults", others, SETTINGS.keys(), LATER_IN_STAGES, findings)
+    check_keys("meta.defaults", others, INHERITED, LATER_IN_STAGES, findings)

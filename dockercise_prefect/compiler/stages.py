@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as MappingOf
 from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass
 from typing import Any
 
-from dockercise_prefect.compiler.keys import LATER_IN_STAGES, OF_A_CONTAINER, STAGE, check_keys, read_settings
+from dockercise_prefect.compiler.builds import Builds, PlacedBuild
+from dockercise_prefect.compiler.keys import LATER_IN_STAGES, OF_A_CONTAINER, OF_A_SCRIPT, STAGE, check_keys, read_settings
 from dockercise_prefect.compiler.meta import Meta
 from dockercise_prefect.compiler.mounts import Mounts, PlacedMount
 from dockercise_prefect.compiler.names import stage_name_problem
 from dockercise_prefect.compiler.suggest import StageNames
 from dockercise_prefect.compiler.values import Field, script, text, texts
 from dockercise_prefect.compiler.variables import Variable, Variables
-from dockercise_prefect.errors import Place
+from dockercise_prefect.errors import Place, Related
 from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.merge import StageDefinition
-from dockercise_prefect.frontend.nodes import Mapping, Node, is_null
+from dockercise_prefect.frontend.nodes import Mapping, Node, Scalar, is_null
 from dockercise_prefect.pipeline import (
     CODE,
     Code,
     Dependency,
     DependencyKind,
+    Image,
     ImageReference,
     Stage,
+    StageImage,
     StageName,
     StageValue,
     StageVolume,
@@ -38,17 +42,20 @@ class Draft:
     Attributes:
         settings: attributes of `Stage`, its own and inherited ones.
         starts_container: also when its image turned out to be wrong.
+        leaves_image: whether it starts a container or builds an image, so that others may run in what it left.
     """
 
     name: StageName
     place: Place
     run: str | None
+    build: PlacedBuild | None
     env: MappingOf[str, Variable]
     mounts: SequenceOf[PlacedMount]
     on: StageName | None
     edges: SequenceOf[Dependency]
     settings: MappingOf[str, Any]
     starts_container: bool
+    leaves_image: bool
 
     def stage(self, inherited: MappingOf[str, Variable]) -> Stage:
         """The finished stage; its own variables win over inherited ones."""
@@ -58,6 +65,7 @@ class Draft:
         return Stage(
             name=self.name,
             run=self.run,
+            build=self.build.build if self.build else None,
             env={name: variable.source for name, variable in env.items()},
             mounts=tuple(placed.mount for placed in self.mounts),
             on=self.on,
@@ -70,7 +78,8 @@ class Draft:
         """The edges, one of a kind to each stage, by kind: the order in which a declaration in Python lists them."""
         edges = [edge for edge in self.edges if edge.kind is DependencyKind.AFTER]
         edges += _env_edges(env)
-        edges += [edge for edge in self.edges if edge.kind in {DependencyKind.VOL, DependencyKind.ON}]
+        for kind in (DependencyKind.VOL, DependencyKind.ON, DependencyKind.OUT, DependencyKind.IMG):
+            edges += [edge for edge in self.edges if edge.kind is kind]
         first: dict[tuple[StageName, DependencyKind], Dependency] = {}
         for edge in edges:
             first.setdefault((edge.stage, edge.kind), edge)
@@ -84,6 +93,7 @@ class StageReader:
         self._meta = meta
         self._names = names
         self._variables = variables
+        self._builds = Builds(names)
         self._findings = findings
 
     def read(self, definition: StageDefinition) -> Draft:
@@ -94,24 +104,33 @@ class StageReader:
             why, hint = problem
             self._findings.error(Code.STAGE_NAME, why, place, hint=hint)
         by_key = self._keys(definition)
-        settings = {**self._meta.settings, **read_settings(name, by_key, self._findings)}
-        settings["image"] = self._image(name, settings.get("image"), by_key)
         fields = {key: Field(name, key, node, self._findings) for key, node in by_key.items() if not is_null(node)}
+        img, build = self._image_or_build(name, by_key, fields)
+        self._check_run(name, fields, has_image=img is not None, builds=build is not None)
+        settings = {**self._meta.settings, **read_settings(name, by_key, self._findings)}
+        settings["image"] = None if img is None else self._image(name, settings.get("image"), img)
+        placed_build = self._builds.read(build) if build else None
         env = self._variables.read([fields["env"]] if "env" in fields else [])
         mounts = Mounts(name, fields["vol"], self._names).read() if "vol" in fields else []
-        on = self._on(name, fields.get("on"))
-        starts_container = "img" in fields or ("img" in self._meta.written and "img" not in by_key)
-        self._check_run(name, by_key, fields, starts_container=starts_container)
+        edges = [
+            *self._after(name, fields.get("after")),
+            *_env_edges(env),
+            *_volume_edges(mounts, placed_build),
+            *self._on(name, fields.get("on")),
+            *_image_edges(settings["image"], img),
+        ]
         return Draft(
             name=name,
             place=place,
             run=script(fields["run"]) if "run" in fields else None,
+            build=placed_build,
             env=env,
             mounts=mounts,
-            on=on.stage if on else None,
-            edges=self._edges(fields.get("after"), name, env, mounts, on),
+            on=self._origin(fields.get("on")),
+            edges=edges,
             settings=settings,
-            starts_container=starts_container,
+            starts_container=img is not None or (build is not None and "run" in fields),
+            leaves_image=img is not None or build is not None,
         )
 
     def _keys(self, definition: StageDefinition) -> MappingOf[str, Node]:
@@ -128,68 +147,81 @@ class StageReader:
             )
         return {}
 
-    def _image(self, name: StageName, image: ImageReference | None, by_key: MappingOf[str, Node]) -> ImageReference | None:
-        """The image; one that is the name of another stage is not supported yet (LANGUAGE section 4)."""
+    def _image_or_build(
+        self, name: StageName, by_key: MappingOf[str, Node], fields: MappingOf[str, Field]
+    ) -> tuple[Field | None, Field | None]:
+        """`img` and `build`, of which there is one at the most; what the stage itself says wins over a default."""
+        own = [fields.get(key) for key in ("img", "build")]
+        inherited = [
+            Field("meta.defaults", key, self._meta.written[key], self._findings)
+            if key in self._meta.written and key not in by_key
+            else None
+            for key in ("img", "build")
+        ]
+        img, build = own if any(own) else inherited
+        if img is not None and build is not None:
+            self._findings.error(
+                Code.IMAGE_AND_BUILD,
+                f"{img.owner}: `img` names an image and `build` makes one",
+                build.place,
+                hint=f"keep one of the two; to build in one stage and run in another write `img: {name}` there",
+                related=[Related("the image is named here", img.place)],
+            )
+        return img, build
+
+    def _image(self, name: StageName, image: ImageReference | None, field: Field) -> Image | None:
+        """The image; the name of another stage means what that stage built or left (LANGUAGE section 4)."""
         if image is None or image.ref not in self._names or image.ref == name:
             return image
-        owner, node = (name, by_key["img"]) if "img" in by_key else ("meta.defaults", self._meta.written["img"])
-        self._findings.error(
-            Code.NOT_SUPPORTED,
-            f"{owner}: `img` names the stage {self._names.named(image.ref)}, and running in a stage is not supported yet",
-            node.place,
-            hint=f"for the image of that name write `docker.io/library/{image.ref}`",
+        if self._meta.implicit:
+            return StageImage(image.ref)
+        self._findings.warn(
+            Code.IMAGE_NOT_STAGE,
+            f"{field.owner}: `img` is the image `{image.ref}` and not the stage {self._names.named(image.ref)}",
+            field.place,
+            hint="`meta.implicit` is false, so no image is that of a stage",
         )
-        return None
+        return image
 
-    def _check_run(
-        self, name: StageName, by_key: MappingOf[str, Node], fields: MappingOf[str, Field], *, starts_container: bool
-    ) -> None:
-        if starts_container or "build" in by_key:
+    def _check_run(self, name: StageName, fields: MappingOf[str, Field], *, has_image: bool, builds: bool) -> None:
+        if has_image or (builds and "run" in fields):
             return
         if "run" in fields:
             self._findings.error(
                 Code.NOTHING_TO_RUN_IN,
                 f"{name}: there is a `run`, and nothing to run it in",
                 fields["run"].place,
-                hint="add `img: …`",
+                hint="add `img: …` or `build: …`",
             )
             return
-        for key in fields.keys() & OF_A_CONTAINER:
+        why, hint = (
+            ("nothing is run in the image", "add `run: …`") if builds else ("the stage starts no container", "add `img: …`")
+        )
+        for key in fields.keys() & (OF_A_SCRIPT if builds else OF_A_CONTAINER):
             self._findings.warn(
                 Code.NO_EFFECT,
-                f"{name}: `{key}` has no effect, because the stage starts no container",
+                f"{name}: `{key}` has no effect, because {why}",
                 fields[key].place,
-                hint="add `img: …`, or take the key away",
+                hint=f"{hint}, or take the key away",
             )
 
-    def _on(self, name: StageName, field: Field | None) -> Dependency | None:
-        origin = text(field) if field else None
-        if field is None or origin is None:
-            return None
-        if origin == CODE or self._is_stage(f"{name} works on the volume of", origin, field.place):
-            return Dependency(origin, DependencyKind.ON, field.place)
-        return None
+    def _after(self, name: StageName, field: Field | None) -> Iterator[Dependency]:
+        for earlier, place in texts(field) if field else []:
+            if self._is_stage(f"{name} comes after", earlier, place):
+                yield Dependency(earlier, DependencyKind.AFTER, place)
 
-    def _edges(
-        self,
-        after: Field | None,
-        name: StageName,
-        env: MappingOf[str, Variable],
-        mounts: SequenceOf[PlacedMount],
-        on: Dependency | None,
-    ) -> list[Dependency]:
-        edges = [
-            Dependency(earlier, DependencyKind.AFTER, place)
-            for earlier, place in (texts(after) if after else [])
-            if self._is_stage(f"{name} comes after", earlier, place)
-        ]
-        edges += _env_edges(env)
-        edges += [
-            Dependency(placed.mount.source.stage, DependencyKind.VOL, placed.place)
-            for placed in mounts
-            if isinstance(placed.mount.source, StageVolume)
-        ]
-        return [*edges, on] if on and on.stage != CODE else edges
+    def _on(self, name: StageName, field: Field | None) -> Iterator[Dependency]:
+        origin = text(field) if field else None
+        if field is None or origin is None or origin == CODE:
+            return
+        if self._is_stage(f"{name} works on the volume of", origin, field.place):
+            yield Dependency(origin, DependencyKind.ON, field.place)
+
+    def _origin(self, field: Field | None) -> StageName | None:
+        """The stage whose volume this one starts from, or `CODE`; `_on` says what is wrong with it."""
+        node = field.node if field else None
+        known = isinstance(node, Scalar) and (node.text == CODE or node.text in self._names)
+        return node.text if known and isinstance(node, Scalar) else None
 
     def _is_stage(self, what: str, name: StageName, place: Place) -> bool:
         if name in self._names:
@@ -197,6 +229,34 @@ class StageReader:
         if self._names.complete:
             self._findings.error(Code.UNKNOWN_STAGE, f"{what} `{name}`, which is no stage", place, hint=self._names.hint(name))
         return False
+
+
+def report_missing_images(drafts: MappingOf[StageName, Draft], findings: Findings) -> None:
+    """DK028: `img` names a stage that neither starts a container nor builds an image."""
+    for draft in drafts.values():
+        for edge in draft.edges:
+            if edge.kind is DependencyKind.IMG and edge.stage in drafts and not drafts[edge.stage].leaves_image:
+                findings.error(
+                    Code.NO_IMAGE_LEFT,
+                    f"{draft.name}: `img` names the stage `{edge.stage}`, which starts no container and leaves no image",
+                    edge.place,
+                    hint=f"for the image of that name write `docker.io/library/{edge.stage}`",
+                    related=[Related("the stage is here", drafts[edge.stage].place)],
+                )
+
+
+def _volume_edges(mounts: Iterable[PlacedMount], build: PlacedBuild | None) -> Iterator[Dependency]:
+    for placed in mounts:
+        if isinstance(placed.mount.source, StageVolume):
+            yield Dependency(placed.mount.source.stage, DependencyKind.VOL, placed.place)
+    if build is not None and isinstance(build.build.context, StageVolume):
+        yield Dependency(build.build.context.stage, DependencyKind.VOL, build.place)
+
+
+def _image_edges(image: Image | None, field: Field | None) -> Iterator[Dependency]:
+    """In the table of edges of LANGUAGE section 4 an image is one of those that are inferred."""
+    if isinstance(image, StageImage) and field is not None:
+        yield Dependency(image.stage, DependencyKind.IMG, field.place, inferred=True)
 
 
 def _env_edges(env: MappingOf[str, Variable]) -> list[Dependency]:

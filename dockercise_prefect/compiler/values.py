@@ -31,7 +31,7 @@ _WORD = re.compile(r"\S+\Z")
 _DOMAIN_PART = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
 _DOMAIN = rf"(?:{_DOMAIN_PART}(?:\.{_DOMAIN_PART})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
 _PATH_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_IMAGE = re.compile(
+IMAGE = re.compile(
     rf"(?:{_DOMAIN}/)?{_PATH_PART}(?:/{_PATH_PART})*(?::[\w][\w.-]{{0,127}})?(?:@[A-Za-z][A-Za-z0-9]*"
     r"(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?\Z",
     re.ASCII,
@@ -200,9 +200,9 @@ def image(field: Field) -> ImageReference | None:
     value = text(field)
     if value is None:
         return None
-    if not _IMAGE.match(value):
+    if not IMAGE.match(value):
         lower = value.lower()
-        hint = f"did you mean `{lower}`?" if _IMAGE.match(lower) else "write `name`, `name:tag` or `registry/name:tag`"
+        hint = f"did you mean `{lower}`?" if IMAGE.match(lower) else "write `name`, `name:tag` or `registry/name:tag`"
         field.wrong_value(f"`{value}` is no image reference", hint)
         return None
     return ImageReference(value)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from dockercise_prefect.emit.identifiers import stage_identifiers
 from dockercise_prefect.emit.literals import one_line, text_literal
 from dockercise_prefect.pipeline import (
     CODE,
+    Build,
     CodeSnapshot,
     DependencyKind,
     EngineVolume,
@@ -23,7 +24,6 @@ from dockercise_prefect.pipeline import (
     PullPolicy,
     Stage,
     StageImage,
-    StageName,
     StageValue,
     StageVolume,
 )
@@ -62,14 +62,17 @@ class Declarations:
 
     def _arguments(self, stage: Stage) -> Iterator[tuple[str, str]]:
         if stage.image is not None:
-            yield "image", one_line(_reference(stage.image))
-        yield from self._list("after", [self._identifiers[name] for name in _after(stage)])
+            yield "image", self._image(stage.image)
+        if stage.build is not None:
+            yield "build", self._build(stage.build)
+        yield from self._list("after", self._edges(stage, DependencyKind.AFTER))
         if stage.env:
             entries = "".join(f"        {one_line(name)}: {self._source(source)},\n" for name, source in stage.env.items())
             yield "env", f"{{\n{entries}    }}"
         yield from self._list("volumes", [self._mount(mount) for mount in stage.mounts])
         if stage.on is not None:
             yield "on", self._code() if stage.on == CODE else self._identifiers[stage.on]
+        yield from self._list("reads", self._edges(stage, DependencyKind.OUT))
         if stage.working_dir != ("/" if stage.on is None else f"/{stage.name}"):
             yield "working_dir", one_line(stage.working_dir)
         if stage.run is not None:
@@ -102,6 +105,33 @@ class Declarations:
     def _list(self, name: str, items: Sequence[str]) -> Iterator[tuple[str, str]]:
         if items:
             yield name, _bracketed(items, indent=4, before=f"{name}=")
+
+    def _edges(self, stage: Stage, kind: DependencyKind) -> list[str]:
+        return [self._identifiers[edge.stage] for edge in stage.depends_on if edge.kind is kind]
+
+    def _image(self, image: Image) -> str:
+        match image:
+            case ImageReference(ref):
+                return one_line(ref)
+            case StageImage(stage):
+                return self._identifiers[stage]
+
+    def _build(self, build: Build) -> str:
+        self._used.add("built_from")
+        match build.context:
+            case CodeSnapshot():
+                arguments = [self._code()]
+            case StageVolume(stage):
+                arguments = [self._identifiers[stage]]
+        if build.folder != ".":
+            arguments.append(one_line(build.folder))
+        if build.dockerfile != "Dockerfile":
+            arguments.append(f"dockerfile={one_line(build.dockerfile)}")
+        if build.args:
+            arguments.append(f"args={_mapping(build.args)}")
+        if build.target is not None:
+            arguments.append(f"target={one_line(build.target)}")
+        return _call("built_from", arguments, before="build=")
 
     def _source(self, source: EnvSource) -> str:
         match source:
@@ -138,16 +168,21 @@ def _placed(expression: str, mount: Mount, usual: str) -> str:
     return expression if mount.target == usual else f"{expression}.at({one_line(mount.target)})"
 
 
-def _after(stage: Stage) -> list[StageName]:
-    return [edge.stage for edge in stage.depends_on if edge.kind is DependencyKind.AFTER]
+def _mapping(texts: Mapping[str, str]) -> str:
+    """An argument of a split call: a mapping on one line where it fits, else with one entry a line."""
+    entries = [f"{one_line(name)}: {one_line(text)}" for name, text in texts.items()]
+    line = "{" + ", ".join(entries) + "}"
+    if 8 + len("args=") + len(line) + len(",") <= WIDTH:
+        return line
+    return "{\n" + "".join(f"            {entry},\n" for entry in entries) + "        }"
 
 
-def _reference(image: Image) -> str:
-    match image:
-        case ImageReference(ref):
-            return ref
-        case StageImage(stage):
-            raise ValueError(f"a declaration cannot say yet that a stage runs in the image of {stage!r}")
+def _call(function: str, arguments: Sequence[str], *, before: str) -> str:
+    """A call on one line where it fits, else with one argument a line."""
+    line = f"{function}({', '.join(arguments)})"
+    if "\n" not in line and 4 + len(before) + len(line) + len(",") <= WIDTH:
+        return line
+    return f"{function}(\n" + "".join(f"        {argument},\n" for argument in arguments) + "    )"
 
 
 def _bracketed(items: Sequence[str], *, indent: int, before: str) -> str:

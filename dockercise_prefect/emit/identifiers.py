@@ -12,7 +12,20 @@ _NO_IDENTIFIER = re.compile(r"\W+", re.ASCII)
 _ACCENT = re.compile(r"[\u0300-\u036f]")
 
 _OF_THE_MODULE = frozenset(
-    {"Path", "Pipeline", "ROOT", "RunSummary", "bind", "code", "engine_volume", "flow", "host", "pipeline", "run_as_script"}
+    {
+        "Path",
+        "Pipeline",
+        "ROOT",
+        "RunSummary",
+        "bind",
+        "built_from",
+        "code",
+        "engine_volume",
+        "flow",
+        "host",
+        "pipeline",
+        "run_as_script",
+    }
     | {"run_pipeline", "stage", "targets", "env", "commit", "results"}
 )
 _FORBIDDEN = _OF_THE_MODULE.union(keyword.kwlist, keyword.softkwlist, dir(builtins))

@@ -9,6 +9,7 @@ from dockercise_prefect.emit.literals import one_line
 from dockercise_prefect.emit.request import Request
 from dockercise_prefect.pipeline import (
     CODE,
+    Build,
     CodeSnapshot,
     EngineVolume,
     EnvSource,
@@ -50,7 +51,7 @@ def _stage(stage: Stage) -> str:
 
 
 def _lines(stage: Stage) -> Iterator[tuple[str, str]]:
-    yield "image", _image(stage.image)
+    yield "image", _image(stage.image) if stage.build is None else _build(stage.build)
     if stage.run is not None:
         first, *rest = stage.run.rstrip("\n").split("\n")
         yield "run", _visible(first)
@@ -96,6 +97,12 @@ def _image(image: Image | None) -> str:
             return ref
         case StageImage(stage):
             return f"that of {stage}"
+
+
+def _build(build: Build) -> str:
+    folder = "" if build.folder == "." else f", folder {build.folder}"
+    target = "" if build.target is None else f", up to {build.target}"
+    return f"built with {build.dockerfile} from {_mounted(build.context)}{folder}{target}"
 
 
 def _source(source: EnvSource) -> str:

@@ -2,9 +2,11 @@
 
 from dockercise_prefect.pipeline.codec import digest_of, from_json, to_json
 from dockercise_prefect.pipeline.codes import Code
-from dockercise_prefect.pipeline.declare import bind, code, engine_volume, host, stage
+from dockercise_prefect.pipeline.declare import bind, built_from, code, engine_volume, host, stage
 from dockercise_prefect.pipeline.model import (
     CODE,
+    Build,
+    BuildContext,
     CodeSnapshot,
     Dependency,
     DependencyKind,
@@ -29,6 +31,8 @@ from dockercise_prefect.pipeline.model import (
 
 __all__ = [
     "CODE",
+    "Build",
+    "BuildContext",
     "Code",
     "CodeSnapshot",
     "Dependency",
@@ -51,6 +55,7 @@ __all__ = [
     "StageValue",
     "StageVolume",
     "bind",
+    "built_from",
     "code",
     "digest_of",
     "engine_volume",

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from dockercise_prefect.errors import Place
 from dockercise_prefect.pipeline.model import (
+    Build,
     CodeSnapshot,
     Dependency,
     DependencyKind,
@@ -61,7 +62,10 @@ def from_json(data: Json) -> Pipeline:
 
 
 def digest_of(pipeline: Pipeline) -> str:
-    """`sha256:…` over what the pipeline does: its name and the places of the source are left out."""
+    """`sha256:…` over what the pipeline does.
+
+    Its name is left out, the places of the source, and whether an edge was written or inferred.
+    """
     canonical = json.dumps(_meaning(pipeline), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return "sha256:" + hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -70,7 +74,7 @@ def _meaning(pipeline: Pipeline) -> Json:
     stages = {stage.name: _stage_to_json(stage) for stage in pipeline}
     for entry in stages.values():
         del entry["at"]
-        edges = ({key: value for key, value in edge.items() if key != "at"} for edge in entry["depends_on"])
+        edges = ({key: value for key, value in edge.items() if key not in {"at", "inferred"}} for edge in entry["depends_on"])
         entry["depends_on"] = sorted(edges, key=lambda edge: (edge["stage"], edge["kind"]))
         entry["triggers"] = sorted(entry["triggers"])
     return {"tags": sorted(pipeline.tags), "stages": stages}
@@ -79,7 +83,7 @@ def _meaning(pipeline: Pipeline) -> Json:
 def _stage_to_json(stage: Stage) -> Json:
     return {
         "image": _image_to_json(stage.image),
-        "build": None,
+        "build": None if stage.build is None else _build_to_json(stage.build),
         "run": stage.run,
         "env": {name: _env_to_json(source) for name, source in stage.env.items()},
         "mounts": [
@@ -109,6 +113,7 @@ def _stage_from_json(name: StageName, entry: Json) -> Stage:
     return Stage(
         name=name,
         image=_image_from_json(entry["image"]),
+        build=None if entry["build"] is None else _build_from_json(entry["build"]),
         run=entry["run"],
         env={variable: _env_from_json(source) for variable, source in entry["env"].items()},
         mounts=tuple(Mount(_source_from_json(mount["source"]), mount["target"], mount["mode"]) for mount in entry["mounts"]),
@@ -159,6 +164,23 @@ def _image_from_json(data: Json | None) -> Image | None:
         case {"stage": stage}:
             return StageImage(stage)
     raise ValueError(f"no image: {data!r}")
+
+
+def _build_to_json(build: Build) -> Json:
+    return {
+        "context": _source_to_json(build.context),
+        "folder": build.folder,
+        "dockerfile": build.dockerfile,
+        "args": dict(build.args),
+        "target": build.target,
+    }
+
+
+def _build_from_json(data: Json) -> Build:
+    context = _source_from_json(data["context"])
+    if not isinstance(context, CodeSnapshot | StageVolume):
+        raise ValueError(f"no context of a build: {data['context']!r}")  # noqa: TRY004  a document, not an argument
+    return Build(context, data["folder"], data["dockerfile"], data["args"], data["target"])
 
 
 def _env_to_json(source: EnvSource) -> Json:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dockercise_prefect.errors import Place
 from dockercise_prefect.pipeline.model import (
     CODE,
+    Build,
     CodeSnapshot,
     Dependency,
     DependencyKind,
@@ -14,6 +15,7 @@ from dockercise_prefect.pipeline.model import (
     EnvSource,
     HostPath,
     HostVariable,
+    Image,
     ImageReference,
     LiteralValue,
     Mode,
@@ -21,6 +23,7 @@ from dockercise_prefect.pipeline.model import (
     Network,
     PullPolicy,
     Stage,
+    StageImage,
     StageName,
     StageValue,
     StageVolume,
@@ -45,16 +48,39 @@ def engine_volume(name: str, target: str, mode: Mode = "rw") -> Mount:
     return Mount(EngineVolume(name), target, mode)
 
 
+def built_from(
+    context: Stage | Mount,
+    folder: str = ".",
+    *,
+    dockerfile: str = "Dockerfile",
+    args: Mapping[str, str] | None = None,
+    target: str | None = None,
+) -> Build:
+    """An image to build from a folder of `code`, or of a stage's volume.
+
+    Args:
+        context: a stage, or `code`.
+        folder: below it.
+        dockerfile: below the folder.
+        args: build arguments; they stay in the image's history.
+        target: the stage of the Dockerfile to stop at.
+    """
+    source = StageVolume(context.name) if isinstance(context, Stage) else CodeSnapshot()
+    return Build(source, folder, dockerfile, dict(args or {}), target)
+
+
 def stage(
     name: StageName,
     *,
-    image: str | None = None,
+    image: str | Stage | None = None,
+    build: Build | None = None,
     run: str | None = None,
     env: Mapping[str, EnvSource | str] | None = None,
     volumes: Sequence[Mount] = (),
     on: Stage | Mount | None = None,
     working_dir: str | None = None,
     after: Iterable[Stage] = (),
+    reads: Iterable[Stage] = (),
     timeout: float | None = None,
     no_log: bool | None = None,
     never_fail: bool = False,
@@ -70,17 +96,22 @@ def stage(
     """Declare a stage; LANGUAGE section 2 says what each key means.
 
     Args:
+        image: a reference, or the stage whose image it runs in: the one it built, else what it left behind.
+        build: `built_from(…)`, in place of `image`.
         env: variable to its source: a stage's `.value`, `host(…)`, or its text.
         volumes: stages' `.volume`, `code`, `bind(…)`, `engine_volume(…)`.
         on: a stage, or `code`.
         working_dir: by default `/<name>` with `on`, else `/`.
+        reads: stages whose output the script reads in `/out`.
         timeout: seconds.
         memory: bytes.
         at: `path:line:column` of the YAML it was compiled from.
 
     Raises:
-        ValueError: `network` or `pull` is none that there is, or `at` is no place.
+        ValueError: there is an `image` and a `build`, `network` or `pull` is none that there is, or `at` is no place.
     """
+    if image is not None and build is not None:
+        raise ValueError(f"stage {name!r} has an image and builds one")
     sources: dict[str, EnvSource] = {
         variable: LiteralValue(source) if isinstance(source, str) else source for variable, source in (env or {}).items()
     }
@@ -88,11 +119,17 @@ def stage(
     edges = [(earlier.name, DependencyKind.AFTER) for earlier in after]
     edges += [(source.stage, DependencyKind.ENV) for source in sources.values() if isinstance(source, StageValue)]
     edges += [(mount.source.stage, DependencyKind.VOL) for mount in volumes if isinstance(mount.source, StageVolume)]
+    if build is not None and isinstance(build.context, StageVolume):
+        edges.append((build.context.stage, DependencyKind.VOL))
     if isinstance(on, Stage):
         edges.append((on.name, DependencyKind.ON))
+    edges += [(earlier.name, DependencyKind.OUT) for earlier in reads]
+    if isinstance(image, Stage):
+        edges.append((image.name, DependencyKind.IMG))
     return Stage(
         name=name,
-        image=None if image is None else ImageReference(image),
+        image=_image(image),
+        build=build,
         run=run,
         env=sources,
         mounts=tuple(volumes),
@@ -111,3 +148,13 @@ def stage(
         memory=memory,
         place=None if at is None else Place.parse(at),
     )
+
+
+def _image(image: str | Stage | None) -> Image | None:
+    match image:
+        case None:
+            return None
+        case Stage():
+            return StageImage(image.name)
+        case str():
+            return ImageReference(image)

@@ -105,6 +105,27 @@ class StageImage:
 
 Image: TypeAlias = ImageReference | StageImage
 
+BuildContext: TypeAlias = CodeSnapshot | StageVolume
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """An image to build from a Dockerfile (LANGUAGE section 4).
+
+    Attributes:
+        context: what holds the folder that is built.
+        folder: the folder below it, `.` for all of it; without `..`.
+        dockerfile: the Dockerfile's path below the folder.
+        args: build arguments. They stay in the image's history, so they are texts and never values of stages.
+        target: the stage of the Dockerfile to stop at; None builds the last one.
+    """
+
+    context: BuildContext
+    folder: str = "."
+    dockerfile: str = "Dockerfile"
+    args: Mapping[str, str] = field(default_factory=dict)
+    target: str | None = None
+
 
 class DependencyKind(StrEnum):
     """What an edge does at run time (LANGUAGE section 4)."""
@@ -152,8 +173,9 @@ class Stage:
     """A node of the graph: one script in one container, or none.
 
     Attributes:
-        image: None when no container is started: the stage joins what it comes after.
-        run: the shell script; None runs the image's own entrypoint and command.
+        image: None when the stage has no image, or builds its own.
+        build: the image that the stage builds; never together with `image`.
+        run: the shell script; None runs the image's own entrypoint and command, or leaves it at building.
         env: variable name to where its value comes from, in the order written.
         on: the stage (or `CODE`) whose volume this one starts from a copy of.
         timeout: seconds after which the container is stopped.
@@ -164,6 +186,7 @@ class Stage:
 
     name: StageName
     image: Image | None = None
+    build: Build | None = None
     run: str | None = None
     env: Mapping[str, EnvSource] = field(default_factory=dict)
     mounts: tuple[Mount, ...] = ()
@@ -181,6 +204,16 @@ class Stage:
     cpus: float | None = None
     memory: int | None = None
     place: Place | None = None
+
+    @property
+    def starts_container(self) -> bool:
+        """Whether something runs in a container: not in a stage that only joins others, nor in one that only builds."""
+        return self.image is not None or (self.build is not None and self.run is not None)
+
+    @property
+    def joins_only(self) -> bool:
+        """Whether it neither runs nor builds anything: its value comes from outside, else it is empty."""
+        return self.image is None and self.build is None
 
     @property
     def value(self) -> StageValue:

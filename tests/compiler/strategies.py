@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from dockercise_prefect.compiler.names import stage_name_problem
+from dockercise_prefect.compiler.values import IMAGE
 from dockercise_prefect.emit.identifiers import module_name
 
 Definition = dict[str, Any]
@@ -29,11 +30,25 @@ pipeline_names = st.text(
 ).filter(lambda name: name not in {".", ".."} and len(name) < 20 and len(module_name(name)) > 0)
 
 
+def images(earlier: list[str]) -> st.SearchStrategy[Definition]:
+    """A public image, or that of a stage whose name can be one."""
+    public = ["busybox", "alpine:3", "host.example:5000/a/b@sha256:" + "0" * 64]
+    return st.fixed_dictionaries({"img": st.sampled_from([*public, *(name for name in earlier if IMAGE.match(name))])})
+
+
+def builds(earlier: list[str]) -> st.SearchStrategy[Any]:
+    """A build in either form."""
+    folders = st.sampled_from([".", "app", "./a/b", "/code/x", *(f"/{name}/d" for name in earlier)])
+    args = st.dictionaries(st.sampled_from(["A", "B"]), texts)
+    more = {"dockerfile": st.sampled_from(["Dockerfile", "d/F"]), "args": args, "target": st.just("t")}
+    return st.one_of(folders, st.fixed_dictionaries({"context": folders}, optional=more))
+
+
 @st.composite
 def stages(draw: st.DrawFn, name: str, earlier: list[str]) -> Definition:
     """One stage that may refer to earlier ones."""
     some = st.lists(st.sampled_from(earlier), unique=True, max_size=4) if earlier else st.just([])
-    stage: Definition = {"img": draw(st.sampled_from(["busybox", "alpine:3", "host.example:5000/a/b@sha256:" + "0" * 64]))}
+    stage: Definition = draw(st.one_of(images(earlier), st.fixed_dictionaries({"build": builds(earlier)})))
     optional: dict[str, st.SearchStrategy[Any]] = {
         "run": scripts,
         "after": some,

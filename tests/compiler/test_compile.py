@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from dockercise_prefect.compiler import compile_folder, compile_sources
 from dockercise_prefect.errors import DefinitionError, NothingToDoError, Severity, UsageError
-from dockercise_prefect.pipeline import HostVariable, StageValue
+from dockercise_prefect.pipeline import (
+    Build,
+    CodeSnapshot,
+    DependencyKind,
+    HostVariable,
+    ImageReference,
+    Pipeline,
+    StageImage,
+    StageValue,
+    digest_of,
+)
 from tests.compiler.sources import codes, compiled, findings, sources
 
 
@@ -141,11 +152,49 @@ def test_meta_env_edges_know_where_they_were_written() -> None:
     assert str(edge.place) == "a.dockercise.yaml:1:13"
 
 
-def test_default_image_that_is_a_stage_is_reported_once() -> None:
-    """A default `img` that names a stage is one finding at the default, not one for each stage."""
-    found = codes(a="meta: {defaults: {img: base}}\nbase: {}\na: {}\nb: {}\n")
+def test_default_image_that_is_a_stage() -> None:
+    """A default `img` that names a stage: the stage itself runs in the image of that name, the others in what it left."""
+    pipeline = compiled(a="meta: {defaults: {img: base}}\nbase: {}\na: {}\nb: {img: null, after: a}\n")
 
-    assert found == ["DK022"]
+    images = {stage.name: stage.image for stage in pipeline}
+
+    assert images == {"base": ImageReference("base"), "a": StageImage("base"), "b": None}
+
+
+def test_default_build_and_own_image() -> None:
+    """What a stage says itself wins over a default: its `img` over a default `build`, its `build` over a default `img`."""
+    built = compiled(a="meta: {defaults: {build: .}}\na: {run: ls}\nb: {img: x}\n")
+    named = compiled(a="meta: {defaults: {img: x}}\na: {run: ls}\nb: {build: .}\n")
+
+    assert {stage.name: (stage.image, stage.build) for stage in built} == {
+        "a": (None, Build(CodeSnapshot())),
+        "b": (ImageReference("x"), None),
+    }
+    assert {stage.name: (stage.image, stage.build) for stage in named} == {
+        "a": (ImageReference("x"), None),
+        "b": (None, Build(CodeSnapshot())),
+    }
+
+
+def test_edge_to_an_image_counts_as_inferred() -> None:
+    """`img: A` makes an edge with the place of `A`; without inferred edges it is a plain image, which is said."""
+    text = "base: {img: x}\nuse: {img: base}\n"
+
+    (edge,) = compiled(a=text).by_name["use"].depends_on
+    without = compile_sources(sources(a="meta: {implicit: false}\n" + text), "test")
+
+    assert (edge.kind, edge.inferred, str(edge.place)) == (DependencyKind.IMG, True, "a.dockercise.yaml:2:12")
+    assert without.pipeline.by_name["use"].image == ImageReference("base")
+    assert [str(finding.code) for finding in without.warnings] == ["DK029"]
+
+
+def test_inferred_or_written_is_the_same_pipeline() -> None:
+    """Whether an edge was written or inferred does not count for the digest."""
+    pipeline = compiled(a="base: {img: x}\nuse: {img: base}\n")
+    use = pipeline.by_name["use"]
+    written = replace(use, depends_on=tuple(replace(edge, inferred=False) for edge in use.depends_on))
+
+    assert digest_of(Pipeline("test", [pipeline.by_name["base"], written])) == pipeline.digest
 
 
 def test_many_wrong_names_stay_cheap() -> None:

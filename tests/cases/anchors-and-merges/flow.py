@@ -50,7 +50,7 @@ last = stage(
 pipeline = Pipeline(
     "anchors-and-merges",
     [install, test, again, last],
-    digest="sha256:9e3e1846274813d1f3728648f6aeb23ab101b8f8921bdf2717f4807857e7baef",
+    digest="sha256:12a3efcfac7dcd45d38f61ae46703883b934c2c37f17ede28a2131b4fd140c29",
 )
 
 

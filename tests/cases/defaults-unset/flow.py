@@ -42,7 +42,7 @@ join = stage(
 pipeline = Pipeline(
     "defaults-unset",
     [plain, other, join],
-    digest="sha256:66d80d62d0c4dad1bac7ec08552659030a39cb82b0e2060110741c4a2864ac30",
+    digest="sha256:827e4da6e21d6575b8bba8e5600d17f408d84ce5b7a1d1464f82191c832866ab",
 )
 
 

@@ -73,7 +73,7 @@ done = stage(
 pipeline = Pipeline(
     "every-kind-of-edge",
     [build_it, lint, test, patch, publish, copy, done],
-    digest="sha256:81ce7283ce3e088eab8aea3ff11ac4a4e3004a7da2a277c6ced8aec4c702c708",
+    digest="sha256:a2f25cfb914c4d34189450e87263fc307c0b586090a17400e71cad6d5ef6f613",
 )
 
 

@@ -51,7 +51,7 @@ alpine = stage(
 pipeline = Pipeline(
     "image-and-script",
     [both, only_image, neither, empty, joins, alpine],
-    digest="sha256:7218286e896893a1b16814ab0ef778e70e7c74ee9b3db7f417e7b2d7a4fef0ce",
+    digest="sha256:5bc7ec91304c5b7dceaa602bd3fc4bef28b9eb89f0f2f816bbb29594c69b4bd6",
 )
 
 

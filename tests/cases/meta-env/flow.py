@@ -82,7 +82,7 @@ join = stage(
 pipeline = Pipeline(
     "meta-env",
     [role, key, secret, deploy, own, join],
-    digest="sha256:2703f1d8fc5f476c073d481e9d6fd78884dbd17e715ddf8d49e65a20766223c5",
+    digest="sha256:0b697223134856a526f3dae20573270333e7fe07fe57a488455a0dc48c20cff3",
 )
 
 

@@ -47,7 +47,7 @@ pipeline = Pipeline(
     "shop",
     [b, a],
     tags=["nightly", "shop"],
-    digest="sha256:2c63c454fbc56091a55170a0c183e76b0375262a1ac2cc2cc8b7427f80ca5f9e",
+    digest="sha256:a1b4e687a0cbcd5c332e267d41ad8c4f81e3fb3351b01f5eda190cfd81903355",
 )
 
 

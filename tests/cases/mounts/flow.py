@@ -63,7 +63,7 @@ text = stage(
 pipeline = Pipeline(
     "mounts",
     [a, b, everything, code_and_twice_the_same, text],
-    digest="sha256:e9f430e9e228e9e9ee40dab4825ad087527d3cc59632509d626ae190507fe6d1",
+    digest="sha256:7e4adc01eea10899abc61750771d2cba6e2e4b1f9be2ec30543f4c8634c85416",
 )
 
 

@@ -41,7 +41,7 @@ last = stage(
 pipeline = Pipeline(
     "order-over-files",
     [free, first, middle, last],
-    digest="sha256:dc1cfd6b83bdd085ae02892d698ad5401f64873ba1740a86970c8c8752108bb4",
+    digest="sha256:0823647f54cb8a7e62ae3487719c82ccebecf3daeffbfa6cb67bfeec364579a8",
 )
 
 

@@ -157,7 +157,7 @@ pipeline = Pipeline(
         None_,
         match_,
     ],
-    digest="sha256:885c3b8cd6ed8772cad3d49464ee2b3d3ccabb23e448e953dc2a3c95dc8795a5",
+    digest="sha256:33d7062a2c49c6c7ca64fe294eec13eece1e108822ad76c0ed6ef15648df1fe8",
 )
 
 

@@ -56,7 +56,7 @@ stage_1_10 = stage(
 pipeline = Pipeline(
     "scalars-of-yaml-1-2",
     [off, y, stage_, stage_1_10],
-    digest="sha256:d60b6e941734e975741e53db4b64a255e7cbbce40a2772380add602a5ad334aa",
+    digest="sha256:a9d1fb51d0a79871ade91cb520702fb96790980ceeb2dddf3124c4a44b4cd662",
 )
 
 

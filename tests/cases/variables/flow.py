@@ -93,7 +93,7 @@ mapping = stage(
 pipeline = Pipeline(
     "variables",
     [assume_role, version, stage_2nd, list_, single, twice_the_same, mapping],
-    digest="sha256:e0a7284f5d2a2dba00de510349e62f915e3882eef12bb4793f053253d2925a1e",
+    digest="sha256:1f4e3761d44863388b4a53c6633f3e3bd338c27700dae0dd28e60b8fc7f672a7",
 )
 
 

@@ -1,0 +1,121 @@
+"""`build`: an image from a Dockerfile (LANGUAGE section 4)."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from dockercise_prefect.compiler.keys import check_keys
+from dockercise_prefect.compiler.suggest import StageNames
+from dockercise_prefect.compiler.values import Field, text, word
+from dockercise_prefect.errors import Place
+from dockercise_prefect.frontend.nodes import Mapping, Node, Scalar, is_null
+from dockercise_prefect.pipeline import CODE, Build, BuildContext, Code, CodeSnapshot, StageVolume
+
+KEYS = frozenset({"context", "dockerfile", "args", "target"})
+
+_FORMS = "write a folder of the code, `.` or `app`, or one below the volume of a stage, `/stage/app`"
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedBuild:
+    """A build, and where its context was written."""
+
+    build: Build
+    place: Place
+
+
+_Folder: TypeAlias = tuple[BuildContext, str]
+
+
+class Builds:
+    """Reads `build`; one for a whole pipeline, since a context may be any stage's volume."""
+
+    def __init__(self, names: StageNames) -> None:
+        self._names = names
+
+    def read(self, field: Field) -> PlacedBuild | None:
+        """The build that a stage asks for; None when it is wrong, which has been said."""
+        parts = self._parts(field)
+        if parts is None:
+            return None
+        context = _part(field, parts, "context")
+        folder = self._folder(context) if "context" in parts else None
+        dockerfile = self._dockerfile(_part(field, parts, "dockerfile")) if "dockerfile" in parts else "Dockerfile"
+        target = word(_part(field, parts, "target")) if "target" in parts else None
+        args = _args(_part(field, parts, "args")) if "args" in parts else {}
+        if "context" not in parts and parts.keys() <= KEYS:  # else the unknown key is probably meant
+            field.wrong_value("there is no `context`", _FORMS)
+        if folder is None or dockerfile is None:
+            return None
+        return PlacedBuild(Build(*folder, dockerfile, args, target), context.place)
+
+    def _parts(self, field: Field) -> dict[str, Node] | None:
+        """The keys of the mapping form; a text alone is its context."""
+        if isinstance(field.node, Scalar):
+            return {"context": field.node}
+        if not isinstance(field.node, Mapping):
+            field.wrong_type("a folder, or a mapping of `context`, `dockerfile`, `args` and `target`")
+            return None
+        check_keys(f"{field.owner}: build", field.node, KEYS, frozenset(), field.findings)
+        return {key: value for key, value in field.node.by_key.items() if not is_null(value)}
+
+    def _folder(self, field: Field) -> _Folder | None:
+        written = text(field)
+        if written is None:
+            return None
+        if not written.startswith("/"):
+            return self._below(CodeSnapshot(), written, field)
+        name, _, rest = written.lstrip("/").partition("/")
+        if name == CODE:
+            return self._below(CodeSnapshot(), rest, field)
+        if name in self._names:
+            return self._below(StageVolume(name), rest, field)
+        if self._names.complete:
+            message = f"{field.owner} builds from the volume of `{name}`, which is no stage"
+            field.findings.error(Code.UNKNOWN_STAGE, message, field.place, hint=self._names.hint(name) or _FORMS)
+        return None
+
+    def _below(self, context: BuildContext, path: str, field: Field) -> _Folder | None:
+        folder = _inside(path)
+        if folder is None:
+            field.wrong_value(f"`{path}` leads out of what is built", _FORMS)
+            return None
+        return context, folder
+
+    def _dockerfile(self, field: Field) -> str | None:
+        path = text(field)
+        if path is None:
+            return None
+        inside = None if path.startswith("/") else _inside(path)
+        if inside in {None, "."}:
+            field.wrong_value(f"`{path}` is no file below the context", "write its path as seen from `context`")
+            return None
+        return inside
+
+
+def _part(field: Field, parts: dict[str, Node], key: str) -> Field:
+    """A key of the mapping as a field of its own; the whole where the key is not there."""
+    owner = field.owner if parts.get(key) is field.node else f"{field.owner}: build"
+    return Field(owner, field.key if parts.get(key) is field.node else key, parts.get(key, field.node), field.findings)
+
+
+def _inside(path: str) -> str | None:
+    """A relative path without `.` and `..`; None when it leads out."""
+    normal = posixpath.normpath(path or ".")
+    return None if normal == ".." or normal.startswith("../") else normal
+
+
+def _args(field: Field) -> dict[str, str]:
+    if not isinstance(field.node, Mapping):
+        field.wrong_type("a mapping of names to texts")
+        return {}
+    args: dict[str, str] = {}
+    for key, value in field.node:
+        if isinstance(value, Scalar) and value.kind != "null":
+            args[key.text] = value.text
+        else:
+            one = Field(field.owner, f"args: {key.text}", value, field.findings)
+            one.wrong_type("a text", "build arguments stay in the image's history, so they cannot be values of stages")
+    return args
