@@ -50,6 +50,13 @@ def docker_session() -> Iterator[DockerEngine]:
         yield engine
 
 
+@pytest.fixture(autouse=True)
+def _image_of_the_tests(request: pytest.FixtureRequest) -> None:
+    """Whoever uses the real engine finds the image on it, whichever test comes first."""
+    if request.node.get_closest_marker("docker"):
+        request.getfixturevalue("docker_session")
+
+
 @pytest.fixture
 def docker_engine(docker_session: DockerEngine, run_id: str) -> Iterator[DockerEngine]:
     """The real engine; fails the test that leaves something on it."""
