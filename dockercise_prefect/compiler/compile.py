@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 from dockercise_prefect.compiler.graph import in_order, report_circles
 from dockercise_prefect.compiler.meta import Meta, read_meta
+from dockercise_prefect.compiler.references import References
 from dockercise_prefect.compiler.stages import Draft, StageReader, report_missing_images
 from dockercise_prefect.compiler.suggest import StageNames
-from dockercise_prefect.compiler.variables import Variables
+from dockercise_prefect.compiler.variables import Variable, Variables
 from dockercise_prefect.errors import DefinitionError, Diagnostic, NothingToDoError
 from dockercise_prefect.frontend.discover import Source, read_sources
 from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.merge import MergedDocument, read_all
-from dockercise_prefect.pipeline import Pipeline, Stage, StageName, StageValue, digest_of
+from dockercise_prefect.frontend.positions import Positions
+from dockercise_prefect.pipeline import Dependency, Pipeline, StageName, StageValue, digest_of
+
+Drafts: TypeAlias = dict[StageName, Draft]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,40 +96,53 @@ def _pipeline(document: MergedDocument, folder: str, findings: Findings) -> Pipe
     variables = Variables(places, names)
     meta = read_meta(document, folder, variables, findings)
     reader = StageReader(meta, names, variables, findings)
-    drafts = {definition.name: reader.read(definition) for definition in document.stages}
+    written = {definition.name: reader.read(definition) for definition in document.stages}
+    references = References(written, Positions(document.texts), findings)
+    drafts = _complete(written, meta, references) if meta.implicit else written
     report_missing_images(drafts, findings)
     report_circles({name: draft.edges for name, draft in drafts.items()}, findings)
     if findings.failed:
         return None
-    stages = {stage.name: stage for stage in _finished(drafts, meta)}
+    first = _needed_first(meta, lambda stage: drafts[stage].edges)
+    stages = {draft.name: draft.stage(_inherited(draft, meta, first)) for draft in drafts.values()}
     order = in_order({name: stage.needs for name, stage in stages.items()})
     pipeline = Pipeline(meta.name, [stages[name] for name in order], meta.tags)
     return replace(pipeline, digest=digest_of(pipeline))
 
 
-def _finished(drafts: dict[StageName, Draft], meta: Meta) -> Iterable[Stage]:
-    """The stages with what `meta.env` gives them.
+def _complete(written: Drafts, meta: Meta, references: References) -> Drafts:
+    """The stages with what their scripts name.
 
-    The stages that `meta.env` itself names, and all that these need, take none of its stages' values: they are what has to
-    come first.
+    A stage that `meta.env` asks for, or that such a one needs, does not get the values of `meta.env`: its script has to name
+    them. What it needs is known only when its own script has been read.
     """
-    named = [variable.source.stage for variable in meta.env.values() if isinstance(variable.source, StageValue)]
-    first = _needed(named, drafts)
-    from_outside = {name: variable for name, variable in meta.env.items() if not isinstance(variable.source, StageValue)}
-    for draft in drafts.values():
-        if not draft.starts_container:
-            yield draft.stage({})
-        else:
-            yield draft.stage(from_outside if draft.name in first else meta.env)
+    from_outside = {name for name, variable in meta.env.items() if not isinstance(variable.source, StageValue)}
+    first: Drafts = {}
+
+    def edges_of(stage: StageName) -> Sequence[Dependency]:
+        first[stage] = references.complete(written[stage], from_outside)
+        return first[stage].edges
+
+    _needed_first(meta, edges_of)
+    return {name: first.get(name) or references.complete(draft, meta.env) for name, draft in written.items()}
 
 
-def _needed(stages: Iterable[StageName], drafts: dict[StageName, Draft]) -> Collection[StageName]:
-    """The stages and all they need."""
-    waiting = list(stages)
+def _needed_first(meta: Meta, edges_of: Callable[[StageName], Sequence[Dependency]]) -> Collection[StageName]:
+    """The stages that `meta.env` asks for, and all that they need; `edges_of` is asked once for each."""
+    waiting = [variable.source.stage for variable in meta.env.values() if isinstance(variable.source, StageValue)]
     found: set[StageName] = set()
     while waiting:
         name = waiting.pop()
         if name not in found:
             found.add(name)
-            waiting.extend(edge.stage for edge in drafts[name].edges)
+            waiting.extend(edge.stage for edge in edges_of(name))
     return found
+
+
+def _inherited(draft: Draft, meta: Meta, first: Collection[StageName]) -> Mapping[str, Variable]:
+    """What `meta.env` gives a stage: to one that has to come first, no stage's value."""
+    if not draft.starts_container:
+        return {}
+    if draft.name not in first:
+        return meta.env
+    return {name: variable for name, variable in meta.env.items() if not isinstance(variable.source, StageValue)}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
+from dockercise_prefect.compiler.names import folded
 from dockercise_prefect.errors import Related
 from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.pipeline import Code, Dependency, DependencyKind, StageName
@@ -21,6 +22,15 @@ _REASONS = {
     DependencyKind.OUT: "reads the output of",
     DependencyKind.IMG: "runs in the image of",
 }
+
+
+_REFERENCES: Mapping[DependencyKind, Callable[[StageName], str]] = {
+    DependencyKind.ENV: lambda stage: f"`${folded(stage)}`",
+    DependencyKind.VOL: lambda stage: f"`/{stage}/`",
+    DependencyKind.OUT: lambda stage: f"`out/{stage}`",
+    DependencyKind.IMG: lambda stage: f"`img: {stage}`",
+}
+"""What an edge that nobody wrote was inferred from."""
 
 
 def in_order(needs: Mapping[StageName, Collection[StageName]]) -> list[StageName]:
@@ -74,11 +84,20 @@ def report_circles(edges: Mapping[StageName, Sequence[Dependency]], findings: Fi
             Code.CIRCLE,
             f"a circle, in which no stage can be the first: {' → '.join([*shown, names[0]])}",
             circle[0][1].place,
-            hint="take one of these edges away",
-            related=[
-                Related(f"{stage} {_REASONS[edge.kind]} {edge.stage}", edge.place) for stage, edge in circle if edge.place
-            ],
+            hint=_way_out(circle),
+            related=[Related(_described(stage, edge), edge.place) for stage, edge in circle if edge.place],
         )
+
+
+def _described(stage: StageName, edge: Dependency) -> str:
+    """An edge in words; one that nobody wrote names the reference that it was inferred from."""
+    reason = f"{stage} {_REASONS[edge.kind]} {edge.stage}"
+    return f"{reason}, inferred from {_REFERENCES[edge.kind](edge.stage)}" if edge.inferred else reason
+
+
+def _way_out(circle: Sequence[tuple[StageName, Dependency]]) -> str:
+    inferred = any(edge.inferred for _, edge in circle)
+    return "take one of these edges away" + ("; `meta: {implicit: false}` turns off what is inferred" if inferred else "")
 
 
 def _knots(edges: Mapping[StageName, Sequence[Dependency]]) -> Iterator[set[StageName]]:

@@ -30,10 +30,11 @@ _FORMS = "write `STAGE`, `STAGE:/path`, `/host/path:/path`, `./folder:/path` or 
 
 @dataclass(frozen=True, slots=True)
 class PlacedMount:
-    """A mount and where it was written."""
+    """A mount, where it was written, and whether it was only inferred from a script."""
 
     mount: Mount
     place: Place
+    inferred: bool = False
 
 
 class Mounts:

@@ -14,7 +14,7 @@ from dockercise_prefect.compiler.meta import Meta
 from dockercise_prefect.compiler.mounts import Mounts, PlacedMount
 from dockercise_prefect.compiler.names import stage_name_problem
 from dockercise_prefect.compiler.suggest import StageNames
-from dockercise_prefect.compiler.values import Field, script, text, texts
+from dockercise_prefect.compiler.values import Field, Script, script, text, texts
 from dockercise_prefect.compiler.variables import Variable, Variables
 from dockercise_prefect.errors import Place, Related
 from dockercise_prefect.frontend.findings import Findings
@@ -47,7 +47,7 @@ class Draft:
 
     name: StageName
     place: Place
-    run: str | None
+    run: Script | None
     build: PlacedBuild | None
     env: MappingOf[str, Variable]
     mounts: SequenceOf[PlacedMount]
@@ -57,14 +57,20 @@ class Draft:
     starts_container: bool
     leaves_image: bool
 
+    @property
+    def working_dir(self) -> str:
+        """Where its script begins (LANGUAGE section 3)."""
+        written: str | None = self.settings.get("working_dir")
+        return written or ("/" if self.on is None else f"/{self.name}")
+
     def stage(self, inherited: MappingOf[str, Variable]) -> Stage:
         """The finished stage; its own variables win over inherited ones."""
         env = {**self.env, **{name: variable for name, variable in inherited.items() if name not in self.env}}
         settings = {key: value for key, value in self.settings.items() if value is not None}
-        settings.setdefault("working_dir", "/" if self.on is None else f"/{self.name}")
+        settings["working_dir"] = self.working_dir
         return Stage(
             name=self.name,
-            run=self.run,
+            run=self.run.text if self.run else None,
             build=self.build.build if self.build else None,
             env={name: variable.source for name, variable in env.items()},
             mounts=tuple(placed.mount for placed in self.mounts),
@@ -77,7 +83,7 @@ class Draft:
     def _in_order(self, env: MappingOf[str, Variable]) -> tuple[Dependency, ...]:
         """The edges, one of a kind to each stage, by kind: the order in which a declaration in Python lists them."""
         edges = [edge for edge in self.edges if edge.kind is DependencyKind.AFTER]
-        edges += _env_edges(env)
+        edges += env_edges(env.values())
         for kind in (DependencyKind.VOL, DependencyKind.ON, DependencyKind.OUT, DependencyKind.IMG):
             edges += [edge for edge in self.edges if edge.kind is kind]
         first: dict[tuple[StageName, DependencyKind], Dependency] = {}
@@ -114,8 +120,9 @@ class StageReader:
         mounts = Mounts(name, fields["vol"], self._names).read() if "vol" in fields else []
         edges = [
             *self._after(name, fields.get("after")),
-            *_env_edges(env),
-            *_volume_edges(mounts, placed_build),
+            *env_edges(env.values()),
+            *volume_edges(mounts),
+            *_build_edges(placed_build),
             *self._on(name, fields.get("on")),
             *_image_edges(settings["image"], img),
         ]
@@ -245,12 +252,18 @@ def report_missing_images(drafts: MappingOf[StageName, Draft], findings: Finding
                 )
 
 
-def _volume_edges(mounts: Iterable[PlacedMount], build: PlacedBuild | None) -> Iterator[Dependency]:
-    for placed in mounts:
-        if isinstance(placed.mount.source, StageVolume):
-            yield Dependency(placed.mount.source.stage, DependencyKind.VOL, placed.place)
-    if build is not None and isinstance(build.build.context, StageVolume):
-        yield Dependency(build.build.context.stage, DependencyKind.VOL, build.place)
+def volume_edges(mounts: Iterable[PlacedMount]) -> list[Dependency]:
+    """An edge to each stage whose volume is mounted."""
+    return [
+        Dependency(placed.mount.source.stage, DependencyKind.VOL, placed.place, placed.inferred)
+        for placed in mounts
+        if isinstance(placed.mount.source, StageVolume)
+    ]
+
+
+def _build_edges(placed: PlacedBuild | None) -> Iterator[Dependency]:
+    if placed is not None and isinstance(placed.build.context, StageVolume):
+        yield Dependency(placed.build.context.stage, DependencyKind.VOL, placed.place)
 
 
 def _image_edges(image: Image | None, field: Field | None) -> Iterator[Dependency]:
@@ -259,9 +272,10 @@ def _image_edges(image: Image | None, field: Field | None) -> Iterator[Dependenc
         yield Dependency(image.stage, DependencyKind.IMG, field.place, inferred=True)
 
 
-def _env_edges(env: MappingOf[str, Variable]) -> list[Dependency]:
+def env_edges(variables: Iterable[Variable]) -> list[Dependency]:
+    """An edge to each stage whose value is asked for."""
     return [
-        Dependency(variable.source.stage, DependencyKind.ENV, variable.place)
-        for variable in env.values()
+        Dependency(variable.source.stage, DependencyKind.ENV, variable.place, variable.inferred)
+        for variable in variables
         if isinstance(variable.source, StageValue)
     ]

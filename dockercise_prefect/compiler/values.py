@@ -104,12 +104,23 @@ def _item(field: Field) -> str | None:
     return None
 
 
-def script(field: Field) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A shell script, and the texts that it was written in, each with its place."""
+
+    parts: tuple[tuple[str, Place], ...]
+
+    @property
+    def text(self) -> str:
+        """What the shell is given: a list's items stand on lines of their own."""
+        return "\n".join(part for part, _ in self.parts)
+
+
+def script(field: Field) -> Script | None:
     """A shell script; a list is its items joined by newlines."""
     lines = texts(field)
-    joined = "\n".join(line for line, _ in lines)
-    if joined.strip():
-        return joined
+    if any(line.strip() for line, _ in lines):
+        return Script(tuple(lines))
     if lines or (isinstance(field.node, List) and not field.node.items):
         field.wrong_value("this is empty", "leave `run` out to run what the image itself runs")
     return None

@@ -16,11 +16,12 @@ from dockercise_prefect.pipeline import Code, EnvSource, HostVariable, LiteralVa
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One variable, its source, and where that was written."""
+    """One variable, its source, where that was written, and whether it was only inferred from a script."""
 
     name: str
     source: EnvSource
     place: Place
+    inferred: bool = False
 
 
 class Variables:

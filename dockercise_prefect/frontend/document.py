@@ -57,9 +57,10 @@ _HINTS = (
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One file that could be read; `body` is None when it says nothing."""
+    """One file that could be read: its text, and what that says; `body` is None when it says nothing."""
 
     path: str
+    text: str
     body: Mapping | None
 
 
@@ -116,7 +117,7 @@ def read_document(source: Source, findings: Findings) -> Document | None:
         _report(error, text, source.path, findings)
         return None
     if body is None or isinstance(body, Mapping) or is_null(body):
-        return Document(source.path, body if isinstance(body, Mapping) else None)
+        return Document(source.path, text, body if isinstance(body, Mapping) else None)
     findings.error(
         Code.NO_STAGES,
         "a file maps the names of stages to what they do, and this is something else",

@@ -39,12 +39,14 @@ class MergedDocument:
         stages: in the order of files and lines, no name twice.
         meta: the settings of `meta` but `env`, merged, each with the key that set it first.
         meta_env: every `env` of a `meta`, in order.
+        texts: of the files, by their paths.
         complete: False when a file could not be read, so that a name that is not here may be there.
     """
 
     stages: tuple[StageDefinition, ...]
     meta: dict[str, tuple[Scalar, Node]]
     meta_env: tuple[Node, ...]
+    texts: dict[str, str]
     complete: bool
 
 
@@ -70,7 +72,8 @@ def merge(documents: SequenceOf[Document], findings: Findings, *, complete: bool
                 report_stage_twice(key, stages[key.text].key, findings)
             else:
                 stages[key.text] = StageDefinition(key, body)
-    return MergedDocument(tuple(stages.values()), meta, tuple(meta_env), complete)
+    texts = {document.path: document.text for document in documents}
+    return MergedDocument(tuple(stages.values()), meta, tuple(meta_env), texts, complete)
 
 
 def _merge_meta(body: Node, meta: dict[str, tuple[Scalar, Node]], env: list[Node], findings: Findings) -> None:

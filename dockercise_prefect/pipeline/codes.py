@@ -51,6 +51,8 @@ class Code(StrEnum):
     VARIABLE_NAME = "DK037", "no name of a variable"
     CIRCLE = "DK038", "stages wait for each other in a circle"
     UNKNOWN_TARGET = "DK040", "a target that is no stage"
+    NOT_UNDERSTOOD = "DK041", "warning: a script is not understood as a shell's, so its references are looked for in its text"
+    SEVERAL_STAGES = "DK042", "warning: a script uses a variable that could be the value of several stages"
     UNSET = "DK050", "before a run: a variable from outside is set nowhere"
     UNFIT = "DK051", "before a run: a value from outside cannot be a variable"
     ENV_FILE = "DK052", "before a run: a line of an `--env-file` is not understood"

@@ -1,0 +1,1 @@
+"""What a shell script says, by its grammar, without running it."""

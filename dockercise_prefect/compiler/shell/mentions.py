@@ -1,0 +1,212 @@
+"""What a script names: variables it uses, variables it sets itself, and words that may hold paths (LANGUAGE section 4)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from tree_sitter import Node
+
+from dockercise_prefect.compiler.shell.parse import parse, walk
+from dockercise_prefect.compiler.shell.words import WORDS, Word, word
+
+LONGEST = 262_144
+"""Bytes of a script that is parsed; what the grammar does not understand can take time by the square of its length."""
+
+LONGEST_NAME = 256
+"""Bytes of a variable's name that are looked at; a stage's name has at most 200."""
+
+_USE = re.compile(r"(?<!\\)((?:\\\\)*)(\$\{?[#!]?([A-Za-z_]\w*))", re.ASCII)
+_SETS = re.compile(r"(?:^|[\s;&|(])([A-Za-z_]\w*)\+?=|\bfor\s+([A-Za-z_]\w*)|\bread((?:\s+[-\w]+)+)", re.ASCII)
+_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+
+_LOCAL = frozenset({"local", "declare", "typeset"})
+_ASSIGNING = frozenset({"=", "+=", "-=", "*=", "/=", "%=", "<<=", ">>=", "&=", "|=", "^="})
+_STEPS = frozenset({"++", "--"})
+_PATTERN_FIRST = frozenset({"sed", "awk", "gawk", "mawk", "grep", "egrep", "fgrep", "perl"})
+"""Commands whose first word is a pattern or a program, in which `/word/` is no path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Where a variable is used first: the text that uses it (`$A`, `${A`), and the byte of the script at which it begins."""
+
+    text: str
+    start: int
+
+
+@dataclass(slots=True)
+class Mentions:
+    """What one script names.
+
+    Attributes:
+        uses: variables whose value the script takes, each with its first use.
+        assigned: variables that the script sets itself, wherever it does.
+        words: its words, comments left out, in order.
+        understood: False where the grammar did not understand it: then these are what its text looks like, rather too many.
+    """
+
+    uses: dict[str, Use] = field(default_factory=dict)
+    assigned: set[str] = field(default_factory=set)
+    words: list[Word] = field(default_factory=list)
+    understood: bool = True
+
+
+def mentions(script: str) -> Mentions:
+    """Read a script, by its grammar where that understands it."""
+    data = script.encode("utf-8", "surrogatepass")
+    if len(data) <= LONGEST:
+        tree = parse(script)
+        if not tree.root_node.has_error:
+            return _Reader(data).read(tree.root_node)
+    return _by_text(script)
+
+
+class _Reader:
+    """Walks a tree, parents before what is in them, so that a parent can say what its parts are."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._found = Mentions()
+        self._settled: set[int] = set()
+
+    def read(self, root: Node) -> Mentions:
+        for node in walk(root):
+            if node.id not in self._settled:
+                self._node(node)
+        return self._found
+
+    def _node(self, node: Node) -> None:
+        match node.type:
+            case "simple_expansion" | "expansion":
+                self._expansion(node)
+            case "variable_name":  # of arithmetic: all others are settled by what they are in
+                self._use(node, node)
+            case "command":
+                self._command(node)
+            case "heredoc_redirect":
+                self._here_document(node)
+            case kind if kind in WORDS:
+                self._word(node)
+            case _:
+                self._assignment(node)
+
+    def _word(self, node: Node) -> None:
+        if node.type == "concatenation":
+            self._settle(child for child in node.children if child.type in WORDS)
+            if node.children[-1].type == "$":
+                self._torn(node.children[-1])
+        self._found.words.append(word(node))
+
+    def _torn(self, dollar: Node) -> None:
+        """The grammar tears `"a"/$B/c` apart behind the dollar."""
+        name = _NAME.match(self._data[dollar.end_byte : dollar.end_byte + LONGEST_NAME].decode("utf-8", "replace"))
+        if name:
+            self._found.uses.setdefault(name[0], Use(f"${name[0]}", dollar.start_byte))
+
+    def _assignment(self, node: Node) -> None:
+        match node.type:
+            case "variable_assignment" | "for_statement":
+                self._assigned(node.children[:2])
+            case "unset_command":
+                self._assigned(node.children)
+            case "declaration_command" if node.children[0].type in _LOCAL:
+                self._assigned(node.children)
+            case "declaration_command":  # `export A` alone neither sets nor uses a variable
+                self._settle(child for child in node.children if child.type == "variable_name")
+            case "binary_expression" if any(child.type in _ASSIGNING for child in node.children):
+                self._assigned(node.children[:1])
+            case "postfix_expression" | "unary_expression" if any(child.type in _STEPS for child in node.children):
+                self._assigned(node.children)
+
+    def _expansion(self, node: Node) -> None:
+        name = next(iter(_names(node.children)), None)
+        if name is None:
+            return
+        self._settle([name])
+        self._use(node, name)
+        if any(child.type in {"=", ":="} for child in node.children):
+            self._found.assigned.add(_text(name))
+
+    def _use(self, node: Node, name: Node) -> None:
+        text = (node.text or b"")[: name.end_byte - node.start_byte].decode("utf-8", "replace")
+        if _NAME.fullmatch(_text(name)):  # `$1` is none
+            self._found.uses.setdefault(_text(name), Use(text, node.start_byte))
+
+    def _assigned(self, nodes: list[Node]) -> None:
+        names = list(_names(nodes))
+        self._settle(names)
+        self._found.assigned.update(_text(name) for name in names)
+
+    def _command(self, node: Node) -> None:
+        for child in node.children:
+            if child.type == "variable_assignment":  # in front of a command: for that command alone, not for the script
+                self._settle([child, *_names([child])])
+        name = node.child_by_field_name("name")
+        arguments = node.children_by_field_name("argument")
+        match _text(name) if name else "":
+            case "read" | "getopts" | "mapfile" | "readarray":
+                self._found.assigned.update(text for each in arguments if _NAME.fullmatch(text := _text(each)))
+            case "printf" if arguments and _text(arguments[0]) == "-v":
+                self._found.assigned.update(_text(each) for each in arguments[1:2])
+            case "let":
+                self._found.assigned.update(match[0] for each in arguments if (match := _NAME.search(_text(each))))
+            case program if program in _PATTERN_FIRST:
+                self._settle(_patterns(arguments))
+
+    def _here_document(self, node: Node) -> None:
+        """In one that begins with `<<-` the grammar misses what stands after a tab, so its text is looked through."""
+        start = next((child for child in node.children if child.type == "heredoc_start"), None)
+        body = next((child for child in node.children if child.type == "heredoc_body"), None)
+        if start is None or body is None or node.children[0].type != "<<-" or any(mark in _text(start) for mark in "'\"\\"):
+            return
+        for name, use in _uses(_text(body), body.start_byte):
+            self._found.uses.setdefault(name, use)
+
+    def _settle(self, nodes: Iterable[Node]) -> None:
+        self._settled.update(node.id for node in nodes)
+
+
+def _names(nodes: list[Node]) -> Iterator[Node]:
+    """The variables that nodes name, be it as `a[1]` or in an assignment."""
+    for node in nodes:
+        match node.type:
+            case "variable_name":
+                yield node
+            case "subscript":
+                yield from _names(node.children[:1])
+            case "variable_assignment":
+                yield from _names(node.children[:1])
+
+
+def _patterns(arguments: list[Node]) -> list[Node]:
+    """The quoted pattern or program of `sed`, `grep` and the like: after each `-e`, else the first word that is no option."""
+    named = [after for option, after in pairwise(arguments) if _text(option) == "-e"]
+    first = next((each for each in arguments if not _text(each).startswith("-")), None)
+    return [node for node in [*named, first] if node is not None and node.type in {"raw_string", "string", "concatenation"}]
+
+
+def _text(node: Node) -> str:
+    return (node.text or b"").decode("utf-8", "replace")
+
+
+def _uses(text: str, start: int) -> Iterator[tuple[str, Use]]:
+    for match in _USE.finditer(text):
+        yield match[3], Use(match[2], start + len(text[: match.start(2)].encode("utf-8", "surrogatepass")))
+
+
+def _by_text(script: str) -> Mentions:
+    found = Mentions(understood=False)
+    for name, use in _uses(script, 0):
+        found.uses.setdefault(name, use)
+    for match in _SETS.finditer(script):
+        found.assigned.update(_NAME.findall(" ".join(group for group in match.groups() if group)))
+    positions = []
+    byte = 0
+    for character in script:
+        positions.append(byte)
+        byte += len(character.encode("utf-8", "surrogatepass"))
+    found.words.append(Word(script, tuple(positions)))
+    return found

@@ -1,0 +1,249 @@
+"""Edges that nobody wrote: what scripts name of other stages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dockercise_prefect.compiler import compile_sources
+from dockercise_prefect.pipeline import (
+    CodeSnapshot,
+    HostVariable,
+    LiteralValue,
+    Mount,
+    Pipeline,
+    Stage,
+    StageValue,
+    StageVolume,
+)
+from tests.compiler.sources import codes, compiled, findings, sources
+
+OTHERS = "a: {img: x}\nb-2: {img: x}\n'☃': {img: x}\n"
+
+
+def _stage(script: str, *, more: str = "", meta: str = "") -> Stage:
+    """The last stage of a pipeline, with this script in a block."""
+    body = "".join(f"    {line}\n" for line in script.split("\n"))
+    return _last(compiled(f=f"{meta}{OTHERS}last:\n  img: x\n{more}  run: |\n{body}"))
+
+
+def _last(pipeline: Pipeline) -> Stage:
+    return pipeline.by_name["last"]
+
+
+def _edges(stage: Stage) -> list[tuple[Any, ...]]:
+    return [(edge.stage, edge.kind.value, edge.inferred, str(edge.place)) for edge in stage.depends_on]
+
+
+def test_a_variable_that_a_script_uses_is_given() -> None:
+    """`$A` in a script gives the stage the value of `a`, by an edge with the place of the reference."""
+    stage = _stage("echo hi\nexport X=1; echo $A ${B_2:-none}")
+
+    assert stage.env == {"A": StageValue("a"), "B_2": StageValue("b-2")}
+    assert _edges(stage) == [
+        ("a", "env", True, "f.dockercise.yaml:8:22"),
+        ("b-2", "env", True, "f.dockercise.yaml:8:25"),
+    ]
+
+
+def test_a_path_below_a_volume_is_mounted() -> None:
+    """A path below `/a/` mounts the volume of `a`; one below `/code/` mounts the code and makes no edge."""
+    stage = _stage("cat /a/file --with=/☃/x > /code/y")
+
+    assert stage.mounts == (
+        Mount(StageVolume("a"), "/a"),
+        Mount(StageVolume("☃"), "/☃"),
+        Mount(CodeSnapshot(), "/code"),
+    )
+    assert _edges(stage) == [("a", "vol", True, "f.dockercise.yaml:7:9"), ("☃", "vol", True, "f.dockercise.yaml:7:24")]
+
+
+def test_an_output_that_is_read_makes_an_edge() -> None:
+    """`out/a` and `/out/a` make an edge and nothing else."""
+    stage = _stage("cat out/a\ngrep x </out/b-2 ./out/☃")
+
+    assert (stage.env, stage.mounts) == ({}, ())
+    assert _edges(stage) == [
+        ("a", "out", True, "f.dockercise.yaml:7:9"),
+        ("b-2", "out", True, "f.dockercise.yaml:8:13"),
+        ("☃", "out", True, "f.dockercise.yaml:8:22"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "echo '$A'",
+        "A=1\necho $A",
+        "read A\necho $A",
+        "for A in 1; do echo $A; done",
+        "cat <<'E'\n$A\nE",
+        "# $A out/a /a/b",
+        "echo $LAST /last/x out/last",
+        "ls /a /nothing/x out/nothing /code",
+        "echo $$A_ ${AB} \\$A",
+        "cat x/out/a x/a/b http://a/b",
+        "sed '/a/d' file",
+    ],
+)
+def test_what_names_no_other_stage_infers_nothing(script: str) -> None:
+    """Single quotes, comments, variables of the script's own, its own volume and names of nothing infer nothing."""
+    stage = _stage(script)
+
+    assert (stage.env, stage.mounts, stage.depends_on) == ({}, (), ())
+
+
+def test_what_is_written_is_not_inferred_again() -> None:
+    """Where a written entry does what a reference asks for, it alone is there."""
+    stage = _stage("cat out/a /a/x; echo $A", more="  env: a\n  vol: a\n")
+
+    assert [edge[:3] for edge in _edges(stage)] == [("a", "env", False), ("a", "vol", False)]
+    assert stage.mounts == (Mount(StageVolume("a"), "/a"),)
+
+
+@pytest.mark.parametrize(
+    ("more", "kinds"),
+    [
+        ("  after: a\n", ["after"]),
+        ("  on: a\n  dir: /\n", ["on"]),
+        ("  vol: a:/data\n", ["vol"]),
+        ("  env: {X: {stage: a}}\n", ["env"]),
+    ],
+)
+def test_any_written_edge_brings_the_output(more: str, kinds: list[str]) -> None:
+    """Whoever has a written edge to a stage finds its output in `/out`, so reading it infers nothing."""
+    assert [edge.kind.value for edge in _stage("cat out/a", more=more).depends_on] == kinds
+
+
+def test_variables_of_the_stage_win() -> None:
+    """A variable that the stage sets itself, whatever its source, is not a stage's."""
+    stage = _stage("echo $A $B_2", more="  env: {A: mine, B_2: {stage: a}}\n")
+
+    assert stage.env == {"A": LiteralValue("mine"), "B_2": StageValue("a")}
+
+
+@pytest.mark.parametrize("vol", ["/host:/a", "volume:/a", "code:/a", "a:/a", "b-2:/a/file"])
+def test_a_path_that_is_mounted_already(vol: str) -> None:
+    """A path below something that the stage mounts itself names no volume."""
+    stage = _stage("cat /a/file", more=f"  vol: '{vol}'\n")
+
+    assert len(stage.mounts) == 1
+
+
+def test_a_volume_mounted_elsewhere_does_not_count() -> None:
+    """A volume that is mounted at another path is mounted at its own too when the script names that."""
+    stage = _stage("cat /a/file /data/file", more="  vol: a:/data\n")
+
+    assert [mount.target for mount in stage.mounts] == ["/data", "/a"]
+    assert [edge[:3] for edge in _edges(stage)] == [("a", "vol", False)]
+
+
+def test_relative_outputs_need_the_usual_directory() -> None:
+    """`out/a` is below `/out` only where the script begins in `/`; `/out/a` always is."""
+    assert _stage("cat out/a", more="  dir: /work\n").depends_on == ()
+    assert _stage("cat out/a", more="  on: b-2\n").needs == ("b-2",)
+    assert _stage("cat /out/a", more="  dir: /work\n").needs == ("a",)
+
+
+def test_implicit_false_turns_it_off() -> None:
+    """With `meta.implicit: false` a script infers nothing."""
+    assert _stage("echo $A; cat out/a /a/x", meta="meta: {implicit: false}\n").depends_on == ()
+
+
+def test_a_script_in_a_list_knows_its_places() -> None:
+    """Each item of a list is a text of its own, and a reference has its place in its item."""
+    stage = _last(compiled(f="a: {img: x}\nlast:\n  img: x\n  run:\n    - echo hi\n    - 'echo $A'\n    - |\n      cat /a/x\n"))
+
+    assert [edge[3] for edge in _edges(stage)] == ["f.dockercise.yaml:6:13", "f.dockercise.yaml:8:11"]
+
+
+def test_names_that_no_shell_takes_as_variables() -> None:
+    """A stage whose variable is taken, or is no name, is no variable of scripts: `$PATH` is the shell's."""
+    stage = _last(compiled(f="path: {img: x}\n'2': {img: x}\nlast: {img: x, run: 'echo $PATH $2'}\n"))
+
+    assert stage.depends_on == ()
+
+
+def test_a_variable_of_two_stages_is_no_ones() -> None:
+    """A variable that could be the value of two stages is a warning, with the way to say which."""
+    result = compile_sources(sources(f="a-b: {img: x}\na.b: {img: x}\nlast: {img: x, run: echo $A_B}\n"), "test")
+
+    (warning,) = result.warnings
+    assert str(warning) == (
+        "f.dockercise.yaml:3:26: DK042 warning: last: `$A_B` could be the value of `a-b` or `a.b`\n"
+        "  hint: say which one: `env: {A_B: {stage: a-b}}`"
+    )
+    assert _last(result.pipeline).depends_on == ()
+
+
+def test_a_script_that_is_no_shell_script_falls_back() -> None:
+    """What the grammar does not understand is looked through as text, which is said once."""
+    text = "a: {img: x}\nlast:\n  img: x\n  run: |\n    cat <<E <<F\n    $A\n    E\n    x\n    F\n"
+    result = compile_sources(sources(f=text), "test")
+
+    assert _last(result.pipeline).env == {"A": StageValue("a")}
+    assert [(str(warning.code), str(warning.place)) for warning in result.warnings] == [("DK041", "f.dockercise.yaml:4:8")]
+
+
+def test_a_script_that_names_nothing_is_not_judged() -> None:
+    """A script that is no shell script and names no stage gives no finding."""
+    result = compile_sources(sources(f="a: {img: x}\nlast: {img: x, run: 'if ('}\n"), "test")
+
+    assert result.warnings == ()
+
+
+def test_a_circle_names_the_references() -> None:
+    """A circle of inferred edges shows what each was inferred from and how to turn that off."""
+    (finding,) = findings(f="a: {img: x, run: cat /b/x}\nb: {img: x, run: echo $C}\nc: {img: x, run: cat out/a}\n")
+
+    assert [str(related.message) for related in finding.related] == [
+        "a mounts the volume of b, inferred from `/b/`",
+        "b uses the value of c, inferred from `$C`",
+        "c reads the output of a, inferred from `out/a`",
+    ]
+    assert [str(related.place) for related in finding.related] == [
+        f"f.dockercise.yaml:{place}" for place in ("1:22", "2:23", "3:22")
+    ]
+    assert finding.hint == "take one of these edges away; `meta: {implicit: false}` turns off what is inferred"
+
+
+def test_what_meta_env_gives_is_not_inferred() -> None:
+    """Where `meta.env` gives the variable, its entry is the reason for the edge."""
+    pipeline = compiled(f="meta: {env: [a, HOME]}\na: {img: x}\nlast: {img: x, run: echo $A $HOME}\nhome2: {img: x}\n")
+
+    assert _edges(_last(pipeline)) == [("a", "env", False, "f.dockercise.yaml:1:14")]
+
+
+def test_stages_that_meta_env_asks_for_name_each_other() -> None:
+    """A stage that `meta.env` asks for gets no value by it, so what its script names is inferred, and comes first too."""
+    text = "meta: {env: [b]}\na: {img: x, run: echo $C}\nb: {img: x, run: echo $A $HOME}\nc: {img: x}\nlast: {img: x}\n"
+    pipeline = compiled(f=text)
+
+    assert {stage.name: dict(stage.env) for stage in pipeline} == {
+        "c": {},
+        "a": {"C": StageValue("c")},
+        "b": {"A": StageValue("a")},
+        "last": {"B": StageValue("b")},
+    }
+
+
+def test_the_seed_needs_fewer_words() -> None:
+    """The seed's credential stages compile the same without `after`: their scripts say what they read."""
+    written = compiled(f="assume-role: {img: x}\nkey: {img: x, after: assume-role, run: cat out/assume-role | jq -r .Key}\n")
+    inferred = compiled(f="assume-role: {img: x}\nkey: {img: x, run: cat out/assume-role | jq -r .Key}\n")
+
+    assert written.by_name["key"].needs == inferred.by_name["key"].needs == ("assume-role",)
+    assert _edges(inferred.by_name["key"]) == [("assume-role", "out", True, "f.dockercise.yaml:2:24")]
+
+
+def test_a_wrong_pipeline_is_judged_with_its_inferred_edges() -> None:
+    """Findings of other kinds stand beside what a script names."""
+    assert codes(f="a: {img: x, run: echo $B}\nb: {img: x, run: echo $A, vol: nothing}\n") == ["DK038", "DK031"]
+
+
+def test_values_from_outside_are_still_asked_for() -> None:
+    """A variable that is no stage's is never inferred: it has to be written."""
+    stage = _stage("echo $HOME $TOKEN", more="  env: TOKEN\n")
+
+    assert stage.env == {"TOKEN": HostVariable("TOKEN")}
