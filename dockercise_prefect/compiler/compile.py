@@ -124,7 +124,7 @@ def _complete(written: Drafts, meta: Meta, references: References) -> Drafts:
         return first[stage].edges
 
     _needed_first(meta, edges_of)
-    return {name: first.get(name) or references.complete(draft, meta.env) for name, draft in written.items()}
+    return {name: first.get(name) or references.complete(draft, meta.env.keys()) for name, draft in written.items()}
 
 
 def _needed_first(meta: Meta, edges_of: Callable[[StageName], Sequence[Dependency]]) -> Collection[StageName]:

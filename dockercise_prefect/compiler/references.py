@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from collections.abc import Set as SetOf
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -57,20 +58,21 @@ class References:
         # Names with characters that a shell quotes are not found as parts of the text; there are few.
         self._odd = [stage for stage in self._stages if not _PARTS.fullmatch(stage)]
 
-    def complete(self, draft: Draft, inherited: Collection[str]) -> Draft:
+    def complete(self, draft: Draft, inherited: SetOf[str]) -> Draft:
         """The stage with the variables, mounts and edges that its script asks for and that nobody wrote.
 
         Args:
             draft: the stage as written.
             inherited: variables that `meta.env` gives it.
         """
-        if draft.run is None or not self._may_name(draft.run.text):
+        given = draft.env.keys() | inherited
+        if draft.run is None or not self._may_name(draft.run.text, given):
             return draft
         from dockercise_prefect.compiler.shell.mentions import mentions  # noqa: PLC0415  most pipelines never need the grammar
 
         found = mentions(draft.run.text)
         script = _PlacedScript(draft.run, self._positions)
-        variables = list(self._variables(draft, found, script, {*draft.env, *inherited, *found.assigned}))
+        variables = list(self._variables(draft, found, script, given | found.assigned))
         mounts = list(self._mounts(draft, found, script))
         outputs = list(self._outputs(draft, found, script))
         if not found.understood and (variables or mounts or outputs):
@@ -82,16 +84,18 @@ class References:
             edges=[*draft.edges, *env_edges(variables), *volume_edges(mounts), *outputs],
         )
 
-    def _may_name(self, script: str) -> bool:
-        """Whether it is worth the parsing: no name of a stage or of its variable, no reference to it."""
-        if ("$" in script or "((" in script) and not self._by_variable.keys().isdisjoint(_VARIABLES.findall(script)):
-            return True
+    def _may_name(self, script: str, given: SetOf[str]) -> bool:
+        """Whether it is worth the parsing: where the text holds no name of a stage, or of its variable, it names none."""
+        if "$" in script or "((" in script:
+            names = self._by_variable.keys() & _VARIABLES.findall(script)
+            if not names <= given:
+                return True
         if "/" not in script:
             return False
         parts = _PARTS.findall(script)
         return CODE in parts or not self._stages.isdisjoint(parts) or any(stage in script for stage in self._odd)
 
-    def _variables(self, draft: Draft, found: Mentions, script: _PlacedScript, given: Collection[str]) -> Iterator[Variable]:
+    def _variables(self, draft: Draft, found: Mentions, script: _PlacedScript, given: SetOf[str]) -> Iterator[Variable]:
         """Each variable that the script uses, neither has nor sets, and that is a stage's."""
         for name, use in found.uses.items():
             stages = [stage for stage in self._by_variable.get(name, ()) if stage != draft.name]

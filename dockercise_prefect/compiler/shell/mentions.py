@@ -44,7 +44,7 @@ class Mentions:
     Attributes:
         uses: variables whose value the script takes, each with its first use.
         assigned: variables that the script sets itself, wherever it does.
-        words: its words, comments left out, in order.
+        words: its words that hold a `/`, comments left out, in order.
         understood: False where the grammar did not understand it: then these are what its text looks like, rather too many.
     """
 
@@ -98,7 +98,8 @@ class _Reader:
             self._settle(child for child in node.children if child.type in WORDS)
             if node.children[-1].type == "$":
                 self._torn(node.children[-1])
-        self._found.words.append(word(node))
+        if self._data.find(b"/", node.start_byte, node.end_byte) >= 0:
+            self._found.words.append(word(node))
 
     def _torn(self, dollar: Node) -> None:
         """The grammar tears `"a"/$B/c` apart behind the dollar."""

@@ -19,9 +19,9 @@ def parse(script: str) -> Tree:
 
 
 def walk(root: Node) -> Iterator[Node]:
-    """The node and all below it, in the order of the text; without recursion, which deep nesting would overflow."""
+    """The node and all named ones below it, in the order of the text; without recursion, which deep nesting would overflow."""
     waiting = [root]
     while waiting:
         node = waiting.pop()
         yield node
-        waiting.extend(reversed(node.children))
+        waiting.extend(reversed(node.named_children))
