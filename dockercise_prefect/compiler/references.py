@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from collections.abc import Set as SetOf
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -58,7 +58,7 @@ class References:
         # Names with characters that a shell quotes are not found as parts of the text; there are few.
         self._odd = [stage for stage in self._stages if not _PARTS.fullmatch(stage)]
 
-    def complete(self, draft: Draft, inherited: SetOf[str]) -> Draft:
+    def complete(self, draft: Draft, inherited: AbstractSet[str]) -> Draft:
         """The stage with the variables, mounts and edges that its script asks for and that nobody wrote.
 
         Args:
@@ -84,7 +84,7 @@ class References:
             edges=[*draft.edges, *env_edges(variables), *volume_edges(mounts), *outputs],
         )
 
-    def _may_name(self, script: str, given: SetOf[str]) -> bool:
+    def _may_name(self, script: str, given: AbstractSet[str]) -> bool:
         """Whether it is worth the parsing: where the text holds no name of a stage, or of its variable, it names none."""
         if "$" in script or "((" in script:
             names = self._by_variable.keys() & _VARIABLES.findall(script)
@@ -95,7 +95,7 @@ class References:
         parts = _PARTS.findall(script)
         return CODE in parts or not self._stages.isdisjoint(parts) or any(stage in script for stage in self._odd)
 
-    def _variables(self, draft: Draft, found: Mentions, script: _PlacedScript, given: SetOf[str]) -> Iterator[Variable]:
+    def _variables(self, draft: Draft, found: Mentions, script: _PlacedScript, given: AbstractSet[str]) -> Iterator[Variable]:
         """Each variable that the script uses, neither has nor sets, and that is a stage's."""
         for name, use in found.uses.items():
             stages = [stage for stage in self._by_variable.get(name, ()) if stage != draft.name]
