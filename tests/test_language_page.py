@@ -36,6 +36,6 @@ def test_all_codes_are_listed() -> None:
 
 def test_all_keys_are_named() -> None:
     """The page names every key of a stage and of `meta`, those that are for later included."""
-    missing = [key for key in STAGE | META | LATER_IN_STAGES | LATER_IN_META if f"`{key}`" not in PAGE]
+    missing = [key for key in {*STAGE, *META, *LATER_IN_STAGES, *LATER_IN_META} if f"`{key}`" not in PAGE]
 
     assert missing == []

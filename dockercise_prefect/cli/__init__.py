@@ -24,6 +24,7 @@ _COMMANDS = {
     "lint": _Entry("dockercise_prefect.cli.lint:lint", "Say what is wrong with the pipeline."),
     "run": _Entry("dockercise_prefect.cli.run:run", "Run the pipeline now, in containers."),
     "init": _Entry("dockercise_prefect.cli.init:init", "Write a first pipeline."),
+    "schema": _Entry("dockercise_prefect.cli.schema:schema", "Print the JSON Schema of the language, for editors."),
     "up": _Entry("dockercise_prefect.cli.server:up", "Start the local Prefect server and its UI."),
     "down": _Entry("dockercise_prefect.cli.server:down", "Stop the local Prefect server."),
     "status": _Entry("dockercise_prefect.cli.server:status", "Say whether the local Prefect server runs, and where."),

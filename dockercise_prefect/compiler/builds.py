@@ -3,17 +3,39 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from dockercise_prefect.compiler.keys import check_keys
+from dockercise_prefect.compiler.known import check_keys
+from dockercise_prefect.compiler.shapes import ANY, SPACE, Key, Schema, mapping_of, scalar
 from dockercise_prefect.compiler.suggest import StageNames
 from dockercise_prefect.compiler.values import Field, text, word
 from dockercise_prefect.errors import Place
-from dockercise_prefect.frontend.nodes import Mapping, Node, Scalar, is_null
+from dockercise_prefect.frontend.nodes import Mapping as MappingNode
+from dockercise_prefect.frontend.nodes import Node, Scalar, is_null
 from dockercise_prefect.pipeline import CODE, Build, BuildContext, Code, CodeSnapshot, StageVolume
 
-KEYS = frozenset({"context", "dockerfile", "args", "target"})
+_OUT = r"\.\.(?:/|$)"
+
+_BLANK = f"[{SPACE}]*$"
+
+_FOLDER = scalar(rf"(?!{_BLANK}|{_OUT})[\s\S]+", "write a folder of the code, or one below the volume of a stage")
+
+_FILE = scalar(rf"(?!{_BLANK}|/|{_OUT}|(?:\./*)+$)[\s\S]+", "write its path as seen from `context`")
+
+KEYS: Mapping[str, Key] = {
+    "context": Key(_FOLDER, "A folder of the code, `.` or `app`, or one below the volume of a stage, `/stage/app`."),
+    "dockerfile": Key(_FILE, "The Dockerfile's path below `context`; by default `Dockerfile`."),
+    "args": Key(
+        {"type": "object", "additionalProperties": ANY},
+        "Build arguments: names and texts. They stay in the image's history, so they are no place for secrets.",
+    ),
+    "target": Key(word.schema, "The stage of the Dockerfile to stop at; by default the last one."),
+}
+
+SCHEMA: Schema = {"anyOf": [_FOLDER, mapping_of(KEYS, required={"context"})]}
+"""What can stand in a `build`."""
 
 _FORMS = "write a folder of the code, `.` or `app`, or one below the volume of a stage, `/stage/app`"
 
@@ -45,7 +67,7 @@ class Builds:
         dockerfile = self._dockerfile(_part(field, parts, "dockerfile")) if "dockerfile" in parts else "Dockerfile"
         target = word(_part(field, parts, "target")) if "target" in parts else None
         args = _args(_part(field, parts, "args")) if "args" in parts else {}
-        if "context" not in parts and parts.keys() <= KEYS:  # else the unknown key is probably meant
+        if "context" not in parts and parts.keys() <= KEYS.keys():  # else the unknown key is probably meant
             field.wrong_value("there is no `context`", _FORMS)
         if folder is None or dockerfile is None:
             return None
@@ -55,7 +77,7 @@ class Builds:
         """The keys of the mapping form; a text alone is its context."""
         if isinstance(field.node, Scalar):
             return {"context": field.node}
-        if not isinstance(field.node, Mapping):
+        if not isinstance(field.node, MappingNode):
             field.wrong_type("a folder, or a mapping of `context`, `dockerfile`, `args` and `target`")
             return None
         check_keys(f"{field.owner}: build", field.node, KEYS, frozenset(), field.findings)
@@ -108,7 +130,7 @@ def _inside(path: str) -> str | None:
 
 
 def _args(field: Field) -> dict[str, str]:
-    if not isinstance(field.node, Mapping):
+    if not isinstance(field.node, MappingNode):
         field.wrong_type("a mapping of names to texts")
         return {}
     args: dict[str, str] = {}

@@ -1,47 +1,89 @@
-"""Which keys there are, and which are promised for later (LANGUAGE sections 1 and 2)."""
+"""Which keys there are, and which are promised for later (LANGUAGE sections 1 and 2).
+
+The parser and the JSON schema (`schema`) read the same tables: a key is one line here, with what editors say of it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from dockercise_prefect.compiler import values
-from dockercise_prefect.compiler.suggest import suggestion
+from dockercise_prefect.compiler import builds, mounts, names, values, variables
+from dockercise_prefect.compiler.shapes import ANY, Key, Schema, mapping_of, one_or_many
 from dockercise_prefect.compiler.values import Field, Reader
-from dockercise_prefect.errors import did_you_mean
 from dockercise_prefect.frontend.findings import Findings
-from dockercise_prefect.frontend.nodes import Node, Scalar
-from dockercise_prefect.pipeline import Code, Network, PullPolicy
+from dockercise_prefect.frontend.nodes import Node, is_null
+from dockercise_prefect.pipeline import Network, PullPolicy
 
-SETTINGS: Mapping[str, tuple[str, Reader]] = {
-    "img": ("image", values.image),
-    "dir": ("working_dir", values.absolute_path),
-    "noLog": ("no_log", values.boolean),
-    "neverFail": ("never_fail", values.boolean),
-    "timeout": ("timeout", values.duration),
-    "triggers": ("triggers", values.globs),
-    "user": ("user", values.word),
-    "network": ("network", values.one_of(Network)),
-    "pull": ("pull", values.one_of(PullPolicy)),
-    "platform": ("platform", values.word),
-    "cpus": ("cpus", values.processors),
-    "memory": ("memory", values.size),
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A key that stands for itself: it sets an attribute of `Stage` to what the reader makes of its value."""
+
+    attribute: str
+    read: Reader[Any]
+    meaning: str
+
+    @property
+    def schema(self) -> Schema:
+        """What the reader takes, beside null."""
+        return self.read.schema
+
+
+SETTINGS: Mapping[str, Setting] = {
+    "img": Setting("image", values.image, "The image, or the stage in whose image to run. `null` unsets a default."),
+    "dir": Setting("working_dir", values.absolute_path, "The working directory; by default `/<stage>` with `on`, else `/`."),
+    "noLog": Setting("no_log", values.boolean, "The output is sensitive: shown nowhere, kept nowhere, usable by other stages."),
+    "neverFail": Setting("never_fail", values.boolean, "Any exit code counts as success, shown as tolerated."),
+    "timeout": Setting("timeout", values.duration, "`90s`, `5m`, `1h30m`: after it the container is stopped."),
+    "triggers": Setting("triggers", values.globs, "Globs: changed files that make this stage a target of a push."),
+    "user": Setting("user", values.word, "As in `docker run`: a name, `1000` or `1000:100`."),
+    "network": Setting("network", values.one_of(Network), "By default `bridge`: a network namespace of its own."),
+    "pull": Setting("pull", values.one_of(PullPolicy), "When the image is pulled; by default when it is `missing`."),
+    "platform": Setting("platform", values.word, "As in `docker run`: `linux/arm64`."),
+    "cpus": Setting("cpus", values.processors, "How many processors, at least 0.01."),
+    "memory": Setting("memory", values.size, "`512m`, `2g`; at least `6m`."),
 }
-"""Keys that stand for themselves and can be inherited: to the attribute of `Stage` that they set, and how they are read."""
+"""Keys that can be inherited, and how they are read."""
 
-OWN = frozenset({"after", "env", "vol", "on", "run"})
+BUILD = Key(
+    builds.SCHEMA, "Build the image from a Dockerfile, in a folder of the code or below a stage's volume (`/stage/app`)."
+)
+"""Can be inherited too, and is no setting: a stage has either an image or a build."""
+
+OWN: Mapping[str, Key] = {
+    "run": Key(
+        values.script.schema, "A shell script, run by `/bin/sh` under `set -e`. A list is its items joined by newlines."
+    ),
+    "env": Key(variables.SCHEMA, "Variables: a stage's value, `NAME` or `NAME?` from outside, `NAME=text`; or a mapping."),
+    "vol": Key(mounts.SCHEMA, "Mounts: `STAGE`, `STAGE:/path`, `code`, `/host/path:/path`, `./folder:/path`, `volume:/path`."),
+    "on": Key(names.REFERENCE, "Work in a private copy of that stage's volume, or of `code`."),
+    "after": Key(one_or_many(names.REFERENCE), "Run after these stages."),
+}
 """Keys that only a stage itself can have."""
 
-INHERITED = frozenset({*SETTINGS, "build"})
+INHERITED: Mapping[str, Key | Setting] = {**SETTINGS, "build": BUILD}
 """Keys that `meta.defaults` can give."""
+
+STAGE: Mapping[str, Key | Setting] = {**INHERITED, **OWN}
+"""Keys of a stage."""
+
+META: Mapping[str, Key | Setting] = {
+    "name": Key(names.PIPELINE_NAME, "The pipeline's name, without `/ % & < >`; by default the root folder's."),
+    "tags": Key(one_or_many(ANY), "Tags of the flow run."),
+    "env": Key(variables.SCHEMA, "Variables of every stage that starts a container. What a stage sets itself wins."),
+    "defaults": Key(mapping_of(INHERITED), "Keys that every stage inherits unless it sets them."),
+    "implicit": Key(values.boolean.schema, "`false`: no edges and no images of stages are inferred."),
+    **{key: SETTINGS[key] for key in ("network", "pull", "platform")},
+}
+"""Keys of `meta`."""
 
 OF_A_CONTAINER = frozenset(SETTINGS) - {"img", "noLog", "triggers"}
 """Keys without effect where nothing is run and nothing built."""
 
 OF_A_SCRIPT = OF_A_CONTAINER - {"network", "platform", "pull", "timeout"} | {"env", "vol", "on"}
 """Keys without effect where an image is built and nothing run in it."""
-
-META = frozenset({"name", "tags", "env", "defaults", "implicit", "network", "pull", "platform"})
 
 LATER_IN_STAGES = frozenset(
     {"retries", "when", "if", "unless", "stopGrace", "cache", "services", "matrix", "secrets", "approve"}
@@ -50,30 +92,11 @@ LATER_IN_STAGES = frozenset(
 
 LATER_IN_META = frozenset({"subgraphs", "secrets", "lint", "timeout", "concurrency"})
 
-STAGE = INHERITED | OWN
-
-
-def check_keys(
-    owner: str, entries: Iterable[tuple[Scalar, Node]], known: Collection[str], later: Collection[str], findings: Findings
-) -> None:
-    """DK021 for keys that there are not, DK022 for those that are not supported yet."""
-    for key, _ in entries:
-        if key.text in later:
-            findings.error(
-                Code.NOT_SUPPORTED, f"{owner}: `{key.text}` is not supported yet", key.place, hint="take the key away"
-            )
-        elif key.text not in known:
-            meant = did_you_mean(key.text, sorted(known))
-            hint = f"did you mean `{meant}`?" if meant else suggestion("", sorted(known))
-            findings.error(Code.UNKNOWN_KEY, f"{owner}: unknown key `{key.text}`", key.place, hint=hint)
-
 
 def read_settings(owner: str, by_key: Mapping[str, Node], findings: Findings) -> dict[str, Any]:
     """What the keys of `SETTINGS` say, by the attributes they set; None where a key is wrong or unset by `null`."""
     settings: dict[str, Any] = {}
     for key in by_key.keys() & SETTINGS.keys():
-        attribute, read = SETTINGS[key]
-        node = by_key[key]
-        unset = isinstance(node, Scalar) and node.kind == "null"
-        settings[attribute] = None if unset else read(Field(owner, key, node, findings))
+        setting, node = SETTINGS[key], by_key[key]
+        settings[setting.attribute] = None if is_null(node) else setting.read(Field(owner, key, node, findings))
     return settings

@@ -13,9 +13,9 @@ from dockercise_prefect.compiler.keys import (
     META,
     OWN,
     SETTINGS,
-    check_keys,
     read_settings,
 )
+from dockercise_prefect.compiler.known import check_keys
 from dockercise_prefect.compiler.names import pipeline_name_from, pipeline_name_problem
 from dockercise_prefect.compiler.values import Field, boolean, text, texts
 from dockercise_prefect.compiler.variables import Variable, Variables
@@ -93,7 +93,7 @@ def _defaults(by_key: MappingOf[str, Node], findings: Findings) -> dict[str, Nod
         defaults = {key: value for key, value in node.by_key.items() if key in INHERITED and not is_null(value)}
     elif node is not None:
         Field("meta", "defaults", node, findings).wrong_type("a mapping of keys that every stage inherits")
-    for key in META & SETTINGS.keys() & by_key.keys():
+    for key in META.keys() & SETTINGS.keys() & by_key.keys():
         first, later = defaults.setdefault(key, by_key[key]), by_key[key]
         if isinstance(first, Scalar) and isinstance(later, Scalar) and first.text != later.text:
             findings.error(

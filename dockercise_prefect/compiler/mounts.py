@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from dockercise_prefect.compiler.names import NAME_SOURCE
+from dockercise_prefect.compiler.shapes import Schema, one_or_many, scalar
 from dockercise_prefect.compiler.suggest import StageNames
 from dockercise_prefect.compiler.values import Field, normal_path, texts
 from dockercise_prefect.errors import Place, Related
@@ -26,6 +28,16 @@ _ENGINE_VOLUME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+\Z")
 """What the Docker engine takes for the name of a volume."""
 
 _FORMS = "write `STAGE`, `STAGE:/path`, `/host/path:/path`, `./folder:/path` or `volume:/path`; binds and volumes take `:ro`"
+
+_SOURCE = rf"/[^:]*|\.(?:/[^:]*)?|{NAME_SOURCE}"
+
+SCHEMA: Schema = one_or_many(
+    scalar(
+        rf"{NAME_SOURCE}|(?:{_SOURCE}):/[^:]*(?::r[ow])?",
+        "write STAGE, STAGE:/path, /host/path:/path, ./folder:/path or volume:/path; binds and volumes take :ro",
+    )
+)
+"""What can stand in a `vol`; whether a name is that of a stage or of the engine's own volume is not seen in it."""
 
 
 @dataclass(frozen=True, slots=True)

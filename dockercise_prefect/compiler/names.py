@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from dockercise_prefect.compiler.shapes import SPACE, Schema, matcher, scalar
+
 MAX_BYTES = 200
 """A stage's name is a file's name in the results, with room for an ending."""
 
@@ -14,13 +16,36 @@ IMAGE_FOLDERS = frozenset(
     "bin boot dev etc home lib lib32 lib64 media mnt opt proc root run sbin srv sys tmp usr var".split()  # noqa: SIM905  a table
 )
 
-IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+IDENTIFIER_SOURCE = r"[A-Za-z_][A-Za-z0-9_]*"
+IDENTIFIER = matcher(IDENTIFIER_SOURCE)
 """What a shell takes for a variable's name."""
 
 _FOLDED = re.compile(r"[^A-Z0-9_]")
-_OURS = re.compile(r"(?:OUT|DOCKERCISE_.*|GRAPH_CI_RUN_ID)\Z", re.DOTALL)
+OURS_SOURCE = r"OUT|DOCKERCISE_[\s\S]*|GRAPH_CI_RUN_ID"
+_OURS = matcher(OURS_SOURCE)
 _SHELLS = re.compile(r"(?:PATH|HOME|IFS|ENV|LD_.*)\Z", re.DOTALL)
 _PREFECT_FORBIDS = frozenset("/%&<>")
+_CONTROL = r"\x00-\x1f\x7f-\x9f"
+
+_FORBIDDEN = rf"/\\:{SPACE}{_CONTROL}"
+_CANNOT_STAND = re.compile(f"[{_FORBIDDEN}]")
+
+NAME_SOURCE = f"[^{_FORBIDDEN}]+"
+"""What a stage's name is made of. An expression cannot count its bytes, nor see whether it is composed."""
+
+REFERENCE: Schema = scalar(NAME_SOURCE, "the name of a stage holds no white space, /, \\ or :")
+"""Where a stage is named."""
+
+NEW_NAME_SOURCE = rf"(?!(?:{'|'.join(map(re.escape, sorted(OUR_FOLDERS | IMAGE_FOLDERS)))})$)[^{_FORBIDDEN}]{{1,{MAX_BYTES}}}"
+"""Where a stage gets its name."""
+
+PIPELINE_NAME: Schema = {
+    **scalar(
+        rf"(?!\.{{1,2}}$)(?![{SPACE}]+$)[^/%&<>{_CONTROL}]+",
+        "a pipeline's name is a text without / % & < > and control characters",
+    ),
+    "maxLength": MAX_BYTES,
+}
 
 
 def folded(stage: str) -> str:
@@ -47,9 +72,9 @@ def stage_name_problem(name: str) -> tuple[str, str] | None:
             f"`{name}` is a folder that images have",
             f"the stage's volume would hide `/{name}` of every image that mounts it; call the stage something else",
         )
-    bad = next((character for character in name if _cannot_stand(character)), None)
+    bad = _CANNOT_STAND.search(name)
     if bad is not None:
-        return f"{_described(bad)} cannot stand in a stage's name", "put `-` or `_` in its place"
+        return f"{_described(bad[0])} cannot stand in a stage's name", "put `-` or `_` in its place"
     if len(name.encode()) > MAX_BYTES:
         return f"a stage's name has at most {MAX_BYTES} bytes, and this one has {len(name.encode())}", "shorten it"
     if not unicodedata.is_normalized("NFC", name):
@@ -73,10 +98,6 @@ def pipeline_name_from(folder: str) -> str:
     """A folder's name with what a pipeline's name cannot hold replaced by `-`."""
     name = "".join("-" if character in _PREFECT_FORBIDS or not character.isprintable() else character for character in folder)
     return "pipeline" if pipeline_name_problem(name) else name
-
-
-def _cannot_stand(character: str) -> bool:
-    return character in "/\\:" or character.isspace() or unicodedata.category(character) == "Cc"
 
 
 def _described(character: str) -> str:

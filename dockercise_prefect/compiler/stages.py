@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from dockercise_prefect.compiler.builds import Builds, PlacedBuild
-from dockercise_prefect.compiler.keys import LATER_IN_STAGES, OF_A_CONTAINER, OF_A_SCRIPT, STAGE, check_keys, read_settings
+from dockercise_prefect.compiler.keys import LATER_IN_STAGES, OF_A_CONTAINER, OF_A_SCRIPT, STAGE, read_settings
+from dockercise_prefect.compiler.known import check_keys
 from dockercise_prefect.compiler.meta import Meta
 from dockercise_prefect.compiler.mounts import Mounts, PlacedMount
 from dockercise_prefect.compiler.names import stage_name_problem

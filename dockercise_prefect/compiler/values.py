@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, TypeAlias, TypeVar
+from typing import Generic, TypeVar
 
+from dockercise_prefect.compiler.shapes import ANY, SPACE, TEXT, Schema, matcher, one_or_many, scalar, whole
 from dockercise_prefect.compiler.suggest import suggestion
 from dockercise_prefect.errors import Place
 from dockercise_prefect.frontend.findings import Findings
@@ -22,23 +22,33 @@ MIN_MEMORY = 6 * 1024 * 1024
 MIN_CPUS = 0.01
 """What the Docker engine asks for at least."""
 
-_DURATION = re.compile(r"(?:(\d{1,9}(?:\.\d{1,9})?)h)?(?:(\d{1,9}(?:\.\d{1,9})?)m)?(?:(\d{1,9}(?:\.\d{1,9})?)s)?\Z", re.ASCII)
-_SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)\s?([kmgt]?)(?:i?b)?\Z", re.ASCII | re.IGNORECASE)
+MAX_NUMBER = 10**9
+"""Numbers of processors, and of each unit of a duration, are below it."""
+
+MAX_BYTES = 10**12
+"""Numbers of each unit of a size are below it."""
+
+_PART = r"[0-9]{1,9}(?:\.[0-9]{1,9})?"
+_DURATION = rf"(?:({_PART})h)?(?:({_PART})m)?(?:({_PART})s)?"
+_SIZE = r"([0-9]{1,12}(?:\.[0-9]{1,9})?)[\t-\r ]?([kKmMgGtT]?)(?:[iI]?[bB])?"
 _UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
-_NUMBER = re.compile(r"\d{1,9}(?:\.\d{1,9})?\Z|\.\d{1,9}\Z", re.ASCII)
-_WORD = re.compile(r"\S+\Z")
+_NUMBER = rf"{_PART}|\.[0-9]{{1,9}}"
+_WORD = rf"[^{SPACE}]+"
 
 _DOMAIN_PART = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
 _DOMAIN = rf"(?:{_DOMAIN_PART}(?:\.{_DOMAIN_PART})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
 _PATH_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-IMAGE = re.compile(
-    rf"(?:{_DOMAIN}/)?{_PATH_PART}(?:/{_PATH_PART})*(?::[\w][\w.-]{{0,127}})?(?:@[A-Za-z][A-Za-z0-9]*"
-    r"(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?\Z",
-    re.ASCII,
+_IMAGE = (
+    rf"(?:{_DOMAIN}/)?{_PATH_PART}(?:/{_PATH_PART})*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?(?:@[A-Za-z][A-Za-z0-9]*"
+    r"(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?"
 )
+IMAGE = matcher(_IMAGE)
 """The grammar of image references, as Docker's documentation of `reference` gives it."""
 
+_WHOLE_DURATION, _WHOLE_SIZE, _WHOLE_NUMBER, _WHOLE_WORD = (matcher(source) for source in (_DURATION, _SIZE, _NUMBER, _WORD))
+
 Choice = TypeVar("Choice", bound=StrEnum)
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +83,24 @@ class Field:
         self.findings.error(Code.WRONG_VALUE, f"{self.owner}: `{self.key}`: {why}", self.place, hint=hint)
 
 
-Reader: TypeAlias = Callable[[Field], Any]
+@dataclass(frozen=True, slots=True)
+class Reader(Generic[Value]):
+    """How a value is read, and what can be read: side by side, so that the parser and the JSON schema do not part."""
+
+    schema: Schema
+    read: Callable[[Field], Value]
+
+    def __call__(self, field: Field) -> Value:
+        """The value, or None where it is wrong, which has been said."""
+        return self.read(field)
 
 
+def reads(schema: Schema) -> Callable[[Callable[[Field], Value]], Reader[Value]]:
+    """Make a function a reader of what the schema describes."""
+    return lambda read: Reader(schema, read)
+
+
+@reads(TEXT)
 def text(field: Field) -> str | None:
     """The source text of any scalar: `user: 1000` is the text `1000`."""
     if not isinstance(field.node, Scalar) or field.node.kind == "null":
@@ -87,6 +112,7 @@ def text(field: Field) -> str | None:
     return field.node.text
 
 
+@reads(one_or_many(ANY))
 def texts(field: Field) -> list[tuple[str, Place]]:
     """A text, or a list of them, each with its place; what is wrong is left out."""
     if not isinstance(field.node, List):
@@ -116,6 +142,14 @@ class Script:
         return "\n".join(part for part, _ in self.parts)
 
 
+@reads(
+    {
+        "anyOf": [
+            {**TEXT, "patternErrorMessage": "this is empty; leave `run` out to run what the image itself runs"},
+            {"type": "array", "items": ANY, "contains": TEXT},
+        ]
+    }
+)
 def script(field: Field) -> Script | None:
     """A shell script; a list is its items joined by newlines."""
     lines = texts(field)
@@ -126,15 +160,17 @@ def script(field: Field) -> Script | None:
     return None
 
 
+@reads(scalar(_WORD, "this holds white space"))
 def word(field: Field) -> str | None:
     """A text without white space."""
     value = text(field)
-    if value is not None and not _WORD.match(value):
+    if value is not None and not _WHOLE_WORD.match(value):
         field.wrong_value(f"`{value}` holds white space")
         return None
     return value
 
 
+@reads({"type": "boolean"})
 def boolean(field: Field) -> bool | None:
     """`true` or `false`, as YAML 1.2 writes them."""
     if isinstance(field.node, Scalar) and field.node.kind == "bool":
@@ -143,12 +179,13 @@ def boolean(field: Field) -> bool | None:
     return None
 
 
+@reads(whole(rf"(?!$){_DURATION}", "write hours, minutes and seconds as 1h30m, 5m, 90s"))
 def duration(field: Field) -> float | None:
     """`90s`, `5m`, `1h30m`; in seconds."""
     value = text(field)
     if value is None:
         return None
-    match = _DURATION.match(value)
+    match = _WHOLE_DURATION.match(value)
     if match is None:
         hint = f"write `{value}s`" if value.isdecimal() else "write hours, minutes and seconds as `1h30m`, `5m`, `90s`"
         field.wrong_value(f"`{value}` is no duration", hint)
@@ -157,12 +194,20 @@ def duration(field: Field) -> float | None:
     return _above(field, 3600 * hours + 60 * minutes + seconds, 0.001, "a stage needs some time")
 
 
+@reads(
+    {
+        **whole(_SIZE, "write 512m or 2g"),
+        "type": ["string", "number"],
+        "minimum": MIN_MEMORY,
+        "exclusiveMaximum": MAX_BYTES,
+    }
+)
 def size(field: Field) -> int | None:
     """`512m`, as `docker run --memory` takes it; in bytes."""
     value = text(field)
     if value is None:
         return None
-    match = _SIZE.match(value)
+    match = _WHOLE_SIZE.match(value)
     if match is None:
         field.wrong_value(f"`{value}` is no size", "write `512m` or `2g`")
         return None
@@ -174,12 +219,20 @@ def size(field: Field) -> int | None:
     return size_in_bytes
 
 
+@reads(
+    {
+        **whole(_NUMBER, "write 0.5 or 2"),
+        "type": ["string", "number"],
+        "minimum": MIN_CPUS,
+        "exclusiveMaximum": MAX_NUMBER,
+    }
+)
 def processors(field: Field) -> float | None:
     """A number of processors, say `0.5`."""
     value = text(field)
     if value is None:
         return None
-    if not _NUMBER.match(value):
+    if not _WHOLE_NUMBER.match(value):
         field.wrong_value(f"`{value}` is no number of processors", "write `0.5` or `2`")
         return None
     return _above(field, float(value), MIN_CPUS, f"Docker wants {MIN_CPUS} at least")
@@ -192,10 +245,11 @@ def _above(field: Field, number: float, least: float, hint: str) -> float | None
     return int(number) if number == int(number) else number
 
 
-def one_of(choices: type[Choice]) -> Callable[[Field], Choice | None]:
+def one_of(choices: type[Choice]) -> Reader[Choice | None]:
     """A reader for one of a few words."""
     words = [choice.value for choice in choices]
 
+    @reads({"type": "string", "enum": words})
     def read(field: Field) -> Choice | None:
         value = text(field)
         if value is None or value in words:
@@ -206,6 +260,7 @@ def one_of(choices: type[Choice]) -> Callable[[Field], Choice | None]:
     return read
 
 
+@reads({**scalar(_IMAGE, "write name, name:tag or registry/name:tag"), "minimum": 0})
 def image(field: Field) -> ImageReference | None:
     """An image reference, checked against its grammar."""
     value = text(field)
@@ -219,6 +274,7 @@ def image(field: Field) -> ImageReference | None:
     return ImageReference(value)
 
 
+@reads({"type": "string", "pattern": "^/", "patternErrorMessage": "a path in the container begins with /"})
 def absolute_path(field: Field) -> str | None:
     """A path in the container."""
     value = text(field)
@@ -235,6 +291,7 @@ def normal_path(path: str) -> str:
     return posixpath.normpath("/" + path.lstrip("/"))
 
 
+@reads(one_or_many(TEXT))
 def globs(field: Field) -> Sequence[str]:
     """A pattern, or a list of them."""
     for pattern, place in (found := texts(field)):

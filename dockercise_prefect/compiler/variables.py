@@ -6,12 +6,43 @@ from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
 
-from dockercise_prefect.compiler.names import IDENTIFIER, folded, is_ours, is_taken
+from dockercise_prefect.compiler.names import (
+    IDENTIFIER,
+    IDENTIFIER_SOURCE,
+    NAME_SOURCE,
+    OURS_SOURCE,
+    REFERENCE,
+    folded,
+    is_ours,
+    is_taken,
+)
+from dockercise_prefect.compiler.shapes import ANY, SPACE, Schema, key_names, one_or_many, scalar
 from dockercise_prefect.compiler.suggest import StageNames
 from dockercise_prefect.compiler.values import Field, texts
 from dockercise_prefect.errors import Place, Related
 from dockercise_prefect.frontend.nodes import Mapping, Node, Scalar
 from dockercise_prefect.pipeline import Code, EnvSource, HostVariable, LiteralValue, StageName, StageValue
+
+_LITERAL_NAME = f"[^={SPACE}]+"
+
+_ENTRY = scalar(rf"{NAME_SOURCE}|{_LITERAL_NAME}=[\s\S]*", "write STAGE, NAME, NAME? or NAME=text")
+
+_VALUE_OF_STAGE: Schema = {
+    "type": "object",
+    "properties": {"stage": REFERENCE},
+    "required": ["stage"],
+    "additionalProperties": False,
+}
+
+_MAPPING: Schema = {
+    "type": "object",
+    "propertyNames": key_names(rf"(?!(?:{OURS_SOURCE})$){_LITERAL_NAME}", "no name of a variable, or one that dockercise sets"),
+    "patternProperties": {f"^{IDENTIFIER_SOURCE}$": {"anyOf": [ANY, _VALUE_OF_STAGE]}},
+    "additionalProperties": ANY,
+}
+
+SCHEMA: Schema = {"anyOf": [*one_or_many(_ENTRY)["anyOf"], _MAPPING]}
+"""What can stand in an `env`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,13 @@ from dockercise_prefect.emit.identifiers import module_name
 
 Definition = dict[str, Any]
 
+
+class Plain(str):
+    """A scalar that is written as it is, without quotes."""
+
+    __slots__ = ()
+
+
 stage_names = st.one_of(
     st.sampled_from(
         ["build", "test", "stage", "class", "None", "a-b", "a_b", "a.b", "☃", "it's", "pipeline", "env", "größe", "2"]
@@ -44,15 +51,21 @@ def builds(earlier: list[str]) -> st.SearchStrategy[Any]:
     return st.one_of(folders, st.fixed_dictionaries({"context": folders}, optional=more))
 
 
+def mounts(earlier: list[str]) -> list[str]:
+    """Entries of `vol` in every form, no two at one path."""
+    outside = ["code", "/host:/mnt/a", "./below/root:/mnt/b:ro", ".:/mnt/c", "ccache:/mnt/d:rw"]
+    return [*outside, *(f"{name}:/mnt/stages/{index}" for index, name in enumerate(earlier))]
+
+
 @st.composite
 def stages(draw: st.DrawFn, name: str, earlier: list[str]) -> Definition:
     """One stage that may refer to earlier ones."""
     some = st.lists(st.sampled_from(earlier), unique=True, max_size=4) if earlier else st.just([])
     stage: Definition = draw(st.one_of(images(earlier), st.fixed_dictionaries({"build": builds(earlier)})))
     optional: dict[str, st.SearchStrategy[Any]] = {
-        "run": scripts,
+        "run": st.one_of(scripts, st.lists(texts).map(lambda lines: [*lines, "true"]), st.just(True)),
         "after": some,
-        "vol": some,
+        "vol": st.one_of(some, st.lists(st.sampled_from(mounts(earlier)), unique=True, max_size=2)),
         "env": st.one_of(
             some.map(lambda names: {f"V{index}": {"stage": other} for index, other in enumerate(names)}),
             st.dictionaries(st.sampled_from(["A", "B", "lower", "discovery.type"]), texts),
@@ -64,12 +77,12 @@ def stages(draw: st.DrawFn, name: str, earlier: list[str]) -> Definition:
         "neverFail": st.booleans(),
         "timeout": st.sampled_from(["90s", "1h30m", "0.5s"]),
         "triggers": st.lists(st.sampled_from(["a/**", "*.md", "ü"])),
-        "user": st.sampled_from(["root", "1000", "1:1"]),
+        "user": st.sampled_from(["root", "1000", "1:1", 1000, None]),
         "network": st.sampled_from(["bridge", "none", "host"]),
         "pull": st.sampled_from(["missing", "always", "never"]),
         "platform": st.just("linux/arm64"),
-        "cpus": st.sampled_from(["0.5", "2"]),
-        "memory": st.sampled_from(["6m", "1.5g"]),
+        "cpus": st.sampled_from(["0.5", "2", 0.5, 2, Plain(".5")]),
+        "memory": st.sampled_from(["6m", "1.5g", 2**30]),
     }
     chosen = draw(st.lists(st.sampled_from(sorted(optional)), unique=True, max_size=6))
     return stage | {key: draw(optional[key]) for key in chosen if key != "on" or name not in {"", "code"}}
@@ -83,6 +96,32 @@ def definitions(draw: st.DrawFn) -> dict[str, Definition]:
     return {name: made[name] for name in draw(st.permutations(names))}
 
 
+def metas() -> st.SearchStrategy[Definition]:
+    """A `meta` that goes with any stages."""
+    settings: dict[str, st.SearchStrategy[Any]] = {
+        "network": st.sampled_from(["bridge", "none", None]),
+        "pull": st.sampled_from(["missing", "never"]),
+        "platform": st.just("linux/arm64"),
+    }
+    others = {
+        "img": st.just("busybox"),
+        "timeout": st.just("1m"),
+        "triggers": st.just("*.md"),
+        "user": st.sampled_from([0, "u"]),
+    }
+    return st.fixed_dictionaries(
+        {},
+        optional={
+            "name": st.one_of(pipeline_names, st.just(2026)),
+            "tags": st.one_of(texts, st.lists(st.one_of(texts, st.integers()))),
+            "env": st.sampled_from(["XMETA", ["XMETA?", "XOTHER=1"], {"XMETA": 1.5, "discovery.type": 1}, None]),
+            "implicit": st.booleans(),
+            "defaults": st.one_of(st.none(), st.fixed_dictionaries({}, optional=others)),
+            **settings,
+        },
+    )
+
+
 def as_yaml(definition: dict[str, Definition]) -> str:
     """YAML of some stages; JSON is YAML once nothing but ASCII is left unescaped, surrogate pairs apart."""
     return "".join(f"{_scalar(name)}: {_value(stage)}\n" for name, stage in definition.items())
@@ -94,8 +133,10 @@ def _value(value: object) -> str:
             return "{" + ", ".join(f"{_scalar(key)}: {_value(item)}" for key, item in value.items()) + "}"
         case list():
             return "[" + ", ".join(_value(item) for item in value) + "]"
-        case bool():
+        case bool() | int() | float() | None:
             return json.dumps(value)
+        case Plain():
+            return value
     return _scalar(str(value))
 
 

@@ -1,0 +1,294 @@
+"""The JSON Schema and the parser: what one takes the other takes, as far as a schema can see."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import dockercise_prefect
+from dockercise_prefect.compiler import compile_sources
+from dockercise_prefect.compiler.keys import LATER_IN_META, LATER_IN_STAGES, META, STAGE
+from dockercise_prefect.compiler.schema import FILE, pipeline_schema, schema_text
+from dockercise_prefect.compiler.shapes import SPACE
+from dockercise_prefect.errors import DefinitionError, Diagnostic
+from dockercise_prefect.frontend.discover import Source
+from dockercise_prefect.pipeline import Code
+from tests.compiler.cases import CASES, case_names
+from tests.compiler.instances import files, problems
+from tests.compiler.strategies import Definition, Plain, as_yaml, definitions, metas
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+EXAMPLES = [text for page in PAGES for text in re.findall(r"^```yaml\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)]
+RIGHT_FILES = [
+    file for name in case_names() if (CASES / name / "flow.py").exists() for file in sorted((CASES / name).rglob("*.y*ml"))
+]
+
+NOT_SEEN_IN_A_SCHEMA = {
+    Code.META_CONFLICT: "two keys have to agree",
+    Code.STAGE_NAME: "a name's bytes are counted, and whether it is composed",
+    Code.PIPELINE_NAME: "the name's bytes are counted, and which characters print",
+    Code.NOTHING_TO_RUN_IN: "the image may be a default, of another file",
+    Code.NO_EFFECT: "the image may be a default, of another file",
+    Code.IMAGE_AND_BUILD: "two keys exclude each other, and one may be a default",
+    Code.NO_IMAGE_LEFT: "names of stages",
+    Code.IMAGE_NOT_STAGE: "names of stages",
+    Code.UNKNOWN_STAGE: "names of stages",
+    Code.WRONG_MOUNT: "what stands before `:` may be a stage; `./a/../..` leads out of the root",
+    Code.MOUNT_TWICE: "paths are compared, among them that of the stage's own volume",
+    Code.VARIABLE_TWICE: "names of stages and variables are compared after folding",
+    Code.VARIABLE_TAKEN: "names of stages are folded",
+    Code.LOOKS_LIKE_STAGE: "names of stages are folded",
+    Code.VARIABLE_NAME: "what is no name of a variable may be that of a stage; which characters print",
+    Code.CIRCLE: "edges",
+}
+"""Findings about a file that the schema takes, and why it cannot know."""
+
+VALUES_NOT_SEEN_IN_A_SCHEMA = {
+    "this is too little": "an expression does not add up `0h0.0001s`",
+    "Docker wants 6m at least": "an expression does not multiply `512k`",
+    "leads out of what is built": "an expression does not resolve `a/../..`",
+    "is no file below the context": "an expression does not resolve `a/..`",
+    "is a stage, whose value is always there": "names of stages",
+}
+"""Of DK024, the same."""
+
+WRONG_STAGES = """\
+{imgs: x}
+{retries: 3}
+{img: [x]}
+{img: Größe}
+{img: -1}
+{run: ""}
+{run: []}
+{run: [""]}
+{run: [[]]}
+{run: {}}
+{env: [null]}
+{env: {A: null}}
+{env: {A: {stages: a}}}
+{env: {a=b: c}}
+{env: {OUT: x}}
+{vol: "../x:/y"}
+{vol: "a:/b:rx"}
+{vol: "a:b"}
+{vol: /a}
+{dir: here}
+{after: {}}
+{after: [null]}
+{after: a b}
+{on: [a]}
+{noLog: yes}
+{neverFail: "true"}
+{timeout: 90}
+{timeout: soon}
+{triggers: [""]}
+{build: {}}
+{build: ..}
+{build: {context: null}}
+{build: {context: ., file: x}}
+{build: {context: ., dockerfile: /x}}
+{build: {context: ., args: [A=b]}}
+{user: a b}
+{network: brigde}
+{pull: true}
+{platform: ""}
+{cpus: many}
+{cpus: 0}
+{cpus: true}
+{memory: 512}
+{memory: much}
+[]
+text"""
+
+WRONG_FILES = f"""\
+meta: []
+meta: {{title: x}}
+meta: {{secrets: x}}
+meta: {{name: a/b}}
+meta: {{name: ..}}
+meta: {{tags: {{}}}}
+meta: {{implicit: 0}}
+meta: {{env: {{A: []}}}}
+meta: {{defaults: [a]}}
+meta: {{defaults: {{run: x}}}}
+meta: {{pull: x}}
+bin: {{}}
+code: {{}}
+a b: {{}}
+a/b: {{}}
+"": {{}}
+{"a" * 201}: {{}}"""
+
+thorough = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+
+odd_scalars = st.sampled_from(
+    "0x1F 0o17 1e3 1E3 .5 5. -1 -0 +1 .inf .nan TRUE ~ 1.10 512 yes on 1_000 90s 1:30".split()  # noqa: SIM905  a table
+).map(Plain)
+near_misses = st.sampled_from(
+    r"1h30 5m1h 512 6mb 0.5_g a\b ../x a/.. ./. /x OUT=1 A= =x A? a-b? :/x a:/b:rx a:b code:/x:rw ~/x:/y a:b:3 Busybox".split()  # noqa: SIM905
+)
+blanks = st.sampled_from(["", " ", "\n", "x\n", "90s\n", "0.5 g", "a b", "a\u0085b", "\ufeff"])
+branches = ["stage", "A", "a b", "a=b", "OUT"]
+junk: st.SearchStrategy[Any] = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(-2, 2**40), odd_scalars, near_misses, blanks, st.text("ab:/.=?- \n", max_size=6)
+    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=2), st.dictionaries(st.sampled_from(branches), inner, max_size=2)),
+    max_leaves=3,
+)
+some_keys = st.sampled_from(
+    [*STAGE, *META, *LATER_IN_STAGES, *LATER_IN_META, "context", "dockerfile", "args", "stage", "imgs", "x-y"]
+)
+
+
+def findings(text: str) -> tuple[Diagnostic, ...]:
+    """All that the parser says of a file."""
+    try:
+        return compile_sources([Source("a.dockercise.yaml", text.encode())], "test").warnings
+    except DefinitionError as error:
+        return error.diagnostics
+
+
+def refused(text: str) -> bool:
+    """Whether the parser takes the file for wrong."""
+    return any(finding.severity == "error" for finding in findings(text))
+
+
+def is_about_form(finding: Diagnostic) -> bool:
+    """Whether a finding concerns the form of a value alone, so that the schema has to refuse it too."""
+    if finding.code == Code.WRONG_VALUE:
+        return not any(words in f"{finding.message}{finding.hint}" for words in VALUES_NOT_SEEN_IN_A_SCHEMA)
+    return finding.code not in NOT_SEEN_IN_A_SCHEMA
+
+
+@st.composite
+def mutated(draw: st.DrawFn, originals: st.SearchStrategy[Definition]) -> Definition:
+    """A file of which up to three values are changed, taken away or added."""
+    file = draw(originals)
+    for _ in range(draw(st.integers(1, 3))):
+        file = draw(_changed(file))
+    return file if isinstance(file, dict) else {}
+
+
+@st.composite
+def _changed(draw: st.DrawFn, value: Any) -> Any:
+    deeper = isinstance(value, dict | list) and draw(st.integers(0, 5)) > 0
+    if not deeper:
+        return draw(junk)
+    if isinstance(value, list):
+        at = draw(st.integers(0, len(value)))
+        return [*value[:at], draw(_changed(value[at])) if at < len(value) else draw(junk), *value[at + 1 :]]
+    if not value or draw(st.integers(0, 3)) == 0:
+        return {**value, draw(some_keys): draw(junk)}
+    key = draw(st.sampled_from(sorted(value)))
+    rest = {name: item for name, item in value.items() if name != key}
+    return rest if draw(st.integers(0, 5)) == 0 else {**rest, key: draw(_changed(value[key]))}
+
+
+@thorough
+@given(definitions(), metas())
+def test_what_the_parser_takes_the_schema_takes(definition: dict[str, Definition], meta: Definition) -> None:
+    """A right pipeline, with any right `meta`, is valid."""
+    text = as_yaml({"meta": meta, **definition})
+
+    assert not refused(text)
+    assert problems(text) == []
+
+
+@pytest.mark.parametrize("file", RIGHT_FILES, ids=lambda file: str(file.relative_to(CASES)))
+def test_golden_cases_are_valid(file: Path) -> None:
+    """Every file of a golden case that compiles is valid."""
+    assert problems(file.read_text(encoding="utf-8-sig")) == []
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_examples_are_valid(example: str) -> None:
+    """Every example of the pages is valid."""
+    assert problems(example) == []
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "flows").rglob("*.dockercise.yaml")), ids=lambda file: file.name)
+def test_flows_are_valid(file: Path) -> None:
+    """Every example pipeline is valid."""
+    assert problems(file.read_text()) == []
+
+
+@thorough
+@given(files())
+def test_what_the_schema_takes_has_the_right_form(file: Definition) -> None:
+    """The parser finds nothing wrong with the form of a file that the schema takes."""
+    text = as_yaml(file)
+
+    assert problems(text) == []
+    assert [finding for finding in findings(text) if is_about_form(finding)] == []
+
+
+@thorough
+@given(st.one_of(mutated(definitions()), mutated(metas().map(lambda meta: {"meta": meta})), mutated(files())))
+def test_what_the_schema_refuses_the_parser_refuses(file: Definition) -> None:
+    """A file that is nearly right and that the schema refuses has an error."""
+    text = as_yaml(file)
+
+    assert refused(text) or problems(text) == []
+
+
+@pytest.mark.parametrize("stage", WRONG_STAGES.split("\n"))
+def test_both_refuse(stage: str) -> None:
+    """What is wrong by its form alone is refused by the schema, so that an editor marks it, and by the parser."""
+    text = f"a: {stage}\n"
+
+    assert problems(text)
+    assert refused(text)
+
+
+@pytest.mark.parametrize("file", WRONG_FILES.split("\n"))
+def test_both_refuse_files(file: str) -> None:
+    """The same for `meta` and for names of stages."""
+    assert problems(file)
+    assert refused(file)
+
+
+def test_every_key_is_told() -> None:
+    """The schema has every key that the parser knows, each with a line about it, and none that is for later."""
+    schema = pipeline_schema()
+    stage, meta = schema["definitions"]["stage"]["properties"], schema["properties"]["meta"]["properties"]
+
+    assert stage.keys() == STAGE.keys()
+    assert meta.keys() == META.keys()
+    assert all(key["description"] for key in [*stage.values(), *meta.values()])
+    assert not stage.keys() & LATER_IN_STAGES
+    assert not meta.keys() & LATER_IN_META
+
+
+def test_names_that_look_like_numbers_are_names() -> None:
+    """No type is asked of names: the YAML language server takes the stage `1.10` for a number."""
+    schema = pipeline_schema()
+
+    assert "type" not in schema["propertyNames"]
+    assert problems("1.10: {img: x, env: {'1': 2}}") == []
+
+
+def test_it_is_a_schema() -> None:
+    """The schema is right by the schema of schemas."""
+    jsonschema.Draft7Validator.check_schema(pipeline_schema())
+
+
+def test_white_space_is_that_of_python() -> None:
+    """The class that expressions use for white space holds the characters that `str.isspace` does."""
+    everything = "".join(map(chr, range(0x110000)))
+
+    assert re.findall(f"[{SPACE}]", everything) == [character for character in everything if character.isspace()]
+
+
+def test_shipped_file_is_up_to_date() -> None:
+    """The package holds the schema as a file: `dockercise schema -o dockercise_prefect/dockercise.schema.json` writes it."""
+    shipped = Path(dockercise_prefect.__file__).parent / FILE
+
+    assert shipped.read_text() == schema_text()
