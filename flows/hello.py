@@ -14,14 +14,14 @@ ROOT = Path(__file__).resolve().parent / "hello"
 
 greet = stage(
     "greet",
-    image="busybox",
+    image="busybox:latest",
     run="echo hello",
     at="hello.dockercise.yaml:8:1",
 )
 
 shout = stage(
     "shout",
-    image="busybox",
+    image="busybox:latest",
     env={
         "GREET": greet.value,
     },
@@ -31,7 +31,7 @@ shout = stage(
 
 write = stage(
     "write",
-    image="busybox",
+    image="busybox:latest",
     env={
         "SHOUT": shout.value,
     },
@@ -45,7 +45,7 @@ cat "$OUT/letter.txt"
 
 sign = stage(
     "sign",
-    image="busybox",
+    image="busybox:latest",
     on=write,
     run="""\
 echo "with kind regards," >> letter.txt
@@ -57,7 +57,7 @@ tail -n 2 letter.txt
 
 check = stage(
     "check",
-    image="busybox",
+    image="busybox:latest",
     volumes=[write.volume, sign.volume],
     run="""\
 lines=$(wc -l < write/letter.txt)
@@ -70,7 +70,7 @@ test "$signed" -gt "$lines"
 
 deliver = stage(
     "deliver",
-    image="busybox",
+    image="busybox:latest",
     after=[check],
     volumes=[sign.volume.at("/letterbox")],
     run="""\
@@ -84,7 +84,7 @@ pipeline = Pipeline(
     "hello",
     [greet, shout, write, sign, check, deliver],
     tags=["example"],
-    digest="sha256:58e35bc912b92d80835a2d469b796a50b453da0eeb72e46a87d71087c40dff80",
+    digest="sha256:2f73cdf116d0f43f5811351de74f9a44640af5839e2bc8d6d67fd38196d3acb4",
 )
 
 

@@ -20,7 +20,7 @@ FIRST_PIPELINE = """\
 
 meta:
   defaults:
-    img: busybox # every stage runs in this image, unless it names another
+    img: busybox:latest # every stage runs in this image, unless it names another
 
 greet:
   run: echo hello

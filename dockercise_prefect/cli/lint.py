@@ -11,8 +11,9 @@ import click
 
 from dockercise_prefect.cli.findings import show_findings
 from dockercise_prefect.cli.options import chosen_root, takes_root
-from dockercise_prefect.compiler import compile_folder
+from dockercise_prefect.compiler import Compiled, compile_folder
 from dockercise_prefect.errors import DefinitionError, Diagnostic, ExitStatus
+from dockercise_prefect.frontend.findings import in_order
 
 
 def _show_json(findings: Sequence[Diagnostic]) -> None:
@@ -30,15 +31,23 @@ _SHOW: Mapping[str, Callable[[Sequence[Diagnostic]], None]] = {"text": show_find
 def lint(root_argument: Path | None, root_option: Path | None, format_name: str) -> None:
     """Check every *.dockercise.yaml below ROOT, and say nothing when all is well.
 
+    A pipeline that compiles is also looked at by the lint rules, which `meta.lint` and comments switch off.
+
     Text goes to standard error, JSON to standard output. Warnings alone are no failure.
     """
     try:
-        findings = compile_folder(chosen_root(root_argument, root_option)).warnings
+        findings = _warnings(compile_folder(chosen_root(root_argument, root_option)))
         status = ExitStatus.DONE
     except DefinitionError as error:
         findings, status = error.diagnostics, error.exit_status
     _SHOW[format_name](findings)
     raise SystemExit(status)
+
+
+def _warnings(compiled: Compiled) -> Sequence[Diagnostic]:
+    from dockercise_prefect.compiler.lint import lint as by_rules
+
+    return in_order([*compiled.warnings, *by_rules(compiled)])
 
 
 def _as_json(finding: Diagnostic) -> dict[str, Any]:

@@ -20,18 +20,32 @@ from dockercise_prefect.frontend.discover import Source, read_sources
 from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.merge import MergedDocument, read_all
 from dockercise_prefect.frontend.positions import Positions
-from dockercise_prefect.pipeline import Dependency, Pipeline, StageName, StageValue, digest_of
+from dockercise_prefect.pipeline import Code, Dependency, Pipeline, StageName, StageValue, digest_of
 
 Drafts: TypeAlias = dict[StageName, Draft]
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """What a pipeline was compiled from, for those who need finer places than the pipeline has.
+
+    Attributes:
+        document: what all files say.
+        lint_off: lint rules that `meta.lint` switches off.
+    """
+
+    document: MergedDocument
+    lint_off: frozenset[Code]
+
+
+@dataclass(frozen=True, slots=True)
 class Compiled:
-    """A pipeline, the warnings on the way to it, and how many files it was written in."""
+    """A pipeline, the warnings on the way to it, how many files it was written in, and what these say."""
 
     pipeline: Pipeline
     warnings: tuple[Diagnostic, ...]
     files: int
+    written: Written
 
 
 def compile_folder(root: Path, *, name: str | None = None) -> Compiled:
@@ -70,11 +84,16 @@ def _compile(sources: Sequence[Source], name: str, findings: Findings) -> Compil
     unread = findings.failed
     with _collector_paused():
         document = read_all(sources, findings)
-        pipeline = _pipeline(replace(document, complete=document.complete and not unread), name, findings)
+        document = replace(document, complete=document.complete and not unread)
+        places = {stage.name: stage.key.place for stage in document.stages}
+        names = StageNames(places, complete=document.complete)
+        variables = Variables(places, names)
+        meta = read_meta(document, name, variables, findings)
+        pipeline = _pipeline(document, meta, names, variables, findings)
     found = findings.in_order()
     if pipeline is None:
         raise DefinitionError(found)
-    return Compiled(pipeline, found, len(sources))
+    return Compiled(pipeline, found, len(sources), Written(document, meta.lint_off))
 
 
 @contextmanager
@@ -89,12 +108,10 @@ def _collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def _pipeline(document: MergedDocument, folder: str, findings: Findings) -> Pipeline | None:
+def _pipeline(
+    document: MergedDocument, meta: Meta, names: StageNames, variables: Variables, findings: Findings
+) -> Pipeline | None:
     """The pipeline, or None when there are errors among the findings."""
-    places = {stage.name: stage.key.place for stage in document.stages}
-    names = StageNames(places, complete=document.complete)
-    variables = Variables(places, names)
-    meta = read_meta(document, folder, variables, findings)
     reader = StageReader(meta, names, variables, findings)
     written = {definition.name: reader.read(definition) for definition in document.stages}
     references = References(written, Positions(document.texts), findings)

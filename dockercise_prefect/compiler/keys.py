@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dockercise_prefect.compiler import builds, mounts, names, values, variables
+from dockercise_prefect.compiler import builds, mounts, names, switches, values, variables
 from dockercise_prefect.compiler.shapes import ANY, Key, Schema, mapping_of, one_or_many
 from dockercise_prefect.compiler.values import Field, Reader
 from dockercise_prefect.frontend.findings import Findings
@@ -75,6 +75,7 @@ META: Mapping[str, Key | Setting] = {
     "env": Key(variables.SCHEMA, "Variables of every stage that starts a container. What a stage sets itself wins."),
     "defaults": Key(mapping_of(INHERITED), "Keys that every stage inherits unless it sets them."),
     "implicit": Key(values.boolean.schema, "`false`: no edges and no images of stages are inferred."),
+    "lint": Key(switches.SCHEMA, "Rules of the linter to turn `off` or `on`: `DK104: off`."),
     **{key: SETTINGS[key] for key in ("network", "pull", "platform")},
 }
 """Keys of `meta`."""
@@ -90,7 +91,7 @@ LATER_IN_STAGES = frozenset(
     | {"concurrency", "artifacts", "shell", "entrypoint"}
 )
 
-LATER_IN_META = frozenset({"subgraphs", "secrets", "lint", "timeout", "concurrency"})
+LATER_IN_META = frozenset({"subgraphs", "secrets", "timeout", "concurrency"})
 
 
 def read_settings(owner: str, by_key: Mapping[str, Node], findings: Findings) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from dockercise_prefect.compiler.keys import (
 )
 from dockercise_prefect.compiler.known import check_keys
 from dockercise_prefect.compiler.names import pipeline_name_from, pipeline_name_problem
+from dockercise_prefect.compiler.switches import read_switches
 from dockercise_prefect.compiler.values import Field, boolean, text, texts
 from dockercise_prefect.compiler.variables import Variable, Variables
 from dockercise_prefect.errors import Related
@@ -35,6 +36,7 @@ class Meta:
         written: the values they were read from, by key, for findings that only a stage makes clear.
         implicit: whether edges are inferred.
         env: variables for every stage that starts a container, unless it has its own.
+        lint_off: lint rules that are switched off.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Meta:
     written: MappingOf[str, Node]
     implicit: bool = True
     env: MappingOf[str, Variable] = field(default_factory=dict)
+    lint_off: frozenset[Code] = frozenset()
 
 
 def read_meta(document: MergedDocument, folder: str, variables: Variables, findings: Findings) -> Meta:
@@ -66,6 +69,7 @@ def read_meta(document: MergedDocument, folder: str, variables: Variables, findi
         written=defaults,
         implicit=_implicit(by_key.get("implicit"), findings),
         env=env,
+        lint_off=read_switches(by_key["lint"], findings) if "lint" in by_key else frozenset(),
     )
 
 

@@ -115,7 +115,7 @@ class References:
     def _mounts(self, draft: Draft, found: Mentions, script: _PlacedScript) -> Iterator[PlacedMount]:
         """The volumes, and the code, that the script names paths below, unless something is mounted there."""
         seen = {draft.name}
-        for text in found.words:
+        for text in found.literals:
             for part in absolute(text.text):
                 name = part.names[0]
                 if not part.below or name in seen or (name not in self._stages and name != CODE):
@@ -131,7 +131,7 @@ class References:
         """The stages whose output the script reads and to which no edge is written: any edge brings `/out/<stage>`."""
         seen = {draft.name, *(edge.stage for edge in draft.edges)}
         relative = draft.working_dir == "/"
-        for text in found.words:
+        for text in found.literals:
             for part in (*in_out(text.text), *(in_relative_out(text.text) if relative else ())):
                 name = next((name for name in part.names if name in self._stages), None)
                 if name is None or name in seen:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from dockercise_prefect.errors import Diagnostic, Place, Related, Severity
 from dockercise_prefect.pipeline import Code
@@ -22,7 +22,7 @@ class Findings:
 
     def warn(self, code: Code, message: str, place: Place | None, *, hint: str | None = None) -> None:
         """Something to show that stops nothing."""
-        self._all[Diagnostic(code, printable(message), place, Severity.WARNING, hint and printable(hint))] = None
+        self._all[warning(code, message, place, hint=hint)] = None
 
     @property
     def failed(self) -> bool:
@@ -30,8 +30,20 @@ class Findings:
         return any(finding.severity is Severity.ERROR for finding in self._all)
 
     def in_order(self) -> tuple[Diagnostic, ...]:
-        """All of them by file, line and column; those about no single place come first."""
-        return tuple(sorted(self._all, key=_position))
+        """All of them, by place."""
+        return in_order(self._all)
+
+
+def warning(
+    code: Code, message: str, place: Place | None, *, hint: str | None = None, related: Sequence[Related] = ()
+) -> Diagnostic:
+    """A finding to show that stops nothing."""
+    return Diagnostic(code, printable(message), place, Severity.WARNING, hint and printable(hint), tuple(related))
+
+
+def in_order(found: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Findings by file, line and column; those about no single place come first."""
+    return tuple(sorted(found, key=_position))
 
 
 def printable(text: str) -> str:

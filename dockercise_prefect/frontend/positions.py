@@ -11,6 +11,9 @@ from dockercise_prefect.errors import Place
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _PROPERTIES = re.compile(r"(?:[&!]\S*\s+)*")
 _BLOCK_HEADER = re.compile(r"[|>][^\r\n]*(?:\r\n|\r|\n|\Z)")
+_WORD = re.compile(r"[^\s'\"\\]+")
+"""What no quotes and no escapes change."""
+
 _QUOTED = {'"': re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL), "'": re.compile(r"'(?:[^']|'')*'")}
 
 
@@ -45,6 +48,19 @@ class Positions:
                 return self._place(scalar.path, index)
         return scalar
 
+    def within(self, text: str, index: int, scalar: Place) -> Place:
+        """The place of a character of a scalar; the scalar's own where it is written differently.
+
+        Args:
+            text: the scalar's value.
+            index: of the character.
+            scalar: where the scalar begins.
+        """
+        word = _WORD.match(text, index)
+        piece = word[0] if word else text[index : index + 1]
+        before = sum(1 for start in occurrences(piece, text, 0, index + len(piece)) if start < index) if piece else 0
+        return self.of(piece, before, scalar)
+
     def _region(self, text: str, scalar: Place) -> tuple[int, int]:
         """From the first character of the content on; to its end where quotes say where that is."""
         start = self._starts(scalar.path)[scalar.line - 1] + scalar.column - 1
@@ -67,7 +83,7 @@ class Positions:
 
 def occurrences(piece: str, text: str, begin: int = 0, end: int | None = None) -> Iterator[int]:
     """Where `piece` stands in `text`, overlapping ones included."""
-    index = text.find(piece, begin, end)
+    index = text.find(piece, begin, end) if piece else -1
     while index >= 0:
         yield index
         index = text.find(piece, index + 1, end)

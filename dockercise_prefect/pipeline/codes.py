@@ -57,3 +57,16 @@ class Code(StrEnum):
     UNFIT = "DK051", "before a run: a value from outside cannot be a variable"
     ENV_FILE = "DK052", "before a run: a line of an `--env-file` is not understood"
     NO_FOLDER = "DK053", "before a run: a folder below the root cannot be mounted"
+    IGNORES_NOTHING = "DK100", "lint: a comment ignores something that is no lint rule"
+    RUNS_ON_NO_PUSH = "DK101", "lint: other stages have `triggers`, and this one runs on no push"
+    VALUE_IS_EMPTY = "DK102", "lint: `env` asks for the value of a stage that prints nothing"
+    AFTER_IS_IMPLIED = "DK103", "lint: `after` names a stage that this one comes after anyway"
+    IMAGE_WITHOUT_TAG = "DK104", "lint: an image has neither a tag nor a digest"
+    HIDES_IMAGE = "DK105", "lint: `img` names a stage, and a public image has the same name"
+    WRITES_READ_ONLY = "DK106", "lint: `run` writes where a read-only mount is"
+    LOOKS_SECRET = "DK107", "lint: a text looks like a secret"
+
+    @property
+    def is_lint_rule(self) -> bool:
+        """Whether `lint` alone looks for it, and it can be switched off: the codes from DK100 on."""
+        return self.value >= "DK100"

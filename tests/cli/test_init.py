@@ -55,3 +55,10 @@ def test_a_link_is_left_alone(command: Command, tmp_path: Path) -> None:
 def test_missing_folder(command: Command) -> None:
     """A folder that is not there is status 2."""
     assert command("init", "missing").status == 2
+
+
+def test_first_pipeline_has_no_findings(command: Command) -> None:
+    """`lint` has nothing to say of what `init` wrote."""
+    command("init")
+
+    assert command("lint") == (0, "", "")

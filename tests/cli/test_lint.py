@@ -10,7 +10,7 @@ from tests.cli.conftest import Command
 
 def test_quiet_when_all_is_well(command: Command, tmp_path: Path) -> None:
     """A right pipeline is status 0 and says nothing."""
-    (tmp_path / "a.dockercise.yaml").write_text("a: {img: x}\n")
+    (tmp_path / "a.dockercise.yaml").write_text("a: {img: x:1}\n")
 
     assert command("lint") == (0, "", "")
 
@@ -53,7 +53,7 @@ def test_findings_as_json(command: Command, tmp_path: Path) -> None:
 
 def test_no_findings_as_json(command: Command, tmp_path: Path) -> None:
     """A right pipeline is an empty list."""
-    (tmp_path / "a.dockercise.yaml").write_text("a: {img: x}\n")
+    (tmp_path / "a.dockercise.yaml").write_text("a: {img: x:1}\n")
 
     assert command("lint", "--format", "json") == (0, "[]\n", "")
 
@@ -83,3 +83,92 @@ def test_files_without_a_stage_are_fine(command: Command, tmp_path: Path) -> Non
     (tmp_path / "a.dockercise.yaml").write_text("# later\n")
 
     assert command("lint").status == 0
+
+
+def test_lint_rules_are_shown_by_lint_alone(command: Command, tmp_path: Path) -> None:
+    """What a lint rule finds is a warning of `lint`, status 0; `compile` does not mention it."""
+    (tmp_path / "a.dockercise.yaml").write_text("a: {img: x}\n")
+
+    outcome = command("lint")
+    compiling = command("compile")
+
+    assert (outcome.status, outcome.out) == (0, "")
+    assert outcome.err == (
+        "a.dockercise.yaml:1:10: DK104 warning: a: the image `x` has no tag, so what it is changes with time\n"
+        "  hint: name a version, `x:…`, or write `x:latest` where that is meant\n"
+        "1 finding in 1 file\n"
+    )
+    assert (compiling.status, compiling.err) == (0, "")
+
+
+def test_lint_rules_as_json(command: Command, tmp_path: Path) -> None:
+    """`--format json` has findings of rules like all others, mixed with the compiler's warnings by place."""
+    (tmp_path / "a.dockercise.yaml").write_text("a: {img: x}\nb: {user: root}\nc: {img: x}\n")
+
+    outcome = command("lint", "--format", "json")
+
+    shown = [(finding["code"], finding["severity"], finding["line"]) for finding in json.loads(outcome.out)]
+    assert outcome.status == 0
+    assert shown == [("DK104", "warning", 1), ("DK026", "warning", 2), ("DK104", "warning", 3)]
+
+
+def test_errors_hide_lint_rules(command: Command, tmp_path: Path) -> None:
+    """While a pipeline does not compile, its errors are shown alone."""
+    (tmp_path / "a.dockercise.yaml").write_text("a: {img: x}\nb: {img: x, after: c}\n")
+
+    outcome = command("lint", "--format", "json")
+
+    assert outcome.status == 2
+    assert [finding["code"] for finding in json.loads(outcome.out)] == ["DK031"]
+
+
+def test_meta_switches_rules_off(command: Command, tmp_path: Path) -> None:
+    """`meta.lint`, merged over the files, switches rules off for the whole pipeline, and `on` leaves them on."""
+    (tmp_path / "a.dockercise.yaml").write_text("meta: {lint: {DK104: off}}\na: {img: y}\n")
+    (tmp_path / "b.dockercise.yaml").write_text("meta: {lint: {DK105: on}}\nb: {img: x:1}\nx: {img: y}\nc: {img: x}\n")
+
+    outcome = command("lint", "--format", "json")
+
+    assert [finding["code"] for finding in json.loads(outcome.out)] == ["DK105"]
+
+
+def test_meta_switches_no_errors_off(command: Command, tmp_path: Path) -> None:
+    """A code in `meta.lint` that is no lint rule is an error that says so, or what was probably meant."""
+    (tmp_path / "a.dockercise.yaml").write_text("meta: {lint: {DK031: off, dk104: off}}\na: {img: x, after: b}\n")
+
+    outcome = command("lint")
+
+    assert outcome.status == 2
+    assert outcome.err == (
+        "a.dockercise.yaml:1:15: DK021 meta.lint: `DK031` is no lint rule\n"
+        "  hint: only lint rules, DK100 and later, can be switched off\n"
+        "a.dockercise.yaml:1:27: DK021 meta.lint: there is no lint rule `dk104`\n"
+        "  hint: did you mean `DK104`?\n"
+        "a.dockercise.yaml:2:20: DK031 a comes after `b`, which is no stage\n"
+        "3 findings in 1 file\n"
+    )
+
+
+def test_a_comment_switches_a_rule_off(command: Command, tmp_path: Path) -> None:
+    """A comment on a finding's line takes that finding away, and those on other lines stay."""
+    (tmp_path / "a.dockercise.yaml").write_text("a: {img: x} # dockercise: ignore DK104\nb: {img: x}\n")
+
+    outcome = command("lint", "--format", "json")
+
+    assert [(finding["code"], finding["line"]) for finding in json.loads(outcome.out)] == [("DK104", 2)]
+
+
+def test_a_wrong_comment_is_found(command: Command, tmp_path: Path) -> None:
+    """A code in such a comment that is no lint rule is a warning, status 0, and the right ones beside it count."""
+    (tmp_path / "a.dockercise.yaml").write_text("a: {img: x} # dockercise: ignore DK1O4, DK104 DK021\n")
+
+    outcome = command("lint")
+
+    assert outcome.status == 0
+    assert outcome.err == (
+        "a.dockercise.yaml:1:34: DK100 warning: nothing is ignored by this comment: there is no lint rule `DK1O4`\n"
+        "  hint: did you mean `DK104`?\n"
+        "a.dockercise.yaml:1:47: DK100 warning: nothing is ignored by this comment: `DK021` is no lint rule\n"
+        "  hint: only lint rules, DK100 and later, can be switched off\n"
+        "2 findings in 1 file\n"
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dockercise_prefect.compiler import compile_sources
+from dockercise_prefect.compiler.lint import lint
 from dockercise_prefect.errors import DefinitionError, Diagnostic
 from dockercise_prefect.frontend.discover import Source
 from dockercise_prefect.pipeline import Pipeline
@@ -30,3 +31,13 @@ def findings(**files: str) -> tuple[Diagnostic, ...]:
 def codes(**files: str) -> list[str]:
     """The codes of what is wrong, by place."""
     return [str(finding.code) for finding in findings(**files)]
+
+
+def linted(text: str) -> tuple[Diagnostic, ...]:
+    """What the lint rules find in one file that compiles."""
+    return lint(compile_sources(sources(a=text), "test"))
+
+
+def lint_codes(text: str) -> list[str]:
+    """The codes of what the lint rules find, by place."""
+    return [str(finding.code) for finding in linted(text)]

@@ -9,8 +9,8 @@ from itertools import pairwise
 
 from tree_sitter import Node
 
+from dockercise_prefect.compiler.shell.literals import LITERALS, Literal, literal
 from dockercise_prefect.compiler.shell.parse import parse, walk
-from dockercise_prefect.compiler.shell.words import WORDS, Word, word
 
 LONGEST = 262_144
 """Bytes of a script that is parsed; what the grammar does not understand can take time by the square of its length."""
@@ -44,13 +44,13 @@ class Mentions:
     Attributes:
         uses: variables whose value the script takes, each with its first use.
         assigned: variables that the script sets itself, wherever it does.
-        words: its words that hold a `/`, comments left out, in order.
+        literals: its words that hold a `/`, comments left out, in order.
         understood: False where the grammar did not understand it: then these are what its text looks like, rather too many.
     """
 
     uses: dict[str, Use] = field(default_factory=dict)
     assigned: set[str] = field(default_factory=set)
-    words: list[Word] = field(default_factory=list)
+    literals: list[Literal] = field(default_factory=list)
     understood: bool = True
 
 
@@ -88,18 +88,18 @@ class _Reader:
                 self._command(node)
             case "heredoc_redirect":
                 self._here_document(node)
-            case kind if kind in WORDS:
-                self._word(node)
+            case kind if kind in LITERALS:
+                self._literal(node)
             case _:
                 self._assignment(node)
 
-    def _word(self, node: Node) -> None:
+    def _literal(self, node: Node) -> None:
         if node.type == "concatenation":
-            self._settle(child for child in node.children if child.type in WORDS)
+            self._settle(child for child in node.children if child.type in LITERALS)
             if node.children[-1].type == "$":
                 self._torn(node.children[-1])
         if self._data.find(b"/", node.start_byte, node.end_byte) >= 0:
-            self._found.words.append(word(node))
+            self._found.literals.append(literal(node))
 
     def _torn(self, dollar: Node) -> None:
         """The grammar tears `"a"/$B/c` apart behind the dollar."""
@@ -209,5 +209,5 @@ def _by_text(script: str) -> Mentions:
     for character in script:
         positions.append(byte)
         byte += len(character.encode("utf-8", "surrogatepass"))
-    found.words.append(Word(script, tuple(positions)))
+    found.literals.append(Literal(script, tuple(positions)))
     return found

@@ -1,86 +1,84 @@
-"""Words of a script as the shell hands them on: without their quotes, with a hole where only a run knows the text."""
+"""Words of a script, and what the shell makes of them where that is known before it runs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from array import array
 from dataclasses import dataclass
 
 from tree_sitter import Node
 
-HOLE = "\0"
-"""Stands for an expansion; no script holds this character."""
-
-_EXPANSIONS = frozenset(
-    {
-        "simple_expansion",
-        "expansion",
-        "command_substitution",
-        "arithmetic_expansion",
-        "process_substitution",
-    }
-)
-
-WORDS = frozenset(
-    {"word", "number", "raw_string", "string", "ansi_c_string", "concatenation", "heredoc_body", "regex", "extglob_pattern"}
-)
-"""Nodes that are a word, or a text that words can stand in."""
+_ESCAPED = re.compile(r"\\(\n|.)", re.DOTALL)
+_ESCAPED_IN_QUOTES = re.compile(r'\\([$`"\\\n])')
+_PATTERN = frozenset("*?[{")
+"""What makes a bare word more than its text; the last one only in shells that know braces."""
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word's text, and for each character of it the byte of the script that it stands at."""
+    """One word of a command.
 
-    text: str
-    bytes: tuple[int, ...]
+    Attributes:
+        text: what it is after quotes and backslashes are taken away; None where only a run knows: variables, substitutions,
+            patterns, `~`.
+        is_variable: whether it is one variable and nothing else, so that it may be anything.
+        start: where it begins, in characters from the script's start.
+    """
 
-
-def word(node: Node) -> Word:
-    """The word that a node of `WORDS` is."""
-    pieces = list(_pieces(node))
-    text = "".join(piece for piece, _ in pieces)
-    return Word(text, tuple(position for piece, start in pieces for position in _positions(piece, start)))
-
-
-def _positions(piece: str, start: int) -> Iterator[int]:
-    for character in piece:
-        yield start
-        start += len(character.encode("utf-8", "surrogatepass"))
+    text: str | None
+    is_variable: bool
+    start: int
 
 
-def _pieces(node: Node) -> Iterator[tuple[str, int]]:
-    """Texts and the bytes at which they begin, outermost quotes taken away."""
+class Offsets:
+    """Turns offsets in bytes, as the tree has them, into offsets in characters."""
+
+    def __init__(self, script: str) -> None:
+        self._characters: array[int] | None = None
+        if not script.isascii():
+            widths = (len(character.encode(errors="replace")) for character in script)
+            self._characters = array("l", (index for index, width in enumerate(widths) for _ in range(width)))
+
+    def __call__(self, offset: int) -> int:
+        return offset if self._characters is None else self._characters[offset]
+
+
+def read_word(node: Node, offsets: Offsets) -> Word:
+    """The word that a node of the tree is."""
+    return Word(_text(node), _is_variable(node), offsets(node.start_byte))
+
+
+def _is_variable(node: Node) -> bool:
+    parts = node.named_children if node.type == "string" else [node]
+    return len(parts) == 1 and parts[0].type in {"simple_expansion", "expansion"}
+
+
+def _text(node: Node) -> str | None:
+    """What the shell makes of it. Words nest in concatenations and names only, so this recursion is two levels deep."""
     match node.type:
+        case "word" | "number" | "variable_name":
+            return _bare(_source(node))
         case "raw_string":
-            yield _text(node)[1:-1], node.start_byte + 1
-        case "ansi_c_string":
-            yield _text(node)[2:-1], node.start_byte + 2
+            return _source(node)[1:-1]
         case "string":
-            yield from _between(node, node.start_byte + 1, node.end_byte - 1)
-        case "concatenation":
-            for child in node.children:
-                yield from _pieces(child)
-        case "heredoc_body":
-            yield from _between(node, node.start_byte, node.end_byte)
-        case kind if kind in _EXPANSIONS:
-            yield HOLE, node.start_byte
+            plain = all(child.type == "string_content" for child in node.named_children)
+            return _ESCAPED_IN_QUOTES.sub(_unescaped, _source(node)[1:-1]) if plain else None
+        case "command_name" | "concatenation":
+            parts = [_text(child) for child in node.children]
+            return None if None in parts else "".join(part for part in parts if part is not None)
         case _:
-            yield _text(node), node.start_byte
+            return None if node.is_named else _source(node)
 
 
-def _between(node: Node, start: int, end: int) -> Iterator[tuple[str, int]]:
-    """The text of a node with holes for its expansions: the grammar has no nodes for the white space between them."""
-    whole = node.text or b""
-    for child in node.children:
-        if child.type in _EXPANSIONS:
-            yield _decoded(whole[start - node.start_byte : child.start_byte - node.start_byte]), start
-            yield HOLE, child.start_byte
-            start = child.end_byte
-    yield _decoded(whole[start - node.start_byte : end - node.start_byte]), start
+def _source(node: Node) -> str:
+    return (node.text or b"").decode()
 
 
-def _text(node: Node) -> str:
-    return _decoded(node.text or b"")
+def _bare(source: str) -> str | None:
+    if source.startswith("~") or not _PATTERN.isdisjoint(_ESCAPED.sub("", source)):
+        return None
+    return _ESCAPED.sub(_unescaped, source)
 
 
-def _decoded(data: bytes) -> str:
-    return data.decode("utf-8", "surrogatepass")
+def _unescaped(match: re.Match[str]) -> str:
+    return "" if match[1] == "\n" else match[1]

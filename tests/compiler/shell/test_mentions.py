@@ -107,7 +107,7 @@ def test_variables_that_a_script_sets(script: str, expected: set[str]) -> None:
 @pytest.mark.parametrize(("script", "expected"), WORDS.items())
 def test_words_of_a_script(script: str, expected: list[str]) -> None:
     """Words with a `/` come without quotes and with holes for expansions; comments and the patterns of `sed` are none."""
-    assert [word.text for word in mentions(script).words] == expected
+    assert [word.text for word in mentions(script).literals] == expected
 
 
 @pytest.mark.parametrize("script", ["echo é $A", "echo '☃' ${A}", "cat <<-EOF\n\té $A\n\tEOF\n", "echo $((1 + A))"])
@@ -125,7 +125,7 @@ def test_a_script_that_is_not_understood(script: str) -> None:
 
     assert not found.understood
     assert {"X", "Y"} <= set(found.uses)
-    assert any("/a/b" in word.text for word in found.words)
+    assert any("/a/b" in word.text for word in found.literals)
     assert ("Z" in found.assigned) == ("Z=1" in script)
 
 
@@ -152,4 +152,4 @@ def test_any_text_is_read(script: str) -> None:
 
     data = script.encode()
     assert all(data[use.start :].startswith(use.text.encode()) for use in found.uses.values())
-    assert all(len(word.text) == len(word.bytes) for word in found.words)
+    assert all(len(word.text) == len(word.bytes) for word in found.literals)

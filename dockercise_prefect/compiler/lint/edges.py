@@ -1,0 +1,94 @@
+"""Rules about the graph's edges: stages that no push reaches, and `after` that says nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from dockercise_prefect.compiler.lint.subject import Subject
+from dockercise_prefect.errors import Diagnostic, Related
+from dockercise_prefect.frontend.findings import warning
+from dockercise_prefect.pipeline import Code, Dependency, DependencyKind, ImageReference, Stage, StageName
+
+_OUT = re.compile(r"(?<![\w.-])out(?![\w.-])")
+
+_INTERPRETERS = re.compile(
+    r"(?:[a-z]*sh|\.|source|python[\d.]*|node|deno|bun|perl|ruby|php|lua|Rscript|java|xargs|env|exec|eval|time|nice|sudo)\Z"
+)
+"""Commands that run what stands in a file or in their arguments."""
+
+
+def runs_on_no_push(subject: Subject) -> Iterator[Diagnostic]:
+    """DK101: other stages have `triggers`; this one has none, and none of those needs it."""
+    pipeline = subject.pipeline
+    targets = [stage.name for stage in pipeline if stage.triggers]
+    if not targets:
+        return
+    run = pipeline.only(targets).by_name
+    for stage in pipeline:
+        if stage.name not in run:
+            yield warning(
+                Code.RUNS_ON_NO_PUSH,
+                f"{stage.name} runs on no push: it has no `triggers`, and no stage that has some needs it",
+                stage.place,
+                hint="give it `triggers`, or ignore this (docs/lint/DK101.md) if it is run by hand",
+            )
+
+
+def after_is_implied(subject: Subject) -> Iterator[Diagnostic]:
+    """DK103: `after: A` where another edge leads to A, or where a longer way does and the script reads no `out/A`."""
+    all_needs = _AllNeeds(subject)
+    for stage in subject.pipeline:
+        for edge in stage.depends_on:
+            if edge.kind is not DependencyKind.AFTER:
+                continue
+            other = next((other for other in stage.depends_on if other.stage == edge.stage and other is not edge), None)
+            if other is not None:
+                yield _implied(stage, edge, other, "that is so already, because of what it takes from there")
+                continue
+            longer = next((other for other in stage.depends_on if all_needs.lead(other.stage, edge.stage)), None)
+            if longer is not None and not _may_read_output(subject, stage):
+                yield _implied(stage, edge, longer, f"that is so already, because of `{longer.stage}`")
+
+
+def _implied(stage: Stage, edge: Dependency, other: Dependency, why: str) -> Diagnostic:
+    return warning(
+        Code.AFTER_IS_IMPLIED,
+        f"{stage.name}: `after: {edge.stage}` says nothing: {why}",
+        edge.place,
+        hint=f"take `{edge.stage}` out of `after`",
+        related=[Related(f"{stage.name} needs {other.stage} here", other.place)] if other.place else [],
+    )
+
+
+class _AllNeeds:
+    """Which stages lead to which, however long the way: a set of bits for each, since a pipeline may have thousands."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._bit: dict[StageName, int] = {}
+        self._below: dict[StageName, int] = {}
+        for index, stage in enumerate(subject.pipeline):
+            self._bit[stage.name] = 1 << index
+            below = 0
+            for name in stage.needs:
+                below |= self._bit[name] | self._below[name]
+            self._below[stage.name] = below
+
+    def lead(self, stage: StageName, earlier: StageName) -> bool:
+        """Whether a stage needs the earlier one, by whatever way."""
+        return self._below[stage] & self._bit[earlier] != 0
+
+
+def _may_read_output(subject: Subject, stage: Stage) -> bool:
+    """Whether it cannot be excluded that something in the stage reads below `/out`."""
+    if not stage.starts_container:
+        return False
+    if stage.run is None:
+        return not isinstance(stage.image, ImageReference)
+    commands = subject.commands(stage)
+    if commands is None or _OUT.search(stage.run):
+        return True
+    return any(
+        bool(command.words) and (command.name is None or "/" in command.name or _INTERPRETERS.match(command.name) is not None)
+        for command in commands
+    )

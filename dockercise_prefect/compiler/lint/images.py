@@ -1,0 +1,73 @@
+"""Rules about images: which version of one is meant, and whether an image is meant at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dockercise_prefect.compiler.lint.subject import Subject
+from dockercise_prefect.errors import Diagnostic, Place, Related
+from dockercise_prefect.frontend.findings import warning
+from dockercise_prefect.pipeline import Code, DependencyKind, ImageReference
+
+WELL_KNOWN = frozenset(
+    "alpine amazonlinux busybox centos debian fedora golang httpd mariadb memcached mongo mysql nginx node openjdk".split()  # noqa: SIM905  a table
+) | frozenset("perl php postgres python rabbitmq redis ruby rust ubuntu".split())  # noqa: SIM905  a table
+"""Public images that many people use, whose names are no likely names for something else."""
+
+
+def image_without_tag(subject: Subject) -> Iterator[Diagnostic]:
+    """DK104: `img` has neither a tag nor a digest, so that it is another image some day; not for images of stages."""
+    for stage in subject.pipeline:
+        written = subject.written(stage, "img")
+        if not isinstance(stage.image, ImageReference) or written is None:
+            continue
+        _, tagged = _repository(stage.image.ref)
+        if not tagged:
+            yield warning(
+                Code.IMAGE_WITHOUT_TAG,
+                f"{written.owner}: the image `{stage.image.ref}` has no tag, so what it is changes with time",
+                written.node.place,
+                hint=f"name a version, `{stage.image.ref}:…`, or write `{stage.image.ref}:latest` where that is meant",
+            )
+
+
+def hides_image(subject: Subject) -> Iterator[Diagnostic]:
+    """DK105: `img` names a stage, and a well-known image, or one that the pipeline uses with a tag, has that name too."""
+    tagged = _tagged(subject)
+    for stage in subject.pipeline:
+        for edge in stage.depends_on:
+            hidden = edge.stage in WELL_KNOWN or edge.stage in tagged
+            named = subject.pipeline.by_name[edge.stage]
+            if edge.kind is not DependencyKind.IMG or not hidden or named.build is not None:
+                continue
+            related = [Related("the stage is here", named.place)] if named.place else []
+            if edge.stage in tagged:
+                related.append(Related("the image is used here", tagged[edge.stage]))
+            yield warning(
+                Code.HIDES_IMAGE,
+                f"{stage.name}: `img: {edge.stage}` is what the stage `{edge.stage}` left, and not the public image",
+                edge.place,
+                hint=f"for the image write `docker.io/library/{edge.stage}` and a tag; else give the stage another name",
+                related=related,
+            )
+
+
+def _tagged(subject: Subject) -> dict[str, Place]:
+    """Images that are used with a tag or a digest, by the name that goes without registry, and where that is first."""
+    tagged: dict[str, Place] = {}
+    for stage in subject.pipeline:
+        written = subject.written(stage, "img")
+        if isinstance(stage.image, ImageReference) and written is not None:
+            repository, is_tagged = _repository(stage.image.ref)
+            if is_tagged:
+                tagged.setdefault(repository, written.node.place)
+    return tagged
+
+
+def _repository(reference: str) -> tuple[str, bool]:
+    """An image's name without tag and digest, and on Docker Hub without registry; and whether it has one of the two."""
+    name, _, digest = reference.partition("@")
+    folders, slash, last = name.rpartition("/")
+    last, _, tag = last.partition(":")
+    repository = (folders + slash + last).removeprefix("docker.io/").removeprefix("library/")
+    return repository, bool(tag or digest)

@@ -1,0 +1,44 @@
+"""The table of rules, and what of their findings is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeAlias
+
+from dockercise_prefect.compiler.compile import Compiled
+from dockercise_prefect.compiler.lint.comments import ignores_nothing, is_ignored
+from dockercise_prefect.compiler.lint.edges import after_is_implied, runs_on_no_push
+from dockercise_prefect.compiler.lint.images import hides_image, image_without_tag
+from dockercise_prefect.compiler.lint.secrets import looks_secret
+from dockercise_prefect.compiler.lint.silent import value_is_empty
+from dockercise_prefect.compiler.lint.subject import Subject
+from dockercise_prefect.compiler.lint.writes import writes_read_only
+from dockercise_prefect.errors import Diagnostic, Place
+from dockercise_prefect.frontend.findings import in_order
+from dockercise_prefect.pipeline import Code
+
+Rule: TypeAlias = Callable[[Subject], Iterator[Diagnostic]]
+
+RULES: Mapping[Code, Rule] = {
+    Code.IGNORES_NOTHING: ignores_nothing,
+    Code.RUNS_ON_NO_PUSH: runs_on_no_push,
+    Code.VALUE_IS_EMPTY: value_is_empty,
+    Code.AFTER_IS_IMPLIED: after_is_implied,
+    Code.IMAGE_WITHOUT_TAG: image_without_tag,
+    Code.HIDES_IMAGE: hides_image,
+    Code.WRITES_READ_ONLY: writes_read_only,
+    Code.LOOKS_SECRET: looks_secret,
+}
+
+
+def lint(compiled: Compiled) -> tuple[Diagnostic, ...]:
+    """What the rules find, by place; what `meta.lint` or a comment switches off is left out. All are warnings.
+
+    A rule has one finding for one place, also where many stages take over what stands there, from `meta` or an anchor.
+    """
+    subject = Subject(compiled)
+    on = [rule for code, rule in RULES.items() if code not in compiled.written.lint_off]
+    found: dict[tuple[str, Place | None], Diagnostic] = {}
+    for finding in (finding for rule in on for finding in rule(subject)):
+        found.setdefault((finding.code, finding.place), finding)
+    return in_order(finding for finding in found.values() if not is_ignored(finding, subject))

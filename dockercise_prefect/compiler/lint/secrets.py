@@ -1,0 +1,119 @@
+"""The rule about secrets in the pipeline's files. What it found is never part of what it says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from dockercise_prefect.compiler.lint.subject import Subject, scalars
+from dockercise_prefect.errors import Diagnostic, Place
+from dockercise_prefect.frontend.findings import warning
+from dockercise_prefect.frontend.nodes import Mapping, Node, Scalar
+from dockercise_prefect.pipeline import Code
+
+_NAME = re.compile(
+    r"(?:TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|API_?KEY|PRIVATE_?KEY|SECRET_?KEY|(?:SECRET|AUTH)_?ACCESS_?KEY)\Z",
+    re.IGNORECASE,
+)
+"""Variables that hold a secret. `TOKEN_URL`, `MAX_TOKENS` and `PASSWORD_FILE` do not."""
+
+_FORMS = (
+    ("an access key of AWS", r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
+    ("a token of GitHub", r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,})"),
+    ("a token of Slack", r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}"),
+    ("a private key", r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:\s|\\[nr])*(?:Proc-Type:|[A-Za-z0-9+/]{8,})"),
+    ("an API key of Google", r"\bAIza[0-9A-Za-z_-]{35}"),
+    ("a live key of Stripe", r"\b[rs]k_live_[0-9A-Za-z]{16,}"),
+    ("a JSON web token", r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"),
+)
+_KNOWN = re.compile("|".join(f"({pattern})" for _, pattern in _FORMS))
+
+_FILLED = re.compile(r"(.)\1{7}")
+"""Eight times the same character: nobody's key."""
+
+_NO_SECRET = re.compile(
+    r"""
+      .{0,3}                                  # too short to keep anything
+    | true | false | yes | no | on | off | null | none
+    | [-+]?[\d.,_]+                           # a number
+    | (.)\1*                                  # ****
+    | .*[$`].* | .*\{\{.* | .*%\(.*           # filled in later
+    | <.*> | \[.*\]
+    | (?:\.{0,2}|~)/[\w./@+-]*                # a path
+    | https?://[^@\s]*                        # an address without a password
+    | .*(?:example|change[-_ ]?(?:me|this|it)|replace[-_ ]?(?:me|this)|dummy|placeholder|fake|sample|redacted|your[-_ ]).*
+    | (?:test|my|the|api|some|a|insecure)?[-_ ]?(?:password|passwd|passphrase|secret|token|key|test|testing)
+    | admin | root | user | postgres | mysql | guest | default | local | dev | development | ci
+    """,
+    re.IGNORECASE | re.VERBOSE | re.DOTALL,
+)
+"""Texts that keep nothing secret: placeholders, and what databases of tests are opened with."""
+
+
+class _Literal(NamedTuple):
+    """A variable with its text, as `env` has it, and where that was written."""
+
+    name: str
+    text: str
+    place: Place
+
+
+def looks_secret(subject: Subject) -> Iterator[Diagnostic]:
+    """DK107: a text has the form of a well-known kind of key, or stands in a variable that is called like a secret."""
+    for owner, node in subject.environments():
+        for literal in _literals(node):
+            form = _form(literal.text)
+            if form is not None or (_NAME.search(literal.name) and not _NO_SECRET.fullmatch(literal.text.strip())):
+                yield warning(
+                    Code.LOOKS_SECRET,
+                    f"{owner}: `env` sets `{literal.name}` to what looks like {form or 'a secret'}",
+                    literal.place,
+                    hint=f"take it from outside: `env: {literal.name}`, with `--env`, `--env-file` or a Prefect Secret block",
+                )
+    for stage in subject.pipeline:
+        for key in ("run", "build"):
+            written = subject.written(stage, key)
+            if written is not None:
+                yield from _in_texts(written.owner, key, written.node, subject)
+
+
+def _in_texts(owner: str, key: str, node: Node, subject: Subject) -> Iterator[Diagnostic]:
+    for scalar in scalars(node) if key == "run" else _build_args(node):
+        for match in _KNOWN.finditer(scalar.text):
+            if not _FILLED.search(match[0]):
+                yield warning(
+                    Code.LOOKS_SECRET,
+                    f"{owner}: `{key}` holds what looks like {_name_of(match)}",
+                    subject.positions.within(scalar.text, match.start(), scalar.place),
+                    hint="take it from outside, by a variable in `env`"
+                    if key == "run"
+                    else "build arguments stay in the image's history: hand it to a stage that runs, by a variable in `env`",
+                )
+
+
+def _build_args(node: Node) -> Iterator[Scalar]:
+    args = node.by_key.get("args") if isinstance(node, Mapping) else None
+    if isinstance(args, Mapping):
+        yield from (value for _, value in args if isinstance(value, Scalar))
+
+
+def _literals(node: Node) -> Iterator[_Literal]:
+    if isinstance(node, Mapping):
+        for key, value in node:
+            if isinstance(value, Scalar):
+                yield _Literal(key.text, value.text, key.place)
+        return
+    for scalar in scalars(node):
+        name, equals, text = scalar.text.partition("=")
+        if equals:
+            yield _Literal(name, text, scalar.place)
+
+
+def _form(text: str) -> str | None:
+    match = _KNOWN.search(text)
+    return None if match is None or _FILLED.search(match[0]) else _name_of(match)
+
+
+def _name_of(match: re.Match[str]) -> str:
+    return next(name for (name, _), found in zip(_FORMS, match.groups(), strict=True) if found is not None)

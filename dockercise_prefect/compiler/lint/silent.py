@@ -1,0 +1,62 @@
+"""The rule about values that are always empty."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dockercise_prefect.compiler.lint.subject import Subject
+from dockercise_prefect.compiler.shell.commands import Command
+from dockercise_prefect.compiler.shell.streams import STDERR
+from dockercise_prefect.errors import Diagnostic, Related
+from dockercise_prefect.frontend.findings import warning
+from dockercise_prefect.pipeline import Code, DependencyKind
+
+_SILENT = frozenset(
+    ": true false mkdir rmdir cp mv rm ln touch chmod chown cd exit test [ [[ sleep shift return break continue read".split()  # noqa: SIM905  a table
+)
+"""Commands that print nothing on stdout, unless an option asks for it."""
+
+_SILENT_WITH_ARGUMENTS = frozenset("export readonly set unset local umask wait".split())  # noqa: SIM905  a table
+"""Commands that print nothing on stdout when they are told what to do, and list what there is when not."""
+
+
+def value_is_empty(subject: Subject) -> Iterator[Diagnostic]:
+    """DK102: `env` asks for the value of a stage that prints nothing, whatever happens in it."""
+    silent = {
+        stage.name
+        for stage in subject.pipeline
+        if (commands := subject.commands(stage)) is not None and all(_prints_nothing(command) for command in commands)
+    }
+    for stage in subject.pipeline:
+        for edge in stage.depends_on:
+            if edge.kind is DependencyKind.ENV and edge.stage in silent:
+                place = subject.pipeline.by_name[edge.stage].place
+                yield warning(
+                    Code.VALUE_IS_EMPTY,
+                    f"the value of `{edge.stage}` is always empty: its `run` prints nothing on stdout",
+                    edge.place,
+                    hint=f"for its order alone write `after: {edge.stage}`, for its files `vol: {edge.stage}`",
+                    related=[Related("the stage is here", place)] if place else [],
+                )
+
+
+def _prints_nothing(command: Command) -> bool:
+    if any((redirection.descriptor or 0) > STDERR for redirection in command.redirections) or command.streams.stderr:
+        return False  # streams that change places are not followed
+    return not (command.words and command.streams.stdout) or _is_silent(command)
+
+
+def _is_silent(command: Command) -> bool:
+    arguments = command.words[1:]
+    if command.name in _SILENT_WITH_ARGUMENTS:
+        return bool(arguments) and not any(word.text in {"-p", "-o", "+o", "-S"} or word.is_variable for word in arguments)
+    if command.name == "cd":
+        return all(word.text != "-" for word in arguments)
+    return command.name in _SILENT and not any(word.text is not None and _may_ask_to_print(word.text) for word in arguments)
+
+
+def _may_ask_to_print(word: str) -> bool:
+    """`-v`, alone or among others, `--verbose`, `--changes`, `--help`, `--version`, and what they can be shortened to."""
+    if word.startswith("--"):
+        return word.startswith(("--v", "--h", "--d", "--c"))
+    return word.startswith("-") and not {"v", "c"}.isdisjoint(word)

@@ -1,0 +1,94 @@
+"""What lint rules look at: a pipeline that compiles, and how it was written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from typing import NamedTuple
+
+from dockercise_prefect.compiler.compile import Compiled
+from dockercise_prefect.compiler.shell.commands import Command, commands_of
+from dockercise_prefect.errors import Place
+from dockercise_prefect.frontend.nodes import Mapping, Node, Scalar, Sequence, is_null
+from dockercise_prefect.frontend.positions import Positions
+from dockercise_prefect.pipeline import Pipeline, Stage, StageName
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
+
+DEFAULTS = "meta.defaults"
+
+
+class Written(NamedTuple):
+    """A value of a key, and who has it: a stage, `meta` or `meta.defaults`."""
+
+    owner: str
+    node: Node
+
+
+class Subject:
+    """A pipeline for rules to look at; scripts are parsed once, and only if a rule asks.
+
+    Attributes:
+        pipeline: what the rules are about.
+        positions: find places in the files it was written in.
+        lines: of each file, by its path.
+    """
+
+    def __init__(self, compiled: Compiled) -> None:
+        self.pipeline: Pipeline = compiled.pipeline
+        self._document = compiled.written.document
+        self.positions = Positions(self._document.texts)
+        self.lines = {path: _LINE_END.split(text) for path, text in self._document.texts.items()}
+        self._commands: dict[str, tuple[Command, ...] | None] = {}
+
+    def commands(self, stage: Stage) -> tuple[Command, ...] | None:
+        """The commands of the stage's script; None when it has none, or is not understood."""
+        if stage.run is None:
+            return None
+        if stage.run not in self._commands:
+            self._commands[stage.run] = commands_of(stage.run)
+        return self._commands[stage.run]
+
+    def written(self, stage: Stage, key: str) -> Written | None:
+        """What a stage says itself under a key, else what it inherits; None when nothing was written."""
+        body = self._bodies.get(stage.name, {})
+        if key in body:
+            return None if is_null(body[key]) else Written(stage.name, body[key])
+        inherited = self._defaults.get(key)
+        return None if inherited is None or is_null(inherited) else Written(DEFAULTS, inherited)
+
+    def environments(self) -> Iterator[Written]:
+        """Every `env`, those of `meta` first."""
+        yield from (Written("meta", node) for node in self._document.meta_env if not is_null(node))
+        for stage in self.pipeline:
+            own = self._bodies.get(stage.name, {}).get("env")
+            if own is not None and not is_null(own):
+                yield Written(stage.name, own)
+
+    def script_place(self, stage: Stage, offset: int) -> Place | None:
+        """Where a character of the stage's script was written; a list is its items joined by newlines."""
+        written = self.written(stage, "run")
+        if written is None:
+            return stage.place
+        for scalar in scalars(written.node):
+            if offset <= len(scalar.text):
+                return self.positions.within(scalar.text, offset, scalar.place)
+            offset -= len(scalar.text) + 1
+        return written.node.place
+
+    @cached_property
+    def _bodies(self) -> dict[StageName, dict[str, Node]]:
+        return {stage.name: stage.body.by_key for stage in self._document.stages if isinstance(stage.body, Mapping)}
+
+    @cached_property
+    def _defaults(self) -> dict[str, Node]:
+        _, node = self._document.meta.get("defaults", (None, None))
+        return node.by_key if isinstance(node, Mapping) else {}
+
+
+def scalars(node: Node) -> Iterator[Scalar]:
+    """The texts of a text, or of a list of them."""
+    for item in node.items if isinstance(node, Sequence) else (node,):
+        if isinstance(item, Scalar):
+            yield item
