@@ -217,7 +217,7 @@ def test_relative_paths_are_below_dir() -> None:
     ],
 )
 def test_places_in_scripts(run: str, line: int, column: int) -> None:
-    """A finding in a script is on its own line, where the file has the script's lines as they are; else at its beginning."""
+    """A finding in a script has the place of the word, however the YAML writes the script."""
     assert _places(f"a:\n  img: x:1\n  vol: code\n  {run}\n") == [("DK106", line, column)]
 
 
