@@ -125,6 +125,12 @@ class DefinitionError(DockerciseError):
         super().__init__("\n".join(str(diagnostic) for diagnostic in self.diagnostics))
 
 
+class PackagesMissingError(DefinitionError):
+    """Nothing is known to be wrong with the definition, but parts of it could not be had: no engine, no such image."""
+
+    exit_status = ExitStatus.ENGINE_FAILED
+
+
 class StageError(DockerciseError):
     """The user's stage failed: its exit code, its timeout, out of memory."""
 

@@ -23,6 +23,7 @@ _COMMANDS = {
     "compile": _Entry("dockercise_prefect.cli.compile:compile_command", "Turn *.dockercise.yaml into a Prefect flow file."),
     "lint": _Entry("dockercise_prefect.cli.lint:lint", "Say what is wrong with the pipeline."),
     "run": _Entry("dockercise_prefect.cli.run:run", "Run the pipeline now, in containers."),
+    "package": _Entry("dockercise_prefect.cli.package:package", "Make an image that brings a folder's stages to others."),
     "init": _Entry("dockercise_prefect.cli.init:init", "Write a first pipeline."),
     "schema": _Entry("dockercise_prefect.cli.schema:schema", "Print the JSON Schema of the language, for editors."),
     "up": _Entry("dockercise_prefect.cli.server:up", "Start the local Prefect server and its UI."),

@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 
 from dockercise_prefect.cli.findings import show_findings
-from dockercise_prefect.cli.options import chosen_root, takes_root
+from dockercise_prefect.cli.options import chosen_root, takes_offline, takes_root
+from dockercise_prefect.cli.packages import chosen_packages
 from dockercise_prefect.cli.writing import write_atomically
 from dockercise_prefect.compiler import compile_folder
 from dockercise_prefect.emit import FORMATS, Format, Request, module_name
@@ -28,6 +29,7 @@ class OutOfDateError(DockerciseError):
 @click.option(
     "-o", "--output", metavar="FILE_OR_DIR", type=click.Path(path_type=Path), help="Write there, not to standard output."
 )
+@takes_offline
 @click.option("--check", is_flag=True, help="Write nothing; fail with a diff when the output is not up to date.")
 def compile_command(
     root_argument: Path | None,
@@ -36,6 +38,7 @@ def compile_command(
     format_name: str,
     output: Path | None,
     *,
+    offline: bool,
     check: bool,
 ) -> None:
     """Compile every *.dockercise.yaml below ROOT into a Prefect flow file.
@@ -45,7 +48,7 @@ def compile_command(
     if check and output is None:
         raise click.UsageError("--check compares with a file: name it with -o")
     root = chosen_root(root_argument, root_option)
-    pipeline = _narrowed(_compiled(root), targets)
+    pipeline = _narrowed(_compiled(root, offline=offline), targets)
     chosen = FORMATS[format_name]
     if output is None:
         click.echo(chosen.emit(Request(pipeline, targets)).encode(), nl=False)
@@ -58,9 +61,10 @@ def compile_command(
         write_atomically(path, text)
 
 
-def _compiled(root: Path) -> Pipeline:
+def _compiled(root: Path, *, offline: bool) -> Pipeline:
     try:
-        compiled = compile_folder(root)
+        with chosen_packages(offline=offline) as packages:
+            compiled = compile_folder(root, packages=packages)
     except DefinitionError as error:
         show_findings(error.diagnostics, "nothing written")
         raise SystemExit(error.exit_status) from None

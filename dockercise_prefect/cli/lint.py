@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import click
 
 from dockercise_prefect.cli.findings import show_findings
-from dockercise_prefect.cli.options import chosen_root, takes_root
+from dockercise_prefect.cli.options import chosen_root, takes_offline, takes_root
+from dockercise_prefect.cli.packages import chosen_packages, kept_packages
 from dockercise_prefect.compiler import Compiled, compile_folder
 from dockercise_prefect.errors import DefinitionError, Diagnostic, ExitStatus
 from dockercise_prefect.frontend.findings import in_order
@@ -28,15 +30,23 @@ _SHOW: Mapping[str, Callable[[Sequence[Diagnostic]], None]] = {"text": show_find
 @click.command
 @takes_root
 @click.option("--format", "format_name", type=click.Choice(list(_SHOW)), default="text", show_default=True)
-def lint(root_argument: Path | None, root_option: Path | None, format_name: str) -> None:
+@click.option("--packages", "run_packages", is_flag=True, help="Run packages (meta.subgraphs) that were not read before.")
+@takes_offline
+def lint(root_argument: Path | None, root_option: Path | None, format_name: str, *, run_packages: bool, offline: bool) -> None:
     """Check every *.dockercise.yaml below ROOT, and say nothing when all is well.
 
     A pipeline that compiles is also looked at by the lint rules, which `meta.lint` and comments switch off.
 
-    Text goes to standard error, JSON to standard output. Warnings alone are no failure.
+    Text goes to standard error, JSON to standard output. Warnings alone are no failure. No package is run: those that were
+    read before are taken from the user's data folder, and a warning names the others; with --offline it is an error.
     """
+    if run_packages and offline:
+        raise click.UsageError("--packages runs packages, and --offline forbids it: leave one of them out")
+    root = chosen_root(root_argument, root_option)
+    chosen = chosen_packages(offline=offline) if run_packages or offline else nullcontext(kept_packages())
     try:
-        findings = _warnings(compile_folder(chosen_root(root_argument, root_option)))
+        with chosen as packages:
+            findings = _warnings(compile_folder(root, packages=packages))
         status = ExitStatus.DONE
     except DefinitionError as error:
         findings, status = error.diagnostics, error.exit_status

@@ -22,6 +22,13 @@ def takes_root(command: Command) -> Command:
     return argument(option(command))
 
 
+def takes_offline(command: Command) -> Command:
+    """`--offline`; the function takes it as `offline`, for `cli.packages.chosen_packages`."""
+    return click.option(
+        "--offline", is_flag=True, help="Run no package (meta.subgraphs): take what each printed the last time."
+    )(command)
+
+
 def chosen_root(argument: Path | None, option: Path | None) -> Path:
     """The root that was named, by default the working directory.
 

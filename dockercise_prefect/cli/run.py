@@ -12,6 +12,8 @@ from typing import NoReturn
 
 import click
 
+from dockercise_prefect.cli.options import takes_offline
+from dockercise_prefect.cli.packages import chosen_packages
 from dockercise_prefect.cli.present import Presenter, QuietPresenter, presenter_for
 from dockercise_prefect.compiler import compile_folder
 from dockercise_prefect.errors import NothingToDoError, UsageError
@@ -34,6 +36,7 @@ from dockercise_prefect.settings import read_settings
 @click.option("--results", metavar="PLACE", help="Where the run's record goes; default: your data folder.")
 @click.option("--aws", is_flag=True, help="Give every stage a private copy of your AWS folder.")
 @click.option("--fail-fast", is_flag=True, help="Stop everything at the first failure.")
+@takes_offline
 @click.option("--quiet", is_flag=True, help="Show failures and the last line only.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on stdout; progress goes to stderr.")
 def run(  # noqa: PLR0917  click gives each option as an argument
@@ -45,6 +48,7 @@ def run(  # noqa: PLR0917  click gives each option as an argument
     results: str | None,
     aws: bool,
     fail_fast: bool,
+    offline: bool,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -56,7 +60,7 @@ def run(  # noqa: PLR0917  click gives each option as an argument
     """
     settings = read_settings(jobs=jobs, results=results, root=root)
     folder = (settings.root or Path()).resolve()
-    pipeline = _pipeline(folder, targets)
+    pipeline = _pipeline(folder, targets, offline=offline)
     presenter = _presenter(quiet=quiet, as_json=as_json)
     how = RunOptions(
         settings=settings,
@@ -78,9 +82,10 @@ def run(  # noqa: PLR0917  click gives each option as an argument
         raise SystemExit(failure.exit_status)
 
 
-def _pipeline(root: Path, targets: Sequence[str]) -> Pipeline:
+def _pipeline(root: Path, targets: Sequence[str], *, offline: bool) -> Pipeline:
     """Compile; what can be wrong with the command is found before anything is started."""
-    compiled = compile_folder(root)
+    with chosen_packages(offline=offline) as packages:
+        compiled = compile_folder(root, packages=packages)
     for warning in compiled.warnings:
         click.echo(str(warning), err=True)
     if not compiled.pipeline.stages:

@@ -117,6 +117,8 @@ class Mounts:
             self._not_understood(entry, place, "a folder is `/absolute` or `./below/the/root`")
             return None
         if not _ENGINE_VOLUME.match(source):
+            if not self._names.complete:
+                return None
             self._not_understood(entry, place, self._names.hint(source) or f"`{source}` is no stage and no name of a volume")
             return None
         return EngineVolume(source)

@@ -192,8 +192,8 @@ class StageReader:
         return image
 
     def _check_run(self, name: StageName, fields: MappingOf[str, Field], *, has_image: bool, builds: bool) -> None:
-        if has_image or (builds and "run" in fields):
-            return
+        if has_image or (builds and "run" in fields) or not self._names.complete:
+            return  # what could not be read may hold the default that is missing here
         if "run" in fields:
             self._findings.error(
                 Code.NOTHING_TO_RUN_IN,

@@ -14,7 +14,7 @@ from dockercise_prefect.errors import Place
 from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.nodes import Mapping, Node, Scalar
 from dockercise_prefect.frontend.nodes import Sequence as List
-from dockercise_prefect.pipeline import Code, ImageReference
+from dockercise_prefect.pipeline import IMAGE_SOURCE, Code, ImageReference, image_name_problem
 
 MIN_MEMORY = 6 * 1024 * 1024
 """What the Docker engine asks for at least."""
@@ -34,16 +34,6 @@ _SIZE = r"([0-9]{1,12}(?:\.[0-9]{1,9})?)[\t-\r ]?([kKmMgGtT]?)(?:[iI]?[bB])?"
 _UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 _NUMBER = rf"{_PART}|\.[0-9]{{1,9}}"
 _WORD = rf"[^{SPACE}]+"
-
-_DOMAIN_PART = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
-_DOMAIN = rf"(?:{_DOMAIN_PART}(?:\.{_DOMAIN_PART})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
-_PATH_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_IMAGE = (
-    rf"(?:{_DOMAIN}/)?{_PATH_PART}(?:/{_PATH_PART})*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?(?:@[A-Za-z][A-Za-z0-9]*"
-    r"(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?"
-)
-IMAGE = matcher(_IMAGE)
-"""The grammar of image references, as Docker's documentation of `reference` gives it."""
 
 _WHOLE_DURATION, _WHOLE_SIZE, _WHOLE_NUMBER, _WHOLE_WORD = (matcher(source) for source in (_DURATION, _SIZE, _NUMBER, _WORD))
 
@@ -260,16 +250,15 @@ def one_of(choices: type[Choice]) -> Reader[Choice | None]:
     return read
 
 
-@reads({**scalar(_IMAGE, "write name, name:tag or registry/name:tag"), "minimum": 0})
+@reads({**scalar(IMAGE_SOURCE, "write name, name:tag or registry/name:tag"), "minimum": 0})
 def image(field: Field) -> ImageReference | None:
     """An image reference, checked against its grammar."""
     value = text(field)
     if value is None:
         return None
-    if not IMAGE.match(value):
-        lower = value.lower()
-        hint = f"did you mean `{lower}`?" if IMAGE.match(lower) else "write `name`, `name:tag` or `registry/name:tag`"
-        field.wrong_value(f"`{value}` is no image reference", hint)
+    problem = image_name_problem(value)
+    if problem:
+        field.wrong_value(*problem)
         return None
     return ImageReference(value)
 

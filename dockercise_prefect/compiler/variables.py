@@ -155,6 +155,8 @@ class Variables:
                 hint=f"did you mean the stage {self._names.named(stage)}? A variable from outside needs another name",
             )
             return None
+        if not self._names.complete and not IDENTIFIER.match(name):
+            return None
         if not self._is_variable(name, field) or (not name.isascii()):
             return None
         return Variable(variable, HostVariable(name, optional), field.place)

@@ -17,7 +17,7 @@ _GREW = f"it holds more than {MAX_NODES:,} values when its aliases are followed"
 _PREFIX = "tag:yaml.org,2002:"
 _MERGE = _PREFIX + "merge"
 
-_KINDS: dict[str, ScalarKind] = {
+KINDS: dict[str, ScalarKind] = {
     _PREFIX + "str": "text",
     "!": "text",
     _PREFIX + "null": "null",
@@ -26,6 +26,7 @@ _KINDS: dict[str, ScalarKind] = {
     _PREFIX + "float": "number",
     _MERGE: "text",
 }
+"""What a scalar with a tag of YAML's own is."""
 
 
 class TooBigError(Exception):
@@ -72,7 +73,7 @@ class Converter:
         return converted, size
 
     def _scalar(self, node: yaml.ScalarNode, place: Place) -> Scalar:
-        kind = _KINDS.get(node.tag)
+        kind = KINDS.get(node.tag)
         if kind is None:
             self._refuse_tag(node, place)
         if "\0" in node.value:

@@ -9,10 +9,10 @@ from typing import Any
 import yaml
 
 from dockercise_prefect.errors import Place
-from dockercise_prefect.frontend.convert import Converter, TooBigError
+from dockercise_prefect.frontend.convert import KINDS, Converter, TooBigError
 from dockercise_prefect.frontend.discover import Source
 from dockercise_prefect.frontend.findings import Findings
-from dockercise_prefect.frontend.nodes import Mapping, is_null
+from dockercise_prefect.frontend.nodes import Mapping, ScalarKind, is_null
 from dockercise_prefect.pipeline import Code
 
 try:
@@ -55,9 +55,22 @@ _HINTS = (
 )
 
 
+def kind_of_plain(text: str) -> ScalarKind:
+    """What YAML 1.2's core schema takes an unquoted scalar for."""
+    return KINDS[_tag_of_plain(text)]
+
+
+def _tag_of_plain(text: str) -> str:
+    if not text or text[0] in _SPECIAL:
+        for pattern, tag in _CORE:
+            if pattern.match(text):
+                return tag
+    return "tag:yaml.org,2002:str"
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One file that could be read: its text, and what that says; `body` is None when it says nothing."""
+    """One file or package that could be read: its text, and what that says; `body` is None when it says nothing."""
 
     path: str
     text: str
@@ -77,11 +90,7 @@ class _Reader(_Loader):
             return "tag:yaml.org,2002:map"
         if kind is yaml.SequenceNode:
             return "tag:yaml.org,2002:seq"
-        if implicit[0] and (not value or value[0] in _SPECIAL):
-            for pattern, tag in _CORE:
-                if pattern.match(value or ""):
-                    return tag
-        return "tag:yaml.org,2002:str"
+        return _tag_of_plain(value or "") if implicit[0] else "tag:yaml.org,2002:str"
 
     def descend_resolver(self, current_node: yaml.Node | None, current_index: Any) -> None:
         """Called by the composer before each node; stops a document that would overflow the stack."""

@@ -1,4 +1,4 @@
-"""All files of a pipeline as one document (LANGUAGE section 1)."""
+"""All documents of a pipeline as one (LANGUAGE section 1)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from dockercise_prefect.frontend.discover import Source
 from dockercise_prefect.frontend.document import Document, read_document
 from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.nodes import Mapping, Node, Scalar, Sequence, is_null
+from dockercise_prefect.frontend.subgraphs import Packages, named_packages, read_packages
 from dockercise_prefect.pipeline import Code
 
-_LISTS = frozenset({"env", "tags", "triggers"})
+_LISTS = frozenset({"env", "subgraphs", "tags", "triggers"})
 """Settings of which a single text is a list of one."""
 
 
@@ -39,8 +40,8 @@ class MergedDocument:
         stages: in the order of files and lines, no name twice.
         meta: the settings of `meta` but `env`, merged, each with the key that set it first.
         meta_env: every `env` of a `meta`, in order.
-        texts: of the files, by their paths.
-        complete: False when a file could not be read, so that a name that is not here may be there.
+        texts: of the files and packages, by their paths.
+        complete: False when a file or a package could not be read, so that a name that is not here may be there.
     """
 
     stages: tuple[StageDefinition, ...]
@@ -50,11 +51,22 @@ class MergedDocument:
     complete: bool
 
 
-def read_all(sources: Iterable[Source], findings: Findings) -> MergedDocument:
-    """Read and merge files; one that cannot be read hides no finding of the others."""
+def read_all(sources: Iterable[Source], packages: Packages, findings: Findings) -> MergedDocument:
+    """Read and merge files and the packages they name; one that cannot be read hides no finding of the others."""
+    files = [read_document(source, findings) for source in sources]
+    readable = [document for document in files if document is not None]
+    printed = list(read_packages(readable, packages, findings))
+    readable += [document for document in printed if document is not None]
+    return merge(readable, findings, complete=len(readable) == len(files) + len(printed))
+
+
+def read_part(sources: Iterable[Source], findings: Findings) -> MergedDocument:
+    """Read and merge files that others will complete: packages are named and not fetched, any name may be known elsewhere."""
     documents = [read_document(source, findings) for source in sources]
     readable = [document for document in documents if document is not None]
-    return merge(readable, findings, complete=len(readable) == len(documents))
+    for document in readable:
+        list(named_packages(document, findings))
+    return merge(readable, findings, complete=False)
 
 
 def merge(documents: SequenceOf[Document], findings: Findings, *, complete: bool) -> MergedDocument:

@@ -3,6 +3,7 @@
 from dockercise_prefect.pipeline.codec import digest_of, from_json, to_json
 from dockercise_prefect.pipeline.codes import Code
 from dockercise_prefect.pipeline.declare import bind, built_from, code, engine_volume, host, stage
+from dockercise_prefect.pipeline.image_name import IMAGE, IMAGE_SOURCE, image_name_problem
 from dockercise_prefect.pipeline.model import (
     CODE,
     Build,
@@ -31,6 +32,8 @@ from dockercise_prefect.pipeline.model import (
 
 __all__ = [
     "CODE",
+    "IMAGE",
+    "IMAGE_SOURCE",
     "Build",
     "BuildContext",
     "Code",
@@ -61,6 +64,7 @@ __all__ = [
     "engine_volume",
     "from_json",
     "host",
+    "image_name_problem",
     "stage",
     "to_json",
 ]

@@ -64,10 +64,15 @@ def write_json(path: Path, data: Any) -> None:
         content = text.encode()
     except UnicodeEncodeError:
         content = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
-    _write_whole(path, content)
+    write_whole(path, content)
 
 
-def _write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file that nobody else can read; half of it is never seen.
+
+    Raises:
+        OSError: it cannot be written; nothing is left of it, and an older file is as it was.
+    """
     # The longest name of a stage and `.json` is close to what file systems take: the temporary name is short instead.
     number, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
     try:

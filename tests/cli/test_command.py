@@ -44,7 +44,7 @@ def test_every_command_is_listed(command: Command) -> None:
     outcome = command("--help")
 
     listed = [line.split()[0] for line in outcome.out.partition("Commands:\n")[2].splitlines()]
-    assert listed == ["compile", "lint", "run", "init", "schema", "up", "down", "status"]
+    assert listed == ["compile", "lint", "run", "package", "init", "schema", "up", "down", "status"]
     assert outcome.status == 0
 
 

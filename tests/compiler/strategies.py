@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from dockercise_prefect.compiler.names import stage_name_problem
-from dockercise_prefect.compiler.values import IMAGE
 from dockercise_prefect.emit.identifiers import module_name
+from dockercise_prefect.pipeline.image_name import IMAGE
 
 Definition = dict[str, Any]
 

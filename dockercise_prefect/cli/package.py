@@ -1,0 +1,96 @@
+"""`package`: a folder's stages as an image that other pipelines name in `meta.subgraphs`."""
+
+from __future__ import annotations
+
+import re
+from contextlib import closing
+from pathlib import Path
+
+import click
+
+from dockercise_prefect.cli.findings import show_findings
+from dockercise_prefect.compiler import Part, check_part
+from dockercise_prefect.errors import DefinitionError, NothingToDoError, UsageError
+from dockercise_prefect.frontend.discover import MAX_BYTES
+from dockercise_prefect.frontend.findings import Findings
+from dockercise_prefect.frontend.packaging import packaged
+from dockercise_prefect.frontend.yaml_text import to_yaml
+from dockercise_prefect.pipeline import image_name_problem
+from dockercise_prefect.settings import read_settings
+
+
+@click.command
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("-t", "--tag", "name", metavar="NAME", help="What the image is called; default: like the pipeline.")
+@click.option("--base", metavar="IMAGE", default="busybox", show_default=True, help="An image with `cat`, to build on.")
+@click.option("--print", "print_only", is_flag=True, help="Print the document that the image would print, and make none.")
+def package(folder: Path, name: str | None, base: str, *, print_only: bool) -> None:
+    """Make an image that prints what every *.dockercise.yaml below DIR says, as one document.
+
+    A pipeline that names the image in `meta.subgraphs` has its stages. Names that are not defined in DIR may be defined there.
+    """
+    part = _checked(folder)
+    document = _document(part)
+    if print_only:
+        click.echo(document, nl=False)
+        return
+    image_name = _image_name(name, part.name)
+    image = _build(document, name=image_name, base=_image("--base", base), pipeline=part.name)
+    click.echo(f"built {image_name} ({image})")
+    click.echo(f"use it:  meta: {{subgraphs: [{image_name}]}}")
+
+
+def _checked(folder: Path) -> Part:
+    try:
+        part = check_part(folder)
+    except DefinitionError as error:
+        show_findings(error.diagnostics, "nothing built")
+        raise SystemExit(error.exit_status) from None
+    show_findings(part.warnings)
+    return part
+
+
+def _document(part: Part) -> bytes:
+    findings = Findings()
+    body = packaged(part.document, findings)
+    if findings.failed:
+        show_findings(findings.in_order(), "nothing built")
+        raise SystemExit(DefinitionError.exit_status)
+    if not body.entries:
+        raise NothingToDoError("nothing to do: the files define no stage and no setting")
+    document = to_yaml(body).encode()
+    if len(document) > MAX_BYTES:
+        hint = "make several packages of it, or write less with aliases: each is written out"
+        raise UsageError(f"the document would have {len(document):,} bytes; at most {MAX_BYTES:,} are read", hint)
+    return document
+
+
+def _image_name(given: str | None, pipeline: str) -> str:
+    if given is not None:
+        name = _image("-t", given)
+        if "@" in name:
+            raise UsageError(f"-t: `{name}` has a digest, which only the finished image can have", "leave it out")
+        return name
+    name = re.sub(r"[^a-z0-9]+", "-", pipeline.lower()).strip("-")
+    if not name:
+        raise UsageError(f"the pipeline's name, {pipeline}, is none for an image", "name the image with -t")
+    return name
+
+
+def _image(option: str, name: str) -> str:
+    problem = image_name_problem(name)
+    if problem:
+        why, hint = problem
+        raise UsageError(f"{option}: {why}", hint)
+    return name
+
+
+def _build(document: bytes, *, name: str, base: str, pipeline: str) -> str:
+    from dockercise_prefect.orchestration.registry import connect_engine
+    from dockercise_prefect.runtime.docker_package import build_package
+
+    def say(line: str) -> None:
+        click.echo(line, err=True)
+
+    with closing(connect_engine(read_settings())) as engine:
+        return build_package(engine, document, name=name, base=base, pipeline=pipeline, notify=say)

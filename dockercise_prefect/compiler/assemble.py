@@ -1,0 +1,96 @@
+"""A merged document to a `Pipeline`: stages read, completed by what their scripts name, checked together and put in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from dockercise_prefect.compiler.graph import in_order, report_circles
+from dockercise_prefect.compiler.meta import Meta, read_meta
+from dockercise_prefect.compiler.references import References
+from dockercise_prefect.compiler.stages import Draft, StageReader, report_missing_images
+from dockercise_prefect.compiler.suggest import StageNames
+from dockercise_prefect.compiler.variables import Variable, Variables
+from dockercise_prefect.frontend.findings import Findings
+from dockercise_prefect.frontend.merge import MergedDocument
+from dockercise_prefect.frontend.positions import Positions
+from dockercise_prefect.pipeline import Dependency, Pipeline, StageName, StageValue, digest_of
+
+Drafts: TypeAlias = dict[StageName, Draft]
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """What a document means: its settings, and the pipeline, or None when there are errors among the findings."""
+
+    meta: Meta
+    pipeline: Pipeline | None
+
+
+def assemble(document: MergedDocument, name: str, findings: Findings) -> Assembled:
+    """Check a document and put its stages together.
+
+    Args:
+        document: all files in one.
+        name: what the pipeline is called when `meta.name` says nothing.
+        findings: take what is wrong.
+    """
+    places = {stage.name: stage.key.place for stage in document.stages}
+    names = StageNames(places, complete=document.complete)
+    variables = Variables(places, names)
+    meta = read_meta(document, name, variables, findings)
+    return Assembled(meta, _pipeline(document, meta, StageReader(meta, names, variables, findings), findings))
+
+
+def _pipeline(document: MergedDocument, meta: Meta, reader: StageReader, findings: Findings) -> Pipeline | None:
+    written = {definition.name: reader.read(definition) for definition in document.stages}
+    references = References(written, Positions(document.texts), findings)
+    drafts = _complete(written, meta, references) if meta.implicit else written
+    report_missing_images(drafts, findings)
+    report_circles({name: draft.edges for name, draft in drafts.items()}, findings)
+    if findings.failed:
+        return None
+    first = _needed_first(meta, lambda stage: drafts[stage].edges)
+    stages = {draft.name: draft.stage(_inherited(draft, meta, first)) for draft in drafts.values()}
+    order = in_order({name: stage.needs for name, stage in stages.items()})
+    pipeline = Pipeline(meta.name, [stages[name] for name in order], meta.tags)
+    return replace(pipeline, digest=digest_of(pipeline))
+
+
+def _complete(written: Drafts, meta: Meta, references: References) -> Drafts:
+    """The stages with what their scripts name.
+
+    A stage that `meta.env` asks for, or that such a one needs, does not get the values of `meta.env`: its script has to name
+    them. What it needs is known only when its own script has been read.
+    """
+    from_outside = {name for name, variable in meta.env.items() if not isinstance(variable.source, StageValue)}
+    first: Drafts = {}
+
+    def edges_of(stage: StageName) -> Sequence[Dependency]:
+        first[stage] = references.complete(written[stage], from_outside)
+        return first[stage].edges
+
+    _needed_first(meta, edges_of)
+    return {name: first.get(name) or references.complete(draft, meta.env.keys()) for name, draft in written.items()}
+
+
+def _needed_first(meta: Meta, edges_of: Callable[[StageName], Sequence[Dependency]]) -> Collection[StageName]:
+    """The stages that `meta.env` asks for, and all that they need; `edges_of` is asked once for each."""
+    waiting = [variable.source.stage for variable in meta.env.values() if isinstance(variable.source, StageValue)]
+    found: set[StageName] = set()
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting.extend(edge.stage for edge in edges_of(name))
+    return found
+
+
+def _inherited(draft: Draft, meta: Meta, first: Collection[StageName]) -> Mapping[str, Variable]:
+    """What `meta.env` gives a stage: to one that has to come first, no stage's value."""
+    if not draft.starts_container:
+        return {}
+    if draft.name not in first:
+        return meta.env
+    return {name: variable for name, variable in meta.env.items() if not isinstance(variable.source, StageValue)}

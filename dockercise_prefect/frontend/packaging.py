@@ -1,0 +1,61 @@
+"""The document that a package prints: what a folder says, as one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as SequenceOf
+
+from dockercise_prefect.errors import Place, Related
+from dockercise_prefect.frontend.findings import Findings
+from dockercise_prefect.frontend.merge import MergedDocument
+from dockercise_prefect.frontend.nodes import Mapping, Node, Scalar, Sequence, is_null
+from dockercise_prefect.pipeline import Code
+
+_NOWHERE = Place("", 1, 1)
+"""Of what joins several files."""
+
+
+def packaged(merged: MergedDocument, findings: Findings) -> Mapping:
+    """One document that says what the files say: `meta` first, then the stages in their order.
+
+    `meta.name` is left out: it names this folder's pipeline, and would name, or collide with that of, each one that takes the
+    package.
+
+    Args:
+        merged: the files.
+        findings: take a `meta.env` that is a list in one file and a mapping in another, which no single document can say.
+    """
+    settings = [(key, value) for name, (key, value) in merged.meta.items() if name != "name" and not is_null(value)]
+    env = _env([node for node in merged.meta_env if not is_null(node)], findings)
+    if env is not None:
+        settings.append((Scalar(env.place, "env"), env))
+    stages = tuple((stage.key, stage.body) for stage in merged.stages)
+    if not settings:
+        return Mapping(_NOWHERE, stages)
+    meta = Mapping(_NOWHERE, tuple(settings))
+    return Mapping(_NOWHERE, ((Scalar(_NOWHERE, "meta"), meta), *stages))
+
+
+def _env(nodes: SequenceOf[Node], findings: Findings) -> Node | None:
+    """Every `meta.env` in one; variables that stand twice have one source, or compiling had refused them."""
+    if len(nodes) <= 1:
+        return nodes[0] if nodes else None
+    first, *others = nodes
+    other = next((node for node in others if isinstance(node, Mapping) != isinstance(first, Mapping)), None)
+    if other is not None:
+        findings.error(
+            Code.META_CONFLICT,
+            "`meta.env` is a list in one file and a mapping in another, and a package has one document",
+            other.place,
+            hint="write both in one form",
+            related=[Related("the first is here", first.place)],
+        )
+        return None
+    if isinstance(first, Mapping):
+        entries: dict[str, tuple[Scalar, Node]] = {}
+        for node in nodes:
+            for key, value in node if isinstance(node, Mapping) else ():
+                entries.setdefault(key.text, (key, value))
+        return Mapping(first.place, tuple(entries.values()))
+    return Sequence(
+        first.place, tuple(item for node in nodes for item in (node.items if isinstance(node, Sequence) else (node,)))
+    )

@@ -1,0 +1,193 @@
+"""Packages: documents that images print, merged like files (LANGUAGE section 1, `subgraphs`)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from dockercise_prefect.errors import DockerciseError, Place, Related
+from dockercise_prefect.frontend.discover import MAX_BYTES, Source
+from dockercise_prefect.frontend.document import Document, read_document
+from dockercise_prefect.frontend.findings import Findings
+from dockercise_prefect.frontend.nodes import Mapping, Node, Scalar, Sequence, is_null
+from dockercise_prefect.pipeline import Code, image_name_problem
+
+KEY = "subgraphs"
+
+MAX_PACKAGES = 100
+"""Packages of one pipeline, those of packages included; more were not wanted by anybody, and each costs a container."""
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """What an image printed.
+
+    Attributes:
+        provenance: `image@digest`, the path in every place of the document.
+        id: which image it was; two names of one image are one package.
+        data: the document, as it was printed.
+    """
+
+    provenance: str
+    id: str
+    data: bytes
+
+
+class PackageError(DockerciseError):
+    """A package has no document for us; it becomes a finding where the package is named."""
+
+    code: ClassVar[Code]
+
+
+class PackageMissingError(PackageError):
+    """DK060: the image is not to be had, or nothing runs it."""
+
+    code = Code.PACKAGE_MISSING
+
+
+class PackageBrokenError(PackageError):
+    """DK061: the image ran and did not print a document."""
+
+    code = Code.PACKAGE_BROKEN
+
+
+class PackageUnreadError(PackageError):
+    """DK062: nobody asked for the image to be run. A warning: what it defines is not known, and nothing is wrong."""
+
+    code = Code.PACKAGE_UNREAD
+
+
+class Packages(Protocol):
+    """Where the documents of packages come from; the only way by which compiling reaches an engine."""
+
+    def fetch(self, image: str) -> Package:
+        """What the image prints. It is asked once for each name; an image with several names is run once all the same.
+
+        Raises:
+            PackageError: there is no document; the message names the image.
+        """
+        ...
+
+
+class NoPackages:
+    """Where nothing can be run: every package is an error."""
+
+    def fetch(self, image: str) -> Package:
+        """Refuse."""
+        raise PackageMissingError(f"the package `{image}` is needed, and packages are not run here", "see `dockercise compile`")
+
+
+def read_packages(documents: Iterable[Document], packages: Packages, findings: Findings) -> Iterator[Document | None]:
+    """The documents of all packages that the documents name, and that those name in turn.
+
+    They come in the order in which they are named, those of the files first. An image that was read is not read again, which
+    cuts every circle.
+
+    Args:
+        documents: of the files.
+        packages: gives what an image prints.
+        findings: take what is wrong with the lists, and each package that could not be read, where it is named.
+
+    Yields:
+        A document, or None for a package that could not be read.
+    """
+    source = _Once(packages)
+    waiting = deque(image for document in documents for image in named_packages(document, findings))
+    read: set[str] = set()
+    while waiting:
+        image = waiting.popleft()
+        package = _fetched(image, source, findings)
+        if package is None:
+            yield None
+            continue
+        if package.id in read:
+            continue
+        read.add(package.id)
+        if len(read) > MAX_PACKAGES:
+            hint = "let the packages name fewer others"
+            findings.error(Code.TOO_BIG, f"the pipeline reads more than {MAX_PACKAGES} packages", image.place, hint=hint)
+            yield None
+            return
+        document = _document(package, image, findings)
+        yield document
+        if document is not None:
+            waiting.extend(named_packages(document, findings))
+
+
+class _Once:
+    """Asks for each name once, also where the answer was an error."""
+
+    def __init__(self, packages: Packages) -> None:
+        self._packages = packages
+        self._answers: dict[str, Package | PackageError] = {}
+
+    def ask(self, image: str) -> Package | PackageError:
+        if image not in self._answers:
+            try:
+                self._answers[image] = self._packages.fetch(image)
+            except PackageError as error:
+                self._answers[image] = error
+        return self._answers[image]
+
+
+def _fetched(image: Scalar, source: _Once, findings: Findings) -> Package | None:
+    match source.ask(image.text):
+        case Package() as package:
+            return package
+        case PackageUnreadError(message=message, hint=hint):
+            findings.warn(Code.PACKAGE_UNREAD, message, image.place, hint=hint)
+        case PackageError(code=code, message=message, hint=hint):
+            findings.error(code, message, image.place, hint=hint)
+    return None
+
+
+def _document(package: Package, image: Scalar, findings: Findings) -> Document | None:
+    """What a package printed, read like a file; what is wrong in it has its own findings, at places in it."""
+    if len(package.data) > MAX_BYTES:
+        _broken(package, image, f"printed {len(package.data):,} bytes; at most {MAX_BYTES:,} are read", findings)
+        return None
+    document = read_document(Source(package.provenance, package.data), findings)
+    if document is None:
+        related = [Related("what it printed begins here", Place(package.provenance, 1, 1))]
+        _broken(package, image, "printed something that is no dockercise document", findings, *related)
+        return None
+    if document.body is None:
+        _broken(package, image, "printed nothing", findings)
+        return None
+    return document
+
+
+def _broken(package: Package, image: Scalar, what: str, findings: Findings, *related: Related) -> None:
+    findings.error(
+        Code.PACKAGE_BROKEN,
+        f"the package {package.provenance} {what}",
+        image.place,
+        hint=f"a package prints one dockercise document on its standard output; see it with `docker run --rm {image.text}`",
+        related=related,
+    )
+
+
+def named_packages(document: Document, findings: Findings) -> Iterator[Scalar]:
+    """The images that a document names in `meta.subgraphs`, in the order written; what names none is a finding."""
+    meta = document.body.by_key.get("meta") if document.body else None
+    node = meta.by_key.get(KEY) if isinstance(meta, Mapping) else None
+    if node is None or is_null(node):
+        return
+    for item in node.items if isinstance(node, Sequence) else (node,):
+        if _is_image(item, findings) and isinstance(item, Scalar):
+            yield item
+
+
+def _is_image(node: Node, findings: Findings) -> bool:
+    if not isinstance(node, Scalar) or is_null(node):
+        given = "empty" if is_null(node) else "a mapping" if isinstance(node, Mapping) else "a list"
+        message = f"meta: `{KEY}` takes an image, or a list of images, and this is {given}"
+        findings.error(Code.WRONG_TYPE, message, node.place)
+        return False
+    problem = image_name_problem(node.text)
+    if problem:
+        why, hint = problem
+        findings.error(Code.WRONG_VALUE, f"meta: `{KEY}`: {why}", node.place, hint=hint)
+    return problem is None

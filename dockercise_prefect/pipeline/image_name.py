@@ -1,0 +1,26 @@
+"""What an image is called."""
+
+from __future__ import annotations
+
+import re
+
+_DOMAIN_PART = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
+_DOMAIN = rf"(?:{_DOMAIN_PART}(?:\.{_DOMAIN_PART})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
+_PATH_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+
+IMAGE_SOURCE = (
+    rf"(?:{_DOMAIN}/)?{_PATH_PART}(?:/{_PATH_PART})*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?(?:@[A-Za-z][A-Za-z0-9]*"
+    r"(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?"
+)
+"""The grammar of image references, as Docker's documentation of `reference` gives it; read alike by Python and ECMA-262."""
+
+IMAGE = re.compile(rf"(?:{IMAGE_SOURCE})\Z")
+
+
+def image_name_problem(name: str) -> tuple[str, str] | None:
+    """Why this names no image, and a hint; None when it does."""
+    if IMAGE.match(name):
+        return None
+    lower = name.lower()
+    hint = f"did you mean `{lower}`?" if IMAGE.match(lower) else "write `name`, `name:tag` or `registry/name:tag`"
+    return f"`{name}` is no image reference", hint
