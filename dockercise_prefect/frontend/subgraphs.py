@@ -98,8 +98,8 @@ def read_packages(documents: Iterable[Document], packages: Packages, findings: F
     read: set[str] = set()
     while waiting:
         image = waiting.popleft()
-        package = _fetched(image, source, findings)
-        if package is None:
+        package = None if image is None else _fetched(image, source, findings)
+        if image is None or package is None:
             yield None
             continue
         if package.id in read:
@@ -169,25 +169,25 @@ def _broken(package: Package, image: Scalar, what: str, findings: Findings, *rel
     )
 
 
-def named_packages(document: Document, findings: Findings) -> Iterator[Scalar]:
-    """The images that a document names in `meta.subgraphs`, in the order written; what names none is a finding."""
+def named_packages(document: Document, findings: Findings) -> Iterator[Scalar | None]:
+    """The images that a document names in `meta.subgraphs`, in the order written; None, and a finding, for what names none."""
     meta = document.body.by_key.get("meta") if document.body else None
     node = meta.by_key.get(KEY) if isinstance(meta, Mapping) else None
     if node is None or is_null(node):
         return
     for item in node.items if isinstance(node, Sequence) else (node,):
-        if _is_image(item, findings) and isinstance(item, Scalar):
-            yield item
+        yield _image(item, findings)
 
 
-def _is_image(node: Node, findings: Findings) -> bool:
+def _image(node: Node, findings: Findings) -> Scalar | None:
     if not isinstance(node, Scalar) or is_null(node):
         given = "empty" if is_null(node) else "a mapping" if isinstance(node, Mapping) else "a list"
         message = f"meta: `{KEY}` takes an image, or a list of images, and this is {given}"
         findings.error(Code.WRONG_TYPE, message, node.place)
-        return False
+        return None
     problem = image_name_problem(node.text)
-    if problem:
-        why, hint = problem
-        findings.error(Code.WRONG_VALUE, f"meta: `{KEY}`: {why}", node.place, hint=hint)
-    return problem is None
+    if problem is None:
+        return node
+    why, hint = problem
+    findings.error(Code.WRONG_VALUE, f"meta: `{KEY}`: {why}", node.place, hint=hint)
+    return None

@@ -93,7 +93,7 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
 def test_an_interruption_has_its_status(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C is status 130 and shows no traceback."""
 
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("dockercise_prefect.cli.compile.compile_folder", interrupted)

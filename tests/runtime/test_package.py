@@ -1,0 +1,143 @@
+"""Running a package: what it prints, and every way in which it does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from dockercise_prefect.errors import EngineError
+from dockercise_prefect.runtime.engine import Engine, ResolvedImage
+from dockercise_prefect.runtime.labels import OWNER, RUN
+from dockercise_prefect.runtime.ownership import Owner
+from dockercise_prefect.runtime.package import PackageFailedError, PackageLimits, run_package
+from tests.engines.driving import rehearse
+from tests.engines.scripted import BUSYBOX, Behaviour, ScriptedEngine
+
+LIMITS = PackageLimits(output=1000)
+
+
+def _image(image: ResolvedImage, *command: str) -> ResolvedImage:
+    """The image of the tests, as if this were its command."""
+    return ResolvedImage(image.ref, image.id, image.digest, image.user, command)
+
+
+def _run(engine: Engine, image: ResolvedImage, limits: PackageLimits = LIMITS) -> bytes:
+    return run_package(engine, image, limits, lambda _: None)
+
+
+def _failure(engine: Engine, image: ResolvedImage, limits: PackageLimits = LIMITS) -> str:
+    with pytest.raises(PackageFailedError) as caught:
+        _run(engine, image, limits)
+    return caught.value.message
+
+
+def _containers(engine: Engine) -> int:
+    """How many containers of packages of this process are there."""
+    return sum(each.labels[RUN].startswith("package-") and _is_ours(each.labels[OWNER]) for each in engine.leftovers())
+
+
+def _is_ours(owner: str) -> bool:
+    from dockercise_prefect.runtime.ownership import this_process
+
+    return Owner.parse(owner) == this_process()
+
+
+def test_its_output_is_returned(engine: Engine, image: ResolvedImage) -> None:
+    """What it prints on stdout is returned byte for byte, stderr is not, and no container is left."""
+    rehearse(engine, "printf", Behaviour(stdout=b"a: {img: x}\n", stderr=b"warning\n"))
+
+    printed = _run(engine, _image(image, "/bin/sh", "-c", "echo warning >&2; printf 'a: {img: x}\\n'"))
+
+    assert printed == b"a: {img: x}\n"
+    assert _containers(engine) == 0
+
+
+def test_its_exit_code_and_words_are_told(engine: Engine, image: ResolvedImage) -> None:
+    """A package that fails is told with its exit code and the first lines of what it said; what it printed does not count."""
+    rehearse(engine, "exit 3", Behaviour(stdout=b"a:\n", stderr=b"no\n\nsuch\nfile\nat all\n", exit_code=3))
+
+    message = _failure(engine, _image(image, "/bin/sh", "-c", "echo a:; printf 'no\\n\\nsuch\\nfile\\nat all\\n' >&2; exit 3"))
+
+    assert message == "failed: exit code 3, and said: no / such / file"
+    assert _containers(engine) == 0
+
+
+def test_a_command_that_is_not_there(engine: Engine, image: ResolvedImage) -> None:
+    """A command that the image does not have is a failure of the package, not of the engine."""
+    rehearse(engine, "/nowhere", Behaviour(exit_code=127, start_error="/nowhere: no such file in the image"))
+
+    message = _failure(engine, _image(image, "/nowhere"))
+
+    assert message.startswith("failed: exit code 127: ")
+    assert _containers(engine) == 0
+
+
+def test_an_image_without_a_command(engine: Engine, image: ResolvedImage) -> None:
+    """An image that runs nothing is no package, and no container is made."""
+    assert _failure(engine, _image(image)) == "has no command that could print a document"
+
+
+def test_its_time_is_bounded(engine: Engine, image: ResolvedImage) -> None:
+    """A package that does not end is stopped."""
+    rehearse(engine, "sleep", Behaviour(blocks=True))
+
+    message = _failure(engine, _image(image, "sleep", "1000"), PackageLimits(output=1000, seconds=0.1))
+
+    assert message == "failed: timed out after 0.1 s"
+    assert _containers(engine) == 0
+
+
+def test_its_output_is_bounded_and_never_cut(engine: Engine, image: ResolvedImage) -> None:
+    """A package that prints without end is stopped, and what it printed is not taken for its document."""
+    rehearse(engine, "yes", Behaviour(stdout=b"y\n" * 501, blocks=True))
+
+    message = _failure(engine, _image(image, "yes"))
+
+    assert message == "failed: it printed more than the 1,000 bytes that are read"
+    assert _containers(engine) == 0
+
+
+def test_too_much_is_too_much_also_when_it_ends(engine: Engine, image: ResolvedImage) -> None:
+    """A package that prints a byte too many and ends well has failed all the same."""
+    rehearse(engine, "head", Behaviour(stdout=b"y" * 1001))
+
+    message = _failure(engine, _image(image, "head", "-c", "1001", "/dev/zero"))
+
+    assert message == "failed: it printed more than the 1,000 bytes that are read"
+
+
+def test_it_sees_nothing(engine: Engine, image: ResolvedImage) -> None:
+    """A package has no network but its own loopback, and an empty standard input."""
+    rehearse(engine, "ls", Behaviour(stdout=b"lo\n"))
+
+    printed = _run(engine, _image(image, "/bin/sh", "-c", "cat; ls /sys/class/net"))
+
+    assert printed == b"lo\n"
+
+
+def test_its_container_is_bounded_and_labelled(scripted: ScriptedEngine) -> None:
+    """Its container has no mounts and no network, bounded memory, and the labels by which a dead owner's are swept."""
+    image = ResolvedImage(BUSYBOX, scripted.add_image(BUSYBOX), "", "", ("cat",))
+
+    _run(scripted, image)
+
+    (spec,) = scripted.specs
+    assert (spec.mounts, spec.network, spec.env, spec.memory) == ((), "none", {}, LIMITS.memory)
+    assert spec.labels[RUN].startswith("package-")
+    assert _is_ours(spec.labels[OWNER])
+
+
+def test_an_engine_that_dies_is_the_engines_fault(scripted: ScriptedEngine) -> None:
+    """When the engine goes away, that is what is said."""
+    scripted.script("cat", Behaviour(stdout=b"a:\n", engine_dies=True))
+
+    with pytest.raises(EngineError):
+        _run(scripted, ResolvedImage(BUSYBOX, scripted.add_image(BUSYBOX), "", "", ("cat",)))
+
+
+def test_a_container_that_vanishes(scripted: ScriptedEngine) -> None:
+    """When somebody removes the container, the package failed."""
+    scripted.script("cat", Behaviour(stdout=b"a:\n", vanishes=True))
+
+    message = _failure(scripted, ResolvedImage(BUSYBOX, scripted.add_image(BUSYBOX), "", "", ("cat",)))
+
+    assert message == "failed: it was removed while it ran"
