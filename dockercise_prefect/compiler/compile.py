@@ -22,11 +22,13 @@ class Written:
     """What a pipeline was compiled from, for those who need finer places than the pipeline has.
 
     Attributes:
-        document: what all files say.
+        document: what all files and packages say.
+        files: the paths of the files.
         lint_off: lint rules that `meta.lint` switches off.
     """
 
     document: MergedDocument
+    files: frozenset[str]
     lint_off: frozenset[Code]
 
 
@@ -122,7 +124,12 @@ def _compile(sources: Sequence[Source], name: str, packages: Packages, findings:
     if assembled.pipeline is None:
         errors = {finding.code for finding in found if finding.severity is Severity.ERROR}
         raise (PackagesMissingError if errors == {Code.PACKAGE_MISSING} else DefinitionError)(found)
-    return Compiled(assembled.pipeline, found, len(sources), Written(document, assembled.meta.lint_off))
+    return Compiled(
+        assembled.pipeline,
+        found,
+        len(sources),
+        Written(document, frozenset(source.path for source in sources), assembled.meta.lint_off),
+    )
 
 
 @contextmanager

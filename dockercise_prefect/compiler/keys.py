@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dockercise_prefect.compiler import builds, mounts, names, switches, values, variables
-from dockercise_prefect.compiler.shapes import ANY, TEXT, Key, Schema, mapping_of, one_or_many
+from dockercise_prefect.compiler.shapes import ANY, Key, Schema, mapping_of, one_or_many
 from dockercise_prefect.compiler.values import Field, Reader
 from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.nodes import Node, is_null
@@ -75,7 +75,9 @@ META: Mapping[str, Key | Setting] = {
     "env": Key(variables.SCHEMA, "Variables of every stage that starts a container. What a stage sets itself wins."),
     "defaults": Key(mapping_of(INHERITED), "Keys that every stage inherits unless it sets them."),
     "implicit": Key(values.boolean.schema, "`false`: no edges and no images of stages are inferred."),
-    "subgraphs": Key(one_or_many(TEXT), "Packages: images, each run once before compiling; each prints one document."),
+    "subgraphs": Key(
+        one_or_many(values.image.schema), "Packages: images, each run once before compiling; each prints one document."
+    ),
     "lint": Key(switches.SCHEMA, "Rules of the linter to turn `off` or `on`: `DK104: off`."),
     **{key: SETTINGS[key] for key in ("network", "pull", "platform")},
 }

@@ -27,11 +27,12 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     assert result.stdout.splitlines()[-2:] == ["0", "[]"]
 
 
-def test_compile_imports_nothing_heavy(tmp_path: Path) -> None:
-    """`python -m dockercise_prefect compile` imports neither Prefect nor Docker nor AWS."""
+@pytest.mark.parametrize("arguments", [["compile"], ["lint"], ["compile", "--offline"], ["lint", "--packages"]])
+def test_compiling_imports_nothing_heavy(tmp_path: Path, arguments: list[str]) -> None:
+    """`compile` and `lint` of a pipeline without packages import neither Prefect nor Docker nor AWS."""
     (tmp_path / "a.dockercise.yaml").write_text("a: {img: x}\n")
 
-    result = _python("-X", "importtime", "-m", "dockercise_prefect", "compile", str(tmp_path), "--format", "json")
+    result = _python("-X", "importtime", "-m", "dockercise_prefect", *arguments, str(tmp_path), "--format", "json")
 
     imported = {line.split("|")[-1].strip().split(".")[0] for line in result.stderr.splitlines()}
     assert result.returncode == 0

@@ -17,7 +17,7 @@ from tests.cli.conftest import Command
 from tests.engines.scripted import Behaviour, ScriptedEngine
 
 TOOLS = "host.example/tools:1"
-DOCUMENT = b"scan: {img: x}\n"
+DOCUMENT = b"scan: {img: x:1}\n"
 
 
 @pytest.fixture
@@ -178,7 +178,7 @@ def pipeline(
     del port
     monkeypatch.setenv("DOCKERCISE_DATA", str(tmp_path / "data"))
     monkeypatch.setattr(cli_packages, "_connect", lambda: scripted)
-    (tmp_path / "a.dockercise.yaml").write_text(f"meta: {{subgraphs: '{TOOLS}'}}\nend: {{img: x, after: scan}}\n")
+    (tmp_path / "a.dockercise.yaml").write_text(f"meta: {{subgraphs: '{TOOLS}'}}\nend: {{img: x:1, after: scan}}\n")
     return scripted
 
 
@@ -251,6 +251,6 @@ def test_a_pipeline_without_packages_asks_nobody(command: Command, tmp_path: Pat
 
     monkeypatch.setattr(cli_packages, "_connect", refuse)
     monkeypatch.setattr(cli_packages, "_cache", refuse)
-    (tmp_path / "a.dockercise.yaml").write_text("a: {img: x}\n")
+    (tmp_path / "a.dockercise.yaml").write_text("a: {img: x:1}\n")
 
     assert (command("compile").status, command("lint").status) == (0, 0)

@@ -116,6 +116,7 @@ def metas() -> st.SearchStrategy[Definition]:
             "tags": st.one_of(texts, st.lists(st.one_of(texts, st.integers()))),
             "env": st.sampled_from(["XMETA", ["XMETA?", "XOTHER=1"], {"XMETA": 1.5, "discovery.type": 1}, None]),
             "implicit": st.booleans(),
+            "lint": st.dictionaries(st.sampled_from(["DK101", "DK104"]), st.sampled_from(["off", "on", None])),
             "defaults": st.one_of(st.none(), st.fixed_dictionaries({}, optional=others)),
             **settings,
         },

@@ -18,6 +18,7 @@ from dockercise_prefect.compiler.schema import FILE, pipeline_schema, schema_tex
 from dockercise_prefect.compiler.shapes import SPACE
 from dockercise_prefect.errors import DefinitionError, Diagnostic
 from dockercise_prefect.frontend.discover import Source
+from dockercise_prefect.frontend.subgraphs import Package
 from dockercise_prefect.pipeline import Code
 from tests.compiler.cases import CASES, case_names
 from tests.compiler.instances import files, problems
@@ -148,10 +149,17 @@ some_keys = st.sampled_from(
 )
 
 
+class AnyPackage:
+    """Packages of which each image prints the same harmless document."""
+
+    def fetch(self, image: str) -> Package:
+        return Package(f"{image}@sha256:0", "sha256:0", b"x-nothing: {}")
+
+
 def findings(text: str) -> tuple[Diagnostic, ...]:
     """All that the parser says of a file."""
     try:
-        return compile_sources([Source("a.dockercise.yaml", text.encode())], "test").warnings
+        return compile_sources([Source("a.dockercise.yaml", text.encode())], "test", AnyPackage()).warnings
     except DefinitionError as error:
         return error.diagnostics
 

@@ -34,11 +34,13 @@ RULES: Mapping[Code, Rule] = {
 def lint(compiled: Compiled) -> tuple[Diagnostic, ...]:
     """What the rules find, by place; what `meta.lint` or a comment switches off is left out. All are warnings.
 
-    A rule has one finding for one place, also where many stages take over what stands there, from `meta` or an anchor.
+    A rule has one finding for one place, also where many stages take over what stands there, from `meta` or an anchor. What
+    stands in a package is left to whoever makes it.
     """
     subject = Subject(compiled)
     on = [rule for code, rule in RULES.items() if code not in compiled.written.lint_off]
     found: dict[tuple[str, Place | None], Diagnostic] = {}
     for finding in (finding for rule in on for finding in rule(subject)):
-        found.setdefault((finding.code, finding.place), finding)
+        if finding.place is None or finding.place.path in compiled.written.files:
+            found.setdefault((finding.code, finding.place), finding)
     return in_order(finding for finding in found.values() if not is_ignored(finding, subject))
