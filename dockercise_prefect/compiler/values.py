@@ -283,7 +283,11 @@ def normal_path(path: str) -> str:
 @reads(one_or_many(TEXT))
 def globs(field: Field) -> Sequence[str]:
     """A pattern, or a list of them."""
+    from dockercise_prefect.compiler.triggers import is_glob  # noqa: PLC0415  only pipelines with triggers pay for pathspec
+
     for pattern, place in (found := texts(field)):
         if not pattern.strip():
             field.findings.error(Code.WRONG_VALUE, f"{field.owner}: `{field.key}`: this is empty", place)
+        elif not is_glob(pattern):
+            field.findings.error(Code.WRONG_VALUE, f"{field.owner}: `{field.key}`: `{pattern}` is no glob", place)
     return tuple(pattern for pattern, _ in found)

@@ -19,7 +19,7 @@ SKIPPED = frozenset({".git", "node_modules"})
 MAX_BYTES = 16 * 1024 * 1024
 """A bigger file was not written by hand, and would be held in memory several times."""
 
-_OF_ANOTHER_REPOSITORY = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR")
+OF_ANOTHER_REPOSITORY = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR")
 """What git's hooks set: it would make git look elsewhere than at the root."""
 
 
@@ -148,7 +148,7 @@ def _ignored(root: Path, findings: Findings) -> frozenset[str]:
     if not _in_git(root.resolve()):
         return frozenset()
     command = ["git", "-C", str(root), "ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z"]
-    env = {name: value for name, value in os.environ.items() if name not in _OF_ANOTHER_REPOSITORY}
+    env = {name: value for name, value in os.environ.items() if name not in OF_ANOTHER_REPOSITORY}
     try:
         answer = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, check=True).stdout
     except FileNotFoundError:

@@ -1,6 +1,6 @@
 """The pipeline as a value, and how one is written in Python."""
 
-from dockercise_prefect.pipeline.codec import digest_of, from_json, to_json
+from dockercise_prefect.pipeline.codec import digest_of, from_json, meaning_of, to_json
 from dockercise_prefect.pipeline.codes import Code
 from dockercise_prefect.pipeline.declare import bind, built_from, code, engine_volume, host, stage
 from dockercise_prefect.pipeline.image_name import IMAGE, IMAGE_SOURCE, image_name_problem
@@ -65,6 +65,7 @@ __all__ = [
     "from_json",
     "host",
     "image_name_problem",
+    "meaning_of",
     "stage",
     "to_json",
 ]

@@ -70,14 +70,18 @@ def digest_of(pipeline: Pipeline) -> str:
     return "sha256:" + hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def meaning_of(stage: Stage) -> Json:
+    """What a stage does, as plain JSON values: its entry in `to_json` without places and without who inferred an edge."""
+    entry = _stage_to_json(stage)
+    del entry["at"]
+    edges = ({key: value for key, value in edge.items() if key not in {"at", "inferred"}} for edge in entry["depends_on"])
+    entry["depends_on"] = sorted(edges, key=lambda edge: (edge["stage"], edge["kind"]))
+    entry["triggers"] = sorted(entry["triggers"])
+    return entry
+
+
 def _meaning(pipeline: Pipeline) -> Json:
-    stages = {stage.name: _stage_to_json(stage) for stage in pipeline}
-    for entry in stages.values():
-        del entry["at"]
-        edges = ({key: value for key, value in edge.items() if key not in {"at", "inferred"}} for edge in entry["depends_on"])
-        entry["depends_on"] = sorted(edges, key=lambda edge: (edge["stage"], edge["kind"]))
-        entry["triggers"] = sorted(entry["triggers"])
-    return {"tags": sorted(pipeline.tags), "stages": stages}
+    return {"tags": sorted(pipeline.tags), "stages": {stage.name: meaning_of(stage) for stage in pipeline}}
 
 
 def _stage_to_json(stage: Stage) -> Json:

@@ -1,0 +1,83 @@
+"""What a change does to a pipeline, and what would run because of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from dockercise_prefect.compiler.triggers import Match, triggered
+from dockercise_prefect.pipeline import Pipeline, StageName, meaning_of
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Two pipelines compared by what their stages do; places, and who inferred an edge, make none.
+
+    Attributes:
+        added: stages that only the later one has.
+        changed: stages of both that do something else, each with the fields of `compile --format json` that differ.
+        affected: unchanged stages that need, at any distance, an added or changed one, each with the nearest reason.
+        removed: stages that only the earlier one has.
+    """
+
+    added: tuple[StageName, ...]
+    changed: Mapping[StageName, tuple[str, ...]]
+    affected: Mapping[StageName, StageName]
+    removed: tuple[StageName, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What would run.
+
+    Attributes:
+        targets: the stages whose triggers take a changed file.
+        reasons: every stage that would run, in order, and why.
+    """
+
+    targets: Mapping[StageName, tuple[Match, ...]]
+    reasons: Mapping[StageName, str]
+
+
+def compare(earlier: Pipeline | None, later: Pipeline) -> Difference:
+    """What is different in the later pipeline; without an earlier one everything is new."""
+    before = {} if earlier is None else earlier.by_name
+    added = tuple(stage.name for stage in later if stage.name not in before)
+    fields = {stage.name: _fields(meaning_of(before[stage.name]), meaning_of(stage)) for stage in later if stage.name in before}
+    changed = {name: differing for name, differing in fields.items() if differing}
+    affected: dict[StageName, StageName] = {}
+    for stage in later:
+        moved = next((name for name in stage.needs if name in changed or name in affected or name in added), None)
+        if moved is not None and stage.name not in changed and stage.name in before:
+            affected[stage.name] = moved
+    return Difference(added, changed, affected, tuple(name for name in before if name not in later.by_name))
+
+
+def work(pipeline: Pipeline, paths: Iterable[str]) -> Work:
+    """What changed files make run: the stages that they trigger and all these need; everything when no stage has triggers.
+
+    Args:
+        paths: relative to the root, with `/`.
+    """
+    if not any(stage.triggers for stage in pipeline):
+        return Work({}, {stage.name: "no stage has triggers" for stage in pipeline})
+    targets = triggered(pipeline, paths)
+    if not targets:
+        return Work({}, {})
+    chosen = pipeline.only(targets)
+    users: dict[StageName, StageName] = {}
+    for stage in chosen:
+        for name in stage.needs:
+            users.setdefault(name, stage.name)
+    return Work(targets, {stage.name: _reason(targets.get(stage.name, ()), users.get(stage.name)) for stage in chosen})
+
+
+def _fields(before: Mapping[str, object], after: Mapping[str, object]) -> tuple[str, ...]:
+    return tuple(field for field in after if before.get(field) != after[field])
+
+
+def _reason(matches: Sequence[Match], user: StageName | None) -> str:
+    if not matches:
+        return f"needed by {user}"
+    more = f", and {len(matches) - 1} more" if len(matches) > 1 else ""
+    return f"{matches[0].path} matches {matches[0].glob}{more}"

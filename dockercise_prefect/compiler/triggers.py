@@ -1,0 +1,50 @@
+"""Which stages a change makes targets of, by their `triggers` (LANGUAGE section 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pathspec import GitIgnoreSpec
+from pathspec.patterns.gitignore import GitIgnorePatternError
+
+from dockercise_prefect.pipeline import Pipeline, StageName
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A changed file and the glob that took it."""
+
+    glob: str
+    path: str
+
+
+def triggered(pipeline: Pipeline, paths: Iterable[str]) -> Mapping[StageName, tuple[Match, ...]]:
+    """The stages that have a glob for one of the paths, each with its matches, in the pipeline's order.
+
+    Globs are git's, as in `.dockerciseignore`: one with a `/` in it begins at the root, one without holds at any depth, a
+    folder stands for all below it, and `!` takes away again what an earlier one took.
+
+    Args:
+        paths: relative to the root, with `/`.
+    """
+    changed = sorted(set(paths))
+    found = {stage.name: tuple(_matches(stage.triggers, changed)) for stage in pipeline if stage.triggers}
+    return {name: matches for name, matches in found.items() if matches}
+
+
+def is_glob(pattern: str) -> bool:
+    """Whether git understands a pattern."""
+    try:
+        GitIgnoreSpec.from_lines([pattern])
+    except GitIgnorePatternError:
+        return False
+    return True
+
+
+def _matches(globs: Sequence[str], paths: Sequence[str]) -> Iterable[Match]:
+    spec = GitIgnoreSpec.from_lines(globs)
+    for path in paths:
+        result = spec.check_file(path)
+        if result.include and result.index is not None:
+            yield Match(globs[result.index], path)

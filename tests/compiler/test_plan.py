@@ -1,0 +1,71 @@
+"""What a change does to a pipeline, and what would run."""
+
+from __future__ import annotations
+
+from dockercise_prefect.compiler.plan import compare, work
+from tests.compiler.sources import compiled
+
+BEFORE = """
+make: {img: x, run: make, triggers: [src/**]}
+test: {img: x, run: test, vol: make}
+ship: {img: x, run: ship, after: test, triggers: [ship.sh, "*.cfg"]}
+old: {img: x}
+"""
+
+
+def test_difference_by_stage() -> None:
+    """Stages are added, removed, changed in named fields, or affected by what they need."""
+    after = BEFORE.replace("run: make", "run: make all, user: root").replace("old:", "new:")
+
+    difference = compare(compiled(a=BEFORE), compiled(a=after))
+
+    assert difference.added == ("new",)
+    assert difference.removed == ("old",)
+    assert difference.changed == {"make": ("run", "user")}
+    assert difference.affected == {"test": "make", "ship": "test"}
+
+
+def test_places_make_no_difference() -> None:
+    """A stage that moved within a file or to another one is the same."""
+    moved = compiled(z="# moved\n\n" + BEFORE)
+
+    difference = compare(compiled(a=BEFORE), moved)
+
+    assert (difference.added, difference.changed, difference.affected, difference.removed) == ((), {}, {}, ())
+
+
+def test_without_a_past_everything_is_added() -> None:
+    """Where there was no pipeline, every stage is new and none is affected."""
+    difference = compare(None, compiled(a=BEFORE))
+
+    assert difference.added == ("make", "test", "ship", "old")
+    assert difference.affected == {}
+
+
+def test_targets_run_with_what_they_need() -> None:
+    """A triggered stage runs because of a file, what it needs because of who needs it, and nothing else runs."""
+    planned = work(compiled(a=BEFORE), ["ship.sh", "a.cfg", "README.md"])
+
+    assert list(planned.targets) == ["ship"]
+    assert planned.reasons == {
+        "make": "needed by test",
+        "test": "needed by ship",
+        "ship": "a.cfg matches *.cfg, and 1 more",
+    }
+
+
+def test_a_target_that_is_needed_too_has_its_own_reason() -> None:
+    """A stage that is both a target and needed runs because of its file."""
+    reasons = work(compiled(a=BEFORE), ["src/a", "ship.sh"]).reasons
+
+    assert reasons["make"] == "src/a matches src/**"
+
+
+def test_no_match_runs_nothing() -> None:
+    """Where stages have triggers and no file matches, nothing would run."""
+    assert work(compiled(a=BEFORE), ["README.md"]).reasons == {}
+
+
+def test_no_triggers_run_everything() -> None:
+    """Where no stage has triggers, everything would run."""
+    assert list(work(compiled(a="a: {img: x}\nb: {img: x}\n"), []).reasons) == ["a", "b"]

@@ -1,0 +1,136 @@
+"""A repository's past, read without touching the checkout."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from dockercise_prefect.errors import DefinitionError, UsageError
+from dockercise_prefect.frontend import git as module
+from dockercise_prefect.frontend.git import changed_files, find_revision, sources_at
+from tests.support.git_repository import git, make_repository
+
+FILES = {
+    "b.dockercise.yml": "b: {img: x}\n",
+    "a/a.dockercise.yaml": "a: {img: x}\n",
+    "node_modules/m/c.dockercise.yaml": "c: {img: x}\n",
+    "notes.md": "notes\n",
+    "sub/s.dockercise.yaml": "s: {img: x}\n",
+    ".gitignore": "ignored\n",
+}
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A repository with one commit, changed since: nothing of that commit is left in the working tree."""
+    folder = make_repository(tmp_path / "r", FILES)
+    (folder / "b.dockercise.yml").write_text("other: {img: x}\n")
+    return folder
+
+
+def test_sources_are_those_of_the_commit(repository: Path) -> None:
+    """The files are read as committed, in path order, by the rules of the working tree."""
+    sources = sources_at(repository, find_revision(repository, "HEAD"))
+
+    assert [source.path for source in sources] == ["a/a.dockercise.yaml", "b.dockercise.yml", "sub/s.dockercise.yaml"]
+    assert sources[1].data == FILES["b.dockercise.yml"].encode()
+
+
+def test_a_root_below_the_repository(repository: Path) -> None:
+    """Below a folder of the repository only its files count, with paths relative to it."""
+    (repository / "sub" / "new").write_text("")
+    revision = find_revision(repository / "sub", "master")
+
+    sources = sources_at(repository / "sub", revision)
+
+    assert [source.path for source in sources] == ["s.dockercise.yaml"]
+    assert changed_files(repository / "sub", revision) == ["new"]
+
+
+def test_links_are_not_followed(repository: Path) -> None:
+    """A link in the commit is no file of the pipeline."""
+    (repository / "link.dockercise.yaml").symlink_to("a/a.dockercise.yaml")
+    git(repository, "add", "--all")
+    git(repository, "commit", "--quiet", "--message", "Link")
+
+    paths = [source.path for source in sources_at(repository, find_revision(repository, "HEAD"))]
+
+    assert "link.dockercise.yaml" not in paths
+
+
+def test_changed_files(repository: Path) -> None:
+    """Changed, deleted, renamed and untracked files count, ignored ones do not."""
+    git(repository, "mv", "notes.md", "moved.md")
+    (repository / "a" / "a.dockercise.yaml").unlink()
+    (repository / "ü b\n").write_text("")
+    (repository / "ignored").write_text("")
+
+    changed = changed_files(repository, find_revision(repository, "HEAD"))
+
+    assert changed == ["a/a.dockercise.yaml", "b.dockercise.yml", "moved.md", "notes.md", "ü b\n"]
+
+
+def test_a_touched_file_is_not_changed(repository: Path) -> None:
+    """A file whose time alone is new is the same, and the index stays as it was."""
+    os.utime(repository / "notes.md", (1, 1))
+    before = (repository / ".git" / "index").read_bytes()
+
+    changed = changed_files(repository, find_revision(repository, "HEAD"))
+
+    assert changed == ["b.dockercise.yml"]
+    assert (repository / ".git" / "index").read_bytes() == before
+
+
+def test_a_change_right_after_the_commit(repository: Path) -> None:
+    """A file that got another text of the same length in the very moment of the commit has changed."""
+    git(repository, "config", "core.trustctime", "false")
+    notes, moment = repository / "notes.md", (1_700_000_000, 1_700_000_000)
+    os.utime(notes, moment)
+    git(repository, "add", "notes.md")
+    notes.write_text("NOTES\n")
+    for path in (notes, repository / ".git" / "index"):
+        os.utime(path, moment)
+
+    changed = changed_files(repository, find_revision(repository, "HEAD"))
+
+    assert "notes.md" in changed
+
+
+@pytest.mark.parametrize("name", ["nowhere", "", "--help", "--output=x", "HEAD^{tree}", "-", "HEAD..master", "\u2603"])
+def test_what_is_no_revision(repository: Path, name: str) -> None:
+    """A name that stands for no commit, options among them, is refused with a hint and leaves nothing behind."""
+    before = sorted(repository.iterdir())
+
+    with pytest.raises(UsageError) as caught:
+        find_revision(repository, name)
+
+    assert "is no revision of this repository" in caught.value.message
+    assert caught.value.hint
+    assert sorted(repository.iterdir()) == before
+
+
+def test_outside_a_repository(tmp_path: Path) -> None:
+    """Where there is no repository, that is what is said."""
+    with pytest.raises(UsageError, match="is in no git repository"):
+        find_revision(tmp_path, "HEAD")
+
+
+def test_a_hook_does_not_mislead(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What git sets for hooks of another repository does not make it answer for that one."""
+    other = make_repository(tmp_path / "other", {"x": ""})
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+
+    revision = find_revision(repository, "HEAD")
+
+    monkeypatch.delenv("GIT_DIR")
+    assert revision.commit == git(repository, "rev-parse", "HEAD")
+
+
+def test_a_file_that_was_too_big(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that would not be read today is not read from the past."""
+    monkeypatch.setattr(module, "MAX_BYTES", 5)
+
+    with pytest.raises(DefinitionError, match="DK005"):
+        sources_at(repository, find_revision(repository, "HEAD"))
