@@ -13,6 +13,7 @@ NEEDED = {
     "busybox": "busybox-static",  # the image of most stages
     "chromium": "chromium",  # Prefect's UI in a real browser
     "debootstrap": "debootstrap",  # the image of the AWS pipelines
+    "dot": "graphviz",  # graphs drawn by Graphviz
     "git": "git",  # repositories that pipelines are found in
     "ip": "iproute2",  # a bridge for a second engine
 }

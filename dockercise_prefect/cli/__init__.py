@@ -22,6 +22,9 @@ class _Entry(NamedTuple):
 _COMMANDS = {
     "compile": _Entry("dockercise_prefect.cli.compile:compile_command", "Turn *.dockercise.yaml into a Prefect flow file."),
     "lint": _Entry("dockercise_prefect.cli.lint:lint", "Say what is wrong with the pipeline."),
+    "graph": _Entry("dockercise_prefect.cli.graph:graph", "Draw the pipeline."),
+    "explain": _Entry("dockercise_prefect.cli.explain:explain", "Say all about one stage: what it needs, and why."),
+    "plan": _Entry("dockercise_prefect.cli.plan:plan", "Say what a change does to the pipeline, and what would run."),
     "run": _Entry("dockercise_prefect.cli.run:run", "Run the pipeline now, in containers."),
     "package": _Entry("dockercise_prefect.cli.package:package", "Make an image that brings a folder's stages to others."),
     "init": _Entry("dockercise_prefect.cli.init:init", "Write a first pipeline."),

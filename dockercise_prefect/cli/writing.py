@@ -8,8 +8,10 @@ from pathlib import Path
 from dockercise_prefect.errors import UsageError
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, content: str | bytes) -> None:
     """Write a file, and the folders above it, so that a reader never sees half of it; a link stays one.
+
+    A text is written in UTF-8.
 
     Raises:
         UsageError: it cannot be written.
@@ -18,7 +20,7 @@ def write_atomically(path: Path, text: str) -> None:
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        write_new(temporary, text)
+        write_new(temporary, content)
         try:
             temporary.replace(target)
         except OSError:
@@ -28,16 +30,16 @@ def write_atomically(path: Path, text: str) -> None:
         raise UsageError(f"{path} cannot be written: {error.strerror}", "choose another place") from error
 
 
-def write_new(path: Path, text: str) -> None:
+def write_new(path: Path, content: str | bytes) -> None:
     """Write a file that there is not.
 
     Raises:
         FileExistsError: there is one.
     """
-    file = path.open("x", encoding="utf-8", newline="")
+    file = path.open("xb")
     try:
         with file:
-            file.write(text)
+            file.write(content.encode() if isinstance(content, str) else content)
     except BaseException:
         path.unlink(missing_ok=True)
         raise

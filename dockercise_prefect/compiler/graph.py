@@ -4,33 +4,14 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from dockercise_prefect.compiler.names import folded
 from dockercise_prefect.errors import Related
 from dockercise_prefect.frontend.findings import Findings
-from dockercise_prefect.pipeline import Code, Dependency, DependencyKind, StageName
+from dockercise_prefect.pipeline import Code, Dependency, StageName
 
 _SHOWN = 6
 """Stages that the headline of a circle names; its edges are all listed below it."""
-
-_REASONS = {
-    DependencyKind.AFTER: "comes after",
-    DependencyKind.ENV: "uses the value of",
-    DependencyKind.VOL: "mounts the volume of",
-    DependencyKind.ON: "works on the volume of",
-    DependencyKind.OUT: "reads the output of",
-    DependencyKind.IMG: "runs in the image of",
-}
-
-
-_REFERENCES: Mapping[DependencyKind, Callable[[StageName], str]] = {
-    DependencyKind.ENV: lambda stage: f"`${folded(stage)}`",
-    DependencyKind.VOL: lambda stage: f"`/{stage}/`",
-    DependencyKind.OUT: lambda stage: f"`out/{stage}`",
-    DependencyKind.IMG: lambda stage: f"`img: {stage}`",
-}
-"""What an edge that nobody wrote was inferred from."""
 
 
 def in_order(needs: Mapping[StageName, Collection[StageName]]) -> list[StageName]:
@@ -91,8 +72,8 @@ def report_circles(edges: Mapping[StageName, Sequence[Dependency]], findings: Fi
 
 def _described(stage: StageName, edge: Dependency) -> str:
     """An edge in words; one that nobody wrote names the reference that it was inferred from."""
-    reason = f"{stage} {_REASONS[edge.kind]} {edge.stage}"
-    return f"{reason}, inferred from {_REFERENCES[edge.kind](edge.stage)}" if edge.inferred else reason
+    reason = f"{stage} {edge.kind.phrase} {edge.stage}"
+    return f"{reason}, inferred from `{edge.reference}`" if edge.inferred else reason
 
 
 def _way_out(circle: Sequence[tuple[StageName, Dependency]]) -> str:

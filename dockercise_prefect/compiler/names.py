@@ -20,7 +20,6 @@ IDENTIFIER_SOURCE = r"[A-Za-z_][A-Za-z0-9_]*"
 IDENTIFIER = matcher(IDENTIFIER_SOURCE)
 """What a shell takes for a variable's name."""
 
-_FOLDED = re.compile(r"[^A-Z0-9_]")
 OURS_SOURCE = r"OUT|DOCKERCISE_[\s\S]*|GRAPH_CI_RUN_ID"
 _OURS = matcher(OURS_SOURCE)
 _SHELLS = re.compile(r"(?:PATH|HOME|IFS|ENV|LD_.*)\Z", re.DOTALL)
@@ -46,11 +45,6 @@ PIPELINE_NAME: Schema = {
     ),
     "maxLength": MAX_BYTES,
 }
-
-
-def folded(stage: str) -> str:
-    """The variable that holds a stage's value: `assume-role` gives `ASSUME_ROLE`."""
-    return _FOLDED.sub("_", stage.upper())
 
 
 def is_ours(variable: str) -> bool:

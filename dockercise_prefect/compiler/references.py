@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dockercise_prefect.compiler.mounts import PlacedMount
-from dockercise_prefect.compiler.names import IDENTIFIER, folded, is_taken
+from dockercise_prefect.compiler.names import IDENTIFIER, is_taken
 from dockercise_prefect.compiler.shell.paths import absolute, in_out, in_relative_out
 from dockercise_prefect.compiler.stages import Draft, env_edges, volume_edges
 from dockercise_prefect.compiler.values import Script
@@ -28,6 +28,7 @@ from dockercise_prefect.pipeline import (
     StageName,
     StageValue,
     StageVolume,
+    folded,
 )
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ from dockercise_prefect.compiler.names import (
     NAME_SOURCE,
     OURS_SOURCE,
     REFERENCE,
-    folded,
     is_ours,
     is_taken,
 )
@@ -21,7 +20,7 @@ from dockercise_prefect.compiler.suggest import StageNames
 from dockercise_prefect.compiler.values import Field, texts
 from dockercise_prefect.errors import Place, Related
 from dockercise_prefect.frontend.nodes import Mapping, Node, Scalar
-from dockercise_prefect.pipeline import Code, EnvSource, HostVariable, LiteralValue, StageName, StageValue
+from dockercise_prefect.pipeline import Code, EnvSource, HostVariable, LiteralValue, StageName, StageValue, folded
 
 _LITERAL_NAME = f"[^={SPACE}]+"
 

@@ -51,23 +51,24 @@ def _stage(stage: Stage) -> str:
 
 
 def _lines(stage: Stage) -> Iterator[tuple[str, str]]:
-    yield "image", _image(stage.image) if stage.build is None else _build(stage.build)
+    yield "image", image_of(stage.image) if stage.build is None else build_of(stage.build)
     if stage.run is not None:
         first, *rest = stage.run.rstrip("\n").split("\n")
         yield "run", _visible(first)
         yield from (("", _visible(line)) for line in rest)
     yield from (("env", f"{name} = {_source(source)}") for name, source in stage.env.items())
-    yield from (("mount", _mount(mount)) for mount in stage.mounts)
+    yield from (("mount", mount_of(mount)) for mount in stage.mounts)
     if stage.on is not None:
         yield "on", "a copy of the code" if stage.on == CODE else f"a copy of the volume of {stage.on}"
     yield "dir", stage.working_dir
-    yield from _settings(stage)
+    yield from settings_of(stage)
     for edge in stage.depends_on:
         where = f"  ({edge.place})" if edge.place else ""
         yield "needs", f"{edge.stage}, by {'inferred ' if edge.inferred else ''}{edge.kind}{where}"
 
 
-def _settings(stage: Stage) -> Iterator[tuple[str, str]]:
+def settings_of(stage: Stage) -> Iterator[tuple[str, str]]:
+    """What is not as by default, each as a name and a text."""
     if stage.timeout is not None:
         yield "timeout", f"{stage.timeout} s"
     if stage.no_log:
@@ -89,7 +90,8 @@ def _settings(stage: Stage) -> Iterator[tuple[str, str]]:
         yield "memory", f"{stage.memory:,} bytes"
 
 
-def _image(image: Image | None) -> str:
+def image_of(image: Image | None) -> str:
+    """What a stage runs in."""
     match image:
         case None:
             return "none, no container is started"
@@ -99,10 +101,11 @@ def _image(image: Image | None) -> str:
             return f"that of {stage}"
 
 
-def _build(build: Build) -> str:
+def build_of(build: Build) -> str:
+    """What a stage builds."""
     folder = "" if build.folder == "." else f", folder {build.folder}"
     target = "" if build.target is None else f", up to {build.target}"
-    return f"built with {build.dockerfile} from {_mounted(build.context)}{folder}{target}"
+    return f"built with {build.dockerfile} from {source_of(build.context)}{folder}{target}"
 
 
 def _source(source: EnvSource) -> str:
@@ -115,11 +118,13 @@ def _source(source: EnvSource) -> str:
             return one_line(text)
 
 
-def _mount(mount: Mount) -> str:
-    return f"{mount.target} = {_mounted(mount.source)} ({mount.mode})"
+def mount_of(mount: Mount) -> str:
+    """What is mounted where."""
+    return f"{mount.target} = {source_of(mount.source)} ({mount.mode})"
 
 
-def _mounted(source: MountSource) -> str:
+def source_of(source: MountSource) -> str:
+    """What is mounted."""
     match source:
         case StageVolume(stage):
             return f"volume of {stage}"

@@ -28,6 +28,7 @@ from dockercise_prefect.pipeline.model import (
     StageName,
     StageValue,
     StageVolume,
+    folded,
 )
 
 __all__ = [
@@ -62,6 +63,7 @@ __all__ = [
     "code",
     "digest_of",
     "engine_volume",
+    "folded",
     "from_json",
     "host",
     "image_name_problem",

@@ -6,6 +6,7 @@ values, and prints as JSON (`codec`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -20,6 +21,13 @@ Mode: TypeAlias = Literal["ro", "rw"]
 
 CODE: StageName = "code"
 """In `on` and in `vol`, the code itself; no stage may have this name."""
+
+_FOLDED = re.compile(r"[^A-Z0-9_]")
+
+
+def folded(stage: StageName) -> str:
+    """The variable that holds a stage's value: `assume-role` gives `ASSUME_ROLE` (LANGUAGE section 3)."""
+    return _FOLDED.sub("_", stage.upper())
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +145,21 @@ class DependencyKind(StrEnum):
     OUT = "out"
     IMG = "img"
 
+    @property
+    def phrase(self) -> str:
+        """What the edge says, as it stands between the later stage and the earlier one."""
+        return _PHRASES[self]
+
+
+_PHRASES = {
+    DependencyKind.AFTER: "comes after",
+    DependencyKind.ENV: "uses the value of",
+    DependencyKind.VOL: "mounts the volume of",
+    DependencyKind.ON: "works on the volume of",
+    DependencyKind.OUT: "reads the output of",
+    DependencyKind.IMG: "runs in the image of",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Dependency:
@@ -150,6 +173,19 @@ class Dependency:
     kind: DependencyKind
     place: Place | None = None
     inferred: bool = False
+
+    @property
+    def reference(self) -> str:
+        """What in a stage's definition asks for such an edge where it is inferred (LANGUAGE section 4)."""
+        match self.kind:
+            case DependencyKind.ENV:
+                return f"${folded(self.stage)}"
+            case DependencyKind.VOL:
+                return f"/{self.stage}/"
+            case DependencyKind.OUT:
+                return f"out/{self.stage}"
+            case _:
+                return f"{self.kind}: {self.stage}"
 
 
 class Network(StrEnum):

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from dockercise_prefect.errors import DefinitionError, Diagnostic, Place, UsageError
-from dockercise_prefect.pipeline import HostVariable, Pipeline, Stage, StageName
-from dockercise_prefect.runtime.variables import folded, trouble_with
+from dockercise_prefect.pipeline import HostVariable, Pipeline, Stage, StageName, folded
+from dockercise_prefect.runtime.variables import trouble_with
 
 Lookup: TypeAlias = Callable[[str], str | None]
 """The text of a variable by its exact name, None when it is not set; empty counts as set."""

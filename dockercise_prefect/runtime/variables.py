@@ -34,11 +34,6 @@ class Variables:
     unseen: Mapping[str, bytes]
 
 
-def folded(stage: StageName) -> str:
-    """The variable of a stage: upper-cased, every character but A-Z, 0-9 and `_` turned into `_` (LANGUAGE section 3)."""
-    return re.sub(r"[^A-Z0-9_]", "_", stage.upper())
-
-
 def runtime_variables(identity: RunIdentity, stage: Stage) -> dict[str, str]:
     """What is always set; `GRAPH_CI_RUN_ID` is for scripts of the first dockercise."""
     return {

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Command
+from tests.support.git_repository import make_repository
 
 
 def _python(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
@@ -27,12 +28,25 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     assert result.stdout.splitlines()[-2:] == ["0", "[]"]
 
 
-@pytest.mark.parametrize("arguments", [["compile"], ["lint"], ["compile", "--offline"], ["lint", "--packages"]])
-def test_compiling_imports_nothing_heavy(tmp_path: Path, arguments: list[str]) -> None:
-    """`compile` and `lint` of a pipeline without packages import neither Prefect nor Docker nor AWS."""
-    (tmp_path / "a.dockercise.yaml").write_text("a: {img: x}\n")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["compile", "--format", "json"],
+        ["compile", "--offline"],
+        ["lint"],
+        ["lint", "--packages"],
+        ["graph", "-o", "FOLDER/g.svg", "--layout", "own"],
+        ["explain", "a"],
+        ["plan", "--since", "HEAD"],
+    ],
+    ids=" ".join,
+)
+def test_looking_imports_nothing_heavy(tmp_path: Path, arguments: list[str]) -> None:
+    """Commands that only look at a pipeline, one without packages, import neither Prefect nor Docker nor AWS."""
+    make_repository(tmp_path, {"a.dockercise.yaml": "a: {img: x}\n"})
+    given = [argument.replace("FOLDER", str(tmp_path)) for argument in arguments]
 
-    result = _python("-X", "importtime", "-m", "dockercise_prefect", *arguments, str(tmp_path), "--format", "json")
+    result = _python("-X", "importtime", "-m", "dockercise_prefect", *given, "-C", str(tmp_path))
 
     imported = {line.split("|")[-1].strip().split(".")[0] for line in result.stderr.splitlines()}
     assert result.returncode == 0
@@ -45,7 +59,10 @@ def test_every_command_is_listed(command: Command) -> None:
     outcome = command("--help")
 
     listed = [line.split()[0] for line in outcome.out.partition("Commands:\n")[2].splitlines()]
-    assert listed == ["compile", "lint", "run", "package", "init", "schema", "up", "down", "status"]
+    assert listed == [
+        *("compile", "lint", "graph", "explain", "plan", "run", "package", "init", "schema"),
+        *("up", "down", "status"),
+    ]
     assert outcome.status == 0
 
 

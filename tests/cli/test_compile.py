@@ -76,7 +76,9 @@ def test_folder_gets_a_file_named_after_the_pipeline(command: Command, root: Pat
     assert '\nROOT = Path(__file__).resolve().parent / "../../shop"\n' in text
 
 
-@pytest.mark.parametrize(("name", "suffix"), [("python", "py"), ("json", "json"), ("text", "txt")])
+@pytest.mark.parametrize(
+    ("name", "suffix"), [("python", "py"), ("json", "json"), ("text", "txt"), ("mermaid", "mmd"), ("dot", "dot")]
+)
 def test_file_with_the_right_ending(command: Command, root: Path, tmp_path: Path, name: str, suffix: str) -> None:
     """`-o FILE` writes that file when it ends as the format's files do, otherwise a file in a folder of that name."""
     command("compile", str(root), "--format", name, "-o", f"there.{suffix}")

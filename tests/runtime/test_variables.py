@@ -3,9 +3,9 @@
 import pytest
 
 from dockercise_prefect.errors import StageError
-from dockercise_prefect.pipeline import StageValue, host, stage
+from dockercise_prefect.pipeline import StageValue, folded, host, stage
 from dockercise_prefect.runtime.labels import RunIdentity
-from dockercise_prefect.runtime.variables import Variables, container_variables, folded, runtime_variables
+from dockercise_prefect.runtime.variables import Variables, container_variables, runtime_variables
 
 A = stage("a", image="i")
 

@@ -1,0 +1,25 @@
+"""How commands that only look at a pipeline compile it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dockercise_prefect.cli.findings import show_findings
+from dockercise_prefect.compiler import compile_folder
+from dockercise_prefect.frontend.subgraphs import Packages
+from dockercise_prefect.pipeline import Pipeline
+
+
+def compiled_below(root: Path, packages: Packages) -> Pipeline:
+    """The pipeline below a folder; warnings are shown.
+
+    Args:
+        root: the folder.
+        packages: from `chosen_packages`.
+
+    Raises:
+        DockerciseError: as `compile_folder`.
+    """
+    compiled = compile_folder(root, packages=packages)
+    show_findings(compiled.warnings)
+    return compiled.pipeline

@@ -1,0 +1,85 @@
+"""`graph`: a picture of the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import click
+
+from dockercise_prefect.cli.compiling import compiled_below
+from dockercise_prefect.cli.graphviz import draw, graphviz
+from dockercise_prefect.cli.options import chosen_root, takes_offline, takes_root
+from dockercise_prefect.cli.packages import chosen_packages
+from dockercise_prefect.cli.writing import write_atomically
+from dockercise_prefect.emit import FORMATS, Request
+from dockercise_prefect.emit.outline import outline
+from dockercise_prefect.emit.svg import svg
+from dockercise_prefect.errors import UsageError, did_you_mean
+
+_TEXTS: Mapping[str, Callable[[Request], str]] = {FORMATS[name].suffix: FORMATS[name].emit for name in ("dot", "mermaid")}
+
+_PICTURES = (".svg", ".png", ".pdf")
+
+_ENDINGS = (*_PICTURES, *_TEXTS)
+
+
+@click.command
+@takes_root
+@click.option("--target", "targets", metavar="STAGE", multiple=True, help="Only this stage and all it needs; may be repeated.")
+@click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Draw there: .svg .png .pdf .dot .mmd")
+@click.option(
+    "--layout",
+    type=click.Choice(["auto", "graphviz", "own"]),
+    default="auto",
+    show_default=True,
+    help="Who places the boxes of an .svg: Graphviz where it is installed, or dockercise itself.",
+)
+@takes_offline
+def graph(
+    root_argument: Path | None,
+    root_option: Path | None,
+    targets: tuple[str, ...],
+    output: Path | None,
+    layout: str,
+    *,
+    offline: bool,
+) -> None:
+    """Draw the pipeline below ROOT: its stages, and every edge with its kind.
+
+    Without -o it is listed here, one line a stage. The ending of FILE says what is written: .dot is for Graphviz, .mmd is
+    Mermaid, .svg is drawn with or without Graphviz, .png and .pdf with it only.
+    """
+    if output is not None and output.suffix not in _ENDINGS:
+        raise _unknown_ending(output)
+    with chosen_packages(offline=offline) as packages:
+        pipeline = compiled_below(chosen_root(root_argument, root_option), packages).only(targets)
+    request = Request(pipeline, targets)
+    if output is None:
+        click.echo(outline(request).encode(), nl=False)
+    elif output.suffix in _TEXTS:
+        write_atomically(output, _TEXTS[output.suffix](request))
+    else:
+        write_atomically(output, _picture(request, output.suffix.removeprefix("."), layout))
+
+
+def _picture(request: Request, kind: str, layout: str) -> str | bytes:
+    if layout == "own":
+        if kind != "svg":
+            raise UsageError(
+                f"with `--layout own` only an .svg can be drawn, no .{kind}", "take the option away, or write an .svg"
+            )
+        return svg(request)
+    program = graphviz()
+    if program is not None:
+        return draw(program, FORMATS["dot"].emit(request), kind)
+    if kind == "svg" and layout == "auto":
+        return svg(request)
+    hint = "install Graphviz (Debian's package is graphviz), or write an .svg with `--layout own`"
+    raise UsageError(f"Graphviz, which has to draw this .{kind}, is not installed: there is no `dot` on the PATH", hint)
+
+
+def _unknown_ending(output: Path) -> UsageError:
+    meant = did_you_mean(output.suffix, _ENDINGS) if output.suffix else None
+    hint = f"did you mean `{output.with_suffix(meant)}`?" if meant else f"the endings are {', '.join(_ENDINGS)}"
+    return UsageError(f"{output}: the ending says what to draw, and `{output.suffix}` is none of those that there are", hint)

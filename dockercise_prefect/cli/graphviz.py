@@ -1,0 +1,37 @@
+"""Graphviz, where it is installed."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import PurePath
+
+from dockercise_prefect.errors import UsageError
+
+
+def graphviz() -> str | None:
+    """The path of Graphviz's program `dot`, or None."""
+    return shutil.which("dot")
+
+
+def draw(program: str, text: str, kind: str) -> bytes:
+    """A picture of a graph in DOT.
+
+    Args:
+        program: what `graphviz` found.
+        text: the graph.
+        kind: `svg`, `png` or `pdf`.
+
+    Raises:
+        UsageError: Graphviz cannot.
+    """
+    try:
+        done = subprocess.run([program, f"-T{kind}"], input=text.encode(), capture_output=True, check=False)
+    except OSError as error:
+        raise UsageError(f"{program} cannot be run: {error.strerror}", "install Graphviz anew, or write an .svg") from error
+    if done.returncode != 0 or not done.stdout:
+        said = done.stderr.decode("utf-8", "replace").strip() or f"it ended with status {done.returncode}"
+        raise UsageError(
+            f"{PurePath(program).name} cannot draw this: {said}", "write a .dot or .mmd, or an .svg with `--layout own`"
+        )
+    return done.stdout

@@ -1,0 +1,92 @@
+"""All about one stage, for reading: where it comes from, what it needs and why, who needs it, what runs for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dockercise_prefect.emit.text import build_of, image_of, mount_of, settings_of
+from dockercise_prefect.frontend.findings import printable
+from dockercise_prefect.pipeline import (
+    CODE,
+    Dependency,
+    DependencyKind,
+    EnvSource,
+    HostVariable,
+    LiteralValue,
+    Pipeline,
+    Stage,
+    StageName,
+    StageValue,
+    StageVolume,
+)
+
+
+def explanation(pipeline: Pipeline, name: StageName) -> str:
+    """What there is to say about a stage; of variables the names and where they come from, never a value.
+
+    Raises:
+        DefinitionError: there is no such stage (DK040).
+    """
+    chosen = pipeline.only([name])
+    stage = pipeline.by_name[name]
+    users = [_row(user.name, _reason(user, edge)) for user in pipeline for edge in user.depends_on if edge.stage == name]
+    sections = [
+        [f"{printable(name)}, a stage of {printable(pipeline.name)}" + (f"  ({stage.place})" if stage.place else "")],
+        [_row(key, value) for key, value in _facts(stage)],
+        ["needs", *(_row(edge.stage, _reason(stage, edge)) for edge in stage.depends_on)]
+        if stage.depends_on
+        else ["needs no stage"],
+        ["is needed by", *users] if users else ["is needed by no stage"],
+        [f"to run it, {len(chosen)} of {len(pipeline)} stages run, in this order", f"  {printable(', '.join(chosen.by_name))}"],
+    ]
+    return "\n\n".join("\n".join(section) for section in sections) + "\n"
+
+
+def _row(name: str, text: str) -> str:
+    return f"  {printable(name):<10} {printable(text)}"
+
+
+def _facts(stage: Stage) -> Iterator[tuple[str, str]]:
+    yield "image", image_of(stage.image) if stage.build is None else build_of(stage.build)
+    if stage.run is not None:
+        lines = len(stage.run.splitlines())
+        yield "run", "a script of 1 line" if lines == 1 else f"a script of {lines} lines"
+    elif stage.starts_container:
+        yield "run", "the image's own entrypoint and command"
+    if stage.starts_container:
+        yield "dir", stage.working_dir
+        yield "volume", f"/{stage.name}, {_beginning(stage)}"
+    yield from (("mount", mount_of(mount)) for mount in stage.mounts)
+    yield from (("variable", f"{variable}, {_source(source)}") for variable, source in stage.env.items())
+    if stage.joins_only:
+        yield "value", f"the variable {stage.name} from --env, --env-file or the run's `env`, else empty"
+    yield from settings_of(stage)
+
+
+def _beginning(stage: Stage) -> str:
+    if stage.on is None:
+        return "its own, empty at the start"
+    return "its own, at the start a copy of " + ("the code" if stage.on == CODE else f"the volume of {stage.on}")
+
+
+def _source(source: EnvSource) -> str:
+    match source:
+        case StageValue(stage):
+            return f"the value of {stage}"
+        case HostVariable(name, optional):
+            return f"{name} from outside" + (", unset where nothing has it" if optional else "")
+        case LiteralValue():
+            return "written in the pipeline"
+
+
+def _reason(stage: Stage, edge: Dependency) -> str:
+    """Why `stage`, which has the edge, comes after the edge's stage."""
+    phrase = "builds from the volume of" if _is_context(stage, edge) else edge.kind.phrase
+    written = f"inferred from `{edge.reference}`" if edge.inferred else f"by `{edge.kind}`"
+    return f"{phrase} {edge.stage}, {written}" + (f"  ({edge.place})" if edge.place else "")
+
+
+def _is_context(stage: Stage, edge: Dependency) -> bool:
+    mounted = any(mount.source == StageVolume(edge.stage) for mount in stage.mounts)
+    is_built = stage.build is not None and stage.build.context == StageVolume(edge.stage)
+    return edge.kind is DependencyKind.VOL and is_built and not mounted

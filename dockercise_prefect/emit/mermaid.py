@@ -1,0 +1,54 @@
+"""A pipeline as a Mermaid flowchart, which GitHub, GitLab and many editors draw."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+from dockercise_prefect.emit.drawing import Arrow, Box, Shape, drawing
+from dockercise_prefect.emit.request import Request
+
+_SHAPES = {Shape.RUN: ("[", "]"), Shape.BUILD: ("[[", "]]"), Shape.JOIN: ("([", "])")}
+
+_TOLD = re.compile(r'["#$%&*;<>\[\\\]^`{|}~]|(?<!\S)[-+./:,@_=!]|\.(?=\s)')
+"""What would end a text, begin an entity, HTML, Markdown or a formula in one, at least at a word's beginning."""
+
+
+def mermaid(request: Request) -> str:
+    """The flowchart: boxes as `n0`, `n1` …, whatever the stages' names are.
+
+    A stage that builds has a double edge, one without a container round ends, a target a thick border; an arrow of inferred
+    edges is dotted.
+    """
+    return "".join(f"{line}\n" for line in _lines(request))
+
+
+def _lines(request: Request) -> Iterator[str]:
+    picture = drawing(request)
+    yield "---"
+    yield f"title: {json.dumps(picture.title)}"
+    yield "---"
+    yield "flowchart TD"
+    for index, box in enumerate(picture.boxes):
+        yield f"    {_box(index, box)}"
+    for arrow in picture.arrows:
+        yield f"    {_arrow(arrow)}"
+    if any(box.is_target for box in picture.boxes):
+        yield "    classDef target stroke-width:4px"
+
+
+def _box(index: int, box: Box) -> str:
+    opening, closing = _SHAPES[box.shape]
+    label = "<br/>".join(_text(line) for line in box.lines)
+    return f'n{index}{opening}"{label}"{closing}' + (":::target" if box.is_target else "")
+
+
+def _arrow(arrow: Arrow) -> str:
+    line = "-.->" if arrow.is_inferred else "-->"
+    return f'n{arrow.source} {line}|"{_text(arrow.label)}"| n{arrow.target}'
+
+
+def _text(text: str) -> str:
+    """A text between double quotes; entities are written with `#` there."""
+    return _TOLD.sub(lambda found: f"#{ord(found[0])};", text)

@@ -1,0 +1,121 @@
+"""`explain`: all about one stage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dockercise_prefect.emit.explain import explanation
+from dockercise_prefect.pipeline import Dependency, DependencyKind, Pipeline, Stage
+from tests.cli.conftest import Command
+from tests.compiler.sources import compiled
+
+TEXT = """
+source: {img: git, run: clone}
+image: {build: /source/app}
+login: {img: x, run: echo hunter2, noLog: true}
+deploy:
+  img: image
+  env: [login, REGION, "PROXY?", "PASSWORD=correct horse"]
+  vol: [code, source, "cache:/cache"]
+  on: source
+  timeout: 5m
+  triggers: app/**
+  run: |
+    one
+    two
+check: {img: x, after: deploy}
+done: {after: [check]}
+"""
+
+
+def test_everything_about_a_stage() -> None:
+    """Place, image, folders, mounts, variables, settings, every edge in and out with its reason and place, and what runs."""
+    assert explanation(compiled(a=TEXT), "deploy") == (
+        """\
+deploy, a stage of test  (a.dockercise.yaml:5:1)
+
+  image      that of image
+  run        a script of 2 lines
+  dir        /deploy
+  volume     /deploy, its own, at the start a copy of the volume of source
+  mount      /code = the code (ro)
+  mount      /source = volume of source (ro)
+  mount      /cache = the engine's volume cache (rw)
+  variable   LOGIN, the value of login
+  variable   REGION, REGION from outside
+  variable   PROXY, PROXY from outside, unset where nothing has it
+  variable   PASSWORD, written in the pipeline
+  timeout    300 s
+  trigger    app/**
+
+needs
+  login      uses the value of login, by `env`  (a.dockercise.yaml:7:9)
+  source     mounts the volume of source, by `vol`  (a.dockercise.yaml:8:15)
+  source     works on the volume of source, by `on`  (a.dockercise.yaml:9:7)
+  image      runs in the image of image, inferred from `img: image`  (a.dockercise.yaml:6:8)
+
+is needed by
+  check      comes after deploy, by `after`  (a.dockercise.yaml:15:24)
+
+to run it, 4 of 6 stages run, in this order
+  source, image, login, deploy
+"""
+    )
+
+
+def test_no_value_is_shown() -> None:
+    """A literal value is never shown, only that there is one."""
+    pipeline = compiled(a=TEXT)
+
+    texts = [explanation(pipeline, name) for name in pipeline.by_name]
+
+    assert not any("correct horse" in text or "hunter2" in text for text in texts)
+
+
+def test_a_build_from_a_volume() -> None:
+    """An edge that a build makes is told as one, and a stage that only builds has no folders of its own."""
+    text = explanation(compiled(a=TEXT), "image")
+
+    assert "builds from the volume of source, by `vol`" in text
+    assert "  volume " not in text
+
+
+def test_a_stage_without_edges() -> None:
+    """A stage says that it needs nothing, or that nothing needs it; one without a container, where its value comes from."""
+    pipeline = compiled(a=TEXT)
+
+    assert "needs no stage" in explanation(pipeline, "source")
+    assert "is needed by no stage" in explanation(pipeline, "done")
+    assert "  value      the variable done from --env" in explanation(pipeline, "done")
+
+
+@pytest.mark.parametrize(
+    ("kind", "reference"), [(DependencyKind.ENV, "$A"), (DependencyKind.VOL, "/a/"), (DependencyKind.OUT, "out/a")]
+)
+def test_inferred_edges_say_from_what(kind: DependencyKind, reference: str) -> None:
+    """An edge that nobody wrote tells what in the script it comes from."""
+    pipeline = Pipeline("p", [Stage(name="a"), Stage(name="b", depends_on=(Dependency("a", kind, inferred=True),))])
+
+    assert f"a, inferred from `{reference}`" in explanation(pipeline, "b")
+
+
+def test_command_prints_it(command: Command, tmp_path: Path) -> None:
+    """The command compiles the root and prints the text on standard output."""
+    (tmp_path / "a.dockercise.yaml").write_text(TEXT)
+
+    outcome = command("explain", "check", "-C", str(tmp_path))
+
+    assert outcome.status == 0
+    assert outcome.out.startswith("check, a stage of ")
+
+
+def test_unknown_stage(command: Command, tmp_path: Path) -> None:
+    """A stage that there is not is status 2 with the one that was probably meant."""
+    (tmp_path / "a.dockercise.yaml").write_text(TEXT)
+
+    outcome = command("explain", "chekc")
+
+    assert (outcome.status, outcome.out) == (2, "")
+    assert "did you mean `check`?" in outcome.err

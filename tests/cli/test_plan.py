@@ -1,0 +1,121 @@
+"""`plan`: what a change does, and what would run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Command
+from tests.support.git_repository import git, make_repository
+
+PIPELINE = (
+    "make: {img: x, run: make, triggers: src/**}\ntest: {img: x, run: test, vol: make, triggers: tests/**}\nold: {img: x}\n"
+)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A repository with a pipeline, in which nothing has changed."""
+    return make_repository(tmp_path / "shop", {"a.dockercise.yaml": PIPELINE, "src/a.c": "a", "tests/t": "t"})
+
+
+def test_text_says_what_changed_and_what_would_run(command: Command, root: Path) -> None:
+    """The text names the commit, each stage that is different, the changed files, and what would run and why."""
+    (root / "a.dockercise.yaml").write_text(PIPELINE.replace("run: make", "run: make all").replace("old:", "new:"))
+    (root / "tests/t").write_text("T")
+
+    outcome = command("plan", str(root), "--since", "HEAD")
+
+    assert outcome.status == 0
+    assert outcome.out == (
+        f"since HEAD ({git(root, 'rev-parse', 'HEAD')[:12]})\n\n"
+        "stages\n  + new, added\n  ~ make, changed in run\n    test, affected by make\n  - old, removed\n\n"
+        "changed files\n  a.dockercise.yaml\n  tests/t\n\n"
+        "would run\n  make: needed by test\n  test: tests/t matches tests/**\n"
+    )
+
+
+def test_json_is_stable(command: Command, root: Path) -> None:
+    """The JSON has its keys in order and holds all that the text says."""
+    (root / "src/b.c").write_text("b")
+
+    printed = json.loads(command("plan", "-C", str(root), "--since", "master", "--format", "json").out)
+
+    assert printed == {
+        "since": {"revision": "master", "commit": git(root, "rev-parse", "HEAD")},
+        "note": None,
+        "added": [],
+        "changed": {},
+        "affected": {},
+        "removed": [],
+        "changed_files": ["src/b.c"],
+        "targets": {"make": [{"glob": "src/**", "path": "src/b.c"}]},
+        "would_run": {"make": "src/b.c matches src/**"},
+    }
+    assert list(printed)[:2] == ["since", "note"]
+
+
+def test_nothing_would_run(command: Command, root: Path) -> None:
+    """When no trigger matches, that is said, and it is no failure."""
+    outcome = command("plan", str(root), "--since", "HEAD")
+
+    assert outcome.status == 0
+    assert "no stage changed\n\nno file changed\n\nnothing would run: no trigger matches a changed file\n" in outcome.out
+
+
+def test_without_triggers_everything_would_run(command: Command, root: Path) -> None:
+    """When no stage has triggers, everything would run, and that is the reason."""
+    (root / "a.dockercise.yaml").write_text("b: {img: x}\na: {img: x}\n")
+
+    assert "would run, because no stage has triggers\n  b, a\n" in command("plan", str(root), "--since", "HEAD").out
+
+
+@pytest.mark.parametrize(
+    ("past", "note"),
+    [
+        ("a: {after: nowhere}\n", "does not compile, so every stage counts as added: a.dockercise.yaml:1:"),
+        (None, "there was no"),
+    ],
+)
+def test_a_past_without_a_pipeline(command: Command, tmp_path: Path, past: str | None, note: str) -> None:
+    """Where the past has no pipeline, or a wrong one, every stage counts as added, and a note says why."""
+    root = make_repository(tmp_path / "new", {"README": "", **({"a.dockercise.yaml": past} if past else {})})
+    (root / "a.dockercise.yaml").write_text(PIPELINE)
+
+    outcome = command("plan", str(root), "--since", "HEAD")
+
+    assert outcome.status == 0
+    assert f"note: at HEAD {'the pipeline ' if past else ''}{note}" in outcome.out
+    assert "  + old, added\n" in outcome.out
+
+
+def test_a_wrong_pipeline_today(command: Command, root: Path) -> None:
+    """What is wrong today is reported as ever."""
+    (root / "a.dockercise.yaml").write_text("a: {after: nowhere}\n")
+
+    outcome = command("plan", str(root), "--since", "HEAD")
+
+    assert (outcome.status, outcome.out) == (2, "")
+    assert "DK031" in outcome.err
+
+
+@pytest.mark.parametrize("name", ["nowhere", "--since"])
+def test_unknown_revision(command: Command, root: Path, name: str) -> None:
+    """A revision that there is not is status 2 with a hint."""
+    outcome = command("plan", str(root), f"--since={name}")
+
+    assert (outcome.status, outcome.out) == (2, "")
+    assert outcome.err.startswith(f"`{name}` is no revision of this repository\n  hint: ")
+
+
+def test_names_that_no_text_can_hold(command: Command, root: Path) -> None:
+    """A file whose name is no UTF-8 is shown, in text and in JSON."""
+    with (root / "src" / b"\xff\n".decode("utf-8", "surrogateescape")).open("w"):
+        pass
+
+    outcome = command("plan", str(root), "--since", "HEAD", "--format", "json")
+
+    assert outcome.status == 0
+    assert json.loads(outcome.out)["targets"]["make"][0]["path"] == "src/\\xff\\n"
