@@ -51,7 +51,8 @@ class Launch:
     Attributes:
         command: its command.
         stdin: what it is sent.
-        script: path and text of a file that must lie in the container, None when the script is an argument.
+        script: path and text of a file that must lie in the container, in a folder of its own, None when the script is an
+            argument.
     """
 
     command: tuple[str, ...]
@@ -73,7 +74,7 @@ def launch(script: str | None, image: ResolvedImage, variables: Mapping[str, byt
     text = script.encode("utf-8", "surrogateescape")
     if len(text) <= LONGEST_ARGUMENT:
         return _through_boot((SHELL, "-e", "-c", script), variables)
-    path = f"/.dockercise-{secrets.token_hex(8)}"
+    path = f"/.dockercise-{secrets.token_hex(8)}/script"
     booted = _through_boot((SHELL, "-e", path), variables)
     return Launch(booted.command, booted.stdin, (path, text))
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
-from dockercise_prefect.runtime.engine import ContainerMount, ContainerSpec
+from dockercise_prefect.runtime.engine import BuildSpec, ContainerMount, ContainerSpec
 
 _NANO = 1_000_000_000
+
+_PERIOD = 100_000
+"""Microseconds of the scheduler in which a limited step gets its part of the processors."""
 
 
 def container_config(spec: ContainerSpec, *, init: bool) -> dict[str, Any]:
@@ -39,6 +44,68 @@ def container_config(spec: ContainerSpec, *, init: bool) -> dict[str, Any]:
     if spec.user is not None:
         config["User"] = spec.user
     return config
+
+
+def build_parameters(spec: BuildSpec, dockerfile: str) -> dict[str, str]:
+    """The query of the engine's "build an image".
+
+    The cache is off: it would bring images of other builds, without the labels of this one, and a run's labels, which stand in
+    the Dockerfile, make it miss anyway. Containers of steps are removed, of failed ones too.
+
+    Args:
+        dockerfile: its path in the context.
+    """
+    parameters = {
+        "dockerfile": dockerfile,
+        "nocache": "1",
+        "rm": "1",
+        "forcerm": "1",
+        "networkmode": spec.network,
+        "buildargs": json.dumps(dict(spec.args)),
+    }
+    if spec.pull:
+        parameters["pull"] = "1"
+    if spec.target is not None:
+        parameters["target"] = spec.target
+    if spec.platform is not None:
+        parameters["platform"] = spec.platform
+    if spec.cpus is not None:
+        parameters |= {"cpuperiod": str(_PERIOD), "cpuquota": str(round(spec.cpus * _PERIOD))}
+    if spec.memory is not None:
+        parameters |= {"memory": str(spec.memory), "memswap": str(spec.memory)}
+    return parameters
+
+
+def committed_config(
+    image: Mapping[str, Any] | None, container: Mapping[str, Any], labels: Mapping[str, str]
+) -> dict[str, Any]:
+    """The configuration of an image that is made of a container: that of the container's own image.
+
+    The engine fills in from the container what it takes for missing here, so that nothing may look missing: an empty user is
+    said as root's number, an empty working directory as `/`, and a variable that the image does not have by its name alone,
+    which unsets it.
+
+    Args:
+        image: the configuration of the container's image, as the engine tells it.
+        container: that of the container.
+        labels: added to the image's own.
+    """
+    own = dict(image or {})
+    env = list(own.get("Env") or ())
+    known = {_name(variable) for variable in env}
+    added = dict.fromkeys(_name(variable) for variable in container.get("Env") or () if _name(variable) not in known)
+    return {
+        **own,
+        "Env": [*env, *added],
+        "User": own.get("User") or ("0" if container.get("User") else ""),
+        "WorkingDir": own.get("WorkingDir") or "/",
+        "Entrypoint": own.get("Entrypoint") or [],
+        "Labels": {**(own.get("Labels") or {}), **labels},
+    }
+
+
+def _name(variable: str) -> str:
+    return variable.partition("=")[0]
 
 
 def platform_matches(platform: str, image: dict[str, Any]) -> bool:

@@ -15,18 +15,23 @@ from urllib3.exceptions import ReadTimeoutError
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import PullPolicy
 from dockercise_prefect.runtime import docker_connection
-from dockercise_prefect.runtime.docker_arguments import container_config
+from dockercise_prefect.runtime.docker_arguments import committed_config, container_config
+from dockercise_prefect.runtime.docker_build import DockerBuild
 from dockercise_prefect.runtime.docker_conversation import DockerConversation
 from dockercise_prefect.runtime.docker_errors import CONFLICT, engine_errors, explanation
 from dockercise_prefect.runtime.docker_images import Credentials, DockerImages
 from dockercise_prefect.runtime.docker_streams import Feed, attach, pump
+from dockercise_prefect.runtime.docker_upload import Upload
 from dockercise_prefect.runtime.engine import (
+    BuildSpec,
     ContainerSpec,
     ContainerVanishedError,
     Conversation,
     EngineInfo,
     ExitState,
+    ImageBuild,
     Leftover,
+    NoSuchPathError,
     OutputSink,
     Progress,
     ResolvedImage,
@@ -84,6 +89,17 @@ class DockerEngine:
 
     def resolve_image(self, ref: str, *, pull: PullPolicy, platform: str | None, progress: Progress) -> ResolvedImage:
         return self._images.resolve(ref, pull, platform, progress)
+
+    def build(self, spec: BuildSpec, context: Iterable[bytes]) -> ImageBuild:
+        return DockerBuild(self._client, spec, context, self._images.all_credentials)
+
+    def commit(self, container: str, image: str, labels: Mapping[str, str]) -> str:
+        with engine_errors(f"cannot make an image of container {_short(container)}"):
+            own = self._client.inspect_container(container)["Config"]
+            of_image = self._client.inspect_image(image)["Config"]  # type: ignore[no-untyped-call]
+            committed = self._client.commit(container, conf=committed_config(of_image, own, labels), pause=False)
+        id_: str = committed["Id"]
+        return id_
 
     def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
         with engine_errors(f"cannot create volume {name}"):
@@ -150,7 +166,7 @@ class DockerEngine:
             self._client.remove_volume(name)
 
     def put(self, container: str, path: str, tar: Iterable[bytes]) -> None:
-        source = _Source(tar)
+        source = Upload(tar)
         try:
             with engine_errors(f"cannot put files into {path} of container {_short(container)}"):
                 self._client.put_archive(container, path, source)
@@ -162,7 +178,10 @@ class DockerEngine:
     def get(self, container: str, path: str) -> Iterator[bytes]:
         doing = f"cannot get {path} of container {_short(container)}"
         with engine_errors(doing):
-            chunks, _ = self._client.get_archive(container, path)
+            try:
+                chunks, _ = self._client.get_archive(container, path)
+            except NotFound as error:
+                raise NoSuchPathError(f"{doing}: {explanation(error)}") from error
         return _read(chunks, doing)
 
     def leftovers(self) -> list[Leftover]:
@@ -171,7 +190,7 @@ class DockerEngine:
             containers = self._client.containers(all=True, filters=ours)
             networks = self._client.networks(filters=ours)
             volumes = self._client.volumes(filters=ours).get("Volumes") or []
-            images = self._client.images(filters=ours)
+            images = self._client.images(filters=ours, all=True)  # else only those from which nothing was made
         return [
             *(Leftover("container", each["Id"], each.get("Labels") or {}) for each in containers),
             *(Leftover("network", each["Id"], each.get("Labels") or {}) for each in networks),
@@ -190,7 +209,8 @@ class DockerEngine:
                     self._client.remove_network(leftover.id)
             case "image":
                 with engine_errors(f"cannot remove image {leftover.id}"), suppress(NotFound):
-                    self._client.remove_image(leftover.id, force=True)
+                    # What it was made from is not ours, or carries our labels itself.
+                    self._client.remove_image(leftover.id, force=True, noprune=True)
 
     def close(self) -> None:
         self._client.close()
@@ -260,21 +280,6 @@ class DockerEngine:
                     raise
             else:
                 return
-
-
-class _Source:
-    """The chunks of a request's body; keeps the failure of whoever makes them apart from one of the connection."""
-
-    def __init__(self, chunks: Iterable[bytes]) -> None:
-        self._chunks = iter(chunks)
-        self.failure: Exception | None = None
-
-    def __iter__(self) -> Iterator[bytes]:
-        try:
-            yield from self._chunks
-        except Exception as error:
-            self.failure = error
-            raise
 
 
 def _read(chunks: Iterator[bytes], doing: str) -> Iterator[bytes]:

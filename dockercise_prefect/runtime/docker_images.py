@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from docker import APIClient
-from docker.errors import NotFound
+from docker import APIClient, auth
+from docker.errors import DockerException, NotFound
 
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import PullPolicy
@@ -49,6 +49,21 @@ class DockerImages:
         if image is None:
             raise EngineError(f"image {ref} was pulled, but the engine does not have it", "is something removing images there?")
         return resolved_image(ref, reference, image)
+
+    def all_credentials(self) -> dict[str, Any]:
+        """For each registry what a build may need there, since the engine alone knows which ones it will ask.
+
+        A credential helper that fails has nothing to say: most builds need none, and one that does is told so by the registry.
+        """
+        try:
+            found = auth.load_config(credstore_env=self._client.credstore_env).get_all_credentials()  # type: ignore[no-untyped-call]
+        except DockerException:
+            found = {}
+        given = {
+            auth.INDEX_URL if registry == auth.INDEX_NAME else registry: {"username": name, "password": password}
+            for registry, (name, password) in self._credentials.items()
+        }
+        return {**found, **given}
 
     def _inspect(self, ref: str) -> dict[str, Any] | None:
         with engine_errors(f"cannot inspect image {ref}"):

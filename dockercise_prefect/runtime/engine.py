@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
-from dockercise_prefect.errors import DockerciseError, ExitStatus
+from dockercise_prefect.errors import DockerciseError, EngineError, ExitStatus
 from dockercise_prefect.pipeline import PullPolicy
 
 Channel: TypeAlias = Literal["stdout", "stderr"]
@@ -97,6 +97,48 @@ class ExitState:
     start_error: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildSpec:
+    """One image to build, in our words.
+
+    Attributes:
+        what: whose image it is, for messages.
+        dockerfile: the Dockerfile's text.
+        ignore: the text of the context's `.dockerignore`, None where there is none.
+        labels: of every image and every container that the build makes.
+        args: build arguments, which stay in the image's history.
+        target: the stage of the Dockerfile to stop at; None for the last one.
+        network: `bridge`, `none` or `host`.
+        pull: whether the images that the Dockerfile names are asked for at their registries, also where they are there.
+        cpus: processors. memory: bytes, swap included; limits of each step.
+    """
+
+    what: str
+    dockerfile: bytes
+    labels: Mapping[str, str]
+    ignore: bytes | None = None
+    args: Mapping[str, str] = field(default_factory=dict)
+    target: str | None = None
+    network: str = "bridge"
+    platform: str | None = None
+    pull: bool = False
+    cpus: float | None = None
+    memory: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BuildEnd:
+    """How a build ended.
+
+    Attributes:
+        image: the id of what was built, None when a step of the Dockerfile failed.
+        exit_code: of the step that failed, else 0.
+    """
+
+    image: str | None
+    exit_code: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Leftover:
     """Something with our labels that lies on the engine."""
@@ -110,6 +152,28 @@ class ContainerVanishedError(DockerciseError):
     """Somebody removed the container while it ran: its exit code is not to be learnt any more, and it failed."""
 
     exit_status = ExitStatus.STAGE_FAILED
+
+
+class NoSuchPathError(EngineError):
+    """There is nothing at a path in a container."""
+
+
+class ImageBuild(Protocol):
+    """A build that is about to begin or goes on."""
+
+    def run(self, sink: OutputSink) -> BuildEnd:
+        """Build, and pass on the build's log as it comes, all of it on `stderr`. At most once.
+
+        Nothing of the build runs any more when it returns or raises, as far as the engine lets us know.
+
+        Raises:
+            EngineError: no step failed, but there is no image all the same: the engine refused, or the build was stopped.
+        """
+        ...
+
+    def stop(self) -> None:
+        """Make it end, from another thread, at any time and any number of times; kills a step that runs. Returns at once."""
+        ...
 
 
 class Conversation(Protocol):
@@ -143,6 +207,28 @@ class Engine(Protocol):
 
     def resolve_image(self, ref: str, *, pull: PullPolicy, platform: str | None, progress: Progress) -> ResolvedImage:
         """The image on the engine, pulled as the policy says, with the user's registry credentials."""
+        ...
+
+    def build(self, spec: BuildSpec, context: Iterable[bytes]) -> ImageBuild:
+        """A build, not begun yet; its final image has no name.
+
+        Every image that it makes, also one of an earlier stage of the Dockerfile or of a build that failed or was broken off,
+        carries the labels from its first instruction on, and so does every container of a step. Nothing is taken from the
+        engine's build cache.
+
+        Args:
+            spec: what is built.
+            context: a tar stream of the folder that is built, read while the build runs; without `.dockerignore`, and
+                without what that takes away.
+        """
+        ...
+
+    def commit(self, container: str, image: str, labels: Mapping[str, str]) -> str:
+        """Make an image without a name of the files of a container that has ended; return its id.
+
+        Its configuration is that of `image`, whatever the container's is, with the labels added. Volumes are no part of it.
+        A variable of the container that `image` does not have may be in it by its name, never with a value.
+        """
         ...
 
     def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
@@ -189,7 +275,11 @@ class Engine(Protocol):
         ...
 
     def get(self, container: str, path: str) -> Iterator[bytes]:
-        """The tar stream of `path`; its entries begin with the last part of `path`. Owners, modes and links are kept."""
+        """The tar stream of `path`; its entries begin with the last part of `path`. Owners, modes and links are kept.
+
+        Raises:
+            NoSuchPathError: there is nothing; a symbolic link at the end of `path` is something, wherever it leads.
+        """
         ...
 
     def leftovers(self) -> list[Leftover]:
@@ -197,7 +287,7 @@ class Engine(Protocol):
         ...
 
     def discard(self, leftover: Leftover) -> None:
-        """Remove it, running or not; gone already is done."""
+        """Remove it, running or not, and nothing else: not what an image was made from. Gone already is done."""
         ...
 
     def close(self) -> None:

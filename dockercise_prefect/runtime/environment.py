@@ -23,7 +23,7 @@ class OutsideSource:
 
     Attributes:
         label: what it is called in messages.
-        explicit: the user gave it for this run; stages without a container take their variable from such sources only.
+        explicit: the user gave it for this run; stages that only join others take their variable from such sources only.
     """
 
     label: str
@@ -48,7 +48,7 @@ def resolve_outside(pipeline: Pipeline, sources: Sequence[OutsideSource]) -> dic
         sources: first to last.
 
     Returns:
-        For each stage, variable to text. Optional ones that nothing has are left out. A stage without a container has its
+        For each stage, variable to text. Optional ones that nothing has are left out. A stage that only joins others has its
         one variable, by its folded name, or none.
 
     Raises:
@@ -86,7 +86,7 @@ class _Chain:
 
 
 def _wanted(stage: Stage, chain: _Chain) -> Iterator[tuple[str, str | Diagnostic]]:
-    if stage.image is None:
+    if stage.joins_only:
         variable = folded(stage.name)
         value = chain.explicit(variable) or chain.explicit(stage.name)
         if value is not None:

@@ -17,6 +17,8 @@ OUT = "/out"
 
 def uses_code(stage: Stage) -> bool:
     """Whether the stage needs the run's snapshot of the code."""
+    if stage.build is not None and isinstance(stage.build.context, CodeSnapshot):
+        return True
     return stage.on == CODE or any(isinstance(mount.source, CodeSnapshot) for mount in stage.mounts)
 
 

@@ -91,7 +91,7 @@ def useful_slots(pipeline: Pipeline, jobs: int) -> int:
 
 def uses_bridge(stage: Stage) -> bool:
     """Whether the stage starts a container in the default network."""
-    return stage.image is not None and stage.network is Network.BRIDGE
+    return stage.starts_container and stage.network is Network.BRIDGE
 
 
 class NetworkSlots:
@@ -119,8 +119,10 @@ class NetworkSlots:
 
         Args:
             count: how many.
-            images: ids to try one after the other, since a slot needs a shell.
+            images: ids to try one after the other, since a slot needs a shell; none where every image is yet to be made.
         """
+        if not images:
+            return
         self._threads = [threading.Thread(target=self._make, args=(tuple(images),), daemon=True) for _ in range(count)]
         for thread in self._threads:
             thread.start()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from dockercise_prefect.errors import DockerciseError
 from dockercise_prefect.runtime.engine import Channel, ContainerSpec, ContainerVanishedError, Engine, ResolvedImage
 from dockercise_prefect.runtime.labels import Labels, RunIdentity
 from dockercise_prefect.runtime.outcome import Stop, judge
 from dockercise_prefect.runtime.ownership import this_process
-from dockercise_prefect.runtime.running import Running
+from dockercise_prefect.runtime.running import Deadline, Running
 from dockercise_prefect.status import StageStatus
 
 GRACE = 1.0
@@ -61,7 +62,7 @@ def run_package(engine: Engine, image: ResolvedImage, limits: PackageLimits, not
     if not image.command:
         raise PackageFailedError("has no command that could print a document", 'give it one: `CMD ["cat", "/dockercise.yaml"]`')
     labels = Labels(RunIdentity(f"package-{secrets.token_hex(4)}", image.ref, ""), str(this_process()))
-    running = Running(engine, GRACE, notify)
+    running = Running(GRACE, notify)
     container = engine.create(
         ContainerSpec(
             name=labels.name("package"),
@@ -73,7 +74,7 @@ def run_package(engine: Engine, image: ResolvedImage, limits: PackageLimits, not
         )
     )
     try:
-        with running.watch(container, limits.seconds) as watch:
+        with running.watch(partial(engine.stop, container), Deadline(limits.seconds)) as watch:
             printed = _Printed(limits.output, lambda stop: running.end(watch, stop))
             state = engine.run(container, b"", printed)
             verdict = judge(state, stop=printed.too_much or watch.stop, never_fail=False)

@@ -13,15 +13,24 @@ AT_ONCE = 8
 
 
 def remove_all(engine: Engine, leftovers: Sequence[Leftover]) -> list[tuple[Leftover, EngineError]]:
-    """Remove all of it, containers first, since they use the rest; what could not be removed, and why."""
+    """Remove all of it, containers first, since they use the rest; what could not be removed, and why.
+
+    An image cannot be removed before those that were made from it: whatever is refused is tried again for as long as others go.
+    """
     containers = [leftover for leftover in leftovers if leftover.kind == "container"]
-    others = [leftover for leftover in leftovers if leftover.kind != "container"]
-    return [
-        (leftover, answer)
-        for group in (containers, others)
-        for leftover, answer in zip(group, run_each(engine.discard, group, at_once=AT_ONCE), strict=True)
-        if isinstance(answer, EngineError)
-    ]
+    others = [leftover for leftover in leftovers if leftover.kind not in {"container", "image"}]
+    stuck = [*_try_all(engine, containers), *_try_all(engine, others)]
+    images = [leftover for leftover in leftovers if leftover.kind == "image"]
+    refused = _try_all(engine, images)
+    while refused and len(refused) < len(images):
+        images = [leftover for leftover, _ in refused]
+        refused = _try_all(engine, images)
+    return stuck + refused
+
+
+def _try_all(engine: Engine, leftovers: Sequence[Leftover]) -> list[tuple[Leftover, EngineError]]:
+    answers = run_each(engine.discard, leftovers, at_once=AT_ONCE)
+    return [(each, answer) for each, answer in zip(leftovers, answers, strict=True) if isinstance(answer, EngineError)]
 
 
 def counted(leftovers: Iterable[Leftover]) -> str:

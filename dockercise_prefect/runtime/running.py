@@ -1,25 +1,56 @@
-"""The containers that run now, and how they are made to end: by their timeout, by a cancelled run."""
+"""The containers and builds that run now, and how they are made to end: by their timeout, by a cancelled run."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from dockercise_prefect.errors import EngineError
-from dockercise_prefect.runtime.engine import Engine
 from dockercise_prefect.runtime.outcome import Stop, duration
 from dockercise_prefect.status import StageStatus
 
 ASK_AGAIN = 0.5
-"""Seconds after which a container that goes on is stopped once more: the first time, it had perhaps not been started yet."""
+"""Seconds after which what goes on is stopped once more: the first time, it had perhaps not been started yet."""
+
+Ending: TypeAlias = Callable[[float], None]
+"""Makes something end, with so many seconds of grace; may be called again and again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """When a stage has run for too long.
+
+    Attributes:
+        seconds: that it may take, from when this is made.
+    """
+
+    seconds: float
+    _began: float = field(default_factory=time.monotonic)
+
+    @classmethod
+    def of(cls, timeout: float | None) -> Deadline | None:
+        """One that begins now; None for a stage without a timeout."""
+        return None if timeout is None else cls(timeout)
+
+    @property
+    def left(self) -> float:
+        """Seconds until then; 0 when it is over."""
+        return max(0.0, self._began + self.seconds - time.monotonic())
 
 
 class Watch:
-    """One container, from just before it starts to its end."""
+    """One container or build, from just before it starts to its end.
 
-    def __init__(self, container: str) -> None:
-        self.container = container
+    Args:
+        ending: makes it end.
+    """
+
+    def __init__(self, ending: Ending) -> None:
+        self.ending = ending
         self._lock = threading.Lock()
         self._stop: Stop | None = None
         self._ended = threading.Event()
@@ -48,16 +79,14 @@ class Watch:
 
 
 class Running:
-    """All containers of a run that run now. Every method may be called from any thread, a signal handler's included.
+    """All of a run that runs now. Every method may be called from any thread, a signal handler's included.
 
     Args:
-        engine: where they are.
         grace: seconds between SIGTERM and SIGKILL.
-        notify: told when the engine refuses to stop one.
+        notify: told when the engine refuses to stop something.
     """
 
-    def __init__(self, engine: Engine, grace: float, notify: Callable[[str], None]) -> None:
-        self._engine = engine
+    def __init__(self, grace: float, notify: Callable[[str], None]) -> None:
         self._grace = grace
         self._notify = notify
         self._changed = threading.Condition(threading.RLock())
@@ -79,20 +108,24 @@ class Running:
             raise EngineError(self._cancelled.message)
 
     @contextmanager
-    def watch(self, container: str, timeout: float | None) -> Iterator[Watch]:
-        """Around the run of a container: it can be stopped from here on, and is after `timeout` seconds.
+    def watch(self, ending: Ending, deadline: Deadline | None) -> Iterator[Watch]:
+        """Around the run of a container or a build: it can be stopped from here on, and is when its time is over.
 
-        Where the run is cancelled already, the watch says so from the start, and the container is not to be started.
+        Where the run is cancelled already, the watch says so from the start, and nothing is to be started.
+
+        Args:
+            ending: makes it end.
+            deadline: when its time is over.
         """
-        watch = Watch(container)
+        watch = Watch(ending)
         with self._changed:
             self._watches.add(watch)
             if self._cancelled is not None:
                 watch.decide(self._cancelled)
         timer: threading.Timer | None = None
-        if timeout is not None:
-            stop = Stop(StageStatus.TIMED_OUT, f"timed out after {duration(timeout)}")
-            timer = threading.Timer(timeout, self._press, (watch, stop, self._grace))
+        if deadline is not None:
+            stop = Stop(StageStatus.TIMED_OUT, f"timed out after {duration(deadline.seconds)}")
+            timer = threading.Timer(deadline.left, self._press, (watch, stop, self._grace))
             timer.daemon = True
             timer.start()
         try:
@@ -120,7 +153,7 @@ class Running:
         self._end_all(self._cancelled, 0)
 
     def end(self, watch: Watch, stop: Stop) -> None:
-        """Stop one container, with grace. Returns at once."""
+        """Stop one of them, with grace. Returns at once."""
         self._end_each([watch], stop, self._grace)
 
     def wait(self, seconds: float) -> bool:
@@ -141,7 +174,7 @@ class Running:
         said = False
         while watch.decide(stop):
             try:
-                self._engine.stop(watch.container, grace)
+                watch.ending(grace)
             except EngineError as error:
                 if not said:
                     self._notify(f"a container could not be stopped, trying again: {error.message}")

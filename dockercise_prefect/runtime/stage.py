@@ -1,4 +1,4 @@
-"""One stage in one container, from its inputs to its result (LANGUAGE section 3)."""
+"""One stage, its image built where it says so, in one container, from its inputs to its result (LANGUAGE section 3)."""
 
 from __future__ import annotations
 
@@ -6,23 +6,31 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeAlias
 
 from dockercise_prefect.errors import DockerciseError, EngineError, StageError
 from dockercise_prefect.pipeline import Stage, StageName
 from dockercise_prefect.runtime import aws_folder
 from dockercise_prefect.runtime.boot import SHELL, Launch, launch
+from dockercise_prefect.runtime.building import Builder
 from dockercise_prefect.runtime.capture import Capture
 from dockercise_prefect.runtime.concurrent import Background
-from dockercise_prefect.runtime.engine import ContainerSpec, ContainerVanishedError, Engine, OutputSink, ResolvedImage
+from dockercise_prefect.runtime.engine import (
+    ContainerMount,
+    ContainerSpec,
+    ContainerVanishedError,
+    Engine,
+    OutputSink,
+    ResolvedImage,
+)
 from dockercise_prefect.runtime.images import Images
 from dockercise_prefect.runtime.labels import Labels, RunIdentity
 from dockercise_prefect.runtime.mounts import StageMounts
 from dockercise_prefect.runtime.network_slots import Lease, NetworkSlots, uses_bridge
 from dockercise_prefect.runtime.outcome import StageResult, Stop, Verdict, judge
 from dockercise_prefect.runtime.output import Spool, StageOutput
-from dockercise_prefect.runtime.running import Running
-from dockercise_prefect.runtime.tarball import File, tar_stream
+from dockercise_prefect.runtime.running import Deadline, Running
 from dockercise_prefect.runtime.users import is_root
 from dockercise_prefect.runtime.variables import Variables, container_variables, runtime_variables, takes_values_from
 from dockercise_prefect.runtime.volumes import RunVolumes
@@ -42,6 +50,7 @@ class RunContext:
     identity: RunIdentity
     labels: Labels
     images: Images
+    builder: Builder
     volumes: RunVolumes
     mounts: StageMounts
     slots: NetworkSlots
@@ -66,6 +75,7 @@ class StageRun:
         self._stage = stage
         self._outside = outside
         self._inputs = inputs
+        self._image: ResolvedImage | None = None
 
     def result(self, sink: OutputSink) -> StageResult:
         """Run it and say how it ended; its container has ended by then, and is removed soon.
@@ -75,11 +85,10 @@ class StageRun:
         """
         started = datetime.now(UTC)
         output = StageOutput(self._run.spool)
-        image = None if self._stage.image is None else self._run.images[self._stage.name]
-        if image is None:
+        if self._stage.joins_only:
             verdict, output = self._join()
         else:
-            verdict = self._verdict(image, output, sink)
+            verdict = self._verdict(output, sink)
         return StageResult(
             stage=self._stage.name,
             status=verdict.status,
@@ -87,22 +96,22 @@ class StageRun:
             message=verdict.message,
             started=started,
             finished=datetime.now(UTC),
-            image_digest=image.digest if image else None,
+            image_digest=self._image.digest if self._image else None,
             output=output,
         )
 
     def _join(self) -> tuple[Verdict, StageOutput]:
-        """A stage without a container: it only joins what it comes after, and has its variable from outside as its value."""
+        """A stage that only joins what it comes after: its value is its variable from outside."""
         stop = self._run.running.cancelled
         value = next(iter(self._outside.values()), "").encode("utf-8", "surrogateescape")
         return Verdict(stop.status, None, stop.message) if stop else Verdict(StageStatus.PASSED, None, None), StageOutput.of(
             value
         )
 
-    def _verdict(self, image: ResolvedImage, output: StageOutput, sink: OutputSink) -> Verdict:
+    def _verdict(self, output: StageOutput, sink: OutputSink) -> Verdict:
         try:
             stop = self._run.running.cancelled
-            return Verdict(stop.status, None, stop.message) if stop else self._in_container(image, output, sink)
+            return Verdict(stop.status, None, stop.message) if stop else self._ended(output, sink)
         except (ContainerVanishedError, StageError) as error:
             return Verdict(StageStatus.FAILED, None, str(error))
         except DockerciseError as error:
@@ -110,17 +119,35 @@ class StageRun:
             stop = self._run.running.cancelled
             return Verdict(stop.status, None, stop.message) if stop else Verdict(StageStatus.ERROR, None, str(error))
 
-    def _in_container(self, image: ResolvedImage, output: StageOutput, sink: OutputSink) -> Verdict:
+    def _ended(self, output: StageOutput, sink: OutputSink) -> Verdict:
+        """Build, run, or both; one deadline for both."""
+        if self._stage.build is None:
+            self._image = self._run.images.of(self._stage)
+            return self._in_container(self._image, None, output, sink)
+        deadline = Deadline.of(self._stage.timeout)
+        built = self._run.builder.build(self._stage, self._stage.build, deadline, sink)
+        if isinstance(built, Verdict):
+            return built
+        self._image = built
+        if self._stage.starts_container:
+            return self._in_container(built, deadline, output, sink)
+        output.write(f"{built.id}\n".encode())
+        return Verdict(StageStatus.PASSED, 0, None)
+
+    def _in_container(self, image: ResolvedImage, deadline: Deadline | None, output: StageOutput, sink: OutputSink) -> Verdict:
+        """Run it in the image; its time begins with the container, unless a deadline says that it has begun."""
         variables = self._variables()
         start = launch(self._stage.run, image, variables.unseen)
         with self._network() as lease, self._container(image, start, variables, lease) as container:
-            self._fill(container, image, start)
-            verdict = self._execute(container, start, lease, output, sink)
+            self._fill(container, image)
+            verdict = self._execute(container, start, lease, deadline, output, sink)
             if verdict.exit_code == NOT_FOUND and start.command[0] == SHELL and not self._has_shell(container):
                 # Into the first line, which is the one that is shown everywhere.
                 first, _, rest = (verdict.message or "").partition("\n")
                 message = f"{first}: the image {image.ref} has no {SHELL} to run the script\n{rest}"
                 verdict = Verdict(verdict.status, verdict.exit_code, message.rstrip())
+            if verdict.status.succeeded and self._run.images.is_to_be_kept(self._stage):
+                self._run.images.keep(self._stage, container)
         return verdict
 
     def _variables(self) -> Variables:
@@ -129,7 +156,10 @@ class StageRun:
         if self._run.aws:
             always |= {name: text for name, text in aws_folder.VARIABLES.items() if name not in own}
         values = {name: self._inputs[name].output.value() for name in takes_values_from(self._stage)}
-        return container_variables(self._stage, always=always, values=values, outside=self._outside)
+        variables = container_variables(self._stage, always=always, values=values, outside=self._outside)
+        # The image's own command may do without a shell, which is what takes variables that are not stored.
+        leaves_none = self._stage.run is not None and self._run.images.is_to_be_kept(self._stage)
+        return variables.unstored() if leaves_none else variables
 
     @contextmanager
     def _network(self) -> Iterator[Lease]:
@@ -147,7 +177,7 @@ class StageRun:
             command=start.command,
             labels=self._run.labels.of_stage(stage.name),
             env=variables.stored,
-            mounts=self._run.mounts.of(stage, outputs, image.id),
+            mounts=(*self._run.mounts.of(stage, outputs, image.id), *self._script(image, start)),
             working_dir=stage.working_dir,
             user=stage.user,
             network=lease.network,
@@ -161,21 +191,27 @@ class StageRun:
         finally:
             self._run.background.do(lambda: self._run.engine.remove(container))
 
-    def _fill(self, container: str, image: ResolvedImage, start: Launch) -> None:
+    def _script(self, image: ResolvedImage, start: Launch) -> Iterator[ContainerMount]:
+        """A script that is a file lies in a volume: an image that is made of the container does not hold it."""
+        if start.script is not None:
+            path, text = start.script
+            folder, _, name = path.rpartition("/")
+            yield ContainerMount("volume", self._run.volumes.script(name, text, image.id), folder, read_only=True)
+
+    def _fill(self, container: str, image: ResolvedImage) -> None:
         """Put what the stage is to find into its container."""
         user = self._stage.user or image.user
         if self._stage.on is not None:
             self._run.volumes.copy(self._stage, self._stage.on, container, image.id, user)
         if not is_root(user):
             self._run.volumes.make_writable(self._stage, container)
-        if start.script is not None:
-            path, text = start.script
-            file = File(path=path.lstrip("/"), size=len(text), content=lambda: [text], mode=0o444)
-            self._run.engine.put(container, "/", tar_stream([file]))
 
-    def _execute(self, container: str, start: Launch, lease: Lease, output: StageOutput, sink: OutputSink) -> Verdict:
+    def _execute(  # noqa: PLR0917  what a run of a container takes
+        self, container: str, start: Launch, lease: Lease, deadline: Deadline | None, output: StageOutput, sink: OutputSink
+    ) -> Verdict:
         running = self._run.running
-        with running.watch(container, self._stage.timeout) as watch:
+        ending = partial(self._run.engine.stop, container)
+        with running.watch(ending, deadline or Deadline.of(self._stage.timeout)) as watch:
             if watch.stop is not None:
                 return Verdict(watch.stop.status, None, watch.stop.message)
             capture = Capture(output, sink, lambda why: running.end(watch, Stop(StageStatus.ERROR, why)))

@@ -104,19 +104,53 @@ def _batched(pieces: Iterator[bytes]) -> Iterator[bytes]:
         yield bytes(batch)
 
 
+def members(stream: Iterable[bytes]) -> Iterator[tuple[tarfile.TarInfo, Iterator[bytes]]]:
+    """The members of a tar stream with their contents, in bounded memory; a content is to be read before the next member."""
+    with tarfile.open(fileobj=_Reader(stream), mode="r|", encoding="utf-8", errors="surrogateescape") as source:
+        while (member := source.next()) is not None:
+            source.members = []  # type: ignore[attr-defined]  # it remembers all that it has seen
+            yield member, _content(source, member)
+
+
+def packed(entries: Iterable[tuple[tarfile.TarInfo, Iterable[bytes]]]) -> Iterator[bytes]:
+    """Members with their contents as a tar stream."""
+    return _batched(_packed(entries))
+
+
+def _packed(entries: Iterable[tuple[tarfile.TarInfo, Iterable[bytes]]]) -> Iterator[bytes]:
+    for member, content in entries:
+        yield member.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
+        yield from content
+        if member.isreg():
+            yield b"\0" * (-member.size % BLOCK)
+    yield b"\0" * (2 * BLOCK)
+
+
+def renamed(member: tarfile.TarInfo, path: str, link: str | None = None) -> tarfile.TarInfo:
+    """The member, now under another path; a hard link to another path too."""
+    member.name, member.linkname = path, member.linkname if link is None else link
+    # What an archive says of a long name goes before the name itself.
+    outdated = {"path"} if link is None else {"path", "linkpath"}
+    member.pax_headers = {key: text for key, text in member.pax_headers.items() if key not in outdated}
+    return member
+
+
 def owned_by(stream: Iterable[bytes], uid: int, gid: int) -> Iterator[bytes]:
     """The same tar stream with every entry owned by `uid` and `gid`; everything else is kept."""
-    with tarfile.open(fileobj=_Reader(stream), mode="r|", encoding="utf-8", errors="surrogateescape") as source:
-        for member in source:
-            member.uid, member.gid, member.uname, member.gname = uid, gid, "", ""
-            member.pax_headers = {key: text for key, text in member.pax_headers.items() if key not in _OWNER_HEADERS}
-            yield member.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
-            content = source.extractfile(member) if member.isreg() else None
-            if content is not None:
-                while chunk := content.read(CHUNK):
-                    yield chunk
-                yield b"\0" * (-member.size % BLOCK)
-    yield b"\0" * (2 * BLOCK)
+    return packed((_owned(member, uid, gid), content) for member, content in members(stream))
+
+
+def _owned(member: tarfile.TarInfo, uid: int, gid: int) -> tarfile.TarInfo:
+    member.uid, member.gid, member.uname, member.gname = uid, gid, "", ""
+    member.pax_headers = {key: text for key, text in member.pax_headers.items() if key not in _OWNER_HEADERS}
+    return member
+
+
+def _content(source: tarfile.TarFile, member: tarfile.TarInfo) -> Iterator[bytes]:
+    content = source.extractfile(member) if member.isreg() else None
+    if content is not None:
+        while chunk := content.read(CHUNK):
+            yield chunk
 
 
 _OWNER_HEADERS = {"uid", "gid", "uname", "gname"}

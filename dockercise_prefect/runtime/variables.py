@@ -33,6 +33,12 @@ class Variables:
     stored: Mapping[str, str]
     unseen: Mapping[str, bytes]
 
+    def unstored(self) -> Variables:
+        """The same, nothing of it stored but what no shell takes as a name: an image of the container would keep it."""
+        moved = {name: text for name, text in self.stored.items() if IDENTIFIER.fullmatch(name)}
+        encoded = {name: text.encode("utf-8", "surrogateescape") for name, text in moved.items()}
+        return Variables({name: text for name, text in self.stored.items() if name not in moved}, encoded | dict(self.unseen))
+
 
 def runtime_variables(identity: RunIdentity, stage: Stage) -> dict[str, str]:
     """What is always set; `GRAPH_CI_RUN_ID` is for scripts of the first dockercise."""

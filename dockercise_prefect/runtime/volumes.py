@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dockercise_prefect.errors import EngineError
-from dockercise_prefect.pipeline import CODE, Stage, StageName
+from dockercise_prefect.pipeline import CODE, BuildContext, CodeSnapshot, Stage, StageName
 from dockercise_prefect.runtime.aws_folder import aws_entries
 from dockercise_prefect.runtime.code_snapshot import code_entries
 from dockercise_prefect.runtime.concurrent import Background, Once
@@ -24,6 +24,9 @@ from dockercise_prefect.runtime.tarball import Entry, File, Folder, owned_by, ta
 from dockercise_prefect.runtime.users import is_root, look_up
 
 WRITABLE_FOR_ALL = 0o1777
+
+CONTEXT = "/context"
+"""Where the volume that holds what is built is mounted in the container that it is read through."""
 
 
 class RunVolumes:
@@ -57,7 +60,7 @@ class RunVolumes:
         return name
 
     def of(self, stage: StageName) -> str:
-        """The volume of a stage that has run; of one without a container, an empty one.
+        """The volume of a stage that has run; of one that has none, an empty one.
 
         Raises:
             EngineError: somebody removed it; a mount would silently make an empty one.
@@ -98,6 +101,10 @@ class RunVolumes:
 
         return self._shared.get(frozenset(outputs), fill)
 
+    def script(self, name: str, text: bytes, image: str) -> str:
+        """A volume with one file that everybody may read."""
+        return self._filled("script", image, [File(path=name, size=len(text), content=lambda: [text], mode=0o444)])
+
     def keep(self, name: str) -> None:
         """See to it that the engine's own volume of that name exists. It has no label of ours, so nobody removes it."""
 
@@ -132,6 +139,18 @@ class RunVolumes:
                 ids = look_up(self._engine, container, user)
                 stream = owned_by(stream, ids.uid, ids.gid)
             self._engine.put(container, "/", self._checked(stream))
+
+    @contextmanager
+    def context(self, source: BuildContext, image: str) -> Iterator[str]:
+        """A container, never started, that has what a build takes its files from mounted at `CONTEXT`.
+
+        Args:
+            source: the code, or a stage that has run.
+            image: the id of any image on the engine.
+        """
+        volume = self.code(image) if isinstance(source, CodeSnapshot) else self.of(source.stage)
+        with self._loader(image, ContainerMount("volume", volume, CONTEXT, read_only=True)) as loader:
+            yield loader
 
     def _code_entries(self) -> list[Entry]:
         if self._root is None:

@@ -13,6 +13,7 @@ from typing import Self
 
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
+from dockercise_prefect.runtime.building import Builder
 from dockercise_prefect.runtime.concurrent import Background
 from dockercise_prefect.runtime.engine import Engine, OutputSink
 from dockercise_prefect.runtime.images import Images, resolve_images
@@ -20,7 +21,7 @@ from dockercise_prefect.runtime.labels import RUN, Labels, RunIdentity
 from dockercise_prefect.runtime.mounts import StageMounts, check_host_paths, engine_volumes, uses_code
 from dockercise_prefect.runtime.network_slots import NetworkSlots, useful_slots, uses_bridge
 from dockercise_prefect.runtime.outcome import StageResult
-from dockercise_prefect.runtime.output import Spool
+from dockercise_prefect.runtime.output import Spool, StageOutput
 from dockercise_prefect.runtime.ownership import sweep, this_process
 from dockercise_prefect.runtime.removal import counted, remove_all
 from dockercise_prefect.runtime.running import Running
@@ -55,7 +56,7 @@ class RuntimeOptions:
 
 
 class Workspace:
-    """One run's containers, volumes and networks. A context manager; all other methods are for its inside.
+    """One run's containers, volumes, networks and images. A context manager; all other methods are for its inside.
 
     Order: `prepare` once, then `run_stage` from as many threads as one likes, each stage after all it needs. `cancel` and
     `kill` at any time, from any thread. Whatever was made is labelled with the run, and removed when the context ends, however
@@ -84,13 +85,13 @@ class Workspace:
         self._notify = notify
         self._owner = this_process()
         self._labels = Labels(identity, str(self._owner))
-        self._running = Running(engine, options.grace_seconds, notify)
+        self._running = Running(options.grace_seconds, notify)
         self._slots = NetworkSlots(engine, self._labels, notify)
         self._background = Background()
         check = self._running.refuse_when_cancelled
         self._volumes = RunVolumes(engine, self._labels, self._background, options.root, check)
         self._spool = Spool()
-        self._images: Images = {}
+        self._images = Images(engine, pipeline, self._labels, {})
         self._results: dict[StageName, StageResult] = {}
         self._dependents: dict[StageName, list[Stage]] = defaultdict(list)
         for stage in pipeline:
@@ -115,16 +116,16 @@ class Workspace:
             EngineError: images cannot be had, or the code cannot be read; names all of them.
         """
         check_host_paths(self._pipeline, self._options.root)
-        self._images = resolve_images(self._engine, self._pipeline, self._notify)
-        shells = [self._images[stage.name].id for stage in self._pipeline if uses_bridge(stage)]
+        resolved = resolve_images(self._engine, self._pipeline, self._notify)
+        self._images = Images(self._engine, self._pipeline, self._labels, resolved)
+        shells = [resolved[stage.name].id for stage in self._pipeline if uses_bridge(stage) and stage.name in resolved]
         self._slots.start(useful_slots(self._pipeline, self._options.jobs), list(dict.fromkeys(shells)))
         for volume in engine_volumes(self._pipeline):
             self._volumes.keep(volume)
-        any_image = next(iter(self._images.values()), None)
-        if any_image is not None and self._options.aws:
-            self._volumes.aws(any_image.id)
-        if any_image is not None and any(uses_code(stage) for stage in self._pipeline):
-            self._volumes.code(any_image.id)
+        if self._options.aws and any(stage.starts_container for stage in self._pipeline):
+            self._volumes.aws(self._images.any())
+        if any(uses_code(stage) for stage in self._pipeline):
+            self._volumes.code(self._images.any())
 
     def run_stage(self, stage: Stage, outside: Mapping[str, str], inputs: Inputs, sink: OutputSink) -> StageResult:
         """Run one stage. However it ends, and whatever the engine does, is in the result; nothing of the kind is raised.
@@ -140,6 +141,13 @@ class Workspace:
             identity=self._identity,
             labels=self._labels,
             images=self._images,
+            builder=Builder(
+                engine=self._engine,
+                labels=self._labels,
+                images=self._images,
+                volumes=self._volumes,
+                running=self._running,
+            ),
             volumes=self._volumes,
             mounts=StageMounts(self._volumes, self._options.root, aws=self._options.aws),
             slots=self._slots,
@@ -175,9 +183,12 @@ class Workspace:
         if not result.status.succeeded:
             return
         for stage in self._dependents[result.stage]:
-            if stage.image is not None and all(name in self._results for name in stage.needs):
+            if stage.starts_container and all(name in self._results for name in stage.needs):
                 outputs = {name: self._results[name].output for name in stage.needs}
-                self._background.do(partial(self._volumes.out, outputs, self._images[stage.name].id))
+                self._background.do(partial(self._fill_out, outputs))
+
+    def _fill_out(self, outputs: Mapping[StageName, StageOutput]) -> None:
+        self._volumes.out(outputs, self._images.any())
 
     def _remove_everything(self) -> None:
         trouble = ""

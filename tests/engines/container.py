@@ -74,7 +74,7 @@ class ScriptedContainer:
         signals: what it was sent.
     """
 
-    def __init__(self, id_: str, spec: ContainerSpec, volumes: Mapping[str, Tree]) -> None:
+    def __init__(self, id_: str, spec: ContainerSpec, volumes: Mapping[str, Tree], image: Tree) -> None:
         self.id = id_
         self.spec = spec
         self.volumes = volumes
@@ -83,12 +83,12 @@ class ScriptedContainer:
         self.ended: ExitState | None = None
         self.started = False
         self.signals: list[str] = []
-        self._own = Tree()
+        self._own = image.copy()
         self._over = threading.Event()
         self._down = threading.Event()
         self._runner: int | None = None
         for folder in (*_IMAGE_FOLDERS, spec.working_dir.strip("/"), *(mount.target.strip("/") for mount in spec.mounts)):
-            if folder:
+            if folder and folder not in self._own.entries:
                 self._own.write(folder, Entry("folder", 0o755))
 
     @property
@@ -97,6 +97,11 @@ class ScriptedContainer:
         return self.started and self.ended is None and not self._over.is_set()
 
     # Its files.
+
+    @property
+    def own_files(self) -> Tree:
+        """What an image of it would hold: no mount."""
+        return self._own
 
     def read(self, path: str) -> bytes:
         """The content of a file.

@@ -35,11 +35,19 @@ class Output:
     stdout: bytes = b""
     stderr: bytes = b""
     begun: threading.Event = field(default_factory=threading.Event)
+    _changed: threading.Condition = field(default_factory=threading.Condition)
 
     def __call__(self, channel: Channel, chunk: bytes) -> None:
         """Take one chunk."""
-        setattr(self, channel, getattr(self, channel) + chunk)
+        with self._changed:
+            setattr(self, channel, getattr(self, channel) + chunk)
+            self._changed.notify_all()
         self.begun.set()
+
+    def said(self, text: bytes) -> bool:
+        """Wait until a line of stderr is this text; False when it never comes."""
+        with self._changed:
+            return self._changed.wait_for(lambda: text in self.stderr.splitlines(keepends=True), PATIENCE)
 
 
 def spec_of(image: ResolvedImage, labels: Mapping[str, str], *command: str, **further: Any) -> ContainerSpec:

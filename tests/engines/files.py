@@ -41,6 +41,12 @@ class Tree:
     def __init__(self) -> None:
         self.entries: dict[str, Entry] = {"": Entry("folder", 0o755)}
 
+    def copy(self) -> Tree:
+        """The same files in a tree of their own; what is in a file is never changed in place."""
+        copied = Tree()
+        copied.entries = dict(self.entries)
+        return copied
+
     def write(self, path: str, entry: Entry) -> None:
         """Put one entry; missing folders above it are made. A folder that is there keeps what is in it."""
         for parent in _parents(path):

@@ -13,6 +13,7 @@ from dockercise_prefect.pipeline import PullPolicy
 from dockercise_prefect.runtime.docker_connection import connect
 from dockercise_prefect.runtime.docker_engine import DockerEngine
 from dockercise_prefect.runtime.engine import Engine, ResolvedImage
+from dockercise_prefect.runtime.removal import remove_all
 from scripts.busybox import REPOSITORY, TAG, ensure_busybox
 from tests.engines.scripted import BUSYBOX, ScriptedEngine
 
@@ -62,8 +63,7 @@ def docker_engine(docker_session: DockerEngine, run_id: str) -> Iterator[DockerE
     """The real engine; fails the test that leaves something on it."""
     yield docker_session
     left = [leftover for leftover in docker_session.leftovers() if leftover.labels["dockercise.run"] == run_id]
-    for leftover in left:
-        docker_session.discard(leftover)
+    remove_all(docker_session, left)
     assert left == []
 
 

@@ -20,16 +20,20 @@ from dataclasses import dataclass, field
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import PullPolicy
 from dockercise_prefect.runtime.engine import (
+    BuildSpec,
     ContainerSpec,
     ContainerVanishedError,
     Conversation,
     EngineInfo,
     ExitState,
+    ImageBuild,
     Leftover,
+    NoSuchPathError,
     OutputSink,
     Progress,
     ResolvedImage,
 )
+from tests.engines.build import ScriptedBuild
 from tests.engines.container import (
     Behaviour,
     ContractBreachError,
@@ -39,11 +43,9 @@ from tests.engines.container import (
     Volume,
 )
 from tests.engines.files import BadTarError, Tree, pack, unpack
+from tests.engines.images import BUSYBOX, ScriptedImages
 
-__all__ = ["BUSYBOX", "Behaviour", "ContractBreachError", "Run", "ScriptedContainer", "ScriptedEngine"]
-
-BUSYBOX = "dockercise-test/busybox:1"
-"""The image that both engines of the tests have."""
+__all__ = ["BUSYBOX", "Behaviour", "ContractBreachError", "Run", "ScriptedBuild", "ScriptedContainer", "ScriptedEngine"]
 
 _PATIENCE = 20.0
 """Seconds after which a test that waits for something that never happens fails instead of hanging."""
@@ -59,12 +61,6 @@ class Run:
 
 
 @dataclass(slots=True)
-class _Image:
-    resolved: ResolvedImage
-    present: bool
-
-
-@dataclass(slots=True)
 class _Fault:
     error: EngineError
     times: int
@@ -72,7 +68,7 @@ class _Fault:
 
 @dataclass(slots=True)
 class _State:
-    images: dict[str, _Image] = field(default_factory=dict)
+    images: ScriptedImages = field(default_factory=ScriptedImages)
     volumes: dict[str, Volume] = field(default_factory=dict)
     containers: dict[str, ScriptedContainer] = field(default_factory=dict)
     others: dict[str, Leftover] = field(default_factory=dict)
@@ -86,6 +82,7 @@ class ScriptedEngine:
         calls: how often each method was called.
         specs: every container that was created, in order.
         runs: every container that was run, in order of starting.
+        builds: every build, in order.
         resolved: what images were asked for, with policy and platform, in order.
         pulled: every reference that was pulled, in order.
         peak: the largest number of containers that ran at once.
@@ -95,6 +92,7 @@ class ScriptedEngine:
         self.calls: Counter[str] = Counter()
         self.specs: list[ContainerSpec] = []
         self.runs: list[Run] = []
+        self.builds: list[ScriptedBuild] = []
         self.resolved: list[tuple[str, PullPolicy, str | None]] = []
         self.pulled: list[str] = []
         self.peak = 0
@@ -108,14 +106,12 @@ class ScriptedEngine:
     # What a test says and asks.
 
     def script(self, text: str, behaviour: Behaviour) -> None:
-        """Containers whose command or standard input holds `text` do this."""
+        """Containers whose command or standard input holds `text`, and builds whose Dockerfile does, do this."""
         self._script.append((text, behaviour))
 
     def add_image(self, ref: str, *, user: str = "", command: tuple[str, ...] = ("/bin/sh",), present: bool = True) -> str:
         """An image that is there, or, unless `present`, one that a pull brings; returns its id."""
-        id_ = f"sha256:{hashlib.sha256(ref.encode()).hexdigest()}"
-        self._state.images[ref] = _Image(ResolvedImage(ref, id_, f"{ref.partition(':')[0]}@{id_}", user, command), present)
-        return id_
+        return self._state.images.add(ref, user, command, present=present)
 
     def add_leftover(self, leftover: Leftover) -> None:
         """Something that another run left: a network, an image, or a container of which nothing else is known."""
@@ -147,6 +143,13 @@ class ScriptedEngine:
         assert found, f"no container with {text!r} was started"
         return found
 
+    def wait_until_building(self, text: str) -> ScriptedBuild:
+        """The first build whose Dockerfile holds `text`, once it goes on."""
+        with self._changed:
+            found = self._changed.wait_for(lambda: self._building(text), _PATIENCE)
+        assert found, f"no build with {text!r} was begun"
+        return found
+
     def volume(self, name: str) -> Tree:
         """What lies in a volume."""
         return self._state.volumes[name].tree
@@ -165,7 +168,7 @@ class ScriptedEngine:
         self._called("resolve_image")
         self.resolved.append((ref, pull, platform))
         with self._changed:
-            image = self._state.images.get(ref)
+            image = self._state.images.by_ref(ref)
             absent = image is None or not image.present
             if image is None or (absent and pull is PullPolicy.NEVER):
                 raise EngineError(f"there is no image {ref}", "check its name")
@@ -174,6 +177,28 @@ class ScriptedEngine:
                 image.present = True
                 progress(f"pulling {ref}")
             return image.resolved
+
+    def build(self, spec: BuildSpec, context: Iterable[bytes]) -> ImageBuild:
+        self._called("build")
+        behaviour = next((does for text, does in self._script if text.encode() in spec.dockerfile), Behaviour())
+
+        def make(files: Tree) -> str:
+            with self._changed:
+                return self._state.images.make(files, spec.labels)
+
+        build = ScriptedBuild(spec, context, behaviour, self._begun, make)
+        with self._changed:
+            self.builds.append(build)
+        return build
+
+    def commit(self, container: str, image: str, labels: Mapping[str, str]) -> str:
+        self._called("commit")
+        with self._changed:
+            found = self._existing(container)
+            if found.ended is None:
+                raise ContractBreachError(f"{found.spec.name} is made an image of before it has ended")
+            of_image = self._state.images.by_id(image)
+            return self._state.images.make(found.own_files.copy(), of_image.labels | dict(labels), of_image)
 
     def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
         self._called("create_volume")
@@ -190,7 +215,7 @@ class ScriptedEngine:
             self._check(spec)
             id_ = hashlib.sha256(f"{next(self._numbers)} {spec.name}".encode()).hexdigest()
             volumes = {mount.source: self._state.volumes[mount.source].tree for mount in spec.mounts if mount.kind == "volume"}
-            self._state.containers[id_] = ScriptedContainer(id_, spec, volumes)
+            self._state.containers[id_] = ScriptedContainer(id_, spec, volumes, self._state.images.by_id(spec.image).files)
             self.specs.append(spec)
             return id_
 
@@ -263,7 +288,7 @@ class ScriptedEngine:
             found = self._existing(container)
             entries = list(found.below(path))
             if not entries:
-                raise EngineError(f"cannot get {path} of {found.spec.name}: no such file or folder")
+                raise NoSuchPathError(f"cannot get {path} of {found.spec.name}: no such file or folder")
             data = pack(entries)
         return (data[start : start + 65536] for start in range(0, len(data), 65536))
 
@@ -272,7 +297,7 @@ class ScriptedEngine:
         with self._changed:
             containers = [Leftover("container", id_, dict(c.spec.labels)) for id_, c in self._state.containers.items()]
             volumes = [Leftover("volume", v.name, v.labels) for v in self._state.volumes.values()]
-            found = [*containers, *volumes, *self._state.others.values()]
+            found = [*containers, *volumes, *self._state.images.leftovers(), *self._state.others.values()]
             ours = [each for each in found if "dockercise.run" in each.labels]
             return sorted(ours, key=lambda each: each.kind != "container")
 
@@ -284,12 +309,20 @@ class ScriptedEngine:
             self.remove(leftover.id)
         if leftover.kind == "volume":
             self.remove_volume(leftover.id)
+        if leftover.kind == "image":
+            with self._changed:
+                self._state.images.remove(leftover.id)
 
     def close(self) -> None:
         """Count the call; there is nothing to let go of."""
         self.calls["close"] += 1
 
     # Inside.
+
+    def _begun(self) -> None:
+        with self._changed:
+            self._alive()
+            self._changed.notify_all()
 
     def _alive(self) -> None:
         if self._dead:
@@ -305,8 +338,7 @@ class ScriptedEngine:
                 raise fault.error
 
     def _check(self, spec: ContainerSpec) -> None:
-        if spec.image not in {image.resolved.id for image in self._state.images.values() if image.present}:
-            raise EngineError(f"cannot create container {spec.name}: no such image {spec.image}")
+        self._state.images.by_id(spec.image)
         if any(each.spec.name == spec.name for each in self._state.containers.values()):
             raise EngineError(f"cannot create container {spec.name}: the name is in use")
         for mount in spec.mounts:
@@ -336,6 +368,9 @@ class ScriptedEngine:
         if container is None:
             raise EngineError(f"no such container: {id_}")
         return container
+
+    def _building(self, text: str) -> ScriptedBuild | None:
+        return next((build for build in self.builds if build.going_on and text.encode() in build.spec.dockerfile), None)
 
     def _running(self, text: str) -> str | None:
         for id_, container in self._state.containers.items():

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from dockercise_prefect.runtime.docker_arguments import container_config, platform_matches
-from dockercise_prefect.runtime.engine import ContainerMount, ContainerSpec
+from dockercise_prefect.runtime.docker_arguments import build_parameters, committed_config, container_config, platform_matches
+from dockercise_prefect.runtime.engine import BuildSpec, ContainerMount, ContainerSpec
 
 
 def _config(**fields: Any) -> dict[str, Any]:
@@ -119,3 +119,73 @@ def test_init_as_the_engine_can(*, init: bool) -> None:
 def test_platforms(platform: str, image: dict[str, Any], *, expected: bool) -> None:
     """A platform is compared as far as it is written, under any of an architecture's names."""
     assert platform_matches(platform, image) is expected
+
+
+def test_a_build_takes_nothing_from_the_cache_and_removes_its_containers() -> None:
+    """What a plain build asks for; registries are asked only for what is missing."""
+    parameters = build_parameters(BuildSpec(what="a", dockerfile=b"", labels={}), "D")
+
+    assert parameters == {
+        "dockerfile": "D",
+        "nocache": "1",
+        "rm": "1",
+        "forcerm": "1",
+        "networkmode": "bridge",
+        "buildargs": "{}",
+    }
+
+
+def test_what_a_build_says_is_asked_for() -> None:
+    """Arguments, target, platform, network, limits and `pull: always`."""
+    spec = BuildSpec(
+        what="a",
+        dockerfile=b"",
+        labels={},
+        args={"V": "1.10"},
+        target="test",
+        network="none",
+        platform="linux/arm64",
+        pull=True,
+        cpus=0.5,
+        memory=1000,
+    )
+
+    parameters = build_parameters(spec, "D")
+
+    assert parameters["buildargs"] == '{"V": "1.10"}'
+    assert (parameters["target"], parameters["platform"]) == ("test", "linux/arm64")
+    assert (parameters["networkmode"], parameters["pull"]) == ("none", "1")
+    assert (parameters["cpuquota"], parameters["cpuperiod"]) == ("50000", "100000")
+    assert (parameters["memory"], parameters["memswap"]) == ("1000", "1000")
+
+
+def test_a_committed_image_is_configured_like_the_containers_own_image() -> None:
+    """Everything is the image's, whatever the container was given, and the labels are added."""
+    image = {
+        "User": "node",
+        "Env": ["PATH=/bin", "A=1"],
+        "Entrypoint": ["/e"],
+        "Cmd": ["c"],
+        "WorkingDir": "/w",
+        "Labels": {"of": "image"},
+        "Volumes": {"/v": {}},
+    }
+    container = {"User": "5", "Env": ["PATH=/x", "A=2"], "Entrypoint": ["/bin/sh"], "WorkingDir": "/"}
+
+    config = committed_config(image, container, {"our": "label"})
+
+    assert config == {**image, "Labels": {"of": "image", "our": "label"}}
+
+
+def test_what_an_image_does_not_say_does_not_come_from_the_container() -> None:
+    """The engine would fill what is empty in from the container: it is said in a way that means the same and is not empty."""
+    container = {"User": "5", "Env": ["OUT=/a", "LEVEL=1", "OUT=/b"], "Entrypoint": ["/bin/sh"], "WorkingDir": "/x"}
+
+    config = committed_config(None, container, {})
+
+    assert config == {"User": "0", "Env": ["OUT", "LEVEL"], "Entrypoint": [], "WorkingDir": "/", "Labels": {}}
+
+
+def test_a_committed_image_of_root_is_roots() -> None:
+    """Where neither the image nor the container names a user, nobody does."""
+    assert committed_config({"User": ""}, {"User": "", "Env": None}, {})["User"] == ""

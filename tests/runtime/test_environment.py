@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from dockercise_prefect.errors import DefinitionError, Place, UsageError
-from dockercise_prefect.pipeline import Pipeline, host, stage
+from dockercise_prefect.pipeline import Pipeline, built_from, code, host, stage
 from dockercise_prefect.runtime.environment import OutsideSource, parse_env_file, parse_env_option, resolve_outside
 
 NOTHING: dict[str, str] = {}
@@ -108,6 +108,13 @@ def test_a_stage_without_a_container_never_takes_the_processs_environment() -> N
     found = resolve_outside(Pipeline("p", [stage("home")]), [source({"HOME": "/root"}, explicit=False)])
 
     assert found == {"home": {}}
+
+
+def test_a_stage_that_builds_has_the_image_as_its_value() -> None:
+    """It takes no variable from outside by its name: it does not only join others."""
+    found = resolve_outside(Pipeline("p", [stage("image", build=built_from(code))]), [source({"IMAGE": "x"}, explicit=True)])
+
+    assert found == {"image": {}}
 
 
 @pytest.mark.parametrize(

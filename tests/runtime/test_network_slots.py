@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from dockercise_prefect.errors import EngineError
-from dockercise_prefect.pipeline import Pipeline, Stage, engine_volume, stage
+from dockercise_prefect.pipeline import Pipeline, Stage, built_from, code, engine_volume, stage
 from dockercise_prefect.runtime.docker_engine import DockerEngine
 from dockercise_prefect.runtime.engine import Engine, ResolvedImage
 from dockercise_prefect.runtime.labels import Labels, RunIdentity
@@ -40,6 +40,8 @@ def fan(width: int, **more: str) -> Pipeline:
         (fan(40), 2, 2),
         (fan(40, network="none"), 10, 0),
         (Pipeline("p", [stage("join")]), 10, 0),
+        (Pipeline("p", [stage(f"b{number}", build=built_from(code)) for number in range(9)]), 10, 0),
+        (Pipeline("p", [stage(f"b{number}", build=built_from(code), run="x") for number in range(9)]), 10, 3),
     ],
 )
 def test_as_many_as_pay_for_themselves(pipeline: Pipeline, jobs: int, slots: int) -> None:
@@ -206,3 +208,16 @@ def test_a_slot_that_cannot_be_made_is_removed(scripted: ScriptedEngine) -> None
     slots.close()
 
     assert scripted.leftovers() == []
+
+
+def test_no_slots_where_every_image_is_yet_to_be_made(scripted: ScriptedEngine) -> None:
+    """There is nothing to make one of, which is no trouble to tell of."""
+    said: list[str] = []
+    made = NetworkSlots(scripted, Labels(RunIdentity("r", "p", "f"), "owner"), said.append)
+
+    made.start(2, [])
+    with made.lease() as lease:
+        network = lease.network
+    made.close()
+
+    assert (network, said, scripted.specs) == ("bridge", [], [])

@@ -12,6 +12,7 @@ from dockercise_prefect.pipeline import Pipeline, Stage, StageName, stage
 from dockercise_prefect.runtime.engine import Channel, Engine
 from dockercise_prefect.runtime.outcome import StageResult
 from dockercise_prefect.runtime.workspace import RunIdentity, RuntimeOptions, Workspace
+from tests.engines.driving import PATIENCE
 from tests.engines.scripted import BUSYBOX, ScriptedContainer
 
 IDENTITY = RunIdentity("20261122T190312Z-7f3a", "p☃", "0b99b510")
@@ -34,18 +35,28 @@ class Ran:
     output: dict[tuple[StageName, Channel], bytes] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
     begun: threading.Event = field(default_factory=threading.Event)
+    _changed: threading.Condition = field(default_factory=threading.Condition)
 
     def run(self, stage: Stage, outside: Mapping[str, str] | None = None) -> StageResult:
         """Run one stage with what the stages before it left."""
 
         def sink(channel: Channel, chunk: bytes) -> None:
-            self.begun.set()
             key = (stage.name, channel)
-            self.output[key] = self.output.get(key, b"") + chunk
+            with self._changed:
+                self.output[key] = self.output.get(key, b"") + chunk
+                self._changed.notify_all()
+            self.begun.set()
 
         inputs = {name: self.results[name] for name in stage.needs}
         self.results[stage.name] = self.workspace.run_stage(stage, outside or {}, inputs, sink)
         return self.results[stage.name]
+
+    def has_said(self, name: StageName, channel: Channel, line: bytes) -> bool:
+        """Wait until a stage prints this line; False when it never does."""
+        with self._changed:
+            return self._changed.wait_for(
+                lambda: line in self.output.get((name, channel), b"").splitlines(keepends=True), PATIENCE
+            )
 
     def value(self, name: StageName) -> bytes:
         """The value of a stage."""
@@ -86,8 +97,8 @@ def run_all(
 
 
 def sh(name: str, run: str, **more: object) -> Stage:
-    """A stage with a script."""
-    return stage(name, image=BUSYBOX, run=run, **more)  # type: ignore[arg-type]
+    """A stage with a script, in the tests' image unless it names another."""
+    return stage(name, run=run, **{"image": BUSYBOX, **more})  # type: ignore[arg-type]
 
 
 class Seen:

@@ -1,0 +1,49 @@
+"""What `.dockerignore` leaves out of a build, in Docker's own meaning; pure."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import PurePosixPath
+
+from docker.utils.build import PatternMatcher
+
+_BOM = b"\xef\xbb\xbf"
+
+
+class DockerIgnore:
+    """The patterns of one `.dockerignore` (Docker's documentation, "Build context").
+
+    Args:
+        text: of the file, None where there is none.
+    """
+
+    def __init__(self, text: bytes | None) -> None:
+        lines = (text or b"").removeprefix(_BOM).decode("utf-8", "surrogateescape").splitlines()
+        patterns = [line.strip() for line in lines if not line.startswith("#")]
+        # Spaces may stand between `!` and its pattern, and a pattern that is nothing but `!` means nothing.
+        patterns = [f"!{line[1:].strip()}" if line.startswith("!") else line for line in patterns]
+        self._matcher = PatternMatcher([pattern for pattern in patterns if pattern not in {"", "!"}])
+        # The SDK adds one for the file itself, which is sent all the same: an engine takes it away when it has read it.
+        del self._matcher.patterns[-1]
+        self._exceptions = [f"{pattern.cleaned_pattern}/" for pattern in self._matcher.patterns if pattern.exclusion]
+        self._closed = functools.lru_cache(maxsize=4096)(self._is_closed)
+
+    def excludes(self, path: str) -> bool:
+        """Whether what is at a path, seen from the folder that is built, is left out.
+
+        As in Docker, nobody looks into a folder that is left out unless an exception (`!…`) begins with its path.
+        """
+        if not self._matcher.patterns:
+            return False
+        parent = str(PurePosixPath(path).parent)
+        return self._closed(parent) or self._matches(path)
+
+    def _is_closed(self, folder: str) -> bool:
+        if folder == ".":
+            return False
+        if self._closed(str(PurePosixPath(folder).parent)):
+            return True
+        return self._matches(folder) and not any(exception.startswith(f"{folder}/") for exception in self._exceptions)
+
+    def _matches(self, path: str) -> bool:
+        return bool(self._matcher.matches(path))  # type: ignore[arg-type]  # it takes text

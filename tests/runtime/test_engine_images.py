@@ -1,0 +1,190 @@
+"""What every engine promises of builds and of images made of containers, on the scripted one and on Docker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from dockercise_prefect.errors import EngineError
+from dockercise_prefect.pipeline import PullPolicy
+from dockercise_prefect.runtime.engine import (
+    BuildEnd,
+    BuildSpec,
+    ContainerMount,
+    Engine,
+    Leftover,
+    NoSuchPathError,
+    ResolvedImage,
+)
+from dockercise_prefect.runtime.removal import remove_all
+from tests.engines.driving import PATIENCE, Output, container, member, members_of, rehearse, run, spec_of, tar_of
+from tests.engines.scripted import BUSYBOX, Behaviour
+
+Labels = Mapping[str, str]
+
+FILE = tar_of((member("f"), b"hello\n"))
+
+
+def left(engine: Engine, labels: Labels, kind: str = "image") -> list[Leftover]:
+    """What carries the test's label."""
+    run_id = labels["dockercise.run"]
+    return [each for each in engine.leftovers() if each.labels["dockercise.run"] == run_id and each.kind == kind]
+
+
+def forget(engine: Engine, labels: Labels) -> None:
+    """Remove the test's images."""
+    assert remove_all(engine, left(engine, labels)) == []
+
+
+def dockerfile(*lines: str) -> bytes:
+    """A Dockerfile on the tests' image."""
+    return "\n".join((f"FROM {BUSYBOX}", *lines)).encode()
+
+
+def test_a_build_makes_an_image_that_runs(engine: Engine, labels: Labels) -> None:
+    """The context's files are in it, the log arrives on stderr, and the labels are on it."""
+    text = dockerfile("COPY f /f", "RUN echo built here")
+    rehearse(engine, "COPY f /f", Behaviour(stderr=b"built here\n"))
+    rehearse(engine, "cat /f", Behaviour(stdout=b"hello\n"))
+    output = Output()
+
+    end = engine.build(BuildSpec(what="a", dockerfile=text, labels=labels), [FILE]).run(output)
+    assert end.image is not None
+    image = engine.resolve_image(end.image, pull=PullPolicy.NEVER, platform=None, progress=lambda _: None)
+    _, said = run(engine, spec_of(image, labels, "cat /f"))
+    made = left(engine, labels)
+    forget(engine, labels)
+
+    assert (end.exit_code, said.stdout) == (0, b"hello\n")
+    assert b"built here\n" in output.stderr
+    assert output.stdout == b""
+    assert (image.id, image.digest) == (end.image, end.image)
+    assert end.image in {leftover.id for leftover in made}
+    assert left(engine, labels) == []
+
+
+def test_a_step_that_fails(engine: Engine, labels: Labels) -> None:
+    """Its exit code is known, there is no image, and what the steps before it made is found by the labels."""
+    rehearse(engine, "exit 3", Behaviour(stderr=b"why\n", exit_code=3))
+    output = Output()
+
+    end = engine.build(BuildSpec(what="a", dockerfile=dockerfile("RUN echo why; exit 3"), labels=labels), [FILE]).run(output)
+    forget(engine, labels)
+
+    assert end == BuildEnd(None, 3)
+    assert b"why\n" in output.stderr
+    assert left(engine, labels, "container") == []
+
+
+def test_a_build_that_cannot_be(engine: Engine, labels: Labels) -> None:
+    """What is no step's exit code is an error of the engine that says whose image it was."""
+    rehearse(engine, "COPY none", Behaviour(start_error="COPY failed: none: no such file"))
+    build = engine.build(BuildSpec(what="the stage", dockerfile=dockerfile("COPY none /"), labels=labels), [FILE])
+
+    with pytest.raises(EngineError, match=r"image of the stage: .*none"):
+        build.run(Output())
+
+    forget(engine, labels)
+
+
+def test_a_build_that_is_stopped(engine: Engine, labels: Labels) -> None:
+    """It ends with an error, and nothing of it runs any more; stopping again does no harm."""
+    text = dockerfile("RUN echo up; sleep 1000")
+    rehearse(engine, "sleep 1000", Behaviour(stderr=b"up\n", blocks=True))
+    up = Output()
+    build = engine.build(BuildSpec(what="a", dockerfile=text, labels=labels), [FILE])
+    with ThreadPoolExecutor() as pool:
+        future = pool.submit(build.run, up)
+        assert up.said(b"up\n")
+
+        build.stop()
+        build.stop()
+        with pytest.raises(EngineError):
+            future.result(PATIENCE)
+
+    build.stop()
+    assert left(engine, labels, "container") == []
+    forget(engine, labels)
+
+
+def test_a_build_that_is_stopped_before_it_begins(engine: Engine, labels: Labels) -> None:
+    """It does not begin."""
+    build = engine.build(BuildSpec(what="a", dockerfile=dockerfile("RUN true"), labels=labels), [FILE])
+
+    build.stop()
+    with pytest.raises(EngineError):
+        build.run(Output())
+
+    assert left(engine, labels) == []
+
+
+def test_a_context_that_fails(engine: Engine, labels: Labels) -> None:
+    """A failure of whoever makes the stream is raised as it is."""
+
+    def chunks() -> Iterator[bytes]:
+        yield FILE[:512]
+        raise PermissionError(13, "no", "/secret/file")
+
+    build = engine.build(BuildSpec(what="a", dockerfile=dockerfile(), labels=labels), chunks())
+
+    with pytest.raises(PermissionError, match="/secret/file"):
+        build.run(Output())
+
+
+def test_an_image_of_what_a_container_left(engine: Engine, image: ResolvedImage, labels: Labels) -> None:
+    """Its own files are in it, a volume's are not, and it is configured as the container's image, user and all."""
+    rehearse(engine, "> /left", Behaviour(writes={"/left": b"here\n", "/v/f": b"not here\n"}))
+    volume = f"dockercise-{labels['dockercise.run']}-volume"
+    engine.create_volume(volume, labels)
+    mounts = (ContainerMount("volume", volume, "/v", read_only=False),)
+    spec = spec_of(image, labels, "echo here > /left; echo not here > /v/f", mounts=mounts, env={"A": "1"}, user="0:0")
+    with container(engine, spec) as id_:
+        engine.run(id_, b"", Output())
+        made = engine.commit(id_, image.id, labels)
+    engine.remove_volume(volume)
+
+    resolved = engine.resolve_image(made, pull=PullPolicy.NEVER, platform=None, progress=lambda _: None)
+    with container(engine, spec_of(resolved, labels, "true")) as id_:
+        found = members_of(engine.get(id_, "/left"))
+        with pytest.raises(NoSuchPathError):
+            engine.get(id_, "/v/f")
+    labelled = left(engine, labels)
+    forget(engine, labels)
+
+    assert found["left"][1] == b"here\n"
+    assert resolved.command == image.command
+    assert labelled == [Leftover("image", made, labels)]
+
+
+def test_an_image_of_a_container_that_is_not_there(engine: Engine, image: ResolvedImage, labels: Labels) -> None:
+    """Nothing can be made of it."""
+    with pytest.raises(EngineError):
+        engine.commit("0" * 64, image.id, labels)
+
+
+def test_an_image_with_others_made_from_it_stays(engine: Engine, image: ResolvedImage, labels: Labels) -> None:
+    """It cannot be discarded before them."""
+    with container(engine, spec_of(image, labels, "true")) as id_:
+        engine.run(id_, b"", Output())
+        parent = engine.commit(id_, image.id, labels)
+    resolved = engine.resolve_image(parent, pull=PullPolicy.NEVER, platform=None, progress=lambda _: None)
+    with container(engine, spec_of(resolved, labels, "true")) as id_:
+        engine.run(id_, b"", Output())
+        engine.commit(id_, parent, labels)
+
+    with pytest.raises(EngineError):
+        engine.discard(Leftover("image", parent, labels))
+    forget(engine, labels)
+
+    assert left(engine, labels) == []
+
+
+def test_a_path_that_is_not_there(engine: Engine, image: ResolvedImage, labels: Labels) -> None:
+    """It is told from an engine that fails."""
+    with container(engine, spec_of(image, labels, "true")) as id_:
+        engine.put(id_, "/tmp", [FILE])
+        for path in ("/no/such", "/tmp/none"):
+            with pytest.raises(NoSuchPathError):
+                engine.get(id_, path)
