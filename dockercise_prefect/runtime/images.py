@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import TypeAlias
 
 from dockercise_prefect.errors import DockerciseError, EngineError
 from dockercise_prefect.pipeline import ImageReference, Pipeline, PullPolicy, Stage, StageImage, StageName
 from dockercise_prefect.runtime.concurrent import Once, run_each
+from dockercise_prefect.runtime.docker_reference import parse_reference
 from dockercise_prefect.runtime.engine import BuildSpec, Engine, ResolvedImage
 from dockercise_prefect.runtime.labels import Labels
 from dockercise_prefect.runtime.tarball import tar_stream
@@ -94,11 +97,11 @@ class Images:
         return image
 
 
-@dataclass(frozen=True, slots=True)
-class _Request:
-    ref: str
-    pull: PullPolicy
-    platform: str | None
+_BY_STRENGTH = (PullPolicy.ALWAYS, PullPolicy.MISSING, PullPolicy.NEVER)
+"""Of stages that name one image and differ in `pull`, the first of these counts: it has one digest for the whole run."""
+
+_Asked: TypeAlias = tuple[str, str, str | None]
+"""An image as all its names mean it, and a platform: `busybox` and `docker.io/library/busybox:latest` are one."""
 
 
 def resolve_images(engine: Engine, pipeline: Pipeline, notify: Callable[[str], None]) -> Mapping[StageName, ResolvedImage]:
@@ -112,22 +115,23 @@ def resolve_images(engine: Engine, pipeline: Pipeline, notify: Callable[[str], N
     Raises:
         EngineError: images cannot be had; names all of them.
     """
-    requests = {
-        stage.name: _Request(stage.image.ref, stage.pull, stage.platform)
-        for stage in pipeline
-        if isinstance(stage.image, ImageReference)
-    }
-    distinct = list(dict.fromkeys(requests.values()))
+    users: dict[_Asked, list[tuple[Stage, str]]] = defaultdict(list)
+    for stage in pipeline:
+        if isinstance(stage.image, ImageReference):
+            reference = parse_reference(stage.image.ref)
+            users[reference.repository, reference.version, stage.platform].append((stage, stage.image.ref))
 
-    def resolve(request: _Request) -> ResolvedImage:
-        return engine.resolve_image(request.ref, pull=request.pull, platform=request.platform, progress=notify)
+    def resolve(asked: _Asked) -> ResolvedImage:
+        policy = min((stage.pull for stage, _ in users[asked]), key=_BY_STRENGTH.index)
+        _, ref = users[asked][0]
+        return engine.resolve_image(ref, pull=policy, platform=asked[2], progress=notify)
 
-    answers = dict(zip(distinct, run_each(resolve, distinct, at_once=AT_ONCE), strict=True))
+    answers = dict(zip(users, run_each(resolve, list(users), at_once=AT_ONCE), strict=True))
     errors = [answer for answer in answers.values() if isinstance(answer, DockerciseError)]
     if errors:
         raise _together(errors)
-    found = {request: answer for request, answer in answers.items() if isinstance(answer, ResolvedImage)}
-    return {name: found[request] for name, request in requests.items()}
+    found = {asked: answer for asked, answer in answers.items() if isinstance(answer, ResolvedImage)}
+    return {stage.name: replace(found[asked], ref=ref) for asked, named in users.items() for stage, ref in named}
 
 
 def _together(errors: list[DockerciseError]) -> DockerciseError:
