@@ -129,6 +129,7 @@ class DockerEngine:
                 return refused
             feed.start(stdin)
             pump(output.read, sink, lambda: self._is_running(container))
+        self._refuse_half(container)
         return self._exit_state(container)
 
     def converse(self, container: str) -> Conversation:
@@ -227,6 +228,22 @@ class DockerEngine:
                     raise
                 return ExitState(exit_code, start_error=explanation(error))
         return None
+
+    def _refuse_half(self, container: str) -> None:
+        """To be called when the output has ended: a gateway that tires of a silent stream ends it as the engine would.
+
+        An init process keeps the output open until the container's end, and the engine ends our stream and notes the
+        container's end in one step, so that a container that still runs has more to say. Without an init it may have closed its
+        output itself.
+
+        Raises:
+            EngineError: the container still runs.
+        """
+        if self._has_init and self._is_running(container):
+            raise EngineError(
+                f"the output of container {_short(container)} broke off while it ran",
+                "does something between us and the engine end connections that are silent for long?",
+            )
 
     def _is_running(self, container: str) -> bool:
         with engine_errors(f"cannot inspect container {_short(container)}"):

@@ -20,6 +20,7 @@ class Line:
         self.url = f"unix://{path}"
         self._engine = engine
         self._ends: list[socket.socket] = []
+        self._asked: dict[socket.socket, bytes] = {}
         self._lock = threading.Lock()
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
@@ -34,6 +35,17 @@ class Line:
                     end.shutdown(socket.SHUT_RDWR)
                 end.close()
 
+    def end_stream(self, of: str) -> None:
+        """End one kind of connection in order, as a gateway does that has seen no traffic for long.
+
+        Args:
+            of: part of what was asked on it, say `stdout=1`.
+        """
+        with self._lock:
+            tired = [end for end, asked in self._asked.items() if of.encode() in asked]
+        for end in tired:
+            end.shutdown(socket.SHUT_RDWR)
+
     def _accept(self) -> None:
         with suppress(OSError):
             while True:
@@ -42,8 +54,16 @@ class Line:
                 theirs.connect(self._engine)
                 with self._lock:
                     self._ends += [ours, theirs]
-                for source, sink in ((ours, theirs), (theirs, ours)):
-                    threading.Thread(target=_pass_on, args=(source, sink), daemon=True).start()
+                threading.Thread(target=self._listen, args=(ours, theirs), daemon=True).start()
+                threading.Thread(target=_pass_on, args=(theirs, ours), daemon=True).start()
+
+    def _listen(self, ours: socket.socket, theirs: socket.socket) -> None:
+        with suppress(OSError):
+            while data := ours.recv(65536):
+                with self._lock:
+                    self._asked[ours] = (self._asked.get(ours, b"") + data)[-1024:]
+                theirs.sendall(data)
+            theirs.shutdown(socket.SHUT_WR)
 
 
 @contextmanager

@@ -318,6 +318,19 @@ def test_an_engine_that_goes_away(
     assert seen == [b"ready\n"]
 
 
+def test_output_that_a_gateway_ends(
+    docker_engine: DockerEngine, image: ResolvedImage, labels: Labels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stream of output that ends in order while the container runs is an error: what it says later would be lost."""
+    with line_to(docker_engine.info().url, tmp_path) as line:
+        monkeypatch.setenv("DOCKER_HOST", line.url)
+        behind = DockerEngine.connect()
+        spec = spec_of(image, labels, "echo one; sleep 5; echo two")
+        with container(docker_engine, spec) as id_, pytest.raises(EngineError, match="broke off"):
+            behind.run(id_, b"", lambda _channel, _chunk: line.end_stream("stdout=1"))
+        behind.close()
+
+
 def test_a_sink_that_fails(docker_engine: DockerEngine, image: ResolvedImage, labels: Labels) -> None:
     """A failure of whoever takes the output is raised as it is, and the container can be removed."""
 
