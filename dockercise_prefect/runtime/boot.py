@@ -3,7 +3,8 @@ r"""How values reach a script without being stored: through its standard input.
 A container's configuration can be read by everybody who can reach the engine, and goes into every image that is made of the
 container. So the container's command is a small POSIX shell script, the boot, which reads variables from its input, exports
 them and then replaces itself by the real command, whose input is empty. It ends with 125 when the input ends too early: a
-script must not run, and perhaps pass, without its variables.
+script must not run, and perhaps pass, without its variables. A script may end with 125 as well, so the boot says it too, in
+words that hold the marker of this one launch.
 
 The boot uses nothing but builtins. Each variable is one line, `command export NAME='text'`, with line feeds as `"$…"`, so that
 reading takes linear time. `command` keeps the shell alive where it guards a name for itself, as bash does with `UID`: the
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dockercise_prefect.runtime.engine import ResolvedImage
 
@@ -26,6 +27,8 @@ LOST_INPUT = 125
 LONGEST_ARGUMENT = 131_071
 """Bytes that Linux takes as one argument or variable, its final NUL left out (MAX_ARG_STRLEN)."""
 
+_LOST = "the variables of this stage did not arrive, nothing of it has run"
+
 _LINE_FEED = "__dockercise_lf"
 _LINE = "__dockercise_line"
 
@@ -33,7 +36,7 @@ BOOT = f"""\
 {_LINE_FEED}='
 '
 while :; do
-  IFS= read -r {_LINE} || exit {LOST_INPUT}
+  IFS= read -r {_LINE} || {{ echo "{_LOST} ($1)" >&2; exit {LOST_INPUT}; }}
   [ "${_LINE}" = "$1" ] && break
   eval "${_LINE}"
 done
@@ -53,11 +56,22 @@ class Launch:
         stdin: what it is sent.
         script: path and text of a file that must lie in the container, in a folder of its own, None when the script is an
             argument.
+        lost: the last line of a boot whose input ended too early; None where there is no boot.
     """
 
     command: tuple[str, ...]
     stdin: bytes = b""
     script: tuple[str, bytes] | None = None
+    lost: str | None = None
+
+    def was_lost(self, exit_code: int, last_line: str) -> bool:
+        """Whether a container that ended so had never got to its real command, for want of its variables.
+
+        Args:
+            exit_code: of the container.
+            last_line: that it printed.
+        """
+        return self.lost is not None and exit_code == LOST_INPUT and last_line == self.lost
 
 
 def launch(script: str | None, image: ResolvedImage, variables: Mapping[str, bytes]) -> Launch:
@@ -76,12 +90,13 @@ def launch(script: str | None, image: ResolvedImage, variables: Mapping[str, byt
         return _through_boot((SHELL, "-e", "-c", script), variables)
     path = f"/.dockercise-{secrets.token_hex(8)}/script"
     booted = _through_boot((SHELL, "-e", path), variables)
-    return Launch(booted.command, booted.stdin, (path, text))
+    return replace(booted, script=(path, text))
 
 
 def _through_boot(command: tuple[str, ...], variables: Mapping[str, bytes]) -> Launch:
     marker = secrets.token_hex(16)
-    return Launch((SHELL, "-c", BOOT, SHELL, marker, *command), input_block(variables, marker))
+    booted = (SHELL, "-c", BOOT, SHELL, marker, *command)
+    return Launch(booted, input_block(variables, marker), lost=f"{_LOST} ({marker})")
 
 
 def input_block(variables: Mapping[str, bytes], marker: str) -> bytes:

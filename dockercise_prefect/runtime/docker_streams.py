@@ -120,7 +120,8 @@ class Feed:
         self._wire.close()
 
     def _send(self, data: bytes) -> None:
-        with suppress(EngineError):  # a container may end without reading; a lost engine shows on the output's side
+        # A container may end without reading; a lost engine shows on the output's side, and lost variables in what `boot` says.
+        with suppress(EngineError):
             self._wire.send(data, None)
         self._wire.shut()
 

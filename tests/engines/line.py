@@ -21,6 +21,7 @@ class Line:
         self._engine = engine
         self._ends: list[socket.socket] = []
         self._asked: dict[socket.socket, bytes] = {}
+        self._swallowed: bytes | None = None
         self._lock = threading.Lock()
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
@@ -46,6 +47,10 @@ class Line:
         for end in tired:
             end.shutdown(socket.SHUT_RDWR)
 
+    def swallow(self, of: str) -> None:
+        """From now on, whatever is sent on one kind of connection after its request ends it and does not arrive."""
+        self._swallowed = of.encode()
+
     def _accept(self) -> None:
         with suppress(OSError):
             while True:
@@ -61,6 +66,8 @@ class Line:
         with suppress(OSError):
             while data := ours.recv(65536):
                 with self._lock:
+                    if self._swallowed and self._swallowed in self._asked.get(ours, b""):
+                        break
                     self._asked[ours] = (self._asked.get(ours, b"") + data)[-1024:]
                 theirs.sendall(data)
             theirs.shutdown(socket.SHUT_WR)

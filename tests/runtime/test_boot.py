@@ -110,6 +110,19 @@ def test_a_script_does_not_run_without_its_variables(shell: str, sent: str) -> N
     done = boot(shell, Launch(start.command, block))
 
     assert (done.returncode, done.stdout) == (LOST_INPUT, b"")
+    assert start.was_lost(done.returncode, done.stderr.decode().splitlines()[-1])
+
+
+@pytest.mark.parametrize("script", ["exit 125", "echo the variables of this stage did not arrive >&2; exit 125"])
+def test_a_script_may_end_as_a_boot_that_lost_its_input(shell: str, script: str) -> None:
+    """Exit code 125 of a script is the script's own, whatever it prints of what it can see of its launch."""
+    start = launch(script, IMAGE, {"A": b"1"})
+
+    done = boot(shell, start)
+
+    last = (done.stdout + done.stderr).decode().splitlines()[-1:] or [""]
+    assert done.returncode == LOST_INPUT
+    assert not start.was_lost(done.returncode, last[0])
 
 
 def test_the_script_has_no_input(shell: str) -> None:

@@ -1,15 +1,19 @@
 """How stages end: the same scenarios on the scripted engine and on the real one, so that the scripted one cannot drift."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import EnvSource, Stage, host, stage
+from dockercise_prefect.runtime.docker_engine import DockerEngine
 from dockercise_prefect.runtime.engine import Engine, Leftover
 from tests.engines.driving import PATIENCE, rehearse
+from tests.engines.line import line_to
 from tests.engines.scripted import BUSYBOX, Behaviour, ScriptedEngine
 from tests.runtime.workspaces import Ran, run_all, workspace
 
@@ -21,7 +25,7 @@ class Scenario:
     Attributes:
         run: its script, for the real engine. behaviour: the same, for the scripted one.
         says: the beginning of its message, None for none.
-        value: its value. more: further keys of the stage.
+        value: its value, None for whatever it is. more: further keys of the stage.
     """
 
     run: str
@@ -29,7 +33,7 @@ class Scenario:
     status: str
     exit_code: int | None
     says: str | None = None
-    value: bytes = b""
+    value: bytes | None = b""
     more: dict[str, Any] = field(default_factory=dict)
 
 
@@ -64,6 +68,15 @@ SCENARIOS = {
         b"s3cret",
         {"no_log": True},
     ),
+    "exits 125 by itself": Scenario(
+        "cat /proc/1/cmdline; exit 125",
+        Behaviour(exit_code=125),
+        "tolerated",
+        125,
+        "exit code 125, tolerated",
+        None,
+        NEVER_FAIL,
+    ),
     "times out": Scenario("sleep 60", BLOCKS, "timed_out", 143, "timed out after 1 s", more={"timeout": 1}),
     "times out and ignores it": Scenario(
         "trap '' TERM; while :; do sleep 1; done",
@@ -95,7 +108,7 @@ def test_a_stage_ends_as_it_should(engine: Engine, run_id: str, name: str) -> No
     assert (result.status.value, result.exit_code) == (scenario.status, scenario.exit_code), result.message
     assert (result.message or "").startswith(scenario.says or "")
     assert scenario.says is not None or result.message is None
-    assert ran.value("a") == scenario.value
+    assert scenario.value is None or ran.value("a") == scenario.value
     assert result.started <= result.finished
     assert left(engine, run_id) == []
 
@@ -176,6 +189,24 @@ def test_an_engine_that_goes_away_is_an_error_of_ours(scripted: ScriptedEngine) 
     ran = run_all(scripted, stage("a", image=BUSYBOX, run="work", never_fail=True))
 
     assert (ran.results["a"].status.value, ran.results["a"].exit_code) == ("error", None)
+
+
+@pytest.mark.docker
+def test_variables_that_do_not_arrive(
+    docker_engine: DockerEngine, run_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A script whose variables are lost on their way never runs: its stage is in error, `neverFail` or not."""
+    a = stage("a", image=BUSYBOX, run="echo ran", env={"A": host("A")}, never_fail=True)
+    with line_to(docker_engine.info().url, tmp_path) as line:
+        monkeypatch.setenv("DOCKER_HOST", line.url)
+        line.swallow("stdin=1")
+
+        with closing(DockerEngine.connect()) as engine:
+            ran = run_all(engine, a, outside={"A": "secret"}, run_id=run_id)
+
+    assert (ran.results["a"].status.value, ran.results["a"].exit_code) == ("error", None)
+    assert "its variables could not be handed over" in str(ran.results["a"].message)
+    assert ran.value("a") == b""
 
 
 def test_an_image_that_there_is_not(engine: Engine, run_id: str) -> None:
