@@ -2,24 +2,24 @@
 
 A run that was killed leaves containers and volumes. The next run on that engine removes them, but an engine may be shared: by
 runs of this process and of others, by other machines, by processes in containers that see other process ids. So an owner is
-judged only from where it can be seen, and everything in doubt is left alone.
+judged only from where it can be seen, and everything in doubt is left alone: what stays costs space, what goes may be a run.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from dockercise_prefect.runtime.engine import Engine
 from dockercise_prefect.runtime.labels import OWNER
+from dockercise_prefect.runtime.processes import PROC, boot_id, is_over, read, start_of
 from dockercise_prefect.runtime.removal import counted, remove_all
 
-_PROC = Path("/proc")
+_NETWORK = Path("/sys/class/net")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,51 +27,71 @@ class Owner:
     """A process, named so that no other process anywhere ever has the same name.
 
     Attributes:
-        host: the machine: its name and the identity its system was installed with.
-        boot: one start of the machine.
-        namespace: where the process id counts.
+        host: the machine's name, or the container's.
+        machine: what tells the machine from all others, empty where nothing does.
+        boot: one start of the machine, empty where the system does not name it.
+        namespace: where the process id counts, empty likewise.
         pid: the process.
         start: when it started, as the system counts.
     """
 
     host: str
+    machine: str
     boot: str
     namespace: str
     pid: int
     start: str
 
     def __str__(self) -> str:
-        return "/".join((self.host, self.boot, self.namespace, str(self.pid), self.start))
+        return "/".join((self.host, self.machine, self.boot, self.namespace, str(self.pid), self.start))
 
     @classmethod
     def parse(cls, text: str) -> Owner | None:
         """Read back what `str()` gave; None for a text of another making."""
-        host, *rest = text.rsplit("/", 4)
-        if len(rest) != 4 or not rest[2].isdecimal():  # noqa: PLR2004  the fields after the host
+        host, *rest = text.rsplit("/", 5)
+        if len(rest) != 5 or not rest[3].isdecimal():  # noqa: PLR2004  the fields after the host
             return None
-        return cls(host, rest[0], rest[1], int(rest[2]), rest[3])
+        return cls(host, rest[0], rest[1], rest[2], int(rest[3]), rest[4])
 
 
 def this_process() -> Owner:
     """The process that asks."""
     pid = os.getpid()
-    boot = _read(_PROC / "sys/kernel/random/boot_id")
-    return Owner(_host(), boot, _namespace(), pid, _start_of(pid) or "")
+    machine = machine_of(read(Path("/etc/machine-id")), _addresses())
+    return Owner(socket.gethostname(), machine, boot_id(), _namespace(), pid, start_of(pid) or "")
+
+
+def machine_of(machine_id: str, addresses: list[str]) -> str:
+    """What tells a machine from all others, empty where that is in doubt.
+
+    The id alone does not: cloned machines share it, and so do the containers of an image that holds one. Their network hardware
+    has addresses of its own, and a container without the host's network has no hardware.
+
+    Args:
+        machine_id: of `/etc/machine-id`.
+        addresses: of the network hardware.
+    """
+    if not machine_id or not addresses:
+        return ""
+    return hashlib.sha256("\n".join([machine_id, *sorted(addresses)]).encode()).hexdigest()[:16]
 
 
 def is_dead(owner: str, observer: Owner) -> bool:
     """Whether the owner is dead for sure.
+
+    The machine has been started since, if it is the same machine for sure; or the process has ended, if it was one of this
+    start of the machine and its number means the same here.
 
     Args:
         owner: the label.
         observer: this process.
     """
     other = Owner.parse(owner)
-    if other is None or other.host != observer.host:
+    if other is None or (other.host, other.machine) != (observer.host, observer.machine) or not (other.boot and observer.boot):
         return False
     if other.boot != observer.boot:
-        return True
-    return other.namespace == observer.namespace and _start_of(other.pid) != other.start
+        return bool(other.machine)
+    return bool(other.namespace) and other.namespace == observer.namespace and is_over(other.pid, other.start)
 
 
 def sweep(engine: Engine, observer: Owner, notify: Callable[[str], None]) -> None:
@@ -92,34 +112,13 @@ def sweep(engine: Engine, observer: Owner, notify: Callable[[str], None]) -> Non
         )
 
 
-def _host() -> str:
-    return "-".join(part for part in (socket.gethostname(), _read(Path("/etc/machine-id"))[:12]) if part)
+def _addresses() -> list[str]:
+    """Of the network hardware; what programs make up, bridges and the like, has no device."""
+    return [address for path in _NETWORK.glob("*/device") if (address := read(path.parent / "address"))]
 
 
 def _namespace() -> str:
     try:
-        return str((_PROC / "self/ns/pid").stat().st_ino)
-    except OSError:  # no Linux: there is one namespace
-        return "0"
-
-
-def _start_of(pid: int) -> str | None:
-    """When the process started, None when there is no such process or nothing but its exit status is left of it."""
-    try:
-        process = psutil.Process(pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return None
-        # On Linux the kernel's own count: psutil's is in seconds of a clock that may be set.
-        stat = _read(_PROC / str(pid) / "stat")
-        return stat.rpartition(")")[2].split()[19] if stat else f"{process.create_time():.0f}"
-    except psutil.NoSuchProcess:
-        return None
-    except psutil.AccessDenied:
-        return "unknown"
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").strip()
+        return str((PROC / "self/ns/pid").stat().st_ino)
     except OSError:
         return ""

@@ -4,24 +4,31 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.runtime.engine import Leftover
-from dockercise_prefect.runtime.ownership import Owner, is_dead, sweep, this_process
+from dockercise_prefect.runtime.ownership import Owner, is_dead, machine_of, sweep, this_process
 from dockercise_prefect.runtime.removal import counted
 from tests.engines.scripted import ScriptedEngine
 
-ME = this_process()
+ME = replace(this_process(), machine="machine")
 PROGRAM = "from dockercise_prefect.runtime.ownership import this_process; print(this_process(), flush=True); input()"
 
 
 def dead_process() -> str:
     """The owner label of a process that lived and has ended."""
-    return subprocess.run(
-        [sys.executable, "-c", PROGRAM], input="\n", capture_output=True, text=True, check=True
-    ).stdout.strip()
+    done = subprocess.run([sys.executable, "-c", PROGRAM], input="\n", capture_output=True, text=True, check=True)
+    return known(done.stdout)
+
+
+def known(owner: str) -> str:
+    """The label with the machine of these tests."""
+    read_back = Owner.parse(owner.strip())
+    assert read_back is not None
+    return str(replace(read_back, machine=ME.machine))
 
 
 def left(owner: str, kind: str = "container", number: int = 1) -> Leftover:
@@ -38,7 +45,7 @@ def test_an_owner_reads_back() -> None:
     assert Owner.parse(str(odd)) == odd
 
 
-@pytest.mark.parametrize("label", ["", "x", "a/b/c/d/e", "h/b/n/1"])
+@pytest.mark.parametrize("label", ["", "x", "a/b/c/d/e/f", "h/m/b/n/1", "h/m/b/n/x/1"])
 def test_a_label_of_another_making_is_nobodys_to_judge(label: str) -> None:
     """What we do not understand is left alone."""
     assert not is_dead(label, ME)
@@ -58,7 +65,7 @@ def test_a_process_that_nobody_has_waited_for_is_dead() -> None:
     """What is left of a killed process until its parent asks is not a living owner."""
     process = subprocess.Popen([sys.executable, "-c", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    owner = process.stdout.readline().strip()
+    owner = known(process.stdout.readline())
     alive = is_dead(owner, ME)
 
     process.kill()
@@ -75,12 +82,48 @@ def test_a_process_that_nobody_has_waited_for_is_dead() -> None:
         (replace(ME, boot="another"), True),
         (replace(ME, host="another"), False),
         (replace(ME, host="another", boot="another"), False),
+        (replace(ME, machine="another", boot="another"), False),
+        (replace(ME, machine="another", start="1"), False),
+        (replace(ME, boot="", start="1"), False),
+        (replace(ME, namespace="", start="1"), False),
+        (replace(ME, pid=2**40), False),
         (replace(ME, namespace="another", start="1"), False),
     ],
 )
 def test_only_what_is_sure_counts(owner: Owner, dead: bool) -> None:
     """Another start of the process or the machine is death; another machine or namespace is not ours to judge."""
     assert is_dead(str(owner), ME) is dead
+
+
+@pytest.mark.parametrize(("boot", "start", "dead"), [("another", "1", False), (ME.boot, "1", True)])
+def test_a_machine_that_cannot_be_told_from_others(boot: str, start: str, dead: bool) -> None:
+    """Where nothing tells a machine from another of its name, another start may be the other machine's."""
+    nameless = replace(ME, machine="")
+
+    assert is_dead(str(replace(nameless, boot=boot, start=start)), nameless) is dead
+
+
+@pytest.mark.parametrize(("machine_id", "addresses"), [("", ["02:00"]), ("id", [])])
+def test_an_id_alone_tells_no_machine(machine_id: str, addresses: list[str]) -> None:
+    """Containers and clones share the id of their image: without hardware of its own, a machine is not known."""
+    assert not machine_of(machine_id, addresses)
+
+
+def test_clones_are_told_apart_by_their_hardware() -> None:
+    """The same id with another address is another machine; the order of the addresses does not matter."""
+    assert machine_of("id", ["a", "b"]) == machine_of("id", ["b", "a"]) != machine_of("id", ["a", "c"])
+
+
+@pytest.mark.parametrize("hidden", ["content", "folder"])
+def test_a_process_that_is_hidden_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hidden: str) -> None:
+    """Where `/proc` shows nothing of other users' processes (`hidepid`), only the kernel's own word makes a process dead."""
+    if hidden == "content":
+        (tmp_path / str(os.getppid())).mkdir()
+    gone = dead_process()
+    monkeypatch.setattr("dockercise_prefect.runtime.processes.PROC", tmp_path)
+
+    assert not is_dead(str(replace(ME, pid=os.getppid(), start="1")), ME)
+    assert is_dead(gone, ME)
 
 
 def test_a_sweep_takes_the_dead_and_nothing_else() -> None:
