@@ -2,7 +2,8 @@
 
 A temporary server for each run costs 5 to 17 seconds and takes the run's page away with it (FACTS section 2). The server keeps
 everything below one data folder: its database, its log, and `server.json`, which says where it is. A process id alone is never
-believed: the process must have been started when the file says.
+believed: the process must have been started when the file says. And a server that the file does not know is asked whether it is
+the one of this folder: two servers must not use one database.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 from dockercise_prefect.errors import OrchestratorError
+from dockercise_prefect.runtime.processes import boot_id, start_of
 
 HOST = "127.0.0.1"
 PREFERRED_PORT = 4200
@@ -33,11 +35,11 @@ STOP_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class LocalServer:
-    """A server that was started here; `started` is its process's start time in seconds since the epoch."""
+    """A server that was started here; `started` says when its process was, as `started` below counts."""
 
     port: int
     pid: int
-    started: float
+    started: str
 
     @property
     def api_url(self) -> str:
@@ -53,21 +55,14 @@ class LocalServer:
         """The server's process, None when it is gone."""
         try:
             process = psutil.Process(self.pid)
-            alive = process.status() != psutil.STATUS_ZOMBIE and abs(process.create_time() - self.started) < 1
+            alive = process.status() != psutil.STATUS_ZOMBIE and started(self.pid) == self.started
         except psutil.Error:
             return None
         return process if alive else None
 
     def healthy(self) -> bool:
         """Whether it answers."""
-        connection = http.client.HTTPConnection(HOST, self.port, timeout=5)
-        try:
-            connection.request("GET", "/api/health")
-            return connection.getresponse().status == http.HTTPStatus.OK
-        except OSError:
-            return False
-        finally:
-            connection.close()
+        return _ask(self.port, "/api/health") is not None
 
 
 class ServerFolder:
@@ -86,7 +81,7 @@ class ServerFolder:
     def find(self) -> LocalServer | None:
         """The server that runs, healthy or still starting; None when there is none."""
         server = self._remembered()
-        return server if server and server.process() else None
+        return server if server and server.process() else self._recollect(server.port if server else PREFERRED_PORT)
 
     def up(self, notify: Callable[[str], None]) -> LocalServer:
         """The healthy server, started when there is none; of several processes that ask at once, one starts it.
@@ -126,6 +121,26 @@ class ServerFolder:
         psutil.wait_procs(alive, timeout=STOP_SECONDS)
         return server
 
+    def _recollect(self, port: int) -> LocalServer | None:
+        """The server of this folder at a port, although `server.json` does not know its process; it does afterwards."""
+        answer = _ask(port, "/api/admin/settings")
+        if answer is None or not _is_of(answer, self._home):
+            return None
+        for process in psutil.process_iter(["cmdline"]):
+            if (process.info["cmdline"] or [])[1:] == _arguments(port) and (since := started(process.pid)) is not None:
+                server = LocalServer(port, process.pid, since)
+                self._remember(server)
+                return server
+        raise OrchestratorError(
+            f"a Prefect server at http://{HOST}:{port} uses {self._home}, and its process is not to be found",
+            "is it in a container, or another user's? stop it there",
+        )
+
+    def _remember(self, server: LocalServer) -> None:
+        temporary = self._record.with_suffix(".tmp")
+        temporary.write_text(json.dumps(asdict(server)), encoding="utf-8")
+        temporary.replace(self._record)
+
     def _remembered(self) -> LocalServer | None:
         try:
             return LocalServer(**json.loads(self._record.read_text(encoding="utf-8")))
@@ -136,7 +151,7 @@ class ServerFolder:
         remembered = self._remembered()
         port = _free_port(remembered.port if remembered else PREFERRED_PORT)
         self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        command = [sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", str(port)]
+        command = [sys.executable, *_arguments(port)]
         with self.log.open("wb") as log:
             process = subprocess.Popen(
                 command,
@@ -147,10 +162,8 @@ class ServerFolder:
                 cwd=self._data,
                 start_new_session=True,  # Ctrl-C in the terminal of the run that started it is not for the server
             )
-        server = LocalServer(port, process.pid, psutil.Process(process.pid).create_time())
-        temporary = self._record.with_suffix(".tmp")
-        temporary.write_text(json.dumps(asdict(server)), encoding="utf-8")
-        temporary.replace(self._record)
+        server = LocalServer(port, process.pid, started(process.pid) or "")
+        self._remember(server)
         return server
 
     def _environment(self, port: int) -> dict[str, str]:
@@ -179,6 +192,43 @@ class ServerFolder:
 
     def _see_log(self) -> str:
         return f"its log is {self.log}; `dockercise down` and then `dockercise up` start it anew"
+
+
+def started(pid: int) -> str | None:
+    """When a process was started, in a way that no clock that is set changes; None when it is gone."""
+    if boot := boot_id():
+        ticks = start_of(pid)
+        return ticks and f"{boot}/{ticks}"
+    try:
+        return f"{psutil.Process(pid).create_time():.0f}"  # no Linux: the system noted the time itself, once
+    except psutil.Error:
+        return None
+
+
+def _arguments(port: int) -> list[str]:
+    return ["-m", "prefect", "server", "start", "--host", HOST, "--port", str(port)]
+
+
+def _ask(port: int, path: str) -> bytes | None:
+    """What a server on this machine answers; None when there is none, or it does not like the question."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=5)
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return response.read() if response.status == http.HTTPStatus.OK else None
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
+
+
+def _is_of(settings: bytes, home: Path) -> bool:
+    """Whether a Prefect server that told its settings keeps its things in a folder."""
+    try:
+        told = json.loads(settings)
+        return Path(told["home"]) == home
+    except (ValueError, TypeError, KeyError):
+        return False
 
 
 def _free_port(wanted: int) -> int:

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from dockercise_prefect.errors import OrchestratorError
-from dockercise_prefect.orchestration.local_server import LocalServer, ServerFolder
+from dockercise_prefect.orchestration.local_server import LocalServer, ServerFolder, started
 
 
 def quiet(_text: str) -> None:
@@ -35,7 +35,7 @@ def test_the_server_answers_and_is_found_again(server: LocalServer, data_folder:
 
 def test_a_process_that_took_over_the_id_is_not_the_server(tmp_path: Path) -> None:
     """A remembered process id that now belongs to a younger process is not believed, and never signalled."""
-    record = LocalServer(port=1, pid=os.getpid(), started=psutil.Process().create_time() - 60)
+    record = LocalServer(port=1, pid=os.getpid(), started=f"{started(os.getpid())}0")
     (tmp_path / "server.json").write_text(json.dumps({"port": record.port, "pid": record.pid, "started": record.started}))
 
     found = ServerFolder(tmp_path).find()
@@ -43,6 +43,43 @@ def test_a_process_that_took_over_the_id_is_not_the_server(tmp_path: Path) -> No
 
     assert found is None
     assert stopped is None
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("since", ["somewhen", psutil.Process().create_time(), None])
+def test_a_server_that_the_record_does_not_know_is_found_by_asking_it(
+    server: LocalServer, data_folder: Path, since: str | float | None
+) -> None:
+    """A record of an earlier version, or of nothing, does not make a second server open the database of one that runs."""
+    record = data_folder / "server.json"
+    kept = record.read_text()
+    record.write_text(json.dumps({"port": server.port, "pid": os.getpid(), "started": since}))
+
+    again = ServerFolder(data_folder).up(quiet)
+
+    assert again == server
+    assert json.loads(record.read_text()) == json.loads(kept)
+
+
+@pytest.mark.docker
+def test_a_server_of_another_folder_is_not_taken(server: LocalServer, tmp_path: Path) -> None:
+    """A Prefect server that answers at the remembered port, but keeps its things elsewhere, is somebody else's."""
+    (tmp_path / "server.json").write_text(json.dumps({"port": server.port, "pid": 0, "started": ""}))
+
+    found = ServerFolder(tmp_path).find()
+
+    assert found is None
+
+
+def test_a_clock_that_is_set_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When a process was started is counted in ticks of the kernel, not in seconds of a clock."""
+    server = LocalServer(port=1, pid=os.getpid(), started=started(os.getpid()) or "")
+    before = psutil.Process().create_time()
+
+    monkeypatch.setattr("psutil._pslinux.boot_time", lambda: 0.0)  # what follows the clock
+
+    assert psutil.Process().create_time() != before
+    assert server.process() is not None
 
 
 @pytest.mark.parametrize("content", ["", "not json", "{}", '{"port": 1}', "[]"])
@@ -73,7 +110,7 @@ def test_several_that_ask_at_once_get_one_server_and_a_busy_port_is_left_alone(t
         busy.bind(("127.0.0.1", 0))
         busy.listen()
         taken = busy.getsockname()[1]
-        (tmp_path / "server.json").write_text(json.dumps({"port": taken, "pid": 0, "started": 0.0}))
+        (tmp_path / "server.json").write_text(json.dumps({"port": taken, "pid": 0, "started": ""}))
         servers: list[LocalServer] = []
         threads = [threading.Thread(target=lambda: servers.append(ServerFolder(tmp_path).up(quiet))) for _ in range(2)]
 
