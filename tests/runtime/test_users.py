@@ -1,8 +1,14 @@
 """Which user a container runs as."""
 
+from collections.abc import Mapping
+from tarfile import DIRTYPE, SYMTYPE
+
 import pytest
 
-from dockercise_prefect.runtime.users import Ids, ids_of, is_root
+from dockercise_prefect.runtime.engine import Engine, ResolvedImage
+from dockercise_prefect.runtime.users import Ids, ids_of, is_root, look_up
+from tests.engines.driving import container, member, spec_of, tar_of
+from tests.engines.scripted import ScriptedEngine
 
 PASSWD = b"root:x:0:0:root:/root:/bin/sh\nnode:x:1000:1001::/home/node:/bin/sh\nbroken\n"
 GROUP = b"root:x:0:\nstaff:x:50:node\n"
@@ -47,3 +53,33 @@ def test_numbers_of_a_user(user: str, ids: Ids) -> None:
 def test_an_image_without_accounts() -> None:
     """Numbers work in an image that has no users at all."""
     assert ids_of("12:34", b"", b"") == Ids(12, 34)
+
+
+@pytest.mark.parametrize(
+    ("links", "ids"),
+    [
+        ({"etc/passwd": "/opt/accounts"}, Ids(1000, 1001)),
+        ({"etc/passwd": "../etc/./other", "etc/other": "../opt/accounts"}, Ids(1000, 1001)),
+        ({"etc/passwd": "/nowhere"}, Ids(0, 0)),
+        ({"etc/passwd": "passwd"}, Ids(0, 0)),
+        ({"etc/passwd": "/opt"}, Ids(0, 0)),
+    ],
+)
+def test_accounts_behind_links(
+    engine: Engine, image: ResolvedImage, labels: Mapping[str, str], links: Mapping[str, str], ids: Ids
+) -> None:
+    """A file of accounts may be a symbolic link, or several; one that leads nowhere, or round, is as good as none."""
+    files = [(member("opt/accounts"), PASSWD), *((member(name, SYMTYPE, link=to), b"") for name, to in links.items())]
+
+    with container(engine, spec_of(image, labels, "true")) as id_:
+        engine.put(id_, "/", [tar_of((member("opt", DIRTYPE, mode=0o755), b""), *files)])
+        found = look_up(engine, id_, "node")
+
+    assert found == ids
+
+
+def test_what_is_no_archive_holds_no_accounts(scripted: ScriptedEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that answers with something else leaves a user's numbers unknown, and raises nothing."""
+    monkeypatch.setattr(scripted, "get", lambda _container, _path: iter([b"no tar"]))
+
+    assert look_up(scripted, "c", "12:34") == Ids(12, 34)
