@@ -36,10 +36,14 @@ def page(flow_run: FlowRun) -> str | None:
 def label(flow_run: FlowRun, run_id: str, tags: Iterable[str]) -> None:
     """Name the flow run as the run's record is named, and give it the pipeline's tags besides its own.
 
-    It is a label: an API that does not answer in this moment decides over nothing.
+    And have Prefect take its end for its end: a compiled module's flow may have been given retries by
+    PREFECT_FLOWS_DEFAULT_RETRIES, and would be told to wait for the next one instead.
+
+    An API that does not answer in this moment decides over nothing.
     """
+    once = flow_run.empirical_policy.model_copy(update={"retries": 0})
     try:
         with get_client(sync_client=True) as client:
-            client.update_flow_run(flow_run.id, name=run_id, tags=sorted({*flow_run.tags, *tags}))
+            client.update_flow_run(flow_run.id, name=run_id, tags=sorted({*flow_run.tags, *tags}), empirical_policy=once)
     except (httpx.HTTPError, PrefectException) as error:
         get_run_logger().warning("the flow run keeps its old name: %s", error)

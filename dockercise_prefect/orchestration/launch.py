@@ -32,7 +32,7 @@ def pipeline_flow(pipeline: Pipeline, root: Path, options: RunOptions) -> Flow[.
         options: how to run.
     """
 
-    @flow(name=pipeline.name)
+    @flow(name=pipeline.name, retries=0)
     def run(
         targets: list[str] | None = None,
         env: dict[str, str] | None = None,

@@ -86,11 +86,13 @@ def final_state(result: StageResult) -> State[Any]:
 
 
 def _task(stage: Stage, function: Callable[..., Any], run_name: Callable[[], str]) -> Task[..., Any]:
-    # Values are handed on in memory only: a persisted result or a cache key would write them down.
+    # Values are handed on in memory only: a persisted result or a cache key would write them down. And a stage is run once,
+    # whatever PREFECT_TASKS_DEFAULT_RETRIES says: what it did is done.
     return Task(
         function,
         name=stage.name,
         task_run_name=run_name,
+        retries=0,
         persist_result=False,
         cache_policy=NO_CACHE,
         log_prints=False,
