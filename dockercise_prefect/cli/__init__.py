@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 import click
 
@@ -98,14 +100,26 @@ def dockercise() -> None:
 
 def main() -> None:
     """Run the command that the process's arguments name, and exit with its status."""
+    status: int = ExitStatus.DONE
     try:
         status = _status_of(sys.argv[1:])
         sys.stdout.flush()
     except (BrokenPipeError, _ReaderLeftError):
         # Whoever read the output has enough. What is still buffered must not fail again when the interpreter ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = ExitStatus.DONE
+        _forget(sys.stdout)
     sys.exit(status)
+
+
+def _forget(stream: TextIO) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _explain(show: Callable[[], object]) -> None:
+    """Say on stderr what is wrong; where nobody listens, the exit status says it alone."""
+    try:
+        show()
+    except BrokenPipeError:
+        _forget(sys.stderr)
 
 
 def _status_of(arguments: list[str]) -> int:
@@ -114,14 +128,14 @@ def _status_of(arguments: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         return ExitStatus.INTERRUPTED
     except click.ClickException as error:
-        error.show()
+        _explain(error.show)
         return ExitStatus.WRONG_INPUT
     except DefinitionError as error:
         from dockercise_prefect.cli.findings import show_findings
 
-        show_findings(error.diagnostics)
+        _explain(partial(show_findings, error.diagnostics))
         return error.exit_status
     except DockerciseError as error:
-        click.echo(error, err=True)
+        _explain(partial(click.echo, error, err=True))
         return error.exit_status
     return result if isinstance(result, int) else ExitStatus.DONE

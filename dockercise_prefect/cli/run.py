@@ -7,22 +7,25 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 import click
 
 from dockercise_prefect.cli.options import takes_offline
 from dockercise_prefect.cli.packages import chosen_packages
 from dockercise_prefect.cli.present import Presenter, QuietPresenter, presenter_for
+from dockercise_prefect.cli.present.stream import ForgivingStream
 from dockercise_prefect.compiler import compile_folder
-from dockercise_prefect.errors import NothingToDoError, UsageError
-from dockercise_prefect.orchestration.failure import ApiLostError, RunFailedError
+from dockercise_prefect.errors import DockerciseError, NothingToDoError, UsageError
+from dockercise_prefect.orchestration.failure import ApiLostError, RunFailedError, RunInterruptedError, not_begun
 from dockercise_prefect.orchestration.options import RunOptions
 from dockercise_prefect.pipeline import Pipeline
 from dockercise_prefect.results.summary import RunSummary
 from dockercise_prefect.runtime.environment import parse_env_file, parse_env_option
 from dockercise_prefect.settings import read_settings
+from dockercise_prefect.status import RunStatus
 
 
 @click.command
@@ -60,20 +63,13 @@ def run(  # noqa: PLR0917  click gives each option as an argument
     """
     settings = read_settings(jobs=jobs, results=results, root=root)
     folder = (settings.root or Path()).resolve()
-    pipeline = _pipeline(folder, targets, offline=offline)
+    pipeline = _compiled(folder, offline=offline)
     presenter = _presenter(quiet=quiet, as_json=as_json)
-    how = RunOptions(
-        settings=settings,
-        flags=_flags(options),
-        file_variables=_file_variables(files),
-        aws=aws,
-        fail_fast=fail_fast,
-        observer=presenter,
-    )
+    how = RunOptions(settings=settings, aws=aws, fail_fast=fail_fast, observer=presenter)
     with closing(presenter):
-        summary, failure = _launch(pipeline, folder, targets, how)
+        summary, failure = _run(pipeline, folder, targets, how, options, files)
     if as_json:
-        click.echo(json.dumps(summary.to_json(), indent=2))
+        _tell(sys.stdout, json.dumps(summary.to_json(), indent=2))
     if failure is not None:
         lost = isinstance(failure, ApiLostError)  # the last line could not know
         _say(failure, shown=summary.flow_run_id is not None and not lost)
@@ -82,16 +78,38 @@ def run(  # noqa: PLR0917  click gives each option as an argument
         raise SystemExit(failure.exit_status)
 
 
-def _pipeline(root: Path, targets: Sequence[str], *, offline: bool) -> Pipeline:
-    """Compile; what can be wrong with the command is found before anything is started."""
+def _compiled(root: Path, *, offline: bool) -> Pipeline:
     with chosen_packages(offline=offline) as packages:
         compiled = compile_folder(root, packages=packages)
     for warning in compiled.warnings:
-        click.echo(str(warning), err=True)
-    if not compiled.pipeline.stages:
-        raise NothingToDoError(f"nothing to do: no stage below {root}")
-    compiled.pipeline.only(targets)
+        _tell(sys.stderr, str(warning))
     return compiled.pipeline
+
+
+def _run(  # noqa: PLR0917  what the command was given
+    pipeline: Pipeline,
+    root: Path,
+    targets: Sequence[str],
+    how: RunOptions,
+    options: Sequence[str],
+    files: Sequence[Path],
+) -> tuple[RunSummary, RunFailedError | None]:
+    """Run; once the pipeline is compiled, all ends have a summary (DESIGN section 3).
+
+    What can be wrong with the command is found before anything is started.
+    """
+    try:
+        if not pipeline.stages:
+            raise NothingToDoError(f"nothing to do: no stage below {root}")
+        pipeline.only(targets)
+        how = replace(how, flags=_flags(options), file_variables=_file_variables(files))
+        return _launch(pipeline, root, targets, how)
+    except KeyboardInterrupt:
+        interrupted = RunInterruptedError(not_begun(pipeline, None, RunStatus.CANCELLED))
+        return interrupted.summary, interrupted
+    except DockerciseError as error:
+        failure = RunFailedError(not_begun(pipeline, error.message, RunStatus.ERROR), error)
+        return failure.summary, failure
 
 
 def _say(failure: RunFailedError, *, shown: bool) -> None:
@@ -99,7 +117,14 @@ def _say(failure: RunFailedError, *, shown: bool) -> None:
     told = str(failure.cause or "")
     rest = told.partition("\n")[2] if shown else told
     if rest:
-        click.echo(rest, err=True)
+        _tell(sys.stderr, rest)
+
+
+def _tell(stream: TextIO, text: str) -> None:
+    """Print, to whoever still listens: how the run ended is in the exit status, too."""
+    forgiving = ForgivingStream(stream)
+    forgiving.write(f"{text}\n")
+    forgiving.flush()
 
 
 def _presenter(*, quiet: bool, as_json: bool) -> Presenter:

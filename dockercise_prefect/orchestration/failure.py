@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from dockercise_prefect.errors import DockerciseError, ExitStatus
-from dockercise_prefect.results.summary import RunSummary
+from dockercise_prefect.pipeline import Pipeline
+from dockercise_prefect.results.summary import RunSummary, StageSummary
+from dockercise_prefect.status import RunStatus, StageStatus
 
 
 class RunFailedError(DockerciseError):
@@ -23,6 +27,35 @@ class RunFailedError(DockerciseError):
 
 class ApiLostError(RunFailedError):
     """The run was over and told, and then Prefect did not take its end: it is in error after all."""
+
+
+class RunInterruptedError(RunFailedError):
+    """The process was asked to end before the run began, or when it was over and told: its summary says which."""
+
+    def __init__(self, summary: RunSummary) -> None:
+        super().__init__(summary)
+        self.exit_status = ExitStatus.INTERRUPTED
+
+
+def not_begun(pipeline: Pipeline, error: str | None, status: RunStatus) -> RunSummary:
+    """The summary of a run that ended before its flow run began.
+
+    Args:
+        pipeline: what was to run.
+        error: why, None where it was cancelled.
+        status: how it ended.
+    """
+    now = datetime.now(UTC)
+    why = StageSummary(StageStatus.NOT_STARTED, message="not started: the run ended before")
+    return RunSummary(
+        run_id=f"{now:%Y%m%dT%H%M%SZ}-none",
+        pipeline=pipeline.name,
+        status=status,
+        error=error,
+        started=now.isoformat(),
+        finished=now.isoformat(),
+        stages={stage.name: why for stage in pipeline},
+    )
 
 
 def headline(summary: RunSummary) -> str:

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from prefect import Flow, flow
+from prefect.exceptions import TerminationSignal
 
 from dockercise_prefect.errors import DockerciseError
 from dockercise_prefect.orchestration.api import LOST, lost_api, prefect_api
 from dockercise_prefect.orchestration.events import Event, Notice, RunEnded
-from dockercise_prefect.orchestration.failure import ApiLostError, RunFailedError
+from dockercise_prefect.orchestration.failure import ApiLostError, RunFailedError, RunInterruptedError, not_begun
 from dockercise_prefect.orchestration.options import RunOptions
 from dockercise_prefect.orchestration.registry import connect_engine
 from dockercise_prefect.orchestration.run import run_pipeline
+from dockercise_prefect.orchestration.signals import raised
 from dockercise_prefect.pipeline import Pipeline, StageName
 from dockercise_prefect.results.place import open_store
-from dockercise_prefect.results.summary import RunSummary, StageSummary
-from dockercise_prefect.status import RunStatus, StageStatus
+from dockercise_prefect.results.summary import RunSummary
+from dockercise_prefect.status import RunStatus
 
 
 def pipeline_flow(pipeline: Pipeline, root: Path, options: RunOptions) -> Flow[..., RunSummary]:
@@ -57,6 +59,7 @@ def launch(
 
     Raises:
         RunFailedError: it did not pass; holds its summary.
+        RunInterruptedError: it was interrupted before it began, or after its end.
         ApiLostError: Prefect was lost before the run's end could be told; the summary says so, the observer was told another.
     """
     ended: list[RunSummary] = []
@@ -68,36 +71,24 @@ def launch(
 
     watched = replace(options, observer=observe)
     try:
-        with ExitStack() as stack:
+        with raised(signal.SIGTERM, signal.SIGHUP), ExitStack() as stack:
             if options.engine is None and options.settings.registry_credentials is None:
                 # Without an engine there is no need to wait for Prefect; credentials are in Prefect.
                 watched = replace(watched, engine=stack.enter_context(closing(connect_engine(options.settings))))
             stack.enter_context(prefect_api(options.settings.data, lambda text: observe(Notice(text))))
             return pipeline_flow(pipeline, root, watched)(targets=list(targets) or None)
+    except (KeyboardInterrupt, TerminationSignal) as interruption:
+        summary = ended[-1] if ended else not_begun(pipeline, None, RunStatus.CANCELLED)
+        raise RunInterruptedError(summary) from interruption
     except RunFailedError:
         raise
     except DockerciseError as error:
-        raise RunFailedError(not_begun(pipeline, error), error) from error
+        raise RunFailedError(not_begun(pipeline, error.message, RunStatus.ERROR), error) from error
     except (*LOST, RuntimeError) as error:
         lost = lost_api(error)
         if not ended:
-            raise RunFailedError(not_begun(pipeline, lost), lost) from error
+            raise RunFailedError(not_begun(pipeline, lost.message, RunStatus.ERROR), lost) from error
         summary = replace(ended[-1], status=RunStatus.ERROR, error=ended[-1].error or lost.message)
         with suppress(DockerciseError):  # the record says what was known before
             open_store(options.settings.results, summary.pipeline, summary.run_id).finish(summary)
         raise ApiLostError(summary, lost) from error
-
-
-def not_begun(pipeline: Pipeline, error: DockerciseError) -> RunSummary:
-    """The summary of a run that ended before its flow run began."""
-    now = datetime.now(UTC)
-    why = StageSummary(StageStatus.NOT_STARTED, message="not started: the run ended before")
-    return RunSummary(
-        run_id=f"{now:%Y%m%dT%H%M%SZ}-none",
-        pipeline=pipeline.name,
-        status=RunStatus.ERROR,
-        error=error.message,
-        started=now.isoformat(),
-        finished=now.isoformat(),
-        stages={stage.name: why for stage in pipeline},
-    )

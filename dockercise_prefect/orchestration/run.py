@@ -25,6 +25,7 @@ from dockercise_prefect.orchestration.outside import outside_sources
 from dockercise_prefect.orchestration.record import RunRecord
 from dockercise_prefect.orchestration.registry import connect_engine
 from dockercise_prefect.orchestration.scheduler import Scheduler
+from dockercise_prefect.orchestration.signals import raised
 from dockercise_prefect.orchestration.stage_runner import StageRunner
 from dockercise_prefect.orchestration.tidying import Tidying
 from dockercise_prefect.pipeline import Pipeline, StageName, to_json
@@ -68,7 +69,7 @@ def run_pipeline(
     options = options or RunOptions(settings=read_settings())
     run = _Run(pipeline, options)
     where = options.settings.root or root  # DOCKERCISE_ROOT overrides what the module says of itself
-    with run.ending():
+    with run.ending(), raised(signal.SIGHUP):  # SIGINT and SIGTERM raise as it is, in a flow run
         if commit is not None:
             raise UsageError("`commit` is for pipelines that were registered from a repository", "leave it out")
         run.select(targets or ())

@@ -19,6 +19,7 @@ from typing import TypeAlias
 
 from dockercise_prefect.orchestration.record import RunRecord
 from dockercise_prefect.orchestration.schedule import Blocked, Ready, Schedule
+from dockercise_prefect.orchestration.signals import interruptions
 from dockercise_prefect.orchestration.stage_task import Inputs, StageFuture, blocked_message, submit_blocked, submit_stage
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
 from dockercise_prefect.runtime.outcome import StageResult
@@ -42,12 +43,6 @@ class Interrupted:
 
 
 Message: TypeAlias = Ended | Interrupted
-
-
-def interruptions() -> tuple[signal.Signals, ...]:
-    """The signals that ask the process to end; of a terminal that closes (SIGHUP), unless `nohup` said to outlive it."""
-    asked = (signal.SIGINT, signal.SIGTERM)
-    return asked if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (*asked, signal.SIGHUP)
 
 
 class Scheduler:

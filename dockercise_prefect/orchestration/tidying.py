@@ -9,7 +9,7 @@ from queue import SimpleQueue
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from dockercise_prefect.orchestration.scheduler import interruptions
+from dockercise_prefect.orchestration.signals import interruptions
 
 PATIENCE = "removing what the run made on the engine; one more signal leaves the rest to the next run"
 

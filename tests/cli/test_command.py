@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from dockercise_prefect.errors import ExitStatus
 from tests.cli.conftest import Command
 from tests.support.git_repository import make_repository
 
@@ -106,6 +108,43 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
     os.close(writing)
 
     assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("closed", ["stdout", "stderr"])
+@pytest.mark.parametrize("arguments", [["run", "--json"], ["run"], ["run", "--json", "nobody"], ["lint", "--no-such"]])
+def test_a_failure_that_nobody_hears_is_one(tmp_path: Path, arguments: list[str], closed: str) -> None:
+    """Who has closed a pipe still learns from the exit status that the command failed."""
+    (tmp_path / "a.dockercise.yaml").write_text("a: {img: x, run: 'true'}\n")
+    reading, writing = os.pipe()
+    os.close(reading)
+    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, closed: writing}
+
+    result = subprocess.run(
+        [sys.executable, "-m", "dockercise_prefect", *arguments, "-C", str(tmp_path)],
+        check=False,
+        env=os.environ | {"DOCKER_HOST": "unix:///nowhere/docker.sock", "DOCKERCISE_DATA": str(tmp_path / "data")},
+        **pipes,  # type: ignore[call-overload]
+    )
+    os.close(writing)
+
+    wrong_input = "nobody" in arguments or "lint" in arguments
+    assert result.returncode == (ExitStatus.WRONG_INPUT if wrong_input else ExitStatus.ENGINE_FAILED)
+
+
+def test_ctrl_c_before_the_run_begins_is_told(command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Once the pipeline is compiled there is a summary, whenever Ctrl-C comes."""
+    (tmp_path / "a.dockercise.yaml").write_text("a: {img: x, run: 'true'}\n")
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dockercise_prefect.cli.run.parse_env_option", interrupted)
+
+    outcome = command("run", "--json", "--env", "A=1")
+
+    summary = json.loads(outcome.out)
+    assert outcome.status == ExitStatus.INTERRUPTED
+    assert (summary["status"], summary["stages"]["a"]["status"]) == ("cancelled", "not_started")
 
 
 def test_an_interruption_has_its_status(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:

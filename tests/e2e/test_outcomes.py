@@ -68,24 +68,32 @@ def test_no_engine(dockercise_run: Dockercise, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "arguments", "exit_status", "message"),
+    ("text", "arguments", "exit_status", "message", "compiled"),
     [
-        ("a: {img: busybox, rnu: 'true'}", [], ExitStatus.WRONG_INPUT, "did you mean `run`?"),
-        ("a: {img: busybox, run: 'true'}", ["b"], ExitStatus.WRONG_INPUT, "the target `b` is no stage"),
-        ("meta: {name: empty}", [], ExitStatus.NOTHING_TO_DO, "nothing to do"),
-        ("a: {img: busybox, run: 'true'}", ["--jobs", "0"], ExitStatus.WRONG_INPUT, "--jobs"),
-        ("a: {img: busybox, run: 'true'}", ["--env-file", "nowhere.env"], ExitStatus.WRONG_INPUT, "nowhere.env"),
+        ("a: {img: busybox, rnu: 'true'}", [], ExitStatus.WRONG_INPUT, "did you mean `run`?", False),
+        ("a: {img: busybox, run: 'true'}", ["--jobs", "0"], ExitStatus.WRONG_INPUT, "--jobs", False),
+        ("a: {img: busybox, run: 'true'}", ["b"], ExitStatus.WRONG_INPUT, "the target `b` is no stage", True),
+        ("a: {img: busybox, run: 'true'}", ["--env", "=x"], ExitStatus.WRONG_INPUT, "--env", True),
+        ("a: {img: busybox, run: 'true'}", ["--env-file", "nowhere.env"], ExitStatus.WRONG_INPUT, "nowhere.env", True),
+        ("meta: {name: empty}", [], ExitStatus.NOTHING_TO_DO, "nothing to do", True),
     ],
 )
 def test_nothing_starts(  # noqa: PLR0917  a table
-    dockercise_run: Dockercise, folder: Path, text: str, arguments: list[str], exit_status: ExitStatus, message: str
+    dockercise_run: Dockercise,
+    folder: Path,
+    text: str,
+    arguments: list[str],
+    exit_status: ExitStatus,
+    message: str,
+    compiled: bool,
 ) -> None:
-    """What is wrong with the definition or the command is said before anything is started, and nothing is on stdout."""
+    """What is wrong is said before anything is started; stdout has the summary where the pipeline itself is right."""
     said = dockercise_run("-C", write(folder, text), *arguments)
 
     assert said.exit_status == exit_status
     assert message in said.stderr
-    assert said.summary == {}
+    assert said.summary.get("status") == ("error" if compiled else None)
+    assert {entry["status"] for entry in said.summary.get("stages", {}).values()} <= {"not_started"}
 
 
 def test_no_pipeline_at_all(dockercise_run: Dockercise, folder: Path) -> None:

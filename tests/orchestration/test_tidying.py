@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from prefect import flow
 
 from dockercise_prefect.errors import ExitStatus
 from dockercise_prefect.orchestration.events import Event, Notice
 from dockercise_prefect.orchestration.failure import RunFailedError
 from dockercise_prefect.orchestration.launch import launch
 from dockercise_prefect.orchestration.options import RunOptions
-from dockercise_prefect.orchestration.scheduler import interruptions
+from dockercise_prefect.orchestration.run import run_pipeline
+from dockercise_prefect.orchestration.signals import interruptions
 from dockercise_prefect.orchestration.tidying import PATIENCE
 from dockercise_prefect.pipeline import Pipeline, stage
-from dockercise_prefect.runtime.engine import Leftover
+from dockercise_prefect.results.summary import RunSummary
+from dockercise_prefect.runtime.engine import EngineInfo, Leftover
 from dockercise_prefect.settings import read_settings
+from dockercise_prefect.status import RunStatus
 from tests.engines.scripted import BUSYBOX, Behaviour, ScriptedEngine
 
 pytestmark = pytest.mark.docker  # for the Prefect server: the engine is scripted
@@ -70,6 +75,64 @@ def test_a_second_signal_ends_the_clean_up(options: RunOptions, tmp_path: Path) 
         launch(PIPELINE, tmp_path / "root", (), replace(options, engine=engine))
 
     assert failed.value.exit_status == ExitStatus.INTERRUPTED
+
+
+class ClosedTerminal(ScriptedEngine):
+    """The terminal is closed when the run has begun to make things on the engine."""
+
+    def info(self) -> EngineInfo:
+        """Asked in the run, before anything is made."""
+        signal.raise_signal(signal.SIGHUP)
+        return super().info()
+
+
+@pytest.fixture
+def with_terminal() -> Iterator[None]:
+    """These tests are not under nohup; a SIGHUP that nobody catches does not end them."""
+    usual = signal.signal(signal.SIGHUP, lambda _number, _frame: None)
+    yield
+    signal.signal(signal.SIGHUP, usual)
+
+
+@pytest.mark.parametrize("as_module", [False, True])
+def test_the_end_of_the_terminal_ends_a_run_that_prepares(
+    options: RunOptions, tmp_path: Path, with_terminal: None, as_module: bool
+) -> None:
+    """SIGHUP before the first stage is an interruption like any other: told, recorded, nothing left."""
+    del with_terminal
+    engine = ClosedTerminal()
+    told = replace(options, engine=engine)
+
+    @flow(name="tidy")
+    def compiled() -> RunSummary:
+        return run_pipeline(PIPELINE, root=tmp_path / "root", options=told)
+
+    with pytest.raises(RunFailedError) as failed:
+        _ = compiled() if as_module else launch(PIPELINE, tmp_path / "root", (), told)
+
+    assert failed.value.exit_status == ExitStatus.INTERRUPTED
+    assert failed.value.summary.flow_run_id is not None
+    assert engine.runs == []
+    assert engine.leftovers() == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_before_the_flow_run_begins(
+    options: RunOptions, tmp_path: Path, with_terminal: None, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    """The run was cancelled before it began, and says so."""
+    del with_terminal
+
+    def interrupted(_settings: object) -> None:
+        signal.raise_signal(number)
+
+    monkeypatch.setattr("dockercise_prefect.orchestration.launch.connect_engine", interrupted)
+
+    with pytest.raises(RunFailedError) as failed:
+        launch(PIPELINE, tmp_path / "root", (), options)
+
+    assert failed.value.exit_status == ExitStatus.INTERRUPTED
+    assert failed.value.summary.status is RunStatus.CANCELLED
 
 
 class StubbornEngine(ScriptedEngine):
