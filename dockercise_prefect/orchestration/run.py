@@ -146,6 +146,7 @@ class _Run:
                 fail_fast=self._options.fail_fast,
                 stop=lambda reason: self._stop(workspace, reason),
                 kill=workspace.kill,
+                let_go=workspace.let_go,
             )
             self._interrupted_by = scheduler.execute()
 

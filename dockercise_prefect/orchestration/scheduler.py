@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -26,6 +27,12 @@ from dockercise_prefect.runtime.outcome import StageResult
 
 LONGEST_SLEEP = 0.25
 """Seconds until a signal is noticed, at worst."""
+
+KILL_SECONDS = 20.0
+"""Seconds that an engine has to end what it was told to kill; one that answers takes less than one."""
+
+INSISTENT_SECONDS = 3.0
+"""The same, where the user has asked once more since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,7 @@ class Scheduler:
         fail_fast: stop everything at the first stage that does not succeed.
         stop: asks what runs to end, with grace; its argument says why.
         kill: ends what runs at once.
+        let_go: makes what still runs after that count as ended: the engine does not answer.
     """
 
     def __init__(
@@ -68,6 +76,7 @@ class Scheduler:
         fail_fast: bool,
         stop: Callable[[str], None],
         kill: Callable[[], None],
+        let_go: Callable[[], None],
     ) -> None:
         self._pipeline = pipeline
         self._run_stage = run_stage
@@ -76,6 +85,7 @@ class Scheduler:
         self._fail_fast = fail_fast
         self._stop = stop
         self._kill = kill
+        self._let_go = let_go
         self._schedule = Schedule(pipeline)
         self._inbox: SimpleQueue[Message] = SimpleQueue()
         self._waiting: deque[Stage] = deque()
@@ -83,6 +93,8 @@ class Scheduler:
         self._futures: dict[StageName, StageFuture] = {}
         self._stopped: str | None = None
         self._interrupted_by: str | None = None
+        self._killed: float | None = None
+        self._patience = KILL_SECONDS
 
     def execute(self) -> str | None:
         """Run until every stage is settled, or nothing runs any more after a stop.
@@ -115,6 +127,8 @@ class Scheduler:
         while True:
             with suppress(Empty):
                 return self._inbox.get(timeout=LONGEST_SLEEP)
+            if self._killed is not None and time.monotonic() - self._killed > self._patience:
+                self._let_go()
 
     def _tell(self, stage: Stage, _future: StageFuture) -> None:
         self._inbox.put(Ended(stage))
@@ -125,7 +139,10 @@ class Scheduler:
                 self._running -= 1
                 self._settle(stage)
             case Interrupted(name):
-                if self._stopped is not None:
+                if self._killed is not None:
+                    self._patience = INSISTENT_SECONDS
+                elif self._stopped is not None:
+                    self._killed = time.monotonic()
                     self._kill()
                 self._interrupted_by = name
                 self._end_early(f"the run was cancelled by {name}")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
@@ -47,24 +48,49 @@ class Background:
     """Does what nobody waits for, a few things at a time, until it is closed. Thread-safe.
 
     An `EngineError` of such a thing is not told: whoever needs what it was to make or to remove meets it there, and the end
-    of a run removes and reports whatever is left.
+    of a run removes and reports whatever is left. Its threads do not keep the process from ending: an engine that does not
+    answer would, for minutes.
     """
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(AT_ONCE, "dockercise-background")
+        self._changed = threading.Condition()
+        self._things: deque[Callable[[], object]] = deque()
+        self._workers = 0
 
     def do(self, thing: Callable[[], object]) -> None:
         """Do it soon."""
-        self._pool.submit(self._quietly, thing)
+        with self._changed:
+            self._things.append(thing)
+            if self._workers == AT_ONCE:
+                return
+            self._workers += 1
+        threading.Thread(target=self._work, name="dockercise-background", daemon=True).start()
 
     def close(self) -> None:
-        """Wait until all is done; nothing may be given to it any more."""
-        self._pool.shutdown()
+        """Wait until all is done."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._workers)
 
-    @staticmethod
-    def _quietly(thing: Callable[[], object]) -> None:
-        with suppress(EngineError):
-            thing()
+    def _work(self) -> None:
+        while (thing := self._next()) is not None:
+            try:
+                with suppress(EngineError):
+                    thing()
+            except BaseException:
+                self._leave()
+                raise
+
+    def _next(self) -> Callable[[], object] | None:
+        with self._changed:
+            if self._things:
+                return self._things.popleft()
+            self._leave()
+            return None
+
+    def _leave(self) -> None:
+        with self._changed:
+            self._workers -= 1
+            self._changed.notify_all()
 
 
 def run_each(function: Callable[[T], R], items: Iterable[T], *, at_once: int) -> list[R | DockerciseError]:

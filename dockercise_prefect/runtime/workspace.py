@@ -6,6 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -15,9 +16,10 @@ from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
 from dockercise_prefect.runtime.building import Builder
 from dockercise_prefect.runtime.concurrent import Background
-from dockercise_prefect.runtime.engine import Engine, OutputSink
+from dockercise_prefect.runtime.engine import Channel, Engine, OutputSink
 from dockercise_prefect.runtime.images import Images, resolve_images
 from dockercise_prefect.runtime.labels import RUN, Labels, RunIdentity
+from dockercise_prefect.runtime.letting_go import LetGoError, LettingGo
 from dockercise_prefect.runtime.mounts import StageMounts, check_host_paths, engine_volumes, uses_code
 from dockercise_prefect.runtime.network_slots import NetworkSlots, useful_slots, uses_bridge
 from dockercise_prefect.runtime.outcome import StageResult
@@ -27,6 +29,7 @@ from dockercise_prefect.runtime.removal import counted, remove_all
 from dockercise_prefect.runtime.running import Running
 from dockercise_prefect.runtime.stage import Inputs, RunContext, StageRun
 from dockercise_prefect.runtime.volumes import RunVolumes
+from dockercise_prefect.status import StageStatus
 
 __all__ = ["RunIdentity", "RuntimeOptions", "Workspace"]
 
@@ -58,9 +61,9 @@ class RuntimeOptions:
 class Workspace:
     """One run's containers, volumes, networks and images. A context manager; all other methods are for its inside.
 
-    Order: `prepare` once, then `run_stage` from as many threads as one likes, each stage after all it needs. `cancel` and
-    `kill` at any time, from any thread. Whatever was made is labelled with the run, and removed when the context ends, however
-    it ends; where the engine does not let us, `notify` says what is left.
+    Order: `prepare` once, then `run_stage` from as many threads as one likes, each stage after all it needs. `cancel`, `kill`
+    and `let_go` at any time, from any thread. Whatever was made is labelled with the run, and removed when the context ends,
+    however it ends; where the engine does not let us, `notify` says what is left.
 
     Args:
         engine: where the stages run; whoever gives it closes it.
@@ -92,6 +95,7 @@ class Workspace:
         self._volumes = RunVolumes(engine, self._labels, self._background, options.root, check)
         self._spool = Spool()
         self._images = Images(engine, pipeline, self._labels, {})
+        self._letting_go = LettingGo()
         self._results: dict[StageName, StageResult] = {}
         self._dependents: dict[StageName, list[Stage]] = defaultdict(list)
         for stage in pipeline:
@@ -156,7 +160,14 @@ class Workspace:
             spool=self._spool,
             aws=self._options.aws,
         )
-        result = StageRun(context, stage, outside, inputs).result(sink)
+        run = StageRun(context, stage, outside, inputs)
+        started = datetime.now(UTC)
+        try:
+            result = self._letting_go.call(lambda: run.result(self._while_anybody_waits(sink)))
+        except LetGoError as error:
+            output = StageOutput(self._spool)
+            message = f"cancelled: {error.message}, and its container may still run"
+            return StageResult(stage.name, StageStatus.CANCELLED, None, message, started, datetime.now(UTC), None, output)
         self._anticipate(result)
         return result
 
@@ -168,9 +179,19 @@ class Workspace:
         """As `cancel`, without grace, also after it. Returns at once."""
         self._running.kill("the run was ended at once")
 
+    def let_go(self) -> None:
+        """After `kill`: wait no more for an engine that does not answer. Returns at once, and so do stages that run.
+
+        What the run has made is left to the next one.
+        """
+        self._letting_go.let_go()
+
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         """End what still runs and remove all that this run made. Never raises because of the engine; again, it does no harm."""
         self._running.kill("the run is over")
+        if self._letting_go.gone:
+            self._notify(f"the engine does not answer, so nothing of this run is removed from it; {self._whose_it_is()}")
+            return
         self._running.wait(PATIENCE)
         self._slots.close()
         self._background.close()
@@ -203,7 +224,14 @@ class Workspace:
             if not stuck:
                 return
             trouble = f"{counted(leftover for leftover, _ in stuck)}: {stuck[0][1].message}"
-        self._notify(
-            f"not everything of this run is removed from the engine: {trouble}; the next run removes it, "
-            f"or look for the label {RUN}={self._identity.run_id}"
-        )
+        self._notify(f"not everything of this run is removed from the engine: {trouble}; {self._whose_it_is()}")
+
+    def _whose_it_is(self) -> str:
+        return f"the next run removes it, or look for the label {RUN}={self._identity.run_id}"
+
+    def _while_anybody_waits(self, sink: OutputSink) -> OutputSink:
+        def pass_on(channel: Channel, chunk: bytes) -> None:
+            if not self._letting_go.gone:
+                sink(channel, chunk)
+
+        return pass_on

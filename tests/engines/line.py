@@ -22,14 +22,21 @@ class Line:
         self._ends: list[socket.socket] = []
         self._asked: dict[socket.socket, bytes] = {}
         self._swallowed: bytes | None = None
+        self._open = threading.Event()
+        self._open.set()
         self._lock = threading.Lock()
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
         self._listener.listen(64)
         threading.Thread(target=self._accept, daemon=True).start()
 
+    def freeze(self) -> None:
+        """From now on nothing is passed on, and nothing is ended: the engine seems not to answer any more."""
+        self._open.clear()
+
     def cut(self) -> None:
         """End all connections and take no more."""
+        self._open.set()
         with self._lock:
             for end in (self._listener, *self._ends):
                 with suppress(OSError):
@@ -60,11 +67,12 @@ class Line:
                 with self._lock:
                     self._ends += [ours, theirs]
                 threading.Thread(target=self._listen, args=(ours, theirs), daemon=True).start()
-                threading.Thread(target=_pass_on, args=(theirs, ours), daemon=True).start()
+                threading.Thread(target=_pass_on, args=(theirs, ours, self._open), daemon=True).start()
 
     def _listen(self, ours: socket.socket, theirs: socket.socket) -> None:
         with suppress(OSError):
             while data := ours.recv(65536):
+                self._open.wait()
                 with self._lock:
                     if self._swallowed and self._swallowed in self._asked.get(ours, b""):
                         break
@@ -83,8 +91,9 @@ def line_to(engine_url: str, folder: Path) -> Iterator[Line]:
         line.cut()
 
 
-def _pass_on(source: socket.socket, sink: socket.socket) -> None:
+def _pass_on(source: socket.socket, sink: socket.socket, is_open: threading.Event) -> None:
     with suppress(OSError):
         while data := source.recv(65536):
+            is_open.wait()
             sink.sendall(data)
         sink.shutdown(socket.SHUT_WR)

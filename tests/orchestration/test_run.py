@@ -10,16 +10,13 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 import pytest
-from prefect import flow
 from prefect.blocks.system import Secret
-from prefect.settings import PREFECT_FLOWS_DEFAULT_RETRIES, PREFECT_TASKS_DEFAULT_RETRIES, temporary_settings
 
 from dockercise_prefect.errors import EngineError, ExitStatus
 from dockercise_prefect.orchestration.events import Event, Notice, StageOutput
 from dockercise_prefect.orchestration.failure import RunFailedError
 from dockercise_prefect.orchestration.launch import launch, pipeline_flow
 from dockercise_prefect.orchestration.options import RunOptions
-from dockercise_prefect.orchestration.run import run_pipeline
 from dockercise_prefect.pipeline import Pipeline, Stage, host, stage
 from dockercise_prefect.results.summary import RunSummary
 from dockercise_prefect.settings import Settings, read_settings
@@ -139,40 +136,6 @@ def test_a_failed_stage_says_how_and_what_needs_it_is_not_ready(run: RunIt, scri
     assert (tasks["announce"].state, tasks["announce"].message) == ("NotReady", "not started: check failed")
     assert tasks["announce"].needs == {"publish"}
     assert (flow_run.state, flow_run.message) == ("Failed", "failed: check (exit code 2)")
-
-
-def test_defaults_of_prefect_make_no_stage_run_twice(run: RunIt, scripted: ScriptedEngine, prefect_api: str) -> None:
-    """What the user's Prefect does for other flows and tasks, retries, say, is not for stages: they have done what they did."""
-    scripted.script("deploy", Behaviour(exit_code=1))
-
-    with temporary_settings({PREFECT_TASKS_DEFAULT_RETRIES: 1, PREFECT_FLOWS_DEFAULT_RETRIES: 1}):
-        ran = run(sh("deploy", "deploy"))
-
-    flow_run = prefect_records.flow_run(prefect_api, ran.summary.flow_run_id or "")
-    assert len(scripted.runs) == 1
-    assert ran.exit_status == ExitStatus.STAGE_FAILED
-    assert flow_run.state == "Failed"
-
-
-def test_a_compiled_flow_is_not_retried_by_default(
-    prefect_api: str, settings: Settings, scripted: ScriptedEngine, tmp_path: Path
-) -> None:
-    """The flow of a compiled module, which says nothing of retries, fails once and for all."""
-    scripted.script("deploy", Behaviour(exit_code=1))
-    pipeline = Pipeline("hello", [sh("deploy", "deploy")])
-    with temporary_settings({PREFECT_TASKS_DEFAULT_RETRIES: 1, PREFECT_FLOWS_DEFAULT_RETRIES: 1}):
-
-        @flow(name="hello")
-        def compiled() -> RunSummary:
-            options = RunOptions(settings=settings, engine=scripted)
-            return run_pipeline(pipeline, root=tmp_path / "root", options=options)
-
-        with pytest.raises(RunFailedError) as failed:
-            compiled()
-
-    assert compiled.retries == 1
-    assert len(scripted.runs) == 1
-    assert failed.value.exit_status == ExitStatus.STAGE_FAILED
 
 
 def test_a_tolerated_stage_and_a_lost_engine_have_states_of_their_own(

@@ -15,6 +15,7 @@ import pytest
 
 from dockercise_prefect.errors import ExitStatus
 from dockercise_prefect.runtime.docker_engine import DockerEngine
+from tests.engines.line import line_to
 from tests.engines.scripted import BUSYBOX
 from tests.support import prefect_records
 
@@ -127,6 +128,29 @@ def test_a_second_signal_kills(folder: Path, environment: dict[str, str], engine
     assert stages["stubborn"]["status"] == "cancelled"
     assert stages["later"]["status"] == "not_started"
     assert left_of(engine, folder.name) == []
+
+
+def test_an_engine_that_does_not_answer_does_not_hold_the_user(
+    folder: Path, environment: dict[str, str], engine: DockerEngine, tmp_path: Path
+) -> None:
+    """When the engine stops answering, three signals end the process all the same; the summary says what ran."""
+    with line_to(engine.info().url, tmp_path) as line:
+        process = start(folder, environment | {"DOCKER_HOST": line.url}, "graceful")
+        line.freeze()
+
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            process.send_signal(number)
+        output, errors = process.communicate(timeout=60)
+    left = [leftover for leftover in engine.leftovers() if leftover.labels.get("dockercise.pipeline") == folder.name]
+    for leftover in left:
+        engine.discard(leftover)
+
+    summary = json.loads(output)
+    assert process.returncode == ExitStatus.INTERRUPTED
+    assert summary["status"] == "cancelled"
+    assert summary["stages"]["graceful"]["status"] == "cancelled"
+    assert "the engine does not answer" in errors
+    assert left != []
 
 
 def test_what_a_killed_run_left_is_swept_by_the_next(folder: Path, environment: dict[str, str], engine: DockerEngine) -> None:
