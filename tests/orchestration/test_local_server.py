@@ -46,7 +46,7 @@ def test_a_process_that_took_over_the_id_is_not_the_server(tmp_path: Path) -> No
 
 
 @pytest.mark.docker
-@pytest.mark.parametrize("since", ["somewhen", psutil.Process().create_time(), None])
+@pytest.mark.parametrize("since", ["somewhen", psutil.Process().create_time(), None], ids=["text", "time", "nothing"])
 def test_a_server_that_the_record_does_not_know_is_found_by_asking_it(
     server: LocalServer, data_folder: Path, since: str | float | None
 ) -> None:
