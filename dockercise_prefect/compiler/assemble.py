@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from dockercise_prefect.compiler.graph import in_order, report_circles
@@ -15,7 +15,7 @@ from dockercise_prefect.compiler.variables import Variable, Variables
 from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.merge import MergedDocument
 from dockercise_prefect.frontend.positions import Positions
-from dockercise_prefect.pipeline import Dependency, Pipeline, StageName, StageValue, digest_of
+from dockercise_prefect.pipeline import Dependency, Pipeline, StageName, StageValue, digest_of_stages
 
 Drafts: TypeAlias = dict[StageName, Draft]
 
@@ -48,14 +48,16 @@ def _pipeline(document: MergedDocument, meta: Meta, reader: StageReader, finding
     references = References(written, Positions(document.texts), findings)
     drafts = _complete(written, meta, references) if meta.implicit else written
     report_missing_images(drafts, findings)
-    report_circles({name: draft.edges for name, draft in drafts.items()}, findings)
+    order = in_order({name: [edge.stage for edge in draft.edges] for name, draft in drafts.items()})
+    if len(order) < len(drafts):
+        report_circles({name: draft.edges for name, draft in drafts.items()}, findings)
     if findings.failed:
         return None
     first = _needed_first(meta, lambda stage: drafts[stage].edges)
     stages = {draft.name: draft.stage(_inherited(draft, meta, first)) for draft in drafts.values()}
-    order = in_order({name: stage.needs for name, stage in stages.items()})
-    pipeline = Pipeline(meta.name, [stages[name] for name in order], meta.tags)
-    return replace(pipeline, digest=digest_of(pipeline))
+    if meta.env:
+        order = in_order({name: stage.needs for name, stage in stages.items()})
+    return Pipeline(meta.name, [stages[name] for name in order], meta.tags, digest_of_stages(stages.values(), meta.tags))
 
 
 def _complete(written: Drafts, meta: Meta, references: References) -> Drafts:

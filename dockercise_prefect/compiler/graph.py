@@ -22,8 +22,10 @@ def in_order(needs: Mapping[StageName, Collection[StageName]]) -> list[StageName
     depends on nothing but the mapping.
 
     Args:
-        needs: every stage and those it needs, all of them keys; without a circle.
+        needs: every stage and those it needs, all of them keys. Stages on a circle, and all that need them, are left out.
     """
+    if _is_ordered(needs):
+        return list(needs)
     position = {stage: index for index, stage in enumerate(needs)}
     names = list(needs)
     missing = {stage: len(set(earlier)) for stage, earlier in needs.items()}
@@ -41,6 +43,15 @@ def in_order(needs: Mapping[StageName, Collection[StageName]]) -> list[StageName
             if missing[follower] == 0:
                 heapq.heappush(ready, position[follower])
     return ordered
+
+
+def _is_ordered(needs: Mapping[StageName, Collection[StageName]]) -> bool:
+    seen: set[StageName] = set()
+    for stage, earlier in needs.items():
+        if not seen.issuperset(earlier):
+            return False
+        seen.add(stage)
+    return True
 
 
 def circles(edges: Mapping[StageName, Sequence[Dependency]]) -> Iterator[list[tuple[StageName, Dependency]]]:

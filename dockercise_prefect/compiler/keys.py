@@ -100,7 +100,8 @@ LATER_IN_META = frozenset({"secrets", "timeout", "concurrency"})
 def read_settings(owner: str, by_key: Mapping[str, Node], findings: Findings) -> dict[str, Any]:
     """What the keys of `SETTINGS` say, by the attributes they set; None where a key is wrong or unset by `null`."""
     settings: dict[str, Any] = {}
-    for key in by_key.keys() & SETTINGS.keys():
-        setting, node = SETTINGS[key], by_key[key]
-        settings[setting.attribute] = None if is_null(node) else setting.read(Field(owner, key, node, findings))
+    for key, node in by_key.items():
+        setting = SETTINGS.get(key)
+        if setting is not None:
+            settings[setting.attribute] = None if is_null(node) else setting.read(Field(owner, key, node, findings))
     return settings

@@ -40,9 +40,9 @@ SCHEMA: Schema = one_or_many(
 """What can stand in a `vol`; whether a name is that of a stage or of the engine's own volume is not seen in it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PlacedMount:
-    """A mount, where it was written, and whether it was only inferred from a script."""
+    """A mount, where it was written, and whether it was inferred from a script. Plain, as the nodes are; nobody changes one."""
 
     mount: Mount
     place: Place

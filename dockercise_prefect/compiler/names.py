@@ -22,7 +22,11 @@ IDENTIFIER = matcher(IDENTIFIER_SOURCE)
 
 OURS_SOURCE = r"OUT|DOCKERCISE_[\s\S]*|GRAPH_CI_RUN_ID"
 _OURS = matcher(OURS_SOURCE)
-_SHELLS = re.compile(r"(?:PATH|HOME|IFS|ENV|LD_.*)\Z", re.DOTALL)
+_TAKEN = matcher(rf"{OURS_SOURCE}|PATH|HOME|IFS|ENV|LD_[\s\S]*")
+_RESERVED = OUR_FOLDERS | IMAGE_FOLDERS | {""}
+_EVERYDAY = re.compile(r"[A-Za-z0-9_.-]{1,200}\Z")
+"""Names with which nothing can be wrong but that they are reserved."""
+
 _PREFECT_FORBIDS = frozenset("/%&<>")
 _CONTROL = r"\x00-\x1f\x7f-\x9f"
 
@@ -54,18 +58,26 @@ def is_ours(variable: str) -> bool:
 
 def is_taken(variable: str) -> bool:
     """Whether a stage's value may not land in it unasked: the shell or the loader would act on it."""
-    return is_ours(variable) or _SHELLS.match(variable) is not None
+    return _TAKEN.match(variable) is not None
 
 
 def stage_name_problem(name: str) -> tuple[str, str] | None:
     """Why a stage cannot be called so, and a hint; None when it can."""
-    if not name or name in OUR_FOLDERS:
+    if name in _RESERVED:
+        return _reserved_name_problem(name)
+    return None if _EVERYDAY.match(name) else _odd_name_problem(name)
+
+
+def _reserved_name_problem(name: str) -> tuple[str, str]:
+    if name not in IMAGE_FOLDERS:
         return (f"`{name}` is a reserved name" if name else "the name is empty"), "call the stage something else"
-    if name in IMAGE_FOLDERS:
-        return (
-            f"`{name}` is a folder that images have",
-            f"the stage's volume would hide `/{name}` of every image that mounts it; call the stage something else",
-        )
+    return (
+        f"`{name}` is a folder that images have",
+        f"the stage's volume would hide `/{name}` of every image that mounts it; call the stage something else",
+    )
+
+
+def _odd_name_problem(name: str) -> tuple[str, str] | None:
     bad = _CANNOT_STAND.search(name)
     if bad is not None:
         return f"{_described(bad[0])} cannot stand in a stage's name", "put `-` or `_` in its place"

@@ -35,10 +35,12 @@ from dockercise_prefect.pipeline import (
     StageVolume,
 )
 
+_KINDS = tuple(DependencyKind)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class Draft:
-    """A stage that has been read, before it takes over what `meta.env` gives.
+    """A stage that has been read, before it takes over what `meta.env` gives. Plain, as the nodes are; nobody changes one.
 
     Attributes:
         settings: attributes of `Stage`, its own and inherited ones.
@@ -66,31 +68,22 @@ class Draft:
 
     def stage(self, inherited: MappingOf[str, Variable]) -> Stage:
         """The finished stage; its own variables win over inherited ones."""
-        env = {**self.env, **{name: variable for name, variable in inherited.items() if name not in self.env}}
+        more = [variable for name, variable in inherited.items() if name not in self.env]
+        env = {name: variable.source for name, variable in self.env.items()}
+        env.update((variable.name, variable.source) for variable in more)
         settings = {key: value for key, value in self.settings.items() if value is not None}
         settings["working_dir"] = self.working_dir
         return Stage(
             name=self.name,
             run=self.run.text if self.run else None,
             build=self.build.build if self.build else None,
-            env={name: variable.source for name, variable in env.items()},
+            env=env,
             mounts=tuple(placed.mount for placed in self.mounts),
             on=self.on,
-            depends_on=self._in_order(env),
+            depends_on=_in_order([*self.edges, *env_edges(more)]),
             place=self.place,
             **settings,
         )
-
-    def _in_order(self, env: MappingOf[str, Variable]) -> tuple[Dependency, ...]:
-        """The edges, one of a kind to each stage, by kind: the order in which a declaration in Python lists them."""
-        edges = [edge for edge in self.edges if edge.kind is DependencyKind.AFTER]
-        edges += env_edges(env.values())
-        for kind in (DependencyKind.VOL, DependencyKind.ON, DependencyKind.OUT, DependencyKind.IMG):
-            edges += [edge for edge in self.edges if edge.kind is kind]
-        first: dict[tuple[StageName, DependencyKind], Dependency] = {}
-        for edge in edges:
-            first.setdefault((edge.stage, edge.kind), edge)
-        return tuple(first.values())
 
 
 class StageReader:
@@ -111,22 +104,31 @@ class StageReader:
             why, hint = problem
             self._findings.error(Code.STAGE_NAME, why, place, hint=hint)
         by_key = self._keys(definition)
-        fields = {key: Field(name, key, node, self._findings) for key, node in by_key.items() if not is_null(node)}
+        fields = {
+            key: Field(name, key, node, self._findings)
+            for key, node in by_key.items()
+            if node.__class__ is not Scalar or node.kind != "null"
+        }
         img, build = self._image_or_build(name, by_key, fields)
         self._check_run(name, fields, has_image=img is not None, builds=build is not None)
         settings = {**self._meta.settings, **read_settings(name, by_key, self._findings)}
         settings["image"] = None if img is None else self._image(name, settings.get("image"), img)
         placed_build = self._builds.read(build) if build else None
-        env = self._variables.read([fields["env"]] if "env" in fields else [])
+        env = self._variables.read([fields["env"]]) if "env" in fields else {}
         mounts = Mounts(name, fields["vol"], self._names).read() if "vol" in fields else []
-        edges = [
-            *self._after(name, fields.get("after")),
-            *env_edges(env.values()),
-            *volume_edges(mounts),
-            *_build_edges(placed_build),
-            *self._on(name, fields.get("on")),
-            *_image_edges(settings["image"], img),
-        ]
+        edges: list[Dependency] = []
+        if "after" in fields:
+            edges += self._after(name, fields["after"])
+        if env:
+            edges += env_edges(env.values())
+        if mounts:
+            edges += volume_edges(mounts)
+        if placed_build is not None:
+            edges += _build_edges(placed_build)
+        if "on" in fields:
+            edges += self._on(name, fields["on"])
+        if img is not None:
+            edges += _image_edges(settings["image"], img)
         return Draft(
             name=name,
             place=place,
@@ -144,8 +146,10 @@ class StageReader:
     def _keys(self, definition: StageDefinition) -> MappingOf[str, Node]:
         body = definition.body
         if isinstance(body, Mapping):
-            check_keys(definition.name, body, STAGE, LATER_IN_STAGES, self._findings)
-            return body.by_key
+            by_key = body.by_key
+            if not by_key.keys() <= STAGE.keys():
+                check_keys(definition.name, body, STAGE, LATER_IN_STAGES, self._findings)
+            return by_key
         if not is_null(body):
             self._findings.error(
                 Code.NOT_A_STAGE,
@@ -159,14 +163,14 @@ class StageReader:
         self, name: StageName, by_key: MappingOf[str, Node], fields: MappingOf[str, Field]
     ) -> tuple[Field | None, Field | None]:
         """`img` and `build`, of which there is one at the most; what the stage itself says wins over a default."""
-        own = [fields.get(key) for key in ("img", "build")]
-        inherited = [
-            Field("meta.defaults", key, self._meta.written[key], self._findings)
-            if key in self._meta.written and key not in by_key
-            else None
-            for key in ("img", "build")
-        ]
-        img, build = own if any(own) else inherited
+        img, build = fields.get("img"), fields.get("build")
+        if img is None and build is None:
+            img, build = (
+                Field("meta.defaults", key, self._meta.written[key], self._findings)
+                if key in self._meta.written and key not in by_key
+                else None
+                for key in ("img", "build")
+            )
         if img is not None and build is not None:
             self._findings.error(
                 Code.IMAGE_AND_BUILD,
@@ -213,14 +217,14 @@ class StageReader:
                 hint=f"{hint}, or take the key away",
             )
 
-    def _after(self, name: StageName, field: Field | None) -> Iterator[Dependency]:
-        for earlier, place in texts(field) if field else []:
-            if self._is_stage(f"{name} comes after", earlier, place):
+    def _after(self, name: StageName, field: Field) -> Iterator[Dependency]:
+        for earlier, place in texts(field):
+            if earlier in self._names or self._is_stage(f"{name} comes after", earlier, place):
                 yield Dependency(earlier, DependencyKind.AFTER, place)
 
-    def _on(self, name: StageName, field: Field | None) -> Iterator[Dependency]:
-        origin = text(field) if field else None
-        if field is None or origin is None or origin == CODE:
+    def _on(self, name: StageName, field: Field) -> Iterator[Dependency]:
+        origin = text(field)
+        if origin is None or origin == CODE:
             return
         if self._is_stage(f"{name} works on the volume of", origin, field.place):
             yield Dependency(origin, DependencyKind.ON, field.place)
@@ -267,9 +271,9 @@ def _build_edges(placed: PlacedBuild | None) -> Iterator[Dependency]:
         yield Dependency(placed.build.context.stage, DependencyKind.VOL, placed.place)
 
 
-def _image_edges(image: Image | None, field: Field | None) -> Iterator[Dependency]:
+def _image_edges(image: Image | None, field: Field) -> Iterator[Dependency]:
     """In the table of edges of LANGUAGE section 4 an image is one of those that are inferred."""
-    if isinstance(image, StageImage) and field is not None:
+    if isinstance(image, StageImage):
         yield Dependency(image.stage, DependencyKind.IMG, field.place, inferred=True)
 
 
@@ -280,3 +284,19 @@ def env_edges(variables: Iterable[Variable]) -> list[Dependency]:
         for variable in variables
         if isinstance(variable.source, StageValue)
     ]
+
+
+def _in_order(edges: list[Dependency]) -> tuple[Dependency, ...]:
+    """The edges, one of a kind to each stage, by kind: the order in which a declaration in Python lists them."""
+    if len(edges) > 1:
+        edges.sort(key=_position)
+        if len({edge.stage for edge in edges}) < len(edges):
+            first: dict[tuple[int, StageName], Dependency] = {}
+            for edge in edges:
+                first.setdefault((_position(edge), edge.stage), edge)
+            edges = list(first.values())
+    return tuple(edges)
+
+
+def _position(edge: Dependency) -> int:
+    return _KINDS.index(edge.kind)

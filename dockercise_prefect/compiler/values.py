@@ -6,7 +6,8 @@ import posixpath
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Generic, TypeVar
+from functools import lru_cache
+from typing import Generic, TypeGuard, TypeVar
 
 from dockercise_prefect.compiler.shapes import ANY, SPACE, TEXT, Schema, matcher, one_or_many, scalar, whole
 from dockercise_prefect.compiler.suggest import suggestion
@@ -41,9 +42,9 @@ Choice = TypeVar("Choice", bound=StrEnum)
 Value = TypeVar("Value")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Field:
-    """A value that is being read: whose key it is, and where to complain."""
+    """A value that is being read: whose key it is, and where to complain. As plain as the nodes, and made as often."""
 
     owner: str
     key: str
@@ -105,19 +106,23 @@ def text(field: Field) -> str | None:
 @reads(one_or_many(ANY))
 def texts(field: Field) -> list[tuple[str, Place]]:
     """A text, or a list of them, each with its place; what is wrong is left out."""
-    if not isinstance(field.node, List):
-        only = _item(field)
-        return [] if only is None else [(only, field.place)]
-    read = [(_item(field.at(item)), item.place) for item in field.node.items]
-    return [(item, place) for item, place in read if item is not None]
+    return [(item.text, item.place) for item in scalars(field)]
 
 
-def _item(field: Field) -> str | None:
-    if isinstance(field.node, Scalar) and field.node.kind != "null":
-        return field.node.text
+def scalars(field: Field) -> list[Scalar]:
+    """A text, or a list of them, as they were written; what is wrong is left out."""
+    node = field.node
+    if isinstance(node, List):
+        return [item for item in node.items if _is_text(item, field)]
+    return [node] if _is_text(node, field) else []
+
+
+def _is_text(item: Node, field: Field) -> TypeGuard[Scalar]:
+    if isinstance(item, Scalar) and item.kind != "null":
+        return True
     hint = "write `NAME=text` in a list" if field.key == "env" else None
-    field.wrong_type("a text, or a list of texts", hint)
-    return None
+    field.at(item).wrong_type("a text, or a list of texts", hint)
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +147,7 @@ class Script:
 )
 def script(field: Field) -> Script | None:
     """A shell script; a list is its items joined by newlines."""
-    lines = texts(field)
+    lines = [(line.text, line.place) for line in scalars(field)]
     if any(line.strip() for line, _ in lines):
         return Script(tuple(lines))
     if lines or (isinstance(field.node, List) and not field.node.items):
@@ -250,13 +255,19 @@ def one_of(choices: type[Choice]) -> Reader[Choice | None]:
     return read
 
 
+@lru_cache(maxsize=1024)
+def _problem_of_image(text: str) -> tuple[str, str] | None:
+    """Most stages of a pipeline name the same few images."""
+    return image_name_problem(text)
+
+
 @reads({**scalar(IMAGE_SOURCE, "write name, name:tag or registry/name:tag"), "minimum": 0})
 def image(field: Field) -> ImageReference | None:
     """An image reference, checked against its grammar."""
     value = text(field)
     if value is None:
         return None
-    problem = image_name_problem(value)
+    problem = _problem_of_image(value)
     if problem:
         field.wrong_value(*problem)
         return None

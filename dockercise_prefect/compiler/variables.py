@@ -17,7 +17,7 @@ from dockercise_prefect.compiler.names import (
 )
 from dockercise_prefect.compiler.shapes import ANY, SPACE, Schema, key_names, one_or_many, scalar
 from dockercise_prefect.compiler.suggest import StageNames
-from dockercise_prefect.compiler.values import Field, texts
+from dockercise_prefect.compiler.values import Field, scalars
 from dockercise_prefect.errors import Place, Related
 from dockercise_prefect.frontend.nodes import Mapping, Node, Scalar
 from dockercise_prefect.pipeline import Code, EnvSource, HostVariable, LiteralValue, StageName, StageValue, folded
@@ -44,9 +44,9 @@ SCHEMA: Schema = {"anyOf": [*one_or_many(_ENTRY)["anyOf"], _MAPPING]}
 """What can stand in an `env`."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Variable:
-    """One variable, its source, where that was written, and whether it was only inferred from a script."""
+    """One variable, its source, its place, and whether a script alone asks for it. Plain, as nodes are; nobody changes one."""
 
     name: str
     source: EnvSource
@@ -85,7 +85,7 @@ class Variables:
         if isinstance(field.node, Mapping):
             found = [self._named(key, field.at(value)) for key, value in field.node]
         else:
-            found = [self._listed(entry, field.at(Scalar(place, entry))) for entry, place in texts(field)]
+            found = [self._listed(item.text, field.at(item)) for item in scalars(field)]
         return (variable for variable in found if variable is not None)
 
     def _listed(self, entry: str, field: Field) -> Variable | None:

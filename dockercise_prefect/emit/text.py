@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 from dockercise_prefect.emit.literals import one_line
@@ -26,13 +25,13 @@ from dockercise_prefect.pipeline import (
     StageImage,
     StageValue,
     StageVolume,
-    to_json,
+    to_json_text,
 )
 
 
 def json_text(request: Request) -> str:
     """The stable JSON object of a pipeline (DESIGN section 3)."""
-    return json.dumps(to_json(request.pipeline, request.targets), indent=2, ensure_ascii=False) + "\n"
+    return to_json_text(request.pipeline, request.targets)
 
 
 def listing(request: Request) -> str:

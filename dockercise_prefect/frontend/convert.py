@@ -1,139 +1,207 @@
-"""Composed YAML nodes to ours: `<<` resolved, keys checked, aliases shared and their growth bounded."""
+"""The events of the YAML reader to our nodes: `<<` resolved, keys checked, aliases shared and their growth bounded.
+
+The reader's own composer is left out: it makes a node of every event, which would be thrown away for one of ours.
+"""
 
 from __future__ import annotations
 
-import yaml
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
-from dockercise_prefect.errors import Place, Related
+from yaml.composer import ComposerError
+from yaml.events import AliasEvent, MappingEndEvent, MappingStartEvent, ScalarEvent, SequenceEndEvent, StreamEndEvent
+
+from dockercise_prefect.errors import Related
+from dockercise_prefect.frontend.core_schema import SPECIAL, kind_of_plain, kind_of_tag
 from dockercise_prefect.frontend.findings import Findings
-from dockercise_prefect.frontend.nodes import Mapping, Node, Scalar, ScalarKind, Sequence
+from dockercise_prefect.frontend.nodes import Mapping, Node, Position, Scalar, Sequence
 from dockercise_prefect.pipeline import Code
+
+MAX_DEPTH = 64
+"""Nobody nests deeper by hand."""
 
 MAX_NODES = 1_000_000
 """Values in one file, each counted as often as aliases and merges repeat it."""
 
-_GREW = f"it holds more than {MAX_NODES:,} values when its aliases are followed"
+_Event: TypeAlias = Any
+"""One of `yaml.events`: what each kind has is known from its class, and no stub says it."""
 
-_PREFIX = "tag:yaml.org,2002:"
-_MERGE = _PREFIX + "merge"
-
-KINDS: dict[str, ScalarKind] = {
-    _PREFIX + "str": "text",
-    "!": "text",
-    _PREFIX + "null": "null",
-    _PREFIX + "bool": "bool",
-    _PREFIX + "int": "number",
-    _PREFIX + "float": "number",
-    _MERGE: "text",
-}
-"""What a scalar with a tag of YAML's own is."""
+_TAGS = "tag:yaml.org,2002:"
+_MERGE = _TAGS + "merge"
+_OF_SEQUENCES = frozenset({None, "!", _TAGS + "seq"})
+_OF_MAPPINGS = frozenset({None, "!", _TAGS + "map"})
 
 
 class TooBigError(Exception):
     """The document passes a bound; the text says which."""
 
 
+@dataclass(slots=True)
+class _Anchored:
+    """What an anchor stands for: None while it is being read, and how many values there are below it."""
+
+    mark: Any
+    node: Node | None = None
+    size: int = 0
+
+
 class Converter:
-    """Converts the nodes of one file."""
+    """Converts the events of one file."""
 
-    def __init__(self, path: str, findings: Findings) -> None:
+    def __init__(self, path: str, text: str, take: Callable[[], _Event], findings: Findings) -> None:
+        """Take the file's path and text, and what gives the events in it, one after the other."""
         self._path = path
+        self._text = text
+        self._take = take
         self._findings = findings
-        self._done: dict[int, tuple[Node, int]] = {}
-        self._open: set[int] = set()
+        self._anchors: dict[str, _Anchored] = {}
+        self._size = 0
 
-    def convert(self, root: yaml.Node) -> Node:
-        """The node and all below it.
+    def document(self) -> Node | None:
+        """The file's document; None when there is none. A second one is reported (DK004) and left alone.
 
         Raises:
-            TooBigError: aliases and merges make more than `MAX_NODES` of it.
+            TooBigError: it is nested too deep, or aliases and merges make too much of it.
+            yaml.MarkedYAMLError: it is no YAML.
         """
-        return self._convert(root)[0]
+        self._take()
+        if self._take().__class__ is StreamEndEvent:
+            return None
+        root = self._node(self._take(), 1)
+        self._take()
+        second = self._take()
+        if second.__class__ is not StreamEndEvent:
+            self._findings.error(
+                Code.SECOND_DOCUMENT,
+                "a second document begins here; a file holds one",
+                Scalar(self._path, second.start_mark, "").place,
+                hint="put it into a file of its own, or take the `---` away",
+            )
+        return root
 
-    def _convert(self, node: yaml.Node) -> tuple[Node, int]:
-        known = self._done.get(id(node))
-        if known is not None:
-            return known
-        place = self._place(node)
-        if id(node) in self._open:
-            self._findings.error(Code.TOO_BIG, "this contains itself, by its own alias", place, hint="take the alias away")
-            return Scalar(place, "", "null"), 1
-        self._open.add(id(node))
-        if isinstance(node, yaml.ScalarNode):
-            converted: Node = self._scalar(node, place)
-            size = 1
-        elif isinstance(node, yaml.MappingNode):
-            converted, size = self._mapping(node, place)
+    def _node(self, event: _Event, depth: int) -> Node:
+        if event.__class__ is ScalarEvent:
+            return self._scalar(event)
+        if event.__class__ is AliasEvent:
+            return self._alias(event)
+        if depth > MAX_DEPTH:
+            raise TooBigError(f"it is nested more than {MAX_DEPTH} deep")
+        read = self._mapping if event.__class__ is MappingStartEvent else self._sequence
+        if event.anchor is None:
+            return read(event, depth)
+        anchored = self._anchor(event)
+        before = self._size
+        node = anchored.node = read(event, depth)
+        anchored.size = self._size - before
+        return node
+
+    def _scalar(self, event: _Event) -> Scalar:
+        text = event.value
+        if event.implicit[0]:  # it is plain, and has no tag
+            scalar = Scalar(self._path, event.start_mark, text)
+            if not text:
+                scalar = self._nothing(event.start_mark)
+            elif text[0] in SPECIAL:
+                scalar.kind = kind_of_plain(text)
         else:
-            converted, size = self._sequence(node, place)
-        self._open.discard(id(node))
-        if size > MAX_NODES:
-            raise TooBigError(_GREW)
-        self._done[id(node)] = converted, size
-        return converted, size
+            scalar = self._quoted_or_tagged(event)
+        if event.anchor is not None:
+            self._anchor(event).node = scalar
+        return scalar
 
-    def _scalar(self, node: yaml.ScalarNode, place: Place) -> Scalar:
-        kind = KINDS.get(node.tag)
+    def _nothing(self, mark: Any) -> Scalar:
+        """A value that is not there; the reader sets one that is missing at the end on a line below the last one."""
+        at_end = mark.index >= len(self._text)
+        return Scalar(self._path, Position.end_of(self._text) if at_end else mark, "", "null")
+
+    def _quoted_or_tagged(self, event: _Event) -> Scalar:
+        kind = kind_of_tag(event.tag)
+        scalar = Scalar(self._path, event.start_mark, event.value, kind or "text")
         if kind is None:
-            self._refuse_tag(node, place)
-        if "\0" in node.value:
-            self._findings.error(Code.NOT_PLAIN, "neither a script nor a variable can hold a NUL character", place)
-        return Scalar(place, node.value, kind or "text")
+            self._refuse_tag(event, scalar)
+        if "\0" in scalar.text:
+            self._findings.error(Code.NOT_PLAIN, "neither a script nor a variable can hold a NUL character", scalar.place)
+        return scalar
 
-    def _sequence(self, node: yaml.Node, place: Place) -> tuple[Sequence, int]:
-        if node.tag != _PREFIX + "seq":
-            self._refuse_tag(node, place)
-        size = 1
-        items = []
-        for child in node.value:
-            item, item_size = self._convert(child)
-            items.append(item)
-            size += item_size
-        return Sequence(place, tuple(items)), size
+    def _sequence(self, event: _Event, depth: int) -> Sequence:
+        items: list[Node] = []
+        take = self._take
+        for _ in range(MAX_NODES):
+            item = take()
+            if item.__class__ is SequenceEndEvent:
+                break
+            items.append(self._node(item, depth + 1))
+        self._grow(len(items))
+        sequence = Sequence(self._path, event.start_mark, tuple(items))
+        if event.tag not in _OF_SEQUENCES:
+            self._refuse_tag(event, sequence)
+        return sequence
 
-    def _mapping(self, node: yaml.MappingNode, place: Place) -> tuple[Mapping, int]:
-        if node.tag != _PREFIX + "map":
-            self._refuse_tag(node, place)
-        size = 1
-        own: dict[str, tuple[Scalar, Node]] = {}
+    def _mapping(self, start: _Event, depth: int) -> Mapping:
+        entries: dict[str, tuple[Scalar, Node]] = {}
         merged: dict[str, tuple[Scalar, Node]] = {}
         merge_key: Scalar | None = None
-        for key_node, value_node in node.value:
-            key, value, value_size = self._entry(key_node, value_node)
-            size += 1 + value_size
-            if size > MAX_NODES:
-                raise TooBigError(_GREW)
-            if key is None:
+        take = self._take
+        pairs = 0
+        for pairs in range(MAX_NODES):  # noqa: B007  counted for what follows
+            key_event = take()
+            if key_event.__class__ is MappingEndEvent:
+                break
+            key = self._scalar(key_event) if key_event.__class__ is ScalarEvent else self._node(key_event, depth + 1)
+            event = take()
+            value = self._scalar(event) if event.__class__ is ScalarEvent else self._node(event, depth + 1)
+            if not isinstance(key, Scalar):
+                self._refuse_key(key)
                 continue
-            is_merge = key_node.tag == _MERGE
-            first = merge_key if is_merge else own.get(key.text, (None,))[0]
-            if first is not None:
-                self._twice(key, first, outermost=len(self._open) == 1)
-            elif is_merge:
-                merge_key = key
-                self._merge(value, merged)
+            text = key.text
+            if text == "<<" and (key_event.implicit[0] or key_event.tag == _MERGE):
+                if merge_key is not None:
+                    self._twice(key, merge_key, outermost=False)
+                else:
+                    merge_key = key
+                    self._merge(value, merged)
+            elif text in entries:
+                self._twice(key, entries[text][0], outermost=depth == 1)
             else:
-                own[key.text] = key, value
-        return Mapping(place, tuple({**merged, **own}.values())), size
+                entries[text] = key, value
+        self._grow(2 * pairs)
+        mapping = Mapping(self._path, start.start_mark, {**merged, **entries} if merged else entries)
+        if start.tag not in _OF_MAPPINGS:
+            self._refuse_tag(start, mapping)
+        return mapping
 
-    def _entry(self, key_node: yaml.Node, value_node: yaml.Node) -> tuple[Scalar | None, Node, int]:
-        value, size = self._convert(value_node)
-        if isinstance(key_node, yaml.ScalarNode):
-            return self._scalar(key_node, self._place(key_node)), value, size
-        self._findings.error(
-            Code.NOT_PLAIN,
-            "a key is a text, and this is a list or a mapping",
-            self._place(key_node),
-            hint="a text that begins with `{`, `[` or `?` needs quotes",
-        )
-        return None, value, size
+    def _anchor(self, event: _Event) -> _Anchored:
+        known = self._anchors.get(event.anchor)
+        if known is not None:
+            first = "found duplicate anchor; first occurrence"
+            raise ComposerError(first, known.mark, "second occurrence", event.start_mark)
+        anchored = self._anchors[event.anchor] = _Anchored(event.start_mark)
+        return anchored
+
+    def _alias(self, event: _Event) -> Node:
+        anchored = self._anchors.get(event.anchor)
+        if anchored is None:
+            raise ComposerError(None, None, "found undefined alias", event.start_mark)
+        if anchored.node is not None:
+            self._grow(anchored.size)
+            return anchored.node
+        nothing = Scalar(self._path, anchored.mark, "", "null")
+        message = "this contains itself, by its own alias"
+        self._findings.error(Code.TOO_BIG, message, nothing.place, hint="take the alias away")
+        return nothing
+
+    def _grow(self, values: int) -> None:
+        self._size += values
+        if self._size >= MAX_NODES:
+            raise TooBigError(f"it holds more than {MAX_NODES:,} values when its aliases are followed")
 
     def _merge(self, value: Node, merged: dict[str, tuple[Scalar, Node]]) -> None:
         """Take over what is not there yet: of several merged mappings the first to have a key gives it."""
         for mapping in value.items if isinstance(value, Sequence) else (value,):
             if isinstance(mapping, Mapping):
-                for key, inherited in mapping:
-                    merged.setdefault(key.text, (key, inherited))
+                for text, entry in mapping.by_text.items():
+                    merged.setdefault(text, entry)
             else:
                 self._findings.error(
                     Code.BAD_MERGE, "`<<` merges mappings, and this is none", mapping.place, hint="write `<<: *name-of-anchor`"
@@ -151,13 +219,17 @@ class Converter:
             related=[Related("it stands here first", first.place)],
         )
 
-    def _refuse_tag(self, node: yaml.Node, place: Place) -> None:
-        self._findings.error(Code.NOT_PLAIN, f"tags are not understood, and this has the tag `{node.tag}`", place,
-                             hint="quote a text that begins with `!`, or take the tag away")  # fmt: skip
+    def _refuse_key(self, key: Node) -> None:
+        self._findings.error(
+            Code.NOT_PLAIN,
+            "a key is a text, and this is a list or a mapping",
+            key.place,
+            hint="a text that begins with `{`, `[` or `?` needs quotes; a template has to be filled in first",
+        )
 
-    def _place(self, node: yaml.Node) -> Place:
-        mark = node.start_mark
-        return Place(self._path, mark.line + 1, mark.column + 1)
+    def _refuse_tag(self, event: _Event, node: Node) -> None:
+        self._findings.error(Code.NOT_PLAIN, f"tags are not understood, and this has the tag `{event.tag}`", node.place,
+                             hint="quote a text that begins with `!`, or take the tag away")  # fmt: skip
 
 
 def is_stage_name(key: str) -> bool:

@@ -4,36 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
 
 import yaml
 
 from dockercise_prefect.errors import Place
-from dockercise_prefect.frontend.convert import KINDS, Converter, TooBigError
+from dockercise_prefect.frontend.convert import Converter, TooBigError
 from dockercise_prefect.frontend.discover import Source
 from dockercise_prefect.frontend.findings import Findings
-from dockercise_prefect.frontend.nodes import Mapping, ScalarKind, is_null
+from dockercise_prefect.frontend.nodes import Mapping, Mark, Node, Position, Scalar, is_null
 from dockercise_prefect.pipeline import Code
 
 try:
     from yaml import CSafeLoader as _Loader
 except ImportError:  # PyYAML was built without libyaml: slower, otherwise the same
     from yaml import SafeLoader as _Loader  # type: ignore[assignment]
-
-MAX_DEPTH = 64
-"""Nobody nests deeper by hand; libyaml's own recursion ends in a crash at some thousands."""
-
-_CORE = (
-    (re.compile(r"(?:~|null|Null|NULL|)\Z"), "tag:yaml.org,2002:null"),
-    (re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z"), "tag:yaml.org,2002:bool"),
-    (re.compile(r"(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)\Z"), "tag:yaml.org,2002:int"),
-    (re.compile(r"(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z"),
-     "tag:yaml.org,2002:float"),
-    (re.compile(r"<<\Z"), "tag:yaml.org,2002:merge"),
-)  # fmt: skip
-
-_SPECIAL = frozenset("~nNtTfF-+.0123456789<")
-"""What a plain scalar begins with that may be more than a text."""
 
 _NOT_TEXT = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 """What YAML forbids, and the line ends of YAML 1.1 that an editor does not take for one."""
@@ -55,19 +39,6 @@ _HINTS = (
 )
 
 
-def kind_of_plain(text: str) -> ScalarKind:
-    """What YAML 1.2's core schema takes an unquoted scalar for."""
-    return KINDS[_tag_of_plain(text)]
-
-
-def _tag_of_plain(text: str) -> str:
-    if not text or text[0] in _SPECIAL:
-        for pattern, tag in _CORE:
-            if pattern.match(text):
-                return tag
-    return "tag:yaml.org,2002:str"
-
-
 @dataclass(frozen=True, slots=True)
 class Document:
     """One file or package that could be read: its text, and what that says; `body` is None when it says nothing."""
@@ -75,33 +46,6 @@ class Document:
     path: str
     text: str
     body: Mapping | None
-
-
-class _Reader(_Loader):
-    """Resolves plain scalars as YAML 1.2 does, so that `on`, `yes` and `22:22` are texts, and counts how deep it is."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self._depth = 0
-
-    def resolve(self, kind: type[yaml.Node], value: str | None, implicit: Any) -> str:
-        """The tag of a node that has none of its own; called by the composer."""
-        if kind is yaml.MappingNode:
-            return "tag:yaml.org,2002:map"
-        if kind is yaml.SequenceNode:
-            return "tag:yaml.org,2002:seq"
-        return _tag_of_plain(value or "") if implicit[0] else "tag:yaml.org,2002:str"
-
-    def descend_resolver(self, current_node: yaml.Node | None, current_index: Any) -> None:
-        """Called by the composer before each node; stops a document that would overflow the stack."""
-        del current_node, current_index
-        self._depth += 1
-        if self._depth > MAX_DEPTH:
-            raise TooBigError(f"it is nested more than {MAX_DEPTH} deep")
-
-    def ascend_resolver(self) -> None:
-        """Called by the composer after each node."""
-        self._depth -= 1
 
 
 def read_document(source: Source, findings: Findings) -> Document | None:
@@ -116,8 +60,7 @@ def read_document(source: Source, findings: Findings) -> Document | None:
     if text is None:
         return None
     try:
-        root = _compose(text, source.path, findings)
-        body = Converter(source.path, findings).convert(root) if root is not None else None
+        body = _read(text, source.path, findings)
     except TooBigError as error:
         message, hint = f"this document is refused: {error}", "write it out without so many aliases"
         findings.error(Code.TOO_BIG, message, Place(source.path, 1, 1), hint=hint)
@@ -157,38 +100,41 @@ def _decode(source: Source, findings: Findings) -> str | None:
 
 
 def _at_end(text: str, path: str) -> Place:
-    lines = re.split(r"\r\n|\r|\n", text)
-    return Place(path, len(lines), len(lines[-1]) + 1)
+    return Scalar(path, Position.end_of(text), "").place
 
 
-def _compose(text: str, path: str, findings: Findings) -> yaml.Node | None:
-    loader = _Reader(text)
+def _read(text: str, path: str, findings: Findings) -> Node | None:
+    loader = _Loader(text)
     try:
-        root: yaml.Node | None = loader.get_node() if loader.check_node() else None
-        if loader.check_node() and (second := loader.get_node()) is not None:
-            mark = second.start_mark
-            findings.error(
-                Code.SECOND_DOCUMENT,
-                "a second document begins here; a file holds one",
-                Place(path, mark.line + 1, mark.column + 1),
-                hint="put it into a file of its own, or take the `---` away",
-            )
-        return root
+        return Converter(path, text, loader.get_event, findings).document()
     finally:
         loader.dispose()
 
 
 def _report(error: yaml.MarkedYAMLError, text: str, path: str, findings: Findings) -> None:
-    mark = error.problem_mark or error.context_mark
-    line, column = (mark.line, mark.column) if mark else (0, 0)
+    lines = re.split(r"\r\n|\r|\n", text)
+    place = _inside(error.problem_mark or error.context_mark, lines, path)
     first_of_two, two, _ = (error.context or "").partition("; first occurrence")
     problem = first_of_two if two else error.problem or "it cannot be read"
-    lines = re.split(r"\r\n|\r|\n", text)
-    stands_on_tab = line < len(lines) and lines[line][: column + 1].strip(" ").startswith("\t")
-    if stands_on_tab:
-        findings.error(Code.NOT_YAML, "a tab cannot indent YAML", Place(path, line + 1, column + 1), hint="use spaces")
+    if lines[place.line - 1][: place.column].strip(" ").startswith("\t"):
+        findings.error(Code.NOT_YAML, "a tab cannot indent YAML", place, hint="use spaces")
+        return
+    conflict = next((number for number, line in enumerate(lines, 1) if line.startswith(("<<<<<<< ", ">>>>>>> "))), None)
+    if conflict is not None:
+        findings.error(
+            Code.NOT_YAML, "a merge conflict is left here", Place(path, conflict, 1), hint="keep one of the two sides"
+        )
         return
     opened = error.context_mark
-    since = f" (in what began in line {opened.line + 1})" if opened and opened.line != line else ""
+    since = f" (in what began in line {opened.line + 1})" if opened and opened.line != place.line - 1 else ""
     hint = next((advice for words, advice in _HINTS if words in problem), None)
-    findings.error(Code.NOT_YAML, f"this is no YAML: {problem}{since}", Place(path, line + 1, column + 1), hint=hint)
+    findings.error(Code.NOT_YAML, f"this is no YAML: {problem}{since}", place, hint=hint)
+
+
+def _inside(mark: Mark | None, lines: list[str], path: str) -> Place:
+    """The mark's place; the reader sets what is missing at the end of a file on a line below the last one."""
+    if mark is None:
+        return Place(path, 1, 1)
+    if mark.line >= len(lines):
+        return Place(path, len(lines), len(lines[-1]) + 1)
+    return Place(path, mark.line + 1, min(mark.column, len(lines[mark.line])) + 1)

@@ -11,6 +11,7 @@ from dockercise_prefect.frontend.convert import is_stage_name, report_stage_twic
 from dockercise_prefect.frontend.discover import Source
 from dockercise_prefect.frontend.document import Document, read_document
 from dockercise_prefect.frontend.findings import Findings
+from dockercise_prefect.frontend.foreign import is_foreign
 from dockercise_prefect.frontend.nodes import Mapping, Node, Scalar, Sequence, is_null
 from dockercise_prefect.frontend.subgraphs import Packages, named_packages, read_packages
 from dockercise_prefect.pipeline import Code
@@ -54,7 +55,7 @@ class MergedDocument:
 def read_all(sources: Iterable[Source], packages: Packages, findings: Findings) -> MergedDocument:
     """Read and merge files and the packages they name; one that cannot be read hides no finding of the others."""
     files = [read_document(source, findings) for source in sources]
-    readable = [document for document in files if document is not None]
+    readable = _ours(files, findings)
     printed = list(read_packages(readable, packages, findings))
     readable += [document for document in printed if document is not None]
     return merge(readable, findings, complete=len(readable) == len(files) + len(printed))
@@ -62,11 +63,15 @@ def read_all(sources: Iterable[Source], packages: Packages, findings: Findings) 
 
 def read_part(sources: Iterable[Source], findings: Findings) -> MergedDocument:
     """Read and merge files that others will complete: packages are named and not fetched, any name may be known elsewhere."""
-    documents = [read_document(source, findings) for source in sources]
-    readable = [document for document in documents if document is not None]
+    readable = _ours([read_document(source, findings) for source in sources], findings)
     for document in readable:
         list(named_packages(document, findings))
     return merge(readable, findings, complete=False)
+
+
+def _ours(documents: Iterable[Document | None], findings: Findings) -> list[Document]:
+    """Those that could be read and were written for us."""
+    return [document for document in documents if document is not None and not is_foreign(document.body, findings)]
 
 
 def merge(documents: SequenceOf[Document], findings: Findings, *, complete: bool) -> MergedDocument:
@@ -111,7 +116,7 @@ def _joined(first: Node, later: Node, name: str, path: str, findings: Findings) 
     if is_null(first):
         return later
     if isinstance(first, Mapping) and isinstance(later, Mapping):
-        entries = {key.text: (key, value) for key, value in first}
+        entries = dict(first.by_text)
         for key, value in later:
             known = entries.get(key.text)
             entries[key.text] = (
@@ -119,9 +124,9 @@ def _joined(first: Node, later: Node, name: str, path: str, findings: Findings) 
                 if known is None
                 else (known[0], _joined(known[1], value, key.text, f"{path}.{key.text}", findings))
             )
-        return Mapping(first.place, tuple(entries.values()))
+        return Mapping(first.path, first.mark, entries)
     if _is_list(first, name) and _is_list(later, name):
-        return Sequence(first.place, (*_items(first), *_items(later)))
+        return Sequence(first.path, first.mark, (*_items(first), *_items(later)))
     if not (isinstance(first, Scalar) and isinstance(later, Scalar) and (first.text, first.kind) == (later.text, later.kind)):
         findings.error(
             Code.META_CONFLICT,

@@ -5,46 +5,95 @@ They are made by the hundred thousand, so they are plain; nobody changes one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 from dockercise_prefect.errors import Place
 
 ScalarKind: TypeAlias = Literal["text", "null", "bool", "number"]
 
 
+class Mark(Protocol):
+    """A position in a text as the YAML reader gives it, counted from 0."""
+
+    @property
+    def line(self) -> int:
+        """Lines above."""
+
+    @property
+    def column(self) -> int:
+        """Characters to the left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A position that no reader gave."""
+
+    line: int
+    column: int
+
+    @classmethod
+    def end_of(cls, text: str) -> Position:
+        """The one behind the last character of a text, whose lines end as YAML's do."""
+        lines = re.split(r"\r\n|\r|\n", text)
+        return cls(len(lines) - 1, len(lines[-1]))
+
+
+class _Placed:
+    """Something written in a file; its place is made when somebody asks, which for most nodes nobody does."""
+
+    __slots__ = ()
+    path: str
+    mark: Mark
+
+    @property
+    def place(self) -> Place:
+        """Where it stands."""
+        mark = self.mark
+        return Place(self.path, mark.line + 1, mark.column + 1)
+
+
 @dataclass(slots=True)
-class Scalar:
+class Scalar(_Placed):
     """A single value: `text` is the source text (`1.10` stays `1.10`), `kind` what YAML 1.2 takes it for."""
 
-    place: Place
+    path: str
+    mark: Mark
     text: str
     kind: ScalarKind = "text"
 
 
 @dataclass(slots=True)
-class Sequence:
+class Sequence(_Placed):
     """A list."""
 
-    place: Place
+    path: str
+    mark: Mark
     items: tuple[Node, ...]
 
 
 @dataclass(slots=True)
-class Mapping:
-    """Keys and values in the order written; `<<` is resolved and no key stands twice."""
+class Mapping(_Placed):
+    """Keys and values in the order written, by the text of their keys; `<<` is resolved and no key stands twice."""
 
-    place: Place
-    entries: tuple[tuple[Scalar, Node], ...]
+    path: str
+    mark: Mark
+    by_text: dict[str, tuple[Scalar, Node]]
+
+    @property
+    def entries(self) -> tuple[tuple[Scalar, Node], ...]:
+        """The keys and values."""
+        return tuple(self.by_text.values())
 
     @property
     def by_key(self) -> dict[str, Node]:
         """The values by the text of their keys."""
-        return {key.text: value for key, value in self.entries}
+        return {text: value for text, (_, value) in self.by_text.items()}
 
     def __iter__(self) -> Iterator[tuple[Scalar, Node]]:
-        return iter(self.entries)
+        return iter(self.by_text.values())
 
 
 Node: TypeAlias = Scalar | Sequence | Mapping

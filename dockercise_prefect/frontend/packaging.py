@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Sequence as SequenceOf
 
-from dockercise_prefect.errors import Place, Related
+from dockercise_prefect.errors import Related
 from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.merge import MergedDocument
-from dockercise_prefect.frontend.nodes import Mapping, Node, Scalar, Sequence, is_null
+from dockercise_prefect.frontend.nodes import Mapping, Node, Position, Scalar, Sequence, is_null
 from dockercise_prefect.pipeline import Code
 
-_NOWHERE = Place("", 1, 1)
-"""Of what joins several files."""
+_NOWHERE = "", Position(0, 0)
+"""Path and position of what joins several files."""
 
 
 def packaged(merged: MergedDocument, findings: Findings) -> Mapping:
@@ -27,12 +28,13 @@ def packaged(merged: MergedDocument, findings: Findings) -> Mapping:
     settings = [(key, value) for name, (key, value) in merged.meta.items() if name != "name" and not is_null(value)]
     env = _env([node for node in merged.meta_env if not is_null(node)], findings)
     if env is not None:
-        settings.append((Scalar(env.place, "env"), env))
-    stages = tuple((stage.key, stage.body) for stage in merged.stages)
-    if not settings:
-        return Mapping(_NOWHERE, stages)
-    meta = Mapping(_NOWHERE, tuple(settings))
-    return Mapping(_NOWHERE, ((Scalar(_NOWHERE, "meta"), meta), *stages))
+        settings.append((Scalar(*_NOWHERE, "env"), env))
+    meta = [(Scalar(*_NOWHERE, "meta"), _mapping(settings))] if settings else []
+    return _mapping([*meta, *((stage.key, stage.body) for stage in merged.stages)])
+
+
+def _mapping(entries: Iterable[tuple[Scalar, Node]]) -> Mapping:
+    return Mapping(*_NOWHERE, {key.text: (key, value) for key, value in entries})
 
 
 def _env(nodes: SequenceOf[Node], findings: Findings) -> Node | None:
@@ -55,7 +57,7 @@ def _env(nodes: SequenceOf[Node], findings: Findings) -> Node | None:
         for node in nodes:
             for key, value in node if isinstance(node, Mapping) else ():
                 entries.setdefault(key.text, (key, value))
-        return Mapping(first.place, tuple(entries.values()))
+        return Mapping(*_NOWHERE, entries)
     return Sequence(
-        first.place, tuple(item for node in nodes for item in (node.items if isinstance(node, Sequence) else (node,)))
+        *_NOWHERE, tuple(item for node in nodes for item in (node.items if isinstance(node, Sequence) else (node,)))
     )

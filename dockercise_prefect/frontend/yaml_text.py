@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from dockercise_prefect.frontend.document import kind_of_plain
+from dockercise_prefect.frontend.core_schema import kind_of_plain
 from dockercise_prefect.frontend.nodes import Mapping, Node, Scalar, ScalarKind, Sequence
 
 _INDENT = "  "

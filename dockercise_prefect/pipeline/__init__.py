@@ -1,9 +1,11 @@
 """The pipeline as a value, and how one is written in Python."""
 
-from dockercise_prefect.pipeline.codec import digest_of, from_json, meaning_of, to_json
+from dockercise_prefect.pipeline.codec import from_json, meaning_of, to_json
 from dockercise_prefect.pipeline.codes import Code
 from dockercise_prefect.pipeline.declare import bind, built_from, code, engine_volume, host, stage
+from dockercise_prefect.pipeline.digest import digest_of, digest_of_stages
 from dockercise_prefect.pipeline.image_name import IMAGE, IMAGE_SOURCE, image_name_problem
+from dockercise_prefect.pipeline.json_text import to_json_text
 from dockercise_prefect.pipeline.model import (
     CODE,
     Build,
@@ -62,6 +64,7 @@ __all__ = [
     "built_from",
     "code",
     "digest_of",
+    "digest_of_stages",
     "engine_volume",
     "folded",
     "from_json",
@@ -70,4 +73,5 @@ __all__ = [
     "meaning_of",
     "stage",
     "to_json",
+    "to_json_text",
 ]

@@ -32,6 +32,7 @@ class Code(StrEnum):
     STAGE_NAME = "DK012", "a stage's name is not allowed"
     PIPELINE_NAME = "DK013", "the pipeline's name is not allowed"
     GIT_SILENT = "DK014", "warning: git could not be asked what it ignores"
+    FOREIGN = "DK015", "a file was written for another program: nothing in it is a stage"
     NOT_A_STAGE = "DK020", "a stage, or `meta`, is no mapping"
     UNKNOWN_KEY = "DK021", "a key that there is not"
     NOT_SUPPORTED = "DK022", "something that is not supported yet"

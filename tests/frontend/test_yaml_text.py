@@ -6,16 +6,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dockercise_prefect.errors import Place
 from dockercise_prefect.frontend.discover import Source
 from dockercise_prefect.frontend.document import read_document
 from dockercise_prefect.frontend.findings import Findings
-from dockercise_prefect.frontend.nodes import Mapping, Node, Scalar, ScalarKind, Sequence
+from dockercise_prefect.frontend.nodes import Mapping, Node, Position, Scalar, ScalarKind, Sequence
 from dockercise_prefect.frontend.yaml_text import to_yaml
 
 thorough = settings(deadline=None, max_examples=400, suppress_health_check=[HealthCheck.too_slow])
 
-NOWHERE = Place("", 1, 1)
+NOWHERE = "", Position(0, 0)
 
 characters = st.characters(codec="utf-8", exclude_characters="\0\ufeff")
 texts = st.one_of(
@@ -29,7 +28,7 @@ texts = st.one_of(
 
 
 def _scalars(kind: ScalarKind, found: st.SearchStrategy[str]) -> st.SearchStrategy[Scalar]:
-    return found.map(lambda text: Scalar(NOWHERE, text, kind))
+    return found.map(lambda text: Scalar(*NOWHERE, text, kind))
 
 
 scalars = st.one_of(
@@ -45,12 +44,12 @@ scalars = st.one_of(
 def mappings(values: st.SearchStrategy[Node]) -> st.SearchStrategy[Mapping]:
     """Mappings of any keys, none twice."""
     entries = st.lists(st.tuples(scalars, values), max_size=4, unique_by=lambda entry: entry[0].text)
-    return entries.map(lambda found: Mapping(NOWHERE, tuple(found)))
+    return entries.map(lambda found: Mapping(*NOWHERE, {key.text: (key, value) for key, value in found}))
 
 
 nodes: st.SearchStrategy[Node] = st.recursive(
     scalars,
-    lambda inner: st.one_of(st.lists(inner, max_size=4).map(lambda items: Sequence(NOWHERE, tuple(items))), mappings(inner)),
+    lambda inner: st.one_of(st.lists(inner, max_size=4).map(lambda items: Sequence(*NOWHERE, tuple(items))), mappings(inner)),
     max_leaves=12,
 )
 
@@ -105,7 +104,7 @@ def test_it_reads_like_written_by_hand() -> None:
 def test_a_script_keeps_its_end(end: str) -> None:
     """The line ends at the end of a script are kept as they were, none, one or several, also of the last value."""
     script = f"if true; then\n\techo 'a: b' # c\n\n    echo\nfi{end}"
-    body = Mapping(NOWHERE, ((Scalar(NOWHERE, "run"), Scalar(NOWHERE, script)),))
+    body = Mapping(*NOWHERE, {"run": (Scalar(*NOWHERE, "run"), Scalar(*NOWHERE, script))})
 
     text = to_yaml(body)
 

@@ -1,0 +1,58 @@
+"""Files that were written for another program: one finding says so, in place of one for each of their keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as MappingOf
+
+from dockercise_prefect.frontend.convert import is_stage_name
+from dockercise_prefect.frontend.findings import Findings
+from dockercise_prefect.frontend.nodes import Mapping, Node, Scalar, is_null
+from dockercise_prefect.pipeline import Code
+
+_OF_STAGES_ALONE = frozenset({"after", "dir", "env", "img", "on", "run", "vol"})
+"""Keys that stages have, and that the outermost mappings of other programs do not."""
+
+OF_STAGES = _OF_STAGES_ALONE.union(
+    ("build", "cpus", "memory", "network", "neverFail", "noLog", "platform", "pull", "timeout", "triggers", "user")
+)
+"""All keys of stages."""
+
+_WRITTEN_FOR: MappingOf[frozenset[str], str] = {
+    frozenset({"on", "jobs"}): "GitHub Actions",
+    frozenset({"apiVersion", "kind"}): "Kubernetes",
+    frozenset({"services"}): "Docker Compose",
+    frozenset({"openapi"}): "OpenAPI",
+    frozenset({"Resources"}): "CloudFormation",
+    frozenset({"jobs", "version"}): "CircleCI",
+    frozenset({"pool"}): "Azure Pipelines",
+    frozenset({"trigger"}): "Azure Pipelines",
+    frozenset({"language"}): "Travis CI",
+    frozenset({"stages"}): "GitLab CI",
+}
+"""Outermost keys that give a program away, the surest first."""
+
+_ENOUGH = 2
+"""One wrong stage is a stage that is wrong; several without a single key of stages are something else."""
+
+
+def is_foreign(body: Mapping | None, findings: Findings) -> bool:
+    """Whether nothing in a file is a stage, though something is there; then DK015 says so."""
+    if body is None or any(_looks_like_a_stage(value) for _, value in body):
+        return False
+    named = {key.text: value for key, value in body if is_stage_name(key.text) and not is_null(value)}
+    program = next((program for keys, program in _WRITTEN_FOR.items() if keys <= named.keys()), None)
+    if program is None and len(named) < _ENOUGH:
+        return False
+    what = "nothing in this file is a stage" if program is None else f"this was written for {program}: nothing in it is a stage"
+    hint = "a stage is a name in the first column, with `img: …` and `run: …` below it, indented"
+    findings.error(Code.FOREIGN, what, body.place, hint=hint)
+    return True
+
+
+def _looks_like_a_stage(value: Node) -> bool:
+    if not isinstance(value, Mapping):
+        return False
+    if not _OF_STAGES_ALONE.isdisjoint(value.by_text) or OF_STAGES.issuperset(value.by_text):
+        return True
+    build = value.by_key.get("build")
+    return isinstance(build, Scalar) or (isinstance(build, Mapping) and "context" in build.by_text)

@@ -1,0 +1,124 @@
+"""The parts of a stage to JSON and back: its image, its build, its variables, its mounts."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from dockercise_prefect.pipeline.model import (
+    Build,
+    CodeSnapshot,
+    EngineVolume,
+    EnvSource,
+    HostPath,
+    HostVariable,
+    Image,
+    ImageReference,
+    LiteralValue,
+    Mount,
+    MountSource,
+    StageImage,
+    StageValue,
+    StageVolume,
+)
+
+Json: TypeAlias = dict[str, Any]
+
+
+def image_to_json(image: Image | None) -> Json | None:
+    """A stage's image."""
+    match image:
+        case None:
+            return None
+        case ImageReference(ref):
+            return {"ref": ref}
+        case StageImage(stage):
+            return {"stage": stage}
+
+
+def image_from_json(data: Json | None) -> Image | None:
+    """Read back what `image_to_json` gave."""
+    match data:
+        case None:
+            return None
+        case {"ref": ref}:
+            return ImageReference(ref)
+        case {"stage": stage}:
+            return StageImage(stage)
+    raise ValueError(f"no image: {data!r}")
+
+
+def build_to_json(build: Build) -> Json:
+    """A stage's build."""
+    return {
+        "context": _source_to_json(build.context),
+        "folder": build.folder,
+        "dockerfile": build.dockerfile,
+        "args": dict(build.args),
+        "target": build.target,
+    }
+
+
+def build_from_json(data: Json) -> Build:
+    """Read back what `build_to_json` gave."""
+    context = _source_from_json(data["context"])
+    if not isinstance(context, CodeSnapshot | StageVolume):
+        raise ValueError(f"no context of a build: {data['context']!r}")  # noqa: TRY004  a document, not an argument
+    return Build(context, data["folder"], data["dockerfile"], data["args"], data["target"])
+
+
+def env_to_json(source: EnvSource) -> Json:
+    """Where a variable comes from."""
+    match source:
+        case StageValue(stage):
+            return {"stage": stage}
+        case HostVariable(name, optional):
+            return {"host": name, "optional": optional}
+        case LiteralValue(text):
+            return {"value": text}
+
+
+def env_from_json(data: Json) -> EnvSource:
+    """Read back what `env_to_json` gave."""
+    match data:
+        case {"stage": stage}:
+            return StageValue(stage)
+        case {"host": name, "optional": optional}:
+            return HostVariable(name, optional)
+        case {"value": text}:
+            return LiteralValue(text)
+    raise ValueError(f"no source of a variable: {data!r}")
+
+
+def mount_to_json(mount: Mount) -> Json:
+    """A mount of a stage."""
+    return {"source": _source_to_json(mount.source), "target": mount.target, "mode": mount.mode}
+
+
+def mount_from_json(data: Json) -> Mount:
+    """Read back what `mount_to_json` gave."""
+    return Mount(_source_from_json(data["source"]), data["target"], data["mode"])
+
+
+def _source_to_json(source: MountSource) -> Json:
+    match source:
+        case StageVolume(stage):
+            return {"stage": stage}
+        case CodeSnapshot():
+            return {"code": True}
+        case HostPath(path):
+            return {"host": path}
+        case EngineVolume(name):
+            return {"volume": name}
+
+
+def _source_from_json(data: Json) -> MountSource:
+    match data:
+        case {"stage": stage}:
+            return StageVolume(stage)
+        case {"code": True}:
+            return CodeSnapshot()
+        case {"host": path}:
+            return HostPath(path)
+        case {"volume": name}:
+            return EngineVolume(name)
+    raise ValueError(f"no source of a mount: {data!r}")
