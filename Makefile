@@ -1,10 +1,12 @@
 # The commands of this project; CONTRIBUTING.md says more.
 .POSIX:
-.PHONY: help demo test check acceptance format lock clean environment dev-environment test-machine
+.PHONY: help demo test check acceptance fuzz format lock clean environment dev-environment test-machine
 
 BIN = .venv/bin
 # More for pytest, say: make test ARGS="-k seed -x"
 ARGS =
+# How long make fuzz goes on
+SECONDS = 600
 UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 
 help:
@@ -12,6 +14,7 @@ help:
 	@echo "make test        the same set-up, then everything: lint, types, layers, tests with engine, server, AWS, browser"
 	@echo "make check       lint, format, types, layers: what needs no engine and takes seconds"
 	@echo "make acceptance  the sizes that are too long for every day"
+	@echo "make fuzz        feed bytes of all kinds to the compiler for SECONDS=600; what breaks it is kept as a case"
 	@echo "make format      rewrite the code in the project's format"
 	@echo "make lock        resolve the dependencies of pyproject.toml anew"
 	@echo "make clean       remove .venv and all caches"
@@ -25,6 +28,10 @@ test: check test-machine
 
 acceptance: dev-environment test-machine
 	@$(BIN)/pytest -m acceptance $(ARGS)
+
+fuzz: dev-environment
+	@$(BIN)/python -c "import atheris" 2>/dev/null || $(BIN)/uv pip install --quiet --python $(BIN)/python atheris
+	@$(BIN)/python -m scripts.fuzz --seconds $(SECONDS)
 
 check: dev-environment
 	@echo "==> ruff, mypy, import-linter"

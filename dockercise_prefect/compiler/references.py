@@ -67,7 +67,7 @@ class References:
             inherited: variables that `meta.env` gives it.
         """
         given = draft.env.keys() | inherited
-        if draft.run is None or not self._may_name(draft.run.text, given):
+        if draft.run is None or not self._may_name(draft.run.text, {*given, folded(draft.name)}):
             return draft
         from dockercise_prefect.compiler.shell.mentions import mentions  # noqa: PLC0415  most pipelines never need the grammar
 

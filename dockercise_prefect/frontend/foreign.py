@@ -52,7 +52,9 @@ def is_foreign(body: Mapping | None, findings: Findings) -> bool:
 def _looks_like_a_stage(value: Node) -> bool:
     if not isinstance(value, Mapping):
         return False
-    if not _OF_STAGES_ALONE.isdisjoint(value.by_text) or OF_STAGES.issuperset(value.by_text):
+    if not _OF_STAGES_ALONE.isdisjoint(value.by_text):
         return True
     build = value.by_key.get("build")
+    if build is None:
+        return OF_STAGES.issuperset(value.by_text)
     return isinstance(build, Scalar) or (isinstance(build, Mapping) and "context" in build.by_text)

@@ -172,3 +172,18 @@ def test_a_wrong_comment_is_found(command: Command, tmp_path: Path) -> None:
         "  hint: only lint rules, DK100 and later, can be switched off\n"
         "2 findings in 1 file\n"
     )
+
+
+def test_a_flood_is_cut_short(command: Command, tmp_path: Path) -> None:
+    """Of one file with many findings the first are shown and the rest is counted; other files and JSON lose nothing."""
+    (tmp_path / "a.dockercise.yaml").write_text("".join(f"s{number}: {{img: x, after: none}}\n" for number in range(1000)))
+    (tmp_path / "b.dockercise.yaml").write_text("b: {img: x, after: c}\n")
+
+    text = command("lint").err.splitlines()
+    as_json = json.loads(command("lint", "--format", "json").out)
+
+    assert len(text) == 53
+    assert text[50] == "a.dockercise.yaml: 950 more findings; `dockercise lint --format json` prints them all"
+    assert text[51].startswith("b.dockercise.yaml:1:20: DK031")
+    assert text[52] == "1001 findings in 2 files"
+    assert len(as_json) == 1001

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from dockercise_prefect.compiler.names import stage_name_problem
 from dockercise_prefect.emit.identifiers import module_name
 from dockercise_prefect.pipeline.image_name import IMAGE
+from tests.compiler.cases import CASES
 
 Definition = dict[str, Any]
 
@@ -123,17 +124,83 @@ def metas() -> st.SearchStrategy[Definition]:
     )
 
 
+_OF_STAGES = "img build run env vol on after dir timeout memory cpus triggers user network pull noLog".split()  # noqa: SIM905  a table
+_OTHERS = "meta a b x-c context args stage tags defaults name implicit".split()  # noqa: SIM905  a table
+
+keys = st.sampled_from([*_OF_STAGES, *_OTHERS])
+"""Keys that mean something somewhere."""
+
+words = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    texts,
+    stage_names,
+    st.sampled_from(["a", "b", "code", "a:/x", "NAME?", "5m", "x", "none"]),
+)
+
+documents = st.dictionaries(
+    st.one_of(keys, stage_names),
+    st.recursive(
+        words, lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(keys, inner, max_size=5)), max_leaves=12
+    ),
+    min_size=1,
+    max_size=6,
+)
+"""Nestings of all that can stand in a file, right by chance at most."""
+
+settings_of_meta = st.lists(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "tags": st.lists(st.sampled_from(["one", "two", "three"])),
+            "env": st.one_of(
+                st.lists(st.sampled_from(["a", "XHOME", "XTOKEN?"]), unique=True),
+                st.dictionaries(st.sampled_from(["P", "Q"]), st.just("text")),
+            ),
+            "name": st.just("same"),
+            "network": st.just("none"),
+            "defaults": st.fixed_dictionaries(
+                {}, optional={"triggers": st.lists(st.sampled_from(["*.md", "a/**"])), "user": st.just("1")}
+            ),
+        },
+    ),
+    max_size=4,
+)
+"""What several files may say in `meta` without contradicting each other."""
+
+_CASES = [path.read_bytes() for path in sorted(CASES.rglob("*.yaml"))]
+
+
+@st.composite
+def _changed(draw: st.DrawFn) -> bytes:
+    """A golden case with some bytes taken out, doubled or replaced."""
+    data = draw(st.sampled_from(_CASES))
+    for _ in range(draw(st.integers(1, 4))):
+        begin = draw(st.integers(0, len(data)))
+        end = draw(st.integers(begin, min(begin + 40, len(data))))
+        signs = st.sampled_from([b"\n", b"{", b"- ", b": ", b"*a", b"&a ", b"'"])
+        put = draw(st.one_of(st.binary(max_size=4), st.just(data[begin:end] * 2), signs))
+        data = data[:begin] + put + data[end:]
+    return data
+
+
+changed_files = _changed()
+"""Files that were right, or wrong in a known way, and have been damaged."""
+
+
 def as_yaml(definition: dict[str, Definition]) -> str:
     """YAML of some stages; JSON is YAML once nothing but ASCII is left unescaped, surrogate pairs apart."""
-    return "".join(f"{_scalar(name)}: {_value(stage)}\n" for name, stage in definition.items())
+    return "".join(f"{_scalar(name)}: {flow_style(stage)}\n" for name, stage in definition.items())
 
 
-def _value(value: object) -> str:
+def flow_style(value: object) -> str:
+    """Any value on one line."""
     match value:
         case dict():
-            return "{" + ", ".join(f"{_scalar(key)}: {_value(item)}" for key, item in value.items()) + "}"
+            return "{" + ", ".join(f"{_scalar(key)}: {flow_style(item)}" for key, item in value.items()) + "}"
         case list():
-            return "[" + ", ".join(_value(item) for item in value) + "]"
+            return "[" + ", ".join(flow_style(item) for item in value) + "]"
         case bool() | int() | float() | None:
             return json.dumps(value)
         case Plain():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import random
 from collections.abc import Mapping
 
@@ -10,11 +12,20 @@ from hypothesis import strategies as st
 
 from dockercise_prefect.compiler import compile_sources
 from dockercise_prefect.compiler.graph import circles, in_order
-from dockercise_prefect.emit import FORMATS, Request
-from dockercise_prefect.errors import DefinitionError, Diagnostic
 from dockercise_prefect.frontend.discover import Source
-from dockercise_prefect.pipeline import Dependency, DependencyKind, Pipeline, Stage, from_json, to_json
-from tests.compiler.strategies import Definition, as_yaml, definitions, pipeline_names
+from dockercise_prefect.pipeline import Dependency, DependencyKind, Pipeline, Stage
+from dockercise_prefect.pipeline.codec import meaning_of
+from tests.compiler.invariants import check_file, check_pipeline
+from tests.compiler.strategies import (
+    Definition,
+    as_yaml,
+    changed_files,
+    definitions,
+    documents,
+    flow_style,
+    pipeline_names,
+    settings_of_meta,
+)
 
 thorough = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
@@ -29,37 +40,22 @@ def _compiled(files: Mapping[str, str], name: str = "test") -> Pipeline:
     return compile_sources([Source(path, text.encode()) for path, text in sorted(files.items())], name).pipeline
 
 
-def _refusal(data: bytes) -> tuple[Diagnostic, ...] | None:
-    """The findings about a file, None when it compiles."""
-    try:
-        compile_sources([Source("a.dockercise.yaml", data)], "test")
-    except DefinitionError as error:
-        return error.diagnostics
-    return None
-
-
-def _without_places(pipeline: Pipeline) -> Pipeline:
-    data = to_json(pipeline)
-    for stage in data["stages"].values():
-        for edge in stage["depends_on"]:
-            edge |= {"at": None, "inferred": False}
-    return from_json(data)
-
-
-def declared(text: str) -> object:
-    """The pipeline of a compiled module, from its declarations alone: Prefect is not asked."""
-    head, declarations = text.split("\nROOT = ", 1)
-    imports = head[head.index("from dockercise_prefect.pipeline") :]
-    namespace: dict[str, object] = {}
-    exec(compile(imports + "\n#" + declarations.split("\n\n\n@flow")[0], "compiled.py", "exec"), namespace)  # noqa: S102  as above
-    return namespace["pipeline"]
+@thorough
+@given(
+    st.one_of(
+        st.binary(), st.text().map(str.encode), st.text("ab:- {}[]&*!|>'\"%@`#,?\n\t\\<=~0").map(str.encode), changed_files
+    )
+)
+def test_any_bytes_compile_or_are_refused(data: bytes) -> None:
+    """Whatever a file holds, compiling gives a pipeline or a DefinitionError whose places lie in the file."""
+    check_file(data)
 
 
 @thorough
-@given(st.one_of(st.binary(), st.text().map(str.encode), st.text("ab:- {}[]&*!|>'\"%@`#,?\n\t\\<=~0").map(str.encode)))
-def test_any_bytes_compile_or_are_refused(data: bytes) -> None:
-    """Whatever a file holds, compiling gives a pipeline or a DefinitionError with findings, never another exception."""
-    assert _refusal(data) != ()
+@given(documents)
+def test_any_document_compiles_or_is_refused(document: object) -> None:
+    """Mappings, lists and texts in any nesting, the keys of stages among them, are taken or refused with findings."""
+    check_file(flow_style(document).encode())
 
 
 @thorough
@@ -69,7 +65,19 @@ def test_any_value_of_any_key_compiles_or_is_refused(value: str) -> None:
     keys = ["img", "run", "env", "vol", "on", "after", "timeout", "memory", "triggers", "cpus"]
     text = "".join(f"s{index}: {{img: x, {key}: {value}}}\n" for index, key in enumerate(keys))
 
-    assert _refusal(text.encode()) != ()
+    check_file(text.encode())
+
+
+@thorough
+@given(settings_of_meta, st.randoms(use_true_random=False))
+def test_digest_does_not_depend_on_the_order_of_meta(parts: list[Definition], chance: random.Random) -> None:
+    """Files that each add to `meta` give the same digest whatever they are called and in whichever order they come."""
+    stages = Source("s.dockercise.yaml", b"a: {img: x}\nb: {img: x, on: a}\n")
+    texts = [f"meta: {flow_style(part)}\n".encode() for part in parts]
+    files = [stages, *(Source(f"m{index}.dockercise.yaml", text) for index, text in enumerate(texts))]
+    shuffled = chance.sample(files, len(files))
+
+    assert compile_sources(shuffled, "test").pipeline.digest == compile_sources(files, "test").pipeline.digest
 
 
 @thorough
@@ -102,30 +110,40 @@ def test_order_respects_every_edge(definition: dict[str, Definition]) -> None:
 
 
 @thorough
-@given(definitions())
-def test_json_round_trip(definition: dict[str, Definition]) -> None:
-    """A pipeline read back from its JSON is the same pipeline, digest included."""
-    pipeline = _compiled({"a.dockercise.yaml": as_yaml(definition)})
+@given(definitions(), pipeline_names)
+def test_everything_written_says_the_same(definition: dict[str, Definition], name: str) -> None:
+    """JSON reads back as the pipeline and is as the standard library indents it; the module declares the same pipeline."""
+    pipeline = _compiled({"a.dockercise.yaml": as_yaml(definition)}, name)
 
-    again = from_json(to_json(pipeline))
-
-    assert again == pipeline
-    assert again.digest == pipeline.digest
+    check_pipeline(pipeline)
 
 
 @thorough
-@given(definitions(), pipeline_names)
-def test_module_declares_the_compiled_pipeline(definition: dict[str, Definition], name: str) -> None:
-    """The emitted module is Python, and its declarations give the pipeline it was made from, places of edges apart."""
-    pipeline = _compiled({"a.dockercise.yaml": as_yaml(definition)}, name)
+@given(definitions())
+def test_digest_is_over_the_meaning(definition: dict[str, Definition]) -> None:
+    """What is hashed is the meaning of every stage as JSON with sorted keys."""
+    pipeline = _compiled({"a.dockercise.yaml": as_yaml(definition)})
 
-    text = FORMATS["python"].emit(Request(pipeline))
+    meaning = {"tags": sorted(pipeline.tags), "stages": {stage.name: meaning_of(stage) for stage in pipeline}}
+    text = json.dumps(meaning, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    assert pipeline.digest == "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
-    compile(text, "compiled.py", "exec")
-    again = declared(text)
-    assert isinstance(again, Pipeline)
-    assert _without_places(again) == _without_places(pipeline)
-    assert again.digest == pipeline.digest
+
+@settings(deadline=None, max_examples=8, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(
+        st.sampled_from(["'", '"', "\\", "\n", '"""', "\u202e", "\u05d0", "$A", " \n", "\t", "\r\n", "\x1b", "é🐳"]), min_size=1
+    )
+)
+def test_huge_scripts_arrive_whole(pieces: list[str]) -> None:
+    """A script of a million characters of the worst kind is in the JSON and in the module as it was written."""
+    text = "".join(pieces)
+    script = "x" + text * (1_000_000 // len(text))
+
+    pipeline = _compiled({"a.dockercise.yaml": f"a: {{img: x, run: {_in_ascii(script)}}}\n"})
+
+    assert pipeline.by_name["a"].run == script
+    check_pipeline(pipeline)
 
 
 @thorough
@@ -163,6 +181,12 @@ def test_targets_are_kept_with_what_they_need(definition: dict[str, Definition])
         kept = pipeline.only([target.name]).by_name
         assert all(name in kept for stage in kept.values() for name in stage.needs)
         assert all(_is_needed(stage.name, target, pipeline) for stage in kept.values())
+
+
+def _in_ascii(text: str) -> str:
+    """A text in YAML's double quotes."""
+    escaped = text.encode("unicode_escape").decode("ascii").replace('"', r"\"")
+    return f'"{escaped}"'
 
 
 def _is_needed(name: str, by: Stage, pipeline: Pipeline) -> bool:

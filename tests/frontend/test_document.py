@@ -135,3 +135,27 @@ def test_line_ends_of_old_yaml_are_refused() -> None:
 
     assert document is None
     assert str(findings.in_order()[0]).startswith("f:2:5: DK002 the character U+2028")
+
+
+@pytest.mark.parametrize(
+    "text", ["a: [b", "a: {b: c", "a: 'b", "a: [b\n", "? ", "a: &", "a: {b: [c\n---\n", "a: b\n---", "%YAML"]
+)
+def test_places_lie_in_the_file(text: str) -> None:
+    """What is missing at the end of a file is missed at its end, not on a line that there is not."""
+    findings = Findings()
+
+    read_document(Source("f", text.encode()), findings)
+
+    lines = text.split("\n")
+    places = [finding.place for finding in findings.in_order() if finding.place]
+    assert all(place.line <= len(lines) and place.column <= len(lines[place.line - 1]) + 1 for place in places)
+
+
+def test_merge_conflicts_are_recognised() -> None:
+    """The marks that git leaves in a file are named where the first of them stands."""
+    findings = Findings()
+
+    document = read_document(Source("f", b"a:\n<<<<<<< HEAD\n  b: c\n=======\n  b: d\n>>>>>>> other\n"), findings)
+
+    assert document is None
+    assert [str(finding).split("\n")[0] for finding in findings.in_order()] == ["f:2:1: DK003 a merge conflict is left here"]

@@ -163,7 +163,7 @@ class _Reader:
         body = next((child for child in node.children if child.type == "heredoc_body"), None)
         if start is None or body is None or node.children[0].type != "<<-" or any(mark in _text(start) for mark in "'\"\\"):
             return
-        for name, use in _uses(_text(body), body.start_byte):
+        for name, use in _uses(_text(body), body.start_byte).items():
             self._found.uses.setdefault(name, use)
 
     def _settle(self, nodes: Iterable[Node]) -> None:
@@ -193,15 +193,19 @@ def _text(node: Node) -> str:
     return (node.text or b"").decode("utf-8", "replace")
 
 
-def _uses(text: str, start: int) -> Iterator[tuple[str, Use]]:
+def _uses(text: str, start: int) -> dict[str, Use]:
+    """What the text looks like using; each variable with its first use."""
+    first: dict[str, re.Match[str]] = {}
     for match in _USE.finditer(text):
-        yield match[3], Use(match[2], start + len(text[: match.start(2)].encode("utf-8", "surrogatepass")))
+        first.setdefault(match[3], match)
+    return {
+        name: Use(match[2], start + len(text[: match.start(2)].encode("utf-8", "surrogatepass")))
+        for name, match in first.items()
+    }
 
 
 def _by_text(script: str) -> Mentions:
-    found = Mentions(understood=False)
-    for name, use in _uses(script, 0):
-        found.uses.setdefault(name, use)
+    found = Mentions(uses=_uses(script, 0), understood=False)
     for match in _SETS.finditer(script):
         found.assigned.update(_NAME.findall(" ".join(group for group in match.groups() if group)))
     positions = []

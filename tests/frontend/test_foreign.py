@@ -1,0 +1,37 @@
+"""Files that were written for another program."""
+
+from __future__ import annotations
+
+import pytest
+
+from dockercise_prefect.compiler.keys import STAGE
+from dockercise_prefect.frontend.foreign import OF_STAGES
+from tests.compiler.sources import codes, compiled
+
+
+def test_every_key_of_a_stage_is_known() -> None:
+    """The list of keys by which a stage is known is that of the keys that the compiler reads."""
+    assert frozenset(STAGE) == OF_STAGES
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: {}\nb: {}\n",
+        "a:\nb:\n",
+        "a: {noLog: true}\nb: {triggers: x}\n",
+        "meta: {defaults: {img: x}}\na: {network: none}\nb: {memory: 1g, cpus: 2}\n",
+        "x-a: 1\n.b: [1]\n",
+        "services: {img: x}\n",
+    ],
+)
+def test_a_pipeline_is_never_foreign(text: str) -> None:
+    """However little its stages say, a right pipeline is taken for one."""
+    compiled(a=text)
+
+
+@pytest.mark.parametrize("text", ["a: {b: c}\nd: {e: f}\n", "on: push\njobs: {build: {steps: []}}\n", "a: 1\nb: [2]\n"])
+def test_a_foreign_file_is_one_finding(text: str) -> None:
+    """A file in which nothing can be a stage is one finding, and hides nothing of other files."""
+    assert codes(a=text, b="c: {img: x, after: nothing}\n") == ["DK015"]
+    assert codes(a=text) == ["DK015"]
