@@ -20,7 +20,7 @@ _OUT = r"\.\.(?:/|$)"
 
 _BLANK = f"[{SPACE}]*$"
 
-_FOLDER = scalar(rf"(?!{_BLANK}|{_OUT})[\s\S]+", "write a folder of the code, or one below the volume of a stage")
+_FOLDER = scalar(rf"(?!{_BLANK}|{_OUT}|/+$)[\s\S]+", "write a folder of the code, or one below the volume of a stage")
 
 _FILE = scalar(rf"(?!{_BLANK}|/|{_OUT}|(?:\./*)+$)[\s\S]+", "write its path as seen from `context`")
 
@@ -90,6 +90,9 @@ class Builds:
         if not written.startswith("/"):
             return self._below(CodeSnapshot(), written, field)
         name, _, rest = written.lstrip("/").partition("/")
+        if not name:
+            field.wrong_value("`/` is the folder of no stage", _FORMS)
+            return None
         if name == CODE:
             return self._below(CodeSnapshot(), rest, field)
         if name in self._names:

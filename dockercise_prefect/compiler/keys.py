@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from dockercise_prefect.compiler import builds, mounts, names, switches, values, variables
-from dockercise_prefect.compiler.shapes import ANY, Key, Schema, mapping_of, one_or_many
+from dockercise_prefect.compiler.shapes import ANY, Key, Schema, mapping_of, one_or_many, scalar
 from dockercise_prefect.compiler.values import Field, Reader
 from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.nodes import Node, is_null
-from dockercise_prefect.pipeline import Network, PullPolicy
+from dockercise_prefect.pipeline import IMAGE_SOURCE, Network, PullPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,6 @@ class Setting:
 
 
 SETTINGS: Mapping[str, Setting] = {
-    "img": Setting("image", values.image, "The image, or the stage in whose image to run. `null` unsets a default."),
     "dir": Setting("working_dir", values.absolute_path, "The working directory; by default `/<stage>` with `on`, else `/`."),
     "noLog": Setting("no_log", values.boolean, "The output is sensitive: shown nowhere, kept nowhere, usable by other stages."),
     "neverFail": Setting("never_fail", values.boolean, "Any exit code counts as success, shown as tolerated."),
@@ -46,6 +45,12 @@ SETTINGS: Mapping[str, Setting] = {
     "memory": Setting("memory", values.size, "`512m`, `2g`; at least `6m`."),
 }
 """Keys that can be inherited, and how they are read."""
+
+IMG = Key(
+    scalar(rf"{IMAGE_SOURCE}|{names.NAME_SOURCE}", "write a stage, or name, name:tag or registry/name:tag"),
+    "The image, or the stage in whose image to run. `null` unsets a default.",
+)
+"""Can be inherited, and is no setting: whether it is the name of a stage is not seen in it."""
 
 BUILD = Key(
     builds.SCHEMA, "Build the image from a Dockerfile, in a folder of the code or below a stage's volume (`/stage/app`)."
@@ -63,7 +68,7 @@ OWN: Mapping[str, Key] = {
 }
 """Keys that only a stage itself can have."""
 
-INHERITED: Mapping[str, Key | Setting] = {**SETTINGS, "build": BUILD}
+INHERITED: Mapping[str, Key | Setting] = {"img": IMG, **SETTINGS, "build": BUILD}
 """Keys that `meta.defaults` can give."""
 
 STAGE: Mapping[str, Key | Setting] = {**INHERITED, **OWN}
@@ -83,7 +88,7 @@ META: Mapping[str, Key | Setting] = {
 }
 """Keys of `meta`."""
 
-OF_A_CONTAINER = frozenset(SETTINGS) - {"img", "noLog", "triggers"}
+OF_A_CONTAINER = frozenset(SETTINGS) - {"noLog", "triggers"}
 """Keys without effect where nothing is run and nothing built."""
 
 OF_A_SCRIPT = OF_A_CONTAINER - {"network", "platform", "pull", "timeout"} | {"env", "vol", "on"}

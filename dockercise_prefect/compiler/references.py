@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from dockercise_prefect.compiler.shell.mentions import Mentions
 
 _VARIABLES = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_QUOTES = re.compile(r"['\"\\]")
 _PARTS = re.compile(r"[^\s/:\\\"'`$;|&()<>\[\]{}=,]+")
 
 
@@ -57,7 +58,7 @@ class References:
             if IDENTIFIER.match(variable) and not is_taken(variable):
                 self._by_variable[variable].append(stage)
         # Names with characters that a shell quotes are not found as parts of the text; there are few.
-        self._odd = [stage for stage in self._stages if not _PARTS.fullmatch(stage)]
+        self._odd = [_QUOTES.sub("", stage) for stage in self._stages if not _PARTS.fullmatch(stage)]
 
     def complete(self, draft: Draft, inherited: AbstractSet[str]) -> Draft:
         """The stage with the variables, mounts and edges that its script asks for and that nobody wrote.
@@ -76,7 +77,7 @@ class References:
         variables = list(self._variables(draft, found, script, given | found.assigned))
         mounts = list(self._mounts(draft, found, script))
         outputs = list(self._outputs(draft, found, script))
-        if not found.understood and (variables or mounts or outputs):
+        if not found.understood:
             self._warn_of_text(draft.name, draft.run)
         return replace(
             draft,
@@ -93,8 +94,9 @@ class References:
                 return True
         if "/" not in script:
             return False
-        parts = _PARTS.findall(script)
-        return CODE in parts or not self._stages.isdisjoint(parts) or any(stage in script for stage in self._odd)
+        plain = _QUOTES.sub("", script)
+        parts = {*_PARTS.findall(script), *_PARTS.findall(plain)}
+        return CODE in parts or not self._stages.isdisjoint(parts) or any(stage in plain for stage in self._odd)
 
     def _variables(self, draft: Draft, found: Mentions, script: _PlacedScript, given: AbstractSet[str]) -> Iterator[Variable]:
         """Each variable that the script uses, neither has nor sets, and that is a stage's."""
@@ -163,12 +165,17 @@ class _PlacedScript:
         index = len(self._data[:byte].decode("utf-8", "surrogatepass"))
         for text, place in self._script.parts:
             if index <= len(text):
-                if not text.startswith(piece, index):
-                    return place
+                piece = _common_beginning(piece, text[index:])
                 before = sum(1 for start in occurrences(piece, text) if start < index)
                 return self._positions.of(piece, before, place)
             index -= len(text) + len("\n")
         raise ValueError(f"byte {byte} lies behind the script")
+
+
+def _common_beginning(piece: str, text: str) -> str:
+    """As much of a piece as the script writes as it is: quotes and backslashes may stand in it."""
+    pairs = zip(piece, text, strict=False)
+    return piece[: next((at for at, (one, other) in enumerate(pairs) if one != other), min(len(piece), len(text)))]
 
 
 def _leads_below(target: str, text: str, start: int) -> bool:

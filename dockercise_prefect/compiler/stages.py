@@ -15,7 +15,7 @@ from dockercise_prefect.compiler.meta import Meta
 from dockercise_prefect.compiler.mounts import Mounts, PlacedMount
 from dockercise_prefect.compiler.names import stage_name_problem
 from dockercise_prefect.compiler.suggest import StageNames
-from dockercise_prefect.compiler.values import Field, Script, script, text, texts
+from dockercise_prefect.compiler.values import Field, Script, image, script, text, texts
 from dockercise_prefect.compiler.variables import Variable, Variables
 from dockercise_prefect.errors import Place, Related
 from dockercise_prefect.frontend.findings import Findings
@@ -27,7 +27,6 @@ from dockercise_prefect.pipeline import (
     Dependency,
     DependencyKind,
     Image,
-    ImageReference,
     Stage,
     StageImage,
     StageName,
@@ -112,7 +111,7 @@ class StageReader:
         img, build = self._image_or_build(name, by_key, fields)
         self._check_run(name, fields, has_image=img is not None, builds=build is not None)
         settings = {**self._meta.settings, **read_settings(name, by_key, self._findings)}
-        settings["image"] = None if img is None else self._image(name, settings.get("image"), img)
+        settings["image"] = None if img is None else self._image(name, img)
         placed_build = self._builds.read(build) if build else None
         env = self._variables.read([fields["env"]]) if "env" in fields else {}
         mounts = Mounts(name, fields["vol"], self._names).read() if "vol" in fields else []
@@ -121,10 +120,10 @@ class StageReader:
             edges += self._after(name, fields["after"])
         if env:
             edges += env_edges(env.values())
-        if mounts:
-            edges += volume_edges(mounts)
         if placed_build is not None:
             edges += _build_edges(placed_build)
+        if mounts:
+            edges += volume_edges(mounts)
         if "on" in fields:
             edges += self._on(name, fields["on"])
         if img is not None:
@@ -181,19 +180,20 @@ class StageReader:
             )
         return img, build
 
-    def _image(self, name: StageName, image: ImageReference | None, field: Field) -> Image | None:
+    def _image(self, name: StageName, field: Field) -> Image | None:
         """The image; the name of another stage means what that stage built or left (LANGUAGE section 4)."""
-        if image is None or image.ref not in self._names or image.ref == name:
-            return image
+        written = field.node.text if isinstance(field.node, Scalar) else name
+        if written == name or written not in self._names:
+            return image(field)
         if self._meta.implicit:
-            return StageImage(image.ref)
+            return StageImage(written)
         self._findings.warn(
             Code.IMAGE_NOT_STAGE,
-            f"{field.owner}: `img` is the image `{image.ref}` and not the stage {self._names.named(image.ref)}",
+            f"{field.owner}: `img` is the image `{written}` and not the stage {self._names.named(written)}",
             field.place,
             hint="`meta.implicit` is false, so no image is that of a stage",
         )
-        return image
+        return image(field)
 
     def _check_run(self, name: StageName, fields: MappingOf[str, Field], *, has_image: bool, builds: bool) -> None:
         if has_image or (builds and "run" in fields) or not self._names.complete:

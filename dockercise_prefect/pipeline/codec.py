@@ -17,6 +17,7 @@ from dockercise_prefect.pipeline.parts import (
     image_to_json,
     mount_from_json,
     mount_to_json,
+    triggers_in_order,
 )
 
 
@@ -52,7 +53,7 @@ def meaning_of(stage: Stage) -> Json:
     del entry["at"]
     edges = ({key: value for key, value in edge.items() if key not in {"at", "inferred"}} for edge in entry["depends_on"])
     entry["depends_on"] = sorted(edges, key=lambda edge: (edge["stage"], edge["kind"]))
-    entry["triggers"] = sorted(entry["triggers"])
+    entry["triggers"] = triggers_in_order(stage)
     return entry
 
 

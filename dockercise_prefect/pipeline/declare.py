@@ -118,9 +118,9 @@ def stage(
     origin = None if on is None else on.name if isinstance(on, Stage) else CODE
     edges = [(earlier.name, DependencyKind.AFTER) for earlier in after]
     edges += [(source.stage, DependencyKind.ENV) for source in sources.values() if isinstance(source, StageValue)]
-    edges += [(mount.source.stage, DependencyKind.VOL) for mount in volumes if isinstance(mount.source, StageVolume)]
     if build is not None and isinstance(build.context, StageVolume):
         edges.append((build.context.stage, DependencyKind.VOL))
+    edges += [(mount.source.stage, DependencyKind.VOL) for mount in volumes if isinstance(mount.source, StageVolume)]
     if isinstance(on, Stage):
         edges.append((on.name, DependencyKind.ON))
     edges += [(earlier.name, DependencyKind.OUT) for earlier in reads]

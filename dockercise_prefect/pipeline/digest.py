@@ -14,7 +14,7 @@ from json.encoder import encode_basestring as quoted
 from operator import attrgetter
 
 from dockercise_prefect.pipeline.model import EnvSource, Image, ImageReference, Pipeline, Stage, StageValue
-from dockercise_prefect.pipeline.parts import build_to_json, env_to_json, image_to_json, mount_to_json
+from dockercise_prefect.pipeline.parts import build_to_json, env_to_json, image_to_json, mount_to_json, triggers_in_order
 
 _BOOLEANS = {None: "null", True: "true", False: "false"}
 
@@ -55,7 +55,7 @@ def _stage(stage: Stage) -> str:
         f'"platform":{"null" if stage.platform is None else quoted(stage.platform)},"pull":{quoted(stage.pull)},'
         f'"run":{"null" if stage.run is None else quoted(stage.run)},'
         f'"timeout":{"null" if stage.timeout is None else json.dumps(stage.timeout)},'
-        f'"triggers":{_on_one_line(sorted(stage.triggers)) if stage.triggers else "[]"},'
+        f'"triggers":{_on_one_line(triggers_in_order(stage)) if stage.triggers else "[]"},'
         f'"user":{"null" if stage.user is None else quoted(stage.user)},"working_dir":{quoted(stage.working_dir)}}}'
     )
 

@@ -16,6 +16,7 @@ from dockercise_prefect.pipeline.model import (
     LiteralValue,
     Mount,
     MountSource,
+    Stage,
     StageImage,
     StageValue,
     StageVolume,
@@ -122,3 +123,8 @@ def _source_from_json(data: Json) -> MountSource:
         case {"volume": name}:
             return EngineVolume(name)
     raise ValueError(f"no source of a mount: {data!r}")
+
+
+def triggers_in_order(stage: Stage) -> list[str]:
+    """A stage's globs as far as their order says something: one with `!` takes away what those before it took."""
+    return list(stage.triggers) if any(glob.startswith("!") for glob in stage.triggers) else sorted(stage.triggers)

@@ -123,8 +123,9 @@ class LineDecoder:
         """The lines that this chunk completes."""
         *complete, self._pending = (self._pending + self._decoder.decode(chunk)).split("\n")
         lines = [piece for line in complete for piece in self._pieces(line.removesuffix("\r"))]
-        whole = len(self._pending) - len(self._pending) % self._longest
-        if whole and whole == len(self._pending):
+        length = len(self._pending.removesuffix("\r"))  # which may belong to the end of the line
+        whole = length - length % self._longest
+        if whole and whole == length:
             whole -= self._longest  # the last piece waits: what follows may be nothing but the end of the line
         lines += self._pieces(self._pending[:whole]) if whole else []
         self._pending = self._pending[whole:]

@@ -161,6 +161,34 @@ def test_default_image_that_is_a_stage() -> None:
     assert images == {"base": ImageReference("base"), "a": StageImage("base"), "b": None}
 
 
+def test_any_name_of_a_stage_can_be_an_image() -> None:
+    """`img` takes every stage, also one whose name no image could have, in a stage itself and as a default."""
+    named = compiled(a="getCode: {build: .}\n☃: {img: getCode}\nuse: {img: ☃}\n")
+    default = compiled(a="meta: {defaults: {img: It's}}\nIt's: {img: x}\nuse: {run: ls}\n")
+
+    assert [named.by_name[name].image for name in ("☃", "use")] == [StageImage("getCode"), StageImage("☃")]
+    assert default.by_name["use"].image == StageImage("It's")
+
+
+def test_what_is_neither_stage_nor_image() -> None:
+    """A text that is no stage has to be an image, be it inherited; of a default it is said once."""
+    (own,) = findings(a="getCode: {build: .}\nuse: {img: GetCode}\n")
+    (default,) = findings(a="meta: {defaults: {img: 'a b'}}\na: {}\nb: {}\n")
+
+    assert (str(own.code), str(own.place)) == ("DK024", "a.dockercise.yaml:2:12")
+    assert (str(default.code), str(default.place)) == ("DK024", "a.dockercise.yaml:1:24")
+
+
+def test_order_of_triggers_counts_where_one_excludes() -> None:
+    """`!x` takes away what stands before it, so its place is part of the meaning; without one the order says nothing."""
+
+    def digest(triggers: str) -> str | None:
+        return compiled(a=f"a: {{img: x, triggers: [{triggers}]}}\n").digest
+
+    assert digest("'!x.txt', '*.txt'") != digest("'*.txt', '!x.txt'")
+    assert digest("'a', 'b'") == digest("'b', 'a'")
+
+
 def test_default_build_and_own_image() -> None:
     """What a stage says itself wins over a default: its `img` over a default `build`, its `build` over a default `img`."""
     built = compiled(a="meta: {defaults: {build: .}}\na: {run: ls}\nb: {img: x}\n")

@@ -186,6 +186,28 @@ def test_a_script_that_is_no_shell_script_falls_back() -> None:
     assert [(str(warning.code), str(warning.place)) for warning in result.warnings] == [("DK041", "f.dockercise.yaml:4:8")]
 
 
+def test_words_of_commands_are_no_assignments_in_a_text() -> None:
+    """In a script that the grammar does not take, `-e A=$A` is a use all the same."""
+    result = compile_sources(
+        sources(f="a: {img: x}\nlast:\n  img: x\n  run: |\n    [ b \\> c ]\n    docker run -e A=$A x\n"), "test"
+    )
+
+    assert _last(result.pipeline).env == {"A": StageValue("a")}
+    assert [str(warning.code) for warning in result.warnings] == ["DK041"]
+
+
+def test_names_in_quotes_are_found() -> None:
+    """A name that is quoted or escaped in a path is the name all the same, and has a place."""
+    stage = _last(
+        compiled(f="token: {img: x}\nit's: {img: x}\nlast:\n  img: x\n  run: |\n    cat \"/to\"ken/x\n    cat out/it\\'s\n")
+    )
+
+    assert _edges(stage) == [
+        ("token", "vol", True, "f.dockercise.yaml:6:10"),
+        ("it's", "out", True, "f.dockercise.yaml:7:9"),
+    ]
+
+
 def test_a_script_that_names_nothing_is_not_judged() -> None:
     """A script that is no shell script and names no stage gives no finding."""
     result = compile_sources(sources(f="a: {img: x}\nlast: {img: x, run: 'if ('}\n"), "test")

@@ -56,6 +56,7 @@ VALUES_NOT_SEEN_IN_A_SCHEMA = {
     "Docker wants 6m at least": "an expression does not multiply `512k`",
     "leads out of what is built": "an expression does not resolve `a/../..`",
     "is no file below the context": "an expression does not resolve `a/..`",
+    "is no image reference": "any name of a stage can be an `img`",
     "is a stage, whose value is always there": "names of stages",
 }
 """Of DK024, the same."""
@@ -64,8 +65,8 @@ WRONG_STAGES = """\
 {imgs: x}
 {retries: 3}
 {img: [x]}
-{img: Größe}
-{img: -1}
+{img: a b}
+{img: a:b:c}
 {run: ""}
 {run: []}
 {run: [""]}

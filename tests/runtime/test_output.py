@@ -3,7 +3,7 @@
 import tracemalloc
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dockercise_prefect.runtime.output import IN_MEMORY, LineDecoder, LogTail, Spool, StageOutput
@@ -100,6 +100,8 @@ def test_a_spool_that_is_closed_refuses_to_read() -> None:
         list(output.chunks())
 
 
+@example(chunks=[b"0", b"\r", b"\n"], longest=1)
+@example(chunks=[b"0\r", b"\r", b"x\n"], longest=1)
 @given(chunks=st.lists(MIXED), longest=st.integers(1, 30))
 def test_lines_do_not_depend_on_chunks(chunks: list[bytes], longest: int) -> None:
     """However the bytes are cut into chunks, the same lines come out, none too long."""

@@ -29,10 +29,10 @@ def writes_read_only(subject: Subject) -> Iterator[Diagnostic]:
         commands = subject.commands(stage) or ()
         folder = None if any(command.name in _MOVING for command in commands) else stage.working_dir
         mounts = _Mounts(stage)
-        for word, text in (found for command in commands for found in _written(command)):
+        for command, word, text in ((each, *found) for each in commands for found in _written(each)):
             path = _absolute(text, folder)
             target = mounts.read_only(path) if path else None
-            if path is not None and target is not None:
+            if path is not None and target is not None and not (path == target and _makes_if_missing(command)):
                 yield warning(
                     Code.WRITES_READ_ONLY,
                     f"{stage.name}: `run` writes to `{text}`, and `{target}` is read-only",
@@ -97,6 +97,14 @@ def _written(command: Command) -> Iterator[tuple[Word, str]]:
         operands = _operands(command, _LAST[name])
         if not into and len(operands) > 1:
             yield from _known(operands[-1:])
+
+
+def _makes_if_missing(command: Command) -> bool:
+    """Whether a folder that is there already is left alone: `mkdir -p`."""
+    options = [word.text for word in command.words[1:] if word.text is not None and word.text.startswith("-")]
+    return command.name == "mkdir" and any(
+        option == "--parents" or (not option.startswith("--") and "p" in option) for option in options
+    )
 
 
 def _operands(command: Command, with_value: str) -> list[Word]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from tree_sitter import Node
 
-from dockercise_prefect.compiler.shell.parse import parse
+from dockercise_prefect.compiler.shell.parse import Parsed, parse
 from dockercise_prefect.compiler.shell.streams import Redirection, Streams
-from dockercise_prefect.compiler.shell.words import Offsets, Word, read_word
+from dockercise_prefect.compiler.shell.words import Word, WordReader
 
 _COMMANDS = frozenset({"command", "declaration_command", "unset_command", "test_command"})
 
@@ -55,16 +55,16 @@ _NOTHING = _Around()
 
 def commands_of(script: str) -> tuple[Command, ...] | None:
     """All commands of a script, in the order written; None when the script was not understood as a whole."""
-    root = parse(script).root_node
-    return None if root.has_error else tuple(_Walk(root, Offsets(script)))
+    parsed = parse(script)
+    return tuple(_Walk(parsed)) if parsed.is_understood else None
 
 
 class _Walk:
     """Goes through a tree without recursion: a script may nest deeper than Python's stack is."""
 
-    def __init__(self, root: Node, offsets: Offsets) -> None:
-        self._waiting: list[tuple[Node, Streams, _Around]] = [(root, Streams(), _NOTHING)]
-        self._offsets = offsets
+    def __init__(self, script: Parsed) -> None:
+        self._waiting: list[tuple[Node, Streams, _Around]] = [(script.root, Streams(), _NOTHING)]
+        self._words_of = WordReader(script)
 
     def __iter__(self) -> Iterator[Command]:
         while self._waiting:
@@ -99,7 +99,7 @@ class _Walk:
         for child in node.children if node.type != "command" else node.named_children:
             assigns = node.type == "command" and child.type == "variable_assignment"
             if not assigns and child.type not in _NO_WORDS:
-                yield read_word(child, self._offsets)
+                yield self._words_of.read(child)
 
     def _compound(self, node: Node, streams: Streams, around: _Around) -> Iterator[Command]:
         """A group, a loop, a function, or a node that only holds others."""
@@ -129,7 +129,7 @@ class _Walk:
             descriptor = node.child_by_field_name("descriptor")
             number = descriptor.text.decode() if descriptor is not None and descriptor.text else ""
             operator = next(child.type for child in node.children if not child.is_named)
-            targets = [read_word(child, self._offsets) for child in node.children_by_field_name("destination")]
+            targets = [self._words_of.read(child) for child in node.children_by_field_name("destination")]
             redirections.append(
                 Redirection(operator, int(number) if number.isdecimal() else None, targets[0] if targets else None)
             )

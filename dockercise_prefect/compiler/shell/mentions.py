@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from tree_sitter import Node
 
 from dockercise_prefect.compiler.shell.literals import LITERALS, Literal, literal
-from dockercise_prefect.compiler.shell.parse import parse, walk
+from dockercise_prefect.compiler.shell.parse import Parsed, parse, walk
+from dockercise_prefect.compiler.shell.patterns import patterns
 
 LONGEST = 262_144
 """Bytes of a script that is parsed; what the grammar does not understand can take time by the square of its length."""
@@ -19,14 +19,21 @@ LONGEST_NAME = 256
 """Bytes of a variable's name that are looked at; a stage's name has at most 200."""
 
 _USE = re.compile(r"(?<!\\)((?:\\\\)*)(\$\{?[#!]?([A-Za-z_]\w*))", re.ASCII)
-_SETS = re.compile(r"(?:^|[\s;&|(])([A-Za-z_]\w*)\+?=|\bfor\s+([A-Za-z_]\w*)|\bread((?:\s+[-\w]+)+)", re.ASCII)
+_VALUE = r"(?:\$\([^)\n]*\)|\"[^\"\n]*\"|'[^'\n]*'|`[^`\n]*`|[^\s;&|\"'`])*"
+_BEGIN = r"(?:^|[;&|({]|\b(?:then|do|else|if|while|until|export|readonly|local|declare|typeset)[ \t])[ \t]*"
+_ASSIGNMENTS = re.compile(rf"{_BEGIN}((?:[A-Za-z_]\w*\+?={_VALUE})(?:[ \t]+[A-Za-z_]\w*\+?={_VALUE})*)[ \t]*(?=$|[;&|)])",
+                          re.ASCII | re.MULTILINE)  # fmt: skip
+"""Assignments that stand alone, as far as a pattern can tell: not the words of a command that look like them."""
+
+_ASSIGNMENT = re.compile(rf"([A-Za-z_]\w*)\+?=({_VALUE})", re.ASCII)
+_OTHER_SETTERS = re.compile(r"\bfor[ \t]+([A-Za-z_]\w*)|\bread((?:[ \t]+[-\w]+)+)", re.ASCII)
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 _LOCAL = frozenset({"local", "declare", "typeset"})
 _ASSIGNING = frozenset({"=", "+=", "-=", "*=", "/=", "%=", "<<=", ">>=", "&=", "|=", "^="})
 _STEPS = frozenset({"++", "--"})
-_PATTERN_FIRST = frozenset({"sed", "awk", "gawk", "mawk", "grep", "egrep", "fgrep", "perl"})
-"""Commands whose first word is a pattern or a program, in which `/word/` is no path."""
+_TRANSPARENT = frozenset({"builtin", "command"})
+"""What may stand in front of a command without changing what it sets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,24 +63,23 @@ class Mentions:
 
 def mentions(script: str) -> Mentions:
     """Read a script, by its grammar where that understands it."""
-    data = script.encode("utf-8", "surrogatepass")
-    if len(data) <= LONGEST:
-        tree = parse(script)
-        if not tree.root_node.has_error:
-            return _Reader(data).read(tree.root_node)
+    if len(script.encode("utf-8", "surrogatepass")) <= LONGEST:
+        parsed = parse(script)
+        if parsed.is_understood:
+            return _Reader(parsed).read()
     return _by_text(script)
 
 
 class _Reader:
     """Walks a tree, parents before what is in them, so that a parent can say what its parts are."""
 
-    def __init__(self, data: bytes) -> None:
-        self._data = data
+    def __init__(self, script: Parsed) -> None:
+        self._script = script
         self._found = Mentions()
         self._settled: set[int] = set()
 
-    def read(self, root: Node) -> Mentions:
-        for node in walk(root):
+    def read(self) -> Mentions:
+        for node in walk(self._script.root):
             if node.id not in self._settled:
                 self._node(node)
         return self._found
@@ -98,12 +104,12 @@ class _Reader:
             self._settle(child for child in node.children if child.type in LITERALS)
             if node.children[-1].type == "$":
                 self._torn(node.children[-1])
-        if self._data.find(b"/", node.start_byte, node.end_byte) >= 0:
-            self._found.literals.append(literal(node))
+        if self._script.data.find(b"/", node.start_byte, node.end_byte) >= 0:
+            self._found.literals.append(literal(node, self._script))
 
     def _torn(self, dollar: Node) -> None:
         """The grammar tears `"a"/$B/c` apart behind the dollar."""
-        name = _NAME.match(self._data[dollar.end_byte : dollar.end_byte + LONGEST_NAME].decode("utf-8", "replace"))
+        name = _NAME.match(self._script.data[dollar.end_byte : dollar.end_byte + LONGEST_NAME].decode("utf-8", "replace"))
         if name:
             self._found.uses.setdefault(name[0], Use(f"${name[0]}", dollar.start_byte))
 
@@ -113,14 +119,22 @@ class _Reader:
                 self._assigned(node.children[:2])
             case "unset_command":
                 self._assigned(node.children)
-            case "declaration_command" if node.children[0].type in _LOCAL:
-                self._assigned(node.children)
-            case "declaration_command":  # `export A` alone neither sets nor uses a variable
-                self._settle(child for child in node.children if child.type == "variable_name")
+                self._found.assigned.update(self._quoted_names(node.children))
+            case "declaration_command":
+                self._declaration(node)
             case "binary_expression" if any(child.type in _ASSIGNING for child in node.children):
                 self._assigned(node.children[:1])
             case "postfix_expression" | "unary_expression" if any(child.type in _STEPS for child in node.children):
                 self._assigned(node.children)
+
+    def _declaration(self, node: Node) -> None:
+        """`local A` makes a variable of its own; `export A` alone neither sets nor uses one, `export "A=x"` sets it."""
+        if node.children[0].type in _LOCAL:
+            self._assigned(node.children)
+        else:
+            self._settle(child for child in node.children if child.type == "variable_name")
+        texts = [literal(child, self._script).text for child in node.children if child.type in LITERALS]
+        self._found.assigned.update(match[1] for text in texts if (match := _ASSIGNMENT.match(text)))
 
     def _expansion(self, node: Node) -> None:
         name = next(iter(_names(node.children)), None)
@@ -147,15 +161,25 @@ class _Reader:
                 self._settle([child, *_names([child])])
         name = node.child_by_field_name("name")
         arguments = node.children_by_field_name("argument")
-        match _text(name) if name else "":
+        if name is None:
+            return
+        for pattern in patterns(name.children[0] if name.children else name, arguments, self._script):
+            self._settle([pattern, *(child for child in pattern.children if child.type in LITERALS)])
+        called = _text(name)
+        if called in _TRANSPARENT and arguments:
+            called, arguments = literal(arguments[0], self._script).text, arguments[1:]
+        match called:
             case "read" | "getopts" | "mapfile" | "readarray":
-                self._found.assigned.update(text for each in arguments if _NAME.fullmatch(text := _text(each)))
+                self._found.assigned.update(self._quoted_names(arguments))
             case "printf" if arguments and _text(arguments[0]) == "-v":
-                self._found.assigned.update(_text(each) for each in arguments[1:2])
+                self._found.assigned.update(self._quoted_names(arguments[1:2]))
             case "let":
                 self._found.assigned.update(match[0] for each in arguments if (match := _NAME.search(_text(each))))
-            case program if program in _PATTERN_FIRST:
-                self._settle(_patterns(arguments))
+
+    def _quoted_names(self, nodes: Iterable[Node]) -> Iterator[str]:
+        """The words that are names of variables, be they quoted."""
+        texts = (literal(node, self._script).text for node in nodes if node.type in LITERALS)
+        return (text for text in texts if _NAME.fullmatch(text))
 
     def _here_document(self, node: Node) -> None:
         """In one that begins with `<<-` the grammar misses what stands after a tab, so its text is looked through."""
@@ -163,7 +187,7 @@ class _Reader:
         body = next((child for child in node.children if child.type == "heredoc_body"), None)
         if start is None or body is None or node.children[0].type != "<<-" or any(mark in _text(start) for mark in "'\"\\"):
             return
-        for name, use in _uses(_text(body), body.start_byte).items():
+        for name, use in _uses(self._script.text(body), body.start_byte).items():
             self._found.uses.setdefault(name, use)
 
     def _settle(self, nodes: Iterable[Node]) -> None:
@@ -180,13 +204,6 @@ def _names(nodes: list[Node]) -> Iterator[Node]:
                 yield from _names(node.children[:1])
             case "variable_assignment":
                 yield from _names(node.children[:1])
-
-
-def _patterns(arguments: list[Node]) -> list[Node]:
-    """The quoted pattern or program of `sed`, `grep` and the like: after each `-e`, else the first word that is no option."""
-    named = [after for option, after in pairwise(arguments) if _text(option) == "-e"]
-    first = next((each for each in arguments if not _text(each).startswith("-")), None)
-    return [node for node in [*named, first] if node is not None and node.type in {"raw_string", "string", "concatenation"}]
 
 
 def _text(node: Node) -> str:
@@ -206,7 +223,11 @@ def _uses(text: str, start: int) -> dict[str, Use]:
 
 def _by_text(script: str) -> Mentions:
     found = Mentions(uses=_uses(script, 0), understood=False)
-    for match in _SETS.finditer(script):
+    for match in _ASSIGNMENTS.finditer(script):
+        for name, value in _ASSIGNMENT.findall(match[1]):
+            if value.strip('"{}') not in {f"${name}", f"${{{name}"}:
+                found.assigned.add(name)
+    for match in _OTHER_SETTERS.finditer(script):
         found.assigned.update(_NAME.findall(" ".join(group for group in match.groups() if group)))
     positions = []
     byte = 0

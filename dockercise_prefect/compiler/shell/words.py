@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from tree_sitter import Node
 
+from dockercise_prefect.compiler.shell.parse import Parsed
+
 _ESCAPED = re.compile(r"\\(\n|.)", re.DOTALL)
 _ESCAPED_IN_QUOTES = re.compile(r'\\([$`"\\\n])')
 _PATTERN = frozenset("*?[{")
@@ -30,22 +32,23 @@ class Word:
     start: int
 
 
-class Offsets:
-    """Turns offsets in bytes, as the tree has them, into offsets in characters."""
+class WordReader:
+    """Reads the words of one script."""
 
-    def __init__(self, script: str) -> None:
+    def __init__(self, script: Parsed) -> None:
+        """Prepare for a script; in one that is all ASCII, bytes and characters are counted alike."""
+        self._script = script
         self._characters: array[int] | None = None
-        if not script.isascii():
-            widths = (len(character.encode(errors="replace")) for character in script)
+        if not script.data.isascii():
+            widths = (
+                len(character.encode("utf-8", "surrogatepass")) for character in script.data.decode("utf-8", "surrogatepass")
+            )
             self._characters = array("l", (index for index, width in enumerate(widths) for _ in range(width)))
 
-    def __call__(self, offset: int) -> int:
-        return offset if self._characters is None else self._characters[offset]
-
-
-def read_word(node: Node, offsets: Offsets) -> Word:
-    """The word that a node of the tree is."""
-    return Word(_text(node), _is_variable(node), offsets(node.start_byte))
+    def read(self, node: Node) -> Word:
+        """The word that a node of the tree is."""
+        start = node.start_byte if self._characters is None else self._characters[node.start_byte]
+        return Word(_text(node, self._script), _is_variable(node), start)
 
 
 def _is_variable(node: Node) -> bool:
@@ -53,25 +56,21 @@ def _is_variable(node: Node) -> bool:
     return len(parts) == 1 and parts[0].type in {"simple_expansion", "expansion"}
 
 
-def _text(node: Node) -> str | None:
+def _text(node: Node, script: Parsed) -> str | None:
     """What the shell makes of it. Words nest in concatenations and names only, so this recursion is two levels deep."""
     match node.type:
         case "word" | "number" | "variable_name":
-            return _bare(_source(node))
+            return _bare(script.text(node))
         case "raw_string":
-            return _source(node)[1:-1]
+            return script.text(node)[1:-1]
         case "string":
             plain = all(child.type == "string_content" for child in node.named_children)
-            return _ESCAPED_IN_QUOTES.sub(_unescaped, _source(node)[1:-1]) if plain else None
+            return _ESCAPED_IN_QUOTES.sub(_unescaped, script.text(node)[1:-1]) if plain else None
         case "command_name" | "concatenation":
-            parts = [_text(child) for child in node.children]
+            parts = [_text(child, script) for child in node.children]
             return None if None in parts else "".join(part for part in parts if part is not None)
         case _:
-            return None if node.is_named else _source(node)
-
-
-def _source(node: Node) -> str:
-    return (node.text or b"").decode()
+            return None if node.is_named else script.text(node)
 
 
 def _bare(source: str) -> str | None:

@@ -199,6 +199,13 @@ def test_out_is_mounted_with_an_edge() -> None:
     assert lint_codes("a: {img: x:1, run: 'mkdir /out && date > /out/x'}\n") == []
 
 
+def test_a_folder_that_is_there_may_be_asked_for() -> None:
+    """DK106: `mkdir -p` of what is mounted changes nothing; below it, or without `-p`, it fails."""
+    assert lint_codes("a: {img: x:1, vol: code, run: 'mkdir -p /code; mkdir -vp /code; mkdir --parents /code'}\n") == []
+    assert lint_codes("a: {img: x:1, vol: code, run: mkdir -p /code/x}\n") == ["DK106"]
+    assert lint_codes("a: {img: x:1, vol: code, run: mkdir /code}\n") == ["DK106"]
+
+
 def test_relative_paths_are_below_dir() -> None:
     """DK106: `dir` is where relative paths begin."""
     assert lint_codes("a: {img: x:1, vol: code, dir: /code/b, run: touch x}\n") == ["DK106"]

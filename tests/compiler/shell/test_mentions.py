@@ -69,6 +69,10 @@ ASSIGNED = {
     "[ A = B ]": set(),
     "A+=x": {"A"},
     "VERSION=${VERSION:-dev}": {"VERSION"},
+    'export "A=$(git describe)"': {"A"},
+    "export 'A=x' \"B=x\"": {"A", "B"},
+    'read "A"; unset "B"; printf -v "C" x': {"A", "B", "C"},
+    "command read A; builtin read -r B": {"A", "B"},
 }
 
 WORDS = {
@@ -79,7 +83,9 @@ WORDS = {
     "cat <<'EOF'\n/a/b\nEOF\n": ["/a/b\n"],
     "sed '/a/d' /b/c": ["/b/c"],
     "sed -n -e '/a/p' -e \"/b/p\" '/c/d e'": ["/c/d e"],
-    "grep -q /a/b /c/d": ["/a/b", "/c/d"],
+    "grep -q /a/b /c/d": ["/c/d"],
+    'cat out/it\\\'s "out/\\$x" /a\\|b/x': ["out/it's", "out/$x", "/a|b/x"],
+    'cat "/to"ken/x': ["/token/x"],
     "awk '/x/ {print}' '/a/b'": ["/a/b"],
     'echo "$(cat /a/b)"': ["\0", "/a/b"],
     "cat < /a/b > '/c/d'": ["/a/b", "/c/d"],
@@ -118,6 +124,17 @@ def test_a_use_knows_its_byte(script: str) -> None:
     assert script.encode()[use.start :].startswith(use.text.encode())
 
 
+def test_characters_that_the_grammar_cannot_bear() -> None:
+    """Characters beyond ASCII are parts of words, of no names, and crash nothing: this text ended the process when parsed."""
+    hard = "\U0009f317\ua1ac{\U000de281\ud64e)& ;\U001033b7\U0004a131/=\u65aa\U000b8bf9\U00097716BA/R\U00051e2c#S"
+
+    found = mentions('echo "$Aé" ${B}☃ é=$C; cat "/☃ü/x" /é/$D')
+
+    assert [mentions(hard).understood for _ in range(200)] == [mentions(hard).understood] * 200
+    assert set(found.uses) == {"A", "B", "C", "D"}
+    assert [literal.text for literal in found.literals] == ["/☃ü/x", "/é/\0"]
+
+
 @pytest.mark.parametrize("script", ["cat <<A <<B\n$X /a/b\nA\n$Y\nB\n", "if [ $X; then /a/b $Y", "Z=1; echo $X ${Y\n/a/b"])
 def test_a_script_that_is_not_understood(script: str) -> None:
     """Where the grammar fails, what the text looks like is taken, and the finding says so."""
@@ -127,6 +144,33 @@ def test_a_script_that_is_not_understood(script: str) -> None:
     assert {"X", "Y"} <= set(found.uses)
     assert any("/a/b" in word.text for word in found.literals)
     assert ("Z" in found.assigned) == ("Z=1" in script)
+
+
+@pytest.mark.parametrize(
+    ("line", "assigned"),
+    [
+        ("docker run -e A=$A x", set()),
+        ("make A=$A", set()),
+        ("env A=$A x", set()),
+        ("A=$A", set()),
+        ('A="${A}"', set()),
+        ("A=1", {"A"}),
+        ("A=1 B=2", {"A", "B"}),
+        ("A=1 make", set()),
+        ('A=$(git describe --tags) ; B="x y"', {"A", "B"}),
+        ("export A=1", {"A"}),
+        ("x && A=1", {"A"}),
+        ("if x; then A=1; fi", {"A"}),
+        ("for A in 1; do x; done", {"A"}),
+        ("read -r A B", {"r", "A", "B"}),
+    ],
+)
+def test_assignments_in_a_text(line: str, assigned: set[str]) -> None:
+    """Where the grammar fails, what looks like an assignment counts as one only where a command begins and ends with it."""
+    found = mentions(f"cat <<A1 <<B1\nA1\nB1\n{line}\n")
+
+    assert not found.understood
+    assert found.assigned == assigned
 
 
 @pytest.mark.parametrize(
