@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -14,7 +15,11 @@ from dockercise_prefect.cli.planned import Planned, as_json, as_text
 from dockercise_prefect.compiler import compile_sources
 from dockercise_prefect.compiler.plan import compare, work
 from dockercise_prefect.errors import DefinitionError
-from dockercise_prefect.frontend.git import Revision, changed_files, find_revision, sources_at
+from dockercise_prefect.frontend.discover import shown
+from dockercise_prefect.frontend.git import Revision, find_revision
+from dockercise_prefect.frontend.git_changes import changed_files
+from dockercise_prefect.frontend.git_sources import sources_at
+from dockercise_prefect.frontend.git_submodules import Unread
 from dockercise_prefect.frontend.subgraphs import Packages
 from dockercise_prefect.pipeline import Pipeline
 
@@ -35,19 +40,38 @@ def plan(root_argument: Path | None, root_option: Path | None, since: str, forma
     revision = find_revision(root, since)
     with chosen_packages(offline=offline) as packages:
         pipeline = compiled_below(root, packages)
-        earlier, note = _earlier(root, revision, pipeline.name, packages)
-    paths = changed_files(root, revision)
-    planned = Planned(revision, compare(earlier, pipeline), paths, work(pipeline, paths), note)
+        earlier = _earlier(root, revision, pipeline.name, packages)
+    changes = changed_files(root, revision)
+    note = _note(earlier.note, [*earlier.unread, *changes.unread])
+    planned = Planned(revision, compare(earlier.pipeline, pipeline), changes.paths, work(pipeline, changes.paths), note)
     click.echo(_SHOW[format_name](planned).encode(), nl=False)
 
 
-def _earlier(root: Path, revision: Revision, name: str, packages: Packages) -> tuple[Pipeline | None, str | None]:
+@dataclass(frozen=True, slots=True)
+class _Earlier:
     """The pipeline at the revision; else None, and why there is none."""
+
+    pipeline: Pipeline | None
+    note: str | None
+    unread: Sequence[Unread] = ()
+
+
+def _earlier(root: Path, revision: Revision, name: str, packages: Packages) -> _Earlier:
+    unread: Sequence[Unread] = ()
     try:
-        sources = sources_at(root, revision)
-        if sources:
-            return compile_sources(sources, name, packages).pipeline, None
+        past = sources_at(root, revision)
+        unread = past.unread
+        if past.sources:
+            return _Earlier(compile_sources(past.sources, name, packages).pipeline, None, unread)
     except DefinitionError as error:
         first = str(error.diagnostics[0]).partition("\n")[0]
-        return None, f"at {revision.name} the pipeline does not compile, so every stage counts as added: {first}"
-    return None, f"at {revision.name} there was no pipeline here, so every stage counts as added"
+        why = f"at {revision.name} the pipeline does not compile, so every stage counts as added: {first}"
+        return _Earlier(None, why, unread)
+    return _Earlier(None, f"at {revision.name} there was no pipeline here, so every stage counts as added", unread)
+
+
+def _note(why: str | None, unread: Iterable[Unread]) -> str | None:
+    """What the user should know of what was left out, each submodule once; None where all was read."""
+    submodules = {left_out.path: left_out.why for left_out in unread}
+    said = [f"the submodule {shown(path)} is left out: {reason}" for path, reason in sorted(submodules.items())]
+    return ". ".join([*([why] if why else []), *said]) or None

@@ -22,7 +22,7 @@ class Planned:
     Attributes:
         since: what the working tree was compared with.
         paths: the changed files, relative to the root.
-        note: why nothing is known of the pipeline as it was, or None.
+        note: why nothing is known of the pipeline as it was, and which submodules were left out, or None.
     """
 
     since: Revision

@@ -19,7 +19,15 @@ SKIPPED = frozenset({".git", "node_modules"})
 MAX_BYTES = 16 * 1024 * 1024
 """A bigger file was not written by hand, and would be held in memory several times."""
 
-OF_ANOTHER_REPOSITORY = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR")
+OF_ANOTHER_REPOSITORY = (
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_PREFIX",
+    "GIT_COMMON_DIR",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+)
 """What git's hooks set: it would make git look elsewhere than at the root."""
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Command
-from tests.support.git_repository import git, make_repository
+from tests.support.git_repository import add_submodule, commit_all, git, make_repository
 
 PIPELINE = (
     "make: {img: x, run: make, triggers: src/**}\ntest: {img: x, run: test, vol: make, triggers: tests/**}\nold: {img: x}\n"
@@ -119,3 +119,45 @@ def test_names_that_no_text_can_hold(command: Command, root: Path) -> None:
 
     assert outcome.status == 0
     assert json.loads(outcome.out)["targets"]["make"][0]["path"] == "src/\\xff\\n"
+
+
+def test_a_linked_pipeline_is_not_new(command: Command, tmp_path: Path) -> None:
+    """A stage whose file is reached by a committed link is the same as in the past."""
+    root = make_repository(tmp_path / "l", {"real/base.yaml": PIPELINE})
+    (root / "pl").mkdir()
+    (root / "pl/s.dockercise.yaml").symlink_to("../real/base.yaml")
+    commit_all(root)
+
+    outcome = command("plan", "-C", str(root), "--since", "HEAD")
+
+    assert outcome.status == 0
+    assert "\n\nno stage changed\n\nno file changed\n\n" in outcome.out
+
+
+def test_a_change_in_a_submodule(command: Command, root: Path, tmp_path: Path) -> None:
+    """A submodule's stages are the same as in the past, and its changed files make targets of stages."""
+    inner = make_repository(tmp_path / "inner", {"s.dockercise.yaml": "s: {img: x, triggers: '*.c'}\n", "f.c": "f\n"})
+    add_submodule(root, inner, "sm")
+    (root / "sm/f.c").write_text("new\n")
+
+    outcome = command("plan", "-C", str(root), "--since", "HEAD")
+
+    assert outcome.out.partition("\n\n")[2] == (
+        "no stage changed\n\nchanged files\n  sm/f.c\n\nwould run\n  s: sm/f.c matches *.c\n"
+    )
+
+
+def test_a_submodule_that_cannot_be_read(command: Command, root: Path, tmp_path: Path) -> None:
+    """A submodule without a past is named once in the note, after why there is no pipeline, if so."""
+    add_submodule(root, make_repository(tmp_path / "inner", {"f.c": "f\n"}), "sm")
+    git(root, "submodule", "--quiet", "deinit", "--all", "--force")
+    left_out = "the submodule sm is left out: it is not checked out; `git submodule update --init` brings it"
+
+    note = json.loads(command("plan", str(root), "--since", "HEAD", "--format", "json").out)["note"]
+    git(root, "mv", "a.dockercise.yaml", "a.yaml")
+    commit_all(root)
+    git(root, "mv", "a.yaml", "a.dockercise.yaml")
+    note_without_pipeline = json.loads(command("plan", str(root), "--since", "HEAD", "--format", "json").out)["note"]
+
+    assert note == left_out
+    assert note_without_pipeline == f"at HEAD there was no pipeline here, so every stage counts as added. {left_out}"

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from dockercise_prefect.errors import DefinitionError, UsageError
-from dockercise_prefect.frontend import git as module
-from dockercise_prefect.frontend.git import changed_files, find_revision, sources_at
+from dockercise_prefect.frontend import git_sources as module
+from dockercise_prefect.frontend.git import find_revision
+from dockercise_prefect.frontend.git_changes import changed_files
+from dockercise_prefect.frontend.git_sources import sources_at
 from tests.support.git_repository import git, make_repository
 
 FILES = {
@@ -32,7 +34,7 @@ def repository(tmp_path: Path) -> Path:
 
 def test_sources_are_those_of_the_commit(repository: Path) -> None:
     """The files are read as committed, in path order, by the rules of the working tree."""
-    sources = sources_at(repository, find_revision(repository, "HEAD"))
+    sources = sources_at(repository, find_revision(repository, "HEAD")).sources
 
     assert [source.path for source in sources] == ["a/a.dockercise.yaml", "b.dockercise.yml", "sub/s.dockercise.yaml"]
     assert sources[1].data == FILES["b.dockercise.yml"].encode()
@@ -43,21 +45,10 @@ def test_a_root_below_the_repository(repository: Path) -> None:
     (repository / "sub" / "new").write_text("")
     revision = find_revision(repository / "sub", "master")
 
-    sources = sources_at(repository / "sub", revision)
+    sources = sources_at(repository / "sub", revision).sources
 
     assert [source.path for source in sources] == ["s.dockercise.yaml"]
-    assert changed_files(repository / "sub", revision) == ["new"]
-
-
-def test_links_are_not_followed(repository: Path) -> None:
-    """A link in the commit is no file of the pipeline."""
-    (repository / "link.dockercise.yaml").symlink_to("a/a.dockercise.yaml")
-    git(repository, "add", "--all")
-    git(repository, "commit", "--quiet", "--message", "Link")
-
-    paths = [source.path for source in sources_at(repository, find_revision(repository, "HEAD"))]
-
-    assert "link.dockercise.yaml" not in paths
+    assert changed_files(repository / "sub", revision).paths == ["new"]
 
 
 def test_changed_files(repository: Path) -> None:
@@ -67,7 +58,7 @@ def test_changed_files(repository: Path) -> None:
     (repository / "ü b\n").write_text("")
     (repository / "ignored").write_text("")
 
-    changed = changed_files(repository, find_revision(repository, "HEAD"))
+    changed = changed_files(repository, find_revision(repository, "HEAD")).paths
 
     assert changed == ["a/a.dockercise.yaml", "b.dockercise.yml", "moved.md", "notes.md", "ü b\n"]
 
@@ -77,7 +68,7 @@ def test_a_touched_file_is_not_changed(repository: Path) -> None:
     os.utime(repository / "notes.md", (1, 1))
     before = (repository / ".git" / "index").read_bytes()
 
-    changed = changed_files(repository, find_revision(repository, "HEAD"))
+    changed = changed_files(repository, find_revision(repository, "HEAD")).paths
 
     assert changed == ["b.dockercise.yml"]
     assert (repository / ".git" / "index").read_bytes() == before
@@ -93,7 +84,7 @@ def test_a_change_right_after_the_commit(repository: Path) -> None:
     for path in (notes, repository / ".git" / "index"):
         os.utime(path, moment)
 
-    changed = changed_files(repository, find_revision(repository, "HEAD"))
+    changed = changed_files(repository, find_revision(repository, "HEAD")).paths
 
     assert "notes.md" in changed
 

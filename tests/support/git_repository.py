@@ -49,3 +49,15 @@ def make_bare_repository(folder: Path, source: Path) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     git(source, "clone", "--quiet", "--bare", "--no-hardlinks", str(source), str(folder))
     return folder
+
+
+def add_submodule(folder: Path, source: Path, path: str) -> None:
+    """Record `source` as the submodule `path` of the repository in `folder`, checked out, and commit that."""
+    git(folder, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(source), path)
+    commit_all(folder)
+
+
+def commit_all(folder: Path) -> None:
+    """Commit whatever has changed in the working tree, ignored files aside."""
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", "Go on")

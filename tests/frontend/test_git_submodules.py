@@ -1,0 +1,227 @@
+"""Submodules in a repository's past."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from dockercise_prefect.frontend.discover import read_sources
+from dockercise_prefect.frontend.findings import Findings
+from dockercise_prefect.frontend.git import Revision, find_revision
+from dockercise_prefect.frontend.git_changes import changed_files
+from dockercise_prefect.frontend.git_sources import sources_at
+from tests.support.git_repository import add_submodule, commit_all, git, make_repository
+
+PIPELINE = "s: {img: x, triggers: '*.c'}\n"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A repository with a submodule `lib/sm` that has one itself, `in`; all committed and checked out."""
+    inner = make_repository(tmp_path / "inner", {"i.dockercise.yaml": "i: {img: x}\n", "i.c": "i\n"})
+    middle = make_repository(tmp_path / "middle", {"s.dockercise.yaml": PIPELINE, "f.c": "f\n", ".gitignore": "*.o\n"})
+    add_submodule(middle, inner, "in")
+    outer = make_repository(tmp_path / "outer", {"o.dockercise.yaml": "o: {img: x}\n"})
+    add_submodule(outer, middle, "lib/sm")
+    git(outer, "-c", "protocol.file.allow=always", "submodule", "--quiet", "update", "--init", "--recursive")
+    return outer
+
+
+def _head(root: Path) -> Revision:
+    return find_revision(root, "HEAD")
+
+
+def test_unchanged_submodules(root: Path) -> None:
+    """The past of unchanged submodules, one within another, is what is there today, and nothing has changed."""
+    past = sources_at(root, _head(root))
+    changes = changed_files(root, _head(root))
+
+    assert list(past.sources) == read_sources(root, Findings())
+    assert [source.path for source in past.sources] == [
+        "lib/sm/in/i.dockercise.yaml",
+        "lib/sm/s.dockercise.yaml",
+        "o.dockercise.yaml",
+    ]
+    assert (changes.paths, past.unread, changes.unread) == ([], [], [])
+
+
+def test_changes_in_submodules(root: Path) -> None:
+    """Changed, deleted and untracked files of a submodule count with its path in front; ignored ones do not."""
+    for path in ("f.c", "new.c", "f.o", "in/i.c"):
+        (root / "lib/sm" / path).write_text("new\n")
+    (root / "lib/sm/s.dockercise.yaml").unlink()
+
+    changes = changed_files(root, _head(root))
+
+    assert changes.paths == ["lib/sm/f.c", "lib/sm/in/i.c", "lib/sm/new.c", "lib/sm/s.dockercise.yaml"]
+
+
+def test_commits_in_a_submodule(root: Path) -> None:
+    """Commits count against the one that the revision recorded, whether the outer repository has taken them or not."""
+    revision = Revision("HEAD", _head(root).commit)
+    (root / "lib/sm/f.c").write_text("new\n")
+    (root / "lib/sm/s.dockercise.yaml").write_text("other: {img: x}\n")
+    commit_all(root / "lib/sm")
+
+    before, past = changed_files(root, revision), sources_at(root, revision)
+    commit_all(root)
+    after = changed_files(root, revision)
+
+    assert before.paths == after.paths == ["lib/sm/f.c", "lib/sm/s.dockercise.yaml"]
+    assert PIPELINE.encode() in [source.data for source in past.sources]
+    assert changed_files(root, _head(root)).paths == []
+
+
+def test_a_new_submodule(root: Path, tmp_path: Path) -> None:
+    """All that a submodule holds is new where the revision had none, in its own submodules too."""
+    revision = Revision("HEAD", _head(root).commit)
+    add_submodule(root, tmp_path / "middle", "two")
+    git(root, "-c", "protocol.file.allow=always", "submodule", "--quiet", "update", "--init", "--recursive")
+    (root / "two/new.c").write_text("")
+
+    changes = changed_files(root, revision)
+
+    assert changes.paths == [
+        ".gitmodules",
+        *(f"two/{name}" for name in (".gitignore", ".gitmodules", "f.c", "in/i.c", "in/i.dockercise.yaml", "new.c")),
+        "two/s.dockercise.yaml",
+    ]
+
+
+def test_a_submodule_that_is_gone(root: Path) -> None:
+    """A submodule that was taken away is itself what changed, and its past is left out."""
+    revision = Revision("HEAD", _head(root).commit)
+    git(root, "rm", "--quiet", "-r", "--force", "lib/sm")
+    commit_all(root)
+
+    changes = changed_files(root, revision)
+
+    assert changes.paths == [".gitmodules", "lib/sm"]
+    assert [left_out.path for left_out in changes.unread] == ["lib/sm"]
+
+
+def test_a_submodule_that_is_tracked_no_longer(root: Path) -> None:
+    """A submodule that is out of the index but still there is compared as ever."""
+    git(root, "rm", "--quiet", "--cached", "lib/sm")
+    (root / "lib/sm/f.c").write_text("new\n")
+
+    changes = changed_files(root, _head(root))
+
+    assert changes.paths == ["lib/sm/f.c"]
+
+
+def test_a_submodule_that_is_not_checked_out(root: Path) -> None:
+    """An empty folder in a submodule's place has no past and no changes, and that is said."""
+    git(root, "submodule", "--quiet", "deinit", "--all", "--force")
+
+    past, changes = sources_at(root, _head(root)), changed_files(root, _head(root))
+
+    assert [source.path for source in past.sources] == ["o.dockercise.yaml"]
+    assert changes.paths == []
+    assert past.unread == changes.unread
+    assert [(left_out.path, left_out.why) for left_out in past.unread] == [
+        ("lib/sm", "it is not checked out; `git submodule update --init` brings it")
+    ]
+
+
+def test_a_commit_that_a_submodule_has_not(root: Path) -> None:
+    """Where the commit is missing, the submodule is left out, and that it moved is a change."""
+    revision = Revision("HEAD", _head(root).commit)
+    recorded = git(root / "lib/sm", "rev-parse", "HEAD")
+    shutil.rmtree(root / ".git/modules/lib/sm")
+    (root / "lib/sm/.git").unlink()
+    make_repository(root / "lib/sm", {"g.c": "g\n"})
+    commit_all(root)
+
+    past, changes = sources_at(root, revision), changed_files(root, revision)
+
+    assert [source.path for source in past.sources] == ["o.dockercise.yaml"]
+    assert changes.paths == ["lib/sm"]
+    assert past.unread == changes.unread
+    assert past.unread[0].why.startswith(f"it has not the commit {recorded[:12]}; ")
+
+
+def test_what_is_no_repository_where_a_submodule_was(root: Path) -> None:
+    """A folder `.git` without a repository in it does not make git answer for the outer one."""
+    (root / "lib/sm/.git").unlink()
+    (root / "lib/sm/.git").mkdir()
+
+    past = sources_at(root, _head(root))
+
+    assert [left_out.why.partition(";")[0] for left_out in past.unread] == ["its folder holds no repository"]
+
+
+def test_a_repository_that_git_refuses(root: Path) -> None:
+    """Where git does not read a submodule, the note says why in git's words."""
+    (root / "lib/sm/.git").write_text("gitdir: ../nowhere\n")
+
+    past = sources_at(root, _head(root))
+
+    assert past.unread[0].why.startswith("git cannot read it: fatal: ")
+
+
+def test_a_link_in_a_submodules_place(root: Path, tmp_path: Path) -> None:
+    """A link in a submodule's place is not followed to another repository."""
+    shutil.move(root / "lib/sm", tmp_path / "elsewhere")
+    (root / "lib/sm").symlink_to(tmp_path / "middle")
+
+    past = sources_at(root, _head(root))
+
+    assert [source.path for source in past.sources] == ["o.dockercise.yaml"]
+    assert [left_out.path for left_out in past.unread] == ["lib/sm"]
+
+
+def test_links_across_a_submodules_border(root: Path) -> None:
+    """Links lead into a submodule and out of it, as in the working tree."""
+    (root / "lib/sm/base.yaml").write_text("b: {img: x}\n")
+    (root / "lib/sm/out.dockercise.yaml").symlink_to("../../.top.yaml")
+    (root / ".top.yaml").write_text("t: {img: x}\n")
+    (root / "in.dockercise.yaml").symlink_to("lib/sm/base.yaml")
+    commit_all(root / "lib/sm")
+    commit_all(root)
+
+    past = sources_at(root, _head(root))
+
+    assert list(past.sources) == read_sources(root, Findings())
+    assert {"in.dockercise.yaml", "lib/sm/out.dockercise.yaml"} < {source.path for source in past.sources}
+
+
+def test_a_root_inside_a_submodule(root: Path) -> None:
+    """Below a submodule its own repository is the one compared with."""
+    (root / "lib/sm/in/i.c").write_text("new\n")
+
+    changes = changed_files(root / "lib/sm", _head(root / "lib/sm"))
+
+    assert changes.paths == ["in/i.c"]
+
+
+def test_nothing_is_written_and_nothing_started(root: Path, tmp_path: Path) -> None:
+    """A submodule's index stays as it was, and its settings start no program."""
+    sign = tmp_path / "started"
+    monitor = tmp_path / "monitor"
+    monitor.write_text(f"#!/bin/sh\ntouch '{sign}'\n")
+    monitor.chmod(0o755)
+    git(root / "lib/sm", "config", "core.fsmonitor", str(monitor))
+    (root / "lib/sm/f.c").touch()
+    index = root / ".git/modules/lib/sm/index"
+    before = index.read_bytes()
+
+    changes = changed_files(root, _head(root))
+
+    assert changes.paths == []
+    assert index.read_bytes() == before
+    assert not sign.exists()
+
+
+def test_a_hook_does_not_mislead(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What git sets for hooks of the outer repository does not make it answer for that one in a submodule."""
+    revision = Revision("HEAD", _head(root).commit)
+    for name, value in (("GIT_DIR", ""), ("GIT_INDEX_FILE", "index"), ("GIT_OBJECT_DIRECTORY", "objects")):
+        monkeypatch.setenv(name, str(root / ".git" / value))
+
+    past, changes = sources_at(root, revision), changed_files(root, revision)
+
+    assert len(past.sources) == 3
+    assert (changes.paths, past.unread, changes.unread) == ([], [], [])
