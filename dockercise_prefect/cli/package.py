@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from dockercise_prefect.cli.findings import show_findings
+from dockercise_prefect.cli.signals import as_interrupt
 from dockercise_prefect.compiler import Part, check_part
 from dockercise_prefect.errors import DefinitionError, NothingToDoError, UsageError
 from dockercise_prefect.frontend.discover import MAX_BYTES
@@ -92,5 +93,5 @@ def _build(document: bytes, *, name: str, base: str, pipeline: str) -> str:
     def say(line: str) -> None:
         click.echo(line, err=True)
 
-    with closing(connect_engine(read_settings())) as engine:
+    with as_interrupt(), closing(connect_engine(read_settings())) as engine:
         return build_package(engine, document, name=name, base=base, pipeline=pipeline, notify=say)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dockercise_prefect.cli.package_cache import PackageCache
+from dockercise_prefect.cli.signals import as_interrupt
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.frontend.discover import MAX_BYTES, Source
 from dockercise_prefect.frontend.document import read_document
@@ -38,7 +39,7 @@ def chosen_packages(*, offline: bool) -> Iterator[Packages]:
     if offline:
         yield KeptPackages(_cache, not_kept)
         return
-    with closing(EnginePackages(_cache, _connect, _say)) as packages:
+    with as_interrupt(), closing(EnginePackages(_cache, _connect, _say)) as packages:
         yield packages
 
 

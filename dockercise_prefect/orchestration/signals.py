@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from prefect.exceptions import TerminationSignal
-
 
 def interruptions() -> tuple[signal.Signals, ...]:
     """The signals that ask the process to end; of a terminal that closes (SIGHUP), unless `nohup` said to outlive it."""
@@ -27,6 +25,8 @@ def raised(*numbers: signal.Signals) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+
+    from prefect.exceptions import TerminationSignal  # noqa: PLC0415  commands that need no Prefect ask for `interruptions`
 
     def terminate(number: int, _frame: FrameType | None) -> None:
         raise TerminationSignal(signal=number)

@@ -50,7 +50,7 @@ def open_context(engine: Engine, container: str, mounted: str, build: Build) -> 
         EngineError: there is no such folder, or no such Dockerfile in it; names it. The stream raises it too, where what
             was taken for a folder is none.
     """
-    folder = posixpath.normpath(posixpath.join(mounted, build.folder))
+    folder = _real(engine, container, mounted, build)
     try:
         dockerfile = _read(engine, container, folder, build.dockerfile)
     except EngineError as error:
@@ -60,6 +60,28 @@ def open_context(engine: Engine, container: str, mounted: str, build: Build) -> 
     except NoSuchPathError:
         ignore = None
     return OpenContext(dockerfile, ignore, packed(_kept(engine, container, folder, build, DockerIgnore(ignore))))
+
+
+def _real(engine: Engine, container: str, mounted: str, build: Build) -> str:
+    """Where the folder is, through symbolic links that stay in what is mounted; as it was written if it is not there."""
+    path = build.folder
+    for _ in range(MOST_LINKS):
+        folder = posixpath.normpath(posixpath.join(mounted, path))
+        if path == ".":
+            return folder
+        try:
+            found, _content = next(members(engine.get(container, folder)))
+        except NoSuchPathError:
+            break
+        if not found.issym():
+            return folder
+        path = _behind(path, found.linkname)
+    return posixpath.normpath(posixpath.join(mounted, build.folder))
+
+
+def _behind(path: str, link: str) -> str:
+    """What a symbolic link at a path leads to, seen from the same folder and never out of it."""
+    return posixpath.normpath(posixpath.join("/", posixpath.dirname(path), link)).lstrip("/") or "."
 
 
 def where(build: Build) -> str:
@@ -132,5 +154,5 @@ def _read(engine: Engine, container: str, folder: str, path: str) -> bytes:
             return b"".join(content)
         if not member.issym():
             raise EngineError(f"`{path}` is no file", "a build reads it")
-        path = posixpath.normpath(posixpath.join("/", posixpath.dirname(path), member.linkname)).lstrip("/")
+        path = _behind(path, member.linkname)
     raise EngineError(f"`{path}` is a symbolic link that leads in a circle")

@@ -58,7 +58,7 @@ class Builder:
     ) -> str | Verdict:
         """The id of the image, or how the stage ended."""
         if stage.pull is PullPolicy.NEVER:
-            self._refuse_missing(context.dockerfile)
+            self._refuse_missing(context.dockerfile, build.target)
         spec = self._spec(stage, build, context)
         process = self.engine.build(spec, self._checked(context.stream))
         with self.running.watch(lambda _grace: process.stop(), deadline) as watch:
@@ -77,9 +77,9 @@ class Builder:
         verdict = judge(ExitState(end.exit_code), stop=None, never_fail=False)
         return verdict if stage.no_log else verdict.with_tail(capture.tail.text())
 
-    def _refuse_missing(self, dockerfile: bytes) -> None:
+    def _refuse_missing(self, dockerfile: bytes, target: str | None) -> None:
         """`pull: never`: an engine's builder would pull what is missing, without asking."""
-        for ref in base_images(dockerfile):
+        for ref in base_images(dockerfile, target):
             self.engine.resolve_image(ref, pull=PullPolicy.NEVER, platform=None, progress=lambda _: None)
 
     def _checked(self, stream: Iterable[bytes]) -> Iterator[bytes]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import functools
+import re
 from pathlib import PurePosixPath
 
 from docker.utils.build import PatternMatcher
 
 _BOM = b"\xef\xbb\xbf"
+
+
+_CLASS = re.compile(r"\\.|\[[!^]", re.DOTALL)
 
 
 class DockerIgnore:
@@ -22,7 +26,7 @@ class DockerIgnore:
         patterns = [line.strip() for line in lines if not line.startswith("#")]
         # Spaces may stand between `!` and its pattern, and a pattern that is nothing but `!` means nothing.
         patterns = [f"!{line[1:].strip()}" if line.startswith("!") else line for line in patterns]
-        self._matcher = PatternMatcher([pattern for pattern in patterns if pattern not in {"", "!"}])
+        self._matcher = PatternMatcher([_for_the_sdk(pattern) for pattern in patterns if pattern not in {"", "!"}])
         # The SDK adds one for the file itself, which is sent all the same: an engine takes it away when it has read it.
         del self._matcher.patterns[-1]
         self._exceptions = [f"{pattern.cleaned_pattern}/" for pattern in self._matcher.patterns if pattern.exclusion]
@@ -47,3 +51,8 @@ class DockerIgnore:
 
     def _matches(self, path: str) -> bool:
         return bool(self._matcher.matches(path))  # type: ignore[arg-type]  # it takes text
+
+
+def _for_the_sdk(pattern: str) -> str:
+    """The pattern for the SDK, whose classes are a shell's, where `!` negates; Docker's are Go's, where `^` does."""
+    return _CLASS.sub(lambda match: {"[^": "[!", "[!": "[\\!"}.get(match[0], match[0]), pattern)

@@ -37,18 +37,28 @@ def labelled(dockerfile: bytes, labels: Mapping[str, str]) -> bytes:
     return "\n".join(result).encode("utf-8", "surrogateescape")
 
 
-def base_images(dockerfile: bytes) -> list[str]:
-    """The images that its `FROM`s name, each once; without those that hang on an argument, which only the engine knows."""
+def base_images(dockerfile: bytes, target: str | None) -> list[str]:
+    """The images that its `FROM`s name, each once; without those that hang on an argument, which only the engine knows.
+
+    Args:
+        dockerfile: its text, in UTF-8.
+        target: the stage at which the build stops, by name or by number; None builds them all.
+    """
     lines = dockerfile.decode("utf-8", "surrogateescape").split("\n")
     known = {"scratch"}
     found: list[str] = []
+    number = 0
     for (keyword, *given), _ in _instructions(lines, _escape_character(lines)):
         words = [word for word in given if not word.startswith("--")]
         if keyword.upper() != "FROM" or not words:
             continue
         if words[0].lower() not in known and "$" not in words[0]:
             found.append(words[0])
-        known |= {word.lower() for word in words[2:3]}  # FROM image AS name
+        name = {word.lower() for word in words[2:3]}  # FROM image AS name
+        if target is not None and (target.lower() in name or target == str(number)):
+            break
+        known |= name
+        number += 1
     return list(dict.fromkeys(found))
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -180,6 +182,20 @@ def pipeline(
     monkeypatch.setattr(cli_packages, "_connect", lambda: scripted)
     (tmp_path / "a.dockercise.yaml").write_text(f"meta: {{subgraphs: '{TOOLS}'}}\nend: {{img: x:1, after: scan}}\n")
     return scripted
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_no_package_running(pipeline: ScriptedEngine, command: Command, number: signal.Signals) -> None:
+    """Whoever ends the process while a package runs gets exit status 130, and its container is gone."""
+    pipeline._script.clear()
+    pipeline.script("", Behaviour(action=lambda _: os.kill(os.getpid(), number)))
+    before = signal.getsignal(number)
+
+    outcome = command("compile")
+
+    assert outcome.status == 130
+    assert [leftover for leftover in pipeline.leftovers() if leftover.kind == "container"] == []
+    assert signal.getsignal(number) is before
 
 
 def test_compile_runs_packages(pipeline: ScriptedEngine, command: Command) -> None:

@@ -115,13 +115,27 @@ def test_a_dockerfile_may_be_a_link(scripted: ScriptedEngine, container: str, ta
     assert context.dockerfile == b"FROM x"
 
 
+@pytest.mark.parametrize("target", ["real/app", "/real/app", "../../real/app", "other"])
+def test_a_folder_may_be_a_link(scripted: ScriptedEngine, container: str, target: str) -> None:
+    """A folder behind links is built as if it had been named itself, and no link leads out of what is mounted."""
+    files = [folder("real"), folder("real/app"), (member("real/app/Dockerfile"), b"FROM x"), link("other", "real/app")]
+    fill(scripted, container, link("app", target), *files)
+
+    context = open_context(scripted, container, MOUNTED, Build(CodeSnapshot(), "app"))
+
+    assert context.dockerfile == b"FROM x"
+    assert list(members_of(context.stream)) == ["Dockerfile"]
+
+
 @pytest.mark.parametrize(
     ("build", "says"),
     [
         (Build(CodeSnapshot(), "none"), "there is no `none` in the code to build from"),
         (Build(StageVolume("a"), "none/deep"), "there is no `none/deep` in the volume of a to build from"),
         (Build(CodeSnapshot(), "file"), "`file` in the code is no folder"),
-        (Build(CodeSnapshot(), "alias"), "`alias` in the code is no folder"),
+        (Build(CodeSnapshot(), "alias"), "there is no Dockerfile `Dockerfile` in `alias` in the code"),
+        (Build(CodeSnapshot(), "to-file"), "`to-file` in the code is no folder"),
+        (Build(CodeSnapshot(), "circle"), "`circle` in the code is no folder"),
         (Build(CodeSnapshot(), "app"), "there is no Dockerfile `Dockerfile` in `app` in the code"),
         (Build(StageVolume("a")), "there is no Dockerfile `Dockerfile` in the volume of a"),
         (Build(CodeSnapshot(), dockerfile="ci/None"), "there is no Dockerfile `ci/None` in the code"),
@@ -132,6 +146,7 @@ def test_a_dockerfile_may_be_a_link(scripted: ScriptedEngine, container: str, ta
 def test_what_is_not_there_is_named(scripted: ScriptedEngine, container: str, build: Build, says: str) -> None:
     """A folder that is missing or none, and a Dockerfile that is missing or none."""
     files = [folder("app"), (member("app/f"), b""), (member("file"), b""), link("alias", "app"), link("circle", "circle")]
+    files += [link("to-file", "file")]
     fill(scripted, container, *files)
 
     with pytest.raises(EngineError) as caught:

@@ -27,6 +27,10 @@ PATHS = ["Dockerfile", "a.tmp", "docs", "docs/README.md", "docs/deep", "docs/dee
         (".", []),
         ("./src/../docs/README.md", ["docs/README.md"]),
         ("Dockerfile", ["Dockerfile"]),
+        ("[^s]*", ["Dockerfile", "a.tmp", "docs", "docs/README.md", "docs/deep", "docs/deep/a.tmp", "docs/deep/keep"]),
+        ("[s!]*", ["src", "src/main.c"]),
+        ("[!s]*", ["src", "src/main.c"]),
+        ("[a-d].tmp", ["a.tmp"]),
     ],
 )
 def test_what_is_left_out(text: str | None, left_out: list[str]) -> None:

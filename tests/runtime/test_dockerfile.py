@@ -65,4 +65,12 @@ from x:1
 COPY --from=z /a /a
 """
 
-    assert base_images(text) == ["x:1", "y@sha256:1"]
+    assert base_images(text, None) == ["x:1", "y@sha256:1"]
+
+
+@pytest.mark.parametrize(
+    ("target", "images"), [("one", ["a"]), ("TWO", ["a", "b"]), ("1", ["a", "b"]), ("0", ["a"]), ("other", ["a", "b", "c"])]
+)
+def test_a_target_ends_what_is_needed(target: str, images: list[str]) -> None:
+    """What stands behind the stage at which the build stops, named or numbered, is not needed."""
+    assert base_images(b"FROM a AS one\nFROM b AS Two\nFROM c\n", target) == images
