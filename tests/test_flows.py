@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from dockercise_prefect.cli import dockercise
-from dockercise_prefect.compiler import compile_folder
+from dockercise_prefect.compiler import compile_with_origin
 from dockercise_prefect.compiler.lint import lint
 
 FLOWS = Path(__file__).parent.parent / "flows"
@@ -52,9 +52,9 @@ def test_seed_has_its_edges() -> None:
 
 def test_hello_shows_the_language() -> None:
     """The first example uses every kind of edge and the code, and has no findings, those of lint rules included."""
-    compiled = compile_folder(FLOWS / "hello")
+    compiled, origin = compile_with_origin(FLOWS / "hello")
 
     kinds = {edge.kind.value for stage in compiled.pipeline for edge in stage.depends_on}
     assert kinds == {"after", "env", "vol", "on"}
     assert any(mount.target == "/code" for stage in compiled.pipeline for mount in stage.mounts)
-    assert compiled.warnings == lint(compiled) == ()
+    assert compiled.warnings == lint(compiled.pipeline, origin) == ()

@@ -13,7 +13,7 @@ import click
 from dockercise_prefect.cli.findings import show_findings
 from dockercise_prefect.cli.options import chosen_root, takes_offline, takes_root
 from dockercise_prefect.cli.packages import chosen_packages, kept_packages
-from dockercise_prefect.compiler import Compiled, compile_folder
+from dockercise_prefect.compiler import Compiled, Origin, compile_with_origin
 from dockercise_prefect.errors import DefinitionError, Diagnostic, ExitStatus
 from dockercise_prefect.frontend.findings import in_order
 
@@ -46,7 +46,7 @@ def lint(root_argument: Path | None, root_option: Path | None, format_name: str,
     chosen = chosen_packages(offline=offline) if run_packages or offline else nullcontext(kept_packages())
     try:
         with chosen as packages:
-            findings = _warnings(compile_folder(root, packages=packages))
+            findings = _warnings(*compile_with_origin(root, packages=packages))
         status = ExitStatus.DONE
     except DefinitionError as error:
         findings, status = error.diagnostics, error.exit_status
@@ -54,10 +54,10 @@ def lint(root_argument: Path | None, root_option: Path | None, format_name: str,
     raise SystemExit(status)
 
 
-def _warnings(compiled: Compiled) -> Sequence[Diagnostic]:
+def _warnings(compiled: Compiled, origin: Origin) -> Sequence[Diagnostic]:
     from dockercise_prefect.compiler.lint import lint as by_rules
 
-    return in_order([*compiled.warnings, *by_rules(compiled)])
+    return in_order([*compiled.warnings, *by_rules(compiled.pipeline, origin)])
 
 
 def _as_json(finding: Diagnostic) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from dockercise_prefect.pipeline import Code, Pipeline
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class Origin:
     """What a pipeline was compiled from, for those who need finer places than the pipeline has.
 
     Attributes:
@@ -34,12 +34,11 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A pipeline, the warnings on the way to it, how many files it was written in, and what these say."""
+    """A pipeline, the warnings on the way to it, and how many files it was written in."""
 
     pipeline: Pipeline
     warnings: tuple[Diagnostic, ...]
     files: int
-    written: Written
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,17 @@ def compile_folder(root: Path, *, name: str | None = None, packages: Packages = 
         DefinitionError: the files or packages are wrong; it holds all findings.
     """
     findings = Findings()
-    return _compile(_sources(root, findings), name or root.resolve().name, packages, findings)
+    sources = _sources(root, findings)
+    with _collector_paused():  # what was written is gone before it comes back
+        return _compile(sources, name or root.resolve().name, packages, findings)[0]
+
+
+def compile_with_origin(root: Path, *, packages: Packages = _NO_PACKAGES) -> tuple[Compiled, Origin]:
+    """As `compile_folder`, and what the pipeline was compiled from, for those who need finer places than it has."""
+    findings = Findings()
+    sources = _sources(root, findings)
+    with _collector_paused():
+        return _compile(sources, root.resolve().name, packages, findings)
 
 
 def check_part(root: Path) -> Part:
@@ -111,25 +120,21 @@ def compile_sources(sources: Sequence[Source], name: str, packages: Packages = _
     Raises:
         DefinitionError: the files are wrong; it holds all findings.
     """
-    return _compile(sources, name, packages, Findings())
-
-
-def _compile(sources: Sequence[Source], name: str, packages: Packages, findings: Findings) -> Compiled:
-    unread = findings.failed
     with _collector_paused():
-        document = read_all(sources, packages, findings)
-        document = replace(document, complete=document.complete and not unread)
-        assembled = assemble(document, name, findings)
+        return _compile(sources, name, packages, Findings())[0]
+
+
+def _compile(sources: Sequence[Source], name: str, packages: Packages, findings: Findings) -> tuple[Compiled, Origin]:
+    unread = findings.failed
+    document = read_all(sources, packages, findings)
+    document = replace(document, complete=document.complete and not unread)
+    assembled = assemble(document, name, findings)
     found = findings.in_order()
     if assembled.pipeline is None:
         errors = {finding.code for finding in found if finding.severity is Severity.ERROR}
         raise (PackagesMissingError if errors == {Code.PACKAGE_MISSING} else DefinitionError)(found)
-    return Compiled(
-        assembled.pipeline,
-        found,
-        len(sources),
-        Written(document, frozenset(source.path for source in sources), assembled.meta.lint_off),
-    )
+    origin = Origin(document, frozenset(source.path for source in sources), assembled.meta.lint_off)
+    return Compiled(assembled.pipeline, found, len(sources)), origin
 
 
 @contextmanager

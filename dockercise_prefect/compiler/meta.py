@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,13 +19,13 @@ from dockercise_prefect.compiler.keys import (
 from dockercise_prefect.compiler.known import check_keys
 from dockercise_prefect.compiler.names import pipeline_name_from, pipeline_name_problem
 from dockercise_prefect.compiler.switches import read_switches
-from dockercise_prefect.compiler.values import Field, boolean, text, texts
+from dockercise_prefect.compiler.values import Field, boolean, image, text, texts
 from dockercise_prefect.compiler.variables import Variable, Variables
 from dockercise_prefect.errors import Related
 from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.merge import MergedDocument
 from dockercise_prefect.frontend.nodes import Mapping, Node, Scalar, is_null
-from dockercise_prefect.pipeline import Code
+from dockercise_prefect.pipeline import Code, StageName
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,8 @@ def read_meta(document: MergedDocument, folder: str, variables: Variables, findi
     check_keys("meta", document.meta.values(), META, LATER_IN_META, findings)
     by_key = {key: value for key, (_, value) in document.meta.items() if not is_null(value)}
     defaults = _defaults(by_key, findings)
+    if "img" in defaults:
+        _check_image(Field("meta.defaults", "img", defaults["img"], findings), {stage.name for stage in document.stages})
     env = variables.read(Field("meta", "env", node, findings) for node in document.meta_env if not is_null(node))
     tags = texts(Field("meta", "tags", by_key["tags"], findings)) if "tags" in by_key else []
     return Meta(
@@ -82,6 +85,12 @@ def _name(node: Node | None, folder: str, findings: Findings) -> str:
         why, hint = problem
         findings.error(Code.PIPELINE_NAME, f"meta: `name`: {why}", node.place, hint=hint)
     return name or folder
+
+
+def _check_image(field: Field, stages: Collection[StageName]) -> None:
+    """A default image has to be one, or a stage, also where no stage takes it over."""
+    if not isinstance(field.node, Scalar) or field.node.text not in stages:
+        image(field)
 
 
 def _implicit(node: Node | None, findings: Findings) -> bool:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import pytest
 
-from dockercise_prefect.compiler import compile_sources
+from dockercise_prefect.compiler import compile_sources, compile_with_origin
 from dockercise_prefect.compiler.lint import lint
 from dockercise_prefect.errors import DefinitionError, Diagnostic
 from dockercise_prefect.frontend.discover import Source
@@ -35,7 +38,10 @@ def codes(**files: str) -> list[str]:
 
 def linted(text: str) -> tuple[Diagnostic, ...]:
     """What the lint rules find in one file that compiles."""
-    return lint(compile_sources(sources(a=text), "test"))
+    with TemporaryDirectory() as folder:
+        (Path(folder) / "a.dockercise.yaml").write_text(text)
+        compiled, origin = compile_with_origin(Path(folder))
+    return lint(compiled.pipeline, origin)
 
 
 def lint_codes(text: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias
 
-from dockercise_prefect.compiler.compile import Compiled
+from dockercise_prefect.compiler.compile import Origin
 from dockercise_prefect.compiler.lint.comments import ignores_nothing, is_ignored
 from dockercise_prefect.compiler.lint.edges import after_is_implied, runs_on_no_push
 from dockercise_prefect.compiler.lint.images import hides_image, image_without_tag
@@ -15,7 +15,7 @@ from dockercise_prefect.compiler.lint.subject import Subject
 from dockercise_prefect.compiler.lint.writes import writes_read_only
 from dockercise_prefect.errors import Diagnostic, Place
 from dockercise_prefect.frontend.findings import in_order
-from dockercise_prefect.pipeline import Code
+from dockercise_prefect.pipeline import Code, Pipeline
 
 Rule: TypeAlias = Callable[[Subject], Iterator[Diagnostic]]
 
@@ -31,16 +31,16 @@ RULES: Mapping[Code, Rule] = {
 }
 
 
-def lint(compiled: Compiled) -> tuple[Diagnostic, ...]:
+def lint(pipeline: Pipeline, origin: Origin) -> tuple[Diagnostic, ...]:
     """What the rules find, by place; what `meta.lint` or a comment switches off is left out. All are warnings.
 
     A rule has one finding for one place, also where many stages take over what stands there, from `meta` or an anchor. What
     stands in a package is left to whoever makes it.
     """
-    subject = Subject(compiled)
-    on = [rule for code, rule in RULES.items() if code not in compiled.written.lint_off]
+    subject = Subject(pipeline, origin)
+    on = [rule for code, rule in RULES.items() if code not in origin.lint_off]
     found: dict[tuple[str, Place | None], Diagnostic] = {}
     for finding in (finding for rule in on for finding in rule(subject)):
-        if finding.place is None or finding.place.path in compiled.written.files:
+        if finding.place is None or finding.place.path in origin.files:
             found.setdefault((finding.code, finding.place), finding)
     return in_order(finding for finding in found.values() if not is_ignored(finding, subject))

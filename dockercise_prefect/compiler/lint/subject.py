@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import NamedTuple
 
-from dockercise_prefect.compiler.compile import Compiled
+from dockercise_prefect.compiler.compile import Origin
 from dockercise_prefect.compiler.shell.commands import Command, commands_of
 from dockercise_prefect.errors import Place
 from dockercise_prefect.frontend.nodes import Mapping, Node, Scalar, Sequence, is_null
@@ -35,9 +35,9 @@ class Subject:
         lines: of each file, by its path.
     """
 
-    def __init__(self, compiled: Compiled) -> None:
-        self.pipeline: Pipeline = compiled.pipeline
-        self._document = compiled.written.document
+    def __init__(self, pipeline: Pipeline, origin: Origin) -> None:
+        self.pipeline = pipeline
+        self._document = origin.document
         self.positions = Positions(self._document.texts)
         self.lines = {path: _LINE_END.split(text) for path, text in self._document.texts.items()}
         self._commands: dict[str, tuple[Command, ...] | None] = {}
