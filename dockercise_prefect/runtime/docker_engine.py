@@ -96,7 +96,7 @@ class DockerEngine:
     def commit(self, container: str, image: str, labels: Mapping[str, str]) -> str:
         with engine_errors(f"cannot make an image of container {_short(container)}"):
             own = self._client.inspect_container(container)["Config"]
-            of_image = self._client.inspect_image(image)["Config"]  # type: ignore[no-untyped-call]
+            of_image = self._client.inspect_image(image)["Config"]  # type: ignore[no-untyped-call]  # its stub has no types
             committed = self._client.commit(container, conf=committed_config(of_image, own, labels), pause=False)
         id_: str = committed["Id"]
         return id_
@@ -116,7 +116,7 @@ class DockerEngine:
     def create(self, spec: ContainerSpec) -> str:
         config = container_config(spec, init=self._has_init)
         with engine_errors(f"cannot create container {spec.name}"):
-            created = self._client.create_container_from_config(config, spec.name, spec.platform)  # type: ignore[no-untyped-call]
+            created = self._client.create_container_from_config(config, spec.name, spec.platform)  # type: ignore[no-untyped-call]  # its stub has no types
         id_: str = created["Id"]
         return id_
 

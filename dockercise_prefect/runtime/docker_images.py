@@ -56,7 +56,7 @@ class DockerImages:
         A credential helper that fails has nothing to say: most builds need none, and one that does is told so by the registry.
         """
         try:
-            found = auth.load_config(credstore_env=self._client.credstore_env).get_all_credentials()  # type: ignore[no-untyped-call]
+            found = auth.load_config(credstore_env=self._client.credstore_env).get_all_credentials()  # type: ignore[no-untyped-call]  # its stub has no types
         except DockerException:
             found = {}
         given = {
@@ -68,7 +68,7 @@ class DockerImages:
     def _inspect(self, ref: str) -> dict[str, Any] | None:
         with engine_errors(f"cannot inspect image {ref}"):
             try:
-                image: dict[str, Any] = self._client.inspect_image(ref)  # type: ignore[no-untyped-call]
+                image: dict[str, Any] = self._client.inspect_image(ref)  # type: ignore[no-untyped-call]  # its stub has no types
             except NotFound:
                 return None
             return image

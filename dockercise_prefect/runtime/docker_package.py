@@ -88,7 +88,7 @@ def _file(name: str, content: bytes) -> File:
 def _discard(client: APIClient, image: str) -> None:
     """Remove the image, unless it has a name: then somebody made the very same before."""
     with engine_errors(f"cannot remove image {image}"), suppress(NotFound):
-        if not client.inspect_image(image).get("RepoTags"):  # type: ignore[no-untyped-call]
+        if not client.inspect_image(image).get("RepoTags"):  # type: ignore[no-untyped-call]  # its stub has no types
             client.remove_image(image)
 
 

@@ -123,7 +123,7 @@ def test_a_failure_that_nobody_hears_is_one(tmp_path: Path, arguments: list[str]
         [sys.executable, "-m", "dockercise_prefect", *arguments, "-C", str(tmp_path)],
         check=False,
         env=os.environ | {"DOCKER_HOST": "unix:///nowhere/docker.sock", "DOCKERCISE_DATA": str(tmp_path / "data")},
-        **pipes,  # type: ignore[call-overload]
+        **pipes,  # type: ignore[call-overload]  # one stream or the other
     )
     os.close(writing)
 

@@ -191,7 +191,7 @@ def test_from_a_folder_to_a_pipeline(library: Path, tmp_path: Path, client: APIC
     again = _process(*compile_, DOCKERCISE_DATA=data)
     offline = _process(*compile_, "--offline", DOCKERCISE_DATA=data, DOCKER_HOST="unix:///nonexistent")
 
-    id_ = client.inspect_image(image)["Id"]  # type: ignore[no-untyped-call]
+    id_ = client.inspect_image(image)["Id"]  # type: ignore[no-untyped-call]  # its stub has no types
     assert (built.returncode, built.stdout) == (0, f"built {image} ({id_})\nuse it:  meta: {{subgraphs: [{image}]}}\n")
     stages = json.loads(first.stdout)["stages"]
     assert list(stages) == ["build", "scan", "report", "end"]
@@ -209,7 +209,7 @@ def test_the_image_prints_and_says_what_it_is(library: Path, client: APIClient, 
     """The image has a label with the pipeline's name, prints its document by `cat`, and is no leftover of a run."""
     _process("package", str(library), "-t", f"{image}:1", "--base", BUSYBOX)
 
-    config = client.inspect_image(f"{image}:1")["Config"]  # type: ignore[no-untyped-call]
+    config = client.inspect_image(f"{image}:1")["Config"]  # type: ignore[no-untyped-call]  # its stub has no types
     client.remove_image(f"{image}:1")
     assert config["Labels"] == {"dockercise.package": "tools"}
     assert (config["Entrypoint"] or [], config["Cmd"]) == ([], ["cat", "/dockercise.yaml"])

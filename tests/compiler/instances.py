@@ -144,8 +144,8 @@ def _objects(draw: st.DrawFn, schema: Schema) -> dict[str, Any]:
 def _schema_of(name: str, schema: Schema) -> Schema:
     for pattern, matching in schema.get("patternProperties", {}).items():
         if re.search(_expression(pattern), name):
-            return matching  # type: ignore[no-any-return]
-    return schema["additionalProperties"]  # type: ignore[no-any-return]
+            return matching  # type: ignore[no-any-return]  # JSON
+    return schema["additionalProperties"]  # type: ignore[no-any-return]  # JSON
 
 
 _OF_TYPE = {

@@ -134,7 +134,7 @@ odd_scalars = st.sampled_from(
     "0x1F 0o17 1e3 1E3 .5 5. -1 -0 +1 .inf .nan TRUE ~ 1.10 512 yes on 1_000 90s 1:30".split()  # noqa: SIM905  a table
 ).map(Plain)
 near_misses = st.sampled_from(
-    r"1h30 5m1h 512 6mb 0.5_g a\b ../x a/.. ./. /x OUT=1 A= =x A? a-b? :/x a:/b:rx a:b code:/x:rw ~/x:/y a:b:3 Busybox".split()  # noqa: SIM905
+    r"1h30 5m1h 512 6mb 0.5_g a\b ../x a/.. ./. /x OUT=1 A= =x A? a-b? :/x a:/b:rx a:b code:/x:rw ~/x:/y a:b:3 Busybox".split()  # noqa: SIM905  a table
 )
 blanks = st.sampled_from(["", " ", "\n", "x\n", "90s\n", "0.5 g", "a b", "a\u0085b", "\ufeff"])
 branches = ["stage", "A", "a b", "a=b", "OUT"]

@@ -99,7 +99,7 @@ def second_engine(image: str, source: APIClient, folder: Path, *further: str) ->
         _ip("link", "set", bridge, "up")
         engine.start()
         client = engine.client()
-        client.load_image(b"".join(source.get_image(image)))  # type: ignore[no-untyped-call]
+        client.load_image(b"".join(source.get_image(image)))  # type: ignore[no-untyped-call]  # its stub has no types
         client.close()
         yield engine
         engine.stop()

@@ -26,7 +26,7 @@ def chain(length: int) -> Pipeline:
 
 def fan(width: int, **more: str) -> Pipeline:
     """Stages that need nothing."""
-    return Pipeline("p", [stage(f"s{number}", image=BUSYBOX, run="x", **more) for number in range(width)])  # type: ignore[arg-type]
+    return Pipeline("p", [stage(f"s{number}", image=BUSYBOX, run="x", **more) for number in range(width)])  # type: ignore[arg-type]  # free keywords
 
 
 @pytest.mark.parametrize(

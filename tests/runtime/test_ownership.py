@@ -35,7 +35,7 @@ def left(owner: str, kind: str = "container", number: int = 1) -> Leftover:
     """Something that a run left."""
     kinds = {"network": "network", "image": "image"}
     labels = {"dockercise.run": "old", "dockercise.owner": owner}
-    return Leftover(kinds.get(kind, "network"), f"{kind}{number}", labels)  # type: ignore[arg-type]
+    return Leftover(kinds.get(kind, "network"), f"{kind}{number}", labels)  # type: ignore[arg-type]  # a text that is one of the kinds
 
 
 def test_an_owner_reads_back() -> None:

@@ -47,7 +47,7 @@ def write(root: Path, text: str) -> Path:
 
 def made_by(ran: Ran, client: APIClient) -> set[str]:
     """The short ids of what the build of `a` made: all that its log names but the image that it began with."""
-    base = client.inspect_image(BUSYBOX)["Id"].removeprefix("sha256:")[:12]  # type: ignore[no-untyped-call]
+    base = client.inspect_image(BUSYBOX)["Id"].removeprefix("sha256:")[:12]  # type: ignore[no-untyped-call]  # its stub has no types
     return {found.decode() for found in MADE.findall(ran.output["a", "stderr"])} - {base}
 
 
@@ -56,7 +56,7 @@ def there(client: APIClient, ids: set[str]) -> set[str]:
     found = set()
     for id_ in ids:
         try:
-            client.inspect_image(id_)  # type: ignore[no-untyped-call]
+            client.inspect_image(id_)  # type: ignore[no-untyped-call]  # its stub has no types
         except ImageNotFound:
             continue
         found.add(id_)
@@ -169,7 +169,7 @@ LABEL of=image
         for each in ran.pipeline:
             ran.run(each)
         built, committed = (
-            client.inspect_image(str(ran.results[name].image_digest))["Config"]  # type: ignore[no-untyped-call]
+            client.inspect_image(str(ran.results[name].image_digest))["Config"]  # type: ignore[no-untyped-call]  # its stub has no types
             for name in ("a", "c")
         )
 
@@ -190,7 +190,7 @@ def test_no_image_shows_a_value(docker_engine: DockerEngine, client: APIClient, 
         for each in ran.pipeline:
             ran.run(each, {"TOKEN": "outs1de"} if each is b else {})
         image = str(ran.results["c"].image_digest)
-        said = json.dumps([client.inspect_image(image), client.history(image)])  # type: ignore[no-untyped-call]
+        said = json.dumps([client.inspect_image(image), client.history(image)])  # type: ignore[no-untyped-call]  # its stub has no types
 
     assert ran.results["c"].status.value == "passed"
     assert not [word for word in ("v4lue", "outs1de", "l1teral") if word in said]
@@ -207,7 +207,7 @@ def test_an_image_without_a_shell_leaves_one(
 
     with workspace(docker_engine, a, own, after, root=write(tmp_path, text), run_id=run_id) as ran:
         results = [ran.run(each) for each in ran.pipeline]
-        config = client.inspect_image(str(results[2].image_digest))["Config"]  # type: ignore[no-untyped-call]
+        config = client.inspect_image(str(results[2].image_digest))["Config"]  # type: ignore[no-untyped-call]  # its stub has no types
 
     assert [result.exit_code for result in results] == [0, 0, 1], results
     assert b"File exists" in ran.output["after", "stderr"]

@@ -24,7 +24,7 @@ def write(root: Path, *lines: str, name: str = "Dockerfile") -> Path:
 
 def builds(name: str, run: str | None = None, **more: object) -> Stage:
     """A stage that builds the code."""
-    return stage(name, build=built_from(code), run=run, **more)  # type: ignore[arg-type]
+    return stage(name, build=built_from(code), run=run, **more)  # type: ignore[arg-type]  # free keywords
 
 
 def left(engine: Engine, run_id: str) -> list[Leftover]:

@@ -98,7 +98,7 @@ def run_all(
 
 def sh(name: str, run: str, **more: object) -> Stage:
     """A stage with a script, in the tests' image unless it names another."""
-    return stage(name, run=run, **{"image": BUSYBOX, **more})  # type: ignore[arg-type]
+    return stage(name, run=run, **{"image": BUSYBOX, **more})  # type: ignore[arg-type]  # free keywords
 
 
 class Seen:
