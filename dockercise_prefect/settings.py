@@ -20,6 +20,9 @@ from dockercise_prefect.errors import UsageError, did_you_mean
 APPLICATION = "dockercise"
 CONFIG_FILE = "config.toml"
 
+LONGEST_LINK_HOURS = 7 * 24
+"""Signatures of version 4 hold for a week at most (S3's documentation of pre-signed URLs)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -32,6 +35,12 @@ class Settings:
         log_lines: lines of one stage that Prefect's UI gets; the results always hold all of them.
         data: the user's data folder, absolute.
         registry_credentials: name of a Prefect block that holds credentials for a registry.
+        log_group: the CloudWatch log group that stages' logs go to besides; None for none.
+        aws_role: ARN of the role that is assumed for results and logs, perhaps in another account; None for the user's own.
+        s3_endpoint: address of what speaks S3; None for AWS, or what AWS's own variables say.
+        s3_encryption: how objects are encrypted, `AES256` or `aws:kms`; None for what the bucket does by itself.
+        s3_kms_key: id or ARN of the key for `aws:kms`; None for the account's own.
+        link_hours: how long a pre-signed link to a stored object works, at most.
     """
 
     jobs: int
@@ -40,6 +49,12 @@ class Settings:
     log_lines: int
     data: Path
     registry_credentials: str | None
+    log_group: str | None
+    aws_role: str | None
+    s3_endpoint: str | None
+    s3_encryption: str | None
+    s3_kms_key: str | None
+    link_hours: int
     origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def origin(self, name: str) -> str:
@@ -97,6 +112,34 @@ def _text(given: _Given) -> str:
     return str(given.value)
 
 
+def _endpoint(given: _Given) -> str:
+    text = _text(given).strip()
+    if not re.fullmatch(r"https?://[^/?#\s@]+/?", text):
+        raise ValueError("must be an address like https://host:port")
+    return text
+
+
+def _role(given: _Given) -> str:
+    text = _text(given).strip()
+    if not re.fullmatch(r"arn:[\w-]+:iam::\d{12}:role/\S+", text, re.ASCII):
+        raise ValueError("must be the ARN of a role, like arn:aws:iam::123456789012:role/name")
+    return text
+
+
+def _encryption(given: _Given) -> str:
+    text = _text(given).strip()
+    if text not in {"AES256", "aws:kms"}:
+        raise ValueError("must be `AES256` or `aws:kms`")
+    return text
+
+
+def _link_hours(given: _Given) -> int:
+    hours = _count(given, 1)
+    if hours > LONGEST_LINK_HOURS:
+        raise ValueError(f"must be {LONGEST_LINK_HOURS} or less: S3 signs no link for longer than seven days")
+    return hours
+
+
 def _folder(given: _Given) -> Path:
     text = _text(given)
     path = given.home / text[2:] if text.startswith("~/") else Path(text)
@@ -127,15 +170,21 @@ _KEYS = {
     "log_lines": _Key(_log_lines),
     "data": _Key(_folder),
     "registry_credentials": _Key(_text),
+    "log_group": _Key(_text),
+    "aws_role": _Key(_role),
+    "s3_endpoint": _Key(_endpoint),
+    "s3_encryption": _Key(_encryption),
+    "s3_kms_key": _Key(_text),
+    "link_hours": _Key(_link_hours),
 }
 _FILE_KEYS = [name for name, key in _KEYS.items() if key.in_file]
 
 
-def read_settings(*, jobs: int | None = None, results: str | None = None, root: Path | None = None) -> Settings:
+def read_settings(**flags: object) -> Settings:
     """The settings of this process.
 
     Args:
-        jobs: what the flag of that name gave, None when it was not given; the others likewise.
+        flags: by the settings' names, what flags gave; None is a flag that was not given.
 
     Raises:
         UsageError: a value is wrong, or the file cannot be read.
@@ -145,8 +194,7 @@ def read_settings(*, jobs: int | None = None, results: str | None = None, root: 
         home=Path(os.path.expanduser("~")),  # noqa: PTH111  Path.home() raises where there is none
         data=platformdirs.user_data_path(APPLICATION),
     )
-    overrides = {"jobs": jobs, "results": results, "root": root}
-    return load(os.environ, read_config(platformdirs.user_config_path(APPLICATION) / CONFIG_FILE), overrides, folders)
+    return load(os.environ, read_config(platformdirs.user_config_path(APPLICATION) / CONFIG_FILE), flags, folders)
 
 
 def read_config(path: Path) -> ConfigFile | None:
@@ -208,6 +256,12 @@ def load(
         "log_lines": 2000,
         "data": data,
         "registry_credentials": None,
+        "log_group": None,
+        "aws_role": None,
+        "s3_endpoint": None,
+        "s3_encryption": None,
+        "s3_kms_key": None,
+        "link_hours": LONGEST_LINK_HOURS,
     }
     return Settings(**(defaults | values), origins={name: one.origin for name, one in given.items()})
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,12 @@ def test_defaults_need_nothing() -> None:
         log_lines=2000,
         data=Path("/home/me/.local/share/dockercise"),
         registry_credentials=None,
+        log_group=None,
+        aws_role=None,
+        s3_endpoint=None,
+        s3_encryption=None,
+        s3_kms_key=None,
+        link_hours=168,
     )
     assert settings.origin("jobs") == "default"
 
@@ -65,6 +72,12 @@ def test_every_setting_can_come_from_the_environment() -> None:
             "DOCKERCISE_LOG_LINES": "0",
             "DOCKERCISE_DATA": "~/data",
             "DOCKERCISE_REGISTRY_CREDENTIALS": "my-registry",
+            "DOCKERCISE_LOG_GROUP": "ci",
+            "DOCKERCISE_AWS_ROLE": "arn:aws:iam::123456789012:role/results",
+            "DOCKERCISE_S3_ENDPOINT": "http://127.0.0.1:9000",
+            "DOCKERCISE_S3_ENCRYPTION": "aws:kms",
+            "DOCKERCISE_S3_KMS_KEY": "my-key",
+            "DOCKERCISE_LINK_HOURS": "1",
         }
     )
 
@@ -75,22 +88,46 @@ def test_every_setting_can_come_from_the_environment() -> None:
         log_lines=0,
         data=Path("/home/me/data"),
         registry_credentials="my-registry",
+        log_group="ci",
+        aws_role="arn:aws:iam::123456789012:role/results",
+        s3_endpoint="http://127.0.0.1:9000",
+        s3_encryption="aws:kms",
+        s3_kms_key="my-key",
+        link_hours=1,
     )
 
 
 def test_every_setting_but_the_root_can_come_from_the_file() -> None:
     """The file holds the same settings under the same names."""
     settings = settings_of(
-        text='jobs = 7\nresults = "~/results"\nlog_lines = 5\ndata = "/data"\nregistry_credentials = "my-registry"\n'
+        text="""
+            jobs = 7
+            results = "~/results"
+            log_lines = 5
+            data = "/data"
+            registry_credentials = "my-registry"
+            log_group = "ci"
+            aws_role = "arn:aws:iam::123456789012:role/results"
+            s3_endpoint = "https://s3.example.com"
+            s3_encryption = "AES256"
+            s3_kms_key = "my-key"
+            link_hours = 24
+        """
     )
 
-    assert settings == Settings(
+    assert settings == replace(
+        settings_of(),
         jobs=7,
         results="/home/me/results",
-        root=None,
         log_lines=5,
         data=Path("/data"),
         registry_credentials="my-registry",
+        log_group="ci",
+        aws_role="arn:aws:iam::123456789012:role/results",
+        s3_endpoint="https://s3.example.com",
+        s3_encryption="AES256",
+        s3_kms_key="my-key",
+        link_hours=24,
     )
 
 
@@ -110,6 +147,15 @@ def test_results_are_in_the_data_folder_unless_said_otherwise() -> None:
         ({}, "jobs = true", {}, "/etc/config.toml:1 jobs: `true` must be a whole number, 1 or more"),
         ({}, "\n\njobs = [1]", {}, "/etc/config.toml:3 jobs: this must be a whole number, 1 or more"),
         ({}, "data = 'here'", {}, "/etc/config.toml:1 data: `here` must be an absolute path, or begin with `~/`"),
+        (
+            {"DOCKERCISE_AWS_ROLE": "results"},
+            None,
+            {},
+            "DOCKERCISE_AWS_ROLE: `results` must be the ARN of a role, like arn:",
+        ),
+        ({}, "s3_endpoint = 'host'", {}, "/etc/config.toml:1 s3_endpoint: `host` must be an address like https://host:port"),
+        ({}, "s3_encryption = 'yes'", {}, "/etc/config.toml:1 s3_encryption: `yes` must be `AES256` or `aws:kms`"),
+        ({"DOCKERCISE_LINK_HOURS": "169"}, None, {}, "DOCKERCISE_LINK_HOURS: `169` must be 168 or less"),
         ({}, "registry_credentials = 1", {}, "registry_credentials: `1` must be a text that is not empty"),
     ],
 )
@@ -194,4 +240,10 @@ def test_the_process_has_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         log_lines=5,
         data=tmp_path / "data" / "dockercise",
         registry_credentials=None,
+        log_group=None,
+        aws_role=None,
+        s3_endpoint=None,
+        s3_encryption=None,
+        s3_kms_key=None,
+        link_hours=168,
     )

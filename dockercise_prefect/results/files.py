@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from dockercise_prefect.errors import StorageError
 
@@ -73,11 +73,22 @@ def write_whole(path: Path, content: bytes) -> None:
     Raises:
         OSError: it cannot be written; nothing is left of it, and an older file is as it was.
     """
+    with whole_file(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to that nobody else can read, and that nobody sees before the body has ended well.
+
+    Raises:
+        OSError: it cannot be written. Then, and whatever the body raises, nothing is left, and an older file is as it was.
+    """
     # The longest name of a stage and `.json` is close to what file systems take: the temporary name is short instead.
     number, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
     try:
         with os.fdopen(number, "wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(number)
         Path(name).replace(path)

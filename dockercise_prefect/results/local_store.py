@@ -1,24 +1,45 @@
 """The record of a run as a folder of the user's (DESIGN section 3).
 
-`<results>/<pipeline>/<run-id>/` holds `index.json`, `<stage>.json`, `<stage>.log` and, in the end, `summary.json`.
+`<results>/<pipeline>/<run-id>/` holds `index.json`, `<stage>.json`, `<stage>.log`, `<stage>.tar.zst` and, in the end,
+`out.zip`, `report.html` and `summary.json`.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import stat
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+from zstandard import ZstdCompressor
 
 from dockercise_prefect.errors import StorageError, UsageError
-from dockercise_prefect.results.files import FILE_MODE, FOLDER_MODE, make_folder, storage_error, storing, write_json
+from dockercise_prefect.results.files import (
+    FILE_MODE,
+    FOLDER_MODE,
+    make_folder,
+    storage_error,
+    storing,
+    whole_file,
+    write_json,
+)
 from dockercise_prefect.results.store import LogWriter
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 
 INDEX = "index.json"
 SUMMARY = "summary.json"
+OUTPUTS = "out.zip"
+REPORT = "report.html"
+
+LEVEL = 3
+"""Of compression, as `zstd` has it by default."""
+
 RESERVED = frozenset({"index", "summary"})
 """What no stage may be called (LANGUAGE section 3): its `.json` would take the place of the run's."""
 
@@ -93,6 +114,28 @@ class LocalStore:
         if log is not None and log.failure is not None:
             raise log.failure
 
+    def keep_volume(self, name: str, files: Iterable[bytes]) -> None:
+        """See `RunStore`."""
+        with self._whole(f"{name}.tar.zst") as file, ZstdCompressor(level=LEVEL).stream_writer(file, closefd=False) as packed:
+            for chunk in files:
+                packed.write(chunk)
+
+    def keep_outputs(self, outputs: Iterable[tuple[str, Iterable[bytes]]]) -> None:
+        """See `RunStore`."""
+        with self._whole(OUTPUTS) as file, ZipFile(file, "w", ZIP_DEFLATED) as bundle:
+            for name, chunks in outputs:
+                entry = ZipInfo(name, datetime.now(UTC).timetuple()[:6])
+                entry.compress_type = ZIP_DEFLATED
+                entry.external_attr = (stat.S_IFREG | FILE_MODE) << 16
+                with bundle.open(entry, "w", force_zip64=True) as packed:
+                    for chunk in chunks:
+                        packed.write(chunk)
+
+    def keep_report(self, page: str) -> None:
+        """See `RunStore`."""
+        with self._whole(REPORT) as file:
+            file.write(page.encode("utf-8", "replace"))
+
     def finish(self, summary: RunSummary) -> None:
         """See `RunStore`."""
         self._write(SUMMARY, summary.to_json())
@@ -101,6 +144,12 @@ class LocalStore:
         sensitive = name in self._sensitive
         kept = {"value": None if sensitive else value, "sensitive": sensitive}
         self._write(f"{name}.json", {"stage": name, **summary.to_json(), **kept})
+
+    @contextmanager
+    def _whole(self, name: str) -> Iterator[BinaryIO]:
+        path = self.folder / name
+        with storing(path), whole_file(path) as file:
+            yield file
 
     def _write(self, file: str, data: Mapping[str, Any]) -> None:
         path = self.folder / file

@@ -1,8 +1,8 @@
-"""What keeps the record of a run, as a protocol: a folder today."""
+"""What keeps the record of a run, as a protocol."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from dockercise_prefect.results.summary import RunSummary, StageSummary
@@ -33,11 +33,12 @@ class RunStore(Protocol):
     """Keeps the record of one run.
 
     Order: `start` once and first, `finish` once and last. Between them, for each stage: `stage_started`, `log` at most once,
-    `stage_ended`; a stage that never starts has only `stage_ended`. Stages are independent: any thread may call for any of them
-    at any time, one thread at a time for one stage.
+    `stage_ended`; a stage that never starts has only `stage_ended`. `keep_volume` at most once for a stage and at any time;
+    `keep_outputs` and `keep_report` at most once, after the last stage has ended. Stages are independent: any thread may call
+    for any of them at any time.
 
-    Every JSON object appears whole or not at all, however the process ends; a later one of a stage takes the place of the
-    former. Nobody but the user can read any of it.
+    Everything but a log appears whole or not at all, however the process ends; a later JSON object of a stage takes the place
+    of the former. Nobody but the user can read any of it.
 
     A stage that the index marks as sensitive (`"no_log": true`) leaves neither value nor log, whatever is handed over.
 
@@ -77,6 +78,27 @@ class RunStore(Protocol):
             summary: how it ended.
             value: what it printed, trimmed; None when it printed nothing that may be kept. Kept whole, however long.
         """
+        ...
+
+    def keep_volume(self, name: str, files: Iterable[bytes]) -> None:
+        """Keep the stage's volume as `<stage>.tar.zst`, in bounded memory.
+
+        Args:
+            name: the stage.
+            files: a tar stream whose paths begin with the stage's name. What it raises comes out here, and nothing is left.
+        """
+        ...
+
+    def keep_outputs(self, outputs: Iterable[tuple[str, Iterable[bytes]]]) -> None:
+        """Keep stdout of stages as `out.zip`, one entry a stage, byte for byte, in bounded memory.
+
+        Args:
+            outputs: stages and what they printed.
+        """
+        ...
+
+    def keep_report(self, page: str) -> None:
+        """Keep the run's page as `report.html`."""
         ...
 
     def finish(self, summary: RunSummary) -> None:
