@@ -29,6 +29,7 @@ _COMMANDS = {
     "plan": _Entry("dockercise_prefect.cli.plan:plan", "Say what a change does to the pipeline, and what would run."),
     "run": _Entry("dockercise_prefect.cli.run:run", "Run the pipeline now, in containers."),
     "package": _Entry("dockercise_prefect.cli.package:package", "Make an image that brings a folder's stages to others."),
+    "results": _Entry("dockercise_prefect.cli.results:results", "Send records of runs that a bucket did not take."),
     "init": _Entry("dockercise_prefect.cli.init:init", "Write a first pipeline."),
     "schema": _Entry("dockercise_prefect.cli.schema:schema", "Print the JSON Schema of the language, for editors."),
     "up": _Entry("dockercise_prefect.cli.server:up", "Start the local Prefect server and its UI."),

@@ -20,7 +20,8 @@ from dockercise_prefect.orchestration.registry import connect_engine
 from dockercise_prefect.orchestration.run import run_pipeline
 from dockercise_prefect.orchestration.signals import raised
 from dockercise_prefect.pipeline import Pipeline, StageName
-from dockercise_prefect.results.place import open_store
+from dockercise_prefect.results.amend import rewrite_summary
+from dockercise_prefect.results.place import open_objects
 from dockercise_prefect.results.summary import RunSummary
 from dockercise_prefect.status import RunStatus
 
@@ -90,5 +91,5 @@ def launch(
             raise RunFailedError(not_begun(pipeline, lost.message, RunStatus.ERROR), lost) from error
         summary = replace(ended[-1], status=RunStatus.ERROR, error=ended[-1].error or lost.message)
         with suppress(DockerciseError):  # the record says what was known before
-            open_store(options.settings.results, summary.pipeline, summary.run_id).finish(summary)
+            rewrite_summary(open_objects(options.settings.results, options.settings), summary)
         raise ApiLostError(summary, lost) from error

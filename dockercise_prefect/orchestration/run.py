@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from contextvars import copy_context
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
@@ -120,7 +119,7 @@ class _Run:
         """Begin the record: from here on the run leaves a trace, however it ends."""
         if root is not None:
             check_outside(place, root)
-        store = open_store(place, self.selection.name, self._run_id)
+        store = open_store(place, self.selection.name, self._run_id, self._options.settings, self._notify)
         store.start(to_json(self.selection, self._targets))
         self._store, self._record = store, RunRecord(store, self._options.observer)
 
@@ -152,19 +151,26 @@ class _Run:
 
     def close(self) -> RunSummary:
         """Write the summary, tell everybody, and answer Prefect."""
-        summary = self._summary()
-        try:
-            if self._store is not None:
-                self._store.finish(summary)
-        except StorageError as error:
-            self._cause = self._cause or error
-            summary = replace(summary, status=RunStatus.ERROR, error=summary.error or error.message)
+        summary = self._summary() if self._store is None else self._kept(self._store)
         self._observe(RunEnded(summary))
         if summary.status is RunStatus.PASSED:
             return summary
         state = Cancelled if summary.status is RunStatus.CANCELLED else Failed
         failed = RunFailedError(summary, self._cause)
         return cast("RunSummary", state(message=headline(summary), data=failed))
+
+    def _kept(self, store: RunStore) -> RunSummary:
+        """The summary, written. A record that does not get to its place makes the run one in error, and is left where it is."""
+        try:
+            store.settle()
+            summary = self._summary()
+            store.finish(summary)
+        except StorageError as error:
+            self._cause = self._cause or error
+            summary = self._summary()
+            with suppress(StorageError):  # it has been told that this place fails
+                store.leave(summary)
+        return summary
 
     def _stop(self, workspace: Workspace, reason: str) -> None:
         self._notify(f"{reason}: stopping what runs, with 10 s of grace (Ctrl-C ends it at once)")

@@ -54,17 +54,21 @@ def write_json(path: Path, data: Any) -> None:
 
     Args:
         path: what it is to be called; an older file there is replaced.
-        data: JSON values. What is no Unicode (half a surrogate pair) is written as U+FFFD.
+        data: JSON values.
 
     Raises:
         OSError: it cannot be written; nothing is left of it, and an older file is as it was.
     """
+    write_whole(path, json_bytes(data))
+
+
+def json_bytes(data: Any) -> bytes:
+    """JSON values as the text of a file. What is no Unicode (half a surrogate pair) becomes U+FFFD."""
     text = json.dumps(data, ensure_ascii=False, indent=2) + "\n"
     try:
-        content = text.encode()
+        return text.encode()
     except UnicodeEncodeError:
-        content = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
-    write_whole(path, content)
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
 
 
 def write_whole(path: Path, content: bytes) -> None:

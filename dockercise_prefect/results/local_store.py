@@ -29,6 +29,8 @@ from dockercise_prefect.results.files import (
     whole_file,
     write_json,
 )
+from dockercise_prefect.results.folder import FolderObjects
+from dockercise_prefect.results.objects import Objects
 from dockercise_prefect.results.store import LogWriter
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 
@@ -74,9 +76,18 @@ class LocalStore:
         self._logs: dict[str, _LogFile] = {}
 
     @property
+    def objects(self) -> Objects:
+        """See `RunStore`."""
+        return FolderObjects(self.folder.parent.parent)
+
+    @property
     def url(self) -> str:
         """See `RunStore`."""
         return self.folder.as_uri()
+
+    def link(self, name: str) -> str:
+        """See `RunStore`."""
+        return (self.folder / name).as_uri()
 
     def start(self, index: Mapping[str, Any]) -> None:
         """See `RunStore`."""
@@ -136,7 +147,14 @@ class LocalStore:
         with self._whole(REPORT) as file:
             file.write(page.encode("utf-8", "replace"))
 
+    def settle(self) -> None:
+        """See `RunStore`. What a folder was given is in its place."""
+
     def finish(self, summary: RunSummary) -> None:
+        """See `RunStore`."""
+        self._write(SUMMARY, summary.to_json())
+
+    def leave(self, summary: RunSummary) -> None:
         """See `RunStore`."""
         self._write(SUMMARY, summary.to_json())
 

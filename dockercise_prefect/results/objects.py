@@ -12,6 +12,10 @@ class NotStoredError(StorageError):
     """There is nothing under that path."""
 
 
+class RefusedError(StorageError):
+    """The place answered that it will not, and will say the same the next time."""
+
+
 class Objects(Protocol):
     """Paths, with `/` between their parts and none at either end, to bytes.
 
@@ -19,7 +23,7 @@ class Objects(Protocol):
     threads at once. What is written can be read by nobody but the user.
 
     Raises:
-        StorageError: from every method but `link`: the place cannot be read or written; names it, and what to do.
+        StorageError: from every method: the place cannot be read or written; names it, and what to do.
     """
 
     @property

@@ -2,26 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from dockercise_prefect.errors import UsageError
+from dockercise_prefect.results.bucket import Bucket, parse_bucket
+from dockercise_prefect.results.folder import FolderObjects
 from dockercise_prefect.results.local_store import LocalStore
+from dockercise_prefect.results.mirrored_store import MirroredStore
+from dockercise_prefect.results.objects import Objects
 from dockercise_prefect.results.store import RunStore
+from dockercise_prefect.results.unsent import UNSENT, UnsentRun
+from dockercise_prefect.settings import Settings
 
 
-def open_store(place: str, pipeline: str, run_id: str) -> RunStore:
+def open_store(place: str, pipeline: str, run_id: str, settings: Settings, notify: Callable[[str], None]) -> RunStore:
     """What will keep the record of this run; nothing is written yet.
 
     Args:
-        place: a folder or a `file://` URL.
+        place: a folder, a `file://` or an `s3://` URL.
         pipeline: its name.
         run_id: unique among the runs of this pipeline.
+        settings: how to get there.
+        notify: told when a bucket fails while the run goes on.
 
     Raises:
         UsageError: the place is none that there is.
+        RefusedError: AWS cannot be used at all.
     """
-    return LocalStore(_folder(place), pipeline, run_id)
+    match _parsed(place):
+        case Path() as folder:
+            return LocalStore(folder, pipeline, run_id)
+        case Bucket() as bucket:
+            unsent = UnsentRun(settings.data / UNSENT / run_id)
+            return MirroredStore(_s3(bucket, settings), pipeline, unsent, notify)
+
+
+def open_objects(place: str, settings: Settings) -> Objects:
+    """Where the records of all runs lie.
+
+    Args:
+        place: a folder, a `file://` or an `s3://` URL.
+        settings: how to get there.
+
+    Raises:
+        UsageError: the place is none that there is.
+        RefusedError: AWS cannot be used at all.
+    """
+    match _parsed(place):
+        case Path() as folder:
+            return FolderObjects(folder)
+        case Bucket() as bucket:
+            return _s3(bucket, settings)
 
 
 def check_outside(place: str, root: Path) -> None:
@@ -34,10 +67,10 @@ def check_outside(place: str, root: Path) -> None:
     Raises:
         UsageError: the place is the root or below it, or is none that there is.
     """
-    folder = _folder(place).resolve()
-    if folder.is_relative_to(root.resolve()):
+    parsed = _parsed(place)
+    if isinstance(parsed, Path) and parsed.resolve().is_relative_to(root.resolve()):
         hint = "name a folder elsewhere with `--results` or DOCKERCISE_RESULTS"
-        raise UsageError(f"results cannot go to {folder}: that is below the root {root.resolve()}", hint)
+        raise UsageError(f"results cannot go to {parsed.resolve()}: that is below the root {root.resolve()}", hint)
 
 
 def shown(url: str) -> str:
@@ -45,24 +78,39 @@ def shown(url: str) -> str:
     return unquote(urlsplit(url).path, errors="surrogateescape") if url.startswith("file:") else url
 
 
-def _folder(place: str) -> Path:
+def _parsed(place: str) -> Path | Bucket:
     if not place.strip():
-        raise UsageError("the place for results is empty", "give `--results` a folder")
+        raise UsageError("the place for results is empty", "give `--results` a folder or s3://bucket/prefix")
     if "://" not in place:
         return _home_expanded(place).absolute()
     try:
         url = urlsplit(place)
     except ValueError as error:
-        raise UsageError(f"results cannot go to {place}: that is no URL", "name a folder") from error
-    if url.scheme == "s3":
-        raise UsageError(f"results cannot go to {place}: s3:// is not supported yet", "name a folder")
-    if url.scheme != "file":
-        raise UsageError(f"results cannot go to {place}: there is no way to keep them at {url.scheme}://", "name a folder")
+        raise UsageError(f"results cannot go to {place}: that is no URL", "name a folder or s3://bucket/prefix") from error
+    match url.scheme:
+        case "s3":
+            return parse_bucket(place)
+        case "file":
+            return _folder(place, url)
+        case scheme:
+            raise UsageError(
+                f"results cannot go to {place}: there is no way to keep them at {scheme}://",
+                "name a folder or s3://bucket/prefix",
+            )
+
+
+def _folder(place: str, url: SplitResult) -> Path:
     if url.netloc not in {"", "localhost"} or url.query or url.fragment or not url.path.startswith("/"):
         raise UsageError(
             f"results cannot go to {place}: that names no folder of this machine", "write file:///path/of/a/folder"
         )
     return Path(unquote(url.path, errors="surrogateescape"))
+
+
+def _s3(bucket: Bucket, settings: Settings) -> Objects:
+    from dockercise_prefect.results.s3 import S3Objects  # noqa: PLC0415  boto3 takes a while, and a folder does without
+
+    return S3Objects(bucket, settings)
 
 
 def _home_expanded(place: str) -> Path:

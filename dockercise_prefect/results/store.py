@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
+from dockercise_prefect.results.objects import Objects
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 
 
@@ -32,10 +33,10 @@ class LogWriter(Protocol):
 class RunStore(Protocol):
     """Keeps the record of one run.
 
-    Order: `start` once and first, `finish` once and last. Between them, for each stage: `stage_started`, `log` at most once,
-    `stage_ended`; a stage that never starts has only `stage_ended`. `keep_volume` at most once for a stage and at any time;
-    `keep_outputs` and `keep_report` at most once, after the last stage has ended. Stages are independent: any thread may call
-    for any of them at any time.
+    Order: `start` once and first, `settle` and `finish` once and last, and `leave` where one of these failed. Between them, for
+    each stage: `stage_started`, `log` at most once, `stage_ended`; a stage that never starts has only `stage_ended`.
+    `keep_volume` at most once for a stage and at any time; `keep_outputs` and `keep_report` at most once, after the last stage
+    has ended. Stages are independent: any thread may call for any of them at any time.
 
     Everything but a log appears whole or not at all, however the process ends; a later JSON object of a stage takes the place
     of the former. Nobody but the user can read any of it.
@@ -47,8 +48,17 @@ class RunStore(Protocol):
     """
 
     @property
+    def objects(self) -> Objects:
+        """The place that holds the records of all runs, of which this is one."""
+        ...
+
+    @property
     def url(self) -> str:
         """The absolute URL of the run's record, known before anything is written."""
+        ...
+
+    def link(self, name: str) -> str:
+        """An address at which a browser finds a file of the record, whether it is there yet or not."""
         ...
 
     def start(self, index: Mapping[str, Any]) -> None:
@@ -101,6 +111,18 @@ class RunStore(Protocol):
         """Keep the run's page as `report.html`."""
         ...
 
+    def settle(self) -> None:
+        """Wait until all that was kept so far is in its place.
+
+        Raises:
+            StorageError: it cannot get there; says where it is kept instead, and how it gets there later.
+        """
+        ...
+
     def finish(self, summary: RunSummary) -> None:
-        """The run is over."""
+        """The run is over, and so is the record once all of it is in its place."""
+        ...
+
+    def leave(self, summary: RunSummary) -> None:
+        """The run is over, after `settle` or `finish` failed: what did not get to its place stays where it is kept."""
         ...

@@ -6,10 +6,11 @@ import pytest
 
 from dockercise_prefect.errors import UsageError
 from dockercise_prefect.results.place import check_outside, open_store, shown
+from dockercise_prefect.settings import read_settings
 
 
 def url_of(place: str) -> str:
-    return open_store(place, "hello", "run-1").url
+    return open_store(place, "hello", "run-1", read_settings(), print).url
 
 
 def test_a_folder_and_its_url_are_one_place(tmp_path: Path) -> None:
@@ -38,7 +39,14 @@ def test_the_home_folder_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("place", "said"),
     [
-        ("s3://bucket/prefix", "s3:// is not supported yet"),
+        ("s3://", "there is no bucket in it"),
+        ("s3://key:secret@bucket", "credentials do not belong into the place"),
+        ("s3://Bucket/x", "`Bucket` cannot be the name of a bucket"),
+        ("s3://10.0.0.1/x", "cannot be the name of a bucket"),
+        ("s3://bucket/a/../b", "an empty part, `.` or `..`"),
+        ("s3://bucket/a//b", "an empty part, `.` or `..`"),
+        ("s3://bucket/a?b", "a character that does not belong there"),
+        ("s3://bucket/" + "a" * 301, "its prefix is longer than 300 bytes"),
         ("ftp://host/x", "no way to keep them at ftp://"),
         ("file://server/share", "names no folder of this machine"),
         ("file://", "names no folder of this machine"),
@@ -51,7 +59,7 @@ def test_the_home_folder_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_place_that_there_is_not_is_refused(place: str, said: str) -> None:
     """Anything else is a usage error that says what is wrong and what to do."""
     with pytest.raises(UsageError, match=said.replace("[", "\\[")) as raised:
-        open_store(place, "hello", "run-1")
+        open_store(place, "hello", "run-1", read_settings(), print)
 
     assert raised.value.hint
 

@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import boto3  # type: ignore[import-untyped]  # has no types
 import httpx
 from moto.cloudformation.models import cloudformation_backends
 from moto.server import ThreadedMotoServer
+from moto.sts.models import sts_backends
 
 REGION = "eu-west-1"
 FOLDER_KEY_ID = "AKIAFOLDERKEY0000001"
@@ -21,6 +24,50 @@ class Aws:
     """A running server; `url` is its endpoint, on loopback."""
 
     url: str
+
+    def client(self, service: str) -> Any:
+        """A client of the account that a test's own credentials belong to."""
+        return boto3.client(
+            service,
+            endpoint_url=self.url,
+            region_name=REGION,
+            aws_access_key_id=FOLDER_KEY_ID,
+            aws_secret_access_key=FOLDER_SECRET,
+        )
+
+    def bucket(self, name: str) -> str:
+        """Make a bucket, return its URL."""
+        self.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+        return f"s3://{name}"
+
+    def objects(self, bucket: str) -> dict[str, bytes]:
+        """All that is in a bucket, by its key."""
+        client = self.client("s3")
+        pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+        return {key: client.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
+
+    def log_streams(self, group: str) -> dict[str, list[str]]:
+        """The streams of a log group, each with its messages in order."""
+        client = self.client("logs")
+        pages = client.get_paginator("describe_log_streams").paginate(logGroupName=group)
+        names = [stream["logStreamName"] for page in pages for stream in page["logStreams"]]
+        return {name: self._messages(group, name) for name in names}
+
+    def _messages(self, group: str, stream: str) -> list[str]:
+        client, messages, token = self.client("logs"), [], None
+        while True:
+            more: dict[str, str] = {"nextToken": token} if token else {}
+            page = client.get_log_events(logGroupName=group, logStreamName=stream, startFromHead=True, **more)
+            messages += [event["message"] for event in page["events"]]
+            if page["nextForwardToken"] == token:
+                return messages
+            token = page["nextForwardToken"]
+
+    def issued_secrets(self, account: str) -> tuple[str, ...]:
+        """Secret keys and session tokens of the account's roles that were assumed."""
+        roles = sts_backends[account]["aws"].assumed_roles
+        return tuple(secret for role in roles for secret in (role.secret_access_key, role.session_token))
 
     def stack_status(self, account: str, name: str) -> str | None:
         """The status of a CloudFormation stack of that account, None when there is no such stack."""

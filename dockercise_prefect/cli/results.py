@@ -1,0 +1,52 @@
+"""`results`: what becomes of records that a bucket did not take."""
+
+from __future__ import annotations
+
+import click
+
+from dockercise_prefect.errors import ExitStatus, StorageError, UsageError
+from dockercise_prefect.results.unsent import UnsentRun, unsent_runs
+from dockercise_prefect.settings import read_settings
+
+
+@click.group
+def results() -> None:
+    """Records of runs that are not where they belong yet."""
+
+
+@results.command("push")
+@click.argument("runs", metavar="[RUN]...", nargs=-1)
+@click.option("--results", "place", metavar="PLACE", help="Send them there instead of where they were to go.")
+def push_command(runs: tuple[str, ...], place: str | None) -> int:
+    """Send the records of RUNs, or of all runs, that a bucket did not take.
+
+    A RUN may be the beginning of its id. Exit status: 0 all of it is there, 2 no such run, 3 the bucket fails again, 4 nothing
+    waits to be sent.
+    """
+    from dockercise_prefect.results.place import open_objects
+    from dockercise_prefect.results.push import push
+
+    settings = read_settings(results=place)
+    waiting = unsent_runs(settings.data)
+    if not waiting and not runs:
+        click.echo("nothing waits to be sent", err=True)
+        return ExitStatus.NOTHING_TO_DO
+    status = ExitStatus.DONE
+    for run in [_named(name, waiting) for name in runs] or waiting:
+        try:
+            url = push(run, lambda destination: open_objects(settings.results if place else destination.place, settings))
+        except StorageError as error:
+            click.echo(f"{run.run_id}: {error}", err=True)
+            status = ExitStatus.ENGINE_FAILED
+        else:
+            click.echo(f"{run.run_id}: sent to {url}")
+    return status
+
+
+def _named(name: str, waiting: list[UnsentRun]) -> UnsentRun:
+    found = [run for run in waiting if run.run_id.startswith(name)]
+    if len(found) == 1:
+        return found[0]
+    what = "several runs begin" if found else "no run that waits to be sent begins"
+    ids = ", ".join(run.run_id for run in found or waiting)
+    raise UsageError(f"{what} with {name}", f"these wait: {ids}" if ids else "nothing waits to be sent")

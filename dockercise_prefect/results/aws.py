@@ -1,0 +1,163 @@
+"""The user's AWS: clients with the credentials that results and logs are written with, and what goes wrong there, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3  # type: ignore[import-untyped]  # has no types
+from botocore.config import Config  # type: ignore[import-untyped]  # has no types
+from botocore.credentials import (  # type: ignore[import-untyped]  # has no types
+    AssumeRoleCredentialFetcher,
+    CredentialProvider,
+    DeferredRefreshableCredentials,
+)
+from botocore.exceptions import (  # type: ignore[import-untyped]  # has no types
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+    ProfileNotFound,
+)
+from botocore.exceptions import (
+    ConnectionError as NoConnectionError,
+)
+from botocore.session import Session, get_session  # type: ignore[import-untyped]  # has no types
+
+from dockercise_prefect.errors import StorageError
+from dockercise_prefect.results.objects import RefusedError
+from dockercise_prefect.settings import Settings
+
+CONNECT_SECONDS = 5
+READ_SECONDS = 30
+ATTEMPTS = 4
+"""Tries of one request, the first included; what is asked for in the background is tried again later."""
+
+ROLE_SESSION = "dockercise"
+"""What the other account's log calls us."""
+
+CREDENTIALS_HINT = "`aws sts get-caller-identity` says who you are; AWS_PROFILE chooses among several"
+
+_HINTS = {
+    "NoSuchBucket": "make the bucket, or name another one with `--results`",
+    "AccessDenied": "give the credentials the rights that docs/aws.md lists",
+    "AccessDeniedException": "give the credentials the rights that docs/aws.md lists",
+    "403": "give the credentials the rights that docs/aws.md lists",
+    "InvalidAccessKeyId": CREDENTIALS_HINT,
+    "SignatureDoesNotMatch": CREDENTIALS_HINT,
+    "UnrecognizedClientException": CREDENTIALS_HINT,
+    "InvalidClientTokenId": CREDENTIALS_HINT,
+    "ExpiredToken": "log in again, or use credentials that last as long as a run",
+    "ExpiredTokenException": "log in again, or use credentials that last as long as a run",
+    "KMS.NotFoundException": "the setting `s3_kms_key` names a key that there is not",
+    "KMS.DisabledException": "enable the key that the setting `s3_kms_key` names",
+    "PermanentRedirect": "the bucket is in another region: set AWS_REGION",
+    "AuthorizationHeaderMalformed": "the bucket is in another region: set AWS_REGION",
+}
+"""What to do, by the code of the service's answer."""
+
+
+def aws_client(service: str, settings: Settings) -> Any:
+    """A client of a service of AWS, or of what speaks its protocol; to be used by any number of threads.
+
+    Args:
+        service: `s3`, `logs`.
+        settings: name the role that is assumed, and the address of what speaks S3.
+
+    Raises:
+        RefusedError: there is no region, or no such profile.
+    """
+    own = settings.s3_endpoint if service == "s3" else None
+    config = Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        max_pool_connections=16,
+        # Storages of others know neither names of buckets as names of hosts nor the newest checksums.
+        **({"s3": {"addressing_style": "path"}} if own else {}),
+        **({"request_checksum_calculation": "when_required", "response_checksum_validation": "when_required"} if own else {}),
+    )
+    with aws_errors(f"cannot use {service} of AWS"):
+        return boto3.Session(botocore_session=_session(settings.aws_role)).client(service, endpoint_url=own, config=config)
+
+
+@contextmanager
+def aws_errors(what: str) -> Iterator[None]:
+    """Whatever boto3 raises inside becomes a `StorageError`; a `RefusedError` where trying again is of no use.
+
+    Args:
+        what: what could not be done, as the message begins: `cannot write s3://bucket/key`.
+    """
+    try:
+        yield
+    except (NoCredentialsError, PartialCredentialsError) as error:
+        raise RefusedError(f"{what}: there are no AWS credentials", "set AWS_PROFILE, or run `aws configure`") from error
+    except NoRegionError as error:
+        raise RefusedError(f"{what}: no region is set", "set AWS_REGION") from error
+    except ProfileNotFound as error:
+        raise RefusedError(f"{what}: {error}", "`aws configure list-profiles` lists those that there are") from error
+    except ClientError as error:
+        raise _answered(what, error) from error
+    except (NoConnectionError, HTTPClientError) as error:
+        raise StorageError(f"{what}: {_no_answer(error)}", "see that the network and the address are right") from error
+    except BotoCoreError as error:
+        raise StorageError(f"{what}: {_first_line(error)}") from error
+
+
+def _session(role: str | None) -> Session:
+    if role is None:
+        return get_session()
+    session = get_session()
+    session.get_component("credential_provider").insert_before("env", _Role(role))
+    return session
+
+
+class _Role(CredentialProvider):  # type: ignore[misc]  # has no types
+    """Credentials of a role, asked for when they are needed and again before they end, with the user's own."""
+
+    METHOD = "dockercise-role"
+
+    def __init__(self, arn: str) -> None:
+        super().__init__()
+        self._arn = arn
+
+    def load(self) -> DeferredRefreshableCredentials:
+        """See botocore's `CredentialProvider`."""
+        user = get_session()
+        fetcher = AssumeRoleCredentialFetcher(
+            client_creator=user.create_client,
+            source_credentials=user.get_credentials(),
+            role_arn=self._arn,
+            extra_args={"RoleSessionName": ROLE_SESSION},
+        )
+        return DeferredRefreshableCredentials(method=self.METHOD, refresh_using=fetcher.fetch_credentials)
+
+
+def _answered(what: str, error: ClientError) -> StorageError:
+    answer = error.response
+    code = str(answer.get("Error", {}).get("Code", "")) or "no code"
+    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    text = f"{what}: {code}"
+    said = str(answer.get("Error", {}).get("Message", "")).strip()
+    if said and said != code:
+        text += f": {said.splitlines()[0]}"
+    will_not = 400 <= status < 500 and status not in {408, 429} and code not in _PASSING  # noqa: PLR2004  classes of HTTP
+    return (RefusedError if will_not else StorageError)(text, _HINTS.get(code))
+
+
+_PASSING = {"RequestTimeout", "SlowDown", "Throttling", "ThrottlingException", "RequestTimeTooSkewed", "OperationAborted"}
+"""Answers of the class of refusals that another try may change."""
+
+
+def _no_answer(error: Exception) -> str:
+    """What is said of a connection that failed: botocore names the whole address, which is long and may be signed."""
+    url = urlsplit(str(getattr(error, "kwargs", {}).get("endpoint_url") or ""))
+    return f"no answer from {url.scheme}://{url.netloc}" if url.netloc else type(error).__name__
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

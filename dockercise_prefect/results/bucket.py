@@ -1,0 +1,65 @@
+"""A place in a bucket, as a user writes it: `s3://bucket/prefix`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from dockercise_prefect.errors import UsageError
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
+_ADDRESS = re.compile(r"[0-9]+(\.[0-9]+){3}", re.ASCII)
+
+LONGEST_PREFIX = 300
+"""Bytes; a key takes 1,024, and pipeline, run and stage come after."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """The bucket's name, and the prefix without a slash at either end, perhaps empty."""
+
+    name: str
+    prefix: str
+
+    @property
+    def url(self) -> str:
+        """`s3://name/prefix`."""
+        return f"s3://{self.name}/{self.prefix}" if self.prefix else f"s3://{self.name}"
+
+    def key(self, path: str) -> str:
+        """The key of what lies under a path of this place."""
+        return "/".join(part for part in (self.prefix, path) if part)
+
+
+def parse_bucket(place: str) -> Bucket:
+    """Read `s3://bucket/prefix`; what follows the bucket is taken as it stands, nothing in it is quoted.
+
+    Raises:
+        UsageError: it is no such place; says why (S3's documentation, "Bucket naming rules").
+    """
+    name, _, prefix = place.strip().removeprefix("s3://").partition("/")
+    prefix = prefix.strip("/")
+    if "@" in name:
+        raise UsageError("results cannot go there: credentials do not belong into the place", "write s3://bucket/prefix")
+    problem = _problem_with_name(name) or _problem_with_prefix(prefix)
+    if problem:
+        raise UsageError(f"results cannot go to {place}: {problem}", "write s3://bucket/prefix")
+    return Bucket(name, prefix)
+
+
+def _problem_with_name(name: str) -> str | None:
+    if not name:
+        return "there is no bucket in it"
+    if not _NAME.fullmatch(name) or ".." in name or _ADDRESS.fullmatch(name):
+        return f"`{name}` cannot be the name of a bucket: those are 3 to 63 lower-case letters, digits, `-` and `.`"
+    return None
+
+
+def _problem_with_prefix(prefix: str) -> str | None:
+    if any(part in {"", ".", ".."} for part in prefix.split("/")) and prefix:
+        return "its prefix has an empty part, `.` or `..`"
+    if any(character in prefix for character in "?#\\") or not prefix.isprintable():
+        return "its prefix holds a character that does not belong there"
+    if len(prefix.encode()) > LONGEST_PREFIX:
+        return f"its prefix is longer than {LONGEST_PREFIX} bytes"
+    return None

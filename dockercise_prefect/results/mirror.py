@@ -1,0 +1,144 @@
+"""Copies the files of a record to another place while the record grows."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from dockercise_prefect.errors import StorageError
+from dockercise_prefect.results.objects import Objects
+
+WORKERS = 3
+"""Files that are sent at once: a big one does not hold up the small ones."""
+
+SHORTEST_PAUSE = 2.0
+LONGEST_PAUSE = 60.0
+"""Seconds until a place that failed is tried again; each failure in a row doubles them."""
+
+GROWING_SECONDS = 5.0
+"""Seconds after which a file that grows is sent again, at least."""
+
+GROWING_FACTOR = 10
+"""So many times as long as sending it took, it waits: a log of gigabytes does not keep the network busy."""
+
+
+class Mirror:
+    """Sends files of one folder in the background, each as it is when its turn comes. Thread-safe.
+
+    A place that fails slows nobody down: what could not be sent is tried again, later and later, and once more in the end.
+
+    Args:
+        folder: of the record.
+        objects: where to.
+        path: of the record there.
+        notify: told once, when the place fails first.
+    """
+
+    def __init__(self, folder: Path, objects: Objects, path: str, notify: Callable[[str], None]) -> None:
+        self._folder = folder
+        self._objects = objects
+        self._path = path
+        self._notify = notify
+        self._changed = threading.Condition()
+        self._due: dict[str, float] = {}  # file to the time from which on it is to be sent
+        self._sending: set[str] = set()
+        self._growing: dict[str, float] = {}  # file that grows to the seconds it waits
+        self._pause = 0.0
+        self._resume = 0.0
+        self._failure: StorageError | None = None
+        self._told = False
+        self._last_call = False
+        self._closed = False
+        for number in range(WORKERS):
+            threading.Thread(target=self._work, name=f"mirror-{number}", daemon=True).start()
+
+    def put(self, name: str) -> None:
+        """The file is whole, or is another one than before: send it soon."""
+        with self._changed:
+            self._growing.pop(name, None)
+            self._due[name] = 0.0
+            self._changed.notify_all()
+
+    def grew(self, name: str) -> None:
+        """There is more of the file, and more will come: send it now and then."""
+        with self._changed:
+            if name not in self._due:
+                self._due[name] = time.monotonic() + self._growing.setdefault(name, GROWING_SECONDS)
+                self._changed.notify_all()
+
+    def settle(self) -> None:
+        """Wait until everything has been sent; what failed before is tried once more.
+
+        Raises:
+            StorageError: the place failed again; what was not sent stays to be sent.
+        """
+        with self._changed:
+            self._last_call, self._failure, self._resume = True, None, 0.0
+            self._changed.notify_all()
+            try:
+                self._changed.wait_for(lambda: self._failure or not (self._due or self._sending))
+                if self._failure:
+                    raise self._failure
+            finally:
+                self._last_call = False
+
+    def close(self) -> None:
+        """Send nothing more; what is under way may still arrive."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _work(self) -> None:
+        while (name := self._next()) is not None:
+            began = time.monotonic()
+            try:
+                with (self._folder / name).open("rb") as content:
+                    self._objects.put(f"{self._path}/{name}", content)
+            except StorageError as error:
+                self._failed(name, error)
+            except OSError as error:
+                self._failed(name, StorageError(f"cannot read {self._folder / name}: {error.strerror}"))
+            else:
+                self._sent(name, time.monotonic() - began)
+
+    def _next(self) -> str | None:
+        """The file whose turn it is, marked as being sent; None when all is over."""
+        with self._changed:
+            while not self._closed:
+                now = time.monotonic()
+                ready = [name for name, due in self._due.items() if name not in self._sending and self._time_of(due) <= now]
+                if ready:
+                    name = min(ready, key=self._due.__getitem__)
+                    del self._due[name]
+                    self._sending.add(name)
+                    return name
+                waiting = [self._time_of(due) for name, due in self._due.items() if name not in self._sending]
+                self._changed.wait(min(waiting) - now if waiting else None)
+            return None
+
+    def _time_of(self, due: float) -> float:
+        return 0.0 if self._last_call else max(due, self._resume)
+
+    def _sent(self, name: str, seconds: float) -> None:
+        with self._changed:
+            self._sending.discard(name)
+            self._pause = 0.0
+            if name in self._growing:
+                self._growing[name] = max(GROWING_SECONDS, GROWING_FACTOR * seconds)
+            self._changed.notify_all()
+
+    def _failed(self, name: str, error: StorageError) -> None:
+        with self._changed:
+            self._sending.discard(name)
+            self._due.setdefault(name, 0.0)
+            self._failure = error
+            self._pause = min(LONGEST_PAUSE, max(SHORTEST_PAUSE, 2 * self._pause))
+            # In a last call, whoever waits for it hears of this failure; nobody tries again before.
+            self._last_call = False
+            self._resume = time.monotonic() + self._pause
+            first, self._told = not self._told, True
+            self._changed.notify_all()
+        if first:
+            self._notify(f"results are kept here for now: {error}")

@@ -1,0 +1,146 @@
+"""The record of a run in a bucket: written here first, and sent from here while the run goes on (docs/adr/0013)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from dockercise_prefect.errors import StorageError
+from dockercise_prefect.results.local_store import INDEX, OUTPUTS, REPORT, SUMMARY, LocalStore
+from dockercise_prefect.results.mirror import Mirror
+from dockercise_prefect.results.objects import Objects, RefusedError
+from dockercise_prefect.results.store import LogWriter
+from dockercise_prefect.results.summary import RunSummary, StageSummary
+from dockercise_prefect.results.unsent import Destination, UnsentRun
+
+
+class MirroredStore:
+    """A `RunStore` in a bucket.
+
+    A bucket that fails fails no method but `start`, `settle` and `finish`. The record is complete in the folder of the unsent
+    run until all of it has been sent.
+
+    Args:
+        objects: the place of all results.
+        pipeline: its name.
+        unsent: where the record lies until it is sent.
+        notify: told when the bucket fails while the run goes on.
+
+    Raises:
+        UsageError: the pipeline's name cannot name a folder.
+    """
+
+    def __init__(self, objects: Objects, pipeline: str, unsent: UnsentRun, notify: Callable[[str], None]) -> None:
+        self.objects = objects
+        self._unsent = unsent
+        self._local = LocalStore(unsent.folder, pipeline, unsent.run_id)
+        self._destination = Destination(objects.url, pipeline)
+        self._path = f"{pipeline}/{unsent.run_id}"
+        self._mirror = Mirror(self._local.folder, objects, self._path, notify)
+
+    @property
+    def url(self) -> str:
+        """See `RunStore`."""
+        return f"{self.objects.url}/{self._path}"
+
+    def link(self, name: str) -> str:
+        """See `RunStore`."""
+        return self.objects.link(f"{self._path}/{name}")
+
+    def start(self, index: Mapping[str, Any]) -> None:
+        """See `RunStore`. A bucket that refuses us refuses all of the record; one that does not answer may be back later."""
+        self._unsent.begin(self._destination)
+        try:
+            self._local.start(index)
+            with (self._local.folder / INDEX).open("rb") as content:
+                self.objects.put(f"{self._path}/{INDEX}", content)
+        except RefusedError:
+            self._unsent.end()
+            raise
+        except StorageError:
+            if not (self._local.folder / INDEX).exists():
+                self._unsent.end()
+                raise
+            self._mirror.put(INDEX)
+
+    def stage_started(self, name: str, summary: StageSummary) -> None:
+        """See `RunStore`."""
+        self._local.stage_started(name, summary)
+        self._mirror.put(f"{name}.json")
+
+    def log(self, name: str) -> LogWriter:
+        """See `RunStore`."""
+        log = self._local.log(name)
+        file = f"{name}.log"
+        return _MirroredLog(log, file, self._mirror, f"{self.url}/{file}") if (self._local.folder / file).exists() else log
+
+    def stage_ended(self, name: str, summary: StageSummary, value: str | None) -> None:
+        """See `RunStore`."""
+        try:
+            self._local.stage_ended(name, summary, value)
+        finally:
+            self._mirror.put(f"{name}.json")
+
+    def keep_volume(self, name: str, files: Iterable[bytes]) -> None:
+        """See `RunStore`."""
+        self._local.keep_volume(name, files)
+        self._mirror.put(f"{name}.tar.zst")
+
+    def keep_outputs(self, outputs: Iterable[tuple[str, Iterable[bytes]]]) -> None:
+        """See `RunStore`."""
+        self._local.keep_outputs(outputs)
+        self._mirror.put(OUTPUTS)
+
+    def keep_report(self, page: str) -> None:
+        """See `RunStore`."""
+        self._local.keep_report(page)
+        self._mirror.put(REPORT)
+
+    def settle(self) -> None:
+        """See `RunStore`."""
+        try:
+            self._mirror.settle()
+        except StorageError as error:
+            raise self._unsent_error(error) from error
+
+    def finish(self, summary: RunSummary) -> None:
+        """See `RunStore`."""
+        self._local.finish(summary)
+        self._mirror.put(SUMMARY)
+        self.settle()
+        self._mirror.close()
+        self._unsent.end()
+
+    def leave(self, summary: RunSummary) -> None:
+        """See `RunStore`."""
+        self._mirror.close()
+        try:
+            self._local.finish(summary)
+        finally:
+            self._unsent.leave()
+
+    def _unsent_error(self, error: StorageError) -> StorageError:
+        return StorageError(
+            f"results could not be sent: {error.message}",
+            f"they are kept in {self._local.folder}; `dockercise results push {self._unsent.run_id}` sends them",
+        )
+
+
+class _MirroredLog:
+    """A `LogWriter` whose log is sent while it grows."""
+
+    def __init__(self, log: LogWriter, name: str, mirror: Mirror, url: str) -> None:
+        self._log = log
+        self._name = name
+        self._mirror = mirror
+        self.url = url
+
+    def write(self, chunk: bytes) -> None:
+        """See `LogWriter`."""
+        self._log.write(chunk)
+        self._mirror.grew(self._name)
+
+    def close(self) -> None:
+        """See `LogWriter`."""
+        self._log.close()
+        self._mirror.put(self._name)

@@ -1,0 +1,109 @@
+"""A bucket that holds records of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO
+
+from boto3.s3.transfer import TransferConfig  # type: ignore[import-untyped]  # has no types
+from botocore.exceptions import ClientError  # type: ignore[import-untyped]  # has no types
+
+from dockercise_prefect.results.aws import aws_client, aws_errors
+from dockercise_prefect.results.bucket import Bucket
+from dockercise_prefect.results.objects import NotStoredError
+from dockercise_prefect.settings import Settings
+
+PART = 8 * 1024 * 1024
+"""Bytes of a part of a multipart upload: 10,000 parts, the most there may be, are 80 GB."""
+
+AT_ONCE = 4
+"""Parts that are on their way at once; each is in memory."""
+
+CHUNK = 262_144
+"""Bytes that are read at once."""
+
+CONTENT_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".json": "application/json",
+    ".log": "text/plain; charset=utf-8",
+    ".zip": "application/zip",
+    ".zst": "application/zstd",
+}
+"""What a browser is told, by the ending of the name."""
+
+_NOTHING_THERE = {"NoSuchKey", "404"}
+
+
+class S3Objects:
+    """`Objects` in a bucket.
+
+    Objects are sent without an ACL: they are private by default, and buckets that own all their objects refuse any other.
+
+    Args:
+        bucket: where they are.
+        settings: how to get there, how objects are encrypted, and how long links work.
+
+    Raises:
+        RefusedError: there is no region, or no such profile.
+    """
+
+    def __init__(self, bucket: Bucket, settings: Settings) -> None:
+        self._bucket = bucket
+        self._client: Any = aws_client("s3", settings)
+        self._encryption = _encryption(settings)
+        self._link_seconds = settings.link_hours * 3600
+        self._transfer = TransferConfig(multipart_threshold=PART, multipart_chunksize=PART, max_concurrency=AT_ONCE)
+
+    @property
+    def url(self) -> str:
+        """See `Objects`."""
+        return self._bucket.url
+
+    def folders(self, path: str) -> list[str]:
+        """See `Objects`."""
+        key = self._bucket.key(path)
+        prefix = f"{key}/" if key else ""
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket.name, Prefix=prefix, Delimiter="/")
+        with aws_errors(f"cannot list {self._named(path)}"):
+            found = [entry["Prefix"] for page in pages for entry in page.get("CommonPrefixes", [])]
+        return sorted(name.removeprefix(prefix).removesuffix("/") for name in found)
+
+    def chunks(self, path: str, start: int = 0) -> Iterator[bytes]:
+        """See `Objects`."""
+        wanted = {"Range": f"bytes={start}-"} if start else {}
+        with aws_errors(f"cannot read {self._named(path)}"):
+            try:
+                answer = self._client.get_object(Bucket=self._bucket.name, Key=self._bucket.key(path), **wanted)
+            except ClientError as error:
+                code = error.response.get("Error", {}).get("Code")
+                if code in _NOTHING_THERE:
+                    raise NotStoredError(f"there is no {self._named(path)}") from error
+                if code == "InvalidRange":  # the end, or behind it
+                    return
+                raise
+            yield from answer["Body"].iter_chunks(CHUNK)
+
+    def put(self, path: str, content: BinaryIO) -> None:
+        """See `Objects`. A file that breaks off leaves nothing but parts, which the service does not count as an object."""
+        ending = path[path.rfind(".") :] if "." in path else ""
+        arguments = {"ContentType": CONTENT_TYPES.get(ending, "application/octet-stream"), **self._encryption}
+        with aws_errors(f"cannot write {self._named(path)}"):
+            self._client.upload_fileobj(
+                content, self._bucket.name, self._bucket.key(path), ExtraArgs=arguments, Config=self._transfer
+            )
+
+    def link(self, path: str) -> str:
+        """See `Objects`. Signed here, without asking the service."""
+        where = {"Bucket": self._bucket.name, "Key": self._bucket.key(path)}
+        with aws_errors(f"cannot sign a link to {self._named(path)}"):
+            return str(self._client.generate_presigned_url("get_object", Params=where, ExpiresIn=self._link_seconds))
+
+    def _named(self, path: str) -> str:
+        return f"s3://{self._bucket.name}/{self._bucket.key(path)}"
+
+
+def _encryption(settings: Settings) -> Mapping[str, str]:
+    """How an upload says that its object is to be encrypted; a key alone means KMS."""
+    key = {"SSEKMSKeyId": settings.s3_kms_key} if settings.s3_kms_key else {}
+    how = settings.s3_encryption or ("aws:kms" if key else None)
+    return {"ServerSideEncryption": how, **key} if how else {}

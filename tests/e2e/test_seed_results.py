@@ -1,0 +1,195 @@
+"""The seed's own pipeline, its record in the user's bucket and log group: whole, private, without a secret where asked."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import sqlite3
+import subprocess
+import zipfile
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from zstandard import ZstdDecompressor
+
+from tests.support.aws_image import seed_images
+from tests.support.inspection import InspectionRecorder
+from tests.support.moto import FOLDER_KEY_ID, FOLDER_SECRET, running_aws
+from tests.support.prefect_records import task_runs
+from tests.support.seed import ACCOUNT, CREDENTIAL_STAGES, STAGES, SeedRun, run_seed
+
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
+
+BUCKET = "results-of-mine"
+PREFIX = "ci/runs"
+LOG_GROUP = "dockercise/infra"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A run of the seed, and what it left in the bucket, in the log group and on the engine while it ran."""
+
+    run: SeedRun
+    stack_status: str | None
+    objects: dict[str, bytes]
+    acls: dict[str, Any]
+    streams: dict[str, list[str]]
+    inspected: str
+    issued: tuple[str, ...]
+    zipped: bytes
+
+    @property
+    def folder(self) -> str:
+        """The record's key, without the slash at its end."""
+        return f"{PREFIX}/infra/{self.run.summary['run_id']}"
+
+    def names(self) -> set[str]:
+        """The files of the record."""
+        return {key.removeprefix(f"{self.folder}/") for key in self.objects if key.startswith(f"{self.folder}/")}
+
+
+def run_and_look(folder: Path, data: Path, *, silent: bool) -> Kept:
+    with seed_images(), running_aws() as aws, InspectionRecorder() as inspection:
+        place = f"{aws.bucket(BUCKET)}/{PREFIX}"
+        run = run_seed(folder, data, aws, "--results", place, "--log-group", LOG_GROUP, silent=silent)
+        objects = aws.objects(BUCKET)
+        return Kept(
+            run=run,
+            stack_status=aws.stack_status(ACCOUNT, "infra"),
+            objects=objects,
+            acls={key: aws.client("s3").get_object_acl(Bucket=BUCKET, Key=key) for key in objects},
+            streams=aws.log_streams(LOG_GROUP),
+            inspected=inspection.text,
+            issued=aws.issued_secrets(ACCOUNT),
+            zipped=next((content for key, content in objects.items() if key.endswith("/out.zip")), b""),
+        )
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory, data_folder: Path) -> Kept:
+    """The seed as it stands, run once."""
+    return run_and_look(tmp_path_factory.mktemp("seed-s3"), data_folder, silent=False)
+
+
+@pytest.fixture(scope="module")
+def silent(tmp_path_factory: pytest.TempPathFactory, data_folder: Path) -> Kept:
+    """The copy whose four credential stages say `noLog: true`, run once."""
+    return run_and_look(tmp_path_factory.mktemp("seed-silent"), data_folder, silent=True)
+
+
+def test_every_object_of_the_layout_is_there(kept: Kept) -> None:
+    """The bucket holds index, summary, page, bundle, each stage's JSON and log, and the one volume that has files."""
+    of_stages = {f"{stage}{ending}" for stage in STAGES for ending in (".json", ".log")}
+
+    assert kept.run.exit_status == 0, kept.run.progress
+    assert kept.run.summary["results"] == f"s3://{BUCKET}/{kept.folder}"
+    assert kept.names() == of_stages | {"index.json", "summary.json", "report.html", "out.zip", "get-code.tar.zst"}
+    assert f"{PREFIX}/infra/index.html" in kept.objects
+    assert json.loads(kept.objects[f"{kept.folder}/summary.json"]) == kept.run.summary
+    assert set(json.loads(kept.objects[f"{kept.folder}/index.json"])["stages"]) == STAGES
+
+
+def test_every_object_is_private(kept: Kept) -> None:
+    """Nobody but the bucket's owner is granted anything."""
+    for key, acl in kept.acls.items():
+        assert [grant["Grantee"]["ID"] for grant in acl["Grants"]] == [acl["Owner"]["ID"]], key
+
+
+def test_the_bundle_gives_a_stages_output_to_jq(kept: Kept, tmp_path: Path) -> None:
+    """`unzip -p out.zip assume-role | jq` works: the entry is what the stage printed, byte for byte."""
+    (tmp_path / "out.zip").write_bytes(kept.zipped)
+
+    told = subprocess.run(
+        ["bash", "-c", "set -o pipefail; unzip -p out.zip assume-role | jq -r .Credentials.AccessKeyId"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    value = json.loads(kept.objects[f"{kept.folder}/aws_access_key_id.json"])["value"]
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.strip() == value
+
+
+def test_each_stage_has_a_log_stream(kept: Kept) -> None:
+    """The log group holds a stream for each stage that printed something, named as the run and the stage, line by line."""
+    printed = {stage for stage in STAGES if kept.objects[f"{kept.folder}/{stage}.log"]}
+
+    assert {name.rpartition("/")[2] for name in kept.streams} >= printed
+    for stage in printed:
+        lines = kept.streams[f"infra/{kept.run.summary['run_id']}/{stage}"]
+        log = kept.objects[f"{kept.folder}/{stage}.log"].decode()
+        assert "\n".join(line.rstrip() for line in lines).split() == log.split()
+
+
+def test_the_stack_is_created_all_the_same(silent: Kept) -> None:
+    """Stages that say nothing hand their values on: the stack stands, and all seven stages pass."""
+    assert silent.run.statuses == dict.fromkeys(STAGES, "passed"), silent.run.progress
+    assert silent.stack_status == "CREATE_COMPLETE"
+
+
+def test_no_credential_is_in_any_channel(silent: Kept, data_folder: Path) -> None:
+    """No credential, in no form, is in the bucket, the log group, Prefect's database, the engine's words or the terminal."""
+    task_runs(silent.run.api, silent.run.flow_run_id, len(STAGES))
+    channels = {
+        **{f"object {key}": content for key, content in unpacked(silent.objects).items()},
+        **{f"log stream {name}": "\n".join(lines).encode() for name, lines in silent.streams.items()},
+        "the engine": silent.inspected.encode(),
+        "the terminal": silent.run.progress.encode(),
+        "the summary": json.dumps(silent.run.summary).encode(),
+        "Prefect": database(data_folder),
+    }
+
+    assert len(silent.issued) >= 3
+    found = [(name, form) for name, content in channels.items() for form in forms(silent) if form in content]
+
+    assert found == []
+
+
+def test_the_bundle_leaves_silent_stages_out(silent: Kept) -> None:
+    """What the four stages printed is not in `out.zip`; what the others printed is."""
+    with zipfile.ZipFile(io.BytesIO(silent.zipped)) as bundle:
+        names = set(bundle.namelist())
+
+    assert names <= STAGES - {"assume-role", *CREDENTIAL_STAGES}
+    assert "get-code" in names
+
+
+def forms(kept: Kept) -> Iterator[bytes]:
+    """The credentials in the forms in which they could leak."""
+    for secret in (FOLDER_KEY_ID, FOLDER_SECRET, *kept.issued):
+        yield secret.encode()
+        yield quote(secret, safe="").encode()
+        yield base64.b64encode(secret.encode()).rstrip(b"=")[:-1]
+
+
+def unpacked(objects: dict[str, bytes]) -> dict[str, bytes]:
+    """The objects, compressed ones as they are and as what is in them."""
+    everything = dict(objects)
+    for key, content in objects.items():
+        if key.endswith(".zst"):
+            with ZstdDecompressor().stream_reader(content) as reader:
+                everything[f"{key} unpacked"] = reader.read()
+        elif key.endswith(".zip"):
+            with zipfile.ZipFile(io.BytesIO(content)) as bundle:
+                everything |= {f"{key}!{name}": bundle.read(name) for name in bundle.namelist()}
+    return everything
+
+
+def database(data: Path) -> bytes:
+    """All that the local server has stored, as the bytes of its database and as a dump of it."""
+    files = [path for path in data.rglob("*.db*") if path.is_file()]
+    assert files, f"no database below {data}"
+    dumps = []
+    for path in files:
+        if path.suffix == ".db":
+            with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+                dumps.append("\n".join(connection.iterdump()).encode("utf-8", "replace"))
+    return b"".join([*(path.read_bytes() for path in files), *dumps])
