@@ -84,7 +84,7 @@ pipeline = Pipeline(
     "hello",
     [greet, shout, write, sign, check, deliver],
     tags=["example"],
-    digest="sha256:2f73cdf116d0f43f5811351de74f9a44640af5839e2bc8d6d67fd38196d3acb4",
+    digest="sha256:a88ae4078378d3761b9ffcc8160ed77e59e7fc754d9a051ebc5c60146aaf2260",
 )
 
 

@@ -89,7 +89,7 @@ pipeline = Pipeline(
         create_stack,
         wait_for_success,
     ],
-    digest="sha256:c1a2996fae3a99f280de4ab721a4d16e516bff052f50df264ac6922e53f90631",
+    digest="sha256:c957453ef552c60d487015b2d11056c564e369f412b6134d076d4ddec968bbf3",
 )
 
 

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from dockercise_prefect.compiler.graph import in_order, report_circles
 from dockercise_prefect.compiler.meta import Meta, read_meta
 from dockercise_prefect.compiler.references import References
+from dockercise_prefect.compiler.secrets import report_unknown, silenced
 from dockercise_prefect.compiler.stages import Draft, StageReader, report_missing_images
 from dockercise_prefect.compiler.suggest import StageNames
 from dockercise_prefect.compiler.variables import Variable, Variables
@@ -55,9 +56,13 @@ def _pipeline(document: MergedDocument, meta: Meta, reader: StageReader, finding
         return None
     first = _needed_first(meta, lambda stage: drafts[stage].edges)
     stages = {draft.name: draft.stage(_inherited(draft, meta, first)) for draft in drafts.values()}
+    report_unknown(meta.secrets, stages, findings)
+    stages = silenced(stages, meta.secrets)
     if meta.env:
         order = in_order({name: stage.needs for name, stage in stages.items()})
-    return Pipeline(meta.name, [stages[name] for name in order], meta.tags, digest_of_stages(stages.values(), meta.tags))
+    secrets = tuple(sorted(meta.secrets))
+    digest = digest_of_stages(stages.values(), meta.tags, secrets)
+    return Pipeline(meta.name, [stages[name] for name in order], meta.tags, secrets, digest)
 
 
 def _complete(written: Drafts, meta: Meta, references: References) -> Drafts:

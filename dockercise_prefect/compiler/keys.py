@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dockercise_prefect.compiler import builds, mounts, names, switches, values, variables
+from dockercise_prefect.compiler import builds, mounts, names, secrets, switches, values, variables
 from dockercise_prefect.compiler.shapes import ANY, Key, Schema, mapping_of, one_or_many, scalar
 from dockercise_prefect.compiler.values import Field, Reader
 from dockercise_prefect.frontend.findings import Findings
@@ -78,6 +78,7 @@ META: Mapping[str, Key | Setting] = {
     "name": Key(names.PIPELINE_NAME, "The pipeline's name, without `/ % & < >`; by default the root folder's."),
     "tags": Key(one_or_many(ANY), "Tags of the flow run."),
     "env": Key(variables.SCHEMA, "Variables of every stage that starts a container. What a stage sets itself wins."),
+    "secrets": Key(secrets.SCHEMA, "Names of variables whose values are shown nowhere and kept nowhere."),
     "defaults": Key(mapping_of(INHERITED), "Keys that every stage inherits unless it sets them."),
     "implicit": Key(values.boolean.schema, "`false`: no edges and no images of stages are inferred."),
     "subgraphs": Key(
@@ -99,7 +100,7 @@ LATER_IN_STAGES = frozenset(
     | {"concurrency", "artifacts", "shell", "entrypoint"}
 )
 
-LATER_IN_META = frozenset({"secrets", "timeout", "concurrency"})
+LATER_IN_META = frozenset({"timeout", "concurrency"})
 
 
 def read_settings(owner: str, by_key: Mapping[str, Node], findings: Findings) -> dict[str, Any]:

@@ -18,10 +18,11 @@ from dockercise_prefect.compiler.keys import (
 )
 from dockercise_prefect.compiler.known import check_keys
 from dockercise_prefect.compiler.names import pipeline_name_from, pipeline_name_problem
+from dockercise_prefect.compiler.secrets import read_secrets
 from dockercise_prefect.compiler.switches import read_switches
 from dockercise_prefect.compiler.values import Field, boolean, image, text, texts
 from dockercise_prefect.compiler.variables import Variable, Variables
-from dockercise_prefect.errors import Related
+from dockercise_prefect.errors import Place, Related
 from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.merge import MergedDocument
 from dockercise_prefect.frontend.nodes import Mapping, Node, Scalar, is_null
@@ -38,6 +39,7 @@ class Meta:
         implicit: whether edges are inferred.
         env: variables for every stage that starts a container, unless it has its own.
         lint_off: lint rules that are switched off.
+        secrets: variables whose values are sensitive, by their folded names, each with its place.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Meta:
     implicit: bool = True
     env: MappingOf[str, Variable] = field(default_factory=dict)
     lint_off: frozenset[Code] = frozenset()
+    secrets: MappingOf[str, Place] = field(default_factory=dict)
 
 
 def read_meta(document: MergedDocument, folder: str, variables: Variables, findings: Findings) -> Meta:
@@ -73,6 +76,7 @@ def read_meta(document: MergedDocument, folder: str, variables: Variables, findi
         implicit=_implicit(by_key.get("implicit"), findings),
         env=env,
         lint_off=read_switches(by_key["lint"], findings) if "lint" in by_key else frozenset(),
+        secrets=read_secrets(by_key["secrets"], findings) if "secrets" in by_key else {},
     )
 
 

@@ -57,6 +57,8 @@ class Declarations:
         tags = [one_line(tag) for tag in self._pipeline.tags]
         lines = [one_line(self._pipeline.name), stages]
         lines += [f"tags={_bracketed(tags, indent=4, before='tags=')}"] if tags else []
+        secrets = [one_line(name) for name in self._pipeline.secrets]
+        lines += [f"secrets={_bracketed(secrets, indent=4, before='secrets=')}"] if secrets else []
         lines += [f"digest={one_line(self._pipeline.digest)}"] if self._pipeline.digest else []
         return "pipeline = Pipeline(\n" + "".join(f"    {line},\n" for line in lines) + ")"
 

@@ -23,8 +23,8 @@ def outside_sources(options: RunOptions, parameter: Mapping[str, str] | None) ->
         OutsideSource("--env", options.flags.get, explicit=True),
         OutsideSource("--env-file", options.file_variables.get, explicit=True),
         OutsideSource("the flow run's env parameter", dict(parameter or {}).get, explicit=True),
-        OutsideSource("the process's environment", os.environ.get, explicit=False),
-        OutsideSource("a Prefect Secret block", secret_block, explicit=False),
+        OutsideSource("the process's environment", os.environ.get),
+        OutsideSource("a Prefect Secret block", secret_block, secret=True),
     ]
 
 

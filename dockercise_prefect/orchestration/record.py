@@ -6,15 +6,19 @@ A store that fails does not decide over stages: the run goes on, and ends in err
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
 
-from dockercise_prefect.errors import StorageError
+from dockercise_prefect.errors import EngineError, StorageError
 from dockercise_prefect.orchestration.events import Notice, Observer, StageEnded, StageStarted
-from dockercise_prefect.pipeline import Stage, StageName
-from dockercise_prefect.results.store import LogWriter, RunStore
+from dockercise_prefect.orchestration.secrecy import Secrecy, SensitiveFoundError, looked_through
+from dockercise_prefect.pipeline import Pipeline, Stage, StageName
+from dockercise_prefect.results.store import Kept, LogWriter, RunStore
 from dockercise_prefect.results.summary import StageSummary
+from dockercise_prefect.runtime.masking import Scan
 from dockercise_prefect.runtime.outcome import StageResult
+from dockercise_prefect.runtime.output import StageOutput
 from dockercise_prefect.status import StageStatus
 
 
@@ -24,13 +28,18 @@ class RunRecord:
     Args:
         store: keeps it.
         observer: is told.
+        secrecy: says what must not be kept.
     """
 
-    def __init__(self, store: RunStore, observer: Observer) -> None:
+    def __init__(self, store: RunStore, observer: Observer, secrecy: Secrecy) -> None:
         self._store = store
         self._observer = observer
+        self._secrecy = secrecy
         self._lock = threading.Lock()
         self._stages: dict[StageName, StageSummary] = {}
+        self._kept: dict[StageName, Kept] = {}
+        self._outputs: dict[StageName, StageOutput] = {}
+        self._scans: dict[StageName, Scan | None] = {}
         self._storage_error: str | None = None
 
     @property
@@ -55,8 +64,11 @@ class RunRecord:
         return self._store.log(stage.name)
 
     def stage_ended(self, stage: Stage, result: StageResult, task_run_id: str | None) -> None:
-        """The stage ran and ended. The value of a `noLog` stage is kept out of the record."""
-        value = None if stage.no_log else result.output.value().decode("utf-8", errors="replace")
+        """The stage ran and ended: from here on its value is masked where it is sensitive, and what it made may be kept.
+
+        The value of a sensitive stage is kept out of the record, and so is its output if it holds something sensitive that
+        was known before.
+        """
         summary = StageSummary(
             result.status,
             exit_code=result.exit_code,
@@ -66,20 +78,67 @@ class RunRecord:
             task_run_id=task_run_id,
             message=result.message,
         )
-        self._end(stage, summary, value)
+        scan, self._scans[stage.name] = self._secrecy.scan(stage), self._secrecy.scan(stage)
+        kept = Kept(sensitive=self._secrecy.because(stage))
+        if kept.sensitive is None:
+            value = result.output.value().decode("utf-8", errors="replace")
+            kept = replace(kept, value=self._secrecy.masker.text(value))
+        if not stage.no_log:
+            kept = self._look_at_output(stage, result.output, scan, kept)
+        self._secrecy.learn_value(stage, result)
+        self._end(stage.name, summary, kept)
 
     def stage_not_started(self, stage: Stage, message: str, task_run_id: str | None) -> None:
         """The stage will never start; `message` says why."""
-        self._end(stage, StageSummary(StageStatus.NOT_STARTED, task_run_id=task_run_id, message=message), None)
+        summary = StageSummary(StageStatus.NOT_STARTED, task_run_id=task_run_id, message=message)
+        self._end(stage.name, summary, Kept(sensitive=self._secrecy.because(stage)))
 
     def stage_broke(self, stage: Stage, message: str, task_run_id: str | None) -> None:
         """We failed at the stage, in a way that left no result."""
-        self._end(stage, StageSummary(StageStatus.ERROR, task_run_id=task_run_id, message=message), None)
+        shown = self._secrecy.masker.text(message)
+        summary = StageSummary(StageStatus.ERROR, task_run_id=task_run_id, message=shown)
+        self._end(stage.name, summary, Kept(sensitive=self._secrecy.because(stage)))
 
-    def _end(self, stage: Stage, summary: StageSummary, value: str | None) -> None:
-        self._note(stage.name, summary)
-        self._keep(lambda: self._store.stage_ended(stage.name, summary, value))
-        self._observer(StageEnded(stage.name, summary))
+    def keep_volume(self, stage: Stage, files: Iterator[bytes]) -> None:
+        """Keep what the stage left in its volume, after `stage_ended`; of a sensitive one only what holds nothing sensitive."""
+        try:
+            self._store.keep_volume(stage.name, looked_through(files, self._scans.get(stage.name)))
+        except SensitiveFoundError:
+            self._leave_out(stage, "volume")
+        except (StorageError, EngineError) as error:
+            self._failed(StorageError(f"the volume of {stage.name} is not in the results: {error.message}", error.hint))
+
+    def keep_outputs(self, pipeline: Pipeline) -> None:
+        """Keep what the stages printed, after the last has ended, while their outputs are still there."""
+        outputs = [(stage.name, self._outputs[stage.name]) for stage in pipeline if stage.name in self._outputs]
+        self._keep(lambda: self._store.keep_outputs((name, output.chunks()) for name, output in outputs))
+
+    def _look_at_output(self, stage: Stage, output: StageOutput, scan: Scan | None, kept: Kept) -> Kept:
+        try:
+            for _ in looked_through(output.chunks(), scan) if scan else ():
+                pass
+        except SensitiveFoundError:
+            self._observer(Notice(_left_out("output", stage)))
+            return replace(kept, left_out=("output",))
+        with self._lock:
+            self._outputs[stage.name] = output
+        return kept
+
+    def _leave_out(self, stage: Stage, what: str) -> None:
+        with self._lock:
+            kept = replace(self._kept[stage.name], left_out=(*self._kept[stage.name].left_out, what))
+            self._kept[stage.name] = kept
+            summary = self._stages[stage.name]
+        self._keep(lambda: self._store.stage_ended(stage.name, summary, kept))
+        self._observer(Notice(_left_out(what, stage)))
+
+    def _end(self, name: StageName, summary: StageSummary, kept: Kept) -> None:
+        self._note(name, summary)
+        with self._lock:
+            # A value is kept by the store; here it would stay in memory until the run ends.
+            self._kept[name] = replace(kept, value=None)
+        self._keep(lambda: self._store.stage_ended(name, summary, kept))
+        self._observer(StageEnded(name, summary))
 
     def _note(self, name: StageName, summary: StageSummary) -> None:
         with self._lock:
@@ -89,8 +148,15 @@ class RunRecord:
         try:
             write()
         except StorageError as error:
-            with self._lock:
-                first = self._storage_error is None
-                self._storage_error = self._storage_error or error.message
-            if first:
-                self._observer(Notice(f"results cannot be kept: {error}"))
+            self._failed(error)
+
+    def _failed(self, error: StorageError) -> None:
+        with self._lock:
+            first = self._storage_error is None
+            self._storage_error = self._storage_error or error.message
+        if first:
+            self._observer(Notice(f"results cannot be kept: {error}"))
+
+
+def _left_out(what: str, stage: Stage) -> str:
+    return f"the {what} of {stage.name} is not kept: there is something sensitive in it"

@@ -24,6 +24,7 @@ from dockercise_prefect.orchestration.outside import outside_sources
 from dockercise_prefect.orchestration.record import RunRecord
 from dockercise_prefect.orchestration.registry import connect_engine
 from dockercise_prefect.orchestration.scheduler import Scheduler
+from dockercise_prefect.orchestration.secrecy import Secrecy
 from dockercise_prefect.orchestration.signals import raised
 from dockercise_prefect.orchestration.stage_runner import StageRunner
 from dockercise_prefect.orchestration.tidying import Tidying
@@ -31,7 +32,7 @@ from dockercise_prefect.pipeline import Pipeline, StageName, to_json
 from dockercise_prefect.results.place import check_outside, open_store
 from dockercise_prefect.results.store import RunStore
 from dockercise_prefect.results.summary import RunSummary, StageSummary
-from dockercise_prefect.runtime.environment import resolve_outside
+from dockercise_prefect.runtime.environment import OutsideSource, resolve_outside
 from dockercise_prefect.runtime.workspace import RunIdentity, RuntimeOptions, Workspace
 from dockercise_prefect.settings import read_settings
 from dockercise_prefect.status import RunStatus, StageStatus
@@ -73,7 +74,7 @@ def run_pipeline(
             raise UsageError("`commit` is for pipelines that were registered from a repository", "leave it out")
         run.select(targets or ())
         run.open_record(results or options.settings.results, where)
-        outside = resolve_outside(run.selection, outside_sources(options, env))
+        outside = run.resolve(outside_sources(options, env))
         run.execute(outside, where)
     return run.close()
 
@@ -91,6 +92,7 @@ class _Run:
         self._targets: Sequence[StageName] = ()
         self._store: RunStore | None = None
         self._record: RunRecord | None = None
+        self._secrecy = Secrecy(pipeline)
         self._cause: DockerciseError | None = None
         self._interrupted_by: str | None = None
 
@@ -100,7 +102,7 @@ class _Run:
         try:
             yield
         except DockerciseError as error:
-            self._cause = error
+            self._cause = self._secrecy.masked_error(error)
         except LOST as error:
             self._cause = lost_api(error)
         except KeyboardInterrupt:
@@ -111,6 +113,7 @@ class _Run:
     def select(self, targets: Sequence[StageName]) -> None:
         """Keep the targets and what they need; the run is announced."""
         self.selection = self.selection.only(targets)
+        self._secrecy = Secrecy(self.selection)
         self._targets = targets
         label(self._flow_run, self._run_id, self.selection.tags)
         self._observe(RunStarted(self._run_id, self.selection, self._options.settings.jobs, page(self._flow_run)))
@@ -120,8 +123,14 @@ class _Run:
         if root is not None:
             check_outside(place, root)
         store = open_store(place, self.selection.name, self._run_id, self._options.settings, self._notify)
-        store.start(to_json(self.selection, self._targets))
-        self._store, self._record = store, RunRecord(store, self._options.observer)
+        store.start(self._secrecy.masker.json(to_json(self.selection, self._targets)))
+        self._store, self._record = store, RunRecord(store, self._options.observer, self._secrecy)
+
+    def resolve(self, sources: Sequence[OutsideSource]) -> Mapping[StageName, Mapping[str, str]]:
+        """Every stage's variables from outside; those that are secret are masked from here on."""
+        outside = resolve_outside(self.selection, sources)
+        self._secrecy.begin(outside)
+        return outside.variables
 
     def execute(self, outside: Mapping[StageName, Mapping[str, str]], root: Path | None) -> None:
         """Check the engine and the images, then run the stages."""
@@ -133,13 +142,13 @@ class _Run:
             engine = self._options.engine or stack.enter_context(closing(connect_engine(self._options.settings)))
             info = engine.info()
             self._observe(EngineFound(info.version, info.url))
-            limits = RuntimeOptions(root=root, jobs=jobs, aws=self._options.aws)
+            limits = RuntimeOptions(root=root, jobs=jobs, aws=self._options.aws, masker=self._secrecy.masker)
             workspace = stack.enter_context(Workspace(engine, self.selection, identity, limits, self._notify))
             stack.callback(tidying.begin)  # however the body ends, before the workspace is removed
             workspace.prepare()
             scheduler = Scheduler(
                 self.selection,
-                run_stage=StageRunner(workspace, record, self._options, outside).run,
+                run_stage=StageRunner(workspace, record, self._options, outside, self._secrecy).run,
                 record=record,
                 jobs=jobs,
                 fail_fast=self._options.fail_fast,
@@ -148,6 +157,7 @@ class _Run:
                 let_go=workspace.let_go,
             )
             self._interrupted_by = scheduler.execute()
+            record.keep_outputs(self.selection)
 
     def close(self) -> RunSummary:
         """Write the summary, tell everybody, and answer Prefect."""
@@ -205,6 +215,7 @@ class _Run:
         return RunStatus.PASSED if all(status.succeeded for status in statuses) else RunStatus.FAILED
 
     def _notify(self, text: str) -> None:
+        text = self._secrecy.masker.text(text)
         self._observe(Notice(text))
         # A thread that Prefect did not start knows neither the flow run nor the API that it reports to.
         self._context.copy().run(lambda: get_run_logger().info("%s", text))

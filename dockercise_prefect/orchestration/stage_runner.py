@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
+from functools import partial
 
 from prefect.context import TaskRunContext
 from prefect.logging import get_run_logger
 
 from dockercise_prefect.orchestration.options import RunOptions
 from dockercise_prefect.orchestration.record import RunRecord
+from dockercise_prefect.orchestration.secrecy import Secrecy
 from dockercise_prefect.orchestration.stage_log import StageLog, silent
 from dockercise_prefect.orchestration.stage_task import Inputs
 from dockercise_prefect.pipeline import Stage, StageName
@@ -27,6 +30,7 @@ class StageRunner:
         record: what became of each stage.
         options: of the run.
         outside: for each stage, its variables from outside.
+        secrecy: says what must not be shown.
     """
 
     def __init__(
@@ -35,21 +39,34 @@ class StageRunner:
         record: RunRecord,
         options: RunOptions,
         outside: Mapping[StageName, Mapping[str, str]],
+        secrecy: Secrecy,
     ) -> None:
         self._workspace = workspace
         self._record = record
         self._options = options
         self._outside = outside
+        self._secrecy = secrecy
 
     def run(self, stage: Stage, inputs: Inputs) -> StageResult:
         """Run the stage; however it ends is in the result and in the record."""
         task_run_id = _task_run_id()
         self._record.stage_started(stage, datetime.now(UTC), task_run_id)
+        ended = threading.Event()
         with ExitStack() as stack:
-            sink = self._sink(stage, stack)
-            result = self._workspace.run_stage(stage, self._outside.get(stage.name, {}), inputs, sink)
-        self._record.stage_ended(stage, result, task_run_id)
+            stack.callback(ended.set)  # in the end, however it ends
+            with ExitStack() as logging:
+                sink = self._sink(stage, logging)
+                keep = partial(self._keep_volume, stage, ended)
+                result = self._workspace.run_stage(stage, self._outside.get(stage.name, {}), inputs, sink, keep)
+            result = self._secrecy.masked(result)
+            self._record.stage_ended(stage, result, task_run_id)
         return result
+
+    def _keep_volume(self, stage: Stage, ended: threading.Event, files: Iterator[bytes] | None) -> None:
+        """In the background, perhaps before the stage's end is on record, which it has to be first."""
+        if files is not None:
+            ended.wait()
+            self._record.keep_volume(stage, files)
 
     def _sink(self, stage: Stage, stack: ExitStack) -> OutputSink:
         if stage.no_log:

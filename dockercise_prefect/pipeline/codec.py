@@ -19,6 +19,7 @@ from dockercise_prefect.pipeline.parts import (
     mount_to_json,
     triggers_in_order,
 )
+from dockercise_prefect.pipeline.sensitivity import sensitive_stages
 
 
 def to_json(pipeline: Pipeline, targets: Sequence[StageName] = ()) -> Json:
@@ -28,12 +29,14 @@ def to_json(pipeline: Pipeline, targets: Sequence[StageName] = ()) -> Json:
         pipeline: what to print.
         targets: what the user asked for; empty means everything.
     """
+    sensitive = sensitive_stages(pipeline)
     return {
         "name": pipeline.name,
         "digest": pipeline.digest or digest_of(pipeline),
         "targets": list(targets),
         "tags": list(pipeline.tags),
-        "stages": {stage.name: _stage_to_json(stage) for stage in pipeline},
+        "secrets": list(pipeline.secrets),
+        "stages": {stage.name: _stage_to_json(stage, sensitive.get(stage.name)) for stage in pipeline},
     }
 
 
@@ -44,20 +47,20 @@ def from_json(data: Json) -> Pipeline:
         KeyError, TypeError, ValueError: the object is no printed pipeline.
     """
     stages = tuple(_stage_from_json(name, entry) for name, entry in data["stages"].items())
-    return Pipeline(data["name"], stages, tuple(data["tags"]), data["digest"])
+    return Pipeline(data["name"], stages, tuple(data["tags"]), tuple(data["secrets"]), data["digest"])
 
 
 def meaning_of(stage: Stage) -> Json:
     """What a stage does: its entry in `to_json` without places, and without who wrote an edge."""
-    entry = _stage_to_json(stage)
-    del entry["at"]
+    entry = _stage_to_json(stage, None)
+    del entry["at"], entry["sensitive"]
     edges = ({key: value for key, value in edge.items() if key not in {"at", "inferred"}} for edge in entry["depends_on"])
     entry["depends_on"] = sorted(edges, key=lambda edge: (edge["stage"], edge["kind"]))
     entry["triggers"] = triggers_in_order(stage)
     return entry
 
 
-def _stage_to_json(stage: Stage) -> Json:
+def _stage_to_json(stage: Stage, sensitive: str | None) -> Json:
     return {
         "image": image_to_json(stage.image),
         "build": None if stage.build is None else build_to_json(stage.build),
@@ -72,6 +75,7 @@ def _stage_to_json(stage: Stage) -> Json:
             for edge in stage.depends_on
         ],
         "no_log": stage.no_log,
+        "sensitive": sensitive,
         "never_fail": stage.never_fail,
         "triggers": list(stage.triggers),
         "user": stage.user,

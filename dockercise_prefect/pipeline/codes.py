@@ -54,6 +54,7 @@ class Code(StrEnum):
     UNKNOWN_TARGET = "DK040", "a target that is no stage"
     NOT_UNDERSTOOD = "DK041", "warning: a script is not understood as a shell's, so its references are looked for in its text"
     SEVERAL_STAGES = "DK042", "warning: a script uses a variable that could be the value of several stages"
+    UNKNOWN_SECRET = "DK043", "warning: `meta.secrets` names what is no variable of any stage"
     UNSET = "DK050", "before a run: a variable from outside is set nowhere"
     UNFIT = "DK051", "before a run: a value from outside cannot be a variable"
     ENV_FILE = "DK052", "before a run: a line of an `--env-file` is not understood"

@@ -23,12 +23,12 @@ _on_one_line = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(
 
 def digest_of(pipeline: Pipeline) -> str:
     """The digest of a pipeline."""
-    return digest_of_stages(pipeline.stages, pipeline.tags)
+    return digest_of_stages(pipeline.stages, pipeline.tags, pipeline.secrets)
 
 
-def digest_of_stages(stages: Iterable[Stage], tags: Iterable[str]) -> str:
-    """The digest of a pipeline that is yet to be made of stages, in any order, and tags."""
-    digest = hashlib.sha256(b'{"stages":{')
+def digest_of_stages(stages: Iterable[Stage], tags: Iterable[str], secrets: Iterable[str]) -> str:
+    """The digest of a pipeline that is yet to be made of stages, in any order, tags and secrets."""
+    digest = hashlib.sha256(f'{{"secrets":{_on_one_line(sorted(secrets))},"stages":{{'.encode())
     separator = ""
     for stage in sorted(stages, key=attrgetter("name")):
         digest.update(f"{separator}{_stage(stage)}".encode("utf-8", "surrogatepass"))

@@ -23,6 +23,7 @@ from dockercise_prefect.pipeline.model import (
     StageValue,
 )
 from dockercise_prefect.pipeline.parts import build_to_json, env_to_json, image_to_json, mount_to_json
+from dockercise_prefect.pipeline.sensitivity import sensitive_stages
 
 _BOOLEANS = {None: "null", True: "true", False: "false"}
 
@@ -34,18 +35,20 @@ def to_json_text(pipeline: Pipeline, targets: Sequence[StageName] = ()) -> str:
         pipeline: what to print.
         targets: what the user asked for; empty means everything.
     """
-    stages = ",\n    ".join([_stage(stage) for stage in pipeline.stages])
+    sensitive = sensitive_stages(pipeline)
+    stages = ",\n    ".join([_stage(stage, sensitive.get(stage.name)) for stage in pipeline.stages])
     return f"""{{
   "name": {quoted(pipeline.name)},
   "digest": {quoted(pipeline.digest or digest_of(pipeline))},
   "targets": {_below(list(targets), "  ")},
   "tags": {_below(list(pipeline.tags), "  ")},
+  "secrets": {_below(list(pipeline.secrets), "  ")},
   "stages": {_braced(stages, "  ")}
 }}
 """
 
 
-def _stage(stage: Stage) -> str:
+def _stage(stage: Stage, sensitive: str | None) -> str:
     env = ",\n        ".join([f"{quoted(name)}: {_source(source)}" for name, source in stage.env.items()])
     edges = ",\n        ".join([_edge(edge) for edge in stage.depends_on])
     mounts = [mount_to_json(mount) for mount in stage.mounts] if stage.mounts else None
@@ -60,6 +63,7 @@ def _stage(stage: Stage) -> str:
       "timeout": {"null" if stage.timeout is None else json.dumps(stage.timeout)},
       "depends_on": {_bracketed(edges, "      ")},
       "no_log": {_BOOLEANS[stage.no_log]},
+      "sensitive": {"null" if sensitive is None else quoted(sensitive)},
       "never_fail": {_BOOLEANS[stage.never_fail]},
       "triggers": {_below(list(stage.triggers), "      ") if stage.triggers else "[]"},
       "user": {"null" if stage.user is None else quoted(stage.user)},

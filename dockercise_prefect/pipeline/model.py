@@ -274,6 +274,7 @@ class Pipeline:
     Attributes:
         stages: every stage stands after all it needs.
         tags: for the flow run.
+        secrets: variables whose values are sensitive, by their folded names; `meta.secrets`.
         digest: `sha256:…` of what was compiled; None for one that is written in Python (`codec.digest_of`).
 
     Raises:
@@ -283,11 +284,13 @@ class Pipeline:
     name: str
     stages: Sequence[Stage]
     tags: Sequence[str] = ()
+    secrets: Sequence[str] = ()
     digest: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "stages", tuple(self.stages))
         object.__setattr__(self, "tags", tuple(self.tags))
+        object.__setattr__(self, "secrets", tuple(self.secrets))
         seen: set[StageName] = set()
         for stage in self.stages:
             if stage.name in seen:
@@ -320,7 +323,7 @@ class Pipeline:
             if name not in chosen:
                 chosen.add(name)
                 wanted.extend(self.by_name[name].needs)
-        return Pipeline(self.name, [stage for stage in self.stages if stage.name in chosen], self.tags)
+        return Pipeline(self.name, [stage for stage in self.stages if stage.name in chosen], self.tags, self.secrets)
 
     def _unknown_target(self, name: StageName) -> Diagnostic:
         meant = did_you_mean(name, list(self.by_name))

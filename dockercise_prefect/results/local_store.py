@@ -31,7 +31,7 @@ from dockercise_prefect.results.files import (
 )
 from dockercise_prefect.results.folder import FolderObjects
 from dockercise_prefect.results.objects import Objects
-from dockercise_prefect.results.store import LogWriter
+from dockercise_prefect.results.store import Kept, LogWriter
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 
 INDEX = "index.json"
@@ -71,7 +71,8 @@ class LocalStore:
 
     def __init__(self, results: Path, pipeline: str, run_id: str) -> None:
         self.folder = results.absolute() / checked_name(pipeline, "a pipeline") / run_id
-        self._sensitive: frozenset[str] = frozenset()
+        self._sensitive: Mapping[str, str] = {}
+        self._silent: frozenset[str] = frozenset()
         self._lock = threading.Lock()
         self._logs: dict[str, _LogFile] = {}
 
@@ -94,7 +95,8 @@ class LocalStore:
         stages: Mapping[str, Mapping[str, Any]] = index["stages"]
         for name in stages:
             checked_name(name, "a stage")
-        self._sensitive = frozenset(name for name, stage in stages.items() if stage["no_log"])
+        self._sensitive = {name: stage["sensitive"] for name, stage in stages.items() if stage["sensitive"]}
+        self._silent = frozenset(name for name, stage in stages.items() if stage["no_log"])
         with storing(self.folder):
             make_folder(self.folder.parent)
             self.folder.mkdir(mode=FOLDER_MODE)  # never into the folder of another run
@@ -106,22 +108,22 @@ class LocalStore:
 
     def stage_started(self, name: str, summary: StageSummary) -> None:
         """See `RunStore`."""
-        self._write_stage(name, summary, None)
+        self._write_stage(name, summary, Kept())
 
     def log(self, name: str) -> LogWriter:
         """See `RunStore`."""
-        if name in self._sensitive:
+        if name in self._silent:
             return SilentLog(self.url)
         log = _LogFile(self.folder / f"{name}.log")
         with self._lock:
             self._logs[name] = log
         return log
 
-    def stage_ended(self, name: str, summary: StageSummary, value: str | None) -> None:
+    def stage_ended(self, name: str, summary: StageSummary, kept: Kept) -> None:
         """See `RunStore`."""
         with self._lock:
             log = self._logs.pop(name, None)
-        self._write_stage(name, summary, value)
+        self._write_stage(name, summary, kept)
         if log is not None and log.failure is not None:
             raise log.failure
 
@@ -158,10 +160,15 @@ class LocalStore:
         """See `RunStore`."""
         self._write(SUMMARY, summary.to_json())
 
-    def _write_stage(self, name: str, summary: StageSummary, value: str | None) -> None:
-        sensitive = name in self._sensitive
-        kept = {"value": None if sensitive else value, "sensitive": sensitive}
-        self._write(f"{name}.json", {"stage": name, **summary.to_json(), **kept})
+    def _write_stage(self, name: str, summary: StageSummary, kept: Kept) -> None:
+        reason = kept.sensitive or self._sensitive.get(name)
+        entry = {
+            "value": kept.value if reason is None else None,
+            "sensitive": reason is not None,
+            "sensitive_because": reason,
+            "left_out": list(kept.left_out),
+        }
+        self._write(f"{name}.json", {"stage": name, **summary.to_json(), **entry})
 
     @contextmanager
     def _whole(self, name: str) -> Iterator[BinaryIO]:

@@ -9,7 +9,7 @@ from dockercise_prefect.errors import StorageError
 from dockercise_prefect.results.local_store import INDEX, OUTPUTS, REPORT, SUMMARY, LocalStore
 from dockercise_prefect.results.mirror import Mirror
 from dockercise_prefect.results.objects import Objects, RefusedError
-from dockercise_prefect.results.store import LogWriter
+from dockercise_prefect.results.store import Kept, LogWriter
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 from dockercise_prefect.results.unsent import Destination, UnsentRun
 
@@ -74,10 +74,10 @@ class MirroredStore:
         file = f"{name}.log"
         return _MirroredLog(log, file, self._mirror, f"{self.url}/{file}") if (self._local.folder / file).exists() else log
 
-    def stage_ended(self, name: str, summary: StageSummary, value: str | None) -> None:
+    def stage_ended(self, name: str, summary: StageSummary, kept: Kept) -> None:
         """See `RunStore`."""
         try:
-            self._local.stage_ended(name, summary, value)
+            self._local.stage_ended(name, summary, kept)
         finally:
             self._mirror.put(f"{name}.json")
 

@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from dockercise_prefect.results.objects import Objects
 from dockercise_prefect.results.summary import RunSummary, StageSummary
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of a stage besides how it ended.
+
+    Attributes:
+        value: what it printed, trimmed; None when it printed nothing that may be kept. Kept whole, however long.
+        sensitive: why its output is sensitive, None when it is not.
+        left_out: what is not kept, since there was something sensitive in it: `output`, `volume`.
+    """
+
+    value: str | None = None
+    sensitive: str | None = None
+    left_out: tuple[str, ...] = ()
 
 
 class LogWriter(Protocol):
@@ -34,14 +50,14 @@ class RunStore(Protocol):
     """Keeps the record of one run.
 
     Order: `start` once and first, `settle` and `finish` once and last, and `leave` where one of these failed. Between them, for
-    each stage: `stage_started`, `log` at most once, `stage_ended`; a stage that never starts has only `stage_ended`.
+    each stage: `stage_started`, `log` at most once, `stage_ended` at least once; a stage that never starts has only this.
     `keep_volume` at most once for a stage and at any time; `keep_outputs` and `keep_report` at most once, after the last stage
     has ended. Stages are independent: any thread may call for any of them at any time.
 
     Everything but a log appears whole or not at all, however the process ends; a later JSON object of a stage takes the place
     of the former. Nobody but the user can read any of it.
 
-    A stage that the index marks as sensitive (`"no_log": true`) leaves neither value nor log, whatever is handed over.
+    A stage that the index marks as sensitive leaves no value, whatever is handed over; one with `"no_log": true` no log either.
 
     Raises:
         StorageError: from every method but `log`: it could not be kept; names the place. Nothing half-written is left.
@@ -80,14 +96,8 @@ class RunStore(Protocol):
         """Where the stage's output goes; the caller closes it before `stage_ended`."""
         ...
 
-    def stage_ended(self, name: str, summary: StageSummary, value: str | None) -> None:
-        """The stage ended, or will never start.
-
-        Args:
-            name: the stage.
-            summary: how it ended.
-            value: what it printed, trimmed; None when it printed nothing that may be kept. Kept whole, however long.
-        """
+    def stage_ended(self, name: str, summary: StageSummary, kept: Kept) -> None:
+        """The stage ended, or will never start; said again when more is known of what is kept."""
         ...
 
     def keep_volume(self, name: str, files: Iterable[bytes]) -> None:

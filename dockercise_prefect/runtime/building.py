@@ -13,6 +13,7 @@ from dockercise_prefect.runtime.dockerfile import base_images
 from dockercise_prefect.runtime.engine import BuildEnd, BuildSpec, Engine, ExitState, OutputSink, ResolvedImage
 from dockercise_prefect.runtime.images import Images
 from dockercise_prefect.runtime.labels import Labels
+from dockercise_prefect.runtime.masking import Masker
 from dockercise_prefect.runtime.outcome import Stop, Verdict, judge
 from dockercise_prefect.runtime.output import Spool, StageOutput
 from dockercise_prefect.runtime.running import Deadline, Running
@@ -29,6 +30,7 @@ class Builder:
     images: Images
     volumes: RunVolumes
     running: Running
+    masker: Masker
 
     def build(self, stage: Stage, build: Build, deadline: Deadline | None, sink: OutputSink) -> ResolvedImage | Verdict:
         """Build a stage's image, which from then on is there for it and for all stages that run in it.
@@ -62,7 +64,8 @@ class Builder:
         spec = self._spec(stage, build, context)
         process = self.engine.build(spec, self._checked(context.stream))
         with self.running.watch(lambda _grace: process.stop(), deadline) as watch:
-            capture = Capture(StageOutput(Spool()), sink, lambda why: self.running.end(watch, Stop(StageStatus.ERROR, why)))
+            give_up = lambda why: self.running.end(watch, Stop(StageStatus.ERROR, why))  # noqa: E731  as short as it is long
+            capture = Capture(StageOutput(Spool()), self.masker, sink, give_up)
             end = BuildEnd(None)
             try:
                 if watch.stop is None:
@@ -70,6 +73,8 @@ class Builder:
             except EngineError:
                 if watch.stop is None:
                     raise
+            finally:
+                capture.finish()
             if watch.stop is not None:
                 return Verdict(watch.stop.status, None, watch.stop.message)
         if end.image is not None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -23,12 +24,14 @@ class OutsideSource:
 
     Attributes:
         label: what it is called in messages.
+        secret: what it holds is nobody else's to see.
         explicit: the user gave it for this run; stages that only join others take their variable from such sources only.
     """
 
     label: str
     lookup: Lookup
     explicit: bool = False
+    secret: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +39,24 @@ class _Found:
     name: str
     text: str
     label: str
+    secret: bool
 
 
-def resolve_outside(pipeline: Pipeline, sources: Sequence[OutsideSource]) -> dict[StageName, dict[str, str]]:
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """The variables that stages get from outside.
+
+    Attributes:
+        variables: for each stage, variable to text. Optional ones that nothing has are left out. A stage that only joins others
+            has its one variable, by its folded name, or none.
+        secret: for each stage that has any, the variables whose texts came from a source of secrets.
+    """
+
+    variables: Mapping[StageName, Mapping[str, str]]
+    secret: Mapping[StageName, Sequence[str]]
+
+
+def resolve_outside(pipeline: Pipeline, sources: Sequence[OutsideSource]) -> Outside:
     """Every stage's variables from outside, before anything starts.
 
     Each source, first to last, is asked for the upper-cased name, then for the name as written; each only once a run.
@@ -47,26 +65,25 @@ def resolve_outside(pipeline: Pipeline, sources: Sequence[OutsideSource]) -> dic
         pipeline: only the stages that will run.
         sources: first to last.
 
-    Returns:
-        For each stage, variable to text. Optional ones that nothing has are left out. A stage that only joins others has its
-        one variable, by its folded name, or none.
-
     Raises:
         DefinitionError: a variable is set nowhere (DK050) or cannot be passed on (DK051); holds all of them.
     """
     lookup = _Chain(sources)
-    found: dict[StageName, dict[str, str]] = {}
+    variables: dict[StageName, dict[str, str]] = {}
+    secret: dict[StageName, list[str]] = defaultdict(list)
     findings: list[Diagnostic] = []
     for stage in pipeline:
-        found[stage.name] = {}
+        variables[stage.name] = {}
         for variable, answer in _wanted(stage, lookup):
             if isinstance(answer, Diagnostic):
                 findings.append(answer)
-            else:
-                found[stage.name][variable] = answer
+                continue
+            variables[stage.name][variable] = answer.text
+            if answer.secret:
+                secret[stage.name].append(variable)
     if findings:
         raise DefinitionError(sorted(findings, key=_reading_order))
-    return found
+    return Outside(variables, secret)
 
 
 class _Chain:
@@ -81,16 +98,16 @@ class _Chain:
             for spelling in dict.fromkeys((name.upper(), name)):
                 text = source.lookup(spelling)
                 if text is not None:
-                    return _Found(spelling, text, source.label)
+                    return _Found(spelling, text, source.label, source.secret)
         return None
 
 
-def _wanted(stage: Stage, chain: _Chain) -> Iterator[tuple[str, str | Diagnostic]]:
+def _wanted(stage: Stage, chain: _Chain) -> Iterator[tuple[str, _Found | Diagnostic]]:
     if stage.joins_only:
         variable = folded(stage.name)
         value = chain.explicit(variable) or chain.explicit(stage.name)
         if value is not None:
-            yield variable, value.text
+            yield variable, value
         return
     for variable, source in stage.env.items():
         if not isinstance(source, HostVariable):
@@ -103,7 +120,7 @@ def _wanted(stage: Stage, chain: _Chain) -> Iterator[tuple[str, str | Diagnostic
         # `http_proxy` means HTTP_PROXY, but http_proxy where only that exists. Another name was given on purpose.
         actual = found.name if variable == source.name.upper() else variable
         trouble = trouble_with(actual, found.text.encode("utf-8", "surrogateescape"))
-        yield actual, found.text if trouble is None else _unfit(stage, found, trouble)
+        yield actual, found if trouble is None else _unfit(stage, found, trouble)
 
 
 def _unset(stage: Stage, name: str) -> Diagnostic:

@@ -92,6 +92,7 @@ class Running:
         self._changed = threading.Condition(threading.RLock())
         self._watches: set[Watch] = set()
         self._cancelled: Stop | None = None
+        self._killed = False
 
     @property
     def cancelled(self) -> Stop | None:
@@ -106,6 +107,15 @@ class Running:
         """
         if self._cancelled is not None:
             raise EngineError(self._cancelled.message)
+
+    def refuse_when_killed(self) -> None:
+        """As `refuse_when_cancelled`, for what is to be done even so, unless there is no time for it.
+
+        Raises:
+            EngineError: nothing is to go on any more, and nothing is waited for.
+        """
+        if self._killed:
+            raise EngineError("the run was ended at once")
 
     @contextmanager
     def watch(self, ending: Ending, deadline: Deadline | None) -> Iterator[Watch]:
@@ -149,6 +159,7 @@ class Running:
     def kill(self, reason: str) -> None:
         """Start nothing more, and end what runs without grace. Returns at once."""
         with self._changed:
+            self._killed = True
             self._cancelled = self._cancelled or Stop(StageStatus.CANCELLED, f"cancelled: {reason}")
         self._end_all(self._cancelled, 0)
 

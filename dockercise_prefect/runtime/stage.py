@@ -26,10 +26,12 @@ from dockercise_prefect.runtime.engine import (
 )
 from dockercise_prefect.runtime.images import Images
 from dockercise_prefect.runtime.labels import Labels, RunIdentity
+from dockercise_prefect.runtime.masking import Masker
 from dockercise_prefect.runtime.mounts import StageMounts
 from dockercise_prefect.runtime.network_slots import Lease, NetworkSlots, uses_bridge
 from dockercise_prefect.runtime.outcome import StageResult, Stop, Verdict, judge
 from dockercise_prefect.runtime.output import Spool, StageOutput
+from dockercise_prefect.runtime.own_volume import KeepVolume, files_of
 from dockercise_prefect.runtime.running import Deadline, Running
 from dockercise_prefect.runtime.users import is_root
 from dockercise_prefect.runtime.variables import Variables, container_variables, runtime_variables, takes_values_from
@@ -55,9 +57,12 @@ class RunContext:
     mounts: StageMounts
     slots: NetworkSlots
     running: Running
+    masker: Masker
     background: Background
+    putting_away: Background
     spool: Spool
     aws: bool
+    secrets: frozenset[str]
 
 
 class StageRun:
@@ -76,19 +81,24 @@ class StageRun:
         self._outside = outside
         self._inputs = inputs
         self._image: ResolvedImage | None = None
+        self._ran = False
+        self._put_away = False
 
-    def result(self, sink: OutputSink) -> StageResult:
+    def result(self, sink: OutputSink, keep: KeepVolume) -> StageResult:
         """Run it and say how it ended; its container has ended by then, and is removed soon.
 
         Args:
-            sink: gets the output while it runs.
+            sink: gets the output while it runs, masked.
+            keep: gets what it left in its volume, once, in the background or before this returns.
         """
         started = datetime.now(UTC)
         output = StageOutput(self._run.spool)
         if self._stage.joins_only:
             verdict, output = self._join()
         else:
-            verdict = self._verdict(output, sink)
+            verdict = self._verdict(output, sink, keep)
+        if not self._put_away:
+            keep(None)
         return StageResult(
             stage=self._stage.name,
             status=verdict.status,
@@ -108,10 +118,10 @@ class StageRun:
             value
         )
 
-    def _verdict(self, output: StageOutput, sink: OutputSink) -> Verdict:
+    def _verdict(self, output: StageOutput, sink: OutputSink, keep: KeepVolume) -> Verdict:
         try:
             stop = self._run.running.cancelled
-            return Verdict(stop.status, None, stop.message) if stop else self._ended(output, sink)
+            return Verdict(stop.status, None, stop.message) if stop else self._ended(output, sink, keep)
         except (ContainerVanishedError, StageError) as error:
             return Verdict(StageStatus.FAILED, None, str(error))
         except DockerciseError as error:
@@ -119,26 +129,28 @@ class StageRun:
             stop = self._run.running.cancelled
             return Verdict(stop.status, None, stop.message) if stop else Verdict(StageStatus.ERROR, None, str(error))
 
-    def _ended(self, output: StageOutput, sink: OutputSink) -> Verdict:
+    def _ended(self, output: StageOutput, sink: OutputSink, keep: KeepVolume) -> Verdict:
         """Build, run, or both; one deadline for both."""
         if self._stage.build is None:
             self._image = self._run.images.of(self._stage)
-            return self._in_container(self._image, None, output, sink)
+            return self._in_container(self._image, None, output, sink, keep)
         deadline = Deadline.of(self._stage.timeout)
         built = self._run.builder.build(self._stage, self._stage.build, deadline, sink)
         if isinstance(built, Verdict):
             return built
         self._image = built
         if self._stage.starts_container:
-            return self._in_container(built, deadline, output, sink)
+            return self._in_container(built, deadline, output, sink, keep)
         output.write(f"{built.id}\n".encode())
         return Verdict(StageStatus.PASSED, 0, None)
 
-    def _in_container(self, image: ResolvedImage, deadline: Deadline | None, output: StageOutput, sink: OutputSink) -> Verdict:
+    def _in_container(
+        self, image: ResolvedImage, deadline: Deadline | None, output: StageOutput, sink: OutputSink, keep: KeepVolume
+    ) -> Verdict:
         """Run it in the image; its time begins with the container, unless a deadline says that it has begun."""
         variables = self._variables()
         start = launch(self._stage.run, image, variables.unseen)
-        with self._network() as lease, self._container(image, start, variables, lease) as container:
+        with self._network() as lease, self._container(image, start, variables, lease, keep) as container:
             self._fill(container, image)
             verdict = self._execute(container, start, lease, deadline, output, sink)
             if verdict.exit_code == NOT_FOUND and start.command[0] == SHELL and not self._has_shell(container):
@@ -156,7 +168,9 @@ class StageRun:
         if self._run.aws:
             always |= {name: text for name, text in aws_folder.VARIABLES.items() if name not in own}
         values = {name: self._inputs[name].output.value() for name in takes_values_from(self._stage)}
-        variables = container_variables(self._stage, always=always, values=values, outside=self._outside)
+        variables = container_variables(
+            self._stage, always=always, values=values, outside=self._outside, secrets=self._run.secrets
+        )
         # The image's own command may do without a shell, which is what takes variables that are not stored.
         leaves_none = self._stage.run is not None and self._run.images.is_to_be_kept(self._stage)
         return variables.unstored() if leaves_none else variables
@@ -168,7 +182,9 @@ class StageRun:
             yield lease
 
     @contextmanager
-    def _container(self, image: ResolvedImage, start: Launch, variables: Variables, lease: Lease) -> Iterator[str]:
+    def _container(
+        self, image: ResolvedImage, start: Launch, variables: Variables, lease: Lease, keep: KeepVolume
+    ) -> Iterator[str]:
         stage = self._stage
         outputs = {name: self._inputs[name].output for name in stage.needs}
         spec = ContainerSpec(
@@ -189,7 +205,17 @@ class StageRun:
         try:
             yield container
         finally:
-            self._run.background.do(lambda: self._run.engine.remove(container))
+            self._put_away = True
+            self._run.putting_away.do(lambda: self._remove(container, keep))
+
+    def _remove(self, container: str, keep: KeepVolume) -> None:
+        """Hand on what is in the stage's volume, as long as there is a container to read it through, and remove that."""
+        run, stage = self._run, self._stage
+        kept = self._ran and not stage.no_log
+        try:
+            keep(files_of(run.engine, container, stage.name, run.running.refuse_when_killed) if kept else None)
+        finally:
+            run.engine.remove(container)
 
     def _script(self, image: ResolvedImage, start: Launch) -> Iterator[ContainerMount]:
         """A script that is a file lies in a volume: an image that is made of the container does not hold it."""
@@ -214,14 +240,18 @@ class StageRun:
         with running.watch(ending, deadline or Deadline.of(self._stage.timeout)) as watch:
             if watch.stop is not None:
                 return Verdict(watch.stop.status, None, watch.stop.message)
-            capture = Capture(output, sink, lambda why: running.end(watch, Stop(StageStatus.ERROR, why)))
+            give_up = lambda why: running.end(watch, Stop(StageStatus.ERROR, why))  # noqa: E731  as short as it is long
+            capture = Capture(output, self._run.masker, sink, give_up)
             lease.clean = False
+            self._ran = True
             try:
                 state = self._run.engine.run(container, start.stdin, capture)
             except ContainerVanishedError:
                 if watch.stop is None:
                     raise
                 return Verdict(watch.stop.status, None, watch.stop.message)
+            finally:
+                capture.finish()
             lease.clean = True  # with the first process of a container, all its others have ended
         if watch.stop is None and start.was_lost(state.exit_code, capture.tail.text().rpartition("\n")[2]):
             raise EngineError(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from dockercise_prefect.errors import StageError
-from dockercise_prefect.pipeline import LiteralValue, Stage, StageName, StageValue
+from dockercise_prefect.pipeline import LiteralValue, Stage, StageName, StageValue, folded
 from dockercise_prefect.runtime.boot import LONGEST_ARGUMENT
 from dockercise_prefect.runtime.labels import RunIdentity
 
@@ -57,6 +57,7 @@ def container_variables(
     always: Mapping[str, str],
     values: Mapping[StageName, bytes],
     outside: Mapping[str, str],
+    secrets: Collection[str] = (),
 ) -> Variables:
     """Sort a stage's variables by who may see them.
 
@@ -65,13 +66,17 @@ def container_variables(
         always: what is always set; wins over what the stage sets itself.
         values: of the stages that it takes values from.
         outside: what `resolve_outside` found for it.
+        secrets: variables that are never stored, texts of the pipeline's own included, by their folded names.
 
     Raises:
         StageError: the kernel does not take them; the message says what to do instead.
     """
     literals = {name: source.text for name, source in stage.env.items() if isinstance(source, LiteralValue)}
-    stored = {**literals, **always}
+    open_texts = {name: text for name, text in literals.items() if folded(name) not in secrets}
+    stored = {**open_texts, **always}
     unseen: dict[str, bytes] = {}
+    for name in literals.keys() - open_texts.keys():
+        unseen[name] = _fit(name, literals[name].encode("utf-8", "surrogateescape"), "", "hand it over as a file instead")
     for name, source in stage.env.items():
         if isinstance(source, StageValue):
             hint = f"read /out/{source.stage} instead, which holds it byte for byte"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -20,10 +20,12 @@ from dockercise_prefect.runtime.engine import Channel, Engine, OutputSink
 from dockercise_prefect.runtime.images import Images, resolve_images
 from dockercise_prefect.runtime.labels import RUN, Labels, RunIdentity
 from dockercise_prefect.runtime.letting_go import LetGoError, LettingGo
+from dockercise_prefect.runtime.masking import Masker
 from dockercise_prefect.runtime.mounts import StageMounts, check_host_paths, engine_volumes, uses_code
 from dockercise_prefect.runtime.network_slots import NetworkSlots, useful_slots, uses_bridge
 from dockercise_prefect.runtime.outcome import StageResult
 from dockercise_prefect.runtime.output import Spool, StageOutput
+from dockercise_prefect.runtime.own_volume import KeepVolume
 from dockercise_prefect.runtime.ownership import sweep, this_process
 from dockercise_prefect.runtime.removal import counted, remove_all
 from dockercise_prefect.runtime.running import Running
@@ -50,12 +52,14 @@ class RuntimeOptions:
         jobs: stages that run at once, at most.
         aws: every stage gets a copy of the user's AWS folder.
         grace_seconds: between SIGTERM and SIGKILL, at a timeout and when the run is cancelled.
+        masker: knows what is sensitive; what stages print is passed on masked.
     """
 
     root: Path | None
     jobs: int
     aws: bool
     grace_seconds: float = 10
+    masker: Masker = field(default_factory=Masker)
 
 
 class Workspace:
@@ -91,6 +95,7 @@ class Workspace:
         self._running = Running(options.grace_seconds, notify)
         self._slots = NetworkSlots(engine, self._labels, notify)
         self._background = Background()
+        self._putting_away = Background()  # apart: a big volume must not hold up what stages wait for
         check = self._running.refuse_when_cancelled
         self._volumes = RunVolumes(engine, self._labels, self._background, options.root, check)
         self._spool = Spool()
@@ -131,14 +136,17 @@ class Workspace:
         if any(uses_code(stage) for stage in self._pipeline):
             self._volumes.code(self._images.any())
 
-    def run_stage(self, stage: Stage, outside: Mapping[str, str], inputs: Inputs, sink: OutputSink) -> StageResult:
+    def run_stage(
+        self, stage: Stage, outside: Mapping[str, str], inputs: Inputs, sink: OutputSink, keep: KeepVolume
+    ) -> StageResult:
         """Run one stage. However it ends, and whatever the engine does, is in the result; nothing of the kind is raised.
 
         Args:
             stage: of the pipeline.
             outside: its variables from outside, as `environment.resolve_outside` found them.
             inputs: the results of all stages that it needs.
-            sink: gets its output while it runs.
+            sink: gets its output while it runs, masked.
+            keep: gets what it left in its volume, once, in the background or before this returns; not when the run was let go.
         """
         context = RunContext(
             engine=self._engine,
@@ -151,19 +159,23 @@ class Workspace:
                 images=self._images,
                 volumes=self._volumes,
                 running=self._running,
+                masker=self._options.masker,
             ),
             volumes=self._volumes,
             mounts=StageMounts(self._volumes, self._options.root, aws=self._options.aws),
             slots=self._slots,
             running=self._running,
+            masker=self._options.masker,
             background=self._background,
+            putting_away=self._putting_away,
             spool=self._spool,
             aws=self._options.aws,
+            secrets=frozenset(self._pipeline.secrets),
         )
         run = StageRun(context, stage, outside, inputs)
         started = datetime.now(UTC)
         try:
-            result = self._letting_go.call(lambda: run.result(self._while_anybody_waits(sink)))
+            result = self._letting_go.call(lambda: run.result(self._while_anybody_waits(sink), keep))
         except LetGoError as error:
             output = StageOutput(self._spool)
             message = f"cancelled: {error.message}, and its container may still run"
@@ -188,12 +200,15 @@ class Workspace:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         """End what still runs and remove all that this run made. Never raises because of the engine; again, it does no harm."""
+        if not self._letting_go.gone:
+            self._putting_away.close()
         self._running.kill("the run is over")
         if self._letting_go.gone:
             self._notify(f"the engine does not answer, so nothing of this run is removed from it; {self._whose_it_is()}")
             return
         self._running.wait(PATIENCE)
         self._slots.close()
+        self._putting_away.close()
         self._background.close()
         self._remove_everything()
         self._spool.close()

@@ -124,7 +124,8 @@ def test_digest_is_over_the_meaning(definition: dict[str, Definition]) -> None:
     """What is hashed is the meaning of every stage as JSON with sorted keys."""
     pipeline = _compiled({"a.dockercise.yaml": as_yaml(definition)})
 
-    meaning = {"tags": sorted(pipeline.tags), "stages": {stage.name: meaning_of(stage) for stage in pipeline}}
+    stages = {stage.name: meaning_of(stage) for stage in pipeline}
+    meaning = {"secrets": sorted(pipeline.secrets), "tags": sorted(pipeline.tags), "stages": stages}
     text = json.dumps(meaning, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     assert pipeline.digest == "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 

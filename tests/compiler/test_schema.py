@@ -48,6 +48,7 @@ NOT_SEEN_IN_A_SCHEMA = {
     Code.LOOKS_LIKE_STAGE: "names of stages are folded",
     Code.VARIABLE_NAME: "what is no name of a variable may be that of a stage; which characters print",
     Code.CIRCLE: "edges",
+    Code.UNKNOWN_SECRET: "names of stages and variables",
 }
 """Findings about a file that the schema takes, and why it cannot know."""
 
@@ -112,7 +113,9 @@ text"""
 WRONG_FILES = f"""\
 meta: []
 meta: {{title: x}}
-meta: {{secrets: x}}
+meta: {{timeout: 1h}}
+meta: {{secrets: [A=b]}}
+meta: {{secrets: {{}}}}
 meta: {{name: a/b}}
 meta: {{name: ..}}
 meta: {{tags: {{}}}}

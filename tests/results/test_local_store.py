@@ -20,6 +20,7 @@ import pytest
 from dockercise_prefect.errors import StorageError, UsageError
 from dockercise_prefect.pipeline import Pipeline, stage, to_json
 from dockercise_prefect.results.local_store import LocalStore
+from dockercise_prefect.results.store import Kept
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 from dockercise_prefect.status import RunStatus, StageStatus
 
@@ -61,7 +62,7 @@ def test_the_layout_is_what_others_rely_on(tmp_path: Path) -> None:
     log = store.log("a")
     log.write(b"hello\n")
     log.close()
-    store.stage_ended("a", PASSED, "hello")
+    store.stage_ended("a", PASSED, Kept("hello"))
     store.finish(RunSummary("run-1", "hello", RunStatus.PASSED, results=store.url, stages={"a": PASSED}))
 
     folder = tmp_path / "hello" / "run-1"
@@ -78,6 +79,8 @@ def test_the_layout_is_what_others_rely_on(tmp_path: Path) -> None:
         "message": None,
         "value": "hello",
         "sensitive": False,
+        "sensitive_because": None,
+        "left_out": [],
     }
     assert (folder / "a.log").read_bytes() == b"hello\n"
     assert read(folder / "summary.json")["stages"]["a"]["status"] == "passed"
@@ -98,7 +101,7 @@ def test_nobody_else_can_read_results(tmp_path: Path) -> None:
         store = LocalStore(tmp_path / "deep" / "results", "hello", "run-1")
         store.start(pipeline_of("a"))
         store.log("a").close()
-        store.stage_ended("a", PASSED, "hello")
+        store.stage_ended("a", PASSED, Kept("hello"))
     finally:
         os.umask(before)
 
@@ -122,7 +125,7 @@ def test_sensitive_stages_leave_nothing(store: LocalStore) -> None:
     log = store.log("hush")
     log.write(b"s3cret")
     log.close()
-    store.stage_ended("hush", PASSED, "s3cret")
+    store.stage_ended("hush", PASSED, Kept("s3cret"))
 
     entry = read(store.folder / "hush.json")
     assert (entry["value"], entry["sensitive"], entry["status"]) == (None, True, "passed")
@@ -137,7 +140,7 @@ def test_names_are_file_names_as_they_are(tmp_path: Path, name: str) -> None:
     store.start(pipeline_of(name, "a"))
     store.log(name).close()
 
-    store.stage_ended(name, PASSED, name)
+    store.stage_ended(name, PASSED, Kept(name))
 
     assert read(tmp_path / name / "run-1" / f"{name}.json")["value"] == name
     assert (tmp_path / name / "run-1" / f"{name}.log").exists()
@@ -150,7 +153,7 @@ def test_a_name_that_leads_elsewhere_is_refused(tmp_path: Path, name: str) -> No
     store = LocalStore(tmp_path, "hello", "run-1")
 
     with pytest.raises(UsageError, match="a stage cannot be called"):
-        store.start({"stages": {name: {"no_log": None}}})
+        store.start({"stages": {name: {"no_log": None, "sensitive": None}}})
     with pytest.raises(UsageError, match="a pipeline cannot be called"):
         LocalStore(tmp_path, name, "run-1")
 
@@ -183,8 +186,8 @@ def test_values_are_kept_whole_and_are_unicode(store: LocalStore) -> None:
     """A value of megabytes is not cut, and half a surrogate pair becomes U+FFFD."""
     large = "☃" * 3_000_000
 
-    store.stage_ended("a", PASSED, large)
-    store.stage_ended("b", PASSED, "caf\udce9 ☃")
+    store.stage_ended("a", PASSED, Kept(large))
+    store.stage_ended("b", PASSED, Kept("caf\udce9 ☃"))
 
     assert read(store.folder / "a.json")["value"] == large
     assert read(store.folder / "b.json")["value"] == "caf\ufffd ☃"
@@ -196,7 +199,7 @@ def test_a_write_that_fails_leaves_the_former_file(store: LocalStore) -> None:
     before = sorted(path.name for path in store.folder.iterdir())
 
     with largest_file(1000), pytest.raises(StorageError, match=re.escape(f"cannot write {store.folder / 'a.json'}")):
-        store.stage_ended("a", PASSED, "x" * 100_000)
+        store.stage_ended("a", PASSED, Kept("x" * 100_000))
 
     assert read(store.folder / "a.json")["status"] == "running"
     assert sorted(path.name for path in store.folder.iterdir()) == before
@@ -211,7 +214,7 @@ def test_a_log_that_cannot_be_written_fails_its_stage_in_the_end(store: LocalSto
         log.close()
 
     with pytest.raises(StorageError, match=re.escape(f"cannot write {store.folder / 'a.log'}")):
-        store.stage_ended("a", PASSED, "hello")
+        store.stage_ended("a", PASSED, Kept("hello"))
 
     assert read(store.folder / "a.json")["value"] == "hello"
 
@@ -224,7 +227,7 @@ def test_a_log_that_cannot_be_opened_fails_its_stage_in_the_end(store: LocalStor
     log.close()
 
     with pytest.raises(StorageError, match=r"a\.log: Is a directory"):
-        store.stage_ended("a", PASSED, "hello")
+        store.stage_ended("a", PASSED, Kept("hello"))
 
 
 def test_a_record_that_cannot_begin_leaves_no_folder(tmp_path: Path) -> None:
@@ -267,7 +270,7 @@ def test_stages_are_recorded_from_several_threads(tmp_path: Path) -> None:
         for _ in range(20):
             log.write(f"{name}\n".encode())
         log.close()
-        store.stage_ended(name, PASSED, name)
+        store.stage_ended(name, PASSED, Kept(name))
 
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(run, names))
@@ -280,15 +283,16 @@ ENDLESS = """
 import sys
 from pathlib import Path
 from dockercise_prefect.results.local_store import LocalStore
+from dockercise_prefect.results.store import Kept
 from dockercise_prefect.results.summary import StageSummary
 from dockercise_prefect.status import StageStatus
 
 store = LocalStore(Path(sys.argv[1]), "hello", "run-1")
-store.start({"stages": {"a": {"no_log": None}}})
+store.start({"stages": {"a": {"no_log": None, "sensitive": None}}})
 log = store.log("a")
 for number in range(1_000_000):
     log.write(b"%d\\n" % number)
-    store.stage_ended("a", StageSummary(StageStatus.PASSED), "x" * 200_000)
+    store.stage_ended("a", StageSummary(StageStatus.PASSED), Kept("x" * 200_000))
     print(number, flush=True)
 """
 

@@ -16,10 +16,10 @@ def source(variables: Mapping[str, str], label: str = "--env", explicit: bool = 
     return OutsideSource(label, variables.get, explicit)
 
 
-def one(*sources: OutsideSource, name: str = "home", variable: str | None = None, optional: bool = False) -> dict[str, str]:
+def one(*sources: OutsideSource, name: str = "home", variable: str | None = None, optional: bool = False) -> Mapping[str, str]:
     """The variables of one stage that asks for one name, as the compiler writes it."""
     wanted = stage("a", image="i", run="x", env={variable or name.upper(): host(name, optional=optional)})
-    return resolve_outside(Pipeline("p", [wanted]), sources)["a"]
+    return resolve_outside(Pipeline("p", [wanted]), sources).variables["a"]
 
 
 @pytest.mark.parametrize(
@@ -100,21 +100,21 @@ def test_a_stage_without_a_container_takes_its_variable_from_explicit_sources(ou
     """A stage with neither image nor script has the variable of its name as its value."""
     found = resolve_outside(Pipeline("p", [stage("assume-role")]), [source(outside)])
 
-    assert found == {"assume-role": {"ASSUME_ROLE": "v"}}
+    assert found.variables == {"assume-role": {"ASSUME_ROLE": "v"}}
 
 
 def test_a_stage_without_a_container_never_takes_the_processs_environment() -> None:
     """What happens to be in the environment is no value; nothing at all is no error."""
     found = resolve_outside(Pipeline("p", [stage("home")]), [source({"HOME": "/root"}, explicit=False)])
 
-    assert found == {"home": {}}
+    assert found.variables == {"home": {}}
 
 
 def test_a_stage_that_builds_has_the_image_as_its_value() -> None:
     """It takes no variable from outside by its name: it does not only join others."""
     found = resolve_outside(Pipeline("p", [stage("image", build=built_from(code))]), [source({"IMAGE": "x"}, explicit=True)])
 
-    assert found == {"image": {}}
+    assert found.variables == {"image": {}}
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from dockercise_prefect.pipeline import bind, code, engine_volume, host, stage
 from dockercise_prefect.runtime.docker_connection import connect
 from dockercise_prefect.runtime.docker_engine import DockerEngine
 from tests.engines.scripted import BUSYBOX
-from tests.runtime.workspaces import run_all, sh, workspace
+from tests.runtime.workspaces import drop, run_all, sh, workspace
 
 pytestmark = pytest.mark.docker
 
@@ -160,7 +160,7 @@ def test_fifty_megabytes_of_output_arrive(docker_engine: DockerEngine, run_id: s
     b = sh("b", "wc -c </out/a; tr -d x </out/a | wc -c", after=[a])
 
     with workspace(docker_engine, a, b, run_id=run_id) as ran:
-        size = ran.workspace.run_stage(a, {}, {}, lambda *_: None)
+        size = ran.workspace.run_stage(a, {}, {}, lambda *_: None, drop)
         ran.results["a"] = size
         ran.run(b)
 
@@ -213,7 +213,7 @@ def test_nothing_secret_is_in_the_engines_records(docker_engine: DockerEngine, r
 
     with workspace(docker_engine, a, b, run_id=run_id) as ran:
         ran.run(a)
-        result = ran.workspace.run_stage(b, {"TOKEN": "outs1de"}, ran.results, look)
+        result = ran.workspace.run_stage(b, {"TOKEN": "outs1de"}, ran.results, look, drop)
 
         assert result.output.value() == b"v4lue outs1de\nup"
     assert seen

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName, stage
 from dockercise_prefect.runtime.engine import Channel, Engine
 from dockercise_prefect.runtime.outcome import StageResult
@@ -25,6 +26,7 @@ class Ran:
     Attributes:
         results: of each stage.
         output: what each stage printed, by channel.
+        volumes: what each stage left in its volume, as a tar stream; None where it is empty.
         said: lines for the user.
         begun: set when any stage has printed something.
     """
@@ -33,6 +35,7 @@ class Ran:
     pipeline: Pipeline
     results: dict[StageName, StageResult] = field(default_factory=dict)
     output: dict[tuple[StageName, Channel], bytes] = field(default_factory=dict)
+    volumes: dict[StageName, bytes | None] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
     begun: threading.Event = field(default_factory=threading.Event)
     _changed: threading.Condition = field(default_factory=threading.Condition)
@@ -47,8 +50,12 @@ class Ran:
                 self._changed.notify_all()
             self.begun.set()
 
+        def keep(files: Iterator[bytes] | None) -> None:
+            with suppress(EngineError):
+                self.volumes[stage.name] = None if files is None else b"".join(files)
+
         inputs = {name: self.results[name] for name in stage.needs}
-        self.results[stage.name] = self.workspace.run_stage(stage, outside or {}, inputs, sink)
+        self.results[stage.name] = self.workspace.run_stage(stage, outside or {}, inputs, sink, keep)
         return self.results[stage.name]
 
     def has_said(self, name: StageName, channel: Channel, line: bytes) -> bool:
@@ -94,6 +101,10 @@ def run_all(
         for stage in stages:
             ran.run(stage, outside)
     return ran
+
+
+def drop(_files: Iterator[bytes] | None) -> None:
+    """Keeps no volume."""
 
 
 def sh(name: str, run: str, **more: object) -> Stage:

@@ -50,7 +50,7 @@ last = stage(
 pipeline = Pipeline(
     "anchors-and-merges",
     [install, test, again, last],
-    digest="sha256:12a3efcfac7dcd45d38f61ae46703883b934c2c37f17ede28a2131b4fd140c29",
+    digest="sha256:5ca7868289a56e6e8b7a0d8ff0bedbcc79211df5f78d0ef3864b296414fc99f4",
 )
 
 

@@ -74,7 +74,7 @@ from_code = stage(
 pipeline = Pipeline(
     "builds",
     [base, app, tools, checkout, from_a_volume, whole_volume, from_code],
-    digest="sha256:5098b5ec9b6be8fdf1579f70adfa1bf13614a253ba5d8d0af17da753e0046cf3",
+    digest="sha256:572adb141103e33957713476ac8c464bf8875caae4ae1023db9fe6532492d66a",
 )
 
 

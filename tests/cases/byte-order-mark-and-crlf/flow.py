@@ -25,7 +25,7 @@ echo two
 pipeline = Pipeline(
     "byte-order-mark-and-crlf",
     [a],
-    digest="sha256:4fdf0dd7d8deeebd26a1bba4e6d3510158f8d5de932c0c10462dc6a389b340c5",
+    digest="sha256:136f854908cc83409ac542a1b3097b7f4818eacfbbd02c8f09589889b42b7081",
 )
 
 

@@ -42,7 +42,7 @@ join = stage(
 pipeline = Pipeline(
     "defaults-unset",
     [plain, other, join],
-    digest="sha256:827e4da6e21d6575b8bba8e5600d17f408d84ce5b7a1d1464f82191c832866ab",
+    digest="sha256:4e56d2d22c5d85fefbf066385e7c42a9df0b404c65902b36c2aa1831b187f2fa",
 )
 
 

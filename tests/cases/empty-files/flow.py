@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent
 pipeline = Pipeline(
     "empty-files",
     [],
-    digest="sha256:8c903d1075ef618b49a8ecd55e1ace52b696021466dab6d0269a5a04f0653fb5",
+    digest="sha256:aae8c1150b661261a999d866818b8eed9459ddbd99ae84116680e98f53fae9c7",
 )
 
 

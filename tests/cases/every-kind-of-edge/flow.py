@@ -73,7 +73,7 @@ done = stage(
 pipeline = Pipeline(
     "every-kind-of-edge",
     [build_it, lint, test, patch, publish, copy, done],
-    digest="sha256:a2f25cfb914c4d34189450e87263fc307c0b586090a17400e71cad6d5ef6f613",
+    digest="sha256:8f65bc75be2c86cf988faf16e3414a217612e27f257759eda7efc4f1ee753871",
 )
 
 

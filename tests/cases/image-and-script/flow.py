@@ -51,7 +51,7 @@ alpine = stage(
 pipeline = Pipeline(
     "image-and-script",
     [both, only_image, neither, empty, joins, alpine],
-    digest="sha256:5bc7ec91304c5b7dceaa602bd3fc4bef28b9eb89f0f2f816bbb29594c69b4bd6",
+    digest="sha256:aca70c8c8df1e052378810a10e2a386098fc3550dfe5cc5bb7e1775be06110bd",
 )
 
 

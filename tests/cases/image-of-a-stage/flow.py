@@ -51,7 +51,7 @@ derived = stage(
 pipeline = Pipeline(
     "image-of-a-stage",
     [build_it, in_built, alpine, base, derived],
-    digest="sha256:400e7e8649b5223508e79af76e89783582a0774407c8afbf911720dafca0fd17",
+    digest="sha256:d88d661c58aae45ec1220e7bfb57504692cfa5c44b276d23ddd8fc68f691cda4",
 )
 
 

@@ -75,7 +75,7 @@ notes = stage(
 pipeline = Pipeline(
     "inferred-edges",
     [version, compile_, test, publish, other, notes],
-    digest="sha256:f379f0e035a51ca889831858b1c5838afc956e1613ed3b9b201796ace27becf2",
+    digest="sha256:d0a60d9a49dbb6314eaab79d83d2782c90ee0529a8038ce123203e0bd4795aaa",
 )
 
 

@@ -22,7 +22,7 @@ join = stage(
 pipeline = Pipeline(
     "key-without-effect",
     [join],
-    digest="sha256:b9e586aae54f9354be0e001ad4f11fc49e0d2f0d8f647ba4de132bff3a4f7c8b",
+    digest="sha256:10a50c1da5ca793072fffe0147a78a84bac194f7f86848b08308a1f18536f514",
 )
 
 

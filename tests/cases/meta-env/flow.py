@@ -82,7 +82,7 @@ join = stage(
 pipeline = Pipeline(
     "meta-env",
     [role, key, secret, deploy, own, join],
-    digest="sha256:0b697223134856a526f3dae20573270333e7fe07fe57a488455a0dc48c20cff3",
+    digest="sha256:93203ef9039ed74eae1f55b2319c66b9b77f6cf74f17bce0aaa38ec4d9d22ce0",
 )
 
 

@@ -47,7 +47,7 @@ pipeline = Pipeline(
     "shop",
     [b, a],
     tags=["nightly", "shop"],
-    digest="sha256:a1b4e687a0cbcd5c332e267d41ad8c4f81e3fb3351b01f5eda190cfd81903355",
+    digest="sha256:e23582d756b09e12932a4ca88c32ef933a8d2276174d6415208eb8a591f7e1b7",
 )
 
 

@@ -63,7 +63,7 @@ text = stage(
 pipeline = Pipeline(
     "mounts",
     [a, b, everything, code_and_twice_the_same, text],
-    digest="sha256:7e4adc01eea10899abc61750771d2cba6e2e4b1f9be2ec30543f4c8634c85416",
+    digest="sha256:d4a007d194012481a73f22e9a50459d03d5d2fae1bdf21150c3687369576ff2e",
 )
 
 

@@ -41,7 +41,7 @@ last = stage(
 pipeline = Pipeline(
     "order-over-files",
     [free, first, middle, last],
-    digest="sha256:0823647f54cb8a7e62ae3487719c82ccebecf3daeffbfa6cb67bfeec364579a8",
+    digest="sha256:fa533d93ab1fe1ec10279d5d7d183b698d91878f22d7a0a5ce02d931d0180c82",
 )
 
 

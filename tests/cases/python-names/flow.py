@@ -157,7 +157,7 @@ pipeline = Pipeline(
         None_,
         match_,
     ],
-    digest="sha256:33d7062a2c49c6c7ca64fe294eec13eece1e108822ad76c0ed6ef15648df1fe8",
+    digest="sha256:35a4c2c8b9d7d96233618d83d97b1f044e9f65a3681a980baed8a5c0680326f9",
 )
 
 

@@ -56,7 +56,7 @@ stage_1_10 = stage(
 pipeline = Pipeline(
     "scalars-of-yaml-1-2",
     [off, y, stage_, stage_1_10],
-    digest="sha256:a9d1fb51d0a79871ade91cb520702fb96790980ceeb2dddf3124c4a44b4cd662",
+    digest="sha256:0858f24e750eed84f46d0247fc0543a7805233d0bc4c55a6750add7906ad8116",
 )
 
 

@@ -153,7 +153,7 @@ pipeline = Pipeline(
         number,
         null_run,
     ],
-    digest="sha256:64d451e37d7016e45a3918cd3c05a705a75a720304a916e4b4c12dc4e2d642b5",
+    digest="sha256:36264474f65941d26e83ec6d7728ea653cc96c0a5fb58f34d63484c7f807dd95",
 )
 
 

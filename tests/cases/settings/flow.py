@@ -60,7 +60,7 @@ fractions = stage(
 pipeline = Pipeline(
     "settings",
     [everything, as_by_default, seconds, fractions],
-    digest="sha256:04dd7bc465a7e7197a7330dd9a53a510166d9e09a7bdd92df743c1dde1791a82",
+    digest="sha256:1123892831e57dd58ba05bf227474a8b0e92211a40b1160e1d8717c83095420c",
 )
 
 

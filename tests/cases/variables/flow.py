@@ -93,7 +93,7 @@ mapping = stage(
 pipeline = Pipeline(
     "variables",
     [assume_role, version, stage_2nd, list_, single, twice_the_same, mapping],
-    digest="sha256:1f4e3761d44863388b4a53c6633f3e3bd338c27700dae0dd28e60b8fc7f672a7",
+    digest="sha256:ac1b6e9b987bc76caeb58536bc1d4702873d893c2728953a48ca06ca76c9305c",
 )
 
 

@@ -1,0 +1,64 @@
+"""`meta.secrets`: the variables whose values nobody is to see, wherever they come from (LANGUAGE section 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from dockercise_prefect.compiler.shapes import SPACE, Schema, matcher, one_or_many, scalar
+from dockercise_prefect.compiler.values import Field, texts
+from dockercise_prefect.errors import Place, did_you_mean
+from dockercise_prefect.frontend.findings import Findings
+from dockercise_prefect.frontend.nodes import Node
+from dockercise_prefect.pipeline import Code, Stage, StageName, StageValue, folded
+
+_NAME_SOURCE = f"[^{SPACE}=?]+"
+_NAME = matcher(_NAME_SOURCE)
+
+SCHEMA: Schema = one_or_many(scalar(_NAME_SOURCE, "write names of variables only"))
+"""Of `meta.secrets`."""
+
+
+def read_secrets(node: Node, findings: Findings) -> dict[str, Place]:
+    """The names that `meta.secrets` lists, folded as variables are, each with its place."""
+    field = Field("meta", "secrets", node, findings)
+    secrets: dict[str, Place] = {}
+    for text, place in texts(field):
+        if _NAME.match(text):
+            secrets.setdefault(folded(text), place)
+        else:
+            # Not shown: what stands behind a `=` is the secret itself.
+            hint = "write the names of variables only; a secret itself does not belong into the file"
+            findings.error(Code.VARIABLE_NAME, "meta.secrets: an entry is no name of a variable", place, hint=hint)
+    return secrets
+
+
+def silenced(stages: Mapping[StageName, Stage], secrets: Collection[str]) -> dict[StageName, Stage]:
+    """The stages, where those whose value is a secret variable say `noLog`, unless they say something themselves.
+
+    Their value is a secret, so it must not be seen where it is printed first.
+    """
+    if not secrets:
+        return dict(stages)
+    told = {folded(name): name for name in stages}
+    sources = {told[secret] for secret in secrets if secret in told}
+    sources |= {
+        source.stage
+        for stage in stages.values()
+        for variable, source in stage.env.items()
+        if isinstance(source, StageValue) and folded(variable) in secrets
+    }
+    return {
+        name: replace(stage, no_log=True) if name in sources and stage.no_log is None else stage
+        for name, stage in stages.items()
+    }
+
+
+def report_unknown(secrets: Mapping[str, Place], stages: Mapping[StageName, Stage], findings: Findings) -> None:
+    """DK043: `meta.secrets` names what is no variable of any stage."""
+    known = {folded(name) for name in stages} | {folded(variable) for stage in stages.values() for variable in stage.env}
+    for secret, place in secrets.items():
+        if secret not in known:
+            meant = did_you_mean(secret, sorted(known))
+            hint = f"did you mean `{meant}`?" if meant else "list variables that a stage's `env` has, or stages"
+            findings.warn(Code.UNKNOWN_SECRET, f"meta.secrets: no stage has a variable {secret}", place, hint=hint)

@@ -1,0 +1,50 @@
+"""Which stages handle something sensitive, and why (LANGUAGE section 2, `noLog`)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from dockercise_prefect.pipeline.model import Pipeline, Stage, StageName, folded
+
+NOTHING: Mapping[StageName, Collection[str]] = {}
+
+
+def secret_variables(pipeline: Pipeline) -> dict[StageName, list[str]]:
+    """For each stage that has any, its variables that `meta.secrets` names; of one that only joins others, its own."""
+    named = set(pipeline.secrets)
+    if not named:
+        return {}
+    found = {stage.name: [variable for variable in _variables(stage) if folded(variable) in named] for stage in pipeline}
+    return {name: variables for name, variables in found.items() if variables}
+
+
+def sensitive_stages(pipeline: Pipeline, secrets: Mapping[StageName, Collection[str]] = NOTHING) -> dict[StageName, str]:
+    """The stages whose output is sensitive, each with the reason.
+
+    It is where the stage says so, where it has a secret variable, and where it comes after a sensitive stage, in whatever way:
+    any edge gives it `/out/<stage>`. `noLog: false` says that a stage gives nothing away; what comes after it need not care.
+
+    Args:
+        pipeline: in an order in which it can run.
+        secrets: what is known besides `meta.secrets`: for each stage, variables that hold a secret.
+    """
+    named = secret_variables(pipeline)
+    reasons: dict[StageName, str] = {}
+    for stage in pipeline:
+        reason = _reason(stage, [*secrets.get(stage.name, ()), *named.get(stage.name, ())], reasons)
+        if reason is not None:
+            reasons[stage.name] = reason
+    return reasons
+
+
+def _reason(stage: Stage, secrets: list[str], reasons: Mapping[StageName, str]) -> str | None:
+    if stage.no_log is not None:
+        return "its `noLog` says so" if stage.no_log else None
+    if secrets:
+        return f"its variable {secrets[0]} is secret"
+    edge = next((edge for edge in stage.depends_on if edge.stage in reasons), None)
+    return None if edge is None else f"it {edge.kind.phrase} {edge.stage}, which is sensitive"
+
+
+def _variables(stage: Stage) -> Collection[str]:
+    return [folded(stage.name)] if stage.joins_only else stage.env.keys()

@@ -1,0 +1,54 @@
+"""What a stage left in its own volume, for those who keep it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from typing import TypeAlias
+
+from dockercise_prefect.errors import EngineError
+from dockercise_prefect.runtime.engine import Engine
+from dockercise_prefect.runtime.tarball import members
+
+KeepVolume: TypeAlias = Callable[[Iterator[bytes] | None], None]
+"""Takes a tar stream whose paths begin with the stage's name, None where the volume is empty or not to be kept; must not raise.
+What the stream raises, an `EngineError`, says that the volume could not be read to its end."""
+
+HEAD = 65_536
+"""Bytes; an empty volume has less, whatever its only entry says."""
+
+
+def files_of(engine: Engine, container: str, stage: str, check: Callable[[], None]) -> Iterator[bytes] | None:
+    """The files in the volume of a stage, by way of its container, which has ended; None where there are none.
+
+    Args:
+        engine: where the container is.
+        stage: its name.
+        check: called while files are read; raises when that is to end.
+    """
+    stream = _checked(engine.get(container, f"/{stage}"), check)
+    head: list[bytes] = []
+    try:
+        for chunk in stream:
+            head.append(chunk)
+            if sum(map(len, head)) >= HEAD:
+                return chain(head, stream)
+    except EngineError as error:
+        return _failing(error)
+    return iter(head) if _holds_files(head) else None
+
+
+def _holds_files(head: list[bytes]) -> bool:
+    """Whether there is more than the volume's own root."""
+    return any(count > 1 for count, _ in enumerate(members(head), start=1))
+
+
+def _checked(stream: Iterable[bytes], check: Callable[[], None]) -> Iterator[bytes]:
+    for chunk in stream:
+        check()
+        yield chunk
+
+
+def _failing(error: EngineError) -> Iterator[bytes]:
+    raise error
+    yield
