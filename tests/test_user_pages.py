@@ -66,7 +66,9 @@ def test_every_status_of_a_stage_is_told() -> None:
     assert [status for status in today if f"`{status}`" not in RUNNING] == []
 
 
-@pytest.mark.parametrize("page", [README, RUNNING, (ROOT / "docs/language.md").read_text()])
+@pytest.mark.parametrize(
+    "page", [README, RUNNING, *((ROOT / "docs" / name).read_text() for name in ("language.md", "results.md"))]
+)
 def test_every_command_named_exists(page: str) -> None:
     """No page tells to type a command that there is not."""
     named = set(re.findall(r"(?:`|^ {4,})dockercise ([a-z]+)", page, re.MULTILINE))

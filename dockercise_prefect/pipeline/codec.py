@@ -47,7 +47,7 @@ def from_json(data: Json) -> Pipeline:
         KeyError, TypeError, ValueError: the object is no printed pipeline.
     """
     stages = tuple(_stage_from_json(name, entry) for name, entry in data["stages"].items())
-    return Pipeline(data["name"], stages, tuple(data["tags"]), tuple(data["secrets"]), data["digest"])
+    return Pipeline(data["name"], stages, tuple(data["tags"]), tuple(data.get("secrets", ())), data["digest"])
 
 
 def meaning_of(stage: Stage) -> Json:

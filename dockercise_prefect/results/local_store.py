@@ -129,7 +129,8 @@ class LocalStore:
 
     def keep_volume(self, name: str, files: Iterable[bytes]) -> None:
         """See `RunStore`."""
-        with self._whole(f"{name}.tar.zst") as file, ZstdCompressor(level=LEVEL).stream_writer(file, closefd=False) as packed:
+        compressor = ZstdCompressor(level=LEVEL, write_checksum=True)  # as `zstd` does: who reads it learns of damage
+        with self._whole(f"{name}.tar.zst") as file, compressor.stream_writer(file, closefd=False) as packed:
             for chunk in files:
                 packed.write(chunk)
 

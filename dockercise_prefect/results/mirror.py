@@ -43,6 +43,7 @@ class Mirror:
         self._notify = notify
         self._changed = threading.Condition()
         self._due: dict[str, float] = {}  # file to the time from which on it is to be sent
+        self._after: dict[str, str] = {}  # file to the one that goes before it
         self._sending: set[str] = set()
         self._growing: dict[str, float] = {}  # file that grows to the seconds it waits
         self._pause = 0.0
@@ -54,10 +55,12 @@ class Mirror:
         for number in range(WORKERS):
             threading.Thread(target=self._work, name=f"mirror-{number}", daemon=True).start()
 
-    def put(self, name: str) -> None:
-        """The file is whole, or is another one than before: send it soon."""
+    def put(self, name: str, *, after: str | None = None) -> None:
+        """The file is whole, or is another one than before: send it soon, but not before the last of the one it comes after."""
         with self._changed:
             self._growing.pop(name, None)
+            if after is not None:
+                self._after[name] = after
             self._due[name] = 0.0
             self._changed.notify_all()
 
@@ -108,15 +111,20 @@ class Mirror:
         with self._changed:
             while not self._closed:
                 now = time.monotonic()
-                ready = [name for name, due in self._due.items() if name not in self._sending and self._time_of(due) <= now]
+                sendable = [name for name in self._due if self._may_go(name)]
+                ready = [name for name in sendable if self._time_of(self._due[name]) <= now]
                 if ready:
                     name = min(ready, key=self._due.__getitem__)
                     del self._due[name]
                     self._sending.add(name)
                     return name
-                waiting = [self._time_of(due) for name, due in self._due.items() if name not in self._sending]
+                waiting = [self._time_of(self._due[name]) for name in sendable]
                 self._changed.wait(min(waiting) - now if waiting else None)
             return None
+
+    def _may_go(self, name: str) -> bool:
+        former = self._after.get(name)
+        return name not in self._sending and former not in self._sending and former not in self._due
 
     def _time_of(self, due: float) -> float:
         return 0.0 if self._last_call else max(due, self._resume)

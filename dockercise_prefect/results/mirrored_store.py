@@ -79,7 +79,8 @@ class MirroredStore:
         try:
             self._local.stage_ended(name, summary, kept)
         finally:
-            self._mirror.put(f"{name}.json")
+            # Who follows the log in the bucket takes this for its end.
+            self._mirror.put(f"{name}.json", after=f"{name}.log")
 
     def keep_volume(self, name: str, files: Iterable[bytes]) -> None:
         """See `RunStore`."""

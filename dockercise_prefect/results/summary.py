@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from dockercise_prefect.status import RunStatus, StageStatus
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,23 @@ class StageSummary:
     def to_json(self) -> dict[str, Any]:
         """Its entry of `summary.json`."""
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> StageSummary:
+        """Read back what `to_json` gave; keys that it does not know are left out, those that are missing are None.
+
+        Raises:
+            KeyError, TypeError, ValueError: the object is none.
+        """
+        return cls(
+            StageStatus(data["status"]),
+            exit_code=_of_type(int, data.get("exit_code")),
+            started=_time(data.get("started")),
+            finished=_time(data.get("finished")),
+            image_digest=_of_type(str, data.get("image_digest")),
+            task_run_id=_of_type(str, data.get("task_run_id")),
+            message=_of_type(str, data.get("message")),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +92,43 @@ class RunSummary:
         """The object of `summary.json`."""
         return asdict(self)
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> RunSummary:
+        """Read back what `to_json` gave; keys that it does not know are left out, those that are missing are None.
+
+        Raises:
+            AttributeError, KeyError, TypeError, ValueError: the object is none.
+        """
+        return cls(
+            run_id=str(data["run_id"]),
+            pipeline=str(data["pipeline"]),
+            status=RunStatus(data["status"]),
+            error=_of_type(str, data.get("error")),
+            started=_time(data.get("started")),
+            finished=_time(data.get("finished")),
+            flow_run_id=_of_type(str, data.get("flow_run_id")),
+            flow_run_url=_of_type(str, data.get("flow_run_url")),
+            results=_of_type(str, data.get("results")),
+            stages={name: StageSummary.from_json(stage) for name, stage in data["stages"].items()},
+        )
+
 
 def _seconds(started: str | None, finished: str | None) -> float | None:
     if started is None or finished is None:
         return None
     return max(0.0, (datetime.fromisoformat(finished) - datetime.fromisoformat(started)).total_seconds())
+
+
+def _time(text: Any) -> str | None:
+    if text is not None and datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError(f"a time without a zone: {text}")
+    return _of_type(str, text)
+
+
+def _of_type(kind: type[Value], value: Any) -> Value | None:
+    if value is not None and not isinstance(value, kind):
+        raise TypeError(f"{value!r} is no {kind.__name__}")
+    return value
 
 
 def _first_line(text: str) -> str:

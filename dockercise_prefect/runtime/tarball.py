@@ -105,11 +105,19 @@ def _batched(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def members(stream: Iterable[bytes]) -> Iterator[tuple[tarfile.TarInfo, Iterator[bytes]]]:
-    """The members of a tar stream with their contents, in bounded memory; a content is to be read before the next member."""
-    with tarfile.open(fileobj=_Reader(stream), mode="r|", encoding="utf-8", errors="surrogateescape") as source:
+    """The members of a tar stream with their contents, in bounded memory; a content is to be read before the next member.
+
+    Raises:
+        tarfile.TarError: it is no archive, or not all of one.
+    """
+    reader = _Reader(stream)
+    with tarfile.open(fileobj=reader, mode="r|", encoding="utf-8", errors="surrogateescape") as source:
         while (member := source.next()) is not None:
             source.members = []  # type: ignore[attr-defined]  # it remembers all that it has seen
             yield member, _content(source, member)
+        # tarfile takes a header that it cannot read, and the end of the stream, for the end of the archive.
+        if not reader.only_zeros_from(source.offset):
+            raise tarfile.ReadError("the archive is cut off, or damaged")
 
 
 def packed(entries: Iterable[tuple[tarfile.TarInfo, Iterable[bytes]]]) -> Iterator[bytes]:
@@ -161,14 +169,33 @@ class _Reader(io.RawIOBase):
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = iter(chunks)
-        self._rest = b""
+        self._chunk = memoryview(b"")
+        self._size = 0
+        self._zeros_from = 0
 
     def read(self, size: int = -1) -> bytes:
-        while size < 0 or len(self._rest) < size:
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                size = len(self._rest)
-                break
-            self._rest += chunk
-        taken, self._rest = self._rest[:size], self._rest[size:]
-        return taken
+        taken = bytearray()
+        while size < 0 or len(taken) < size:
+            if not self._chunk:
+                chunk = self._next()
+                if chunk is None:
+                    break
+                self._chunk = memoryview(chunk)
+            part = self._chunk if size < 0 else self._chunk[: size - len(taken)]
+            taken += part
+            self._chunk = self._chunk[len(part) :]
+        return bytes(taken)
+
+    def only_zeros_from(self, offset: int) -> bool:
+        """Whether the stream goes on behind the offset, and with nothing but zeros, as archives end; reads what is left."""
+        while self._next() is not None:
+            continue
+        return self._zeros_from <= offset < self._size
+
+    def _next(self) -> bytes | None:
+        chunk = next(self._chunks, None)
+        if chunk is not None:
+            if data := chunk.rstrip(b"\0"):
+                self._zeros_from = self._size + len(data)
+            self._size += len(chunk)
+        return chunk

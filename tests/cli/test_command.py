@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 
 from dockercise_prefect.errors import ExitStatus
+from dockercise_prefect.runtime.tarball import Folder
+from dockercise_prefect.status import StageStatus
 from tests.cli.conftest import Command
 from tests.support.git_repository import make_repository
+from tests.support.recorded_runs import failed_run, ran
 
 
 def _python(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
@@ -56,14 +59,30 @@ def test_looking_imports_nothing_heavy(tmp_path: Path, arguments: list[str]) -> 
     assert not imported & {"prefect", "docker", "boto3", "rich"}
 
 
+@pytest.mark.parametrize(
+    "arguments", [["runs"], ["show", "last"], ["logs", "last", "-f"], ["fetch", "last", "greet", "FOLDER"]]
+)
+def test_reading_records_needs_no_engine_and_no_server(tmp_path: Path, arguments: list[str]) -> None:
+    """Commands that read records in a folder import neither Prefect nor Docker nor AWS."""
+    run = failed_run(tmp_path / "results")
+    run.stage("greet", ran(StageStatus.PASSED, 0, 1), b"hello\n", volume=[Folder(path="greet")])
+    given = [argument.replace("FOLDER", str(tmp_path / "new")) for argument in arguments]
+
+    result = _python("-X", "importtime", "-m", "dockercise_prefect", *given, "--results", str(tmp_path / "results"))
+
+    imported = {line.split("|")[-1].strip().split(".")[0] for line in result.stderr.splitlines()}
+    assert result.returncode == 0
+    assert not imported & {"prefect", "docker", "boto3"}
+
+
 def test_every_command_is_listed(command: Command) -> None:
     """The list of commands shows each with a line of its own, and exits 0."""
     outcome = command("--help")
 
     listed = [line.split()[0] for line in outcome.out.partition("Commands:\n")[2].splitlines()]
     assert listed == [
-        *("compile", "lint", "graph", "explain", "plan", "run", "package", "results", "init", "schema"),
-        *("up", "down", "status"),
+        *("compile", "lint", "graph", "explain", "plan", "run", "runs", "show", "logs", "fetch", "package", "results"),
+        *("init", "schema", "up", "down", "status"),
     ]
     assert outcome.status == 0
 

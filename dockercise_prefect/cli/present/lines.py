@@ -81,7 +81,7 @@ STYLES = {
     StageStatus.NOT_STARTED: "dim",
     StageStatus.CANCELLED: "yellow",
 }
-_RUN_STYLES = {
+RUN_STYLES = {
     RunStatus.PASSED: "bold green",
     RunStatus.FAILED: "bold red",
     RunStatus.ERROR: "bold red",
@@ -167,13 +167,17 @@ def further_lines(summary: StageSummary) -> Iterator[Text]:
 def last_line(summary: RunSummary, marks: Marks) -> Text:
     """`failed in 1.9 s: check (exit code 1) · results in /…`."""
     text = "" if summary.seconds is None else f" in {duration(summary.seconds)}"
-    reasons = summary.reasons
-    if reasons:
-        text += ": " + ", ".join(reasons[:REASONS])
-        text += f" and {len(reasons) - REASONS} more" if len(reasons) > REASONS else ""
+    if summary.reasons:
+        text += f": {reasons(summary)}"
     if summary.results:
         text += f" {marks.dot} results in {shown(summary.results)}"
-    return Text.assemble((summary.status.value, _RUN_STYLES[summary.status]), plain_line(text))
+    return Text.assemble((summary.status.value, RUN_STYLES[summary.status]), plain_line(text))
+
+
+def reasons(summary: RunSummary) -> str:
+    """Why a run did not pass, in one line; empty for one that did."""
+    named, more = summary.reasons[:REASONS], len(summary.reasons) - REASONS
+    return plain_line(", ".join(named) + (f" and {more} more" if more > 0 else ""))
 
 
 def _details(stage: Stage, summary: StageSummary) -> str:

@@ -1,0 +1,64 @@
+"""`fetch`: a stage's volume, back as files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tarfile import TarError
+
+import click
+
+from dockercise_prefect.cli.present.clean import plain_line
+from dockercise_prefect.cli.recorded import found_run, takes_records
+from dockercise_prefect.errors import NothingToDoError
+from dockercise_prefect.results.objects import NotStoredError
+from dockercise_prefect.results.recorded_run import RecordedRun
+from dockercise_prefect.results.records import Records
+from dockercise_prefect.results.run_view import RunView
+from dockercise_prefect.results.unpack import WrongArchiveError, unpack
+from dockercise_prefect.runtime.tarball import members
+from dockercise_prefect.status import StageStatus
+
+
+@click.command
+@click.argument("run")
+@click.argument("stage")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@takes_records
+def fetch(records: Records, run: str, stage: str, folder: Path) -> None:
+    """Unpack what STAGE of RUN left in its volume into DIR, which is new or empty.
+
+    RUN is a run id, the beginning of one, or `last`. Modes, links and times are kept; owners too when root unpacks.
+    Exit status: 0 all is there, 2 wrong usage, 3 the archive is broken or cannot be written (then nothing is left in DIR),
+    4 there is nothing to unpack.
+    """
+    view = found_run(records, run)
+    name = view.stage(stage).name
+    try:
+        left_out = _unpacked(view.run, name, folder)
+    except NotStoredError:
+        raise NothingToDoError(f"there is nothing to fetch: {_why_no_volume(view, name)}") from None
+    for path in left_out:
+        click.echo(f"left out, neither file nor folder nor link: {plain_line(path)}", err=True)
+
+
+def _unpacked(run: RecordedRun, stage: str, folder: Path) -> list[str]:
+    try:
+        return unpack(members(run.volume(stage)), stage, folder)
+    except (TarError, WrongArchiveError) as error:
+        raise run.broken(f"{stage}.tar.zst", str(error)) from error
+
+
+def _why_no_volume(view: RunView, name: str) -> str:
+    summary = view.stages.get(name)
+    if summary is None:
+        return f"{name} has not started yet"
+    if summary.status is StageStatus.RUNNING:
+        return f"{name} is still running, or was broken off"
+    if summary.started is None:
+        return f"{name} never started"
+    if view.stage(name).no_log:
+        return f"{name} says `noLog: true`, so its volume is not kept"
+    entry = view.run.entry(name)
+    if entry is not None and "volume" in entry.left_out:
+        return f"the volume of {name} held a sensitive value, so it was not kept"
+    return f"{name} left nothing in its volume"

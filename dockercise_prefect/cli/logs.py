@@ -1,0 +1,98 @@
+"""`logs`: what the stages of a run printed."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from io import TextIOWrapper
+
+import click
+
+from dockercise_prefect.cli.present.clean import coloured_line, plain_line
+from dockercise_prefect.cli.present.log import ExactLog, LogLines, LogPrinter
+from dockercise_prefect.cli.recorded import found_run, takes_records
+from dockercise_prefect.errors import StorageError
+from dockercise_prefect.pipeline import StageName
+from dockercise_prefect.results.following import LogEnded, Part, Printed, as_printed, as_stored
+from dockercise_prefect.results.records import Records
+from dockercise_prefect.results.run_view import RunView
+from dockercise_prefect.status import StageStatus
+
+FOLDER_SECONDS = 0.5
+BUCKET_SECONDS = 2.0
+"""Between two looks at a record that grows; a bucket gets a log every few seconds only, and is paid for each look."""
+
+
+@click.command
+@click.argument("run")
+@click.argument("stage", required=False)
+@click.option("-f", "--follow", is_flag=True, help="Go on as the logs grow, until the stage or the run has ended.")
+@takes_records
+def logs(records: Records, run: str, stage: str | None, *, follow: bool) -> None:
+    """Print what STAGE of RUN printed, or what all its stages did, each line behind its stage's name.
+
+    RUN is a run id, the beginning of one, or `last`. The log of one stage is printed byte for byte, unless to a terminal.
+    Exit status: 0 also when a stage printed nothing, 2 wrong usage, 3 a log is missing from the record.
+    """
+    view = found_run(records, run)
+    names = [view.stage(stage).name] if stage else _in_order(view)
+    printer = _printer(names, alone=stage is not None)
+    lost: list[StageName] = []
+    for part in _parts(view, names, follow=follow):
+        match part:
+            case Printed(name, chunk):
+                printer.take(name, chunk)
+            case LogEnded(name, kept):
+                printer.end(name)
+                if not kept:
+                    lost += _missed(view, name, say=stage is not None)
+    if lost:
+        raise StorageError(
+            f"the record of {view.run.run_id} has no log of {', '.join(lost)}",
+            f"`dockercise show {view.run.run_id}` says what became of the run",
+        )
+
+
+def _parts(view: RunView, names: list[StageName], *, follow: bool) -> Iterator[Part]:
+    if not follow or view.summary is not None:
+        return as_stored(view.run, names)
+    seconds = FOLDER_SECONDS if view.run.url.startswith("file:") else BUCKET_SECONDS
+    return as_printed(view.run, names, view.needs, lambda: time.sleep(seconds))
+
+
+def _in_order(view: RunView) -> list[StageName]:
+    """The stages as they were started; those that were not, as they stand in the pipeline."""
+    names = [stage.name for stage in view.pipeline]
+    started = {name: view.stages[name].started for name in names if name in view.stages}
+    return sorted(names, key=lambda name: (started.get(name) is None, started.get(name) or ""))
+
+
+def _printer(names: list[StageName], *, alone: bool) -> LogPrinter:
+    terminal = sys.stdout.isatty()
+    if alone and not terminal:
+        return ExactLog(sys.stdout.buffer)
+    clean = coloured_line if terminal and not os.environ.get("NO_COLOR") else plain_line
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # what a stage printed need not be in the terminal's encoding
+    if alone:
+        return LogLines(sys.stdout, lambda _: "", clean)
+    from dockercise_prefect.cli.present.lines import name_width, output_prefix
+    from dockercise_prefect.cli.present.printing import marks
+
+    width, characters = name_width(names), marks()
+    return LogLines(sys.stdout, lambda name: output_prefix(name, width, characters), clean)
+
+
+def _missed(view: RunView, name: StageName, *, say: bool) -> list[StageName]:
+    """The stage, if there should be a log of it; else why there is none is told, where that is no matter of course."""
+    entry = view.run.entry(name)
+    if view.stage(name).no_log or (entry and entry.sensitive):
+        click.echo(f"the log of {name} is not kept: its output is sensitive", err=True)
+    elif entry is not None and entry.summary.started is not None and entry.summary.status is not StageStatus.RUNNING:
+        return [name]
+    elif say:
+        why = "has not printed anything yet" if entry is None or entry.summary.started else entry.summary.headline
+        click.echo(f"there is no log of {name}: {why}", err=True)
+    return []

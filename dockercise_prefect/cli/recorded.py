@@ -1,0 +1,47 @@
+"""How commands that read records find them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+
+import click
+
+from dockercise_prefect.errors import UsageError
+from dockercise_prefect.results.place import open_objects
+from dockercise_prefect.results.records import Records
+from dockercise_prefect.results.run_view import RunView, look
+from dockercise_prefect.settings import read_settings
+
+
+def takes_records(command: Callable[..., None]) -> Callable[..., None]:
+    """`--results`, `--pipeline` and `-C`; the function takes what they mean together as `records`."""
+
+    @click.option("-C", "--root", metavar="DIR", type=click.Path(path_type=Path), help="Only runs of the pipeline below DIR.")
+    @click.option("--pipeline", metavar="NAME", help="Only runs of the pipeline of this name.")
+    @click.option("--results", metavar="PLACE", help="Where the records are; default: where `run` puts them.")
+    @wraps(command)
+    def with_records(*, results: str | None, pipeline: str | None, root: Path | None, **others: object) -> None:
+        settings = read_settings(results=results)
+        command(records=Records(open_objects(settings.results, settings), _pipeline(pipeline, root)), **others)
+
+    return with_records
+
+
+def found_run(records: Records, wanted: str) -> RunView:
+    """The run that a user means; what is missing or broken in its record is said on stderr."""
+    view = look(records.find(wanted))
+    for problem in view.problems:
+        click.echo(f"note: {problem}", err=True)
+    return view
+
+
+def _pipeline(name: str | None, root: Path | None) -> str | None:
+    if root is None:
+        return name
+    if name is not None:
+        raise UsageError("--pipeline and --root both say which pipeline is meant", "give one of them")
+    from dockercise_prefect.compiler import check_part
+
+    return check_part(root).name

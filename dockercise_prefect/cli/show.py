@@ -1,0 +1,61 @@
+"""`show`: how a run went."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from dockercise_prefect.cli.recorded import takes_records
+from dockercise_prefect.pipeline import StageName
+from dockercise_prefect.results.local_store import OUTPUTS, REPORT
+from dockercise_prefect.results.recorded_run import RecordedRun
+from dockercise_prefect.results.records import Records
+from dockercise_prefect.results.run_list import UNFINISHED
+from dockercise_prefect.results.run_view import RunView, look
+from dockercise_prefect.results.summary import RunSummary
+
+_PARTS = {"report": REPORT, "outputs": OUTPUTS}
+
+
+@click.command
+@click.argument("run")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object on stdout.")
+@takes_records
+def show(records: Records, run: str, *, as_json: bool) -> None:
+    """Say how RUN went: each stage, what the run's end waited for, and where everything is.
+
+    RUN is a run id, the beginning of one, or `last`. Exit status 0 however the run ended.
+    """
+    from dockercise_prefect.cli.present.printing import marks, print_lines
+    from dockercise_prefect.cli.present.recorded import run_lines
+
+    found = records.find(run)
+    view = look(found)
+    parts = {what: name for what, name in _PARTS.items() if found.has(name)}
+    if as_json:
+        click.echo(json.dumps(_to_json(view, {what: found.link(name) for what, name in parts.items()}), indent=2))
+    else:
+        print_lines(run_lines(view, [(what, found.link(name)) for what, name in parts.items()], marks()))
+
+
+def _to_json(view: RunView, links: dict[str, str]) -> dict[str, Any]:
+    summary = view.summary.to_json() if view.summary else _unfinished(view.run)
+    stages = {stage.name: _stage(view, stage.name) for stage in view.pipeline}
+    more = {"critical_path": list(view.critical_path), "links": links, "problems": list(view.problems)}
+    return {**summary, "results": view.run.url, "stages": stages, **more}
+
+
+def _unfinished(run: RecordedRun) -> dict[str, Any]:
+    return dict.fromkeys(RunSummary.__dataclass_fields__) | {
+        "run_id": run.run_id,
+        "pipeline": run.pipeline,
+        "status": UNFINISHED,
+        "started": run.began.isoformat(),
+    }
+
+
+def _stage(view: RunView, name: StageName) -> dict[str, Any]:
+    summary = view.stages.get(name)
+    return {**(summary.to_json() if summary else {"status": "waiting"}), "needs": list(view.needs[name])}

@@ -1,0 +1,147 @@
+"""One run's record, read: a run that has ended, one that goes on, or what a killed process left of one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from dockercise_prefect.errors import StorageError
+from dockercise_prefect.pipeline import Pipeline, StageName, from_json
+from dockercise_prefect.results.archive import decompressed
+from dockercise_prefect.results.local_store import INDEX, SUMMARY
+from dockercise_prefect.results.objects import NotStoredError, Objects, read
+from dockercise_prefect.results.place import shown
+from dockercise_prefect.results.summary import RunSummary, StageSummary
+
+Parsed = TypeVar("Parsed")
+
+
+class BrokenRecordError(StorageError):
+    """What lies there is not what a run writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageEntry:
+    """A stage's own object, `<stage>.json`.
+
+    Attributes:
+        sensitive: whether its value counts as sensitive.
+        left_out: parts that were not kept for that reason.
+    """
+
+    summary: StageSummary
+    sensitive: bool
+    left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedRun:
+    """Where one run's record lies.
+
+    Raises:
+        BrokenRecordError: from every method that reads JSON: it is not what a run writes; names the object.
+        StorageError: the place cannot be read.
+    """
+
+    objects: Objects
+    pipeline: str
+    run_id: str
+
+    @property
+    def path(self) -> str:
+        """Where it is below the place of all results."""
+        return f"{self.pipeline}/{self.run_id}"
+
+    @property
+    def url(self) -> str:
+        """The absolute URL of the record, where it lies now."""
+        place = self.objects.url
+        return f"{place}/{quote(self.path) if place.startswith('file:') else self.path}"
+
+    @property
+    def began(self) -> datetime:
+        """When the run began, to the second: its id says so."""
+        return datetime.strptime(self.run_id.partition("Z")[0], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+
+    def index(self) -> Pipeline:
+        """The pipeline as it was run.
+
+        Raises:
+            BrokenRecordError: also where there is no index.
+        """
+        index = self._parsed(INDEX, from_json)
+        if index is None:
+            raise self.broken(INDEX, "there is none: the run was broken off before it began, or part of the record is lost")
+        return index
+
+    def summary(self) -> RunSummary | None:
+        """How the run ended; None when it goes on, or was broken off."""
+        return self._parsed(SUMMARY, RunSummary.from_json)
+
+    def entry(self, stage: StageName) -> StageEntry | None:
+        """What became of a stage; None when it has not been started yet."""
+        return self._parsed(f"{stage}.json", _entry_from_json)
+
+    def is_over(self) -> bool:
+        """Whether the run has ended and nothing more will be written."""
+        return self.has(SUMMARY)
+
+    def log(self, stage: StageName, start: int = 0) -> Iterator[bytes]:
+        """What a stage has printed so far, from an offset on.
+
+        Raises:
+            NotStoredError: there is no log.
+        """
+        return self.objects.chunks(f"{self.path}/{stage}.log", start)
+
+    def volume(self, stage: StageName) -> Iterator[bytes]:
+        """A stage's volume as a tar stream, its paths begin with the stage's name.
+
+        Raises:
+            NotStoredError: there is none.
+            BrokenRecordError: it is cut, or damaged.
+        """
+        name = f"{stage}.tar.zst"
+        try:
+            yield from decompressed(self.objects.chunks(f"{self.path}/{name}"))
+        except ValueError as error:
+            raise self.broken(name, str(error)) from error
+
+    def has(self, name: str) -> bool:
+        """Whether there is an object of that name."""
+        try:
+            next(self.objects.chunks(f"{self.path}/{name}"), b"")
+        except NotStoredError:
+            return False
+        return True
+
+    def link(self, name: str) -> str:
+        """An address of an object for people: a path, or what a browser opens."""
+        return shown(self.objects.link(f"{self.path}/{name}"))
+
+    def broken(self, name: str, why: str) -> BrokenRecordError:
+        """The error that says that an object is not what a run writes."""
+        return BrokenRecordError(f"{shown(self.url)}/{name} is broken: {why}", "the rest of the record can still be read")
+
+    def _parsed(self, name: str, parse: Callable[[Any], Parsed]) -> Parsed | None:
+        try:
+            content = read(self.objects, f"{self.path}/{name}")
+        except NotStoredError:
+            return None
+        try:
+            data = json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise self.broken(name, f"no JSON ({error})") from error
+        try:
+            return parse(data)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise self.broken(name, "not what this version of dockercise writes") from error
+
+
+def _entry_from_json(data: Mapping[str, Any]) -> StageEntry:
+    left_out = data.get("left_out") or ()
+    return StageEntry(StageSummary.from_json(data), bool(data.get("sensitive")), tuple(map(str, left_out)))

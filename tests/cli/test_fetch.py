@@ -1,0 +1,186 @@
+"""`fetch`: a stage's volume, back as files."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from itertools import repeat
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from zstandard import ZstdCompressor
+
+from dockercise_prefect.errors import ExitStatus
+from dockercise_prefect.results.summary import StageSummary
+from dockercise_prefect.runtime.tarball import Entry, File, Folder, Link, tar_stream
+from dockercise_prefect.status import StageStatus
+from tests.cli.conftest import Command
+from tests.support.recorded_runs import FIRST, Recorded, failed_run, ran, run_id
+
+VOLUME: list[Entry] = [
+    Folder(path="greet", mode=0o1777),
+    Folder(path="greet/d", mode=0o750, mtime=1_000_000_000),
+    File(path="greet/d/zeros", size=4096, content=lambda: [bytes(4096)], mode=0o640),
+    File(path="greet/letter", size=5, content=lambda: [b"hello"], mode=0o755, mtime=1_000_000_000),
+    Link(path="greet/l", target="d/zeros"),
+]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Recorded:
+    """A run whose stage `greet` left files."""
+    run = failed_run(tmp_path / "results")
+    run.stage("greet", ran(StageStatus.PASSED, 0, 1), b"hello\n", volume=VOLUME)
+    return run
+
+
+def there(folder: Path) -> list[str]:
+    """All that is below a folder, also if there is none."""
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+
+
+def test_a_volume_comes_back(command: Command, run: Recorded, tmp_path: Path) -> None:
+    """Files, folders and links are below DIR as they were below the volume's root."""
+    outcome = command("fetch", "last", "greet", "out", "--results", "results")
+
+    assert outcome == (0, "", "")
+    assert there(tmp_path / "out") == ["d", "d/zeros", "l", "letter"]
+    letter = tmp_path / "out" / "letter"
+    assert (letter.read_text(), letter.stat().st_mode & 0o7777, letter.stat().st_mtime) == ("hello", 0o755, 1_000_000_000)
+    assert (tmp_path / "out/d").stat().st_mtime == 1_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("stage", "why"),
+    [
+        ("hush", "hush says `noLog: true`, so its volume is not kept"),
+        ("check", "check left nothing in its volume"),
+        ("deliver", "deliver never started"),
+    ],
+)
+def test_no_volume_says_why(command: Command, run: Recorded, tmp_path: Path, stage: str, why: str) -> None:
+    """Where there is nothing to fetch, the reason is told, nothing is made, and the status is 4."""
+    outcome = command("fetch", "last", stage, "out", "--results", "results")
+
+    assert outcome == (ExitStatus.NOTHING_TO_DO, "", f"there is nothing to fetch: {why}\n")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_stage_that_goes_on(command: Command, tmp_path: Path) -> None:
+    """Of a run without an end, what has not happened yet is said."""
+    run = Recorded(tmp_path / "results")
+    run.store.stage_started("greet", StageSummary(StageStatus.RUNNING, started=FIRST.isoformat()))
+
+    running = command("fetch", "last", "greet", "out", "--results", "results")
+    waiting = command("fetch", "last", "check", "out", "--results", "results")
+
+    assert running.err == "there is nothing to fetch: greet is still running, or was broken off\n"
+    assert waiting.err == "there is nothing to fetch: check has not started yet\n"
+
+
+def test_a_folder_in_use_is_refused(command: Command, run: Recorded, tmp_path: Path) -> None:
+    """A folder that is not empty is wrong usage, and stays as it is."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine").write_text("")
+
+    outcome = command("fetch", "last", "greet", "out", "--results", "results")
+
+    assert (outcome.status, there(tmp_path / "out")) == (ExitStatus.WRONG_INPUT, ["mine"])
+    assert outcome.err == "out is not empty\n  hint: name a folder that is new or empty\n"
+
+
+def test_devices_are_named(command: Command, run: Recorded, tmp_path: Path) -> None:
+    """What cannot be made is left out, with a word on stderr that cannot drive the terminal."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        pipe = tarfile.TarInfo("greet/pi\x1b[2Jpe")
+        pipe.type = tarfile.FIFOTYPE
+        archive.addfile(pipe)
+    run.store.keep_volume("greet", [packed.getvalue()])
+
+    outcome = command("fetch", "last", "greet", "out", "--results", "results")
+
+    assert outcome == (0, "", "left out, neither file nor folder nor link: greet/pipe\n")
+
+
+MEASURED = """
+from pathlib import Path
+from dockercise_prefect.cli import main
+try:
+    main()
+finally:
+    print(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
+"""
+"""The command, and its peak of resident memory in KB. (That of `getrusage` counts what the parent had when it forked.)"""
+
+
+def test_a_large_volume_needs_little_memory(run: Recorded, tmp_path: Path) -> None:
+    """200 MB, which are few bytes in the archive, come back whole with less than 100 MB in memory."""
+    piece, count = os.urandom(1 << 20), 200
+    large = File(path="greet/large", size=count << 20, content=lambda: repeat(piece, count))
+    run.stage("greet", ran(StageStatus.PASSED, 0, 1), volume=[Folder(path="greet"), large])
+
+    arguments = ["fetch", "last", "greet", str(tmp_path / "out"), "--results", str(tmp_path / "results")]
+    measured = subprocess.run([sys.executable, "-c", MEASURED, *arguments], check=True, capture_output=True, text=True)
+
+    assert int(measured.stdout) < 100_000  # KB
+    with (tmp_path / "out/large").open("rb") as file:
+        assert all(file.read(1 << 20) == piece for _ in range(count))
+        assert file.read() == b""
+
+
+def test_a_hostile_archive_is_said(command: Command, run: Recorded, tmp_path: Path) -> None:
+    """A path that leads out of DIR is exit status 3, and nothing is left."""
+    run.stage("greet", ran(StageStatus.PASSED, 0, 1), volume=[*VOLUME, Folder(path="greet/../../evil")])
+
+    outcome = command("fetch", "last", "greet", "out", "--results", "results")
+
+    assert outcome.status == ExitStatus.ENGINE_FAILED
+    assert outcome.err.startswith(
+        f"{run.folder}/greet.tar.zst is broken: 'greet/../../evil' would lead out of the folder\n  hint: "
+    )
+    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "evil").exists()
+
+
+MANY = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+STORED = ZstdCompressor(write_checksum=True).compress(b"".join(tar_stream(VOLUME)))
+
+
+@MANY
+@given(at=st.integers(0, len(STORED) - 1), change=st.integers(0, 255))
+def test_a_damaged_archive_leaves_nothing(command: Command, run: Recorded, tmp_path: Path, at: int, change: int) -> None:
+    """Cut anywhere (no change), or with any byte changed: exit status 3 without a traceback and no DIR, or all as it was."""
+    damaged = STORED[:at] + (bytes([STORED[at] ^ change]) + STORED[at + 1 :] if change else b"")
+    (run.folder / "greet.tar.zst").write_bytes(damaged)
+
+    outcome = command("fetch", run_id(), "greet", "out", "--results", "results")
+
+    if outcome.status == 0:  # a bit that means nothing
+        assert ((tmp_path / "out/d/zeros").read_bytes(), (tmp_path / "out/letter").read_bytes()) == (bytes(4096), b"hello")
+        shutil.rmtree(tmp_path / "out")
+    else:
+        assert outcome.status == ExitStatus.ENGINE_FAILED
+        assert "greet.tar.zst is broken: " in outcome.err
+    assert not (tmp_path / "out").exists()
+
+
+@MANY
+@given(size=st.one_of(st.integers(0, 14).map(lambda blocks: blocks * 512), st.integers(0, 14 * 512)))
+def test_an_archive_that_ends_early_leaves_nothing(command: Command, run: Recorded, tmp_path: Path, size: int) -> None:
+    """An archive that was kept whole but is not all of a volume is broken, too, wherever it ends."""
+    whole = b"".join(tar_stream(VOLUME))
+    assert len(whole) == 16 * 512  # five headers, nine blocks of data, two of zeros
+    run.store.keep_volume("greet", [whole[:size]])
+
+    outcome = command("fetch", run_id(), "greet", "out", "--results", "results")
+
+    assert outcome.status == ExitStatus.ENGINE_FAILED
+    assert "greet.tar.zst is broken: " in outcome.err
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,165 @@
+"""`logs`: what stages of a run printed."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dockercise_prefect.errors import ExitStatus
+from dockercise_prefect.results.summary import StageSummary
+from dockercise_prefect.status import StageStatus
+from tests.cli.conftest import Command
+from tests.support.recorded_runs import FIRST, Recorded, failed_run, ran, run_id
+
+RAW = b"\xff\x00 half\r\n\x1b[31mred\x1b[0m \x1b]0;title\x07done"
+DOCKERCISE = [sys.executable, "-m", "dockercise_prefect"]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Recorded:
+    """A run that failed."""
+    return failed_run(tmp_path)
+
+
+def test_all_logs_come_with_the_stages_names(command: Command, run: Recorded, tmp_path: Path) -> None:
+    """Without a stage, each line stands behind the name of its stage, the stages in the order in which they began."""
+    outcome = command("logs", "last", "--results", str(tmp_path))
+
+    assert outcome.status == 0
+    assert outcome.out == "greet   │ hello\ncheck   │ looking\ncheck   │ grep: no match\n"
+    assert outcome.err == "the log of hush is not kept: its output is sensitive\n"
+
+
+def test_one_log_is_byte_for_byte(tmp_path: Path) -> None:
+    """What a program reads is what the stage printed, whatever bytes it is made of, without an end of line added."""
+    record = Recorded(tmp_path)
+    record.stage("greet", ran(StageStatus.PASSED, 0, 1), RAW)
+
+    for follow in ([], ["-f"]):
+        printed = subprocess.run(
+            [*DOCKERCISE, "logs", "last", "greet", "--results", tmp_path, *follow], check=True, capture_output=True
+        )
+        assert (printed.stdout, printed.stderr) == (RAW, b"")
+
+
+def test_a_terminal_is_safe(tmp_path: Path) -> None:
+    """On a terminal colours stay, and nothing that would move the cursor or set its title comes through."""
+    record = Recorded(tmp_path)
+    record.stage("greet", ran(StageStatus.PASSED, 0, 1), RAW)
+    ours, theirs = pty.openpty()
+
+    subprocess.run([*DOCKERCISE, "logs", "last", "greet", "--results", tmp_path], check=True, stdout=theirs)
+    os.close(theirs)
+
+    with io.FileIO(ours) as terminal:
+        assert terminal.read(4096) == "\ufffd half\r\n\x1b[31mred\x1b[0m done\x1b[0m\r\n".encode()
+
+
+def test_a_poor_encoding_is_no_reason_to_stop(run: Recorded, tmp_path: Path) -> None:
+    """Characters that the output has not are replaced."""
+    run.stage("check", ran(StageStatus.FAILED, 1, 1, 1), "☃ snow\n".encode())
+
+    printed = subprocess.run(
+        [*DOCKERCISE, "logs", "last", "--results", tmp_path],
+        check=True,
+        capture_output=True,
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+    )
+
+    assert b"check   | ? snow\n" in printed.stdout
+
+
+@pytest.mark.parametrize(
+    ("stage", "said"),
+    [
+        ("hush", "the log of hush is not kept: its output is sensitive\n"),
+        ("deliver", "there is no log of deliver: not started: check failed\n"),
+    ],
+)
+def test_a_stage_without_a_log_says_why(command: Command, run: Recorded, tmp_path: Path, stage: str, said: str) -> None:
+    """A stage that is sensitive or never ran has no log; that is said, and is no failure."""
+    outcome = command("logs", "last", stage, "--results", str(tmp_path))
+
+    assert (outcome.status, outcome.err) == (0, said)
+
+
+def test_a_log_that_is_lost_is_a_failure(command: Command, run: Recorded, tmp_path: Path) -> None:
+    """A stage that ran and has no log, although it should, is exit status 3; the other logs are printed all the same."""
+    (run.folder / "greet.log").unlink()
+
+    outcome = command("logs", "last", "--results", str(tmp_path))
+
+    assert outcome.status == ExitStatus.ENGINE_FAILED
+    assert "check   │ looking\n" in outcome.out
+    assert f"the record of {run_id()} has no log of greet\n" in outcome.err
+
+
+def test_an_unknown_stage(command: Command, run: Recorded, tmp_path: Path) -> None:
+    """A stage that the run has not is wrong usage."""
+    outcome = command("logs", "last", "gret", "--results", str(tmp_path))
+
+    assert outcome.status == ExitStatus.WRONG_INPUT
+    assert outcome.err == f"`gret` is no stage of the run {run_id()}\n  hint: did you mean `greet`?\n"
+
+
+@pytest.fixture
+def following(tmp_path: Path) -> Iterator[tuple[Recorded, subprocess.Popen[bytes]]]:
+    """A run whose stage `greet` goes on, and the command that follows all of it."""
+    record = Recorded(tmp_path)
+    record.store.stage_started("greet", StageSummary(StageStatus.RUNNING, started=FIRST.isoformat()))
+    with subprocess.Popen([*DOCKERCISE, "logs", "last", "-f", "--results", tmp_path], stdout=subprocess.PIPE) as process:
+        yield record, process
+        process.kill()
+
+
+def test_a_run_is_followed_to_its_end(following: tuple[Recorded, subprocess.Popen[bytes]]) -> None:
+    """Lines come while the stage runs, those of later stages behind them, and the command ends with the run."""
+    record, process = following
+    assert process.stdout is not None
+    log = record.store.log("greet")
+    log.write(b"one\ntw")
+
+    assert process.stdout.readline().decode() == "greet   │ one\n"
+    log.write(b"o\nno end of line")
+    assert process.stdout.readline().decode() == "greet   │ two\n"
+    record.stage("greet", ran(StageStatus.PASSED, 0, 1))
+    record.stage("check", ran(StageStatus.PASSED, 1, 1), b"looking\n")
+    record.stage("hush", ran(StageStatus.PASSED, 0, 1))
+    record.stage("deliver", ran(StageStatus.PASSED, 2, 1), b"")
+    record.end()
+
+    assert process.stdout.read().decode() == "greet   │ no end of line\ncheck   │ looking\n"
+    assert process.wait() == 0
+
+
+def test_who_has_read_enough_ends_it(following: tuple[Recorded, subprocess.Popen[bytes]]) -> None:
+    """When the reader closes the pipe, the command ends at the next line, quietly."""
+    record, process = following
+    assert process.stdout is not None
+    log = record.store.log("greet")
+    log.write(b"one\n")
+    process.stdout.readline()
+
+    process.stdout.close()
+    log.write(b"two\n")
+
+    assert process.wait() == 0
+
+
+def test_ctrl_c_ends_following(following: tuple[Recorded, subprocess.Popen[bytes]]) -> None:
+    """Following is interrupted as everything is, with status 130."""
+    record, process = following
+    assert process.stdout is not None
+    record.store.log("greet").write(b"one\n")
+    process.stdout.readline()
+
+    process.send_signal(2)
+
+    assert process.wait() == ExitStatus.INTERRUPTED

@@ -1,0 +1,137 @@
+"""`show`: how a run went."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from dockercise_prefect.errors import ExitStatus
+from dockercise_prefect.results.summary import StageSummary
+from dockercise_prefect.status import RunStatus, StageStatus
+from tests.cli.conftest import Command
+from tests.support.recorded_runs import FIRST, Recorded, failed_run, ran, run_id
+
+
+def test_it_looks_like_the_end_of_run(command: Command, tmp_path: Path) -> None:
+    """Every stage has a line as in `run`, what failed all of its message, and below stand the critical path and the links."""
+    run = failed_run(tmp_path / "results")
+    run.store.keep_outputs([])
+    run.store.keep_report("<p>")
+
+    outcome = command("show", "last", "--results", "results")
+
+    assert (outcome.status, outcome.err) == (0, "")
+    assert outcome.out == (
+        f"shop · {run_id()} · 4 stages · began 2026-11-22 19:03:12 UTC\n"
+        "http://127.0.0.1:4200/runs/flow-run/f10\n"
+        "  ✓ greet     0.4 s\n"
+        "  ✓ hush      0.2 s\n"
+        "  ✗ check     1.2 s   exit code 1\n"
+        "      grep: no match\n"
+        "  · deliver           not started: check failed\n"
+        f"failed in 2.0 s: check (exit code 1) · results in {run.folder}\n"
+        "\n"
+        "critical path  greet 0.4 s, check 1.2 s\n"
+        f"report         {run.folder}/report.html\n"
+        f"outputs        {run.folder}/out.zip\n"
+    )
+
+
+def test_a_run_that_goes_on_or_was_killed(command: Command, tmp_path: Path) -> None:
+    """A run without an end shows what is known of its stages, and that nobody knows whether it still runs."""
+    run = Recorded(tmp_path)
+    run.stage("greet", ran(StageStatus.PASSED, 0, 1))
+    run.store.stage_started("check", StageSummary(StageStatus.RUNNING, started=FIRST.isoformat()))
+
+    outcome = command("show", run_id(), "--results", str(tmp_path))
+
+    assert (outcome.status, outcome.err) == (0, "")
+    assert outcome.out.splitlines()[1:6] == [
+        "  ✓ greet     1.0 s",
+        "    hush              waiting",
+        "  ▸ check             running, or broken off",
+        "    deliver           waiting",
+        f"not finished: running, or broken off · results in {run.folder}",
+    ]
+
+
+def test_json_is_the_summary_and_more(command: Command, tmp_path: Path) -> None:
+    """The object is that of `run --json`, with what stages need, the critical path, links, and what is broken."""
+    run = failed_run(tmp_path)
+    run.store.keep_report("<p>")
+    summary = json.loads((run.folder / "summary.json").read_text())
+
+    printed = json.loads(command("show", "last", "--results", str(tmp_path), "--json").out)
+
+    assert list(printed) == [*summary, "critical_path", "links", "problems"]
+    assert printed["stages"].pop("check") == {**summary["stages"].pop("check"), "needs": ["greet"]}
+    assert printed["stages"]["deliver"]["needs"] == ["check"]
+    assert (printed["status"], printed["results"]) == ("failed", run.folder.as_uri())
+    assert printed["critical_path"] == ["greet", "check"]
+    assert printed["links"] == {"report": f"{run.folder}/report.html"}
+    assert printed["problems"] == []
+
+
+def test_json_of_a_run_without_an_end(command: Command, tmp_path: Path) -> None:
+    """The keys are the same; what is not known yet is null, and stages that wait say so."""
+    run = Recorded(tmp_path)
+    run.stage("greet", ran(StageStatus.PASSED, 0, 1))
+    whole = failed_run(tmp_path, number=1)
+
+    printed = json.loads(command("show", run_id(), "--results", str(tmp_path), "--json").out)
+
+    assert list(printed)[:-3] == list(json.loads((whole.folder / "summary.json").read_text()))
+    assert (printed["status"], printed["finished"], printed["started"]) == ("unfinished", None, FIRST.isoformat())
+    assert printed["stages"]["greet"]["status"] == "passed"
+    assert printed["stages"]["hush"] == {"status": "waiting", "needs": []}
+
+
+def test_a_record_that_was_moved_says_where_it_is_now(command: Command, tmp_path: Path) -> None:
+    """Links lead to where the record lies, not to where the run once put it."""
+    failed_run(tmp_path / "old")
+    (tmp_path / "old").rename(tmp_path / "new")
+
+    outcome = command("show", "last", "--results", "new")
+
+    assert f"results in {tmp_path}/new/shop/{run_id()}\n" in outcome.out
+    assert "/old/" not in outcome.out
+
+
+def test_what_is_broken_is_said(command: Command, tmp_path: Path) -> None:
+    """A record whose index and summary are lost still gives a page, with notes, and no traceback."""
+    run = failed_run(tmp_path)
+    (run.folder / "summary.json").write_text("{")
+    (run.folder / "index.json").unlink()
+
+    outcome = command("show", "last", "--results", str(tmp_path))
+
+    assert outcome.status == 0
+    assert len(re.findall(r"^note: .*(?:summary|index)\.json is broken: ", outcome.out, re.MULTILINE)) == 2
+    assert "0 stages" in outcome.out
+
+
+def test_messages_cannot_drive_the_terminal(command: Command, tmp_path: Path) -> None:
+    """Control sequences in a message of a record are not printed."""
+    run = Recorded(tmp_path)
+    run.stage("check", ran(StageStatus.FAILED, 0, 1, 1, "exit\x1b[2J code 1\nlast\x1b]0;title\x07 line"))
+    run.end(RunStatus.ERROR, error="lost\x1b[2J")
+
+    outcome = command("show", "last", "--results", str(tmp_path))
+
+    assert "\x1b" not in outcome.out
+    assert "exit code 1" in outcome.out
+    assert "last line" in outcome.out
+
+
+def test_an_unknown_run(command: Command, tmp_path: Path) -> None:
+    """A run that there is not is wrong usage."""
+    failed_run(tmp_path)
+
+    outcome = command("show", "1999", "--results", str(tmp_path))
+
+    assert outcome.status == ExitStatus.WRONG_INPUT
+    assert outcome.err == (
+        f"there is no run whose id is `1999`, or begins so, in {tmp_path}\n"
+        "  hint: `dockercise runs` lists those that there are\n"
+    )

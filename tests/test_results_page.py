@@ -1,0 +1,127 @@
+"""The page on results: what it shows is what the commands print."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from click.testing import CliRunner
+
+from dockercise_prefect.cli import dockercise
+from dockercise_prefect.pipeline import Pipeline, to_json
+from dockercise_prefect.results.local_store import LocalStore
+from dockercise_prefect.results.store import Kept
+from dockercise_prefect.results.summary import RunSummary, StageSummary
+from dockercise_prefect.runtime.tarball import File, Folder, tar_stream
+from dockercise_prefect.status import RunStatus, StageStatus
+from tests.compiler.sources import compiled
+from tests.test_user_pages import blocks
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = (ROOT / "docs/results.md").read_text()
+CONSOLE = {command: shown for block in blocks(PAGE, "console") for command, _, shown in [block.partition("\n")]}
+(PIPELINE,) = blocks(PAGE, "yaml")
+
+HOME = "/home/ada/.local/share/dockercise/results"
+FAILED, PASSED = re.findall(r"^(\d{8}T\d{6}Z-\w{4}) ", CONSOLE["$ dockercise runs"], re.MULTILINE)[::-1]
+TITLE = b"<title>Shop</title><h1>Shop</h1>\n"
+
+
+class Run:
+    """One of the page's two runs, as its store kept it; the times are those of the run that the page was written from."""
+
+    def __init__(self, results: Path, pipeline: Pipeline, run_id: str, began: str, flow_run: str) -> None:
+        self._store = LocalStore(results, pipeline.name, run_id)
+        self._store.start(to_json(pipeline))
+        self._began = datetime.fromisoformat(began)
+        self._known = {"run_id": run_id, "pipeline": pipeline.name, "flow_run_id": flow_run, "results": self._store.url}
+        self._stages: dict[str, StageSummary] = {}
+
+    def after(self, seconds: float) -> str:
+        """A time so many seconds after the run began."""
+        return (self._began + timedelta(seconds=seconds)).isoformat()
+
+    def ran(self, name: str, start: float, seconds: float, log: bytes, failed: str | None = None) -> None:
+        """A stage ran, printed this, and failed with this message or passed."""
+        writer = self._store.log(name)
+        writer.write(log)
+        writer.close()
+        status = StageStatus.FAILED if failed else StageStatus.PASSED
+        times = self.after(start), self.after(start + seconds)
+        self._keep(name, StageSummary(status, 1 if failed else 0, *times, message=failed))
+
+    def not_started(self, name: str, why: str) -> None:
+        """A stage that never will."""
+        self._keep(name, StageSummary(StageStatus.NOT_STARTED, message=why))
+
+    def end(self, status: RunStatus, seconds: float) -> None:
+        """The run ended; `build` left its files."""
+        page = File(path="build/site/index.html", size=len(TITLE), content=lambda: [TITLE])
+        self._store.keep_volume("build", tar_stream([Folder(path="build"), Folder(path="build/site"), page]))
+        self._store.keep_outputs([])
+        self._store.keep_report("")
+        url = f"http://127.0.0.1:4200/runs/flow-run/{self._known['flow_run_id']}"
+        times = {"started": self.after(0), "finished": self.after(seconds)}
+        self._store.finish(RunSummary(status=status, flow_run_url=url, stages=self._stages, **self._known, **times))
+
+    def _keep(self, name: str, summary: StageSummary) -> None:
+        self._store.stage_ended(name, summary, Kept())
+        self._stages[name] = summary
+
+
+@pytest.fixture
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The records of the page's two runs."""
+    folder = tmp_path / "results"
+    pipeline = compiled(shop=PIPELINE)
+    first = Run(folder, pipeline, FAILED, "2026-11-26T12:07:56.909314+00:00", "8d699978-a0c4-4609-99ea-bd7c0849ec29")
+    first.ran("build", 0.1, 0.6, b"index.html\n")
+    first.ran("count", 0.7, 0.3, b"14\n")
+    first.ran("check", 0.7, 0.4, b"looking for a title\n", failed="exit code 1\nlooking for a title")
+    first.not_started("publish", "not started: check failed")
+    first.end(RunStatus.FAILED, 1.150435)
+    second = Run(folder, pipeline, PASSED, "2026-11-26T12:08:00.943084+00:00", "821b7a79-cad4-43b5-877c-c1e87f92bf25")
+    second.ran("build", 0.1, 0.4, b"index.html\n")
+    second.ran("check", 0.5, 0.3, b"looking for a title\n" + TITLE)
+    second.ran("count", 0.6, 0.4, b"33\n")
+    second.ran("publish", 1.0, 0.2, b"published\n")
+    second.end(RunStatus.PASSED, 1.303473)
+    monkeypatch.setenv("DOCKERCISE_RESULTS", str(folder))
+    monkeypatch.chdir(tmp_path)
+    return folder
+
+
+@pytest.mark.parametrize("command", CONSOLE)
+def test_commands_print_what_is_shown(results: Path, command: str) -> None:
+    """Each command on the page prints what stands below it."""
+    said = CliRunner().invoke(dockercise, command.removeprefix("$ dockercise ").split())
+
+    assert said.exit_code == 0
+    assert said.stdout.replace(str(results), HOME) == CONSOLE[command]
+
+
+def test_fetch_brings_what_the_page_says(results: Path, tmp_path: Path) -> None:
+    """The files of the example are where the page says."""
+    CliRunner().invoke(dockercise, ["fetch", "last", "build", "shop-site"])
+
+    assert (tmp_path / "shop-site/site/index.html").read_bytes() == TITLE
+
+
+def test_every_file_is_told(results: Path) -> None:
+    """The layout on the page lists every file of a record."""
+    told = re.findall(r"^ {6}(\S+\.\S+)  ", PAGE, re.MULTILINE)
+    there = {re.sub(r"^(build|check|count|publish)\b", "<stage>", path.name) for path in (results / "shop" / PASSED).iterdir()}
+
+    assert there == set(told)
+
+
+def test_every_link_leads_somewhere() -> None:
+    """Files that the page links to are there, and so are the headings in them."""
+    for link in re.findall(r"\]\(([^):]+)\)", PAGE):
+        path, fragment = urlsplit(link).path, unquote(urlsplit(link).fragment)
+        text = (ROOT / "docs" / path).read_text()
+
+        assert not fragment or f"## {fragment}" in text.lower()
