@@ -126,6 +126,13 @@ def _role(given: _Given) -> str:
     return text
 
 
+def _log_group(given: _Given) -> str:
+    text = _text(given).strip()
+    if not re.fullmatch(r"[A-Za-z0-9._/#-]{1,512}", text):
+        raise ValueError("must be the name of a log group: letters, digits and `._/#-`")
+    return text
+
+
 def _encryption(given: _Given) -> str:
     text = _text(given).strip()
     if text not in {"AES256", "aws:kms"}:
@@ -170,7 +177,7 @@ _KEYS = {
     "log_lines": _Key(_log_lines),
     "data": _Key(_folder),
     "registry_credentials": _Key(_text),
-    "log_group": _Key(_text),
+    "log_group": _Key(_log_group),
     "aws_role": _Key(_role),
     "s3_endpoint": _Key(_endpoint),
     "s3_encryption": _Key(_encryption),

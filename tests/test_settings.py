@@ -155,6 +155,7 @@ def test_results_are_in_the_data_folder_unless_said_otherwise() -> None:
         ),
         ({}, "s3_endpoint = 'host'", {}, "/etc/config.toml:1 s3_endpoint: `host` must be an address like https://host:port"),
         ({}, "s3_encryption = 'yes'", {}, "/etc/config.toml:1 s3_encryption: `yes` must be `AES256` or `aws:kms`"),
+        ({}, None, {"log_group": "a b"}, "--log-group: `a b` must be the name of a log group: letters, digits and `._/#-`"),
         ({"DOCKERCISE_LINK_HOURS": "169"}, None, {}, "DOCKERCISE_LINK_HOURS: `169` must be 168 or less"),
         ({}, "registry_credentials = 1", {}, "registry_credentials: `1` must be a text that is not empty"),
     ],

@@ -60,5 +60,5 @@ def _why_no_volume(view: RunView, name: str) -> str:
         return f"{name} says `noLog: true`, so its volume is not kept"
     entry = view.run.entry(name)
     if entry is not None and "volume" in entry.left_out:
-        return f"the volume of {name} held a sensitive value, so it was not kept"
+        return f"the volume of {name} was not kept: {entry.left_out['volume']}"
     return f"{name} left nothing in its volume"

@@ -36,7 +36,10 @@ from dockercise_prefect.status import RunStatus
 )
 @click.option("--env-file", "files", type=click.Path(path_type=Path), multiple=True, help="Variables, as for `docker run`.")
 @click.option("--jobs", type=int, help="Containers at once, at most.  [default: 10]")
-@click.option("--results", metavar="PLACE", help="Where the run's record goes; default: your data folder.")
+@click.option(
+    "--results", metavar="PLACE", help="Where its record goes: a folder or s3://bucket/prefix; default: your data folder."
+)
+@click.option("--log-group", metavar="NAME", help="The CloudWatch log group that logs go to besides.")
 @click.option("--aws", is_flag=True, help="Give every stage a private copy of your AWS folder.")
 @click.option("--fail-fast", is_flag=True, help="Stop everything at the first failure.")
 @takes_offline
@@ -49,6 +52,7 @@ def run(  # noqa: PLR0917  click gives each option as an argument
     files: tuple[Path, ...],
     jobs: int | None,
     results: str | None,
+    log_group: str | None,
     aws: bool,
     fail_fast: bool,
     offline: bool,
@@ -61,7 +65,7 @@ def run(  # noqa: PLR0917  click gives each option as an argument
     Exit status: 0 passed, 1 a stage failed, 2 wrong definition or usage, 3 engine, Prefect or storage failed, 4 nothing to do,
     130 interrupted.
     """
-    settings = read_settings(jobs=jobs, results=results, root=root)
+    settings = read_settings(jobs=jobs, results=results, log_group=log_group, root=root)
     folder = (settings.root or Path()).resolve()
     pipeline = _compiled(folder, offline=offline)
     presenter = _presenter(quiet=quiet, as_json=as_json)

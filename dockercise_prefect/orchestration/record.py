@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from dockercise_prefect.errors import EngineError, StorageError
+from dockercise_prefect.errors import DockerciseError, EngineError, StorageError
 from dockercise_prefect.orchestration.events import Notice, Observer, StageEnded, StageStarted
 from dockercise_prefect.orchestration.secrecy import Secrecy, SensitiveFoundError, looked_through
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
@@ -19,6 +19,7 @@ from dockercise_prefect.results.summary import StageSummary
 from dockercise_prefect.runtime.masking import Scan
 from dockercise_prefect.runtime.outcome import StageResult
 from dockercise_prefect.runtime.output import StageOutput
+from dockercise_prefect.runtime.running import EndedAtOnceError
 from dockercise_prefect.status import StageStatus
 
 
@@ -103,8 +104,8 @@ class RunRecord:
         """Keep what the stage left in its volume, after `stage_ended`; of a sensitive one only what holds nothing sensitive."""
         try:
             self._store.keep_volume(stage.name, looked_through(files, self._scans.get(stage.name)))
-        except SensitiveFoundError:
-            self._leave_out(stage, "volume")
+        except (SensitiveFoundError, EndedAtOnceError) as error:
+            self._leave_out(stage, "volume", error)
         except (StorageError, EngineError) as error:
             self._failed(StorageError(f"the volume of {stage.name} is not in the results: {error.message}", error.hint))
 
@@ -117,20 +118,21 @@ class RunRecord:
         try:
             for _ in looked_through(output.chunks(), scan) if scan else ():
                 pass
-        except SensitiveFoundError:
-            self._observer(Notice(_left_out("output", stage)))
-            return replace(kept, left_out=("output",))
+        except SensitiveFoundError as error:
+            self._observer(Notice(_left_out("output", stage, error)))
+            return replace(kept, left_out={"output": error.message})
         with self._lock:
             self._outputs[stage.name] = output
         return kept
 
-    def _leave_out(self, stage: Stage, what: str) -> None:
+    def _leave_out(self, stage: Stage, what: str, why: DockerciseError) -> None:
         with self._lock:
-            kept = replace(self._kept[stage.name], left_out=(*self._kept[stage.name].left_out, what))
+            kept = self._kept[stage.name]
+            kept = replace(kept, left_out={**kept.left_out, what: why.message})
             self._kept[stage.name] = kept
             summary = self._stages[stage.name]
         self._keep(lambda: self._store.stage_ended(stage.name, summary, kept))
-        self._observer(Notice(_left_out(what, stage)))
+        self._observer(Notice(_left_out(what, stage, why)))
 
     def _end(self, name: StageName, summary: StageSummary, kept: Kept) -> None:
         self._note(name, summary)
@@ -158,5 +160,5 @@ class RunRecord:
             self._observer(Notice(f"results cannot be kept: {error}"))
 
 
-def _left_out(what: str, stage: Stage) -> str:
-    return f"the {what} of {stage.name} is not kept: there is something sensitive in it"
+def _left_out(what: str, stage: Stage, why: DockerciseError) -> str:
+    return f"the {what} of {stage.name} is not kept: {why.message}"

@@ -30,6 +30,7 @@ from dockercise_prefect.orchestration.stage_runner import StageRunner
 from dockercise_prefect.orchestration.tidying import Tidying
 from dockercise_prefect.pipeline import Pipeline, StageName, to_json
 from dockercise_prefect.results.place import check_outside, open_store
+from dockercise_prefect.results.shipment import NoShipment, Shipment, open_shipment
 from dockercise_prefect.results.store import RunStore
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 from dockercise_prefect.runtime.environment import OutsideSource, resolve_outside
@@ -91,6 +92,7 @@ class _Run:
         self._run_id = f"{self._started:%Y%m%dT%H%M%SZ}-{self._flow_run.id.hex[-RUN_ID_TAIL:]}"
         self._targets: Sequence[StageName] = ()
         self._store: RunStore | None = None
+        self._shipment: Shipment = NoShipment()
         self._record: RunRecord | None = None
         self._secrecy = Secrecy(pipeline)
         self._cause: DockerciseError | None = None
@@ -125,6 +127,7 @@ class _Run:
         store = open_store(place, self.selection.name, self._run_id, self._options.settings, self._notify)
         store.start(self._secrecy.masker.json(to_json(self.selection, self._targets)))
         self._store, self._record = store, RunRecord(store, self._options.observer, self._secrecy)
+        self._shipment = open_shipment(f"{self.selection.name}/{self._run_id}", self._options.settings, self._notify)
 
     def resolve(self, sources: Sequence[OutsideSource]) -> Mapping[StageName, Mapping[str, str]]:
         """Every stage's variables from outside; those that are secret are masked from here on."""
@@ -146,9 +149,17 @@ class _Run:
             workspace = stack.enter_context(Workspace(engine, self.selection, identity, limits, self._notify))
             stack.callback(tidying.begin)  # however the body ends, before the workspace is removed
             workspace.prepare()
+            runner = StageRunner(
+                workspace=workspace,
+                record=record,
+                options=self._options,
+                outside=outside,
+                secrecy=self._secrecy,
+                shipping=self._shipment.stream,
+            )
             scheduler = Scheduler(
                 self.selection,
-                run_stage=StageRunner(workspace, record, self._options, outside, self._secrecy).run,
+                run_stage=runner.run,
                 record=record,
                 jobs=jobs,
                 fail_fast=self._options.fail_fast,
@@ -171,6 +182,10 @@ class _Run:
 
     def _kept(self, store: RunStore) -> RunSummary:
         """The summary, written. A record that does not get to its place makes the run one in error, and is left where it is."""
+        try:
+            self._shipment.close()
+        except StorageError as error:
+            self._cause = self._cause or error
         try:
             store.settle()
             summary = self._summary()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from dockercise_prefect.orchestration.events import Observer, StageOutput
@@ -18,17 +19,27 @@ LONGEST_LINE = 16_384
 
 
 class StageLog:
-    """Takes a stage's output chunk by chunk; to be closed.
+    """Takes a stage's output, masked, chunk by chunk; to be closed.
 
     Prefect's log gets the first `budget` lines and then one that says where all of them are: its UI freezes at many thousands,
     and its database grows with each (FACTS section 2). The record and the observer get everything.
     """
 
-    def __init__(self, stage: StageName, record: LogWriter, logger: PrefectLogger, observer: Observer, *, budget: int) -> None:
+    def __init__(
+        self,
+        stage: StageName,
+        record: LogWriter,
+        logger: PrefectLogger,
+        observer: Observer,
+        ship: Callable[[str], None],
+        *,
+        budget: int,
+    ) -> None:
         self._stage = stage
         self._record = record
         self._logger = logger
         self._observer = observer
+        self._ship = ship
         self._left = budget
         self._decoders: dict[Channel, LineDecoder] = {channel: LineDecoder(LONGEST_LINE) for channel in ("stdout", "stderr")}
 
@@ -47,6 +58,7 @@ class StageLog:
 
     def _show(self, channel: Channel, line: str) -> None:
         self._observer(StageOutput(self._stage, channel, line))
+        self._ship(line)
         if self._left > 0:
             self._logger.info("%s", line)
         elif self._left == 0:

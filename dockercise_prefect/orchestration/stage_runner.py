@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from functools import partial
+from typing import TypeAlias
 
 from prefect.context import TaskRunContext
 from prefect.logging import get_run_logger
@@ -21,6 +22,8 @@ from dockercise_prefect.runtime.engine import OutputSink
 from dockercise_prefect.runtime.outcome import StageResult
 from dockercise_prefect.runtime.workspace import Workspace
 
+Shipping: TypeAlias = Callable[[StageName], Callable[[str], None]]
+
 
 class StageRunner:
     """Runs the stages of one run, several at once, each in the thread of its task run.
@@ -31,21 +34,25 @@ class StageRunner:
         options: of the run.
         outside: for each stage, its variables from outside.
         secrecy: says what must not be shown.
+        shipping: gives for each stage what takes its lines elsewhere.
     """
 
     def __init__(
         self,
+        *,
         workspace: Workspace,
         record: RunRecord,
         options: RunOptions,
         outside: Mapping[StageName, Mapping[str, str]],
         secrecy: Secrecy,
+        shipping: Shipping,
     ) -> None:
         self._workspace = workspace
         self._record = record
         self._options = options
         self._outside = outside
         self._secrecy = secrecy
+        self._shipping = shipping
 
     def run(self, stage: Stage, inputs: Inputs) -> StageResult:
         """Run the stage; however it ends is in the result and in the record."""
@@ -72,7 +79,8 @@ class StageRunner:
         if stage.no_log:
             return silent
         budget = self._options.settings.log_lines
-        log = StageLog(stage.name, self._record.log(stage), get_run_logger(), self._options.observer, budget=budget)
+        ship = self._shipping(stage.name)
+        log = StageLog(stage.name, self._record.log(stage), get_run_logger(), self._options.observer, ship, budget=budget)
         return stack.enter_context(closing(log))
 
 

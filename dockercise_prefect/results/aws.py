@@ -55,8 +55,8 @@ _HINTS = {
     "ExpiredTokenException": "log in again, or use credentials that last as long as a run",
     "KMS.NotFoundException": "the setting `s3_kms_key` names a key that there is not",
     "KMS.DisabledException": "enable the key that the setting `s3_kms_key` names",
-    "PermanentRedirect": "the bucket is in another region: set AWS_REGION",
-    "AuthorizationHeaderMalformed": "the bucket is in another region: set AWS_REGION",
+    "PermanentRedirect": "the bucket is in another region: set AWS_DEFAULT_REGION",
+    "AuthorizationHeaderMalformed": "the bucket is in another region: set AWS_DEFAULT_REGION",
 }
 """What to do, by the code of the service's answer."""
 
@@ -97,7 +97,7 @@ def aws_errors(what: str) -> Iterator[None]:
     except (NoCredentialsError, PartialCredentialsError) as error:
         raise RefusedError(f"{what}: there are no AWS credentials", "set AWS_PROFILE, or run `aws configure`") from error
     except NoRegionError as error:
-        raise RefusedError(f"{what}: no region is set", "set AWS_REGION") from error
+        raise RefusedError(f"{what}: no region is set", "set AWS_DEFAULT_REGION") from error
     except ProfileNotFound as error:
         raise RefusedError(f"{what}: {error}", "`aws configure list-profiles` lists those that there are") from error
     except ClientError as error:

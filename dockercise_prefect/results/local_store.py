@@ -167,7 +167,7 @@ class LocalStore:
             "value": kept.value if reason is None else None,
             "sensitive": reason is not None,
             "sensitive_because": reason,
-            "left_out": list(kept.left_out),
+            "left_out": dict(kept.left_out),
         }
         self._write(f"{name}.json", {"stage": name, **summary.to_json(), **entry})
 

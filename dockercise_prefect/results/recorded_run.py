@@ -30,12 +30,12 @@ class StageEntry:
 
     Attributes:
         sensitive: whether its value counts as sensitive.
-        left_out: parts that were not kept for that reason.
+        left_out: parts that were not kept, each with the reason.
     """
 
     summary: StageSummary
     sensitive: bool
-    left_out: tuple[str, ...]
+    left_out: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,5 +143,4 @@ class RecordedRun:
 
 
 def _entry_from_json(data: Mapping[str, Any]) -> StageEntry:
-    left_out = data.get("left_out") or ()
-    return StageEntry(StageSummary.from_json(data), bool(data.get("sensitive")), tuple(map(str, left_out)))
+    return StageEntry(StageSummary.from_json(data), bool(data.get("sensitive")), dict(data.get("left_out") or {}))

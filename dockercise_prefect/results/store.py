@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from dockercise_prefect.results.objects import Objects
@@ -17,12 +17,12 @@ class Kept:
     Attributes:
         value: what it printed, trimmed; None when it printed nothing that may be kept. Kept whole, however long.
         sensitive: why its output is sensitive, None when it is not.
-        left_out: what is not kept, since there was something sensitive in it: `output`, `volume`.
+        left_out: what is not kept, `output` or `volume`, and why.
     """
 
     value: str | None = None
     sensitive: str | None = None
-    left_out: tuple[str, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 class LogWriter(Protocol):

@@ -20,6 +20,13 @@ Ending: TypeAlias = Callable[[float], None]
 """Makes something end, with so many seconds of grace; may be called again and again."""
 
 
+class EndedAtOnceError(EngineError):
+    """What is being done is not finished, since somebody does not want to wait for it."""
+
+    def __init__(self) -> None:
+        super().__init__("the run was ended at once")
+
+
 @dataclass(frozen=True, slots=True)
 class Deadline:
     """When a stage has run for too long.
@@ -112,10 +119,10 @@ class Running:
         """As `refuse_when_cancelled`, for what is to be done even so, unless there is no time for it.
 
         Raises:
-            EngineError: nothing is to go on any more, and nothing is waited for.
+            EndedAtOnceError: nothing is to go on any more, and nothing is waited for.
         """
         if self._killed:
-            raise EngineError("the run was ended at once")
+            raise EndedAtOnceError
 
     @contextmanager
     def watch(self, ending: Ending, deadline: Deadline | None) -> Iterator[Watch]:

@@ -190,10 +190,10 @@ def test_nothing_of_a_nolog_stage_is_shown_or_kept(run: RunIt, scripted: Scripte
     stdin = next(one.stdin for one in scripted.runs if b"SECRET" in one.stdin)
     log = prefect_records.logs(prefect_api, ran.summary.flow_run_id or "", "Finished in state Failed('failed")
     tasks = prefect_records.task_runs(prefect_api, ran.summary.flow_run_id or "", 3)
-    kept = "".join(path.read_text() for path in ran.folder.rglob("*") if path.is_file())
+    kept = b"".join(path.read_bytes() for path in ran.folder.rglob("*") if path.is_file())
     assert b"hunter2-hunter2" in stdin
     assert "hunter2" not in "".join(log)
-    assert "hunter2" not in f"{tasks}{ran.events}{ran.summary}{kept}"
+    assert "hunter2" not in f"{tasks}{ran.events}{ran.summary}{kept!r}"
 
 
 def test_lines_reach_prefect_up_to_the_budget_and_the_record_whole(

@@ -80,7 +80,7 @@ def test_the_layout_is_what_others_rely_on(tmp_path: Path) -> None:
         "value": "hello",
         "sensitive": False,
         "sensitive_because": None,
-        "left_out": [],
+        "left_out": {},
     }
     assert (folder / "a.log").read_bytes() == b"hello\n"
     assert read(folder / "summary.json")["stages"]["a"]["status"] == "passed"
