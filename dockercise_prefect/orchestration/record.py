@@ -100,14 +100,26 @@ class RunRecord:
         summary = StageSummary(StageStatus.ERROR, task_run_id=task_run_id, message=shown)
         self._end(stage.name, summary, Kept(sensitive=self._secrecy.because(stage)))
 
-    def keep_volume(self, stage: Stage, files: Iterator[bytes]) -> None:
-        """Keep what the stage left in its volume, after `stage_ended`; of a sensitive one only what holds nothing sensitive."""
+    def keep_volume(self, stage: Stage, files: Iterator[bytes]) -> bool:
+        """Keep what the stage left in its volume, after `stage_ended`; of a sensitive one only what holds nothing sensitive.
+
+        Returns:
+            Whether it is kept.
+        """
         try:
             self._store.keep_volume(stage.name, looked_through(files, self._scans.get(stage.name)))
         except (SensitiveFoundError, EndedAtOnceError) as error:
             self._leave_out(stage, "volume", error)
         except (StorageError, EngineError) as error:
             self._failed(StorageError(f"the volume of {stage.name} is not in the results: {error.message}", error.hint))
+        else:
+            return True
+        return False
+
+    def stage(self, name: StageName) -> StageSummary:
+        """What is known of a stage that was started or will never be."""
+        with self._lock:
+            return self._stages[name]
 
     def keep_outputs(self, pipeline: Pipeline) -> None:
         """Keep what the stages printed, after the last has ended, while their outputs are still there."""

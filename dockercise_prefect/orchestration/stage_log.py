@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -13,6 +14,12 @@ from dockercise_prefect.runtime.engine import Channel
 from dockercise_prefect.runtime.output import LineDecoder
 
 PrefectLogger: TypeAlias = "logging.Logger | logging.LoggerAdapter[Any]"
+
+TAIL = 40
+"""Lines that an artifact of the stage shows."""
+
+LONGEST_SHOWN = 500
+"""Characters of each of them."""
 
 LONGEST_LINE = 16_384
 """Characters of a log record; Prefect drops records of a megabyte, and its UI is no place for lines that long."""
@@ -41,6 +48,7 @@ class StageLog:
         self._observer = observer
         self._ship = ship
         self._left = budget
+        self._tail: deque[str] = deque(maxlen=TAIL)
         self._decoders: dict[Channel, LineDecoder] = {channel: LineDecoder(LONGEST_LINE) for channel in ("stdout", "stderr")}
 
     def __call__(self, channel: Channel, chunk: bytes) -> None:
@@ -48,6 +56,11 @@ class StageLog:
         self._record.write(chunk)
         for line in self._decoders[channel].feed(chunk):
             self._show(channel, line)
+
+    @property
+    def tail(self) -> list[str]:
+        """The last lines, for a page that shows how it ended."""
+        return list(self._tail)
 
     def close(self) -> None:
         """Pass on the last line of each channel, if it has no end."""
@@ -59,6 +72,7 @@ class StageLog:
     def _show(self, channel: Channel, line: str) -> None:
         self._observer(StageOutput(self._stage, channel, line))
         self._ship(line)
+        self._tail.append(line[:LONGEST_SHOWN])
         if self._left > 0:
             self._logger.info("%s", line)
         elif self._left == 0:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing
+from concurrent.futures import Future, wait
+from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 from typing import TypeAlias
@@ -18,11 +18,15 @@ from dockercise_prefect.orchestration.secrecy import Secrecy
 from dockercise_prefect.orchestration.stage_log import StageLog, silent
 from dockercise_prefect.orchestration.stage_task import Inputs
 from dockercise_prefect.pipeline import Stage, StageName
-from dockercise_prefect.runtime.engine import OutputSink
 from dockercise_prefect.runtime.outcome import StageResult
+from dockercise_prefect.runtime.own_volume import KeepVolume
 from dockercise_prefect.runtime.workspace import Workspace
 
 Shipping: TypeAlias = Callable[[StageName], Callable[[str], None]]
+Lines: TypeAlias = list[str]
+
+PutAway: TypeAlias = Callable[[Stage, Lines, bool], None]
+"""Told when all of a stage is in its record: the stage, the last lines of its log, whether its volume is kept."""
 
 
 class StageRunner:
@@ -35,6 +39,7 @@ class StageRunner:
         outside: for each stage, its variables from outside.
         secrecy: says what must not be shown.
         shipping: gives for each stage what takes its lines elsewhere.
+        put_away: told when a stage is done with; from several threads.
     """
 
     def __init__(
@@ -46,6 +51,7 @@ class StageRunner:
         outside: Mapping[StageName, Mapping[str, str]],
         secrecy: Secrecy,
         shipping: Shipping,
+        put_away: PutAway,
     ) -> None:
         self._workspace = workspace
         self._record = record
@@ -53,35 +59,58 @@ class StageRunner:
         self._outside = outside
         self._secrecy = secrecy
         self._shipping = shipping
+        self._put_away = put_away
 
     def run(self, stage: Stage, inputs: Inputs) -> StageResult:
         """Run the stage; however it ends is in the result and in the record."""
         task_run_id = _task_run_id()
         self._record.stage_started(stage, datetime.now(UTC), task_run_id)
-        ended = threading.Event()
-        with ExitStack() as stack:
-            stack.callback(ended.set)  # in the end, however it ends
-            with ExitStack() as logging:
-                sink = self._sink(stage, logging)
-                keep = partial(self._keep_volume, stage, ended)
-                result = self._workspace.run_stage(stage, self._outside.get(stage.name, {}), inputs, sink, keep)
-            result = self._secrecy.masked(result)
+        ended: Future[Lines] = Future()
+        try:
+            result, tail = self._run(stage, inputs, partial(self._keep, stage, ended))
             self._record.stage_ended(stage, result, task_run_id)
+        except BaseException:
+            ended.cancel()  # whoever waits for it has nothing to wait for
+            raise
+        ended.set_result(tail)
         return result
 
-    def _keep_volume(self, stage: Stage, ended: threading.Event, files: Iterator[bytes] | None) -> None:
-        """In the background, perhaps before the stage's end is on record, which it has to be first."""
-        if files is not None:
-            ended.wait()
-            self._record.keep_volume(stage, files)
-
-    def _sink(self, stage: Stage, stack: ExitStack) -> OutputSink:
+    def _run(self, stage: Stage, inputs: Inputs, keep: KeepVolume) -> tuple[StageResult, Lines]:
+        outside = self._outside.get(stage.name, {})
         if stage.no_log:
-            return silent
-        budget = self._options.settings.log_lines
-        ship = self._shipping(stage.name)
-        log = StageLog(stage.name, self._record.log(stage), get_run_logger(), self._options.observer, ship, budget=budget)
-        return stack.enter_context(closing(log))
+            result, tail = self._workspace.run_stage(stage, outside, inputs, silent, keep), []
+        else:
+            with closing(self._log(stage)) as log:
+                result = self._workspace.run_stage(stage, outside, inputs, log, keep)
+            tail = log.tail
+        return self._secrecy.masked(result), tail
+
+    def _log(self, stage: Stage) -> StageLog:
+        return StageLog(
+            stage.name,
+            self._record.log(stage),
+            get_run_logger(),
+            self._options.observer,
+            self._shipping(stage.name),
+            budget=self._options.settings.log_lines,
+        )
+
+    def _keep(self, stage: Stage, ended: Future[Lines], files: Iterator[bytes] | None) -> None:
+        """Perhaps before the stage's end is on record, which it has to be first; with files always in the background."""
+        if files is None:
+            ended.add_done_callback(lambda _: self._finish(stage, ended, is_kept=False))
+        elif _is_over(ended):
+            self._finish(stage, ended, is_kept=self._record.keep_volume(stage, files))
+
+    def _finish(self, stage: Stage, ended: Future[Lines], *, is_kept: bool) -> None:
+        if not ended.cancelled():
+            self._put_away(stage, ended.result(), is_kept)
+
+
+def _is_over(ended: Future[Lines]) -> bool:
+    """Wait for the end; False when it never came."""
+    wait([ended])
+    return not ended.cancelled()
 
 
 def _task_run_id() -> str | None:

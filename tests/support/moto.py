@@ -65,9 +65,9 @@ class Aws:
             token = page["nextForwardToken"]
 
     def issued_secrets(self, account: str) -> tuple[str, ...]:
-        """Secret keys and session tokens of the account's roles that were assumed."""
+        """Keys and session tokens of the account's roles that were assumed."""
         roles = sts_backends[account]["aws"].assumed_roles
-        return tuple(secret for role in roles for secret in (role.secret_access_key, role.session_token))
+        return tuple(secret for role in roles for secret in (role.access_key_id, role.secret_access_key, role.session_token))
 
     def stack_status(self, account: str, name: str) -> str | None:
         """The status of a CloudFormation stack of that account, None when there is no such stack."""
