@@ -7,9 +7,9 @@ from tarfile import TarError
 
 import click
 
-from dockercise_prefect.cli.present.clean import plain_line
 from dockercise_prefect.cli.recorded import found_run, takes_records
 from dockercise_prefect.errors import NothingToDoError
+from dockercise_prefect.results.clean import plain_line
 from dockercise_prefect.results.objects import NotStoredError
 from dockercise_prefect.results.recorded_run import RecordedRun
 from dockercise_prefect.results.records import Records

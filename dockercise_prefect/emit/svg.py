@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
+from types import MappingProxyType
 
 from dockercise_prefect.emit.drawing import Arrow, Box, Drawing, Shape, drawing
 from dockercise_prefect.emit.layers import Link
 from dockercise_prefect.emit.layout import Label, Layout, Rectangle, Segment, Size, lay_out
 from dockercise_prefect.emit.request import Request
+from dockercise_prefect.pipeline import StageName
 
 MARGIN = 24.0
 
@@ -20,6 +23,8 @@ NARROWEST_BOX = 84.0
 PADDING = 14.0
 LABEL_HEIGHT = 14.0
 ARROW = 7.0
+
+NO_LOOKS: Mapping[StageName, Look] = MappingProxyType({})
 
 TOLD = 12
 """Links that the tool tip of a shared line names."""
@@ -53,20 +58,42 @@ text { font-family: ui-sans-serif, system-ui, "Segoe UI", Roboto, "Helvetica Neu
 """
 
 
-def svg(request: Request) -> str:
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What else a box shows.
+
+    Attributes:
+        state: a class of its box: how the stage ended.
+        mark: stands before its name; no colour says anything alone.
+        told: what the pointer rests on tells.
+        link: where it leads.
+    """
+
+    state: str
+    mark: str
+    told: str
+    link: str
+
+
+def svg(request: Request, looks: Mapping[StageName, Look] = NO_LOOKS) -> str:
     """The picture, laid out by ourselves.
+
+    Args:
+        request: the pipeline.
+        looks: for stages of a run, how they ended.
 
     A stage that builds has a double border, one without a container round ends, a target a thick border; a line of inferred
     edges is dashed. What the pointer rests on tells its place.
     """
     picture = drawing(request)
+    boxes = [_Looking(box, looks.get(stage.name)) for stage, box in zip(request.pipeline, picture.boxes, strict=True)]
     links = [Link(arrow.source, arrow.target, arrow.label) for arrow in picture.arrows]
     labels = {link.label: Size(_width(link.label, TEXT_SIZE), LABEL_HEIGHT) for link in links}
-    layout = lay_out([_box_size(box) for box in picture.boxes], links, labels)
-    return "".join(f"{line}\n" for line in _document(picture, layout))
+    layout = lay_out([_box_size(box) for box in boxes], links, labels)
+    return "".join(f"{line}\n" for line in _document(picture, boxes, layout))
 
 
-def _document(picture: Drawing, layout: Layout) -> Iterator[str]:
+def _document(picture: Drawing, boxes: Sequence[_Looking], layout: Layout) -> Iterator[str]:
     width, height = layout.size.width + 2 * MARGIN, layout.size.height + 2 * MARGIN
     title = escape(picture.title)
     yield (
@@ -81,7 +108,7 @@ def _document(picture: Drawing, layout: Layout) -> Iterator[str]:
         yield from _segment(segment, picture)
     for label in layout.labels:
         yield _label(label, picture)
-    for box, where in zip(picture.boxes, layout.boxes, strict=True):
+    for box, where in zip(boxes, layout.boxes, strict=True):
         yield from _box(box, where)
     yield "</g>"
     yield "</svg>"
@@ -120,18 +147,23 @@ def _told(arrows: Sequence[Arrow], picture: Drawing) -> str:
     return escape("\n".join(lines))
 
 
-def _box(box: Box, where: Rectangle) -> Iterator[str]:
-    kinds = f"{box.shape} target" if box.is_target else f"{box.shape}"
+def _box(looking: _Looking, where: Rectangle) -> Iterator[str]:
+    box, look = looking.box, looking.look
+    kinds = " ".join([str(box.shape), *(["target"] if box.is_target else []), *([look.state] if look else [])])
     place = f" ({box.place})" if box.place else ""
+    if look:
+        yield f'<a href="{escape(look.link)}" aria-label="{escape(f"{box.name}: {look.told}")}">'
     yield f'<g class="{kinds}">'
-    yield f"<title>{escape(box.name + place)}</title>"
+    yield f"<title>{escape(f'{box.name}: {look.told}' if look else box.name + place)}</title>"
     yield _outline(where, where.height / 2 if box.shape is Shape.JOIN else 6.0)
     if box.shape is Shape.BUILD:
         yield _outline(Rectangle(where.x + 3, where.y + 3, where.width - 6, where.height - 6), 4.0)
-    baseline = where.y + (where.height - len(box.lines) * LINE_HEIGHT) / 2 + 12
-    for index, (kind, line) in enumerate(_kinds(box)):
+    baseline = where.y + (where.height - len(looking.lines) * LINE_HEIGHT) / 2 + 12
+    for index, (kind, line) in enumerate(looking.lines):
         yield f'<text class="{kind}" x="{where.centre:.1f}" y="{baseline + index * LINE_HEIGHT:.1f}">{escape(line)}</text>'
     yield "</g>"
+    if look:
+        yield "</a>"
 
 
 def _outline(where: Rectangle, radius: float) -> str:
@@ -141,15 +173,26 @@ def _outline(where: Rectangle, radius: float) -> str:
     )
 
 
-def _kinds(box: Box) -> list[tuple[str, str]]:
-    return list(zip(("name", "text", "trigger"), box.lines, strict=False))
+@dataclass(frozen=True, slots=True)
+class _Looking:
+    """A box, and what else it shows."""
+
+    box: Box
+    look: Look | None
+
+    @property
+    def lines(self) -> list[tuple[str, str]]:
+        """Its texts, each with its class."""
+        lines = self.box.lines
+        if self.look:
+            lines[0] = f"{self.look.mark} {lines[0]}"
+        return list(zip(("name", "text", "trigger"), lines, strict=False))
 
 
-def _box_size(box: Box) -> Size:
-    sizes = (NAME_SIZE, TEXT_SIZE, TEXT_SIZE)
-    widest = max(_width(line, size) for line, size in zip(box.lines, sizes, strict=False))
-    round_ends = LINE_HEIGHT if box.shape is Shape.JOIN else 0.0
-    return Size(max(widest + 2 * PADDING + round_ends, NARROWEST_BOX), len(box.lines) * LINE_HEIGHT + PADDING)
+def _box_size(looking: _Looking) -> Size:
+    widest = max(_width(line, NAME_SIZE if kind == "name" else TEXT_SIZE) for kind, line in looking.lines)
+    round_ends = LINE_HEIGHT if looking.box.shape is Shape.JOIN else 0.0
+    return Size(max(widest + 2 * PADDING + round_ends, NARROWEST_BOX), len(looking.lines) * LINE_HEIGHT + PADDING)
 
 
 def _width(text: str, size: int) -> float:

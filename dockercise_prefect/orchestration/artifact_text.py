@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from dockercise_prefect.pipeline import Pipeline, StageName
 from dockercise_prefect.results.place import shown
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 from dockercise_prefect.results.timeline import critical_path
+from dockercise_prefect.results.wording import MARKS, duration, words
 from dockercise_prefect.status import StageStatus
 
 LONGEST_SLUG = 60
@@ -17,19 +18,6 @@ LONGEST_SLUG = 60
 
 Link = Callable[[str], str]
 """From a file of the record to an address at which it is found."""
-
-_MARKS: Mapping[StageStatus, str] = {
-    StageStatus.PASSED: "✓",
-    StageStatus.FAILED: "✗",
-    StageStatus.TIMED_OUT: "✗",
-    StageStatus.ERROR: "!",
-    StageStatus.TOLERATED: "~",
-    StageStatus.CACHED: "=",
-    StageStatus.SKIPPED: "-",
-    StageStatus.NOT_STARTED: "·",
-    StageStatus.CANCELLED: "×",
-    StageStatus.RUNNING: "▸",
-}
 
 _ORDER = (
     {StageStatus.FAILED, StageStatus.TIMED_OUT, StageStatus.ERROR},
@@ -39,7 +27,6 @@ _ORDER = (
 """What a reader wants to see first; all others follow in the pipeline's order."""
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|<>~-])")
-_MINUTE = 60
 
 
 def run_key(pipeline: str) -> str:
@@ -63,7 +50,7 @@ def stage_text(name: StageName, summary: StageSummary, tail: Sequence[str], file
         link: finds them.
     """
     rows = [
-        ("state", f"{_MARKS[summary.status]} {summary.status.value.replace('_', ' ')}"),
+        ("state", f"{MARKS[summary.status]} {words(summary.status)}"),
         ("took", _took(summary)),
         ("exit code", "" if summary.exit_code is None else str(summary.exit_code)),
         ("message", _plain(summary.headline) if summary.message else ""),
@@ -87,11 +74,11 @@ def run_text(summary: RunSummary, pipeline: Pipeline, files: Sequence[str], link
     """
     path = critical_path({stage.name: stage.needs for stage in pipeline}, summary.stages)
     head = f"## {_plain(summary.pipeline)}: {summary.status.value}"
-    took = "" if summary.seconds is None else f" in {_duration(summary.seconds)}"
+    took = "" if summary.seconds is None else f" in {duration(summary.seconds)}"
     reasons = f": {_plain(', '.join(summary.reasons))}" if summary.reasons else ""
     rows = [
         (
-            f"{_MARKS[stage.status]} {stage.status.value.replace('_', ' ')}",
+            f"{MARKS[stage.status]} {words(stage.status)}",
             f"**{_plain(name)}**" if name in path else _plain(name),
             _took(stage),
             "" if stage.exit_code is None else str(stage.exit_code),
@@ -102,7 +89,7 @@ def run_text(summary: RunSummary, pipeline: Pipeline, files: Sequence[str], link
     lines = [head, "", f"{summary.status.value}{took}{reasons}", ""]
     lines += _table(("state", "stage", "took", "exit code", "message"), rows)
     if path:
-        lines += ["", f"**Critical path** ({_duration(_span(path, summary))}): {' → '.join(map(_plain, path))}"]
+        lines += ["", f"**Critical path** ({duration(_span(path, summary))}): {' → '.join(map(_plain, path))}"]
     lines += ["", *_table(("record", ""), ((file, _linked(file, link)) for file in files))]
     lines += ["", *_fenced([f"dockercise show {summary.run_id}", f"dockercise logs {summary.run_id} STAGE"])]
     return "\n".join(lines) + "\n"
@@ -125,14 +112,7 @@ def _slug(name: str) -> str:
 
 
 def _took(stage: StageSummary) -> str:
-    return "" if stage.seconds is None else _duration(stage.seconds)
-
-
-def _duration(seconds: float) -> str:
-    if seconds < _MINUTE:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), _MINUTE)
-    return f"{minutes} min {rest} s"
+    return "" if stage.seconds is None else duration(stage.seconds)
 
 
 def _linked(file: str, link: Link) -> str:

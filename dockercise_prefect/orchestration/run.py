@@ -26,6 +26,7 @@ from dockercise_prefect.orchestration.options import RunOptions
 from dockercise_prefect.orchestration.outside import outside_sources
 from dockercise_prefect.orchestration.record import RunRecord
 from dockercise_prefect.orchestration.registry import connect_engine
+from dockercise_prefect.orchestration.report import report
 from dockercise_prefect.orchestration.scheduler import Scheduler
 from dockercise_prefect.orchestration.secrecy import Secrecy
 from dockercise_prefect.orchestration.signals import raised
@@ -34,6 +35,7 @@ from dockercise_prefect.orchestration.tidying import Tidying
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName, to_json
 from dockercise_prefect.results.local_store import INDEX, OUTPUTS, REPORT, SUMMARY
 from dockercise_prefect.results.place import check_outside, open_store
+from dockercise_prefect.results.report.runs_page import update_runs_page
 from dockercise_prefect.results.shipment import NoShipment, Shipment, open_shipment
 from dockercise_prefect.results.store import RunStore
 from dockercise_prefect.results.summary import RunSummary, StageSummary
@@ -182,6 +184,7 @@ class _Run:
             summary = self._summary()
         else:
             summary = self._kept(self._store)
+            self._list_run(self._store)
             self._show_run(summary, self._store)
         self._observe(RunEnded(summary))
         if summary.status is RunStatus.PASSED:
@@ -199,6 +202,7 @@ class _Run:
         try:
             store.settle()
             summary = self._summary()
+            self._report(store, summary)
             store.finish(summary)
         except StorageError as error:
             self._cause = self._cause or error
@@ -206,6 +210,20 @@ class _Run:
             with suppress(StorageError):  # it has been told that this place fails
                 store.leave(summary)
         return summary
+
+    def _report(self, store: RunStore, summary: RunSummary) -> None:
+        try:
+            page = report(store.folder, self.selection, summary)
+        except Exception as error:  # noqa: BLE001  a page that cannot be made is no reason for a run to fail
+            self._notify(f"this run has no report.html: {type(error).__name__}: {error}")
+        else:
+            store.keep_report(page)
+
+    def _list_run(self, store: RunStore) -> None:
+        try:
+            update_runs_page(store.objects, self.selection.name)
+        except DockerciseError as error:
+            self._notify(f"the list of runs is not up to date: {error.message}")
 
     def _show_stage(self, artifacts: Artifacts, stage: Stage, tail: Sequence[str], is_volume_kept: bool) -> None:
         store, record = cast("RunStore", self._store), cast("RunRecord", self._record)

@@ -70,25 +70,30 @@ class LocalStore:
     """
 
     def __init__(self, results: Path, pipeline: str, run_id: str) -> None:
-        self.folder = results.absolute() / checked_name(pipeline, "a pipeline") / run_id
+        self._folder = results.absolute() / checked_name(pipeline, "a pipeline") / run_id
         self._sensitive: Mapping[str, str] = {}
         self._silent: frozenset[str] = frozenset()
         self._lock = threading.Lock()
         self._logs: dict[str, _LogFile] = {}
 
     @property
+    def folder(self) -> Path:
+        """See `RunStore`."""
+        return self._folder
+
+    @property
     def objects(self) -> Objects:
         """See `RunStore`."""
-        return FolderObjects(self.folder.parent.parent)
+        return FolderObjects(self._folder.parent.parent)
 
     @property
     def url(self) -> str:
         """See `RunStore`."""
-        return self.folder.as_uri()
+        return self._folder.as_uri()
 
     def link(self, name: str) -> str:
         """See `RunStore`."""
-        return (self.folder / name).as_uri()
+        return (self._folder / name).as_uri()
 
     def start(self, index: Mapping[str, Any]) -> None:
         """See `RunStore`."""
@@ -97,13 +102,13 @@ class LocalStore:
             checked_name(name, "a stage")
         self._sensitive = {name: stage["sensitive"] for name, stage in stages.items() if stage["sensitive"]}
         self._silent = frozenset(name for name, stage in stages.items() if stage["no_log"])
-        with storing(self.folder):
-            make_folder(self.folder.parent)
-            self.folder.mkdir(mode=FOLDER_MODE)  # never into the folder of another run
+        with storing(self._folder):
+            make_folder(self._folder.parent)
+            self._folder.mkdir(mode=FOLDER_MODE)  # never into the folder of another run
         try:
             self._write(INDEX, index)
         except StorageError:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            shutil.rmtree(self._folder, ignore_errors=True)
             raise
 
     def stage_started(self, name: str, summary: StageSummary) -> None:
@@ -114,7 +119,7 @@ class LocalStore:
         """See `RunStore`."""
         if name in self._silent:
             return SilentLog(self.url)
-        log = _LogFile(self.folder / f"{name}.log")
+        log = _LogFile(self._folder / f"{name}.log")
         with self._lock:
             self._logs[name] = log
         return log
@@ -173,12 +178,12 @@ class LocalStore:
 
     @contextmanager
     def _whole(self, name: str) -> Iterator[BinaryIO]:
-        path = self.folder / name
+        path = self._folder / name
         with storing(path), whole_file(path) as file:
             yield file
 
     def _write(self, file: str, data: Mapping[str, Any]) -> None:
-        path = self.folder / file
+        path = self._folder / file
         with storing(path):
             write_json(path, data)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from dockercise_prefect.errors import StorageError
@@ -37,6 +38,11 @@ class MirroredStore:
         self._destination = Destination(objects.url, pipeline)
         self._path = f"{pipeline}/{unsent.run_id}"
         self._mirror = Mirror(self._local.folder, objects, self._path, notify)
+
+    @property
+    def folder(self) -> Path:
+        """See `RunStore`."""
+        return self._local.folder
 
     @property
     def url(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from dockercise_prefect.results.objects import Objects
@@ -66,6 +67,11 @@ class RunStore(Protocol):
     @property
     def objects(self) -> Objects:
         """The place that holds the records of all runs, of which this is one."""
+        ...
+
+    @property
+    def folder(self) -> Path:
+        """Where the record is on this machine, at least until the run is over."""
         ...
 
     @property

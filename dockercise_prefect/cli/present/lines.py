@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from rich.text import Text
 
-from dockercise_prefect.cli.present.clean import plain_line
 from dockercise_prefect.orchestration.events import EngineFound, RunStarted
 from dockercise_prefect.pipeline import Stage
+from dockercise_prefect.results.clean import plain_line
 from dockercise_prefect.results.place import shown
 from dockercise_prefect.results.summary import RunSummary, StageSummary
+from dockercise_prefect.results.wording import MARKS, duration
 from dockercise_prefect.status import RunStatus, StageStatus
 
 WIDEST_NAME = 24
@@ -23,9 +24,6 @@ EDGES = 2
 
 REASONS = 3
 """Stages that the last line blames before it counts them."""
-
-_MINUTES_IN_AN_HOUR = 60
-_LONGEST_IN_SECONDS = 99.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +40,7 @@ UNICODE = Marks(
     bar="│",
     dot="·",
     waiting=" ",
-    stages={
-        StageStatus.RUNNING: "▸",
-        StageStatus.PASSED: "✓",
-        StageStatus.FAILED: "✗",
-        StageStatus.TOLERATED: "~",
-        StageStatus.TIMED_OUT: "✗",
-        StageStatus.ERROR: "!",
-        StageStatus.CACHED: "=",
-        StageStatus.SKIPPED: "-",
-        StageStatus.NOT_STARTED: "·",
-        StageStatus.CANCELLED: "×",
-    },
+    stages=MARKS,
 )
 ASCII = Marks(
     bar="|",
@@ -106,14 +93,6 @@ def name_width(names: Iterable[str]) -> int:
 def padded(name: str, width: int) -> str:
     """The name, filled up to a width in columns; `☃` and its like may take two."""
     return name + " " * (width - cell_len(name))
-
-
-def duration(seconds: float) -> str:
-    """`0.4 s`, `2m 05s`, `1h 02m`."""
-    if seconds < _LONGEST_IN_SECONDS:
-        return f"{seconds:.1f} s"
-    minutes, left = divmod(round(seconds), 60)
-    return f"{minutes}m {left:02}s" if minutes < _MINUTES_IN_AN_HOUR else f"{minutes // 60}h {minutes % 60:02}m"
 
 
 def opening_lines(run: RunStarted, engine: EngineFound | None, marks: Marks) -> Iterator[Text]:

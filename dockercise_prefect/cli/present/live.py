@@ -14,7 +14,6 @@ from rich.style import Style
 from rich.text import Text
 
 from dockercise_prefect.cli.present.board import Board
-from dockercise_prefect.cli.present.clean import coloured_line, plain_line
 from dockercise_prefect.cli.present.lines import (
     last_line,
     marks_for,
@@ -35,6 +34,7 @@ from dockercise_prefect.orchestration.events import (
     StageStarted,
 )
 from dockercise_prefect.pipeline import StageName
+from dockercise_prefect.results.clean import coloured_line, plain_line
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 
 SECONDS_BETWEEN_DRAWINGS = 0.125

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterator
 from typing import TextIO
 
-from dockercise_prefect.cli.present.clean import plain_line
 from dockercise_prefect.cli.present.lines import (
     last_line,
     marks_for,
@@ -25,6 +24,7 @@ from dockercise_prefect.orchestration.events import (
     StageEnded,
     StageOutput,
 )
+from dockercise_prefect.results.clean import plain_line
 
 
 class PlainPresenter:

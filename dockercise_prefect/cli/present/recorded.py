@@ -9,11 +9,9 @@ from datetime import datetime
 from rich.cells import cell_len
 from rich.text import Text
 
-from dockercise_prefect.cli.present.clean import plain_line
 from dockercise_prefect.cli.present.lines import (
     RUN_STYLES,
     Marks,
-    duration,
     further_lines,
     last_line,
     name_width,
@@ -23,9 +21,11 @@ from dockercise_prefect.cli.present.lines import (
     stage_row,
 )
 from dockercise_prefect.pipeline import Stage
+from dockercise_prefect.results.clean import plain_line
 from dockercise_prefect.results.place import shown
 from dockercise_prefect.results.run_list import Listed
 from dockercise_prefect.results.run_view import RunView
+from dockercise_prefect.results.wording import duration
 from dockercise_prefect.status import StageStatus
 
 UNFINISHED = "not finished: running, or broken off"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dockercise_prefect.cli.present.clean import coloured_line, plain_line
+from dockercise_prefect.results.clean import coloured_line, plain_line
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,34 @@
+"""The page of a run, put together: the picture of its stages comes from one room, what became of them from another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dockercise_prefect.emit.request import Request
+from dockercise_prefect.emit.svg import Look, svg
+from dockercise_prefect.pipeline import Pipeline
+from dockercise_prefect.results.report.run_page import run_page, stage_anchor
+from dockercise_prefect.results.summary import RunSummary, StageSummary
+from dockercise_prefect.results.wording import MARKS, duration, words
+
+LARGEST_GRAPH = 400
+"""Stages that are drawn; of more, nobody sees anything."""
+
+
+def report(folder: Path, pipeline: Pipeline, summary: RunSummary) -> str:
+    """The page of a run that has ended.
+
+    Args:
+        folder: where its record is, on this machine.
+        pipeline: what ran.
+        summary: how it ended.
+    """
+    graph = None
+    if 1 < len(pipeline) <= LARGEST_GRAPH:
+        graph = svg(Request(pipeline), {name: _look(name, stage) for name, stage in summary.stages.items()})
+    return run_page(folder, pipeline, summary, graph)
+
+
+def _look(name: str, stage: StageSummary) -> Look:
+    took = "" if stage.seconds is None else f", {duration(stage.seconds)}"
+    return Look(stage.status.value, MARKS[stage.status], f"{words(stage.status)}{took}", stage_anchor(name))

@@ -1,0 +1,1 @@
+"""Pages about runs that last: each is one file that needs nothing else, on disk and in a bucket."""

@@ -1,0 +1,65 @@
+"use strict";
+const stages = [...document.querySelectorAll("details.stage")];
+const filter = document.getElementById("filter");
+const shown = () => stages.filter((stage) => !stage.hidden);
+
+function reveal(hash) {
+  const stage = document.getElementById(decodeURIComponent(hash.slice(1)));
+  if (!stage || !stage.matches("details.stage")) return;
+  stage.hidden = false;
+  stage.open = true;
+  stage.querySelector("summary").focus({ preventScroll: true });
+  stage.scrollIntoView({ block: "start" });
+}
+
+function narrow() {
+  const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+  for (const stage of stages) stage.hidden = !words.every((word) => stage.dataset.text.includes(word));
+  document.getElementById("count").textContent = words.length ? `${shown().length} of ${stages.length}` : "";
+}
+
+function move(from, step) {
+  const all = shown();
+  const next = all[all.indexOf(from) + step];
+  if (next) next.querySelector("summary").focus();
+}
+
+addEventListener("hashchange", () => reveal(location.hash));
+document.addEventListener("click", (event) => {
+  const link = event.target.closest('a[href^="#stage="]');
+  if (link && link.getAttribute("href") === location.hash) reveal(location.hash);
+});
+if (filter) {
+  filter.addEventListener("input", narrow);
+  document.getElementById("open-all").addEventListener("click", () => shown().forEach((stage) => (stage.open = true)));
+  document.getElementById("close-all").addEventListener("click", () => stages.forEach((stage) => (stage.open = false)));
+}
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target === filter) {
+    if (event.key === "Escape") {
+      filter.value = "";
+      narrow();
+    } else if (event.key === "ArrowDown") {
+      event.preventDefault();
+      shown()[0]?.querySelector("summary").focus();
+    }
+    return;
+  }
+  const stage = event.target.closest?.("details.stage");
+  const onSummary = stage && event.target === stage.querySelector("summary");
+  if (event.key === "/" && filter) {
+    event.preventDefault();
+    filter.focus();
+  } else if (event.key === "Escape" && stage) {
+    stage.open = false;
+    stage.querySelector("summary").focus();
+  } else if (onSummary && event.key === "ArrowDown") {
+    event.preventDefault();
+    move(stage, 1);
+  } else if (onSummary && event.key === "ArrowUp") {
+    event.preventDefault();
+    move(stage, -1);
+  }
+});
+if (location.hash) reveal(location.hash);

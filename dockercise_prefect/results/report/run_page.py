@@ -1,0 +1,197 @@
+"""`report.html`: a run in one file that lasts, to be read on any screen, with or without a mouse."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from dockercise_prefect.pipeline import Pipeline, Stage, StageName
+from dockercise_prefect.results.local_store import INDEX, OUTPUTS, SUMMARY
+from dockercise_prefect.results.report.excerpt import Excerpt, excerpt
+from dockercise_prefect.results.report.pages import page
+from dockercise_prefect.results.summary import RunSummary, StageSummary
+from dockercise_prefect.results.timeline import critical_path
+from dockercise_prefect.results.wording import MARKS, duration, words
+
+LOGS = 4 * 1024 * 1024
+LONGEST_LOG = 256 * 1024
+SHORTEST_LOG = 4 * 1024
+"""Bytes of all logs in a page, about; of one, at most; of one in any case."""
+
+_ENDINGS = (".log", ".json", ".tar.zst")
+
+LONGEST_VALUE = 16 * 1024
+"""Characters of a value in a page."""
+
+
+def stage_anchor(name: StageName) -> str:
+    """Where in the page a stage is: `#stage=build`."""
+    return f"#stage={quote(name)}"
+
+
+def run_page(folder: Path, pipeline: Pipeline, summary: RunSummary, graph: str | None) -> str:
+    """The page of a run.
+
+    Args:
+        folder: of the record, complete but for this page and the summary.
+        pipeline: what ran.
+        summary: how it ended.
+        graph: the stages as SVG whose boxes lead to `stage_anchor`, None for too many of them.
+    """
+    path = critical_path({stage.name: stage.needs for stage in pipeline}, summary.stages)
+    budget = max(SHORTEST_LOG, min(LONGEST_LOG, LOGS // max(1, len(pipeline))))
+    clock = _Clock.of(summary)
+    stages = [
+        _entry(folder, stage, summary.stages[stage.name], clock, budget, is_critical=stage.name in path)
+        for stage in pipeline
+        if stage.name in summary.stages
+    ]
+    return page(
+        "run.html.j2",
+        "run.js",
+        run=summary,
+        tags=pipeline.tags,
+        commit=None,
+        stages=stages,
+        blamed=[stage for stage in stages if stage.is_to_blame],
+        path=path,
+        path_seconds=sum(summary.stages[name].seconds or 0.0 for name in path),
+        graph=Markup(graph) if graph else None,  # noqa: S704  made by us, with all texts escaped
+        files=[name for name in (INDEX, SUMMARY, OUTPUTS) if name != OUTPUTS or (folder / OUTPUTS).exists()],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Clock:
+    """The run's time, for bars: when it began, and how many seconds it took."""
+
+    began: datetime
+    seconds: float
+
+    @classmethod
+    def of(cls, summary: RunSummary) -> _Clock | None:
+        """None for a run in which nothing ran."""
+        starts = [datetime.fromisoformat(stage.started) for stage in summary.stages.values() if stage.started]
+        ends = [datetime.fromisoformat(stage.finished) for stage in summary.stages.values() if stage.finished]
+        if not starts or not ends:
+            return None
+        return cls(min(starts), max(0.001, (max(ends) - min(starts)).total_seconds()))
+
+    def bar(self, stage: StageSummary) -> tuple[float, float] | None:
+        """Where its bar begins and how long it is, in hundredths; None for a stage that did not run."""
+        if stage.started is None or stage.seconds is None:
+            return None
+        left = (datetime.fromisoformat(stage.started) - self.began).total_seconds() / self.seconds * 100
+        return round(min(left, 99.5), 2), round(max(0.2, min(stage.seconds / self.seconds * 100, 100 - left)), 2)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A stage as the page shows it."""
+
+    name: StageName
+    state: str
+    mark: str
+    words: str
+    took: str | None
+    bar: tuple[float, float] | None
+    when: str
+    headline: str
+    more: str
+    is_critical: bool
+    is_to_blame: bool
+    facts: list[str]
+    files: list[str]
+    log: Excerpt | None
+    no_log: str
+    json: str
+
+    @property
+    def id(self) -> str:
+        """Of its element."""
+        return f"stage={self.name}"
+
+    @property
+    def href(self) -> str:
+        """What leads to it."""
+        return stage_anchor(self.name)
+
+    @property
+    def text(self) -> str:
+        """What a filter looks in."""
+        return f"{self.name} {self.words} {self.headline} {'critical' if self.is_critical else ''}".lower()
+
+
+def _entry(
+    folder: Path, stage: Stage, summary: StageSummary, clock: _Clock | None, budget: int, *, is_critical: bool
+) -> _Entry:
+    kept = _kept(folder, stage.name)
+    lines = (summary.message or "").strip().splitlines()
+    return _Entry(
+        name=stage.name,
+        state=summary.status.value,
+        mark=MARKS[summary.status],
+        words=words(summary.status),
+        took=None if summary.seconds is None else duration(summary.seconds),
+        bar=clock.bar(summary) if clock else None,
+        when=_when(summary, clock),
+        headline=lines[0] if lines else "",
+        more="\n".join(lines[1:]),
+        is_critical=is_critical,
+        is_to_blame=summary.status.to_blame,
+        facts=list(_facts(stage, summary, kept)),
+        files=[
+            name for name in (f"{stage.name}{ending}" for ending in (".log", ".json", ".tar.zst")) if (folder / name).exists()
+        ],
+        log=excerpt(folder / f"{stage.name}.log", budget),
+        no_log=_why_no_log(stage, summary),
+        json=json.dumps(_shortened(kept), ensure_ascii=False, indent=2),
+    )
+
+
+def _kept(folder: Path, name: StageName) -> Mapping[str, object]:
+    try:
+        kept = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return kept if isinstance(kept, dict) else {}
+
+
+def _shortened(kept: Mapping[str, object]) -> Mapping[str, object]:
+    value = kept.get("value")
+    if not isinstance(value, str) or len(value) <= LONGEST_VALUE:
+        return kept
+    return {**kept, "value": f"{value[:LONGEST_VALUE]}… and {len(value) - LONGEST_VALUE:,} characters more, in the file"}
+
+
+def _facts(stage: Stage, summary: StageSummary, kept: Mapping[str, object]) -> Iterator[str]:
+    if summary.exit_code is not None:
+        yield f"exit code {summary.exit_code}"
+    if stage.needs:
+        yield f"after {', '.join(stage.needs)}"
+    if summary.image_digest:
+        yield f"image {summary.image_digest}"
+    if kept.get("sensitive"):
+        yield f"sensitive: {kept.get('sensitive_because')}"
+    left_out = kept.get("left_out")
+    if isinstance(left_out, dict):
+        yield from (f"{what} not kept: {why}" for what, why in left_out.items())
+
+
+def _when(summary: StageSummary, clock: _Clock | None) -> str:
+    if clock is None or summary.started is None or summary.seconds is None:
+        return ""
+    after = max(0.0, (datetime.fromisoformat(summary.started) - clock.began).total_seconds())
+    return f"began {duration(after)} into the run, took {duration(summary.seconds)}"
+
+
+def _why_no_log(stage: Stage, summary: StageSummary) -> str:
+    if stage.no_log:
+        return "It says noLog: what it printed is kept nowhere."
+    return "It printed nothing." if summary.started else "It never ran."
