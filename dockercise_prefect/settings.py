@@ -40,7 +40,7 @@ class Settings:
         s3_endpoint: address of what speaks S3; None for AWS, or what AWS's own variables say.
         s3_encryption: how objects are encrypted, `AES256` or `aws:kms`; None for what the bucket does by itself.
         s3_kms_key: id or ARN of the key for `aws:kms`; None for the account's own.
-        link_hours: how long a pre-signed link to a stored object works, at most.
+        link_hours: how long a pre-signed link to a stored object works, at most; 0 for no such links.
     """
 
     jobs: int
@@ -141,7 +141,7 @@ def _encryption(given: _Given) -> str:
 
 
 def _link_hours(given: _Given) -> int:
-    hours = _count(given, 1)
+    hours = _count(given, 0)
     if hours > LONGEST_LINK_HOURS:
         raise ValueError(f"must be {LONGEST_LINK_HOURS} or less: S3 signs no link for longer than seven days")
     return hours

@@ -118,7 +118,7 @@ def _took(stage: StageSummary) -> str:
 def _linked(file: str, link: Link) -> str:
     """A link that a browser follows, or the path of a file: pages from the network may not open files."""
     url = link(file)
-    return f"`{shown(url)}`" if url.startswith("file:") else f"[{_plain(file)}](<{url}>)"
+    return f"[{_plain(file)}](<{url}>)" if url.startswith("http") else f"`{shown(url)}`"
 
 
 def _plain(text: str) -> str:

@@ -184,7 +184,6 @@ class _Run:
             summary = self._summary()
         else:
             summary = self._kept(self._store)
-            self._list_run(self._store)
             self._show_run(summary, self._store)
         self._observe(RunEnded(summary))
         if summary.status is RunStatus.PASSED:
@@ -208,7 +207,10 @@ class _Run:
             self._cause = self._cause or error
             summary = self._summary()
             with suppress(StorageError):  # it has been told that this place fails
+                self._report(store, summary)
                 store.leave(summary)
+        else:
+            self._list_run(store)
         return summary
 
     def _report(self, store: RunStore, summary: RunSummary) -> None:

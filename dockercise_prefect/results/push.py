@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dockercise_prefect.results.local_store import INDEX, SUMMARY
 from dockercise_prefect.results.objects import Objects
+from dockercise_prefect.results.report.runs_page import update_runs_page
 from dockercise_prefect.results.unsent import Destination, UnsentRun
 
 
@@ -32,6 +33,7 @@ def push(run: UnsentRun, connect: Callable[[Destination], Objects]) -> str:
         for file in sorted(_files(folder), key=_turn):
             with file.open("rb") as content:
                 objects.put(f"{path}/{file.name}", content)
+        update_runs_page(objects, destination.pipeline)
         run.end()
     return f"{objects.url}/{path}"
 

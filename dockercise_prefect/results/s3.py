@@ -93,7 +93,9 @@ class S3Objects:
             )
 
     def link(self, path: str) -> str:
-        """See `Objects`. Signed here, without asking the service."""
+        """See `Objects`. Signed here, without asking the service; the object's plain URL where links are not to work."""
+        if not self._link_seconds:
+            return self._named(path)
         where = {"Bucket": self._bucket.name, "Key": self._bucket.key(path)}
         with aws_errors(f"cannot sign a link to {self._named(path)}"):
             return str(self._client.generate_presigned_url("get_object", Params=where, ExpiresIn=self._link_seconds))

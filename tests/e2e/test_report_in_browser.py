@@ -1,0 +1,135 @@
+"""The page of a run in a real browser, from disk: with a mouse, with a keyboard, on a phone, without a network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from dockercise_prefect.orchestration.report import report
+from dockercise_prefect.results.summary import RunSummary
+from dockercise_prefect.status import RunStatus, StageStatus
+from scripts.screenshot import ARGUMENTS, CHROMIUM
+from tests.support.recorded_runs import SHOP, Recorded, ran
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """The page of a run that failed, on disk."""
+    run = Recorded(tmp_path)
+    stages = {
+        "greet": ran(StageStatus.PASSED, 0, 1),
+        "hush": ran(StageStatus.PASSED, 0, 2),
+        "check": ran(StageStatus.FAILED, 1, 3, 1, "exit code 1\ngrep: no match"),
+        "deliver": ran(StageStatus.NOT_STARTED, 0, 0, message="not started: check failed"),
+    }
+    logs = {"greet": b"hello from greet\n", "check": b"grep: no match\n" + b"x" * 5000 + b"\n"}
+    for name, summary in stages.items():
+        run.stage(name, summary, log=logs.get(name))
+    ended = RunSummary(run.run_id, "shop", RunStatus.FAILED, stages=stages)
+    run.store.keep_report(report(run.folder, SHOP, ended))
+    return (run.folder / "report.html").as_uri()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A window; what it asks for besides the page, and what goes wrong in it, fails the test."""
+    page = browser.new_page()
+    asked: list[str] = []
+    wrong: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+    yield page
+    assert [url for url in asked if not url.endswith("report.html")] == []
+    assert wrong == []
+    page.close()
+
+
+def log_of(page: Page, name: str) -> str:
+    return f'pre[aria-label="Log of {name}"]'
+
+
+def test_a_click_shows_a_stages_log(page: Page, url: str) -> None:
+    """A click on a stage shows its log, another one hides it."""
+    page.goto(url)
+    expect(page.locator(log_of(page, "greet"))).to_be_hidden()
+
+    page.locator("summary", has_text="greet").first.click()
+    expect(page.locator(log_of(page, "greet"))).to_have_text("hello from greet\n")
+
+    page.locator("summary", has_text="greet").first.click()
+    expect(page.locator(log_of(page, "greet"))).to_be_hidden()
+
+
+def test_a_click_in_the_graph_opens_the_stage(page: Page, url: str) -> None:
+    """A box of the graph leads to its stage, and so does the name of a stage that failed; again after it was closed."""
+    page.goto(url)
+
+    page.locator("svg a", has_text="check").click()
+    expect(page.locator(log_of(page, "check"))).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator(log_of(page, "check"))).to_be_hidden()
+    page.locator(".wrong a", has_text="check").click()
+    expect(page.locator(log_of(page, "check"))).to_be_visible()
+
+
+def test_a_link_leads_to_a_stage(page: Page, url: str) -> None:
+    """A link with a stage's name opens the page at that stage."""
+    page.goto(f"{url}#stage=greet")
+
+    expect(page.locator(log_of(page, "greet"))).to_be_visible()
+
+
+def test_the_keyboard_is_enough(page: Page, url: str) -> None:
+    """`/` filters, the arrows move, Enter opens, Escape closes."""
+    page.goto(url)
+
+    page.keyboard.press("/")
+    page.keyboard.type("failed")
+    expect(page.locator("details.stage:visible")).to_have_count(2)  # the one that failed, and the one that waited for it
+    page.keyboard.press("Escape")
+    expect(page.locator("details.stage:visible")).to_have_count(4)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.locator(log_of(page, "check"))).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator(log_of(page, "check"))).to_be_hidden()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_shows_it_without_scrolling_sideways(browser: Browser, url: str, scheme: str) -> None:
+    """On a narrow screen, with everything open, nothing is wider than the screen."""
+    page = browser.new_page(viewport={"width": 360, "height": 740}, color_scheme="dark" if scheme == "dark" else "light")
+    page.goto(url)
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true })")
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.close()
+
+
+def test_scripts_of_others_do_not_run(browser: Browser, url: str, tmp_path: Path) -> None:
+    """The policy of the page lets its own script run and no other one."""
+    path = next(tmp_path.rglob("report.html"))
+    path.write_text(path.read_text().replace("</main>", "<script>document.title = 'taken'</script></main>"))
+
+    page = browser.new_page()
+    page.goto(url)
+
+    assert "taken" not in page.title()
+    page.close()

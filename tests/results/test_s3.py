@@ -1,0 +1,181 @@
+"""Records in a bucket: S3's protocol on loopback."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+
+from dockercise_prefect.errors import StorageError
+from dockercise_prefect.results import aws as aws_module
+from dockercise_prefect.results.bucket import Bucket, parse_bucket
+from dockercise_prefect.results.objects import NotStoredError, RefusedError, read
+from dockercise_prefect.results.s3 import PART, S3Objects
+from dockercise_prefect.settings import Settings, read_settings
+from tests.support.fault_proxy import fault_proxy
+from tests.support.moto import Aws, running_aws
+
+NAME = "results-of-mine"
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[Aws]:
+    """An AWS on loopback with one bucket."""
+    with running_aws() as aws:
+        aws.bucket(NAME)
+        yield aws
+
+
+@pytest.fixture
+def settings(aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """A user whose AWS folder leads to the test's AWS."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    aws.write_folder(tmp_path / ".aws")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / ".aws/config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / ".aws/credentials"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    return read_settings()
+
+
+@pytest.fixture
+def objects(settings: Settings, request: pytest.FixtureRequest) -> S3Objects:
+    """A prefix of the test's own."""
+    return S3Objects(Bucket(NAME, request.node.name.replace("[", "-").replace("]", "")), settings)
+
+
+def test_what_is_stored_comes_back(objects: S3Objects) -> None:
+    """Any name that a stage may have keeps any bytes; a later object replaces the former, and offsets count in bytes."""
+    for name in ("a.log", "☃.log", "a+b &%20?#.json", "(x) 'y'.log"):
+        objects.put(f"hello/run/{name}", io.BytesIO(b"old"))
+        objects.put(f"hello/run/{name}", io.BytesIO(b"0123\x00\xff"))
+
+        assert read(objects, f"hello/run/{name}") == b"0123\x00\xff"
+        assert b"".join(objects.chunks(f"hello/run/{name}", 3)) == b"3\x00\xff"
+        assert b"".join(objects.chunks(f"hello/run/{name}", 6)) == b""
+        assert b"".join(objects.chunks(f"hello/run/{name}", 99)) == b""
+
+
+def test_an_empty_object_is_there(objects: S3Objects) -> None:
+    """A log in which nothing is yet can be read, from anywhere."""
+    objects.put("hello/run/a.log", io.BytesIO(b""))
+
+    assert read(objects, "hello/run/a.log") == b""
+    assert list(objects.chunks("hello/run/a.log", 5)) == []
+
+
+def test_what_is_not_there_is_said(objects: S3Objects) -> None:
+    """A missing object has an error of its own, with the object's URL."""
+    with pytest.raises(NotStoredError, match=rf"there is no s3://{NAME}/.*/nothing"):
+        read(objects, "nothing")
+
+
+def test_folders_are_listed_over_many_pages(objects: S3Objects) -> None:
+    """Only the names right below a path are listed, however many there are, and nothing of neighbours."""
+    for number in range(1_050):
+        objects.put(f"hello/run-{number:04}/index.json", io.BytesIO(b"{}"))
+    objects.put("hello-2/run/index.json", io.BytesIO(b"{}"))
+    objects.put("hello/index.html", io.BytesIO(b""))
+
+    assert objects.folders("") == ["hello", "hello-2"]
+    assert objects.folders("hello") == [f"run-{number:04}" for number in range(1_050)]
+    assert objects.folders("nothing") == []
+
+
+def test_big_objects_go_in_parts(objects: S3Objects) -> None:
+    """An object of several parts comes back whole."""
+    content = os.urandom(PART) * 2 + b"end"
+
+    objects.put("hello/run/a.tar.zst", io.BytesIO(content))
+
+    assert read(objects, "hello/run/a.tar.zst") == content
+
+
+def test_objects_are_private_typed_and_encrypted(aws: Aws, settings: Settings) -> None:
+    """Nobody but the owner is granted anything; browsers are told what it is; encryption is as the settings say."""
+    client = aws.client("s3")
+    key = aws.client("kms").create_key()["KeyMetadata"]["KeyId"]
+    wanted = {
+        "plain": (settings, {}),
+        "aes": (replace(settings, s3_encryption="AES256"), {"ServerSideEncryption": "AES256"}),
+        "kms": (replace(settings, s3_kms_key=key), {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key}),
+    }
+    for prefix, (how, expected) in wanted.items():
+        S3Objects(Bucket(NAME, prefix), how).put("report.html", io.BytesIO(b"<p>"))
+
+        head = client.head_object(Bucket=NAME, Key=f"{prefix}/report.html")
+        acl = client.get_object_acl(Bucket=NAME, Key=f"{prefix}/report.html")
+        assert head["ContentType"] == "text/html; charset=utf-8"
+        assert {name: head[name] for name in expected} == expected
+        assert [grant["Grantee"]["ID"] for grant in acl["Grants"]] == [acl["Owner"]["ID"]]
+
+
+def test_a_link_works_without_credentials(objects: S3Objects, settings: Settings) -> None:
+    """A signed link gives the object to whoever has it; with `link_hours = 0` there is only the plain URL."""
+    objects.put("hello/run/☃ a.log", io.BytesIO(b"hello\n"))
+
+    answer = httpx.get(objects.link("hello/run/☃ a.log"))
+
+    assert answer.content == b"hello\n"
+    plain = S3Objects(Bucket(NAME, "x"), replace(settings, link_hours=0)).link("hello/run/a.log")
+    assert plain == f"s3://{NAME}/x/hello/run/a.log"
+
+
+def test_a_role_is_assumed(aws: Aws, settings: Settings) -> None:
+    """With a role, objects are written with its credentials: what it wrote last is what was asked for."""
+    account = "210987654321"
+    role = f"arn:aws:iam::{account}:role/results"
+    before = len(aws.issued_secrets(account))
+
+    S3Objects(Bucket(NAME, "of-a-role"), replace(settings, aws_role=role)).put("a.log", io.BytesIO(b"x"))
+
+    assert len(aws.issued_secrets(account)) > before
+
+
+@pytest.mark.parametrize("endpoint", [True, False])
+def test_another_storage_is_spoken_to_by_its_address(aws: Aws, settings: Settings, endpoint: bool) -> None:
+    """`s3_endpoint` is where requests go, the bucket in the path."""
+    with fault_proxy(aws.url) as proxy:
+        how = replace(settings, s3_endpoint=proxy.url) if endpoint else settings
+
+        S3Objects(Bucket(NAME, "x"), how).put("a.log", io.BytesIO(b"x"))
+
+        assert proxy.seen == ([("PUT", f"/{NAME}/x/a.log")] if endpoint else [])
+
+
+def test_what_goes_wrong_is_said_with_what_to_do(aws: Aws, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A missing bucket and missing credentials are refusals; a service that is not there or fails may come back."""
+    monkeypatch.setattr(aws_module, "ATTEMPTS", 1)
+    with pytest.raises(RefusedError, match=r"cannot write s3://no-such-bucket/a: NoSuchBucket") as raised:
+        S3Objects(Bucket("no-such-bucket", ""), settings).put("a", io.BytesIO(b""))
+    assert raised.value.hint == "make the bucket, or name another one with `--results`"
+    with pytest.raises(RefusedError, match="NoSuchBucket"):
+        S3Objects(Bucket("no-such-bucket", ""), settings).folders("")
+
+    with pytest.raises(StorageError, match=r"cannot write s3://results-of-mine/a: no answer from http://127.0.0.1:9") as failed:
+        S3Objects(Bucket(NAME, ""), replace(settings, s3_endpoint="http://127.0.0.1:9")).put("a", io.BytesIO(b""))
+    assert not isinstance(failed.value, RefusedError)
+
+    with fault_proxy(aws.url) as proxy:
+        proxy.after(0, "500")
+        failing = S3Objects(Bucket(NAME, ""), replace(settings, s3_endpoint=proxy.url))
+        with pytest.raises(StorageError, match="cannot write s3://results-of-mine/a: 500") as failed:
+            failing.put("a", io.BytesIO(b""))
+        assert not isinstance(failed.value, RefusedError)
+
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+    with pytest.raises(RefusedError, match="there are no AWS credentials") as raised:
+        S3Objects(Bucket(NAME, ""), settings).put("a", io.BytesIO(b""))
+    assert raised.value.hint
+
+
+def test_places_in_buckets_are_read_as_they_stand() -> None:
+    """Slashes at the ends do not count; nothing else of a prefix is changed."""
+    assert parse_bucket("s3://bucket") == Bucket("bucket", "")
+    assert parse_bucket("s3://my.bucket-1//a/ b%20/☃/") == Bucket("my.bucket-1", "a/ b%20/☃")
+    assert parse_bucket("s3://bucket/x").url == "s3://bucket/x"
