@@ -39,6 +39,18 @@ def find_revision(root: Path, name: str) -> Revision:
     return Revision(name, found.stdout.decode("ascii").strip())
 
 
+def current_commit(root: Path) -> str | None:
+    """The commit that the root's files are of: `1f0c2a9be37d`, with `-dirty` where tracked files differ from it.
+
+    None where there is no git, no repository, or no commit yet: nobody needs it.
+    """
+    try:
+        found = run_git(root, "describe", "--always", "--exclude=*", "--abbrev=12", "--dirty")
+    except (UsageError, OSError):
+        return None
+    return found.stdout.decode("ascii", "replace").strip() or None if found.returncode == 0 else None
+
+
 def ask_git(folder: Path, *arguments: str, given: bytes = b"", index: Path | None = None) -> bytes:
     """What git answers in a folder.
 

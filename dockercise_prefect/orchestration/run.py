@@ -16,6 +16,7 @@ from prefect.logging import get_run_logger
 from prefect.states import Cancelled, Failed
 
 from dockercise_prefect.errors import DockerciseError, StorageError, UsageError
+from dockercise_prefect.frontend.git import current_commit
 from dockercise_prefect.orchestration.api import LOST, lost_api
 from dockercise_prefect.orchestration.artifact_text import run_key, run_text, stage_key, stage_text
 from dockercise_prefect.orchestration.artifacts import Artifacts
@@ -79,7 +80,7 @@ def run_pipeline(
     with run.ending(), raised(signal.SIGHUP):  # SIGINT and SIGTERM raise as it is, in a flow run
         if commit is not None:
             raise UsageError("`commit` is for pipelines that were registered from a repository", "leave it out")
-        run.select(targets or ())
+        run.select(targets or (), current_commit(where) if where else None)
         run.open_record(results or options.settings.results, where)
         outside = run.resolve(outside_sources(options, env))
         run.execute(outside, where)
@@ -118,12 +119,13 @@ class _Run:
         except TerminationSignal as received:
             self._interrupted_by = signal.Signals(received.signal).name
 
-    def select(self, targets: Sequence[StageName]) -> None:
-        """Keep the targets and what they need; the run is announced."""
+    def select(self, targets: Sequence[StageName], commit: str | None) -> None:
+        """Keep the targets and what they need; the run is announced, with tags to find it by."""
         self.selection = self.selection.only(targets)
         self._secrecy = Secrecy(self.selection)
         self._targets = targets
-        label(self._flow_run, self._run_id, self.selection.tags)
+        found_by = [f"pipeline:{self.selection.name}", *([f"commit:{commit}"] if commit else [])]
+        label(self._flow_run, self._run_id, [*self.selection.tags, *found_by])
         self._observe(RunStarted(self._run_id, self.selection, self._options.settings.jobs, page(self._flow_run)))
 
     def open_record(self, place: str, root: Path | None) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from dockercise_prefect.errors import DefinitionError, UsageError
 from dockercise_prefect.frontend import git_sources as module
-from dockercise_prefect.frontend.git import find_revision
+from dockercise_prefect.frontend.git import current_commit, find_revision
 from dockercise_prefect.frontend.git_changes import changed_files
 from dockercise_prefect.frontend.git_sources import sources_at
 from tests.support.git_repository import git, make_repository
@@ -125,3 +125,15 @@ def test_a_file_that_was_too_big(repository: Path, monkeypatch: pytest.MonkeyPat
 
     with pytest.raises(DefinitionError, match="DK005"):
         sources_at(repository, find_revision(repository, "HEAD"))
+
+
+def test_the_commit_of_the_files_is_known(tmp_path: Path) -> None:
+    """A clean checkout has its commit, a changed one says that it differs; where there is none, nothing is known."""
+    folder = make_repository(tmp_path / "clean", FILES)
+    commit = git(folder, "rev-parse", "HEAD").strip()[:12]
+
+    assert current_commit(folder) == commit
+    assert current_commit(folder / "sub") == commit
+    (folder / "notes.md").write_text("other notes\n")
+    assert current_commit(folder) == f"{commit}-dirty"
+    assert current_commit(tmp_path) is None

@@ -109,7 +109,7 @@ def test_a_run_that_passes_is_completed_in_prefect_with_every_edge(
     }
     assert {task.state for task in tasks.values()} == {"Completed"}
     assert (flow_run.name, flow_run.type) == (ran.summary.run_id, "COMPLETED")
-    assert flow_run.tags == {"nightly"}
+    assert flow_run.tags == {"nightly", "pipeline:hello"}
     assert ran.summary.flow_run_url == f"{prefect_api.removesuffix('/api')}/runs/flow-run/{ran.summary.flow_run_id}"
 
 
