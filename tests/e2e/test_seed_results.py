@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import json
-import sqlite3
 import subprocess
 import zipfile
-from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pytest
-from zstandard import ZstdDecompressor
 
 from tests.support.aws_image import seed_images
 from tests.support.inspection import InspectionRecorder
+from tests.support.leaks import database, found, unpacked
 from tests.support.moto import FOLDER_SECRET, running_aws
 from tests.support.prefect_records import task_runs
 from tests.support.seed import ACCOUNT, CREDENTIAL_STAGES, STAGES, SeedRun, run_seed
@@ -148,9 +143,9 @@ def test_no_credential_is_in_any_channel(silent: Kept, data_folder: Path) -> Non
     }
 
     assert len(silent.issued) >= 3
-    found = [(name, form) for name, content in channels.items() for form in forms(silent) if form in content]
+    secrets = {"folder": FOLDER_SECRET, **{f"issued {number}": secret for number, secret in enumerate(silent.issued)}}
 
-    assert found == []
+    assert found(channels, secrets) == []
 
 
 def test_the_bundle_leaves_silent_stages_out(silent: Kept) -> None:
@@ -160,36 +155,3 @@ def test_the_bundle_leaves_silent_stages_out(silent: Kept) -> None:
 
     assert names <= STAGES - {"assume-role", *CREDENTIAL_STAGES}
     assert "get-code" in names
-
-
-def forms(kept: Kept) -> Iterator[bytes]:
-    """The credentials in the forms in which they could leak; a signed link names the key that it is signed with, no secret."""
-    for secret in (FOLDER_SECRET, *kept.issued):
-        yield secret.encode()
-        yield quote(secret, safe="").encode()
-        yield base64.b64encode(secret.encode()).rstrip(b"=")[:-1]
-
-
-def unpacked(objects: dict[str, bytes]) -> dict[str, bytes]:
-    """The objects, compressed ones as they are and as what is in them."""
-    everything = dict(objects)
-    for key, content in objects.items():
-        if key.endswith(".zst"):
-            with ZstdDecompressor().stream_reader(content) as reader:
-                everything[f"{key} unpacked"] = reader.read()
-        elif key.endswith(".zip"):
-            with zipfile.ZipFile(io.BytesIO(content)) as bundle:
-                everything |= {f"{key}!{name}": bundle.read(name) for name in bundle.namelist()}
-    return everything
-
-
-def database(data: Path) -> bytes:
-    """All that the local server has stored, as the bytes of its database and as a dump of it."""
-    files = [path for path in data.rglob("*.db*") if path.is_file()]
-    assert files, f"no database below {data}"
-    dumps = []
-    for path in files:
-        if path.suffix == ".db":
-            with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-                dumps.append("\n".join(connection.iterdump()).encode("utf-8", "replace"))
-    return b"".join([*(path.read_bytes() for path in files), *dumps])
