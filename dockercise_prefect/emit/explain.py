@@ -19,6 +19,7 @@ from dockercise_prefect.pipeline import (
     StageValue,
     StageVolume,
 )
+from dockercise_prefect.pipeline.sensitivity import sensitive_stages
 
 
 def explanation(pipeline: Pipeline, name: StageName) -> str:
@@ -32,7 +33,7 @@ def explanation(pipeline: Pipeline, name: StageName) -> str:
     users = [_row(user.name, _reason(user, edge)) for user in pipeline for edge in user.depends_on if edge.stage == name]
     sections = [
         [f"{printable(name)}, a stage of {printable(pipeline.name)}" + (f"  ({stage.place})" if stage.place else "")],
-        [_row(key, value) for key, value in _facts(stage)],
+        [_row(key, value) for key, value in _facts(stage, sensitive_stages(pipeline).get(name))],
         ["needs", *(_row(edge.stage, _reason(stage, edge)) for edge in stage.depends_on)]
         if stage.depends_on
         else ["needs no stage"],
@@ -46,7 +47,7 @@ def _row(name: str, text: str) -> str:
     return f"  {printable(name):<10} {printable(text)}"
 
 
-def _facts(stage: Stage) -> Iterator[tuple[str, str]]:
+def _facts(stage: Stage, sensitive: str | None) -> Iterator[tuple[str, str]]:
     yield "image", image_of(stage.image) if stage.build is None else build_of(stage.build)
     if stage.run is not None:
         lines = len(stage.run.splitlines())
@@ -61,6 +62,8 @@ def _facts(stage: Stage) -> Iterator[tuple[str, str]]:
     if stage.joins_only:
         yield "value", f"the variable {stage.name} from --env, --env-file or the run's `env`, else empty"
     yield from settings_of(stage)
+    if sensitive is not None:
+        yield "sensitive", sensitive
 
 
 def _beginning(stage: Stage) -> str:

@@ -26,9 +26,9 @@ def files_of(engine: Engine, container: str, stage: str, check: Callable[[], Non
         stage: its name.
         check: called while files are read; raises when that is to end.
     """
-    stream = _checked(engine.get(container, f"/{stage}"), check)
     head: list[bytes] = []
     try:
+        stream = _checked(engine.get(container, f"/{stage}"), check)
         for chunk in stream:
             head.append(chunk)
             if sum(map(len, head)) >= HEAD:

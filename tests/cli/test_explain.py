@@ -49,6 +49,7 @@ deploy, a stage of test  (a.dockercise.yaml:5:1)
   variable   PASSWORD, written in the pipeline
   timeout    300 s
   trigger    app/**
+  sensitive  it uses the value of login, which is sensitive
 
 needs
   login      uses the value of login, by `env`  (a.dockercise.yaml:7:9)

@@ -11,6 +11,7 @@ from pathlib import Path
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName, stage
 from dockercise_prefect.runtime.engine import Channel, Engine
+from dockercise_prefect.runtime.masking import Masker
 from dockercise_prefect.runtime.outcome import StageResult
 from dockercise_prefect.runtime.workspace import RunIdentity, RuntimeOptions, Workspace
 from tests.engines.driving import PATIENCE
@@ -78,12 +79,13 @@ def workspace(
     aws: bool = False,
     grace: float = 10,
     run_id: str = IDENTITY.run_id,
+    masker: Masker | None = None,
 ) -> Iterator[Ran]:
     """A workspace that is ready for these stages."""
     said: list[str] = []
     pipeline = Pipeline("p☃", stages)
     identity = replace(IDENTITY, run_id=run_id)
-    with Workspace(engine, pipeline, identity, RuntimeOptions(root, 10, aws, grace), said.append) as space:
+    with Workspace(engine, pipeline, identity, RuntimeOptions(root, 10, aws, grace, masker or Masker()), said.append) as space:
         ran = Ran(space, pipeline, said=said)
         space.prepare()
         yield ran

@@ -1,0 +1,51 @@
+"""The page on secrets: what it shows is what happens."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from dockercise_prefect.emit.explain import explanation
+from dockercise_prefect.runtime.masking import Masker
+from tests.compiler.sources import compiled
+from tests.e2e.conftest import Dockercise
+from tests.test_user_pages import blocks
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs/secrets.md").read_text()
+(PIPELINE,) = blocks(PAGE, "yaml")
+RAN, EXPLAINED = (block.partition("\n")[2] for block in blocks(PAGE, "console"))
+
+
+def test_the_explanation_is_what_is_printed() -> None:
+    """`explain` says why a stage is sensitive, in these words."""
+    assert EXPLAINED in explanation(compiled(page=PIPELINE), "deploy")
+
+
+def test_the_forms_of_the_table_are_masked() -> None:
+    """Each example of a form is found, for the secret that the first one shows."""
+    rows = re.findall(r"^\| .* \| `([^`…]+)` \|$", PAGE, re.MULTILINE)
+    masker = Masker()
+    masker.add(rows[0].encode())
+
+    assert [masker.text(f"a {form} b") for form in rows] == ["a *** b"] * len(rows)
+    assert len(rows) == 4
+
+
+@pytest.mark.docker
+def test_the_run_prints_what_is_shown(dockercise_run: Dockercise, tmp_path: Path) -> None:
+    """Every line of the page is printed, but for the times that stages took."""
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p/p.dockercise.yaml").write_text(PIPELINE)
+
+    said = dockercise_run("-C", tmp_path / "p", "--env", "DB_PASSWORD", DB_PASSWORD="correct horse battery")
+
+    assert said.exit_status == 0, said.stderr
+    assert sorted(timeless(RAN)) == sorted(line for line in timeless(said.stderr) if line in timeless(RAN))
+    assert "correct horse" not in said.stderr
+    assert "tok-" not in said.stderr
+
+
+def timeless(lines: str) -> list[str]:
+    return [re.sub(r"\s+[\d.]+ s", " … s", line).rstrip() for line in lines.splitlines()]

@@ -1,0 +1,119 @@
+"""What a stage left in its volume is handed on, on either engine."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from dockercise_prefect.errors import EngineError
+from dockercise_prefect.pipeline import stage
+from dockercise_prefect.runtime.engine import Engine
+from dockercise_prefect.runtime.masking import Masker
+from dockercise_prefect.runtime.tarball import members
+from dockercise_prefect.status import StageStatus
+from tests.engines.scripted import Behaviour, ScriptedEngine
+from tests.runtime.workspaces import run_all, sh, workspace
+
+
+def files(volume: bytes | None) -> dict[str, bytes]:
+    """The regular files of a volume by their paths."""
+    assert volume is not None
+    return {member.name: b"".join(content) for member, content in members([volume]) if member.isreg()}
+
+
+@pytest.mark.docker
+def test_what_a_stage_wrote_is_handed_on(docker_engine: Engine, run_id: str) -> None:
+    """Files come with modes, links and times, below the stage's name, also of a stage that failed; an empty volume is none."""
+    wrote = sh("wrote", 'cd "$OUT"; mkdir sub; echo hello > sub/f; chmod 751 sub/f; ln -s sub/f link; exit 3')
+    idle = sh("idle", "true")
+
+    ran = run_all(docker_engine, wrote, idle, run_id=run_id)
+
+    entries = {member.name.rstrip("/"): member for member, _ in members([ran.volumes["wrote"] or b""])}
+    assert ran.results["wrote"].status is StageStatus.FAILED
+    assert files(ran.volumes["wrote"]) == {"wrote/sub/f": b"hello\n"}
+    assert entries["wrote/sub/f"].mode & 0o7777 == 0o751
+    assert entries["wrote/link"].linkname == "sub/f"
+    assert ran.volumes["idle"] is None
+
+
+def test_stages_that_have_no_volume_to_keep_say_so_once(engine: Engine, run_id: str) -> None:
+    """A stage whose output is sensitive, one that joins others and one that never ran hand on nothing, and say so."""
+    silent = sh("silent", 'echo x > "$OUT/f"', no_log=True)
+    ran = run_all(engine, silent, stage("join"), run_id=run_id)
+
+    assert ran.volumes == {"silent": None, "join": None}
+
+
+def test_a_volume_that_cannot_be_read_raises_where_it_is_read() -> None:
+    """Whoever keeps the volume meets the engine's error, and the stage has passed all the same."""
+
+    class Gone(ScriptedEngine):
+        def get(self, container: str, path: str) -> Iterator[bytes]:
+            if path == "/a":
+                raise EngineError("the engine is gone")
+            return super().get(container, path)
+
+    met: list[EngineError] = []
+
+    def keep(given: Iterator[bytes] | None) -> None:
+        with pytest.raises(EngineError) as error:
+            list(given or ())
+        met.append(error.value)
+
+    a = sh("a", "x")
+    with workspace(Gone(), a) as ran:
+        result = ran.workspace.run_stage(a, {}, {}, lambda *_: None, keep)
+
+    assert result.status is StageStatus.PASSED
+    assert [error.message for error in met] == ["the engine is gone"]
+
+
+def test_reading_ends_when_nobody_wants_to_wait() -> None:
+    """After `kill`, a volume that is being read breaks off, and the container is removed."""
+    reading, killed = threading.Event(), threading.Event()
+    met: list[EngineError] = []
+
+    class Endless(ScriptedEngine):
+        def get(self, container: str, path: str) -> Iterator[bytes]:
+            if path != "/a":
+                yield from super().get(container, path)
+                return
+            while True:
+                yield bytes(65_536)
+
+    def keep(given: Iterator[bytes] | None) -> None:
+        try:
+            for _ in given or ():
+                reading.set()
+                killed.wait(10)
+        except EngineError as error:
+            met.append(error)
+
+    engine = Endless()
+    a = sh("a", "x")
+    with workspace(engine, a) as ran:
+        ran.workspace.run_stage(a, {}, {}, lambda *_: None, keep)
+        assert reading.wait(10)
+        ran.workspace.kill()
+        killed.set()
+
+    assert [error.message for error in met] == ["the run was ended at once"]
+    assert engine.leftovers() == []
+
+
+def test_what_is_printed_is_passed_on_masked_and_kept_as_it_is(scripted: ScriptedEngine) -> None:
+    """The log, and the last lines in a failure's message, are masked; the value for other stages is not."""
+    scripted.script("leak", Behaviour(stdout=b"key: correct ho", stderr=b"no entry with correct horse\n", exit_code=1))
+    masker = Masker()
+    masker.add(b"correct horse")
+    a = sh("a", "leak")
+    with workspace(scripted, a, masker=masker) as ran:
+        result = ran.run(a)
+
+    assert ran.output["a", "stderr"] == b"no entry with ***\n"
+    assert ran.output["a", "stdout"] == b"key: correct ho"
+    assert "correct horse" not in str(result.message)
+    assert result.output.value() == b"key: correct ho"
