@@ -1,11 +1,14 @@
-"""The picture of the README: a run's page in Prefect's UI, taken with headless Chromium.
+"""The pictures of the documentation, taken with headless Chromium: pages of Prefect's UI, and pages that runs leave.
 
-python scripts/screenshot.py http://127.0.0.1:4200/runs/flow-run/… docs/images/run.png
+python -m scripts.screenshot run http://127.0.0.1:4200/runs/flow-run/… docs/images/run.png
+python -m scripts.screenshot artifact http://127.0.0.1:4200/artifacts/artifact/… docs/images/artifact.png
+python -m scripts.screenshot report file:///…/report.html docs/images/report.png
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Page, ViewportSize, sync_playwright
@@ -33,9 +36,25 @@ def task_runs(page: Page) -> list[str]:
     return [name.strip() for name in names.all_inner_texts()]
 
 
+def open_artifact(page: Page, url: str) -> None:
+    """Show an artifact's page, its text drawn."""
+    page.goto(url, wait_until="networkidle")
+    page.locator("table").first.wait_for(state="visible")
+
+
+def open_report(page: Page, url: str) -> None:
+    """Show a page that a run left."""
+    page.goto(url)
+    page.locator("h1").first.wait_for(state="visible")
+
+
+PAGES: dict[str, Callable[[Page, str], None]] = {"run": open_run, "artifact": open_artifact, "report": open_report}
+
+
 def main() -> None:
-    """Take one picture."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Take one picture; of a run, list its task runs too."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("page", choices=PAGES)
     parser.add_argument("url")
     parser.add_argument("image", type=Path)
     arguments = parser.parse_args()
@@ -43,9 +62,10 @@ def main() -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         page = browser.new_page(viewport=VIEW, device_scale_factor=1)
-        open_run(page, arguments.url)
+        PAGES[arguments.page](page, arguments.url)
         page.screenshot(path=arguments.image)
-        print(*task_runs(page))
+        if arguments.page == "run":
+            print(*task_runs(page))
         browser.close()
     print(arguments.image)
 

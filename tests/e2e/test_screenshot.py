@@ -21,7 +21,7 @@ def test_the_run_page_shows_every_stage(dockercise_run: Dockercise, tmp_path: Pa
     picture = tmp_path / "run.png"
 
     taken = subprocess.run(
-        [sys.executable, "-m", "scripts.screenshot", summary["flow_run_url"], str(picture)],
+        [sys.executable, "-m", "scripts.screenshot", "run", summary["flow_run_url"], str(picture)],
         check=False,
         capture_output=True,
         text=True,

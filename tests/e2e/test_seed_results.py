@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from scripts.screenshot import ARGUMENTS, CHROMIUM, VIEW, open_artifact, open_run
+from scripts.screenshot import task_runs as listed_task_runs
 from tests.support.aws_image import seed_images
 from tests.support.inspection import InspectionRecorder
 from tests.support.leaks import database, found, unpacked
 from tests.support.moto import FOLDER_SECRET, running_aws
-from tests.support.prefect_records import task_runs
+from tests.support.prefect_records import ask, eventually, task_runs
 from tests.support.seed import ACCOUNT, CREDENTIAL_STAGES, STAGES, SeedRun, run_seed
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
@@ -155,3 +160,73 @@ def test_the_bundle_leaves_silent_stages_out(silent: Kept) -> None:
 
     assert names <= STAGES - {"assume-role", *CREDENTIAL_STAGES}
     assert "get-code" in names
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A window."""
+    page = browser.new_page(viewport=VIEW)
+    yield page
+    page.close()
+
+
+def artifacts(run: SeedRun, count: int) -> dict[str, str]:
+    """The addresses of the pages of a run's artifacts, by their keys."""
+    body = {"artifacts": {"flow_run_id": {"any_": [run.flow_run_id]}}, "limit": 200}
+    found = eventually(lambda: ask(run.api, "artifacts/filter", body), lambda answer: len(answer) >= count)
+    ui = run.api.removesuffix("/api")
+    return {artifact["key"]: f"{ui}/artifacts/artifact/{artifact['id']}" for artifact in found}
+
+
+@pytest.mark.browser
+def test_prefects_page_of_the_run_shows_seven_stages(kept: Kept, page: Page) -> None:
+    """The flow run's page draws the graph and lists a task run for each of the seven stages."""
+    open_run(page, kept.run.summary["flow_run_url"])
+
+    assert set(listed_task_runs(page)) == STAGES
+
+
+@pytest.mark.browser
+def test_a_stages_artifact_shows_how_it_ended(kept: Kept, page: Page) -> None:
+    """The stage's page in Prefect has its state, its exit code, the end of its log, and links into the bucket that work."""
+    open_artifact(page, artifacts(kept.run, len(STAGES) + 1)["infra-stage-create-stack"])
+
+    text = page.locator("body").inner_text()
+    assert "passed" in text
+    assert re.search(r"exit code\s+0", text)
+    assert "StackId" in text
+    link = page.get_by_role("link", name="create-stack.log").get_attribute("href") or ""
+    assert "X-Amz-Signature" in link
+
+
+@pytest.mark.browser
+def test_the_runs_artifact_lists_all_stages(kept: Kept, page: Page) -> None:
+    """The run's page in Prefect has a row for each stage, the critical path, and links to the bundle and the report."""
+    open_artifact(page, artifacts(kept.run, len(STAGES) + 1)["infra-run"])
+
+    text = page.locator("body").inner_text()
+    assert all(stage in text for stage in STAGES)
+    assert "Critical path" in text
+    for name in ("report.html", "out.zip"):
+        assert page.get_by_role("link", name=name).count() == 1
+
+
+@pytest.mark.browser
+def test_the_report_opens_from_disk(kept: Kept, page: Page, tmp_path: Path) -> None:
+    """The page that was in the bucket opens as a file, and a click shows a stage's log."""
+    (tmp_path / "report.html").write_bytes(kept.objects[f"{kept.folder}/report.html"])
+
+    page.goto((tmp_path / "report.html").as_uri())
+    page.locator("summary", has_text="create-stack").first.click()
+
+    expect(page.locator('pre[aria-label="Log of create-stack"]')).to_contain_text("StackId")
+    expect(page.locator("svg a")).to_have_count(len(STAGES))
