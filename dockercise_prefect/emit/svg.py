@@ -96,8 +96,9 @@ def svg(request: Request, looks: Mapping[StageName, Look] = NO_LOOKS) -> str:
 def _document(picture: Drawing, boxes: Sequence[_Looking], layout: Layout) -> Iterator[str]:
     width, height = layout.size.width + 2 * MARGIN, layout.size.height + 2 * MARGIN
     title = escape(picture.title)
+    role = "group" if any(box.look for box in boxes) else "img"  # what is within an image cannot be reached
     yield (
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="Stages of {title}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="{role}" aria-label="Stages of {title}" '
         f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}">'
     )
     yield f"<title>{title}</title>"

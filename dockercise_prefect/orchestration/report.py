@@ -15,18 +15,19 @@ LARGEST_GRAPH = 400
 """Stages that are drawn; of more, nobody sees anything."""
 
 
-def report(folder: Path, pipeline: Pipeline, summary: RunSummary) -> str:
+def report(folder: Path, pipeline: Pipeline, summary: RunSummary, commit: str | None = None) -> str:
     """The page of a run that has ended.
 
     Args:
         folder: where its record is, on this machine.
         pipeline: what ran.
         summary: how it ended.
+        commit: of the code that ran, None where it is not known.
     """
     graph = None
     if 1 < len(pipeline) <= LARGEST_GRAPH:
         graph = svg(Request(pipeline), {name: _look(name, stage) for name, stage in summary.stages.items()})
-    return run_page(folder, pipeline, summary, graph)
+    return run_page(folder, pipeline, summary, graph, commit)
 
 
 def _look(name: str, stage: StageSummary) -> Look:

@@ -98,6 +98,7 @@ class _Run:
         self._started = datetime.now(UTC)
         self._run_id = f"{self._started:%Y%m%dT%H%M%SZ}-{self._flow_run.id.hex[-RUN_ID_TAIL:]}"
         self._targets: Sequence[StageName] = ()
+        self._commit: str | None = None
         self._store: RunStore | None = None
         self._shipment: Shipment = NoShipment()
         self._record: RunRecord | None = None
@@ -124,6 +125,7 @@ class _Run:
         self.selection = self.selection.only(targets)
         self._secrecy = Secrecy(self.selection)
         self._targets = targets
+        self._commit = commit
         found_by = [f"pipeline:{self.selection.name}", *([f"commit:{commit}"] if commit else [])]
         label(self._flow_run, self._run_id, [*self.selection.tags, *found_by])
         self._observe(RunStarted(self._run_id, self.selection, self._options.settings.jobs, page(self._flow_run)))
@@ -217,7 +219,7 @@ class _Run:
 
     def _report(self, store: RunStore, summary: RunSummary) -> None:
         try:
-            page = report(store.folder, self.selection, summary)
+            page = report(store.folder, self.selection, summary, self._commit)
         except Exception as error:  # noqa: BLE001  a page that cannot be made is no reason for a run to fail
             self._notify(f"this run has no report.html: {type(error).__name__}: {error}")
         else:

@@ -16,6 +16,8 @@ from tests.support.recorded_runs import SHOP, Recorded, ran
 
 pytestmark = pytest.mark.browser
 
+AT_ITS_END = "(log) => log.scrollTop > 0 && log.scrollTop + log.clientHeight >= log.scrollHeight - 1"
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
@@ -32,11 +34,11 @@ def url(tmp_path: Path) -> str:
     run = Recorded(tmp_path)
     stages = {
         "greet": ran(StageStatus.PASSED, 0, 1),
-        "hush": ran(StageStatus.PASSED, 0, 2),
+        "hush": ran(StageStatus.CACHED, 0, 2),
         "check": ran(StageStatus.FAILED, 1, 3, 1, "exit code 1\ngrep: no match"),
         "deliver": ran(StageStatus.NOT_STARTED, 0, 0, message="not started: check failed"),
     }
-    logs = {"greet": b"hello from greet\n", "check": b"grep: no match\n" + b"x" * 5000 + b"\n"}
+    logs = {"greet": b"hello from greet\n", "check": b"looking\n" * 100 + b"x" * 5000 + b"\ngrep: no match\n"}
     for name, summary in stages.items():
         run.stage(name, summary, log=logs.get(name))
     ended = RunSummary(run.run_id, "shop", RunStatus.FAILED, stages=stages)
@@ -133,3 +135,32 @@ def test_scripts_of_others_do_not_run(browser: Browser, url: str, tmp_path: Path
 
     assert "taken" not in page.title()
     page.close()
+
+
+def test_a_failed_stages_log_opens_at_its_end(page: Page, url: str) -> None:
+    """What went wrong is in sight at once; the log of a stage that passed opens at its beginning."""
+    page.goto(f"{url}#stage=check")
+    log = page.locator(log_of(page, "check"))
+    expect(log).to_be_visible()
+    page.wait_for_function(AT_ITS_END, arg=log.element_handle())
+
+    page.locator("summary", has_text="greet").first.click()
+    assert page.locator(log_of(page, "greet")).evaluate("(log) => log.scrollTop") == 0
+
+
+def test_a_link_that_was_cut_leads_nowhere(page: Page, url: str) -> None:
+    """A link whose end is lost opens the page, without an error and without a stage."""
+    page.goto(f"{url}#stage=%")
+
+    expect(page.locator("details.stage[open]")).to_have_count(0)
+
+
+def test_a_stage_has_one_colour(page: Page, url: str) -> None:
+    """Whatever its state, its box in the graph has the colour of its line in the list."""
+    page.goto(url)
+
+    for name in ("greet", "hush", "check", "deliver"):
+        box = page.locator("svg a", has_text=name).locator(".box").first
+        state = page.locator("details.stage", has_text=name).first.locator(".state")
+        colour = state.evaluate("(one) => getComputedStyle(one).color")
+        assert box.evaluate("(one) => getComputedStyle(one).stroke") == colour, name

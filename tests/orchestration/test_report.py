@@ -99,6 +99,42 @@ def test_a_big_pipeline_is_listed_and_not_drawn(tmp_path: Path) -> None:
     assert len(page) < 8_000_000
 
 
+def test_long_values_of_many_stages_are_cut(tmp_path: Path) -> None:
+    """What values take of a page has a limit as what logs take has; the page says what is missing."""
+    names = [f"s{number}" for number in range(LARGEST_GRAPH + 1)]
+    for name in names:
+        (tmp_path / f"{name}.json").write_text(json.dumps({"stage": name, "value": "x" * 16_000}))
+    known = {name: ran(StageStatus.PASSED, 0, 1) for name in names}
+    pipeline = Pipeline("shop", [stage(name, image="bb:1", run="x") for name in names])
+
+    page = report(tmp_path, pipeline, RunSummary(run_id(), "shop", RunStatus.PASSED, stages=known))
+
+    assert len(page) < 6_000_000
+    assert "characters more, in the file" in page
+
+
+def test_the_page_says_when_and_from_which_commit(tmp_path: Path) -> None:
+    """The head has the beginning with its time zone, and the commit where one is known."""
+    one = stage("a", image="bb:1", run="x")
+    summary = RunSummary(
+        run_id(), "shop", RunStatus.PASSED, started="2026-11-22T19:03:12+00:00", stages={"a": ran(StageStatus.PASSED, 0, 1)}
+    )
+
+    text = Elements(report(tmp_path, Pipeline("shop", [one]), summary, "0123456789ab-dirty")).text
+
+    assert "2026-11-22 19:03:12 UTC" in text
+    assert "commit 0123456789ab-dirty" in text
+
+
+def test_boxes_of_the_graph_can_be_reached_without_eyes(tmp_path: Path) -> None:
+    """A picture whose boxes are links is a group for a screen reader: what is within an image is left out."""
+    a, b = stage("a", image="bb:1", run="x"), stage("b", image="bb:1", run="y")
+
+    page = page_of(tmp_path, (a, ran(StageStatus.CACHED, 0, 1), b""), (b, ran(StageStatus.PASSED, 1, 1), b""))
+
+    assert [attributes["role"] for tag, attributes in Elements(page).elements if tag == "svg"] == ["group"]
+
+
 def test_sensitive_stages_say_so(tmp_path: Path) -> None:
     """A stage with `noLog` has no log in the page, and the page says why."""
     hush = stage("hush", image="bb:1", run="x", no_log=True)

@@ -56,6 +56,7 @@ def test_only_what_is_new_is_read(tmp_path: Path) -> None:
     going_on = Recorded(tmp_path, number=1)
     update_runs_page(FolderObjects(tmp_path), "shop")
     assert "running, or broken off" in listed(tmp_path)
+    assert f'href="{run_id(1)}' not in listed(tmp_path)  # it has no page yet
     going_on.end()
     record(tmp_path, 2)
     objects = Counted(tmp_path)
@@ -66,6 +67,7 @@ def test_only_what_is_new_is_read(tmp_path: Path) -> None:
         ["shop/index.html", f"shop/{run_id(1)}/summary.json", f"shop/{run_id(2)}/summary.json"]
     )
     assert "running, or broken off" not in listed(tmp_path)
+    assert f'href="{run_id(1)}/report.html"' in listed(tmp_path)
 
 
 def test_a_page_that_is_not_ours_is_written_anew(tmp_path: Path) -> None:

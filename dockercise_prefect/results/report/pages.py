@@ -55,5 +55,5 @@ def _moment(text: str) -> str:
 
 def _bytes(count: int) -> str:
     if count < _KILO:
-        return f"{count} bytes"
+        return f"{count} byte{'' if count == 1 else 's'}"
     return f"{count / _KILO:.0f} KB" if count < _KILO**2 else f"{count / _KILO**2:.1f} MB"

@@ -3,8 +3,16 @@ const stages = [...document.querySelectorAll("details.stage")];
 const filter = document.getElementById("filter");
 const shown = () => stages.filter((stage) => !stage.hidden);
 
+function named(hash) {
+  try {
+    return decodeURIComponent(hash.slice(1));
+  } catch {
+    return ""; // a link that was cut leads to no stage
+  }
+}
+
 function reveal(hash) {
-  const stage = document.getElementById(decodeURIComponent(hash.slice(1)));
+  const stage = document.getElementById(named(hash));
   if (!stage || !stage.matches("details.stage")) return;
   stage.hidden = false;
   stage.open = true;
@@ -24,6 +32,13 @@ function move(from, step) {
   if (next) next.querySelector("summary").focus();
 }
 
+// What went wrong is at the end of a log; a log that somebody has scrolled stays where it is.
+function showEnd(stage) {
+  const log = stage.querySelector("pre.log");
+  if (stage.open && log && log.scrollTop === 0) log.scrollTop = log.scrollHeight;
+}
+
+for (const stage of document.querySelectorAll("details.stage.to-blame")) stage.addEventListener("toggle", () => showEnd(stage));
 addEventListener("hashchange", () => reveal(location.hash));
 document.addEventListener("click", (event) => {
   const link = event.target.closest('a[href^="#stage="]');

@@ -27,7 +27,7 @@ SHORTEST_LOG = 4 * 1024
 _ENDINGS = (".log", ".json", ".tar.zst")
 
 LONGEST_VALUE = 16 * 1024
-"""Characters of a value in a page."""
+"""Characters of a value in a page, at most; as few as bytes of a log where there are many stages."""
 
 
 def stage_anchor(name: StageName) -> str:
@@ -35,7 +35,7 @@ def stage_anchor(name: StageName) -> str:
     return f"#stage={quote(name)}"
 
 
-def run_page(folder: Path, pipeline: Pipeline, summary: RunSummary, graph: str | None) -> str:
+def run_page(folder: Path, pipeline: Pipeline, summary: RunSummary, graph: str | None, commit: str | None) -> str:
     """The page of a run.
 
     Args:
@@ -43,6 +43,7 @@ def run_page(folder: Path, pipeline: Pipeline, summary: RunSummary, graph: str |
         pipeline: what ran.
         summary: how it ended.
         graph: the stages as SVG whose boxes lead to `stage_anchor`, None for too many of them.
+        commit: of the code that ran, None where it is not known.
     """
     path = critical_path({stage.name: stage.needs for stage in pipeline}, summary.stages)
     budget = max(SHORTEST_LOG, min(LONGEST_LOG, LOGS // max(1, len(pipeline))))
@@ -57,7 +58,7 @@ def run_page(folder: Path, pipeline: Pipeline, summary: RunSummary, graph: str |
         "run.js",
         run=summary,
         tags=pipeline.tags,
-        commit=None,
+        commit=commit,
         stages=stages,
         blamed=[stage for stage in stages if stage.is_to_blame],
         path=path,
@@ -151,7 +152,7 @@ def _entry(
         ],
         log=excerpt(folder / f"{stage.name}.log", budget),
         no_log=_why_no_log(stage, summary),
-        json=json.dumps(_shortened(kept), ensure_ascii=False, indent=2),
+        json=json.dumps(_shortened(kept, min(LONGEST_VALUE, budget)), ensure_ascii=False, indent=2),
     )
 
 
@@ -163,11 +164,11 @@ def _kept(folder: Path, name: StageName) -> Mapping[str, object]:
     return kept if isinstance(kept, dict) else {}
 
 
-def _shortened(kept: Mapping[str, object]) -> Mapping[str, object]:
+def _shortened(kept: Mapping[str, object], longest: int) -> Mapping[str, object]:
     value = kept.get("value")
-    if not isinstance(value, str) or len(value) <= LONGEST_VALUE:
+    if not isinstance(value, str) or len(value) <= longest:
         return kept
-    return {**kept, "value": f"{value[:LONGEST_VALUE]}… and {len(value) - LONGEST_VALUE:,} characters more, in the file"}
+    return {**kept, "value": f"{value[:longest]}… and {len(value) - longest:,} characters more, in the file"}
 
 
 def _facts(stage: Stage, summary: StageSummary, kept: Mapping[str, object]) -> Iterator[str]:
