@@ -33,7 +33,7 @@ from dockercise_prefect.results.objects import RefusedError
 from dockercise_prefect.settings import Settings
 
 CONNECT_SECONDS = 5
-READ_SECONDS = 30
+READ_SECONDS = 60
 ATTEMPTS = 4
 """Tries of one request, the first included; what is asked for in the background is tried again later."""
 

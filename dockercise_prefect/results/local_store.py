@@ -42,6 +42,9 @@ REPORT = "report.html"
 LEVEL = 3
 """Of compression, as `zstd` has it by default."""
 
+THREADS = 2
+"""That compress one volume, while this one reads on."""
+
 RESERVED = frozenset({"index", "summary"})
 """What no stage may be called (LANGUAGE section 3): its `.json` would take the place of the run's."""
 
@@ -134,7 +137,9 @@ class LocalStore:
 
     def keep_volume(self, name: str, files: Iterable[bytes]) -> None:
         """See `RunStore`."""
-        compressor = ZstdCompressor(level=LEVEL, write_checksum=True)  # as `zstd` does: who reads it learns of damage
+        compressor = ZstdCompressor(
+            level=LEVEL, write_checksum=True, threads=THREADS
+        )  # as `zstd` does: who reads it learns of damage
         with self._whole(f"{name}.tar.zst") as file, compressor.stream_writer(file, closefd=False) as packed:
             for chunk in files:
                 packed.write(chunk)
