@@ -19,6 +19,9 @@ PART = 8 * 1024 * 1024
 AT_ONCE = 4
 """Parts that are on their way at once; each is in memory."""
 
+PAGE = 1000
+"""Names that one answer lists, the most that S3 gives."""
+
 CHUNK = 262_144
 """Bytes that are read at once."""
 
@@ -63,7 +66,9 @@ class S3Objects:
         """See `Objects`."""
         key = self._bucket.key(path)
         prefix = f"{key}/" if key else ""
-        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket.name, Prefix=prefix, Delimiter="/")
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket.name, Prefix=prefix, Delimiter="/", PaginationConfig={"PageSize": PAGE}
+        )
         with aws_errors(f"cannot list {self._named(path)}"):
             found = [entry["Prefix"] for page in pages for entry in page.get("CommonPrefixes", [])]
         return sorted(name.removeprefix(prefix).removesuffix("/") for name in found)

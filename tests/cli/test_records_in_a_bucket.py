@@ -23,6 +23,8 @@ from tests.cli.conftest import Command
 from tests.support.moto import FOLDER_KEY_ID, FOLDER_SECRET, REGION, Aws, running_aws
 from tests.support.recorded_runs import FIRST, Recorded, failed_run, ran, run_id
 
+pytestmark = pytest.mark.docker  # for the server
+
 PLACE = "s3://results-of-mine/ci/runs"
 
 

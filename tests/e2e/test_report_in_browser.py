@@ -14,7 +14,7 @@ from dockercise_prefect.status import RunStatus, StageStatus
 from scripts.screenshot import ARGUMENTS, CHROMIUM
 from tests.support.recorded_runs import SHOP, Recorded, ran
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.docker, pytest.mark.browser]
 
 AT_ITS_END = "(log) => log.scrollTop > 0 && log.scrollTop + log.clientHeight >= log.scrollHeight - 1"
 

@@ -16,6 +16,8 @@ from dockercise_prefect.results.objects import RefusedError
 from dockercise_prefect.settings import Settings, read_settings
 from tests.support.moto import Aws, running_aws
 
+pytestmark = pytest.mark.docker  # for the server
+
 GROUP = "dockercise/hello"
 
 

@@ -13,12 +13,15 @@ import pytest
 
 from dockercise_prefect.errors import StorageError
 from dockercise_prefect.results import aws as aws_module
+from dockercise_prefect.results import s3
 from dockercise_prefect.results.bucket import Bucket, parse_bucket
 from dockercise_prefect.results.objects import NotStoredError, RefusedError, read
 from dockercise_prefect.results.s3 import PART, S3Objects
 from dockercise_prefect.settings import Settings, read_settings
 from tests.support.fault_proxy import fault_proxy
 from tests.support.moto import Aws, running_aws
+
+pytestmark = pytest.mark.docker  # for the server
 
 NAME = "results-of-mine"
 
@@ -75,15 +78,16 @@ def test_what_is_not_there_is_said(objects: S3Objects) -> None:
         read(objects, "nothing")
 
 
-def test_folders_are_listed_over_many_pages(objects: S3Objects) -> None:
+def test_folders_are_listed_over_many_pages(objects: S3Objects, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the names right below a path are listed, however many there are, and nothing of neighbours."""
-    for number in range(1_050):
+    monkeypatch.setattr(s3, "PAGE", 10)
+    for number in range(25):
         objects.put(f"hello/run-{number:04}/index.json", io.BytesIO(b"{}"))
     objects.put("hello-2/run/index.json", io.BytesIO(b"{}"))
     objects.put("hello/index.html", io.BytesIO(b""))
 
     assert objects.folders("") == ["hello", "hello-2"]
-    assert objects.folders("hello") == [f"run-{number:04}" for number in range(1_050)]
+    assert objects.folders("hello") == [f"run-{number:04}" for number in range(25)]
     assert objects.folders("nothing") == []
 
 
