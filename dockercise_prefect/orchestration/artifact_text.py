@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from dockercise_prefect.orchestration.markdown import code, fenced, link, plain, table
 from dockercise_prefect.pipeline import Pipeline, StageName
 from dockercise_prefect.results.place import shown
 from dockercise_prefect.results.summary import RunSummary, StageSummary
@@ -16,8 +17,14 @@ from dockercise_prefect.status import StageStatus
 LONGEST_SLUG = 60
 """Characters of a name in a key."""
 
-Link = Callable[[str], str]
+MOST_TOLD = 5
+"""Stages whose last lines a run's artifact shows; the others' are one click away."""
+
+Find = Callable[[str], str]
 """From a file of the record to an address at which it is found."""
+
+TaskPage = Callable[[str], str | None]
+"""From the id of a task run to its page in the UI, None where that is not known."""
 
 _ORDER = (
     {StageStatus.FAILED, StageStatus.TIMED_OUT, StageStatus.ERROR},
@@ -26,7 +33,8 @@ _ORDER = (
 )
 """What a reader wants to see first; all others follow in the pipeline's order."""
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|<>~-])")
+_PARTS: Mapping[str, str] = {".log": "log", ".tar.zst": "volume", ".json": "JSON"}
+"""What the files of a stage's record are, by their endings."""
 
 
 def run_key(pipeline: str) -> str:
@@ -39,7 +47,14 @@ def stage_key(pipeline: str, stage: StageName) -> str:
     return f"{_slug(pipeline)}-stage-{_slug(stage)}"
 
 
-def stage_text(name: StageName, summary: StageSummary, tail: Sequence[str], files: Sequence[str], link: Link) -> str:
+def stage_headline(summary: StageSummary) -> str:
+    """How a stage ended, in one line: `✗ failed in 2.5 s: exit code 3`."""
+    took = "" if summary.seconds is None else f" in {duration(summary.seconds)}"
+    why = f": {plain(summary.headline)}" if summary.message else ""
+    return f"{_state(summary)}{took}{why}"
+
+
+def stage_text(name: StageName, summary: StageSummary, tail: Sequence[str], files: Sequence[str], find: Find) -> str:
     """A stage: how it ended, where its record is, the end of its log.
 
     Args:
@@ -47,51 +62,57 @@ def stage_text(name: StageName, summary: StageSummary, tail: Sequence[str], file
         summary: how it ended.
         tail: the last lines of its log, masked.
         files: those of its record, as `<stage>.log`.
-        link: finds them.
+        find: finds them.
     """
     rows = [
-        ("state", f"{MARKS[summary.status]} {words(summary.status)}"),
         ("took", _took(summary)),
-        ("exit code", "" if summary.exit_code is None else str(summary.exit_code)),
-        ("message", _plain(summary.headline) if summary.message else ""),
-        ("image", f"`{summary.image_digest}`" if summary.image_digest else ""),
-        *((file.removeprefix(name).lstrip(".") or file, _linked(file, link)) for file in files),
+        ("exit code", _exit_code(summary)),
+        ("message", plain(summary.headline) if summary.message else ""),
+        ("image", code(summary.image_digest) if summary.image_digest else ""),
+        *((_PARTS[file.removeprefix(name)], _found(file, find)) for file in files),
     ]
-    lines = [f"## {_plain(name)}", "", *_table(("", ""), (row for row in rows if row[1]))]
+    lines = [f"## {plain(name)}", "", *table(("state", _state(summary)), (row for row in rows if row[1]))]
     if tail:
-        lines += ["", f"The last {len(tail)} lines of its log:" if len(tail) > 1 else "Its log:", "", *_fenced(tail)]
+        lines += ["", f"The last {len(tail)} lines of its log:" if len(tail) > 1 else "Its log:", "", *fenced(tail)]
     return "\n".join(lines) + "\n"
 
 
-def run_text(summary: RunSummary, pipeline: Pipeline, files: Sequence[str], link: Link) -> str:
-    """A run: every stage, failures first, the critical path, where the record is.
+def run_headline(summary: RunSummary) -> str:
+    """How a run ended, in one line: `**failed** in 4.4 s: check (exit code 1)`."""
+    took = "" if summary.seconds is None else f" in {duration(summary.seconds)}"
+    why = f": {plain(', '.join(summary.reasons))}" if summary.reasons else ""
+    return f"**{summary.status.value}**{took}{why}"
+
+
+def run_text(summary: RunSummary, pipeline: Pipeline, files: Sequence[str], find: Find, page: TaskPage) -> str:
+    """A run: every stage, failures first, what they printed last, the critical path, where the record is.
 
     Args:
         summary: how it ended.
         pipeline: what ran.
         files: of the record that concern the whole run.
-        link: finds them.
+        find: finds them.
+        page: finds the stages' own pages.
     """
     path = critical_path({stage.name: stage.needs for stage in pipeline}, summary.stages)
-    head = f"## {_plain(summary.pipeline)}: {summary.status.value}"
-    took = "" if summary.seconds is None else f" in {duration(summary.seconds)}"
-    reasons = f": {_plain(', '.join(summary.reasons))}" if summary.reasons else ""
+    stages = sorted(summary.stages.items(), key=lambda item: _rank(item[1]))
     rows = [
         (
-            f"{MARKS[stage.status]} {words(stage.status)}",
-            f"**{_plain(name)}**" if name in path else _plain(name),
+            _state(stage),
+            f"**{_paged(name, stage, page)}**" if name in path else _paged(name, stage, page),
             _took(stage),
-            "" if stage.exit_code is None else str(stage.exit_code),
-            _plain(stage.headline) if stage.message else "",
+            _exit_code(stage),
+            plain(stage.headline) if stage.message else "",
         )
-        for name, stage in sorted(summary.stages.items(), key=lambda item: _rank(item[1]))
+        for name, stage in stages
     ]
-    lines = [head, "", f"{summary.status.value}{took}{reasons}", ""]
-    lines += _table(("state", "stage", "took", "exit code", "message"), rows)
+    lines = [f"## {plain(summary.pipeline)}", "", *table(("state", "stage", "took", "exit code", "message"), rows)]
+    for name, last in [(name, last) for name, stage in stages if (last := _last_lines(stage))][:MOST_TOLD]:
+        lines += ["", f"**{plain(name)}** printed last:", "", *fenced(last)]
     if path:
-        lines += ["", f"**Critical path** ({duration(_span(path, summary))}): {' → '.join(map(_plain, path))}"]
-    lines += ["", *_table(("record", ""), ((file, _linked(file, link)) for file in files))]
-    lines += ["", *_fenced([f"dockercise show {summary.run_id}", f"dockercise logs {summary.run_id} STAGE"])]
+        lines += ["", f"**Critical path** ({duration(_span(path, summary))}): {' → '.join(map(plain, path))}"]
+    lines += ["", *table(("record", ""), ((plain(file), _found(file, find)) for file in files))]
+    lines += ["", *fenced([f"dockercise show {summary.run_id}", f"dockercise logs {summary.run_id} STAGE"])]
     return "\n".join(lines) + "\n"
 
 
@@ -103,6 +124,11 @@ def _span(path: Sequence[StageName], summary: RunSummary) -> float:
     return sum(summary.stages[name].seconds or 0.0 for name in path)
 
 
+def _last_lines(stage: StageSummary) -> list[str]:
+    """Those that its message ends with, of a stage that is to blame."""
+    return (stage.message or "").strip().split("\n")[1:] if stage.status.to_blame else []
+
+
 def _slug(name: str) -> str:
     """Lower-case letters, digits and dashes, which is all that a key may hold; distinct names stay distinct."""
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
@@ -111,32 +137,24 @@ def _slug(name: str) -> str:
     return "-".join(filter(None, (slug[:LONGEST_SLUG].strip("-"), hashlib.sha256(name.encode()).hexdigest()[:8])))
 
 
+def _state(stage: StageSummary) -> str:
+    return plain(f"{MARKS[stage.status]} {words(stage.status)}")
+
+
 def _took(stage: StageSummary) -> str:
     return "" if stage.seconds is None else duration(stage.seconds)
 
 
-def _linked(file: str, link: Link) -> str:
+def _exit_code(stage: StageSummary) -> str:
+    return "" if stage.exit_code is None else str(stage.exit_code)
+
+
+def _paged(name: StageName, stage: StageSummary, page: TaskPage) -> str:
+    url = page(stage.task_run_id) if stage.task_run_id else None
+    return link(name, url) if url else plain(name)
+
+
+def _found(file: str, find: Find) -> str:
     """A link that a browser follows, or the path of a file: pages from the network may not open files."""
-    url = link(file)
-    return f"[{_plain(file)}](<{url}>)" if url.startswith("http") else f"`{shown(url)}`"
-
-
-def _plain(text: str) -> str:
-    """The text as it is, whatever it would mean in Markdown, on one line."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    yield f"| {' | '.join(head)} |"
-    yield f"|{'---|' * len(head)}"
-    for row in rows:
-        yield f"| {' | '.join(row)} |"
-
-
-def _fenced(lines: Sequence[str]) -> Iterator[str]:
-    """The lines as they are, between fences that are longer than any run of back quotes in them."""
-    longest = max((len(run) for line in lines for run in re.findall("`+", line)), default=0)
-    fence = "`" * max(3, longest + 1)
-    yield f"{fence}text"
-    yield from lines
-    yield fence
+    url = find(file)
+    return link(file, url) if url.startswith("http") else code(shown(url))

@@ -25,39 +25,47 @@ class Artifacts:
     Args:
         flow_run_id: whose they are.
         notify: told when Prefect fails.
+        patience: seconds that `close` waits for it.
     """
 
-    def __init__(self, flow_run_id: UUID, notify: Callable[[str], None]) -> None:
+    def __init__(self, flow_run_id: UUID, notify: Callable[[str], None], patience: float = PATIENCE) -> None:
         self._flow_run_id = flow_run_id
         self._notify = notify
+        self._patience = patience
+        self._given_up = threading.Event()
         self._queue: SimpleQueue[ArtifactCreate | None] = SimpleQueue()
         # A thread that Prefect did not start knows neither the flow run nor the API that it reports to.
         context = copy_context()
         self._thread = threading.Thread(target=lambda: context.run(self._work), name="artifacts", daemon=True)
         self._thread.start()
 
-    def add(self, key: str, text: str, task_run_id: str | None = None) -> None:
+    def add(self, key: str, headline: str, text: str, task_run_id: str | None = None) -> None:
         """Send one soon.
 
         Args:
             key: lower-case letters, digits and dashes.
+            headline: Markdown, one line: Prefect's lists of artifacts show it, and so does the page, above the text.
             text: Markdown.
             task_run_id: whose it is; None for one of the flow run.
         """
-        artifact = ArtifactCreate(key=key, type="markdown", data=text, flow_run_id=self._flow_run_id)
+        artifact = ArtifactCreate(key=key, type="markdown", description=headline, data=text, flow_run_id=self._flow_run_id)
         if task_run_id is not None:
             artifact.task_run_id = UUID(task_run_id)
         self._queue.put(artifact)
 
     def close(self) -> None:
-        """Wait until all have been sent, but not for ever."""
+        """Wait until all have been sent, but not for ever: a Prefect that does not answer gets no more of them."""
         self._queue.put(None)
-        self._thread.join(PATIENCE)
+        self._thread.join(self._patience)
+        if self._thread.is_alive():
+            self._given_up.set()
+            self._notify(f"Prefect shows not all artifacts of this run: it has not taken them within {self._patience:g} s")
 
     def _work(self) -> None:
         try:
             with get_client(sync_client=True) as client:
-                while (artifact := self._queue.get()) is not None:
+                while (artifact := self._queue.get()) is not None and not self._given_up.is_set():
                     client.create_artifact(artifact)
         except (httpx.HTTPError, PrefectException) as error:
-            self._notify(f"Prefect shows no artifacts of this run: {type(error).__name__}: {error}")
+            if not self._given_up.is_set():
+                self._notify(f"Prefect shows not all artifacts of this run: {type(error).__name__}: {error}")

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from contextvars import copy_context
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -18,7 +17,6 @@ from prefect.states import Cancelled, Failed
 from dockercise_prefect.errors import DockerciseError, StorageError, UsageError
 from dockercise_prefect.frontend.git import current_commit
 from dockercise_prefect.orchestration.api import LOST, lost_api
-from dockercise_prefect.orchestration.artifact_text import run_key, run_text, stage_key, stage_text
 from dockercise_prefect.orchestration.artifacts import Artifacts
 from dockercise_prefect.orchestration.events import EngineFound, Event, Notice, RunEnded, RunStarted
 from dockercise_prefect.orchestration.failure import RunFailedError, headline
@@ -30,11 +28,11 @@ from dockercise_prefect.orchestration.registry import connect_engine
 from dockercise_prefect.orchestration.report import report
 from dockercise_prefect.orchestration.scheduler import Scheduler
 from dockercise_prefect.orchestration.secrecy import Secrecy
+from dockercise_prefect.orchestration.showing import Showing
 from dockercise_prefect.orchestration.signals import raised
 from dockercise_prefect.orchestration.stage_runner import StageRunner
 from dockercise_prefect.orchestration.tidying import Tidying
-from dockercise_prefect.pipeline import Pipeline, Stage, StageName, to_json
-from dockercise_prefect.results.local_store import INDEX, OUTPUTS, REPORT, SUMMARY
+from dockercise_prefect.pipeline import Pipeline, StageName, to_json
 from dockercise_prefect.results.place import check_outside, open_store
 from dockercise_prefect.results.report.runs_page import update_runs_page
 from dockercise_prefect.results.shipment import NoShipment, Shipment, open_shipment
@@ -101,6 +99,7 @@ class _Run:
         self._commit: str | None = None
         self._store: RunStore | None = None
         self._shipment: Shipment = NoShipment()
+        self._showing: Showing | None = None
         self._record: RunRecord | None = None
         self._secrecy = Secrecy(pipeline)
         self._cause: DockerciseError | None = None
@@ -138,6 +137,7 @@ class _Run:
         store.start(self._secrecy.masker.json(to_json(self.selection, self._targets)))
         self._store, self._record = store, RunRecord(store, self._options.observer, self._secrecy)
         self._shipment = open_shipment(f"{self.selection.name}/{self._run_id}", self._options.settings, self._notify)
+        self._showing = Showing(self.selection, self._record, store, Artifacts(self._flow_run.id, self._notify))
 
     def resolve(self, sources: Sequence[OutsideSource]) -> Mapping[StageName, Mapping[str, str]]:
         """Every stage's variables from outside; those that are secret are masked from here on."""
@@ -152,7 +152,6 @@ class _Run:
         jobs = self._options.settings.jobs
         with ExitStack() as stack:
             tidying = stack.enter_context(Tidying(self._notify))
-            artifacts = stack.enter_context(closing(Artifacts(self._flow_run.id, self._notify)))
             engine = self._options.engine or stack.enter_context(closing(connect_engine(self._options.settings)))
             info = engine.info()
             self._observe(EngineFound(info.version, info.url))
@@ -167,7 +166,7 @@ class _Run:
                 outside=outside,
                 secrecy=self._secrecy,
                 shipping=self._shipment.stream,
-                put_away=partial(self._show_stage, artifacts),
+                put_away=cast("Showing", self._showing).stage,
             )
             scheduler = Scheduler(
                 self.selection,
@@ -184,11 +183,9 @@ class _Run:
 
     def close(self) -> RunSummary:
         """Write the summary, tell everybody, and answer Prefect."""
-        if self._store is None:
-            summary = self._summary()
-        else:
-            summary = self._kept(self._store)
-            self._show_run(summary, self._store)
+        summary = self._kept(self._store) if self._store else self._summary()
+        if self._showing:
+            self._showing.run(summary)
         self._observe(RunEnded(summary))
         if summary.status is RunStatus.PASSED:
             return summary
@@ -230,20 +227,6 @@ class _Run:
             update_runs_page(store.objects, self.selection.name)
         except DockerciseError as error:
             self._notify(f"the list of runs is not up to date: {error.message}")
-
-    def _show_stage(self, artifacts: Artifacts, stage: Stage, tail: Sequence[str], is_volume_kept: bool) -> None:
-        store, record = cast("RunStore", self._store), cast("RunRecord", self._record)
-        files = [f"{stage.name}.json"]
-        files += [] if stage.no_log else [f"{stage.name}.log"]
-        files += [f"{stage.name}.tar.zst"] if is_volume_kept else []
-        summary = record.stage(stage.name)
-        text = stage_text(stage.name, summary, tail, files, store.link)
-        artifacts.add(stage_key(self.selection.name, stage.name), text, summary.task_run_id)
-
-    def _show_run(self, summary: RunSummary, store: RunStore) -> None:
-        text = run_text(summary, self.selection, [REPORT, OUTPUTS, SUMMARY, INDEX], store.link)
-        with closing(Artifacts(self._flow_run.id, self._notify)) as artifacts:
-            artifacts.add(run_key(self.selection.name), text)
 
     def _stop(self, workspace: Workspace, reason: str) -> None:
         self._notify(f"{reason}: stopping what runs, with 10 s of grace (Ctrl-C ends it at once)")

@@ -7,7 +7,14 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dockercise_prefect.orchestration.artifact_text import run_key, run_text, stage_key, stage_text
+from dockercise_prefect.orchestration.artifact_text import (
+    run_headline,
+    run_key,
+    run_text,
+    stage_headline,
+    stage_key,
+    stage_text,
+)
 from dockercise_prefect.pipeline import Pipeline, stage
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 from dockercise_prefect.status import RunStatus, StageStatus
@@ -24,13 +31,17 @@ def in_bucket(file: str) -> str:
     return f"https://bucket.example/{file}?X-Amz-Signature=abc&x=(1)"
 
 
+def in_ui(task_run_id: str) -> str:
+    return f"http://127.0.0.1:4200/runs/task-run/{task_run_id}"
+
+
 def test_a_stage_says_how_it_ended() -> None:
     """State, duration, exit code, image and the end of the log are there, and where the record is."""
     text = stage_text(
         "check",
         ran(StageStatus.FAILED, 0, 2.5, 3, "exit code 3\nno"),
         ["looking", "no"],
-        ["check.json", "check.log"],
+        ["check.log", "check.json"],
         in_folder,
     )
 
@@ -39,15 +50,14 @@ def test_a_stage_says_how_it_ended() -> None:
         == f"""\
 ## check
 
-|  |  |
-|---|---|
 | state | ✗ failed |
+|---|---|
 | took | 2.5 s |
 | exit code | 3 |
 | message | exit code 3 |
 | image | `sha256:aa` |
-| json | `/home/me/results/shop/{run_id()}/check.json` |
 | log | `/home/me/results/shop/{run_id()}/check.log` |
+| JSON | `/home/me/results/shop/{run_id()}/check.json` |
 
 The last 2 lines of its log:
 
@@ -63,7 +73,7 @@ def test_links_into_a_bucket_can_be_followed() -> None:
     """A signed address is a link, whatever characters it holds."""
     text = stage_text("a", ran(StageStatus.PASSED, 0, 1), [], ["a.tar.zst"], in_bucket)
 
-    assert "| tar.zst | [a.tar.zst](<https://bucket.example/a.tar.zst?X-Amz-Signature=abc&x=(1)>) |" in text
+    assert "| volume | [a.tar.zst](<https://bucket.example/a.tar.zst?X-Amz-Signature=abc&x=(1)>) |" in text
 
 
 def test_a_run_shows_failures_first_and_its_critical_path() -> None:
@@ -71,16 +81,47 @@ def test_a_run_shows_failures_first_and_its_critical_path() -> None:
     stages = {
         "greet": ran(StageStatus.PASSED, 0, 1),
         "hush": ran(StageStatus.PASSED, 0, 1),
-        "check": ran(StageStatus.FAILED, 1, 2, 1, "exit code 1"),
+        "check": ran(StageStatus.FAILED, 1, 2, 1, "exit code 1\nlooking\nno `x`"),
         "deliver": StageSummary(StageStatus.NOT_STARTED, message="not started: check failed"),
     }
 
-    text = run_text(RunSummary(run_id(), "shop", RunStatus.FAILED, stages=stages), SHOP, ["report.html"], in_bucket)
+    summary = RunSummary(run_id(), "shop", RunStatus.FAILED, stages=stages)
+    text = run_text(summary, SHOP, ["report.html"], in_bucket, lambda _id: None)
 
     rows = [line.split(" | ")[1] for line in text.splitlines() if line.startswith(("| ✗", "| ✓", "| ·"))]
     assert rows == ["**check**", "deliver", "**greet**", "hush"]
+    assert "**check** printed last:\n\n```text\nlooking\nno `x`\n```\n" in text
     assert "**Critical path** (3.0 s): greet → check" in text
     assert f"dockercise show {run_id()}" in text
+
+
+def test_a_run_leads_to_its_stages() -> None:
+    """A stage that has a task run is a link to it; one that has none is not."""
+    stages = {"greet": ran(StageStatus.PASSED, 0, 1), "hush": StageSummary(StageStatus.NOT_STARTED)}
+
+    text = run_text(RunSummary(run_id(), "shop", RunStatus.ERROR, stages=stages), SHOP, [], in_bucket, in_ui)
+
+    assert "| **[greet](<http://127.0.0.1:4200/runs/task-run/task-1>)** |" in text
+    assert "| hush |" in text
+
+
+def test_headlines_say_it_in_one_line() -> None:
+    """How a stage and how a run ended stands where Prefect lists artifacts, safe whatever a message holds."""
+    failed = ran(StageStatus.FAILED, 0, 2.5, 3, "exit code 3\n<b>no</b>")
+    began, ended = failed.started, failed.finished
+    run = RunSummary(run_id(), "shop", RunStatus.FAILED, None, began, ended, stages={"a_b": failed})
+
+    assert stage_headline(failed) == "✗ failed in 2.5 s: exit code 3"
+    assert stage_headline(StageSummary(StageStatus.SKIPPED, message="*")) == r"\- skipped: \*"
+    assert run_headline(run) == r"**failed** in 2.5 s: a\_b \(exit code 3\)"
+
+
+def test_what_steers_a_terminal_is_left_out() -> None:
+    """Colours, cursor movements and the former states of a progress bar are not shown; entities are no characters."""
+    text = stage_text("a", ran(StageStatus.PASSED, 0, 1), ["\x1b[31mred\x1b[0m", "10%\r100%"], [], in_folder)
+
+    assert text.endswith("```text\nred\n100%\n```\n")
+    assert r"a\&lt;b" in stage_headline(ran(StageStatus.ERROR, 0, 1, message="a&lt;b\x1b[2J"))
 
 
 @given(first=NAMES, second=NAMES)
@@ -99,8 +140,9 @@ def test_nothing_that_is_shown_breaks_the_page(name: str, tail: list[str]) -> No
     summary = ran(StageStatus.FAILED, 0, 1, 1, f"{name} | `x` <b>")
 
     page = stage_text(one.name, summary, tail, [], in_folder)
+    summaries = {one.name: summary}
     run = run_text(
-        RunSummary(run_id(), name, RunStatus.FAILED, stages={one.name: summary}), Pipeline("p", [one]), [], in_folder
+        RunSummary(run_id(), name, RunStatus.FAILED, stages=summaries), Pipeline("p", [one]), [], in_folder, lambda _id: None
     )
 
     if tail:

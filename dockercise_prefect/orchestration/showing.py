@@ -1,0 +1,61 @@
+"""Prefect's UI as the viewer of a run: what it shows of each stage, and of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dockercise_prefect.errors import StorageError
+from dockercise_prefect.orchestration.artifact_text import (
+    run_headline,
+    run_key,
+    run_text,
+    stage_headline,
+    stage_key,
+    stage_text,
+)
+from dockercise_prefect.orchestration.artifacts import Artifacts
+from dockercise_prefect.orchestration.flow_run import task_page
+from dockercise_prefect.orchestration.record import RunRecord
+from dockercise_prefect.pipeline import Pipeline, Stage
+from dockercise_prefect.results.local_store import INDEX, OUTPUTS, REPORT, SUMMARY
+from dockercise_prefect.results.store import RunStore
+from dockercise_prefect.results.summary import RunSummary
+
+
+class Showing:
+    """Shows one run; `stage` may be called from any thread.
+
+    Args:
+        pipeline: what runs.
+        record: knows how each stage ended.
+        store: knows where the record is found.
+        artifacts: takes what is to be shown.
+    """
+
+    def __init__(self, pipeline: Pipeline, record: RunRecord, store: RunStore, artifacts: Artifacts) -> None:
+        self._pipeline = pipeline
+        self._record = record
+        self._store = store
+        self._artifacts = artifacts
+
+    def stage(self, stage: Stage, tail: Sequence[str], is_volume_kept: bool) -> None:
+        """Show a stage that all is recorded of (`stage_runner.PutAway`)."""
+        files = [] if stage.no_log else [f"{stage.name}.log"]
+        files += [f"{stage.name}.tar.zst"] if is_volume_kept else []
+        files += [f"{stage.name}.json"]
+        summary = self._record.stage(stage.name)
+        text = stage_text(stage.name, summary, tail, files, self._find)
+        self._artifacts.add(stage_key(self._pipeline.name, stage.name), stage_headline(summary), text, summary.task_run_id)
+
+    def run(self, summary: RunSummary) -> None:
+        """Show the run, which is over; waits until Prefect has taken everything, but not for ever."""
+        text = run_text(summary, self._pipeline, [REPORT, OUTPUTS, SUMMARY, INDEX], self._find, task_page)
+        self._artifacts.add(run_key(self._pipeline.name), run_headline(summary), text)
+        self._artifacts.close()
+
+    def _find(self, file: str) -> str:
+        """A link; where none can be signed, since the credentials have ended, what the file is called."""
+        try:
+            return self._store.link(file)
+        except StorageError:
+            return f"{self._store.url}/{file}"
