@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from contextvars import copy_context
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -200,18 +201,26 @@ class _Run:
         except StorageError as error:
             self._cause = self._cause or error
         try:
+            summary = self._finished(store)
+        except StorageError as error:
+            self._cause = self._cause or error
+            summary = self._summary()
+            for write in (partial(self._report, store, summary), partial(store.leave, summary)):
+                with suppress(StorageError):  # it has been told that this place fails
+                    write()
+        else:
+            self._list_run(store)
+        return summary
+
+    def _finished(self, store: RunStore) -> RunSummary:
+        try:
             store.settle()
             summary = self._summary()
             self._report(store, summary)
             store.finish(summary)
-        except StorageError as error:
-            self._cause = self._cause or error
-            summary = self._summary()
-            with suppress(StorageError):  # it has been told that this place fails
-                self._report(store, summary)
-                store.leave(summary)
-        else:
-            self._list_run(store)
+        except (KeyboardInterrupt, TerminationSignal) as error:
+            hint = f"`dockercise results push {self._run_id}` sends them"
+            raise StorageError(f"results are not all at {store.url}: sending them was interrupted", hint) from error
         return summary
 
     def _report(self, store: RunStore, summary: RunSummary) -> None:
