@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import boto3  # type: ignore[import-untyped]  # has no types
+from boto3.exceptions import Boto3Error  # type: ignore[import-untyped]  # has no types
 from botocore.config import Config  # type: ignore[import-untyped]  # has no types
 from botocore.credentials import (  # type: ignore[import-untyped]  # has no types
     AssumeRoleCredentialFetcher,
@@ -104,7 +105,7 @@ def aws_errors(what: str) -> Iterator[None]:
         raise _answered(what, error) from error
     except (NoConnectionError, HTTPClientError) as error:
         raise StorageError(f"{what}: {_no_answer(error)}", "see that the network and the address are right") from error
-    except BotoCoreError as error:
+    except (BotoCoreError, Boto3Error) as error:
         raise StorageError(f"{what}: {_first_line(error)}") from error
 
 

@@ -151,6 +151,9 @@ class CloudWatchLogs:
             except StorageError as error:
                 self._give_up(error)
                 return
+            except Exception as error:  # noqa: BLE001  with a thread that is gone, stages would wait for ever
+                self._give_up(StorageError(f"{type(error).__name__}: {error}"))
+                return
             if closing:
                 return
 

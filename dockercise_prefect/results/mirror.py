@@ -44,7 +44,8 @@ class Mirror:
         self._changed = threading.Condition()
         self._due: dict[str, float] = {}  # file to the time from which on it is to be sent
         self._after: dict[str, str] = {}  # file to the one that goes before it
-        self._sending: set[str] = set()
+        self._sending: dict[str, int] = {}  # file to the call in which its try began
+        self._call = 0
         self._growing: dict[str, float] = {}  # file that grows to the seconds it waits
         self._pause = 0.0
         self._resume = 0.0
@@ -79,6 +80,7 @@ class Mirror:
         """
         with self._changed:
             self._last_call, self._failure, self._resume = True, None, 0.0
+            self._call += 1
             self._changed.notify_all()
             try:
                 self._changed.wait_for(lambda: self._failure or not (self._due or self._sending))
@@ -103,6 +105,8 @@ class Mirror:
                 self._failed(name, error)
             except OSError as error:
                 self._failed(name, StorageError(f"cannot read {self._folder / name}: {error.strerror}"))
+            except Exception as error:  # noqa: BLE001  with a thread that is gone, the run would wait for ever
+                self._failed(name, StorageError(f"cannot send {name}: {type(error).__name__}: {error}"))
             else:
                 self._sent(name, time.monotonic() - began)
 
@@ -116,7 +120,7 @@ class Mirror:
                 if ready:
                     name = min(ready, key=self._due.__getitem__)
                     del self._due[name]
-                    self._sending.add(name)
+                    self._sending[name] = self._call
                     return name
                 waiting = [self._time_of(self._due[name]) for name in sendable]
                 self._changed.wait(min(waiting) - now if waiting else None)
@@ -131,7 +135,7 @@ class Mirror:
 
     def _sent(self, name: str, seconds: float) -> None:
         with self._changed:
-            self._sending.discard(name)
+            del self._sending[name]
             self._pause = 0.0
             if name in self._growing:
                 self._growing[name] = max(GROWING_SECONDS, GROWING_FACTOR * seconds)
@@ -139,13 +143,15 @@ class Mirror:
 
     def _failed(self, name: str, error: StorageError) -> None:
         with self._changed:
-            self._sending.discard(name)
+            began = self._sending.pop(name)
             self._due.setdefault(name, 0.0)
-            self._failure = error
-            self._pause = min(LONGEST_PAUSE, max(SHORTEST_PAUSE, 2 * self._pause))
-            # In a last call, whoever waits for it hears of this failure; nobody tries again before.
-            self._last_call = False
-            self._resume = time.monotonic() + self._pause
+            # A try that began before the last call is not the last one: it is made again.
+            if not (self._last_call and began < self._call):
+                self._failure = error
+                self._pause = min(LONGEST_PAUSE, max(SHORTEST_PAUSE, 2 * self._pause))
+                self._resume = time.monotonic() + self._pause
+                # In a last call, whoever waits for it hears of this failure; nobody tries again before.
+                self._last_call = False
             first, self._told = not self._told, True
             self._changed.notify_all()
         if first:

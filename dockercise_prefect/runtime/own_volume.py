@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tarfile
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import TypeAlias
@@ -35,7 +36,10 @@ def files_of(engine: Engine, container: str, stage: str, check: Callable[[], Non
                 return chain(head, stream)
     except EngineError as error:
         return _failing(error)
-    return iter(head) if _holds_files(head) else None
+    try:
+        return iter(head) if _holds_files(head) else None
+    except tarfile.TarError as error:
+        return _failing(EngineError(f"the volume of {stage} came as no archive from the engine: {error}"))
 
 
 def _holds_files(head: list[bytes]) -> bool:

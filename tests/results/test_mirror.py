@@ -151,3 +151,19 @@ def test_after_close_nothing_is_sent(record: Path, place: Place, mirror: Mirror)
     assert place.tries == []
     assert any(name.startswith("mirror-") for name in before)
     assert not any(thread.name.startswith("mirror-") for thread in threading.enumerate())
+
+
+def test_whatever_goes_wrong_is_said(record: Path, tmp_path: Path, said: list[str]) -> None:
+    """An error that nobody thought of is one like the others: nothing waits for a thread that is gone."""
+
+    class Odd(FolderObjects):
+        def put(self, path: str, content: BinaryIO) -> None:
+            raise RuntimeError(path, content.read())
+
+    mirror = Mirror(record, Odd(tmp_path / "there"), "shop/run-1", said.append)
+    (record / "a.json").write_text("a")
+    mirror.put("a.json")
+
+    with pytest.raises(StorageError, match=r"cannot send a\.json: RuntimeError"):
+        mirror.settle()
+    mirror.close()

@@ -117,3 +117,24 @@ def test_what_is_printed_is_passed_on_masked_and_kept_as_it_is(scripted: Scripte
     assert ran.output["a", "stdout"] == b"key: correct ho"
     assert "correct horse" not in str(result.message)
     assert result.output.value() == b"key: correct ho"
+
+
+def test_what_is_no_archive_is_an_error_of_the_engine() -> None:
+    """A stream that ends in its middle is not taken for an empty volume."""
+
+    class Cut(ScriptedEngine):
+        def get(self, container: str, path: str) -> Iterator[bytes]:
+            return iter([b"x" * 700]) if path == "/a" else super().get(container, path)
+
+    a = sh("a", "x")
+    met: list[EngineError] = []
+
+    def keep(given: Iterator[bytes] | None) -> None:
+        with pytest.raises(EngineError) as error:
+            list(given or ())
+        met.append(error.value)
+
+    with workspace(Cut(), a) as ran:
+        ran.workspace.run_stage(a, {}, {}, lambda *_: None, keep)
+
+    assert "came as no archive" in met[0].message
