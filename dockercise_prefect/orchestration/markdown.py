@@ -9,6 +9,8 @@ from dockercise_prefect.results.clean import plain_line
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|<>~&-])")
 
+_HARMLESS = re.compile(r"[^\W_]([\w. -]*[^\W_])?")
+
 
 def plain(text: str) -> str:
     """The text as it is, whatever it would mean in Markdown, on one line."""
@@ -21,8 +23,8 @@ def code(text: str) -> str:
 
 
 def link(text: str, url: str) -> str:
-    """The text, plain, as a link."""
-    return f"[{plain(text)}](<{url}>)"
+    """The text, plain, as a link, or beside one: Prefect's UI shows the backslashes that are in a link."""
+    return f"[{text}](<{url}>)" if _HARMLESS.fullmatch(text) else f"{plain(text)} [↗](<{url}>)"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:

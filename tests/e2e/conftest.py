@@ -6,16 +6,18 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from scripts.busybox import ensure_busybox
 from scripts.engine import ensure_engine
+from scripts.screenshot import ARGUMENTS, CHROMIUM
 
 
 @dataclass(frozen=True)
@@ -61,3 +63,12 @@ def dockercise_run(environment: dict[str, str], busybox: str) -> Dockercise:
         return Said(said.returncode, json.loads(said.stdout) if said.stdout else {}, said.stderr)
 
     return run
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()

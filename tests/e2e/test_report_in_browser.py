@@ -6,26 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from dockercise_prefect.orchestration.report import report
 from dockercise_prefect.results.summary import RunSummary
 from dockercise_prefect.status import RunStatus, StageStatus
-from scripts.screenshot import ARGUMENTS, CHROMIUM
 from tests.support.recorded_runs import SHOP, Recorded, ran
 
 pytestmark = [pytest.mark.docker, pytest.mark.browser]
 
 AT_ITS_END = "(log) => log.scrollTop > 0 && log.scrollTop + log.clientHeight >= log.scrollHeight - 1"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from scripts.screenshot import ARGUMENTS, CHROMIUM, VIEW, open_artifact, open_run
+from scripts.screenshot import VIEW, open_artifact, open_run
 from scripts.screenshot import task_runs as listed_task_runs
 from tests.support.aws_image import seed_images
 from tests.support.inspection import InspectionRecorder
@@ -160,15 +160,6 @@ def test_the_bundle_leaves_silent_stages_out(silent: Kept) -> None:
 
     assert names <= STAGES - {"assume-role", *CREDENTIAL_STAGES}
     assert "get-code" in names
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -105,6 +105,17 @@ def test_a_run_leads_to_its_stages() -> None:
     assert "| hush |" in text
 
 
+def test_names_in_links_are_as_they_are() -> None:
+    """A name stands in its link without backslashes, which Prefect would show; one that needs them stands beside its link."""
+    stages = {name: ran(StageStatus.PASSED, 0, 1) for name in ("x]y", "unit-tests", "a_b")}
+
+    text = run_text(RunSummary(run_id(), "shop", RunStatus.PASSED, stages=stages), SHOP, [], in_bucket, in_ui)
+
+    assert "| [unit-tests](<" in text
+    assert "| [a_b](<" in text
+    assert r"x\]y [↗](<" in text
+
+
 def test_headlines_say_it_in_one_line() -> None:
     """How a stage and how a run ended stands where Prefect lists artifacts, safe whatever a message holds."""
     failed = ran(StageStatus.FAILED, 0, 2.5, 3, "exit code 3\n<b>no</b>")

@@ -1,0 +1,68 @@
+"""What Prefect's UI shows of a run that failed, in a real browser."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from scripts.screenshot import VIEW, open_artifact
+from tests.e2e.conftest import Dockercise, Said
+from tests.support.prefect_records import ask, task_runs
+
+pytestmark = [pytest.mark.docker, pytest.mark.browser]
+
+PIPELINE = """\
+meta: {name: shop, defaults: {img: busybox}}
+build: {run: mkdir "$OUT/site"; echo built}
+look: {vol: build, run: "echo '<i>```|[x](y)'; echo no title; exit 3"}
+count: {vol: build, run: ls build/site | wc -l}
+publish: {after: [look, count], run: echo published}
+"""
+
+
+@pytest.fixture
+def failed(dockercise_run: Dockercise, tmp_path: Path) -> Said:
+    """A run whose second stage fails."""
+    root = tmp_path / "shop"
+    root.mkdir()
+    (root / "shop.dockercise.yaml").write_text(PIPELINE, encoding="utf-8")
+    return dockercise_run("-C", root)
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A window."""
+    page = browser.new_page(viewport=VIEW)
+    yield page
+    page.close()
+
+
+def test_a_run_that_failed_shows_what_and_leads_there(failed: Said, page: Page, prefect_api: str) -> None:
+    """Failures come first, with what they printed last; a click on a stage leads to its task run, which leads to its artifact.
+
+    Where Prefect lists artifacts it says how each ended. What a stage prints stays text.
+    """
+    flow_run_id, ui = failed.summary["flow_run_id"], prefect_api.removesuffix("/api")
+    artifacts = ask(prefect_api, "artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [flow_run_id]}}})
+    run = next(artifact["id"] for artifact in artifacts if artifact["key"] == "shop-run")
+
+    open_artifact(page, f"{ui}/artifacts/artifact/{run}")
+    rows = page.locator("table").first.locator("tbody tr")
+    expect(rows).to_have_count(4)
+    assert [row.split()[1] for row in rows.all_inner_texts()] == ["failed", "not", "passed", "passed"]
+    expect(page.locator("pre").first).to_have_text("<i>```|[x](y)\nno title")
+
+    task_runs(prefect_api, flow_run_id, 4)  # Prefect records them late
+    with page.expect_popup() as opened:
+        page.get_by_role("link", name="look", exact=True).click()
+    stage = opened.value
+    stage.get_by_text("Artifacts", exact=True).last.click()
+    expect(stage.get_by_text(re.compile("exit code 3$"))).to_be_visible()
+    stage.get_by_text("shop-stage-look", exact=True).click()
+    expect(stage.locator("table").first).to_contain_text("✗ failed")
+    expect(stage.locator("pre").first).to_have_text("<i>```|[x](y)\nno title")
+    stage.close()
