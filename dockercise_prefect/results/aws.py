@@ -78,6 +78,8 @@ def aws_client(service: str, settings: Settings) -> Any:
         read_timeout=READ_SECONDS,
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
         max_pool_connections=16,
+        # Links are signed in the way of old where boto3 may choose, which buckets with KMS and newer regions refuse.
+        **({"signature_version": "s3v4"} if service == "s3" else {}),
         # Storages of others know neither names of buckets as names of hosts nor the newest checksums.
         **({"s3": {"addressing_style": "path"}} if own else {}),
         **({"request_checksum_calculation": "when_required", "response_checksum_validation": "when_required"} if own else {}),
