@@ -28,7 +28,7 @@ def expected(dockercise_run: Dockercise, tmp_path: Path) -> dict[str, str]:
 
 def values(results: Path) -> dict[str, str]:
     """What each stage's entry of the newest run holds as its value."""
-    newest = max(results.iterdir(), key=lambda folder: folder.stat().st_mtime)
+    newest = max(filter(Path.is_dir, results.iterdir()), key=lambda folder: folder.stat().st_mtime)
     stages = json.loads((newest / "index.json").read_text())["stages"]
     return {name: json.loads((newest / f"{name}.json").read_text())["value"] for name in stages}
 

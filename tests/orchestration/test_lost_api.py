@@ -73,7 +73,7 @@ def test_the_stages_end_and_their_results_are_kept(victim: LocalServer, data: Pa
     (tmp_path / "gate/open").touch()
     rest, _ = process.communicate(timeout=60)
 
-    (results,) = (tmp_path / "kept/root").iterdir()
+    (results,) = (folder for folder in (tmp_path / "kept/root").iterdir() if folder.is_dir())
     summary = json.loads((results / "summary.json").read_text())
     assert process.returncode == ExitStatus.ENGINE_FAILED, rest
     assert "Prefect failed" in rest
