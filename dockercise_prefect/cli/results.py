@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from dockercise_prefect.errors import ExitStatus, StorageError, UsageError
-from dockercise_prefect.results.unsent import UnsentRun, unsent_runs
+from dockercise_prefect.results.objects import Objects
+from dockercise_prefect.results.unsent import Destination, NotWaitingError, UnsentRun, unsent_runs
 from dockercise_prefect.settings import read_settings
 
 
@@ -20,8 +21,8 @@ def results() -> None:
 def push_command(runs: tuple[str, ...], place: str | None) -> int:
     """Send the records of RUNs, or of all runs, that a bucket did not take.
 
-    A RUN may be the beginning of its id. Exit status: 0 all of it is there, 2 no such run, 3 the bucket fails again, 4 nothing
-    waits to be sent.
+    A RUN may be the beginning of its id. Runs that still go on are left alone. Exit status: 0 all of it is there, 2 no such
+    run, or it goes on, 3 the bucket fails again, 4 nothing waits to be sent.
     """
     from dockercise_prefect.results.place import open_objects
     from dockercise_prefect.results.push import push
@@ -31,16 +32,23 @@ def push_command(runs: tuple[str, ...], place: str | None) -> int:
     if not waiting and not runs:
         click.echo("nothing waits to be sent", err=True)
         return ExitStatus.NOTHING_TO_DO
-    status = ExitStatus.DONE
-    for run in [_named(name, waiting) for name in runs] or waiting:
+
+    def connect(destination: Destination) -> Objects:
+        return open_objects(settings.results if place else destination.place, settings)
+
+    statuses = set()
+    for run in dict.fromkeys(_named(name, waiting) for name in runs) or waiting:
         try:
-            url = push(run, lambda destination: open_objects(settings.results if place else destination.place, settings))
+            url = push(run, connect, lambda text: click.echo(text, err=True))
+        except NotWaitingError as error:
+            click.echo(str(error), err=True)
+            statuses.add(ExitStatus.WRONG_INPUT if runs else ExitStatus.DONE)
         except StorageError as error:
             click.echo(f"{run.run_id}: {error}", err=True)
-            status = ExitStatus.ENGINE_FAILED
+            statuses.add(ExitStatus.ENGINE_FAILED)
         else:
             click.echo(f"{run.run_id}: sent to {url}")
-    return status
+    return max(statuses, default=ExitStatus.DONE)
 
 
 def _named(name: str, waiting: list[UnsentRun]) -> UnsentRun:

@@ -2,45 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from dockercise_prefect.errors import StorageError
 from dockercise_prefect.results.local_store import INDEX, SUMMARY
 from dockercise_prefect.results.objects import Objects
 from dockercise_prefect.results.report.runs_page import update_runs_page
 from dockercise_prefect.results.unsent import Destination, UnsentRun
 
 
-def push(run: UnsentRun, connect: Callable[[Destination], Objects]) -> str:
+def push(run: UnsentRun, connect: Callable[[Destination], Objects], notify: Callable[[str], None]) -> str:
     """Send all of a record, what has arrived before included, and remove it here. Again, it does no harm.
 
     Args:
         run: the record.
         connect: opens the place that it goes to.
+        notify: told when the record is there, but the list of runs does not name it.
 
     Returns:
         The URL of the record where it is now.
 
     Raises:
-        UsageError: the run still goes on.
+        NotWaitingError: the run still goes on, or somebody else sends it or has sent it.
         StorageError: the place fails; everything stays here.
     """
-    destination = run.destination
     with run.held():
+        destination = run.destination
         objects = connect(destination)
         path = f"{destination.pipeline}/{run.run_id}"
         folder = run.record(destination.pipeline)
         for file in sorted(_files(folder), key=_turn):
-            with file.open("rb") as content:
+            with _reading(file), file.open("rb") as content:
                 objects.put(f"{path}/{file.name}", content)
-        update_runs_page(objects, destination.pipeline)
         run.end()
+    try:
+        update_runs_page(objects, destination.pipeline)
+    except StorageError as error:  # the next run of the pipeline makes the list anew
+        notify(f"the list of runs is not up to date: {error.message}")
     return f"{objects.url}/{path}"
 
 
 def _files(folder: Path) -> list[Path]:
     """The files of a record; what begins with a dot was never whole."""
-    return [file for file in folder.iterdir() if file.is_file() and not file.name.startswith(".")]
+    with _reading(folder):
+        return [file for file in folder.iterdir() if file.is_file() and not file.name.startswith(".")]
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"cannot read {path}: {error.strerror or error}", "become its owner") from error
 
 
 def _turn(file: Path) -> tuple[int, str]:

@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from dockercise_prefect.errors import StorageError, UsageError
-from dockercise_prefect.results.files import make_folder, storing, write_json
+from dockercise_prefect.results.files import make_folder, storage_error, storing, write_json
 
 UNSENT = "unsent"
 """The folder below the user's data folder."""
 
 _PLACE = "place.json"
 _LOCK = "lock"
+
+
+class NotWaitingError(UsageError):
+    """The record does not wait to be sent: its run goes on, or somebody else sends it or has done so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,8 @@ class UnsentRun:
 
     def end(self) -> None:
         """All of it has been sent: remove it."""
+        with suppress(OSError):  # first what makes it one that waits: nobody takes what is half removed for a record
+            (self.folder / _PLACE).unlink()
         shutil.rmtree(self.folder, ignore_errors=True)
         self._lock.release()
 
@@ -90,13 +96,22 @@ class UnsentRun:
         """Inside, no other process sends or writes it.
 
         Raises:
-            UsageError: its run still goes on, or another process sends it.
+            NotWaitingError: its run still goes on, or another process sends it or has sent it.
+            StorageError: the folder cannot be written.
         """
         try:
-            with self._lock.acquire(timeout=0):
-                yield
+            self._lock.acquire(timeout=0)
         except Timeout as error:
-            raise UsageError(f"{self.run_id} still goes on, or is being sent", "try again when it has ended") from error
+            raise NotWaitingError(f"{self.run_id} still goes on, or is being sent", "try again when it has ended") from error
+        except OSError as error:
+            raise storage_error(self.folder, error) from error
+        try:
+            if not (self.folder / _PLACE).exists():
+                shutil.rmtree(self.folder, ignore_errors=True)  # the lock alone has made it again
+                raise NotWaitingError(f"{self.run_id} has been sent by somebody else")
+            yield
+        finally:
+            self._lock.release()
 
 
 def unsent_runs(data: Path) -> list[UnsentRun]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import BinaryIO
 
 import pytest
+from click.testing import CliRunner
 
+from dockercise_prefect.cli.results import results
 from dockercise_prefect.errors import StorageError, UsageError
 from dockercise_prefect.pipeline import to_json
 from dockercise_prefect.results.folder import FolderObjects
@@ -16,7 +19,7 @@ from dockercise_prefect.results.mirrored_store import MirroredStore
 from dockercise_prefect.results.push import push
 from dockercise_prefect.results.store import Kept
 from dockercise_prefect.results.summary import RunSummary
-from dockercise_prefect.results.unsent import Destination, UnsentRun, unsent_runs
+from dockercise_prefect.results.unsent import Destination, NotWaitingError, UnsentRun, unsent_runs
 from dockercise_prefect.status import RunStatus, StageStatus
 from tests.support.recorded_runs import SHOP, ran, run_id
 
@@ -74,9 +77,9 @@ def test_a_record_is_sent_whole_and_then_gone_here(tmp_path: Path) -> None:
     assert [run.run_id for run in unsent_runs(tmp_path / "data")] == [run_id()]
 
     with pytest.raises(StorageError, match="on fire"):
-        push(unsent, lambda _: Burning(tmp_path / "there", 2))
+        push(unsent, lambda _: Burning(tmp_path / "there", 2), print)
     assert not (tmp_path / "there/shop" / run_id() / "summary.json").exists()
-    url = push(unsent, lambda destination: FolderObjects(Path(destination.place.removeprefix("file://"))))
+    url = push(unsent, lambda destination: FolderObjects(Path(destination.place.removeprefix("file://"))), print)
 
     there = tmp_path / "there/shop" / run_id()
     assert url == there.as_uri()
@@ -92,7 +95,7 @@ def test_a_run_that_goes_on_is_not_pushed(tmp_path: Path) -> None:
     store.start(to_json(SHOP))
 
     with pytest.raises(UsageError, match=f"{run_id()} still goes on"):
-        push(UnsentRun(unsent.folder), lambda _: FolderObjects(tmp_path / "there"))
+        push(UnsentRun(unsent.folder), lambda _: FolderObjects(tmp_path / "there"), print)
 
     store.settle()
     store.finish(RunSummary(run_id(), "shop", RunStatus.PASSED))
@@ -106,10 +109,65 @@ def test_what_a_killed_process_left_can_be_pushed(tmp_path: Path) -> None:
     assert killed.returncode == 9
     (unsent,) = unsent_runs(tmp_path / "data")
 
-    push(unsent, lambda _: FolderObjects(tmp_path / "there"))
+    push(unsent, lambda _: FolderObjects(tmp_path / "there"), print)
 
     assert (tmp_path / "there/shop" / run_id() / "greet.log").read_bytes() == b"so far\n"
     assert unsent_runs(tmp_path / "data") == []
+
+
+def test_a_list_that_cannot_be_made_keeps_no_record_here(tmp_path: Path) -> None:
+    """Whoever may write but not list has sent the record all the same; what is not up to date is said."""
+    unsent = unfinished(tmp_path, Burning(tmp_path / "there", 1))
+    said: list[str] = []
+
+    push(unsent, lambda _: Burning(tmp_path / "there", 3), said.append)
+
+    assert said == ["the list of runs is not up to date: the place is on fire"]
+    assert unsent_runs(tmp_path / "data") == []
+    assert (tmp_path / "there/shop" / run_id() / "summary.json").exists()
+
+
+def test_what_another_process_has_sent_is_not_sent_again(tmp_path: Path) -> None:
+    """Two that push at once: the second finds nothing, says so, and leaves nothing behind."""
+    unsent = unfinished(tmp_path, Burning(tmp_path / "there", 1))
+    (known,) = unsent_runs(tmp_path / "data")
+    push(unsent, lambda _: FolderObjects(tmp_path / "there"), print)
+
+    with pytest.raises(NotWaitingError, match=f"{run_id()} has been sent by somebody else"):
+        push(known, lambda _: FolderObjects(tmp_path / "there"), print)
+
+    assert not known.folder.exists()
+
+
+def test_a_record_that_cannot_be_read_is_an_error_with_its_path(tmp_path: Path) -> None:
+    """A record whose folder is gone is no traceback, and nothing more of it is removed."""
+    unsent = unfinished(tmp_path, Burning(tmp_path / "there", 1))
+    shutil.rmtree(unsent.record("shop"))
+
+    with pytest.raises(StorageError, match=f"cannot read {unsent.record('shop')}: No such file"):
+        push(unsent, lambda _: FolderObjects(tmp_path / "there"), print)
+
+    assert unsent.folder.exists()
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_runs_that_go_on_do_not_keep_others_from_being_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: bool
+) -> None:
+    """`results push` sends what has ended and leaves alone what goes on; that is wrong only where the run was named."""
+    monkeypatch.setenv("DOCKERCISE_DATA", str(tmp_path / "data"))
+    goes_on = UnsentRun(tmp_path / "data/unsent/20200101T000000Z-0000")
+    goes_on.begin(Destination("s3://bucket", "shop"))
+    unfinished(tmp_path, Burning(tmp_path / "there", 1))
+    runs = [goes_on.run_id[:6], run_id()] if named else []
+
+    said = CliRunner().invoke(results, ["push", "--results", str(tmp_path / "there"), *runs], standalone_mode=False)
+
+    assert said.return_value == (2 if named else 0)
+    assert f"{run_id()}: sent to {(tmp_path / 'there/shop' / run_id()).as_uri()}" in said.output
+    assert f"{goes_on.run_id} still goes on" in said.output
+    assert [run.run_id for run in unsent_runs(tmp_path / "data")] == [goes_on.run_id]
+    goes_on.end()
 
 
 def test_a_folder_that_does_not_say_where_it_goes_is_left_alone(tmp_path: Path) -> None:
@@ -120,6 +178,6 @@ def test_a_folder_that_does_not_say_where_it_goes_is_left_alone(tmp_path: Path) 
     (unsent.folder / "place.json").write_text("{")
 
     with pytest.raises(StorageError, match=r"place\.json does not say where"):
-        push(unsent, lambda _: FolderObjects(tmp_path))
+        push(unsent, lambda _: FolderObjects(tmp_path), print)
 
     assert unsent.folder.exists()
