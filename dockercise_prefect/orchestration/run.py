@@ -196,10 +196,7 @@ class _Run:
 
     def _kept(self, store: RunStore) -> RunSummary:
         """The summary, written. A record that does not get to its place makes the run one in error, and is left where it is."""
-        try:
-            self._shipment.close()
-        except StorageError as error:
-            self._cause = self._cause or error
+        self._ship()
         try:
             summary = self._finished(store)
         except StorageError as error:
@@ -212,6 +209,15 @@ class _Run:
             self._list_run(store)
         return summary
 
+    def _ship(self) -> None:
+        try:
+            self._shipment.close()
+        except StorageError as error:
+            self._cause = self._cause or error
+        except (KeyboardInterrupt, TerminationSignal):
+            lost = StorageError("not all logs have been sent: it was interrupted", "the whole logs are in the results")
+            self._cause = self._cause or lost
+
     def _finished(self, store: RunStore) -> RunSummary:
         try:
             store.settle()
@@ -219,8 +225,10 @@ class _Run:
             self._report(store, summary)
             store.finish(summary)
         except (KeyboardInterrupt, TerminationSignal) as error:
-            hint = f"`dockercise results push {self._run_id}` sends them"
-            raise StorageError(f"results are not all at {store.url}: sending them was interrupted", hint) from error
+            hint = f"they are kept in {store.folder}"
+            if store.url != store.folder.as_uri():
+                hint += f"; `dockercise results push {self._run_id}` sends them"
+            raise StorageError(f"results are not all at {store.url}: it was interrupted", hint) from error
         return summary
 
     def _report(self, store: RunStore, summary: RunSummary) -> None:
@@ -236,6 +244,8 @@ class _Run:
             update_runs_page(store.objects, self.selection.name)
         except DockerciseError as error:
             self._notify(f"the list of runs is not up to date: {error.message}")
+        except (KeyboardInterrupt, TerminationSignal):  # the run itself is over, and its record complete
+            self._notify("the list of runs is not up to date: it was interrupted")
 
     def _stop(self, workspace: Workspace, reason: str) -> None:
         self._notify(f"{reason}: stopping what runs, with 10 s of grace (Ctrl-C ends it at once)")

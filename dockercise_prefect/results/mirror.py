@@ -33,7 +33,7 @@ class Mirror:
         folder: of the record.
         objects: where to.
         path: of the record there.
-        notify: told once, when the place fails first.
+        notify: told once, when the place fails first while nobody waits for it.
     """
 
     def __init__(self, folder: Path, objects: Objects, path: str, notify: Callable[[str], None]) -> None:
@@ -51,10 +51,10 @@ class Mirror:
         self._resume = 0.0
         self._failure: StorageError | None = None
         self._told = False
+        self._waited_for = False
         self._last_call = False
         self._closed = False
-        for number in range(WORKERS):
-            threading.Thread(target=self._work, name=f"mirror-{number}", daemon=True).start()
+        self._workers = 0
 
     def put(self, name: str, *, after: str | None = None) -> None:
         """The file is whole, or is another one than before: send it soon, but not before the last of the one it comes after."""
@@ -63,37 +63,61 @@ class Mirror:
             if after is not None:
                 self._after[name] = after
             self._due[name] = 0.0
-            self._changed.notify_all()
+            self._get_to_work()
 
     def grew(self, name: str) -> None:
         """There is more of the file, and more will come: send it now and then."""
         with self._changed:
             if name not in self._due:
                 self._due[name] = time.monotonic() + self._growing.setdefault(name, GROWING_SECONDS)
-                self._changed.notify_all()
+                self._get_to_work()
 
-    def settle(self) -> None:
+    def knock(self, name: str, within: float) -> None:
+        """Send the first file, and wait so many seconds for what the place says to it.
+
+        Raises:
+            StorageError: the place failed; the file is tried again as any other.
+        """
+        with self._changed:  # nobody else is told of the failure that this waits for
+            self.put(name)
+            self.settle(within)
+
+    def settle(self, within: float | None = None) -> bool:
         """Wait until everything has been sent; what failed before is tried once more.
+
+        Args:
+            within: seconds to wait at most; None for as long as it takes.
+
+        Returns:
+            Whether everything has been sent.
 
         Raises:
             StorageError: the place failed again; what was not sent stays to be sent.
         """
         with self._changed:
-            self._last_call, self._failure, self._resume = True, None, 0.0
+            self._last_call = self._waited_for = True
+            self._failure, self._resume = None, 0.0
             self._call += 1
             self._changed.notify_all()
             try:
-                self._changed.wait_for(lambda: self._failure or not (self._due or self._sending))
+                self._changed.wait_for(lambda: self._failure or not (self._due or self._sending), within)
                 if self._failure:
                     raise self._failure
+                return not (self._due or self._sending)
             finally:
-                self._last_call = False
+                self._last_call = self._waited_for = False
 
     def close(self) -> None:
         """Send nothing more; what is under way may still arrive."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+
+    def _get_to_work(self) -> None:
+        if self._workers < WORKERS and not self._closed:
+            self._workers += 1
+            threading.Thread(target=self._work, name=f"mirror-{self._workers}", daemon=True).start()
+        self._changed.notify_all()
 
     def _work(self) -> None:
         while (name := self._next()) is not None:
@@ -152,7 +176,8 @@ class Mirror:
                 self._resume = time.monotonic() + self._pause
                 # In a last call, whoever waits for it hears of this failure; nobody tries again before.
                 self._last_call = False
-            first, self._told = not self._told, True
+            tell = not (self._told or self._waited_for or self._closed)
+            self._told = self._told or tell
             self._changed.notify_all()
-        if first:
+        if tell:
             self._notify(f"results are kept here for now: {error}")

@@ -14,6 +14,12 @@ from dockercise_prefect.results.store import Kept, LogWriter
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 from dockercise_prefect.results.unsent import Destination, UnsentRun
 
+KNOCK_SECONDS = 10.0
+"""That a run waits for the bucket's first answer before it starts."""
+
+PATIENCE = 5.0
+"""Seconds of waiting for the bucket in the end, after which the user is told what is waited for."""
+
 
 class MirroredStore:
     """A `RunStore` in a bucket.
@@ -37,6 +43,7 @@ class MirroredStore:
         self._local = LocalStore(unsent.folder, pipeline, unsent.run_id)
         self._destination = Destination(objects.url, pipeline)
         self._path = f"{pipeline}/{unsent.run_id}"
+        self._notify = notify
         self._mirror = Mirror(self._local.folder, objects, self._path, notify)
 
     @property
@@ -54,20 +61,15 @@ class MirroredStore:
         return self.objects.link(f"{self._path}/{name}")
 
     def start(self, index: Mapping[str, Any]) -> None:
-        """See `RunStore`. A bucket that refuses us refuses all of the record; one that does not answer may be back later."""
-        self._unsent.begin(self._destination)
+        """See `RunStore`. A bucket that refuses us refuses all of the record, of which nothing is left then."""
         try:
             self._local.start(index)
-            with (self._local.folder / INDEX).open("rb") as content:
-                self.objects.put(f"{self._path}/{INDEX}", content)
-        except RefusedError:
+            self._unsent.begin(self._destination)  # not before there is something to send
+            self._knock()
+        except BaseException:
+            self._mirror.close()
             self._unsent.end()
             raise
-        except StorageError:
-            if not (self._local.folder / INDEX).exists():
-                self._unsent.end()
-                raise
-            self._mirror.put(INDEX)
 
     def stage_started(self, name: str, summary: StageSummary) -> None:
         """See `RunStore`."""
@@ -106,7 +108,9 @@ class MirroredStore:
     def settle(self) -> None:
         """See `RunStore`."""
         try:
-            self._mirror.settle()
+            if not self._mirror.settle(within=PATIENCE):
+                self._notify(f"waiting until all results are at {self.url} (Ctrl-C leaves them here)")
+                self._mirror.settle()
         except StorageError as error:
             raise self._unsent_error(error) from error
 
@@ -125,6 +129,15 @@ class MirroredStore:
             self._local.finish(summary)
         finally:
             self._unsent.leave()
+
+    def _knock(self) -> None:
+        """See whether the bucket refuses us; one that fails, or takes too long to say so, is not waited for."""
+        try:
+            self._mirror.knock(INDEX, KNOCK_SECONDS)
+        except RefusedError:
+            raise
+        except StorageError:  # it may be back later, and is tried again soon
+            return
 
     def _unsent_error(self, error: StorageError) -> StorageError:
         return StorageError(

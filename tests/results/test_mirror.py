@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -68,6 +69,10 @@ def mirror(record: Path, place: Place, said: list[str]) -> Iterator[Mirror]:
     mirror = Mirror(record, place, "shop/run-1", said.append)
     yield mirror
     mirror.close()
+
+
+def threads_of_mirrors() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("mirror-")]
 
 
 def there(tmp_path: Path, name: str) -> bytes:
@@ -140,17 +145,103 @@ def test_the_last_try_is_made_at_once_and_is_the_last(record: Path, place: Place
 
 def test_after_close_nothing_is_sent(record: Path, place: Place, mirror: Mirror) -> None:
     """A mirror that was closed leaves the place alone, and its threads end."""
-    before = {thread.name for thread in threading.enumerate()}
-    mirror.close()
     (record / "a.json").write_text("a")
     mirror.put("a.json")
-    for thread in threading.enumerate():
-        if thread.name.startswith("mirror-"):
-            thread.join(PATIENCE)
+    mirror.settle()
+    workers = threads_of_mirrors()
 
-    assert place.tries == []
-    assert any(name.startswith("mirror-") for name in before)
-    assert not any(thread.name.startswith("mirror-") for thread in threading.enumerate())
+    mirror.close()
+    mirror.put("a.json")
+    mirror.grew("a.log")
+    for thread in workers:
+        thread.join(PATIENCE)
+
+    assert workers
+    assert threads_of_mirrors() == []
+    assert place.tries == ["shop/run-1/a.json"]
+
+
+@pytest.mark.usefixtures("mirror")
+def test_a_mirror_that_has_nothing_to_do_has_no_threads() -> None:
+    """A store that is opened, and asked only for its URL, leaves nothing running."""
+    assert threads_of_mirrors() == []
+
+
+def test_the_first_file_says_whether_the_place_takes_any(
+    tmp_path: Path, record: Path, place: Place, mirror: Mirror, said: list[str]
+) -> None:
+    """Whoever knocks hears what the place says, alone; what it did not take is sent later."""
+    (record / "a.json").write_text("a")
+    place.fails = True
+    with pytest.raises(StorageError, match="the place is on fire"):
+        mirror.knock("a.json", PATIENCE)
+    assert said == []
+    place.fails = False
+
+    mirror.settle()
+
+    assert there(tmp_path, "a.json") == b"a"
+
+
+def test_waiting_ends_when_there_is_no_time_left(tmp_path: Path, record: Path) -> None:
+    """A place that hangs is waited for no longer than was asked for, and what it takes later counts."""
+    place = Hanging(tmp_path / "there")
+    mirror = Mirror(record, place, "shop/run-1", print)
+    (record / "a.json").write_text("a")
+    mirror.put("a.json")
+    (record / "b.json").write_text("b")
+    mirror.put("b.json")
+
+    assert not mirror.settle(within=0.05)
+    place.go.set()
+
+    assert mirror.settle()
+    mirror.close()
+    assert there(tmp_path, "a.json") == b"a"
+    assert there(tmp_path, "b.json") == b"b"
+
+
+def test_a_version_that_comes_while_another_is_sent_is_sent_after_it(tmp_path: Path, record: Path) -> None:
+    """No two versions of a file are on their way at once: the older could arrive last."""
+    place = Hanging(tmp_path / "there")
+    mirror = Mirror(record, place, "shop/run-1", print)
+    for text in ("old", "new"):
+        (record / "a.json").unlink(missing_ok=True)
+        (record / "a.json").write_text(text)
+        mirror.put("a.json")
+        assert place.under_way.wait(PATIENCE)
+    (record / "b.json").write_text("b")
+    mirror.put("b.json")
+    place.go.set()
+
+    mirror.settle()
+
+    mirror.close()
+    assert there(tmp_path, "a.json") == b"new"
+    assert place.most == 1
+
+
+class Hanging(FolderObjects):
+    """A place that takes nothing before it is told to go on; knows how many tries of one object there were at once."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.go = threading.Event()
+        self.under_way = threading.Event()
+        self.most = 0
+        self._now: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def put(self, path: str, content: BinaryIO) -> None:
+        """As told."""
+        with self._lock:
+            self._now[path] += 1
+            self.most = max(self.most, *self._now.values())
+        self.under_way.set()
+        self.go.wait()
+        super().put(path, content)
+        with self._lock:
+            self._now[path] -= 1
 
 
 def test_whatever_goes_wrong_is_said(record: Path, tmp_path: Path, said: list[str]) -> None:
