@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from dockercise_prefect.errors import DockerciseError
-from dockercise_prefect.pipeline import LiteralValue, Pipeline, Stage, StageName
+from dockercise_prefect.pipeline import LiteralValue, Pipeline, Stage, StageName, folded
 from dockercise_prefect.pipeline.sensitivity import secret_variables, sensitive_stages
 from dockercise_prefect.runtime.environment import Outside
 from dockercise_prefect.runtime.masking import Masker, Scan
@@ -40,10 +40,12 @@ class Secrecy:
 
     def begin(self, outside: Outside) -> None:
         """The variables from outside are known, and nothing has started: learn those that are secret."""
-        named = secret_variables(self._pipeline)
+        named = set(self._pipeline.secrets)
         for name, variables in outside.variables.items():
-            for variable in {*named.get(name, ()), *outside.secret.get(name, ())} & variables.keys():
-                self._learn(variables[variable])
+            secret = outside.secret.get(name, ())
+            for variable, text in variables.items():
+                if variable in secret or folded(variable) in named:
+                    self._learn(text)
         self._reasons = sensitive_stages(self._pipeline, outside.secret)
 
     def because(self, stage: Stage) -> str | None:
