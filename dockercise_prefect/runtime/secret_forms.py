@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from urllib.parse import quote, quote_plus
 
 SHORTEST = 4
@@ -26,7 +27,7 @@ LONGEST = 65_536
 """Bytes of a value that is searched for; what comes after them in it is not known."""
 
 MOST_PARTS = 500
-"""Lines, or texts in JSON, of one value."""
+"""Lines, or texts in JSON, of one value that are searched for by themselves; more would make each search slow."""
 
 COMMON = frozenset(
     """
@@ -37,8 +38,10 @@ COMMON = frozenset(
 """Values that say nothing about what they are the value of."""
 
 _PEM = re.compile(rb"-----(BEGIN|END) [A-Z0-9 ]+-----")
-_ASSIGNMENT = re.compile(rb"(?:export\s+)?[A-Za-z_][A-Za-z0-9_.-]*\s*[=:]\s*(?P<text>\S.*)")
-_QUOTED = re.compile(rb"(?P<quote>[\"'])(?P<text>.*)(?P=quote)")
+_ASSIGNMENT = re.compile(rb"(?:export\s+|-\s+)?(?P<quote>[\"']?)[A-Za-z_][A-Za-z0-9_.-]*(?P=quote)\s*[=:]\s*(?P<text>\S.*)")
+_QUOTED = re.compile(rb"(?P<quote>[\"'])(?P<text>.*)(?P=quote),?")
+
+_BEGINS_JSON = frozenset({b"{", b"[", b'"'})
 
 _UNRESERVED = {"RFC 3986": "", "a path": "/", "JavaScript": "!'()*"}
 """What the usual functions leave as it is besides letters, digits and `-._~`."""
@@ -69,32 +72,45 @@ def forms_of(value: bytes) -> Forms:
 
 
 def _texts(value: bytes) -> Iterator[bytes]:
-    if len(value) < SHORTEST or value.decode("utf-8", "replace").casefold() in COMMON:
-        return
-    if value.isdigit() and len(value) < FEWEST_DIGITS:
+    if len(value) < SHORTEST or _is_common(value) or (value.isdigit() and len(value) < FEWEST_DIGITS):
         return
     yield value
-    parts = _leaves(value) if value[:1] in b"{[" else None
-    for part in list(_lines(value) if parts is None else parts)[:MOST_PARTS]:
-        if len(part) >= SHORTEST_PART and re.search(rb"\w", part):
+    for part in islice(_parts(value), MOST_PARTS):
+        if len(part) >= SHORTEST_PART and re.search(rb"\w", part) and not _is_common(part):
             yield part
 
 
-def _lines(value: bytes) -> Iterator[bytes]:
-    """The lines of a value, and of those that set something what they set it to."""
-    for line in value.splitlines():
-        text = line.strip()
-        if _PEM.fullmatch(text):  # every key has it
+def _is_common(text: bytes) -> bool:
+    # One character again and again is a rule or a placeholder; it would be found anew at each of its characters.
+    return text == text[:1] * len(text) or text.decode("utf-8", "replace").casefold() in COMMON
+
+
+def _parts(value: bytes) -> Iterator[bytes]:
+    """The texts in a value that is JSON; of any other, those in each line, or the line and what it sets something to."""
+    leaves = _leaves(value)
+    if leaves is not None:
+        yield from leaves
+        return
+    for line in map(bytes.strip, value.splitlines()):
+        if _PEM.fullmatch(line):  # every key has it
             continue
-        yield text
-        assigned = _ASSIGNMENT.fullmatch(text)
-        if assigned:
-            quoted = _QUOTED.fullmatch(assigned["text"])
-            yield quoted["text"] if quoted else assigned["text"]
+        leaves = _leaves(line)
+        yield from leaves or _of_a_line(line)
+
+
+def _of_a_line(line: bytes) -> Iterator[bytes]:
+    yield line
+    assigned = _ASSIGNMENT.fullmatch(line)
+    text = assigned["text"] if assigned else line
+    quoted = _QUOTED.fullmatch(text)
+    if quoted or assigned:
+        yield quoted["text"] if quoted else text
 
 
 def _leaves(value: bytes) -> list[bytes] | None:
     """The texts in a JSON value; its lines are mostly names, which are no secret. None where it is no JSON."""
+    if value[:1] not in _BEGINS_JSON:
+        return None
     try:
         open_values = [json.loads(value)]
     except (ValueError, RecursionError):
@@ -131,6 +147,7 @@ def _escaped(text: bytes) -> Iterator[bytes]:
         escaped = json.dumps(characters, ensure_ascii=ascii_only)[1:-1].encode()
         yield escaped
         yield escaped.replace(b"/", b"\\/")
+        yield re.sub(rb"[&<>]", lambda match: b"\\u%04x" % ord(match[0]), escaped)  # as Go does
     yield html.escape(characters).encode()
 
 

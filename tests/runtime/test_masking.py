@@ -93,17 +93,46 @@ def test_texts_in_json_are_secrets_of_their_own() -> None:
     assert masked(masker, b"key=" + SECRET + b'; "Credentials": {') == b'key=***; "Credentials": {'
 
 
-def test_what_is_assigned_is_a_secret_of_its_own() -> None:
-    """Of a value with lines like `TOKEN='…'`, the text is masked where it stands alone."""
-    masker = masker_of(b"export TOKEN='correct horse battery'\nUSER: annabelle")
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"export TOKEN='correct horse battery'\nUSER: annabelle",
+        b"- token: correct horse battery\n- user: annabelle",
+        b'"correct horse battery"\n"annabelle"',
+        b'{"token":"correct horse battery"}\n{"user":"annabelle"}',
+        b'logged in\n{\n  "token": "correct horse battery",\n  "user": "annabelle"\n}',
+    ],
+)
+def test_texts_of_lines_are_secrets_of_their_own(value: bytes) -> None:
+    """Of lines that set something, that are JSON, or that are between quotes, the text is masked where it stands alone."""
+    assert masked(masker_of(value), b"it is correct horse battery, annabelle") == b"it is ***, ***"
 
-    assert masked(masker, b"it is correct horse battery, annabelle") == b"it is ***, ***"
+
+def test_a_quoted_text_is_masked_without_its_quotes() -> None:
+    """The value of `aws … --query Credentials.SecretAccessKey` has quotes, and what is made of it has none."""
+    masker = masker_of(b'"' + SECRET + b'"\n')
+
+    assert masked(masker, b"key=" + SECRET) == b"key=***"
 
 
-@pytest.mark.parametrize("value", [b"", b"abc", b"true", b"None", b"8080", b"2026", b"  \n", b"{", b"{}", b"[]", b"yes\n"])
+def test_json_of_go_programs_is_masked() -> None:
+    """Go writes `&`, `<` and `>` in JSON by their numbers."""
+    assert masked(masker_of(b"Tom&Jerry<3"), b'{"password":"Tom\\u0026Jerry\\u003c3"}') == b'{"password":"***"}'
+
+
+def test_common_texts_in_json_are_not_masked() -> None:
+    """What is common by itself is common in JSON, too."""
+    masker = masker_of(b'{"host": "localhost", "state": "disabled", "password": "correct horse"}')
+
+    assert masked(masker, b"localhost: disabled, correct horse") == b"localhost: disabled, ***"
+
+
+@pytest.mark.parametrize(
+    "value", [b"", b"abc", b"true", b"None", b"8080", b"2026", b"  \n", b"{", b"{}", b"[]", b"yes\n", b"--------"]
+)
 def test_short_and_common_values_are_not_masked(value: bytes) -> None:
     """Masking what stands in every text would make nonsense of it."""
-    text = b"true 8080 {} [] { abc yes None 2026 \n"
+    text = b"true 8080 {} [] { abc yes None 2026 --------\n"
 
     assert masked(masker_of(value), text) == text
 
