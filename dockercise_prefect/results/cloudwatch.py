@@ -7,7 +7,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]  # has no types
@@ -52,14 +54,13 @@ class _Stream:
     events: deque[_Event] = field(default_factory=deque)
     made: bool = False
 
-    def batch(self) -> list[_Event]:
-        """The oldest events, as many as one request takes."""
+    def batch(self, most: int) -> list[_Event]:
+        """The oldest events, so many at most, and no more than one request takes."""
         taken: list[_Event] = []
         size = 0
-        for event in self.events:
+        for event in islice(self.events, min(most, MOST_EVENTS)):
             size += event.size
-            too_late = taken and event.milliseconds - taken[0].milliseconds >= LONGEST_SPAN_MS
-            if size > MOST_BYTES or len(taken) == MOST_EVENTS or too_late:
+            if taken and (size > MOST_BYTES or event.milliseconds - taken[0].milliseconds >= LONGEST_SPAN_MS):
                 break
             taken.append(event)
         return taken
@@ -88,7 +89,7 @@ class CloudWatchLogs:
         self._waiting = 0
         self._closing = False
         self._failure: StorageError | None = None
-        self._make_group()
+        self._try_group()
         self._thread = threading.Thread(target=self._work, name="cloudwatch", daemon=True)
         self._thread.start()
 
@@ -129,11 +130,10 @@ class CloudWatchLogs:
                 if self._waiting >= MOST_BYTES:
                     self._changed.notify_all()
 
-    def _make_group(self) -> None:
+    def _try_group(self) -> None:
         """Somebody else may have made it, and we may not: whether it is there is found out with the first stream."""
         try:
-            with aws_errors(f"cannot make the log group {self._group}"):
-                self._client.create_log_group(logGroupName=self._group)
+            self._make_group()
         except RefusedError as error:
             if not isinstance(error.__cause__, ClientError):
                 raise
@@ -158,24 +158,41 @@ class CloudWatchLogs:
                 return
 
     def _send(self, stream: _Stream) -> None:
-        """Everything of the stream that is there now."""
+        """Everything of the stream that is there now; what comes meanwhile lets the other streams go first."""
         if not stream.made:
             self._patiently(lambda: self._make(stream))
             stream.made = True
-        while batch := stream.batch():
+        left = len(stream.events)
+        while left:
+            with self._changed:  # a stage appends at any time
+                batch = stream.batch(left)
             self._patiently(lambda events=batch: self._put(stream, events))  # type: ignore[misc]  # a default has no type
             with self._changed:
                 for event in batch:
                     stream.events.popleft()
                     self._waiting -= event.size
                 self._changed.notify_all()
+            left -= len(batch)
 
     def _make(self, stream: _Stream) -> None:
-        with aws_errors(f"cannot make the log stream {stream.name}"):
-            try:
-                self._client.create_log_stream(logGroupName=self._group, logStreamName=stream.name)
-            except self._client.exceptions.ResourceAlreadyExistsException:
-                return
+        """The stream; its group too, where that could not be made in the beginning, or has been removed."""
+        try:
+            self._make_stream(stream)
+        except RefusedError as error:
+            if not isinstance(error.__cause__, self._client.exceptions.ResourceNotFoundException):
+                raise
+            self._make_group()
+            self._make_stream(stream)
+
+    def _make_group(self) -> None:
+        there_is_one = self._client.exceptions.ResourceAlreadyExistsException
+        with aws_errors(f"cannot make the log group {self._group}"), suppress(there_is_one):
+            self._client.create_log_group(logGroupName=self._group)
+
+    def _make_stream(self, stream: _Stream) -> None:
+        there_is_one = self._client.exceptions.ResourceAlreadyExistsException
+        with aws_errors(f"cannot make the log stream {stream.name}"), suppress(there_is_one):
+            self._client.create_log_stream(logGroupName=self._group, logStreamName=stream.name)
 
     def _put(self, stream: _Stream, events: list[_Event]) -> None:
         latest = 0

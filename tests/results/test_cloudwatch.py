@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,7 +15,9 @@ from dockercise_prefect.results import cloudwatch
 from dockercise_prefect.results.cloudwatch import CloudWatchLogs
 from dockercise_prefect.results.objects import RefusedError
 from dockercise_prefect.settings import Settings, read_settings
+from tests.support.fault_proxy import FaultProxy, fault_proxy
 from tests.support.moto import Aws, running_aws
+from tests.support.prefect_records import eventually
 
 pytestmark = pytest.mark.docker  # for the server
 
@@ -37,6 +40,23 @@ def settings(aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setti
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
         monkeypatch.delenv(name, raising=False)
     return replace(read_settings(), log_group=GROUP)
+
+
+@pytest.fixture
+def hurried_threads() -> Iterator[None]:
+    """Threads take turns so often that what they must not do to each other is seen."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual)
+
+
+@pytest.fixture
+def proxy(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultProxy]:
+    """What stands between the user and CloudWatch."""
+    with fault_proxy(aws.url) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", proxy.url)
+        yield proxy
 
 
 def logs_of(run: str, settings: Settings, said: list[str] | None = None) -> CloudWatchLogs:
@@ -83,6 +103,41 @@ def test_many_lines_go_in_batches_that_the_service_takes(aws: Aws, settings: Set
     assert [line.split()[0] for line in streams["hello/run-2/big"]] == [str(number) for number in range(150)]
 
 
+@pytest.mark.usefixtures("hurried_threads")
+def test_lines_that_come_while_others_are_sent_are_not_lost(
+    aws: Aws, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stage goes on printing while what it printed before is put together for the service."""
+    monkeypatch.setattr(cloudwatch, "MOST_BYTES", 40_000)
+    monkeypatch.setattr(cloudwatch, "MOST_WAITING", 80_000)  # so that there is printing as long as there is sending
+    logs = logs_of("run-6", settings)
+    line = logs.stream("busy")
+    for number in range(20_000):
+        line(f"line {number}")
+    logs.close()
+
+    assert aws.log_streams(GROUP)["hello/run-6/busy"] == [f"line {number}" for number in range(20_000)]
+
+
+def test_a_stage_that_never_pauses_keeps_no_other_waiting(aws: Aws, settings: Settings, proxy: FaultProxy) -> None:
+    """The line of one stage arrives while another one prints something during every request."""
+    logs = logs_of("run-7", settings)
+    chatty, other = logs.stream("chatty"), logs.stream("other")
+
+    def print_more(_number: int, _method: str, _path: str) -> None:
+        chatty("still here")
+
+    proxy.judge = print_more
+    chatty("here")
+    eventually(lambda: aws.log_streams(GROUP).get("hello/run-7/chatty"), bool)
+    other("hello")
+
+    assert eventually(lambda: aws.log_streams(GROUP).get("hello/run-7/other"), bool) == ["hello"]
+
+    proxy.heal()
+    logs.close()
+
+
 def test_names_that_the_service_refuses_are_replaced(aws: Aws, settings: Settings) -> None:
     """A stage's name may hold what a stream's may not; two stages never share a stream."""
     logs = logs_of("run-3", settings)
@@ -110,6 +165,60 @@ def test_a_service_that_is_gone_is_given_up(aws: Aws, settings: Settings, monkey
 
     assert len(said) == 1
     assert said[0].startswith("logs go to CloudWatch no more")
+
+
+def test_a_service_that_comes_back_gets_all_lines(
+    aws: Aws, settings: Settings, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Failures that end are worth no word, and no line."""
+    monkeypatch.setattr(cloudwatch, "PAUSE", 0.1)
+    said: list[str] = []
+    logs = logs_of("run-8", settings, said)
+    line = logs.stream("a")
+    proxy.judge = lambda number, _method, _path: "500" if 1 <= number <= 5 else None  # more than boto3 tries by itself
+    for number in range(100):
+        line(f"line {number}")
+    logs.close()
+
+    assert aws.log_streams(GROUP)["hello/run-8/a"] == [f"line {number}" for number in range(100)]
+    assert said == []
+    assert len(proxy.seen) == 1 + 5 + 2  # the group, what failed, the stream and its lines
+
+
+def test_a_group_that_is_there_need_not_be_made(aws: Aws, settings: Settings, proxy: FaultProxy) -> None:
+    """Who may not make groups can write to one that somebody else has made."""
+    aws.client("logs").create_log_group(logGroupName="made/before")
+    proxy.judge = lambda number, _method, _path: "403" if number == 0 else None
+    logs = CloudWatchLogs("made/before", "hello/run-9", settings, print)
+    logs.stream("a")("line")
+    logs.close()
+
+    assert aws.log_streams("made/before") == {"hello/run-9/a": ["line"]}
+
+
+def test_a_group_that_could_not_be_made_at_first_is_made_later(aws: Aws, settings: Settings, proxy: FaultProxy) -> None:
+    """A service that failed when the run began is asked again with the first line."""
+    proxy.judge = lambda number, _method, _path: "403" if number == 0 else None
+    logs = CloudWatchLogs("made/later", "hello/run-10", settings, print)
+    logs.stream("a")("line")
+    logs.close()
+
+    assert aws.log_streams("made/later") == {"hello/run-10/a": ["line"]}
+
+
+def test_a_service_that_refuses_is_given_up_at_once(settings: Settings, proxy: FaultProxy) -> None:
+    """Another try would be of no use: what may not be done is said, and what to do."""
+    proxy.judge = lambda _number, _method, _path: "403"
+    said: list[str] = []
+    logs = logs_of("run-11", settings, said)
+    logs.stream("a")("line")
+
+    with pytest.raises(StorageError, match="cannot make the log stream hello/run-11/a: 403") as raised:
+        logs.close()
+
+    assert raised.value.hint == "give the credentials the rights that docs/aws.md lists"
+    assert len(said) == 1
+    assert len(proxy.seen) == 2
 
 
 def test_no_credentials_are_said_before_anything_starts(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

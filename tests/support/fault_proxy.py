@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal, cast
 from urllib.parse import SplitResult, urlsplit
 
-Fault = Literal["refused", "500", "slow"]
+Fault = Literal["refused", "403", "500", "slow"]
 Judge = Callable[[int, str, str], Fault | None]
 """From the number of a request, its method and its path to what goes wrong with it."""
 
@@ -81,8 +81,8 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "refused":
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
             self.close_connection = True
-        elif fault == "500":
-            self._answer(500, [("content-type", "text/plain")], b"it is not your day")
+        elif fault in {"403", "500"}:
+            self._answer(int(fault), [("content-type", "text/plain")], b"it is not your day")
         else:
             connection = http.client.HTTPConnection(server.target.hostname or "", server.target.port, timeout=PATIENCE)
             own = {name: text for name, text in self.headers.items() if name.lower() not in _OF_THIS_CONNECTION}
