@@ -70,7 +70,7 @@ def aws_client(service: str, settings: Settings) -> Any:
         settings: name the role that is assumed, and the address of what speaks S3.
 
     Raises:
-        RefusedError: there is no region, or no such profile.
+        RefusedError: there is no region, no such profile, or nothing to ask for the role with.
     """
     own = settings.s3_endpoint if service == "s3" else None
     config = Config(
@@ -129,11 +129,18 @@ class _Role(CredentialProvider):  # type: ignore[misc]  # has no types
         self._arn = arn
 
     def load(self) -> DeferredRefreshableCredentials:
-        """See botocore's `CredentialProvider`."""
+        """See botocore's `CredentialProvider`.
+
+        Raises:
+            NoCredentialsError: there are none to ask with.
+        """
         user = get_session()
+        own = user.get_credentials()
+        if own is None:
+            raise NoCredentialsError
         fetcher = AssumeRoleCredentialFetcher(
             client_creator=user.create_client,
-            source_credentials=user.get_credentials(),
+            source_credentials=own,
             role_arn=self._arn,
             extra_args={"RoleSessionName": ROLE_SESSION},
         )

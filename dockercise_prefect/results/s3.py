@@ -5,19 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
-from boto3.s3.transfer import TransferConfig  # type: ignore[import-untyped]  # has no types
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]  # has no types
 
 from dockercise_prefect.results.aws import aws_client, aws_errors
 from dockercise_prefect.results.bucket import Bucket
 from dockercise_prefect.results.objects import NotStoredError
+from dockercise_prefect.results.upload import upload
 from dockercise_prefect.settings import Settings
-
-PART = 8 * 1024 * 1024
-"""Bytes of a part of a multipart upload: 10,000 parts, the most there may be, are 80 GB."""
-
-AT_ONCE = 4
-"""Parts that are on their way at once; each is in memory."""
 
 PAGE = 1000
 """Names that one answer lists, the most that S3 gives."""
@@ -55,7 +49,6 @@ class S3Objects:
         self._client: Any = aws_client("s3", settings)
         self._encryption = _encryption(settings)
         self._link_seconds = settings.link_hours * 3600
-        self._transfer = TransferConfig(multipart_threshold=PART, multipart_chunksize=PART, max_concurrency=AT_ONCE)
 
     @property
     def url(self) -> str:
@@ -91,11 +84,9 @@ class S3Objects:
     def put(self, path: str, content: BinaryIO) -> None:
         """See `Objects`. A file that breaks off leaves nothing but parts, which the service does not count as an object."""
         ending = path[path.rfind(".") :] if "." in path else ""
-        arguments = {"ContentType": CONTENT_TYPES.get(ending, "application/octet-stream"), **self._encryption}
+        how = {"ContentType": CONTENT_TYPES.get(ending, "application/octet-stream"), **self._encryption}
         with aws_errors(f"cannot write {self._named(path)}"):
-            self._client.upload_fileobj(
-                content, self._bucket.name, self._bucket.key(path), ExtraArgs=arguments, Config=self._transfer
-            )
+            upload(self._client, {"Bucket": self._bucket.name, "Key": self._bucket.key(path)}, content, how)
 
     def link(self, path: str) -> str:
         """See `Objects`. Signed here, without asking the service; the object's plain URL where links are not to work."""

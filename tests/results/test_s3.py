@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,14 +20,33 @@ from dockercise_prefect.results import aws as aws_module
 from dockercise_prefect.results import s3
 from dockercise_prefect.results.bucket import Bucket, parse_bucket
 from dockercise_prefect.results.objects import NotStoredError, RefusedError, read
-from dockercise_prefect.results.s3 import PART, S3Objects
+from dockercise_prefect.results.s3 import S3Objects
+from dockercise_prefect.results.upload import PART
 from dockercise_prefect.settings import Settings, read_settings
-from tests.support.fault_proxy import fault_proxy
+from tests.support.fault_proxy import PATIENCE, fault_proxy
 from tests.support.moto import Aws, running_aws
 
 pytestmark = pytest.mark.docker  # for the server
 
 NAME = "results-of-mine"
+ROOT = Path(__file__).parents[2]
+
+SENDER = """
+import io, sys, threading
+from dockercise_prefect.results.place import open_objects
+from dockercise_prefect.settings import read_settings
+
+objects = open_objects(sys.argv[1], read_settings())
+
+def send(name):
+    objects.put(name, io.BytesIO(bytes(int(sys.argv[2]))))
+
+threading.Thread(target=send, args=["back"], daemon=True).start()
+try:
+    send("front")
+except KeyboardInterrupt:
+    print("interrupted")
+"""
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +123,36 @@ def test_big_objects_go_in_parts(objects: S3Objects) -> None:
     assert read(objects, "hello/run/a.tar.zst") == content
 
 
+def test_a_big_object_that_breaks_off_leaves_nothing(aws: Aws, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts that were sent are removed, and what was there before is as it was."""
+    monkeypatch.setattr(aws_module, "ATTEMPTS", 1)
+    with fault_proxy(aws.url) as proxy:
+        objects = S3Objects(Bucket(NAME, "broken"), replace(settings, s3_endpoint=proxy.url))
+        objects.put("a", io.BytesIO(b"before"))
+        proxy.judge = lambda _number, _method, path: "500" if "partNumber=2" in path else None
+        with pytest.raises(StorageError, match=f"cannot write s3://{NAME}/broken/a: 500"):
+            objects.put("a", io.BytesIO(bytes(PART + 1)))
+
+    assert "Uploads" not in aws.client("s3").list_multipart_uploads(Bucket=NAME)
+    assert read(S3Objects(Bucket(NAME, "broken"), settings), "a") == b"before"
+
+
+@pytest.mark.parametrize("size", [1, PART + 1], ids=["at once", "in parts"])
+def test_an_interrupted_upload_ends_at_once(aws: Aws, settings: Settings, size: int) -> None:
+    """Nobody waits for a bucket that hangs: Ctrl-C ends what is sent, and the process does not wait for what goes on."""
+    with fault_proxy(aws.url) as proxy:
+        proxy.judge = lambda _number, method, _path: "slow" if method == "PUT" else None
+        environment = os.environ | {"DOCKERCISE_S3_ENDPOINT": proxy.url}
+        command = [sys.executable, "-c", SENDER, f"s3://{NAME}", str(size)]
+        with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as sender:
+            while sum(method == "PUT" for method, _ in proxy.seen) < 2 and sender.poll() is None:  # until both hang
+                time.sleep(0.05)
+            sender.send_signal(signal.SIGINT)
+            said, _ = sender.communicate(timeout=PATIENCE / 2)
+
+    assert said == "interrupted\n"
+
+
 def test_objects_are_private_typed_and_encrypted(aws: Aws, settings: Settings) -> None:
     """Nobody but the owner is granted anything; browsers are told what it is; encryption is as the settings say."""
     client = aws.client("s3")
@@ -174,9 +227,10 @@ def test_what_goes_wrong_is_said_with_what_to_do(aws: Aws, settings: Settings, m
         assert not isinstance(failed.value, RefusedError)
 
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
-    with pytest.raises(RefusedError, match="there are no AWS credentials") as raised:
-        S3Objects(Bucket(NAME, ""), settings).put("a", io.BytesIO(b""))
-    assert raised.value.hint
+    for how in (settings, replace(settings, aws_role="arn:aws:iam::210987654321:role/results")):
+        with pytest.raises(RefusedError, match="there are no AWS credentials") as raised:
+            S3Objects(Bucket(NAME, ""), how).put("a", io.BytesIO(b""))
+        assert raised.value.hint
 
 
 def test_places_in_buckets_are_read_as_they_stand() -> None:
