@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import Dockercise, Said
-from tests.support.fault_proxy import FaultProxy, fault_proxy
+from tests.support.fault_proxy import PATIENCE, FaultProxy, fault_proxy
 from tests.support.moto import Aws, running_aws
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
@@ -160,6 +161,38 @@ def test_a_slow_bucket_holds_no_stage_up(place: Place, tmp_path: Path) -> None:
 
     assert said.exit_status == 0, said.stderr
     assert place.record(said.summary).keys() == FILES | {"tell.json", "tell.log"}
+
+
+def test_waiting_for_a_bucket_that_hangs_ends_when_it_is_interrupted(place: Place, environment: dict[str, str]) -> None:
+    """Ctrl-C in the end leaves the whole record here, at once."""
+    place.proxy.after(2, "slow")
+    command = [
+        sys.executable,
+        "-m",
+        "dockercise_prefect",
+        "run",
+        "--json",
+        "-C",
+        str(place.root),
+        "--results",
+        f"s3://{BUCKET}/ci",
+    ]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, text=True, env=environment | place.environment, stdout=pipe, stderr=pipe) as process:
+        assert process.stderr is not None
+        while line := process.stderr.readline():
+            if "waiting until all results are at" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        said, why = process.communicate(timeout=PATIENCE / 2)
+
+    run = json.loads(said)
+    assert process.returncode == 3
+    assert "it was interrupted" in run["error"]
+    assert f"`dockercise results push {run['run_id']}` sends them" in why
+    kept = place.unsent(run)
+    assert {path.name for path in kept.iterdir()} == FILES
+    assert json.loads((kept / "summary.json").read_text()) == run
 
 
 def test_a_bucket_that_refuses_ends_the_run_before_it_begins(place: Place) -> None:
