@@ -159,7 +159,15 @@ def _answered(what: str, error: ClientError) -> StorageError:
     return (RefusedError if will_not else StorageError)(text, _HINTS.get(code))
 
 
-_PASSING = {"RequestTimeout", "SlowDown", "Throttling", "ThrottlingException", "RequestTimeTooSkewed", "OperationAborted", "OperationAbortedException"}
+_PASSING = {
+    "RequestTimeout",
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+    "RequestTimeTooSkewed",
+    "OperationAborted",
+    "OperationAbortedException",
+}
 """Answers of the class of refusals that another try may change."""
 
 
