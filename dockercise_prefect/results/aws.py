@@ -34,7 +34,9 @@ from dockercise_prefect.results.objects import RefusedError
 from dockercise_prefect.settings import Settings
 
 CONNECT_SECONDS = 5
-READ_SECONDS = 60
+READ_SECONDS = {"s3": 60, "logs": 10}
+"""For an answer. S3 may put gigabytes together before it gives one; who sends lines has more of them by then."""
+
 ATTEMPTS = 4
 """Tries of one request, the first included; what is asked for in the background is tried again later."""
 
@@ -75,7 +77,7 @@ def aws_client(service: str, settings: Settings) -> Any:
     own = settings.s3_endpoint if service == "s3" else None
     config = Config(
         connect_timeout=CONNECT_SECONDS,
-        read_timeout=READ_SECONDS,
+        read_timeout=READ_SECONDS[service],
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
         max_pool_connections=16,
         # Links are signed in the way of old where boto3 may choose, which buckets with KMS and newer regions refuse.
