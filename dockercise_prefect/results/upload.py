@@ -6,8 +6,10 @@ hangs, both take minutes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from itertools import chain
+from os import SEEK_END
 from typing import Any, BinaryIO
 
 from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]  # has no types
@@ -17,36 +19,44 @@ PART = 8 * 1024 * 1024
 
 
 def upload(client: Any, where: Mapping[str, str], content: BinaryIO, how: Mapping[str, str]) -> None:
-    """Store what can be read from `content`; no more than one part of it is in memory.
+    """Store what is left to read of `content` as it is now; no more than two parts of it are in memory.
 
     Args:
         client: of S3.
         where: `Bucket` and `Key`.
-        content: read to its end.
+        content: can be sought in. What comes to its end meanwhile is left to another time.
         how: the object's type and encryption, as `PutObject` and `CreateMultipartUpload` take them.
 
     Raises:
         ClientError, BotoCoreError: it is not stored; parts that were sent are removed if the service lets us.
     """
-    first = content.read(PART)
+    parts = _parts(content)
+    first = next(parts, b"")
     if len(first) < PART:
         client.put_object(**where, **how, Body=first)
         return
     begun = {**where, "UploadId": client.create_multipart_upload(**where, **how)["UploadId"]}
     try:
-        parts = _send_parts(client, begun, first, content)
-        client.complete_multipart_upload(**begun, MultipartUpload={"Parts": parts})
+        sent = _send_parts(client, begun, chain([first], parts))
+        client.complete_multipart_upload(**begun, MultipartUpload={"Parts": sent})
     except Exception:  # not when interrupted: nobody who presses Ctrl-C wants to wait for one more answer
         with suppress(ClientError, BotoCoreError):
             client.abort_multipart_upload(**begun)
         raise
 
 
-def _send_parts(client: Any, begun: Mapping[str, str], first: bytes, content: BinaryIO) -> list[dict[str, Any]]:
-    parts: list[dict[str, Any]] = []
-    part = first
-    while part:
-        number = len(parts) + 1
-        parts.append({"PartNumber": number, "ETag": client.upload_part(**begun, PartNumber=number, Body=part)["ETag"]})
-        part = content.read(PART)
-    return parts
+def _parts(content: BinaryIO) -> Iterator[bytes]:
+    """As they are now: only the last may be small, and whoever runs after a log that grows never gets to its end."""
+    begin = content.tell()
+    left = content.seek(0, SEEK_END) - begin
+    content.seek(begin)
+    while part := content.read(min(PART, left)):
+        left -= len(part)
+        yield part
+
+
+def _send_parts(client: Any, begun: Mapping[str, str], parts: Iterable[bytes]) -> list[dict[str, Any]]:
+    return [
+        {"PartNumber": number, "ETag": client.upload_part(**begun, PartNumber=number, Body=part)["ETag"]}
+        for number, part in enumerate(parts, 1)
+    ]

@@ -153,6 +153,29 @@ def test_an_interrupted_upload_ends_at_once(aws: Aws, settings: Settings, size: 
     assert said == "interrupted\n"
 
 
+class Growing(io.BytesIO):
+    """A log to which a stage adds whenever something was read of it."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """See `BytesIO`."""
+        part = super().read(size)
+        here = self.tell()
+        self.seek(0, io.SEEK_END)
+        self.write(b"more" * 1000)
+        self.seek(here)
+        return part
+
+
+@pytest.mark.parametrize("size", [3, PART - 1, PART, PART + 3, 2 * PART])
+def test_a_log_that_grows_is_sent_as_it_was(objects: S3Objects, size: int) -> None:
+    """What comes while a log is sent is not run after: of many parts only the last may be small, and there is an end."""
+    content = os.urandom(size)
+
+    objects.put("hello/run/a.log", Growing(content))
+
+    assert read(objects, "hello/run/a.log") == content
+
+
 def test_objects_are_private_typed_and_encrypted(aws: Aws, settings: Settings) -> None:
     """Nobody but the owner is granted anything; browsers are told what it is; encryption is as the settings say."""
     client = aws.client("s3")
