@@ -66,10 +66,10 @@ class Background:
             self._workers += 1
         threading.Thread(target=self._work, name="dockercise-background", daemon=True).start()
 
-    def close(self) -> None:
-        """Wait until all is done."""
+    def close(self, seconds: float | None = None) -> None:
+        """Wait until all is done, at most so long."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._workers)
+            self._changed.wait_for(lambda: not self._workers, seconds)
 
     def _work(self) -> None:
         while (thing := self._next()) is not None:

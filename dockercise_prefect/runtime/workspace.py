@@ -42,6 +42,9 @@ PAUSE = 0.5
 PATIENCE = 15
 """Seconds that the end of a run waits for stages that are being killed."""
 
+BREAKING_OFF = 3
+"""Seconds that an interrupted end of a run waits for volumes that are being read: what reads them asks after every chunk."""
+
 
 @dataclass(frozen=True, slots=True)
 class RuntimeOptions:
@@ -201,7 +204,7 @@ class Workspace:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         """End what still runs and remove all that this run made. Never raises because of the engine; again, it does no harm."""
         if not self._letting_go.gone:
-            self._putting_away.close()
+            self._put_away()
         self._running.kill("the run is over")
         if self._letting_go.gone:
             self._notify(f"the engine does not answer, so nothing of this run is removed from it; {self._whose_it_is()}")
@@ -212,6 +215,15 @@ class Workspace:
         self._background.close()
         self._remove_everything()
         self._spool.close()
+
+    def _put_away(self) -> None:
+        """Wait until volumes are kept; when somebody does not want to wait, whoever keeps them learns that they are cut."""
+        try:
+            self._putting_away.close()
+        except BaseException:
+            self._running.kill("the run is over")
+            self._putting_away.close(BREAKING_OFF)
+            raise
 
     def _anticipate(self, result: StageResult) -> None:
         """Begin to fill `/out` for the stages that can start now: it is ready when whoever orders the stages gets to them."""

@@ -15,6 +15,7 @@ from dockercise_prefect.runtime.tarball import members
 from dockercise_prefect.status import StageStatus
 from tests.engines.scripted import Behaviour, ScriptedEngine
 from tests.runtime.workspaces import run_all, sh, workspace
+from tests.support.interrupting import press_ctrl_c, wait_for_the_end_of_the_run
 
 
 def files(volume: bytes | None) -> dict[str, bytes]:
@@ -102,6 +103,39 @@ def test_reading_ends_when_nobody_wants_to_wait() -> None:
 
     assert [error.message for error in met] == ["the run was ended at once"]
     assert engine.leftovers() == []
+
+
+def test_reading_ends_when_the_end_of_a_run_is_interrupted() -> None:
+    """Who breaks off the clean-up gets no half volume: reading has ended, in order, when the interruption comes out."""
+    over = threading.Event()
+    met: list[str] = []
+
+    class Endless(ScriptedEngine):
+        def get(self, container: str, path: str) -> Iterator[bytes]:
+            if path != "/a":
+                yield from super().get(container, path)
+                return
+            wait_for_the_end_of_the_run()
+            press_ctrl_c()
+            while not over.wait(0.01):
+                yield bytes(65_536)
+
+    def keep(given: Iterator[bytes] | None) -> None:
+        try:
+            for _ in given or ():
+                pass
+        except EngineError as error:
+            met.append(error.message)
+
+    a = sh("a", "x")
+    try:
+        with pytest.raises(KeyboardInterrupt), workspace(Endless(), a) as ran:
+            ran.workspace.run_stage(a, {}, {}, lambda *_: None, keep)
+        ended = list(met)
+    finally:
+        over.set()
+
+    assert ended == ["the run was ended at once"]
 
 
 def test_what_is_printed_is_passed_on_masked_and_kept_as_it_is(scripted: ScriptedEngine) -> None:
