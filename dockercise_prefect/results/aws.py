@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,8 +22,12 @@ from botocore.exceptions import (  # type: ignore[import-untyped]  # has no type
     HTTPClientError,
     NoCredentialsError,
     NoRegionError,
+    ParamValidationError,
     PartialCredentialsError,
     ProfileNotFound,
+    SSLError,
+    SSOError,
+    TokenRetrievalError,
 )
 from botocore.exceptions import (
     ConnectionError as NoConnectionError,
@@ -34,7 +39,7 @@ from dockercise_prefect.results.objects import RefusedError
 from dockercise_prefect.settings import Settings
 
 CONNECT_SECONDS = 5
-READ_SECONDS = {"s3": 60, "logs": 10}
+READ_SECONDS = {"s3": 60, "logs": 10, "sts": 10}
 """For an answer. S3 may put gigabytes together before it gives one; who sends lines has more of them by then."""
 
 ATTEMPTS = 4
@@ -76,9 +81,7 @@ def aws_client(service: str, settings: Settings) -> Any:
     """
     own = settings.s3_endpoint if service == "s3" else None
     config = Config(
-        connect_timeout=CONNECT_SECONDS,
-        read_timeout=READ_SECONDS[service],
-        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        **_patience(service),
         max_pool_connections=16,
         # Links are signed in the way of old where boto3 may choose, which buckets with KMS and newer regions refuse.
         **({"signature_version": "s3v4"} if service == "s3" else {}),
@@ -103,14 +106,30 @@ def aws_errors(what: str) -> Iterator[None]:
         raise RefusedError(f"{what}: there are no AWS credentials", "set AWS_PROFILE, or run `aws configure`") from error
     except NoRegionError as error:
         raise RefusedError(f"{what}: no region is set", "set AWS_DEFAULT_REGION") from error
+    except ParamValidationError as error:  # many lines, the first of which says nothing
+        raise RefusedError(f"{what}: {' '.join(str(error).split())}", "look at the settings for AWS and S3") from error
+    except (SSOError, TokenRetrievalError) as error:
+        raise RefusedError(f"{what}: {_first_line(error)}", "log in again: `aws sso login`") from error
     except ProfileNotFound as error:
         raise RefusedError(f"{what}: {error}", "`aws configure list-profiles` lists those that there are") from error
     except ClientError as error:
         raise _answered(what, error) from error
+    except SSLError as error:
+        hint = "see that https is spoken there; AWS_CA_BUNDLE names a file of certificates that are trusted"
+        raise StorageError(f"{what}: no safe connection to {_address(error)}", hint) from error
     except (NoConnectionError, HTTPClientError) as error:
         raise StorageError(f"{what}: {_no_answer(error)}", "see that the network and the address are right") from error
     except (BotoCoreError, Boto3Error) as error:
         raise StorageError(f"{what}: {_first_line(error)}") from error
+
+
+def _patience(service: str) -> Mapping[str, Any]:
+    """What botocore's `Config` takes for how long, and how often, a service is asked."""
+    return {
+        "connect_timeout": CONNECT_SECONDS,
+        "read_timeout": READ_SECONDS[service],
+        "retries": {"mode": "standard", "total_max_attempts": ATTEMPTS},
+    }
 
 
 def _session(role: str | None) -> Session:
@@ -141,7 +160,7 @@ class _Role(CredentialProvider):  # type: ignore[misc]  # has no types
         if own is None:
             raise NoCredentialsError
         fetcher = AssumeRoleCredentialFetcher(
-            client_creator=user.create_client,
+            client_creator=partial(user.create_client, config=Config(**_patience("sts"))),
             source_credentials=own,
             role_arn=self._arn,
             extra_args={"RoleSessionName": ROLE_SESSION},
@@ -157,7 +176,7 @@ def _answered(what: str, error: ClientError) -> StorageError:
     said = str(answer.get("Error", {}).get("Message", "")).strip()
     if said and said != code:
         text += f": {said.splitlines()[0]}"
-    will_not = 400 <= status < 500 and status not in {408, 429} and code not in _PASSING  # noqa: PLR2004  classes of HTTP
+    will_not = 300 <= status < 500 and status not in {408, 429} and code not in _PASSING  # noqa: PLR2004  classes of HTTP
     return (RefusedError if will_not else StorageError)(text, _HINTS.get(code))
 
 
@@ -175,8 +194,13 @@ _PASSING = {
 
 def _no_answer(error: Exception) -> str:
     """What is said of a connection that failed: botocore names the whole address, which is long and may be signed."""
+    address = _address(error)
+    return f"no answer from {address}" if address else type(error).__name__
+
+
+def _address(error: Exception) -> str:
     url = urlsplit(str(getattr(error, "kwargs", {}).get("endpoint_url") or ""))
-    return f"no answer from {url.scheme}://{url.netloc}" if url.netloc else type(error).__name__
+    return f"{url.scheme}://{url.netloc}" if url.netloc else ""
 
 
 def _first_line(error: Exception) -> str:

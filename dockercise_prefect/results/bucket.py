@@ -39,8 +39,9 @@ def parse_bucket(place: str) -> Bucket:
     """
     name, _, prefix = place.strip().removeprefix("s3://").partition("/")
     prefix = prefix.strip("/")
-    if "@" in name:
-        raise UsageError("results cannot go there: credentials do not belong into the place", "write s3://bucket/prefix")
+    if "@" in name or ":" in name:  # a secret key may hold a slash, so what looks like the name may be half of the keys
+        what = "neither credentials nor a port belong into the place"
+        raise UsageError(f"results cannot go there: {what}", "write s3://bucket/prefix")
     problem = _problem_with_name(name) or _problem_with_prefix(prefix)
     if problem:
         raise UsageError(f"results cannot go to {place}: {problem}", "write s3://bucket/prefix")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from typing import Any, BinaryIO
 
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]  # has no types
@@ -79,7 +80,8 @@ class S3Objects:
                 if code == "InvalidRange":  # the end, or behind it
                     return
                 raise
-            yield from answer["Body"].iter_chunks(CHUNK)
+            with closing(answer["Body"]) as body:
+                yield from body.iter_chunks(CHUNK)
 
     def put(self, path: str, content: BinaryIO) -> None:
         """See `Objects`. A file that breaks off leaves nothing but parts, which the service does not count as an object."""

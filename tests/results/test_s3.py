@@ -256,6 +256,53 @@ def test_what_goes_wrong_is_said_with_what_to_do(aws: Aws, settings: Settings, m
         assert raised.value.hint
 
 
+def test_a_denied_right_is_a_refusal_with_what_to_do(aws: Aws, settings: Settings) -> None:
+    """Whoever may not write is told so, once: there is no other try."""
+    with fault_proxy(aws.url) as proxy:
+        proxy.after(0, "403")
+        denied = S3Objects(Bucket(NAME, ""), replace(settings, s3_endpoint=proxy.url))
+
+        with pytest.raises(RefusedError, match="cannot write s3://results-of-mine/a: 403") as raised:
+            denied.put("a", io.BytesIO(b""))
+
+        assert raised.value.hint == "give the credentials the rights that docs/aws.md lists"
+        assert len(proxy.seen) == 1
+
+
+def test_an_object_that_breaks_off_is_no_object(aws: Aws, settings: Settings) -> None:
+    """Half an answer is an error of the place, not the whole of the object."""
+    S3Objects(Bucket(NAME, "cut"), settings).put("a.log", io.BytesIO(bytes(1_000_000)))
+    with fault_proxy(aws.url) as proxy:
+        proxy.after(0, "cut")
+        broken = S3Objects(Bucket(NAME, "cut"), replace(settings, s3_endpoint=proxy.url))
+
+        with pytest.raises(StorageError, match=r"cannot read s3://results-of-mine/cut/a\.log") as raised:
+            read(broken, "a.log")
+
+    assert not isinstance(raised.value, RefusedError | NotStoredError)
+
+
+def test_a_role_that_is_none_is_refused_in_words(settings: Settings) -> None:
+    """What AWS itself calls no role is an error on one line that says which parameter is wrong."""
+    with pytest.raises(RefusedError, match=r"Parameter validation failed: .*RoleArn, value: 1\b") as raised:
+        S3Objects(Bucket(NAME, ""), replace(settings, aws_role="x")).put("a", io.BytesIO(b""))
+
+    assert "\n" not in raised.value.message
+
+
+def test_a_connection_that_is_not_safe_is_not_taken_for_none(
+    aws: Aws, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where https is wanted and not spoken, that is what is said."""
+    monkeypatch.setattr(aws_module, "ATTEMPTS", 1)
+    safe = aws.url.replace("http:", "https:")
+
+    with pytest.raises(StorageError, match=f"no safe connection to {safe}") as raised:
+        S3Objects(Bucket(NAME, ""), replace(settings, s3_endpoint=safe)).put("a", io.BytesIO(b""))
+
+    assert "AWS_CA_BUNDLE" in str(raised.value.hint)
+
+
 def test_places_in_buckets_are_read_as_they_stand() -> None:
     """Slashes at the ends do not count; nothing else of a prefix is changed."""
     assert parse_bucket("s3://bucket") == Bucket("bucket", "")

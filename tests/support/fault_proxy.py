@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal, cast
 from urllib.parse import SplitResult, urlsplit
 
-Fault = Literal["refused", "403", "500", "slow"]
+Fault = Literal["refused", "403", "500", "slow", "cut"]
 Judge = Callable[[int, str, str], Fault | None]
 """From the number of a request, its method and its path to what goes wrong with it."""
 
@@ -82,13 +82,16 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
             self.close_connection = True
         elif fault in {"403", "500"}:
-            self._answer(int(fault), [("content-type", "text/plain")], b"it is not your day")
+            self._answer(int(fault), [("content-type", "text/plain")], b"it is not your day", b"it is not your day")
         else:
             connection = http.client.HTTPConnection(server.target.hostname or "", server.target.port, timeout=PATIENCE)
             own = {name: text for name, text in self.headers.items() if name.lower() not in _OF_THIS_CONNECTION}
             connection.request(self.command, self.path, body, own)
             answer = connection.getresponse()
-            self._answer(answer.status, answer.getheaders(), answer.read())
+            content = answer.read()
+            self.close_connection = fault == "cut"
+            arrives = content[: len(content) // 2] if self.close_connection else content
+            self._answer(answer.status, answer.getheaders(), content, arrives)
             connection.close()
 
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _pass_on  # noqa: N815  the base class's names
@@ -103,7 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.rfile.readline()
         return content
 
-    def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+    def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes, arrives: bytes) -> None:
         self.send_response_only(status)
         for name, text in headers:
             if name.lower() not in _OF_THIS_CONNECTION:
@@ -111,7 +114,7 @@ class _Handler(BaseHTTPRequestHandler):
         told = next((text for name, text in headers if name.lower() == "content-length"), "0")
         self.send_header("content-length", told if self.command == "HEAD" else str(len(body)))
         self.end_headers()
-        self.wfile.write(b"" if self.command == "HEAD" else body)
+        self.wfile.write(b"" if self.command == "HEAD" else arrives)
 
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  its name in the base class
         """Say nothing."""
