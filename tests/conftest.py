@@ -1,3 +1,11 @@
 """What all tests share: the engines, a Prefect server, and the marker for what is too long for every day."""
 
+import signal
+
 pytest_plugins = ["tests.engines.fixtures", "tests.support.acceptance", "tests.support.prefect_server"]
+
+
+def pytest_configure() -> None:
+    """A shell that starts the tests in the background has them ignore Ctrl-C, and so would every process that they start."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
