@@ -53,7 +53,8 @@ def ensure(lock: str) -> None:
     text = (ROOT / lock).read_text(encoding="utf-8")
     say(f"installing {count_pins(text)} packages from {lock} into .venv (a minute or two the first time)")
     _stamp(lock).unlink(missing_ok=True)
-    _pip("install", "--require-hashes", "--requirement", str(ROOT / lock))
+    # The lock is complete. Looking for dependencies, pip would want newer versions of what is asked for with extras.
+    _pip("install", "--no-deps", "--require-hashes", "--requirement", str(ROOT / lock))
     # The build back end is in the lock too, so nothing unlocked is fetched to build the package.
     _pip("install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
     _stamp(lock).write_text(_fingerprint(lock), encoding="ascii")
