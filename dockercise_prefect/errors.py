@@ -152,6 +152,12 @@ class StorageError(DockerciseError):
     exit_status = ExitStatus.ENGINE_FAILED
 
 
+class RepositoryError(DockerciseError):
+    """A repository could not be read: its host does not answer, or does not let us."""
+
+    exit_status = ExitStatus.ENGINE_FAILED
+
+
 class OrchestratorError(DockerciseError):
     """Prefect could not be reached or did not do what it was asked."""
 

@@ -1,0 +1,122 @@
+"""How git proves who it is: what a secret is turned into for the time of one command, and never for longer."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import shlex
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dockercise_prefect.errors import UsageError
+from dockercise_prefect.repository.address import Address
+
+_USER = "x-access-token"
+"""The user's name that goes with a token: GitHub asks for this one, GitLab and Gitea take any."""
+
+_SSH = ("ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=30", "-o", "ServerAliveInterval=15")
+"""Never asks a question that nobody would answer, and notices a host that has gone silent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What opens a repository.
+
+    Attributes:
+        name: what the secret is called, None where there is none; never the secret.
+        secret: a token, `user:password`, or a private key; None for what the user's own git has: ssh agent, credential helper.
+    """
+
+    name: str | None = None
+    secret: str | None = field(default=None, repr=False)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Texts that must not be shown, should git say them."""
+        if self.secret is None:
+            return ()
+        return (self.secret, self.secret.strip(), _basic(self.secret.strip()))
+
+    @contextmanager
+    def environment(self, address: Address, known_hosts: Path) -> Iterator[Mapping[str, str]]:
+        """Variables for a git process; what they lead to is gone when the body ends.
+
+        Args:
+            address: of the repository; a secret is sent to its host only.
+            known_hosts: keys of hosts that were seen first through here are kept in this file.
+
+        Raises:
+            UsageError: the secret does not fit the address.
+        """
+        if self.secret is None:
+            yield _of_the_user(address, known_hosts)
+        elif "PRIVATE KEY" in self.secret:
+            if address.kind != "ssh":
+                raise UsageError(
+                    f"{self.name} holds a private key, and {address.url} is no ssh address", _address_hint(address)
+                )
+            with tempfile.TemporaryDirectory(prefix="dockercise-key-") as folder:
+                yield _with_key(_key_file(Path(folder), self.secret), known_hosts)
+        else:
+            yield self._with_token(address)
+
+    def _with_token(self, address: Address) -> Mapping[str, str]:
+        if address.kind != "https":
+            hint = "give its https address, or a deploy key"
+            raise UsageError(f"{self.name} holds a token, and {address.url} is no https address", hint)
+        if address.is_clear_text:
+            raise UsageError(f"a token would be sent to {address.host} in clear text", "give its https address")
+        secret = (self.secret or "").strip()
+        if not re.fullmatch(r"[\x21-\x7e]+", secret):
+            raise UsageError(f"{self.name} holds neither a token nor a private key", "mend the Secret block")
+        parts = urlsplit(address.url)
+        # In the environment of git alone: on its command line, every user of the machine could read it.
+        return _configured({f"http.{parts.scheme}://{parts.netloc}/.extraHeader": f"Authorization: Basic {_basic(secret)}"})
+
+
+def _basic(secret: str) -> str:
+    pair = secret if ":" in secret else f"{_USER}:{secret}"
+    return base64.b64encode(pair.encode()).decode("ascii")
+
+
+def _configured(settings: Mapping[str, str]) -> dict[str, str]:
+    """Git settings as variables, after those that the user has set so."""
+    given = os.environ.get("GIT_CONFIG_COUNT", "0")
+    first = int(given) if given.isdecimal() else 0
+    variables = {"GIT_CONFIG_COUNT": str(first + len(settings))}
+    for number, (key, value) in enumerate(settings.items(), first):
+        variables |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return variables
+
+
+def _of_the_user(address: Address, known_hosts: Path) -> Mapping[str, str]:
+    own = {"GIT_SSH_COMMAND", "GIT_SSH"} & os.environ.keys()
+    return {} if own or address.kind != "ssh" else {"GIT_SSH_COMMAND": shlex.join([*_SSH, *_trusting(known_hosts)])}
+
+
+def _with_key(key: Path, known_hosts: Path) -> Mapping[str, str]:
+    only = ["-i", str(key), "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none", "-F", os.devnull]
+    return {"GIT_SSH_COMMAND": shlex.join([*_SSH, *only, *_trusting(known_hosts)]), "GIT_SSH_VARIANT": "ssh"}
+
+
+def _trusting(known_hosts: Path) -> list[str]:
+    """A host that nobody has seen is taken for itself the first time, and must have the same key from then on."""
+    user = Path(os.path.expanduser("~")) / ".ssh/known_hosts"  # noqa: PTH111  Path.home() raises where there is none
+    files = " ".join(f'"{path}"' for path in (known_hosts, user))
+    return ["-o", "StrictHostKeyChecking=accept-new", "-o", f"UserKnownHostsFile={files}"]
+
+
+def _key_file(folder: Path, text: str) -> Path:
+    path = folder / "key"
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:  # noqa: PTH123  with a mode
+        file.write(text.replace("\r\n", "\n").strip() + "\n")
+    return path
+
+
+def _address_hint(address: Address) -> str:
+    return f"give the address as git@{address.host}:{address.path}.git" if address.host else "leave the credentials out"

@@ -1,0 +1,113 @@
+"""Git, asked about repositories that others write: nothing in them starts a program or reads another place."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from dockercise_prefect.errors import RepositoryError
+from dockercise_prefect.frontend.discover import OF_ANOTHER_REPOSITORY
+
+PATIENCE = 30 * 60
+"""Seconds that one command may take: a first fetch of a big repository over a slow line."""
+
+_SETTINGS = {
+    "core.hooksPath": os.devnull,
+    "core.fsmonitor": "false",
+    "gc.autoDetach": "false",  # nothing goes on when the command has ended
+    "maintenance.autoDetach": "false",
+    "submodule.recurse": "false",
+    "fetch.recurseSubmodules": "false",
+    "http.lowSpeedLimit": "100",  # bytes a second …
+    "http.lowSpeedTime": "60",  # … for so many seconds: the host has gone silent
+    "advice.detachedHead": "false",
+    "protocol.allow": "never",
+}
+
+NO_LFS = {"filter.lfs.process": "", "filter.lfs.smudge": "", "filter.lfs.required": "false"}
+"""Files in LFS stay the small texts that stand for them."""
+
+REMOTE = ("https", "http", "ssh")
+"""Ways to a repository that may be taken on behalf of another repository."""
+
+_HIDDEN = ("GIT_ASKPASS", "SSH_ASKPASS", "GIT_ALLOW_PROTOCOL", "GIT_CURL_VERBOSE", "GIT_EXTERNAL_DIFF", "GIT_TEMPLATE_DIR")
+
+
+class GitError(RepositoryError):
+    """Git said no.
+
+    Attributes:
+        said: the last lines that it wrote, without secrets.
+    """
+
+    def __init__(self, message: str, hint: str | None, said: str) -> None:
+        super().__init__(message, hint)
+        self.said = said
+
+
+def git(
+    folder: Path,
+    *arguments: str,
+    protocols: Sequence[str] = (),
+    settings: Mapping[str, str] = NO_LFS,
+    environment: Mapping[str, str] | None = None,
+    hidden: Sequence[str] = (),
+) -> bytes:
+    """What git prints.
+
+    Args:
+        folder: where it runs.
+        arguments: the command and its arguments.
+        protocols: ways to other repositories that it may take: `https`, `ssh`, `file`.
+        settings: of git, for this command.
+        environment: variables besides this process's own.
+        hidden: texts that become `***` in what git says.
+
+    Raises:
+        GitError: git says no, is not installed, or does not come to an end.
+    """
+    chosen = _SETTINGS | {f"protocol.{name}.allow": "always" for name in protocols} | dict(settings)
+    command = ["git", *(word for name, value in chosen.items() for word in ("-c", f"{name}={value}")), *arguments]
+    try:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=_environment(environment or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is for us, and what git has started ends with it
+        )
+    except FileNotFoundError as error:
+        raise GitError("git is not installed", "install git", "") from error
+    try:
+        output, errors = process.communicate(timeout=PATIENCE)
+    except subprocess.TimeoutExpired as error:
+        message = f"git {arguments[0]} took more than {PATIENCE // 60} minutes"
+        raise GitError(message, "is the line to the host slow, or its repository very big?", "") from error
+    finally:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+    if process.returncode != 0:
+        said = errors.decode("utf-8", "replace")
+        for text in hidden:
+            said = said.replace(text, "***")
+        said = "\n".join(line for line in said.strip().splitlines()[-5:] if line.strip())
+        raise GitError(f"git {arguments[0]}: {said or f'exit status {process.returncode}'}", None, said)
+    return output
+
+
+def _environment(more: Mapping[str, str]) -> dict[str, str]:
+    """The user's, without what would lead git elsewhere, make it ask questions, or have it write down what it sends."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in OF_ANOTHER_REPOSITORY and name not in _HIDDEN and not name.startswith("GIT_TRACE")
+    }
+    return kept | {"GIT_TERMINAL_PROMPT": "0", "GIT_LFS_SKIP_SMUDGE": "1", "LC_ALL": "C.UTF-8", **more}

@@ -1,0 +1,21 @@
+"""Folders that nobody else can read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dockercise_prefect.errors import RepositoryError
+
+
+def make_folder(path: Path) -> None:
+    """Make the folder and those above it that are missing.
+
+    Raises:
+        RepositoryError: it cannot be made.
+    """
+    try:
+        for folder in [*reversed(path.parents), path]:
+            if not folder.is_dir():
+                folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise RepositoryError(f"cannot make {path}: {error.strerror}", "name another folder by DOCKERCISE_DATA") from error

@@ -1,0 +1,217 @@
+"""One bare mirror of each repository on this machine, shared by all processes: what was fetched once is not fetched again."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import TypedDict, Unpack
+
+from filelock import FileLock, Timeout
+
+from dockercise_prefect.errors import RepositoryError, UsageError
+from dockercise_prefect.repository.access import Access
+from dockercise_prefect.repository.address import Address
+from dockercise_prefect.repository.command import REMOTE, GitError, git
+from dockercise_prefect.repository.extras import Extras
+from dockercise_prefect.repository.folders import make_folder
+from dockercise_prefect.repository.revision import Head, check_commit, check_ref
+
+_LATEST = "refs/dockercise/latest"
+"""What was fetched last: the host sends what is new since then."""
+
+_LOCK_PATIENCE = 30 * 60
+"""Seconds to wait for another process that fetches."""
+
+
+class Mirror:
+    """A repository here.
+
+    Thread-safe, and safe against other processes with the same folder. Hooks, settings and links of the repository do nothing.
+
+    Args:
+        folder: holds the mirrors and checkouts of this user; made when needed, readable by nobody else.
+        address: of the repository.
+        access: what opens it.
+    """
+
+    def __init__(self, folder: Path, address: Address, access: Access) -> None:
+        self._folder = folder
+        self._address = address
+        self._access = access
+        # Whoever names another secret, or none, does not see what was fetched with this one.
+        told_apart = f"{address.url}\n{access.name or ''}"
+        self._mirror = folder / f"{_file_name(address.name)}-{hashlib.sha256(told_apart.encode()).hexdigest()[:16]}.git"
+        self._lock = FileLock(f"{self._mirror}.lock", timeout=_LOCK_PATIENCE, mode=0o600)
+
+    def head(self, ref: str | None) -> Head:
+        """What a branch or a tag stands for at the host now; the host's default branch for None.
+
+        Raises:
+            UsageError: there is none of that name.
+            RepositoryError: the host does not answer, or does not let us.
+        """
+        asked = ["HEAD"] if ref is None else [f"refs/heads/{ref}", f"refs/tags/{ref}", f"refs/tags/{ref}^{{}}"]
+        if ref is not None:
+            check_ref(ref)
+        make_folder(self._folder)
+        with self._opened() as environment:
+            reach = self._reach(environment)
+            answer = git(self._folder, "ls-remote", "--symref", "--", self._address.url, *asked, **reach)
+        found: dict[str, str] = {}
+        for line in answer.decode("utf-8", "replace").splitlines():
+            value, _, name = line.partition("\t")
+            found[name if not value.startswith("ref: ") else "symref"] = value.removeprefix("ref: ")
+        if ref is None:
+            return self._default(found)
+        # A tag that is an object of its own stands for the commit that it names.
+        for name in (asked[0], asked[2], asked[1]):
+            if name in found:
+                return Head(ref, found[name], branch=name == asked[0])
+        raise UsageError(f"{self._address.url} has no branch or tag `{ref}`", f"`git ls-remote {self._address.url}` lists them")
+
+    def changed(self, before: str, after: str) -> Sequence[str]:
+        """Paths that differ between two commits, in order; a file that was renamed counts under both names.
+
+        Raises:
+            RepositoryError: a commit is not to be had any more, or the host does not answer.
+        """
+        self.fetch(after)
+        self.fetch(before)
+        options = ("--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-textconv")
+        listing = self._ask("diff", *options, before, after, "--")
+        return [os.fsdecode(path) for path in listing.split(b"\0") if path]
+
+    def fetch(self, commit: str) -> None:
+        """Have a commit here, and no more of the repository than needed where the host can do that.
+
+        Raises:
+            UsageError: it is no commit's whole id.
+            RepositoryError: the host does not have it, does not answer, or does not let us.
+        """
+        check_commit(commit)
+        with self._locked():
+            if self._has(commit):
+                return
+            with self._opened() as environment:
+                self._fetch(commit, environment)
+
+    @contextmanager
+    def checkout(self, commit: str, extras: Extras) -> Iterator[Path]:
+        """The tree of a commit, in a folder that is there as long as the body runs.
+
+        Args:
+            commit: its whole id.
+            extras: what is brought besides: submodules, files in LFS.
+
+        Raises:
+            UsageError, RepositoryError: as `fetch`; or the disk is full.
+        """
+        self.fetch(commit)
+        checkouts = self._folder / "checkouts"
+        make_folder(checkouts)
+        folder = checkouts / f"{_file_name(self._address.name)}-{secrets.token_hex(8)}"
+        used = FileLock(f"{folder}.lock", mode=0o600)
+        with ExitStack() as stack:
+            with self._locked():
+                self._sweep(checkouts)
+                stack.enter_context(used)  # as long as the checkout is used: a process that dies lets go of it
+                stack.callback(self._remove, folder)
+                self._ask("worktree", "add", "--quiet", "--detach", "--force", str(folder), commit)
+            with self._opened() as environment:
+                extras.bring(folder, environment, self._access.secrets)
+            yield folder
+
+    def _default(self, found: dict[str, str]) -> Head:
+        if "HEAD" not in found:
+            raise UsageError(
+                f"{self._address.url} has no commit on its default branch", "push a first one, or name a branch by `--ref`"
+            )
+        branch = found.get("symref", "").removeprefix("refs/heads/")
+        if not branch:
+            raise UsageError(f"{self._address.url} has no default branch: its HEAD is detached", "name a branch by `--ref`")
+        return Head(branch, found["HEAD"], branch=True)
+
+    def _fetch(self, commit: str, environment: Mapping[str, str]) -> None:
+        options = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--force")
+        reach = self._reach(environment)
+        try:
+            self._ask(*options, "--depth=1", "--", self._address.url, f"{commit}:{_LATEST}", **reach)
+        except GitError as error:
+            # A host may give branches and tags only. What those do not hold, nobody gets.
+            everything = ("+refs/heads/*:refs/dockercise/heads/*", "+refs/tags/*:refs/dockercise/tags/*")
+            unshallow = ["--unshallow"] if (self._mirror / "shallow").exists() else []
+            self._ask(*options, *unshallow, "--", self._address.url, *everything, **reach)
+            if not self._has(commit):
+                hint = "was it pushed, and not removed by a forced push since?"
+                raise RepositoryError(f"{self._address.url} has no commit {commit}", hint) from error
+
+    def _has(self, commit: str) -> bool:
+        try:
+            self._ask("cat-file", "-e", f"{commit}^{{tree}}")
+        except GitError:
+            return False
+        return True
+
+    def _reach(self, environment: Mapping[str, str]) -> _Reach:
+        return {"protocols": (*REMOTE, "file"), "environment": environment, "hidden": self._access.secrets}
+
+    def _ask(self, *arguments: str, **reach: Unpack[_Reach]) -> bytes:
+        return git(self._mirror, *arguments, **reach)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """No other process changes the mirror; it is made first where there is none."""
+        make_folder(self._folder)
+        try:
+            with self._lock:
+                if not (self._mirror / "HEAD").exists():
+                    shutil.rmtree(self._mirror, ignore_errors=True)  # of a process that was killed while it made it
+                    git(self._folder, "init", "--quiet", "--bare", "--template=", "--", str(self._mirror))
+                yield
+        except Timeout as error:
+            message = f"another process has been working on {self._mirror} for {_LOCK_PATIENCE // 60} minutes"
+            raise RepositoryError(message, "does it hang?") from error
+
+    @contextmanager
+    def _opened(self) -> Iterator[Mapping[str, str]]:
+        """Variables that git opens the repository with; what it says gets a hint."""
+        try:
+            with self._access.environment(self._address, self._folder / "known_hosts") as environment:
+                yield environment
+        except GitError as error:
+            raise RepositoryError(f"cannot read {self._address.url}: {error.message}", self._hint()) from error
+
+    def _hint(self) -> str:
+        if self._address.kind == "file":
+            return "is there a git repository, and may this user read it?"
+        if self._access.name:
+            return f"is the address right, and does the Secret block `{self._access.name}` open it?"
+        return "is the address right? If it is private, name a Secret block with a token or deploy key by `--credentials`"
+
+    def _sweep(self, checkouts: Path) -> None:
+        """Remove what processes that died have left."""
+        for lock in checkouts.glob("*.lock"):
+            with suppress(Timeout), FileLock(lock, timeout=0, mode=0o600):
+                self._remove(lock.with_suffix(""))
+
+    def _remove(self, folder: Path) -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.with_name(f"{folder.name}.lock").unlink(missing_ok=True)
+        with suppress(GitError):  # a file too many in the mirror does no harm
+            self._ask("worktree", "prune", "--expire=now")
+
+
+class _Reach(TypedDict, total=False):
+    protocols: Sequence[str]
+    environment: Mapping[str, str]
+    hidden: Sequence[str]
+
+
+def _file_name(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]", "_", name)[:60].strip(".") or "repository"

@@ -1,0 +1,55 @@
+"""How commits are called: by branches, by tags, by their ids."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from dockercise_prefect.errors import UsageError
+
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+
+_NO_NAME = re.compile(
+    r"""
+    ^[-/.]            # an option, or no name at all
+    | [/.]$ | \.lock$
+    | [\x00-\x20\x7f~^:?*\[\\]
+    | \.\. | @\{ | // | /\.
+    """,
+    re.VERBOSE,
+)
+"""What no branch or tag has in its name (git's documentation of check-ref-format)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A branch or tag, and the commit it stood for when the host was asked.
+
+    Attributes:
+        name: short: `main`.
+        branch: whether it is a branch, which moves.
+    """
+
+    name: str
+    commit: str
+    branch: bool
+
+
+def check_ref(ref: str) -> None:
+    """Refuse what no branch or tag is called.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if not ref or ref == "@" or _NO_NAME.search(ref):
+        raise UsageError(f"`{ref}` is no name of a branch or tag", "name one, like `main` or `v1.2`")
+
+
+def check_commit(commit: str) -> None:
+    """Refuse what is not the whole id of a commit: a host gives no commit by the beginning of its id.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if not _COMMIT.fullmatch(commit):
+        raise UsageError(f"`{commit}` is no commit's id", "give all 40 digits of it, as `git rev-parse` prints them")

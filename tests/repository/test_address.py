@@ -1,0 +1,73 @@
+"""Addresses of repositories: what is taken, what is refused, and how one repository is known by all of its addresses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dockercise_prefect.errors import UsageError
+from dockercise_prefect.repository.address import parse_address
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://github.com/Acme/Infra",
+        "https://github.com/acme/infra.git",
+        "https://github.com:443/acme/infra/",
+        "ssh://git@github.com/acme/infra.git",
+        "git@github.com:acme/infra.git",
+        "github.com:acme/infra",
+    ],
+)
+def test_one_repository_has_one_name_whatever_way_it_is_reached_by(text: str, tmp_path: Path) -> None:
+    """A push names a repository by another address than the one it was registered with."""
+    address = parse_address(text, tmp_path)
+
+    assert address.canonical == "github.com/acme/infra"
+    assert address.name.lower() == "infra"
+
+
+def test_a_port_that_is_not_the_usual_one_makes_another_host(tmp_path: Path) -> None:
+    """Two servers on one machine hold different repositories."""
+    assert parse_address("https://git.example.org:8443/a/b", tmp_path).canonical == "git.example.org:8443/a/b"
+
+
+def test_a_folder_is_made_absolute(tmp_path: Path) -> None:
+    """A relative path would mean another folder for a worker."""
+    address = parse_address("repositories/../infra.git", tmp_path)
+
+    assert (address.url, address.canonical, address.name, address.kind) == (
+        f"{tmp_path}/infra.git",
+        f"{tmp_path}/infra",
+        "infra",
+        "file",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("https://user:hunter2@example.org/a/b", "would be logged"),
+        ("https://ghp_token@example.org/a/b", "would be logged"),
+        ("ssh://git:hunter2@example.org/a/b", "would be logged"),
+        ("ext::sh -c evil", "no address"),
+        ("ext::evil", "ext:: addresses are not taken"),
+        ("ftp://example.org/a", "ftp:// addresses are not taken"),
+        ("--upload-pack=evil", "no address"),
+        ("https://example.org", "names no repository"),
+        ("https://example.org:port/a", "cannot be read"),
+        ("https://example.org/a?token=hunter2", "ends before"),
+        ("file://elsewhere/a", "of this machine"),
+        (" ", "no address"),
+    ],
+)
+def test_what_is_refused_is_said_without_its_secret(text: str, said: str, tmp_path: Path) -> None:
+    """An address with a password, or one that git would take for a program, goes no further."""
+    with pytest.raises(UsageError) as refused:
+        parse_address(text, tmp_path)
+
+    assert said in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+    assert "ghp_token" not in str(refused.value)
