@@ -28,6 +28,7 @@ _COMMANDS = {
     "explain": _Entry("dockercise_prefect.cli.explain:explain", "Say all about one stage: what it needs, and why."),
     "plan": _Entry("dockercise_prefect.cli.plan:plan", "Say what a change does to the pipeline, and what would run."),
     "run": _Entry("dockercise_prefect.cli.run:run", "Run the pipeline now, in containers."),
+    "register": _Entry("dockercise_prefect.cli.register:register", "Make a repository a Prefect deployment."),
     "runs": _Entry("dockercise_prefect.cli.runs:runs", "List runs, the newest first."),
     "show": _Entry("dockercise_prefect.cli.show:show", "Say how a run went."),
     "logs": _Entry("dockercise_prefect.cli.logs:logs", "Print what stages of a run printed, also while it goes on."),

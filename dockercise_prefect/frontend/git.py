@@ -10,6 +10,9 @@ from pathlib import Path
 from dockercise_prefect.errors import UsageError
 from dockercise_prefect.frontend.discover import OF_ANOTHER_REPOSITORY
 
+SHORT_COMMIT = 12
+"""Digits of a commit's id that are shown."""
+
 
 @dataclass(frozen=True, slots=True)
 class Revision:
@@ -45,7 +48,7 @@ def current_commit(root: Path) -> str | None:
     None where there is no git, no repository, or no commit yet: nobody needs it.
     """
     try:
-        found = run_git(root, "describe", "--always", "--exclude=*", "--abbrev=12", "--dirty")
+        found = run_git(root, "describe", "--always", "--exclude=*", f"--abbrev={SHORT_COMMIT}", "--dirty")
     except (UsageError, OSError):
         return None
     return found.stdout.decode("ascii", "replace").strip() or None if found.returncode == 0 else None

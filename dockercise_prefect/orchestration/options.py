@@ -22,6 +22,8 @@ class RunOptions:
         settings: of this user and machine.
         flags: variables from `--env`; never parameters of the flow run, which Prefect stores.
         file_variables: those from `--env-file`; neither.
+        secret_blocks: variable to the Prefect Secret block that a registration names for it.
+        commit: the one that the code is of, where it was checked out for this run.
         aws: every stage gets a copy of the user's AWS folder.
         fail_fast: the first failure stops the independent branches too.
         engine: where stages run; None finds the user's. Whoever gives one closes it.
@@ -31,6 +33,8 @@ class RunOptions:
     settings: Settings
     flags: Mapping[str, str] = field(default_factory=dict)
     file_variables: Mapping[str, str] = field(default_factory=dict)
+    secret_blocks: Mapping[str, str] = field(default_factory=dict)
+    commit: str | None = None
     aws: bool = False
     fail_fast: bool = False
     engine: Engine | None = None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, cast
+from functools import partial
 
-from prefect.blocks.system import Secret
-
+from dockercise_prefect.errors import UsageError
 from dockercise_prefect.orchestration.options import RunOptions
+from dockercise_prefect.orchestration.secret_blocks import load_secret
 from dockercise_prefect.runtime.environment import OutsideSource
 
 
@@ -23,6 +23,7 @@ def outside_sources(options: RunOptions, parameter: Mapping[str, str] | None) ->
         OutsideSource("--env", options.flags.get, explicit=True),
         OutsideSource("--env-file", options.file_variables.get, explicit=True),
         OutsideSource("the flow run's env parameter", dict(parameter or {}).get, explicit=True),
+        OutsideSource("a Secret block named at registration", partial(named_secret, options), explicit=True, secret=True),
         OutsideSource("the process's environment", os.environ.get),
         OutsideSource("a Prefect Secret block", secret_block, secret=True),
     ]
@@ -34,9 +35,19 @@ def secret_block(name: str) -> str | None:
     Raises:
         ObjectUnsupported, httpx.HTTPError: Prefect did not answer; a missing block is no error.
     """
-    block_name = name.lower().replace("_", "-")
-    try:
-        block = cast("Any", Secret).load(block_name, _sync=True)  # the switch of their asynchronous methods has no type
-    except ValueError:  # what Prefect raises for a block that is not there
+    return load_secret(name.lower().replace("_", "-"))
+
+
+def named_secret(options: RunOptions, name: str) -> str | None:
+    """The value of the Secret block that was named for a variable at registration, None where none was.
+
+    Raises:
+        UsageError: it was, and is not there.
+    """
+    block = options.secret_blocks.get(name)
+    if block is None:
         return None
-    return str(block.get())
+    secret = load_secret(block)
+    if secret is None:
+        raise UsageError(f"there is no Secret block `{block}` in Prefect, named for the variable {name} by `register --secret`")
+    return secret

@@ -16,9 +16,10 @@ from prefect.logging import get_run_logger
 from prefect.states import Cancelled, Failed
 
 from dockercise_prefect.errors import DockerciseError, StorageError, UsageError
-from dockercise_prefect.frontend.git import current_commit
+from dockercise_prefect.frontend.git import SHORT_COMMIT, current_commit
 from dockercise_prefect.orchestration.api import LOST, lost_api
 from dockercise_prefect.orchestration.artifacts import Artifacts
+from dockercise_prefect.orchestration.engine_log import keep_tracebacks_out
 from dockercise_prefect.orchestration.events import EngineFound, Event, Notice, RunEnded, RunStarted
 from dockercise_prefect.orchestration.failure import RunFailedError, headline
 from dockercise_prefect.orchestration.flow_run import current_flow_run, label, page
@@ -65,7 +66,7 @@ def run_pipeline(
         root: where its code is; `DOCKERCISE_ROOT` overrides it.
         targets: run only these and all they need.
         env: variables from outside.
-        commit: the commit of a registered repository.
+        commit: only for pipelines of registered repositories, whose runs are given the checkout of it.
         results: where the record goes; None for the user's setting.
         options: None for the user's settings.
 
@@ -73,17 +74,24 @@ def run_pipeline(
         The summary of a run that passed. For any other, what is returned is the final state that Prefect asks a flow to
         return; it makes the call of the flow raise `RunFailedError`, without a traceback in the flow run's log.
     """
+    keep_tracebacks_out()
     options = options or RunOptions(settings=read_settings())
     run = _Run(pipeline, options)
     where = options.settings.root or root  # DOCKERCISE_ROOT overrides what the module says of itself
     with run.ending(), raised(signal.SIGHUP):  # SIGINT and SIGTERM raise as it is, in a flow run
         if commit is not None:
             raise UsageError("`commit` is for pipelines that were registered from a repository", "leave it out")
-        run.select(targets or (), current_commit(where) if where else None)
+        run.select(targets or (), _commit(options, where))
         run.open_record(results or options.settings.results, where)
         outside = run.resolve(outside_sources(options, env))
         run.execute(outside, where)
     return run.close()
+
+
+def _commit(options: RunOptions, root: Path | None) -> str | None:
+    if options.commit is not None:
+        return options.commit[:SHORT_COMMIT]
+    return current_commit(root) if root else None
 
 
 class _Run:

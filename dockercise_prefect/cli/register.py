@@ -1,0 +1,63 @@
+"""`register`: a repository becomes a Prefect deployment; `register list` and `register remove`."""
+
+from __future__ import annotations
+
+import click
+
+from dockercise_prefect.cli.registering import MakeRequest, carry_out, reporting, takes_registration
+
+
+class _Register(click.Group):
+    """`register SOURCE` besides its subcommands: what does not begin with the name of one is a source and its options."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        known = args and args[0] in self.commands
+        return super().parse_args(ctx, args if known else ["source", *(args or ["--help"])])
+
+
+@click.group(cls=_Register)
+def register() -> None:
+    """Register repositories."""
+
+
+@register.command("source", options_metavar="[OPTIONS]")
+@click.argument("source")
+@takes_registration
+def register_source(source: str, request: MakeRequest) -> None:
+    """Register SOURCE, a git URL (https, ssh, file) or a folder: its pipeline becomes a Prefect deployment.
+
+    It is checked out and compiled first: what does not compile is not registered. Each run compiles what is in the repository
+    at its own commit. Registering under the same name again changes the deployment into what is asked for now.
+
+    `dockercise register list` shows what is registered, `dockercise register remove NAME` ends it.
+    """
+    asked = request(source)
+    with reporting():
+        carry_out(asked)
+
+
+@register.command("list")
+def list_registrations() -> None:
+    """List what is registered."""
+    with reporting():
+        from dockercise_prefect.orchestration.deployments import deployments
+
+        known = deployments()
+    if not known:
+        click.echo("nothing is registered; `dockercise register SOURCE` does")
+    for one in known:
+        ref = f" · {one.registration.ref}" if one.registration.ref else ""
+        click.echo(f"{one.name}{' · paused' if one.paused else ''}")
+        click.echo(f"  {one.registration.url}{ref} · work pool {one.work_pool} · schedules: {one.schedules}")
+
+
+@register.command("remove")
+@click.argument("name")
+def remove_registration(name: str) -> None:
+    """Remove the registration NAME, as `register list` shows it. Runs that were stay in Prefect, and so do their records."""
+    with reporting():
+        from dockercise_prefect.orchestration.deployments import find_deployment, remove
+
+        deployed = find_deployment(name)
+        remove(deployed)
+    click.echo(f"removed {deployed.name}")

@@ -1,0 +1,198 @@
+"""The options of a registration, for every command that registers, and what such a command does with them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import wraps
+from inspect import signature
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import click
+
+from dockercise_prefect.cli.findings import show_findings
+from dockercise_prefect.cli.packages import chosen_packages
+from dockercise_prefect.errors import DefinitionError, UsageError
+from dockercise_prefect.settings import read_settings
+
+if TYPE_CHECKING:
+    from dockercise_prefect.orchestration.deployments import Deployed
+    from dockercise_prefect.orchestration.register import Found, RegisterRequest
+
+
+class MakeRequest(Protocol):
+    """What the options ask for, of a source; other options than the user's may be given by their names."""
+
+    def __call__(self, source: str, **others: object) -> RegisterRequest:
+        """The request.
+
+        Raises:
+            UsageError: an option is wrong.
+        """
+
+
+def takes_registration(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of a registration; the function takes them as `request`, a `MakeRequest`."""
+
+    @wraps(command)
+    def with_request(**given: Any) -> None:
+        mine = {name: given.pop(name) for name in _NAMES}
+        command(request=lambda source, **others: _request(source, **(mine | others)), **given)
+
+    for option in reversed(_OPTIONS):
+        with_request = option(with_request)
+    return with_request
+
+
+def carry_out(asked: RegisterRequest) -> None:
+    """Look at the repository, register it, and say what was found and made.
+
+    Raises:
+        DockerciseError: nothing was registered.
+    """
+    from dockercise_prefect.orchestration.register import look, register
+
+    try:
+        with chosen_packages(offline=False) as packages:
+            found = look(asked, read_settings().data, packages)
+    except DefinitionError as error:
+        show_findings(error.diagnostics, "nothing registered")
+        raise SystemExit(error.exit_status) from error
+    show_findings(found.compiled.warnings)
+    deployed, new = register(asked, found)
+    for line in _told(found, deployed, new=new):
+        click.echo(line)
+
+
+@contextmanager
+def reporting() -> Iterator[None]:
+    """Inside, Prefect is the configured one, or the local server, which is started when needed."""
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    from dockercise_prefect.orchestration.api import prefect_api
+
+    with prefect_api(read_settings().data, lambda text: click.echo(text, err=True)):
+        yield
+
+
+_OPTIONS = (
+    click.option("--ref", metavar="NAME", help="The branch or tag that runs; default: the repository's default branch."),
+    click.option("--name", metavar="NAME", help="The deployment's name; default: the repository's."),
+    click.option("--cron", "crons", metavar="CRON", multiple=True, help="Run at these times, say '0 3 * * *'."),
+    click.option("--interval", "intervals", metavar="TIME", multiple=True, help="Run every so often, say 30m."),
+    click.option("--rrule", "rrules", metavar="RULE", multiple=True, help="Run by a rule of iCalendar."),
+    click.option("--timezone", metavar="ZONE", default="UTC", show_default=True, help="Of --cron and --rrule."),
+    click.option("--target", "targets", metavar="STAGE", multiple=True, help="Run only these stages and what they need."),
+    click.option(
+        "--env", "variables", metavar="NAME=TEXT", multiple=True, help="A variable; everybody can read it in Prefect."
+    ),
+    click.option("--secret", "secrets", metavar="NAME=BLOCK", multiple=True, help="A variable from a Prefect Secret block."),
+    click.option("--results", metavar="PLACE", help="Where records go; default: the worker's setting."),
+    click.option("--work-pool", metavar="POOL", help="The work pool that runs it; default: `dockercise`, made when needed."),
+    click.option("--concurrency", type=click.IntRange(min=1), metavar="N", help="Runs at once, at most."),
+    click.option(
+        "--on-overlap",
+        type=click.Choice(["wait", "skip"]),
+        default="wait",
+        show_default=True,
+        help="What becomes of a run too many.",
+    ),
+    click.option("--paused", is_flag=True, help="Schedules start nothing until you resume it."),
+    click.option("--credentials", metavar="BLOCK", help="The Secret block with a token or deploy key for the repository."),
+    click.option("--submodules", is_flag=True, help="Check submodules out, too."),
+    click.option("--lfs", is_flag=True, help="Fetch files in LFS, too."),
+    click.option("--push-branch", "branches", metavar="GLOB", multiple=True, help="Branches whose pushes run; default: --ref."),
+    click.option("--pushed-as", metavar="URL", help="How pushes name the repository, where that is not SOURCE."),
+    click.option("--webhook-secret", metavar="BLOCK", help="The Secret block with what pushes are signed with."),
+    click.option("--statuses", metavar="BLOCK", help="The Secret block with a token that may send commit statuses."),
+)
+
+
+def _request(
+    source: str,
+    *,
+    ref: str | None,
+    name: str | None,
+    crons: Sequence[str],
+    intervals: Sequence[str],
+    rrules: Sequence[str],
+    timezone: str,
+    targets: Sequence[str],
+    variables: Sequence[str],
+    secrets: Sequence[str],
+    results: str | None,
+    work_pool: str | None,
+    concurrency: int | None,
+    on_overlap: str,
+    paused: bool,
+    credentials: str | None,
+    submodules: bool,
+    lfs: bool,
+    branches: Sequence[str],
+    pushed_as: str | None,
+    webhook_secret: str | None,
+    statuses: str | None,
+) -> RegisterRequest:
+    from dockercise_prefect.orchestration.deployments import DEFAULT_POOL
+    from dockercise_prefect.orchestration.register import RegisterRequest
+    from dockercise_prefect.orchestration.registration import Registration
+    from dockercise_prefect.orchestration.timetable import Timetable
+    from dockercise_prefect.repository.address import parse_address
+    from dockercise_prefect.runtime.environment import parse_env_option
+
+    address = parse_address(source, Path.cwd())
+    timetable = Timetable(tuple(crons), tuple(intervals), tuple(rrules), timezone)
+    timetable.schedules()  # what is wrong with it is said before anything is looked at
+    if name is not None and (not name.strip() or set(name) & set("/%&<>")):
+        raise UsageError(f"`{name}` is no name of a deployment", "leave out / % & < >")
+    pairs = (parse_env_option(option, os.environ.get) for option in variables)
+    return RegisterRequest(
+        registration=Registration(
+            url=address.url,
+            ref=ref,
+            credentials=credentials,
+            secrets=dict(_named_block(option) for option in secrets),
+            submodules=submodules,
+            lfs=lfs,
+            pushed_as=parse_address(pushed_as, Path.cwd()).canonical if pushed_as else None,
+            branches=tuple(branches),
+            webhook_secret=webhook_secret,
+            statuses=statuses,
+        ),
+        name=name,
+        timetable=timetable,
+        targets=tuple(targets),
+        env=dict(pair for pair in pairs if pair is not None),
+        results=read_settings(results=results).results if results else None,
+        work_pool=work_pool or DEFAULT_POOL,
+        concurrency=concurrency,
+        skip_overlapping=on_overlap == "skip",
+        paused=paused,
+    )
+
+
+_NAMES = [name for name in signature(_request).parameters if name != "source"]
+
+
+def _named_block(option: str) -> tuple[str, str]:
+    name, separator, block = option.partition("=")
+    if not (name and separator and block):
+        raise UsageError(f"--secret: `{name}` names no Secret block", "write NAME=BLOCK, say AWS_SECRET_ACCESS_KEY=aws-key")
+    return name, block
+
+
+def _told(found: Found, deployed: Deployed, *, new: bool) -> Iterator[str]:
+    from dockercise_prefect.orchestration.api import configured_api
+
+    pipeline, files = found.compiled.pipeline, found.compiled.files
+    counted = f"{len(pipeline)} {'stage' if len(pipeline) == 1 else 'stages'} in {files} {'file' if files == 1 else 'files'}"
+    at = f" · {found.registration.ref} at {found.commit[:12]}" if found.commit else ""
+    yield f"{pipeline.name} · {counted}{at}"
+    yield f"  {', '.join(stage.name for stage in pipeline)}"
+    yield f"{'registered' if new else 'changed'} {deployed.name}{', paused' if deployed.paused else ''}"
+    yield f"  schedules: {deployed.schedules}"
+    if deployed.page:
+        yield f"  {deployed.page}"
+    yield "a worker runs it:"
+    yield f"  PREFECT_API_URL={configured_api()} prefect worker start --pool {deployed.work_pool}"

@@ -1,0 +1,141 @@
+"""A repository becomes a deployment: looked at, compiled, and told to Prefect; nothing is told when it does not compile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from dockercise_prefect.compiler import Compiled, compile_folder
+from dockercise_prefect.errors import UsageError
+from dockercise_prefect.frontend.git import SHORT_COMMIT
+from dockercise_prefect.frontend.subgraphs import Packages
+from dockercise_prefect.orchestration.checkout import checked_out, open_mirror
+from dockercise_prefect.orchestration.deployments import DEFAULT_POOL, Deployed, DeploymentRequest, save
+from dockercise_prefect.orchestration.registered import registered
+from dockercise_prefect.orchestration.registration import Registration
+from dockercise_prefect.orchestration.secret_blocks import load_secret
+from dockercise_prefect.orchestration.timetable import Timetable
+from dockercise_prefect.pipeline import Pipeline
+from dockercise_prefect.repository.address import Address
+
+LISTED = 50
+"""Stages that a deployment's page names."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegisterRequest:
+    """What a user asks to register.
+
+    Attributes:
+        registration: its `ref` may be None, which asks for the repository's default branch.
+        name: of the deployment; None for the repository's.
+        targets: of runs that nobody names others for; empty for all stages.
+        env: variables of runs; Prefect stores them in clear text.
+        results: where records go; None for each worker's setting.
+        concurrency: runs at once, at most; None for any number.
+        skip_overlapping: whether one too many is not started at all, instead of waiting.
+    """
+
+    registration: Registration
+    name: str | None = None
+    timetable: Timetable = field(default_factory=Timetable)
+    targets: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    results: str | None = None
+    work_pool: str = DEFAULT_POOL
+    concurrency: int | None = None
+    skip_overlapping: bool = False
+    paused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A repository, looked at: what is in it, at which commit, and the registration with its branch filled in."""
+
+    registration: Registration
+    compiled: Compiled
+    commit: str | None
+
+
+def look(request: RegisterRequest, data: Path, packages: Packages) -> Found:
+    """Check the repository out and compile what is in it.
+
+    Args:
+        data: the user's data folder.
+        packages: gives what packages print.
+
+    Raises:
+        DockerciseError: it cannot be read, does not compile, or has no such target; secrets that are named are not there.
+    """
+    registration = request.registration
+    for block in (registration.credentials, registration.webhook_secret, registration.statuses, *registration.secrets.values()):
+        if block is not None and load_secret(block) is None:
+            raise UsageError(
+                f"there is no Secret block `{block}` in Prefect", "make it in Prefect's UI under Blocks, type Secret"
+            )
+    if not _is_plain_folder(registration.address):
+        registration = replace(registration, ref=open_mirror(registration, data).head(registration.ref).name)
+    elif registration.ref is not None:
+        raise UsageError(
+            f"{registration.url} is no git repository, so it has no branch `{registration.ref}`", "leave --ref out"
+        )
+    with checked_out(registration, None, data) as checkout:
+        compiled = compile_folder(checkout.folder, name=registration.address.name, packages=packages)
+    compiled.pipeline.only(request.targets)
+    return Found(registration, compiled, checkout.commit)
+
+
+def register(request: RegisterRequest, found: Found) -> tuple[Deployed, bool]:
+    """Create the deployment, or make the one of that name what is asked for.
+
+    Returns:
+        It, and whether it is new.
+
+    Raises:
+        UsageError: what is asked for is wrong.
+        OrchestratorError: Prefect does not answer.
+    """
+    pipeline = found.compiled.pipeline
+    parameters = {"targets": list(request.targets) or None, "env": dict(request.env) or None, "results": request.results}
+    deployment = DeploymentRequest(
+        flow=pipeline.name,
+        name=request.name or found.registration.address.name,
+        registration=found.registration,
+        description=description(found.registration, pipeline, found.commit),
+        version=found.commit[:SHORT_COMMIT] if found.commit else None,
+        parameters={name: value for name, value in parameters.items() if value is not None},
+        parameter_schema=_schema(pipeline),
+        timetable=request.timetable,
+        work_pool=request.work_pool,
+        concurrency=request.concurrency,
+        skip_overlapping=request.skip_overlapping,
+        paused=request.paused,
+    )
+    return save(deployment)
+
+
+def description(registration: Registration, pipeline: Pipeline, commit: str | None) -> str:
+    """What a deployment's page in Prefect's UI says, in Markdown."""
+    names = [stage.name for stage in pipeline]
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    of = f"`{registration.ref}` of `{registration.url}`" if registration.ref else f"`{registration.url}`"
+    at = f" (at `{commit[:SHORT_COMMIT]}`)" if commit else ""
+    return f"The pipeline in {of}. Stages{at}: {', '.join(f'`{name}`' for name in names[:LISTED])}{more}."
+
+
+def _schema(pipeline: Pipeline) -> Mapping[str, Any]:
+    """The parameters of the flow, for the run form of Prefect's UI."""
+    schema = registered.parameters.model_dump()
+    names = ", ".join([stage.name for stage in pipeline][:LISTED])
+    schema["properties"]["targets"]["description"] += f" Stages: {names}."
+    return schema
+
+
+def _is_plain_folder(address: Address) -> bool:
+    """Whether it is a folder of this machine that git knows nothing of."""
+    folder = Path(address.url)
+    if address.kind != "file" or not folder.is_dir():
+        return False
+    return not (folder / ".git").exists() and not ((folder / "HEAD").exists() and (folder / "objects").is_dir())

@@ -1,0 +1,88 @@
+"""The flow of every registered repository: check a commit out, compile what is in it, run that."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from typing import cast
+
+from prefect import flow
+from prefect.logging import get_run_logger
+from prefect.states import Failed
+
+from dockercise_prefect.compiler import Compiled, compile_folder
+from dockercise_prefect.errors import DefinitionError, DockerciseError, UsageError
+from dockercise_prefect.orchestration.api import LOST, lost_api
+from dockercise_prefect.orchestration.checkout import Checkout, checked_out
+from dockercise_prefect.orchestration.deployments import Deployed, deployment_of
+from dockercise_prefect.orchestration.engine_log import keep_tracebacks_out
+from dockercise_prefect.orchestration.flow_run import current_flow_run
+from dockercise_prefect.orchestration.options import RunOptions
+from dockercise_prefect.orchestration.package_cache import PackageCache
+from dockercise_prefect.orchestration.packages import FOLDER, EnginePackages
+from dockercise_prefect.orchestration.registry import connect_engine
+from dockercise_prefect.orchestration.run import run_pipeline
+from dockercise_prefect.results.summary import RunSummary
+from dockercise_prefect.settings import Settings, read_settings
+
+
+@flow(name="registered", retries=0)
+def registered(
+    targets: list[str] | None = None,
+    env: dict[str, str] | None = None,
+    commit: str | None = None,
+    results: str | None = None,
+) -> RunSummary:
+    """Run the pipeline of a registered repository.
+
+    Args:
+        targets: Stages to run, with all they need. Nothing here runs the whole pipeline.
+        env: Variables for stages that ask for them. Prefect stores them in clear text: a secret belongs into a Secret block.
+        commit: The commit to run, all 40 digits of its id. Nothing here runs the newest of the registered branch.
+        results: Where the record of the run goes: a folder, or s3://bucket/prefix. Nothing here takes the worker's setting.
+    """
+    keep_tracebacks_out()
+    try:
+        settings = replace(read_settings(), root=None)  # the code is the checkout, whatever DOCKERCISE_ROOT says
+        with ExitStack() as stack:
+            deployed = _deployment()
+            registration = deployed.registration
+            checkout = stack.enter_context(checked_out(registration, commit, settings.data))
+            compiled = _compiled(checkout, deployed, settings)
+            options = RunOptions(settings=settings, commit=checkout.commit, secret_blocks=registration.secrets)
+            return run_pipeline(
+                compiled.pipeline, root=checkout.folder, targets=targets, env=env, results=results, options=options
+            )
+    except DockerciseError as error:
+        return _not_run(error)
+    except LOST as error:
+        return _not_run(lost_api(error))
+
+
+def _deployment() -> Deployed:
+    flow_run = current_flow_run()
+    if flow_run.deployment_id is None:
+        raise UsageError("this flow runs for deployments that `dockercise register` makes", "`dockercise run` runs a folder")
+    return deployment_of(str(flow_run.deployment_id))
+
+
+def _compiled(checkout: Checkout, deployed: Deployed, settings: Settings) -> Compiled:
+    log = get_run_logger()
+    repository = deployed.registration
+    log.info("%s at %s", repository.url, checkout.commit or "what the folder holds now")
+
+    def cache() -> PackageCache:
+        return PackageCache(settings.data / FOLDER, log.info)
+
+    with closing(EnginePackages(cache, lambda: connect_engine(settings), log.info)) as packages:
+        compiled = compile_folder(checkout.folder, name=repository.address.name, packages=packages)
+    for warning in compiled.warnings:
+        log.warning("%s", warning)
+    return compiled
+
+
+def _not_run(error: DockerciseError) -> RunSummary:
+    """The final state of a run that ended before its first stage, with what is wrong in the flow run's log and message."""
+    get_run_logger().error("%s", error)
+    first = str(error).partition("\n")[0] if isinstance(error, DefinitionError) else error.message
+    return cast("RunSummary", Failed(message=first, data=error))

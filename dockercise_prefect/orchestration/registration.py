@@ -1,0 +1,78 @@
+"""What a deployment of a registered repository is told: where its pipeline is, and what may open it.
+
+It travels as a label of the deployment, so that Prefect holds all there is to know and any worker can run it. Secrets are
+named, never held: a label is readable for everybody who reads Prefect's API.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from dockercise_prefect.errors import OrchestratorError
+from dockercise_prefect.repository.address import Address, parse_address
+from dockercise_prefect.repository.extras import Extras
+
+LABEL = "dockercise.registration"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """A repository that was registered.
+
+    Attributes:
+        url: what git is given; for a folder without a repository, its absolute path.
+        ref: the branch or tag that runs without a commit of their own are of; None for a folder without a repository.
+        credentials: Secret block with the token or key that opens the repository.
+        secrets: variable to the Secret block that holds it.
+        submodules: they are checked out too.
+        lfs: files in LFS are fetched too.
+        untrusted: its pipelines are held to the limits for repositories that are not trusted.
+        pushed_as: canonical address that pushes name the repository by, where it is not its own.
+        branches: globs on branches whose pushes start runs; none means `ref` alone.
+        webhook_secret: Secret block with what pushes are signed with.
+        statuses: Secret block with the token that commit statuses are sent with.
+    """
+
+    url: str
+    ref: str | None
+    credentials: str | None = None
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    submodules: bool = False
+    lfs: bool = False
+    untrusted: bool = False
+    pushed_as: str | None = None
+    branches: tuple[str, ...] = ()
+    webhook_secret: str | None = None
+    statuses: str | None = None
+
+    @property
+    def address(self) -> Address:
+        """Where the repository is."""
+        return parse_address(self.url, Path("/"))
+
+    @property
+    def extras(self) -> Extras:
+        """What a checkout of it holds besides its tree."""
+        return Extras(self.url, submodules=self.submodules, lfs=self.lfs)
+
+    def to_label(self) -> str:
+        """The label's text."""
+        given = {name: value for name, value in asdict(self).items() if value not in (None, False, (), {})}
+        return json.dumps(given, sort_keys=True)
+
+    @classmethod
+    def from_label(cls, text: str) -> Registration:
+        """Read back what `to_label` gave.
+
+        Raises:
+            OrchestratorError: it is of another making.
+        """
+        try:
+            given = json.loads(text)
+            return cls(**({"ref": None} | given | {"branches": tuple(given.get("branches", ()))}))
+        except (ValueError, TypeError, AttributeError) as error:  # no JSON, a field too few or too many, no object
+            hint = "was it registered by a newer version? Upgrade this one, or register it again"
+            raise OrchestratorError(f"the deployment's label {LABEL} cannot be read: {error}", hint) from error

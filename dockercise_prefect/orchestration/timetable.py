@@ -1,0 +1,92 @@
+"""When a deployment runs by itself, as a user writes it and as Prefect takes it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
+from pydantic import ValidationError
+
+from dockercise_prefect.errors import UsageError
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_INTERVAL = re.compile(r"(?:\d+[dhms])+")
+
+
+@dataclass(frozen=True, slots=True)
+class Timetable:
+    """What was asked for.
+
+    Attributes:
+        crons: `0 3 * * *`, as in crontab.
+        intervals: `10m`, `1h30m`.
+        rrules: `FREQ=DAILY;BYHOUR=3`, recurrence rules of iCalendar (RFC 5545).
+        timezone: an IANA name, that crons and rules are meant in.
+    """
+
+    crons: tuple[str, ...] = ()
+    intervals: tuple[str, ...] = ()
+    rrules: tuple[str, ...] = ()
+    timezone: str = "UTC"
+
+    def schedules(self) -> list[CronSchedule | IntervalSchedule | RRuleSchedule]:
+        """As Prefect takes them.
+
+        Raises:
+            UsageError: one of them means nothing.
+        """
+        return [*self._schedules()]
+
+    def _schedules(self) -> Iterator[CronSchedule | IntervalSchedule | RRuleSchedule]:
+        for cron in self.crons:
+            yield _checked("--cron", cron, CronSchedule, cron=cron, timezone=self.timezone)
+        for interval in self.intervals:
+            yield _checked("--interval", interval, IntervalSchedule, interval=_interval(interval), timezone=self.timezone)
+        for rrule in self.rrules:
+            yield _checked("--rrule", rrule, RRuleSchedule, rrule=rrule, timezone=self.timezone)
+
+
+def described(schedules: Iterable[object]) -> str:
+    """Prefect's schedules in words: ``cron `0 3 * * *` (Europe/Berlin)``."""
+    return ", ".join(_described(schedule) for schedule in schedules) or "none"
+
+
+def _described(schedule: object) -> str:
+    match schedule:
+        case CronSchedule():
+            return f"cron `{schedule.cron}` ({schedule.timezone})"
+        case IntervalSchedule():
+            return f"every {schedule.interval}"
+        case RRuleSchedule():
+            return f"rrule `{schedule.rrule}` ({schedule.timezone})"
+        case _:
+            return str(schedule)
+
+
+def _checked(flag: str, text: str, kind: Any, **values: object) -> Any:
+    try:
+        return kind(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = "--timezone" if first["loc"] == ("timezone",) else flag
+        shown = values["timezone"] if where == "--timezone" else text
+        raise UsageError(f"{where}: `{shown}`: {str(first['msg']).removeprefix('Value error, ')}", _HINTS[where]) from error
+
+
+_HINTS = {
+    "--cron": "five fields as in crontab, say `0 3 * * *`",
+    "--interval": "say `10m` or `1h30m`",
+    "--rrule": "a rule of iCalendar, say `FREQ=DAILY;BYHOUR=3`",
+    "--timezone": "an IANA name, say `Europe/Berlin`",
+}
+
+
+def _interval(text: str) -> timedelta:
+    if not _INTERVAL.fullmatch(text):
+        raise UsageError(f"--interval: `{text}` is no duration", _HINTS["--interval"])
+    parts = re.findall(r"(\d+)([dhms])", text)
+    return timedelta(**{_UNITS[unit]: sum(int(number) for number, its in parts if its == unit) for unit in "dhms"})

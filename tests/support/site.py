@@ -1,0 +1,97 @@
+"""A repository on a host of its own, ready to be registered: what the tests of registrations and pushes begin with."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.support import workers
+from tests.support.git_repository import commit_all, git, make_bare_repository, make_repository
+from tests.support.prefect_records import FlowRunRecord
+
+
+@dataclass(frozen=True)
+class Site:
+    """A developer's clone, its origin, a work pool, and where the worker keeps its things.
+
+    Attributes:
+        name: of the pipeline, the repository and the work pool; no other test has it.
+        work: the clone.
+        environment: of commands and workers.
+        api: of the Prefect server.
+        folder: the test's own.
+    """
+
+    name: str
+    work: Path
+    environment: Mapping[str, str]
+    api: str
+    folder: Path
+
+    @property
+    def source(self) -> str:
+        """The address that is registered."""
+        return (self.folder / f"host/{self.name}.git").as_uri()
+
+    @property
+    def deployment(self) -> str:
+        """The deployment's whole name."""
+        return f"{self.name}/{self.name}"
+
+    @property
+    def head(self) -> str:
+        """The clone's commit."""
+        return git(self.work, "rev-parse", "HEAD")
+
+    def register(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """`dockercise register` of the repository, for its work pool."""
+        return self.dockercise("register", self.source, "--work-pool", self.name, *arguments)
+
+    def dockercise(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The command, as a process."""
+        command = [sys.executable, "-m", "dockercise_prefect", *arguments]
+        said = subprocess.run(
+            command, check=False, capture_output=True, text=True, env=self.environment, cwd=self.folder, timeout=120
+        )
+        assert "Traceback" not in said.stderr, said.stderr
+        return said
+
+    def push(self, files: Mapping[str, str]) -> str:
+        """Commit and push; the commit."""
+        for path, text in files.items():
+            (self.work / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.work / path).write_text(text)
+        commit_all(self.work)
+        git(self.work, "push", "--quiet", "origin", "HEAD")
+        return self.head
+
+    def run(self, **parameters: object) -> FlowRunRecord:
+        """A flow run of the deployment, run by a worker to its end."""
+        return workers.run_to_end(self.api, self.deployment, self.environment, self.folder, **parameters)
+
+    def values(self) -> dict[str, Any]:
+        """The stages of the newest record, with their values."""
+        return values_in(self.folder / "data/results" / self.name)
+
+
+def make_site(folder: Path, api: str, environment: Mapping[str, str], pipeline: str, files: Mapping[str, str]) -> Site:
+    """A repository with a pipeline and other files, pushed, and a work pool of type process."""
+    name = f"pipeline-{uuid.uuid4().hex[:8]}"
+    work = make_repository(folder / "work", {f"{name}.dockercise.yaml": pipeline, **files}, branch="main")
+    host = make_bare_repository(folder / f"host/{name}.git", work)
+    git(work, "remote", "add", "origin", str(host))
+    workers.create_pool(name, environment)
+    return Site(name, work, environment, api, folder)
+
+
+def values_in(records: Path) -> dict[str, Any]:
+    """The stages of the newest record in a folder, with their values."""
+    newest = max(filter(Path.is_dir, records.iterdir()))
+    summary = json.loads((newest / "summary.json").read_text())
+    return {stage: json.loads((newest / f"{stage}.json").read_text()).get("value") for stage in summary["stages"]}

@@ -1,0 +1,62 @@
+"""Prefect's own workers, as processes of the tests."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.support import prefect_records
+from tests.support.prefect_records import FlowRunRecord
+
+PREFECT = [sys.executable, "-m", "prefect"]
+
+
+def create_pool(name: str, environment: Mapping[str, str]) -> str:
+    """A work pool of type process; its name."""
+    subprocess.run(
+        [*PREFECT, "work-pool", "create", "--type", "process", name], check=True, env=environment, capture_output=True
+    )
+    return name
+
+
+def start_run(api: str, deployment: str, **parameters: object) -> str:
+    """A flow run of a deployment, `flow/name`, that waits for a worker; its id."""
+    found = prefect_records.ask(api, f"deployments/name/{deployment}")
+    answer = prefect_records.ask(api, f"deployments/{found['id']}/create_flow_run", {"parameters": parameters})
+    return str(answer["id"])
+
+
+def work_once(pool: str, environment: Mapping[str, str], folder: Path) -> None:
+    """Have a worker run what waits in the pool now, to its end."""
+    command = [*PREFECT, "worker", "start", "--pool", pool, "--run-once"]
+    subprocess.run(command, check=True, env=environment, cwd=folder, capture_output=True, timeout=300)
+
+
+def run_to_end(api: str, deployment: str, environment: Mapping[str, str], folder: Path, **parameters: object) -> FlowRunRecord:
+    """A flow run of a deployment, run by a worker to its end."""
+    pool = prefect_records.ask(api, f"deployments/name/{deployment}")["work_pool_name"]
+    flow_run = start_run(api, deployment, **parameters)
+    work_once(pool, environment, folder)
+    return prefect_records.flow_run(api, flow_run)
+
+
+@contextmanager
+def working(pool: str, environment: Mapping[str, str], folder: Path) -> Iterator[None]:
+    """A worker that goes on as long as the body runs."""
+    log = folder / f"worker-{pool}.log"
+    with log.open("w") as file:
+        command = [*PREFECT, "worker", "start", "--pool", pool]
+        process = subprocess.Popen(command, env=environment, cwd=folder, stdout=file, stderr=file, start_new_session=True)
+        try:
+            yield
+        finally:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(timeout=30)
+            except subprocess.TimeoutExpired:  # it can wait for ever for a run that it has reaped
+                process.kill()
+                process.wait()
