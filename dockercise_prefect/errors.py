@@ -164,6 +164,10 @@ class OrchestratorError(DockerciseError):
     exit_status = ExitStatus.ENGINE_FAILED
 
 
+class WebhookError(DockerciseError):
+    """A push could not be taken, judged or reported: a bad signature, an unknown repository, a host that does not answer."""
+
+
 def did_you_mean(word: str, known: Sequence[str]) -> str | None:
     """The known word that a user most probably meant by `word`, or None."""
     import difflib  # noqa: PLC0415  only wrong input pays for it
