@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
+from dockercise_prefect.webhook.delivery import Delivery, MalformedError
+from dockercise_prefect.webhook.fields import Fields, listed, optional_fields, optional_text, shown, storable, text
 from dockercise_prefect.webhook.hosts import HostKind
+from dockercise_prefect.webhook.repository import Repository
+
+MOST_PATHS = 5000
+"""Changed paths that are carried along; git knows the others."""
+
+MOST_COMMITS = 2048
+"""GitHub lists no more commits of a push (its documentation of the push event)."""
+
+MOST_FILES = 3000
+"""GitHub lists no more files of a commit (its documentation of commits)."""
+
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_BRANCHES = "refs/heads/"
+_PUSH_EVENTS = {HostKind.GITHUB: "push", HostKind.GITEA: "push", HostKind.GITLAB: "Push Hook"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,8 +35,8 @@ class Push:
         addresses: of the repository, in canonical form (`webhook.address.canonical`), sorted.
         branch: its short name, `main` or `feature/one`.
         before: the commit that the branch was at; None for a branch that is new.
-        after: the commit that it is at; None for a branch that was deleted.
-        forced: whether history was rewritten, as far as the payload says.
+        after: the commit that it is at.
+        forced: whether history was rewritten, as far as the payload says: Gitea and GitLab do not.
         changed: paths that its commits added, changed and removed, sorted; None where the payload does not say all of them.
         sender: who pushed, by the host's name for them; empty when the payload does not say.
     """
@@ -30,7 +47,7 @@ class Push:
     addresses: tuple[str, ...]
     branch: str
     before: str | None
-    after: str | None
+    after: str
     forced: bool
     changed: tuple[str, ...] | None
     sender: str
@@ -40,7 +57,87 @@ class Push:
         """Whether the branch is new."""
         return self.before is None
 
-    @property
-    def deleted(self) -> bool:
-        """Whether the branch is gone."""
-        return self.after is None
+
+@dataclass(frozen=True, slots=True)
+class NoPush:
+    """Something else happened, or nothing that could run; `reason` is for whoever looks at the host's list of deliveries."""
+
+    reason: str
+
+
+def read_push(delivery: Delivery, repository: Repository) -> Push | NoPush:
+    """What was pushed.
+
+    Raises:
+        MalformedError: it is a push, but its payload lacks what one must have.
+    """
+    reason = _no_push(delivery)
+    if reason is not None:
+        return NoPush(reason)
+    payload = delivery.payload
+    branch = text(payload, "ref").removeprefix(_BRANCHES)
+    before, after = _commit(payload, "before"), _commit(payload, "after")
+    if after is None:
+        return NoPush(f"the branch `{shown(branch)}` was deleted: nothing to run")
+    forced = payload.get("forced") is True
+    plain = delivery.kind is HostKind.GITHUB and before is not None and not forced
+    return Push(
+        kind=delivery.kind,
+        repository=repository.path,
+        site=repository.site,
+        addresses=repository.addresses,
+        branch=branch,
+        before=before,
+        after=after,
+        forced=forced,
+        changed=_changed(payload) if plain else None,
+        sender=_sender(delivery),
+    )
+
+
+def _no_push(delivery: Delivery) -> str | None:
+    if delivery.event == "ping":
+        return "pong: pushes to this repository are waited for"
+    if delivery.event != _PUSH_EVENTS[delivery.kind]:
+        return f"nothing waits for the event `{shown(delivery.event)}`; only pushes to branches start runs"
+    ref = text(delivery.payload, "ref")
+    if ref.startswith(_BRANCHES) and ref != _BRANCHES:
+        return None
+    return f"`{shown(ref)}` is no branch; only pushes to branches start runs"
+
+
+def _changed(payload: Fields) -> tuple[str, ...] | None:
+    """All paths in GitHub's list of commits; None when it may be cut short.
+
+    Only GitHub says whether history was rewritten. Where it was, commits that went away changed files, too, and no payload
+    lists those; an empty list is one that says nothing.
+    """
+    commits = listed(payload, "commits")
+    if not 0 < len(commits) < MOST_COMMITS:
+        return None
+    paths: set[str] = set()
+    for commit in commits:
+        if not isinstance(commit, dict):
+            raise MalformedError("`commits` in the payload holds something that is no commit")
+        files = [path for name in ("added", "modified", "removed") for path in listed(commit, name, "commits[]")]
+        if not all(isinstance(path, str) for path in files):
+            raise MalformedError("`commits` in the payload lists something that is no path")
+        if len(files) >= MOST_FILES or not all(storable(path) for path in files):
+            return None
+        paths.update(files)
+    return tuple(sorted(paths)) if len(paths) <= MOST_PATHS else None
+
+
+def _sender(delivery: Delivery) -> str:
+    payload = delivery.payload
+    if delivery.kind is HostKind.GITLAB:
+        return optional_text(payload, "user_username") or ""
+    sender = optional_fields(payload, "sender")
+    return (optional_text(sender, "login", "sender") or "") if sender else ""
+
+
+def _commit(payload: Fields, name: str) -> str | None:
+    commit = text(payload, name)
+    if not _COMMIT.fullmatch(commit):
+        raise MalformedError(f"`{name}` in the payload is no commit")
+    return commit if commit.strip("0") else None

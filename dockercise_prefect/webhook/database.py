@@ -1,0 +1,122 @@
+"""The file in which the receiver keeps what it has accepted, so that a process that is killed loses none of it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from dockercise_prefect.errors import WebhookError
+
+VERSION = 1
+"""Goes up when the tables change."""
+
+_TABLES = """
+CREATE TABLE deliveries (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    identity TEXT NOT NULL UNIQUE,   -- kind and the host's id
+    digest TEXT UNIQUE,              -- of the body, where the host signs it
+    kind TEXT NOT NULL,
+    repository TEXT NOT NULL,
+    site TEXT,
+    branch TEXT NOT NULL,
+    commit_id TEXT NOT NULL,
+    received REAL NOT NULL,
+    push TEXT                        -- as JSON; NULL when nothing needs it any more
+);
+CREATE TABLE orders (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    delivery INTEGER NOT NULL REFERENCES deliveries (seq) ON DELETE CASCADE,
+    deployment_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    state TEXT NOT NULL DEFAULT 'queued',
+    attempts INTEGER NOT NULL DEFAULT 0,
+    due REAL NOT NULL,
+    flow_run_id TEXT,
+    url TEXT,
+    token TEXT,
+    reason TEXT,
+    submitted REAL
+);
+CREATE INDEX queued ON orders (deployment_id, seq) WHERE state = 'queued';
+CREATE INDEX outstanding ON orders (due) WHERE state = 'submitted';
+CREATE INDEX of_delivery ON orders (delivery);
+CREATE TABLE notices (
+    order_seq INTEGER PRIMARY KEY REFERENCES orders (seq) ON DELETE CASCADE,
+    state TEXT NOT NULL,
+    description TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    since REAL NOT NULL,
+    due REAL NOT NULL
+);
+CREATE TABLE registrations (deployment_id TEXT PRIMARY KEY, content TEXT NOT NULL);
+CREATE TABLE secrets (block TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+
+
+class Database:
+    """One connection for all threads, one transaction at a time.
+
+    The file holds secrets of webhooks, so only its owner may read it. A transaction that was left in order is on disk: it
+    outlives the process and the machine's power.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, made when it is not there.
+
+        Raises:
+            WebhookError: it cannot be opened, or is no file of ours.
+        """
+        self._lock = threading.RLock()
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.parent.chmod(0o700)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+            self._connection.row_factory = sqlite3.Row
+            self._prepare()
+        except (OSError, sqlite3.Error) as error:
+            raise WebhookError(
+                f"cannot keep deliveries in {path}: {error}",
+                "make room or set rights, or move the file away: a new one is made",
+            ) from error
+
+    def _prepare(self) -> None:
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
+            self._connection.execute(f"PRAGMA {pragma}")
+        with self.transaction() as connection:
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if version == 0:
+                for statement in _TABLES.split(";\n"):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {VERSION}")
+            elif version != VERSION:
+                raise sqlite3.DatabaseError(f"it was written by another version ({version}, not {VERSION})")
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Inside, statements belong together; they are on disk when it is left, or undone when it is left by an error."""
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                # A full disk has undone everything already, and says so of an attempt to do it again.
+                with suppress(sqlite3.Error):
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Inside, nothing changes in between; for statements that write nothing."""
+        with self._lock:
+            yield self._connection
+
+    def close(self) -> None:
+        """No statement may follow."""
+        with self._lock:
+            self._connection.close()

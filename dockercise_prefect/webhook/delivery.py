@@ -1,0 +1,163 @@
+"""A request, read as a delivery of one of the hosts; nothing in it is believed yet."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+from urllib.parse import parse_qs
+
+from dockercise_prefect.errors import WebhookError
+from dockercise_prefect.webhook.hosts import HostKind
+from dockercise_prefect.webhook.proof import BodySignature, PlainToken, Proof, StandardSignature
+
+_IDENTITY = re.compile(r"[\x21-\x7e]{1,200}")
+_FORM = "application/x-www-form-urlencoded"
+
+
+class MalformedError(WebhookError):
+    """The request is no delivery, or its payload lacks what its event must have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What a request says it is.
+
+    Attributes:
+        kind: whose dialect it is in.
+        event: the host's name for what happened.
+        identity: the delivery's id; the same when a host sends it again.
+        proofs: what it brings to be believed, none when it is unsigned.
+        payload: what happened, in the host's shape.
+        body: as it came.
+    """
+
+    kind: HostKind
+    event: str
+    identity: str
+    proofs: tuple[Proof, ...]
+    payload: Mapping[str, Any] = field(repr=False)
+    body: bytes = field(repr=False)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the body, in hexadecimal."""
+        return hashlib.sha256(self.body).hexdigest()
+
+    def proven_by(self, secret: str, now: float) -> Proof | None:
+        """The first proof that holds for a secret."""
+        return next((proof for proof in self.proofs if proof.holds(self.body, secret, now)), None)
+
+
+def read_delivery(headers: Mapping[str, str], body: bytes) -> Delivery:
+    """Read a request.
+
+    Args:
+        headers: by their names in small letters, each byte one character.
+        body: all of it.
+
+    Raises:
+        MalformedError: it is no delivery of a host that is known, or holds no JSON object.
+    """
+    kind = kind_of(headers)
+    if kind is None:
+        raise MalformedError(
+            "no delivery: X-GitHub-Event, X-Gitea-Event and X-Gitlab-Event are all missing",
+            "only webhooks of GitHub, Gitea, Forgejo and GitLab may come here",
+        )
+    read = {HostKind.GITHUB: _github, HostKind.GITEA: _gitea, HostKind.GITLAB: _gitlab}[kind]
+    event, identity, proofs = read(headers, body)
+    if not _IDENTITY.fullmatch(identity):
+        raise MalformedError(f"no delivery: {kind}'s header with the delivery's id is missing, or not plain text")
+    payload = read_payload(headers.get("content-type", ""), body)
+    return Delivery(kind=kind, event=event, identity=identity, proofs=proofs, payload=payload, body=body)
+
+
+def kind_of(headers: Mapping[str, str]) -> HostKind | None:
+    """Whose dialect a request is in. Gitea and Forgejo send GitHub's headers besides their own, so theirs come first."""
+    if "x-gitea-event" in headers or "x-forgejo-event" in headers:
+        return HostKind.GITEA
+    if "x-gitlab-event" in headers:
+        return HostKind.GITLAB
+    return HostKind.GITHUB if "x-github-event" in headers else None
+
+
+def read_payload(content_type: str, body: bytes) -> Mapping[str, Any]:
+    """The JSON object in a body, or in the field `payload` of a form, as GitHub sends it by default.
+
+    Raises:
+        MalformedError: there is none.
+    """
+    text = _decoded(body)
+    if content_type.partition(";")[0].strip().lower() == _FORM:
+        text = _field_of_form(text)
+    try:
+        payload = json.loads(text, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        # The message of a JSON error says what it expected and where, and nothing of the text.
+        what = error.args[0] if isinstance(error, json.JSONDecodeError) else "nested too deeply, or a number too long"
+        raise MalformedError(f"the payload is no JSON: {what}") from error
+    if not isinstance(payload, dict):
+        raise MalformedError("the payload is no JSON object")
+    return payload
+
+
+def _github(headers: Mapping[str, str], body: bytes) -> tuple[str, str, tuple[Proof, ...]]:
+    del body
+    algorithm, _, digest = headers.get("x-hub-signature-256", "").partition("=")
+    proofs = (BodySignature(digest),) if algorithm == "sha256" and digest else ()
+    return headers["x-github-event"], headers.get("x-github-delivery", ""), proofs
+
+
+def _gitea(headers: Mapping[str, str], body: bytes) -> tuple[str, str, tuple[Proof, ...]]:
+    del body
+    ours = {name: headers.get(f"x-forgejo-{name}") or headers.get(f"x-gitea-{name}", "") for name in _GITEA_HEADERS}
+    proofs = (BodySignature(ours["signature"]),) if ours["signature"] else ()
+    return ours["event"], ours["delivery"], proofs
+
+
+_GITEA_HEADERS = ("event", "delivery", "signature")
+
+
+def _gitlab(headers: Mapping[str, str], body: bytes) -> tuple[str, str, tuple[Proof, ...]]:
+    proofs: list[Proof] = []
+    signed = headers.get("webhook-signature", "")
+    if signed:
+        moment = headers.get("webhook-timestamp", "")
+        proofs.append(StandardSignature(headers.get("webhook-id", ""), moment, tuple(signed.split())))
+    token = headers.get("x-gitlab-token", "")
+    if token:
+        proofs.append(PlainToken(token.encode("latin-1", errors="replace")))
+    return headers["x-gitlab-event"], _gitlab_identity(headers, body), tuple(proofs)
+
+
+def _gitlab_identity(headers: Mapping[str, str], body: bytes) -> str:
+    """GitLab's ids by age: the last two are older, and the last may be shared by events that webhooks set off in a row."""
+    identity = headers.get("webhook-id") or headers.get("idempotency-key")
+    if identity:
+        return identity
+    return f"{headers.get('x-gitlab-event-uuid', '')}:{hashlib.sha256(body).hexdigest()}"
+
+
+def _decoded(body: bytes) -> str:
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise MalformedError(f"the payload is not UTF-8 (byte {error.start})") from error
+
+
+def _field_of_form(text: str) -> str:
+    try:
+        fields = parse_qs(text, max_num_fields=8, errors="strict")
+    except ValueError as error:
+        raise MalformedError("the body is no form with a field `payload`") from error
+    if len(fields.get("payload", [])) != 1:
+        raise MalformedError("the form has no field `payload`, or several")
+    return fields["payload"][0]
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(name)

@@ -1,0 +1,80 @@
+"""Fields of a stranger's JSON: of the right type and fit to be kept, or named in an error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dockercise_prefect.webhook.delivery import MalformedError
+
+Fields = Mapping[str, Any]
+
+_LONGEST = 4096
+
+
+def text(fields: Fields, name: str, inside: str = "") -> str:
+    """A text that is not empty.
+
+    Args:
+        fields: the object.
+        name: of the field.
+        inside: the object's own name, for the message; empty for the payload itself.
+
+    Raises:
+        MalformedError: it is missing, no text, or none that could be kept.
+    """
+    value = _present(fields, name, inside)
+    if not isinstance(value, str) or not value or len(value) > _LONGEST or not storable(value):
+        raise MalformedError(f"`{_where(name, inside)}` in the payload is no text, or none that could be kept")
+    return value
+
+
+def optional_text(fields: Fields, name: str, inside: str = "") -> str | None:
+    """The same, or None where it is missing, null or empty."""
+    value = fields.get(name)
+    return None if value is None or value == "" else text(fields, name, inside)
+
+
+def listed(fields: Fields, name: str, inside: str = "") -> Sequence[Any]:
+    """A list.
+
+    Raises:
+        MalformedError: it is missing or something else.
+    """
+    value = _present(fields, name, inside)
+    if not isinstance(value, list):
+        raise MalformedError(f"`{_where(name, inside)}` in the payload is no list")
+    return value
+
+
+def optional_fields(fields: Fields, name: str) -> Fields | None:
+    """An object, or None where it is missing or null.
+
+    Raises:
+        MalformedError: it is something else.
+    """
+    value = fields.get(name)
+    if value is not None and not isinstance(value, dict):
+        raise MalformedError(f"`{name}` in the payload is no object")
+    return value
+
+
+def storable(value: str) -> bool:
+    """JSON can spell half of a surrogate pair, which no encoding can write, and NUL, which git and SQLite cut at."""
+    return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def shown(value: str, longest: int = 80) -> str:
+    """Text of a stranger on one line, without what a terminal would obey."""
+    plain = "".join(character if character.isprintable() else "?" for character in value[: longest + 1])
+    return plain if len(plain) <= longest else plain[: longest - 1] + "…"
+
+
+def _present(fields: Fields, name: str, inside: str) -> Any:
+    if fields.get(name) is None:
+        raise MalformedError(f"the payload lacks `{_where(name, inside)}`")
+    return fields[name]
+
+
+def _where(name: str, inside: str) -> str:
+    return f"{inside}.{name}" if inside else name

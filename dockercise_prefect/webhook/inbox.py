@@ -1,0 +1,120 @@
+"""Deliveries that were accepted: each once, and on disk before it is answered."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import asdict
+from enum import StrEnum
+from typing import NamedTuple
+
+from dockercise_prefect.webhook.database import Database
+from dockercise_prefect.webhook.push import Push
+
+KEPT_SECONDS = 30 * 24 * 3600
+"""How long a delivery is remembered."""
+
+MOST_WAITING = 10_000
+"""Orders that wait to be submitted; more are not accepted."""
+
+
+class Acceptance(StrEnum):
+    """What became of a delivery at the door."""
+
+    QUEUED = "queued"
+    REPEATED = "repeated"
+    FULL = "full"
+
+
+class Addressee(NamedTuple):
+    """A deployment that a delivery is for."""
+
+    deployment_id: str
+    name: str
+
+
+class Inbox:
+    """The door of the queue.
+
+    A delivery is known by the host's id, and by the digest of its body where the host signs it: whoever has captured a request
+    cannot have it run again under another id.
+    """
+
+    def __init__(self, database: Database, most_waiting: int = MOST_WAITING) -> None:
+        self._database = database
+        self._most_waiting = most_waiting
+
+    def accept(self, identity: str, digest: str | None, push: Push, addressees: Sequence[Addressee], now: float) -> Acceptance:
+        """Keep a delivery; when this returns QUEUED it is on disk.
+
+        Args:
+            identity: kind and id of the delivery.
+            digest: of its body, where the host signs it.
+            push: what it says.
+            addressees: for whom it is, one order each.
+            now: seconds since 1970.
+
+        Raises:
+            sqlite3.Error: it cannot be kept.
+        """
+        with self._database.transaction() as connection:
+            known = connection.execute(
+                "SELECT 1 FROM deliveries WHERE identity = ? OR digest = ?", (identity, digest)
+            ).fetchone()
+            if known:
+                return Acceptance.REPEATED
+            if _waiting(connection) >= self._most_waiting:
+                return Acceptance.FULL
+            delivery = connection.execute(
+                "INSERT INTO deliveries (identity, digest, kind, repository, site, branch, commit_id, received, push)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    identity,
+                    digest,
+                    push.kind,
+                    push.repository,
+                    push.site,
+                    push.branch,
+                    push.after,
+                    now,
+                    json.dumps(asdict(push)),
+                ),
+            ).lastrowid
+            connection.executemany(
+                "INSERT INTO orders (delivery, deployment_id, name, due) VALUES (?, ?, ?, ?)",
+                [(delivery, one.deployment_id, one.name, now) for one in addressees],
+            )
+        return Acceptance.QUEUED
+
+    def waiting(self) -> int:
+        """Orders that are not submitted yet.
+
+        Raises:
+            sqlite3.Error: the file cannot be read.
+        """
+        with self._database.reading() as connection:
+            return _waiting(connection)
+
+    @property
+    def full(self) -> bool:
+        """Whether no more is accepted now."""
+        return self.waiting() >= self._most_waiting
+
+    def forget(self, now: float) -> int:
+        """Remove what came long ago, whatever became of it, orders that still wait aside; returns how many.
+
+        Raises:
+            sqlite3.Error: the file cannot be written.
+        """
+        with self._database.transaction() as connection:
+            return connection.execute(
+                "DELETE FROM deliveries WHERE received < ?"
+                " AND NOT EXISTS (SELECT 1 FROM orders WHERE delivery = deliveries.seq AND state = 'queued')",
+                (now - KEPT_SECONDS,),
+            ).rowcount
+
+
+def _waiting(connection: sqlite3.Connection) -> int:
+    (count,) = connection.execute("SELECT count(*) FROM orders WHERE state = 'queued'").fetchone()
+    return int(count)

@@ -1,0 +1,197 @@
+"""What accepted deliveries ask for: one order for each deployment that a delivery is for."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dockercise_prefect.webhook.database import Database
+from dockercise_prefect.webhook.hosts import HostKind
+from dockercise_prefect.webhook.hub import RunState, Started
+from dockercise_prefect.webhook.notices import put_notice
+from dockercise_prefect.webhook.push import Push
+from dockercise_prefect.webhook.statuses import CommitState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A flow run that is to be started, if the push touches anything.
+
+    Attributes:
+        seq: its number; smaller ones of the same deployment go first.
+        key: the same for all attempts, also in another process; another for every other order.
+        deployment_id: what is to run.
+        name: of the deployment.
+        push: why.
+        attempts: how often it was tried.
+    """
+
+    seq: int
+    key: str
+    deployment_id: str
+    name: str
+    push: Push
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outstanding:
+    """A flow run that was started and has not ended, as far as we know.
+
+    Attributes:
+        seq: of its order.
+        name: of the deployment.
+        flow_run_id: of the run.
+        submitted: when, in seconds since 1970.
+    """
+
+    seq: int
+    name: str
+    flow_run_id: str
+    submitted: float
+
+
+class Orders:
+    """All orders, each in one of four states: queued, submitted, done, refused.
+
+    Orders of one deployment are submitted one after the other, as they came; those of several go side by side. One process
+    has the file at a time, so which ones are being worked on is known in memory alone: a process that is killed leaves them
+    queued.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._busy: set[str] = set()
+
+    def claim(self, now: float) -> Order | None:
+        """The next order that is due, nobody else's until `release`; None when there is none now."""
+        with self._database.reading() as connection:
+            for row in connection.execute(_HEADS + " ORDER BY due, seq", ()):
+                if row["due"] > now:
+                    break
+                if row["deployment_id"] not in self._busy:
+                    self._busy.add(row["deployment_id"])
+                    return _order(connection, row["seq"])
+        return None
+
+    def release(self, order: Order) -> None:
+        """Let the next one of the same deployment follow, or the same one again when it is due."""
+        with self._database.reading():
+            self._busy.discard(order.deployment_id)
+
+    def next_due(self) -> float | None:
+        """When there is something to claim, in seconds since 1970; None when nothing waits."""
+        with self._database.reading() as connection:
+            heads = connection.execute(_HEADS).fetchall()
+            return min((row["due"] for row in heads if row["deployment_id"] not in self._busy), default=None)
+
+    def later(self, order: Order, due: float, reason: str) -> None:
+        """Try again."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "UPDATE orders SET attempts = attempts + 1, due = ?, reason = ? WHERE seq = ?", (due, reason, order.seq)
+            )
+
+    def submitted(self, order: Order, started: Started, token: str | None, now: float) -> None:
+        """Its run exists; where there is a token for statuses, the host is to be told."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "UPDATE orders SET state = 'submitted', flow_run_id = ?, url = ?, token = ?, submitted = ?, due = ?,"
+                " reason = NULL WHERE seq = ?",
+                (started.flow_run_id, started.url, token, now, now, order.seq),
+            )
+            _drop_push(connection, order.seq)
+            if token:
+                put_notice(connection, order.seq, CommitState.PENDING, "waits or runs", now)
+
+    def done(self, order: Order, reason: str) -> None:
+        """There is nothing to run."""
+        with self._database.transaction() as connection:
+            connection.execute("UPDATE orders SET state = 'done', reason = ? WHERE seq = ?", (reason, order.seq))
+            _drop_push(connection, order.seq)
+
+    def refused(self, order: Order, reason: str, token: str | None, now: float) -> None:
+        """It cannot run, ever; where there is a token for statuses, the host is to be told."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "UPDATE orders SET state = 'refused', reason = ?, token = ? WHERE seq = ?", (reason, token, order.seq)
+            )
+            _drop_push(connection, order.seq)
+            if token:
+                put_notice(connection, order.seq, CommitState.ERROR, reason, now)
+
+    def outstanding(self, now: float, most: int) -> Sequence[Outstanding]:
+        """Runs whose turn it is to be looked at."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT seq, name, flow_run_id, submitted FROM orders WHERE state = 'submitted' AND due <= ?"
+                " ORDER BY due, seq LIMIT ?",
+                (now, most),
+            ).fetchall()
+        return [Outstanding(**row) for row in rows]
+
+    def next_look(self) -> float | None:
+        """When the next run is to be looked at, in seconds since 1970; None when none is outstanding."""
+        with self._database.reading() as connection:
+            (due,) = connection.execute("SELECT min(due) FROM orders WHERE state = 'submitted'").fetchone()
+        return None if due is None else float(due)
+
+    def look_later(self, looks: Sequence[tuple[float, int]]) -> None:
+        """Look again at runs: pairs of a time and an order's number."""
+        with self._database.transaction() as connection:
+            connection.executemany("UPDATE orders SET due = ? WHERE seq = ?", looks)
+
+    def ended(self, run: Outstanding, state: RunState, verdict: CommitState, description: str, now: float) -> None:
+        """The run has ended; where there is a token for statuses, the host is to be told."""
+        with self._database.transaction() as connection:
+            row = connection.execute(
+                "UPDATE orders SET state = 'done', reason = ? WHERE seq = ? RETURNING token", (state, run.seq)
+            ).fetchone()
+            if row and row["token"]:
+                put_notice(connection, run.seq, verdict, description, now)
+
+
+_HEADS = """
+    SELECT head.seq, head.due, head.deployment_id FROM
+    (SELECT deployment_id, min(seq) AS seq FROM orders WHERE state = 'queued' GROUP BY deployment_id) AS first
+    JOIN orders AS head ON head.seq = first.seq"""
+
+
+def _order(connection: sqlite3.Connection, seq: int) -> Order:
+    row = connection.execute(
+        "SELECT orders.seq, orders.deployment_id, orders.name, orders.attempts, identity, digest, push"
+        " FROM orders JOIN deliveries ON deliveries.seq = orders.delivery WHERE orders.seq = ?",
+        (seq,),
+    ).fetchone()
+    return Order(
+        seq=seq,
+        key=f"{row['digest'] or row['identity']}/{row['deployment_id']}",
+        deployment_id=row["deployment_id"],
+        name=row["name"],
+        push=_push(row["push"]),
+        attempts=row["attempts"],
+    )
+
+
+def _push(text: str) -> Push:
+    fields = json.loads(text)
+    changed = fields["changed"]
+    return Push(
+        **{
+            **fields,
+            "kind": HostKind(fields["kind"]),
+            "addresses": tuple(fields["addresses"]),
+            "changed": None if changed is None else tuple(changed),
+        }
+    )
+
+
+def _drop_push(connection: sqlite3.Connection, seq: int) -> None:
+    """What was pushed is kept for as long as an order of the delivery needs it, no longer."""
+    connection.execute(
+        "UPDATE deliveries SET push = NULL WHERE seq = (SELECT delivery FROM orders WHERE seq = ?)"
+        " AND NOT EXISTS (SELECT 1 FROM orders WHERE delivery = deliveries.seq AND state = 'queued')",
+        (seq,),
+    )

@@ -1,0 +1,97 @@
+"""What a delivery brings to show that it comes from whoever knows the secret. All comparisons take constant time."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+CLOCKS_APART = 300
+"""Seconds that a signed time may be off (Standard Webhooks recommends five minutes)."""
+
+_KEY_PREFIX = "whsec_"
+
+
+class Proof(Protocol):
+    """One way to show it.
+
+    Attributes:
+        signs_body: whether it would not hold for another body: only then a body that was seen before is a replay.
+    """
+
+    @property
+    def signs_body(self) -> bool: ...
+
+    def holds(self, body: bytes, secret: str, now: float) -> bool:
+        """Whether whoever made it knew the secret.
+
+        Args:
+            body: the request's, as it came.
+            secret: never empty.
+            now: seconds since 1970.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class BodySignature:
+    """GitHub's and Gitea's: HMAC-SHA256 of the body under the secret, in hexadecimal."""
+
+    digest: str
+    signs_body: bool = True
+
+    def holds(self, body: bytes, secret: str, now: float) -> bool:
+        del now
+        expected = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+        return hmac.compare_digest(expected.encode(), self.digest.lower().encode())
+
+
+@dataclass(frozen=True, slots=True)
+class PlainToken:
+    """GitLab's `X-Gitlab-Token`: the secret itself, as the bytes of a header."""
+
+    token: bytes
+    signs_body: bool = False
+
+    def holds(self, body: bytes, secret: str, now: float) -> bool:
+        del body, now
+        return hmac.compare_digest(secret.encode(), self.token)
+
+
+@dataclass(frozen=True, slots=True)
+class StandardSignature:
+    """GitLab's signing token, by the Standard Webhooks specification: HMAC-SHA256 of `id.timestamp.body`, in base64.
+
+    The key is the secret without `whsec_`, decoded from base64; a secret that is not base64 is the key as it stands.
+    """
+
+    identity: str
+    timestamp: str
+    signatures: tuple[str, ...]
+    signs_body: bool = True
+
+    def holds(self, body: bytes, secret: str, now: float) -> bool:
+        if not re.fullmatch(r"[0-9]{1,12}", self.timestamp) or abs(now - int(self.timestamp)) > CLOCKS_APART:
+            return False
+        signed = f"{self.identity}.{self.timestamp}.".encode() + body
+        held = False
+        for key in _keys(secret):
+            expected = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest())
+            for signature in self.signatures:
+                version, _, value = signature.partition(",")
+                held |= version == "v1" and hmac.compare_digest(expected, value.encode())
+        return held
+
+
+def _keys(secret: str) -> Iterator[bytes]:
+    yield secret.encode()
+    try:
+        decoded = base64.b64decode(secret.removeprefix(_KEY_PREFIX), validate=True)
+    except (binascii.Error, ValueError):
+        return
+    if decoded:  # an empty key would be known to everyone
+        yield decoded

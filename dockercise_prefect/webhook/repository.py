@@ -1,0 +1,72 @@
+"""The repository that a delivery is about."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from dockercise_prefect.webhook.address import canonical_all
+from dockercise_prefect.webhook.delivery import Delivery, MalformedError
+from dockercise_prefect.webhook.fields import optional_fields, optional_text, text
+from dockercise_prefect.webhook.hosts import HostKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repository:
+    """Where something happened.
+
+    Attributes:
+        path: on its host, `owner/name`.
+        site: where the host's pages are, `https://github.com`; None when the payload names no page.
+        addresses: canonical, sorted.
+    """
+
+    path: str
+    site: str | None
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """What a host calls the fields."""
+
+    object: str
+    path: str
+    page: str
+    addresses: tuple[str, ...]
+
+
+_LIKE_GITHUB = _Names("repository", "full_name", "html_url", ("clone_url", "ssh_url", "git_url"))
+_NAMES = {
+    HostKind.GITHUB: _LIKE_GITHUB,
+    HostKind.GITEA: _LIKE_GITHUB,
+    HostKind.GITLAB: _Names(
+        "project", "path_with_namespace", "web_url", ("git_http_url", "git_ssh_url", "http_url", "ssh_url")
+    ),
+}
+
+
+def repository_of(delivery: Delivery) -> Repository | None:
+    """The repository that a delivery names; None when it names none, as the ping of an organisation's webhook.
+
+    Raises:
+        MalformedError: it names one, but not where it is.
+    """
+    names = _NAMES[delivery.kind]
+    found = optional_fields(delivery.payload, names.object)
+    if found is None:
+        return None
+    page = optional_text(found, names.page, names.object)
+    given = [page, *(optional_text(found, name, names.object) for name in names.addresses)]
+    addresses = canonical_all(filter(None, given))
+    if not addresses:
+        raise MalformedError(f"the payload lacks an address of the repository: `{names.object}.{names.addresses[0]}`")
+    path = text(found, names.path, names.object)
+    return Repository(path=path, site=_site_of(page, path), addresses=tuple(sorted(addresses)))
+
+
+def _site_of(page: str | None, path: str) -> str | None:
+    """What is left of the repository's page without its path."""
+    whole = (page or "").rstrip("/")
+    site = whole.removesuffix(f"/{path}")
+    return site if site != whole and re.fullmatch(r"https?://[^/@\s]+(/\S*)?", site) else None
