@@ -35,6 +35,7 @@ _COMMANDS = {
     "fetch": _Entry("dockercise_prefect.cli.fetch:fetch", "Unpack what a stage of a run left in its volume."),
     "package": _Entry("dockercise_prefect.cli.package:package", "Make an image that brings a folder's stages to others."),
     "results": _Entry("dockercise_prefect.cli.results:results", "Send records of runs that a bucket did not take."),
+    "webhook": _Entry("dockercise_prefect.cli.webhook:webhook", "Receive pushes, and start the runs they ask for."),
     "init": _Entry("dockercise_prefect.cli.init:init", "Write a first pipeline."),
     "schema": _Entry("dockercise_prefect.cli.schema:schema", "Print the JSON Schema of the language, for editors."),
     "up": _Entry("dockercise_prefect.cli.server:up", "Start the local Prefect server and its UI."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ssh": 22, "git": 9418}
 _SCP_LIKE = re.compile(r"(?:[^@/\s]+@)?(?P<host>[^:/@\s]+):(?!/?/)(?P<path>\S+)")
@@ -13,7 +13,7 @@ _SCP_LIKE = re.compile(r"(?:[^@/\s]+@)?(?P<host>[^:/@\s]+):(?!/?/)(?P<path>\S+)"
 
 
 def canonical(address: str) -> str:
-    """`host/owner/name`, whatever the scheme, the user, the letter case and the ending; a local path is `file:///…`.
+    """`host/owner/name`, whatever the scheme, the user, the letter case and the ending; on this machine the absolute path.
 
     Hosts that send pushes do not tell names apart by case, so neither do we; on disk, case counts. What is canonical already
     stays as it is.
@@ -26,7 +26,7 @@ def canonical(address: str) -> str:
     """
     text = address.strip()
     if text.startswith("/"):
-        return "file://" + _trimmed(posixpath.normpath("/" + text.lstrip("/")))
+        return _trimmed(posixpath.normpath("/" + text.lstrip("/"))) or "/"
     if "://" not in text:
         short = _SCP_LIKE.fullmatch(text)
         if short and not short["path"].partition("/")[0].isdecimal():
@@ -34,7 +34,7 @@ def canonical(address: str) -> str:
         text = f"https://{text}"
     parts = urlsplit(text)
     if parts.scheme == "file":
-        return canonical(parts.path or "/")
+        return canonical(unquote(parts.path) or "/")
     return _of_host(parts.hostname, parts.port, parts.scheme, parts.path)
 
 
@@ -50,7 +50,7 @@ def canonical_all(addresses: Iterable[str]) -> frozenset[str]:
 
 
 def _of_host(host: str | None, port: int | None, scheme: str | None, path: str) -> str:
-    name = _trimmed(path.strip("/"))
+    name = _trimmed(unquote(path).strip("/"))
     if not host or not name:
         raise ValueError("an address of a repository needs a host and a path")
     place = host if port is None or port == _DEFAULT_PORTS.get(scheme or "") else f"{host}:{port}"
@@ -58,4 +58,4 @@ def _of_host(host: str | None, port: int | None, scheme: str | None, path: str) 
 
 
 def _trimmed(path: str) -> str:
-    return path.rstrip("/").removesuffix(".git").rstrip("/")
+    return path.rstrip("/").removesuffix("/.git").removesuffix(".git").rstrip("/")

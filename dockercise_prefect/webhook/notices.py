@@ -47,8 +47,9 @@ class Notices:
         with self._database.reading() as connection:
             for row in connection.execute(_WAITING + " WHERE notices.due <= ? ORDER BY notices.due", (now,)):
                 if row["order_seq"] not in self._busy:
-                    self._busy.add(row["order_seq"])
-                    return _notice(row)
+                    notice = _notice(row)
+                    self._busy.add(notice.order)
+                    return notice
         return None
 
     def release(self, notice: Notice) -> None:

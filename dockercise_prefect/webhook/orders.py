@@ -72,8 +72,9 @@ class Orders:
                 if row["due"] > now:
                     break
                 if row["deployment_id"] not in self._busy:
+                    order = _order(connection, row["seq"])
                     self._busy.add(row["deployment_id"])
-                    return _order(connection, row["seq"])
+                    return order
         return None
 
     def release(self, order: Order) -> None:

@@ -1,0 +1,64 @@
+"""`webhook`: receive pushes, in the foreground."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import threading
+import time
+
+import click
+
+from dockercise_prefect.cli.present.stream import ForgivingStream
+from dockercise_prefect.settings import read_settings
+
+SECRET = "DOCKERCISE_WEBHOOK_SECRET"  # noqa: S105  the variable's name
+
+
+@click.command
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", default=8200, show_default=True, type=click.IntRange(0, 65535), help="The port; 0 takes a free one.")
+def webhook(host: str, port: int) -> None:
+    """Receive pushes of GitHub, Gitea, Forgejo and GitLab, and start the runs that they ask for.
+
+    Deliveries are taken at / and /webhook; /health and /metrics tell how it goes. What is accepted is on disk first, and runs
+    once, also when Prefect is down meanwhile or this process ends. DOCKERCISE_WEBHOOK_SECRET holds the secret of repositories
+    that were registered without one. Ends on Ctrl-C, with exit status 0.
+    """
+    from dockercise_prefect.webhook import outside
+    from dockercise_prefect.webhook.receiver import Receiver
+    from dockercise_prefect.webhook.server import address_of, listen, serve
+
+    settings = read_settings()
+    secret = os.environ.pop(SECRET, None)  # what is started from here, git say, has no need of it
+    log = _Log()
+    with listen(host, port) as listener:
+        receiver = Receiver(
+            hub=outside.open_hub(settings),
+            open_statuses=outside.open_statuses,
+            data=settings.data,
+            own_secret=secret,
+            say=log,
+        )
+        where = address_of(listener)
+        receiver.start()
+        try:
+            asyncio.run(serve(receiver.app, listener, lambda: log(f"waiting for pushes at {where}")))
+            log("ending")
+        finally:
+            receiver.stop()
+
+
+class _Log:
+    """Lines on standard output, each with its time, whole, from several threads."""
+
+    def __init__(self) -> None:
+        self._stream = ForgivingStream(sys.stdout)
+        self._lock = threading.Lock()
+
+    def __call__(self, line: str) -> None:
+        moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        with self._lock:
+            self._stream.write(f"{moment} {line}\n")
+            self._stream.flush()

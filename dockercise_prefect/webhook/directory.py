@@ -1,0 +1,206 @@
+"""Who waits for pushes to which repository, and with which secret."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from dataclasses import asdict, dataclass, replace
+
+from dockercise_prefect.webhook.address import canonical_all
+from dockercise_prefect.webhook.database import Database
+from dockercise_prefect.webhook.hub import Hub, HubDownError, Registered
+from dockercise_prefect.webhook.loop import Loop
+
+MOST_ASKING = 20
+"""Deliveries for unknown repositories that wait at once for the registrations to be read again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectoryPace:
+    """Seconds between two readings: as a rule, and at least, however many ask."""
+
+    usual: float = 30.0
+    least: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How far the registrations can be relied on.
+
+    Attributes:
+        count: how many there are.
+        hub_answers: whether they could be read at the last attempt.
+        age: seconds since they were read; None when never by this process.
+    """
+
+    count: int
+    hub_answers: bool
+    age: float | None
+
+
+class Directory:
+    """The registrations and their secrets, as they were when they could last be read: at most half a minute ago, as a rule.
+
+    A copy is in the database, so that a receiver that is started while Prefect is down knows them too. Methods may be called
+    from several threads at once.
+    """
+
+    def __init__(
+        self,
+        hub: Hub,
+        database: Database,
+        own_secret: str | None,
+        say: Callable[[str], None],
+        pace: DirectoryPace | None = None,
+    ) -> None:
+        """Take over the copy; `start` begins to read.
+
+        Args:
+            hub: knows the registrations.
+            database: keeps the copy.
+            own_secret: for registrations that name none; None where the receiver has none.
+            say: told when the hub stops and begins to answer.
+            pace: how often to read.
+        """
+        self._hub = hub
+        self._database = database
+        self._own_secret = own_secret or None
+        self._say = say
+        self._pace = pace or DirectoryPace()
+        self._lock = threading.Lock()
+        self._asking: list[Future[None]] = []
+        self._read_at: float | None = None
+        self._tried_at: float | None = None
+        self._answers = False
+        self._told: bool | None = None
+        self._registered, self._secrets = self._copy()
+        self._loop = Loop("registrations", self._step, say)
+
+    def start(self) -> None:
+        """Begin to read, at once."""
+        self._loop.start()
+
+    def stop(self) -> None:
+        """Read no more."""
+        self._loop.stop()
+
+    def join(self, seconds: float) -> bool:
+        """Wait for a reading that goes on; returns whether none does."""
+        return self._loop.join(seconds)
+
+    def find(self, addresses: Iterable[str]) -> tuple[Registered, ...]:
+        """The registrations of a repository, by name.
+
+        Args:
+            addresses: of the repository, canonical.
+        """
+        wanted = set(addresses)
+        return tuple(one for one in self._registered.values() if wanted & one.repositories)
+
+    def get(self, deployment_id: str) -> Registered | None:
+        """A registration by its deployment's id."""
+        return self._registered.get(deployment_id)
+
+    def secret(self, registered: Registered) -> str | None:
+        """The secret that deliveries for a registration must show to be known; None when it has none, and none may come in."""
+        return self._own_secret if registered.secret is None else self._secrets.get(registered.secret)
+
+    def asked(self) -> Future[None] | None:
+        """A future that is done when the registrations have been read again; None when too many wait for that already."""
+        with self._lock:
+            if len(self._asking) >= MOST_ASKING:
+                return None
+            future: Future[None] = Future()
+            self._asking.append(future)
+        self._loop.wake()
+        return future
+
+    def health(self) -> Health:
+        """How far the registrations can be relied on."""
+        age = None if self._read_at is None else time.monotonic() - self._read_at
+        return Health(len(self._registered), self._answers, age)
+
+    def _step(self) -> float:
+        """Read when it is time, or somebody asks; returns seconds until then."""
+        with self._lock:
+            asked = bool(self._asking)
+        since = float("inf") if self._tried_at is None else time.monotonic() - self._tried_at
+        pause = (self._pace.least if asked else self._pace.usual) - since
+        if pause > 0:
+            return pause
+        with self._lock:
+            asking, self._asking = self._asking, []
+        try:
+            self._read()
+        finally:
+            self._tried_at = time.monotonic()
+            for future in asking:
+                future.set_result(None)
+        return self._pace.usual
+
+    def _read(self) -> None:
+        try:
+            found = self._hub.registrations()
+        except HubDownError as error:
+            self._tell(error)
+            return
+        registered = _by_id(found)
+        secrets = dict(self._secrets)
+        blocks = {one.secret for one in registered.values() if one.secret is not None}
+        down: HubDownError | None = None
+        for block in sorted(blocks):
+            try:
+                secrets[block] = self._hub.secret(block) or ""
+            except HubDownError as error:
+                down = error
+        secrets = {block: value for block, value in secrets.items() if block in blocks and value}
+        if (registered, secrets) != (self._registered, self._secrets):
+            self._keep(registered, secrets)
+        self._registered, self._secrets = registered, secrets
+        self._read_at = time.monotonic()
+        self._tell(down)
+
+    def _tell(self, down: HubDownError | None) -> None:
+        self._answers = down is None
+        if self._told is not self._answers:
+            self._told = self._answers
+            count = len(self._registered)
+            self._say(
+                f"{count} deployment{'' if count == 1 else 's'} wait{'s' if count == 1 else ''} for pushes"
+                if down is None
+                else f"{down.message}; deliveries are kept until it answers"
+            )
+
+    def _keep(self, registered: Mapping[str, Registered], secrets: Mapping[str, str]) -> None:
+        with self._database.transaction() as connection:
+            connection.execute("DELETE FROM registrations")
+            connection.execute("DELETE FROM secrets")
+            connection.executemany(
+                "INSERT INTO registrations VALUES (?, ?)", [(key, _to_json(one)) for key, one in registered.items()]
+            )
+            connection.executemany("INSERT INTO secrets VALUES (?, ?)", list(secrets.items()))
+
+    def _copy(self) -> tuple[dict[str, Registered], dict[str, str]]:
+        with self._database.reading() as connection:
+            rows = connection.execute("SELECT content FROM registrations").fetchall()
+            secrets = {row["block"]: row["value"] for row in connection.execute("SELECT block, value FROM secrets")}
+        return _by_id(_from_json(row["content"]) for row in rows), secrets
+
+
+def _by_id(found: Iterable[Registered]) -> dict[str, Registered]:
+    """In the order of their names, with addresses in canonical form."""
+    ordered = sorted(found, key=lambda one: (one.name, one.deployment_id))
+    return {one.deployment_id: replace(one, repositories=canonical_all(one.repositories)) for one in ordered}
+
+
+def _to_json(registered: Registered) -> str:
+    return json.dumps({**asdict(registered), "repositories": sorted(registered.repositories)})
+
+
+def _from_json(text: str) -> Registered:
+    fields = json.loads(text)
+    lists = {"repositories": frozenset(fields["repositories"]), "branches": tuple(fields["branches"])}
+    return Registered(**{**fields, **lists})

@@ -1,0 +1,141 @@
+"""Turns accepted deliveries into flow runs."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from dockercise_prefect.errors import DockerciseError
+from dockercise_prefect.webhook.backoff import Backoff
+from dockercise_prefect.webhook.directory import Directory
+from dockercise_prefect.webhook.fields import shown
+from dockercise_prefect.webhook.hub import Hub, HubDownError, PushRefusedError, Registered
+from dockercise_prefect.webhook.orders import Order, Orders
+
+AT_ONCE = 8
+"""Orders that are worked on side by side, each of another deployment."""
+
+MOST_SURPRISES = 5
+"""Attempts of an order that fails in a way that no contract knows; then it is given up, so that others can follow."""
+
+
+class Dispatcher:
+    """One step: take an order that is due, ask what the push touches, start a run, note it.
+
+    A hub that does not answer costs nothing but time: the order stays first in its deployment's line, and is tried for as long
+    as it takes. The key of an order is the same for all attempts, so that Prefect makes one run of them.
+    """
+
+    def __init__(
+        self,
+        *,
+        hub: Hub,
+        directory: Directory,
+        orders: Orders,
+        say: Callable[[str], None],
+        count: Callable[[str], None],
+        submitted: Callable[[], None],
+        backoff: Backoff,
+    ) -> None:
+        """Put it together.
+
+        Args:
+            hub: starts runs.
+            directory: knows the registrations.
+            orders: what there is to do.
+            say: told what became of an order.
+            count: told the same in one word: started, untouched, refused, later.
+            submitted: called when a run was started, or a host is to be told of something.
+            backoff: how long to wait after a failure.
+        """
+        self._hub = hub
+        self._directory = directory
+        self._orders = orders
+        self._say = say
+        self._count = count
+        self._submitted = submitted
+        self._backoff = backoff
+        self._surprises: Counter[int] = Counter()
+
+    def step(self) -> float:
+        """Work on one order; returns seconds until there may be another."""
+        order = self._orders.claim(time.time())
+        if order is None:
+            due = self._orders.next_due()
+            return float("inf") if due is None else max(0.0, due - time.time())
+        try:
+            self._work_on(order)
+        finally:
+            self._orders.release(order)
+        return 0.0
+
+    def _work_on(self, order: Order) -> None:
+        registered = self._directory.get(order.deployment_id)
+        if registered is None:
+            self._refuse(order, None, "the deployment is registered no more")
+            return
+        try:
+            self._start(order, registered)
+        except PushRefusedError as error:
+            self._refuse(order, registered, error.message)
+        except HubDownError as error:
+            self._put_off(order, error.message)
+        except DockerciseError as error:
+            self._surprise(order, registered, error.message)
+        except Exception as error:  # noqa: BLE001  one order that surprises must not end the work on all others
+            # The text of an error that nobody foresaw may hold anything, so only its type is told.
+            self._surprise(order, registered, type(error).__name__)
+
+    def _start(self, order: Order, registered: Registered) -> None:
+        touched = self._hub.touched(registered, order.push)
+        if touched.targets == ():
+            self._orders.done(order, "untouched")
+            self._count("untouched")
+            self._say(f"{_what(order)}: touches nothing")
+            return
+        started = self._hub.submit(registered, order.push.after, touched.targets, order.key)
+        self._orders.submitted(order, started, _token(registered, order), time.time())
+        self._count("started")
+        targets = "all" if touched.targets is None else ", ".join(touched.targets)
+        self._say(f"{_what(order)}: started {targets}: {started.url or started.flow_run_id}")
+        self._submitted()
+
+    def _refuse(self, order: Order, registered: Registered | None, reason: str) -> None:
+        line = shown(reason.partition("\n")[0], 200)
+        self._orders.refused(order, line, _token(registered, order) if registered else None, time.time())
+        self._count("refused")
+        self._say(f"{_what(order)}: refused: {line}")
+        self._submitted()
+
+    def _put_off(self, order: Order, reason: str) -> None:
+        pause = self._backoff.pause(order.attempts)
+        self._orders.later(order, time.time() + pause, shown(reason, 200))
+        self._count("later")
+        if order.attempts == 0:
+            self._say(f"{_what(order)}: waits: {shown(reason, 200)}")
+
+    def _surprise(self, order: Order, registered: Registered, what: str) -> None:
+        self._surprises[order.seq] += 1
+        if self._surprises[order.seq] < MOST_SURPRISES:
+            self._put_off(order, what)
+        else:
+            del self._surprises[order.seq]
+            self._refuse(order, registered, f"dockercise failed: {what}")
+
+
+def _token(registered: Registered, order: Order) -> str | None:
+    """The Secret block with the token for statuses, where there is one and the host is the one that the repository is on.
+
+    Where a payload names pages on another host than the registration does, the token does not go there.
+    """
+    push = order.push
+    if registered.token is None or push.site is None:
+        return None
+    host_and_base = push.site.partition("://")[2].casefold()
+    return registered.token if f"{host_and_base}/{push.repository.casefold()}" in registered.repositories else None
+
+
+def _what(order: Order) -> str:
+    push = order.push
+    return f"{shown(push.repository)} {shown(push.branch)} {push.after[:7]} {order.name}"

@@ -1,0 +1,80 @@
+"""Follows the runs that pushes started, to the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dockercise_prefect.webhook.hub import Hub, HubDownError, RunState
+from dockercise_prefect.webhook.inbox import KEPT_SECONDS
+from dockercise_prefect.webhook.orders import Orders, Outstanding
+from dockercise_prefect.webhook.statuses import CommitState
+
+MOST_AT_ONCE = 100
+"""Runs that the hub is asked about in one call."""
+
+_VERDICTS = {
+    RunState.SUCCESS: (CommitState.SUCCESS, "passed"),
+    RunState.FAILURE: (CommitState.FAILURE, "failed"),
+    RunState.ERROR: (CommitState.ERROR, "ended without a verdict"),
+    RunState.GONE: (CommitState.ERROR, "was removed from Prefect"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looks:
+    """Seconds between two looks at a run: a twentieth of its age, within these bounds."""
+
+    shortest: float = 2.0
+    longest: float = 30.0
+
+    def pause(self, age: float) -> float:
+        """How long to wait when a run is so old."""
+        return min(self.longest, max(self.shortest, age / 20))
+
+
+class Follower:
+    """One step: ask how the runs are doing whose turn it is, and note those that have ended."""
+
+    def __init__(
+        self, hub: Hub, orders: Orders, say: Callable[[str], None], ended: Callable[[str], None], looks: Looks
+    ) -> None:
+        """Put it together.
+
+        Args:
+            hub: knows how runs are doing.
+            orders: knows which runs are outstanding.
+            say: told when a run has ended.
+            ended: called with the state of each run that has.
+            looks: how often to ask.
+        """
+        self._hub = hub
+        self._orders = orders
+        self._say = say
+        self._ended = ended
+        self._looks = looks
+
+    def step(self) -> float:
+        """Look at some runs; returns seconds until the next look."""
+        now = time.time()
+        runs = self._orders.outstanding(now, MOST_AT_ONCE)
+        if not runs:
+            due = self._orders.next_look()
+            return float("inf") if due is None else max(self._looks.shortest / 2, due - now)
+        try:
+            states = self._hub.states([run.flow_run_id for run in runs])
+        except HubDownError:
+            return self._looks.longest  # the directory says that the hub is down
+        going_on = [run for run in runs if not self._settled(run, states.get(run.flow_run_id, RunState.GONE), now)]
+        self._orders.look_later([(now + self._looks.pause(now - run.submitted), run.seq) for run in going_on])
+        return 0.0
+
+    def _settled(self, run: Outstanding, state: RunState, now: float) -> bool:
+        if not state.final and now - run.submitted < KEPT_SECONDS:
+            return False
+        verdict, words = _VERDICTS.get(state, (CommitState.ERROR, "has not ended in a month"))
+        self._orders.ended(run, state, verdict, words, now)
+        self._ended(state)
+        self._say(f"{run.name}: run {run.flow_run_id} {words}")
+        return True

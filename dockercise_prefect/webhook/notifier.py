@@ -1,0 +1,90 @@
+"""Tells git hosts how commits are doing. It never holds anything up: a status that cannot be sent is given up in the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from dockercise_prefect.webhook.backoff import Backoff
+from dockercise_prefect.webhook.fields import shown
+from dockercise_prefect.webhook.hub import Hub, HubDownError
+from dockercise_prefect.webhook.notices import Notice, Notices
+from dockercise_prefect.webhook.statuses import OpenStatuses, StatusLaterError, StatusRefusedError
+
+TRIED_SECONDS = 3600
+"""How long a status is tried to be sent."""
+
+
+class Notifier:
+    """One step: take a status that is due and send it."""
+
+    def __init__(
+        self,
+        *,
+        hub: Hub,
+        notices: Notices,
+        open_statuses: OpenStatuses,
+        say: Callable[[str], None],
+        count: Callable[[str], None],
+        backoff: Backoff,
+    ) -> None:
+        """Put it together.
+
+        Args:
+            hub: knows the tokens, which are not kept anywhere else.
+            notices: what is to be sent.
+            open_statuses: makes senders.
+            say: told of statuses that are given up.
+            count: told what became of an attempt, in one word: sent, later, lost.
+            backoff: how long to wait after a failure.
+        """
+        self._hub = hub
+        self._notices = notices
+        self._open = open_statuses
+        self._say = say
+        self._count = count
+        self._backoff = backoff
+
+    def step(self) -> float:
+        """Send one; returns seconds until there may be another."""
+        notice = self._notices.claim(time.time())
+        if notice is None:
+            due = self._notices.next_due()
+            return float("inf") if due is None else max(0.0, due - time.time())
+        try:
+            self._send(notice)
+        finally:
+            self._notices.release(notice)
+        return 0.0
+
+    def _send(self, notice: Notice) -> None:
+        try:
+            token = self._hub.secret(notice.token)
+            if token is None:
+                self._lose(notice, f"there is no Secret block {notice.token}, or nothing in it")
+                return
+            self._open(notice.kind, notice.site, token).send(notice.status)
+        except (StatusLaterError, HubDownError) as error:
+            self._put_off(notice, error.message)
+        except StatusRefusedError as error:
+            self._lose(notice, error.message)
+        except Exception as error:  # noqa: BLE001  one status that surprises must not end the sending of all others
+            # The text of an error that nobody foresaw may hold the token, so only its type is told.
+            self._put_off(notice, type(error).__name__)
+        else:
+            self._notices.settled(notice)
+            self._count("sent")
+
+    def _put_off(self, notice: Notice, reason: str) -> None:
+        now = time.time()
+        if now - notice.since > TRIED_SECONDS:
+            self._lose(notice, reason)
+            return
+        self._notices.later(notice, now + self._backoff.pause(notice.attempts))
+        self._count("later")
+
+    def _lose(self, notice: Notice, reason: str) -> None:
+        status = notice.status
+        self._notices.settled(notice)
+        self._count("lost")
+        self._say(f"{shown(status.repository)} {status.commit[:7]}: the status `{status.state}` is lost: {shown(reason, 200)}")

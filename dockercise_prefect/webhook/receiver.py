@@ -1,0 +1,174 @@
+"""Everything that receives pushes, put together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from starlette.applications import Starlette
+
+from dockercise_prefect.errors import WebhookError
+from dockercise_prefect.webhook.app import Doors
+from dockercise_prefect.webhook.backoff import Backoff
+from dockercise_prefect.webhook.body import Bodies
+from dockercise_prefect.webhook.database import Database
+from dockercise_prefect.webhook.directory import Directory, DirectoryPace
+from dockercise_prefect.webhook.dispatcher import AT_ONCE, Dispatcher
+from dockercise_prefect.webhook.follower import Follower, Looks
+from dockercise_prefect.webhook.hub import Hub
+from dockercise_prefect.webhook.inbox import MOST_WAITING, Inbox
+from dockercise_prefect.webhook.intake import Intake
+from dockercise_prefect.webhook.loop import Loop
+from dockercise_prefect.webhook.metrics import Metrics
+from dockercise_prefect.webhook.notices import Notices
+from dockercise_prefect.webhook.notifier import Notifier
+from dockercise_prefect.webhook.orders import Orders
+from dockercise_prefect.webhook.statuses import OpenStatuses
+
+FOLDER = "webhook"
+"""Below the data folder."""
+
+STATUSES_AT_ONCE = 2
+
+_CLEANING_SECONDS = 3600.0
+_ENDING_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How often what is done, and how much is held.
+
+    Attributes:
+        directory: reading registrations.
+        backoff: trying again what failed.
+        looks: looking at runs.
+        most_waiting: orders that wait, at most.
+        body_seconds: how long a body may take to arrive.
+    """
+
+    directory: DirectoryPace = field(default_factory=DirectoryPace)
+    backoff: Backoff = field(default_factory=Backoff)
+    looks: Looks = field(default_factory=Looks)
+    most_waiting: int = MOST_WAITING
+    body_seconds: float = 10.0
+
+
+class Receiver:
+    """The doors and the work behind them. One for a data folder at a time: it knows in memory what it is working on."""
+
+    def __init__(
+        self,
+        *,
+        hub: Hub,
+        open_statuses: OpenStatuses,
+        data: Path,
+        own_secret: str | None,
+        say: Callable[[str], None],
+        pace: Pace | None = None,
+    ) -> None:
+        """Open the file with the deliveries; `start` begins.
+
+        Args:
+            hub: the port to Prefect and git.
+            open_statuses: makes senders of commit statuses.
+            data: the user's data folder.
+            own_secret: for registrations that name none.
+            say: told, line by line, what happens.
+            pace: how often what is done.
+
+        Raises:
+            WebhookError: the file cannot be opened, or another receiver has it.
+        """
+        pace = pace or Pace()
+        folder = data / FOLDER
+        self._lock = _taken(folder)
+        self._database = Database(folder / "deliveries.sqlite")
+        self._inbox = Inbox(self._database, pace.most_waiting)
+        orders, notices = Orders(self._database), Notices(self._database)
+        self._directory = Directory(hub, self._database, own_secret, say, pace.directory)
+        metrics = Metrics(self._inbox.waiting, self._directory.health)
+        notifier = Notifier(
+            hub=hub, notices=notices, open_statuses=open_statuses, say=say, count=metrics.told, backoff=pace.backoff
+        )
+        notifying = Loop("statuses", notifier.step, say, STATUSES_AT_ONCE)
+
+        def ended(state: str) -> None:
+            metrics.ended(state)
+            notifying.wake()
+
+        follower = Follower(hub, orders, say, ended, pace.looks)
+        following = Loop("runs", follower.step, say)
+
+        def submitted() -> None:
+            following.wake()
+            notifying.wake()
+
+        dispatcher = Dispatcher(
+            hub=hub,
+            directory=self._directory,
+            orders=orders,
+            say=say,
+            count=metrics.ordered,
+            submitted=submitted,
+            backoff=pace.backoff,
+        )
+        dispatching = Loop("pushes", dispatcher.step, say, AT_ONCE)
+        cleaning = Loop("cleaning", self._clean, say)
+        self._loops = (dispatching, following, notifying, cleaning)
+        self._doors = Doors(
+            intake=Intake(self._directory, self._inbox, dispatching.wake),
+            directory=self._directory,
+            inbox=self._inbox,
+            metrics=metrics,
+            say=say,
+            bodies=Bodies(seconds=pace.body_seconds),
+        )
+
+    @property
+    def app(self) -> Starlette:
+        """The ASGI application with all doors."""
+        return self._doors.app()
+
+    def start(self) -> None:
+        """Begin the work behind the doors."""
+        self._directory.start()
+        for loop in self._loops:
+            loop.start()
+
+    def stop(self) -> None:
+        """End the work, and let another receiver have the file; what is accepted and not done is done by that one.
+
+        What does not end within ten seconds, because it waits for an answer, is left to the end of the process.
+        """
+        self._directory.stop()
+        for loop in self._loops:
+            loop.stop()
+        until = time.monotonic() + _ENDING_SECONDS
+        ended = [loop.join(max(0.0, until - time.monotonic())) for loop in (self._directory, *self._loops)]
+        if all(ended):
+            self._database.close()
+            self._lock.release()
+
+    def _clean(self) -> float:
+        self._inbox.forget(time.time())
+        return _CLEANING_SECONDS
+
+
+def _taken(folder: Path) -> FileLock:
+    """The folder's lock, ours until the process ends, however it ends."""
+    lock = FileLock(folder / "receiver.lock", mode=0o600)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise WebhookError(
+            f"another receiver works with {folder}", "end it first, or give this one a data folder of its own (DOCKERCISE_DATA)"
+        ) from error
+    except OSError as error:
+        raise WebhookError(
+            f"cannot use the folder {folder}: {error.strerror}", "DOCKERCISE_DATA names another place"
+        ) from error
+    return lock

@@ -1,0 +1,113 @@
+"""A receiver behind a socket, until a signal says that it is enough."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable, Iterator
+
+import uvicorn
+from starlette.applications import Starlette
+
+from dockercise_prefect.errors import WebhookError
+from dockercise_prefect.orchestration.signals import interruptions
+from dockercise_prefect.webhook.connection import PromptConnection
+
+MOST_CONNECTIONS = 500
+"""Connections at once; further ones are answered with 503."""
+
+_KEEP_ALIVE_SECONDS = 15
+_ENDING_SECONDS = 15
+_BACKLOG = 1024
+
+
+class _Server(uvicorn.Server):
+    """Says when it has begun. Signals are the caller's: uvicorn would raise them again when it has ended."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that is listened on.
+
+    Args:
+        host: a name or address of this machine.
+        port: 0 for any that is free.
+
+    Raises:
+        WebhookError: there is no such place here, or somebody else has it.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(_BACKLOG)
+        except BaseException:
+            listener.close()
+            raise
+    except (OSError, OverflowError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise WebhookError(
+            f"cannot listen on {host}:{port}: {reason}", "is a receiver running already? `--port` takes another place"
+        ) from error
+    return listener
+
+
+def address_of(listener: socket.socket) -> str:
+    """Where a socket is reached, as a URL."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if listener.family == socket.AF_INET6 else f"http://{host}:{port}"
+
+
+async def serve(app: Starlette, listener: socket.socket, ready: Callable[[], None]) -> None:
+    """Answer requests until a signal asks to end; those that are being answered then are answered still.
+
+    Args:
+        app: answers.
+        listener: closed in the end.
+        ready: called when requests are answered.
+    """
+    server = make_server(app, ready)
+    loop = asyncio.get_running_loop()
+    for number in interruptions():
+        loop.add_signal_handler(number, _end, server)
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        for number in interruptions():
+            loop.remove_signal_handler(number)
+
+
+def make_server(app: Starlette, ready: Callable[[], None]) -> uvicorn.Server:
+    """A server that keeps no log of its own and leaves signals alone; `ready` is called when it answers."""
+    config = uvicorn.Config(
+        app,
+        http=PromptConnection,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        limit_concurrency=MOST_CONNECTIONS,
+        backlog=_BACKLOG,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_ENDING_SECONDS,
+    )
+    return _Server(config, ready)
+
+
+def _end(server: uvicorn.Server) -> None:
+    server.should_exit = True
