@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from urllib.parse import unquote, urlsplit
 
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ssh": 22, "git": 9418}
@@ -26,7 +26,7 @@ def canonical(address: str) -> str:
     """
     text = address.strip()
     if text.startswith("/"):
-        return _trimmed(posixpath.normpath("/" + text.lstrip("/"))) or "/"
+        return _on_disk(text)
     if "://" not in text:
         short = _SCP_LIKE.fullmatch(text)
         if short and not short["path"].partition("/")[0].isdecimal():
@@ -50,12 +50,24 @@ def canonical_all(addresses: Iterable[str]) -> frozenset[str]:
 
 
 def _of_host(host: str | None, port: int | None, scheme: str | None, path: str) -> str:
-    name = _trimmed(unquote(path).strip("/"))
+    name = _settled(lambda text: _trimmed(unquote(text).strip("/")), path)
     if not host or not name:
         raise ValueError("an address of a repository needs a host and a path")
     place = host if port is None or port == _DEFAULT_PORTS.get(scheme or "") else f"{host}:{port}"
     return f"{place}/{name}".casefold()
 
 
+def _on_disk(path: str) -> str:
+    return _settled(lambda text: _trimmed(posixpath.normpath("/" + text.lstrip("/"))), path) or "/"
+
+
 def _trimmed(path: str) -> str:
-    return path.rstrip("/").removesuffix("/.git").removesuffix(".git").rstrip("/")
+    return path.rstrip("/").removesuffix("/.git").removesuffix(".git")
+
+
+def _settled(step: Callable[[str], str], text: str) -> str:
+    """The text after as many steps as change it, so that what is canonical stays as it is."""
+    after = step(text)
+    while after != text:
+        text, after = after, step(after)
+    return text

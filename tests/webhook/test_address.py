@@ -1,0 +1,81 @@
+"""All spellings of a repository's address are one."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dockercise_prefect.webhook.address import canonical, canonical_all
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "https://github.com/Acme/Infra",
+        "https://github.com/acme/infra.git",
+        "https://user:token@GitHub.com/acme/infra/",
+        "https://github.com:443/acme/infra.git/",
+        "git@github.com:acme/infra.git",
+        "github.com:acme/infra",
+        "ssh://git@github.com/acme/infra.git",
+        "ssh://git@github.com:22/acme/infra",
+        "git://github.com/acme/infra.git",
+        "github.com/acme/infra",
+        " https://github.com/acme/infra\n",
+    ],
+)
+def test_spellings_of_one_address(spelling: str) -> None:
+    """Scheme, user, usual port, letter case and ending make no other repository."""
+    assert canonical(spelling) == "github.com/acme/infra"
+
+
+@pytest.mark.parametrize(
+    ("spelling", "one"),
+    [
+        ("http://localhost:3000/acme/infra.git", "localhost:3000/acme/infra"),
+        ("localhost:3000/acme/infra", "localhost:3000/acme/infra"),
+        ("ssh://git@git.example.org:2222/acme/infra.git", "git.example.org:2222/acme/infra"),
+        ("https://gitlab.com/acme/tools/infra.git", "gitlab.com/acme/tools/infra"),
+        ("/srv/git/Infra.git", "/srv/git/Infra"),
+        ("/srv/code/infra/.git", "/srv/code/infra"),
+        ("file:///srv/git/Infra.git/", "/srv/git/Infra"),
+        ("//srv//git/infra", "/srv/git/infra"),
+    ],
+)
+def test_what_makes_another_address(spelling: str, one: str) -> None:
+    """Ports and deeper paths count, and letter case counts on disk."""
+    assert canonical(spelling) == one
+
+
+@pytest.mark.parametrize(
+    "text", ["", "github.com", "https://", "https:///acme/infra", "https://host:port/acme", "https://[::1/acme"]
+)
+def test_what_is_no_address(text: str) -> None:
+    """Text without a host or a path is an error, and left out of a list."""
+    with pytest.raises(ValueError, match=r"."):
+        canonical(text)
+
+    assert canonical_all([text, "github.com/acme/infra"]) == {"github.com/acme/infra"}
+
+
+@given(st.text())
+def test_canonical_stays_as_it_is(text: str) -> None:
+    """Whatever comes out goes through unchanged, and anything else than ValueError never comes out."""
+    try:
+        once = canonical(text)
+    except ValueError:
+        return
+
+    assert canonical(once) == once
+
+
+@given(st.from_regex(r"[a-z][a-z0-9.-]{0,8}(:[0-9]{2,4})?/[A-Za-z0-9._/-]{1,12}", fullmatch=True))
+def test_canonical_of_likely_addresses(text: str) -> None:
+    """The same for text that looks like an address."""
+    try:
+        once = canonical(text)
+    except ValueError:
+        return
+
+    assert canonical(once) == once

@@ -1,0 +1,115 @@
+"""Requests, read as deliveries."""
+
+from __future__ import annotations
+
+import json
+import string
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dockercise_prefect.webhook.delivery import MalformedError, kind_of, read_delivery
+from dockercise_prefect.webhook.hosts import HostKind
+from tests.webhook.payloads import (
+    Sent,
+    gitea_push,
+    gitea_sent,
+    github_push,
+    github_sent,
+    gitlab_push,
+    gitlab_sent,
+    gitlab_signed,
+)
+
+
+@pytest.mark.parametrize(
+    ("sent", "kind", "event", "identity"),
+    [
+        (github_sent(github_push(), identity="72d3162e"), HostKind.GITHUB, "push", "72d3162e"),
+        (gitea_sent(gitea_push(), identity="f6266f16"), HostKind.GITEA, "push", "f6266f16"),
+        (gitea_sent(gitea_push(), identity="f6266f17", name="Forgejo"), HostKind.GITEA, "push", "f6266f17"),
+        (gitlab_sent(gitlab_push(), identity="4c2e1e5a"), HostKind.GITLAB, "Push Hook", "4c2e1e5a"),
+    ],
+)
+def test_whose_delivery(sent: Sent, kind: HostKind, event: str, identity: str) -> None:
+    """Kind, event and id are in the headers; Gitea's own come before GitHub's, which it sends too."""
+    delivery = read_delivery(sent.headers, sent.body)
+
+    assert (delivery.kind, delivery.event, delivery.identity) == (kind, event, identity)
+
+
+def test_a_form_holds_the_same() -> None:
+    """GitHub's default content type, a form, holds the same payload."""
+    payload = github_push()
+
+    delivery = read_delivery(github_sent(payload, form=True).headers, github_sent(payload, form=True).body)
+
+    assert delivery.payload == payload
+
+
+def test_old_gitlabs_ids() -> None:
+    """Where GitLab has no id for retries, the event's id and the body make one."""
+    one, other = gitlab_push(), gitlab_push()
+
+    def identity(payload: Any) -> str:
+        sent = gitlab_sent(payload).without("idempotency-key").with_headers(x_gitlab_event_uuid="13792a34")
+        return read_delivery(sent.headers, sent.body).identity
+
+    assert identity(one) == identity(one)
+    assert identity(one) != identity(other)
+
+
+def test_a_signed_id_comes_first() -> None:
+    """An id that is signed is the one that counts."""
+    sent = gitlab_signed(gitlab_push(), key=b"k").with_headers(idempotency_key="another", webhook_id="signed")
+
+    assert read_delivery(sent.headers, sent.body).identity == "signed"
+
+
+@pytest.mark.parametrize(
+    ("sent", "message"),
+    [
+        (Sent(headers={}, body=b"{}"), "are all missing"),
+        (github_sent({}).without("x-github-delivery"), "the delivery's id is missing"),
+        (github_sent({}).with_headers(x_github_delivery="a b"), "the delivery's id is missing, or not plain"),
+        (github_sent({}).with_headers(x_github_delivery="x" * 201), "the delivery's id is missing, or not plain"),
+        (github_sent([]), "no JSON object"),
+        (Sent(headers=github_sent({}).headers, body=b""), "no JSON"),
+        (Sent(headers=github_sent({}).headers, body=b'{"a": "\xff"}'), "not UTF-8 (byte 7)"),
+        (Sent(headers=github_sent({}).headers, body=b'{"a": NaN}'), "no JSON"),
+        (Sent(headers=github_sent({}).headers, body=b'{"a": ' + b"9" * 5000 + b"}"), "no JSON"),
+        (Sent(headers=github_sent({}).headers, body=b"[" * 100_000), "no JSON"),
+        (Sent(headers=github_sent({}, form=True).headers, body=b"{}"), "no field `payload`"),
+        (Sent(headers=github_sent({}, form=True).headers, body=b"payload=%FF"), "no form"),
+        (Sent(headers=github_sent({}, form=True).headers, body=b"payload={}&payload={}"), "or several"),
+        (Sent(headers=github_sent({}, form=True).headers, body=b"a=1&" * 20), "no form"),
+    ],
+)
+def test_what_is_no_delivery(sent: Sent, message: str) -> None:
+    """What is missing or wrong is said, without anything of the payload."""
+    with pytest.raises(MalformedError) as raised:
+        read_delivery(sent.headers, sent.body)
+
+    assert message in raised.value.message
+
+
+NAMES = ["x-github-event", "x-gitea-event", "x-gitlab-event", "x-github-delivery", "x-gitea-delivery", "idempotency-key"]
+HEADERS = st.dictionaries(
+    st.sampled_from([*NAMES, "content-type", "x-hub-signature-256", "webhook-signature", "x-gitlab-token"]),
+    st.one_of(st.sampled_from(["push", "application/x-www-form-urlencoded"]), st.text(st.characters(max_codepoint=255))),
+)
+
+
+@given(headers=HEADERS, body=st.one_of(st.binary(), st.text(string.printable).map(str.encode)))
+def test_any_bytes(headers: dict[str, str], body: bytes) -> None:
+    """Any headers and any body are a delivery or an error that says why not."""
+    try:
+        delivery = read_delivery(headers, body)
+    except MalformedError:
+        return
+
+    assert delivery.kind is kind_of(headers)
+    assert json.loads(json.dumps(delivery.payload)) == delivery.payload
+    delivery.proven_by("secret", 0.0)

@@ -1,0 +1,239 @@
+"""Payloads of all hosts, read as pushes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dockercise_prefect.webhook.delivery import MalformedError, read_delivery
+from dockercise_prefect.webhook.hosts import HostKind
+from dockercise_prefect.webhook.push import MOST_COMMITS, MOST_PATHS, NoPush, Push, read_push
+from dockercise_prefect.webhook.repository import repository_of
+from tests.webhook.payloads import (
+    BEFORE,
+    ZEROS,
+    Sent,
+    gitea_push,
+    gitea_sent,
+    github_events,
+    github_examples,
+    github_push,
+    github_sent,
+    gitlab_push,
+    gitlab_sent,
+)
+
+
+def read(sent: Sent) -> Push | NoPush:
+    delivery = read_delivery(sent.headers, sent.body)
+    repository = repository_of(delivery)
+    assert repository is not None
+    return read_push(delivery, repository)
+
+
+def push_of(sent: Sent) -> Push:
+    push = read(sent)
+    assert isinstance(push, Push)
+    return push
+
+
+def test_a_push_to_github() -> None:
+    """GitHub's payload says everything: repository, branch, commits, files, who."""
+    payload = github_push("Acme/Infra", after="a" * 40, changed=["b", "a"])
+    payload["commits"].append({"id": "c" * 40, "added": ["new"], "modified": ["a"], "removed": ["old"]})
+
+    push = push_of(github_sent(payload))
+
+    assert push == Push(
+        kind=HostKind.GITHUB,
+        repository="Acme/Infra",
+        site="https://github.com",
+        addresses=("github.com/acme/infra",),
+        branch="main",
+        before=BEFORE,
+        after="a" * 40,
+        forced=False,
+        changed=("a", "b", "new", "old"),
+        sender="Codertocat",
+    )
+
+
+def test_a_push_to_gitea() -> None:
+    """Gitea's payload does not say whether history was rewritten, so its list of files is not believed to be all."""
+    push = push_of(gitea_sent(gitea_push("acme/infra")))
+
+    assert (push.kind, push.repository, push.site, push.branch, push.sender) == (
+        HostKind.GITEA,
+        "acme/infra",
+        "https://git.example.org",
+        "main",
+        "gitea",
+    )
+    assert push.addresses == ("git.example.org/acme/infra", "git.example.org:2222/acme/infra")
+    assert push.changed is None
+
+
+def test_a_push_to_gitlab() -> None:
+    """GitLab's payload has other names for the same; a repository's path may have more than two parts."""
+    push = push_of(gitlab_sent(gitlab_push("acme/tools/infra")))
+
+    assert (push.kind, push.repository, push.site, push.sender) == (
+        HostKind.GITLAB,
+        "acme/tools/infra",
+        "https://gitlab.com",
+        "jsmith",
+    )
+    assert push.addresses == ("gitlab.com/acme/tools/infra",)
+    assert push.changed is None
+
+
+def test_a_host_below_a_path() -> None:
+    """A host whose pages lie below a path of another site is there, and its repositories too."""
+    push = push_of(gitlab_sent(gitlab_push("acme/infra", site="https://example.org/gitlab")))
+
+    assert push.site == "https://example.org/gitlab"
+    assert "example.org/gitlab/acme/infra" in push.addresses
+
+
+def test_a_branch_name_with_slashes() -> None:
+    """A branch is what follows `refs/heads/`, slashes and all."""
+    assert push_of(github_sent(github_push(branch="feature/one/two"))).branch == "feature/one/two"
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        github_push(before=ZEROS),
+        github_push(forced=True),
+        github_push(commits=[]),
+        github_push(changed=[f"file-{number}" for number in range(MOST_PATHS + 1)]),
+        github_push(changed=["half \ud800 a pair"]),
+        github_push(commits=[{"added": [], "modified": ["a"], "removed": []}] * MOST_COMMITS),
+    ],
+    ids=["new branch", "rewritten", "no commits", "many files", "no text", "many commits"],
+)
+def test_when_the_payload_does_not_say_all(payload: dict[str, Any]) -> None:
+    """Where a payload may leave files out, none of them are believed to be all."""
+    assert push_of(github_sent(payload)).changed is None
+
+
+def test_a_new_branch() -> None:
+    """A branch that was not there before has no commit before."""
+    push = push_of(github_sent(github_push(before=ZEROS)))
+
+    assert push.created
+    assert push.before is None
+
+
+@pytest.mark.parametrize(
+    ("sent", "reason"),
+    [
+        (github_sent(github_push(after=ZEROS)), "the branch `main` was deleted: nothing to run"),
+        (github_sent(github_push(ref="refs/tags/v1")), "`refs/tags/v1` is no branch"),
+        (github_sent(github_push(ref="refs/heads/")), "`refs/heads/` is no branch"),
+        (github_sent(github_examples("ping")[0], event="ping"), "pong"),
+        (github_sent(github_push(), event="pull_request"), "nothing waits for the event `pull_request`"),
+        (gitlab_sent(gitlab_push(), event="Tag Push Hook"), "nothing waits for the event `Tag Push Hook`"),
+        (github_sent(github_push(), event="\x1b[31m" + "x" * 100), "nothing waits for the event `?[31mxxx"),
+    ],
+)
+def test_what_starts_nothing(sent: Sent, reason: str) -> None:
+    """Deleted branches, tags and other events are no pushes, and the reason says so."""
+    found = read(sent)
+
+    assert isinstance(found, NoPush)
+    assert found.reason.startswith(reason)
+    assert found.reason.isprintable()
+
+
+@pytest.mark.parametrize("event", github_events())
+def test_all_of_githubs_examples(event: str) -> None:
+    """Each payload that GitHub publishes is a push, or something else, or names no repository."""
+    for example in github_examples(event):
+        sent = github_sent(example, event=event)
+        delivery = read_delivery(sent.headers, sent.body)
+        repository = repository_of(delivery)
+        if repository is None:
+            continue
+        found = read_push(delivery, repository)
+
+        assert isinstance(found, Push) is (event == "push" and example["ref"] == "refs/heads/master")
+
+
+def without(payload: dict[str, Any], *path: str) -> dict[str, Any]:
+    inner = payload
+    for name in path[:-1]:
+        inner = inner[name]
+    del inner[path[-1]]
+    return payload
+
+
+@pytest.mark.parametrize(
+    ("sent", "message"),
+    [
+        (github_sent(without(github_push(), "ref")), "the payload lacks `ref`"),
+        (github_sent(without(github_push(), "after")), "the payload lacks `after`"),
+        (github_sent(without(github_push(), "before")), "the payload lacks `before`"),
+        (github_sent(without(github_push(), "commits")), "the payload lacks `commits`"),
+        (github_sent(without(github_push(), "repository", "full_name")), "the payload lacks `repository.full_name`"),
+        (
+            github_sent(github_push() | {"repository": {"full_name": "a/b"}}),
+            "lacks an address of the repository: `repository.clone_url`",
+        ),
+        (gitlab_sent(gitlab_push() | {"project": {"id": 1}}), "lacks an address of the repository: `project.git_http_url`"),
+        (github_sent(github_push() | {"repository": []}), "`repository` in the payload is no object"),
+        (github_sent(github_push(sender="me")), "`sender` in the payload is no object"),
+        (github_sent(github_push(after="--upload-pack=x")), "`after` in the payload is no commit"),
+        (github_sent(github_push(after="A" * 40)), "`after` in the payload is no commit"),
+        (github_sent(github_push(ref=["refs/heads/main"])), "`ref` in the payload is no text"),
+        (github_sent(github_push(ref="refs/heads/\ud800")), "`ref` in the payload is no text"),
+        (github_sent(github_push(ref="refs/heads/a\0b")), "`ref` in the payload is no text"),
+        (github_sent(github_push(ref="refs/heads/" + "x" * 5000)), "`ref` in the payload is no text"),
+        (github_sent(github_push(commits={})), "`commits` in the payload is no list"),
+        (github_sent(github_push(commits=[1])), "holds something that is no commit"),
+        (github_sent(github_push(commits=[{"added": [1], "modified": [], "removed": []}])), "lists something that is no path"),
+        (github_sent(github_push(commits=[{"added": []}])), "the payload lacks `commits[].modified`"),
+    ],
+)
+def test_what_a_push_must_have(sent: Sent, message: str) -> None:
+    """What is missing or of the wrong type is named."""
+    with pytest.raises(MalformedError) as raised:
+        read(sent)
+
+    assert message in raised.value.message
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=10,
+)
+SENDERS: list[Callable[[Any], Sent]] = [github_sent, gitea_sent, gitlab_sent]
+FIELDS = sorted({*github_push(), *gitlab_push(), *github_push()["repository"], *gitlab_push()["project"]})
+
+
+@given(payload=st.dictionaries(st.sampled_from(FIELDS), JSON), data=st.data())
+def test_any_json(payload: dict[str, Any], data: st.DataObject) -> None:
+    """Any JSON, also in the place of fields of a real push, is a push that can be kept, none, or an error that says why."""
+    whole = data.draw(st.sampled_from([payload, github_push() | payload, gitlab_push() | payload, gitea_push() | payload]))
+    repository = data.draw(st.sampled_from([None, github_push()["repository"] | payload]))
+    if repository is not None:
+        whole = whole | {"repository": repository}
+    sent = data.draw(st.sampled_from(SENDERS))(whole)
+
+    try:
+        delivery = read_delivery(sent.headers, sent.body)
+        where = repository_of(delivery)
+        found = None if where is None else read_push(delivery, where)
+    except MalformedError:
+        return
+
+    if isinstance(found, Push):
+        assert json.dumps(asdict(found)).encode()
+        assert "".join([found.branch, found.repository, found.sender, *(found.changed or ())]).encode()
