@@ -68,7 +68,7 @@ class Orders:
     def claim(self, now: float) -> Order | None:
         """The next order that is due, nobody else's until `release`; None when there is none now."""
         with self._database.reading() as connection:
-            for row in connection.execute(_HEADS + " ORDER BY due, seq", ()):
+            for row in connection.execute(_HEADS + " ORDER BY head.due, head.seq"):
                 if row["due"] > now:
                     break
                 if row["deployment_id"] not in self._busy:

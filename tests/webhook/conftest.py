@@ -1,0 +1,24 @@
+"""The scripted world, and a receiver that is connected to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.webhook.receiving import Receiving, receiving
+from tests.webhook.scripted_world import ScriptedWorld
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> ScriptedWorld:
+    """No deployments, no runs, and somebody who answers."""
+    return ScriptedWorld(tmp_path / "world.sqlite")
+
+
+@pytest.fixture
+def receiver(world: ScriptedWorld, tmp_path: Path) -> Iterator[Receiving]:
+    """A receiver without a secret of its own."""
+    with receiving(world.hub, tmp_path / "data") as running:
+        yield running

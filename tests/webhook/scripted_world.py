@@ -1,0 +1,204 @@
+"""A hub that does as it is told. It lives in a file, so that a receiver in another process meets the same one."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from dockercise_prefect.webhook.hub import Hub, HubDownError, PushRefusedError, Registered, RunState, Started, Touched
+from dockercise_prefect.webhook.push import Push
+from tests.webhook.payloads import SECRET
+from tests.webhook.world import Run
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS registered (id TEXT PRIMARY KEY, content TEXT);
+CREATE TABLE IF NOT EXISTS secrets (block TEXT PRIMARY KEY, value TEXT);
+CREATE TABLE IF NOT EXISTS runs (
+    seq INTEGER PRIMARY KEY, key TEXT UNIQUE, id TEXT, deployment TEXT, commit_id TEXT, targets TEXT, state TEXT
+);
+CREATE TABLE IF NOT EXISTS touched (commit_id TEXT PRIMARY KEY, targets TEXT, refusal TEXT);
+CREATE TABLE IF NOT EXISTS switches (name TEXT PRIMARY KEY, value INTEGER);
+CREATE TABLE IF NOT EXISTS calls (seq INTEGER PRIMARY KEY, name TEXT, about TEXT);
+"""
+
+
+class _File:
+    """A database, opened anew for each use."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with self.open() as connection:
+            connection.executescript(_TABLES)
+
+    @contextmanager
+    def open(self) -> Iterator[sqlite3.Connection]:
+        """Inside, one transaction."""
+        with closing(sqlite3.connect(self._path, timeout=30)) as connection, connection:
+            yield connection
+
+    def switch(self, name: str, value: int) -> None:
+        """Set a switch."""
+        with self.open() as connection:
+            connection.execute("INSERT OR REPLACE INTO switches VALUES (?, ?)", (name, value))
+
+    def taken(self, name: str) -> bool:
+        """Whether a switch is above 0; counts it down."""
+        with self.open() as connection:
+            return (
+                connection.execute("UPDATE switches SET value = value - 1 WHERE name = ? AND value > 0", (name,)).rowcount > 0
+            )
+
+    def called(self, name: str, about: str = "") -> None:
+        """Note a call; raises when nobody is to answer.
+
+        Raises:
+            HubDownError: the world was told to hang up.
+        """
+        with self.open() as connection:
+            connection.execute("INSERT INTO calls (name, about) VALUES (?, ?)", (name, about))
+            down = connection.execute(
+                "SELECT 1 FROM switches WHERE name IN ('down', ?) AND value > 0", (f"down:{about}",)
+            ).fetchone()
+        if down:
+            raise HubDownError("Prefect does not answer")
+
+
+class ScriptedHub:
+    """Keeps `webhook.hub.Hub`'s contract, and does what the world was told."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = _File(path)
+
+    def registrations(self) -> Sequence[Registered]:
+        self._file.called("registrations")
+        with self._file.open() as connection:
+            rows = connection.execute("SELECT content FROM registered").fetchall()
+        found = [json.loads(content) for (content,) in rows]
+        return [
+            Registered(**{**one, "repositories": frozenset(one["repositories"]), "branches": tuple(one["branches"])})
+            for one in found
+        ]
+
+    def secret(self, block: str) -> str | None:
+        self._file.called("secret", block)
+        with self._file.open() as connection:
+            row = connection.execute("SELECT value FROM secrets WHERE block = ?", (block,)).fetchone()
+        return row[0] if row else None
+
+    def touched(self, registered: Registered, push: Push) -> Touched:
+        self._file.called("touched", registered.deployment_id)
+        if self._file.taken("surprise"):
+            raise KeyError("a secret in a message that nobody foresaw")
+        with self._file.open() as connection:
+            row = connection.execute("SELECT targets, refusal FROM touched WHERE commit_id = ?", (push.after,)).fetchone()
+        if row and row[1]:
+            raise PushRefusedError(row[1])
+        targets = json.loads(row[0]) if row else None
+        return Touched(None if targets is None else tuple(targets))
+
+    def submit(self, registered: Registered, commit: str, targets: tuple[str, ...] | None, key: str) -> Started:
+        self._file.called("submit", registered.deployment_id)
+        with self._file.open() as connection:
+            connection.execute(
+                "INSERT OR IGNORE INTO runs (key, id, deployment, commit_id, targets, state) VALUES (?, ?, ?, ?, ?, 'pending')",
+                (key, str(uuid.uuid4()), registered.deployment_id, commit, json.dumps(targets)),
+            )
+            (run,) = connection.execute("SELECT id FROM runs WHERE key = ?", (key,)).fetchone()
+        if self._file.taken("lost answers"):
+            raise HubDownError("the answer was lost")
+        return Started(run, f"http://127.0.0.1:4200/runs/flow-run/{run}")
+
+    def states(self, flow_run_ids: Sequence[str]) -> Mapping[str, RunState]:
+        self._file.called("states")
+        with self._file.open() as connection:
+            known = dict(connection.execute("SELECT id, state FROM runs").fetchall())
+        return {run: RunState(known.get(run, "gone")) for run in flow_run_ids}
+
+
+class ScriptedWorld:
+    """The other side of the hub: says what is there, and sees what was asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = _File(path)
+        self.hub: Hub = ScriptedHub(path)
+
+    def register(
+        self,
+        repository: str,
+        secret: str | None = SECRET,
+        *,
+        name: str = "",
+        branches: Sequence[str] = ("*",),
+        token: str | None = None,
+    ) -> Registered:
+        """A deployment of a repository, with Secret blocks for what is given."""
+        identity = str(uuid.uuid4())
+        registered = Registered(
+            deployment_id=identity,
+            name=f"registered/{name or repository}",
+            repositories=frozenset([repository if ":" in repository else f"https://github.com/{repository}.git"]),
+            branches=tuple(branches),
+            secret=None if secret is None else self.keep(f"webhook-{identity}", secret),
+            token=None if token is None else self.keep(f"token-{identity}", token),
+        )
+        content = {slot: getattr(registered, slot) for slot in registered.__slots__}
+        with self._file.open() as connection:
+            connection.execute(
+                "INSERT INTO registered VALUES (?, ?)",
+                (identity, json.dumps(content | {"repositories": sorted(registered.repositories)})),
+            )
+        return registered
+
+    def keep(self, block: str, value: str) -> str:
+        """Put a secret into a block; returns the block's name."""
+        with self._file.open() as connection:
+            connection.execute("INSERT OR REPLACE INTO secrets VALUES (?, ?)", (block, value))
+        return block
+
+    def remove(self, registered: Registered) -> None:
+        """The deployment is registered no more."""
+        with self._file.open() as connection:
+            connection.execute("DELETE FROM registered WHERE id = ?", (registered.deployment_id,))
+
+    def hang_up(self, deployment_id: str | None = None) -> None:
+        """Nobody answers, or nobody who is asked about one deployment."""
+        self._file.switch(f"down:{deployment_id}" if deployment_id else "down", 1)
+
+    def answer(self, deployment_id: str | None = None) -> None:
+        """Somebody answers again."""
+        self._file.switch(f"down:{deployment_id}" if deployment_id else "down", 0)
+
+    def lose_answers(self, count: int) -> None:
+        """So many runs are made without an answer that says so."""
+        self._file.switch("lost answers", count)
+
+    def surprise(self, count: int) -> None:
+        """So many questions end in an error that no contract knows."""
+        self._file.switch("surprise", count)
+
+    def touches(self, commit: str, targets: Sequence[str] | None, refusal: str | None = None) -> None:
+        """What a push to that commit touches, or why it is refused."""
+        with self._file.open() as connection:
+            connection.execute("INSERT OR REPLACE INTO touched VALUES (?, ?, ?)", (commit, json.dumps(targets), refusal))
+
+    def end(self, commit: str, state: RunState) -> None:
+        """The runs of a commit end so."""
+        with self._file.open() as connection:
+            connection.execute("UPDATE runs SET state = ? WHERE commit_id = ?", (state, commit))
+
+    def runs(self) -> list[Run]:
+        """All runs, as they were started."""
+        with self._file.open() as connection:
+            rows = connection.execute("SELECT deployment, commit_id, targets FROM runs ORDER BY seq").fetchall()
+        read = [(deployment, commit, json.loads(targets)) for deployment, commit, targets in rows]
+        return [Run(deployment, commit, None if targets is None else tuple(targets)) for deployment, commit, targets in read]
+
+    def calls(self, name: str) -> int:
+        """How often a method of the hub was called."""
+        with self._file.open() as connection:
+            (count,) = connection.execute("SELECT count(*) FROM calls WHERE name = ?", (name,)).fetchone()
+        return int(count)

@@ -1,0 +1,328 @@
+"""What happens behind the door: runs are started, followed and told of, whatever fails meanwhile."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dockercise_prefect.errors import WebhookError
+from dockercise_prefect.webhook.database import Database
+from dockercise_prefect.webhook.delivery import read_delivery
+from dockercise_prefect.webhook.dispatcher import MOST_SURPRISES
+from dockercise_prefect.webhook.hub import RunState
+from dockercise_prefect.webhook.inbox import KEPT_SECONDS, Acceptance, Addressee, Inbox
+from dockercise_prefect.webhook.orders import Orders
+from dockercise_prefect.webhook.push import Push, read_push
+from dockercise_prefect.webhook.repository import repository_of
+from dockercise_prefect.webhook.statuses import CommitStatus, StatusLaterError, StatusRefusedError
+from tests.webhook.payloads import gitea_push, gitea_sent, github_push, github_sent
+from tests.webhook.receiving import BRISK, Receiving, ScriptedStatuses, receiving
+from tests.webhook.scripted_world import ScriptedWorld
+from tests.webhook.world import eventually
+
+
+def test_targets_that_the_push_touches(world: ScriptedWorld, receiver: Receiving) -> None:
+    """A run has the targets that the hub names, all where it names none, and is not made where nothing is touched."""
+    world.register("acme/infra")
+    some, every, nothing = (github_push("acme/infra") for _ in range(3))
+    world.touches(some["after"], ["test", "docs"])
+    world.touches(nothing["after"], [])
+
+    for payload in (nothing, some, every):
+        receiver.deliver(github_sent(payload))
+    eventually(lambda: len(world.runs()) == 2)
+
+    assert [(run.commit, run.targets) for run in world.runs()] == [(some["after"], ("test", "docs")), (every["after"], None)]
+    assert receiver.logged(f"acme/infra main {nothing['after'][:7]} registered/acme/infra: touches nothing")
+
+
+def test_several_deployments_of_one_repository(world: ScriptedWorld, receiver: Receiving) -> None:
+    """Each deployment of a repository that waits for the branch gets a run of its own."""
+    one = world.register("acme/infra", name="one")
+    two = world.register("acme/infra", name="two", secret="another", branches=["main"])
+    three = world.register("acme/infra", name="three", branches=["release"])
+
+    receiver.deliver(github_sent(github_push("acme/infra")))
+    receiver.deliver(github_sent(github_push("acme/infra"), secret="another"))
+    eventually(lambda: len(world.runs()) == 2)
+
+    assert {run.deployment_id for run in world.runs()} == {one.deployment_id, two.deployment_id}
+    assert three.deployment_id not in {run.deployment_id for run in world.runs()}
+
+
+def test_pushes_of_a_repository_keep_their_order(world: ScriptedWorld, receiver: Receiving) -> None:
+    """Runs of one deployment are started in the order of its pushes, also after the hub was down."""
+    world.register("acme/infra")
+    eventually(lambda: receiver.logged("1 deployment waits") or receiver.logged("0 deployments wait"))
+    payloads = [github_push("acme/infra") for _ in range(12)]
+    for number, payload in enumerate(payloads):
+        if number == 4:
+            world.hang_up()
+        assert receiver.result(github_sent(payload)) == (202, "queued")
+    world.answer()
+
+    eventually(lambda: len(world.runs()) == 12)
+
+    assert [run.commit for run in world.runs()] == [payload["after"] for payload in payloads]
+
+
+def test_one_that_hangs_holds_no_other_up(world: ScriptedWorld, receiver: Receiving) -> None:
+    """While the host of one repository is down, runs of others start."""
+    down = world.register("acme/down")
+    world.register("acme/infra")
+    world.hang_up(down.deployment_id)
+
+    receiver.deliver(github_sent(github_push("acme/down")))
+    receiver.deliver(github_sent(github_push("acme/infra")))
+    eventually(lambda: len(world.runs()) == 1)
+    world.answer(down.deployment_id)
+    eventually(lambda: len(world.runs()) == 2)
+
+    assert receiver.logged("registered/acme/down: waits: Prefect does not answer")
+
+
+def test_an_answer_that_is_lost(world: ScriptedWorld, receiver: Receiving) -> None:
+    """Where a run was made and the answer was lost, trying again makes no second one."""
+    world.register("acme/infra")
+    world.lose_answers(3)
+
+    receiver.deliver(github_sent(github_push("acme/infra")))
+    eventually(lambda: receiver.logged("started all"))
+
+    assert len(world.runs()) == 1
+    assert world.calls("submit") == 4
+
+
+def test_errors_that_nobody_foresaw(world: ScriptedWorld, receiver: Receiving) -> None:
+    """An order that keeps failing in unknown ways is given up, and those behind it follow."""
+    world.register("acme/infra")
+    world.surprise(MOST_SURPRISES)
+
+    receiver.deliver(github_sent(github_push("acme/infra")))
+    receiver.deliver(github_sent(github_push("acme/infra")))
+    eventually(lambda: len(world.runs()) == 1)
+
+    assert receiver.logged("refused: dockercise failed: KeyError")
+
+
+def test_a_deployment_that_was_removed(world: ScriptedWorld, receiver: Receiving) -> None:
+    """A push that waits for a deployment that is registered no more starts nothing, and is not tried for ever."""
+    registered = world.register("acme/infra")
+    world.register("acme/other")
+    world.hang_up(registered.deployment_id)
+    receiver.deliver(github_sent(github_push("acme/infra")))
+
+    world.remove(registered)
+    eventually(lambda: receiver.logged("refused: the deployment is registered no more"))
+
+    assert world.runs() == []
+
+
+def test_statuses_of_a_run(world: ScriptedWorld, receiver: Receiving) -> None:
+    """The host is told that the run goes on, with its link, and in the end how it ended."""
+    world.register("acme/infra", name="prod", token="ghp_secret")
+    payload = github_push("acme/infra")
+
+    receiver.deliver(github_sent(payload))
+    eventually(lambda: receiver.statuses.states(payload["after"]) == ["pending"])
+    world.end(payload["after"], RunState.SUCCESS)
+    eventually(lambda: receiver.statuses.states(payload["after"]) == ["pending", "success"])
+
+    where, token, status = receiver.statuses.sent[0]
+    assert (where, token) == ("github https://github.com", "ghp_secret")
+    assert status == CommitStatus(
+        repository="acme/infra",
+        commit=payload["after"],
+        state=status.state,
+        description="waits or runs",
+        target_url=status.target_url,
+        context="dockercise/prod",
+    )
+    assert (status.target_url or "").startswith("http://127.0.0.1:4200/runs/flow-run/")
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [(RunState.FAILURE, "failure"), (RunState.ERROR, "error"), (RunState.GONE, "error"), (RunState.SUCCESS, "success")],
+)
+def test_how_runs_end(world: ScriptedWorld, receiver: Receiving, state: RunState, told: str) -> None:
+    """A failed run is a failure; one without a verdict, or that was removed, is an error."""
+    world.register("acme/infra", token="t")
+    payload = github_push("acme/infra")
+
+    receiver.deliver(github_sent(payload))
+    eventually(lambda: len(world.runs()) == 1)
+    world.end(payload["after"], state)
+
+    eventually(lambda: receiver.statuses.states(payload["after"])[-1:] == [told])
+
+
+def test_broken_yaml_is_told(world: ScriptedWorld, receiver: Receiving) -> None:
+    """A push that cannot run starts nothing; the host shows the first finding, on one line of bounded length."""
+    world.register("acme/infra", token="t")
+    payload = github_push("acme/infra")
+    world.touches(payload["after"], None, refusal="a.dockercise.yaml:1:1: DK021 " + "x" * 300 + "\n  hint: mend it")
+
+    receiver.deliver(github_sent(payload))
+    eventually(lambda: receiver.statuses.states(payload["after"]) == ["error"])
+
+    (_, _, status) = receiver.statuses.sent[0]
+    assert status.description.startswith("a.dockercise.yaml:1:1: DK021 xxx")
+    assert len(status.description) == 140
+    assert status.target_url is None
+    assert world.runs() == []
+
+
+def test_a_host_that_is_busy(world: ScriptedWorld, tmp_path: Path) -> None:
+    """A status that the host does not take now is sent again, an error that nobody foresaw included."""
+    host = ScriptedStatuses(faults=[StatusLaterError("busy"), TypeError("token=t"), StatusLaterError("busy")])
+    world.register("acme/infra", token="t")
+    payload = github_push("acme/infra")
+    with receiving(world.hub, tmp_path / "data", statuses=host) as receiver:
+        receiver.deliver(github_sent(payload))
+        eventually(lambda: host.states(payload["after"]) == ["pending"])
+
+        assert not receiver.logged("token=t")
+    assert host.attempts == 4
+
+
+def test_a_host_that_refuses(world: ScriptedWorld, tmp_path: Path) -> None:
+    """A status that the host will not take is lost with a line in the log, and later ones are sent."""
+    host = ScriptedStatuses(faults=[StatusRefusedError("github.com refuses the token")])
+    world.register("acme/infra", token="t")
+    payload = github_push("acme/infra")
+    with receiving(world.hub, tmp_path / "data", statuses=host) as receiver:
+        receiver.deliver(github_sent(payload))
+        eventually(lambda: receiver.logged("the status `pending` is lost: github.com refuses the token"))
+        world.end(payload["after"], RunState.SUCCESS)
+        eventually(lambda: host.states(payload["after"]) == ["success"])
+
+
+def test_tokens_go_to_their_host_alone(world: ScriptedWorld, receiver: Receiving) -> None:
+    """Where a payload names its pages on another host than the repository was registered with, no token is sent there."""
+    world.register("https://git.example.org/acme/infra", token="t")
+    payload = gitea_push("acme/infra")
+    payload["repository"]["html_url"] = "https://evil.example.org/acme/infra"
+
+    receiver.deliver(gitea_sent(payload))
+    eventually(lambda: len(world.runs()) == 1)
+    eventually(lambda: receiver.logged("started all"))
+    world.end(payload["after"], RunState.SUCCESS)
+    eventually(lambda: receiver.logged("passed"))
+
+    assert receiver.statuses.attempts == 0
+
+
+def test_statuses_after_a_new_start(world: ScriptedWorld, tmp_path: Path) -> None:
+    """A receiver that is started again follows the runs that the one before it started."""
+    world.register("acme/infra", token="t")
+    payload = github_push("acme/infra")
+    with receiving(world.hub, tmp_path / "data") as receiver:
+        receiver.deliver(github_sent(payload))
+        eventually(lambda: receiver.statuses.states(payload["after"]) == ["pending"])
+    world.end(payload["after"], RunState.FAILURE)
+
+    with receiving(world.hub, tmp_path / "data") as again:
+        eventually(lambda: again.statuses.states(payload["after"]) == ["failure"])
+
+
+def test_started_while_prefect_is_down(world: ScriptedWorld, tmp_path: Path) -> None:
+    """A receiver that is started while Prefect is down knows registrations and secrets, accepts, refuses, and runs later."""
+    world.register("acme/infra")
+    with receiving(world.hub, tmp_path / "data") as receiver:
+        eventually(lambda: receiver.logged("1 deployment waits"))
+    world.hang_up()
+
+    with receiving(world.hub, tmp_path / "data") as again:
+        assert again.result(github_sent(github_push("acme/infra"))) == (202, "queued")
+        assert again.result(github_sent(github_push("acme/infra"), secret="guessed")) == (401, "forged")
+        assert world.runs() == []
+        world.answer()
+        eventually(lambda: len(world.runs()) == 1)
+
+
+def test_a_secret_that_is_changed(world: ScriptedWorld, receiver: Receiving) -> None:
+    """A new secret counts within the time between two readings, and the old one no more; a deleted block lets nobody in."""
+    registered = world.register("acme/infra")
+    receiver.deliver(github_sent(github_push("acme/infra")))
+    assert registered.secret is not None
+
+    world.keep(registered.secret, "new")
+    eventually(lambda: receiver.result(github_sent(github_push("acme/infra"), secret="new")) == (202, "queued"))
+    old = receiver.result(github_sent(github_push("acme/infra")))
+    world.keep(registered.secret, "")
+    eventually(lambda: receiver.result(github_sent(github_push("acme/infra"), secret="new")) == (401, "forged"))
+
+    assert old == (401, "forged")
+
+
+def a_push() -> Push:
+    sent = github_sent(github_push("acme/infra"))
+    delivery = read_delivery(sent.headers, sent.body)
+    repository = repository_of(delivery)
+    assert repository is not None
+    push = read_push(delivery, repository)
+    assert isinstance(push, Push)
+    return push
+
+
+def test_what_was_pushed_is_not_kept(tmp_path: Path) -> None:
+    """When a delivery is done, what was pushed is gone from the file, bytes and all; after a month the rest is, too."""
+    path = tmp_path / "webhook/deliveries.sqlite"
+    with closing(Database(path)) as database:
+        inbox, orders = Inbox(database), Orders(database)
+        push = replace(a_push(), changed=("a-name-that-is-nowhere-else",))
+        inbox.accept("github:1", "digest", push, [Addressee("id", "flow/name")], now=0.0)
+        order = orders.claim(now=1.0)
+        assert order is not None
+        assert order.push == push
+        orders.done(order, "untouched")
+        orders.release(order)
+
+        again = inbox.accept("github:1", "digest", push, [], now=2.0)
+        forgotten = (inbox.forget(KEPT_SECONDS - 1.0), inbox.forget(KEPT_SECONDS + 1.0))
+
+    assert again is Acceptance.REPEATED
+    assert forgotten == (0, 1)
+    assert b"a-name-that-is-nowhere-else" not in path.read_bytes()
+
+
+def test_what_waits_is_never_forgotten(tmp_path: Path) -> None:
+    """A delivery that still waits after a month is kept."""
+    with closing(Database(tmp_path / "webhook/deliveries.sqlite")) as database:
+        inbox = Inbox(database)
+        inbox.accept("github:1", None, a_push(), [Addressee("id", "flow/name")], now=0.0)
+
+        assert inbox.forget(KEPT_SECONDS * 2.0) == 0
+        assert inbox.waiting() == 1
+
+
+def test_files_that_are_not_ours(tmp_path: Path) -> None:
+    """A file that is no database, or one of another version, is an error that names it and is not overwritten."""
+    path = tmp_path / "webhook/deliveries.sqlite"
+    path.parent.mkdir()
+    path.write_bytes(b"no database at all" * 100)
+
+    with pytest.raises(WebhookError, match="cannot keep deliveries in"):
+        Database(path)
+
+    assert path.read_bytes().startswith(b"no database")
+
+
+def test_runs_that_never_end_are_let_go(world: ScriptedWorld, tmp_path: Path) -> None:
+    """A run that has not ended in a month is followed no longer."""
+    world.register("acme/infra", token="t")
+    payload = github_push("acme/infra")
+    with receiving(world.hub, tmp_path / "data") as receiver:
+        receiver.deliver(github_sent(payload))
+        eventually(lambda: receiver.statuses.states(payload["after"]) == ["pending"])
+    with closing(Database(tmp_path / "data/webhook/deliveries.sqlite")) as database, database.transaction() as connection:
+        connection.execute("UPDATE orders SET submitted = ?", (time.time() - KEPT_SECONDS,))
+
+    with receiving(world.hub, tmp_path / "data", pace=BRISK) as again:
+        eventually(lambda: again.statuses.states(payload["after"]) == ["error"])
+        assert again.logged("has not ended in a month")
