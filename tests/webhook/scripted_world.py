@@ -119,12 +119,18 @@ class ScriptedHub:
         return {run: RunState(known.get(run, "gone")) for run in flow_run_ids}
 
 
+def open_scripted_hub(path: str) -> Hub:
+    """The hub that lives in a file."""
+    return ScriptedHub(Path(path))
+
+
 class ScriptedWorld:
     """The other side of the hub: says what is there, and sees what was asked for."""
 
     def __init__(self, path: Path) -> None:
         self._file = _File(path)
-        self.hub: Hub = ScriptedHub(path)
+        self.hub: Hub = open_scripted_hub(str(path))
+        self.elsewhere = (f"{__name__}:{open_scripted_hub.__name__}", str(path))
 
     def register(
         self,

@@ -24,9 +24,11 @@ class World(Protocol):
 
     Attributes:
         hub: what the receiver is given.
+        elsewhere: how another process makes the same hub: `module:name` of what makes it, and its one argument.
     """
 
     hub: Hub
+    elsewhere: tuple[str, str]
 
     def register(self, repository: str, secret: str | None) -> Registered:
         """A deployment that every branch of the repository starts; None is no secret of its own."""

@@ -1,0 +1,142 @@
+"""Many deliveries at once: genuine, forged and repeated ones, while Prefect comes and goes."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import httpx
+
+from dockercise_prefect.webhook.hub import Registered
+from tests.webhook.payloads import Sent, commit_number, github_push, github_sent
+from tests.webhook.world import World, eventually
+
+AT_ONCE = 50
+REPOSITORIES = 10
+ATTEMPTS = 200
+
+
+@dataclass(frozen=True)
+class Drop:
+    """One delivery of the storm; `commit` is what it is to run, None for a forged one."""
+
+    sent: Sent
+    commit: str | None
+
+
+@dataclass(frozen=True)
+class Storm:
+    """What is sent, in order, and which runs must come of it.
+
+    Attributes:
+        drops: a third of them forged, a tenth repeated.
+        expected: commit to the deployment that runs it, for each genuine delivery.
+    """
+
+    drops: Sequence[Drop]
+    expected: Mapping[str, str]
+
+
+def brew(world: World, count: int) -> Storm:
+    """Register repositories, each with its own secret, and make deliveries for them; the same ones every time."""
+    chance = random.Random(count)  # noqa: S311  a test that is the same every time
+    secrets = {f"acme/service-{number}": f"secret of {number}" for number in range(REPOSITORIES)}
+    registered = {repository: world.register(repository, secret) for repository, secret in secrets.items()}
+    forged, repeated = count // 3, count // 10
+    genuine = [_drop(number, registered, secrets, chance) for number in range(count - forged - repeated)]
+    drops = [drop for drop, _ in genuine]
+    drops += [Drop(chance.choice(genuine)[0].sent, "again") for _ in range(repeated)]
+    drops += [_forged(number, chance, genuine) for number in range(forged)]
+    chance.shuffle(drops)
+    expected = {drop.commit: deployment for drop, deployment in genuine if drop.commit}
+    return Storm(drops, expected)
+
+
+def _drop(
+    number: int, registered: Mapping[str, Registered], secrets: Mapping[str, str], chance: random.Random
+) -> tuple[Drop, str]:
+    repository = chance.choice(sorted(registered))
+    commit = commit_number(10_000 + number)
+    payload = github_push(repository, after=commit, branch=chance.choice(["main", "feature/one"]))
+    sent = github_sent(payload, secret=secrets[repository], identity=f"storm-{number}", form=chance.random() < 0.5)
+    return Drop(sent, commit), registered[repository].deployment_id
+
+
+def _forged(number: int, chance: random.Random, genuine: Sequence[tuple[Drop, str]]) -> Drop:
+    """By turns: unsigned, signed with another repository's secret, and a genuine signature over another body."""
+    stolen = chance.choice(genuine)[0].sent
+    payload = github_push(f"acme/service-{number % REPOSITORIES}", after=commit_number(90_000 + number))
+    wrong = github_sent(payload, secret=f"secret of {(number + 1) % REPOSITORIES}", identity=f"forged-{number}")
+    if number % 3 == 0:
+        return Drop(wrong.without("x-hub-signature-256"), None)
+    if number % 3 == 1:
+        return Drop(wrong, None)
+    return Drop(Sent(headers={**stolen.headers, "content-type": "application/json"}, body=wrong.body), None)
+
+
+def rage(url: str, world: World, storm: Storm, halfway: Callable[[], None] = lambda: None) -> Counter[tuple[int, str]]:
+    """Send it all, with the hub down for the middle third; returns how often what was answered.
+
+    Args:
+        url: where the receiver is.
+        world: what is hung up on.
+        storm: what is sent.
+        halfway: called once, when half of it is sent.
+
+    A delivery that is not answered is sent again, as whoever runs the repository would have it done.
+    """
+    with httpx.Client(base_url=url, timeout=30, trust_env=False, limits=httpx.Limits(max_connections=AT_ONCE)) as client:
+        eventually(lambda: _known(client) == REPOSITORIES)
+        count = len(storm.drops)
+        moments = {count // 3: world.hang_up, count // 2: halfway, 2 * count // 3: world.answer}
+        sent = 0
+        lock = threading.Lock()
+
+        def send(drop: Drop) -> tuple[Drop, int, str]:
+            nonlocal sent
+            with lock:
+                sent += 1
+                moment = moments.get(sent)
+            if moment is not None:
+                moment()
+            answer = _insist(client, drop.sent)
+            return drop, answer.status_code, answer.json()["result"]
+
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            answers = list(pool.map(send, storm.drops))
+    return Counter((status, result if drop.commit else f"forged: {result}") for drop, status, result in answers)
+
+
+def assert_all_is_right(world: World, storm: Storm, answers: Counter[tuple[int, str]]) -> None:
+    """Every genuine delivery has exactly one run of its deployment, every forged one was refused."""
+    eventually(lambda: len(world.runs()) >= len(storm.expected), 120)
+    runs: dict[str, list[str]] = defaultdict(list)
+    for run in world.runs():
+        runs[run.commit].append(run.deployment_id)
+
+    assert runs == {commit: [deployment] for commit, deployment in storm.expected.items()}
+    forged = sum(drop.commit is None for drop in storm.drops)
+    assert answers[401, "forged: forged"] == forged
+    assert sum(answers.values()) == len(storm.drops)
+    assert set(answers) == {(401, "forged: forged"), (202, "queued"), (200, "repeated")}
+
+
+def _known(client: httpx.Client) -> int:
+    try:
+        known: int = client.get("/health").json()["registrations"]["count"]
+    except httpx.TransportError:
+        return 0
+    return known
+
+
+def _insist(client: httpx.Client, sent: Sent) -> httpx.Response:
+    for _ in range(ATTEMPTS):
+        try:
+            return client.post("/", content=sent.body, headers=dict(sent.headers))
+        except httpx.TransportError:
+            eventually(lambda: _known(client) > 0)
+    raise AssertionError("the receiver does not answer")

@@ -1,0 +1,49 @@
+"""Many deliveries at once, a third forged and a tenth repeated, with Prefect down for a third of the time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.webhook.receiver_process import ReceiverProcess
+from tests.webhook.storm import assert_all_is_right, brew, rage
+from tests.webhook.world import World
+
+SIZES = [50, pytest.param(500, marks=pytest.mark.acceptance)]
+
+
+@pytest.fixture
+def process(world: World, tmp_path: Path) -> Iterator[ReceiverProcess]:
+    """A receiver in a process of its own."""
+    process = ReceiverProcess(world.elsewhere, tmp_path / "data")
+    process.start()
+    yield process
+    process.kill()
+
+
+@pytest.mark.parametrize("count", SIZES)
+def test_every_genuine_delivery_runs_once(world: World, process: ReceiverProcess, count: int) -> None:
+    """Every genuine delivery becomes exactly one run, every forged one is refused; the process ends in order."""
+    storm = brew(world, count)
+
+    answers = rage(process.url, world, storm)
+
+    assert_all_is_right(world, storm, answers)
+    assert answers[202, "queued"] == len(storm.expected)
+    assert process.stop() == 0
+
+
+@pytest.mark.parametrize("count", SIZES)
+def test_the_same_with_a_receiver_that_is_killed(world: World, process: ReceiverProcess, count: int) -> None:
+    """The same holds where the receiver is killed in the middle and started again."""
+    storm = brew(world, count)
+
+    def kill_and_start() -> None:
+        process.kill()
+        process.start()
+
+    answers = rage(process.url, world, storm, kill_and_start)
+
+    assert_all_is_right(world, storm, answers)
