@@ -1,0 +1,179 @@
+"""How fast deliveries are answered, against an app that answers 202 to everything and does nothing.
+
+    python benchmarks/webhook.py [--rounds 5] [--deliveries 1000] [--at-once 50]
+
+Both are processes with one uvicorn each. The receiver checks the signature of each delivery, which is a real GitHub payload,
+keeps it on disk, synchronised, before it answers, and starts its run with a hub that answers at once: what Prefect takes is not
+measured. Each round sends the same number of deliveries to both in turns, at most so many at once, over connections that are
+kept open. Ratios are taken round by round, ours by theirs; the table shows medians. Besides, at the pace of 20 deliveries a
+second: how long an answer takes when nothing queues up at the door.
+
+The exit status is 1 when a bound is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.webhook.payloads import SECRET, Sent, github_push, github_sent
+from tests.webhook.receiver_process import ReceiverProcess
+from tests.webhook.scripted_world import ScriptedWorld
+
+ROOT = Path(__file__).resolve().parents[1]
+REPOSITORIES = 20
+CALM_SECONDS = 0.05
+CALM_DELIVERIES = 100
+SLOWEST_MEDIAN = 0.025
+"""Seconds: answers in milliseconds, with room for a machine that is busy with other things."""
+
+_BARE = """
+import asyncio, socket, sys, uvicorn
+
+async def app(scope, receive, send):
+    while (await receive()).get("more_body"):
+        pass
+    await send({"type": "http.response.start", "status": 202, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"{}"})
+
+listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+print(listener.getsockname()[1], flush=True)
+config = uvicorn.Config(app, http="h11", ws="none", lifespan="off", log_config=None, access_log=False)
+asyncio.run(uvicorn.Server(config).serve(sockets=[listener]))
+"""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One round: deliveries a second, and seconds to an answer."""
+
+    rate: float
+    median: float
+    slow: float
+
+    @classmethod
+    def of(cls, seconds: Sequence[float], took: float) -> Measured:
+        """From the answers' times."""
+        ordered = sorted(seconds)
+        return cls(len(ordered) / took, statistics.median(ordered), ordered[int(len(ordered) * 0.99)])
+
+
+def wire(sent: Sent) -> bytes:
+    """A delivery as bytes."""
+    head = "".join(f"{name}: {text}\r\n" for name, text in sent.headers.items())
+    return f"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: {len(sent.body)}\r\n{head}\r\n".encode() + sent.body
+
+
+def deliveries(count: int) -> list[bytes]:
+    """So many genuine ones, each of its own."""
+    return [wire(github_sent(github_push(f"acme/service-{number % REPOSITORIES}"))) for number in range(count)]
+
+
+async def send_all(port: int, requests: Sequence[bytes], at_once: int, pause: float = 0.0) -> Measured:
+    """Send them over so many connections, each the next one when it has an answer, and with a pause where one is asked for."""
+    waiting = iter(requests)
+    seconds: list[float] = []
+
+    async def line() -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for request in waiting:
+            began = time.perf_counter()
+            writer.write(request)
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+            await reader.readexactly(int(length.partition(b":")[2]))
+            seconds.append(time.perf_counter() - began)
+            assert head.startswith(b"HTTP/1.1 202 "), head
+            await asyncio.sleep(pause)
+        writer.close()
+
+    began = time.perf_counter()
+    await asyncio.gather(*(line() for _ in range(at_once)))
+    return Measured.of(seconds, time.perf_counter() - began)
+
+
+@contextmanager
+def bare() -> Iterator[int]:
+    """The app that does nothing; its port."""
+    with subprocess.Popen([sys.executable, "-c", _BARE], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield int(process.stdout.readline())
+        finally:
+            process.kill()
+
+
+@contextmanager
+def ours(scratch: Path) -> Iterator[int]:
+    """The receiver; its port."""
+    world = ScriptedWorld(scratch / "world.sqlite")
+    for number in range(REPOSITORIES):
+        world.register(f"acme/service-{number}", SECRET)
+    process = ReceiverProcess(world.elsewhere, scratch / "data")
+    process.start()
+    try:
+        yield int(process.url.rpartition(":")[2])
+    finally:
+        process.kill()
+
+
+def main() -> int:
+    """Measure, print, compare with the bound."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--deliveries", type=int, default=1000)
+    parser.add_argument("--at-once", type=int, default=50)
+    given = parser.parse_args()
+    if shutil.which("npm") is None:
+        print("npm is not installed: GitHub's example payloads come from there", file=sys.stderr)
+        return 2
+    rounds: list[tuple[Measured, Measured]] = []
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name, bare() as theirs, ours(Path(name)) as mine:
+        asyncio.run(send_all(theirs, deliveries(given.at_once), given.at_once))
+        asyncio.run(send_all(mine, deliveries(given.at_once), given.at_once))
+        for _ in range(given.rounds):
+            requests = deliveries(given.deliveries)
+            at_theirs = asyncio.run(send_all(theirs, requests, given.at_once))
+            rounds.append((at_theirs, asyncio.run(send_all(mine, requests, given.at_once))))
+        calm = [asyncio.run(send_all(port, deliveries(CALM_DELIVERIES), 1, CALM_SECONDS)) for port in (theirs, mine)]
+    show(rounds, calm, given.at_once)
+    return 0 if calm[1].median <= SLOWEST_MEDIAN else 1
+
+
+def show(rounds: Sequence[tuple[Measured, Measured]], calm: Sequence[Measured], at_once: int) -> None:
+    """The table."""
+    print(f"{at_once} at once{'':13} {'bare app':>10} {'receiver':>10} {'ratio':>7}")
+    figures: list[tuple[str, float, Callable[[Measured], float]]] = [
+        ("deliveries a second", 1.0, lambda one: one.rate),
+        ("answer, median, ms", 1000.0, lambda one: one.median),
+        ("answer, 99 of 100, ms", 1000.0, lambda one: one.slow),
+    ]
+    for title, unit, read in figures:
+        pairs = [(read(theirs) * unit, read(mine) * unit) for theirs, mine in rounds]
+        row(
+            title, *map(statistics.median, zip(*pairs, strict=True)), statistics.median(mine / theirs for theirs, mine in pairs)
+        )
+    print("one at a time, 20 a second")
+    theirs, mine = calm
+    row("answer, median, ms", theirs.median * 1000, mine.median * 1000, mine.median / theirs.median)
+    row("answer, 99 of 100, ms", theirs.slow * 1000, mine.slow * 1000, mine.slow / theirs.slow)
+    print(f"bound: a median of at most {SLOWEST_MEDIAN * 1000:g} ms, one at a time")
+
+
+def row(title: str, theirs: float, mine: float, ratio: float) -> None:
+    """One line of it."""
+    print(f"{title:23} {theirs:10.1f} {mine:10.1f} {ratio:7.2f}")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

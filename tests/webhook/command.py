@@ -1,0 +1,75 @@
+"""`dockercise webhook` in a process of its own, connected to the scripted world."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+_PROGRAM = """
+import sys
+from dockercise_prefect.cli import main
+from dockercise_prefect.webhook import outside
+from tests.webhook.scripted_world import open_scripted_hub
+
+world = sys.argv.pop(1)
+outside.open_hub = lambda settings: open_scripted_hub(world)
+main()
+"""
+
+
+class Command:
+    """A running command: its lines, and its end."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self.lines: list[str] = []
+
+    def line(self, pattern: str) -> re.Match[str]:
+        """Read on to the next line in which a pattern is found."""
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self.lines.append(line.rstrip("\n"))
+            found = re.search(pattern, line)
+            if found:
+                return found
+        raise AssertionError(f"{pattern!r} is in none of {self.lines}")
+
+    def end(self, number: signal.Signals) -> tuple[int, str]:
+        """Send a signal; returns exit status and what is printed from then on."""
+        self._process.send_signal(number)
+        return self.ended()
+
+    def ended(self) -> tuple[int, str]:
+        """Exit status and what is printed to the end."""
+        out, _ = self._process.communicate(timeout=30)
+        return self._process.returncode, out
+
+    def interrupt(self, number: signal.Signals) -> None:
+        """Send a signal, and wait for nothing."""
+        self._process.send_signal(number)
+
+
+@contextmanager
+def running(world: Path, data: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Iterator[Command]:
+    """Start the command; what it says on stderr is among its lines. It is killed where it has not ended."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _PROGRAM, str(world), "webhook", *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "DOCKERCISE_DATA": str(data), **(environment or {})},
+    )
+    try:
+        yield Command(process)
+    finally:
+        process.kill()
+        process.communicate()
