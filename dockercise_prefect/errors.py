@@ -158,6 +158,10 @@ class RepositoryError(DockerciseError):
     exit_status = ExitStatus.ENGINE_FAILED
 
 
+class CommitMissingError(RepositoryError):
+    """A repository was read, and does not have the commit."""
+
+
 class OrchestratorError(DockerciseError):
     """Prefect could not be reached or did not do what it was asked."""
 

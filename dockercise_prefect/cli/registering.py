@@ -155,7 +155,7 @@ def _request(
             secrets=dict(_named_block(option) for option in secrets),
             submodules=submodules,
             lfs=lfs,
-            pushed_as=parse_address(pushed_as, Path.cwd()).canonical if pushed_as else None,
+            pushed_as=parse_address(pushed_as, Path.cwd()).url if pushed_as else None,
             branches=tuple(branches),
             webhook_secret=webhook_secret,
             statuses=statuses,

@@ -1,17 +1,23 @@
-"""The code of a registered repository, on this machine for the time of a run."""
+"""The code of a registered repository, on this machine for as long as it is needed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from dockercise_prefect.compiler import Compiled, compile_folder
 from dockercise_prefect.errors import UsageError
+from dockercise_prefect.orchestration.package_cache import PackageCache
+from dockercise_prefect.orchestration.packages import FOLDER as PACKAGES
+from dockercise_prefect.orchestration.packages import EnginePackages
 from dockercise_prefect.orchestration.registration import Registration
+from dockercise_prefect.orchestration.registry import connect_engine
 from dockercise_prefect.orchestration.secret_blocks import load_secret
 from dockercise_prefect.repository.access import Access
 from dockercise_prefect.repository.mirror import Mirror
+from dockercise_prefect.settings import Settings
 
 FOLDER = "repositories"
 """Below the user's data folder."""
@@ -63,6 +69,25 @@ def checked_out(registration: Registration, commit: str | None, data: Path) -> I
     commit = commit or mirror.head(registration.ref).commit
     with mirror.checkout(commit, registration.extras) as folder:
         yield Checkout(folder, commit)
+
+
+def compile_checkout(
+    checkout: Checkout, registration: Registration, settings: Settings, notify: Callable[[str], None]
+) -> Compiled:
+    """Compile the pipeline in a checkout; packages are run on the engine of the settings.
+
+    Args:
+        notify: told what takes long.
+
+    Raises:
+        DockerciseError: as `compile_folder`.
+    """
+
+    def cache() -> PackageCache:
+        return PackageCache(settings.data / PACKAGES, notify)
+
+    with closing(EnginePackages(cache, lambda: connect_engine(settings), notify)) as packages:
+        return compile_folder(checkout.folder, name=registration.address.name, packages=packages)
 
 
 def _access(block: str | None) -> Access:

@@ -159,14 +159,15 @@ def save(request: DeploymentRequest) -> tuple[Deployed, bool]:
         return _deployed(DeploymentResponse.model_validate(answer.json()), request.flow), new
 
 
-def describe(deployed: Deployed, description: str, version: str) -> None:
+def describe(deployed: Deployed, description: str, version: str | None, parameter_schema: Mapping[str, Any]) -> None:
     """Say anew what the deployment runs, after a push; nothing else of it changes.
 
     Raises:
         OrchestratorError: Prefect does not answer.
     """
+    update = DeploymentUpdate(description=description, version=version, parameter_openapi_schema=dict(parameter_schema))
     with _client() as client:
-        client.update_deployment(UUID(deployed.id), DeploymentUpdate(description=description, version=version))
+        client.update_deployment(UUID(deployed.id), update)
 
 
 def remove(deployed: Deployed) -> None:

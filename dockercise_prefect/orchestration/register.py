@@ -106,7 +106,7 @@ def register(request: RegisterRequest, found: Found) -> tuple[Deployed, bool]:
         description=description(found.registration, pipeline, found.commit),
         version=found.commit[:SHORT_COMMIT] if found.commit else None,
         parameters={name: value for name, value in parameters.items() if value is not None},
-        parameter_schema=_schema(pipeline),
+        parameter_schema=parameter_schema(pipeline),
         timetable=request.timetable,
         work_pool=request.work_pool,
         concurrency=request.concurrency,
@@ -125,7 +125,7 @@ def description(registration: Registration, pipeline: Pipeline, commit: str | No
     return f"The pipeline in {of}. Stages{at}: {', '.join(f'`{name}`' for name in names[:LISTED])}{more}."
 
 
-def _schema(pipeline: Pipeline) -> Mapping[str, Any]:
+def parameter_schema(pipeline: Pipeline) -> Mapping[str, Any]:
     """The parameters of the flow, for the run form of Prefect's UI."""
     schema = registered.parameters.model_dump()
     names = ", ".join([stage.name for stage in pipeline][:LISTED])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import cast
 
@@ -10,20 +10,16 @@ from prefect import flow
 from prefect.logging import get_run_logger
 from prefect.states import Failed
 
-from dockercise_prefect.compiler import Compiled, compile_folder
 from dockercise_prefect.errors import DefinitionError, DockerciseError, UsageError
 from dockercise_prefect.orchestration.api import LOST, lost_api
-from dockercise_prefect.orchestration.checkout import Checkout, checked_out
+from dockercise_prefect.orchestration.checkout import checked_out, compile_checkout
 from dockercise_prefect.orchestration.deployments import Deployed, deployment_of
 from dockercise_prefect.orchestration.engine_log import keep_tracebacks_out
 from dockercise_prefect.orchestration.flow_run import current_flow_run
 from dockercise_prefect.orchestration.options import RunOptions
-from dockercise_prefect.orchestration.package_cache import PackageCache
-from dockercise_prefect.orchestration.packages import FOLDER, EnginePackages
-from dockercise_prefect.orchestration.registry import connect_engine
 from dockercise_prefect.orchestration.run import run_pipeline
 from dockercise_prefect.results.summary import RunSummary
-from dockercise_prefect.settings import Settings, read_settings
+from dockercise_prefect.settings import read_settings
 
 
 @flow(name="registered", retries=0)
@@ -48,7 +44,11 @@ def registered(
             deployed = _deployment()
             registration = deployed.registration
             checkout = stack.enter_context(checked_out(registration, commit, settings.data))
-            compiled = _compiled(checkout, deployed, settings)
+            log = get_run_logger()
+            log.info("%s at %s", registration.url, checkout.commit or "what the folder holds now")
+            compiled = compile_checkout(checkout, registration, settings, log.info)
+            for warning in compiled.warnings:
+                log.warning("%s", warning)
             options = RunOptions(settings=settings, commit=checkout.commit, secret_blocks=registration.secrets)
             return run_pipeline(
                 compiled.pipeline, root=checkout.folder, targets=targets, env=env, results=results, options=options
@@ -64,21 +64,6 @@ def _deployment() -> Deployed:
     if flow_run.deployment_id is None:
         raise UsageError("this flow runs for deployments that `dockercise register` makes", "`dockercise run` runs a folder")
     return deployment_of(str(flow_run.deployment_id))
-
-
-def _compiled(checkout: Checkout, deployed: Deployed, settings: Settings) -> Compiled:
-    log = get_run_logger()
-    repository = deployed.registration
-    log.info("%s at %s", repository.url, checkout.commit or "what the folder holds now")
-
-    def cache() -> PackageCache:
-        return PackageCache(settings.data / FOLDER, log.info)
-
-    with closing(EnginePackages(cache, lambda: connect_engine(settings), log.info)) as packages:
-        compiled = compile_folder(checkout.folder, name=repository.address.name, packages=packages)
-    for warning in compiled.warnings:
-        log.warning("%s", warning)
-    return compiled
 
 
 def _not_run(error: DockerciseError) -> RunSummary:

@@ -30,7 +30,7 @@ class Registration:
         submodules: they are checked out too.
         lfs: files in LFS are fetched too.
         untrusted: its pipelines are held to the limits for repositories that are not trusted.
-        pushed_as: canonical address that pushes name the repository by, where it is not its own.
+        pushed_as: address that pushes name the repository by, where that is not its own.
         branches: globs on branches whose pushes start runs; none means `ref` alone.
         webhook_secret: Secret block with what pushes are signed with.
         statuses: Secret block with the token that commit statuses are sent with.

@@ -1,4 +1,4 @@
-"""Where a repository is, as git takes it, and how the same one is called elsewhere."""
+"""Where a repository is, as git takes it."""
 
 from __future__ import annotations
 
@@ -33,14 +33,6 @@ class Address:
     host: str
     path: str
     kind: str
-
-    @property
-    def canonical(self) -> str:
-        """What the same repository is called whatever way it is reached by: `github.com/acme/infra`.
-
-        Hosts do not tell upper from lower case in it; file systems do.
-        """
-        return f"{self.host}/{self.path}".lower() if self.host else self.path
 
     @property
     def name(self) -> str:

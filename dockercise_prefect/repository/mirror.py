@@ -14,7 +14,7 @@ from typing import TypedDict, Unpack
 
 from filelock import FileLock, Timeout
 
-from dockercise_prefect.errors import RepositoryError, UsageError
+from dockercise_prefect.errors import CommitMissingError, RepositoryError, UsageError
 from dockercise_prefect.repository.access import Access
 from dockercise_prefect.repository.address import Address
 from dockercise_prefect.repository.command import REMOTE, GitError, git
@@ -92,7 +92,8 @@ class Mirror:
 
         Raises:
             UsageError: it is no commit's whole id.
-            RepositoryError: the host does not have it, does not answer, or does not let us.
+            CommitMissingError: the host does not have it.
+            RepositoryError: the host does not answer, or does not let us.
         """
         check_commit(commit)
         with self._locked():
@@ -149,7 +150,7 @@ class Mirror:
             self._ask(*options, *unshallow, "--", self._address.url, *everything, **reach)
             if not self._has(commit):
                 hint = "was it pushed, and not removed by a forced push since?"
-                raise RepositoryError(f"{self._address.url} has no commit {commit}", hint) from error
+                raise CommitMissingError(f"{self._address.url} has no commit {commit}", hint) from error
 
     def _has(self, commit: str) -> bool:
         try:

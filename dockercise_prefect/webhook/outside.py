@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from dockercise_prefect.errors import WebhookError
 from dockercise_prefect.settings import Settings
 from dockercise_prefect.webhook.hosts import HostKind
 from dockercise_prefect.webhook.hub import Hub
+from dockercise_prefect.webhook.prefect_hub import PrefectHub
 from dockercise_prefect.webhook.statuses import Statuses, StatusRefusedError
 
 
 def open_hub(settings: Settings) -> Hub:
-    """The hub of this machine's settings.
-
-    Raises:
-        WebhookError: there is none.
-    """
-    raise WebhookError(f"no registrations are known below {settings.data}")
+    """The hub of this machine's settings."""
+    return PrefectHub(settings)
 
 
 def open_statuses(kind: HostKind, site: str, token: str) -> Statuses:

@@ -1,4 +1,4 @@
-"""Addresses of repositories: what is taken, what is refused, and how one repository is known by all of its addresses."""
+"""Addresses of repositories: what is taken and what is refused."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from dockercise_prefect.repository.address import parse_address
         "github.com:acme/infra",
     ],
 )
-def test_one_repository_has_one_name_whatever_way_it_is_reached_by(text: str, tmp_path: Path) -> None:
-    """A push names a repository by another address than the one it was registered with."""
+def test_one_repository_has_one_place_whatever_way_it_is_reached_by(text: str, tmp_path: Path) -> None:
+    """Host, path and name are the same; the address is kept as it was written, for git."""
     address = parse_address(text, tmp_path)
 
-    assert address.canonical == "github.com/acme/infra"
-    assert address.name.lower() == "infra"
+    assert (address.host, address.path.lower(), address.name.lower()) == ("github.com", "acme/infra", "infra")
+    assert address.url == text
 
 
 def test_a_port_that_is_not_the_usual_one_makes_another_host(tmp_path: Path) -> None:
     """Two servers on one machine hold different repositories."""
-    assert parse_address("https://git.example.org:8443/a/b", tmp_path).canonical == "git.example.org:8443/a/b"
+    assert parse_address("https://git.example.org:8443/a/b", tmp_path).host == "git.example.org:8443"
 
 
 def test_a_folder_is_made_absolute(tmp_path: Path) -> None:
     """A relative path would mean another folder for a worker."""
     address = parse_address("repositories/../infra.git", tmp_path)
 
-    assert (address.url, address.canonical, address.name, address.kind) == (
+    assert (address.url, address.path, address.name, address.kind) == (
         f"{tmp_path}/infra.git",
         f"{tmp_path}/infra",
         "infra",

@@ -1,0 +1,92 @@
+"""The hub over a real Prefect server, and git."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from dockercise_prefect.errors import CommitMissingError, DockerciseError, OrchestratorError, RepositoryError
+from dockercise_prefect.orchestration.deployments import Deployed, deployment_of, deployments
+from dockercise_prefect.orchestration.pushes import Arrival, state_types, submit, touched
+from dockercise_prefect.orchestration.secret_blocks import find_secret
+from dockercise_prefect.settings import Settings
+from dockercise_prefect.webhook.hub import HubDownError, PushRefusedError, Registered, RunState, Started, Touched
+from dockercise_prefect.webhook.push import Push
+
+_STATES = {
+    "COMPLETED": RunState.SUCCESS,
+    "FAILED": RunState.FAILURE,
+    "CRASHED": RunState.ERROR,
+    "CANCELLED": RunState.ERROR,
+}
+
+
+class PrefectHub:
+    """See `webhook.hub.Hub`.
+
+    Args:
+        settings: of this machine: where mirrors are, which engine packages run on.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def registrations(self) -> Sequence[Registered]:
+        """All deployments of registered repositories that have a branch."""
+        with _translated():
+            return [_registered(one) for one in deployments() if one.registration.ref is not None]
+
+    def secret(self, block: str) -> str | None:
+        """What a Secret block holds."""
+        with _translated():
+            return find_secret(block) or None
+
+    def touched(self, registered: Registered, push: Push) -> Touched:
+        """What a push touches."""
+        if push.after is None:
+            return Touched(())
+        arrival = Arrival(branch=push.branch, before=push.before, after=push.after, changed=push.changed)
+        with _translated():
+            return Touched(touched(deployment_of(registered.deployment_id), arrival, self._settings))
+
+    def submit(self, registered: Registered, commit: str, targets: tuple[str, ...] | None, key: str) -> Started:
+        """One flow run."""
+        with _translated():
+            return Started(*submit(deployment_of(registered.deployment_id), commit, targets, key))
+
+    def states(self, flow_run_ids: Sequence[str]) -> Mapping[str, RunState]:
+        """How runs are doing."""
+        with _translated():
+            known = state_types(flow_run_ids)
+        return {one: _STATES.get(known[one], RunState.PENDING) if one in known else RunState.GONE for one in flow_run_ids}
+
+
+def _registered(deployed: Deployed) -> Registered:
+    registration = deployed.registration
+    addresses = {registration.url, registration.pushed_as}
+    return Registered(
+        deployment_id=deployed.id,
+        name=deployed.name,
+        repositories=frozenset(address for address in addresses if address is not None),
+        branches=registration.branches or (_exactly(registration.ref or ""),),
+        secret=registration.webhook_secret,
+        token=registration.statuses,
+    )
+
+
+def _exactly(branch: str) -> str:
+    """The glob that takes this branch alone."""
+    return "".join(f"[{character}]" if character in "*?[" else character for character in branch)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """What may be different in a minute is `HubDownError`, and the rest is not."""
+    try:
+        yield
+    except CommitMissingError as error:
+        raise PushRefusedError(error.message) from error
+    except (OrchestratorError, RepositoryError) as error:
+        raise HubDownError(error.message, error.hint) from error
+    except DockerciseError as error:
+        raise PushRefusedError(str(error).partition("\n")[0]) from error
