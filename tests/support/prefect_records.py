@@ -54,13 +54,13 @@ def ask(api: str, path: str, body: dict[str, Any] | None = None) -> Any:
         return json.loads(answer.read())
 
 
-def eventually(question: Callable[[], T], complete: Callable[[T], bool]) -> T:
-    """Ask until the answer is complete.
+def eventually(question: Callable[[], T], complete: Callable[[T], bool], patience: float = PATIENCE) -> T:
+    """Ask until the answer is complete, for so many seconds.
 
     Raises:
         AssertionError: it never was; shows the last answer.
     """
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
     while not complete(answer := question()):
         assert time.monotonic() < deadline, f"still incomplete: {answer}"
         time.sleep(0.2)

@@ -1,0 +1,136 @@
+"""A schedule and a push start runs of a registered repository, without anybody's help, and Prefect's UI shows them."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser
+
+from dockercise_prefect.orchestration.secret_blocks import save_secret
+from tests.support import prefect_records, workers
+from tests.support.site import Site, make_site
+from tests.webhook.payloads import Sent, github_push, github_sent
+
+pytestmark = [pytest.mark.docker, pytest.mark.browser]
+
+PIPELINE = """\
+version: {img: busybox, run: cat /code/version.txt}
+app: {img: busybox, run: 'echo "app $VERSION"', triggers: app/}
+docs: {img: busybox, run: echo docs, triggers: docs/}
+"""
+
+SECRET = "what GitHub and we know"
+REPOSITORY = "Codertocat/Hello-World"
+
+
+@pytest.fixture
+def site(tmp_path: Path, prefect_api: str, environment: dict[str, str], busybox: str) -> Site:
+    """A repository whose pushes come in GitHub's name."""
+    site = make_site(tmp_path, prefect_api, environment, PIPELINE, {"version.txt": "one\n", "app/a": "", "docs/d": ""})
+    save_secret(f"{site.name}-hook", SECRET)
+    return site
+
+
+@contextmanager
+def receiving(site: Site) -> Iterator[str]:
+    """`dockercise webhook`, as a process; its address."""
+    command = [sys.executable, "-m", "dockercise_prefect", "webhook", "--port", "0"]
+    process = subprocess.Popen(command, env=site.environment, cwd=site.folder, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        found = re.search(r"http://\S+", process.stdout.readline())
+        assert found is not None
+        yield found[0]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    assert process.returncode == 0
+
+
+def deliver(address: str, sent: Sent) -> int:
+    """Send a delivery; the status of the answer."""
+    request = urllib.request.Request(address, sent.body, dict(sent.headers))  # noqa: S310  loopback
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310  as above
+            return int(answer.status)
+    except urllib.error.HTTPError as refused:
+        return refused.code
+
+
+def runs_of(site: Site) -> list[dict[str, Any]]:
+    """The flow runs of the deployment that have ended."""
+    found = prefect_records.ask(site.api, f"deployments/name/{site.deployment}")
+    body = {
+        "deployments": {"id": {"any_": [found["id"]]}},
+        "flow_runs": {"state": {"type": {"any_": [*prefect_records.FINAL]}}},
+    }
+    runs: list[dict[str, Any]] = prefect_records.ask(site.api, "flow_runs/filter", body)
+    return runs
+
+
+def ended_runs(site: Site, count: int) -> list[dict[str, Any]]:
+    """The same, once there are so many."""
+    return prefect_records.eventually(lambda: runs_of(site), lambda runs: len(runs) >= count, patience=150)
+
+
+def test_a_schedule_starts_runs_by_itself(site: Site) -> None:
+    """A cron of every minute, a worker, and nobody else."""
+    site.register("--cron", "* * * * *")
+
+    with workers.working(site.name, site.environment, site.folder):
+        runs = ended_runs(site, 1)
+
+    assert {run["state"]["name"] for run in runs} == {"Completed"}
+    assert all(run["auto_scheduled"] for run in runs)
+    assert site.values() == {"version": "one", "app": "app one", "docs": "docs"}
+
+
+def test_a_push_starts_a_run_of_what_it_touched(site: Site, browser: Browser) -> None:
+    """GitHub's own payload, signed: a run of that commit, of the touched target and what it needs, in the UI."""
+    site.register("--webhook-secret", f"{site.name}-hook", "--pushed-as", f"https://github.com/{REPOSITORY}")
+    before = site.head
+    after = site.push({"app/a": "new\n", "version.txt": "two\n"})
+    site.push({"docs/d": "later\n"})
+    payload = github_push(REPOSITORY, branch="main", before=before, after=after, changed=["app/a", "version.txt"])
+
+    with receiving(site) as address, workers.working(site.name, site.environment, site.folder):
+        forged = deliver(address, github_sent(payload, secret="guessed"))
+        accepted = deliver(address, github_sent(payload, secret=SECRET, identity="72d3162e-cc78-11e3-81ab-4c9367dc0958"))
+        again = deliver(address, github_sent(payload, secret=SECRET, identity="72d3162e-cc78-11e3-81ab-4c9367dc0958"))
+        elsewhere = deliver(address, github_sent(payload | {"ref": "refs/heads/other"}, secret=SECRET))
+        (run,) = ended_runs(site, 1)
+
+    assert (forged, accepted, again, elsewhere) == (401, 202, 200, 200)
+    assert (run["state"]["name"], run["parameters"]["commit"], run["parameters"]["targets"]) == ("Completed", after, ["app"])
+    assert site.values() == {"version": "two", "app": "app two"}
+    page = browser.new_page(viewport={"width": 1400, "height": 1000})
+    page.goto(f"{site.api.removesuffix('/api')}/runs/flow-run/{run['id']}")
+    page.get_by_text(run["name"]).first.wait_for()
+    page.get_by_text(f"commit:{after[:12]}").first.wait_for()
+    page.close()
+
+
+def test_pushes_that_touch_nothing_start_nothing(site: Site) -> None:
+    """Neither a file that no trigger takes, nor a branch that was deleted; a commit that does not compile says so."""
+    site.register("--webhook-secret", f"{site.name}-hook", "--pushed-as", f"https://github.com/{REPOSITORY}")
+    before = site.head
+    untouched = site.push({"README.md": "new\n"})
+    touched = site.push({"docs/d": "new\n"})
+
+    with receiving(site) as address, workers.working(site.name, site.environment, site.folder):
+        for start, end in ((before, untouched), (untouched, "0" * 40), (untouched, touched)):
+            payload = github_push(REPOSITORY, branch="main", before=start, after=end, deleted=end == "0" * 40)
+            assert deliver(address, github_sent(payload, secret=SECRET)) in {200, 202}
+        runs = ended_runs(site, 1)
+
+    assert [run["parameters"]["commit"] for run in runs] == [touched]
