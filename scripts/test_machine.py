@@ -15,8 +15,10 @@ NEEDED = {
     "debootstrap": "debootstrap",  # the image of the AWS pipelines
     "dot": "graphviz",  # graphs drawn by Graphviz
     "git": "git",  # repositories that pipelines are found in
+    "git-lfs": "git-lfs",  # files in LFS
     "jq": "jq",  # what a stage printed, read as the documentation does
     "ip": "iproute2",  # a bridge for a second engine
+    "ssh-keygen": "openssh-client",  # deploy keys
     "unzip": "unzip",  # the bundle of a run
 }
 """Command to Debian's package."""

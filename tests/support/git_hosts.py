@@ -1,0 +1,125 @@
+"""Hosts of git repositories on loopback, as real as they get: git's own HTTP backend behind a password, and an SSH server."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import asyncssh
+
+
+@contextmanager
+def http_host(folder: Path, authorization: str) -> Iterator[str]:
+    """The repositories in a folder, over HTTP, for whoever sends that `Authorization` header; the address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.0"
+
+        def do_GET(self) -> None:
+            self._answer()
+
+        def do_POST(self) -> None:
+            self._answer()
+
+        def _answer(self) -> None:
+            if self.headers.get("Authorization") != authorization:
+                self.send_response(401)
+                self.send_header("WWW-Authenticate", 'Basic realm="git"')
+                self.end_headers()
+                return
+            path, _, query = self.path.partition("?")
+            variables = {
+                "GIT_PROJECT_ROOT": str(folder),
+                "GIT_HTTP_EXPORT_ALL": "1",
+                "PATH_INFO": path,
+                "QUERY_STRING": query,
+                "REQUEST_METHOD": self.command,
+                "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+                "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
+                "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
+                "REMOTE_USER": "git",
+            }
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            done = subprocess.run(
+                ["git", "http-backend"], input=body, env=os.environ | variables, capture_output=True, check=True
+            )
+            head, _, content = done.stdout.partition(b"\r\n\r\n")
+            fields = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
+            self.send_response(int(fields.pop("Status", "200").split()[0]))
+            for name, text in fields.items():
+                self.send_header(name, text)
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  its name in the library
+            """Nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@dataclass(frozen=True)
+class SshHost:
+    """An SSH server: its address with user and port, and the private key that it lets in, as text and as a file."""
+
+    address: str
+    key: str
+    key_file: Path
+
+
+@contextmanager
+def ssh_host(folder: Path) -> Iterator[SshHost]:
+    """An SSH server that serves git repositories by their absolute paths; its keys are in a folder that is made."""
+    folder.mkdir(mode=0o700)
+    for name in ("host", "user"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    server = asyncio.run_coroutine_threadsafe(_listen(folder), loop).result()
+    try:
+        yield SshHost(f"ssh://git@127.0.0.1:{server.get_port()}", (folder / "user").read_text(), folder / "user")
+    finally:
+        loop.call_soon_threadsafe(server.close)
+        asyncio.run_coroutine_threadsafe(server.wait_closed(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+async def _listen(folder: Path) -> asyncssh.SSHAcceptor:
+    return await asyncssh.listen(
+        "127.0.0.1",
+        0,
+        server_host_keys=[str(folder / "host")],
+        authorized_client_keys=str(folder / "user.pub"),
+        process_factory=_serve_git,
+        encoding=None,
+    )
+
+
+async def _serve_git(process: asyncssh.SSHServerProcess[bytes]) -> None:
+    words = shlex.split(process.command or "")
+    if words[:1] != ["git-upload-pack"]:
+        process.exit(127)
+        return
+    served = await asyncio.create_subprocess_exec(
+        *words, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    await process.redirect(served.stdin, served.stdout, served.stderr)
+    process.exit(await served.wait())
