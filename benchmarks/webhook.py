@@ -159,10 +159,10 @@ def show(rounds: Sequence[tuple[Measured, Measured]], calm: Sequence[Measured], 
         ("answer, 99 of 100, ms", 1000.0, lambda one: one.slow),
     ]
     for title, unit, read in figures:
-        pairs = [(read(theirs) * unit, read(mine) * unit) for theirs, mine in rounds]
-        row(
-            title, *map(statistics.median, zip(*pairs, strict=True)), statistics.median(mine / theirs for theirs, mine in pairs)
-        )
+        at_theirs = [read(bare_app) * unit for bare_app, _ in rounds]
+        at_ours = [read(receiver) * unit for _, receiver in rounds]
+        ratio = statistics.median(one / other for one, other in zip(at_ours, at_theirs, strict=True))
+        row(title, statistics.median(at_theirs), statistics.median(at_ours), ratio)
     print("one at a time, 20 a second")
     theirs, mine = calm
     row("answer, median, ms", theirs.median * 1000, mine.median * 1000, mine.median / theirs.median)

@@ -12,6 +12,7 @@ from scripts.engine import ensure_engine
 NEEDED = {
     "busybox": "busybox-static",  # the image of most stages
     "chromium": "chromium",  # Prefect's UI in a real browser
+    "curl": "curl",  # deliveries sent by hand, as the documentation does
     "debootstrap": "debootstrap",  # the image of the AWS pipelines
     "dot": "graphviz",  # graphs drawn by Graphviz
     "git": "git",  # repositories that pipelines are found in
@@ -19,6 +20,8 @@ NEEDED = {
     "jq": "jq",  # what a stage printed, read as the documentation does
     "ip": "iproute2",  # a bridge for a second engine
     "ssh-keygen": "openssh-client",  # deploy keys
+    "npm": "npm",  # what GitHub publishes about itself: payloads of webhooks
+    "openssl": "openssl",  # signs them
     "unzip": "unzip",  # the bundle of a run
 }
 """Command to Debian's package."""

@@ -98,11 +98,9 @@ def rage(url: str, world: World, storm: Storm, halfway: Callable[[], None] = lam
 
         def send(drop: Drop) -> tuple[Drop, int, str]:
             nonlocal sent
-            with lock:
+            with lock:  # also while the moment lasts, or the next one could come before it
                 sent += 1
-                moment = moments.get(sent)
-            if moment is not None:
-                moment()
+                moments.get(sent, lambda: None)()
             answer = _insist(client, drop.sent)
             return drop, answer.status_code, answer.json()["result"]
 

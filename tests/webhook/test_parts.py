@@ -1,0 +1,105 @@
+"""Small parts that the scenarios do not reach."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import AsyncIterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dockercise_prefect.webhook.backoff import Backoff
+from dockercise_prefect.webhook.body import Bodies, TooBigError, TooMuchError, TooSlowError
+from dockercise_prefect.webhook.fields import shown
+from dockercise_prefect.webhook.follower import Looks
+from dockercise_prefect.webhook.loop import Loop
+from tests.webhook.world import eventually
+
+
+@given(st.integers(min_value=0, max_value=10**9))
+def test_pauses_grow_to_a_minute(attempts: int) -> None:
+    """The first attempts follow each other within seconds, and however many there were, the next comes within a minute."""
+    pause = Backoff().pause(attempts)
+
+    assert 0.75 * min(60.0, 2.0 ** min(attempts, 7)) <= pause <= 60.0
+    assert pause <= 2.0 ** min(attempts, 7)
+
+
+def test_old_runs_are_looked_at_less_often() -> None:
+    """A run is looked at every two seconds in the beginning and every half minute in the end."""
+    looks = Looks()
+
+    assert [looks.pause(age) for age in (0.0, 100.0, 100_000.0)] == [2.0, 5.0, 30.0]
+
+
+async def parts(*sizes: int) -> AsyncIterator[bytes]:
+    for size in sizes:
+        yield b"x" * size
+
+
+async def no_end() -> AsyncIterator[bytes]:
+    yield b"x"
+    await asyncio.Event().wait()
+
+
+def test_bodies_together() -> None:
+    """More bodies at once than there is room for are refused, until one is let go; what is refused takes no room."""
+
+    async def scenario() -> None:
+        bodies = Bodies(largest=10, together=15, seconds=0.05)
+        first = await bodies.read(parts(5, 5), None)
+        with pytest.raises(TooMuchError):
+            await bodies.read(parts(6), None)
+        with pytest.raises(TooBigError):
+            await bodies.read(parts(5, 6), None)
+        with pytest.raises(TooBigError):
+            await bodies.read(parts(), "9" * 5000)
+        with pytest.raises(TooSlowError):
+            await bodies.read(no_end(), None)
+        second = await bodies.read(parts(5), "nonsense")
+        bodies.let_go(first)
+        third = await bodies.read(parts(10), "10")
+
+        assert [len(body) for body in (first, second, third)] == [10, 5, 10]
+
+    asyncio.run(scenario())
+
+
+def test_a_loop_goes_on_after_errors() -> None:
+    """A step that fails is told of by its type alone, and the loop takes further steps when it is woken."""
+    told: list[str] = []
+    steps = iter([sqlite3.OperationalError("disk I/O error"), KeyError("a secret")])
+    done = threading.Event()
+
+    def step() -> float:
+        error = next(steps, None)
+        if error is not None:
+            raise error
+        done.set()
+        return float("inf")
+
+    loop = Loop("work", step, told.append)
+    loop.start()
+    for count in (1, 2):
+        eventually(lambda count=count: len(told) == count)  # type: ignore[misc]  # a default has no type
+        loop.wake()
+    eventually(done.is_set)
+    loop.stop()
+
+    assert told == [
+        "the file with the deliveries fails: disk I/O error; trying again",
+        "work-0 failed: KeyError; trying again",
+    ]
+    assert loop.join(10)
+
+
+@given(st.text(), st.integers(min_value=2, max_value=50))
+def test_text_of_strangers(text: str, longest: int) -> None:
+    """What strangers wrote is one printable line of bounded length."""
+    line = shown(text, longest)
+
+    assert line == "" or line.isprintable()
+    assert len(line) <= longest
