@@ -17,8 +17,8 @@ VERSION = 1
 _TABLES = """
 CREATE TABLE deliveries (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    identity TEXT NOT NULL UNIQUE,   -- kind and the host's id
-    digest TEXT UNIQUE,              -- of the body, where the host signs it
+    identity TEXT NOT NULL,          -- kind and the host's id
+    digest TEXT,                     -- of the body, where the host signs it
     kind TEXT NOT NULL,
     repository TEXT NOT NULL,
     site TEXT,
@@ -27,6 +27,8 @@ CREATE TABLE deliveries (
     received REAL NOT NULL,
     push TEXT                        -- as JSON; NULL when nothing needs it any more
 );
+CREATE INDEX by_identity ON deliveries (identity);
+CREATE INDEX by_digest ON deliveries (digest);
 CREATE TABLE orders (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     delivery INTEGER NOT NULL REFERENCES deliveries (seq) ON DELETE CASCADE,

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, replace
 
+from dockercise_prefect.errors import DockerciseError
 from dockercise_prefect.webhook.address import canonical_all
 from dockercise_prefect.webhook.database import Database
-from dockercise_prefect.webhook.hub import Hub, HubDownError, Registered
+from dockercise_prefect.webhook.hub import Hub, Registered
 from dockercise_prefect.webhook.loop import Loop
 
 MOST_ASKING = 20
@@ -144,17 +145,17 @@ class Directory:
     def _read(self) -> None:
         try:
             found = self._hub.registrations()
-        except HubDownError as error:
+        except DockerciseError as error:
             self._tell(error)
             return
         registered = _by_id(found)
         secrets = dict(self._secrets)
         blocks = {one.secret for one in registered.values() if one.secret is not None}
-        down: HubDownError | None = None
+        down: DockerciseError | None = None
         for block in sorted(blocks):
             try:
                 secrets[block] = self._hub.secret(block) or ""
-            except HubDownError as error:
+            except DockerciseError as error:
                 down = error
         secrets = {block: value for block, value in secrets.items() if block in blocks and value}
         if (registered, secrets) != (self._registered, self._secrets):
@@ -163,7 +164,7 @@ class Directory:
         self._read_at = time.monotonic()
         self._tell(down)
 
-    def _tell(self, down: HubDownError | None) -> None:
+    def _tell(self, down: DockerciseError | None) -> None:
         self._answers = down is None
         if self._told is not self._answers:
             self._told = self._answers

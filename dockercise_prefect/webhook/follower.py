@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dockercise_prefect.webhook.hub import Hub, HubDownError, RunState
+from dockercise_prefect.errors import DockerciseError
+from dockercise_prefect.webhook.hub import Hub, RunState
 from dockercise_prefect.webhook.inbox import KEPT_SECONDS
 from dockercise_prefect.webhook.orders import Orders, Outstanding
 from dockercise_prefect.webhook.statuses import CommitState
@@ -64,7 +65,7 @@ class Follower:
             return float("inf") if due is None else max(self._looks.shortest / 2, due - now)
         try:
             states = self._hub.states([run.flow_run_id for run in runs])
-        except HubDownError:
+        except DockerciseError:
             return self._looks.longest  # the directory says that the hub is down
         going_on = [run for run in runs if not self._settled(run, states.get(run.flow_run_id, RunState.GONE), now)]
         self._orders.look_later([(now + self._looks.pause(now - run.submitted), run.seq) for run in going_on])

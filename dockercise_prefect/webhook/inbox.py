@@ -38,7 +38,8 @@ class Inbox:
     """The door of the queue.
 
     A delivery is known by the host's id, and by the digest of its body where the host signs it: whoever has captured a request
-    cannot have it run again under another id.
+    cannot have it run again under another id. It is known for each deployment apart, since one push may come by two webhooks
+    with two secrets, and a deployment may be registered before the host sends a delivery again.
     """
 
     def __init__(self, database: Database, most_waiting: int = MOST_WAITING) -> None:
@@ -59,10 +60,14 @@ class Inbox:
             sqlite3.Error: it cannot be kept.
         """
         with self._database.transaction() as connection:
-            known = connection.execute(
-                "SELECT 1 FROM deliveries WHERE identity = ? OR digest = ?", (identity, digest)
-            ).fetchone()
-            if known:
+            rows = connection.execute(
+                "SELECT deployment_id FROM orders JOIN deliveries ON deliveries.seq = orders.delivery"
+                " WHERE identity = ? OR digest = ?",
+                (identity, digest),
+            )
+            known = {row["deployment_id"] for row in rows}
+            new = [one for one in addressees if one.deployment_id not in known]
+            if not new:
                 return Acceptance.REPEATED
             if _waiting(connection) >= self._most_waiting:
                 return Acceptance.FULL
@@ -83,7 +88,7 @@ class Inbox:
             ).lastrowid
             connection.executemany(
                 "INSERT INTO orders (delivery, deployment_id, name, due) VALUES (?, ?, ?, ?)",
-                [(delivery, one.deployment_id, one.name, now) for one in addressees],
+                [(delivery, one.deployment_id, one.name, now) for one in new],
             )
         return Acceptance.QUEUED
 

@@ -78,21 +78,22 @@ def _forged(number: int, chance: random.Random, genuine: Sequence[tuple[Drop, st
     return Drop(Sent(headers={**stolen.headers, "content-type": "application/json"}, body=wrong.body), None)
 
 
-def rage(url: str, world: World, storm: Storm, halfway: Callable[[], None] = lambda: None) -> Counter[tuple[int, str]]:
+def rage(url: str, world: World, storm: Storm, thrice: Callable[[], None] = lambda: None) -> Counter[tuple[int, str]]:
     """Send it all, with the hub down for the middle third; returns how often what was answered.
 
     Args:
         url: where the receiver is.
         world: what is hung up on.
         storm: what is sent.
-        halfway: called once, when half of it is sent.
+        thrice: called when a quarter, half and three quarters of it are sent.
 
     A delivery that is not answered is sent again, as whoever runs the repository would have it done.
     """
     with httpx.Client(base_url=url, timeout=30, trust_env=False, limits=httpx.Limits(max_connections=AT_ONCE)) as client:
         eventually(lambda: _known(client) == REPOSITORIES)
         count = len(storm.drops)
-        moments = {count // 3: world.hang_up, count // 2: halfway, 2 * count // 3: world.answer}
+        moments = {count * quarter // 4: thrice for quarter in (1, 2, 3)}
+        moments |= {count // 3: world.hang_up, 2 * count // 3: world.answer}
         sent = 0
         lock = threading.Lock()
 

@@ -37,7 +37,7 @@ def test_every_genuine_delivery_runs_once(world: World, process: ReceiverProcess
 
 @pytest.mark.parametrize("count", SIZES)
 def test_the_same_with_a_receiver_that_is_killed(world: World, process: ReceiverProcess, count: int) -> None:
-    """The same holds where the receiver is killed in the middle and started again."""
+    """The same holds where the receiver is killed again and again, before, while and after Prefect is down."""
     storm = brew(world, count)
 
     def kill_and_start() -> None:

@@ -19,7 +19,7 @@ from dockercise_prefect.webhook.orders import Orders
 from dockercise_prefect.webhook.push import Push, read_push
 from dockercise_prefect.webhook.repository import repository_of
 from dockercise_prefect.webhook.statuses import CommitStatus, StatusLaterError, StatusRefusedError
-from tests.webhook.payloads import gitea_push, gitea_sent, github_push, github_sent
+from tests.webhook.payloads import SECRET, gitea_push, gitea_sent, github_push, github_sent
 from tests.webhook.receiving import BRISK, Receiving, ScriptedStatuses, receiving
 from tests.webhook.scripted_world import ScriptedWorld
 from tests.webhook.world import eventually
@@ -52,6 +52,33 @@ def test_several_deployments_of_one_repository(world: ScriptedWorld, receiver: R
 
     assert {run.deployment_id for run in world.runs()} == {one.deployment_id, two.deployment_id}
     assert three.deployment_id not in {run.deployment_id for run in world.runs()}
+
+
+def test_one_push_by_two_webhooks(world: ScriptedWorld, receiver: Receiving) -> None:
+    """Where one push comes by two webhooks with two secrets, each deployment runs it once."""
+    one = world.register("acme/infra", name="one")
+    two = world.register("acme/infra", name="two", secret="another")
+    payload = github_push("acme/infra")
+
+    answers = [receiver.result(github_sent(payload, secret=secret)) for secret in (SECRET, "another", SECRET, "another")]
+    eventually(lambda: len(world.runs()) == 2)
+
+    assert answers == [(202, "queued"), (202, "queued"), (200, "repeated"), (200, "repeated")]
+    assert {run.deployment_id for run in world.runs()} == {one.deployment_id, two.deployment_id}
+
+
+def test_a_deployment_that_was_registered_late(world: ScriptedWorld, receiver: Receiving) -> None:
+    """A delivery that the host sends again starts a run of a deployment that was not there the first time, and of no other."""
+    world.register("acme/infra", name="one")
+    sent = github_sent(github_push("acme/infra"))
+    receiver.deliver(sent)
+    late = world.register("acme/infra", name="late")
+
+    eventually(lambda: receiver.result(sent) == (202, "queued"))
+    eventually(lambda: len(world.runs()) == 2)
+
+    assert receiver.result(sent) == (200, "repeated")
+    assert world.runs()[1].deployment_id == late.deployment_id
 
 
 def test_pushes_of_a_repository_keep_their_order(world: ScriptedWorld, receiver: Receiving) -> None:
