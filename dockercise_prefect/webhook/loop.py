@@ -7,8 +7,11 @@ import threading
 import time
 from collections.abc import Callable
 
-LONGEST_PAUSE = 60.0
-"""Seconds after which a loop looks for work also when nothing woke it."""
+LONGEST_PAUSE = 5.0
+"""Seconds after which a thread looks for work also when nothing woke it.
+
+One that has put something off may be held up by something else when that is due; the others, which slept, do not know of it.
+"""
 
 _AFTER_A_FAILURE = 5.0
 
@@ -19,7 +22,15 @@ class Loop:
     The threads do not hold up the end of the process: what they were at is done again by the next one.
     """
 
-    def __init__(self, name: str, step: Callable[[], float], say: Callable[[str], None], threads: int = 1) -> None:
+    def __init__(
+        self,
+        name: str,
+        step: Callable[[], float],
+        say: Callable[[str], None],
+        *,
+        threads: int = 1,
+        longest: float = LONGEST_PAUSE,
+    ) -> None:
         """Make it; `start` begins.
 
         Args:
@@ -27,9 +38,11 @@ class Loop:
             step: does one thing, and returns seconds to pause before the next, 0 for none.
             say: told when a step fails, which none should.
             threads: how many do steps side by side.
+            longest: seconds that a pause lasts at most.
         """
         self._step = step
         self._say = say
+        self._longest = longest
         self._changed = threading.Condition()
         self._wakes = 0
         self._stopping = False
@@ -67,7 +80,7 @@ class Loop:
             with self._changed:
                 self._changed.wait_for(
                     lambda seen=wakes: self._stopping or self._wakes != seen,  # type: ignore[misc]  # a default has no type
-                    min(pause, LONGEST_PAUSE),
+                    min(pause, self._longest),
                 )
 
     def _stepped(self) -> float:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from dockercise_prefect.errors import DockerciseError
 from dockercise_prefect.webhook.backoff import Backoff
 from dockercise_prefect.webhook.fields import shown
 from dockercise_prefect.webhook.hub import Hub, HubDownError
 from dockercise_prefect.webhook.notices import Notice, Notices
-from dockercise_prefect.webhook.statuses import OpenStatuses, StatusLaterError, StatusRefusedError
+from dockercise_prefect.webhook.statuses import OpenStatuses, StatusLaterError
 
 TRIED_SECONDS = 3600
 """How long a status is tried to be sent."""
@@ -66,7 +67,7 @@ class Notifier:
             self._open(notice.kind, notice.site, token).send(notice.status)
         except (StatusLaterError, HubDownError) as error:
             self._put_off(notice, error.message)
-        except StatusRefusedError as error:
+        except DockerciseError as error:
             self._lose(notice, error.message)
         except Exception as error:  # noqa: BLE001  one status that surprises must not end the sending of all others
             # The text of an error that nobody foresaw may hold the token, so only its type is told.

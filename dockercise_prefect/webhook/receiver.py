@@ -93,7 +93,7 @@ class Receiver:
         notifier = Notifier(
             hub=hub, notices=notices, open_statuses=open_statuses, say=say, count=metrics.told, backoff=pace.backoff
         )
-        notifying = Loop("statuses", notifier.step, say, STATUSES_AT_ONCE)
+        notifying = Loop("statuses", notifier.step, say, threads=STATUSES_AT_ONCE)
 
         def ended(state: str) -> None:
             metrics.ended(state)
@@ -115,8 +115,8 @@ class Receiver:
             submitted=submitted,
             backoff=pace.backoff,
         )
-        dispatching = Loop("pushes", dispatcher.step, say, AT_ONCE)
-        cleaning = Loop("cleaning", self._clean, say)
+        dispatching = Loop("pushes", dispatcher.step, say, threads=AT_ONCE)
+        cleaning = Loop("cleaning", self._clean, say, longest=_CLEANING_SECONDS)
         self._loops = (dispatching, following, notifying, cleaning)
         self._doors = Doors(
             intake=Intake(self._directory, self._inbox, dispatching.wake),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dockercise_prefect.errors import WebhookError
+from dockercise_prefect.errors import DockerciseError, UsageError, WebhookError
 from dockercise_prefect.webhook.database import Database
 from dockercise_prefect.webhook.delivery import read_delivery
 from dockercise_prefect.webhook.dispatcher import MOST_SURPRISES
@@ -217,9 +217,10 @@ def test_a_host_that_is_busy(world: ScriptedWorld, tmp_path: Path) -> None:
     assert host.attempts == 4
 
 
-def test_a_host_that_refuses(world: ScriptedWorld, tmp_path: Path) -> None:
+@pytest.mark.parametrize("error", [StatusRefusedError, UsageError])
+def test_a_host_that_refuses(world: ScriptedWorld, tmp_path: Path, error: type[DockerciseError]) -> None:
     """A status that the host will not take is lost with a line in the log, and later ones are sent."""
-    host = ScriptedStatuses(faults=[StatusRefusedError("github.com refuses the token")])
+    host = ScriptedStatuses(faults=[error("github.com refuses the token")])
     world.register("acme/infra", token="t")
     payload = github_push("acme/infra")
     with receiving(world.hub, tmp_path / "data", statuses=host) as receiver:
