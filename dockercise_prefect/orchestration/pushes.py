@@ -18,7 +18,6 @@ from dockercise_prefect.orchestration.checkout import checked_out, compile_check
 from dockercise_prefect.orchestration.deployments import Deployed, describe
 from dockercise_prefect.orchestration.flow_run import page
 from dockercise_prefect.orchestration.register import description, parameter_schema
-from dockercise_prefect.pipeline import Pipeline
 from dockercise_prefect.settings import Settings
 
 EVERYTHING: None = None
@@ -71,7 +70,11 @@ def touched(deployed: Deployed, arrival: Arrival, settings: Settings) -> tuple[s
                 arrival.after[:12],
                 parameter_schema(pipeline),
             )
-    return _targets(pipeline.only(deployed.parameters.get("targets") or ()), _changed(deployed, arrival, settings))
+    chosen = pipeline.only(deployed.parameters.get("targets") or ())
+    if not any(stage.triggers for stage in chosen):
+        return EVERYTHING
+    changed = _changed(deployed, arrival, settings)
+    return EVERYTHING if changed is None else tuple(triggered(chosen, changed))
 
 
 def submit(deployed: Deployed, commit: str, targets: Sequence[str] | None, key: str) -> tuple[str, str | None]:
@@ -116,12 +119,6 @@ def state_types(flow_run_ids: Sequence[str]) -> Mapping[str, str]:
     except LOST as error:
         raise lost_api(error) from error
     return {str(run.id): run.state_type.value if run.state_type else "PENDING" for run in found}
-
-
-def _targets(pipeline: Pipeline, changed: Sequence[str] | None) -> tuple[str, ...] | None:
-    if changed is None or not any(stage.triggers for stage in pipeline):
-        return EVERYTHING
-    return tuple(triggered(pipeline, changed))
 
 
 def _changed(deployed: Deployed, arrival: Arrival, settings: Settings) -> Sequence[str] | None:

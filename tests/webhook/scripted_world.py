@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dockercise_prefect.webhook.hub import Hub, HubDownError, PushRefusedError, Registered, RunState, Started, Touched
 from dockercise_prefect.webhook.push import Push
-from tests.webhook.payloads import SECRET
+from tests.webhook.payloads import BEFORE, SECRET, commit_number
 from tests.webhook.world import Run
 
 _TABLES = """
@@ -158,6 +158,11 @@ class ScriptedWorld:
                 (identity, json.dumps(content | {"repositories": sorted(registered.repositories)})),
             )
         return registered
+
+    def commit(self, repository: str, number: int) -> tuple[str, str]:
+        """A commit that nobody knows, after one that nobody knows."""
+        del repository
+        return BEFORE, commit_number(10_000 + number)
 
     def keep(self, block: str, value: str) -> str:
         """Put a secret into a block; returns the block's name."""

@@ -47,7 +47,7 @@ def brew(world: World, count: int) -> Storm:
     secrets = {f"acme/service-{number}": f"secret of {number}" for number in range(REPOSITORIES)}
     registered = {repository: world.register(repository, secret) for repository, secret in secrets.items()}
     forged, repeated = count // 3, count // 10
-    genuine = [_drop(number, registered, secrets, chance) for number in range(count - forged - repeated)]
+    genuine = [_drop(world, number, registered, secrets, chance) for number in range(count - forged - repeated)]
     drops = [drop for drop, _ in genuine]
     drops += [Drop(chance.choice(genuine)[0].sent, "again") for _ in range(repeated)]
     drops += [_forged(number, chance, genuine) for number in range(forged)]
@@ -57,11 +57,11 @@ def brew(world: World, count: int) -> Storm:
 
 
 def _drop(
-    number: int, registered: Mapping[str, Registered], secrets: Mapping[str, str], chance: random.Random
+    world: World, number: int, registered: Mapping[str, Registered], secrets: Mapping[str, str], chance: random.Random
 ) -> tuple[Drop, str]:
     repository = chance.choice(sorted(registered))
-    commit = commit_number(10_000 + number)
-    payload = github_push(repository, after=commit, branch=chance.choice(["main", "feature/one"]))
+    before, commit = world.commit(repository, number)
+    payload = github_push(repository, before=before, after=commit, branch=chance.choice(["main", "feature/one"]))
     sent = github_sent(payload, secret=secrets[repository], identity=f"storm-{number}", form=chance.random() < 0.5)
     return Drop(sent, commit), registered[repository].deployment_id
 

@@ -7,11 +7,26 @@ from pathlib import Path
 
 import pytest
 
+from tests.webhook.prefect_world import PrefectWorld
 from tests.webhook.receiver_process import ReceiverProcess
+from tests.webhook.scripted_world import ScriptedWorld
 from tests.webhook.storm import assert_all_is_right, brew, rage
 from tests.webhook.world import World
 
 SIZES = [50, pytest.param(500, marks=pytest.mark.acceptance)]
+
+
+@pytest.fixture(params=["scripted", pytest.param("prefect", marks=pytest.mark.docker)])
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    """The scripted world, and a real Prefect server with real repositories."""
+    if request.param == "scripted":
+        yield ScriptedWorld(tmp_path / "world.sqlite")
+        return
+    world = PrefectWorld(tmp_path)
+    try:
+        yield world
+    finally:
+        world.close()
 
 
 @pytest.fixture

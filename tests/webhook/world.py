@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from dockercise_prefect.webhook.hub import Hub, Registered
+from dockercise_prefect.webhook.hub import Registered
 
 PATIENCE = 30.0
 
@@ -23,15 +23,16 @@ class World(Protocol):
     """Deployments that wait for pushes, and their runs.
 
     Attributes:
-        hub: what the receiver is given.
-        elsewhere: how another process makes the same hub: `module:name` of what makes it, and its one argument.
+        elsewhere: how another process makes the hub: `module:name` of what makes it, and its one argument.
     """
 
-    hub: Hub
     elsewhere: tuple[str, str]
 
     def register(self, repository: str, secret: str | None) -> Registered:
         """A deployment that every branch of the repository starts; None is no secret of its own."""
+
+    def commit(self, repository: str, number: int) -> tuple[str, str]:
+        """A commit of a repository that no other number has, after the one before it."""
 
     def hang_up(self) -> None:
         """From now on nobody answers."""
