@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,15 @@ from dockercise_prefect.errors import UsageError
 from dockercise_prefect.settings import ConfigFile, Folders, Settings, load, read_config, read_settings
 
 FOLDERS = Folders(working=Path("/work"), home=Path("/home/me"), data=Path("/home/me/.local/share/dockercise"))
+
+TRUSTING: dict[str, Any] = {
+    "untrusted": False,
+    "untrusted_stages": 100,
+    "untrusted_cpus": 2,
+    "untrusted_memory": 2 * 1024**3,
+    "untrusted_timeout": 3600,
+}
+"""What holds where nothing is said of trust."""
 
 
 def settings_of(
@@ -39,6 +49,7 @@ def test_defaults_need_nothing() -> None:
         s3_encryption=None,
         s3_kms_key=None,
         link_hours=168,
+        **TRUSTING,
     )
     assert settings.origin("jobs") == "default"
 
@@ -78,6 +89,11 @@ def test_every_setting_can_come_from_the_environment() -> None:
             "DOCKERCISE_S3_ENCRYPTION": "aws:kms",
             "DOCKERCISE_S3_KMS_KEY": "my-key",
             "DOCKERCISE_LINK_HOURS": "1",
+            "DOCKERCISE_UNTRUSTED": " True ",
+            "DOCKERCISE_UNTRUSTED_STAGES": "5",
+            "DOCKERCISE_UNTRUSTED_CPUS": ".5",
+            "DOCKERCISE_UNTRUSTED_MEMORY": "512m",
+            "DOCKERCISE_UNTRUSTED_TIMEOUT": "1h30m",
         }
     )
 
@@ -94,6 +110,11 @@ def test_every_setting_can_come_from_the_environment() -> None:
         s3_encryption="aws:kms",
         s3_kms_key="my-key",
         link_hours=1,
+        untrusted=True,
+        untrusted_stages=5,
+        untrusted_cpus=0.5,
+        untrusted_memory=512 * 1024**2,
+        untrusted_timeout=5400,
     )
 
 
@@ -112,6 +133,11 @@ def test_every_setting_but_the_root_can_come_from_the_file() -> None:
             s3_encryption = "AES256"
             s3_kms_key = "my-key"
             link_hours = 24
+            untrusted = true
+            untrusted_stages = 5
+            untrusted_cpus = 0.5
+            untrusted_memory = "512m"
+            untrusted_timeout = "90s"
         """
     )
 
@@ -128,6 +154,11 @@ def test_every_setting_but_the_root_can_come_from_the_file() -> None:
         s3_encryption="AES256",
         s3_kms_key="my-key",
         link_hours=24,
+        untrusted=True,
+        untrusted_stages=5,
+        untrusted_cpus=0.5,
+        untrusted_memory=512 * 1024**2,
+        untrusted_timeout=90,
     )
 
 
@@ -157,6 +188,16 @@ def test_results_are_in_the_data_folder_unless_said_otherwise() -> None:
         ({}, "s3_encryption = 'yes'", {}, "/etc/config.toml:1 s3_encryption: `yes` must be `AES256` or `aws:kms`"),
         ({}, None, {"log_group": "a b"}, "--log-group: `a b` must be the name of a log group: letters, digits and `._/#-`"),
         ({"DOCKERCISE_LINK_HOURS": "169"}, None, {}, "DOCKERCISE_LINK_HOURS: `169` must be 168 or less"),
+        ({"DOCKERCISE_UNTRUSTED": "yes"}, None, {}, "DOCKERCISE_UNTRUSTED: `yes` must be `true` or `false`"),
+        ({}, "untrusted = 1", {}, "/etc/config.toml:1 untrusted: `1` must be `true` or `false`"),
+        ({}, "untrusted = [true]", {}, "/etc/config.toml:1 untrusted: this must be `true` or `false`"),
+        ({}, "untrusted_stages = 0", {}, "untrusted_stages: `0` must be a whole number, 1 or more"),
+        ({}, "untrusted_cpus = 0", {}, "untrusted_cpus: `0` must be a number of processors, 0.01 or more"),
+        ({}, "untrusted_cpus = true", {}, "untrusted_cpus: `true` must be a number of processors"),
+        ({}, "untrusted_memory = 512", {}, "untrusted_memory: `512` must be a size like 512m or 2g, 6m or more"),
+        ({}, "untrusted_memory = '2 gigs'", {}, "untrusted_memory: `2 gigs` must be a size like 512m or 2g"),
+        ({}, "untrusted_timeout = 90", {}, "untrusted_timeout: `90` must be a duration like 1h30m, 5m or 90s"),
+        ({}, "untrusted_timeout = ''", {}, "untrusted_timeout: `` must be a duration"),
         ({}, "registry_credentials = 1", {}, "registry_credentials: `1` must be a text that is not empty"),
     ],
 )
@@ -247,4 +288,5 @@ def test_the_process_has_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         s3_encryption=None,
         s3_kms_key=None,
         link_hours=168,
+        **TRUSTING,
     )

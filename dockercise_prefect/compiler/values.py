@@ -16,12 +16,17 @@ from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.nodes import Mapping, Node, Scalar
 from dockercise_prefect.frontend.nodes import Sequence as List
 from dockercise_prefect.pipeline import IMAGE_SOURCE, Code, ImageReference, image_name_problem
-
-MIN_MEMORY = 6 * 1024 * 1024
-"""What the Docker engine asks for at least."""
-
-MIN_CPUS = 0.01
-"""What the Docker engine asks for at least."""
+from dockercise_prefect.quantities import (
+    DURATION,
+    MIN_CPUS,
+    MIN_DURATION,
+    MIN_MEMORY,
+    NUMBER,
+    SIZE,
+    bytes_of,
+    processors_of,
+    seconds_of,
+)
 
 MAX_NUMBER = 10**9
 """Numbers of processors, and of each unit of a duration, are below it."""
@@ -29,14 +34,9 @@ MAX_NUMBER = 10**9
 MAX_BYTES = 10**12
 """Numbers of each unit of a size are below it."""
 
-_PART = r"[0-9]{1,9}(?:\.[0-9]{1,9})?"
-_DURATION = rf"(?:({_PART})h)?(?:({_PART})m)?(?:({_PART})s)?"
-_SIZE = r"([0-9]{1,12}(?:\.[0-9]{1,9})?)[\t-\r ]?([kKmMgGtT]?)(?:[iI]?[bB])?"
-_UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
-_NUMBER = rf"{_PART}|\.[0-9]{{1,9}}"
 _WORD = rf"[^{SPACE}]+"
 
-_WHOLE_DURATION, _WHOLE_SIZE, _WHOLE_NUMBER, _WHOLE_WORD = (matcher(source) for source in (_DURATION, _SIZE, _NUMBER, _WORD))
+_WHOLE_WORD = matcher(_WORD)
 
 Choice = TypeVar("Choice", bound=StrEnum)
 Value = TypeVar("Value")
@@ -174,24 +174,23 @@ def boolean(field: Field) -> bool | None:
     return None
 
 
-@reads(whole(rf"(?!$){_DURATION}", "write hours, minutes and seconds as 1h30m, 5m, 90s"))
+@reads(whole(rf"(?!$){DURATION}", "write hours, minutes and seconds as 1h30m, 5m, 90s"))
 def duration(field: Field) -> float | None:
     """`90s`, `5m`, `1h30m`; in seconds."""
     value = text(field)
     if value is None:
         return None
-    match = _WHOLE_DURATION.match(value)
-    if match is None:
+    seconds = seconds_of(value)
+    if seconds is None:
         hint = f"write `{value}s`" if value.isdecimal() else "write hours, minutes and seconds as `1h30m`, `5m`, `90s`"
         field.wrong_value(f"`{value}` is no duration", hint)
         return None
-    hours, minutes, seconds = (float(part or 0) for part in match.groups())
-    return _above(field, 3600 * hours + 60 * minutes + seconds, 0.001, "a stage needs some time")
+    return _above(field, seconds, MIN_DURATION, "a stage needs some time")
 
 
 @reads(
     {
-        **whole(_SIZE, "write 512m or 2g"),
+        **whole(SIZE, "write 512m or 2g"),
         "type": ["string", "number"],
         "minimum": MIN_MEMORY,
         "exclusiveMaximum": MAX_BYTES,
@@ -202,13 +201,13 @@ def size(field: Field) -> int | None:
     value = text(field)
     if value is None:
         return None
-    match = _WHOLE_SIZE.match(value)
-    if match is None:
+    size_in_bytes = bytes_of(value)
+    if size_in_bytes is None:
         field.wrong_value(f"`{value}` is no size", "write `512m` or `2g`")
         return None
-    size_in_bytes = int(float(match[1]) * _UNITS[match[2].lower()])
     if size_in_bytes < MIN_MEMORY:
-        meant = "" if match[2] else f"; did you mean `{match[1]}m`?"
+        number = value.rstrip("iIbB").rstrip()
+        meant = f"; did you mean `{number}m`?" if number[-1].isdecimal() else ""
         field.wrong_value(f"`{value}` is {size_in_bytes:,} bytes", f"Docker wants 6m at least{meant}")
         return None
     return size_in_bytes
@@ -216,7 +215,7 @@ def size(field: Field) -> int | None:
 
 @reads(
     {
-        **whole(_NUMBER, "write 0.5 or 2"),
+        **whole(NUMBER, "write 0.5 or 2"),
         "type": ["string", "number"],
         "minimum": MIN_CPUS,
         "exclusiveMaximum": MAX_NUMBER,
@@ -227,17 +226,18 @@ def processors(field: Field) -> float | None:
     value = text(field)
     if value is None:
         return None
-    if not _WHOLE_NUMBER.match(value):
+    number = processors_of(value)
+    if number is None:
         field.wrong_value(f"`{value}` is no number of processors", "write `0.5` or `2`")
         return None
-    return _above(field, float(value), MIN_CPUS, f"Docker wants {MIN_CPUS} at least")
+    return _above(field, number, MIN_CPUS, f"Docker wants {MIN_CPUS} at least")
 
 
 def _above(field: Field, number: float, least: float, hint: str) -> float | None:
     if number < least:
         field.wrong_value("this is too little", hint)
         return None
-    return int(number) if number == int(number) else number
+    return number
 
 
 def one_of(choices: type[Choice]) -> Reader[Choice | None]:

@@ -16,12 +16,11 @@ from typing import Any
 import platformdirs
 
 from dockercise_prefect.errors import UsageError, did_you_mean
+from dockercise_prefect.settings import values
+from dockercise_prefect.settings.values import LONGEST_LINK_HOURS, Given
 
 APPLICATION = "dockercise"
 CONFIG_FILE = "config.toml"
-
-LONGEST_LINK_HOURS = 7 * 24
-"""Signatures of version 4 hold for a week at most (S3's documentation of pre-signed URLs)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +40,11 @@ class Settings:
         s3_encryption: how objects are encrypted, `AES256` or `aws:kms`; None for what the bucket does by itself.
         s3_kms_key: id or ARN of the key for `aws:kms`; None for the account's own.
         link_hours: how long a pre-signed link to a stored object works, at most; 0 for no such links.
+        untrusted: what is run is not trusted: it may do little, and within limits (docs/trust.md).
+        untrusted_stages: how many stages of such a pipeline run, at most.
+        untrusted_cpus: processors that each of its stages gets, at most.
+        untrusted_memory: bytes, the same.
+        untrusted_timeout: seconds, the same.
     """
 
     jobs: int
@@ -55,6 +59,11 @@ class Settings:
     s3_encryption: str | None
     s3_kms_key: str | None
     link_hours: int
+    untrusted: bool
+    untrusted_stages: int
+    untrusted_cpus: float
+    untrusted_memory: int
+    untrusted_timeout: float
     origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def origin(self, name: str) -> str:
@@ -80,109 +89,31 @@ class ConfigFile:
 
 
 @dataclass(frozen=True, slots=True)
-class _Given:
-    """A value as somebody gave it; relative paths are below `base`, or refused where that is None."""
-
-    value: object
-    origin: str
-    home: Path
-    base: Path | None
-
-
-def _count(given: _Given, least: int) -> int:
-    text = given.value.strip() if isinstance(given.value, str) else given.value
-    if isinstance(text, str) and re.fullmatch(r"[0-9]{1,9}", text):
-        text = int(text)
-    if isinstance(text, bool) or not isinstance(text, int) or text < least:
-        raise ValueError(f"must be a whole number, {least} or more")
-    return text
-
-
-def _jobs(given: _Given) -> int:
-    return _count(given, 1)
-
-
-def _log_lines(given: _Given) -> int:
-    return _count(given, 0)
-
-
-def _text(given: _Given) -> str:
-    if not isinstance(given.value, str | Path) or not str(given.value).strip():
-        raise ValueError("must be a text that is not empty")
-    return str(given.value)
-
-
-def _endpoint(given: _Given) -> str:
-    text = _text(given).strip()
-    if not re.fullmatch(r"https?://[^/?#\s@]+/?", text):
-        raise ValueError("must be an address like https://host:port")
-    return text
-
-
-def _role(given: _Given) -> str:
-    text = _text(given).strip()
-    if not re.fullmatch(r"arn:[\w-]+:iam::\d{12}:role/\S+", text, re.ASCII):
-        raise ValueError("must be the ARN of a role, like arn:aws:iam::123456789012:role/name")
-    return text
-
-
-def _log_group(given: _Given) -> str:
-    text = _text(given).strip()
-    if not re.fullmatch(r"[A-Za-z0-9._/#-]{1,512}", text):
-        raise ValueError("must be the name of a log group: letters, digits and `._/#-`")
-    return text
-
-
-def _encryption(given: _Given) -> str:
-    text = _text(given).strip()
-    if text not in {"AES256", "aws:kms"}:
-        raise ValueError("must be `AES256` or `aws:kms`")
-    return text
-
-
-def _link_hours(given: _Given) -> int:
-    hours = _count(given, 0)
-    if hours > LONGEST_LINK_HOURS:
-        raise ValueError(f"must be {LONGEST_LINK_HOURS} or less: S3 signs no link for longer than seven days")
-    return hours
-
-
-def _folder(given: _Given) -> Path:
-    text = _text(given)
-    path = given.home / text[2:] if text.startswith("~/") else Path(text)
-    if not path.is_absolute():
-        if given.base is None:
-            raise ValueError("must be an absolute path, or begin with `~/`")
-        path = given.base / path
-    return Path(os.path.normpath(path))
-
-
-def _place(given: _Given) -> str:
-    text = _text(given)
-    return text if "://" in text else str(_folder(given))
-
-
-@dataclass(frozen=True, slots=True)
 class _Key:
     """How a setting is read; `read` raises `ValueError` with what is allowed."""
 
-    read: Callable[[_Given], Any]
+    read: Callable[[Given], Any]
     in_file: bool = True
 
 
 _KEYS = {
-    "jobs": _Key(_jobs),
-    "results": _Key(_place),
-    "root": _Key(_folder, in_file=False),  # one folder for all of a user's pipelines makes no sense
-    "log_lines": _Key(_log_lines),
-    "data": _Key(_folder),
-    "registry_credentials": _Key(_text),
-    "log_group": _Key(_log_group),
-    "aws_role": _Key(_role),
-    "s3_endpoint": _Key(_endpoint),
-    "s3_encryption": _Key(_encryption),
-    "s3_kms_key": _Key(_text),
-    "link_hours": _Key(_link_hours),
+    "jobs": _Key(values.positive),
+    "results": _Key(values.place),
+    "root": _Key(values.folder, in_file=False),  # one folder for all of a user's pipelines makes no sense
+    "log_lines": _Key(values.natural),
+    "data": _Key(values.folder),
+    "registry_credentials": _Key(values.text),
+    "log_group": _Key(values.log_group),
+    "aws_role": _Key(values.role),
+    "s3_endpoint": _Key(values.endpoint),
+    "s3_encryption": _Key(values.encryption),
+    "s3_kms_key": _Key(values.text),
+    "link_hours": _Key(values.link_hours),
+    "untrusted": _Key(values.switch),
+    "untrusted_stages": _Key(values.positive),
+    "untrusted_cpus": _Key(values.processors),
+    "untrusted_memory": _Key(values.size),
+    "untrusted_timeout": _Key(values.duration),
 }
 _FILE_KEYS = [name for name, key in _KEYS.items() if key.in_file]
 
@@ -238,24 +169,24 @@ def load(
         UsageError: lists every wrong value, with its origin and what is allowed.
     """
     problems: list[str] = []
-    given: dict[str, _Given] = {}
+    given: dict[str, Given] = {}
     if config:
         given.update(_from_file(config, folders, problems))
     for name in _KEYS:
         text = environment.get(_variable(name), "")
         if text.strip():
-            given[name] = _Given(text, _variable(name), folders.home, folders.working)
+            given[name] = Given(text, _variable(name), folders.home, folders.working)
         if overrides.get(name) is not None:
-            given[name] = _Given(overrides[name], _flag(name), folders.home, folders.working)
-    values: dict[str, Any] = {}
+            given[name] = Given(overrides[name], _flag(name), folders.home, folders.working)
+    read: dict[str, Any] = {}
     for name, one in given.items():
         try:
-            values[name] = _KEYS[name].read(one)
+            read[name] = _KEYS[name].read(one)
         except ValueError as error:
             problems.append(f"{one.origin}: {_shown(one.value)} {error}")
     if problems:
         raise UsageError("\n".join(problems))
-    data = values.get("data", folders.data)
+    data = read.get("data", folders.data)
     defaults = {
         "jobs": 10,
         "results": str(data / "results"),
@@ -269,8 +200,13 @@ def load(
         "s3_encryption": None,
         "s3_kms_key": None,
         "link_hours": LONGEST_LINK_HOURS,
+        "untrusted": False,
+        "untrusted_stages": 100,
+        "untrusted_cpus": 2,
+        "untrusted_memory": 2 << 30,
+        "untrusted_timeout": 3600,
     }
-    return Settings(**(defaults | values), origins={name: one.origin for name, one in given.items()})
+    return Settings(**(defaults | read), origins={name: one.origin for name, one in given.items()})
 
 
 def _flag(name: str) -> str:
@@ -281,7 +217,7 @@ def _variable(name: str) -> str:
     return "DOCKERCISE_" + name.upper()
 
 
-def _from_file(config: ConfigFile, folders: Folders, problems: list[str]) -> Iterator[tuple[str, _Given]]:
+def _from_file(config: ConfigFile, folders: Folders, problems: list[str]) -> Iterator[tuple[str, Given]]:
     try:
         table = tomllib.loads(config.text)
     except tomllib.TOMLDecodeError as error:
@@ -290,7 +226,7 @@ def _from_file(config: ConfigFile, folders: Folders, problems: list[str]) -> Ite
     for name, value in table.items():
         origin = f"{config.path}:{_line_of(name, config.text)} {name}"
         if name in _FILE_KEYS:
-            yield name, _Given(value, origin, folders.home, None)
+            yield name, Given(value, origin, folders.home, None)
         else:
             meant = did_you_mean(name, _FILE_KEYS)
             hint = f"did you mean `{meant}`?" if meant else f"there are {', '.join(_FILE_KEYS)}"

@@ -1,0 +1,109 @@
+"""What a pipeline may do that is not trusted: nothing with the engine's machine, and everything within limits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from dockercise_prefect.errors import DefinitionError
+from dockercise_prefect.frontend.findings import Findings
+from dockercise_prefect.pipeline import Code, EngineVolume, HostPath, Network, Pipeline, Stage
+from dockercise_prefect.quantities import shown_bytes, shown_seconds
+
+_ROOT = re.compile(r"(?:root|[+-]?0+)?(?::.*)?", re.DOTALL)
+"""What the engine takes for user 0 in whatever image: it reads a sign as part of the number, and no name at all as 0."""
+
+_Refusal: TypeAlias = tuple[Code, str, str]
+"""The code, what the stage does (its name comes before it), and what to do next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a pipeline that is not trusted gets.
+
+    Attributes:
+        stages: how many may run.
+        cpus: processors for each of them.
+        memory: bytes, the same.
+        timeout: seconds, the same.
+    """
+
+    stages: int
+    cpus: float
+    memory: int
+    timeout: float
+
+
+def restrained(pipeline: Pipeline, limits: Limits) -> Pipeline:
+    """The pipeline within limits: a stage that starts a container has each limit that it does not set itself.
+
+    Args:
+        pipeline: only the stages that are to run; what will not run does no harm.
+        limits: what a stage gets, and may set, at most.
+
+    Raises:
+        DefinitionError: something is refused (DK070 to DK076); holds every refusal.
+    """
+    findings = Findings()
+    if len(pipeline) > limits.stages:
+        first = sorted(pipeline, key=lambda stage: stage.place or ("", 0, 0))[limits.stages]
+        message = f"not trusted: {len(pipeline)} stages would run, and {limits.stages} may: {first.name} is one too many"
+        hint = "run fewer, by naming targets; or let who runs it raise DOCKERCISE_UNTRUSTED_STAGES"
+        findings.error(Code.TOO_MANY_STAGES, message, first.place, hint=hint)
+    for stage in pipeline:
+        for code, what, hint in _refusals(stage, limits):
+            findings.error(code, f"not trusted: {stage.name} {what}", stage.place, hint=hint)
+    if findings.failed:
+        raise DefinitionError(findings.in_order())
+    return Pipeline(pipeline.name, [_limited(stage, limits) for stage in pipeline], pipeline.tags, pipeline.secrets)
+
+
+def _limited(stage: Stage, limits: Limits) -> Stage:
+    if not stage.starts_container:
+        return stage
+    return replace(
+        stage,
+        cpus=limits.cpus if stage.cpus is None else stage.cpus,
+        memory=limits.memory if stage.memory is None else stage.memory,
+        timeout=limits.timeout if stage.timeout is None else stage.timeout,
+    )
+
+
+def _refusals(stage: Stage, limits: Limits) -> Iterator[_Refusal]:
+    yield from _mounts(stage)
+    if stage.network is Network.HOST:
+        hint = "take `network: host` away: a stage reaches the world through a network of its own"
+        yield Code.HOST_NETWORK, "uses the network of the engine's machine", hint
+    if stage.user is not None and _ROOT.fullmatch(stage.user):
+        hint = "name another user, or none: then it is the image's own"
+        yield Code.ROOT_USER, f"says `user: {stage.user}`, which is root", hint
+    if stage.build is not None:
+        hint = "use an image from a registry: the engine builds with the network of its own machine (`ADD` with an address)"
+        yield Code.BUILDS_IMAGE, "builds an image", hint
+    yield from _above(stage, limits)
+
+
+def _mounts(stage: Stage) -> Iterator[_Refusal]:
+    hint = "mount the code (`vol: code`) or volumes of stages"
+    for mount in stage.mounts:
+        match mount.source:
+            case HostPath(path):
+                yield Code.HOST_PATH, f"mounts `{path}` of the engine's machine", hint
+            case EngineVolume(name):
+                yield Code.ENGINE_VOLUME, f"mounts `{name}`, a volume of the engine's own, which may be anybody's", hint
+
+
+def _above(stage: Stage, limits: Limits) -> Iterator[_Refusal]:
+    if stage.cpus is not None and stage.cpus > limits.cpus:
+        yield _too_much("cpus", f"{stage.cpus}", f"{limits.cpus}")
+    if stage.memory is not None and stage.memory > limits.memory:
+        yield _too_much("memory", shown_bytes(stage.memory), shown_bytes(limits.memory))
+    if stage.timeout is not None and stage.timeout > limits.timeout:
+        yield _too_much("timeout", shown_seconds(stage.timeout), shown_seconds(limits.timeout))
+
+
+def _too_much(key: str, wanted: str, most: str) -> _Refusal:
+    hint = f"write {most} or less; or let who runs it raise DOCKERCISE_UNTRUSTED_{key.upper()}"
+    return Code.ABOVE_LIMIT, f"says `{key}: {wanted}`, and the limit is {most}", hint

@@ -1,0 +1,216 @@
+"""What is refused of a pipeline that is not trusted, and which limits it gets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dockercise_prefect.compiler.trust import Limits, restrained
+from dockercise_prefect.errors import DefinitionError, Diagnostic, Place
+from dockercise_prefect.pipeline import (
+    EngineVolume,
+    HostPath,
+    Network,
+    Pipeline,
+    Stage,
+    bind,
+    built_from,
+    code,
+    engine_volume,
+    stage,
+)
+from tests.compiler.sources import compiled
+
+LIMITS = Limits(stages=3, cpus=2, memory=2 << 30, timeout=3600)
+
+
+def refusals(pipeline: Pipeline, limits: Limits = LIMITS) -> tuple[Diagnostic, ...]:
+    with pytest.raises(DefinitionError) as caught:
+        restrained(pipeline, limits)
+    return caught.value.diagnostics
+
+
+@pytest.mark.parametrize(
+    ("keys", "code", "said"),
+    [
+        ("vol: '/etc:/mnt'", "DK070", "a mounts `/etc` of the engine's machine"),
+        ("vol: '/var/run/docker.sock:/sock:ro'", "DK070", "a mounts `/var/run/docker.sock` of the engine's machine"),
+        ("vol: './below:/mnt'", "DK070", "a mounts `./below` of the engine's machine"),
+        ("vol: '.:/mnt'", "DK070", "a mounts `./` of the engine's machine"),
+        ("vol: 'cache:/mnt'", "DK071", "a mounts `cache`, a volume of the engine's own, which may be anybody's"),
+        ("network: host", "DK072", "a uses the network of the engine's machine"),
+        ("user: 0", "DK073", "a says `user: 0`, which is root"),
+        ("cpus: 2.5", "DK075", "a says `cpus: 2.5`, and the limit is 2"),
+        ("memory: 2049m", "DK075", "a says `memory: 2049m`, and the limit is 2g"),
+        ("timeout: 61m", "DK075", "a says `timeout: 1h1m`, and the limit is 1h"),
+    ],
+)
+def test_what_is_refused_has_a_place_and_a_hint(keys: str, code: str, said: str) -> None:
+    """Each refusal names the stage, what it does, and where it stands."""
+    (finding,) = refusals(compiled(p=f"b: {{img: x}}\na: {{img: x, {keys}}}\n"))
+
+    assert (finding.code, finding.message) == (code, f"not trusted: {said}")
+    assert finding.place == Place("p.dockercise.yaml", 2, 1)
+    assert finding.hint
+
+
+@pytest.mark.parametrize("keys", ["build: app", "build: {context: /b/app, target: x}, run: make"])
+def test_builds_are_refused(keys: str) -> None:
+    """An image is built of nothing, whether a script follows or not."""
+    (finding,) = refusals(compiled(p=f"a: {{{keys}}}\nb: {{img: x}}\n"))
+
+    assert (finding.code, finding.message) == ("DK074", "not trusted: a builds an image")
+
+
+@pytest.mark.parametrize("user", ["0", "root", "0:0", "00", "root:1000", "+0", "-0", "000:x", ":", ":1000"])
+def test_every_way_to_write_root_is_refused(user: str) -> None:
+    """User 0 is what the engine makes user 0 of, whatever the image's users are."""
+    assert [finding.code for finding in refusals(Pipeline("p", [stage("a", image="x", user=user)]))] == ["DK073"]
+
+
+@pytest.mark.parametrize("user", [None, "1000", "1000:0", "nobody", "10", "0x0", "rooty", "1:root"])
+def test_other_users_are_not(user: str | None) -> None:
+    """Any other user is the stage's own choice, and the image's own when there is none."""
+    pipeline = Pipeline("p", [stage("a", image="x", user=user)])
+
+    assert restrained(pipeline, LIMITS).by_name["a"].user == user
+
+
+def test_defaults_of_meta_are_judged_where_they_act() -> None:
+    """What `meta.defaults` says is refused for every stage that has it."""
+    found = refusals(compiled(p="meta: {network: host, defaults: {memory: 4g}}\na: {img: x}\nb: {img: x, network: none}\n"))
+
+    assert [(str(finding.code), finding.place and finding.place.line) for finding in found] == [
+        ("DK072", 2),
+        ("DK075", 2),
+        ("DK075", 3),
+    ]
+
+
+def test_every_refusal_is_told_by_place() -> None:
+    """Two files with five refusals make one error with all of them, in reading order."""
+    found = refusals(
+        compiled(
+            a="one: {img: x, after: four, vol: ['/a:/a', 'v1:/b'], user: root}\n",
+            b="two: {img: x, network: host}\nthree: {img: x}\nfour: {img: x, cpus: 3, memory: 3g, timeout: 2h}\n",
+        )
+    )
+
+    assert [(str(finding.code), str(finding.place)) for finding in found] == [
+        ("DK070", "a.dockercise.yaml:1:1"),
+        ("DK071", "a.dockercise.yaml:1:1"),
+        ("DK073", "a.dockercise.yaml:1:1"),
+        ("DK072", "b.dockercise.yaml:1:1"),
+        ("DK075", "b.dockercise.yaml:3:1"),
+        ("DK075", "b.dockercise.yaml:3:1"),
+        ("DK075", "b.dockercise.yaml:3:1"),
+        ("DK076", "b.dockercise.yaml:3:1"),
+    ]
+
+
+def test_too_many_stages() -> None:
+    """The first stage too many, in reading order, is the place; the hint says what can be done."""
+    (finding,) = refusals(compiled(p="a: {img: x}\nb: {after: a}\nc: {img: x}\nd: {img: x}\n"))
+
+    assert finding.message == "not trusted: 4 stages would run, and 3 may: d is one too many"
+    assert finding.place == Place("p.dockercise.yaml", 4, 1)
+    assert "DOCKERCISE_UNTRUSTED_STAGES" in (finding.hint or "")
+
+
+def test_only_what_would_run_is_judged() -> None:
+    """A refused stage that is not selected keeps nobody from running another."""
+    pipeline = compiled(p="test: {img: x}\ndeploy: {img: x, vol: '/etc:/mnt'}\n")
+
+    assert [one.name for one in restrained(pipeline.only(["test"]), LIMITS)] == ["test"]
+
+
+def test_stages_without_limits_get_them() -> None:
+    """A stage that starts a container has all three limits; its own, if lower, stay; one that only joins has none."""
+    pipeline = compiled(p="a: {img: x}\nb: {img: x, cpus: 0.5, memory: 1g, timeout: 5m}\nc: {after: [a, b]}\n")
+
+    limited = restrained(pipeline, LIMITS)
+
+    limits = {one.name: (one.cpus, one.memory, one.timeout) for one in limited}
+    assert limits == {"a": (2, 2 << 30, 3600), "b": (0.5, 1 << 30, 300), "c": (None, None, None)}
+
+
+def test_what_is_shown_is_fit_for_a_terminal() -> None:
+    """Nothing that a stranger wrote reaches the terminal as a control character."""
+    (finding,) = refusals(Pipeline("p", [stage("a", image="x", volumes=[bind("/\x1b[2J", "/mnt")])]))
+
+    assert "\x1b" not in str(finding)
+
+
+seldom = st.sampled_from([*[False] * 9, True])
+
+
+@st.composite
+def stages(draw: st.DrawFn, name: str, earlier: list[Stage]) -> Stage:
+    """A stage that may be anything, and seldom is what is refused."""
+    joins = draw(seldom)
+    builds = not joins and draw(seldom)
+    images: list[str | Stage] = ["x", *earlier]
+    mounts = draw(st.lists(st.sampled_from([code, *(one.volume for one in earlier)]), unique=True))
+    outside = [bind("/etc", "/mnt/a"), bind("./b", "/mnt/b"), engine_volume("v1", "/mnt/c")]
+    return stage(
+        name,
+        image=None if joins or builds else draw(st.sampled_from(images)),
+        build=built_from(code) if builds else None,
+        run=draw(st.sampled_from([None, "true"])),
+        env={"V": draw(st.sampled_from(earlier)).value} if draw(st.booleans()) and earlier else {},
+        volumes=[*mounts, draw(st.sampled_from(outside))] if draw(seldom) else mounts,
+        after=draw(st.lists(st.sampled_from(earlier), unique_by=id, max_size=2)) if earlier else [],
+        user=draw(st.sampled_from(["0", "root"] if draw(seldom) else [None, "1"])),
+        network=draw(st.sampled_from(["host"] if draw(seldom) else ["bridge", "none"])),
+        cpus=draw(st.sampled_from([2.1] if draw(seldom) else [None, 0.5, 2])),
+        memory=draw(st.sampled_from([3 << 30] if draw(seldom) else [None, 6 << 20, 2 << 30])),
+        timeout=draw(st.sampled_from([3601] if draw(seldom) else [None, 1, 3600])),
+        never_fail=draw(st.booleans()),
+        no_log=draw(st.sampled_from([None, True])),
+    )
+
+
+@st.composite
+def pipelines(draw: st.DrawFn) -> Pipeline:
+    """Some stages, each after some that come before it."""
+    made: list[Stage] = []
+    for number in range(draw(st.integers(0, LIMITS.stages + 1))):
+        made.append(draw(stages(f"s{number}", list(made))))
+    return Pipeline("p", made, tags=["t"], secrets=["S"])
+
+
+def is_harmless(pipeline: Pipeline, limits: Limits) -> bool:
+    """By another way than the code's: what a container would be given."""
+    return len(pipeline) <= limits.stages and all(
+        not any(isinstance(mount.source, HostPath | EngineVolume) for mount in one.mounts)
+        and one.build is None
+        and one.network is not Network.HOST
+        and one.user in {None, "1"}
+        and all(
+            limit is None or limit <= most
+            for limit, most in ((one.cpus, limits.cpus), (one.memory, limits.memory), (one.timeout, limits.timeout))
+        )
+        for one in pipeline
+    )
+
+
+@given(pipelines())
+def test_what_is_let_through_is_harmless_and_the_same(pipeline: Pipeline) -> None:
+    """Either something is refused, and something is there to refuse; or nothing but limits that were not set is changed."""
+    try:
+        limited = restrained(pipeline, LIMITS)
+    except DefinitionError:
+        assert not is_harmless(pipeline, LIMITS)
+        return
+
+    assert is_harmless(pipeline, LIMITS)
+    assert is_harmless(limited, LIMITS)
+    assert (limited.name, limited.tags, limited.secrets) == (pipeline.name, pipeline.tags, pipeline.secrets)
+    for before, after in zip(pipeline, limited, strict=True):
+        given_back = {key: getattr(before, key) for key in ("cpus", "memory", "timeout")}
+        assert replace(after, **given_back) == before
+        if after.starts_container:
+            assert None not in {after.cpus, after.memory, after.timeout}
