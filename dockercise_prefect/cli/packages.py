@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from dockercise_prefect.cli.signals import as_interrupt
-from dockercise_prefect.frontend.subgraphs import PackageError, PackageMissingError, Packages, PackageUnreadError
+from dockercise_prefect.frontend.subgraphs import (
+    Package,
+    PackageError,
+    PackageMissingError,
+    Packages,
+    PackageUnreadError,
+    RefusedPackages,
+)
 from dockercise_prefect.orchestration.package_cache import PackageCache
 from dockercise_prefect.orchestration.packages import FOLDER, EnginePackages, KeptPackages
 from dockercise_prefect.settings import read_settings
@@ -19,13 +26,20 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def chosen_packages(*, offline: bool) -> Iterator[Packages]:
-    """What `--offline` asks for. Neither settings nor an engine are looked for before the first package is."""
-    if offline:
-        yield KeptPackages(_cache, not_kept)
-        return
-    with as_interrupt(), closing(EnginePackages(_cache, _connect, _say)) as packages:
-        yield packages
+def chosen_packages(*, offline: bool, untrusted: bool = False) -> Iterator[Packages]:
+    """What `--offline` asks for. Neither settings nor an engine are looked for before the first package is.
+
+    Args:
+        offline: whether no engine may be asked.
+        untrusted: whether it is known that the pipeline is not trusted; else the user's settings say it.
+    """
+    if untrusted:
+        yield RefusedPackages()
+    elif offline:
+        yield WhereTrusted(KeptPackages(_cache, not_kept), _is_untrusted)
+    else:
+        with as_interrupt(), closing(EnginePackages(_cache, _connect, _say)) as packages:
+            yield WhereTrusted(packages, _is_untrusted)
 
 
 def not_kept(image: str) -> PackageError:
@@ -42,11 +56,35 @@ def not_asked_for(image: str) -> PackageError:
 
 def kept_packages() -> Packages:
     """What was kept, and a warning for each other package: nothing is run."""
-    return KeptPackages(_cache, not_asked_for)
+    return WhereTrusted(KeptPackages(_cache, not_asked_for), _is_untrusted)
+
+
+class WhereTrusted:
+    """Packages, unless the pipeline turns out not to be trusted.
+
+    Args:
+        packages: of one that is.
+        untrusted: says whether it is not, when the first package is asked for.
+    """
+
+    def __init__(self, packages: Packages, untrusted: Callable[[], bool]) -> None:
+        self._packages = packages
+        self._untrusted = untrusted
+
+    def fetch(self, image: str) -> Package:
+        return self._chosen.fetch(image)
+
+    @cached_property
+    def _chosen(self) -> Packages:
+        return RefusedPackages() if self._untrusted() else self._packages
 
 
 def _cache() -> PackageCache:
     return PackageCache(read_settings().data / FOLDER, _say)
+
+
+def _is_untrusted() -> bool:
+    return read_settings().untrusted
 
 
 def _connect() -> Engine:

@@ -17,10 +17,12 @@ from dockercise_prefect.cli.options import takes_offline
 from dockercise_prefect.cli.packages import chosen_packages
 from dockercise_prefect.cli.present import Presenter, QuietPresenter, presenter_for
 from dockercise_prefect.cli.present.stream import ForgivingStream
+from dockercise_prefect.cli.untrusted import check_surroundings
 from dockercise_prefect.compiler import compile_folder
 from dockercise_prefect.errors import DockerciseError, NothingToDoError, UsageError
 from dockercise_prefect.orchestration.failure import ApiLostError, RunFailedError, RunInterruptedError, not_begun
 from dockercise_prefect.orchestration.options import RunOptions
+from dockercise_prefect.orchestration.trust import within_trust
 from dockercise_prefect.pipeline import Pipeline
 from dockercise_prefect.results.summary import RunSummary
 from dockercise_prefect.runtime.environment import parse_env_file, parse_env_option
@@ -42,6 +44,7 @@ from dockercise_prefect.status import RunStatus
 @click.option("--log-group", metavar="NAME", help="The CloudWatch log group that logs go to besides.")
 @click.option("--aws", is_flag=True, help="Give every stage a private copy of your AWS folder.")
 @click.option("--fail-fast", is_flag=True, help="Stop everything at the first failure.")
+@click.option("--untrusted", is_flag=True, help="Refuse what a stranger's pipeline may not do, and limit the rest.")
 @takes_offline
 @click.option("--quiet", is_flag=True, help="Show failures and the last line only.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on stdout; progress goes to stderr.")
@@ -55,6 +58,7 @@ def run(  # noqa: PLR0917  click gives each option as an argument
     log_group: str | None,
     aws: bool,
     fail_fast: bool,
+    untrusted: bool,
     offline: bool,
     quiet: bool,
     as_json: bool,
@@ -65,9 +69,9 @@ def run(  # noqa: PLR0917  click gives each option as an argument
     Exit status: 0 passed, 1 a stage failed, 2 wrong definition or usage, 3 engine, Prefect or storage failed, 4 nothing to do,
     130 interrupted.
     """
-    settings = read_settings(jobs=jobs, results=results, log_group=log_group, root=root)
+    settings = read_settings(jobs=jobs, results=results, log_group=log_group, root=root, untrusted=untrusted or None)
     folder = (settings.root or Path()).resolve()
-    pipeline = _compiled(folder, offline=offline)
+    pipeline = _compiled(folder, offline=offline, untrusted=settings.untrusted)
     presenter = _presenter(quiet=quiet, as_json=as_json)
     how = RunOptions(settings=settings, aws=aws, fail_fast=fail_fast, observer=presenter)
     with closing(presenter):
@@ -82,8 +86,8 @@ def run(  # noqa: PLR0917  click gives each option as an argument
         raise SystemExit(failure.exit_status)
 
 
-def _compiled(root: Path, *, offline: bool) -> Pipeline:
-    with chosen_packages(offline=offline) as packages:
+def _compiled(root: Path, *, offline: bool, untrusted: bool) -> Pipeline:
+    with chosen_packages(offline=offline, untrusted=untrusted) as packages:
         compiled = compile_folder(root, packages=packages)
     for warning in compiled.warnings:
         _tell(sys.stderr, str(warning))
@@ -105,7 +109,9 @@ def _run(  # noqa: PLR0917  what the command was given
     try:
         if not pipeline.stages:
             raise NothingToDoError(f"nothing to do: no stage below {root}")
-        pipeline.only(targets)
+        within_trust(pipeline.only(targets), how)
+        if how.settings.untrusted:
+            check_surroundings(root, files)
         how = replace(how, flags=_flags(options), file_variables=_file_variables(files))
         return _launch(pipeline, root, targets, how)
     except KeyboardInterrupt:

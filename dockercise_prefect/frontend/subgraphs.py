@@ -59,6 +59,12 @@ class PackageUnreadError(PackageError):
     code = Code.PACKAGE_UNREAD
 
 
+class PackageRefusedError(PackageError):
+    """DK077: the pipeline is not trusted, and a package is a container that runs before anything is known of it."""
+
+    code = Code.PACKAGE_REFUSED
+
+
 class Packages(Protocol):
     """Where the documents of packages come from; the only way by which compiling reaches an engine."""
 
@@ -77,6 +83,16 @@ class NoPackages:
     def fetch(self, image: str) -> Package:
         """Refuse."""
         raise PackageMissingError(f"the package `{image}` is needed, and packages are not run here", "see `dockercise compile`")
+
+
+class RefusedPackages:
+    """For a pipeline that is not trusted. What a package printed before is refused too: it may be nobody else's to see."""
+
+    def fetch(self, image: str) -> Package:
+        """Refuse."""
+        hint = "write what is in it into files of the repository itself"
+        message = f"not trusted: the package `{image}` is not run, and what it printed before is not read"
+        raise PackageRefusedError(message, hint)
 
 
 def read_packages(documents: Iterable[Document], packages: Packages, findings: Findings) -> Iterator[Document | None]:

@@ -13,17 +13,22 @@ from dockercise_prefect.runtime.environment import OutsideSource
 
 
 def outside_sources(options: RunOptions, parameter: Mapping[str, str] | None) -> list[OutsideSource]:
-    """The chain that a variable is looked up in.
+    """The chain that a variable is looked up in; a pipeline that is not trusted gets only what it was given.
 
     Args:
-        options: hold what `--env` and `--env-file` gave.
+        options: hold what `--env` and `--env-file` gave, and whether the pipeline is trusted.
         parameter: the flow run's `env`.
     """
-    return [
+    given = [
         OutsideSource("--env", options.flags.get, explicit=True),
         OutsideSource("--env-file", options.file_variables.get, explicit=True),
         OutsideSource("the flow run's env parameter", dict(parameter or {}).get, explicit=True),
         OutsideSource("a Secret block named at registration", partial(named_secret, options), explicit=True, secret=True),
+    ]
+    if options.settings.untrusted:  # by naming a variable or a block it would have what is in it
+        return given
+    return [
+        *given,
         OutsideSource("the process's environment", os.environ.get),
         OutsideSource("a Prefect Secret block", secret_block, secret=True),
     ]

@@ -34,6 +34,7 @@ from dockercise_prefect.orchestration.showing import Showing
 from dockercise_prefect.orchestration.signals import raised
 from dockercise_prefect.orchestration.stage_runner import StageRunner
 from dockercise_prefect.orchestration.tidying import Tidying
+from dockercise_prefect.orchestration.trust import within_trust
 from dockercise_prefect.pipeline import Pipeline, StageName, to_json
 from dockercise_prefect.results.place import check_outside, open_store
 from dockercise_prefect.results.report.runs_page import update_runs_page
@@ -82,6 +83,7 @@ def run_pipeline(
         if commit is not None:
             raise UsageError("`commit` is for pipelines that were registered from a repository", "leave it out")
         run.select(targets or (), _commit(options, where))
+        run.restrain()
         run.open_record(results or options.settings.results, where)
         outside = run.resolve(outside_sources(options, env))
         run.execute(outside, where)
@@ -137,6 +139,10 @@ class _Run:
         found_by = [f"pipeline:{self.selection.name}", *([f"commit:{commit}"] if commit else [])]
         label(self._flow_run, self._run_id, [*self.selection.tags, *found_by])
         self._observe(RunStarted(self._run_id, self.selection, self._options.settings.jobs, page(self._flow_run)))
+
+    def restrain(self) -> None:
+        """Refuse what the pipeline may not do where it is not trusted; what remains is within limits."""
+        self.selection = within_trust(self.selection, self._options)
 
     def open_record(self, place: str, root: Path | None) -> None:
         """Begin the record: from here on the run leaves a trace, however it ends."""

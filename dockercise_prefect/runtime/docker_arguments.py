@@ -14,7 +14,7 @@ _PERIOD = 100_000
 """Microseconds of the scheduler in which a limited step gets its part of the processors."""
 
 
-def container_config(spec: ContainerSpec, *, init: bool) -> dict[str, Any]:
+def container_config(spec: ContainerSpec, *, init: bool, processors: int | None = None) -> dict[str, Any]:
     """The body of the engine's "create a container".
 
     The command goes into the entrypoint, which drops the image's own command too: an image whose entrypoint is `git` works.
@@ -23,6 +23,7 @@ def container_config(spec: ContainerSpec, *, init: bool) -> dict[str, Any]:
 
     Args:
         init: whether the engine can put an init process in front.
+        processors: how many the engine has: it refuses a limit above it, which means the same as that number.
     """
     config: dict[str, Any] = {
         "Image": spec.image,
@@ -39,7 +40,7 @@ def container_config(spec: ContainerSpec, *, init: bool) -> dict[str, Any]:
         "AttachStderr": True,
         "StopSignal": "SIGTERM",
         "Healthcheck": {"Test": ["NONE"]},
-        "HostConfig": _host_config(spec, init=init),
+        "HostConfig": _host_config(spec, init=init, processors=processors),
     }
     if spec.user is not None:
         config["User"] = spec.user
@@ -129,7 +130,7 @@ _ARCHITECTURES = {
 _VARIANTS = {"arm64": "v8", "arm": "v7"}  # what the OCI's tools take for granted where nothing is said
 
 
-def _host_config(spec: ContainerSpec, *, init: bool) -> dict[str, Any]:
+def _host_config(spec: ContainerSpec, *, init: bool, processors: int | None) -> dict[str, Any]:
     config: dict[str, Any] = {
         "NetworkMode": spec.network,
         "Mounts": [_mount(mount) for mount in spec.mounts],
@@ -140,7 +141,7 @@ def _host_config(spec: ContainerSpec, *, init: bool) -> dict[str, Any]:
     if spec.sysctls:
         config["Sysctls"] = dict(spec.sysctls)
     if spec.cpus is not None:
-        config["NanoCpus"] = round(spec.cpus * _NANO)
+        config["NanoCpus"] = round(min(spec.cpus, processors or spec.cpus) * _NANO)
     if spec.memory is not None:
         config["Memory"] = config["MemorySwap"] = spec.memory
     return config

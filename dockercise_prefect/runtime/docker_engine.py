@@ -60,12 +60,16 @@ class DockerEngine:
         url: where the engine is, for people.
         has_init: whether the engine has an init binary; naming one that is not there would make every start fail.
         credentials: for private registries, before the user's Docker configuration.
+        processors: how many the engine has; None where that is not known.
     """
 
-    def __init__(self, client: APIClient, url: str, *, has_init: bool, credentials: Credentials) -> None:
+    def __init__(
+        self, client: APIClient, url: str, *, has_init: bool, credentials: Credentials, processors: int | None = None
+    ) -> None:
         self._client = client
         self._url = url
         self._has_init = has_init
+        self._processors = processors
         self._images = DockerImages(client, credentials)
 
     @classmethod
@@ -80,7 +84,8 @@ class DockerEngine:
             found = client.info()
         # An engine that cannot run its init binary says "N/A" for the commit it was made from.
         has_init = bool(found.get("InitBinary")) and (found.get("InitCommit") or {}).get("ID", "N/A") != "N/A"
-        return cls(client, address.shown, has_init=has_init, credentials=credentials or {})
+        processors = found.get("NCPU") or None
+        return cls(client, address.shown, has_init=has_init, credentials=credentials or {}, processors=processors)
 
     def info(self) -> EngineInfo:
         with engine_errors(f"cannot ask the engine at {self._url} for its version"):
@@ -114,7 +119,7 @@ class DockerEngine:
             return True
 
     def create(self, spec: ContainerSpec) -> str:
-        config = container_config(spec, init=self._has_init)
+        config = container_config(spec, init=self._has_init, processors=self._processors)
         with engine_errors(f"cannot create container {spec.name}"):
             created = self._client.create_container_from_config(config, spec.name, spec.platform)  # type: ignore[no-untyped-call]  # its stub has no types
         id_: str = created["Id"]

@@ -91,6 +91,7 @@ class _Chain:
 
     def __init__(self, sources: Sequence[OutsideSource]) -> None:
         self.explicit = functools.cache(lambda name: self._ask(name, [source for source in sources if source.explicit]))
+        self.is_given = all(source.explicit or source.secret for source in sources)
         self.any = functools.cache(lambda name: self._ask(name, sources))
 
     def _ask(self, name: str, sources: Sequence[OutsideSource]) -> _Found | None:
@@ -115,7 +116,7 @@ def _wanted(stage: Stage, chain: _Chain) -> Iterator[tuple[str, _Found | Diagnos
         found = chain.any(source.name)
         if found is None:
             if not source.optional:
-                yield variable, _unset(stage, source.name)
+                yield variable, _unset(stage, source.name, is_given=chain.is_given)
             continue
         # `http_proxy` means HTTP_PROXY, but http_proxy where only that exists. Another name was given on purpose.
         actual = found.name if variable == source.name.upper() else variable
@@ -123,9 +124,12 @@ def _wanted(stage: Stage, chain: _Chain) -> Iterator[tuple[str, _Found | Diagnos
         yield actual, found if trouble is None else _unfit(stage, found, trouble)
 
 
-def _unset(stage: Stage, name: str) -> Diagnostic:
-    hint = f"set {name.upper()}, or pass `--env {name.upper()}=…`; `{name}?` says that it may be unset"
-    return Diagnostic("DK050", f"{stage.name} needs the variable `{name}`, which is set nowhere", stage.place, hint=hint)
+def _unset(stage: Stage, name: str, *, is_given: bool) -> Diagnostic:
+    """Where variables come from what was given alone, setting one is of no use."""
+    upper = name.upper()
+    why, do = ("which it was not given", "") if is_given else ("which is set nowhere", f"set {upper}, or ")
+    hint = f"{do}pass `--env {upper}=…`; `{name}?` says that it may be unset"
+    return Diagnostic("DK050", f"{stage.name} needs the variable `{name}`, {why}", stage.place, hint=hint)
 
 
 def _unfit(stage: Stage, found: _Found, trouble: str) -> Diagnostic:

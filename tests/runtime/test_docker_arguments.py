@@ -84,6 +84,14 @@ def test_limits() -> None:
     assert (host["NanoCpus"], host["Memory"], host["MemorySwap"]) == (700_000_000, 1 << 29, 1 << 29)
 
 
+@pytest.mark.parametrize(("wanted", "given"), [(0.5, 500_000_000), (2, 2_000_000_000), (64, 2_000_000_000)])
+def test_more_processors_than_there_are(wanted: float, given: int) -> None:
+    """The engine refuses a limit above what it has, so it is told what it has."""
+    spec = ContainerSpec(name="n", image="i", command=("true",), labels={}, cpus=wanted)
+
+    assert container_config(spec, init=True, processors=2)["HostConfig"]["NanoCpus"] == given
+
+
 def test_what_is_not_set_is_the_images_or_the_engines() -> None:
     """User and limits are left out unless they are given; an empty user is given."""
     config = _config()

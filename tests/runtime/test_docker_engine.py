@@ -244,6 +244,13 @@ def test_out_of_memory(docker_engine: DockerEngine, image: ResolvedImage, labels
     assert (state.exit_code, state.oom_killed) == (137, True)
 
 
+def test_more_processors_than_there_are(docker_engine: DockerEngine, image: ResolvedImage, labels: Labels) -> None:
+    """A stage that may use more processors than the engine has may use all of them."""
+    state, _ = run(docker_engine, spec_of(image, labels, "true", cpus=4096))
+
+    assert state == ExitState(0)
+
+
 def test_killed_from_outside(docker_engine: DockerEngine, client: APIClient, image: ResolvedImage, labels: Labels) -> None:
     """A container that somebody kills has exit code 137 and did not run out of memory."""
     with (

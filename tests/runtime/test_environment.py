@@ -69,6 +69,20 @@ def test_all_missing_variables_are_listed_with_places() -> None:
     assert "undefined" not in str(caught.value)
 
 
+def test_where_nothing_is_looked_for_setting_a_variable_is_no_advice() -> None:
+    """The hint on a missing variable says what helps: a pipeline that is not trusted sees only what it was given."""
+    hints = []
+    for sources in ([source({})], [source({}), source({}, "the process's environment", explicit=False)]):
+        with pytest.raises(DefinitionError) as caught:
+            one(*sources)
+        hints.append(caught.value.diagnostics[0].hint)
+
+    assert hints == [
+        "pass `--env HOME=…`; `home?` says that it may be unset",
+        "set HOME, or pass `--env HOME=…`; `home?` says that it may be unset",
+    ]
+
+
 @pytest.mark.parametrize("text", ["a\0b", "\udcff", "x" * 200_000])
 def test_a_text_that_cannot_be_passed_on_is_told_before_anything_starts(text: str) -> None:
     """A NUL, bytes that are no UTF-8 and too much text are errors, and the text is not shown."""

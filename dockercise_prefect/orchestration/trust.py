@@ -1,0 +1,34 @@
+"""What a run may do with a pipeline that the settings say is not trusted."""
+
+from __future__ import annotations
+
+from dockercise_prefect.compiler.trust import Limits, restrained
+from dockercise_prefect.errors import UsageError
+from dockercise_prefect.orchestration.options import RunOptions
+from dockercise_prefect.pipeline import Pipeline
+
+
+def within_trust(pipeline: Pipeline, options: RunOptions) -> Pipeline:
+    """The pipeline as it may run: as it is where it is trusted, else within limits.
+
+    Args:
+        pipeline: only the stages that are to run.
+        options: whose settings say whether it is trusted.
+
+    Raises:
+        UsageError: credentials are to go to one that is not.
+        DefinitionError: it asks for what it may not; holds every refusal.
+    """
+    settings = options.settings
+    if not settings.untrusted:
+        return pipeline
+    if options.aws:
+        hint = f"leave --aws out; that the pipeline is not trusted says {settings.origin('untrusted')}"
+        raise UsageError("--aws would give your AWS folder to a pipeline that is not trusted", hint)
+    limits = Limits(
+        stages=settings.untrusted_stages,
+        cpus=settings.untrusted_cpus,
+        memory=settings.untrusted_memory,
+        timeout=settings.untrusted_timeout,
+    )
+    return restrained(pipeline, limits)
