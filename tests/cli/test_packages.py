@@ -271,3 +271,24 @@ def test_a_pipeline_without_packages_asks_nobody(command: Command, tmp_path: Pat
     (tmp_path / "a.dockercise.yaml").write_text("a: {img: x:1}\n")
 
     assert (command("compile").status, command("lint").status) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "arguments", ["compile", "compile --offline", "lint", "lint --packages", "lint --offline", "run", "run --offline"]
+)
+def test_who_is_not_trusted_gets_no_package(
+    pipeline: ScriptedEngine, command: Command, monkeypatch: pytest.MonkeyPatch, arguments: str
+) -> None:
+    """Where the settings trust nothing, no command runs a package, nor reads what it printed for somebody else."""
+    command("compile")
+    asked = pipeline.calls.total()
+    monkeypatch.setenv("DOCKERCISE_UNTRUSTED", "true")
+
+    outcome = command(*arguments.split())
+
+    assert (outcome.status, outcome.out, pipeline.calls.total()) == (2, "", asked)
+    assert outcome.err.startswith(
+        f"a.dockercise.yaml:1:19: DK077 not trusted: the package `{TOOLS}` is not run, and what it printed before is not read\n"
+        "  hint: write what is in it into files of the repository itself\n"
+    )
+    assert "DK031" not in outcome.err

@@ -1,0 +1,156 @@
+"""`run --untrusted`: what is refused before anything is started."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dockercise_prefect.errors import ExitStatus
+from tests.cli.conftest import Command, Outcome
+
+NO_ENGINE = "unix:///nowhere/docker.sock"
+
+
+class Stranger:
+    """A stranger's repository, and a run of it from elsewhere."""
+
+    def __init__(self, root: Path, command: Command) -> None:
+        self.root = root
+        self._command = command
+
+    def says(self, text: str) -> None:
+        """Its only file."""
+        (self.root / "p.dockercise.yaml").write_text(text)
+
+    def run(self, *arguments: str) -> Outcome:
+        """Run it; there is no engine, which nobody should notice."""
+        return self._command("run", "-C", str(self.root), *arguments)
+
+
+@pytest.fixture
+def stranger(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stranger]:
+    """A repository with one harmless stage."""
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path / "mine")
+    monkeypatch.setenv("DOCKER_HOST", NO_ENGINE)
+    monkeypatch.setenv("DOCKERCISE_DATA", str(tmp_path / "data"))
+    stranger = Stranger(tmp_path / "theirs", command)
+    stranger.says("a: {img: x, run: 'true'}\n")
+    yield stranger
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_refusal_is_wrong_input_with_places(stranger: Stranger) -> None:
+    """Every refusal is told with its place and hint; the summary says that nothing was started."""
+    stranger.says("a: {img: x, run: 'true', vol: '/:/host'}\nb: {img: x, after: a, network: host}\n")
+
+    outcome = stranger.run("--untrusted", "--json")
+
+    summary = json.loads(outcome.out)
+    assert outcome.status == ExitStatus.WRONG_INPUT
+    assert outcome.err == (
+        "p.dockercise.yaml:1:1: DK070 not trusted: a mounts `/` of the engine's machine\n"
+        "  hint: mount the code (`vol: code`) or volumes of stages\n"
+        "p.dockercise.yaml:2:1: DK072 not trusted: b uses the network of the engine's machine\n"
+        "  hint: take `network: host` away: a stage reaches the world through a network of its own\n"
+    )
+    assert summary["status"] == "error"
+    assert {stage["status"] for stage in summary["stages"].values()} == {"not_started"}
+
+
+@pytest.mark.parametrize(
+    ("variables", "arguments"),
+    [
+        ({}, ["--untrusted"]),
+        ({"DOCKERCISE_UNTRUSTED": "true"}, []),
+        ({"DOCKERCISE_UNTRUSTED": "false"}, ["--untrusted"]),
+    ],
+)
+def test_flag_and_setting_say_the_same(
+    stranger: Stranger, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], arguments: list[str]
+) -> None:
+    """What is not trusted says the flag, or the setting; the flag wins."""
+    stranger.says("a: {img: x, user: root}\n")
+    for name, text in variables.items():
+        monkeypatch.setenv(name, text)
+
+    outcome = stranger.run(*arguments)
+
+    assert outcome.status == ExitStatus.WRONG_INPUT
+    assert "DK073 not trusted: a says `user: root`, which is root" in outcome.err
+
+
+def test_limits_come_from_the_settings(stranger: Stranger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each limit is a setting, which the hint names."""
+    stranger.says("a: {img: x, cpus: 2, memory: 1g, timeout: 10m}\nb: {img: x}\n")
+    for name, text in {"STAGES": "1", "CPUS": "1.5", "MEMORY": "512m", "TIMEOUT": "5m"}.items():
+        monkeypatch.setenv(f"DOCKERCISE_UNTRUSTED_{name}", text)
+
+    outcome = stranger.run("--untrusted")
+
+    assert outcome.status == ExitStatus.WRONG_INPUT
+    for said in (
+        "a says `cpus: 2`, and the limit is 1.5",
+        "a says `memory: 1g`, and the limit is 512m",
+        "a says `timeout: 10m`, and the limit is 5m",
+        "2 stages would run, and 1 may: b is one too many",
+        *(f"raise DOCKERCISE_UNTRUSTED_{name}" for name in ("STAGES", "CPUS", "MEMORY", "TIMEOUT")),
+    ):
+        assert said in outcome.err
+
+
+def test_no_credentials_for_strangers(stranger: Stranger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--aws` and a pipeline that is not trusted do not go together, and the hint says who said the latter."""
+    monkeypatch.setenv("DOCKERCISE_UNTRUSTED", "true")
+
+    outcome = stranger.run("--aws")
+
+    assert outcome.status == ExitStatus.WRONG_INPUT
+    assert outcome.err == (
+        "--aws would give your AWS folder to a pipeline that is not trusted\n"
+        "  hint: leave --aws out; that the pipeline is not trusted says DOCKERCISE_UNTRUSTED\n"
+    )
+
+
+@pytest.mark.parametrize("below", [".", "deep"])
+def test_nobody_stands_in_what_is_not_trusted(stranger: Stranger, monkeypatch: pytest.MonkeyPatch, below: str) -> None:
+    """Prefect reads settings in the working folder, so that a stranger's would decide where the user's key is sent."""
+    (stranger.root / "deep").mkdir()
+    (stranger.root / "prefect.toml").write_text('[api]\nurl = "http://127.0.0.1:9/api"\n')
+    monkeypatch.chdir(stranger.root / below)
+
+    outcome = stranger.run("--untrusted")
+
+    assert outcome.status == ExitStatus.WRONG_INPUT
+    assert outcome.err.startswith("the working folder is in what is not trusted")
+    assert f"-C {stranger.root}" in outcome.err
+
+
+@pytest.mark.parametrize("way", ["theirs/variables", "link/variables", "theirs/out/variables", "theirs/link", "link/link"])
+def test_no_variables_from_what_is_not_trusted(stranger: Stranger, tmp_path: Path, way: str) -> None:
+    """A file in the repository, or that a link of it leads to, could name variables of the process and files of the user."""
+    mine = tmp_path / "mine"
+    (mine / "variables").write_text("A=1\n")
+    (stranger.root / "variables").write_text("AWS_SECRET_ACCESS_KEY\n")
+    (stranger.root / "link").symlink_to(mine / "variables")
+    (stranger.root / "out").symlink_to(mine)
+    (tmp_path / "link").symlink_to(stranger.root)
+
+    outcome = stranger.run("--untrusted", "--env-file", str(tmp_path / way))
+
+    assert outcome.status == ExitStatus.WRONG_INPUT
+    assert outcome.err.startswith(f"--env-file: {tmp_path / way} is in what is not trusted")
+
+
+def test_what_is_harmless_gets_as_far_as_the_engine(stranger: Stranger, tmp_path: Path) -> None:
+    """A pipeline that asks for nothing special is run, with a file of variables from elsewhere."""
+    (tmp_path / "mine" / "variables").write_text("A=1\n")
+
+    outcome = stranger.run("--untrusted", "--env-file", "variables")
+
+    assert outcome.status == ExitStatus.ENGINE_FAILED
+    assert NO_ENGINE in outcome.err
