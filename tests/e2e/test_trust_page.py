@@ -1,0 +1,108 @@
+"""The page on trust: what it shows is what happens, and its tables are the code's."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from dockercise_prefect.cli import dockercise
+from dockercise_prefect.errors import ExitStatus
+from dockercise_prefect.pipeline import Code
+from dockercise_prefect.settings import ConfigFile, Folders, Settings, load
+from tests.compiler.sources import compiled
+from tests.e2e.conftest import Dockercise
+from tests.test_user_pages import blocks
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs/trust.md").read_text()
+(REFUSED,) = blocks(PAGE, "yaml refused")
+(PIPELINE,) = blocks(PAGE, "yaml")
+REFUSALS, RAN, NOT_GIVEN, STANDING, ENV_FILE = (block.partition("\n") for block in blocks(PAGE, "console"))
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the user stands, beside the folder `shop`."""
+    (tmp_path / "shop").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write(home: Path, text: str) -> Path:
+    """The only file of `shop`."""
+    (home / "shop/shop.dockercise.yaml").write_text(text)
+    return home / "shop"
+
+
+def said(command: str, home: Path) -> tuple[int, str]:
+    """The exit status of a command of the page, and what it says, with the home as on the page."""
+    result = CliRunner().invoke(dockercise, command.partition("dockercise ")[2].split())
+    return result.exit_code, result.output.replace(str(home), "/home/ada")
+
+
+def test_refusals_are_told_as_shown(home: Path) -> None:
+    """The example is refused in these words, with these places."""
+    write(home, REFUSED)
+
+    assert said(REFUSALS[0], home) == (ExitStatus.WRONG_INPUT, REFUSALS[2])
+
+
+def test_what_the_repository_would_choose_is_refused_as_shown(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The working folder, and a file of variables, in the repository."""
+    shop = write(home, PIPELINE)
+    (shop / "variables").write_text("VERSION\n")
+
+    told = said(ENV_FILE[0], home)
+    monkeypatch.chdir(shop)
+    standing = said(STANDING[0], home)
+
+    assert told == (ExitStatus.WRONG_INPUT, ENV_FILE[2])
+    assert standing == (ExitStatus.WRONG_INPUT, STANDING[2])
+
+
+@pytest.mark.docker
+def test_the_run_prints_what_is_shown(dockercise_run: Dockercise, home: Path) -> None:
+    """What was given is there, what was not is not, whatever the environment has."""
+    shop = write(home, PIPELINE)
+    own = {"AWS_SECRET_ACCESS_KEY": "key-of-the-user", "VERSION": "0.0-mine", "PYTHONPATH": str(Path(__file__).parents[2])}
+
+    ran = dockercise_run("--untrusted", "-C", shop, "--env", "VERSION=1.4", **own)
+    not_given = dockercise_run("--untrusted", "-C", shop, **own)
+
+    assert ran.exit_status == ExitStatus.DONE, ran.stderr
+    assert shown(RAN[2]) <= shown(ran.stderr)
+    assert not_given.exit_status == ExitStatus.WRONG_INPUT
+    assert shown(NOT_GIVEN[2]) <= shown(not_given.stderr)
+
+
+def shown(lines: str) -> set[str]:
+    """Lines without what differs from run to run: times, and where the record is."""
+    return {re.sub(r" · results in .*", " · results in …", re.sub(r"[\d.]+ s\b", "… s", line)) for line in lines.splitlines()}
+
+
+def test_settings_are_told_with_their_defaults() -> None:
+    """The table has every setting of trust with its default, and the examples of the file are understood."""
+    folders = Folders(working=Path("/work"), home=Path("/home/me"), data=Path("/home/me/data"))
+    rows = re.findall(r"^\| `(DOCKERCISE_UNTRUSTED\w*)` \| `(\w+)` \| .* \| `?([^`|]+?)`? \|$", PAGE, re.MULTILINE)
+    defaults = load({}, None, {}, folders)
+    by_table = load({variable: default for variable, _, default in rows}, None, {}, folders)
+
+    assert [name for _, name, _ in rows] == [field.name for field in fields(Settings) if field.name.startswith("untrusted")]
+    assert [variable for variable, _, _ in rows] == [f"DOCKERCISE_{name.upper()}" for _, name, _ in rows]
+    assert by_table == defaults
+    assert [load({}, ConfigFile(Path("c"), text), {}, folders).untrusted for text in blocks(PAGE, "toml")] == [True, True]
+
+
+def test_every_refusal_is_told() -> None:
+    """The table of refusals has every code for what is not trusted."""
+    told = re.findall(r"^\| (DK\d+) \|", PAGE, re.MULTILINE)
+
+    assert told == [code.value for code in Code if code.meaning.startswith("not trusted")]
+
+
+def test_examples_compile() -> None:
+    """Both pipelines are right but for trust."""
+    assert [len(compiled(shop=text)) for text in (REFUSED, PIPELINE)] == [2, 1]

@@ -1,0 +1,96 @@
+"""A stranger's pipeline on the real engine: its limits hold, and what it was not given is nowhere."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from prefect.blocks.system import Secret
+
+from dockercise_prefect.errors import ExitStatus
+from tests.e2e.conftest import Dockercise
+from tests.support.inspection import STAGE_LABEL, InspectionRecorder
+
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
+
+LIMITS = {
+    "DOCKERCISE_UNTRUSTED": "true",
+    "DOCKERCISE_UNTRUSTED_CPUS": "0.75",
+    "DOCKERCISE_UNTRUSTED_MEMORY": "48m",
+    "DOCKERCISE_UNTRUSTED_TIMEOUT": "3s",
+}
+
+OWN = {"AWS_SECRET_ACCESS_KEY": "key-of-the-user", "GIVEN": "given-by-flag"}
+
+
+def write(folder: Path, text: str) -> Path:
+    """A repository with one file."""
+    folder.mkdir()
+    (folder / "p.dockercise.yaml").write_text(text)
+    return folder
+
+
+def test_limits_hold(dockercise_run: Dockercise, tmp_path: Path) -> None:
+    """The engine and the kernel know the limits; too much memory, and too much time, end a stage."""
+    limit = "cat /sys/fs/cgroup/memory.max 2>/dev/null || cat /sys/fs/cgroup/memory/memory.limit_in_bytes"
+    root = write(
+        tmp_path / "strange",
+        f"limit: {{img: busybox, run: '{limit}'}}\n"
+        f"lower: {{img: busybox, memory: 16m, cpus: 0.25, run: '{limit}'}}\n"
+        "greedy: {img: busybox, run: tail /dev/zero}\n"
+        "slow: {img: busybox, run: sleep 600}\n",
+    )
+
+    with InspectionRecorder() as recorder:
+        said = dockercise_run("-C", root, **LIMITS)
+
+    limits = {
+        inspected["Config"]["Labels"].get(STAGE_LABEL): tuple(inspected["HostConfig"][key] for key in ("NanoCpus", "Memory"))
+        for inspected in map(json.loads, recorder.text.splitlines())
+    }
+    assert said.exit_status == ExitStatus.STAGE_FAILED
+    assert {name: stage["status"] for name, stage in said.stages.items()} == {
+        "limit": "passed",
+        "lower": "passed",
+        "greedy": "failed",
+        "slow": "timed_out",
+    }
+    assert f"limit  │ {48 << 20}" in said.stderr
+    assert f"lower  │ {16 << 20}" in said.stderr
+    assert said.stages["greedy"]["message"].startswith("out of memory")
+    assert limits["limit"] == (750_000_000, 48 << 20)
+    assert limits["lower"] == (250_000_000, 16 << 20)
+
+
+def test_what_was_not_given_is_nowhere(dockercise_run: Dockercise, tmp_path: Path) -> None:
+    """A stage that asks for all it can think of has what the user named, and no key and no block."""
+    cast("Any", Secret)(value="secret-of-a-block").save("strangers-block", overwrite=True, _sync=True)
+    root = write(
+        tmp_path / "strange",
+        "asks:\n"
+        "  img: busybox\n"
+        "  env: [GIVEN, 'AWS_SECRET_ACCESS_KEY?', 'STRANGERS_BLOCK?', 'PREFECT_API_URL?', 'HOME?']\n"
+        "  run: env; echo the end\n",
+    )
+
+    said = dockercise_run("--untrusted", "-C", root, "--env", "GIVEN", **OWN)
+
+    assert said.exit_status == ExitStatus.DONE, said.stderr
+    assert "GIVEN=given-by-flag" in said.stderr
+    assert "the end" in said.stderr
+    for absent in ("key-of-the-user", "secret-of-a-block", "AWS_SECRET", "PREFECT_API_URL"):
+        assert absent not in said.stderr
+
+
+def test_a_refusal_leaves_no_trace(dockercise_run: Dockercise, tmp_path: Path) -> None:
+    """No container is made, and no record opened: the summary has no flow run and no results."""
+    root = write(tmp_path / "strange", "a: {img: busybox, run: 'touch /host/here', vol: './:/host'}\nb: {build: .}\n")
+
+    with InspectionRecorder() as recorder:
+        said = dockercise_run("--untrusted", "-C", root)
+
+    assert said.exit_status == ExitStatus.WRONG_INPUT
+    assert recorder.text == ""
+    assert not (root / "here").exists()
