@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 
 from dockercise_prefect.cli.findings import show_findings
-from dockercise_prefect.cli.packages import chosen_packages
+from dockercise_prefect.cli.signals import as_interrupt
 from dockercise_prefect.errors import DefinitionError, UsageError
 from dockercise_prefect.settings import read_settings
 
@@ -55,8 +55,8 @@ def carry_out(asked: RegisterRequest) -> None:
     from dockercise_prefect.orchestration.register import look, register
 
     try:
-        with chosen_packages(offline=False) as packages:
-            found = look(asked, read_settings().data, packages)
+        with as_interrupt():
+            found = look(asked, read_settings(), lambda text: click.echo(text, err=True))
     except DefinitionError as error:
         show_findings(error.diagnostics, "nothing registered")
         raise SystemExit(error.exit_status) from error
@@ -102,6 +102,7 @@ _OPTIONS = (
     click.option("--credentials", metavar="BLOCK", help="The Secret block with a token or deploy key for the repository."),
     click.option("--submodules", is_flag=True, help="Check submodules out, too."),
     click.option("--lfs", is_flag=True, help="Fetch files in LFS, too."),
+    click.option("--untrusted", is_flag=True, help="Refuse what a stranger's pipeline may not do, and limit the rest."),
     click.option("--push-branch", "branches", metavar="GLOB", multiple=True, help="Branches whose pushes run; default: --ref."),
     click.option("--pushed-as", metavar="URL", help="How pushes name the repository, where that is not SOURCE."),
     click.option("--webhook-secret", metavar="BLOCK", help="The Secret block with what pushes are signed with."),
@@ -129,6 +130,7 @@ def _request(
     credentials: str | None,
     submodules: bool,
     lfs: bool,
+    untrusted: bool,
     branches: Sequence[str],
     pushed_as: str | None,
     webhook_secret: str | None,
@@ -155,6 +157,7 @@ def _request(
             secrets=dict(_named_block(option) for option in secrets),
             submodules=submodules,
             lfs=lfs,
+            untrusted=untrusted,
             pushed_as=parse_address(pushed_as, Path.cwd()).url if pushed_as else None,
             branches=tuple(branches),
             webhook_secret=webhook_secret,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dockercise_prefect.compiler import Compiled, compile_folder
 from dockercise_prefect.errors import UsageError
+from dockercise_prefect.frontend.subgraphs import RefusedPackages
 from dockercise_prefect.orchestration.package_cache import PackageCache
 from dockercise_prefect.orchestration.packages import FOLDER as PACKAGES
 from dockercise_prefect.orchestration.packages import EnginePackages
@@ -74,7 +75,7 @@ def checked_out(registration: Registration, commit: str | None, data: Path) -> I
 def compile_checkout(
     checkout: Checkout, registration: Registration, settings: Settings, notify: Callable[[str], None]
 ) -> Compiled:
-    """Compile the pipeline in a checkout; packages are run on the engine of the settings.
+    """Compile the pipeline in a checkout; packages are run on the engine of the settings, for repositories that are trusted.
 
     Args:
         notify: told what takes long.
@@ -82,12 +83,15 @@ def compile_checkout(
     Raises:
         DockerciseError: as `compile_folder`.
     """
+    name = registration.address.name
+    if registration.untrusted or settings.untrusted:
+        return compile_folder(checkout.folder, name=name, packages=RefusedPackages())
 
     def cache() -> PackageCache:
         return PackageCache(settings.data / PACKAGES, notify)
 
     with closing(EnginePackages(cache, lambda: connect_engine(settings), notify)) as packages:
-        return compile_folder(checkout.folder, name=registration.address.name, packages=packages)
+        return compile_folder(checkout.folder, name=name, packages=packages)
 
 
 def _access(block: str | None) -> Access:

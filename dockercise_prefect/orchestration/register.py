@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from dockercise_prefect.compiler import Compiled, compile_folder
+from dockercise_prefect.compiler import Compiled
 from dockercise_prefect.errors import UsageError
 from dockercise_prefect.frontend.git import SHORT_COMMIT
-from dockercise_prefect.frontend.subgraphs import Packages
-from dockercise_prefect.orchestration.checkout import checked_out, open_mirror
+from dockercise_prefect.orchestration.checkout import checked_out, compile_checkout, open_mirror
 from dockercise_prefect.orchestration.deployments import DEFAULT_POOL, Deployed, DeploymentRequest, save
+from dockercise_prefect.orchestration.options import RunOptions
 from dockercise_prefect.orchestration.registered import registered
 from dockercise_prefect.orchestration.registration import Registration
 from dockercise_prefect.orchestration.secret_blocks import load_secret
 from dockercise_prefect.orchestration.timetable import Timetable
+from dockercise_prefect.orchestration.trust import within_trust
 from dockercise_prefect.pipeline import Pipeline
 from dockercise_prefect.repository.address import Address
+from dockercise_prefect.settings import Settings
 
 LISTED = 50
 """Stages that a deployment's page names."""
@@ -59,31 +61,37 @@ class Found:
     commit: str | None
 
 
-def look(request: RegisterRequest, data: Path, packages: Packages) -> Found:
+def look(request: RegisterRequest, settings: Settings, notify: Callable[[str], None]) -> Found:
     """Check the repository out and compile what is in it.
 
     Args:
-        data: the user's data folder.
-        packages: gives what packages print.
+        request: what is asked for.
+        settings: of this machine.
+        notify: told what takes long.
 
     Raises:
-        DockerciseError: it cannot be read, does not compile, or has no such target; secrets that are named are not there.
+        DockerciseError: it cannot be read, does not compile, asks for what it may not, or has no such target; secrets that are
+            named are not there.
     """
     registration = request.registration
+    settings = replace(settings, untrusted=settings.untrusted or registration.untrusted)
+    if settings.untrusted and (registration.submodules or registration.lfs):
+        hint = "leave --submodules and --lfs out"
+        raise UsageError("a repository that is not trusted would choose what else is fetched in your name", hint)
     for block in (registration.credentials, registration.webhook_secret, registration.statuses, *registration.secrets.values()):
         if block is not None and load_secret(block) is None:
             raise UsageError(
                 f"there is no Secret block `{block}` in Prefect", "make it in Prefect's UI under Blocks, type Secret"
             )
     if not _is_plain_folder(registration.address):
-        registration = replace(registration, ref=open_mirror(registration, data).head(registration.ref).name)
+        registration = replace(registration, ref=open_mirror(registration, settings.data).head(registration.ref).name)
     elif registration.ref is not None:
         raise UsageError(
             f"{registration.url} is no git repository, so it has no branch `{registration.ref}`", "leave --ref out"
         )
-    with checked_out(registration, None, data) as checkout:
-        compiled = compile_folder(checkout.folder, name=registration.address.name, packages=packages)
-    compiled.pipeline.only(request.targets)
+    with checked_out(registration, None, settings.data) as checkout:
+        compiled = compile_checkout(checkout, registration, settings, notify)
+    within_trust(compiled.pipeline.only(request.targets), RunOptions(settings=settings))
     return Found(registration, compiled, checkout.commit)
 
 

@@ -43,6 +43,7 @@ def registered(
         with ExitStack() as stack:
             deployed = _deployment()
             registration = deployed.registration
+            settings = replace(settings, untrusted=settings.untrusted or registration.untrusted)
             checkout = stack.enter_context(checked_out(registration, commit, settings.data))
             log = get_run_logger()
             log.info("%s at %s", registration.url, checkout.commit or "what the folder holds now")

@@ -208,3 +208,31 @@ def test_a_deployment_of_another_repository_is_not_taken_over(site: Site) -> Non
     assert refused.returncode == 2
     assert f"there is a deployment {site.deployment} already, of {site.source}" in refused.stderr
     assert f"registered {site.name}/mine" in taken.stdout
+
+
+def test_a_repository_that_is_not_trusted_is_held_to_its_limits(site: Site) -> None:
+    """What it may not do is refused with a place, registered or run; no variable of the worker reaches it."""
+    site.push({"more.dockercise.yaml": "limits: {img: busybox, env: \"PREFECT_API_URL?\", run: 'echo ${PREFECT_API_URL:-none}'}\n"})
+    said = site.register("--untrusted")
+    fine = site.run()
+    values = site.values()
+    site.push({"worse.dockercise.yaml": "worse: {img: busybox, network: host, vol: '/etc:/host', run: cat /host/shadow}\n"})
+
+    again = site.register("--untrusted", "--name", "again")
+    refused = site.run()
+
+    assert (said.returncode, fine.type) == (0, "COMPLETED"), said.stderr
+    assert values["limits"] == "none"
+    assert again.returncode == 2
+    assert "worse.dockercise.yaml:1:8: DK07" in again.stderr
+    assert "2 findings in 1 file, nothing registered" in again.stderr
+    assert refused.type == "FAILED"
+    assert "worse.dockercise.yaml:1:8: DK07" in (refused.message or "")
+
+
+def test_what_a_repository_that_is_not_trusted_brings_is_not_fetched(site: Site) -> None:
+    """Submodules and LFS would have it choose addresses that are asked in the worker's name."""
+    said = site.register("--untrusted", "--submodules")
+
+    assert said.returncode == 2
+    assert "in your name" in said.stderr

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dockercise_prefect.frontend.subgraphs import NoPackages
 from dockercise_prefect.settings import read_settings
 from dockercise_prefect.webhook.hub import Hub, Registered
 from tests.support import prefect_records
@@ -65,7 +64,7 @@ class PrefectWorld:
                 webhook_secret=None if secret is None else f"hook-{name}",
             )
             request = RegisterRequest(registration=registration)
-            deployed, _ = register(request, look(request, self._folder / "data", NoPackages()))
+            deployed, _ = register(request, look(request, read_settings(data=str(self._folder / "data")), lambda _text: None))
         return Registered(deployment_id=deployed.id, name=deployed.name, repositories=frozenset({repository}))
 
     def commit(self, repository: str, number: int) -> tuple[str, str]:
