@@ -212,7 +212,7 @@ def test_a_deployment_of_another_repository_is_not_taken_over(site: Site) -> Non
 
 def test_a_repository_that_is_not_trusted_is_held_to_its_limits(site: Site) -> None:
     """What it may not do is refused with a place, registered or run; no variable of the worker reaches it."""
-    site.push({"more.dockercise.yaml": "limits: {img: busybox, env: \"PREFECT_API_URL?\", run: 'echo ${PREFECT_API_URL:-none}'}\n"})
+    site.push({"more.dockercise.yaml": "limits: {img: busybox, env: 'PREFECT_API_URL?', run: echo ${PREFECT_API_URL:-none}}\n"})
     said = site.register("--untrusted")
     fine = site.run()
     values = site.values()
@@ -224,10 +224,10 @@ def test_a_repository_that_is_not_trusted_is_held_to_its_limits(site: Site) -> N
     assert (said.returncode, fine.type) == (0, "COMPLETED"), said.stderr
     assert values["limits"] == "none"
     assert again.returncode == 2
-    assert "worse.dockercise.yaml:1:8: DK07" in again.stderr
+    assert "worse.dockercise.yaml:1:1: DK07" in again.stderr
     assert "2 findings in 1 file, nothing registered" in again.stderr
     assert refused.type == "FAILED"
-    assert "worse.dockercise.yaml:1:8: DK07" in (refused.message or "")
+    assert "worse.dockercise.yaml:1:1: DK07" in (refused.message or "")
 
 
 def test_what_a_repository_that_is_not_trusted_brings_is_not_fetched(site: Site) -> None:
