@@ -35,6 +35,7 @@ from dockercise_prefect.runtime.engine import (
     OutputSink,
     Progress,
     ResolvedImage,
+    RunningContainer,
 )
 
 __all__ = ["Credentials", "DockerEngine"]
@@ -146,6 +147,16 @@ class DockerEngine:
                 raise EngineError(f"cannot start container {_short(container)}: {refused.start_error}")
             stack.pop_all()
             return DockerConversation(input_, output)
+
+    def running(self, container: str) -> RunningContainer | None:
+        with engine_errors(f"cannot inspect container {_short(container)}"):
+            try:
+                found = self._client.inspect_container(container)
+            except NotFound:
+                return None
+        if not found["State"]["Running"]:
+            return None
+        return RunningContainer(found["Config"]["Hostname"], found["State"]["StartedAt"])
 
     def stop(self, container: str, grace: float) -> None:
         with engine_errors(f"cannot stop container {_short(container)}"), suppress(NotFound):

@@ -97,6 +97,19 @@ class ExitState:
     start_error: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RunningContainer:
+    """A container that runs.
+
+    Attributes:
+        hostname: what its processes take for the machine's name.
+        since: when it was started, as the engine tells it; no two starts of a container have the same.
+    """
+
+    hostname: str
+    since: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildSpec:
     """One image to build, in our words.
@@ -256,6 +269,10 @@ class Engine(Protocol):
 
     def converse(self, container: str) -> Conversation:
         """Attach and start; the caller closes it."""
+        ...
+
+    def running(self, container: str) -> RunningContainer | None:
+        """A container as it runs, also one that is not ours; None when it does not run, or is not there."""
         ...
 
     def stop(self, container: str, grace: float) -> None:

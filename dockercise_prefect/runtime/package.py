@@ -61,7 +61,7 @@ def run_package(engine: Engine, image: ResolvedImage, limits: PackageLimits, not
     """
     if not image.command:
         raise PackageFailedError("has no command that could print a document", 'give it one: `CMD ["cat", "/dockercise.yaml"]`')
-    labels = Labels(RunIdentity(f"package-{secrets.token_hex(4)}", image.ref, ""), str(this_process()))
+    labels = Labels(RunIdentity(f"package-{secrets.token_hex(4)}", image.ref, ""), str(this_process(engine)))
     running = Running(GRACE, notify)
     container = engine.create(
         ContainerSpec(

@@ -78,6 +78,9 @@ class Workspace:
         identity: which run this is.
         options: how.
         notify: told lines for the user; from several threads.
+
+    Raises:
+        EngineError: this process is in a container, and the engine does not answer whether that is one of its own.
     """
 
     def __init__(
@@ -93,7 +96,7 @@ class Workspace:
         self._identity = identity
         self._options = options
         self._notify = notify
-        self._owner = this_process()
+        self._owner = this_process(engine)
         self._labels = Labels(identity, str(self._owner))
         self._running = Running(options.grace_seconds, notify)
         self._slots = NetworkSlots(engine, self._labels, notify)

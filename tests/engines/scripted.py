@@ -32,6 +32,7 @@ from dockercise_prefect.runtime.engine import (
     OutputSink,
     Progress,
     ResolvedImage,
+    RunningContainer,
 )
 from tests.engines.build import ScriptedBuild
 from tests.engines.container import (
@@ -246,6 +247,11 @@ class ScriptedEngine:
         if running.behaviour.start_error is not None:
             raise EngineError(f"cannot start container {running.spec.name}: {running.behaviour.start_error}")
         return ScriptedConversation(running, self._alive)
+
+    def running(self, container: str) -> RunningContainer | None:
+        self._called("running")
+        found = self._state.containers.get(container)
+        return RunningContainer(container[:12], f"start of {found.spec.name}") if found and found.running else None
 
     def stop(self, container: str, grace: float) -> None:
         self._called("stop")

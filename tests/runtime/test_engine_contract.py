@@ -90,6 +90,21 @@ def test_a_command_that_is_not_there(engine: Engine, image: ResolvedImage, label
     assert "/no/such" in state.start_error
 
 
+def test_it_says_which_containers_run(engine: Engine, image: ResolvedImage, labels: Labels) -> None:
+    """While a container runs, its start has one name; before, after, and for what is not there, it has none."""
+    rehearse(engine, "sleep", Behaviour(stdout=b"x", blocks=True))
+    with container(engine, spec_of(image, labels, "echo x; exec sleep 600")) as id_:
+        before = engine.running(id_)
+        with running(engine, id_):
+            first, second = engine.running(id_), engine.running(id_)
+        after = engine.running(id_)
+
+    assert first == second
+    assert first is not None
+    assert (first.hostname, bool(first.since)) == (id_[:12], True)
+    assert (before, after, engine.running(id_)) == (None, None, None)
+
+
 def test_input_arrives_and_ends(engine: Engine, image: ResolvedImage, labels: Labels) -> None:
     """A container reads its input to the end, also where that is more than a pipe holds."""
     block = b"0123456789abcde\n" * 20_000

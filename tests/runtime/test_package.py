@@ -32,13 +32,13 @@ def _failure(engine: Engine, image: ResolvedImage, limits: PackageLimits = LIMIT
 
 def _containers(engine: Engine) -> int:
     """How many containers of packages of this process are there."""
-    return sum(each.labels[RUN].startswith("package-") and _is_ours(each.labels[OWNER]) for each in engine.leftovers())
+    return sum(each.labels[RUN].startswith("package-") and _is_ours(each.labels[OWNER], engine) for each in engine.leftovers())
 
 
-def _is_ours(owner: str) -> bool:
+def _is_ours(owner: str, engine: Engine) -> bool:
     from dockercise_prefect.runtime.ownership import this_process
 
-    return Owner.parse(owner) == this_process()
+    return Owner.parse(owner) == this_process(engine)
 
 
 def test_its_output_is_returned(engine: Engine, image: ResolvedImage) -> None:
@@ -123,7 +123,7 @@ def test_its_container_is_bounded_and_labelled(scripted: ScriptedEngine) -> None
     (spec,) = scripted.specs
     assert (spec.mounts, spec.network, spec.env, spec.memory) == ((), "none", {}, LIMITS.memory)
     assert spec.labels[RUN].startswith("package-")
-    assert _is_ours(spec.labels[OWNER])
+    assert _is_ours(spec.labels[OWNER], scripted)
 
 
 def test_an_engine_that_dies_is_the_engines_fault(scripted: ScriptedEngine) -> None:
