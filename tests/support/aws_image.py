@@ -7,10 +7,7 @@ nothing leaves the machine. Made once and kept by the engine, its name holding a
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -18,18 +15,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import docker
-from docker.errors import ImageNotFound
-from filelock import FileLock
 
 from scripts import debian
-from scripts.console import SetUpError, say
+from scripts.console import SetUpError
+from tests.support.debian_image import LABEL, bootstrap, ensure, exists, import_tree, run, tag_of
 from tests.support.engine_client import engine_client
 from tests.support.git_repository import make_bare_repository, make_repository
 
 SEED_IMAGES = ("pebbletech/docker-aws-cli", "bravissimolabs/alpine-git")
 SEED_REPOSITORY = "https://github.com/distributedlife/dockercise.git"
 REPOSITORY = "dockercise-test/aws"
-LABEL = "dockercise-test.recipe"
 PACKAGES = ("ca-certificates", "git", "jq", "python3")
 AWSCLI_LOCK = Path(__file__).with_name("awscli.lock")
 
@@ -55,9 +50,8 @@ PYTHONPATH=/opt/awscli exec python3 -m awscli "$@"
 
 
 def recipe_hash() -> str:
-    """Names the image: another recipe, another release of the system it is made of, another image."""
-    parts = (Path(__file__).read_bytes(), AWSCLI_LOCK.read_bytes(), _release().encode())
-    return hashlib.sha256(b"\0".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()[:16]
+    """Names the image: another recipe, another image."""
+    return tag_of(Path(__file__).read_bytes(), AWSCLI_LOCK.read_bytes())
 
 
 def ensure_aws_image() -> str:
@@ -67,14 +61,7 @@ def ensure_aws_image() -> str:
         SetUpError: something is missing that the recipe needs.
     """
     reference = f"{REPOSITORY}:{recipe_hash()}"
-    client = engine_client()
-    try:
-        with FileLock(Path(tempfile.gettempdir()) / "dockercise-test-aws-image.lock"):
-            if not _exists(client, reference):
-                _build(client, reference)
-    finally:
-        client.close()
-    return reference
+    return ensure(reference, lambda client: _build(client, reference))
 
 
 @contextmanager
@@ -88,7 +75,7 @@ def seed_images() -> Iterator[None]:
     image = client.images.get(ensure_aws_image())
     try:
         for name in SEED_IMAGES:
-            if _exists(client, name) and LABEL not in client.images.get(name).labels:
+            if exists(client, name) and LABEL not in client.images.get(name).labels:
                 raise SetUpError(
                     f"the engine has an image {name} of its own, which the tests must not replace",
                     "run the tests on another engine (DOCKER_HOST), or remove the image",
@@ -97,53 +84,28 @@ def seed_images() -> Iterator[None]:
         yield
     finally:
         for name in SEED_IMAGES:
-            if _exists(client, name) and LABEL in client.images.get(name).labels:
+            if exists(client, name) and LABEL in client.images.get(name).labels:
                 client.images.remove(name, noprune=True)
         client.close()
 
 
-def _exists(client: docker.DockerClient, reference: str) -> bool:
-    try:
-        client.images.get(reference)
-    except ImageNotFound:
-        return False
-    return True
-
-
 def _build(client: docker.DockerClient, reference: str) -> None:
-    if os.geteuid() != 0:
-        raise SetUpError("the tests' AWS image is made with debootstrap, which needs root", "run the tests once as root")
-    debian.install(debian.missing_packages({"debootstrap": "debootstrap", "git": "git"}), "the tests' AWS image")
-    say(f"making the tests' image {reference} from Debian's packages (about two minutes, once)")
+    debian.install(debian.missing_packages({"git": "git"}), "the tests' AWS image")
     with tempfile.TemporaryDirectory(prefix="dockercise-test-image-") as folder:
         tree = Path(folder) / "tree"
-        _bootstrap(tree)
+        bootstrap(tree, PACKAGES)
         _add_awscli(tree)
         _add_repository(tree, Path(folder) / "seed")
-        _import(client, tree, reference)
-
-
-def _bootstrap(tree: Path) -> None:
-    components, mirror = _mirror()
-    _run(
-        "debootstrap",
-        "--variant=minbase",
-        f"--components={components}",
-        f"--include={','.join(PACKAGES)}",
-        _release(),
-        str(tree),
-        mirror,
-    )
-    _run("chroot", str(tree), "apt-get", "clean")
+        import_tree(client, tree, reference, 'CMD ["/bin/sh"]')
 
 
 def _add_awscli(tree: Path) -> None:
     python = re.sub(r"^python", "", (tree / "usr/bin/python3").readlink().name)
     target = tree / "opt/awscli"
     pip = [sys.executable, "-m", "pip", "-qq", "--disable-pip-version-check", "install", "--no-compile", "--require-hashes"]
-    _run(*pip, "--only-binary=:all:", "--python-version", python, "--target", str(target), "--requirement", str(AWSCLI_LOCK))
+    run(*pip, "--only-binary=:all:", "--python-version", python, "--target", str(target), "--requirement", str(AWSCLI_LOCK))
     # Containers never keep what Python compiles, so it is compiled here, by the Python that will run it.
-    _run("chroot", str(tree), "python3", "-m", "compileall", "-q", "/opt/awscli")
+    run("chroot", str(tree), "python3", "-m", "compileall", "-q", "/opt/awscli")
     command = tree / "usr/local/bin/aws"
     command.write_text(_AWS_COMMAND, encoding="ascii")
     command.chmod(0o755)
@@ -153,47 +115,3 @@ def _add_repository(tree: Path, scratch: Path) -> None:
     source = make_repository(scratch, {"example.yaml": TEMPLATE})
     make_bare_repository(tree / "srv/git/dockercise.git", source)
     (tree / "etc/gitconfig").write_text(_GIT_CONFIGURATION, encoding="ascii")
-
-
-def _import(client: docker.DockerClient, tree: Path, reference: str) -> None:
-    repository, tag = reference.rsplit(":", 1)
-    changes = [
-        "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        f"LABEL {LABEL}={tag}",
-        'CMD ["/bin/sh"]',
-    ]
-    archive = tree.with_suffix(".tar")
-    _run("tar", "--create", "--numeric-owner", "--directory", str(tree), "--file", str(archive), ".")
-    client.api.import_image_from_file(str(archive), repository=repository, tag=tag, changes=changes)
-
-
-def _release() -> str:
-    return debian.parse_os_release(debian.OS_RELEASE.read_text(encoding="utf-8")).get("VERSION_CODENAME", "")
-
-
-def _mirror() -> tuple[str, str]:
-    """The components and the address of the archive that this system's apt uses for its own release."""
-    form = "$(CODENAME)\t$(COMPONENT)\t$(REPO_URI)"
-    targets = _run("apt-get", "indextargets", "--format", form, "Created-By: Packages").splitlines()
-    rows = [tuple(row.split("\t")) for row in targets]
-    found = [(component, address) for release, component, address in rows if release == _release()]
-    if not found:
-        raise SetUpError("apt names no archive of this system's release", "as root: apt-get update, then again")
-    address = found[0][1]
-    return ",".join(dict.fromkeys(component for component, other in found if other == address)), address
-
-
-def _run(*command: str) -> str:
-    done = subprocess.run(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-        env={**os.environ, "PATH": debian.SEARCH_PATH, "LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": ""},
-    )
-    if done.returncode != 0:
-        raise SetUpError(f"`{' '.join(command)}` failed:\n{done.stdout[-2000:]}", "see its own words above")
-    return done.stdout
