@@ -128,7 +128,12 @@ def our_image() -> str:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(path, target)
             shutil.copytree(_wheels(), context / "wheels")
-            arguments = ("--network=none", f"--build-arg=BASE={base}", f"--label={LABEL}={reference.rpartition(':')[2]}")
+            arguments = (
+                "--force-rm",
+                "--network=none",
+                f"--build-arg=BASE={base}",
+                f"--label={LABEL}={reference.rpartition(':')[2]}",
+            )
             run("env", "DOCKER_BUILDKIT=0", "docker", "build", *arguments, f"--file={DOCKERFILE}", f"--tag={reference}", folder)
 
     return ensure(reference, build)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deployments.conftest import command
+from tests.e2e.deployments.conftest import command
 from tests.support.deploy_images import ROOT
 
 pytestmark = pytest.mark.docker

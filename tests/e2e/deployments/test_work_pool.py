@@ -1,0 +1,200 @@
+"""A Docker work pool made with `deployments/docker/work-pool.json`: flow runs are containers, their stages siblings."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import secrets
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dockercise_prefect.orchestration.local_server import LocalServer
+from dockercise_prefect.runtime.docker_engine import DockerEngine
+from dockercise_prefect.runtime.engine import Leftover
+from dockercise_prefect.runtime.removal import remove_all
+from tests.e2e.conftest import Dockercise
+from tests.e2e.deployments.conftest import PREFECT, command
+from tests.support import prefect_records
+from tests.support.deploy_images import ROOT
+
+pytestmark = pytest.mark.docker
+
+TEMPLATE = ROOT / "deployments/docker/work-pool.json"
+OURS = {"image", "image_pull_policy", "auto_remove", "env", "volumes", "container_create_kwargs"}
+DATA = "/var/lib/dockercise"
+
+IMAGE = """\
+FROM {ours}
+COPY flows /srv/flows
+"""
+
+DEPLOYMENTS = """\
+pull:
+  - prefect.deployments.steps.set_working_directory: {{directory: /srv}}
+deployments:
+  - {{name: {name}, entrypoint: "flows/hello.py:hello", work_pool: &pool {{name: {name}, job_variables: {{image: {image}}}}}}}
+  - {{name: {name}, entrypoint: "flows/slow.py:slow", work_pool: *pool}}
+"""
+
+SLOW = """\
+meta: {name: slow, defaults: {img: busybox}}
+wait: {vol: code, run: sleep 600}
+"""
+
+
+class Pool:
+    """A work pool of its own on the session's server, a volume and an image for it; `flows` are deployed to it.
+
+    Attributes:
+        name: of the pool, its deployments, its volume and its image.
+        flow_runs: those that were asked for.
+    """
+
+    def __init__(self, name: str, api: str, environment: dict[str, str], folder: Path) -> None:
+        self.name = name
+        self.flow_runs: list[str] = []
+        self._api = api
+        self._folder = folder
+        # What a worker is told for itself must not lead its flow runs astray.
+        self._environment = environment | {"PREFECT_HOME": str(folder / "prefect")}
+
+    def make(self, our_image: str) -> None:
+        """Everything that comes before the first run, as docs/deploying.md has it."""
+        shutil.copytree(ROOT / "flows", self._folder / "flows")
+        (self._folder / "flows/slow").mkdir()
+        (self._folder / "flows/slow/slow.dockercise.yaml").write_text(SLOW)
+        self._run("dockercise_prefect", "compile", "flows/slow", "-o", "flows")
+        (self._folder / "Dockerfile").write_text(IMAGE.format(ours=our_image))
+        command("docker", "build", "--tag", self.name, self._folder, env={**self._environment, "DOCKER_BUILDKIT": "0"})
+        template = self._folder / "work-pool.json"
+        template.write_text(TEMPLATE.read_text().replace(f'"dockercise:{DATA}"', f'"{self.name}:{DATA}"'))
+        self._run("prefect", "work-pool", "create", self.name, "--type", "docker", "--base-job-template", template)
+        (self._folder / "prefect.yaml").write_text(DEPLOYMENTS.format(name=self.name, image=self.name))
+        self._run("prefect", "--no-prompt", "deploy", "--all")
+
+    def ask_for(self, flow: str) -> str:
+        """A new flow run's id."""
+        deployment = prefect_records.ask(self._api, f"deployments/name/{flow}/{self.name}")
+        flow_run: str = prefect_records.ask(self._api, f"deployments/{deployment['id']}/create_flow_run", {})["id"]
+        self.flow_runs.append(flow_run)
+        return flow_run
+
+    def work(self) -> None:
+        """A worker does what there is to be done."""
+        self._run("prefect", "worker", "start", "--pool", self.name, "--run-once")
+
+    @contextmanager
+    def worker(self) -> Iterator[None]:
+        """A worker that goes on."""
+        words = [*PREFECT, "worker", "start", "--pool", self.name]
+        with subprocess.Popen(words, cwd=self._folder, env=self._environment, stdout=subprocess.DEVNULL) as process:
+            try:
+                yield
+            finally:
+                process.terminate()
+
+    def file(self, pattern: str) -> str:
+        """The content of the files below the data folder that the pattern names."""
+        volume = f"--volume={self.name}:{DATA}"
+        return command("docker", "run", "--rm", volume, "busybox", "sh", "-c", f"cat {DATA}/{pattern}")
+
+    def remove(self) -> None:
+        """All of it but what Prefect knows."""
+        for flow_run in self.flow_runs:
+            found = command("docker", "ps", "--all", "--quiet", f"--filter=label=io.prefect.flow-run-id={flow_run}").split()
+            subprocess.run(["docker", "rm", "--force", *found], check=False, capture_output=True)
+        for words in (("rmi", self.name), ("volume", "rm", self.name)):
+            subprocess.run(["docker", *words], check=False, capture_output=True)
+
+    def _run(self, module: str, *arguments: str | Path) -> None:
+        python = PREFECT[0]
+        command(python, "-m", module, *arguments, cwd=self._folder, env=self._environment | {"PYTHONPATH": str(ROOT)})
+
+
+@pytest.fixture(scope="module")
+def pool(
+    our_image: str, server: LocalServer, docker_session: DockerEngine, busybox: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Pool]:
+    """A pool with two deployments, and nothing of it left on the engine in the end."""
+    environment = os.environ | {"PREFECT_API_URL": server.api_url}
+    pool = Pool(f"test-{secrets.token_hex(4)}", server.api_url, environment, tmp_path_factory.mktemp("user"))
+    try:
+        pool.make(our_image)
+        yield pool
+    finally:
+        pool.remove()
+        remove_all(docker_session, [each for flow_run in pool.flow_runs for each in _left_by(docker_session, flow_run)])
+
+
+def test_the_template_is_prefects_own_with_our_defaults() -> None:
+    """What prefect-docker understands is all there, unchanged; some variables have a default that suits us."""
+    from prefect_docker.worker import DockerWorker  # type: ignore[import-untyped]  # it has no types
+
+    ours = json.loads(TEMPLATE.read_text())
+    theirs = copy.deepcopy(DockerWorker.get_default_base_job_template())
+    for template in (ours, theirs):
+        for name in OURS:
+            template["variables"]["properties"][name].pop("default", None)
+
+    assert ours == theirs
+
+
+def test_a_flow_run_is_a_container_and_leaves_nothing(pool: Pool, prefect_api: str, docker_session: DockerEngine) -> None:
+    """The compiled module runs in our image as no root, its stages beside it; values and volumes are those of every run."""
+    flow_run = pool.ask_for("hello")
+
+    pool.work()
+
+    ended = prefect_records.flow_run(prefect_api, flow_run)
+    assert (ended.type, ended.message) == ("COMPLETED", None)
+    container = _infrastructure(prefect_api, flow_run)
+    assert docker_session.running(container) is None
+    assert _left_by(docker_session, flow_run) == []
+    assert json.loads(pool.file("results/hello/*/deliver.json"))["value"].endswith("the stage sign")
+    assert json.loads(pool.file("results/hello/*/summary.json"))["status"] == "passed"
+
+
+def test_what_a_killed_flow_run_left_goes_with_the_next_run(
+    pool: Pool, prefect_api: str, docker_session: DockerEngine, dockercise_run: Dockercise
+) -> None:
+    """Nobody can see the process of a container that is gone, but the engine knows that it is: any later run tidies up."""
+    flow_run = pool.ask_for("slow")
+    with pool.worker():
+        stage = prefect_records.eventually(
+            lambda: [each for each in _left_by(docker_session, flow_run) if each.labels.get("dockercise.stage") == "wait"],
+            lambda found: any(docker_session.running(each.id) for each in found),
+        )
+        spared = dockercise_run("-C", ROOT / "flows/hello", "greet")
+        lives = docker_session.running(stage[0].id)
+        user = command("docker", "exec", container := _infrastructure(prefect_api, flow_run), "stat", "-c", "%U", "/proc/1")
+
+        command("docker", "kill", container)
+
+        ended = prefect_records.flow_run(prefect_api, flow_run)
+    left = _left_by(docker_session, flow_run)
+    after = dockercise_run("-C", ROOT / "flows/hello", "greet")
+
+    assert (spared.exit_status, lives is not None, user) == (0, True, "dockercise\n")
+    assert ended.type == "CRASHED"
+    assert {each.kind for each in left} == {"container", "volume"}
+    assert {each.labels["dockercise.owner"].partition("@")[0] for each in left} == {f"container:{container}"}
+    assert after.exit_status == 0
+    assert "removed what a run that was killed left on the engine" in after.stderr
+    assert _left_by(docker_session, flow_run) == []
+
+
+def _infrastructure(api: str, flow_run: str) -> str:
+    """The id of the flow run's container."""
+    found: dict[str, Any] = prefect_records.ask(api, f"flow_runs/{flow_run}")
+    return str(found["infrastructure_pid"]).rpartition(":")[2]
+
+
+def _left_by(engine: DockerEngine, flow_run: str) -> list[Leftover]:
+    return [each for each in engine.leftovers() if each.labels["dockercise.flow_run"] == flow_run]
