@@ -3,6 +3,7 @@
 python -m scripts.screenshot run http://127.0.0.1:4200/runs/flow-run/… docs/images/run.png
 python -m scripts.screenshot artifact http://127.0.0.1:4200/artifacts/artifact/… docs/images/artifact.png
 python -m scripts.screenshot report file:///…/report.html docs/images/report.png
+python -m scripts.screenshot upcoming http://127.0.0.1:4200/deployments/deployment/…?tab=Upcoming docs/images/upcoming.png
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--hide-scrollbars"]
 VIEW: ViewportSize = {"width": 1280, "height": 860}
 DRAWN = "[class*=run-graph]"
+TO_COME = "Scheduled for "
+"""What the UI writes before the time of a run to come."""
 SETTLE_MS = 3_000
 """Milliseconds for the graph, a canvas, to be laid out and for its images to arrive."""
 
@@ -48,7 +51,18 @@ def open_report(page: Page, url: str) -> None:
     page.locator("h1").first.wait_for(state="visible")
 
 
-PAGES: dict[str, Callable[[Page, str], None]] = {"run": open_run, "artifact": open_artifact, "report": open_report}
+def open_upcoming(page: Page, url: str) -> None:
+    """Show a page that lists runs to come: a deployment's upcoming ones, or the runs of the days ahead."""
+    page.goto(url, wait_until="networkidle")
+    page.get_by_text(TO_COME).first.wait_for(state="visible")
+
+
+PAGES: dict[str, Callable[[Page, str], None]] = {
+    "run": open_run,
+    "artifact": open_artifact,
+    "report": open_report,
+    "upcoming": open_upcoming,
+}
 
 
 def main() -> None:
