@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -90,6 +91,7 @@ _OPTIONS = (
     click.option("--secret", "secrets", metavar="NAME=BLOCK", multiple=True, help="A variable from a Prefect Secret block."),
     click.option("--results", metavar="PLACE", help="Where records go; default: the worker's setting."),
     click.option("--work-pool", metavar="POOL", help="The work pool that runs it; default: `dockercise`, made when needed."),
+    click.option("--job-variable", "job_variables", metavar="NAME=VALUE", multiple=True, help="Of the work pool, say image=…"),
     click.option("--concurrency", type=click.IntRange(min=1), metavar="N", help="Runs at once, at most."),
     click.option(
         "--on-overlap",
@@ -124,6 +126,7 @@ def _request(
     secrets: Sequence[str],
     results: str | None,
     work_pool: str | None,
+    job_variables: Sequence[str],
     concurrency: int | None,
     on_overlap: str,
     paused: bool,
@@ -169,6 +172,7 @@ def _request(
         env=dict(pair for pair in pairs if pair is not None),
         results=read_settings(results=results).results if results else None,
         work_pool=work_pool or DEFAULT_POOL,
+        job_variables=dict(_job_variable(option) for option in job_variables),
         concurrency=concurrency,
         skip_overlapping=on_overlap == "skip",
         paused=paused,
@@ -183,6 +187,17 @@ def _named_block(option: str) -> tuple[str, str]:
     if not (name and separator and block):
         raise UsageError(f"--secret: `{name}` names no Secret block", "write NAME=BLOCK, say AWS_SECRET_ACCESS_KEY=aws-key")
     return name, block
+
+
+def _job_variable(option: str) -> tuple[str, Any]:
+    """As `prefect deploy --job-variable` has it: JSON where it is JSON, else the text."""
+    name, separator, value = option.partition("=")
+    if not (name and separator):
+        raise UsageError(f"--job-variable: `{option}` gives no value", "write NAME=VALUE, say image=dockercise:1")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
 
 
 def _told(found: Found, deployed: Deployed, *, new: bool) -> Iterator[str]:

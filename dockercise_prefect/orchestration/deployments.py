@@ -36,7 +36,9 @@ class DeploymentRequest:
         flow: the pipeline's name.
         name: its own.
         parameters: of its runs, where nobody says otherwise.
-        overlap: runs at once, at most, and what becomes of one too many; None for any number.
+        job_variables: of the work pool's, for the infrastructure of its runs.
+        concurrency: runs at once, at most; None for any number.
+        skip_overlapping: whether one too many is not started at all, instead of waiting.
     """
 
     flow: str
@@ -48,6 +50,7 @@ class DeploymentRequest:
     parameter_schema: Mapping[str, Any]
     timetable: Timetable
     work_pool: str
+    job_variables: Mapping[str, Any]
     concurrency: int | None
     skip_overlapping: bool
     paused: bool
@@ -149,6 +152,7 @@ def save(request: DeploymentRequest) -> tuple[Deployed, bool]:
             enforce_parameter_schema=True,
             labels={LABEL: request.registration.to_label()},
             work_pool_name=request.work_pool,
+            job_variables=dict(request.job_variables),
             schedules=[DeploymentScheduleCreate(schedule=one) for one in request.timetable.schedules()],
             paused=request.paused,
             concurrency_limit=request.concurrency,

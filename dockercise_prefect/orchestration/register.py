@@ -36,6 +36,7 @@ class RegisterRequest:
         targets: of runs that nobody names others for; empty for all stages.
         env: variables of runs; Prefect stores them in clear text.
         results: where records go; None for each worker's setting.
+        job_variables: of the work pool's, for its runs: the image of a Docker pool, say.
         concurrency: runs at once, at most; None for any number.
         skip_overlapping: whether one too many is not started at all, instead of waiting.
     """
@@ -47,6 +48,7 @@ class RegisterRequest:
     env: Mapping[str, str] = field(default_factory=dict)
     results: str | None = None
     work_pool: str = DEFAULT_POOL
+    job_variables: Mapping[str, Any] = field(default_factory=dict)
     concurrency: int | None = None
     skip_overlapping: bool = False
     paused: bool = False
@@ -117,6 +119,7 @@ def register(request: RegisterRequest, found: Found) -> tuple[Deployed, bool]:
         parameter_schema=parameter_schema(pipeline),
         timetable=request.timetable,
         work_pool=request.work_pool,
+        job_variables=request.job_variables,
         concurrency=request.concurrency,
         skip_overlapping=request.skip_overlapping,
         paused=request.paused,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import json
 import os
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 
 from dockercise_prefect.orchestration.local_server import LocalServer
+from dockercise_prefect.orchestration.secret_blocks import save_secret
 from dockercise_prefect.runtime.docker_engine import DockerEngine
 from dockercise_prefect.runtime.engine import Leftover
 from dockercise_prefect.runtime.removal import remove_all
@@ -23,6 +25,8 @@ from tests.e2e.conftest import Dockercise
 from tests.e2e.deployments.conftest import PREFECT, command
 from tests.support import prefect_records
 from tests.support.deploy_images import ROOT
+from tests.support.git_hosts import http_host
+from tests.support.git_repository import make_bare_repository, make_repository
 
 pytestmark = pytest.mark.docker
 
@@ -46,6 +50,13 @@ deployments:
 SLOW = """\
 meta: {name: slow, defaults: {img: busybox}}
 wait: {vol: code, run: sleep 600}
+"""
+
+
+SHOP = """\
+name: {img: busybox, run: echo the shop}
+build: {img: busybox, run: 'echo "$(cat /code/pages/index) at $NAME" > "$OUT/page"'}
+check: {img: busybox, run: cat /build/page}
 """
 
 
@@ -104,6 +115,17 @@ class Pool:
         """The content of the files below the data folder that the pattern names."""
         volume = f"--volume={self.name}:{DATA}"
         return command("docker", "run", "--rm", volume, "busybox", "sh", "-c", f"cat {DATA}/{pattern}")
+
+    def list(self, folder: str) -> str:
+        """What is in a folder below the data folder."""
+        volume = f"--volume={self.name}:{DATA}"
+        return command("docker", "run", "--rm", volume, "busybox", "ls", f"{DATA}/{folder}")
+
+    def register(self, source: str, *options: str) -> None:
+        """Register a repository for the pool."""
+        self._run(
+            "dockercise_prefect", "register", source, "--work-pool", self.name, "--job-variable", f"image={self.name}", *options
+        )
 
     def remove(self) -> None:
         """All of it but what Prefect knows."""
@@ -188,6 +210,30 @@ def test_what_a_killed_flow_run_left_goes_with_the_next_run(
     assert after.exit_status == 0
     assert "removed what a run that was killed left on the engine" in after.stderr
     assert _left_by(docker_session, flow_run) == []
+
+
+def test_a_registered_repository_runs_in_containers(
+    pool: Pool, prefect_api: str, docker_session: DockerEngine, tmp_path: Path
+) -> None:
+    """The flow run is a container that checks the commit out, its stages are siblings, and nothing of them is left."""
+    work = make_repository(tmp_path / "work", {"shop.dockercise.yaml": SHOP, "pages/index": "Welcome\n"}, branch="main")
+    make_bare_repository(tmp_path / "host/shop.git", work)
+    token = f"token-of-{pool.name}"
+    save_secret(pool.name, token)
+    sent = base64.b64encode(f"x-access-token:{token}".encode()).decode()
+    with http_host(tmp_path / "host", f"Basic {sent}") as host:
+        pool.register(f"{host}/shop.git", "--name", pool.name, "--credentials", pool.name)
+        flow_run = pool.ask_for("shop")
+
+        pool.work()
+
+    ended = prefect_records.flow_run(prefect_api, flow_run)
+    assert (ended.type, ended.message) == ("COMPLETED", None)
+    assert json.loads(pool.file("results/shop/*/check.json"))["value"] == "Welcome at the shop"
+    assert docker_session.running(_infrastructure(prefect_api, flow_run)) is None
+    assert _left_by(docker_session, flow_run) == []
+    assert pool.list("repositories/checkouts") == ""
+    assert token not in command("docker", "inspect", pool.name)
 
 
 def _infrastructure(api: str, flow_run: str) -> str:
