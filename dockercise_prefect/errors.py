@@ -172,6 +172,18 @@ class WebhookError(DockerciseError):
     """A push could not be taken, judged or reported: a bad signature, an unknown repository, a host that does not answer."""
 
 
+class HostError(DockerciseError):
+    """A host of repositories (GitHub, Gitea, GitLab) did not do what it was asked; it may when it is asked again."""
+
+    exit_status = ExitStatus.ENGINE_FAILED
+
+
+class HostRefusedError(HostError):
+    """It never will, asked like this: a wrong token, a missing right, no such repository."""
+
+    exit_status = ExitStatus.WRONG_INPUT
+
+
 def did_you_mean(word: str, known: Sequence[str]) -> str | None:
     """The known word that a user most probably meant by `word`, or None."""
     import difflib  # noqa: PLC0415  only wrong input pays for it

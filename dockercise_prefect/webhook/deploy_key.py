@@ -1,0 +1,65 @@
+"""The key pair that a repository is read with: the host knows its public half, a Secret block holds the private one."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass, field
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_ssh_private_key,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DeployKey:
+    """An ed25519 key pair.
+
+    Attributes:
+        public: one line, `ssh-ed25519 AAAA…`, without a comment.
+        private: as OpenSSH keeps it in a file, without a passphrase.
+    """
+
+    public: str
+    private: str = field(repr=False)
+
+    @property
+    def fingerprint(self) -> str:
+        """What `ssh-keygen -l` and the host's pages call it: `SHA256:…`."""
+        return fingerprint(self.public)
+
+
+def make_deploy_key() -> DeployKey:
+    """A new pair."""
+    return _pair(Ed25519PrivateKey.generate())
+
+
+def read_deploy_key(private: str) -> DeployKey | None:
+    """The pair that a private half belongs to; None when the text is none of ours, whatever it is."""
+    try:
+        key = load_ssh_private_key(private.encode(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return None
+    return _pair(key) if isinstance(key, Ed25519PrivateKey) else None
+
+
+def fingerprint(public: str) -> str:
+    """The fingerprint of a public key in OpenSSH's form; empty when it is in another."""
+    words = public.split()
+    try:
+        blob = base64.b64decode(words[1], validate=True)
+    except (IndexError, ValueError):
+        return ""
+    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).rstrip(b"=").decode("ascii")
+
+
+def _pair(key: Ed25519PrivateKey) -> DeployKey:
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+    public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+    return DeployKey(public.decode("ascii"), private.decode("ascii"))

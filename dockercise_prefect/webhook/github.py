@@ -1,0 +1,259 @@
+"""GitHub, and GitHub Enterprise: what a repository is called there, its deploy keys, its webhooks, its commit statuses.
+
+PyGithub makes the calls. Two things are kept from it: its debug log, which holds the bodies of requests and so a webhook's
+secret, and its patience, since it would sleep for an hour where a rate limit says so.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import requests
+from github import Auth, Github, GithubException
+from urllib3.util import Retry
+
+from dockercise_prefect.errors import UsageError
+from dockercise_prefect.webhook.github_words import Call, Right, not_github, refused, unreachable
+from dockercise_prefect.webhook.statuses import CommitStatus
+
+PUBLIC_API = "https://api.github.com"
+
+API_VERSION = "2022-11-28"
+"""The version of GitHub's REST API that these calls are made for."""
+
+_SECONDS = 15
+_GONE = {404, 410}
+_RETRIES = Retry(
+    total=2,
+    backoff_factor=0.2,
+    status_forcelist=(500, 502, 503, 504),
+    allowed_methods=("GET", "DELETE"),  # what may be done twice
+    raise_on_status=False,
+    respect_retry_after_header=False,
+)
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?/(?!\.\.?$)[A-Za-z0-9._-]+", re.ASCII)
+_LOCAL = {"localhost", "127.0.0.1", "::1"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repository:
+    """What GitHub says of a repository.
+
+    Attributes:
+        full_name: `owner/name`, as it is called today.
+        default_branch: what a schedule runs.
+        ssh_url: where a deploy key opens it: `git@github.com:owner/name.git`.
+        visibility: `public`, `private` or `internal`.
+        administered: whether the token's user administers it; True where GitHub does not say.
+    """
+
+    full_name: str
+    default_branch: str
+    ssh_url: str
+    visibility: str
+    administered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KnownKey:
+    """A deploy key that GitHub knows; `public` is without its comment."""
+
+    id: int
+    title: str
+    public: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnownHook:
+    """A webhook that GitHub knows."""
+
+    id: int
+    url: str
+
+
+class GitHub:
+    """One GitHub, with one token.
+
+    Methods block, for a minute at most. Each raises `HostRefusedError` for what cannot succeed (wrong token, missing right, no
+    such repository) and `HostError` for what may later (no answer, rate limit, GitHub's own failure). No message and no log
+    holds the token or a webhook's secret. Repositories are named `owner/name`, as `Repository.full_name` says.
+
+    Args:
+        token: of a user or an app.
+        api: where the API is; GitHub Enterprise's is `https://HOST/api/v3`.
+        origin: where the token came from, for messages.
+
+    Raises:
+        UsageError: the token or the address cannot be one.
+    """
+
+    def __init__(self, token: str, api: str = PUBLIC_API, origin: str = "the environment") -> None:
+        token = token.strip()
+        if not re.fullmatch(r"[\x21-\x7e]+", token):
+            raise UsageError(f"{origin} holds no token", "docs/github.md says how to make one")
+        self.host = _checked(api)
+        self._origin = origin
+        _hush()
+        self._github = Github(
+            auth=Auth.Token(token),
+            base_url=api.rstrip("/"),
+            user_agent="dockercise",
+            timeout=_SECONDS,
+            per_page=100,
+            retry=_RETRIES,
+            seconds_between_requests=None,
+            seconds_between_writes=None,
+            lazy=True,
+            api_version=API_VERSION,
+        )
+
+    def repository(self, name: str) -> Repository:
+        """What GitHub says of a repository; one that was renamed is found under its old name."""
+        checked_name(name)
+        with self._calling(f"read {name}", Right.METADATA, repository=name) as call:
+            _, found = self._github.requester.requestJsonAndCheck("GET", f"/repos/{name}")
+            texts = {key: found.get(key) for key in ("full_name", "default_branch", "ssh_url")}
+            if not all(isinstance(text, str) and text for text in texts.values()):
+                raise not_github(call)
+            permissions = found.get("permissions")
+            return Repository(
+                full_name=texts["full_name"],
+                default_branch=texts["default_branch"],
+                ssh_url=texts["ssh_url"],
+                visibility=str(found.get("visibility") or ("private" if found.get("private") else "public")),
+                administered=not isinstance(permissions, Mapping) or bool(permissions.get("admin")),
+            )
+
+    def host_keys(self) -> tuple[str, ...]:
+        """The keys that its ssh server proves itself with, each `ssh-ed25519 AAAA…`; none where they are not published."""
+        with self._calling("read what keys its ssh server has", Right.METADATA):
+            _, found = self._github.requester.requestJsonAndCheck("GET", "/meta")
+        keys = found.get("ssh_keys") if isinstance(found, Mapping) else None
+        return tuple(key for key in keys or () if isinstance(key, str) and re.fullmatch(r"[\w@.-]+ [A-Za-z0-9+/=]+", key))
+
+    def keys(self, name: str) -> tuple[KnownKey, ...]:
+        """The repository's deploy keys."""
+        with self._calling(f"read the deploy keys of {name}", Right.KEYS):
+            found = self._github.get_repo(name).get_keys()
+            return tuple(KnownKey(key.id, key.title, " ".join(key.key.split()[:2])) for key in found)
+
+    def add_key(self, name: str, title: str, public: str) -> int:
+        """Let a key read the repository, and no more than read it; returns its id."""
+        with self._calling(f"add a deploy key to {name}", Right.KEYS):
+            return _number(self._github.get_repo(name).create_key(title, public, read_only=True).id)
+
+    def remove_key(self, name: str, number: int) -> bool:
+        """Remove a deploy key; returns whether it was there."""
+        with self._calling(f"remove deploy key {number} of {name}", Right.KEYS):
+            return _removed(self._github.get_repo(name).get_key(number).delete)
+
+    def hooks(self, name: str) -> tuple[KnownHook, ...]:
+        """The repository's webhooks."""
+        with self._calling(f"read the webhooks of {name}", Right.HOOKS):
+            found = self._github.get_repo(name).get_hooks()
+            return tuple(KnownHook(hook.id, str(hook.config.get("url") or "")) for hook in found)
+
+    def add_hook(self, name: str, url: str, secret: str) -> int:
+        """Have every push sent to a URL, signed with a secret; returns the webhook's id."""
+        with self._calling(f"add a webhook to {name}", Right.HOOKS):
+            made = self._github.get_repo(name).create_hook("web", _config(url, secret), events=["push"], active=True)
+            return _number(made.id)
+
+    def set_hook(self, name: str, number: int, url: str, secret: str) -> None:
+        """Make a webhook that is there what `add_hook` makes."""
+        with self._calling(f"change webhook {number} of {name}", Right.HOOKS):
+            # PyGithub's own `edit` sends a `name`, which GitHub's description does not know here.
+            body = {"config": _config(url, secret), "events": ["push"], "active": True}
+            _, found = self._github.requester.requestJsonAndCheck("PATCH", f"/repos/{name}/hooks/{number}", input=body)
+            _number(found["id"])
+
+    def remove_hook(self, name: str, number: int) -> bool:
+        """Remove a webhook; returns whether it was there."""
+        with self._calling(f"remove webhook {number} of {name}", Right.HOOKS):
+            return _removed(self._github.get_repo(name).get_hook(number).delete)
+
+    def send(self, status: CommitStatus) -> None:
+        """Show a status beside its commit."""
+        with self._calling(f"show a status beside a commit of {status.repository}", Right.STATUSES):
+            body = {"state": status.state.value, "description": status.description, "context": status.context}
+            if status.target_url is not None:
+                body["target_url"] = status.target_url
+            path = f"/repos/{quote(status.repository)}/statuses/{quote(status.commit, safe='')}"
+            # PyGithub's own way leads over the commit, and asks for that first.
+            _, found = self._github.requester.requestJsonAndCheck("POST", path, input=body)
+            _number(found["id"])
+
+    @contextmanager
+    def _calling(self, what: str, right: Right, repository: str | None = None) -> Iterator[Call]:
+        call = Call(what, right, self.host, self._origin, repository)
+        # The causes are cut off: they hold the request, and with it the token.
+        try:
+            yield call
+        except GithubException as error:
+            raise refused(error, call) from None
+        except requests.RequestException as error:
+            raise unreachable(error, call) from None
+        except (AssertionError, RuntimeError, ValueError, TypeError, AttributeError, KeyError):
+            # What PyGithub raises when an answer leads to another host, or is not what GitHub sends.
+            raise not_github(call) from None
+
+
+def checked_name(name: str) -> str:
+    """The name of a repository.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"{name!r} is no repository of GitHub", "write it as OWNER/REPO, say acme/infra")
+    return name
+
+
+def _config(url: str, secret: str) -> dict[str, str]:
+    return {"url": url, "content_type": "json", "secret": secret, "insecure_ssl": "0"}
+
+
+def _number(value: object) -> int:
+    """The id in an answer; an answer without one, say a redirection, has done nothing."""
+    if not isinstance(value, int):
+        raise TypeError("there is no id in the answer")
+    return value
+
+
+def _removed(delete: Any) -> bool:
+    try:
+        delete()
+    except GithubException as error:
+        if error.status in _GONE:
+            return False
+        raise
+    return True
+
+
+def _checked(api: str) -> str:
+    """The host of an address that a token may be sent to."""
+    try:
+        parts = urlsplit(api)
+        named = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        named = False
+    if not named or parts.username is not None or parts.query or parts.fragment:
+        raise UsageError("this is no address of GitHub's API", "write it as https://github.example.com/api/v3")
+    if parts.scheme == "http" and parts.hostname not in _LOCAL:
+        raise UsageError(f"the token would be sent to {parts.hostname} in clear text", "write the address with https")
+    return "github.com" if api.rstrip("/") == PUBLIC_API else parts.netloc
+
+
+def _hush() -> None:
+    logging.getLogger("github.Requester").addFilter(_no_bodies)
+
+
+def _no_bodies(record: logging.LogRecord) -> bool:
+    """Whether a record of PyGithub may be kept: on DEBUG it is a whole request, and a webhook's secret is in its body."""
+    return record.levelno > logging.DEBUG

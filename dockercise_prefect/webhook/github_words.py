@@ -1,0 +1,154 @@
+"""What goes wrong between us and GitHub, in words: what was to be done, why it is not, and what to do next."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any
+
+import requests
+from github import GithubException
+
+from dockercise_prefect.errors import HostError, HostRefusedError
+
+_RATE_LIMITED = 429
+_UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _GONE, _UNPROCESSABLE = 401, 403, 404, 410, 422
+_FAILED = 500
+_LONGEST_ANSWER = 300
+
+
+class Right(Enum):
+    """A right that a call needs: what a fine-grained token calls it, and the scope of a classic one."""
+
+    METADATA = ("Metadata: read", "repo")
+    KEYS = ("Administration: read and write", "repo")
+    HOOKS = ("Webhooks: read and write", "admin:repo_hook")
+    STATUSES = ("Commit statuses: read and write", "repo:status")
+
+    def __str__(self) -> str:
+        fine_grained, classic = self.value
+        return f"“{fine_grained}” (a classic token: `{classic}`)"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call to GitHub.
+
+    Attributes:
+        what: what it is to do, after “to”: `add a deploy key to acme/infra`.
+        right: what the token needs for it.
+        host: where GitHub is, for the user.
+        token_name: where the token came from, never the token.
+        repository: set where an answer of 404 speaks of the repository itself.
+    """
+
+    what: str
+    right: Right
+    host: str
+    token_name: str
+    repository: str | None = None
+
+
+def refused(error: GithubException, call: Call) -> HostError:
+    """What an answer that is no success means."""
+    headers = {name.lower(): str(value) for name, value in (error.headers or {}).items()}
+    status = error.status
+    if status == _UNAUTHORIZED:
+        hint = "has it expired, or been revoked? docs/github.md says how to make one"
+        return HostRefusedError(f"{call.host} does not accept the token in {call.token_name}", hint)
+    if _is_rate_limit(status, headers, error):
+        return HostError(f"{call.host} has had too many requests with the token in {call.token_name}", _when(headers))
+    if status == _FORBIDDEN:
+        return _forbidden(error, headers, call)
+    if status in {_NOT_FOUND, _GONE}:
+        return _not_found(call)
+    if status >= _FAILED:
+        return HostError(f"{call.host} failed to {call.what} (status {status})", "try again in a few minutes")
+    said = _said(error.data)
+    return HostRefusedError(f"{call.host} refuses to {call.what} (status {status})", said and f"it says: {said}")
+
+
+def unreachable(error: requests.RequestException, call: Call) -> HostError:
+    """What a connection that failed means. No text of the error is taken over: it may hold what was sent."""
+    if isinstance(error, requests.exceptions.SSLError):
+        hint = "is https spoken there? REQUESTS_CA_BUNDLE names a file of certificates to trust"
+        return HostError(f"no safe connection to {call.host}", hint)
+    if isinstance(error, requests.exceptions.ProxyError):
+        return HostError(f"no way to {call.host}: the proxy refuses", "see HTTPS_PROXY and NO_PROXY")
+    if isinstance(error, requests.exceptions.Timeout):
+        return HostError(f"no answer from {call.host} in time", "see that the network is up, and try again")
+    return HostError(f"no answer from {call.host}", "see that the network is up and the address is right")
+
+
+def not_github(call: Call) -> HostRefusedError:
+    """What an answer means that GitHub would not give."""
+    return HostRefusedError(
+        f"what answers at {call.host} is not GitHub's API", "`--api` is, say, https://github.example.com/api/v3"
+    )
+
+
+def _forbidden(error: GithubException, headers: Mapping[str, str], call: Call) -> HostError:
+    sign_on = re.search(r"url=(https://\S+)", headers.get("x-github-sso", ""))
+    if sign_on:
+        return HostRefusedError(
+            f"the organisation asks for single sign-on before the token in {call.token_name} may {call.what}",
+            f"authorise it at {sign_on[1]}",
+        )
+    asked = headers.get("x-accepted-github-permissions")
+    more = f"; {call.host} asks for {_one_line(asked)}" if asked else ""
+    if said := _said(error.data):
+        more += f", and says: {said}"
+    return HostRefusedError(f"the token in {call.token_name} has no right to {call.what}", f"it needs {call.right}{more}")
+
+
+def _not_found(call: Call) -> HostError:
+    if call.repository:
+        return HostRefusedError(
+            f"{call.host} has no repository {call.repository}, or the token in {call.token_name} may not see it",
+            "is the name right, and the repository among those that the token is for?",
+        )
+    # GitHub does not tell what is not there from what may not be known.
+    return HostRefusedError(
+        f"the token in {call.token_name} has no right to {call.what}, or there is nothing of it", f"it needs {call.right}"
+    )
+
+
+def _is_rate_limit(status: int, headers: Mapping[str, str], error: GithubException) -> bool:
+    from github import RateLimitExceededException  # noqa: PLC0415  only what went wrong pays for it
+
+    if status == _RATE_LIMITED or isinstance(error, RateLimitExceededException):
+        return True
+    return status == _FORBIDDEN and ("retry-after" in headers or headers.get("x-ratelimit-remaining") == "0")
+
+
+def _when(headers: Mapping[str, str]) -> str:
+    """When to try again, as GitHub's documentation of rate limits says."""
+    wait, reset = headers.get("retry-after", ""), headers.get("x-ratelimit-reset", "")
+    if wait.isdecimal():
+        return f"try again in {wait} seconds"
+    if re.fullmatch(r"[0-9]{1,11}", reset):
+        return f"try again after {datetime.fromtimestamp(int(reset), UTC):%H:%M UTC on %d %B %Y}"
+    return "try again in a few minutes"
+
+
+def _said(data: Any) -> str | None:
+    """The sentences in an answer's body: those of its `errors`, else its `message`."""
+    if not isinstance(data, Mapping):
+        return None
+    errors = data.get("errors")
+    texts = [_of(entry) for entry in errors] if isinstance(errors, list) else []
+    found = "; ".join(text for text in texts if text) or data.get("message")
+    return _one_line(found) if isinstance(found, str) else None
+
+
+def _of(entry: Any) -> str:
+    if isinstance(entry, Mapping):
+        return str(entry.get("message") or f"{entry.get('field') or entry.get('resource')}: {entry.get('code')}")
+    return entry if isinstance(entry, str) else ""
+
+
+def _one_line(text: str) -> str:
+    return re.sub(r"[\x00-\x20\x7f-\x9f]+", " ", text).strip()[:_LONGEST_ANSWER]
