@@ -33,6 +33,10 @@ class Right(Enum):
         return f"“{fine_grained}” (a classic token: `{classic}`)"
 
 
+class NoRepositoryError(HostRefusedError):
+    """There is no such repository, or the token may not see it: GitHub does not tell one from the other."""
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One call to GitHub.
@@ -106,7 +110,7 @@ def _forbidden(error: GithubException, headers: Mapping[str, str], call: Call) -
 
 def _not_found(call: Call) -> HostError:
     if call.repository:
-        return HostRefusedError(
+        return NoRepositoryError(
             f"{call.host} has no repository {call.repository}, or the token in {call.token_name} may not see it",
             "is the name right, and the repository among those that the token is for?",
         )

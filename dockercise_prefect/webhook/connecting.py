@@ -1,0 +1,228 @@
+"""A repository on GitHub is connected: it lets us read it, tells us of pushes, and has a deployment."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from dockercise_prefect.errors import DockerciseError, HostRefusedError
+from dockercise_prefect.orchestration.secret_blocks import delete_secret, find_secret, save_secret
+from dockercise_prefect.webhook.connection import (
+    BlockNames,
+    Opening,
+    Registrar,
+    key_title,
+    own_hooks,
+    own_keys,
+)
+from dockercise_prefect.webhook.deploy_key import DeployKey, fingerprint, make_deploy_key, read_deploy_key
+from dockercise_prefect.webhook.github import GitHub, KnownHook, KnownKey, Repository
+from dockercise_prefect.webhook.undo import Undo, undone_on_failure
+
+SECRET_BYTES = 32
+"""Of a webhook's secret: as long as the digest that it is used in."""
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a user wants connected.
+
+    Attributes:
+        repository: `owner/name`.
+        webhook_url: where pushes are to be sent.
+        statuses_token: what commit statuses are to be sent with; None for no statuses.
+    """
+
+    repository: str
+    webhook_url: str
+    statuses_token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What there is before anything is changed: on GitHub, and in Prefect."""
+
+    wish: Wish
+    repository: Repository
+    hooks: tuple[KnownHook, ...]
+    old_keys: tuple[KnownKey, ...]
+    blocks: BlockNames
+    host_keys: tuple[str, ...]
+    webhook_secret: str | None = field(repr=False)
+    private_key: str | None = field(repr=False)
+    token: str | None = field(repr=False)
+
+    def plan(self) -> list[str]:
+        """What `connect` would do, one line a step."""
+        name, blocks = self.repository.full_name, self.blocks
+        key = "replace" if self.old_keys else "add"
+        hook = "set" if self.hooks else "add"
+        secret = "keep" if self.webhook_secret else "save"
+        lines = [
+            f"would {key} a read-only deploy key of {name}, {key_title(self.wish.webhook_url)!r}",
+            f"would save its private half in Prefect's Secret block {blocks.key}",
+            f"would {secret} the webhook's secret in Prefect's Secret block {blocks.webhook}",
+        ]
+        if self.wish.statuses_token:
+            lines.append(f"would save a token for commit statuses in Prefect's Secret block {blocks.token}")
+        elif self.token:
+            lines.append(f"would remove the token for commit statuses, Prefect's Secret block {blocks.token}")
+        lines.append(f"would register {self.repository.ssh_url}")
+        return [*lines, f"would {hook} a webhook of {name} for pushes, to {self.wish.webhook_url}"]
+
+
+def survey(wish: Wish, github: GitHub) -> Survey:
+    """See whether the token can do what is wanted, and what there is; nothing is changed.
+
+    A fine-grained token does not tell what it may write before it writes.
+
+    Raises:
+        HostError: GitHub does not answer, or does not let us.
+        OrchestratorError: Prefect does not answer.
+    """
+    repository = github.repository(wish.repository)
+    name = repository.full_name
+    if not repository.administered:
+        hint = "its webhooks and deploy keys are its administrators' business: take a token of one of them"
+        raise HostRefusedError(f"the token's user does not administer {name}", hint)
+    hooks = own_hooks(github.hooks(name), wish.webhook_url)
+    blocks = BlockNames.of(github.host, name)
+    private = find_secret(blocks.key)
+    return Survey(
+        wish=wish,
+        repository=repository,
+        hooks=hooks,
+        old_keys=own_keys(github.keys(name), read_deploy_key(private or ""), wish.webhook_url),
+        blocks=blocks,
+        host_keys=_known_hosts(repository, github),
+        webhook_secret=find_secret(blocks.webhook),
+        private_key=private,
+        token=find_secret(blocks.token),
+    )
+
+
+def connect(found: Survey, github: GitHub, registrar: Registrar, tell: Tell) -> str:
+    """Connect a repository, or bring its connection up to date; a failure takes back what was made.
+
+    The webhook comes last: pushes are sent when there is something that takes them. A secret that there is is kept, since a
+    push that arrives meanwhile is signed with it; the key is a new one each time.
+
+    Args:
+        found: what `survey` found just before.
+        tell: is told of each step.
+
+    Returns:
+        The deployment.
+
+    Raises:
+        DockerciseError: a step failed. What was made by this call is undone, and `tell` has been told what could not be.
+    """
+    name, wish = found.repository.full_name, found.wish
+    with undone_on_failure(tell) as undo:
+        pair = make_deploy_key()
+        undo.later(f"the new deploy key of {name}", lambda: _remove_key_named(github, name, pair))
+        github.add_key(name, key_title(wish.webhook_url), pair.public)
+        tell(f"deploy key added to {name}, read-only ({pair.fingerprint})")
+        _keep(undo, found.blocks.key, pair.private, found.private_key)
+        tell(f"its private half is in Prefect's Secret block {found.blocks.key}")
+        secret = found.webhook_secret or secrets.token_hex(SECRET_BYTES)
+        _keep(undo, found.blocks.webhook, secret, found.webhook_secret)
+        tell(f"the webhook's secret is in Prefect's Secret block {found.blocks.webhook}")
+        _keep_token(undo, found, tell)
+        deployment = _register(undo, found, registrar, tell)
+        _send_pushes(undo, found, github, secret)
+        tell(f"webhook {'set' if found.hooks else 'added'}: GitHub sends pushes to {wish.webhook_url}")
+    _tidy(found, github, tell)
+    return deployment
+
+
+def _keep(undo: Undo, block: str, text: str, before: str | None) -> None:
+    if text == before:
+        return
+    back = partial(delete_secret, block) if before is None else partial(save_secret, block, before)
+    undo.later(f"Prefect's Secret block {block}", back)
+    save_secret(block, text)
+
+
+def _keep_token(undo: Undo, found: Survey, tell: Tell) -> None:
+    block, token = found.blocks.token, found.wish.statuses_token
+    if token is not None:
+        _keep(undo, block, token, found.token)
+        tell(f"commit statuses are sent with the token in Prefect's Secret block {block}")
+    elif found.token is not None:
+        undo.later(f"Prefect's Secret block {block}", partial(save_secret, block, found.token))
+        delete_secret(block)
+        tell(f"commit statuses are not sent any more: Prefect's Secret block {block} is removed")
+
+
+def _register(undo: Undo, found: Survey, registrar: Registrar, tell: Tell) -> str:
+    blocks = found.blocks
+    before = registrar.registered(blocks.key)
+    undo.later("the deployment", lambda: _remove_all(registrar, set(registrar.registered(blocks.key)) - set(before)))
+    deployment = registrar.register(
+        Opening(
+            url=found.repository.ssh_url,
+            credentials=blocks.key,
+            webhook_secret=blocks.webhook,
+            statuses=blocks.token if found.wish.statuses_token is not None else None,
+            host_keys=found.host_keys,
+        )
+    )
+    if deployment in before:
+        undo.cannot(f"the deployment {deployment} stays as it is now")
+    tell(f"deployment {deployment} {'brought up to date' if deployment in before else 'made'}")
+    return deployment
+
+
+def _remove_all(registrar: Registrar, deployments: Iterable[str]) -> bool:
+    return sum(registrar.remove(deployment) for deployment in deployments) > 0
+
+
+def _send_pushes(undo: Undo, found: Survey, github: GitHub, secret: str) -> None:
+    name, url = found.repository.full_name, found.wish.webhook_url
+    if found.hooks:
+        github.set_hook(name, found.hooks[0].id, url, secret)
+        return
+    undo.later(f"the webhook of {name}", lambda: _remove_hooks(github, name, own_hooks(github.hooks(name), url)))
+    github.add_hook(name, url, secret)
+
+
+def _tidy(found: Survey, github: GitHub, tell: Tell) -> None:
+    """All is connected: what is there twice, or was there before, goes. What cannot go is no failure."""
+    name = found.repository.full_name
+    for key in found.old_keys:
+        _without_failing(partial(github.remove_key, name, key.id), f"old deploy key {key.id} of {name}", tell)
+    for hook in found.hooks[1:]:
+        _without_failing(partial(github.remove_hook, name, hook.id), f"second webhook {hook.id} of {name}", tell)
+
+
+def _without_failing(remove: Callable[[], bool], what: str, tell: Tell) -> None:
+    try:
+        remove()
+    except DockerciseError as error:
+        tell(f"the {what} is still there: {error.message}")
+    else:
+        tell(f"the {what} is removed")
+
+
+def _remove_key_named(github: GitHub, name: str, pair: DeployKey) -> bool:
+    found = [key for key in github.keys(name) if fingerprint(key.public) == pair.fingerprint]
+    return sum(github.remove_key(name, key.id) for key in found) > 0
+
+
+def _remove_hooks(github: GitHub, name: str, hooks: Sequence[KnownHook]) -> bool:
+    return sum(github.remove_hook(name, hook.id) for hook in hooks) > 0
+
+
+def _known_hosts(repository: Repository, github: GitHub) -> tuple[str, ...]:
+    """The keys of the repository's host, as lines of a known_hosts file; none where it does not tell them."""
+    host = repository.ssh_url.removeprefix("ssh://").partition("@")[2].partition(":")[0].partition("/")[0]
+    try:
+        keys = github.host_keys()
+    except HostRefusedError:
+        return ()
+    return tuple(f"{host} {key}" for key in keys) if host else ()

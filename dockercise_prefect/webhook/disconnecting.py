@@ -1,0 +1,94 @@
+"""A connection to a repository is taken apart: whatever of it is still there goes, here and on GitHub."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from dockercise_prefect.errors import DockerciseError
+from dockercise_prefect.orchestration.secret_blocks import delete_secret, find_secret
+from dockercise_prefect.webhook.connection import BlockNames, Registrar, own_hooks, own_keys, webhook_of
+from dockercise_prefect.webhook.deploy_key import read_deploy_key
+from dockercise_prefect.webhook.github import GitHub
+from dockercise_prefect.webhook.github_words import NoRepositoryError
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a connection; `remove` returns whether it was still there."""
+
+    what: str
+    remove: Callable[[], bool]
+
+
+def parts(repository: str, webhook_url: str | None, github: GitHub, registrar: Registrar, tell: Tell) -> list[Part]:
+    """What there is of a connection, in the order in which it is to go: pushes stop first.
+
+    Args:
+        repository: `owner/name`; one that was renamed is found under its old name too.
+        webhook_url: where its pushes go; None for what its deploy key says.
+        tell: is told of what cannot be known.
+
+    Raises:
+        HostError: GitHub does not answer, or does not let us.
+        OrchestratorError: Prefect does not answer.
+    """
+    names = [repository]
+    on_github: list[Part] = []
+    try:
+        current = github.repository(repository).full_name
+    except NoRepositoryError as error:
+        tell(f"{error.message}: nothing is removed there")
+    else:
+        names += [current] if current.lower() != repository.lower() else []
+        blocks = [BlockNames.of(github.host, name) for name in names]
+        on_github = _on_github(current, webhook_url, github, [find_secret(block.key) for block in blocks], tell)
+    here = [part for name in names for part in _here(BlockNames.of(github.host, name), registrar)]
+    return [*on_github, *here]
+
+
+def disconnect(found: Sequence[Part], tell: Tell) -> None:
+    """Remove the parts, each whatever becomes of the others.
+
+    Raises:
+        DockerciseError: the first that could not be removed; `tell` has been told of all.
+    """
+    failures: list[DockerciseError] = []
+    for part in found:
+        try:
+            was_there = part.remove()
+        except DockerciseError as error:
+            tell(f"NOT removed: {part.what}: {error.message}")
+            failures.append(error)
+        else:
+            tell(f"removed: {part.what}" if was_there else f"already gone: {part.what}")
+    if failures:
+        raise failures[0]
+
+
+def _on_github(name: str, webhook_url: str | None, github: GitHub, private: Sequence[str | None], tell: Tell) -> list[Part]:
+    known, hooks = github.keys(name), github.hooks(name)
+    pairs = [read_deploy_key(text) for text in private if text is not None]
+    kept = [key for pair in pairs for key in own_keys(known, pair, None)]
+    urls = {url for url in [webhook_url, *map(webhook_of, kept)] if url is not None}
+    keys = dict.fromkeys([*kept, *(key for url in urls for key in own_keys(known, None, url))])
+    ours = dict.fromkeys(hook for url in urls for hook in own_hooks(hooks, url))
+    if not urls and hooks:
+        addresses = ", ".join(hook.url for hook in hooks)
+        tell(f"which webhook of {name} is ours is not known any more; there are {addresses}: `--webhook-url URL` removes one")
+    return [
+        *(Part(f"webhook to {hook.url} of {name}", partial(github.remove_hook, name, hook.id)) for hook in ours),
+        *(Part(f"deploy key {key.title!r} of {name}", partial(github.remove_key, name, key.id)) for key in keys),
+    ]
+
+
+def _here(blocks: BlockNames, registrar: Registrar) -> list[Part]:
+    deployments = registrar.registered(blocks.key)
+    there = [block for block in (blocks.webhook, blocks.key, blocks.token) if find_secret(block) is not None]
+    return [
+        *(Part(f"deployment {name}", partial(registrar.remove, name)) for name in deployments),
+        *(Part(f"Prefect's Secret block {block}", partial(delete_secret, block)) for block in there),
+    ]
