@@ -20,7 +20,7 @@ NEEDED = {
     "jq": "jq",  # what a stage printed, read as the documentation does
     "ip": "iproute2",  # a bridge for a second engine
     "ssh-keygen": "openssh-client",  # deploy keys
-    "npm": "npm",  # what GitHub publishes about itself: payloads of webhooks
+    "npm": "npm",  # what GitHub publishes about itself: payloads of webhooks, the description of its API
     "openssl": "openssl",  # signs them
     "unzip": "unzip",  # the bundle of a run
 }

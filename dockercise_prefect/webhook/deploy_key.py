@@ -37,7 +37,9 @@ class DeployKey:
 
 def make_deploy_key() -> DeployKey:
     """A new pair."""
-    return _pair(Ed25519PrivateKey.generate())
+    key = Ed25519PrivateKey.generate()
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+    return DeployKey(_public(key), private.decode("ascii"))
 
 
 def read_deploy_key(private: str) -> DeployKey | None:
@@ -46,7 +48,7 @@ def read_deploy_key(private: str) -> DeployKey | None:
         key = load_ssh_private_key(private.encode(), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         return None
-    return _pair(key) if isinstance(key, Ed25519PrivateKey) else None
+    return DeployKey(_public(key), private) if isinstance(key, Ed25519PrivateKey) else None
 
 
 def fingerprint(public: str) -> str:
@@ -59,7 +61,5 @@ def fingerprint(public: str) -> str:
     return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).rstrip(b"=").decode("ascii")
 
 
-def _pair(key: Ed25519PrivateKey) -> DeployKey:
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
-    public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
-    return DeployKey(public.decode("ascii"), private.decode("ascii"))
+def _public(key: Ed25519PrivateKey) -> str:
+    return key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode("ascii")

@@ -1,0 +1,18 @@
+"""GitHub on loopback for tests of what is said to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.github_server import GitHubServer, running_github
+
+
+@pytest.fixture
+def github_server() -> Iterator[GitHubServer]:
+    """A GitHub with the repository acme/infra; a request that GitHub's description does not know fails the test."""
+    with running_github() as server:
+        server.host("acme/infra")
+        yield server
+    assert server.wrong == []
