@@ -27,10 +27,11 @@ PUBLIC_API = "https://api.github.com"
 API_VERSION = "2022-11-28"
 """The version of GitHub's REST API that these calls are made for."""
 
-_SECONDS = 15
+_SECONDS = 10
 _GONE = {404, 410}
 _RETRIES = Retry(
     total=2,
+    connect=0,
     backoff_factor=0.2,
     status_forcelist=(500, 502, 503, 504),
     allowed_methods=("GET", "DELETE"),  # what may be done twice

@@ -1,0 +1,22 @@
+"""Who sends commit statuses to which host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from dockercise_prefect.webhook.gitea import GiteaStatuses
+from dockercise_prefect.webhook.github_statuses import GitHubStatuses
+from dockercise_prefect.webhook.gitlab import GitLabStatuses
+from dockercise_prefect.webhook.hosts import HostKind
+from dockercise_prefect.webhook.statuses import Statuses
+
+_SENDERS: Mapping[HostKind, Callable[[str, str], Statuses]] = {
+    HostKind.GITHUB: GitHubStatuses,
+    HostKind.GITEA: GiteaStatuses,
+    HostKind.GITLAB: GitLabStatuses,
+}
+
+
+def open_statuses(kind: HostKind, site: str, token: str) -> Statuses:
+    """A sender of statuses, as `OpenStatuses` says."""
+    return _SENDERS[kind](site, token.strip())
