@@ -2,7 +2,12 @@
 
 import signal
 
-pytest_plugins = ["tests.engines.fixtures", "tests.support.acceptance", "tests.support.github_fixtures", "tests.support.prefect_server"]
+pytest_plugins = [
+    "tests.engines.fixtures",
+    "tests.support.acceptance",
+    "tests.support.github_fixtures",
+    "tests.support.prefect_server",
+]
 
 
 def pytest_configure() -> None:

@@ -26,8 +26,9 @@ def webhook(host: str, port: int) -> None:
     once, also when Prefect is down meanwhile or this process ends. DOCKERCISE_WEBHOOK_SECRET holds the secret of repositories
     that were registered without one. Ends on Ctrl-C, with exit status 0.
     """
-    from dockercise_prefect.webhook import outside
+    from dockercise_prefect.webhook import prefect_hub
     from dockercise_prefect.webhook.receiver import Receiver
+    from dockercise_prefect.webhook.senders import open_statuses
     from dockercise_prefect.webhook.server import address_of, listen, serve
 
     settings = read_settings()
@@ -35,8 +36,8 @@ def webhook(host: str, port: int) -> None:
     log = _Log()
     with listen(host, port) as listener:
         receiver = Receiver(
-            hub=outside.open_hub(settings),
-            open_statuses=outside.open_statuses,
+            hub=prefect_hub.PrefectHub(settings),
+            open_statuses=open_statuses,
             data=settings.data,
             own_secret=secret,
             say=log,

@@ -8,6 +8,10 @@ from collections.abc import Callable, Iterable
 from urllib.parse import unquote, urlsplit
 
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ssh": 22, "git": 9418}
+_HOST = re.compile(r"[^\W_][\w.-]*|\w")
+_PATH = re.compile(r"[^\s:?#%@\\]+")
+"""What every git host takes, and more; nothing that would mean something else when it is read again."""
+
 _SCP_LIKE = re.compile(r"(?:[^@/\s]+@)?(?P<host>[^:/@\s]+):(?!/?/)(?P<path>\S+)")
 """git's short way to write an ssh address, `git@host:owner/name.git` (git-clone(1), GIT URLS)."""
 
@@ -51,14 +55,14 @@ def canonical_all(addresses: Iterable[str]) -> frozenset[str]:
 
 def _of_host(host: str | None, port: int | None, scheme: str | None, path: str) -> str:
     name = _settled(lambda text: _trimmed(unquote(text).strip("/")), path)
-    if not host or not name:
+    if not host or not _HOST.fullmatch(host.casefold()) or not name or not _PATH.fullmatch(name):
         raise ValueError("an address of a repository needs a host and a path")
     place = host if port is None or port == _DEFAULT_PORTS.get(scheme or "") else f"{host}:{port}"
     return f"{place}/{name}".casefold()
 
 
 def _on_disk(path: str) -> str:
-    return _settled(lambda text: _trimmed(posixpath.normpath("/" + text.lstrip("/"))), path) or "/"
+    return _settled(lambda text: _trimmed(posixpath.normpath("/" + text.strip().lstrip("/"))), path) or "/"
 
 
 def _trimmed(path: str) -> str:

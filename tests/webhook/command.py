@@ -16,11 +16,11 @@ ROOT = Path(__file__).resolve().parents[2]
 _PROGRAM = """
 import sys
 from dockercise_prefect.cli import main
-from dockercise_prefect.webhook import outside
+from dockercise_prefect.webhook import prefect_hub
 from tests.webhook.scripted_world import open_scripted_hub
 
 world = sys.argv.pop(1)
-outside.open_hub = lambda settings: open_scripted_hub(world)
+prefect_hub.PrefectHub = lambda settings: open_scripted_hub(world)
 main()
 """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dockercise_prefect.webhook.address import canonical, canonical_all
@@ -60,6 +60,7 @@ def test_what_is_no_address(text: str) -> None:
 
 
 @given(st.text())
+@example("0:#")
 def test_canonical_stays_as_it_is(text: str) -> None:
     """Whatever comes out goes through unchanged, and anything else than ValueError never comes out."""
     try:
