@@ -29,6 +29,8 @@ _COMMANDS = {
     "plan": _Entry("dockercise_prefect.cli.plan:plan", "Say what a change does to the pipeline, and what would run."),
     "run": _Entry("dockercise_prefect.cli.run:run", "Run the pipeline now, in containers."),
     "register": _Entry("dockercise_prefect.cli.register:register", "Make a repository a Prefect deployment."),
+    "connect": _Entry("dockercise_prefect.cli.connect:connect", "Connect a repository on GitHub: pushes start runs."),
+    "disconnect": _Entry("dockercise_prefect.cli.connect:disconnect", "Undo all that `connect` has done."),
     "runs": _Entry("dockercise_prefect.cli.runs:runs", "List runs, the newest first."),
     "show": _Entry("dockercise_prefect.cli.show:show", "Say how a run went."),
     "logs": _Entry("dockercise_prefect.cli.logs:logs", "Print what stages of a run printed, also while it goes on."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from inspect import signature
@@ -36,19 +36,30 @@ class MakeRequest(Protocol):
 
 def takes_registration(command: Callable[..., None]) -> Callable[..., None]:
     """The options of a registration; the function takes them as `request`, a `MakeRequest`."""
+    return _taking(command, (*_OPTIONS, *_OPENING_OPTIONS), {})
 
-    @wraps(command)
-    def with_request(**given: Any) -> None:
-        mine = {name: given.pop(name) for name in _NAMES}
-        command(request=lambda source, **others: _request(source, **(mine | others)), **given)
 
-    for option in reversed(_OPTIONS):
-        with_request = option(with_request)
-    return with_request
+def takes_registration_of_connected(command: Callable[..., None]) -> Callable[..., None]:
+    """The same without what opens a repository and signs its pushes, which a command that connects it says by itself."""
+    return _taking(command, _OPTIONS, dict.fromkeys(_OPENING_NAMES))
 
 
 def carry_out(asked: RegisterRequest) -> None:
     """Look at the repository, register it, and say what was found and made.
+
+    Raises:
+        DockerciseError: nothing was registered.
+    """
+    found, deployed, new = make(asked)
+    for line in _told(found, deployed, new=new):
+        click.echo(line)
+
+
+def make(asked: RegisterRequest) -> tuple[Found, Deployed, bool]:
+    """Look at the repository and register it; findings are shown.
+
+    Returns:
+        What was found, what was made of it, and whether that is new.
 
     Raises:
         DockerciseError: nothing was registered.
@@ -62,9 +73,7 @@ def carry_out(asked: RegisterRequest) -> None:
         show_findings(error.diagnostics, "nothing registered")
         raise SystemExit(error.exit_status) from error
     show_findings(found.compiled.warnings)
-    deployed, new = register(asked, found)
-    for line in _told(found, deployed, new=new):
-        click.echo(line)
+    return found, *register(asked, found)
 
 
 @contextmanager
@@ -101,11 +110,14 @@ _OPTIONS = (
         help="What becomes of a run too many.",
     ),
     click.option("--paused", is_flag=True, help="Schedules start nothing until you resume it."),
-    click.option("--credentials", metavar="BLOCK", help="The Secret block with a token or deploy key for the repository."),
     click.option("--submodules", is_flag=True, help="Check submodules out, too."),
     click.option("--lfs", is_flag=True, help="Fetch files in LFS, too."),
     click.option("--untrusted", is_flag=True, help="Refuse what a stranger's pipeline may not do, and limit the rest."),
     click.option("--push-branch", "branches", metavar="GLOB", multiple=True, help="Branches whose pushes run; default: --ref."),
+)
+
+_OPENING_OPTIONS = (
+    click.option("--credentials", metavar="BLOCK", help="The Secret block with a token or deploy key for the repository."),
     click.option("--pushed-as", metavar="URL", help="How pushes name the repository, where that is not SOURCE."),
     click.option("--webhook-secret", metavar="BLOCK", help="The Secret block with what pushes are signed with."),
     click.option("--statuses", metavar="BLOCK", help="The Secret block with a token that may send commit statuses."),
@@ -182,6 +194,22 @@ def _request(
 _NAMES = [name for name in signature(_request).parameters if name != "source"]
 
 
+_OPENING_NAMES = ("credentials", "pushed_as", "webhook_secret", "statuses")
+
+
+def _taking(
+    command: Callable[..., None], options: Sequence[Callable[..., Any]], fixed: Mapping[str, object]
+) -> Callable[..., None]:
+    @wraps(command)
+    def with_request(**given: Any) -> None:
+        mine = {**fixed, **{name: given.pop(name) for name in _NAMES if name not in fixed}}
+        command(request=lambda source, **others: _request(source, **(mine | others)), **given)
+
+    for option in reversed(options):
+        with_request = option(with_request)
+    return with_request
+
+
 def _named_block(option: str) -> tuple[str, str]:
     name, separator, block = option.partition("=")
     if not (name and separator and block):
@@ -200,17 +228,27 @@ def _job_variable(option: str) -> tuple[str, Any]:
         return name, value
 
 
-def _told(found: Found, deployed: Deployed, *, new: bool) -> Iterator[str]:
-    from dockercise_prefect.orchestration.api import configured_api
-
+def summary(found: Found) -> str:
+    """What is in a repository, in a line: `infra · 7 stages in 2 files · main at 0123456789ab`."""
     pipeline, files = found.compiled.pipeline, found.compiled.files
     counted = f"{len(pipeline)} {'stage' if len(pipeline) == 1 else 'stages'} in {files} {'file' if files == 1 else 'files'}"
     at = f" · {found.registration.ref} at {found.commit[:12]}" if found.commit else ""
-    yield f"{pipeline.name} · {counted}{at}"
-    yield f"  {', '.join(stage.name for stage in pipeline)}"
+    return f"{pipeline.name} · {counted}{at}"
+
+
+def _told(found: Found, deployed: Deployed, *, new: bool) -> Iterator[str]:
+    yield summary(found)
+    yield f"  {', '.join(stage.name for stage in found.compiled.pipeline)}"
     yield f"{'registered' if new else 'changed'} {deployed.name}{', paused' if deployed.paused else ''}"
     yield f"  schedules: {deployed.schedules}"
     if deployed.page:
         yield f"  {deployed.page}"
     yield "a worker runs it:"
-    yield f"  PREFECT_API_URL={configured_api()} prefect worker start --pool {deployed.work_pool}"
+    yield f"  {worker_command(deployed)}"
+
+
+def worker_command(deployed: Deployed) -> str:
+    """What starts a worker that runs a deployment."""
+    from dockercise_prefect.orchestration.api import configured_api
+
+    return f"PREFECT_API_URL={configured_api()} prefect worker start --pool {deployed.work_pool}"

@@ -15,7 +15,7 @@ from dockercise_prefect.orchestration.packages import FOLDER as PACKAGES
 from dockercise_prefect.orchestration.packages import EnginePackages
 from dockercise_prefect.orchestration.registration import Registration
 from dockercise_prefect.orchestration.registry import connect_engine
-from dockercise_prefect.orchestration.secret_blocks import load_secret
+from dockercise_prefect.orchestration.secret_blocks import find_secret
 from dockercise_prefect.repository.access import Access
 from dockercise_prefect.repository.mirror import Mirror
 from dockercise_prefect.settings import Settings
@@ -97,7 +97,7 @@ def compile_checkout(
 def _access(block: str | None) -> Access:
     if block is None:
         return Access()
-    secret = load_secret(block)
+    secret = find_secret(block)
     if secret is None:
         raise UsageError(f"there is no Secret block `{block}` in Prefect", "make it in Prefect's UI under Blocks")
     return Access(block, secret)

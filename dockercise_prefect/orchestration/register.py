@@ -15,7 +15,7 @@ from dockercise_prefect.orchestration.deployments import DEFAULT_POOL, Deployed,
 from dockercise_prefect.orchestration.options import RunOptions
 from dockercise_prefect.orchestration.registered import registered
 from dockercise_prefect.orchestration.registration import Registration
-from dockercise_prefect.orchestration.secret_blocks import load_secret
+from dockercise_prefect.orchestration.secret_blocks import find_secret
 from dockercise_prefect.orchestration.timetable import Timetable
 from dockercise_prefect.orchestration.trust import within_trust
 from dockercise_prefect.pipeline import Pipeline
@@ -81,7 +81,7 @@ def look(request: RegisterRequest, settings: Settings, notify: Callable[[str], N
         hint = "leave --submodules and --lfs out"
         raise UsageError("a repository that is not trusted would choose what else is fetched in your name", hint)
     for block in (registration.credentials, registration.webhook_secret, registration.statuses, *registration.secrets.values()):
-        if block is not None and load_secret(block) is None:
+        if block is not None and find_secret(block) is None:
             raise UsageError(
                 f"there is no Secret block `{block}` in Prefect", "make it in Prefect's UI under Blocks, type Secret"
             )

@@ -20,6 +20,7 @@ from dockercise_prefect.repository.address import Address
 from dockercise_prefect.repository.command import REMOTE, GitError, git
 from dockercise_prefect.repository.extras import Extras
 from dockercise_prefect.repository.folders import make_folder
+from dockercise_prefect.repository.known_hosts import FILE
 from dockercise_prefect.repository.revision import Head, check_commit, check_ref
 
 _LATEST = "refs/dockercise/latest"
@@ -183,7 +184,7 @@ class Mirror:
     def _opened(self) -> Iterator[Mapping[str, str]]:
         """Variables that git opens the repository with; what it says gets a hint."""
         try:
-            with self._access.environment(self._address, self._folder / "known_hosts") as environment:
+            with self._access.environment(self._address, self._folder / FILE) as environment:
                 yield environment
         except GitError as error:
             raise RepositoryError(f"cannot read {self._address.url}: {error.message}", self._hint()) from error

@@ -6,9 +6,11 @@ import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 from dockercise_prefect.errors import DockerciseError, HostRefusedError
 from dockercise_prefect.orchestration.secret_blocks import delete_secret, find_secret, save_secret
+from dockercise_prefect.repository.address import parse_address
 from dockercise_prefect.webhook.connection import (
     BlockNames,
     Opening,
@@ -220,9 +222,9 @@ def _remove_hooks(github: GitHub, name: str, hooks: Sequence[KnownHook]) -> bool
 
 def _known_hosts(repository: Repository, github: GitHub) -> tuple[str, ...]:
     """The keys of the repository's host, as lines of a known_hosts file; none where it does not tell them."""
-    host = repository.ssh_url.removeprefix("ssh://").partition("@")[2].partition(":")[0].partition("/")[0]
+    host, _, port = parse_address(repository.ssh_url, Path("/")).host.partition(":")
     try:
         keys = github.host_keys()
     except HostRefusedError:
         return ()
-    return tuple(f"{host} {key}" for key in keys) if host else ()
+    return tuple(f"{f'[{host}]:{port}' if port else host} {key}" for key in keys) if host else ()

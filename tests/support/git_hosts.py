@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import shlex
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -13,7 +11,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import asyncssh
+from tests.support.ssh_server import running_ssh
 
 
 @contextmanager
@@ -86,40 +84,10 @@ class SshHost:
 def ssh_host(folder: Path) -> Iterator[SshHost]:
     """An SSH server that serves git repositories by their absolute paths; its keys are in a folder that is made."""
     folder.mkdir(mode=0o700)
-    for name in ("host", "user"):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    server = asyncio.run_coroutine_threadsafe(_listen(folder), loop).result()
-    try:
-        yield SshHost(f"ssh://git@127.0.0.1:{server.get_port()}", (folder / "user").read_text(), folder / "user")
-    finally:
-        loop.call_soon_threadsafe(server.close)
-        asyncio.run_coroutine_threadsafe(server.wait_closed(), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / "user")], check=True)
 
+    def let_in() -> list[str]:
+        return [" ".join((folder / "user.pub").read_text().split()[:2])]
 
-async def _listen(folder: Path) -> asyncssh.SSHAcceptor:
-    return await asyncssh.listen(
-        "127.0.0.1",
-        0,
-        server_host_keys=[str(folder / "host")],
-        authorized_client_keys=str(folder / "user.pub"),
-        process_factory=_serve_git,
-        encoding=None,
-    )
-
-
-async def _serve_git(process: asyncssh.SSHServerProcess[bytes]) -> None:
-    words = shlex.split(process.command or "")
-    if words[:1] != ["git-upload-pack"]:
-        process.exit(127)
-        return
-    served = await asyncio.create_subprocess_exec(
-        *words, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
-    await process.redirect(served.stdin, served.stdout, served.stderr)
-    process.exit(await served.wait())
+    with running_ssh(Path("/"), let_in) as server:
+        yield SshHost(f"ssh://git@127.0.0.1:{server.port}", (folder / "user").read_text(), folder / "user")

@@ -42,6 +42,7 @@ class HostedRepository:
     name: str
     admin: bool = True
     private: bool = True
+    ssh_url: str = "git@github.com:acme/infra.git"
     keys: dict[int, Json] = field(default_factory=dict)
     hooks: dict[int, Json] = field(default_factory=dict)
     statuses: list[Json] = field(default_factory=list)
@@ -54,6 +55,7 @@ class Failure:
     Attributes:
         status: of the answer; None for a connection that is cut.
         times: of requests, before all is well again.
+        meanwhile: happens before the answer.
     """
 
     method: str
@@ -63,6 +65,7 @@ class Failure:
     headers: Mapping[str, str] = field(default_factory=dict)
     done: bool = False
     times: int = 1_000
+    meanwhile: Callable[[], object] = lambda: None
 
 
 @dataclass
@@ -85,13 +88,14 @@ class GitHubServer:
     requests: list[tuple[str, str]] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     per_page: int = 100
+    host_key: str = HOST_KEY
     _failures: list[list[Any]] = field(default_factory=list)
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _last: int = 100
 
-    def host(self, name: str, *, admin: bool = True, private: bool = True) -> HostedRepository:
+    def host(self, name: str, **about: Any) -> HostedRepository:
         """A repository from now on."""
-        self.repositories[name] = HostedRepository(name, admin=admin, private=private)
+        self.repositories[name] = HostedRepository(name, **about)
         return self.repositories[name]
 
     def fail(self, failure: Failure) -> None:
@@ -114,6 +118,7 @@ class GitHubServer:
             failure = self._failing(request)
             status, body, headers = self._answer(request) if failure is None or failure.done else (0, None, {})
             if failure is not None:
+                failure.meanwhile()
                 status, body, headers = cast("Any", failure.status), failure.body, failure.headers
             operation = self.description.find(request.method, request.path)
             if operation is not None and status and isinstance(body, dict | list | None):
@@ -166,22 +171,21 @@ class GitHubServer:
     def _meta(self) -> Json:
         about = self.description.example("api-overview")
         if "ssh_keys" in about:
-            about |= {"ssh_keys": [HOST_KEY], "ssh_key_fingerprints": {"SHA256_ED25519": "1234567890"}}
+            about |= {"ssh_keys": [self.host_key], "ssh_key_fingerprints": {"SHA256_ED25519": "1234567890"}}
         return about
 
     def repository(self, repository: HostedRepository, _operation: Operation, _body: Json) -> Answer:
-        owner, _, name = repository.name.partition("/")
         about = self.description.example("full-repository-default-response")
         for other in ("parent", "source", "template_repository"):
             about.pop(other, None)
         about |= {
-            "name": name,
+            "name": repository.name.partition("/")[2],
             "full_name": repository.name,
             "private": repository.private,
             "visibility": "private" if repository.private else "public",
             "default_branch": "main",
             "language": None,
-            "ssh_url": f"git@github.com:{owner}/{name}.git",
+            "ssh_url": repository.ssh_url,
             "url": f"{self.api}/repos/{repository.name}",
             "permissions": {"admin": repository.admin, "maintain": True, "push": True, "triage": True, "pull": True},
         }
