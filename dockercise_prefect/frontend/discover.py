@@ -155,7 +155,9 @@ def _ignored(root: Path, findings: Findings) -> frozenset[str]:
     """What git ignores below the root, as relative paths; folders that are ignored as a whole stand for all they hold."""
     if not _in_git(root.resolve()):
         return frozenset()
-    command = ["git", "-C", str(root), "ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z"]
+    quietly = ["--no-optional-locks", "-c", "core.fsmonitor=false"]  # a repository's settings start no program
+    listing = ["ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z"]
+    command = ["git", "-C", str(root), *quietly, *listing]
     env = {name: value for name, value in os.environ.items() if name not in OF_ANOTHER_REPOSITORY}
     try:
         answer = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, check=True).stdout

@@ -42,13 +42,18 @@ def find_revision(root: Path, name: str) -> Revision:
     return Revision(name, found.stdout.decode("ascii").strip())
 
 
-def current_commit(root: Path) -> str | None:
+def current_commit(root: Path, *, compared: bool = True) -> str | None:
     """The commit that the root's files are of: `1f0c2a9be37d`, with `-dirty` where tracked files differ from it.
 
     None where there is no git, no repository, or no commit yet: nobody needs it.
+
+    Args:
+        root: a folder.
+        compared: whether files are compared with the commit, which starts the filters that the repository's settings name.
     """
+    dirty = ["--dirty"] if compared else []
     try:
-        found = run_git(root, "describe", "--always", "--exclude=*", f"--abbrev={SHORT_COMMIT}", "--dirty")
+        found = run_git(root, "describe", "--always", "--exclude=*", f"--abbrev={SHORT_COMMIT}", *dirty)
     except (UsageError, OSError):
         return None
     return found.stdout.decode("ascii", "replace").strip() or None if found.returncode == 0 else None

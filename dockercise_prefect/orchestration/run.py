@@ -93,7 +93,7 @@ def run_pipeline(
 def _commit(options: RunOptions, root: Path | None) -> str | None:
     if options.commit is not None:
         return options.commit[:SHORT_COMMIT]
-    return current_commit(root) if root else None
+    return current_commit(root, compared=not options.settings.untrusted) if root else None
 
 
 class _Run:

@@ -11,6 +11,7 @@ from prefect.blocks.system import Secret
 
 from dockercise_prefect.errors import ExitStatus
 from tests.e2e.conftest import Dockercise
+from tests.support.git_repository import git, make_repository
 from tests.support.inspection import STAGE_LABEL, InspectionRecorder
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
@@ -94,3 +95,23 @@ def test_a_refusal_leaves_no_trace(dockercise_run: Dockercise, tmp_path: Path) -
     assert said.exit_status == ExitStatus.WRONG_INPUT
     assert recorder.text == ""
     assert not (root / "here").exists()
+
+
+def test_a_repositorys_settings_start_nothing(dockercise_run: Dockercise, tmp_path: Path) -> None:
+    """Neither a monitor nor a filter of git's that a repository brings along is run beside its stages."""
+    root = make_repository(
+        tmp_path / "strange",
+        {"p.dockercise.yaml": "a: {img: busybox, vol: code, run: cat code/f}\n", "f": "1", ".gitattributes": "f filter=x"},
+    )
+    sign = tmp_path / "started"
+    (root / "monitor").write_text(f"#!/bin/sh\ntouch '{sign}'\n")
+    (root / "monitor").chmod(0o755)
+    git(root, "config", "filter.x.clean", f"touch '{sign}'; cat")
+    git(root, "config", "core.fsmonitor", str(root / "monitor"))
+    (root / "f").write_text("2")
+
+    said = dockercise_run("--untrusted", "-C", root)
+
+    assert said.exit_status == ExitStatus.DONE, said.stderr
+    assert "a │ 2" in said.stderr
+    assert not sign.exists()

@@ -101,6 +101,20 @@ def test_variables_of_a_git_hook_do_not_mislead(repository: Path, monkeypatch: p
     assert _found(repository) == ["a.dockercise.yaml"]
 
 
+def test_a_repositorys_settings_start_no_program(repository: Path) -> None:
+    """A monitor that a repository brings along is not run."""
+    monitor, sign = repository / "monitor", repository / "started"
+    monitor.write_text(f"#!/bin/sh\ntouch '{sign}'\n")
+    monitor.chmod(0o755)
+    subprocess.run(["git", "-C", repository, "config", "core.fsmonitor", monitor], check=True)
+    _touch(repository, "a.dockercise.yaml")
+
+    found = _found(repository)
+
+    assert found == ["a.dockercise.yaml"]
+    assert not sign.exists()
+
+
 def test_git_that_fails_is_a_warning(repository: Path) -> None:
     """When git cannot answer, everything is read and a warning says why."""
     (repository / ".git" / "HEAD").unlink()

@@ -137,3 +137,17 @@ def test_the_commit_of_the_files_is_known(tmp_path: Path) -> None:
     (folder / "notes.md").write_text("other notes\n")
     assert current_commit(folder) == f"{commit}-dirty"
     assert current_commit(tmp_path) is None
+
+
+def test_a_commit_can_be_had_without_starting_a_filter(tmp_path: Path) -> None:
+    """Comparing files starts the filters that a repository's settings name; who does not compare starts none."""
+    folder = make_repository(tmp_path / "r", {"f": "1", ".gitattributes": "f filter=x"})
+    sign = tmp_path / "started"
+    git(folder, "config", "filter.x.clean", f"touch '{sign}'; cat")
+    (folder / "f").write_text("2")
+    commit = git(folder, "rev-parse", "--short=12", "HEAD")
+
+    assert current_commit(folder, compared=False) == commit
+    assert not sign.exists()
+    assert current_commit(folder) == f"{commit}-dirty"
+    assert sign.exists()
