@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from playwright.sync_api import Browser
 
 from dockercise_prefect.orchestration.secret_blocks import save_secret
 from tests.support import prefect_records, workers
+from tests.support.github_server import ENTERPRISE, TOKEN, running_github
 from tests.support.site import Site, make_site
 from tests.webhook.payloads import Sent, github_push, github_sent
 
@@ -134,3 +136,35 @@ def test_pushes_that_touch_nothing_start_nothing(site: Site) -> None:
         runs = ended_runs(site, 1)
 
     assert [run["parameters"]["commit"] for run in runs] == [touched]
+
+
+def test_the_host_is_told_how_a_commit_did(site: Site) -> None:
+    """Beside the commit stands a link to the run while it goes on, and then how it ended; the token goes nowhere else."""
+    save_secret(f"{site.name}-token", TOKEN)
+    with running_github(ENTERPRISE) as github:
+        repository = github.host(REPOSITORY)
+        place = github.api.removesuffix("/api/v3")
+        options = ["--webhook-secret", f"{site.name}-hook", "--statuses", f"{site.name}-token"]
+        site.register("--pushed-as", f"{place}/{REPOSITORY}", *options)
+        before = site.head
+        passing = site.push({"app/a": "new\n"})
+        failing = site.push({"more.dockercise.yaml": "app-tests: {img: busybox, run: exit 3, triggers: app/}\n", "app/a": "\n"})
+        broken = site.push({"more.dockercise.yaml": "app-tests: {img: busybox, runs: exit 3}\n"})
+
+        with receiving(site) as address, workers.working(site.name, site.environment, site.folder):
+            for start, end in ((before, passing), (passing, failing), (failing, broken)):
+                payload = github_push(REPOSITORY, branch="main", before=start, after=end)
+                there = json.loads(json.dumps(payload).replace("https://github.com", place))
+                assert deliver(address, github_sent(there, secret=SECRET)) == 202
+            prefect_records.eventually(lambda: repository.statuses, lambda statuses: len(statuses) == 5, patience=150)
+
+    told = {commit: [one for one in repository.statuses if one["sha"] == commit] for commit in (passing, failing, broken)}
+    assert [one["state"] for one in told[passing]] == ["pending", "success"]
+    assert [one["state"] for one in told[failing]] == ["pending", "failure"]
+    (refused,) = told[broken]
+    assert refused["state"] == "error"
+    assert "more.dockercise.yaml:1:" in refused["description"]
+    assert all(f"{site.api.removesuffix('/api')}/runs/flow-run/" in one["target_url"] for one in told[passing])
+    assert github.wrong == []
+    database = (site.folder / "data").rglob("*")
+    assert not [path for path in database if path.is_file() and TOKEN.encode() in path.read_bytes()]
