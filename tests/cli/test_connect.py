@@ -5,95 +5,33 @@ from __future__ import annotations
 import os
 import re
 import signal
-import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
 
-from dockercise_prefect.orchestration.deployments import Deployed, deployments
-from dockercise_prefect.orchestration.secret_blocks import delete_secret, find_secret
-from dockercise_prefect.webhook.connection import BlockNames, key_title
+from dockercise_prefect.orchestration.secret_blocks import delete_secret
+from dockercise_prefect.webhook.connection import key_title
 from dockercise_prefect.webhook.deploy_key import read_deploy_key
-from tests.cli.conftest import Command, Outcome
-from tests.support.git_repository import commit_all, git, make_bare_repository, make_repository
-from tests.support.github_server import TOKEN, Failure, GitHubServer, HostedRepository
+from tests.cli.conftest import Command
+from tests.cli.connected_world import URL, World, running_world
+from tests.support.git_repository import git
+from tests.support.github_server import TOKEN, Failure, GitHubServer
 from tests.support.leaks import found as leaks
-from tests.support.ssh_server import SshServer, running_ssh
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(180)]
-
-URL = "https://hooks.example.org"
-PIPELINE = "hello: {img: busybox, run: echo hello}\nshout: {img: busybox, run: 'echo $HELLO'}\n"
-
-
-@dataclass(frozen=True)
-class World:
-    """A repository on GitHub, its git over ssh, and our Prefect."""
-
-    name: str
-    github: GitHubServer
-    hosted: HostedRepository
-    ssh: SshServer
-    work: Path
-    call: Command
-
-    @property
-    def blocks(self) -> BlockNames:
-        """What its Secret blocks are called."""
-        return BlockNames.of(self.github.api.removeprefix("http://"), self.name)
-
-    def connect(self, *arguments: str) -> Outcome:
-        """`dockercise connect` with this GitHub."""
-        return self.call("connect", self.name, "--webhook-url", URL, "--api", self.github.api, *arguments)
-
-    def disconnect(self, *arguments: str) -> Outcome:
-        """`dockercise disconnect` with this GitHub."""
-        return self.call("disconnect", self.name, "--api", self.github.api, *arguments)
-
-    def deployments(self) -> list[Deployed]:
-        """The registrations of the repository."""
-        return [one for one in deployments() if one.registration.url == self.hosted.ssh_url]
-
-    def secrets(self) -> Mapping[str, str | None]:
-        """What is in its Secret blocks."""
-        return {block: find_secret(block) for block in (self.blocks.key, self.blocks.webhook, self.blocks.token)}
-
-    def state(self) -> object:
-        """All that a connection consists of, to compare."""
-        here = [(one.id, one.registration) for one in self.deployments()]
-        keys = {number: key["key"] for number, key in self.hosted.keys.items()}
-        return keys, {number: hook["config"] for number, hook in self.hosted.hooks.items()}, self.secrets(), here
-
-    def push(self, pipeline: str) -> None:
-        """Commit another pipeline, and push it."""
-        (self.work / "infra.dockercise.yaml").write_text(pipeline, encoding="utf-8")
-        commit_all(self.work)
-        git(self.work, "push", "--quiet", "origin", "HEAD")
 
 
 @pytest.fixture
 def world(
     tmp_path: Path, prefect_api: str, github_server: GitHubServer, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[World]:
-    """A repository that no other test has; nothing of it is left in Prefect."""
-    name = f"acme/infra{uuid.uuid4().hex[:8]}"
-    hosted = github_server.host(name)
-    work = make_repository(tmp_path / "work", {"infra.dockercise.yaml": PIPELINE}, branch="main")
-    bare = make_bare_repository(tmp_path / f"host/{name}.git", work)
-    git(work, "remote", "add", "origin", str(bare))
+    """A repository, and a token for it."""
     monkeypatch.setenv("DOCKERCISE_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("GITHUB_TOKEN", TOKEN)
-    with running_ssh(tmp_path / "host", lambda: [key["key"] for key in hosted.keys.values()]) as ssh:
-        hosted.ssh_url, github_server.host_key = ssh.url(name), ssh.host_key
-        world = World(name, github_server, hosted, ssh, work, command)
+    with running_world(tmp_path, github_server, command) as world:
         yield world
-        github_server.heal()
-        world.disconnect()
-        for block in world.secrets():
-            delete_secret(block)
 
 
 def test_connect(world: World, tmp_path: Path) -> None:

@@ -1,0 +1,79 @@
+"""The page on GitHub: what is typed there does what it says there, its rights are the rights, its errors are said."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dockercise_prefect.webhook.github_words import Right
+from tests.cli.conftest import Command
+from tests.cli.connected_world import World, running_world
+from tests.support.github_server import TOKEN, GitHubServer
+from tests.test_user_pages import blocks
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs/github.md").read_text(encoding="utf-8")
+_VARYING = [
+    (r"git@github\.com:|ssh://git@127\.0\.0\.1:\d+/", "GIT "),
+    (r"https?://127\.0\.0\.1:\d+/api", "PREFECT"),
+    (r"github\.com|127\.0\.0\.1:\d+", "HOST"),
+    (r"(acme[/-])?infra[0-9a-f]{8}", r"\1infra"),
+    (r"(dockercise-acme-infra)-[0-9a-f]{8}", r"\1"),
+    (r"SHA256:[\w+/]{43}", "FINGERPRINT"),
+    (r"main at [0-9a-f]{12}", "main at COMMIT"),
+]
+
+
+@pytest.fixture
+def world(
+    tmp_path: Path, prefect_api: str, github_server: GitHubServer, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[World]:
+    """A repository, and a token for it."""
+    monkeypatch.setenv("DOCKERCISE_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("GITHUB_TOKEN", TOKEN)
+    with running_world(tmp_path, github_server, command) as world:
+        yield world
+
+
+@pytest.mark.docker
+def test_what_the_commands_print(world: World) -> None:
+    """Typed one after the other, the commands on the page print what the page shows, word for word."""
+    examples = blocks(PAGE, "console")
+
+    for example in examples:
+        typed, _, shown = example.removeprefix("$ ").partition("\n")
+        words = [word.replace("acme/infra", world.name) for word in shlex.split(typed)[1:]]
+        said = world.call(*words, "--api", world.github.api)
+
+        assert said.status == 0, said
+        assert alike(said.out) == alike(shown)
+    assert len(examples) == 3
+
+
+def test_the_rights_are_those_that_are_needed() -> None:
+    """Each right that a call names is in the table, and no other."""
+    rows = re.findall(r"^\| ([\w ]+) \| (read|read and write) \|", PAGE, re.MULTILINE)
+
+    assert {f"{name}: {access}" for name, access in rows} == {right.value[0] for right in Right}
+
+
+def test_what_is_said_is_what_the_code_says() -> None:
+    """Every sentence that the table explains is in the code, or in what GitHub says in the tests."""
+    places = ("dockercise_prefect/webhook", "dockercise_prefect/cli", "dockercise_prefect/orchestration")
+    code = "".join(path.read_text(encoding="utf-8") for place in places for path in (ROOT / place).glob("*.py"))
+    code += (ROOT / "tests/support/github_server.py").read_text(encoding="utf-8")
+    said = re.findall(r"^\| (?:findings, )?`([^`]+)`", PAGE, re.MULTILINE)
+
+    assert len(said) > 10
+    assert [text for text in said if text.removeprefix("GITHUB_TOKEN ") not in code] == []
+
+
+def alike(text: str) -> str:
+    """A text without what differs from place to place."""
+    for pattern, word in _VARYING:
+        text = re.sub(pattern, word, text)
+    return text
