@@ -268,3 +268,20 @@ def test_nobody_else_can_read_what_was_fetched(mirror: Mirror, work: Path, tmp_p
         other.fetch(commit)
 
     assert (tmp_path / "data/repositories").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.docker
+def test_files_in_lfs_come_when_they_are_asked_for(work: Path, mirror: Mirror, host: Path) -> None:
+    """Without, a small text stands for such a file, whatever the user's own git does with them."""
+    git(work, "lfs", "install", "--local")
+    git(work, "lfs", "track", "*.bin")
+    (work / "big.bin").write_text("many bytes")
+    commit = push(work)
+
+    with mirror.checkout(commit, Extras(host.as_uri())) as folder:
+        without = tree(folder)["big.bin"]
+    with mirror.checkout(commit, Extras(host.as_uri(), lfs=True)) as folder:
+        brought = tree(folder)["big.bin"]
+
+    assert without.startswith("version https://git-lfs.github.com/spec/v1")
+    assert brought == "many bytes"
