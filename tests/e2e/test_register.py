@@ -212,7 +212,8 @@ def test_a_deployment_of_another_repository_is_not_taken_over(site: Site) -> Non
 
 def test_a_repository_that_is_not_trusted_is_held_to_its_limits(site: Site) -> None:
     """What it may not do is refused with a place, registered or run; no variable of the worker reaches it."""
-    site.push({"more.dockercise.yaml": "limits: {img: busybox, env: 'PREFECT_API_URL?', run: echo ${PREFECT_API_URL:-none}}\n"})
+    asks = "limits: {img: busybox, env: 'PREFECT_API_URL?', run: 'echo ${PREFECT_API_URL:-none}'}\n"
+    site.push({"more.dockercise.yaml": asks})
     said = site.register("--untrusted")
     fine = site.run()
     values = site.values()
