@@ -150,6 +150,7 @@ def _request(
     pushed_as: str | None,
     webhook_secret: str | None,
     statuses: str | None,
+    host_keys: Sequence[str] = (),
 ) -> RegisterRequest:
     from dockercise_prefect.orchestration.deployments import DEFAULT_POOL
     from dockercise_prefect.orchestration.register import RegisterRequest
@@ -169,6 +170,7 @@ def _request(
             url=address.url,
             ref=ref,
             credentials=credentials,
+            host_keys=tuple(host_keys),
             secrets=dict(_named_block(option) for option in secrets),
             submodules=submodules,
             lfs=lfs,
@@ -191,8 +193,8 @@ def _request(
     )
 
 
-_NAMES = [name for name in signature(_request).parameters if name != "source"]
-
+_NAMES = [name for name in signature(_request).parameters if name not in {"source", "host_keys"}]
+"""What options say; host keys are said by a command that knows them."""
 
 _OPENING_NAMES = ("credentials", "pushed_as", "webhook_secret", "statuses")
 

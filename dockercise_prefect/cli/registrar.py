@@ -27,16 +27,12 @@ class CliRegistrar:
 
     def register(self, opening: Opening) -> str:
         """Register the repository; `deployed` is what was made."""
-        from dockercise_prefect.orchestration.checkout import FOLDER
-        from dockercise_prefect.repository.known_hosts import remember
-        from dockercise_prefect.settings import read_settings
-
         if self._request is None:
             raise TypeError("there is nothing to register")
-        remember(read_settings().data / FOLDER, opening.host_keys)
         asked = self._request(
             opening.url,
             credentials=opening.credentials,
+            host_keys=opening.host_keys,
             webhook_secret=opening.webhook_secret,
             statuses=opening.statuses,
         )

@@ -17,6 +17,7 @@ from dockercise_prefect.orchestration.registration import Registration
 from dockercise_prefect.orchestration.registry import connect_engine
 from dockercise_prefect.orchestration.secret_blocks import find_secret
 from dockercise_prefect.repository.access import Access
+from dockercise_prefect.repository.known_hosts import remember
 from dockercise_prefect.repository.mirror import Mirror
 from dockercise_prefect.settings import Settings
 
@@ -33,7 +34,7 @@ class Checkout:
 
 
 def open_mirror(registration: Registration, data: Path) -> Mirror:
-    """The repository's mirror on this machine.
+    """The repository's mirror on this machine, which knows the keys of its host from here on.
 
     Args:
         registration: names what opens it.
@@ -42,6 +43,8 @@ def open_mirror(registration: Registration, data: Path) -> Mirror:
     Raises:
         UsageError: the Secret block that it names is not there.
     """
+    if registration.host_keys:
+        remember(data / FOLDER, registration.host_keys)
     return Mirror(data / FOLDER, registration.address, _access(registration.credentials))
 
 

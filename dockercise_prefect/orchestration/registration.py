@@ -26,6 +26,7 @@ class Registration:
         url: what git is given; for a folder without a repository, its absolute path.
         ref: the branch or tag that runs without a commit of their own are of; None for a folder without a repository.
         credentials: Secret block with the token or key that opens the repository.
+        host_keys: what its host proves itself with over ssh, as lines of a known_hosts file; none for who is seen first.
         secrets: variable to the Secret block that holds it.
         submodules: they are checked out too.
         lfs: files in LFS are fetched too.
@@ -39,6 +40,7 @@ class Registration:
     url: str
     ref: str | None
     credentials: str | None = None
+    host_keys: tuple[str, ...] = ()
     secrets: Mapping[str, str] = field(default_factory=dict)
     submodules: bool = False
     lfs: bool = False
@@ -72,7 +74,8 @@ class Registration:
         """
         try:
             given = json.loads(text)
-            return cls(**({"ref": None} | given | {"branches": tuple(given.get("branches", ()))}))
+            lists = {name: tuple(given.get(name, ())) for name in ("branches", "host_keys")}
+            return cls(**({"ref": None} | given | lists))
         except (ValueError, TypeError, AttributeError) as error:  # no JSON, a field too few or too many, no object
             hint = "was it registered by a newer version? Upgrade this one, or register it again"
             raise OrchestratorError(f"the deployment's label {LABEL} cannot be read: {error}", hint) from error
