@@ -27,6 +27,8 @@ Command = Callable[..., Outcome]
 def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Command:
     """Call `dockercise` with arguments, in an empty folder."""
     monkeypatch.chdir(tmp_path)
+    # Commands set it for their own process, which is that of all tests here.
+    monkeypatch.setenv("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
 
     def call(*arguments: str) -> Outcome:
         monkeypatch.setattr(sys, "argv", ["dockercise", *arguments])

@@ -52,11 +52,18 @@ def receiving(site: Site) -> Iterator[str]:
     try:
         found = re.search(r"http://\S+", process.stdout.readline())
         assert found is not None
+        prefect_records.eventually(lambda: known_to(found[0]), bool)
         yield found[0]
     finally:
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
     assert process.returncode == 0
+
+
+def known_to(address: str) -> bool:
+    """Whether a receiver has read the registrations."""
+    with urllib.request.urlopen(f"{address}/health", timeout=30) as answer:  # noqa: S310  loopback
+        return bool(json.loads(answer.read())["registrations"]["count"])
 
 
 def deliver(address: str, sent: Sent) -> int:

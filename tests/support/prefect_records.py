@@ -5,8 +5,10 @@ Prefect records task runs some time after they ended, so each question is asked 
 
 from __future__ import annotations
 
+import http
 import json
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +21,8 @@ PATIENCE = 60.0
 
 PAGE = 200
 """Entries of one answer, the most that the API gives."""
+
+ATTEMPTS = 10
 
 FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
@@ -47,7 +51,18 @@ class FlowRunRecord:
 
 
 def ask(api: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    """One request; a body makes it a POST."""
+    """One request; a body makes it a POST. A server whose database is locked for a moment is asked again, as clients do."""
+    for _ in range(ATTEMPTS):
+        try:
+            return _ask(api, path, body)
+        except urllib.error.HTTPError as error:
+            if error.code != http.HTTPStatus.SERVICE_UNAVAILABLE:
+                raise
+            time.sleep(1)
+    return _ask(api, path, body)
+
+
+def _ask(api: str, path: str, body: dict[str, Any] | None) -> Any:
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(f"{api}/{path}", data, {"content-type": "application/json"})  # noqa: S310  the test's own server
     with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310  as above

@@ -41,12 +41,11 @@ def checkout(
     checkout = tmp_path_factory.mktemp("checkout")
     for name in ("deployments", "flows"):
         shutil.copytree(ROOT / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
-    command("prefect", "work-pool", "create", "dockercise", "--type", "process", env=environment_of_all)
+    command("prefect", "work-pool", "create", "dockercise", "--type", "process", "--overwrite", env=environment_of_all)
     command("sh", "-c", "cd deployments && prefect deploy --all", cwd=checkout, env=environment_of_all)
     yield checkout
     for name in ("hello", "infra"):
         command("prefect", "deployment", "delete", f"{name}/{name}", env=environment_of_all)
-    command("prefect", "--no-prompt", "work-pool", "delete", "dockercise", env=environment_of_all)
 
 
 @pytest.fixture
