@@ -14,6 +14,7 @@ NEEDED = {
     "chromium": "chromium",  # Prefect's UI in a real browser
     "curl": "curl",  # deliveries sent by hand, as the documentation does
     "debootstrap": "debootstrap",  # the image of the AWS pipelines
+    "docker-compose": "docker-compose",  # the deployment of one machine
     "dot": "graphviz",  # graphs drawn by Graphviz
     "git": "git",  # repositories that pipelines are found in
     "git-lfs": "git-lfs",  # files in LFS

@@ -1,0 +1,194 @@
+"""`deployments/compose`: one command brings up Prefect on Postgres, a worker and the receiver of pushes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.deployments.conftest import command
+from tests.support.deploy_images import ROOT
+from tests.support.prefect_records import eventually
+from tests.webhook.payloads import github_push, github_sent
+
+pytestmark = pytest.mark.docker
+
+SERVICES = ("database", "server", "worker", "webhook")
+SECRET = "what the host and we know"
+SHOP = "/var/lib/dockercise/shop"
+LOGIN = "somebody:pass word/@:"
+
+
+class Stack:
+    """The compose file of another checkout, as a user has it after writing `.env`.
+
+    Attributes:
+        port: where Prefect listens.
+        webhook: where pushes arrive.
+    """
+
+    def __init__(self, checkout: Path, our_image: str, postgres_image: str) -> None:
+        self._project = f"dockercise-test-{secrets.token_hex(4)}"
+        self.port, self.webhook = _free_ports(2)
+        for name in ("deployments", "flows"):
+            shutil.copytree(ROOT / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
+        self._folder = checkout / "deployments/compose"
+        settings = {
+            "COMPOSE_PROJECT_NAME": self._project,
+            "POSTGRES_PASSWORD": "a/b@c:d e",
+            "PREFECT_LOGIN": LOGIN,
+            "PREFECT_PORT": f"127.0.0.1:{self.port}",
+            "WEBHOOK_PORT": f"127.0.0.1:{self.webhook}",
+            "WEBHOOK_SECRET": SECRET,
+            "DOCKERCISE_IMAGE": our_image,
+            "POSTGRES_IMAGE": postgres_image,
+        }
+        example = (self._folder / ".env.example").read_text()
+        for name, value in settings.items():
+            example, found = re.subn(rf"^{name}=.*$", f"{name}={value}", example, flags=re.MULTILINE)
+            assert found == 1, name
+        (self._folder / ".env").write_text(example)
+
+    def compose(self, *words: str) -> str:
+        """What docker-compose printed."""
+        return command("docker-compose", "--no-ansi", *words, cwd=self._folder, env=_bare_environment())
+
+    def in_worker(self, *words: str) -> str:
+        """What a command printed in the worker's container, as its user."""
+        return self.compose("exec", "-T", "--user", "dockercise", "worker", *words)
+
+    def up(self) -> None:
+        """All that there is, healthy."""
+        self.compose("up", "--detach", "--no-build")
+        self.wait_until_healthy()
+
+    def wait_until_healthy(self) -> None:
+        """Until every health check is content."""
+        healthy = dict.fromkeys(SERVICES, "healthy")
+        try:
+            eventually(self._health, lambda found: found == healthy)
+        except AssertionError as error:
+            error.add_note(self.compose("logs", "--no-color", "--tail=100"))
+            raise
+
+    def left(self) -> list[str]:
+        """What of it is on the engine."""
+        label = f"--filter=label=com.docker.compose.project={self._project}"
+        containers = command("docker", "ps", "--all", "--quiet", label).split()
+        others = [command("docker", kind, "ls", "--quiet", label).split() for kind in ("network", "volume")]
+        return [*containers, *others[0], *others[1]]
+
+    def _health(self) -> dict[str, str]:
+        return {name: self._health_of(name) for name in SERVICES}
+
+    def _health_of(self, service: str) -> str:
+        (container,) = self.compose("ps", "-q", service).split()
+        return command("docker", "inspect", "--format", "{{.State.Health.Status}}", container).strip()
+
+
+def _free_ports(count: int) -> list[int]:
+    listening = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in listening]
+    for each in listening:
+        each.close()
+    return ports
+
+
+def _bare_environment() -> dict[str, str]:
+    """Only what finds the engine and the command: variables come before those of `.env`."""
+    return {name: value for name, value in os.environ.items() if name in {"PATH", "HOME"} or name.startswith("DOCKER_")}
+
+
+@pytest.fixture(scope="module")
+def stack(our_image: str, postgres_image: str, busybox: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The services, healthy; nothing of them is left in the end, volumes included."""
+    stack = Stack(tmp_path_factory.mktemp("checkout"), our_image, postgres_image)
+    try:
+        stack.up()
+        yield stack
+    finally:
+        stack.compose("down", "--volumes", "--remove-orphans")
+    assert stack.left() == []
+
+
+def status(url: str) -> int:
+    """How a server answers somebody whom it does not know."""
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310  the test's own server
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def test_everything_comes_up_and_asks_who_is_there(stack: Stack) -> None:
+    """Prefect's page and its health are for all, its API is for those who log in; the worker is no root."""
+    prefect = f"http://127.0.0.1:{stack.port}"
+
+    answers = {path: status(f"{prefect}/{path}") for path in ("", "api/health", "api/work_pools/dockercise")}
+    who = stack.compose("exec", "-T", "worker", "stat", "-c", "%U", "/proc/1")
+
+    assert answers == {"": 200, "api/health": 200, "api/work_pools/dockercise": 401}
+    assert who == "dockercise\n"
+
+
+def test_flows_are_deployed_and_run(stack: Stack) -> None:
+    """What the worker runs has its stages beside the worker, and its record in the volume."""
+    stack.in_worker("prefect", "deploy", "--all")
+
+    stack.in_worker("prefect", "deployment", "run", "hello/hello", "--watch")
+
+    (record,) = _summaries(stack)
+    assert record["status"] == "passed"
+
+
+def test_it_survives_a_restart_of_the_database(stack: Stack) -> None:
+    """The server finds the database again by itself, with all that was in it, and the worker goes on."""
+    before = len(_summaries(stack))
+    stack.compose("restart", "database")
+    stack.wait_until_healthy()
+
+    stack.in_worker("prefect", "deployment", "run", "hello/hello", "--watch")
+
+    assert [each["status"] for each in _summaries(stack)[before:]] == ["passed"]
+
+
+def test_a_push_starts_a_run(stack: Stack) -> None:
+    """A repository is registered from the worker; what is pushed to it runs, and the receiver says that it passed."""
+    stack.in_worker("sh", "-e", "-c", f"mkdir {SHOP} && cd {SHOP} && git init -q -b main && {_commit('run: echo one')}")
+    stack.in_worker("dockercise", "register", SHOP)
+    before = stack.in_worker("git", "-C", SHOP, "rev-parse", "HEAD").strip()
+    after = stack.in_worker("sh", "-e", "-c", f"cd {SHOP} && {_commit('run: echo two')} && git rev-parse HEAD").strip()
+    text = json.dumps(github_push("ada/shop", branch="main", before=before, after=after))
+    payload = json.loads(text.replace("https://github.com/ada/shop.git", f"file://{SHOP}"))
+    sent = github_sent(payload, secret=SECRET)
+
+    request = urllib.request.Request(f"http://127.0.0.1:{stack.webhook}", sent.body, dict(sent.headers))
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310  as above
+        assert answer.status == 202
+    eventually(lambda: stack.compose("logs", "--no-color", "webhook"), lambda log: "passed" in log)
+
+    value = stack.in_worker("sh", "-c", "cat /var/lib/dockercise/results/shop/*/greet.json")
+    assert json.loads(value)["value"] == "two"
+
+
+def _commit(script: str) -> str:
+    """Commands that commit a pipeline of one stage."""
+    who = "-c user.name=Ada -c user.email=ada@example.org"
+    written = f"printf 'greet:\\n  img: busybox\\n  {script}\\n' > shop.dockercise.yaml"
+    return f"{written} && git add . && git {who} commit -q -m Change"
+
+
+def _summaries(stack: Stack) -> list[dict[str, str]]:
+    texts = stack.in_worker(
+        "sh", "-c", "for f in /var/lib/dockercise/results/hello/*/summary.json; do cat $f; echo; echo ---; done"
+    )
+    return [json.loads(text) for text in texts.split("---\n")[:-1]]
