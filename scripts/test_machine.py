@@ -23,6 +23,7 @@ NEEDED = {
     "ssh-keygen": "openssh-client",  # deploy keys
     "npm": "npm",  # what GitHub publishes about itself: payloads of webhooks, the description of its API
     "openssl": "openssl",  # signs them
+    "systemd-analyze": "systemd",  # judges units, without running any
     "unzip": "unzip",  # the bundle of a run
 }
 """Command to Debian's package."""

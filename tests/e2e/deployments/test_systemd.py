@@ -1,0 +1,97 @@
+"""`deployments/systemd`: systemd understands the units, and what they start starts, and ends when it is asked to."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.deploy_images import ROOT
+from tests.support.prefect_records import eventually
+from tests.support.workers import create_pool
+
+pytestmark = pytest.mark.docker
+
+UNITS = sorted((ROOT / "deployments/systemd").glob("*.service"))
+HERE = str(Path(sys.executable).parent)
+EXPOSURE = 4.0
+"""What `systemd-analyze security` may say of a unit, at most: 10 is one without any protection."""
+
+
+def installed(unit: Path, folder: Path) -> Path:
+    """The unit as it would be where this environment is what it starts."""
+    copy = folder / unit.name
+    copy.write_text(unit.read_text().replace("/opt/dockercise/bin", HERE))
+    return copy
+
+
+def value(unit: Path, key: str) -> str:
+    """The value of a key that stands once."""
+    (found,) = re.findall(rf"^{key}=(.*)$", unit.read_text(), re.MULTILINE)
+    return str(found)
+
+
+@contextmanager
+def started(unit: Path, folder: Path, environment: Mapping[str, str], *more: str) -> Iterator[Path]:
+    """What the unit starts, with its variables, its state in a folder; the log. It ends in time when systemd's signal comes."""
+    state = folder / "state"
+    state.mkdir()
+    variables = dict(pair.split("=", 1) for pair in value(unit, "Environment").split())
+    theirs = {name: text.replace(f"/var/lib/{value(unit, 'StateDirectory')}", str(state)) for name, text in variables.items()}
+    command = shlex.split(value(unit, "ExecStart").replace("/opt/dockercise/bin", HERE))
+    with (folder / "log").open("w") as log:
+        given = {"PATH": os.environ["PATH"], **environment, **theirs}
+        process = subprocess.Popen([*command, *more], cwd=state, env=given, stdout=log, stderr=log)
+        try:
+            yield folder / "log"
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=int(value(unit, "TimeoutStopSec")))
+        finally:
+            process.kill()
+            process.wait()
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
+def test_systemd_understands_it(unit: Path, tmp_path: Path) -> None:
+    """Every key and value is one that systemd knows, and little is open that need not be."""
+    copy = installed(unit, tmp_path)
+
+    verified = subprocess.run(["systemd-analyze", "verify", str(copy)], capture_output=True, text=True, check=False)
+    secured = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", str(copy)], capture_output=True, text=True, check=False
+    )
+
+    assert [line for line in verified.stderr.splitlines() if unit.name in line] == []
+    exposure = re.search(r"Overall exposure level for \S+: ([\d.]+)", secured.stdout)
+    assert exposure is not None, secured.stdout + secured.stderr
+    assert float(exposure[1]) <= EXPOSURE
+
+
+def test_the_worker_starts(tmp_path: Path, prefect_api: str) -> None:
+    """It takes up its work in the pool that registrations go to by themselves."""
+    (unit,) = (unit for unit in UNITS if "worker" in unit.stem)
+    environment = {"PREFECT_API_URL": prefect_api}
+    create_pool("dockercise", os.environ | environment)
+
+    with started(unit, tmp_path, environment) as log:
+        eventually(log.read_text, lambda text: "started!" in text)
+
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def test_the_receiver_starts(tmp_path: Path, prefect_api: str) -> None:
+    """It waits for pushes, and ends in order."""
+    (unit,) = (unit for unit in UNITS if "webhook" in unit.stem)
+
+    with started(unit, tmp_path, {"PREFECT_API_URL": prefect_api}, "--port", "0") as log:
+        eventually(log.read_text, lambda text: "waiting for pushes" in text)
+
+    assert (tmp_path / "log").read_text().rstrip().endswith("ending")
