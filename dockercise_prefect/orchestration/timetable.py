@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,9 +11,7 @@ from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRu
 from pydantic import ValidationError
 
 from dockercise_prefect.errors import UsageError
-
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_INTERVAL = re.compile(r"(?:\d+[dhms])+")
+from dockercise_prefect.quantities import seconds_of, shown_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +57,7 @@ def _described(schedule: object) -> str:
         case CronSchedule():
             return f"cron `{schedule.cron}` ({schedule.timezone})"
         case IntervalSchedule():
-            return f"every {schedule.interval}"
+            return f"every {shown_seconds(schedule.interval.total_seconds())}"
         case RRuleSchedule():
             return f"rrule `{schedule.rrule}` ({schedule.timezone})"
         case _:
@@ -86,7 +83,7 @@ _HINTS = {
 
 
 def _interval(text: str) -> timedelta:
-    if not _INTERVAL.fullmatch(text):
+    seconds = seconds_of(text)
+    if not seconds:
         raise UsageError(f"--interval: `{text}` is no duration", _HINTS["--interval"])
-    parts = re.findall(r"(\d+)([dhms])", text)
-    return timedelta(**{_UNITS[unit]: sum(int(number) for number, its in parts if its == unit) for unit in "dhms"})
+    return timedelta(seconds=seconds)

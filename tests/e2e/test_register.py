@@ -70,10 +70,7 @@ def test_registering_again_changes_the_one_deployment(site: Site) -> None:
     assert (before["parameters"], after["parameters"]) == ({"targets": ["shout"]}, {})
     assert [schedule["schedule"]["interval"] for schedule in after["schedules"]] == [3600.0]
     assert after["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
-    assert (
-        f"{site.deployment} · paused\n  {site.source} · main · work pool {site.name} · schedules: every 1:00:00"
-        in listed.stdout
-    )
+    assert f"{site.deployment} · paused\n  {site.source} · main · work pool {site.name} · schedules: every 1h" in listed.stdout
     assert removed.stdout == f"removed {site.deployment}\n"
     assert (gone.returncode, "there is no registration" in gone.stderr) == (2, True)
 
