@@ -34,7 +34,7 @@ class PrefectHub:
     def registrations(self) -> Sequence[Registered]:
         """All deployments of registered repositories that have a branch."""
         with _translated():
-            return [_registered(one) for one in deployments() if one.registration.ref is not None]
+            return [registered_of(one) for one in deployments() if one.registration.ref is not None]
 
     def secret(self, block: str) -> str | None:
         """What a Secret block holds."""
@@ -61,7 +61,8 @@ class PrefectHub:
         return {one: _STATES.get(known[one], RunState.PENDING) if one in known else RunState.GONE for one in flow_run_ids}
 
 
-def _registered(deployed: Deployed) -> Registered:
+def registered_of(deployed: Deployed) -> Registered:
+    """A deployment as those who wait for pushes know it."""
     registration = deployed.registration
     addresses = {registration.url, registration.pushed_as}
     return Registered(

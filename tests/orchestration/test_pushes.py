@@ -1,0 +1,126 @@
+"""What a push touches, asked of git and of the pipeline at its commit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dockercise_prefect.errors import CommitMissingError, DefinitionError
+from dockercise_prefect.orchestration.deployments import Deployed
+from dockercise_prefect.orchestration.pushes import EVERYTHING, Arrival, touched
+from dockercise_prefect.orchestration.registration import Registration
+from dockercise_prefect.settings import Settings, read_settings
+from dockercise_prefect.webhook.prefect_hub import registered_of
+from tests.support.git_repository import commit_all, git, make_repository
+
+PIPELINE = """\
+app: {img: busybox, run: echo app, triggers: app/}
+docs: {img: busybox, run: echo docs, triggers: [docs/, '*.md']}
+all: {img: busybox, run: echo all}
+"""
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    """The repository."""
+    return make_repository(tmp_path / "work", {"p.dockercise.yaml": PIPELINE, "app/a": "", "docs/d": ""}, branch="main")
+
+
+@pytest.fixture
+def deployed(work: Path) -> Deployed:
+    """Its deployment, as Prefect would tell of it; pushes go to another branch, so that Prefect has not to be told."""
+    return Deployed(
+        id="1",
+        name="work/work",
+        registration=Registration(url=str(work), ref="main"),
+        parameters={},
+        work_pool="dockercise",
+        schedules="none",
+        paused=False,
+        updated=None,
+    )
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """With a data folder of its own."""
+    return read_settings(data=str(tmp_path / "data"))
+
+
+def change(work: Path, *paths: str, text: str = "changed\n") -> Arrival:
+    """A commit that changes files, arriving on another branch."""
+    before = git(work, "rev-parse", "HEAD")
+    for path in paths:
+        (work / path).write_text(text)
+    commit_all(work)
+    return Arrival(branch="other", before=before, after=git(work, "rev-parse", "HEAD"), changed=None)
+
+
+@pytest.mark.parametrize(
+    ("paths", "targets"),
+    [(["app/a"], ("app",)), (["README.md"], ("docs",)), (["app/a", "docs/d"], ("app", "docs")), (["other"], ())],
+)
+def test_changed_files_choose_the_stages(
+    work: Path, deployed: Deployed, settings: Settings, paths: list[str], targets: tuple[str, ...]
+) -> None:
+    """Those whose triggers take one, in the pipeline's order; where none does, nothing."""
+    assert touched(deployed, change(work, *paths), settings) == targets
+
+
+def test_a_deployment_of_some_targets_runs_no_others(work: Path, deployed: Deployed, settings: Settings) -> None:
+    """Triggers of stages that it does not run start nothing."""
+    only_docs = replace(deployed, parameters={"targets": ["docs"]})
+
+    assert touched(only_docs, change(work, "app/a"), settings) == ()
+    assert touched(only_docs, change(work, "docs/d"), settings) == ("docs",)
+
+
+def test_without_triggers_everything_runs(work: Path, deployed: Deployed, settings: Settings) -> None:
+    """Nobody said what belongs to which stage."""
+    arrival = change(work, "p.dockercise.yaml", text="all: {img: busybox, run: echo all}\n")
+
+    assert touched(deployed, arrival, settings) is EVERYTHING
+
+
+def test_what_the_host_lists_counts_where_git_cannot_say(work: Path, deployed: Deployed, settings: Settings) -> None:
+    """The commit before a forced push is gone, a new branch has none; where nobody knows, everything runs."""
+    arrival = change(work, "app/a")
+
+    forced = replace(arrival, before="1" * 40, changed=["docs/d"])
+    new = replace(arrival, before=None, changed=["docs/d"])
+    unknown = replace(arrival, before=None)
+
+    assert touched(deployed, forced, settings) == ("docs",)
+    assert touched(deployed, new, settings) == ("docs",)
+    assert touched(deployed, unknown, settings) is EVERYTHING
+
+
+def test_a_commit_without_a_pipeline_runs_nothing(work: Path, deployed: Deployed, settings: Settings) -> None:
+    """A branch may have none."""
+    git(work, "rm", "--quiet", "p.dockercise.yaml")
+
+    assert touched(deployed, change(work), settings) == ()
+
+
+def test_what_cannot_run_is_said(work: Path, deployed: Deployed, settings: Settings) -> None:
+    """A pipeline that does not compile, with its place, and a commit that is gone."""
+    broken = change(work, "p.dockercise.yaml", text="a: {img: busybox, runs: x}\n")
+
+    with pytest.raises(DefinitionError, match=r"p.dockercise.yaml:1:19: DK021"):
+        touched(deployed, broken, settings)
+    with pytest.raises(CommitMissingError):
+        touched(deployed, replace(broken, after="1" * 40), settings)
+
+
+@pytest.mark.parametrize(
+    ("branches", "waits_for"), [((), ("fea[*]ure/[[]x]",)), (("release/*", "main"), ("release/*", "main"))]
+)
+def test_a_registration_waits_for_its_own_branch_unless_it_names_others(
+    deployed: Deployed, branches: tuple[str, ...], waits_for: tuple[str, ...]
+) -> None:
+    """The registered branch is taken by the letter, not as a glob."""
+    registration = replace(deployed.registration, ref="fea*ure/[x]", branches=branches)
+
+    assert registered_of(replace(deployed, registration=registration)).branches == waits_for
