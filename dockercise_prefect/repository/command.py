@@ -25,6 +25,9 @@ _SETTINGS = {
     "http.lowSpeedLimit": "100",  # bytes a second …
     "http.lowSpeedTime": "60",  # … for so many seconds: the host has gone silent
     "advice.detachedHead": "false",
+    "core.autocrlf": "false",  # a tree is what the commit says, whatever the user's own git makes of line ends
+    "safe.bareRepository": "all",  # the mirror is one
+    "safe.directory": "*",  # a data folder may be a volume that another user made; git does not tell a host's own git so
     "protocol.allow": "never",
 }
 
@@ -56,6 +59,7 @@ def git(
     settings: Mapping[str, str] = NO_LFS,
     environment: Mapping[str, str] | None = None,
     hidden: Sequence[str] = (),
+    lock: int | None = None,
 ) -> bytes:
     """What git prints.
 
@@ -66,6 +70,7 @@ def git(
         settings: of git, for this command.
         environment: variables besides this process's own.
         hidden: texts that become `***` in what git says.
+        lock: descriptor of a lock that is held as long as git runs, even if this process is killed before.
 
     Raises:
         GitError: git says no, is not installed, or does not come to an end.
@@ -76,14 +81,17 @@ def git(
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env=_environment(environment or {}),
+            env=_environment(folder, environment or {}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            pass_fds=() if lock is None else (lock,),
             start_new_session=True,  # Ctrl-C is for us, and what git has started ends with it
         )
-    except FileNotFoundError as error:
-        raise GitError("git is not installed", "install git", "") from error
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) and error.filename == "git":
+            raise GitError("git is not installed", "install git", "") from error
+        raise GitError(f"git cannot be started in {folder}: {error.strerror}", None, "") from error
     try:
         output, errors = process.communicate(timeout=PATIENCE)
     except subprocess.TimeoutExpired as error:
@@ -103,11 +111,12 @@ def git(
     return output
 
 
-def _environment(more: Mapping[str, str]) -> dict[str, str]:
+def _environment(folder: Path, more: Mapping[str, str]) -> dict[str, str]:
     """The user's, without what would lead git elsewhere, make it ask questions, or have it write down what it sends."""
+    here_only = {"GIT_CEILING_DIRECTORIES": str(folder.parent)}  # a repository above a broken mirror is another one
     kept = {
         name: value
         for name, value in os.environ.items()
         if name not in OF_ANOTHER_REPOSITORY and name not in _HIDDEN and not name.startswith("GIT_TRACE")
     }
-    return kept | {"GIT_TERMINAL_PROMPT": "0", "GIT_LFS_SKIP_SMUDGE": "1", "LC_ALL": "C.UTF-8", **more}
+    return kept | here_only | {"GIT_TERMINAL_PROMPT": "0", "GIT_LFS_SKIP_SMUDGE": "1", "LC_ALL": "C.UTF-8", **more}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,8 +31,8 @@ class Extras:
     submodules: bool = False
     lfs: bool = False
 
-    def bring(self, folder: Path, environment: Mapping[str, str], hidden: Sequence[str]) -> None:
-        """Bring it.
+    def bring_files(self, folder: Path, environment: Mapping[str, str], hidden: Sequence[str]) -> None:
+        """Bring files in LFS, where they are asked for.
 
         Args:
             folder: the checkout.
@@ -41,9 +42,26 @@ class Extras:
         Raises:
             GitError: git says no.
         """
-        settings = {"remote.origin.url": self.url} | (_LFS if self.lfs else NO_LFS)
         if self.lfs:
-            git(folder, "lfs", "pull", "origin", settings=settings, protocols=REMOTE, environment=environment, hidden=hidden)
-        if self.submodules:
-            update = ("submodule", "update", "--quiet", "--init", "--recursive", "--depth=1")
-            git(folder, *update, settings=settings, protocols=REMOTE, environment=environment, hidden=hidden)
+            self._git(folder, "lfs", "pull", "origin", environment=environment, hidden=hidden)
+
+    def bring_submodules(self, folder: Path, environment: Mapping[str, str], hidden: Sequence[str]) -> None:
+        """Bring submodules; nobody else may do so in a checkout of the same mirror at that time.
+
+        Args:
+            folder, environment, hidden: as above.
+
+        Raises:
+            GitError: git says no.
+        """
+        # What another commit said of a submodule stands in the settings that all checkouts of a mirror share.
+        listing = os.fsdecode(git(folder, "config", "--local", "--list", "--name-only", "-z"))
+        known = {name.rpartition(".")[0] for name in listing.split("\0") if name.startswith("submodule.")}
+        for section in sorted(known):
+            git(folder, "config", "--local", "--remove-section", section)
+        update = ("submodule", "update", "--quiet", "--init", "--recursive", "--depth=1")
+        self._git(folder, *update, environment=environment, hidden=hidden)
+
+    def _git(self, folder: Path, *command: str, environment: Mapping[str, str], hidden: Sequence[str]) -> None:
+        settings = {"remote.origin.url": self.url} | (_LFS if self.lfs else NO_LFS)
+        git(folder, *command, settings=settings, protocols=REMOTE, environment=environment, hidden=hidden)

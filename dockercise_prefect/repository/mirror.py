@@ -12,14 +12,13 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TypedDict, Unpack
 
-from filelock import FileLock, Timeout
-
 from dockercise_prefect.errors import CommitMissingError, RepositoryError, UsageError
 from dockercise_prefect.repository.access import Access
 from dockercise_prefect.repository.address import Address
 from dockercise_prefect.repository.command import REMOTE, GitError, git
 from dockercise_prefect.repository.extras import Extras
 from dockercise_prefect.repository.folders import make_folder
+from dockercise_prefect.repository.held import HeldError, held
 from dockercise_prefect.repository.known_hosts import FILE
 from dockercise_prefect.repository.revision import Head, check_commit, check_ref
 
@@ -28,6 +27,11 @@ _LATEST = "refs/dockercise/latest"
 
 _LOCK_PATIENCE = 30 * 60
 """Seconds to wait for another process that fetches."""
+
+_SHA256_DIGITS = 64
+
+_NO_FILTERS = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+"""A tree is written without the user's settings: its attributes could start a filter that those name."""
 
 
 class Mirror:
@@ -48,7 +52,6 @@ class Mirror:
         # Whoever names another secret, or none, does not see what was fetched with this one.
         told_apart = f"{address.url}\n{access.name or ''}"
         self._mirror = folder / f"{_file_name(address.name)}-{hashlib.sha256(told_apart.encode()).hexdigest()[:16]}.git"
-        self._lock = FileLock(f"{self._mirror}.lock", timeout=_LOCK_PATIENCE, mode=0o600)
 
     def head(self, ref: str | None) -> Head:
         """What a branch or a tag stands for at the host now; the host's default branch for None.
@@ -67,7 +70,10 @@ class Mirror:
         found: dict[str, str] = {}
         for line in answer.decode("utf-8", "replace").splitlines():
             value, _, name = line.partition("\t")
-            found[name if not value.startswith("ref: ") else "symref"] = value.removeprefix("ref: ")
+            if not value.startswith("ref: "):
+                found[name] = value
+            elif name == "HEAD":  # a clone has HEADs of other places besides its own
+                found["symref"] = value.removeprefix("ref: ")
         if ref is None:
             return self._default(found)
         # A tag that is an object of its own stands for the commit that it names.
@@ -97,11 +103,9 @@ class Mirror:
             RepositoryError: the host does not answer, or does not let us.
         """
         check_commit(commit)
-        with self._locked():
-            if self._has(commit):
-                return
-            with self._opened() as environment:
-                self._fetch(commit, environment)
+        with self._locked() as lock:
+            if not self._has(commit):
+                self._fetch_soundly(commit, lock)
 
     @contextmanager
     def checkout(self, commit: str, extras: Extras) -> Iterator[Path]:
@@ -118,15 +122,19 @@ class Mirror:
         checkouts = self._folder / "checkouts"
         make_folder(checkouts)
         folder = checkouts / f"{_file_name(self._address.name)}-{secrets.token_hex(8)}"
-        used = FileLock(f"{folder}.lock", mode=0o600)
         with ExitStack() as stack:
-            with self._locked():
+            with self._locked() as lock:
                 self._sweep(checkouts)
-                stack.enter_context(used)  # as long as the checkout is used: a process that dies lets go of it
+                stack.enter_context(
+                    held(_lock_of(folder), 0)
+                )  # as long as the checkout is used, and no longer than this process
                 stack.callback(self._remove, folder)
-                self._ask("worktree", "add", "--quiet", "--detach", "--force", str(folder), commit)
+                self._add(folder, commit, lock)
             with self._opened() as environment:
-                extras.bring(folder, environment, self._access.secrets)
+                extras.bring_files(folder, environment, self._access.secrets)
+                if extras.submodules:
+                    with self._locked():
+                        extras.bring_submodules(folder, environment, self._access.secrets)
             yield folder
 
     def _default(self, found: dict[str, str]) -> Head:
@@ -139,19 +147,57 @@ class Mirror:
             raise UsageError(f"{self._address.url} has no default branch: its HEAD is detached", "name a branch by `--ref`")
         return Head(branch, found["HEAD"], branch=True)
 
-    def _fetch(self, commit: str, environment: Mapping[str, str]) -> None:
+    def _fetch_soundly(self, commit: str, lock: int) -> None:
+        """Fetch it, into a mirror that is made anew where this one is broken: what is in it can be had again."""
+        with self._opened() as environment:
+            try:
+                self._fetch(commit, environment, lock)
+            except GitError:
+                if self._is_sound("--connectivity-only"):
+                    raise
+                self._make(commit, lock)
+                self._fetch(commit, environment, lock)
+
+    def _fetch(self, commit: str, environment: Mapping[str, str], lock: int) -> None:
+        if not self._mirror.exists():
+            self._make(commit, lock)
         options = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--force")
         reach = self._reach(environment)
         try:
-            self._ask(*options, "--depth=1", "--", self._address.url, f"{commit}:{_LATEST}", **reach)
+            self._ask(*options, "--depth=1", "--", self._address.url, f"{commit}:{_LATEST}", lock=lock, **reach)
         except GitError as error:
             # A host may give branches and tags only. What those do not hold, nobody gets.
             everything = ("+refs/heads/*:refs/dockercise/heads/*", "+refs/tags/*:refs/dockercise/tags/*")
-            unshallow = ["--unshallow"] if (self._mirror / "shallow").exists() else []
-            self._ask(*options, *unshallow, "--", self._address.url, *everything, **reach)
+            whole = ["--prune", *(["--unshallow"] if (self._mirror / "shallow").exists() else [])]
+            self._ask(*options, *whole, "--", self._address.url, *everything, lock=lock, **reach)
             if not self._has(commit):
                 hint = "was it pushed, and not removed by a forced push since?"
                 raise CommitMissingError(f"{self._address.url} has no commit {commit}", hint) from error
+
+    def _add(self, folder: Path, commit: str, lock: int) -> None:
+        """Write the tree of a commit that was fetched."""
+        command = ("worktree", "add", "--quiet", "--detach", "--force", str(folder), commit)
+        try:
+            self._ask(*command, lock=lock, environment=_NO_FILTERS)
+        except GitError:
+            if self._is_sound():
+                raise
+            self._make(commit, lock)
+            self._fetch_soundly(commit, lock)
+            self._ask(*command, lock=lock, environment=_NO_FILTERS)
+
+    def _make(self, commit: str, lock: int) -> None:
+        shutil.rmtree(self._mirror, ignore_errors=True)
+        kind = "sha256" if len(commit) == _SHA256_DIGITS else "sha1"
+        options = ("--quiet", "--bare", "--template=", f"--object-format={kind}")
+        git(self._folder, "init", *options, "--", str(self._mirror), lock=lock)
+
+    def _is_sound(self, *options: str) -> bool:
+        try:
+            self._ask("fsck", "--no-dangling", "--no-progress", *options)
+        except GitError:
+            return False
+        return True
 
     def _has(self, commit: str) -> bool:
         try:
@@ -163,22 +209,25 @@ class Mirror:
     def _reach(self, environment: Mapping[str, str]) -> _Reach:
         return {"protocols": (*REMOTE, "file"), "environment": environment, "hidden": self._access.secrets}
 
-    def _ask(self, *arguments: str, **reach: Unpack[_Reach]) -> bytes:
-        return git(self._mirror, *arguments, **reach)
+    def _ask(self, *arguments: str, lock: int | None = None, **reach: Unpack[_Reach]) -> bytes:
+        return git(self._mirror, *arguments, lock=lock, **reach)
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """No other process changes the mirror; it is made first where there is none."""
+    def _locked(self) -> Iterator[int]:
+        """No other process changes the mirror; gives the lock, which a git that changes it holds too."""
         make_folder(self._folder)
-        try:
-            with self._lock:
-                if not (self._mirror / "HEAD").exists():
-                    shutil.rmtree(self._mirror, ignore_errors=True)  # of a process that was killed while it made it
-                    git(self._folder, "init", "--quiet", "--bare", "--template=", "--", str(self._mirror))
-                yield
-        except Timeout as error:
-            message = f"another process has been working on {self._mirror} for {_LOCK_PATIENCE // 60} minutes"
-            raise RepositoryError(message, "does it hang?") from error
+        with ExitStack() as stack:
+            try:
+                lock = stack.enter_context(held(_lock_of(self._mirror), _LOCK_PATIENCE))
+            except HeldError as error:
+                message = f"another process has been working on {self._mirror} for {_LOCK_PATIENCE // 60} minutes"
+                raise RepositoryError(message, "does it hang?") from error
+            except OSError as error:
+                hint = "is the disk full, or the folder another user's?"
+                raise RepositoryError(f"cannot write in {self._folder}: {error.strerror}", hint) from error
+            for left in (*self._mirror.glob("*.lock"), *self._mirror.glob("refs/**/*.lock")):
+                left.unlink(missing_ok=True)  # git's own, of one that was killed: whoever lives holds our lock
+            yield lock
 
     @contextmanager
     def _opened(self) -> Iterator[Mapping[str, str]]:
@@ -199,20 +248,25 @@ class Mirror:
     def _sweep(self, checkouts: Path) -> None:
         """Remove what processes that died have left."""
         for lock in checkouts.glob("*.lock"):
-            with suppress(Timeout), FileLock(lock, timeout=0, mode=0o600):
+            with suppress(HeldError), held(lock, 0):
                 self._remove(lock.with_suffix(""))
 
     def _remove(self, folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
-        folder.with_name(f"{folder.name}.lock").unlink(missing_ok=True)
-        with suppress(GitError):  # a file too many in the mirror does no harm
-            self._ask("worktree", "prune", "--expire=now")
+        for known in self._folder.glob(f"*.git/worktrees/{folder.name}"):  # a checkout that died may be of another mirror
+            shutil.rmtree(known, ignore_errors=True)
+        if not folder.exists():  # else the next sweep tries again
+            _lock_of(folder).unlink(missing_ok=True)
 
 
 class _Reach(TypedDict, total=False):
     protocols: Sequence[str]
     environment: Mapping[str, str]
     hidden: Sequence[str]
+
+
+def _lock_of(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.lock")
 
 
 def _file_name(name: str) -> str:

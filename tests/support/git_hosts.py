@@ -15,8 +15,8 @@ from tests.support.ssh_server import running_ssh
 
 
 @contextmanager
-def http_host(folder: Path, authorization: str) -> Iterator[str]:
-    """The repositories in a folder, over HTTP, for whoever sends that `Authorization` header; the address."""
+def http_host(folder: Path, authorization: str | None) -> Iterator[str]:
+    """The repositories in a folder, over HTTP, for whoever sends that `Authorization` header, or for all; the address."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.0"
@@ -28,7 +28,7 @@ def http_host(folder: Path, authorization: str) -> Iterator[str]:
             self._answer()
 
         def _answer(self) -> None:
-            if self.headers.get("Authorization") != authorization:
+            if authorization is not None and self.headers.get("Authorization") != authorization:
                 self.send_response(401)
                 self.send_header("WWW-Authenticate", 'Basic realm="git"')
                 self.end_headers()

@@ -1,0 +1,55 @@
+"""Locks that die with whoever works under them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dockercise_prefect.repository.held import HeldError, held
+
+HOLDER = """
+import subprocess, sys, time
+from pathlib import Path
+from dockercise_prefect.repository.held import held
+with held(Path(sys.argv[1]), 0) as lock:
+    print(subprocess.Popen([sys.executable, "-c", "input()"], pass_fds=(lock,)).pid, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_nobody_else_has_a_lock_that_is_held(tmp_path: Path) -> None:
+    """Neither another thread nor another process gets it, and the next one does when its file was removed meanwhile."""
+    path = tmp_path / "lock"
+
+    with held(path, 0):
+        with pytest.raises(HeldError), held(path, 0):
+            pass
+        path.unlink()
+    with held(path, 0):
+        there = path.exists()
+
+    assert there
+
+
+def test_a_program_that_outlives_its_killed_parent_keeps_the_lock(tmp_path: Path) -> None:
+    """A git that goes on after a worker was killed is waited for."""
+    path = tmp_path / "lock"
+    parent = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdin is not None
+    assert parent.stdout is not None
+    assert parent.stdout.readline()
+
+    parent.kill()
+    parent.wait()
+
+    with pytest.raises(HeldError), held(path, 0):
+        pass
+    parent.stdin.close()  # what the program waits for
+    with held(path, 30):
+        pass
+    parent.stdout.close()
