@@ -5,8 +5,8 @@
 BIN = .venv/bin
 # More for pytest, say: make test ARGS="-k seed -x"
 ARGS =
-# Tests that run at once: most of them wait for servers and containers most of the time
-TESTS_AT_ONCE = 3
+# Tests that run at once; those that have runs on the engine follow each other
+TESTS_AT_ONCE = 2
 # How long make fuzz goes on
 SECONDS = 600
 UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
@@ -26,7 +26,7 @@ demo: environment
 
 test: check test-machine
 	@echo "==> pytest"
-	@$(BIN)/pytest -n $(TESTS_AT_ONCE) --dist loadfile $(ARGS)
+	@$(BIN)/pytest -n $(TESTS_AT_ONCE) --dist loadgroup $(ARGS)
 
 acceptance: dev-environment test-machine
 	@$(BIN)/pytest -m acceptance $(ARGS)

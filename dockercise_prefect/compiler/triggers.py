@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pathspec import GitIgnoreSpec
-from pathspec.patterns.gitignore import GitIgnorePatternError
-
+from dockercise_prefect.globs import Globs
 from dockercise_prefect.pipeline import Pipeline, StageName
 
 
@@ -36,15 +34,15 @@ def triggered(pipeline: Pipeline, paths: Iterable[str]) -> Mapping[StageName, tu
 def is_glob(pattern: str) -> bool:
     """Whether git understands a pattern."""
     try:
-        GitIgnoreSpec.from_lines([pattern])
-    except GitIgnorePatternError:
+        Globs([pattern])
+    except ValueError:
         return False
     return True
 
 
 def _matches(globs: Sequence[str], paths: Sequence[str]) -> Iterable[Match]:
-    spec = GitIgnoreSpec.from_lines(globs)
+    patterns = Globs(globs)
     for path in paths:
-        result = spec.check_file(path)
-        if result.include and result.index is not None:
-            yield Match(globs[result.index], path)
+        found = patterns.find(path)
+        if found.included and found.index is not None:
+            yield Match(globs[found.index], path)

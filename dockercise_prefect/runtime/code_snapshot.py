@@ -8,9 +8,8 @@ import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
-from pathspec import GitIgnoreSpec
-
 from dockercise_prefect.errors import EngineError
+from dockercise_prefect.globs import Globs
 from dockercise_prefect.runtime.tarball import CHUNK, Entry, File, Folder, Link
 
 IGNORE_FILE = ".dockerciseignore"
@@ -88,10 +87,13 @@ def _without_ignored(root: Path, paths: Iterable[PurePosixPath]) -> Iterator[Pur
         return
     except OSError as error:
         raise EngineError(f"{IGNORE_FILE} cannot be read: {error.strerror}") from error
-    ignored = GitIgnoreSpec.from_lines(lines)
+    try:
+        ignored = Globs(lines)
+    except ValueError as error:
+        raise EngineError(f"{IGNORE_FILE} cannot be understood: {error}", "its lines are patterns as in .gitignore") from error
     for path in paths:
         is_folder = (root / path).is_dir() and not (root / path).is_symlink()
-        if not ignored.match_file(f"{path}/" if is_folder else str(path)):
+        if not ignored.takes(f"{path}/" if is_folder else str(path)):
             yield path
 
 
