@@ -40,12 +40,15 @@ def register_source(source: str, request: MakeRequest) -> None:
 def list_registrations() -> None:
     """List what is registered."""
     with reporting():
-        from dockercise_prefect.orchestration.deployments import deployments
+        from dockercise_prefect.orchestration.deployments import Unreadable, registrations
 
-        known = deployments()
+        known = registrations()
     if not known:
         click.echo("nothing is registered; `dockercise register SOURCE` does")
     for one in known:
+        if isinstance(one, Unreadable):
+            click.echo(f"{one.name} · unreadable\n  {one.why.message}\n  hint: {one.why.hint}")
+            continue
         ref = f" · {one.registration.ref}" if one.registration.ref else ""
         click.echo(f"{one.name}{' · paused' if one.paused else ''}")
         click.echo(f"  {one.registration.url}{ref} · work pool {one.work_pool} · schedules: {one.schedules}")
@@ -56,8 +59,8 @@ def list_registrations() -> None:
 def remove_registration(name: str) -> None:
     """Remove the registration NAME, as `register list` shows it. Runs that were stay in Prefect, and so do their records."""
     with reporting():
-        from dockercise_prefect.orchestration.deployments import find_deployment, remove
+        from dockercise_prefect.orchestration.deployments import find_registration, remove
 
-        deployed = find_deployment(name)
+        deployed = find_registration(name)
         remove(deployed)
     click.echo(f"removed {deployed.name}")

@@ -152,7 +152,7 @@ def _request(
     statuses: str | None,
     host_keys: Sequence[str] = (),
 ) -> RegisterRequest:
-    from dockercise_prefect.orchestration.deployments import DEFAULT_POOL
+    from dockercise_prefect.orchestration.deployments import DEFAULT_POOL, NOT_IN_NAMES
     from dockercise_prefect.orchestration.register import RegisterRequest
     from dockercise_prefect.orchestration.registration import Registration
     from dockercise_prefect.orchestration.timetable import Timetable
@@ -162,8 +162,8 @@ def _request(
     address = parse_address(source, Path.cwd())
     timetable = Timetable(tuple(crons), tuple(intervals), tuple(rrules), timezone)
     timetable.schedules()  # what is wrong with it is said before anything is looked at
-    if name is not None and (not name.strip() or set(name) & set("/%&<>")):
-        raise UsageError(f"`{name}` is no name of a deployment", "leave out / % & < >")
+    if name is not None and (not name.strip() or set(name) & NOT_IN_NAMES):
+        raise UsageError(f"`{name}` is no name of a deployment", f"leave out {' '.join(sorted(NOT_IN_NAMES))}")
     pairs = (parse_env_option(option, os.environ.get) for option in variables)
     return RegisterRequest(
         registration=Registration(

@@ -33,6 +33,17 @@ class Checkout:
     commit: str | None
 
 
+def check_extras(registration: Registration, settings: Settings) -> None:
+    """Refuse what would be fetched besides, for a repository that is not trusted: it chooses the addresses.
+
+    Raises:
+        UsageError: submodules or files in LFS are asked for.
+    """
+    if (registration.untrusted or settings.untrusted) and (registration.submodules or registration.lfs):
+        hint = "leave --submodules and --lfs out"
+        raise UsageError("a repository that is not trusted would choose what else is fetched in your name", hint)
+
+
 def open_mirror(registration: Registration, data: Path) -> Mirror:
     """The repository's mirror on this machine, which knows the keys of its host from here on.
 
@@ -49,16 +60,17 @@ def open_mirror(registration: Registration, data: Path) -> Mirror:
 
 
 @contextmanager
-def checked_out(registration: Registration, commit: str | None, data: Path) -> Iterator[Checkout]:
+def checked_out(registration: Registration, commit: str | None, settings: Settings) -> Iterator[Checkout]:
     """The code of a commit, as long as the body runs.
 
     Args:
         registration: of the repository.
         commit: its whole id; None for what the registration's branch or tag stands for now.
-        data: the user's data folder.
+        settings: of this machine: where mirrors are, and whether it trusts the repository.
 
     Raises:
-        UsageError: there is no such commit or branch; or a folder without a repository has none.
+        UsageError: there is no such commit or branch; or a folder without a repository has none; or submodules or files in LFS
+            are asked for of a repository that is not trusted.
         RepositoryError: the repository cannot be read.
     """
     if registration.ref is None:
@@ -69,7 +81,8 @@ def checked_out(registration: Registration, commit: str | None, data: Path) -> I
             raise UsageError(f"{folder} is no folder of this machine", "run its worker where it was registered")
         yield Checkout(folder, None)
         return
-    mirror = open_mirror(registration, data)
+    check_extras(registration, settings)
+    mirror = open_mirror(registration, settings.data)
     commit = commit or mirror.head(registration.ref).commit
     with mirror.checkout(commit, registration.extras) as folder:
         yield Checkout(folder, commit)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import DeploymentCreate, DeploymentScheduleCreate, DeploymentUpdate, WorkPoolCreate
 from prefect.client.schemas.objects import ConcurrencyLimitStrategy, ConcurrencyOptions
 from prefect.client.schemas.responses import DeploymentResponse
-from prefect.exceptions import ObjectNotFound
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound, PrefectHTTPStatusError
 from prefect.settings import get_current_settings
 
 from dockercise_prefect.errors import UsageError
@@ -24,6 +24,12 @@ from dockercise_prefect.orchestration.timetable import Timetable, described
 DEFAULT_POOL = "dockercise"
 PAGE = 200
 """Deployments that one answer of Prefect's API holds, at most."""
+
+REFUSALS = (404, 409, 422)
+"""What Prefect answers when it is the request that is wrong, not the moment."""
+
+NOT_IN_NAMES = frozenset("/%&<>")
+"""What no name of a deployment may hold."""
 
 ENTRYPOINT = "dockercise_prefect.orchestration.registered.registered"
 
@@ -82,8 +88,31 @@ class Deployed:
         return f"{ui}/deployments/deployment/{self.id}" if ui else None
 
 
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A deployment whose label was edited, or made by a newer version.
+
+    Attributes:
+        id, name: as of `Deployed`.
+        why: what is wrong with the label.
+    """
+
+    id: str
+    name: str
+    why: UsageError
+
+
 def deployments() -> Sequence[Deployed]:
     """All of registered repositories, by name; those that a newer version made are left out.
+
+    Raises:
+        OrchestratorError: Prefect does not answer.
+    """
+    return [one for one in registrations() if isinstance(one, Deployed)]
+
+
+def registrations() -> Sequence[Deployed | Unreadable]:
+    """All of registered repositories, by name, also those that a newer version made.
 
     Raises:
         OrchestratorError: Prefect does not answer.
@@ -91,17 +120,17 @@ def deployments() -> Sequence[Deployed]:
     with _client() as client:
         found = [*_all(client)]
         flows = {one.flow_id: client.read_flow(one.flow_id).name for one in found}
-    return sorted((_deployed(one, flows[one.flow_id]) for one in found), key=lambda one: one.name)
+    return sorted((_read(one, flows[one.flow_id]) for one in found), key=lambda one: one.name)
 
 
-def find_deployment(name: str) -> Deployed:
+def find_registration(name: str) -> Deployed | Unreadable:
     """The one of that name: `flow/deployment`, or the deployment's alone where that is clear.
 
     Raises:
         UsageError: there is none, or several.
         OrchestratorError: Prefect does not answer.
     """
-    known = deployments()
+    known = registrations()
     found = [one for one in known if name in {one.name, one.name.partition("/")[2]}]
     if len(found) == 1:
         return found[0]
@@ -115,11 +144,14 @@ def deployment_of(deployment_id: str) -> Deployed:
     """The one of that id.
 
     Raises:
-        UsageError: it is none of a registered repository.
+        UsageError: it is gone, or none of a registered repository.
         OrchestratorError: Prefect does not answer.
     """
     with _client() as client:
-        one = client.read_deployment(deployment_id)
+        try:
+            one = client.read_deployment(deployment_id)
+        except ObjectNotFound as error:
+            raise UsageError(f"the deployment {deployment_id} is gone", "`dockercise register` makes it again") from error
         if LABEL not in (one.labels or {}):
             raise UsageError(
                 f"the deployment {one.name} is not of a registered repository", "`dockercise register` makes those"
@@ -134,9 +166,12 @@ def save(request: DeploymentRequest) -> tuple[Deployed, bool]:
         It, and whether it is new.
 
     Raises:
-        UsageError: one of that name is of another repository, or there is no such work pool.
+        UsageError: one of that name is of another repository, there is no such work pool, or Prefect does not take it.
         OrchestratorError: Prefect does not answer.
     """
+    if set(request.name) & NOT_IN_NAMES:
+        hint = f"name it without {' '.join(sorted(NOT_IN_NAMES))} by `--name`"
+        raise UsageError(f"`{request.name}` is no name of a deployment", hint)
     with _client() as client:
         new = _is_new(client, request)
         _ensure_pool(client, request.work_pool)
@@ -159,7 +194,14 @@ def save(request: DeploymentRequest) -> tuple[Deployed, bool]:
             concurrency_options=ConcurrencyOptions(collision_strategy=strategy) if request.concurrency else None,
         )
         # Their method for this knows no labels.
-        answer = client.request("POST", "/deployments/", json=create.model_dump(mode="json", exclude_unset=True))
+        try:
+            answer = client.request("POST", "/deployments/", json=create.model_dump(mode="json", exclude_unset=True))
+        except PrefectHTTPStatusError as error:
+            if error.response.status_code in REFUSALS:
+                raise UsageError(
+                    f"Prefect does not take the deployment {request.flow}/{request.name}: {refusal(error)}"
+                ) from error
+            raise
         return _deployed(DeploymentResponse.model_validate(answer.json()), request.flow), new
 
 
@@ -174,13 +216,21 @@ def describe(deployed: Deployed, description: str, version: str | None, paramete
         client.update_deployment(UUID(deployed.id), update)
 
 
-def remove(deployed: Deployed) -> None:
+def refusal(error: PrefectHTTPStatusError) -> str:
+    """What Prefect says of a request that it refuses."""
+    try:
+        return str(error.response.json()["detail"])
+    except (ValueError, KeyError, TypeError):  # no JSON, or of another shape
+        return error.response.text
+
+
+def remove(deployed: Deployed | Unreadable) -> None:
     """Remove a deployment, its schedules and its runs that have not begun. Runs that were stay.
 
     Raises:
         OrchestratorError: Prefect does not answer.
     """
-    with _client() as client:
+    with _client() as client, suppress(ObjectNotFound):  # somebody else was faster
         client.delete_deployment(UUID(deployed.id))
 
 
@@ -198,6 +248,13 @@ def _all(client: SyncPrefectClient) -> Iterator[DeploymentResponse]:
     while page := client.read_deployments(limit=PAGE, offset=offset):
         yield from (one for one in page if LABEL in (one.labels or {}))
         offset += len(page)
+
+
+def _read(one: DeploymentResponse, flow: str) -> Deployed | Unreadable:
+    try:
+        return _deployed(one, flow)
+    except UsageError as error:
+        return Unreadable(str(one.id), f"{flow}/{one.name}", error)
 
 
 def _deployed(one: DeploymentResponse, flow: str) -> Deployed:
@@ -233,7 +290,8 @@ def _ensure_pool(client: SyncPrefectClient, name: str) -> None:
         if name != DEFAULT_POOL:
             hint = f"`prefect work-pool create --type process {name}` makes one, with `--type docker` for containers"
             raise UsageError(f"there is no work pool {name}", hint) from None
-        client.create_work_pool(WorkPoolCreate(name=name, type="process", base_job_template=_process_template()))
+        with suppress(ObjectAlreadyExists):  # somebody else's first registration
+            client.create_work_pool(WorkPoolCreate(name=name, type="process", base_job_template=_process_template()))
 
 
 def _process_template() -> dict[str, Any]:

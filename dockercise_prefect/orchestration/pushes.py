@@ -15,16 +15,13 @@ from dockercise_prefect.compiler.triggers import triggered
 from dockercise_prefect.errors import CommitMissingError, NothingToDoError, OrchestratorError, PackagesMissingError, UsageError
 from dockercise_prefect.orchestration.api import LOST, lost_api
 from dockercise_prefect.orchestration.checkout import checked_out, compile_checkout, open_mirror
-from dockercise_prefect.orchestration.deployments import Deployed, describe
+from dockercise_prefect.orchestration.deployments import REFUSALS, Deployed, describe, refusal
 from dockercise_prefect.orchestration.flow_run import page
 from dockercise_prefect.orchestration.register import description, parameter_schema
 from dockercise_prefect.settings import Settings
 
 EVERYTHING: None = None
 """As targets: all stages that the deployment runs."""
-
-_WRONG = (404, 409, 422)
-"""What Prefect answers when it is the request that is wrong, not the moment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +51,7 @@ def touched(deployed: Deployed, arrival: Arrival, settings: Settings) -> tuple[s
         DockerciseError: what is at the commit cannot run.
     """
     registration = deployed.registration
-    with checked_out(registration, arrival.after, settings.data) as checkout:
+    with checked_out(registration, arrival.after, settings) as checkout:
         try:
             compiled = compile_checkout(checkout, registration, settings, lambda _text: None)
         except NothingToDoError:
@@ -98,8 +95,8 @@ def submit(deployed: Deployed, commit: str, targets: Sequence[str] | None, key: 
     except ObjectNotFound as error:
         raise UsageError(f"the deployment {deployed.name} is gone", "`dockercise register` makes it again") from error
     except PrefectHTTPStatusError as error:
-        if error.response.status_code in _WRONG:
-            raise UsageError(f"the deployment {deployed.name} does not take this run: {error.response.text}") from error
+        if error.response.status_code in REFUSALS:
+            raise UsageError(f"the deployment {deployed.name} does not take this run: {refusal(error)}") from error
         raise lost_api(error) from error
     except LOST as error:
         raise lost_api(error) from error

@@ -10,7 +10,7 @@ from typing import Any
 from dockercise_prefect.compiler import Compiled
 from dockercise_prefect.errors import UsageError
 from dockercise_prefect.frontend.git import SHORT_COMMIT
-from dockercise_prefect.orchestration.checkout import checked_out, compile_checkout, open_mirror
+from dockercise_prefect.orchestration.checkout import check_extras, checked_out, compile_checkout, open_mirror
 from dockercise_prefect.orchestration.deployments import DEFAULT_POOL, Deployed, DeploymentRequest, save
 from dockercise_prefect.orchestration.options import RunOptions
 from dockercise_prefect.orchestration.registered import registered
@@ -77,21 +77,24 @@ def look(request: RegisterRequest, settings: Settings, notify: Callable[[str], N
     """
     registration = request.registration
     settings = replace(settings, untrusted=settings.untrusted or registration.untrusted)
-    if settings.untrusted and (registration.submodules or registration.lfs):
-        hint = "leave --submodules and --lfs out"
-        raise UsageError("a repository that is not trusted would choose what else is fetched in your name", hint)
+    check_extras(registration, settings)
     for block in (registration.credentials, registration.webhook_secret, registration.statuses, *registration.secrets.values()):
         if block is not None and find_secret(block) is None:
             raise UsageError(
                 f"there is no Secret block `{block}` in Prefect", "make it in Prefect's UI under Blocks, type Secret"
             )
-    if not _is_plain_folder(registration.address):
+    address = registration.address
+    if address.kind == "file" and "://" not in address.url and not Path(address.url).exists():
+        raise UsageError(
+            f"there is no folder {address.url}", "give a git URL or a folder; `dockercise register --help` says more"
+        )
+    if not _is_plain_folder(address):
         registration = replace(registration, ref=open_mirror(registration, settings.data).head(registration.ref).name)
     elif registration.ref is not None:
         raise UsageError(
             f"{registration.url} is no git repository, so it has no branch `{registration.ref}`", "leave --ref out"
         )
-    with checked_out(registration, None, settings.data) as checkout:
+    with checked_out(registration, None, settings) as checkout:
         compiled = compile_checkout(checkout, registration, settings, notify)
     within_trust(compiled.pipeline.only(request.targets), RunOptions(settings=settings))
     return Found(registration, compiled, checkout.commit)

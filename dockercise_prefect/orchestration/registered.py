@@ -44,7 +44,7 @@ def registered(
             deployed = _deployment()
             registration = deployed.registration
             settings = replace(settings, untrusted=settings.untrusted or registration.untrusted)
-            checkout = stack.enter_context(checked_out(registration, commit, settings.data))
+            checkout = stack.enter_context(checked_out(registration, commit, settings))
             log = get_run_logger()
             log.info("%s at %s", registration.url, checkout.commit or "what the folder holds now")
             compiled = compile_checkout(checkout, registration, settings, log.info)

@@ -11,13 +11,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from dockercise_prefect.errors import OrchestratorError
+from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+
+from dockercise_prefect.errors import UsageError
 from dockercise_prefect.repository.address import Address, parse_address
 from dockercise_prefect.repository.extras import Extras
 
 LABEL = "dockercise.registration"
 
 
+@with_config(ConfigDict(extra="forbid", strict=True))
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
     """A repository that was registered.
@@ -38,7 +41,7 @@ class Registration:
     """
 
     url: str
-    ref: str | None
+    ref: str | None = None
     credentials: str | None = None
     host_keys: tuple[str, ...] = ()
     secrets: Mapping[str, str] = field(default_factory=dict)
@@ -70,12 +73,16 @@ class Registration:
         """Read back what `to_label` gave.
 
         Raises:
-            OrchestratorError: it is of another making.
+            UsageError: it is of another making.
         """
         try:
-            given = json.loads(text)
-            lists = {name: tuple(given.get(name, ())) for name in ("branches", "host_keys")}
-            return cls(**({"ref": None} | given | lists))
-        except (ValueError, TypeError, AttributeError) as error:  # no JSON, a field too few or too many, no object
-            hint = "was it registered by a newer version? Upgrade this one, or register it again"
-            raise OrchestratorError(f"the deployment's label {LABEL} cannot be read: {error}", hint) from error
+            return _LABELS.validate_json(text)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            hint = "was it registered by a newer version? Upgrade this one; or remove it, and register it again"
+            wrong = f"{where}: {first['msg']}" if where else first["msg"]
+            raise UsageError(f"the deployment's label {LABEL} cannot be read: {wrong}", hint) from error
+
+
+_LABELS = TypeAdapter(Registration)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
@@ -20,6 +21,8 @@ def load_secret(block: str) -> str | None:
     Raises:
         PrefectException, httpx.HTTPError: Prefect did not answer; a missing block is no error.
     """
+    if not re.fullmatch(r"[^/%&<>?#\s]*[^/%&<>?#\s.]", block):  # it would be part of an address; Prefect has none so named
+        return None
     # Their `Secret.load` also tells Prefect that it was called, which keeps a process from ending where Prefect is down.
     with get_client(sync_client=True) as client:
         try:

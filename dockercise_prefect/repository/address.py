@@ -10,10 +10,12 @@ from urllib.parse import unquote, urlsplit
 
 from dockercise_prefect.errors import UsageError
 
-_SHORT_SSH = re.compile(r"(?:(?P<user>[\w.-]+)@)?(?P<host>[\w.-]+|\[[0-9a-fA-F:]+\]):(?!//)(?P<path>[^\s:].*)", re.ASCII)
+_SHORT_SSH = re.compile(r"(?:(?P<user>[\w.-]+)@)?(?P<host>[\w.-]+|\[[0-9a-fA-F:]+\]):(?!//)(?P<path>[^\s:]\S*)", re.ASCII)
 """`git@github.com:owner/name.git`, as git itself takes it."""
 
 _KINDS = {"https": "https", "http": "https", "ssh": "ssh", "git+ssh": "ssh", "file": "file"}
+
+_TAKEN = "give an https, ssh or file URL, or a folder"
 
 _SHOW_INSTEAD = "name a Prefect Secret block that holds it by `--credentials`"
 
@@ -56,17 +58,17 @@ def parse_address(text: str, working: Path) -> Address:
     Raises:
         UsageError: it is none of these, or holds a password.
     """
-    if not text.strip() or text.startswith("-") or re.search(r"[\x00-\x20\x7f]", text.strip()):
-        raise UsageError(f"{text!r} is no address of a repository", "give a git URL or a folder")
     text = text.strip()
+    if not text or text.startswith("-") or re.search(r"[\x00-\x1f\x7f]", text):
+        raise UsageError(f"{text!r} is no address of a repository", _TAKEN)
     if "://" in text:
         return _from_url(text)
     if "::" in text.partition("/")[0]:
-        raise UsageError(f"{text.partition('::')[0]}:: addresses are not taken", "give an https, ssh or file URL, or a folder")
+        raise UsageError(f"{text.partition('::')[0]}:: addresses are not taken", _TAKEN)
     short = _SHORT_SSH.fullmatch(text)
     if short and not (working / text).exists():
         return Address(text, short["host"].lower(), _on_host(short["path"]), "ssh")
-    folder = os.path.normpath(working / Path(text).expanduser())
+    folder = os.path.normpath(working / os.path.expanduser(text))  # noqa: PTH111  Path.expanduser() raises for users there are not
     return Address(folder, "", _without_suffix(folder), "file")
 
 
@@ -74,7 +76,9 @@ def _from_url(text: str) -> Address:
     scheme = text.partition("://")[0].lower()
     kind = _KINDS.get(scheme)
     if kind is None:
-        raise UsageError(f"{scheme}:// addresses are not taken", "give an https, ssh or file URL, or a folder")
+        raise UsageError(f"{scheme}:// addresses are not taken", _TAKEN)
+    if " " in text:
+        raise UsageError(f"{text!r} is no URL: it holds a space", "write %20 for it")
     try:
         parts = urlsplit(text)
         port = parts.port

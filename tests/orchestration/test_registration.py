@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
 
-from dockercise_prefect.errors import OrchestratorError, UsageError
+from dockercise_prefect.errors import UsageError
 from dockercise_prefect.orchestration.registration import Registration
 from dockercise_prefect.orchestration.timetable import Timetable, described
 
@@ -40,7 +40,7 @@ def test_a_label_gives_the_registration_back(registration: Registration) -> None
 @pytest.mark.parametrize("label", ["", "null", "[]", "{}", '{"url": "x", "of_tomorrow": 1}', '{"url": "x", "branches": 1}'])
 def test_a_label_of_another_making_is_said(label: str) -> None:
     """A label that was edited, or made by a newer version, is an error with a hint and never a guess."""
-    with pytest.raises(OrchestratorError, match="cannot be read") as refused:
+    with pytest.raises(UsageError, match="cannot be read") as refused:
         Registration.from_label(label)
 
     assert refused.value.hint

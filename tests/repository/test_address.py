@@ -52,7 +52,7 @@ def test_a_folder_is_made_absolute(tmp_path: Path) -> None:
         ("https://user:hunter2@example.org/a/b", "would be logged"),
         ("https://ghp_token@example.org/a/b", "would be logged"),
         ("ssh://git:hunter2@example.org/a/b", "would be logged"),
-        ("ext::sh -c evil", "no address"),
+        ("ext::sh -c evil", "ext:: addresses are not taken"),
         ("ext::evil", "ext:: addresses are not taken"),
         ("ftp://example.org/a", "ftp:// addresses are not taken"),
         ("--upload-pack=evil", "no address"),
@@ -71,3 +71,18 @@ def test_what_is_refused_is_said_without_its_secret(text: str, said: str, tmp_pa
     assert said in str(refused.value)
     assert "hunter2" not in str(refused.value)
     assert "ghp_token" not in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["my shop", "~nobody-of-that-name/shop", "a:b/my shop"])
+def test_a_folder_may_be_called_anything(text: str, tmp_path: Path) -> None:
+    """Spaces are part of its name, and a home folder that there is not is a folder like others."""
+    address = parse_address(text, tmp_path)
+
+    assert (address.url, address.kind) == (f"{tmp_path}/{text}", "file")
+    assert parse_address(address.url, Path("/")) == address
+
+
+def test_a_url_holds_no_space(tmp_path: Path) -> None:
+    """Git would ask the host for something else."""
+    with pytest.raises(UsageError, match="holds a space"):
+        parse_address("https://example.org/my shop", tmp_path)
