@@ -14,6 +14,9 @@ from dockercise_prefect.runtime.tarball import CHUNK, Entry, File, Folder, Link
 
 IGNORE_FILE = ".dockerciseignore"
 
+MOST_IGNORED = 1024 * 1024
+"""Bytes of that file that are read, at most."""
+
 NAMED = 10
 """Files that an error names."""
 
@@ -80,13 +83,10 @@ def _everything(root: Path) -> Iterator[PurePosixPath]:
 
 
 def _without_ignored(root: Path, paths: Iterable[PurePosixPath]) -> Iterator[PurePosixPath]:
-    try:
-        lines = (root / IGNORE_FILE).read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-    except FileNotFoundError:
+    lines = _ignore_lines(root)
+    if not lines:
         yield from paths
         return
-    except OSError as error:
-        raise EngineError(f"{IGNORE_FILE} cannot be read: {error.strerror}") from error
     try:
         ignored = Globs(lines)
     except ValueError as error:
@@ -95,6 +95,23 @@ def _without_ignored(root: Path, paths: Iterable[PurePosixPath]) -> Iterator[Pur
         is_folder = (root / path).is_dir() and not (root / path).is_symlink()
         if not ignored.takes(f"{path}/" if is_folder else str(path)):
             yield path
+
+
+def _ignore_lines(root: Path) -> list[str]:
+    """Lines of the file, none where there is none; what a link leads to outside the root is not ours to read."""
+    path = Path(os.path.realpath(root / IGNORE_FILE))  # Path.resolve() raises where links go in a circle
+    try:
+        if not path.exists() or not path.is_relative_to(root):
+            return []
+        if not path.is_file():  # a pipe would never end
+            raise EngineError(f"{IGNORE_FILE} is no file")
+        with path.open("rb") as file:
+            data = file.read(MOST_IGNORED + 1)
+    except OSError as error:
+        raise EngineError(f"{IGNORE_FILE} cannot be read: {error.strerror}") from error
+    if len(data) > MOST_IGNORED:
+        raise EngineError(f"{IGNORE_FILE} has more than {MOST_IGNORED:,} bytes", "name folders in it instead of files")
+    return [os.fsdecode(line.removesuffix(b"\r")) for line in data.split(b"\n")]
 
 
 def _entries(root: Path, paths: Iterable[str]) -> list[Entry]:

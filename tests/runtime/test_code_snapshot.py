@@ -179,3 +179,45 @@ def test_a_repository_that_git_cannot_read_is_an_error(tmp_path: Path) -> None:
 
     with pytest.raises(EngineError, match="git cannot list"):
         code_entries(tmp_path)
+
+
+@pytest.mark.parametrize("target", ["../outside", "/dev/zero", "nowhere", ".dockerciseignore"])
+def test_an_ignore_file_that_leads_elsewhere_is_not_read(tmp_path: Path, target: str) -> None:
+    """A repository's link tells nothing of other files of this machine, and does not go on for ever."""
+    (tmp_path / "outside").write_text("a\n")
+    root = files(tmp_path / "root", a="1")
+    (root / ".dockerciseignore").symlink_to(target)
+
+    assert paths(root) == [".dockerciseignore", "a"]
+
+
+def test_an_ignore_file_may_be_a_link_inside(tmp_path: Path) -> None:
+    """Which tells nothing that the repository does not know."""
+    root = files(tmp_path / "root", a="1", rules="a\n")
+    (root / ".dockerciseignore").symlink_to("rules")
+
+    assert paths(root) == [".dockerciseignore", "rules"]
+
+
+@pytest.mark.parametrize(("text", "said"), [("!\n", "cannot be understood"), ("a\n" * 600_000, "has more than")])
+def test_an_ignore_file_that_is_none_is_said(tmp_path: Path, text: str, said: str) -> None:
+    """What cannot be a pattern, and what nobody wrote by hand."""
+    root = files(tmp_path, **{".dockerciseignore": text})
+
+    with pytest.raises(EngineError, match=said):
+        paths(root)
+
+
+def test_an_ignore_file_that_is_a_pipe_is_said(tmp_path: Path) -> None:
+    """Nobody waits for somebody to write into it."""
+    os.mkfifo(tmp_path / ".dockerciseignore")
+
+    with pytest.raises(EngineError, match="is no file"):
+        paths(tmp_path)
+
+
+def test_an_ignore_file_may_meet_any_name(tmp_path: Path) -> None:
+    """Names that are no text, and letters that have several bytes, are matched like all others."""
+    root = files(tmp_path, **{"\udcff": "1", "grün": "2", "grau": "3", ".dockerciseignore": "gr*n\n…\r\n"})
+
+    assert paths(root) == [".dockerciseignore", "grau", "\udcff"]
