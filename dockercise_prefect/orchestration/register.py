@@ -20,6 +20,7 @@ from dockercise_prefect.orchestration.timetable import Timetable
 from dockercise_prefect.orchestration.trust import within_trust
 from dockercise_prefect.pipeline import Pipeline
 from dockercise_prefect.repository.address import Address
+from dockercise_prefect.results.place import check_outside
 from dockercise_prefect.settings import Settings
 
 LISTED = 50
@@ -96,6 +97,8 @@ def look(request: RegisterRequest, settings: Settings, notify: Callable[[str], N
         )
     with checked_out(registration, None, settings) as checkout:
         compiled = compile_checkout(checkout, registration, settings, notify)
+        if request.results is not None:
+            check_outside(request.results, checkout.folder)
     within_trust(compiled.pipeline.only(request.targets), RunOptions(settings=settings))
     return Found(registration, compiled, checkout.commit)
 

@@ -8,7 +8,7 @@ import re
 import shlex
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,6 +18,12 @@ from dockercise_prefect.repository.address import Address
 
 _USER = "x-access-token"
 """The user's name that goes with a token: GitHub asks for this one, GitLab and Gitea take any."""
+
+_HELPER = (
+    """!f() { test "$1" = get && """
+    """printf 'username=%s\\npassword=%s\\n' "$DOCKERCISE_GIT_USER" "$DOCKERCISE_GIT_PASSWORD"; }; f"""
+)
+"""A credential helper, as gitcredentials(7) has them: git runs it, and it says what is in git's own environment."""
 
 _SSH = ("ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=30", "-o", "ServerAliveInterval=15")
 """Never asks a question that nobody would answer, and notices a host that has gone silent."""
@@ -60,8 +66,8 @@ class Access:
                 raise UsageError(
                     f"{self.name} holds a private key, and {address.url} is no ssh address", _address_hint(address)
                 )
-            with tempfile.TemporaryDirectory(prefix="dockercise-key-") as folder:
-                yield _with_key(_key_file(Path(folder), self.secret), known_hosts)
+            with _key_file(self.secret) as key:
+                yield _with_key(key, known_hosts)
         else:
             yield self._with_token(address)
 
@@ -75,21 +81,29 @@ class Access:
         if not re.fullmatch(r"[\x21-\x7e]+", secret):
             raise UsageError(f"{self.name} holds neither a token nor a private key", "mend the Secret block")
         parts = urlsplit(address.url)
-        # In the environment of git alone: on its command line, every user of the machine could read it.
-        return _configured({f"http.{parts.scheme}://{parts.netloc}/.extraHeader": f"Authorization: Basic {_basic(secret)}"})
+        asking = f"credential.{parts.scheme}://{parts.netloc}.helper"
+        user, _, password = _pair(secret).partition(":")
+        # Git asks for it when this host wants it. A header of ours would go along wherever the host redirects to. The user's
+        # own helpers are not asked, and do not learn it. It is in the environment of git alone: on its command line, every user
+        # of the machine could read it.
+        said = {"DOCKERCISE_GIT_USER": user, "DOCKERCISE_GIT_PASSWORD": password}
+        return _configured((asking, ""), (asking, _HELPER)) | said
+
+
+def _pair(secret: str) -> str:
+    return secret if ":" in secret else f"{_USER}:{secret}"
 
 
 def _basic(secret: str) -> str:
-    pair = secret if ":" in secret else f"{_USER}:{secret}"
-    return base64.b64encode(pair.encode()).decode("ascii")
+    return base64.b64encode(_pair(secret).encode()).decode("ascii")
 
 
-def _configured(settings: Mapping[str, str]) -> dict[str, str]:
+def _configured(*settings: tuple[str, str]) -> dict[str, str]:
     """Git settings as variables, after those that the user has set so."""
     given = os.environ.get("GIT_CONFIG_COUNT", "0")
     first = int(given) if given.isdecimal() else 0
     variables = {"GIT_CONFIG_COUNT": str(first + len(settings))}
-    for number, (key, value) in enumerate(settings.items(), first):
+    for number, (key, value) in enumerate(settings, first):
         variables |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
     return variables
 
@@ -111,11 +125,21 @@ def _trusting(known_hosts: Path) -> list[str]:
     return ["-o", "StrictHostKeyChecking=accept-new", "-o", f"UserKnownHostsFile={files}"]
 
 
-def _key_file(folder: Path, text: str) -> Path:
-    path = folder / "key"
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:  # noqa: PTH123  with a mode
+@contextmanager
+def _key_file(text: str) -> Iterator[Path]:
+    """A file in memory where the system can do that: it is gone with this process, also when that is killed."""
+    with ExitStack() as stack:
+        if hasattr(os, "memfd_create"):
+            handle = os.memfd_create("key")
+            path = Path(f"/proc/{os.getpid()}/fd/{handle}")
+        else:
+            path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dockercise-key-"))) / "key"
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        file = stack.enter_context(open(handle, "w", encoding="utf-8"))  # noqa: PTH123  a descriptor
+        os.fchmod(handle, 0o600)  # ssh takes no key that others may read
         file.write(text.replace("\r\n", "\n").strip() + "\n")
-    return path
+        file.flush()
+        yield path
 
 
 def _address_hint(address: Address) -> str:

@@ -24,6 +24,7 @@ _SETTINGS = {
     "fetch.recurseSubmodules": "false",
     "http.lowSpeedLimit": "100",  # bytes a second …
     "http.lowSpeedTime": "60",  # … for so many seconds: the host has gone silent
+    "core.askPass": "",
     "advice.detachedHead": "false",
     "core.autocrlf": "false",  # a tree is what the commit says, whatever the user's own git makes of line ends
     "safe.bareRepository": "all",  # the mirror is one

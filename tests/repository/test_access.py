@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from dockercise_prefect.repository.access import Access
 from dockercise_prefect.repository.address import parse_address
 from dockercise_prefect.repository.extras import Extras
 from dockercise_prefect.repository.mirror import Mirror
-from tests.support.git_hosts import http_host, ssh_host
+from tests.support.git_hosts import http_host, redirecting, ssh_host
 from tests.support.git_repository import git, make_bare_repository, make_repository
 
 TOKEN = "ghp_0123456789abcdefghijklmnopqrstuvwxyz"
@@ -52,6 +53,43 @@ def test_a_token_opens_a_repository_and_is_kept_nowhere(work: Path, tmp_path: Pa
     kept = everything_below(tmp_path / "data")
     assert TOKEN.encode() not in kept
     assert SENT.encode() not in kept
+
+
+def test_a_token_goes_to_no_host_that_its_host_redirects_to(work: Path, tmp_path: Path) -> None:
+    """A moved repository is found where it is now, and whoever is there learns nothing."""
+    sent: list[str | None] = []
+    commit = git(work, "rev-parse", "HEAD")
+
+    with http_host(tmp_path / "host", None, sent) as other, redirecting(other) as host:
+        mirror_of(f"{host}/infra.git", Access("block", TOKEN), tmp_path).fetch(commit)
+
+    assert set(sent) == {None}
+
+
+def test_the_helpers_of_the_user_do_not_learn_a_token(work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Git tells all helpers that it has what opened a repository, and one of them may write it down."""
+    (tmp_path / "settings").write_text(f"[credential]\n\thelper = store --file={tmp_path}/kept\n")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "settings"))
+
+    with http_host(tmp_path / "host", f"Basic {SENT}") as host:
+        mirror_of(f"{host}/infra.git", Access("block", TOKEN), tmp_path).head(None)
+
+    assert not (tmp_path / "kept").exists()
+
+
+def test_a_key_is_in_no_file_that_a_killed_process_would_leave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is readable by the user for as long as git runs, and in no folder."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    key = "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n"
+    address = parse_address("git@git.example.org:a/b", tmp_path)
+
+    with Access("block", key).environment(address, tmp_path / "known_hosts") as environment:
+        words = shlex.split(environment["GIT_SSH_COMMAND"])
+        path = Path(words[words.index("-i") + 1])
+        found = path.read_text(), path.stat().st_mode & 0o777, list(tmp_path.rglob("*"))
+
+    assert found == (key, 0o600, [])
+    assert not path.exists()
 
 
 def test_a_token_that_opens_nothing_is_not_said(work: Path, tmp_path: Path) -> None:

@@ -15,8 +15,12 @@ from tests.support.ssh_server import running_ssh
 
 
 @contextmanager
-def http_host(folder: Path, authorization: str | None) -> Iterator[str]:
-    """The repositories in a folder, over HTTP, for whoever sends that `Authorization` header, or for all; the address."""
+def http_host(folder: Path, authorization: str | None, sent: list[str | None] | None = None) -> Iterator[str]:
+    """The repositories in a folder, over HTTP, for whoever sends that `Authorization` header, or for all; the address.
+
+    Args:
+        sent: takes the `Authorization` header of each request.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.0"
@@ -28,6 +32,8 @@ def http_host(folder: Path, authorization: str | None) -> Iterator[str]:
             self._answer()
 
         def _answer(self) -> None:
+            if sent is not None:
+                sent.append(self.headers.get("Authorization"))
             if authorization is not None and self.headers.get("Authorization") != authorization:
                 self.send_response(401)
                 self.send_header("WWW-Authenticate", 'Basic realm="git"')
@@ -60,11 +66,34 @@ def http_host(folder: Path, authorization: str | None) -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  its name in the library
             """Nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    with _served(Handler) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def redirecting(elsewhere: str) -> Iterator[str]:
+    """A host that sends everybody to another one, as hosts do when a repository was moved; the address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(301)
+            self.send_header("Location", f"{elsewhere}{self.path}")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  its name in the library
+            """Nothing."""
+
+    with _served(Handler) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def _served(handler: type[BaseHTTPRequestHandler]) -> Iterator[int]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield server.server_port
     finally:
         server.shutdown()
         server.server_close()
