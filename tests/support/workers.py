@@ -17,9 +17,9 @@ PREFECT = [sys.executable, "-m", "prefect"]
 
 def create_pool(name: str, environment: Mapping[str, str]) -> str:
     """A work pool of type process; its name."""
-    subprocess.run(
-        [*PREFECT, "work-pool", "create", "--type", "process", name], check=True, env=environment, capture_output=True
-    )
+    # The client asks again when a young server is slow to answer, and would be told that its own pool is there already.
+    command = [*PREFECT, "work-pool", "create", "--type", "process", "--overwrite", name]
+    subprocess.run(command, check=True, env=environment, capture_output=True)
     return name
 
 
