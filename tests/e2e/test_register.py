@@ -156,7 +156,7 @@ def test_a_run_that_cannot_begin_says_why(site: Site, parameters: dict[str, obje
     ("arguments", "said"),
     [
         (["https://user:pass@localhost/x"], "would be logged"),
-        (["nowhere"], "cannot read"),
+        (["nowhere"], "there is no folder"),
         (["{source}", "--ref", "nowhere"], "has no branch or tag `nowhere`"),
         (["{source}", "--ref=--upload-pack=x"], "no name of a branch"),
         (["{source}", "--cron", "often"], "--cron: `often`"),
