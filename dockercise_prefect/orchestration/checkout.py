@@ -15,7 +15,7 @@ from dockercise_prefect.orchestration.packages import FOLDER as PACKAGES
 from dockercise_prefect.orchestration.packages import EnginePackages
 from dockercise_prefect.orchestration.registration import Registration
 from dockercise_prefect.orchestration.registry import connect_engine
-from dockercise_prefect.orchestration.secret_blocks import find_secret
+from dockercise_prefect.orchestration.secret_blocks import needed_secret
 from dockercise_prefect.repository.access import Access
 from dockercise_prefect.repository.known_hosts import remember
 from dockercise_prefect.repository.mirror import Mirror
@@ -111,9 +111,4 @@ def compile_checkout(
 
 
 def _access(block: str | None) -> Access:
-    if block is None:
-        return Access()
-    secret = find_secret(block)
-    if secret is None:
-        raise UsageError(f"there is no Secret block `{block}` in Prefect", "make it in Prefect's UI under Blocks")
-    return Access(block, secret)
+    return Access() if block is None else Access(block, needed_secret(block))

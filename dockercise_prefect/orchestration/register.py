@@ -15,7 +15,7 @@ from dockercise_prefect.orchestration.deployments import DEFAULT_POOL, Deployed,
 from dockercise_prefect.orchestration.options import RunOptions
 from dockercise_prefect.orchestration.registered import registered
 from dockercise_prefect.orchestration.registration import Registration
-from dockercise_prefect.orchestration.secret_blocks import find_secret
+from dockercise_prefect.orchestration.secret_blocks import needed_secret
 from dockercise_prefect.orchestration.timetable import Timetable
 from dockercise_prefect.orchestration.trust import within_trust
 from dockercise_prefect.pipeline import Pipeline
@@ -80,10 +80,8 @@ def look(request: RegisterRequest, settings: Settings, notify: Callable[[str], N
     settings = replace(settings, untrusted=settings.untrusted or registration.untrusted)
     check_extras(registration, settings)
     for block in (registration.credentials, registration.webhook_secret, registration.statuses, *registration.secrets.values()):
-        if block is not None and find_secret(block) is None:
-            raise UsageError(
-                f"there is no Secret block `{block}` in Prefect", "make it in Prefect's UI under Blocks, type Secret"
-            )
+        if block is not None:
+            needed_secret(block)
     address = registration.address
     if address.kind == "file" and "://" not in address.url and not Path(address.url).exists():
         raise UsageError(

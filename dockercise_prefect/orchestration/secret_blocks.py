@@ -12,6 +12,7 @@ from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 from pydantic import SecretStr
 
+from dockercise_prefect.errors import UsageError
 from dockercise_prefect.orchestration.api import LOST, lost_api
 
 
@@ -40,6 +41,19 @@ def find_secret(block: str) -> str | None:
     """
     with _answering():
         return load_secret(block)
+
+
+def needed_secret(block: str) -> str:
+    """What the Secret block of that name holds.
+
+    Raises:
+        UsageError: there is none.
+        OrchestratorError: Prefect does not answer.
+    """
+    secret = find_secret(block)
+    if secret is None:
+        raise UsageError(f"there is no Secret block `{block}` in Prefect", "make it in Prefect's UI under Blocks, type Secret")
+    return secret
 
 
 def save_secret(block: str, text: str) -> None:

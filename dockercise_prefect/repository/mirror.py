@@ -125,9 +125,7 @@ class Mirror:
         with ExitStack() as stack:
             with self._locked() as lock:
                 self._sweep(checkouts)
-                stack.enter_context(
-                    held(_lock_of(folder), 0)
-                )  # as long as the checkout is used, and no longer than this process
+                self._hold(stack, folder, 0)  # as long as the checkout is used, and no longer than this process lives
                 stack.callback(self._remove, folder)
                 self._add(folder, commit, lock)
             with self._opened() as environment:
@@ -218,16 +216,20 @@ class Mirror:
         make_folder(self._folder)
         with ExitStack() as stack:
             try:
-                lock = stack.enter_context(held(_lock_of(self._mirror), _LOCK_PATIENCE))
+                lock = self._hold(stack, self._mirror, _LOCK_PATIENCE)
             except HeldError as error:
                 message = f"another process has been working on {self._mirror} for {_LOCK_PATIENCE // 60} minutes"
                 raise RepositoryError(message, "does it hang?") from error
-            except OSError as error:
-                hint = "is the disk full, or the folder another user's?"
-                raise RepositoryError(f"cannot write in {self._folder}: {error.strerror}", hint) from error
             for left in (*self._mirror.glob("*.lock"), *self._mirror.glob("refs/**/*.lock")):
                 left.unlink(missing_ok=True)  # git's own, of one that was killed: whoever lives holds our lock
             yield lock
+
+    def _hold(self, stack: ExitStack, folder: Path, patience: float) -> int:
+        try:
+            return stack.enter_context(held(_lock_of(folder), patience))
+        except OSError as error:
+            hint = "is the disk full, or the folder another user's?"
+            raise RepositoryError(f"cannot write in {self._folder}: {error.strerror}", hint) from error
 
     @contextmanager
     def _opened(self) -> Iterator[Mapping[str, str]]:
