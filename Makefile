@@ -5,8 +5,6 @@
 BIN = .venv/bin
 # More for pytest, say: make test ARGS="-k seed -x"
 ARGS =
-# Tests that run at once; those that have runs on the engine follow each other
-TESTS_AT_ONCE = 2
 # How long make fuzz goes on
 SECONDS = 600
 UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
@@ -26,7 +24,7 @@ demo: environment
 
 test: check test-machine
 	@echo "==> pytest"
-	@$(BIN)/pytest -n $(TESTS_AT_ONCE) --dist loadgroup $(ARGS)
+	@$(BIN)/pytest $(ARGS)
 
 acceptance: dev-environment test-machine
 	@$(BIN)/pytest -m acceptance $(ARGS)
