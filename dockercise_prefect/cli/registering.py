@@ -16,6 +16,7 @@ import click
 from dockercise_prefect.cli.findings import show_findings
 from dockercise_prefect.cli.signals import as_interrupt
 from dockercise_prefect.errors import DefinitionError, UsageError
+from dockercise_prefect.frontend.git import SHORT_COMMIT
 from dockercise_prefect.settings import read_settings
 
 if TYPE_CHECKING:
@@ -234,7 +235,7 @@ def summary(found: Found) -> str:
     """What is in a repository, in a line: `infra · 7 stages in 2 files · main at 0123456789ab`."""
     pipeline, files = found.compiled.pipeline, found.compiled.files
     counted = f"{len(pipeline)} {'stage' if len(pipeline) == 1 else 'stages'} in {files} {'file' if files == 1 else 'files'}"
-    at = f" · {found.registration.ref} at {found.commit[:12]}" if found.commit else ""
+    at = f" · {found.registration.ref} at {found.commit[:SHORT_COMMIT]}" if found.commit else ""
     return f"{pipeline.name} · {counted}{at}"
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -79,7 +78,6 @@ class Deployed:
     work_pool: str | None
     schedules: str
     paused: bool
-    updated: datetime | None
 
     @property
     def page(self) -> str | None:
@@ -266,7 +264,6 @@ def _deployed(one: DeploymentResponse, flow: str) -> Deployed:
         work_pool=one.work_pool_name,
         schedules=described(schedule.schedule for schedule in one.schedules),
         paused=one.paused,
-        updated=one.updated,
     )
 
 

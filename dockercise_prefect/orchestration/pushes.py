@@ -13,6 +13,7 @@ from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 
 from dockercise_prefect.compiler.triggers import triggered
 from dockercise_prefect.errors import CommitMissingError, NothingToDoError, OrchestratorError, PackagesMissingError, UsageError
+from dockercise_prefect.frontend.git import SHORT_COMMIT
 from dockercise_prefect.orchestration.api import LOST, lost_api
 from dockercise_prefect.orchestration.checkout import checked_out, compile_checkout, open_mirror
 from dockercise_prefect.orchestration.deployments import REFUSALS, Deployed, describe, refusal
@@ -64,7 +65,7 @@ def touched(deployed: Deployed, arrival: Arrival, settings: Settings) -> tuple[s
             describe(
                 deployed,
                 description(registration, pipeline, arrival.after),
-                arrival.after[:12],
+                arrival.after[:SHORT_COMMIT],
                 parameter_schema(pipeline),
             )
     chosen = pipeline.only(deployed.parameters.get("targets") or ())

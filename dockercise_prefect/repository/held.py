@@ -1,4 +1,7 @@
-"""Locks between processes, which the programs that they start hold with them."""
+"""Locks between processes, which the programs that they start hold with them.
+
+filelock, which locks elsewhere here, keeps its descriptor to itself, so that a git that outlives us would not hold it.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 _PAUSE = 0.05
@@ -42,22 +45,18 @@ def held(path: Path, patience: float) -> Iterator[int]:
     try:
         yield handle
     finally:
-        fcntl.flock(
-            handle, fcntl.LOCK_UN
-        )  # also for what goes on in the background with a copy of it, as credential helpers do
+        # Also for what goes on in the background with a copy of it, as credential helpers do.
+        fcntl.flock(handle, fcntl.LOCK_UN)
         os.close(handle)
 
 
 def _taken(path: Path) -> int | None:
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.path.samestat(os.fstat(handle), path.stat()):
-            return handle
-    except (BlockingIOError, FileNotFoundError):  # held; or removed by whoever held it until now
-        pass
-    except BaseException:
-        os.close(handle)
-        raise
-    os.close(handle)
+    with ExitStack() as stack:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        stack.callback(os.close, handle)
+        with suppress(BlockingIOError, FileNotFoundError):  # held; or removed by whoever held it until now
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(handle), path.stat()):
+                stack.pop_all()
+                return handle
     return None

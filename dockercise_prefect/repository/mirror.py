@@ -79,7 +79,7 @@ class Mirror:
         # A tag that is an object of its own stands for the commit that it names.
         for name in (asked[0], asked[2], asked[1]):
             if name in found:
-                return Head(ref, found[name], branch=name == asked[0])
+                return Head(ref, found[name])
         raise UsageError(f"{self._address.url} has no branch or tag `{ref}`", f"`git ls-remote {self._address.url}` lists them")
 
     def changed(self, before: str, after: str) -> Sequence[str]:
@@ -143,7 +143,7 @@ class Mirror:
         branch = found.get("symref", "").removeprefix("refs/heads/")
         if not branch:
             raise UsageError(f"{self._address.url} has no default branch: its HEAD is detached", "name a branch by `--ref`")
-        return Head(branch, found["HEAD"], branch=True)
+        return Head(branch, found["HEAD"])
 
     def _fetch_soundly(self, commit: str, lock: int) -> None:
         """Fetch it, into a mirror that is made anew where this one is broken: what is in it can be had again."""

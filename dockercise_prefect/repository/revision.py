@@ -23,16 +23,10 @@ _NO_NAME = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A branch or tag, and the commit it stood for when the host was asked.
-
-    Attributes:
-        name: short: `main`.
-        branch: whether it is a branch, which moves.
-    """
+    """A branch or tag by its short name, `main`, and the commit it stood for when the host was asked."""
 
     name: str
     commit: str
-    branch: bool
 
 
 def check_ref(ref: str) -> None:

@@ -39,7 +39,6 @@ def deployed(work: Path) -> Deployed:
         work_pool="dockercise",
         schedules="none",
         paused=False,
-        updated=None,
     )
 
 
