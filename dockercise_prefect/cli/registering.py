@@ -252,6 +252,6 @@ def _told(found: Found, deployed: Deployed, *, new: bool) -> Iterator[str]:
 
 def worker_command(deployed: Deployed) -> str:
     """What starts a worker that runs a deployment."""
-    from dockercise_prefect.orchestration.api import configured_api
+    from dockercise_prefect.orchestration.api import shown_api
 
-    return f"PREFECT_API_URL={configured_api()} prefect worker start --pool {deployed.work_pool}"
+    return f"PREFECT_API_URL={shown_api()} prefect worker start --pool {deployed.work_pool}"

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
+from urllib.parse import urlsplit
 
 import httpx
 from prefect.exceptions import PrefectException
@@ -24,6 +25,13 @@ def configured_api() -> str | None:
     """The API that the user's environment or Prefect profile names, None when there is none."""
     url: str | None = PREFECT_API_URL.value()
     return url
+
+
+def shown_api() -> str:
+    """The same, fit to be shown: a password in it is `***`."""
+    url = urlsplit(configured_api() or "")
+    place = url.netloc.rpartition("@")[2]
+    return url._replace(netloc=f"***@{place}" if "@" in url.netloc else place).geturl()
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 from dockercise_prefect.compiler import Compiled
 from dockercise_prefect.errors import UsageError
-from dockercise_prefect.frontend.git import SHORT_COMMIT
+from dockercise_prefect.frontend.git import SHORT_COMMIT, run_git
 from dockercise_prefect.orchestration.checkout import check_extras, checked_out, compile_checkout, open_mirror
 from dockercise_prefect.orchestration.deployments import DEFAULT_POOL, Deployed, DeploymentRequest, save
 from dockercise_prefect.orchestration.options import RunOptions
@@ -89,6 +90,10 @@ def look(request: RegisterRequest, settings: Settings, notify: Callable[[str], N
         )
     if not _is_plain_folder(address):
         registration = replace(registration, ref=open_mirror(registration, settings.data).head(registration.ref).name)
+    elif top := _repository_above(Path(address.url)):
+        raise UsageError(
+            f"{address.url} is a folder of the git repository {top}", f"register all of it: `dockercise register {top}`"
+        )
     elif registration.ref is not None:
         raise UsageError(
             f"{registration.url} is no git repository, so it has no branch `{registration.ref}`", "leave --ref out"
@@ -154,3 +159,14 @@ def _is_plain_folder(address: Address) -> bool:
     if address.kind != "file" or not folder.is_dir():
         return False
     return not (folder / ".git").exists() and not ((folder / "HEAD").exists() and (folder / "objects").is_dir())
+
+
+def _repository_above(folder: Path) -> Path | None:
+    """The git repository that a folder is a part of, unless it is ignored there."""
+    if (
+        not any((above / ".git").exists() for above in folder.parents)
+        or run_git(folder, "check-ignore", "-q", ".").returncode == 0
+    ):
+        return None
+    top = run_git(folder, "rev-parse", "--show-toplevel")
+    return Path(os.fsdecode(top.stdout).rstrip("\n")) if top.returncode == 0 else None

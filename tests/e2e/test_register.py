@@ -194,6 +194,18 @@ def test_a_folder_without_a_repository_runs_as_it_is(site: Site) -> None:
     assert site.values() == {"a": "after"}
 
 
+def test_a_part_of_a_repository_is_not_taken_for_a_plain_folder(site: Site) -> None:
+    """Its runs would take what is lying about in it; the whole repository is what has commits."""
+    (site.work / "part").mkdir()
+    (site.work / "part/p.dockercise.yaml").write_text("a: {img: busybox, run: echo a}\n")
+
+    said = site.dockercise("register", str(site.work / "part"), "--work-pool", site.name)
+
+    assert said.returncode == 2
+    assert f"is a folder of the git repository {site.work}" in said.stderr
+    assert f"`dockercise register {site.work}`" in said.stderr
+
+
 def test_a_deployment_of_another_repository_is_not_taken_over(site: Site) -> None:
     """Two repositories whose pipelines have one name need deployments of different names."""
     site.register()
