@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
-import copy
 import json
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -31,7 +32,6 @@ from tests.support.git_repository import make_bare_repository, make_repository
 pytestmark = pytest.mark.docker
 
 TEMPLATE = ROOT / "deployments/docker/work-pool.json"
-OURS = {"image", "image_pull_policy", "auto_remove", "env", "volumes", "container_create_kwargs"}
 DATA = "/var/lib/dockercise"
 
 IMAGE = """\
@@ -155,17 +155,22 @@ def pool(
         remove_all(docker_session, [each for flow_run in pool.flow_runs for each in _left_by(docker_session, flow_run)])
 
 
-def test_the_template_is_prefects_own_with_our_defaults() -> None:
-    """What prefect-docker understands is all there, unchanged; some variables have a default that suits us."""
-    from prefect_docker.worker import DockerWorker  # type: ignore[import-untyped]  # it has no types
+def test_the_template_is_one_that_prefect_docker_understands() -> None:
+    """Each key goes to a field of the worker's, each variable is used, and together the defaults are a valid configuration."""
+    from prefect_docker.worker import DockerWorker, DockerWorkerJobConfiguration  # type: ignore[import-untyped]  # it has no types
 
-    ours = json.loads(TEMPLATE.read_text())
-    theirs = copy.deepcopy(DockerWorker.get_default_base_job_template())
-    for template in (ours, theirs):
-        for name in OURS:
-            template["variables"]["properties"][name].pop("default", None)
+    template = json.loads(TEMPLATE.read_text())
+    asked = set(re.findall(r"{{ (\w+) }}", json.dumps(template["job_configuration"])))
 
-    assert ours == theirs
+    assert set(template["job_configuration"]) <= set(DockerWorkerJobConfiguration.model_fields)
+    assert asked == set(template["variables"]["properties"])
+    assert template["job_configuration"].keys() <= DockerWorker.get_default_base_job_template()["job_configuration"].keys()
+    configuration = asyncio.run(DockerWorkerJobConfiguration.from_template_and_values(template, {}))
+    assert (configuration.image, configuration.auto_remove, configuration.container_create_kwargs) == (
+        "dockercise:latest",
+        True,
+        {"user": "0"},
+    )
 
 
 def test_a_flow_run_is_a_container_and_leaves_nothing(pool: Pool, prefect_api: str, docker_session: DockerEngine) -> None:
