@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import httpx
@@ -14,24 +14,12 @@ import pytest
 from dockercise_prefect.orchestration.secret_blocks import delete_secret
 from dockercise_prefect.webhook.connection import key_title
 from dockercise_prefect.webhook.deploy_key import read_deploy_key
-from tests.cli.conftest import Command
-from tests.cli.connected_world import URL, World, running_world
+from tests.cli.connected_world import URL, World
 from tests.support.git_repository import git
-from tests.support.github_server import TOKEN, Failure, GitHubServer
+from tests.support.github_server import TOKEN, Failure
 from tests.support.leaks import found as leaks
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(180)]
-
-
-@pytest.fixture
-def world(
-    tmp_path: Path, prefect_api: str, github_server: GitHubServer, command: Command, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[World]:
-    """A repository, and a token for it."""
-    monkeypatch.setenv("DOCKERCISE_DATA", str(tmp_path / "data"))
-    monkeypatch.setenv("GITHUB_TOKEN", TOKEN)
-    with running_world(tmp_path, github_server, command) as world:
-        yield world
 
 
 def test_connect(world: World, tmp_path: Path) -> None:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from dockercise_prefect.webhook.github_words import Right
-from tests.cli.conftest import Command
-from tests.cli.connected_world import World, running_world
-from tests.support.github_server import TOKEN, GitHubServer
+from tests.cli.connected_world import World
 from tests.test_user_pages import blocks
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,17 +23,6 @@ _VARYING = [
     (r"SHA256:[\w+/]{43}", "FINGERPRINT"),
     (r"main at [0-9a-f]{12}", "main at COMMIT"),
 ]
-
-
-@pytest.fixture
-def world(
-    tmp_path: Path, prefect_api: str, github_server: GitHubServer, command: Command, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[World]:
-    """A repository, and a token for it."""
-    monkeypatch.setenv("DOCKERCISE_DATA", str(tmp_path / "data"))
-    monkeypatch.setenv("GITHUB_TOKEN", TOKEN)
-    with running_world(tmp_path, github_server, command) as world:
-        yield world
 
 
 @pytest.mark.docker
