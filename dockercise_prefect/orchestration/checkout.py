@@ -16,6 +16,7 @@ from dockercise_prefect.orchestration.packages import EnginePackages
 from dockercise_prefect.orchestration.registration import Registration
 from dockercise_prefect.orchestration.registry import connect_engine
 from dockercise_prefect.orchestration.secret_blocks import needed_secret
+from dockercise_prefect.orchestration.trust import settings_for
 from dockercise_prefect.repository.access import Access
 from dockercise_prefect.repository.known_hosts import remember
 from dockercise_prefect.repository.mirror import Mirror
@@ -39,7 +40,7 @@ def check_extras(registration: Registration, settings: Settings) -> None:
     Raises:
         UsageError: submodules or files in LFS are asked for.
     """
-    if (registration.untrusted or settings.untrusted) and (registration.submodules or registration.lfs):
+    if settings_for(registration, settings).untrusted and (registration.submodules or registration.lfs):
         hint = "leave --submodules and --lfs out"
         raise UsageError("a repository that is not trusted would choose what else is fetched in your name", hint)
 
@@ -100,7 +101,7 @@ def compile_checkout(
         DockerciseError: as `compile_folder`.
     """
     name = registration.address.name
-    if registration.untrusted or settings.untrusted:
+    if settings_for(registration, settings).untrusted:
         return compile_folder(checkout.folder, name=name, packages=RefusedPackages())
 
     def cache() -> PackageCache:

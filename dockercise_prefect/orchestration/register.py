@@ -18,7 +18,7 @@ from dockercise_prefect.orchestration.registered import registered
 from dockercise_prefect.orchestration.registration import Registration
 from dockercise_prefect.orchestration.secret_blocks import needed_secret
 from dockercise_prefect.orchestration.timetable import Timetable
-from dockercise_prefect.orchestration.trust import within_trust
+from dockercise_prefect.orchestration.trust import settings_for, within_trust
 from dockercise_prefect.pipeline import Pipeline
 from dockercise_prefect.repository.address import Address
 from dockercise_prefect.results.place import check_outside
@@ -78,7 +78,7 @@ def look(request: RegisterRequest, settings: Settings, notify: Callable[[str], N
             named are not there.
     """
     registration = request.registration
-    settings = replace(settings, untrusted=settings.untrusted or registration.untrusted)
+    settings = settings_for(registration, settings)
     check_extras(registration, settings)
     for block in (registration.credentials, registration.webhook_secret, registration.statuses, *registration.secrets.values()):
         if block is not None:

@@ -18,6 +18,7 @@ from dockercise_prefect.orchestration.engine_log import keep_tracebacks_out
 from dockercise_prefect.orchestration.flow_run import current_flow_run
 from dockercise_prefect.orchestration.options import RunOptions
 from dockercise_prefect.orchestration.run import run_pipeline
+from dockercise_prefect.orchestration.trust import settings_for
 from dockercise_prefect.results.summary import RunSummary
 from dockercise_prefect.settings import read_settings
 
@@ -43,7 +44,7 @@ def registered(
         with ExitStack() as stack:
             deployed = _deployment()
             registration = deployed.registration
-            settings = replace(settings, untrusted=settings.untrusted or registration.untrusted)
+            settings = settings_for(registration, settings)
             checkout = stack.enter_context(checked_out(registration, commit, settings))
             log = get_run_logger()
             log.info("%s at %s", registration.url, checkout.commit or "what the folder holds now")

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dockercise_prefect.compiler.trust import Limits, restrained
 from dockercise_prefect.errors import UsageError
 from dockercise_prefect.orchestration.options import RunOptions
+from dockercise_prefect.orchestration.registration import Registration
 from dockercise_prefect.pipeline import Pipeline
+from dockercise_prefect.settings import Settings
+
+
+def settings_for(registration: Registration, settings: Settings) -> Settings:
+    """This machine's settings for one registered repository: the machine and whoever registered it have to trust it."""
+    return replace(settings, untrusted=settings.untrusted or registration.untrusted)
 
 
 def within_trust(pipeline: Pipeline, options: RunOptions) -> Pipeline:
