@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from threading import Lock
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
@@ -23,6 +24,9 @@ from dockercise_prefect.settings import Settings
 
 EVERYTHING: None = None
 """As targets: all stages that the deployment runs."""
+
+_WRITING = Lock()
+"""Held while Prefect is told of something: its server on SQLite makes writers that meet wait for seconds each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +65,7 @@ def touched(deployed: Deployed, arrival: Arrival, settings: Settings) -> tuple[s
             return EVERYTHING
     pipeline = compiled.pipeline
     if arrival.branch == registration.ref:
-        with suppress(OrchestratorError):  # the push's run is what matters
+        with suppress(OrchestratorError), _WRITING:  # the push's run is what matters
             describe(
                 deployed,
                 description(registration, pipeline, arrival.after),
@@ -91,7 +95,7 @@ def submit(deployed: Deployed, commit: str, targets: Sequence[str] | None, key: 
     """
     parameters = {"commit": commit} | ({"targets": list(targets)} if targets is not None else {})
     try:
-        with get_client(sync_client=True) as client:
+        with _WRITING, get_client(sync_client=True) as client:
             run = client.create_flow_run_from_deployment(UUID(deployed.id), parameters=parameters, idempotency_key=key)
     except ObjectNotFound as error:
         raise UsageError(f"the deployment {deployed.name} is gone", "`dockercise register` makes it again") from error

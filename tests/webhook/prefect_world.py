@@ -88,6 +88,8 @@ class PrefectWorld:
             "PREFECT_HOME": str(self._folder / "prefect"),
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "PREFECT_API_URL": self._api,
+            # No worker takes these runs. To call hundreds of them late keeps a server on SQLite from all else for minutes.
+            "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": "3600",
         }
         with (self._folder / "server.log").open("ab") as log:
             self._server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)

@@ -44,9 +44,9 @@ class World(Protocol):
         """All runs, as they were started, also while nobody answers."""
 
 
-def eventually(holds: Callable[[], bool], seconds: float = PATIENCE) -> None:
-    """Wait for something to become true; it is an error if it does not."""
+def eventually(holds: Callable[[], bool], seconds: float = PATIENCE, *, every: float = 0.01) -> None:
+    """Wait for something to become true, looking `every` so many seconds; it is an error if it does not."""
     until = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < until, "it did not become true in time"
-        time.sleep(0.01)
+        time.sleep(every)
