@@ -47,6 +47,7 @@ def _folder() -> ServerFolder:
 
 
 def _say_configured() -> None:
-    configured = os.environ.get("PREFECT_API_URL")
-    if configured:
-        click.echo(f"PREFECT_API_URL is set: runs report to {configured}, not to the local server")
+    if os.environ.get("PREFECT_API_URL"):
+        from dockercise_prefect.orchestration.api import shown_api
+
+        click.echo(f"PREFECT_API_URL is set: runs report to {shown_api()}, not to the local server")
