@@ -20,6 +20,7 @@ from dockercise_prefect.runtime.docker_build import DockerBuild
 from dockercise_prefect.runtime.docker_conversation import DockerConversation
 from dockercise_prefect.runtime.docker_errors import CONFLICT, engine_errors, explanation
 from dockercise_prefect.runtime.docker_images import Credentials, DockerImages
+from dockercise_prefect.runtime.docker_memory import ran_out_of_memory
 from dockercise_prefect.runtime.docker_streams import Feed, attach, pump
 from dockercise_prefect.runtime.docker_upload import Upload
 from dockercise_prefect.runtime.engine import (
@@ -284,8 +285,9 @@ class DockerEngine:
             state = inspected["State"]
             if state["Status"] in {"removing", "dead"}:
                 raise _vanished(container)
+            oom_killed = ran_out_of_memory(self._client, inspected)
             unstarted = state["ExitCode"] in {_NOT_EXECUTABLE, _NOT_FOUND} and self._unstartable(container, inspected)
-        return ExitState(state["ExitCode"], oom_killed=state["OOMKilled"], start_error=unstarted or None)
+        return ExitState(state["ExitCode"], oom_killed=oom_killed, start_error=unstarted or None)
 
     def _unstartable(self, container: str, inspected: Mapping[str, Any]) -> str | None:
         """Why the command could not be started, where an init process, not the engine, was to start it.
