@@ -24,7 +24,7 @@ demo: environment
 
 test: check test-machine
 	@echo "==> pytest"
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 acceptance: dev-environment test-machine
 	@$(BIN)/pytest -m acceptance $(ARGS)

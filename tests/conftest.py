@@ -1,4 +1,4 @@
-"""What all tests share: the engines, a Prefect server, and the marker for what is too long for every day."""
+"""What all tests share: the engines, a Prefect server, turns at them, and the marker for what is too long for every day."""
 
 import signal
 
@@ -7,6 +7,7 @@ pytest_plugins = [
     "tests.support.acceptance",
     "tests.support.github_fixtures",
     "tests.support.prefect_server",
+    "tests.support.turns",
 ]
 
 

@@ -130,6 +130,7 @@ def test_a_second_signal_kills(folder: Path, environment: dict[str, str], engine
     assert left_of(engine, folder.name) == []
 
 
+@pytest.mark.alone
 def test_an_engine_that_does_not_answer_does_not_hold_the_user(
     folder: Path, environment: dict[str, str], engine: DockerEngine, tmp_path: Path
 ) -> None:
@@ -153,6 +154,7 @@ def test_an_engine_that_does_not_answer_does_not_hold_the_user(
     assert left != []
 
 
+@pytest.mark.alone
 def test_what_a_killed_run_left_is_swept_by_the_next(folder: Path, environment: dict[str, str], engine: DockerEngine) -> None:
     """SIGKILL leaves a running container; the next run on the engine removes it and says so."""
     process = start(folder, environment, "stubborn")

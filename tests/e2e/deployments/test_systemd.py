@@ -76,14 +76,15 @@ def test_systemd_understands_it(unit: Path, tmp_path: Path) -> None:
 
 
 def test_the_worker_starts(tmp_path: Path, prefect_api: str) -> None:
-    """It takes up its work in the pool that registrations go to by themselves."""
+    """It takes up its work; as it stands, in the pool that registrations go to by themselves."""
     (unit,) = (unit for unit in UNITS if "worker" in unit.stem)
     environment = {"PREFECT_API_URL": prefect_api}
-    create_pool("dockercise", os.environ | environment)
+    create_pool(tmp_path.name, os.environ | environment)
 
-    with started(unit, tmp_path, environment) as log:
+    with started(unit, tmp_path, environment, "--pool", tmp_path.name) as log:
         eventually(log.read_text, lambda text: "started!" in text)
 
+    assert "--pool dockercise " in value(unit, "ExecStart")
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 

@@ -188,6 +188,7 @@ def test_a_flow_run_is_a_container_and_leaves_nothing(pool: Pool, prefect_api: s
     assert json.loads(pool.file("results/hello/*/summary.json"))["status"] == "passed"
 
 
+@pytest.mark.alone
 def test_what_a_killed_flow_run_left_goes_with_the_next_run(
     pool: Pool, prefect_api: str, docker_session: DockerEngine, dockercise_run: Dockercise
 ) -> None:
