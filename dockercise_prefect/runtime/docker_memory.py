@@ -15,8 +15,8 @@ from docker import APIClient
 
 from dockercise_prefect.runtime.outcome import KILLED
 
-PATIENCE = 2.0
-"""Seconds after the end in which the event may come; it was seen to come after 0.3 to 0.6."""
+PATIENCE = 1
+"""Whole seconds after the end's own in which the event may come; it was seen to come after 0.3 to 0.6."""
 
 
 def ran_out_of_memory(client: APIClient, inspected: Mapping[str, Any]) -> bool:
@@ -33,10 +33,10 @@ def ran_out_of_memory(client: APIClient, inspected: Mapping[str, Any]) -> bool:
     if state["OOMKilled"] or state["ExitCode"] != KILLED or not inspected["HostConfig"]["Memory"]:
         return bool(state["OOMKilled"])
     filters = {"container": inspected["Id"], "event": "oom"}
-    until = _seconds(state["FinishedAt"]) + PATIENCE  # by the engine's own clock
-    with closing(client.events(since=_seconds(state["StartedAt"]), until=until, filters=filters)) as events:
+    until = _second(state["FinishedAt"]) + 1 + PATIENCE  # by the engine's own clock
+    with closing(client.events(since=_second(state["StartedAt"]), until=until, filters=filters)) as events:
         return next(events, None) is not None
 
 
-def _seconds(timestamp: str) -> float:
-    return datetime.fromisoformat(timestamp).timestamp()
+def _second(timestamp: str) -> int:
+    return int(datetime.fromisoformat(timestamp).timestamp())

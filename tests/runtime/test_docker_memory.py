@@ -33,7 +33,7 @@ def ended(client: APIClient, labels: Mapping[str, str]) -> Iterator[Ended]:
 
     def run(script: str, memory: str | None) -> dict[str, Any]:
         limits = client.create_host_config(mem_limit=memory, init=True)
-        container = client.create_container(BUSYBOX, ["sh", "-c", script], host_config=limits, labels=labels)["Id"]
+        container = client.create_container(BUSYBOX, ["sh", "-c", script], host_config=limits, labels=dict(labels))["Id"]
         made.append(container)
         client.start(container)
         client.wait(container)
