@@ -40,16 +40,16 @@ def value(unit: Path, key: str) -> str:
 
 
 @contextmanager
-def started(unit: Path, folder: Path, environment: Mapping[str, str], *more: str) -> Iterator[Path]:
-    """What the unit starts, with its variables, its state in a folder; the log. It ends in time when systemd's signal comes."""
+def started(unit: Path, folder: Path, environment: Mapping[str, str], words: str) -> Iterator[Path]:
+    """Words as of the unit, with its variables, its state in a folder; the log. It ends in time when systemd's signal comes."""
     state = folder / "state"
     state.mkdir()
     variables = dict(pair.split("=", 1) for pair in value(unit, "Environment").split())
     theirs = {name: text.replace(f"/var/lib/{value(unit, 'StateDirectory')}", str(state)) for name, text in variables.items()}
-    command = shlex.split(value(unit, "ExecStart").replace("/opt/dockercise/bin", HERE))
+    command = shlex.split(words.replace("/opt/dockercise/bin", HERE))
     with (folder / "log").open("w") as log:
         given = {"PATH": os.environ["PATH"], **environment, **theirs}
-        process = subprocess.Popen([*command, *more], cwd=state, env=given, stdout=log, stderr=log)
+        process = subprocess.Popen(command, cwd=state, env=given, stdout=log, stderr=log)
         try:
             yield folder / "log"
             process.send_signal(signal.SIGTERM)
@@ -81,10 +81,12 @@ def test_the_worker_starts(tmp_path: Path, prefect_api: str) -> None:
     environment = {"PREFECT_API_URL": prefect_api}
     create_pool(tmp_path.name, os.environ | environment)
 
-    with started(unit, tmp_path, environment, "--pool", tmp_path.name) as log:
+    words, of_registrations = value(unit, "ExecStart"), "--pool dockercise "
+
+    with started(unit, tmp_path, environment, words.replace(of_registrations, f"--pool {tmp_path.name} ")) as log:
         eventually(log.read_text, lambda text: "started!" in text)
 
-    assert "--pool dockercise " in value(unit, "ExecStart")
+    assert of_registrations in words
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 
@@ -92,7 +94,7 @@ def test_the_receiver_starts(tmp_path: Path, prefect_api: str) -> None:
     """It waits for pushes, and ends in order."""
     (unit,) = (unit for unit in UNITS if "webhook" in unit.stem)
 
-    with started(unit, tmp_path, {"PREFECT_API_URL": prefect_api}, "--port", "0") as log:
+    with started(unit, tmp_path, {"PREFECT_API_URL": prefect_api}, f"{value(unit, 'ExecStart')} --port 0") as log:
         eventually(log.read_text, lambda text: "waiting for pushes" in text)
 
     assert " ending\n" in (tmp_path / "log").read_text()
