@@ -7,7 +7,6 @@ hundred times; the engine then never corrects `OOMKilled` and only sends an even
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import closing
 from datetime import datetime
 from typing import Any
 
@@ -34,8 +33,8 @@ def ran_out_of_memory(client: APIClient, inspected: Mapping[str, Any]) -> bool:
         return bool(state["OOMKilled"])
     filters = {"container": inspected["Id"], "event": "oom"}
     until = _second(state["FinishedAt"]) + 1 + PATIENCE  # by the engine's own clock
-    with closing(client.events(since=_second(state["StartedAt"]), until=until, filters=filters)) as events:
-        return next(events, None) is not None
+    # Read to its end: the SDK can break a stream off on some kinds of connections only.
+    return bool(list(client.events(since=_second(state["StartedAt"]), until=until, filters=filters)))
 
 
 def _second(timestamp: str) -> int:

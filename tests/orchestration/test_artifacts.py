@@ -14,6 +14,8 @@ from dockercise_prefect.orchestration.artifacts import Artifacts
 from tests.support.fault_proxy import FaultProxy, fault_proxy
 from tests.support.prefect_records import ask, eventually
 
+pytestmark = pytest.mark.docker
+
 
 @pytest.fixture
 def proxy(prefect_api: str) -> Iterator[FaultProxy]:

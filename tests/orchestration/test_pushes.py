@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from dockercise_prefect.errors import CommitMissingError, DefinitionError
+from dockercise_prefect.errors import CommitMissingError, DefinitionError, UsageError
 from dockercise_prefect.orchestration.deployments import Deployed
-from dockercise_prefect.orchestration.pushes import EVERYTHING, Arrival, touched
+from dockercise_prefect.orchestration.pushes import EVERYTHING, Arrival, submit, touched
 from dockercise_prefect.orchestration.registration import Registration
 from dockercise_prefect.settings import Settings, read_settings
 from dockercise_prefect.webhook.prefect_hub import registered_of
+from tests.support.fault_proxy import fault_proxy
 from tests.support.git_repository import commit_all, git, make_repository
+from tests.webhook.world import eventually
 
 PIPELINE = """\
 app: {img: busybox, run: echo app, triggers: app/}
@@ -123,3 +130,24 @@ def test_a_registration_waits_for_its_own_branch_unless_it_names_others(
     registration = replace(deployed.registration, ref="fea*ure/[x]", branches=branches)
 
     assert registered_of(replace(deployed, registration=registration)).branches == waits_for
+
+
+@pytest.mark.docker
+def test_prefect_is_told_of_one_push_after_another(deployed: Deployed, prefect_api: str) -> None:
+    """While it takes its time over one, no other is sent; then all of them are."""
+    gone = replace(deployed, id=str(uuid4()))
+    with fault_proxy(prefect_api.removesuffix("/api")) as proxy, ThreadPoolExecutor(4) as pool:
+        proxy.judge = lambda _number, method, _path: "slow" if method == "POST" else None
+
+        with temporary_settings({PREFECT_API_URL: f"{proxy.url}/api"}):
+            asked = [pool.submit(copy_context().run, submit, gone, "1" * 40, None, str(key)) for key in range(4)]
+
+        eventually(lambda: proxy.seen != [])
+        time.sleep(1)
+        at_once = [method for method, _ in proxy.seen].count("POST")
+        proxy.heal()
+        told = [one.exception() for one in asked]
+
+    assert at_once == 1
+    assert {type(error) for error in told} == {UsageError}
+    assert [method for method, _ in proxy.seen].count("POST") == 4
