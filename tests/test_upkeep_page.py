@@ -1,0 +1,88 @@
+"""The page on upgrading, cleaning up and uninstalling: its commands do what it says."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from dockercise_prefect.cli import dockercise
+from dockercise_prefect.orchestration import checkout, packages
+from dockercise_prefect.results import unsent
+from dockercise_prefect.webhook import receiver
+from tests.test_user_pages import blocks
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = (ROOT / "docs/upkeep.md").read_text()
+DATA = ".local/share/dockercise"
+
+
+def block(mentioning: str) -> str:
+    """The one block of shell commands that has this text in it."""
+    (found,) = (text for text in blocks(PAGE, "sh") if mentioning in text)
+    return found
+
+
+def typed(commands: str, home: Path) -> str:
+    """What the commands print where a user with this home folder types them."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {"HOME": str(home), "PATH": path}
+    return subprocess.run(["bash", "-euc", commands], env=environment, capture_output=True, text=True, check=True).stdout
+
+
+def test_every_folder_of_data_is_told() -> None:
+    """The table names each folder that the package keeps in the data folder."""
+    listed = set(re.findall(r"`([a-z.]+)`", "".join(re.findall(r"^\| (`[^|]+) \|", PAGE, re.MULTILINE))))
+
+    assert listed == {
+        *("results", "prefect", "server.json", "server.lock", "server.log"),
+        *(unsent.UNSENT, checkout.FOLDER, packages.FOLDER, receiver.FOLDER),
+    }
+
+
+def test_old_records_are_deleted_and_new_ones_kept(tmp_path: Path) -> None:
+    """The command for records deletes those that are older than a month, whole, and nothing else."""
+    results = tmp_path / DATA / "results"
+    old, new = results / "shop/20260101T120000Z-aaaa", results / "shop/20261126T120000Z-bbbb"
+    for record in (old, new):
+        record.mkdir(parents=True)
+        (record / "summary.json").write_text("{}")
+    (results / "shop/index.html").write_text("")
+    os.utime(old, (0, 0))
+
+    typed(block("du -sh"), tmp_path)
+
+    assert sorted(path.name for path in (results / "shop").iterdir()) == [new.name, "index.html"]
+
+
+@pytest.mark.docker
+def test_prefect_is_told_how_long_to_keep_runs(tmp_path: Path) -> None:
+    """The commands for Prefect's own list are settings that Prefect has, in the folder of the local server."""
+    typed(block("prefect config set"), tmp_path)
+
+    said = "from prefect.settings import get_current_settings as s; v = s().server.services.db_vacuum; "
+    read = f"{said}print(sorted(v.enabled_vacuum_types), v.retention_period.days)"
+    environment = {"PREFECT_HOME": str(tmp_path / DATA / "prefect"), "HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", read], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[0] == "['events', 'flow_runs', 'orphans'] 30"
+
+
+def test_the_rule_of_the_bucket_is_one() -> None:
+    """The lifecycle rule is JSON with the keys that S3 asks for."""
+    (rules,) = map(json.loads, blocks(PAGE, "json"))
+
+    (rule,) = rules["Rules"]
+    assert {"ID", "Status", "Filter", "Expiration"} == set(rule)
+
+
+def test_every_command_exists() -> None:
+    """Each `dockercise` command on the page is one."""
+    named = set(re.findall(r"dockercise ([a-z]+)", "".join(blocks(PAGE, "sh"))))
+
+    assert named <= set(dockercise.list_commands(click.Context(dockercise)))
