@@ -29,8 +29,14 @@ _Event: TypeAlias = Any
 
 _TAGS = "tag:yaml.org,2002:"
 _MERGE = _TAGS + "merge"
-_OF_SEQUENCES = frozenset({None, "!", _TAGS + "seq"})
-_OF_MAPPINGS = frozenset({None, "!", _TAGS + "map"})
+_OF_SEQUENCES = frozenset({None, _TAGS + "seq"})
+_OF_MAPPINGS = frozenset({None, _TAGS + "map"})
+
+_BARE_TAG = "!"
+"""A tag to YAML, which drops it; "not" to a shell, and "take away" to a list of globs."""
+
+_LONGEST_QUOTED = 60
+"""Characters of a text that a hint repeats."""
 
 
 class TooBigError(Exception):
@@ -98,7 +104,7 @@ class Converter:
 
     def _scalar(self, event: _Event) -> Scalar:
         text = event.value
-        if event.implicit[0]:  # it is plain, and has no tag
+        if event.implicit[0] and event.tag is None:  # it is plain
             scalar = Scalar(self._path, event.start_mark, text)
             if not text:
                 scalar = self._nothing(event.start_mark)
@@ -228,8 +234,19 @@ class Converter:
         )
 
     def _refuse_tag(self, event: _Event, node: Node) -> None:
+        if event.tag == _BARE_TAG:
+            self._findings.error(Code.NOT_PLAIN, "YAML takes this `!` for a tag and drops it", node.place,
+                                 hint=_quoted_hint(node))  # fmt: skip
+            return
         self._findings.error(Code.NOT_PLAIN, f"tags are not understood, and this has the tag `{event.tag}`", node.place,
                              hint="quote a text that begins with `!`, or take the tag away")  # fmt: skip
+
+
+def _quoted_hint(node: Node) -> str:
+    """How to write what stands behind a bare `!`, so that the `!` is kept."""
+    if isinstance(node, Scalar) and node.text and len(node.text) <= _LONGEST_QUOTED and node.text.isprintable():
+        return "quote the whole text: `'! {}'`".format(node.text.replace("'", "''"))
+    return "quote the whole text, or write it as a block below `|`; if you do not want the `!`, remove it"
 
 
 def is_stage_name(key: str) -> bool:

@@ -19,7 +19,6 @@ _PLAIN: tuple[tuple[re.Pattern[str], ScalarKind], ...] = (
 
 _TAGGED: dict[str | None, ScalarKind] = {
     None: "text",
-    "!": "text",
     "tag:yaml.org,2002:str": "text",
     "tag:yaml.org,2002:merge": "text",
     "tag:yaml.org,2002:null": "null",
