@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pytest
 
-from dockercise_prefect.globs import Globs
+from dockercise_prefect.globs import MAX_LENGTH, Globs
 
 
 def test_names_that_are_no_text_are_matched() -> None:
@@ -23,3 +25,27 @@ def test_what_git_does_not_understand_is_an_error() -> None:
     """Nobody guesses what was meant."""
     with pytest.raises(ValueError, match="!"):
         Globs(["!"])
+
+
+@pytest.mark.parametrize("pattern", ["[z-a]", "[[:foo:]]", "[[:alpha:]]", "a" * 1_001])
+def test_what_cannot_be_matched_is_an_error(pattern: str) -> None:
+    """A pattern that the matcher does not take is refused like one that git does not understand."""
+    with pytest.raises(ValueError, match=" "):
+        Globs(["*.md", pattern])
+
+
+@pytest.mark.parametrize("piece", ["?", "a*", "[!b]", "**/a/"])
+def test_patterns_within_the_bounds_are_matched(piece: str) -> None:
+    """Every pattern of the greatest length is taken and comes to an end."""
+    pattern = piece * (MAX_LENGTH // len(piece))
+
+    assert not Globs([pattern]).takes("b/" * 200)
+
+
+@pytest.mark.parametrize("pattern", ["[[a]", "[a&&b]", "[a||b]", "[a~~b]"])
+def test_no_warning_of_a_library_reaches_the_user(pattern: str) -> None:
+    """Brackets that Python wonders about are matched in silence."""
+    with warnings.catch_warnings(record=True) as caught:
+        Globs([pattern])
+
+    assert caught == []

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from dockercise_prefect.globs import Globs
+from dockercise_prefect.globs import MAX_PATTERNS, Globs
 from dockercise_prefect.pipeline import Pipeline, StageName
+
+__all__ = ["MAX_PATTERNS", "Match", "globs_problem", "triggered"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +34,14 @@ def triggered(pipeline: Pipeline, paths: Iterable[str]) -> Mapping[StageName, tu
     return {name: matches for name, matches in found.items() if matches}
 
 
-def is_glob(pattern: str) -> bool:
-    """Whether git understands a pattern."""
+@lru_cache(maxsize=256)
+def globs_problem(patterns: tuple[str, ...]) -> str | None:
+    """Why patterns cannot be used together, or None; many stages of a pipeline have the same ones."""
     try:
-        Globs([pattern])
-    except ValueError:
-        return False
-    return True
+        Globs(patterns)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def _matches(globs: Sequence[str], paths: Sequence[str]) -> Iterable[Match]:

@@ -294,11 +294,16 @@ def normal_path(path: str) -> str:
 @reads(one_or_many(TEXT))
 def globs(field: Field) -> Sequence[str]:
     """A pattern, or a list of them."""
-    from dockercise_prefect.compiler.triggers import is_glob  # noqa: PLC0415  only pipelines with triggers pay for pathspec
+    from dockercise_prefect.compiler.triggers import MAX_PATTERNS, globs_problem  # noqa: PLC0415  only pipelines with triggers need pathspec
 
-    for pattern, place in (found := texts(field)):
+    found = texts(field)
+    patterns = tuple(pattern for pattern, _ in found)
+    for pattern, place in found:
         if not pattern.strip():
             field.findings.error(Code.WRONG_VALUE, f"{field.owner}: `{field.key}`: this is empty", place)
-        elif not is_glob(pattern):
-            field.findings.error(Code.WRONG_VALUE, f"{field.owner}: `{field.key}`: `{pattern}` is no glob", place)
-    return tuple(pattern for pattern, _ in found)
+    problem = globs_problem(patterns)
+    if problem:
+        alone = [(place, why) for pattern, place in found[:MAX_PATTERNS] if (why := globs_problem((pattern,)))]
+        for place, why in alone or [(field.place, problem)]:
+            field.findings.error(Code.WRONG_VALUE, f"{field.owner}: `{field.key}`: {why}", place)
+    return patterns

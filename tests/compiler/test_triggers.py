@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dockercise_prefect.compiler.triggers import Match, is_glob, triggered
+from dockercise_prefect.compiler.triggers import Match, triggered
+from dockercise_prefect.errors import Place
 from dockercise_prefect.pipeline import Pipeline, Stage
-from tests.compiler.sources import codes
+from tests.compiler.sources import findings
 
 PARTS = ["src", "docs", "a.md", "top.txt", "b b", "ü"]
 paths = st.lists(st.sampled_from(PARTS), min_size=1, max_size=3).map("/".join)
@@ -96,8 +97,17 @@ def test_only_triggered_stages_are_named() -> None:
     assert triggered(pipeline, ["y"]) == {"b": (Match("*", "y"),)}
 
 
-@pytest.mark.parametrize("pattern", ["!", "a\\", "\\"])
+@pytest.mark.parametrize("pattern", ["!", "a\\", "\\", "[z-a]", "[[:foo:]]", "[[:digit:]-z]", "a" * 70_000, "*a" * 500_000])
 def test_what_is_no_glob_is_found_when_compiling(pattern: str) -> None:
-    """A pattern that git does not understand is an error of the stage."""
-    assert not is_glob(pattern)
-    assert codes(a=f"a: {{img: x, triggers: '{pattern}'}}\n") == ["DK024"]
+    """A pattern that git does not understand, or that is too long, is an error at its place."""
+    found = findings(a=f"a: {{img: x, triggers: [src/**, '{pattern}']}}\n")
+
+    assert [(finding.code, finding.place) for finding in found] == [("DK024", Place("a.dockercise.yaml", 1, 32))]
+
+
+@pytest.mark.parametrize("globs", [["?" * 900] * 17, [f"{index}?*?*" for index in range(1_001)]])
+def test_globs_that_are_too_many_together_are_found_when_compiling(globs: list[str]) -> None:
+    """Where no single pattern is wrong, the finding stands at the list."""
+    found = findings(a=f"a: {{img: x, triggers: {globs}}}\n")
+
+    assert [(finding.code, finding.place) for finding in found] == [("DK024", Place("a.dockercise.yaml", 1, 23))]
