@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from dockercise_prefect.runtime.docker_marks import marked, step_host
 from dockercise_prefect.runtime.engine import BuildSpec, ContainerMount, ContainerSpec
 
 _NANO = 1_000_000_000
@@ -30,7 +31,7 @@ def container_config(spec: ContainerSpec, *, init: bool, processors: int | None 
         "Entrypoint": list(spec.command),
         "Cmd": [],
         "Env": [f"{name}={value}" for name, value in spec.env.items()],
-        "Labels": dict(spec.labels),
+        "Labels": marked(spec.labels, spec.name),
         "WorkingDir": spec.working_dir,
         "Tty": False,
         "OpenStdin": True,
@@ -47,7 +48,7 @@ def container_config(spec: ContainerSpec, *, init: bool, processors: int | None 
     return config
 
 
-def build_parameters(spec: BuildSpec, dockerfile: str) -> dict[str, str]:
+def build_parameters(spec: BuildSpec, dockerfile: str, mark: str) -> dict[str, str]:
     """The query of the engine's "build an image".
 
     The cache is off: it would bring images of other builds, without the labels of this one, and a run's labels, which stand in
@@ -55,6 +56,7 @@ def build_parameters(spec: BuildSpec, dockerfile: str) -> dict[str, str]:
 
     Args:
         dockerfile: its path in the context.
+        mark: of the build.
     """
     parameters = {
         "dockerfile": dockerfile,
@@ -62,6 +64,7 @@ def build_parameters(spec: BuildSpec, dockerfile: str) -> dict[str, str]:
         "rm": "1",
         "forcerm": "1",
         "networkmode": spec.network,
+        "extrahosts": step_host(mark),
         "buildargs": json.dumps(dict(spec.args)),
     }
     if spec.pull:

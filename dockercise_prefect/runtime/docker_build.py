@@ -20,6 +20,7 @@ from docker.errors import APIError, create_api_error_from_http_exception
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.runtime.docker_arguments import build_parameters
 from dockercise_prefect.runtime.docker_errors import engine_errors
+from dockercise_prefect.runtime.docker_marks import marked
 from dockercise_prefect.runtime.docker_pull import PullProgress
 from dockercise_prefect.runtime.docker_upload import Upload
 from dockercise_prefect.runtime.dockerfile import labelled
@@ -52,6 +53,7 @@ class DockerBuild:
         self._spec = spec
         self._context = context
         self._credentials = credentials
+        self._mark = secrets.token_hex(16)
         self._doing = f"cannot build the image of {spec.what}"
         self._lock = threading.Lock()
         self._wire: socket.socket | None = None
@@ -84,14 +86,14 @@ class DockerBuild:
 
     def _begin(self) -> requests.Response:
         """Send the context; the engine answers when its log begins."""
-        name = f".dockerfile.{secrets.token_hex(8)}"
-        upload = Upload(self._checked(chain([_front(self._spec, name)], self._context)))
+        name = f".dockerfile.{self._mark}"
+        upload = Upload(self._checked(chain([_front(self._spec, name, self._mark)], self._context)))
         header = encode_header(dict(self._credentials()))
         try:
             with engine_errors(self._doing):
                 response = self._client.post(
                     f"{self._client.base_url}/v{self._client.api_version}/build",
-                    params=build_parameters(self._spec, name),
+                    params=build_parameters(self._spec, name, self._mark),
                     data=upload,
                     headers={"Content-Type": "application/x-tar", "X-Registry-Config": header},
                     stream=True,
@@ -191,7 +193,7 @@ def follow(events: Iterable[Mapping[str, Any]], sink: OutputSink, doing: str) ->
     return BuildEnd(image)
 
 
-def _front(spec: BuildSpec, name: str) -> bytes:
+def _front(spec: BuildSpec, name: str, mark: str) -> bytes:
     """What goes before the context: the Dockerfile with our labels, and a `.dockerignore` that takes it away again.
 
     The engine applies that file to the Dockerfile and to the file itself when it has read both, so that neither our Dockerfile
@@ -199,7 +201,7 @@ def _front(spec: BuildSpec, name: str) -> bytes:
     """
     ignore = _IGNORE_FILE.encode() if spec.ignore is None else spec.ignore
     files = [
-        _file(name, labelled(spec.dockerfile, spec.labels)),
+        _file(name, labelled(spec.dockerfile, marked(spec.labels, mark))),
         _file(_IGNORE_FILE, ignore + f"\n{name}\n".encode()),
     ]
     return b"".join(tar_stream(files))[: -2 * BLOCK]  # the context goes on where an archive of its own would end

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, suppress
 from typing import Any, Final, Self
@@ -20,6 +21,8 @@ from dockercise_prefect.runtime.docker_build import DockerBuild
 from dockercise_prefect.runtime.docker_conversation import DockerConversation
 from dockercise_prefect.runtime.docker_errors import CONFLICT, engine_errors, explanation
 from dockercise_prefect.runtime.docker_images import Credentials, DockerImages
+from dockercise_prefect.runtime.docker_leftovers import DockerLeftovers
+from dockercise_prefect.runtime.docker_marks import STEPS, is_nameless, marked
 from dockercise_prefect.runtime.docker_memory import ran_out_of_memory
 from dockercise_prefect.runtime.docker_streams import Feed, attach, pump
 from dockercise_prefect.runtime.docker_upload import Upload
@@ -40,8 +43,6 @@ from dockercise_prefect.runtime.engine import (
 )
 
 __all__ = ["Credentials", "DockerEngine"]
-
-_RUN_LABEL: Final = "dockercise.run"
 
 _WAIT_SPELL: Final = 60
 """Seconds of one request that waits for a container; it is repeated, so that no gateway between cuts a long stage short."""
@@ -101,16 +102,19 @@ class DockerEngine:
         return DockerBuild(self._client, spec, context, self._images.all_credentials)
 
     def commit(self, container: str, image: str, labels: Mapping[str, str]) -> str:
+        mark = secrets.token_hex(16)
+        labels = {**marked(labels, mark), STEPS: "0"}
         with engine_errors(f"cannot make an image of container {_short(container)}"):
             own = self._client.inspect_container(container)["Config"]
             of_image = self._client.inspect_image(image)["Config"]  # type: ignore[no-untyped-call]  # its stub has no types
-            committed = self._client.commit(container, conf=committed_config(of_image, own, labels), pause=False)
+            config = committed_config(of_image, own, labels)
+            committed = self._client.commit(container, message=mark, conf=config, pause=False)
         id_: str = committed["Id"]
         return id_
 
     def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
         with engine_errors(f"cannot create volume {name}"):
-            self._client.create_volume(name, labels=dict(labels))
+            self._client.create_volume(name, labels=marked(labels, name))
 
     def volume_exists(self, name: str) -> bool:
         with engine_errors(f"cannot inspect volume {name}"):
@@ -203,18 +207,8 @@ class DockerEngine:
         return _read(chunks, doing)
 
     def leftovers(self) -> list[Leftover]:
-        ours = {"label": _RUN_LABEL}
         with engine_errors("cannot list what earlier runs left"):
-            containers = self._client.containers(all=True, filters=ours)
-            networks = self._client.networks(filters=ours)
-            volumes = self._client.volumes(filters=ours).get("Volumes") or []
-            images = self._client.images(filters=ours, all=True)  # else only those from which nothing was made
-        return [
-            *(Leftover("container", each["Id"], each.get("Labels") or {}) for each in containers),
-            *(Leftover("network", each["Id"], each.get("Labels") or {}) for each in networks),
-            *(Leftover("volume", each["Name"], each.get("Labels") or {}) for each in volumes),
-            *(Leftover("image", each["Id"], each.get("Labels") or {}) for each in images),
-        ]
+            return DockerLeftovers(self._client).find()
 
     def discard(self, leftover: Leftover) -> None:
         match leftover.kind:
@@ -222,13 +216,14 @@ class DockerEngine:
                 self.remove(leftover.id)
             case "volume":
                 self.remove_volume(leftover.id)
-            case "network":
-                with engine_errors(f"cannot remove network {leftover.id}"), suppress(NotFound):
-                    self._client.remove_network(leftover.id)
             case "image":
-                with engine_errors(f"cannot remove image {leftover.id}"), suppress(NotFound):
-                    # What it was made from is not ours, or carries our labels itself.
-                    self._client.remove_image(leftover.id, force=True, noprune=True)
+                self._remove_image(leftover.id)
+
+    def _remove_image(self, image: str) -> None:
+        """Remove it and none that it was made from, unless somebody has given it a name meanwhile."""
+        with engine_errors(f"cannot remove image {image}"), suppress(NotFound):
+            if is_nameless(self._client.inspect_image(image)):  # type: ignore[no-untyped-call]  # its stub has no types
+                self._client.remove_image(image, noprune=True)
 
     def close(self) -> None:
         self._client.close()

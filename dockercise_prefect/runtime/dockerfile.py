@@ -1,7 +1,8 @@
 """Labels for every image of a build: the Dockerfile with one instruction more below each `FROM`.
 
 The labels that an engine takes beside a Dockerfile go to its last image alone. What a step before it made, what an earlier
-stage of the Dockerfile made, and what is there when a build breaks off would carry nothing that tells whose it is.
+stage of the Dockerfile made, and what is there when a build breaks off would carry nothing that tells whose it is. The
+instruction also says how many others follow it: an image with more of them is somebody else's, made from ours.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from dockercise_prefect.errors import EngineError
+from dockercise_prefect.runtime.docker_marks import STEPS
 
 _DIRECTIVE = re.compile(r"#\s*(?P<name>[a-z][a-z0-9]*)\s*=\s*(?P<value>.+?)\s*", re.IGNORECASE)
 
@@ -17,7 +19,7 @@ _BACKSLASH = "\\"
 
 
 def labelled(dockerfile: bytes, labels: Mapping[str, str]) -> bytes:
-    """The Dockerfile with a `LABEL` below each `FROM`; nothing else in it is changed.
+    """The Dockerfile with a `LABEL` below each `FROM`, `STEPS` added to the labels; nothing else in it is changed.
 
     Lines go together as the Dockerfile reference says ("Format", "Parser directives"): the escape character at the end of a
     line continues it, comments and empty lines between do not end it.
@@ -31,9 +33,18 @@ def labelled(dockerfile: bytes, labels: Mapping[str, str]) -> bytes:
     """
     lines = dockerfile.decode("utf-8", "surrogateescape").split("\n")
     escape = _escape_character(lines)
-    label = label_instruction(labels, escape)
-    ends = {end for words, end in _instructions(lines, escape) if words[0].upper() == "FROM"}
-    result = [text for number, line in enumerate(lines) for text in ((line, label) if number in ends else (line,))]
+    following: dict[int, int] = {}
+    last = None
+    for words, end in _instructions(lines, escape):
+        if words[0].upper() == "FROM":
+            following[end], last = 0, end
+        elif last is not None:
+            following[last] += 1
+    result = []
+    for number, line in enumerate(lines):
+        result.append(line)
+        if number in following:
+            result.append(label_instruction({**labels, STEPS: str(following[number])}, escape))
     return "\n".join(result).encode("utf-8", "surrogateescape")
 
 
@@ -63,7 +74,7 @@ def base_images(dockerfile: bytes, target: str | None) -> list[str]:
 
 
 def _instructions(lines: Sequence[str], escape: str) -> Iterator[tuple[list[str], int]]:
-    """The words of each instruction, and the number of its last line; one that the file's end cuts off is left out."""
+    """The words of each instruction, and the number of its last line: behind the last one where the file's end cuts it off."""
     continued = re.compile(rf"{re.escape(escape)}[ \t]*$")
     words: list[str] = []
     for number, line in enumerate(lines):
@@ -74,6 +85,8 @@ def _instructions(lines: Sequence[str], escape: str) -> Iterator[tuple[list[str]
         if not continued.search(text) and words:
             yield words, number
             words = []
+    if words:
+        yield words, len(lines)
 
 
 def label_instruction(labels: Mapping[str, str], escape: str = _BACKSLASH) -> str:

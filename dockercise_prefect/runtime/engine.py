@@ -154,9 +154,9 @@ class BuildEnd:
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """Something with our labels that lies on the engine."""
+    """Something that a run has made and that lies on the engine."""
 
-    kind: Literal["container", "volume", "network", "image"]
+    kind: Literal["container", "volume", "image"]
     id: str
     labels: Mapping[str, str]
 
@@ -300,11 +300,18 @@ class Engine(Protocol):
         ...
 
     def leftovers(self) -> list[Leftover]:
-        """All that carries the label `dockercise.run`, of any run, containers first."""
+        """All that was made through `create`, `create_volume`, `build` and `commit`, by any run, containers first.
+
+        What others have made is not listed, whatever labels it carries: an image hands its labels on to each container and each
+        image that is made of it. Neither is an image that has got a name, or that something of others needs.
+        """
         ...
 
     def discard(self, leftover: Leftover) -> None:
-        """Remove it, running or not, and nothing else: not what an image was made from. Gone already is done."""
+        """Remove it, running or not, and nothing else: not what an image was made from. Gone already is done.
+
+        An image that has got a name since it was listed stays.
+        """
         ...
 
     def close(self) -> None:

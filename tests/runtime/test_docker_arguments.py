@@ -59,7 +59,7 @@ def test_variables_folder_labels_and_network_go_straight_through() -> None:
 
     assert config["Env"] == ["A=1=2", "B="]
     assert config["WorkingDir"] == "/w"
-    assert config["Labels"] == {"a": "b"}
+    assert config["Labels"] == {"a": "b", "dockercise.mark": "n"}
     assert config["HostConfig"]["NetworkMode"] == "container:x"
     assert config["HostConfig"]["Sysctls"] == {"net.x": "0"}
 
@@ -131,7 +131,7 @@ def test_platforms(platform: str, image: dict[str, Any], *, expected: bool) -> N
 
 def test_a_build_takes_nothing_from_the_cache_and_removes_its_containers() -> None:
     """What a plain build asks for; registries are asked only for what is missing."""
-    parameters = build_parameters(BuildSpec(what="a", dockerfile=b"", labels={}), "D")
+    parameters = build_parameters(BuildSpec(what="a", dockerfile=b"", labels={}), "D", "m")
 
     assert parameters == {
         "dockerfile": "D",
@@ -139,6 +139,7 @@ def test_a_build_takes_nothing_from_the_cache_and_removes_its_containers() -> No
         "rm": "1",
         "forcerm": "1",
         "networkmode": "bridge",
+        "extrahosts": "m.dockercise.invalid:0.0.0.0",
         "buildargs": "{}",
     }
 
@@ -158,7 +159,7 @@ def test_what_a_build_says_is_asked_for() -> None:
         memory=1000,
     )
 
-    parameters = build_parameters(spec, "D")
+    parameters = build_parameters(spec, "D", "m")
 
     assert parameters["buildargs"] == '{"V": "1.10"}'
     assert (parameters["target"], parameters["platform"]) == ("test", "linux/arm64")

@@ -287,20 +287,6 @@ def test_a_folder_that_is_not_there(docker_engine: DockerEngine, image: Resolved
         run(docker_engine, spec_of(image, labels, "true", mounts=mounts))
 
 
-def test_networks_and_images_are_found_and_discarded(docker_engine: DockerEngine, client: APIClient, labels: Labels) -> None:
-    """Networks and committed images with our labels are listed and can be discarded."""
-    source = client.create_container(BUSYBOX, "true", labels=dict(labels))["Id"]
-    committed = client.commit(source)["Id"]
-    network = client.create_network(f"dockercise-{labels['dockercise.run']}", labels=dict(labels))["Id"]
-
-    found = [left for left in docker_engine.leftovers() if left.labels["dockercise.run"] == labels["dockercise.run"]]
-    for left in found:
-        docker_engine.discard(left)
-        docker_engine.discard(left)
-
-    assert [(left.kind, left.id) for left in found] == [("container", source), ("network", network), ("image", committed)]
-
-
 def test_an_engine_that_goes_away(
     docker_engine: DockerEngine, image: ResolvedImage, labels: Labels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,32 +5,41 @@ import pytest
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.runtime.dockerfile import base_images, label_instruction, labelled
 
-LABEL = 'LABEL a="1"'
+LABEL = 'LABEL a="1" dockercise.steps='
+"""Before the number."""
 
 
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ("FROM x\nRUN y\n", f"FROM x\n{LABEL}\nRUN y\n"),
-        ("FROM x", f"FROM x\n{LABEL}"),
-        ("ARG V\nFROM x:$V AS one\nRUN y\nfrom one\n", f"ARG V\nFROM x:$V AS one\n{LABEL}\nRUN y\nfrom one\n{LABEL}\n"),
-        ("FROM x \\\n  # why\n\n  AS one\nRUN y", f"FROM x \\\n  # why\n\n  AS one\n{LABEL}\nRUN y"),
-        ("FROM x \\ \r\n AS one\r\nRUN y\r\n", f"FROM x \\ \r\n AS one\r\n{LABEL}\nRUN y\r\n"),
-        ("# escape=`\nFROM x `\n AS one\nRUN a\\\nRUN b", f"# escape=`\nFROM x `\n AS one\n{LABEL}\nRUN a\\\nRUN b"),
-        ("# syntax=x\n# Escape = `\nFROM x `\nAS b", f"# syntax=x\n# Escape = `\nFROM x `\nAS b\n{LABEL}"),
-        ("\n# escape=`\nFROM x \\\n AS one\n", f"\n# escape=`\nFROM x \\\n AS one\n{LABEL}\n"),
+        ("FROM x\nRUN y\n", f'FROM x\n{LABEL}"1"\nRUN y\n'),
+        ("FROM x", f'FROM x\n{LABEL}"0"'),
+        (
+            "ARG V\nFROM x:$V AS one\nRUN y\nfrom one\n",
+            f'ARG V\nFROM x:$V AS one\n{LABEL}"1"\nRUN y\nfrom one\n{LABEL}"0"\n',
+        ),
+        ("FROM x \\\n  # why\n\n  AS one\nRUN y", f'FROM x \\\n  # why\n\n  AS one\n{LABEL}"1"\nRUN y'),
+        ("FROM x \\ \r\n AS one\r\nRUN y\r\n", f'FROM x \\ \r\n AS one\r\n{LABEL}"1"\nRUN y\r\n'),
+        (
+            "# escape=`\nFROM x `\n AS one\nRUN a\\\nRUN b\n\n# c\nENV d \\\n e=f",
+            f'# escape=`\nFROM x `\n AS one\n{LABEL}"4"\nRUN a\\\nRUN b\n\n# c\nENV d \\\n e=f',
+        ),
+        ("# syntax=x\n# Escape = `\nFROM x `\nAS b", f'# syntax=x\n# Escape = `\nFROM x `\nAS b\n{LABEL}"0"'),
+        ("\n# escape=`\nFROM x \\\n AS one\n", f'\n# escape=`\nFROM x \\\n AS one\n{LABEL}"0"\n'),
         ("# FROM x\nRUN echo \\\n  FROM y\n", "# FROM x\nRUN echo \\\n  FROM y\n"),
-        ("\ufeffFROM x\n", f"\ufeffFROM x\n{LABEL}\n"),
+        ("FROM x\nRUN a \\\n  b\nRUN c \\\n", f'FROM x\n{LABEL}"2"\nRUN a \\\n  b\nRUN c \\\n'),
+        ("FROM x \\\n", "FROM x \\\n"),
+        ("\ufeffFROM x\n", f'\ufeffFROM x\n{LABEL}"0"\n'),
     ],
 )
 def test_every_from_gets_the_labels(before: str, after: str) -> None:
-    """Each FROM, however it is written over lines, is followed by the labels, and nothing else is changed."""
+    """Each FROM, however written, is followed by the labels and the number of instructions after it; the rest is as it was."""
     assert labelled(before.encode(), {"a": "1"}).decode() == after
 
 
 def test_bytes_that_are_no_text_are_kept() -> None:
     """What is no UTF-8 goes through as it is."""
-    assert labelled(b"FROM x\nRUN \xff\n", {"a": "1"}) == b'FROM x\nLABEL a="1"\nRUN \xff\n'
+    assert labelled(b"FROM x\nRUN \xff\n", {"a": "1"}) == f'FROM x\n{LABEL}"1"\nRUN '.encode() + b"\xff\n"
 
 
 @pytest.mark.parametrize(

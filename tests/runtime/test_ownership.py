@@ -51,11 +51,9 @@ def known(owner: str) -> str:
     return str(replace(read_back, machine=ME.machine))
 
 
-def left(owner: str, kind: str = "container", number: int = 1) -> Leftover:
+def left(owner: str, number: int = 1) -> Leftover:
     """Something that a run left."""
-    kinds = {"network": "network", "image": "image"}
-    labels = {"dockercise.run": "old", "dockercise.owner": owner}
-    return Leftover(kinds.get(kind, "network"), f"{kind}{number}", labels)  # type: ignore[arg-type]  # a text that is one of the kinds
+    return Leftover("volume", f"volume{number}", {"dockercise.run": "old", "dockercise.owner": owner})
 
 
 def test_an_owner_reads_back() -> None:
@@ -262,7 +260,7 @@ def test_a_sweep_takes_the_dead_and_nothing_else() -> None:
     sweep(engine, ME, said.append)
 
     assert engine.leftovers() == [mine, foreign]
-    assert said == ["removed what a run that was killed left on the engine: 1 network"]
+    assert said == ["removed what a run that was killed left on the engine: 1 volume"]
 
 
 def test_a_sweep_that_finds_nothing_says_nothing() -> None:
@@ -290,4 +288,4 @@ def test_what_cannot_be_swept_is_told() -> None:
 
 def test_counts_read_well() -> None:
     """One of a kind has no plural."""
-    assert counted([left("", "network"), left("", "network"), Leftover("volume", "v", {})]) == "2 networks, 1 volume"
+    assert counted([left(""), left("", number=2), Leftover("image", "i", {})]) == "2 volumes, 1 image"

@@ -226,7 +226,7 @@ def test_only_builds(docker_engine: DockerEngine, run_id: str, tmp_path: Path) -
 def test_what_a_build_leaves_that_nobody_ends_is_found(
     docker_engine: DockerEngine, docker_session: DockerEngine, run_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When the connection is lost, as of a process that is killed, all of the build carries the labels."""
+    """When the connection is lost, as of a process that is killed, all of the build is known as ours, its steps too."""
     spec = BuildSpec(
         what="a", dockerfile=f"FROM {BUSYBOX}\nRUN > /f\nRUN echo up; sleep 1000\n".encode(), labels={"dockercise.run": run_id}
     )
@@ -238,6 +238,7 @@ def test_what_a_build_leaves_that_nobody_ends_is_found(
             with ThreadPoolExecutor() as pool:
                 future = pool.submit(build.run, output)
                 assert output.said(b"up\n")
+                step = [each.kind for each in docker_session.leftovers() if each.labels["dockercise.run"] == run_id]
                 line.cut()
                 lost = future.exception(PATIENCE)
 
@@ -245,6 +246,7 @@ def test_what_a_build_leaves_that_nobody_ends_is_found(
     stuck = remove_all(docker_session, left)
 
     assert isinstance(lost, EngineError)
+    assert step == ["container", "image", "image"]
     assert [each.kind for each in left].count("image") == 2
     assert stuck == []
 

@@ -1,0 +1,111 @@
+"""How we know that a thing on a Docker engine is ours, since labels alone do not say it.
+
+An engine copies an image's labels to every container and every image that anybody makes of it. So each thing also carries a
+mark, a label whose value is bound to the thing itself by something that no image hands on:
+
+- a container or a volume that we create: the mark is its own name;
+- a container of a build's step, which the engine names: a host name that only this build gives its steps;
+- an image: its history ends where we stopped, at most `STEPS` instructions after the one that has the mark.
+
+Everything here is pure; the dictionaries are the engine's answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+from dockercise_prefect.runtime.labels import RUN
+
+MARK: Final = "dockercise.mark"
+
+STEPS: Final = "dockercise.steps"
+"""How many instructions of the Dockerfile may come after the one that sets the mark; a commit has none after its own."""
+
+Answer: TypeAlias = Mapping[str, Any]
+
+
+def marked(labels: Mapping[str, str], mark: str) -> dict[str, str]:
+    """The labels with the mark."""
+    return {**labels, MARK: mark}
+
+
+def labels_of(found: Answer) -> dict[str, str]:
+    """The labels that a thing was given, without the mark."""
+    return {name: value for name, value in (found.get("Labels") or {}).items() if name not in {MARK, STEPS}}
+
+
+def has_run(found: Answer) -> bool:
+    """Whether a thing, ours or not, carries the label of a run."""
+    return RUN in (found.get("Labels") or {})
+
+
+def is_our_volume(volume: Answer) -> bool:
+    """Whether we created a volume, as the engine lists it."""
+    return has_run(volume) and _mark(volume) == volume["Name"]
+
+
+def is_our_container(container: Answer) -> bool:
+    """Whether we created a container, as the engine lists it."""
+    return has_run(container) and f"/{_mark(container)}" in (container.get("Names") or ())
+
+
+def step_host(mark: str) -> str:
+    """What the steps of a build with this mark find in their `/etc/hosts`, as the engine's API takes it.
+
+    The domain exists nowhere (RFC 2606).
+    """
+    return f"{mark}.dockercise.invalid:0.0.0.0"
+
+
+def is_our_step(inspected: Answer) -> bool:
+    """Whether a container is one in which a build of ours runs a step."""
+    labels = inspected["Config"].get("Labels") or {}
+    return MARK in labels and step_host(labels[MARK]) in (inspected["HostConfig"].get("ExtraHosts") or ())
+
+
+def is_nameless(image: Answer) -> bool:
+    """Whether nobody has given an image a name; one that was pushed or pulled has one."""
+    return not any(name for key in ("RepoTags", "RepoDigests") for name in image.get(key) or () if "<none>" not in name)
+
+
+def is_our_image(image: Answer, history: Sequence[Answer]) -> bool:
+    """Whether an image is one that we made, not one that somebody has made from it.
+
+    Args:
+        image: as the engine lists it.
+        history: the newest entry first.
+    """
+    mark = _mark(image)
+    if not (mark and has_run(image) and is_nameless(image)):
+        return False
+    above = next((number for number, entry in enumerate(history) if mark in _said(entry)), None)
+    return above is not None and above <= int(image["Labels"].get(STEPS, "0"))
+
+
+def held_images(ours: Iterable[str], images: Iterable[Answer], in_use: Iterable[str]) -> set[str]:
+    """Of all images, those that others need: for their containers, or for images that they have made.
+
+    Args:
+        ours: ids of our images.
+        images: all of the engine's.
+        in_use: ids of the images of containers that are not ours.
+    """
+    parents = {image["Id"]: image.get("ParentId") or "" for image in images}
+    mine = set(ours)
+    held: set[str] = set()
+    for start in [*(id_ for id_ in parents if id_ not in mine), *in_use]:
+        id_ = start
+        while id_ and id_ not in held:
+            held.add(id_)
+            id_ = parents.get(id_, "")
+    return held
+
+
+def _said(entry: Answer) -> str:
+    return f"{entry.get('CreatedBy') or ''} {entry.get('Comment') or ''}"
+
+
+def _mark(found: Answer) -> str:
+    mark: str = (found.get("Labels") or {}).get(MARK, "")
+    return mark
