@@ -17,6 +17,7 @@ from prefect.settings import get_current_settings
 
 from dockercise_prefect.errors import UsageError
 from dockercise_prefect.orchestration.api import LOST, lost_api
+from dockercise_prefect.orchestration.flow_run import pipeline_tag
 from dockercise_prefect.orchestration.registration import LABEL, Registration
 from dockercise_prefect.orchestration.timetable import Timetable, described
 
@@ -180,6 +181,7 @@ def save(request: DeploymentRequest) -> tuple[Deployed, bool]:
             entrypoint=ENTRYPOINT,
             description=request.description,
             version=request.version,
+            tags=[pipeline_tag(request.flow)],
             parameters=dict(request.parameters),
             parameter_openapi_schema=dict(request.parameter_schema),
             enforce_parameter_schema=True,

@@ -8,16 +8,17 @@ from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from prefect import Flow, flow
+from prefect import Flow, flow, tags
 from prefect.exceptions import TerminationSignal
 
 from dockercise_prefect.errors import DockerciseError
 from dockercise_prefect.orchestration.api import LOST, lost_api, prefect_api
 from dockercise_prefect.orchestration.events import Event, Notice, RunEnded
 from dockercise_prefect.orchestration.failure import ApiLostError, RunFailedError, RunInterruptedError, not_begun
+from dockercise_prefect.orchestration.flow_run import found_by, run_name
 from dockercise_prefect.orchestration.options import RunOptions
 from dockercise_prefect.orchestration.registry import connect_engine
-from dockercise_prefect.orchestration.run import run_pipeline
+from dockercise_prefect.orchestration.run import commit_of, run_pipeline
 from dockercise_prefect.orchestration.signals import raised
 from dockercise_prefect.pipeline import Pipeline, StageName
 from dockercise_prefect.results.amend import rewrite_summary
@@ -35,7 +36,7 @@ def pipeline_flow(pipeline: Pipeline, root: Path, options: RunOptions) -> Flow[.
         options: how to run.
     """
 
-    @flow(name=pipeline.name, retries=0)
+    @flow(name=pipeline.name, retries=0, flow_run_name=run_name)
     def run(
         targets: list[str] | None = None,
         env: dict[str, str] | None = None,
@@ -77,6 +78,9 @@ def launch(
                 # Without an engine there is no need to wait for Prefect; credentials are in Prefect.
                 watched = replace(watched, engine=stack.enter_context(closing(connect_engine(options.settings))))
             stack.enter_context(prefect_api(options.settings.data, lambda text: observe(Notice(text))))
+            # A flow run's events carry the tags that it was created with.
+            watched = replace(watched, commit=commit_of(watched, watched.settings.root or root))
+            stack.enter_context(tags(*found_by(pipeline, watched.commit)))
             return pipeline_flow(pipeline, root, watched)(targets=list(targets) or None)
     except (KeyboardInterrupt, TerminationSignal) as interruption:
         summary = ended[-1] if ended else not_begun(pipeline, None, RunStatus.CANCELLED)

@@ -174,6 +174,8 @@ class ServerFolder:
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "PREFECT_API_URL": f"http://{HOST}:{port}/api",
             "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+            # Events carry the tags that a run has now, not those that it had when it was made.
+            "PREFECT_SERVER_EVENTS_RELATED_RESOURCE_CACHE_TTL": "PT0S",
         }
 
     def _wait(self, server: LocalServer) -> None:

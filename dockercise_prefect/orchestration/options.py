@@ -23,7 +23,7 @@ class RunOptions:
         flags: variables from `--env`; never parameters of the flow run, which Prefect stores.
         file_variables: those from `--env-file`; neither.
         secret_blocks: variable to the Prefect Secret block that a registration names for it.
-        commit: the one that the code is of, where it was checked out for this run.
+        commit: the one that the code is of, short, where that is known; None asks git.
         aws: every stage gets a copy of the user's AWS folder.
         fail_fast: the first failure stops the independent branches too.
         engine: where stages run; None finds the user's. Whoever gives one closes it.

@@ -18,7 +18,7 @@ from dockercise_prefect.frontend.git import SHORT_COMMIT
 from dockercise_prefect.orchestration.api import LOST, lost_api
 from dockercise_prefect.orchestration.checkout import checked_out, compile_checkout, open_mirror
 from dockercise_prefect.orchestration.deployments import REFUSALS, Deployed, describe, refusal
-from dockercise_prefect.orchestration.flow_run import page
+from dockercise_prefect.orchestration.flow_run import commit_tag, page
 from dockercise_prefect.orchestration.register import description, parameter_schema
 from dockercise_prefect.settings import Settings
 
@@ -96,7 +96,9 @@ def submit(deployed: Deployed, commit: str, targets: Sequence[str] | None, key: 
     parameters = {"commit": commit} | ({"targets": list(targets)} if targets is not None else {})
     try:
         with _WRITING, get_client(sync_client=True) as client:
-            run = client.create_flow_run_from_deployment(UUID(deployed.id), parameters=parameters, idempotency_key=key)
+            run = client.create_flow_run_from_deployment(
+                UUID(deployed.id), parameters=parameters, idempotency_key=key, tags=[commit_tag(commit[:SHORT_COMMIT])]
+            )
     except ObjectNotFound as error:
         raise UsageError(f"the deployment {deployed.name} is gone", "`dockercise register` makes it again") from error
     except PrefectHTTPStatusError as error:

@@ -11,11 +11,12 @@ from prefect.logging import get_run_logger
 from prefect.states import Failed
 
 from dockercise_prefect.errors import DefinitionError, DockerciseError, UsageError
+from dockercise_prefect.frontend.git import SHORT_COMMIT
 from dockercise_prefect.orchestration.api import LOST, lost_api
 from dockercise_prefect.orchestration.checkout import checked_out, compile_checkout
 from dockercise_prefect.orchestration.deployments import Deployed, deployment_of
 from dockercise_prefect.orchestration.engine_log import keep_tracebacks_out
-from dockercise_prefect.orchestration.flow_run import current_flow_run
+from dockercise_prefect.orchestration.flow_run import current_flow_run, hold_to, run_name
 from dockercise_prefect.orchestration.options import RunOptions
 from dockercise_prefect.orchestration.run import run_pipeline
 from dockercise_prefect.orchestration.trust import settings_for
@@ -23,7 +24,7 @@ from dockercise_prefect.results.summary import RunSummary
 from dockercise_prefect.settings import read_settings
 
 
-@flow(name="registered", retries=0)
+@flow(name="registered", retries=0, flow_run_name=run_name)
 def registered(
     targets: list[str] | None = None,
     env: dict[str, str] | None = None,
@@ -46,12 +47,15 @@ def registered(
             registration = deployed.registration
             settings = settings_for(registration, settings)
             checkout = stack.enter_context(checked_out(registration, commit, settings))
+            if commit is None and checkout.commit is not None:
+                hold_to(current_flow_run(), checkout.commit)
             log = get_run_logger()
             log.info("%s at %s", registration.url, checkout.commit or "what the folder holds now")
             compiled = compile_checkout(checkout, registration, settings, log.info)
             for warning in compiled.warnings:
                 log.warning("%s", warning)
-            options = RunOptions(settings=settings, commit=checkout.commit, secret_blocks=registration.secrets)
+            short = checkout.commit and checkout.commit[:SHORT_COMMIT]
+            options = RunOptions(settings=settings, commit=short, secret_blocks=registration.secrets)
             return run_pipeline(
                 compiled.pipeline, root=checkout.folder, targets=targets, env=env, results=results, options=options
             )

@@ -16,13 +16,22 @@ from prefect.logging import get_run_logger
 from prefect.states import Cancelled, Failed
 
 from dockercise_prefect.errors import DockerciseError, StorageError, UsageError
-from dockercise_prefect.frontend.git import SHORT_COMMIT, current_commit
+from dockercise_prefect.frontend.git import current_commit
 from dockercise_prefect.orchestration.api import LOST, lost_api
 from dockercise_prefect.orchestration.artifacts import Artifacts
 from dockercise_prefect.orchestration.engine_log import keep_tracebacks_out
 from dockercise_prefect.orchestration.events import EngineFound, Event, Notice, RunEnded, RunStarted
 from dockercise_prefect.orchestration.failure import RunFailedError, headline
-from dockercise_prefect.orchestration.flow_run import current_flow_run, label, page
+from dockercise_prefect.orchestration.flow_run import (
+    attempt,
+    current_flow_run,
+    found_by,
+    is_named,
+    label,
+    new_run_id,
+    page,
+    without_tags,
+)
 from dockercise_prefect.orchestration.options import RunOptions
 from dockercise_prefect.orchestration.outside import outside_sources
 from dockercise_prefect.orchestration.record import RunRecord
@@ -45,9 +54,6 @@ from dockercise_prefect.runtime.environment import OutsideSource, resolve_outsid
 from dockercise_prefect.runtime.workspace import RunIdentity, RuntimeOptions, Workspace
 from dockercise_prefect.settings import read_settings
 from dockercise_prefect.status import RunStatus, StageStatus
-
-RUN_ID_TAIL = 4
-"""Hexadecimal digits of the flow run's id at the end of a run id: two runs of one second stay apart."""
 
 
 def run_pipeline(
@@ -82,7 +88,7 @@ def run_pipeline(
     with run.ending(), raised(signal.SIGHUP):  # SIGINT and SIGTERM raise as it is, in a flow run
         if commit is not None:
             raise UsageError("`commit` is for pipelines that were registered from a repository", "leave it out")
-        run.select(targets or (), _commit(options, where))
+        run.select(targets or (), commit_of(options, where))
         run.restrain()
         run.open_record(results or options.settings.results, where)
         outside = run.resolve(outside_sources(options, env))
@@ -90,9 +96,10 @@ def run_pipeline(
     return run.close()
 
 
-def _commit(options: RunOptions, root: Path | None) -> str | None:
+def commit_of(options: RunOptions, root: Path | None) -> str | None:
+    """The commit that the code is of, short; None where nobody knows."""
     if options.commit is not None:
-        return options.commit[:SHORT_COMMIT]
+        return options.commit
     return current_commit(root, compared=not options.settings.untrusted) if root else None
 
 
@@ -105,7 +112,8 @@ class _Run:
         self._flow_run = current_flow_run()
         self._context = copy_context()
         self._started = datetime.now(UTC)
-        self._run_id = f"{self._started:%Y%m%dT%H%M%SZ}-{self._flow_run.id.hex[-RUN_ID_TAIL:]}"
+        is_new = attempt(self._flow_run) == 1 and is_named(self._flow_run)
+        self._run_id = self._flow_run.name if is_new else new_run_id(self._flow_run, self._started)
         self._targets: Sequence[StageName] = ()
         self._commit: str | None = None
         self._store: RunStore | None = None
@@ -136,9 +144,12 @@ class _Run:
         self._secrecy = Secrecy(self.selection)
         self._targets = targets
         self._commit = commit
-        found_by = [f"pipeline:{self.selection.name}", *([f"commit:{commit}"] if commit else [])]
-        label(self._flow_run, self._run_id, [*self.selection.tags, *found_by])
+        name = self._flow_run.name if is_named(self._flow_run) else self._run_id
+        label(self._flow_run, name, found_by(self.selection, commit))
         self._observe(RunStarted(self._run_id, self.selection, self._options.settings.jobs, page(self._flow_run)))
+        if (number := attempt(self._flow_run)) > 1:
+            of = f" of commit {commit}" if commit else ""
+            self._notify(f"attempt {number} of {name}{of}: all stages run again; the record of this attempt is {self._run_id}")
 
     def restrain(self) -> None:
         """Refuse what the pipeline may not do where it is not trusted; what remains is within limits."""
@@ -193,7 +204,8 @@ class _Run:
                 kill=workspace.kill,
                 let_go=workspace.let_go,
             )
-            self._interrupted_by = scheduler.execute()
+            with without_tags(found_by(self.selection, self._commit)):
+                self._interrupted_by = scheduler.execute()
             record.keep_outputs(self.selection)
 
     def close(self) -> RunSummary:

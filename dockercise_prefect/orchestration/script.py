@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from prefect import Flow
+from prefect import Flow, tags
 
 from dockercise_prefect.errors import DockerciseError
 from dockercise_prefect.orchestration.api import LOST, leave_lost_api, lost_api, prefect_api
+from dockercise_prefect.orchestration.flow_run import pipeline_tag, run_name
 from dockercise_prefect.settings import read_settings
 
 
@@ -19,8 +20,8 @@ def run_as_script(flow: Flow[..., Any]) -> int:
     the process ends here.
     """
     try:
-        with prefect_api(read_settings().data, _say):
-            flow(targets=sys.argv[1:] or None)
+        with prefect_api(read_settings().data, _say), tags(pipeline_tag(flow.name)):
+            flow.with_options(flow_run_name=run_name)(targets=sys.argv[1:] or None)
     except LOST as error:
         lost = lost_api(error)
         _say(str(lost))

@@ -7,11 +7,12 @@ from typing import Any, TypeAlias
 
 from prefect import Task
 from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import State
+from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import TaskRunContext
 from prefect.exceptions import UpstreamTaskError
 from prefect.futures import PrefectFuture
 from prefect.states import Cancelled, Completed, Crashed, Failed
+from prefect.utilities.engine import emit_task_run_state_change_event
 
 from dockercise_prefect.pipeline import Stage, StageName
 from dockercise_prefect.runtime.outcome import StageResult
@@ -19,6 +20,9 @@ from dockercise_prefect.status import StageStatus
 
 StageFuture: TypeAlias = PrefectFuture[StageResult]
 Inputs: TypeAlias = Mapping[StageName, StageResult]
+
+NOT_STARTED = "NotStarted"
+"""The name of the final state of a stage that will never start."""
 
 
 def submit_stage(
@@ -43,12 +47,12 @@ def submit_stage(
 
 
 def submit_blocked(stage: Stage, because: StageName, needed: Mapping[StageName, StageFuture]) -> StageFuture:
-    """Show a stage that will never start as a task run that is not ready, with its edges and the stage it waited for.
+    """Show a stage that will never start: a task run in a final state of its own, with its edges and without a length.
 
-    Prefect gives the state NotReady to a task run whose upstream failed, with the id of the upstream task run as the message.
-    Its engine asks for the task run's name before it looks at what the run waits for, and takes the same exception there, so
-    this is where the message can name the stage.
+    Prefect leaves a task run whose upstream failed in NotReady, which is pending for ever. So the task refuses to run where
+    Prefect's engine asks for its name, before it would start, and what follows is told here, in the flow's own thread.
     """
+    refused: list[TaskRun] = []
 
     def never_run(inputs: dict[StageName, StageResult]) -> None:
         raise AssertionError(f"{stage.name} was run with {sorted(inputs)} although it was blocked")
@@ -57,9 +61,21 @@ def submit_blocked(stage: Stage, because: StageName, needed: Mapping[StageName, 
         context = TaskRunContext.get()
         if context is not None:
             context.task_run.name = stage.name
+            refused.append(context.task_run)
         raise UpstreamTaskError(blocked_message(because))
 
-    return _task(stage, never_run, name_and_refuse).submit(inputs={}, wait_for=list(needed.values()))
+    future: StageFuture = _task(stage, never_run, name_and_refuse).submit(inputs={}, wait_for=list(needed.values()))
+    future.wait()
+    for task_run in refused:
+        _tell_not_started(task_run, blocked_message(because))
+    return future
+
+
+def _tell_not_started(task_run: TaskRun, message: str) -> None:
+    """Prefect's task engine tells of states by events, and so does this."""
+    state: State[Any] = Cancelled(name=NOT_STARTED, message=message)
+    over = task_run.model_copy(update={"start_time": state.timestamp, "end_time": state.timestamp})
+    emit_task_run_state_change_event(task_run=over, initial_state=task_run.state, validated_state=state)
 
 
 def blocked_message(because: StageName) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,33 @@ def test_a_run_takes_what_is_in_the_repository_at_its_own_commit(site: Site) -> 
     assert values_of_older == {"hello": "first", "shout": "FIRST"}
     assert {f"pipeline:{site.name}", f"commit:{first[:12]}"} <= older.tags
     assert not list((site.folder / "data/repositories/checkouts").iterdir())
+
+
+def test_a_retry_is_of_the_same_commit_and_keeps_its_name(site: Site) -> None:
+    """A failed run of the branch's head that Prefect tries again after a push is of the commit that failed, and says so."""
+    site.push({"fails.dockercise.yaml": "fails: {img: busybox, run: exit 3}\n"})
+    failed = site.head
+    site.register()
+    flow_run = workers.start_run(site.api, site.deployment)
+    workers.work_once(site.name, site.environment, site.folder)
+    first = prefect_records.flow_run(site.api, flow_run)
+    site.push({"fails.dockercise.yaml": "fails: {img: busybox, run: exit 0}\n"})
+
+    retry = [*workers.PREFECT, "flow-run", "retry", flow_run]
+    subprocess.run(retry, check=True, env={**site.environment}, cwd=site.folder, capture_output=True)
+    workers.work_once(site.name, site.environment, site.folder)
+    again = prefect_records.flow_run(site.api, flow_run)
+
+    said = prefect_records.logs(site.api, flow_run, "attempt 2")
+    records = sorted(path.name for path in (site.folder / "data/results" / site.name).iterdir() if path.is_dir())
+    assert (first.state, again.state) == ("Failed", "Failed")
+    assert again.name == first.name == records[0]
+    assert again.parameters["commit"] == failed
+    assert [tag for tag in again.tags if tag.startswith("commit:")] == [f"commit:{failed[:12]}"]
+    assert any(
+        line.startswith(f"attempt 2 of {first.name} of commit {failed[:12]}: all stages run again") and records[1] in line
+        for line in said
+    )
 
 
 def test_registering_again_changes_the_one_deployment(site: Site) -> None:

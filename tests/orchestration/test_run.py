@@ -113,8 +113,8 @@ def test_a_run_that_passes_is_completed_in_prefect_with_every_edge(
     assert ran.summary.flow_run_url == f"{prefect_api.removesuffix('/api')}/runs/flow-run/{ran.summary.flow_run_id}"
 
 
-def test_a_failed_stage_says_how_and_what_needs_it_is_not_ready(run: RunIt, scripted: ScriptedEngine, prefect_api: str) -> None:
-    """The task run is Failed with exit code and last lines; those behind it are NotReady naming it; other branches go on."""
+def test_a_failed_stage_says_how_and_the_next_is_not_started(run: RunIt, scripted: ScriptedEngine, prefect_api: str) -> None:
+    """The task run is Failed with exit code and last lines; those behind it are NotStarted naming it; other branches go on."""
     scripted.script("grep", Behaviour(stderr=b"grep: no match\n", exit_code=2))
     check = sh("check", "grep")
     publish = sh("publish", "publish", after=[check])
@@ -133,9 +133,55 @@ def test_a_failed_stage_says_how_and_what_needs_it_is_not_ready(run: RunIt, scri
         "other": StageStatus.PASSED,
     }
     assert (tasks["check"].state, tasks["check"].message) == ("Failed", "exit code 2\ngrep: no match")
-    assert (tasks["announce"].state, tasks["announce"].message) == ("NotReady", "not started: check failed")
+    assert (tasks["announce"].state, tasks["announce"].message) == ("NotStarted", "not started: check failed")
     assert tasks["announce"].needs == {"publish"}
     assert (flow_run.state, flow_run.message) == ("Failed", "failed: check (exit code 2)")
+
+
+def test_what_never_runs_has_no_length_in_the_graph(run: RunIt, scripted: ScriptedEngine, prefect_api: str) -> None:
+    """A stage that is not started is over in the moment in which that is known, keeps its edges, and never ran."""
+    scripted.script("grep", Behaviour(exit_code=2))
+    check = sh("check", "grep")
+    publish = sh("publish", "publish", after=[check])
+
+    ran = run(check, publish, sh("announce", "announce", after=[check, publish]))
+
+    flow_run_id = ran.summary.flow_run_id or ""
+    prefect_records.task_runs(prefect_api, flow_run_id, 3)
+    nodes = {node["label"]: node for _, node in prefect_records.ask(prefect_api, f"flow_runs/{flow_run_id}/graph-v2")["nodes"]}
+    body = {"task_runs": {"name": {"any_": ["announce"]}}, "flow_runs": {"id": {"any_": [flow_run_id]}}}
+    (announce,) = prefect_records.ask(prefect_api, "task_runs/filter", body)
+    assert {name: node["state_type"] for name, node in nodes.items()} == {
+        "check": "FAILED",
+        "publish": "CANCELLED",
+        "announce": "CANCELLED",
+    }
+    assert {parent["id"] for parent in nodes["announce"]["parents"]} == {nodes["check"]["id"], nodes["publish"]["id"]}
+    assert nodes["announce"]["start_time"] == nodes["announce"]["end_time"] is not None
+    assert (announce["run_count"], announce["total_run_time"]) == (0, 0.0)
+
+
+def test_the_flow_run_has_one_name_from_its_first_line_on(run: RunIt, prefect_api: str) -> None:
+    """Prefect's log calls the flow run what its title and its record do."""
+    ran = run(sh("a", "true"))
+
+    log = prefect_records.logs(prefect_api, ran.summary.flow_run_id or "", "Finished in state")
+    assert f"Beginning flow run '{ran.summary.run_id}' for flow 'hello'" in log
+
+
+def test_events_of_a_run_carry_its_tags_from_the_first_on(run: RunIt, prefect_api: str) -> None:
+    """Automations match on the tags of events, so every event of the flow run has those that the flow run has."""
+    ran = run(sh("a", "true"))
+
+    flow_run_id = ran.summary.flow_run_id or ""
+    body = {"filter": {"resource": {"id": [f"prefect.flow-run.{flow_run_id}"]}}}
+    events = prefect_records.eventually(
+        lambda: prefect_records.ask(prefect_api, "events/filter", body)["events"],
+        lambda found: {"prefect.flow-run.Pending", "prefect.flow-run.Completed"} <= {event["event"] for event in found},
+    )
+    for event in events:
+        tags = {one["prefect.resource.id"] for one in event["related"] if one["prefect.resource.role"] == "tag"}
+        assert tags == {"prefect.tag.nightly", "prefect.tag.pipeline:hello"}, event["event"]
 
 
 def test_a_tolerated_stage_and_a_lost_engine_have_states_of_their_own(

@@ -94,11 +94,11 @@ def flow_run(api: str, flow_run_id: str) -> FlowRunRecord:
 
 
 def task_runs(api: str, flow_run_id: str, count: int) -> dict[str, TaskRunRecord]:
-    """The task runs of a flow run by name, once there are `count` that are final or not ready."""
+    """The task runs of a flow run by name, once there are `count` that are final."""
 
     def settled(run: dict[str, Any]) -> bool:
         state = run["state"] or {}
-        return state.get("type") in FINAL or state.get("name") == "NotReady"
+        return state.get("type") in FINAL
 
     def fetch() -> list[dict[str, Any]]:
         body = {"flow_runs": {"id": {"any_": [flow_run_id]}}, "limit": 200}

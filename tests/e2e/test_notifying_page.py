@@ -1,0 +1,74 @@
+"""The page on notifications: its automation, made as the page says, tells of a run that failed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from queue import Queue
+
+import pytest
+
+from tests.e2e.conftest import Dockercise
+from tests.test_user_pages import blocks
+
+pytestmark = pytest.mark.docker
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs/notifying.md").read_text()
+(BLOCK,) = blocks(PAGE, "python")
+(AUTOMATION,) = blocks(PAGE, "yaml")
+
+PATIENCE = 120.0
+"""Seconds until a message that has not come fails the test."""
+
+
+@contextmanager
+def listening() -> Iterator[tuple[str, Queue[str]]]:
+    """An address, and what is sent to it."""
+    heard: Queue[str] = Queue()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            heard.put(self.rfile.read(int(self.headers["content-length"])).decode())
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  its name in the base class
+            """Say nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/hooks/bookshop", heard
+    server.shutdown()
+    server.server_close()
+
+
+def test_the_automation_of_the_page_tells_of_a_failed_run(
+    dockercise_run: Dockercise, environment: dict[str, str], prefect_api: str, tmp_path: Path
+) -> None:
+    """One message comes, with how the run ended; none for a run that passed, or of another pipeline."""
+    name = f"bookshop-{uuid.uuid4().hex[:8]}"
+    environment |= {"PREFECT_API_URL": prefect_api}
+    with listening() as (url, heard):
+        code = BLOCK.replace("https://chat.example.org/hooks/bookshop", url).replace("bookshop-failures", name)
+        made = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env=environment)
+        text = AUTOMATION.replace("00000000-0000-0000-0000-000000000000", made.stdout.strip())
+        (tmp_path / "notify.yaml").write_text(text.replace("bookshop", name))
+        create = [sys.executable, "-m", "prefect", "automation", "create", "--from-file", "notify.yaml"]
+        subprocess.run(create, check=True, env=environment, cwd=tmp_path, capture_output=True)
+        root = tmp_path / "root"
+        root.mkdir()
+
+        for pipeline, script in ((name, "true"), (f"{name}-other", "exit 4"), (name, "exit 3")):
+            stages = {"meta": {"name": pipeline}, "check": {"img": "busybox", "run": script}}
+            (root / "root.dockercise.yaml").write_text(json.dumps(stages))
+            dockercise_run("-C", root)
+
+        assert heard.get(timeout=PATIENCE).startswith(f"{name} Failed: failed: check (exit code 3) (")
+        assert heard.empty()
