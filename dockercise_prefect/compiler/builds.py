@@ -80,7 +80,7 @@ class Builds:
         if not isinstance(field.node, MappingNode):
             field.wrong_type("a folder, or a mapping of `context`, `dockerfile`, `args` and `target`")
             return None
-        check_keys(f"{field.owner}: build", field.node, KEYS, frozenset(), field.findings)
+        check_keys(f"{field.owner}: build", field.node, KEYS, field.findings)
         return {key: value for key, value in field.node.by_key.items() if not is_null(value)}
 
     def _folder(self, field: Field) -> _Folder | None:

@@ -95,12 +95,31 @@ OF_A_CONTAINER = frozenset(SETTINGS) - {"noLog", "triggers"}
 OF_A_SCRIPT = OF_A_CONTAINER - {"network", "platform", "pull", "timeout"} | {"env", "vol", "on"}
 """Keys without effect where an image is built and nothing run in it."""
 
-LATER_IN_STAGES = frozenset(
-    {"retries", "when", "if", "unless", "stopGrace", "cache", "services", "matrix", "secrets", "approve"}
-    | {"concurrency", "artifacts", "shell", "entrypoint"}
-)
+_CONDITION = "test in the script: `if [ … ]; then …; fi`"
 
-LATER_IN_META = frozenset({"timeout", "concurrency"})
+LATER_IN_STAGES: Mapping[str, str] = {
+    "retries": "repeat the command in the script: `for i in 1 2 3; do … && exit 0; sleep 5; done; exit 1`",
+    "when": _CONDITION,
+    "if": _CONDITION,
+    "unless": _CONDITION,
+    "stopGrace": "leave it out",
+    "cache": "a volume of the engine keeps files from run to run: `vol: cache:/root/.cache`",
+    "services": "start the service in the script, in the background, or name the address of one that runs elsewhere in `env`",
+    "matrix": "write a stage for each value; what they share can be an anchor, `<<: *name`",
+    "secrets": "`env: NAME` takes a secret from outside, also from a Prefect Secret block, and `meta.secrets` hides it",
+    "approve": "name the stages up to here when you start the run, and those after it in a second run",
+    "concurrency": "`dockercise run --jobs N` says how many stages run at once",
+    "artifacts": "what a stage leaves in `$OUT` is kept, and `vol: STAGE` gives it to another stage",
+    "shell": "scripts are run by `/bin/sh`; for another shell write `bash -e <<'END'` in the script, and `END` at its end",
+    "entrypoint": "`run` takes the place of the image's entrypoint and command",
+}
+"""Keys of a stage that are for later, and what can be written until then."""
+
+LATER_IN_META: Mapping[str, str] = {
+    "timeout": "`meta: {defaults: {timeout: …}}` gives one to every stage",
+    "concurrency": "`dockercise run --jobs N` says how many stages run at once",
+}
+"""The same for `meta`."""
 
 
 def read_settings(owner: str, by_key: Mapping[str, Node], findings: Findings) -> dict[str, Any]:

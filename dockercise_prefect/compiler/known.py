@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from dockercise_prefect.compiler.suggest import suggestion
 from dockercise_prefect.errors import did_you_mean
@@ -11,16 +11,34 @@ from dockercise_prefect.frontend.nodes import Node, Scalar
 from dockercise_prefect.pipeline import Code
 
 
+def _no_hint(_word: str) -> str | None:
+    return None
+
+
 def check_keys(
-    owner: str, entries: Iterable[tuple[Scalar, Node]], known: Collection[str], later: Collection[str], findings: Findings
+    owner: str,
+    entries: Iterable[tuple[Scalar, Node]],
+    known: Iterable[str],
+    findings: Findings,
+    *,
+    later: Mapping[str, str] | None = None,
+    hint_for: Callable[[str], str | None] = _no_hint,
 ) -> None:
-    """DK021 for keys that there are not, DK022 for those that are not supported yet."""
+    """DK021 for unknown keys, DK022 for those that are not supported yet.
+
+    Args:
+        owner: whose keys they are.
+        entries: the keys and values.
+        known: the keys that there are.
+        findings: take what is wrong.
+        later: keys that are not supported yet, each with what to write until then.
+        hint_for: knows unknown keys that a hint can be given for; others get the known key that is closest, or all.
+    """
+    words = sorted(known)
     for key, _ in entries:
-        if key.text in later:
-            findings.error(
-                Code.NOT_SUPPORTED, f"{owner}: `{key.text}` is not supported yet", key.place, hint="take the key away"
-            )
-        elif key.text not in known:
-            meant = did_you_mean(key.text, sorted(known))
-            hint = f"did you mean `{meant}`?" if meant else suggestion("", sorted(known))
+        if later and key.text in later:
+            findings.error(Code.NOT_SUPPORTED, f"{owner}: `{key.text}` is not supported yet", key.place, hint=later[key.text])
+        elif key.text not in words:
+            meant = did_you_mean(key.text, words)
+            hint = hint_for(key.text) or (f"did you mean `{meant}`?" if meant else suggestion("", words))
             findings.error(Code.UNKNOWN_KEY, f"{owner}: unknown key `{key.text}`", key.place, hint=hint)

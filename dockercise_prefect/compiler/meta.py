@@ -7,6 +7,7 @@ from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
 from typing import Any
 
+from dockercise_prefect.compiler.elsewhere import hint_for_key, hint_for_top_level
 from dockercise_prefect.compiler.keys import (
     INHERITED,
     LATER_IN_META,
@@ -61,7 +62,7 @@ def read_meta(document: MergedDocument, folder: str, variables: Variables, findi
         variables: read `meta.env`.
         findings: take what is wrong.
     """
-    check_keys("meta", document.meta.values(), META, LATER_IN_META, findings)
+    check_keys("meta", document.meta.values(), META, findings, later=LATER_IN_META, hint_for=_hint_for_meta)
     by_key = {key: value for key, (_, value) in document.meta.items() if not is_null(value)}
     defaults = _defaults(by_key, findings)
     if "img" in defaults:
@@ -78,6 +79,14 @@ def read_meta(document: MergedDocument, folder: str, variables: Variables, findi
         lint_off=read_switches(by_key["lint"], findings) if "lint" in by_key else frozenset(),
         secrets=read_secrets(by_key["secrets"], findings) if "secrets" in by_key else {},
     )
+
+
+def _hint_for_meta(word: str) -> str | None:
+    if word in INHERITED:
+        return f"write it in `defaults`: `meta: {{defaults: {{{word}: …}}}}`"
+    if word in OWN:
+        return f"`{word}` belongs to a stage"
+    return None if word == "default" else hint_for_top_level(word)  # `did you mean` says it better
 
 
 def _name(node: Node | None, folder: str, findings: Findings) -> str:
@@ -129,4 +138,4 @@ def _check_defaults(node: Mapping, findings: Findings) -> None:
         hint = "`meta.env` gives variables to every stage" if key.text == "env" else "write it in the stages themselves"
         findings.error(Code.UNKNOWN_KEY, f"meta.defaults: `{key.text}` cannot be inherited", key.place, hint=hint)
     others = [entry for entry in node if entry not in own]
-    check_keys("meta.defaults", others, INHERITED, LATER_IN_STAGES, findings)
+    check_keys("meta.defaults", others, INHERITED, findings, later=LATER_IN_STAGES, hint_for=hint_for_key)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dockercise_prefect.compiler.builds import Builds, PlacedBuild
+from dockercise_prefect.compiler.elsewhere import MEANS_AN_IMAGE, hint_for_key, hint_for_top_level
 from dockercise_prefect.compiler.keys import LATER_IN_STAGES, OF_A_CONTAINER, OF_A_SCRIPT, STAGE, read_settings
 from dockercise_prefect.compiler.known import check_keys
 from dockercise_prefect.compiler.meta import Meta
@@ -109,7 +110,8 @@ class StageReader:
             if node.__class__ is not Scalar or node.kind != "null"
         }
         img, build = self._image_or_build(name, by_key, fields)
-        self._check_run(name, fields, has_image=img is not None, builds=build is not None)
+        if MEANS_AN_IMAGE.isdisjoint(by_key):
+            self._check_run(name, fields, has_image=img is not None, builds=build is not None)
         settings = {**self._meta.settings, **read_settings(name, by_key, self._findings)}
         settings["image"] = None if img is None else self._image(name, img)
         placed_build = self._builds.read(build) if build else None
@@ -143,19 +145,23 @@ class StageReader:
         )
 
     def _keys(self, definition: StageDefinition) -> MappingOf[str, Node]:
-        body = definition.body
+        body, name = definition.body, definition.name
+        top_level = hint_for_top_level(name)
         if isinstance(body, Mapping):
             by_key = body.by_key
-            if not by_key.keys() <= STAGE.keys():
-                check_keys(definition.name, body, STAGE, LATER_IN_STAGES, self._findings)
-            return by_key
-        if not is_null(body):
-            self._findings.error(
-                Code.NOT_A_STAGE,
-                f"{definition.name}: a stage is a mapping, and this is none",
-                body.place,
-                hint="below the name, indented, stand `img: …` and `run: …`",
-            )
+            if by_key.keys() <= STAGE.keys():
+                return by_key
+            if top_level is None or not by_key.keys().isdisjoint(STAGE):
+                check_keys(name, body, STAGE, self._findings, later=LATER_IN_STAGES, hint_for=hint_for_key)
+                return by_key
+        elif is_null(body):
+            return {}
+        self._findings.error(
+            Code.NOT_A_STAGE,
+            f"{name}: a stage is a mapping with keys such as `img` and `run`, and this is not",
+            definition.key.place if top_level else body.place,
+            hint=top_level or "write `img: …` and `run: …` below the name, indented",
+        )
         return {}
 
     def _image_or_build(

@@ -6,7 +6,7 @@ from collections.abc import Mapping as MappingOf
 
 from dockercise_prefect.frontend.convert import is_stage_name
 from dockercise_prefect.frontend.findings import Findings
-from dockercise_prefect.frontend.nodes import Mapping, Node, Scalar, is_null
+from dockercise_prefect.frontend.nodes import Mapping, Node, Scalar, Sequence, is_null
 from dockercise_prefect.pipeline import Code
 
 _OF_STAGES_ALONE = frozenset({"after", "dir", "env", "img", "on", "run", "vol"})
@@ -16,6 +16,9 @@ OF_STAGES = _OF_STAGES_ALONE.union(
     ("build", "cpus", "memory", "network", "neverFail", "noLog", "platform", "pull", "timeout", "triggers", "user")
 )
 """All keys of stages."""
+
+OF_OTHERS = frozenset({"image", "script", "commands", "command", "needs", "depends_on"})
+"""Keys that other programs' stages have: each is told by its own name, and what it is called here."""
 
 _WRITTEN_FOR: MappingOf[frozenset[str], str] = {
     frozenset({"on", "jobs"}): "GitHub Actions",
@@ -41,7 +44,7 @@ def is_foreign(body: Mapping | None, findings: Findings) -> bool:
         return False
     named = {key.text: value for key, value in body if is_stage_name(key.text) and not is_null(value)}
     program = next((program for keys, program in _WRITTEN_FOR.items() if keys <= named.keys()), None)
-    if program is None and len(named) < _ENOUGH:
+    if program is None and (len(named) < _ENOUGH or any(map(_may_be_a_stage, named.values()))):
         return False
     what = "nothing in this file is a stage" if program is None else f"this was written for {program}: nothing in it is a stage"
     hint = "a stage is a name in the first column, with `img: …` and `run: …` below it, indented"
@@ -50,7 +53,7 @@ def is_foreign(body: Mapping | None, findings: Findings) -> bool:
 
 
 def _looks_like_a_stage(value: Node) -> bool:
-    if not isinstance(value, Mapping):
+    if not isinstance(value, Mapping) or not value.by_text:
         return False
     if not _OF_STAGES_ALONE.isdisjoint(value.by_text):
         return True
@@ -58,3 +61,11 @@ def _looks_like_a_stage(value: Node) -> bool:
     if build is None:
         return OF_STAGES.issuperset(value.by_text)
     return isinstance(build, Scalar) or (isinstance(build, Mapping) and "context" in build.by_text)
+
+
+def _may_be_a_stage(value: Node) -> bool:
+    """Whether it is empty, or written as other programs write theirs."""
+    if not isinstance(value, Mapping):
+        return False
+    written = value.by_key
+    return not written or any(isinstance(written.get(key), Scalar | Sequence) for key in OF_OTHERS)

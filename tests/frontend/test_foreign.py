@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from dockercise_prefect.compiler.elsewhere import hint_for_key
 from dockercise_prefect.compiler.keys import STAGE
-from dockercise_prefect.frontend.foreign import OF_STAGES
-from tests.compiler.sources import codes, compiled
+from dockercise_prefect.frontend.foreign import OF_OTHERS, OF_STAGES
+from tests.compiler.sources import codes, compiled, findings
 
 
 def test_every_key_of_a_stage_is_known() -> None:
@@ -35,3 +36,11 @@ def test_a_foreign_file_is_one_finding(text: str) -> None:
     """A file in which nothing can be a stage is one finding, and hides nothing of other files."""
     assert codes(a=text, b="c: {img: x, after: nothing}\n") == ["DK015"]
     assert codes(a=text) == ["DK015"]
+
+
+@pytest.mark.parametrize("key", sorted(OF_OTHERS))
+def test_stages_as_other_programs_write_them_are_told_key_by_key(key: str) -> None:
+    """Where all stages have the keys of another program, each key is a finding with its name here."""
+    text = f"a: {{{key}: x}}\nb: {{{key}: y}}\n"
+
+    assert [(finding.code, finding.hint) for finding in findings(a=text)] == [("DK021", hint_for_key(key))] * 2

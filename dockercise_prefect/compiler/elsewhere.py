@@ -1,0 +1,87 @@
+"""Keys as other programs call them, and what to write here instead: people who change over meet these first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_SAME_AS: Mapping[str, str] = {
+    "img": "image container docker",
+    "run": "script scripts command commands cmd args exec",
+    "after": "needs depends_on dependsOn depends-on requires dependencies upstream",
+    "env": "environment environments variables vars env_vars envs",
+    "vol": "volume volumes mount mounts binds",
+    "dir": "working_dir workdir working-directory workingDirectory workingDir cwd",
+    "build": "dockerfile context",
+    "triggers": "trigger only changes paths",
+    "neverFail": "allow_failure allowFailure continue-on-error continue_on_error ignore_errors soft_fail",
+    "noLog": "no_log nolog silent",
+    "timeout": "timeout-minutes timeout_in_minutes timeoutInMinutes",
+    "cpus": "cpu cores",
+    "memory": "mem mem_limit ram",
+    "network": "network_mode networks",
+    "pull": "pull_policy imagePullPolicy",
+    "platform": "arch architecture",
+}
+
+_HINTS: Mapping[str, str] = {
+    **{word: f"here it is called `{key}`" for key, words in _SAME_AS.items() for word in words.split()},
+    **dict.fromkeys(
+        ("needs", "depends_on", "dependsOn", "depends-on", "requires", "dependencies"),
+        "here it is called `after`; `env: STAGE` takes what that stage printed, `vol: STAGE` its files",
+    ),
+    **dict.fromkeys(("dockerfile", "context"), "write `build: {context: …, dockerfile: …}`"),
+    **dict.fromkeys(
+        ("before_script", "after_script", "steps", "tasks"),
+        "write all commands into `run`; a list of commands is one script",
+    ),
+    **dict.fromkeys(("rules", "except", "filters", "branches"), "`triggers` takes globs of changed files"),
+    **dict.fromkeys(("name", "stage", "id"), "the key that the stage stands under is its name"),
+    **dict.fromkeys(("description", "label", "comment"), "write it as a comment, `# …`"),
+    **dict.fromkeys(("extends", "template", "inherit"), "use an anchor, `<<: *name`, or `meta.defaults`"),
+    "tags": "tags are those of the pipeline: `meta: {tags: …}`",
+    "checkout": "`vol: code` mounts the code, `on: code` works in a copy of it",
+    "ports": "ports are not published; a script reaches what it starts itself at 127.0.0.1",
+    "outputs": "what a stage prints is its value (`env: STAGE`), what it leaves in `$OUT` its files (`vol: STAGE`)",
+    "privileged": "there are no privileged stages",
+}
+
+_TOP_LEVEL: Mapping[str, str] = {
+    **dict.fromkeys(
+        ("variables", "env", "environment", "vars"),
+        "variables for all stages belong to `meta: {env: …}`; call what only holds anchors `x-…`",
+    ),
+    **dict.fromkeys(("name", "title"), "the pipeline's name belongs to `meta: {name: …}`"),
+    **dict.fromkeys(("tags", "labels"), "tags belong to `meta: {tags: …}`"),
+    **dict.fromkeys(("image", "img"), "the image of all stages belongs to `meta: {defaults: {img: …}}`"),
+    **dict.fromkeys(("default", "defaults"), "defaults of all stages belong to `meta: {defaults: …}`"),
+    **dict.fromkeys(
+        ("timeout", "network", "pull", "platform", "user", "dir", "cpus", "memory"),
+        "defaults of all stages belong to `meta: {defaults: …}`",
+    ),
+    **dict.fromkeys(
+        ("stages", "jobs", "steps", "tasks", "services", "pipeline", "workflow", "workflows"),
+        "there are no groups: each stage is a key of its own in the first column",
+    ),
+    **dict.fromkeys(("include", "import", "imports", "extends"), "all `*.dockercise.yaml` below the root are read together"),
+    **dict.fromkeys(
+        ("on", "trigger", "triggers", "branches"),
+        "`triggers` belongs to a stage; branches are named when a repository is registered",
+    ),
+    **dict.fromkeys(("anchors", "templates", "definitions", "common"), "call what only holds anchors `x-…`"),
+    "version": "leave it out: the language has no versions",
+    "secrets": "names of secret variables belong to `meta: {secrets: …}`",
+    "lint": "lint rules belong to `meta: {lint: …}`",
+}
+
+MEANS_AN_IMAGE = frozenset(_SAME_AS["img"].split()) | {"dockerfile", "context"}
+"""Keys of a stage that was given an image, though not under our name for it."""
+
+
+def hint_for_key(word: str) -> str | None:
+    """What to write in place of a stage's key; None where no other program is known to have it."""
+    return _HINTS.get(word)
+
+
+def hint_for_top_level(word: str) -> str | None:
+    """What to do with a key in the first column that is no stage; None likewise."""
+    return _TOP_LEVEL.get(word)
