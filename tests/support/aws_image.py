@@ -18,7 +18,8 @@ import docker
 
 from scripts import debian
 from scripts.console import SetUpError
-from tests.support.debian_image import LABEL, bootstrap, ensure, exists, import_tree, run, tag_of
+from scripts.debootstrap import run
+from tests.support.debian_image import LABEL, bootstrap, ensure, exists, import_tree, tag_of
 from tests.support.engine_client import engine_client
 from tests.support.git_repository import make_bare_repository, make_repository
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import docker
 from packaging.requirements import Requirement
 
-from tests.support.debian_image import LABEL, bootstrap, ensure, import_tree, run, tag_of
+from scripts.debootstrap import run
+from tests.support.debian_image import LABEL, bootstrap, ensure, import_tree, tag_of
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = ROOT / "deployments/docker/Dockerfile"
