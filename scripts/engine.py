@@ -13,7 +13,7 @@ from pathlib import Path
 from docker import APIClient
 
 from dockercise_prefect.errors import EngineError
-from dockercise_prefect.runtime.docker_connection import DEFAULT_SOCKET, connect, find_addresses
+from dockercise_prefect.runtime.docker_connection import DEFAULT_SOCKET, UnsupportedEngineError, connect, find_addresses
 from scripts import debian
 from scripts.console import SetUpError, run_script, say
 
@@ -45,6 +45,8 @@ def _connect() -> APIClient | EngineError:
 
 
 def _start(problem: EngineError) -> APIClient:
+    if isinstance(problem, UnsupportedEngineError):
+        raise SetUpError(problem.message, problem.hint or "use Docker")
     if find_addresses(os.environ)[0].url != DEFAULT_SOCKET:
         raise SetUpError(problem.message, "start the engine that you named, or name none to have this machine's own")
     if os.geteuid() != 0:

@@ -47,6 +47,13 @@ _KEEP_ALIVE = [
 """Notices within minutes a machine that went away, and keeps gateways from forgetting the connection of a silent stage."""
 
 
+_PODMAN: Final = "Podman Engine"
+
+
+class UnsupportedEngineError(EngineError):
+    """An engine answers, and cannot run stages."""
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """Where an engine may be.
@@ -70,6 +77,7 @@ def connect() -> tuple[APIClient, Address]:
     """A client of the first engine that answers, and where that is.
 
     Raises:
+        UnsupportedEngineError: the only ones that do cannot run stages.
         EngineError: none does; names every address that was tried.
     """
     failures: list[tuple[Address, BaseException]] = []
@@ -78,7 +86,7 @@ def connect() -> tuple[APIClient, Address]:
             return open_client(address), address
         except EngineError as error:
             failures.append((address, root_cause(error)))
-    raise _no_engine(failures)
+    raise next((error for _, error in failures if isinstance(error, UnsupportedEngineError)), None) or _no_engine(failures)
 
 
 def find_addresses(environ: Mapping[str, str]) -> list[Address]:
@@ -111,14 +119,35 @@ def open_client(address: Address) -> APIClient:
     """A client of the engine at an address, for all threads.
 
     Raises:
+        UnsupportedEngineError: it cannot run stages.
         EngineError: it does not answer.
     """
     with engine_errors(f"cannot reach the engine at {address.shown} ({address.origin})"):
         with closing(_client(address, MINIMUM_DOCKER_API_VERSION)) as probe:
-            version: str = probe.version(api_version=False)["ApiVersion"]
-        client = _client(address, version)
+            version = probe.version(api_version=False)
+        refuse_podman(version, address)
+        client = _client(address, version["ApiVersion"])
     client.timeout = _ANSWER_TIMEOUT
     return client
+
+
+def refuse_podman(version: Mapping[str, Any], address: Address) -> None:
+    """Refuse Podman, which speaks Docker's API: stages would run there without their inputs, and could pass.
+
+    Args:
+        version: what the engine says of itself.
+        address: where it is.
+
+    Raises:
+        UnsupportedEngineError: it is Podman.
+    """
+    parts = {part.get("Name"): part.get("Version") for part in version.get("Components") or ()}
+    if _PODMAN in parts:
+        raise UnsupportedEngineError(
+            f"the engine at {address.shown} ({address.origin}) is Podman {parts[_PODMAN]}, which cannot run pipelines: files "
+            "that are put into a volume before its container starts are missing in the container",
+            "use Docker 20.10 or later: name one with DOCKER_HOST or a Docker context",
+        )
 
 
 def _usual_sockets(environ: Mapping[str, str]) -> list[Address]:

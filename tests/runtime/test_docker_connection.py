@@ -14,10 +14,11 @@ import pytest
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import PullPolicy
 from dockercise_prefect.runtime import docker_connection
-from dockercise_prefect.runtime.docker_connection import DEFAULT_SOCKET, find_addresses
+from dockercise_prefect.runtime.docker_connection import DEFAULT_SOCKET, UnsupportedEngineError, find_addresses
 from dockercise_prefect.runtime.docker_engine import DockerEngine
 from dockercise_prefect.runtime.docker_ssh import ssh_command
 from tests.engines.driving import run, spec_of
+from tests.engines.podman import podman
 from tests.engines.scripted import BUSYBOX
 
 _SSH = """#!{python}
@@ -142,6 +143,15 @@ def test_no_engine(configuration: Path, monkeypatch: pytest.MonkeyPatch, host: s
 
     assert f"{host} (DOCKER_HOST)" in caught.value.message
     assert says in str(caught.value.hint)
+
+
+def test_podman_is_refused(configuration: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that would lose a stage's inputs is told from one that does not answer."""
+    with podman([]) as host:
+        monkeypatch.setenv("DOCKER_HOST", host)
+
+        with pytest.raises(UnsupportedEngineError, match=r"\(DOCKER_HOST\) is Podman 5\.8\.6"):
+            docker_connection.connect()
 
 
 @pytest.mark.parametrize("host", ["ssh://me:sesame@there", "tcp://me:sesame@127.0.0.1:1"])

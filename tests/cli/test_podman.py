@@ -1,0 +1,60 @@
+"""Podman, whose socket speaks Docker's API: refused before anything runs, whatever is asked."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.engines.podman import podman
+
+PIPELINE = """\
+meta: {name: p, subgraphs: [acme/checks]}
+a: {img: busybox, run: echo a}
+"""
+
+
+@pytest.fixture
+def asked() -> list[str]:
+    """What was asked of the engine."""
+    return []
+
+
+@pytest.fixture
+def address(asked: list[str]) -> Iterator[str]:
+    """Where Podman answers."""
+    with podman(asked) as address:
+        yield address
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "-C", "flows/hello"),
+        ("package", "flows/hello", "-t", "acme/hello"),
+        ("compile", "{folder}"),
+        ("run", "-C", "{folder}"),
+    ],
+    ids=["run", "package", "compile with packages", "run with packages"],
+)
+def test_podman_is_refused(address: str, asked: list[str], tmp_path: Path, arguments: Sequence[str]) -> None:
+    """Exit status 3, a message that says why and what to use, and nothing was asked of it but who it is."""
+    (tmp_path / "p.dockercise.yaml").write_text(PIPELINE)
+    words = [word.format(folder=tmp_path) for word in arguments]
+
+    done = subprocess.run(
+        [sys.executable, "-m", "dockercise_prefect", *words],
+        env={**os.environ, "DOCKER_HOST": address, "DOCKERCISE_DATA": str(tmp_path / "data")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 3, done.stderr
+    assert "is Podman 5.8.6, which cannot run pipelines" in done.stderr
+    assert "use Docker 20.10 or later" in done.stderr
+    assert set(asked) <= {"/version"}
