@@ -47,6 +47,9 @@ __all__ = ["Credentials", "DockerEngine"]
 _WAIT_SPELL: Final = 60
 """Seconds of one request that waits for a container; it is repeated, so that no gateway between cuts a long stage short."""
 
+_REMOVAL_SPELL: Final = 15
+"""Seconds that somebody else may take to remove a container that we are to remove."""
+
 _NOT_EXECUTABLE: Final = 126
 _NOT_FOUND: Final = 127
 
@@ -180,8 +183,10 @@ class DockerEngine:
             try:
                 self._client.remove_container(container, v=True, force=True)
             except APIError as error:
-                if error.status_code != CONFLICT:  # somebody else is removing it
+                if error.status_code != CONFLICT:
                     raise
+                # Somebody else is removing it, say the engine itself at the end of a build that nobody waits for.
+                self._client.wait(container, timeout=_REMOVAL_SPELL, condition="removed")
 
     def remove_volume(self, name: str) -> None:
         with engine_errors(f"cannot remove volume {name}"), suppress(NotFound):

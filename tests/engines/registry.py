@@ -68,6 +68,7 @@ def registry(architecture: str, login: tuple[str, str] | None = None) -> Iterato
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        default_request_version = "HTTP/1.0"  # so that TLS is answered with a status line, by which engines know plain HTTP
 
         def do_GET(self) -> None:
             status, headers, body = content.answer(self.path, self.headers.get("Authorization"))

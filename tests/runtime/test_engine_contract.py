@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
@@ -175,6 +177,21 @@ def test_stopping_and_removing_are_always_safe(engine: Engine, image: ResolvedIm
         engine.stop(id_, 0)
 
     assert not [left for left in engine.leftovers() if left.id in {never_started, ended}]
+
+
+def test_a_container_that_others_remove_too_is_gone(engine: Engine, image: ResolvedImage, labels: Labels) -> None:
+    """Each of several that remove it at once returns when it is gone, not while another is still at it."""
+    rehearse(engine, "sleep 1000", Behaviour(stdout=b"up\n", blocks=True))
+    id_ = engine.create(spec_of(image, labels, "echo up; sleep 1000"))
+
+    def remove(_: int) -> list[str]:
+        engine.remove(id_)
+        return [leftover.id for leftover in engine.leftovers()]
+
+    with suppress(ContainerVanishedError), running(engine, id_), ThreadPoolExecutor(4) as pool:
+        seen = list(pool.map(remove, range(4)))
+
+    assert not any(id_ in each for each in seen)
 
 
 def test_a_container_that_vanishes(engine: Engine, image: ResolvedImage, labels: Labels) -> None:
