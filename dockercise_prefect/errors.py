@@ -121,11 +121,15 @@ class NothingToDoError(DockerciseError):
 
 
 class DefinitionError(DockerciseError):
-    """The pipeline's definition is wrong: holds every finding, sorted by place."""
+    """The pipeline's definition is wrong: holds every finding, sorted by place; its text has the first `MAX_TOLD`."""
+
+    MAX_TOLD = 50
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         self.diagnostics: tuple[Diagnostic, ...] = tuple(diagnostics)
-        super().__init__("\n".join(str(diagnostic) for diagnostic in self.diagnostics))
+        told = [str(diagnostic) for diagnostic in self.diagnostics[: self.MAX_TOLD]]
+        more = len(self.diagnostics) - len(told)
+        super().__init__("\n".join([*told, *([f"and {more:,} more findings"] if more else [])]))
 
 
 class PackagesMissingError(DefinitionError):

@@ -2,35 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 import click
 
 from dockercise_prefect.errors import Diagnostic
 
-MAX_SHOWN = 50
+MAX_OF_FILE = 50
 """Findings about one file that are shown: who has more of them begins with the first."""
+
+MAX_SHOWN = 200
+"""Findings that are shown at all: a whole disk of other people's files has tens of thousands."""
+
+_ALL = "`dockercise lint --format json` prints them all"
 
 
 def show_findings(findings: Sequence[Diagnostic], *outcome: str) -> None:
-    """Print findings and `2 findings in 2 files`, followed by what comes of them; nothing when there are none.
+    """Print findings and `2 findings in 2 files`, followed by what comes of them; nothing when there are none."""
+    for line in finding_lines(findings, *outcome):
+        click.echo(line, err=True)
 
-    Of one file the first `MAX_SHOWN` are shown, and how many more there are.
+
+def finding_lines(findings: Sequence[Diagnostic], *outcome: str) -> Iterator[str]:
+    """What `show_findings` prints.
+
+    Of one file the first `MAX_OF_FILE` are there, of all `MAX_SHOWN`, and how many more there are.
     """
+    shown = told = 0
     for path, some in groupby(findings, key=lambda finding: finding.place.path if finding.place else None):
         of_file = list(some)
-        for finding in of_file[:MAX_SHOWN]:
-            click.echo(finding, err=True)
-        if len(of_file) > MAX_SHOWN:
-            more = f"{len(of_file) - MAX_SHOWN:,} more findings"
-            click.echo(f"{path}: {more}; `dockercise lint --format json` prints them all", err=True)
+        taken = of_file[: min(MAX_OF_FILE, MAX_SHOWN - shown)]
+        if not taken:
+            break
+        shown += len(taken)
+        told += len(of_file)
+        yield from map(str, taken)
+        if len(of_file) > len(taken):
+            yield f"{path}: {len(of_file) - len(taken):,} more findings; {_ALL}"
+    if told < len(findings):
+        rest = findings[told:]
+        yield f"{counted(rest).replace(' finding', ' more finding')}; {_ALL}"
     if findings:
-        click.echo(", ".join([counted(findings), *outcome]), err=True)
+        yield ", ".join([counted(findings), *outcome])
 
 
 def counted(findings: Sequence[Diagnostic]) -> str:
     """`2 findings in 2 files`; findings about no file are not counted as one."""
     files = {finding.place.path for finding in findings if finding.place}
-    number = "1 finding" if len(findings) == 1 else f"{len(findings)} findings"
-    return number + (f" in {len(files)} file{'s' if len(files) > 1 else ''}" if files else "")
+    number = "1 finding" if len(findings) == 1 else f"{len(findings):,} findings"
+    return number + (f" in {len(files):,} file{'s' if len(files) > 1 else ''}" if files else "")

@@ -13,6 +13,7 @@ from typing import NoReturn, TextIO
 
 import click
 
+from dockercise_prefect.cli.findings import finding_lines
 from dockercise_prefect.cli.options import takes_offline
 from dockercise_prefect.cli.packages import chosen_packages
 from dockercise_prefect.cli.present import Presenter, QuietPresenter, presenter_for
@@ -71,6 +72,7 @@ def run(  # noqa: PLR0917  click gives each option as an argument
     """
     settings = read_settings(jobs=jobs, results=results, log_group=log_group, root=root, untrusted=untrusted or None)
     folder = (settings.root or Path()).resolve()
+    _refuse_folders(targets)
     pipeline = _compiled(folder, offline=offline, untrusted=settings.untrusted)
     presenter = _presenter(quiet=quiet, as_json=as_json)
     how = RunOptions(settings=settings, aws=aws, fail_fast=fail_fast, observer=presenter)
@@ -86,11 +88,21 @@ def run(  # noqa: PLR0917  click gives each option as an argument
         raise SystemExit(failure.exit_status)
 
 
+def _refuse_folders(targets: Sequence[str]) -> None:
+    """No stage has a `/` in its name, so a folder is meant, as with commands that take one."""
+    for target in targets:
+        if "/" in target or target in {".", ".."}:
+            raise UsageError(
+                f"`{target}` is not a stage: `run` takes the names of stages",
+                f"-C names the folder: `dockercise run -C {target}`",
+            )
+
+
 def _compiled(root: Path, *, offline: bool, untrusted: bool) -> Pipeline:
     with chosen_packages(offline=offline, untrusted=untrusted) as packages:
         compiled = compile_folder(root, packages=packages)
-    for warning in compiled.warnings:
-        _tell(sys.stderr, str(warning))
+    for line in finding_lines(compiled.warnings):
+        _tell(sys.stderr, line)
     return compiled.pipeline
 
 

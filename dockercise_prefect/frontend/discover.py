@@ -103,7 +103,10 @@ class _Walk:
             self._findings.error(Code.UNREADABLE, f"this folder cannot be read: {error.strerror}", Place(shown(folder), 1, 1))
 
     def _through(self, link: str) -> Iterator[str]:
-        real = self._real(link)
+        try:
+            real = self._real(link)
+        except OSError:  # a link below /proc that only another user may read: it leads nowhere for us
+            return
         if not real.startswith(self._real_root.rstrip("/") + "/"):
             return
         if os.path.isdir(real):  # noqa: PTH112  a real path is text here

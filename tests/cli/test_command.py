@@ -111,6 +111,18 @@ def test_two_roots_are_a_usage_error(command: Command) -> None:
     assert outcome.err == "there are two roots, a and --root b\n  hint: name one of them\n"
 
 
+@pytest.mark.parametrize("folder", ["/somewhere/else", "flows/hello", ".", ".."])
+def test_a_folder_in_place_of_a_stage_is_a_usage_error(command: Command, folder: str) -> None:
+    """`run` says that it takes stages and which option names the folder, before it reads anything."""
+    outcome = command("run", folder)
+
+    assert outcome.status == 2
+    assert outcome.err == (
+        f"`{folder}` is not a stage: `run` takes the names of stages\n"
+        f"  hint: -C names the folder: `dockercise run -C {folder}`\n"
+    )
+
+
 def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
     """When whoever reads the output closes it early, the command ends quietly."""
     (tmp_path / "a.dockercise.yaml").write_text("".join(f"s{index}: {{img: x}}\n" for index in range(2000)))

@@ -24,7 +24,7 @@ def test_findings_as_text(command: Command, tmp_path: Path) -> None:
 
     assert (outcome.status, outcome.out) == (2, "")
     assert outcome.err == (
-        "a.dockercise.yaml:1:13: DK021 a: unknown key `volume`\n  hint: did you mean `vol`?\n"
+        "a.dockercise.yaml:1:13: DK021 a: unknown key `volume`\n  hint: here it is called `vol`\n"
         "b.dockercise.yaml:1:20: DK031 b comes after `c`, which is no stage\n"
         "2 findings in 2 files\n"
     )
@@ -185,5 +185,19 @@ def test_a_flood_is_cut_short(command: Command, tmp_path: Path) -> None:
     assert len(text) == 53
     assert text[50] == "a.dockercise.yaml: 950 more findings; `dockercise lint --format json` prints them all"
     assert text[51].startswith("b.dockercise.yaml:1:20: DK031")
-    assert text[52] == "1001 findings in 2 files"
+    assert text[52] == "1,001 findings in 2 files"
     assert len(as_json) == 1001
+
+
+def test_findings_in_very_many_files_are_counted(command: Command, tmp_path: Path) -> None:
+    """Of all findings the first 200 are shown, and the rest is counted."""
+    for number in range(300):
+        (tmp_path / f"{number:03}.dockercise.yaml").write_text(f"a{number}: {{x: 1}}\n")
+
+    lines = command("lint", str(tmp_path)).err.splitlines()
+
+    assert len([line for line in lines if "DK021" in line]) == 200
+    assert lines[-2:] == [
+        "100 more findings in 100 files; `dockercise lint --format json` prints them all",
+        "300 findings in 300 files",
+    ]

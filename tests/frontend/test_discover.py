@@ -164,6 +164,15 @@ def test_links_that_leave_or_lead_nowhere_are_not_followed(tmp_path: Path) -> No
     assert _found(root) == ["a.dockercise.yaml"]
 
 
+def test_links_that_nobody_lets_us_read_are_not_followed(tmp_path: Path) -> None:
+    """A link through another user's process in /proc, which may not even be read, leads nowhere."""
+    _touch(tmp_path, "a.dockercise.yaml")
+    (tmp_path / "theirs").symlink_to("/proc/1/cwd")
+    (tmp_path / "b.dockercise.yaml").symlink_to("/proc/1/cwd/b.dockercise.yaml")
+
+    assert _found(tmp_path) == ["a.dockercise.yaml"]
+
+
 def test_a_root_that_is_a_link(tmp_path: Path) -> None:
     """A root that is itself a link is read as the folder it leads to."""
     _touch(tmp_path, "real/a.dockercise.yaml", "real/d/b.dockercise.yaml")
