@@ -1,0 +1,36 @@
+"""The page on stopping and retrying: its pipelines compile, and its commands exist."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from dockercise_prefect.cli import dockercise
+from tests.compiler.sources import compiled
+from tests.test_user_pages import blocks
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = (ROOT / "docs/stopping.md").read_text()
+
+
+@pytest.mark.parametrize("example", blocks(PAGE, "yaml"))
+def test_every_pipeline_compiles(example: str) -> None:
+    """Every YAML block is a pipeline without findings."""
+    assert len(compiled(example=example)) == 1
+
+
+def test_every_command_of_ours_exists() -> None:
+    """Each `dockercise` command on the page is one."""
+    assert set(re.findall(r"`dockercise ([a-z]+)", PAGE)) <= set(dockercise.list_commands(click.Context(dockercise)))
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("command", sorted(set(re.findall(r"`prefect ([a-z-]+ [a-z]+)", PAGE))))
+def test_every_command_of_prefect_exists(command: str) -> None:
+    """Prefect has each command that the page says to type."""
+    subprocess.run([sys.executable, "-m", "prefect", *command.split(), "--help"], check=True, capture_output=True)
