@@ -147,6 +147,10 @@ def _host_config(spec: ContainerSpec, *, init: bool, processors: int | None) -> 
         config["NanoCpus"] = round(min(spec.cpus, processors or spec.cpus) * _NANO)
     if spec.memory is not None:
         config["Memory"] = config["MemorySwap"] = spec.memory
+    if spec.pids is not None:
+        config["PidsLimit"] = spec.pids
+    if spec.capabilities is not None:
+        config |= {"CapDrop": ["ALL"], "CapAdd": list(spec.capabilities), "SecurityOpt": ["no-new-privileges"]}
     return config
 
 

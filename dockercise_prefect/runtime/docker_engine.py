@@ -96,7 +96,7 @@ class DockerEngine:
     def info(self) -> EngineInfo:
         with engine_errors(f"cannot ask the engine at {self._url} for its version"):
             version = self._client.version()
-        return EngineInfo(version["Version"], self._url, self._has_init)
+        return EngineInfo(version["Version"], self._url, self._has_init, version["Arch"])
 
     def resolve_image(self, ref: str, *, pull: PullPolicy, platform: str | None, progress: Progress) -> ResolvedImage:
         return self._images.resolve(ref, pull, platform, progress)

@@ -19,11 +19,18 @@ Progress: TypeAlias = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """The engine that answered: its version, where it is, and whether it can put an init process in front of a script."""
+    """The engine that answered.
+
+    Attributes:
+        url: where it is, for people.
+        has_init: whether it can put an init process in front of a script.
+        machine: the processor as engines call it, `amd64` say.
+    """
 
     version: str
     url: str
     has_init: bool
+    machine: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,8 @@ class ContainerSpec:
         env: stored in the container's configuration, so never a secret.
         network: `bridge`, `none`, `host` or `container:<id>`.
         sysctls: kernel settings of the container's own network namespace.
-        cpus: processors. memory: bytes, swap included.
+        cpus: processors. memory: bytes, swap included. pids: processes and threads.
+        capabilities: those of root that it has; None for the engine's usual ones.
     """
 
     name: str
@@ -82,6 +90,8 @@ class ContainerSpec:
     platform: str | None = None
     cpus: float | None = None
     memory: int | None = None
+    pids: int | None = None
+    capabilities: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,21 +5,26 @@ namespace of its own (LANGUAGE section 3, "Network"): no process of an earlier s
 one lingers, since the kernel keeps none in TIME_WAIT there. What a joined container does share are the files that Docker makes
 for the network, `/etc/hosts`, `/etc/hostname` and `/etc/resolv.conf`; the slot writes them back before each stage.
 
+What runs in a slot is a program of ours (`network_holder`), without any capability and within limits. A container is made of
+an image, but nothing of that image runs: whoever made it could see and redirect what stages of other images send.
+
 A slot is a matter of speed only: where there is none, or it failed, a stage gets its own bridge network.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import Network, Pipeline, Stage
-from dockercise_prefect.runtime.boot import SHELL
 from dockercise_prefect.runtime.engine import ContainerSpec, Conversation, Engine
 from dockercise_prefect.runtime.labels import Labels
+from dockercise_prefect.runtime.network_holder import holder
+from dockercise_prefect.runtime.tarball import File, tar_stream
+from dockercise_prefect.runtime.tiny_program import MACHINES
 
 MOST = 4
 """More slots make a run no faster (FACTS section 4)."""
@@ -33,24 +38,12 @@ PATIENCE = 15
 RESTORE = "restore"
 """The one thing a slot is asked for; it answers with what it was asked."""
 
-HOLD = """\
-slurp() {
-  text=
-  while IFS= read -r line || [ -n "$line" ]; do text="$text$line
-"; done <"$1"
-}
-restore() {
-  slurp "$1"
-  [ "$text" = "$2" ] || printf %s "$2" >"$1"
-}
-slurp /etc/hosts; hosts=$text
-slurp /etc/hostname; hostname=$text
-slurp /etc/resolv.conf; resolv=$text
-while read -r order; do
-  restore /etc/hosts "$hosts" && restore /etc/hostname "$hostname" && restore /etc/resolv.conf "$resolv" && echo "$order"
-done
-"""
-"""What a slot runs, builtins only: for each line it reads, it puts the three files back and repeats the line."""
+HOLDER = "/.dockercise-network-holder"
+"""Where the program lies in the slot's container; of the image nothing runs."""
+
+MEMORY = 16 * 1024 * 1024
+PIDS = 64
+"""What a slot may take; the engine itself needs a dozen threads to start it."""
 
 # Nothing lingers on a port after its stage has ended; where the kernel does not know this for a namespace, there are no slots.
 SYSCTLS = {"net.ipv4.tcp_max_tw_buckets": "0"}
@@ -114,16 +107,16 @@ class NetworkSlots:
         self._complained = False
         self._threads: list[threading.Thread] = []
 
-    def start(self, count: int, images: Sequence[str]) -> None:
+    def start(self, count: int, image: str | None) -> None:
         """Begin to make slots, in the background.
 
         Args:
             count: how many.
-            images: ids to try one after the other, since a slot needs a shell; none where every image is yet to be made.
+            image: the id of any image, since a container is made of one; None where every image is yet to be made.
         """
-        if not images:
+        if image is None:
             return
-        self._threads = [threading.Thread(target=self._make, args=(tuple(images),), daemon=True) for _ in range(count)]
+        self._threads = [threading.Thread(target=self._make, args=(image,), daemon=True) for _ in range(count)]
         for thread in self._threads:
             thread.start()
 
@@ -173,38 +166,44 @@ class NetworkSlots:
             if slot in self._all:
                 self._all.remove(slot)
 
-    def _make(self, images: tuple[str, ...]) -> None:
-        trouble = ""
-        for image in images:
-            with self._lock:
-                if self._closed:
-                    return
-            try:
-                slot = self._start_one(image)
-            except EngineError as error:
-                trouble = error.message
-                continue
-            with self._lock:
-                self._all.append(slot)
-                self._free.append(slot)
+    def _make(self, image: str) -> None:
+        with self._lock:
+            if self._closed:
+                return
+        try:
+            slot = self._start_one(image)
+        except EngineError as error:
+            self._complain(error.message)
             return
+        with self._lock:
+            self._all.append(slot)
+            self._free.append(slot)
+
+    def _complain(self, trouble: str) -> None:
         with self._lock:
             said, self._complained = self._complained, True
         if not said:
             self._notify(f"no standing networks, so every stage gets its own, which takes a little longer: {trouble}")
 
     def _start_one(self, image: str) -> Slot:
+        machine = self._engine.info().machine
+        if machine not in MACHINES:
+            raise EngineError(f"there is no program to hold them for the engine's processor, {machine}")
         spec = ContainerSpec(
             name=self._labels.name("network"),
             image=image,
-            command=(SHELL, "-c", HOLD),
+            command=(HOLDER,),
             labels=self._labels.of_run(),
             user="0:0",
             network="bridge",
             sysctls=SYSCTLS,
+            memory=MEMORY,
+            pids=PIDS,
+            capabilities=(),
         )
         container = self._engine.create(spec)
         try:
+            self._engine.put(container, "/", _program(machine))
             slot = Slot(container, self._engine.converse(container))
         except EngineError:
             self._engine.remove(container)
@@ -213,6 +212,11 @@ class NetworkSlots:
             self._drop(slot)
             raise EngineError("the container that holds it does not answer")
         return slot
+
+
+def _program(machine: str) -> Iterator[bytes]:
+    program = holder().executable(machine)
+    return tar_stream([File(path=HOLDER.lstrip("/"), size=len(program), content=lambda: [program], mode=0o755)])
 
 
 @dataclass(slots=True)

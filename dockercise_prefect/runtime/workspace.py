@@ -22,7 +22,7 @@ from dockercise_prefect.runtime.labels import RUN, Labels, RunIdentity
 from dockercise_prefect.runtime.letting_go import LetGoError, LettingGo
 from dockercise_prefect.runtime.masking import Masker
 from dockercise_prefect.runtime.mounts import StageMounts, check_host_paths, engine_volumes, uses_code
-from dockercise_prefect.runtime.network_slots import NetworkSlots, useful_slots, uses_bridge
+from dockercise_prefect.runtime.network_slots import NetworkSlots, useful_slots
 from dockercise_prefect.runtime.outcome import StageResult
 from dockercise_prefect.runtime.output import Spool, StageOutput
 from dockercise_prefect.runtime.own_volume import KeepVolume
@@ -133,8 +133,8 @@ class Workspace:
         check_host_paths(self._pipeline, self._options.root)
         resolved = resolve_images(self._engine, self._pipeline, self._notify)
         self._images = Images(self._engine, self._pipeline, self._labels, resolved)
-        shells = [resolved[stage.name].id for stage in self._pipeline if uses_bridge(stage) and stage.name in resolved]
-        self._slots.start(useful_slots(self._pipeline, self._options.jobs), list(dict.fromkeys(shells)))
+        image = next((image.id for image in resolved.values()), None)
+        self._slots.start(useful_slots(self._pipeline, self._options.jobs), image)
         for volume in engine_volumes(self._pipeline):
             self._volumes.keep(volume)
         if self._options.aws and any(stage.starts_container for stage in self._pipeline):

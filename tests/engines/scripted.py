@@ -163,7 +163,7 @@ class ScriptedEngine:
 
     def info(self) -> EngineInfo:
         self._called("info")
-        return EngineInfo("0.0-scripted", "scripted://", has_init=True)
+        return EngineInfo("0.0-scripted", "scripted://", has_init=True, machine="amd64")
 
     def resolve_image(self, ref: str, *, pull: PullPolicy, platform: str | None, progress: Progress) -> ResolvedImage:
         self._called("resolve_image")

@@ -2,18 +2,21 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import Pipeline, Stage, built_from, code, engine_volume, stage
+from dockercise_prefect.runtime.docker_connection import connect
 from dockercise_prefect.runtime.docker_engine import DockerEngine
 from dockercise_prefect.runtime.engine import Engine, ResolvedImage
 from dockercise_prefect.runtime.labels import Labels, RunIdentity
-from dockercise_prefect.runtime.network_slots import NetworkSlots, useful_slots
+from dockercise_prefect.runtime.network_slots import HOLDER, NetworkSlots, useful_slots
 from tests.engines.driving import Output, container, spec_of
 from tests.engines.scripted import BUSYBOX, Behaviour, ScriptedEngine
-from tests.runtime.workspaces import IDENTITY, run_all, workspace
+from tests.runtime.workspaces import IDENTITY, run_all, sh, workspace
 
 
 def chain(length: int) -> Pipeline:
@@ -54,7 +57,7 @@ def slots(engine: Engine, image: ResolvedImage, run_id: str) -> Iterator[Network
     """One slot, made and free."""
     labels = Labels(RunIdentity(run_id, "p", "f"), "owner")
     made = NetworkSlots(engine, labels, print)
-    made.start(1, [image.id])
+    made.start(1, image.id)
     for thread in made._threads:
         thread.join(30)
     yield made
@@ -100,14 +103,14 @@ def test_a_slot_that_ended_is_not_used(engine: Engine, slots: NetworkSlots) -> N
 
 def test_a_run_without_slots_goes_on(scripted: ScriptedEngine) -> None:
     """Where no slot can be had, stages run all the same, and it is said once."""
-    scripted.script("slurp", Behaviour(start_error="no shell", exit_code=127))
+    scripted.script(HOLDER, Behaviour(start_error="exec format error", exit_code=126))
     pipeline = fan(9)
 
     with workspace(scripted, *pipeline) as ran:
         results = [ran.run(each).status.value for each in pipeline]
 
     assert results == ["passed"] * 9
-    assert len([line for line in ran.said if "no shell" in line]) == 1
+    assert len([line for line in ran.said if "exec format error" in line]) == 1
     assert scripted.leftovers() == []
 
 
@@ -142,11 +145,11 @@ def test_a_stage_sees_nothing_of_the_one_before(
     spoil = """
         cp /etc/hosts /etc/resolv.conf /etc/hostname /tmp
         for file in hosts resolv.conf hostname; do echo evil >>/etc/$file; done
-        (echo hello | nc -l -p 5555) & until nc 127.0.0.1 5555 </dev/null; do sleep 0.05; done
+        (while :; do echo hello | nc -l -p 5555; done) & until nc 127.0.0.1 5555 </dev/null | grep .; do sleep 0.05; done
         cat /tmp/hosts /tmp/resolv.conf /tmp/hostname"""
     look = """
         netstat -tan | grep 5555 && exit 9
-        (echo again | nc -l -p 5555) & until nc 127.0.0.1 5555 </dev/null; do sleep 0.05; done
+        (while :; do echo again | nc -l -p 5555; done) & until nc 127.0.0.1 5555 </dev/null | grep .; do sleep 0.05; done
         cat /etc/hosts /etc/resolv.conf /etc/hostname"""
 
     printed = []
@@ -165,13 +168,98 @@ def test_a_stage_sees_nothing_of_the_one_before(
 
 
 @pytest.mark.docker
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        "chmod 600 /etc/hosts; echo evil >/etc/resolv.conf; : >/etc/hostname",
+        "head -c 3000000 /dev/zero >/etc/hosts",
+    ],
+)
+@pytest.mark.parametrize("engine", ["docker"], indirect=True)
+def test_the_files_are_as_they_were_for_every_user(
+    engine: Engine, image: ResolvedImage, slots: NetworkSlots, labels: dict[str, str], spoil: str
+) -> None:
+    """Whatever root has done to them, the next stage reads what was in them, also as another user."""
+    look = "cat /etc/hosts /etc/resolv.conf /etc/hostname"
+    printed = []
+    for script, user in ((f"{look}; {spoil}", "0"), (look, "1000")):
+        output = Output()
+        spec_user = {"user": user}
+        with (
+            slots.lease() as lease,
+            container(engine, spec_of(image, labels, script, network=lease.network, **spec_user)) as id_,
+        ):
+            assert engine.run(id_, b"", output).exit_code == 0
+        printed.append(output.stdout)
+
+    assert lease.network != "bridge"
+    assert printed[0] == printed[1]
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("spoil", ["chown 1000 /etc/hosts", "chown 1000 /etc/resolv.conf; chmod 777 /etc/resolv.conf"])
+@pytest.mark.parametrize("engine", ["docker"], indirect=True)
+def test_a_slot_whose_files_cannot_be_put_back_is_not_used(
+    engine: Engine, image: ResolvedImage, slots: NetworkSlots, labels: dict[str, str], spoil: str
+) -> None:
+    """Its holder may do nothing but what is right already: where that is not enough it ends."""
+    with slots.lease() as first, container(engine, spec_of(image, labels, spoil, network=first.network)) as id_:
+        engine.run(id_, b"", Output())
+    with slots.lease() as second:
+        pass
+
+    assert (first.network.partition(":")[0], second.network) == ("container", "bridge")
+
+
+EVIL = f"""\
+FROM {BUSYBOX}
+COPY evil /evil
+RUN mkdir /real && cp /bin/busybox /real/busybox && mv /evil /bin/sh
+ENV BASH_ENV=/bin/sh ENV=/bin/sh LD_PRELOAD=/bin/evil.so
+USER 1234
+ENTRYPOINT ["/bin/sh"]
+"""
+
+
+@pytest.mark.docker
+def test_nothing_of_a_pipelines_image_runs_beside_a_stage(docker_engine: DockerEngine, run_id: str, tmp_path: Path) -> None:
+    """An image whose shell is another program finds no place in the network of other stages: it runs in its own stage alone."""
+    (tmp_path / "evil").write_text('#!/real/busybox sh\necho evil was here >&2\nexec /real/busybox sh "$@"\n')
+    (tmp_path / "evil").chmod(0o755)
+    (tmp_path / "Dockerfile").write_text(EVIL)
+    client, _ = connect()
+    name = f"dockercise-test/evil-{run_id}"
+    with closing(client):
+        list(client.build(path=str(tmp_path), tag=name, rm=True, forcerm=True, decode=True))
+        try:
+            stages = [stage("a", image=name, run="echo a", pull="never")]
+            stages += [sh(f"s{number}", "true", after=stages[-1:]) for number in range(3)]
+            with workspace(docker_engine, *stages, run_id=run_id) as ran:
+                for thread in ran.workspace._slots._threads:
+                    thread.join(30)
+                (holder,) = client.containers(filters={"label": f"dockercise.run={run_id}"})
+                inspected = client.inspect_container(holder["Id"])
+                processes = client.top(holder["Id"], "-o pid,args")["Processes"]
+                results = [ran.run(each) for each in ran.pipeline]
+        finally:
+            client.remove_image(name, force=True)
+
+    assert [result.status.value for result in results] == ["passed"] * 4, results
+    assert ran.output["a", "stderr"] == b"evil was here\n" * 2
+    assert {words[-1].split()[-1] for words in processes} == {HOLDER}
+    host = inspected["HostConfig"]
+    assert (host["CapDrop"], host["CapAdd"] or [], host["SecurityOpt"]) == (["ALL"], [], ["no-new-privileges"])
+    assert (host["Memory"], host["PidsLimit"]) == (16 << 20, 64)
+
+
+@pytest.mark.docker
 def test_two_stages_listen_on_one_port_at_the_same_time(docker_engine: DockerEngine, run_id: str) -> None:
     """Each has a network of its own: both meet at a barrier with the port open, and hear only themselves."""
     script = """
-        (echo "$DOCKERCISE_STAGE" | nc -l -p 7777) &
+        (while :; do echo "$DOCKERCISE_STAGE" | nc -l -p 7777; done) &
         until netstat -tln | grep -q 7777; do sleep 0.05; done
         touch "/meet/$DOCKERCISE_STAGE"; until [ "$(ls /meet | wc -l)" = 3 ]; do sleep 0.05; done
-        nc 127.0.0.1 7777 </dev/null"""
+        until nc 127.0.0.1 7777 </dev/null | grep .; do sleep 0.05; done"""
     volume = f"dockercise-test-{run_id}"
     stages = [stage(name, image=BUSYBOX, run=script, volumes=[engine_volume(volume, "/meet")], timeout=60) for name in "abc"]
     try:
@@ -188,11 +276,11 @@ def test_two_stages_listen_on_one_port_at_the_same_time(docker_engine: DockerEng
 
 def test_a_slot_that_does_not_answer_is_no_slot(scripted: ScriptedEngine) -> None:
     """Whatever a slot says when it is asked, only the right answer counts."""
-    scripted.script("slurp", Behaviour(answer=lambda _line: "?"))
+    scripted.script(HOLDER, Behaviour(answer=lambda _line: "?"))
     slots = NetworkSlots(scripted, Labels(IDENTITY, "o"), print)
     image = scripted.add_image(BUSYBOX)
 
-    slots.start(1, [image])
+    slots.start(1, image)
     slots.close()
 
     with slots.lease() as lease:
@@ -204,7 +292,7 @@ def test_a_slot_that_cannot_be_made_is_removed(scripted: ScriptedEngine) -> None
     scripted.fail("converse", EngineError("no"))
     slots = NetworkSlots(scripted, Labels(IDENTITY, "o"), print)
 
-    slots.start(1, [scripted.add_image(BUSYBOX)])
+    slots.start(1, scripted.add_image(BUSYBOX))
     slots.close()
 
     assert scripted.leftovers() == []
@@ -215,7 +303,7 @@ def test_no_slots_where_every_image_is_yet_to_be_made(scripted: ScriptedEngine) 
     said: list[str] = []
     made = NetworkSlots(scripted, Labels(RunIdentity("r", "p", "f"), "owner"), said.append)
 
-    made.start(2, [])
+    made.start(2, None)
     with made.lease() as lease:
         network = lease.network
     made.close()

@@ -1,0 +1,308 @@
+r"""Tiny programs for Linux: system calls one after the other, as a static executable that needs nothing of any image.
+
+    program = Program()
+    text = program.data(b"hello\n")
+    written = program.call("write", 1, text, 6)
+    program.need_equal(written, program.number(6))
+    executable = program.executable("arm64")
+
+A program is written once, in these steps, and encoded for either processor: no compiler is needed, and no binary lies in the
+package. Values live in memory, 8 bytes each; a step loads what it takes into registers and stores what it gives. A condition
+that does not hold ends the program with exit code 1, and so does its end.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+_HEADERS: Final = 0x140
+"""Bytes of the file before the data: the ELF header and those of four segments."""
+
+_CODE_AT: Final = 0x40_0000
+_DATA_AT: Final = 0x80_0000
+_ROOM_AT: Final = 0x100_0000
+"""Addresses of the segments; far apart, so that whatever size pages have no two segments share one."""
+
+_PAGE: Final = 0x1_0000
+"""The largest page that either processor has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """8 bytes of memory that hold a value, at an address."""
+
+    address: int
+
+
+Argument: TypeAlias = int | Cell
+"""Of a system call: a number, say an address, or what is in a cell when it is made."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    name: str
+    arguments: tuple[Argument, ...]
+    result: Cell
+
+
+@dataclass(frozen=True, slots=True)
+class _ExitUnless:
+    condition: str
+    left: Cell
+    right: Cell
+
+
+@dataclass(frozen=True, slots=True)
+class _Jump:
+    step: int
+
+
+_Step: TypeAlias = _Call | _ExitUnless | _Jump
+
+
+class Program:
+    """A program in the making."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+        self._room = 0
+        self._steps: list[_Step] = []
+        self._zero = self.number(0)
+
+    def data(self, content: bytes) -> int:
+        """Bytes that the program brings along; returns their address."""
+        address = _DATA_AT + _HEADERS + len(self._data)
+        self._data += content + bytes(-len(content) % 8)
+        return address
+
+    def number(self, value: int) -> Cell:
+        """A cell that holds a number from the start."""
+        return Cell(self.data(struct.pack("<q", value)))
+
+    def room(self, size: int) -> int:
+        """Memory that is zero at first; returns its address."""
+        address = _ROOM_AT + self._room
+        self._room += size + -size % 8
+        return address
+
+    def call(self, name: str, *arguments: Argument) -> Cell:
+        """A system call; the cell holds what the kernel answers, below zero where it refuses."""
+        result = Cell(self.room(8))
+        self._steps.append(_Call(name, arguments, result))
+        return result
+
+    def need_equal(self, left: Cell, right: Cell) -> None:
+        """End unless both cells hold the same."""
+        self._steps.append(_ExitUnless("equal", left, right))
+
+    def need_zero(self, cell: Cell) -> None:
+        """End unless the cell holds 0."""
+        self.need_equal(cell, self._zero)
+
+    def need_positive(self, cell: Cell) -> None:
+        """End unless the cell holds more than 0."""
+        self._steps.append(_ExitUnless("greater", cell, self._zero))
+
+    def here(self) -> int:
+        """The place of the next step, to go back to."""
+        return len(self._steps)
+
+    def go_to(self, place: int) -> None:
+        """Go on at a place."""
+        self._steps.append(_Jump(place))
+
+    def executable(self, machine: str) -> bytes:
+        """The program as an ELF file.
+
+        Args:
+            machine: the processor as engines call it, one of `MACHINES`.
+        """
+        code = _encoded([*self._steps, _Call("exit_group", (1,), Cell(self._zero.address))], _MACHINES[machine])
+        code_offset = _HEADERS + len(self._data)
+        segments = [
+            _segment(_READ | _EXECUTE, code_offset, _CODE_AT + code_offset, len(code), len(code)),
+            _segment(_READ | _WRITE, _HEADERS, _DATA_AT + _HEADERS, len(self._data), len(self._data)),
+            _segment(_READ | _WRITE, 0, _ROOM_AT, 0, max(self._room, 8)),
+            struct.pack("<IIQQQQQQ", _GNU_STACK, _READ | _WRITE, 0, 0, 0, 0, 0, 16),
+        ]
+        header = struct.pack(
+            "<16sHHIQQQIHHHHHH",
+            b"\x7fELF\x02\x01\x01",
+            _EXECUTABLE,
+            _MACHINES[machine].elf,
+            1,
+            _CODE_AT + code_offset,
+            _ELF_HEADER,
+            0,
+            0,
+            _ELF_HEADER,
+            _SEGMENT_HEADER,
+            len(segments),
+            0,
+            0,
+            0,
+        )
+        return (header + b"".join(segments)).ljust(_HEADERS, b"\0") + bytes(self._data) + code
+
+
+# The file's format: the ELF specification, and elf(5).
+
+_EXECUTABLE: Final = 2
+_LOAD: Final = 1
+_GNU_STACK: Final = 0x6474_E551
+_EXECUTE, _WRITE, _READ = 1, 2, 4
+_ELF_HEADER: Final = 64
+_SEGMENT_HEADER: Final = 56
+
+
+def _segment(flags: int, offset: int, address: int, in_file: int, in_memory: int) -> bytes:
+    return struct.pack("<IIQQQQQQ", _LOAD, flags, offset, address, address, in_file, in_memory, _PAGE)
+
+
+# The processors: the manuals of AMD ("AMD64 Architecture Programmer's Manual") and Arm ("Arm Architecture Reference Manual for
+# A-profile"), and syscall(2) for the registers.
+
+
+@dataclass(frozen=True, slots=True)
+class _Machine:
+    """How steps become instructions.
+
+    Attributes:
+        elf: the processor's number in an ELF file.
+        numbers: of system calls.
+        call: the instructions of a system call.
+        exit_unless: those of a condition; takes how far to go, from behind them, where it does not hold.
+        jump: those of a jump; takes how far, from behind them.
+    """
+
+    elf: int
+    numbers: Mapping[str, int]
+    call: Callable[[int, Sequence[Argument], Cell], bytes]
+    exit_unless: Callable[[_ExitUnless, int], bytes]
+    jump: Callable[[int], bytes]
+
+
+def _encoded(steps: Sequence[_Step], machine: _Machine) -> bytes:
+    """The instructions of all steps; what a step is long does not hang on where it leads."""
+
+    def encode(step: _Step, distance: int) -> bytes:
+        match step:
+            case _Call(name, arguments, result):
+                return machine.call(machine.numbers[name], arguments, result)
+            case _ExitUnless():
+                return machine.exit_unless(step, distance)
+            case _Jump():
+                return machine.jump(distance)
+
+    starts = [0]
+    for step in steps:
+        starts.append(starts[-1] + len(encode(step, 0)))
+    code = b""
+    for step, end in zip(steps, starts[1:], strict=True):
+        target = starts[step.step] if isinstance(step, _Jump) else starts[-2]  # the last step is the end
+        code += encode(step, target - end)
+    return code
+
+
+_AMD64_ARGUMENTS: Final = (7, 6, 2, 10, 8, 9)
+"""Numbers of the registers rdi, rsi, rdx, r10, r8, r9."""
+
+_RAX: Final = 0
+
+
+def _amd64_load(register: int, value: Argument) -> bytes:
+    high, low = register >> 3, register & 7
+    if isinstance(value, Cell):  # mov register, [address]
+        return bytes([0x48 | high << 2, 0x8B, low << 3 | 4, 0x25]) + struct.pack("<i", value.address)
+    return bytes([0x48 | high, 0xB8 | low]) + struct.pack("<Q", value % (1 << 64))  # movabs register, value
+
+
+def _amd64_call(number: int, arguments: Sequence[Argument], result: Cell) -> bytes:
+    loads = b"".join(map(_amd64_load, _AMD64_ARGUMENTS, arguments))
+    store = bytes([0x48, 0x89, 0x04, 0x25]) + struct.pack("<i", result.address)  # mov [address], rax
+    return loads + _amd64_load(_RAX, number) + b"\x0f\x05" + store  # syscall
+
+
+def _amd64_exit_unless(step: _ExitUnless, distance: int) -> bytes:
+    compare = bytes([0x48, 0x3B, 0x04, 0x25]) + struct.pack("<i", step.right.address)  # cmp rax, [address]
+    jump = {"equal": b"\x0f\x85", "greater": b"\x0f\x8e"}[step.condition]  # jne, jle
+    return _amd64_load(_RAX, step.left) + compare + jump + struct.pack("<i", distance)
+
+
+def _amd64_jump(distance: int) -> bytes:
+    return b"\xe9" + struct.pack("<i", distance)
+
+
+_X8, _X9, _X10, _X11 = 8, 9, 10, 11
+
+
+def _arm64_words(*words: int) -> bytes:
+    return struct.pack(f"<{len(words)}I", *words)
+
+
+def _arm64_load(register: int, value: Argument) -> bytes:
+    if isinstance(value, Cell):  # ldr register, [x9]
+        return _arm64_load(_X9, value.address) + _arm64_words(0xF940_0000 | _X9 << 5 | register)
+    parts = [value % (1 << 64) >> 16 * place & 0xFFFF for place in range(4)]
+    first = 0xD280_0000 | parts[0] << 5 | register  # movz
+    return _arm64_words(first, *(0xF280_0000 | place << 21 | parts[place] << 5 | register for place in (1, 2, 3)))  # movk
+
+
+def _arm64_call(number: int, arguments: Sequence[Argument], result: Cell) -> bytes:
+    loads = b"".join(_arm64_load(register, value) for register, value in enumerate(arguments))
+    store = _arm64_load(_X9, result.address) + _arm64_words(0xF900_0000 | _X9 << 5)  # str x0, [x9]
+    return loads + _arm64_load(_X8, number) + _arm64_words(0xD400_0001) + store  # svc
+
+
+def _arm64_exit_unless(step: _ExitUnless, distance: int) -> bytes:
+    compare = _arm64_words(0xEB00_001F | _X11 << 16 | _X10 << 5)  # cmp x10, x11
+    condition = {"equal": 0x1, "greater": 0xD}[step.condition]  # ne, le
+    # A branch counts from itself, in words.
+    branch = _arm64_words(0x5400_0000 | ((distance + 4) // 4 & 0x7_FFFF) << 5 | condition)
+    return _arm64_load(_X10, step.left) + _arm64_load(_X11, step.right) + compare + branch
+
+
+def _arm64_jump(distance: int) -> bytes:
+    return _arm64_words(0x1400_0000 | (distance + 4) // 4 & 0x3FF_FFFF)
+
+
+_MACHINES: Final = {
+    "amd64": _Machine(
+        62,
+        {
+            "read": 0,
+            "write": 1,
+            "pwrite64": 18,
+            "socket": 41,
+            "ftruncate": 77,
+            "fchmod": 91,
+            "exit_group": 231,
+            "openat": 257,
+        },
+        _amd64_call,
+        _amd64_exit_unless,
+        _amd64_jump,
+    ),
+    "arm64": _Machine(
+        183,
+        {
+            "ftruncate": 46,
+            "fchmod": 52,
+            "openat": 56,
+            "read": 63,
+            "write": 64,
+            "pwrite64": 68,
+            "exit_group": 94,
+            "socket": 198,
+        },
+        _arm64_call,
+        _arm64_exit_unless,
+        _arm64_jump,
+    ),
+}
+
+MACHINES: Final = frozenset(_MACHINES)
+"""Processors that programs can be made for."""
