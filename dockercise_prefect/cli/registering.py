@@ -158,8 +158,10 @@ def _request(
     from dockercise_prefect.orchestration.registration import Registration
     from dockercise_prefect.orchestration.timetable import Timetable
     from dockercise_prefect.repository.address import parse_address
+    from dockercise_prefect.repository.branches import check_branches
     from dockercise_prefect.runtime.environment import parse_env_option
 
+    check_branches(branches)
     address = parse_address(source, Path.cwd())
     timetable = Timetable(tuple(crons), tuple(intervals), tuple(rrules), timezone)
     timetable.schedules()  # what is wrong with it is said before anything is looked at

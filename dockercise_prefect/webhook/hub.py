@@ -20,7 +20,7 @@ class Registered:
         name: `flow/deployment`.
         repositories: addresses of the repository, in any spelling (`webhook.address.canonical` makes one of them all); a push
             that names any of them is meant.
-        branches: globs (fnmatch, case counts) on branch names; a push to a branch that none takes starts nothing.
+        branches: globs on branch names, for `repository.branches`; a push to a branch that they do not take starts nothing.
         secret: name of the Prefect Secret block with the webhook's secret; None for the receiver's own.
         token: name of the Prefect Secret block with the token that commit statuses are sent with; None for no statuses.
     """

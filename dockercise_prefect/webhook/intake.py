@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from fnmatch import fnmatchcase
 
+from dockercise_prefect.repository.branches import takes_branch
 from dockercise_prefect.webhook.delivery import Delivery, MalformedError, kind_of, read_delivery
 from dockercise_prefect.webhook.directory import Directory
 from dockercise_prefect.webhook.fields import shown
@@ -122,7 +122,7 @@ class Intake:
         if isinstance(push, NoPush):
             return Answer(result=Result.IGNORED, message=push.reason, about=where)
         about = (*where, shown(push.branch), push.after[:7])
-        wanting = [one for one in genuine if any(fnmatchcase(push.branch, glob) for glob in one.branches)]
+        wanting = [one for one in genuine if takes_branch(one.branches, push.branch)]
         if not wanting:
             return Answer(result=Result.IGNORED, message="no deployment waits for pushes to this branch", about=about)
         return self._kept(delivery, push, wanting, signed, about)

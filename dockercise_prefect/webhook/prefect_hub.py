@@ -9,6 +9,7 @@ from dockercise_prefect.errors import CommitMissingError, DockerciseError, Orche
 from dockercise_prefect.orchestration.deployments import Deployed, deployment_of, deployments
 from dockercise_prefect.orchestration.pushes import Arrival, state_types, submit, touched
 from dockercise_prefect.orchestration.secret_blocks import find_secret
+from dockercise_prefect.repository.branches import exactly
 from dockercise_prefect.settings import Settings
 from dockercise_prefect.webhook.hub import HubDownError, PushRefusedError, Registered, RunState, Started, Touched
 from dockercise_prefect.webhook.push import Push
@@ -69,15 +70,10 @@ def registered_of(deployed: Deployed) -> Registered:
         deployment_id=deployed.id,
         name=deployed.name,
         repositories=frozenset(address for address in addresses if address is not None),
-        branches=registration.branches or (_exactly(registration.ref or ""),),
+        branches=registration.branches or (exactly(registration.ref or ""),),
         secret=registration.webhook_secret,
         token=registration.statuses,
     )
-
-
-def _exactly(branch: str) -> str:
-    """The glob that takes this branch alone."""
-    return "".join(f"[{character}]" if character in "*?[" else character for character in branch)
 
 
 @contextmanager

@@ -1,0 +1,43 @@
+"""Globs on names of branches: those that take, and with `!` those that take away again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
+from dockercise_prefect.errors import UsageError
+
+
+def takes_branch(globs: Sequence[str], branch: str) -> bool:
+    r"""Whether globs take a branch: the last one that matches decides, as with `triggers`.
+
+    Args:
+        globs: of fnmatch, where case counts; one that begins with `!` takes away, and `\!` begins a name with `!`.
+        branch: its name.
+    """
+    for glob in reversed(globs):
+        takes_away = glob.startswith("!")
+        if fnmatchcase(branch, glob[1:] if takes_away or glob.startswith("\\!") else glob):
+            return not takes_away
+    return False
+
+
+def exactly(branch: str) -> str:
+    """The glob that takes this branch alone."""
+    escaped = "".join(f"[{character}]" if character in "*?[" else character for character in branch)
+    return f"\\{escaped}" if escaped.startswith("!") else escaped
+
+
+def check_branches(globs: Sequence[str]) -> None:
+    """Refuse globs that can take no branch.
+
+    Raises:
+        UsageError: the first takes away, when nothing has been taken yet, or one is empty.
+    """
+    if "" in globs or "!" in globs:
+        raise UsageError("--push-branch: a glob is empty", "write the name of a branch, or a glob such as `release/*`")
+    if globs and globs[0].startswith("!"):
+        raise UsageError(
+            f"--push-branch: `{globs[0]}` takes branches away, and none has been taken before it",
+            f"say first which run: --push-branch '*' --push-branch '{globs[0]}'",
+        )

@@ -1,0 +1,42 @@
+"""Which branches globs take."""
+
+from __future__ import annotations
+
+import pytest
+
+from dockercise_prefect.errors import UsageError
+from dockercise_prefect.repository.branches import check_branches, exactly, takes_branch
+
+
+@pytest.mark.parametrize(
+    ("globs", "branch", "taken"),
+    [
+        (["main"], "main", True),
+        (["main"], "Main", False),
+        (["release/*"], "release/1/2", True),
+        (["*", "!main"], "main", False),
+        (["*", "!main"], "dev", True),
+        (["*", "!wip/*", "wip/mine"], "wip/mine", True),
+        (["*", "!wip/*", "wip/mine"], "wip/other", False),
+        ([r"\!odd"], "!odd", True),
+        ([], "main", False),
+    ],
+)
+def test_the_last_glob_that_matches_decides(globs: list[str], branch: str, taken: bool) -> None:
+    """A glob takes a branch, and one with `!` takes it away again."""
+    assert takes_branch(globs, branch) is taken
+
+
+@pytest.mark.parametrize("branch", ["main", "fea*ure/[x]", "a?b", "!odd", "[!a]"])
+def test_a_branch_is_named_exactly(branch: str) -> None:
+    """The glob made of a branch's name takes that branch and no similar one."""
+    assert takes_branch([exactly(branch)], branch)
+    assert not takes_branch([exactly(branch)], f"{branch}x")
+    assert not takes_branch([exactly(branch)], branch.replace("*", "t").replace("?", "x").removeprefix("!") + " ")
+
+
+@pytest.mark.parametrize("globs", [["!main"], ["!main", "*"], [""], ["*", "!"]])
+def test_globs_that_begin_with_nothing_are_refused(globs: list[str]) -> None:
+    """What takes away before anything is taken, and an empty glob, is an error of the command."""
+    with pytest.raises(UsageError, match="--push-branch"):
+        check_branches(globs)
