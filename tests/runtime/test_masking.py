@@ -1,7 +1,13 @@
 """Sensitive texts are masked in all their forms, however the text around them is cut."""
 
 import base64
+import functools
+import hashlib
+import html
 import json
+import re
+import shlex
+import subprocess
 import textwrap
 from collections.abc import Callable
 from urllib.parse import quote, quote_plus
@@ -11,9 +17,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dockercise_prefect.runtime.masking import Masker
+from dockercise_prefect.runtime.secret_forms import forms_of
 
 SECRET = b"wJalrXUtnFEMI/K7MDENG+bPxRfiCY=KEY"
 KEY = b"-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA7bq2\nq8Vn0Zr1yX9kLm3pQ4s5\n-----END RSA PRIVATE KEY-----\n"
+
+VALUES = [
+    SECRET,
+    b'p\xc3\xa4ssw\xc3\xb6rt\xe2\x82\xac "it\'s" \\o/ <&> $x;~',
+    KEY.strip(),
+    bytes(range(33, 127)) * 3,
+    hashlib.shake_128(b"noise").hexdigest(200).encode(),
+]
+TOKENS = st.binary(min_size=12, max_size=12).filter(lambda value: value.strip() == value and len(set(value)) > 6)
 
 SECRETS = st.binary(min_size=8, max_size=40).filter(lambda value: len(set(value.strip())) > 6 and b"\r" not in value)
 CHARACTERS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=60)
@@ -29,6 +45,154 @@ def masker_of(*secrets: bytes) -> Masker:
 def masked(masker: Masker, *chunks: bytes) -> bytes:
     stream = masker.stream()
     return b"".join([*map(stream.feed, chunks), stream.flush()])
+
+
+def in_base64(before: int, secret: bytes) -> bytes:
+    return base64.b64encode(b"x" * before + secret + b"tail")
+
+
+def in_base64_of_addresses(before: int, secret: bytes) -> bytes:
+    return base64.urlsafe_b64encode(b"x" * before + secret)
+
+
+def in_lines(width: int, break_: bytes, secret: bytes) -> bytes:
+    encoded = base64.b64encode(b"some user:" + secret + b"tail")
+    return b"".join(encoded[start : start + width] + break_ for start in range(0, len(encoded), width))
+
+
+@functools.cache
+def in_bash(text: bytes, locale: str) -> bytes:
+    """The text as bash's own `printf %q` writes it."""
+    command = ["bash", "-c", 'printf %q "$TEXT"']
+    return subprocess.run(command, env={b"TEXT": text, b"LC_ALL": locale.encode()}, capture_output=True, check=True).stdout
+
+
+FORMS: dict[str, Callable[[bytes], bytes]] = {
+    "as it is": lambda secret: secret,
+    "carriage returns": lambda secret: secret.replace(b"\n", b"\r\n"),
+    **{f"base64 after {before}": functools.partial(in_base64, before) for before in range(3)},
+    **{f"base64 after {before}, for addresses": functools.partial(in_base64_of_addresses, before) for before in range(3)},
+    **{
+        f"base64 in lines of {width}, {break_!r}": functools.partial(in_lines, width, break_)
+        for width in (16, 20, 64, 76)
+        for break_ in (b"\n", b"\r\n")
+    },
+    "address": lambda secret: quote(secret, safe="").encode(),
+    "path": lambda secret: quote(secret).encode(),
+    "JavaScript": lambda secret: quote(secret, safe="!'()*").encode(),
+    "small letters": lambda secret: re.sub(rb"%..", lambda found: found[0].lower(), quote(secret, safe="").encode()),
+    "form": lambda secret: quote_plus(secret).encode(),
+    "address twice": lambda secret: quote(quote(secret, safe=""), safe="").encode(),
+    "form twice": lambda secret: quote_plus(quote_plus(secret)).encode(),
+    "JSON": lambda secret: json.dumps(secret.decode()).encode(),
+    "JSON with all characters": lambda secret: json.dumps(secret.decode(), ensure_ascii=False).encode(),
+    "JSON of PHP": lambda secret: json.dumps(secret.decode()).replace("/", "\\/").encode(),
+    "JSON of Go": lambda secret: re.sub(
+        "[&<>]", lambda found: f"\\u{ord(found[0]):04x}", json.dumps(secret.decode(), ensure_ascii=False)
+    ).encode(),
+    "JSON in JSON": lambda secret: json.dumps(json.dumps({"key": secret.decode()})).encode(),
+    "Python": lambda secret: repr(secret.decode()).encode(),
+    "Python, ASCII": lambda secret: ascii(secret.decode()).encode(),
+    "Python, bytes": lambda secret: repr(secret).encode(),
+    "shlex": lambda secret: shlex.quote(secret.decode()).encode(),
+    "trace of a shell": lambda secret: secret.replace(b"'", b"'\\''"),
+    "YAML": lambda secret: secret.replace(b"'", b"''"),
+    "printf %q": lambda secret: in_bash(secret, "C.UTF-8"),
+    "printf %q without a locale": lambda secret: in_bash(secret, "C"),
+    "HTML": lambda secret: html.escape(secret.decode()).encode(),
+}
+
+
+def readings(shown: bytes) -> list[bytes]:
+    """What somebody reads who looks at a text, also as base64."""
+    runs = re.findall(rb"[A-Za-z0-9+/_-]{2,}", shown.translate(None, b"\r\n"))
+    padded = [b"A" * lead + run for run in runs for lead in range(4)]
+    return [
+        shown,
+        *(base64.urlsafe_b64decode(run[: len(run) // 4 * 4].translate(bytes.maketrans(b"+/", b"-_"))) for run in padded),
+    ]
+
+
+@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("value", VALUES, ids=["token", "words", "key", "long", "longer"])
+def test_no_form_shows_wherever_it_is_cut(value: bytes, name: str) -> None:
+    """Of a secret in any form, wherever the text is cut, nothing can be read, what is around it stays, and a scan finds it."""
+    masker = masker_of(value)
+    form = FORMS[name](value)
+    text = b"before: " + form + b" :after"
+    parts = {each[start : start + 6] for each in (value, *form.splitlines()[1:-1]) for start in range(len(each) - 5)}
+
+    whole = masked(masker, text)
+
+    assert whole.startswith(b"before: ")
+    assert whole.endswith(b" :after")
+    assert not [part for reading in readings(whole) for part in parts if part in reading]
+    assert masked(masker, *(text[index : index + 1] for index in range(len(text)))) == whole
+    for cut in range(0, len(text), max(1, len(text) // 25)):
+        scan = masker.scan()
+        scan.feed(text[:cut])
+        scan.feed(text[cut:])
+        assert scan.found
+        assert masked(masker, text[:cut], text[cut:]) == whole
+
+
+@given(first=TOKENS, second=TOKENS, around=st.tuples(st.binary(max_size=4), st.binary(max_size=4)), width=st.integers(16, 40))
+def test_base64_holds_not_a_bit_of_a_secret(first: bytes, second: bytes, around: tuple[bytes, bytes], width: int) -> None:
+    """Two secrets of one length in base64, with the same neighbours, come out alike."""
+    before, after = around
+
+    def shown(secret: bytes) -> bytes:
+        return masked(masker_of(secret), b'"' + base64.b64encode(before + secret + after) + b'"')
+
+    assert shown(first) == shown(second)
+
+
+def test_of_a_long_text_parts_are_masked() -> None:
+    """A text of more than 64 bytes is masked in pieces, so one that is cut at its ends does not show."""
+    token = hashlib.shake_128(b"token").hexdigest(400).encode()
+
+    shown = masked(masker_of(token), b"token=" + token[100:600] + b".")
+
+    assert shown.startswith(b"token=")
+    assert len(shown) < 6 + 3 + 2 * 64
+
+
+def test_a_long_secret_does_not_wait_for_its_end() -> None:
+    """Of a text that is masked, at most a few hundred bytes wait for what follows."""
+    value = hashlib.shake_128(b"value").hexdigest(20_000).encode()
+    stream = masker_of(value).stream()
+
+    assert stream.feed(value[:20_000]) == b"***"
+    assert stream.feed(b" ... and so on\n" * 20).endswith(b" ... and so on\n" * 10)
+
+
+def test_what_a_long_text_is_ruled_off_with_stays() -> None:
+    """Rules, blanks and borders of tables in a long value are no secrets by themselves."""
+    value = b"+" + b"-" * 100 + b"+\n" + b" " * 200 + b"\n" + b"| correct horse battery staple |" + b" |" * 100
+
+    assert masked(masker_of(value), b"-" * 100 + b" " * 200 + b" |" * 50) == b"-" * 100 + b" " * 200 + b" |" * 50
+
+
+@pytest.mark.parametrize("value", [b"line\n" * 3_000, b"ab" * 30_000, b"a" * 1_000_000, b"0123456789" * 6_000])
+def test_what_repeats_itself_is_learnt_once(value: bytes) -> None:
+    """How much is searched for does not grow with how often a value repeats itself."""
+    assert len(forms_of(value)) < 200
+
+
+def test_secrets_that_touch_become_one_mask() -> None:
+    """Of two secrets side by side it cannot be seen where one ends, however they are cut."""
+    masker = masker_of(b"correct-horse", b"battery-staple")
+    text = b"<correct-horsebattery-staple>"
+
+    for cut in range(len(text)):
+        assert masked(masker, text[:cut], text[cut:]) == b"<***>"
+
+
+def test_short_lines_of_base64_do_not_wait() -> None:
+    """A line that is no part of a wrapped text is passed on when it is whole."""
+    stream = masker_of(SECRET).stream()
+
+    assert stream.feed(b"ready: d0\n") == b"ready: d0\n"
 
 
 @pytest.mark.parametrize(
