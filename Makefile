@@ -13,7 +13,7 @@ help:
 	@echo "make demo        install into .venv, get an engine and an image, run flows/hello, show it in Prefect's UI"
 	@echo "make test        the same set-up, then everything: lint, types, layers, tests with engine, server, AWS, browser"
 	@echo "make check       lint, format, types, layers: what needs no engine and takes seconds"
-	@echo "make acceptance  the sizes that are too long for every day"
+	@echo "make acceptance  what is too long for every day: big sizes, other engines, the newest Python"
 	@echo "make fuzz        feed bytes of all kinds to the compiler for SECONDS=600; what breaks it is kept as a case"
 	@echo "make format      rewrite the code in the project's format"
 	@echo "make lock        resolve the dependencies of pyproject.toml anew"
@@ -28,6 +28,7 @@ test: check test-machine
 
 acceptance: dev-environment test-machine
 	@$(BIN)/pytest -m acceptance $(ARGS)
+	@$(BIN)/python -m scripts.acceptance
 
 fuzz: dev-environment
 	@$(BIN)/python -c "import atheris" 2>/dev/null || $(BIN)/uv pip install --quiet --python $(BIN)/python atheris
@@ -50,7 +51,7 @@ lock: dev-environment
 	@$(UV_COMPILE) --group pyproject.toml:image -o tests/support/awscli.lock
 
 clean:
-	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	rm -rf .venv .venv-* .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
 
 environment:
 	@python=$$(scripts/find-python) && $$python -m scripts.environment requirements.lock

@@ -1,7 +1,7 @@
 """Make `.venv` hold exactly what a lock names, and the package itself, editable.
 
 Runs on the system's Python with nothing but its standard library: `python3 -m scripts.environment requirements.lock`. A second
-run with the same lock costs nothing: a stamp in `.venv` remembers what was installed.
+run with the same lock costs nothing: a stamp in `.venv` remembers what was installed. A second argument names another folder.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from scripts.console import SetUpError, run_script, say
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
-PYTHON = VENV / "bin" / "python"
 RUNTIME_LOCK = "requirements.lock"
 DEV_LOCK = "requirements-dev.lock"
 OLDEST_PYTHON = (3, 11)
@@ -40,24 +39,28 @@ def count_pins(lock: str) -> int:
     return sum("==" in line and not line[0].isspace() and not line.startswith("#") for line in lock.splitlines() if line)
 
 
-def ensure(lock: str) -> None:
-    """Make or bring up to date `.venv` for the lock.
+def ensure(lock: str, venv: Path = VENV) -> None:
+    """Make or bring up to date an environment for the lock.
+
+    Args:
+        lock: its name.
+        venv: the environment's folder.
 
     Raises:
         SetUpError: Python cannot make environments here, or pip cannot get a package.
     """
-    if _works() and any(_is_installed(name) for name in satisfied_by(lock)):
+    if _works(venv) and any(_is_installed(venv, name) for name in satisfied_by(lock)):
         return
-    if not _works():
-        _create()
+    if not _works(venv):
+        _create(venv)
     text = (ROOT / lock).read_text(encoding="utf-8")
-    say(f"installing {count_pins(text)} packages from {lock} into .venv (a minute or two the first time)")
-    _stamp(lock).unlink(missing_ok=True)
+    say(f"installing {count_pins(text)} packages from {lock} into {venv.name} (a minute or two the first time)")
+    _stamp(venv, lock).unlink(missing_ok=True)
     # The lock is complete. Looking for dependencies, pip would want newer versions of what is asked for with extras.
-    _pip("install", "--no-deps", "--require-hashes", "--requirement", str(ROOT / lock))
+    _pip(venv, "install", "--no-deps", "--require-hashes", "--requirement", str(ROOT / lock))
     # The build back end is in the lock too, so nothing unlocked is fetched to build the package.
-    _pip("install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
-    _stamp(lock).write_text(_fingerprint(lock), encoding="ascii")
+    _pip(venv, "install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
+    _stamp(venv, lock).write_text(_fingerprint(venv, lock), encoding="ascii")
 
 
 def is_usable(pip_version: str, venv: Path) -> bool:
@@ -73,32 +76,34 @@ def is_usable(pip_version: str, venv: Path) -> bool:
     return Path(found["place"]).is_relative_to(venv) and version >= OLDEST_PYTHON
 
 
-def _works() -> bool:
+def _works(venv: Path) -> bool:
     try:
-        done = subprocess.run([VENV / "bin" / "pip", "--version"], capture_output=True, text=True, check=False)
+        done = subprocess.run([venv / "bin" / "pip", "--version"], capture_output=True, text=True, check=False)
     except OSError:
         return False
-    return is_usable(done.stdout, VENV)
+    return is_usable(done.stdout, venv)
 
 
-def _create() -> None:
+def _create(venv: Path) -> None:
     if subprocess.run([sys.executable, "-c", "import ensurepip, venv"], capture_output=True, check=False).returncode:
         debian.install([f"python3.{sys.version_info.minor}-venv"], "an environment for Python")
-    say(f"making .venv with {sys.executable}, Python {sys.version.split()[0]}")
+    say(f"making {venv.name} with {sys.executable}, Python {sys.version.split()[0]}")
     done = subprocess.run(
-        [sys.executable, "-m", "venv", "--clear", VENV],
+        [sys.executable, "-m", "venv", "--clear", venv],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
     )
     if done.returncode != 0:
-        raise SetUpError(f"{sys.executable} could not make .venv:\n{done.stdout}", "try another Python: make demo PYTHON=…")
+        raise SetUpError(
+            f"{sys.executable} could not make {venv.name}:\n{done.stdout}", "try another Python: make demo PYTHON=…"
+        )
 
 
-def _pip(*arguments: str) -> None:
+def _pip(venv: Path, *arguments: str) -> None:
     # Twice quiet: errors only.
-    command = [str(PYTHON), "-m", "pip", "-qq", "--disable-pip-version-check", "--no-input", *arguments]
+    command = [str(_python(venv)), "-m", "pip", "-qq", "--disable-pip-version-check", "--no-input", *arguments]
     if subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode != 0:
         raise SetUpError(
             f"pip could not do `pip {' '.join(arguments)}`",
@@ -106,24 +111,29 @@ def _pip(*arguments: str) -> None:
         )
 
 
-def _stamp(lock: str) -> Path:
-    return VENV / f"installed-{lock}.sha256"
+def _stamp(venv: Path, lock: str) -> Path:
+    return venv / f"installed-{lock}.sha256"
 
 
-def _is_installed(lock: str) -> bool:
-    stamp = _stamp(lock)
-    return stamp.exists() and stamp.read_text(encoding="ascii") == _fingerprint(lock)
+def _is_installed(venv: Path, lock: str) -> bool:
+    stamp = _stamp(venv, lock)
+    return stamp.exists() and stamp.read_text(encoding="ascii") == _fingerprint(venv, lock)
 
 
-def _fingerprint(lock: str) -> str:
-    python = str(PYTHON.readlink()) if PYTHON.is_symlink() else str(PYTHON)
-    return fingerprint((ROOT / lock).read_bytes(), (ROOT / "pyproject.toml").read_bytes(), python)
+def _fingerprint(venv: Path, lock: str) -> str:
+    python = _python(venv)
+    name = str(python.readlink() if python.is_symlink() else python)
+    return fingerprint((ROOT / lock).read_bytes(), (ROOT / "pyproject.toml").read_bytes(), name)
+
+
+def _python(venv: Path) -> Path:
+    return venv / "bin" / "python"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Make `.venv` for the lock named by the first argument."""
-    lock = (sys.argv[1:] if arguments is None else arguments)[0]
-    ensure(lock)
+    """Make an environment for the lock named by the first argument: `.venv`, or the folder that the second one names."""
+    lock, *folder = sys.argv[1:] if arguments is None else arguments
+    ensure(lock, *(ROOT / name for name in folder))
 
 
 if __name__ == "__main__":

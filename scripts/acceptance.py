@@ -1,0 +1,111 @@
+"""The tests on each engine and on the newest Python: what `make acceptance` does beside the long tests. Needs root and Debian.
+
+Runs on `.venv`'s Python: `.venv/bin/python -m scripts.acceptance [ENGINE]… [python]`; with no word it does all of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from scripts.console import SetUpError, run_script, say
+from scripts.environment import DEV_LOCK, ROOT
+from scripts.other_engine import ENGINES, other_engine
+
+TESTS_OF_ENGINES = ("tests/runtime", "tests/e2e/test_hello.py", "tests/e2e/test_images.py")
+DOCKER = [name for name, engine in ENGINES.items() if engine.program == "dockerd"]
+PYTHON = "python"
+MINORS = range(11, 30)
+
+
+def check_engine(name: str) -> bool:
+    """Whether the engine's tests pass on another engine."""
+    with other_engine(name) as url:
+        return _passes(name, [sys.executable, "-m", "pytest", "-m", "docker", *TESTS_OF_ENGINES], DOCKER_HOST=url)
+
+
+def check_podman() -> bool:
+    """Whether a real Podman is refused."""
+    with other_engine("podman") as url, tempfile.TemporaryDirectory() as data:
+        done = subprocess.run(
+            [sys.executable, "-m", "dockercise_prefect", "run", "-C", "flows/hello"],
+            cwd=ROOT,
+            env={**os.environ, "DOCKER_HOST": url, "DOCKERCISE_DATA": data},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    say(f"podman: exit status {done.returncode}, {done.stderr.strip()}")
+    return done.returncode == 3 and "is Podman" in done.stderr  # noqa: PLR2004  no engine that can run it
+
+
+def check_newest_python() -> bool:
+    """Whether the tests that need no engine pass on the newest Python, in an environment of its own."""
+    python = newest(versions(_candidates()))
+    if python is None:
+        say(f"this machine has no newer Python than {sys.version.split()[0]}")
+        return True
+    folder = f".venv-{Path(python).name}"
+    subprocess.run([python, "-m", "scripts.environment", DEV_LOCK, folder], cwd=ROOT, check=True)
+    return _passes(python, [str(ROOT / folder / "bin/python"), "-m", "pytest", "-m", "not docker"])
+
+
+def newest(found: Mapping[str, tuple[int, int]], ours: tuple[int, int] = sys.version_info[:2]) -> str | None:
+    """The newest Python of those found; None when none is newer than ours.
+
+    Args:
+        found: command to its version, major and minor.
+        ours: what the tests run on already.
+    """
+    newer = {command: version for command, version in found.items() if version > ours}
+    return max(newer, key=lambda command: newer[command], default=None)
+
+
+def versions(commands: Iterable[str]) -> dict[str, tuple[int, int]]:
+    """The version of each command that is a Python; one that does not run, say a shim of pyenv, is left out."""
+    found = {}
+    for command in commands:
+        try:
+            done = subprocess.run([command, "--version"], capture_output=True, text=True, check=False)
+        except OSError:
+            continue
+        if version := re.fullmatch(r"Python (\d+)\.(\d+)\S*\s*", done.stdout):
+            found[command] = int(version[1]), int(version[2])
+    return found
+
+
+def _candidates() -> list[str]:
+    """Commands that may be a Python: on the path by their version, and all that pyenv has."""
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    of_pyenv = [str(path) for minor in MINORS for path in sorted(pyenv.glob(f"versions/3.{minor}.*/bin/python3.{minor}"))]
+    return [*(f"python3.{minor}" for minor in MINORS), *of_pyenv]
+
+
+def _passes(what: str, command: Sequence[str], **environment: str) -> bool:
+    say(f"tests on {what}")
+    return subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=False).returncode == 0
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Check what the command line names, all of it to the end; what failed is named last."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.acceptance", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("what", nargs="*", metavar="WHAT", help=f"{', '.join([*ENGINES, PYTHON])}; all where none is named")
+    checks = {name: lambda name=name: check_engine(name) for name in DOCKER} | {
+        "podman": check_podman,
+        PYTHON: check_newest_python,
+    }
+    chosen = parser.parse_args(arguments).what or list(checks)
+    if unknown := sorted(set(chosen) - set(checks)):
+        parser.error(f"there is no {', '.join(unknown)}; there are {', '.join(checks)}")
+    if failed := [name for name in chosen if not checks[name]()]:
+        raise SetUpError(f"tests failed on: {', '.join(failed)}", "see their own words above")
+
+
+if __name__ == "__main__":
+    run_script(main)

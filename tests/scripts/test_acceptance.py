@@ -1,0 +1,35 @@
+"""What is tested on other engines and other Pythons."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from scripts.acceptance import main, newest, versions
+
+FOUND = {"python3.11": (3, 11), "python3.13": (3, 13), "/pyenv/python3.12": (3, 12)}
+
+
+@pytest.mark.parametrize(("ours", "expected"), [((3, 11), "python3.13"), ((3, 13), None), ((3, 14), None)])
+def test_the_newest_python_is_taken_where_it_is_newer(ours: tuple[int, int], expected: str | None) -> None:
+    """The tests run on our own Python anyway."""
+    assert newest(FOUND, ours) == expected
+
+
+def test_a_command_that_is_no_python_is_left_out(tmp_path: Path) -> None:
+    """A shim that leads nowhere prints something else, or fails."""
+    shim = tmp_path / "python3.13"
+    shim.write_text("#!/bin/sh\necho no such version >&2\nexit 127\n")
+    shim.chmod(0o755)
+
+    assert versions([str(shim), "/no/such/python", sys.executable]) == {sys.executable: sys.version_info[:2]}
+
+
+def test_what_nobody_knows(capsys: pytest.CaptureFixture[str]) -> None:
+    """The names that there are stand in the message."""
+    with pytest.raises(SystemExit):
+        main(["bullseye"])
+
+    assert "there are trixie, sid, containerd, podman, python" in capsys.readouterr().err
