@@ -16,7 +16,7 @@ from pathlib import Path
 
 from scripts.console import SetUpError, run_script, say
 from scripts.environment import DEV_LOCK, ROOT
-from scripts.other_engine import ENGINES, other_engine
+from scripts.other_engine import ENGINES, client_configuration, other_engine
 
 TESTS_OF_ENGINES = ("tests/runtime", "tests/e2e/test_hello.py", "tests/e2e/test_images.py")
 DOCKER = [name for name, engine in ENGINES.items() if engine.program == "dockerd"]
@@ -27,7 +27,8 @@ MINORS = range(11, 30)
 def check_engine(name: str) -> bool:
     """Whether the engine's tests pass on another engine."""
     with other_engine(name) as url:
-        return _passes(name, [sys.executable, "-m", "pytest", "-m", "docker", *TESTS_OF_ENGINES], DOCKER_HOST=url)
+        variables = {"DOCKER_HOST": url, "DOCKER_CONFIG": str(client_configuration(name))}
+        return _passes(name, [sys.executable, "-m", "pytest", "-m", "docker", *TESTS_OF_ENGINES], **variables)
 
 
 def check_podman() -> bool:

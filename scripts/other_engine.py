@@ -42,6 +42,8 @@ COMMON = ("ca-certificates", "iptables", "nftables")
 DOCKER = ("docker.io", "docker-cli", "docker-buildx", "containerd", "tini")
 PODMAN = ("podman", "catatonit", "netavark", "aardvark-dns", "runc")
 
+BUILDX = "usr/libexec/docker/cli-plugins/docker-buildx"
+
 ENTER = """\
 root=$1; shared=$2; shift 2
 mount --bind "$root" "$root"
@@ -165,6 +167,16 @@ def stop(name: str) -> None:
     _pid_file(name).unlink(missing_ok=True)
     if ENGINES[name].network:
         subprocess.run(["ip", "link", "delete", bridge(name)], capture_output=True, check=False)
+
+
+def client_configuration(name: str) -> Path:
+    """A `DOCKER_CONFIG` with which the machine's own `docker` command has the buildx plugin of an engine that was started."""
+    plugins = _folder(name) / "client/cli-plugins"
+    plugins.mkdir(parents=True, exist_ok=True)
+    plugin = plugins / "docker-buildx"
+    plugin.unlink(missing_ok=True)
+    plugin.symlink_to(_folder(f"root-{ENGINES[name].suite}") / BUILDX)
+    return plugins.parent
 
 
 def bridge(name: str) -> str:

@@ -1,5 +1,6 @@
 """What all tests share: the engines, a Prefect server, turns at them, and the marker for what is too long for every day."""
 
+import os
 import signal
 
 pytest_plugins = [
@@ -12,6 +13,9 @@ pytest_plugins = [
 
 
 def pytest_configure() -> None:
-    """A shell that starts the tests in the background has them ignore Ctrl-C, and so would every process that they start."""
+    """Make the tests find the same on every machine and in every shell."""
+    # A shell that starts the tests in the background has them ignore Ctrl-C, and so would every process that they start.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Which builder a machine has must not decide what is tested: tests of BuildKit ask for it themselves.
+    os.environ["DOCKER_BUILDKIT"] = "0"

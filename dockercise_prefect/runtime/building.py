@@ -96,6 +96,7 @@ class Builder:
         return BuildSpec(
             what=stage.name,
             dockerfile=context.dockerfile,
+            path=build.dockerfile,
             ignore=context.ignore,
             labels=self.labels.of_stage(stage.name),
             args=build.args,

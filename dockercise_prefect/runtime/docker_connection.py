@@ -61,11 +61,13 @@ class Address:
     Attributes:
         origin: who says so, as text for messages.
         tls: certificates, where the connection is encrypted.
+        context: the Docker context that names it, None where none does.
     """
 
     url: str
     origin: str
     tls: TLSConfig | None = None
+    context: str | None = None
 
     @property
     def shown(self) -> str:
@@ -112,7 +114,7 @@ def find_addresses(environ: Mapping[str, str]) -> list[Address]:
         )
     if context.name == "default" or not context.Host:
         return _usual_sockets(environ)
-    return [Address(context.Host, f"Docker context {context.name}", context.TLSConfig)]
+    return [Address(context.Host, f"Docker context {context.name}", context.TLSConfig, context.name)]
 
 
 def open_client(address: Address) -> APIClient:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, suppress
+from functools import cached_property
 from typing import Any, Final, Self
 
 import requests
@@ -18,14 +20,18 @@ from dockercise_prefect.pipeline import PullPolicy
 from dockercise_prefect.runtime import docker_connection
 from dockercise_prefect.runtime.docker_arguments import committed_config, container_config
 from dockercise_prefect.runtime.docker_build import DockerBuild
+from dockercise_prefect.runtime.docker_buildkit import BuildKitBuild
+from dockercise_prefect.runtime.docker_command import BuildCommand, find_build_command
+from dockercise_prefect.runtime.docker_connection import Address
 from dockercise_prefect.runtime.docker_conversation import DockerConversation
 from dockercise_prefect.runtime.docker_errors import CONFLICT, engine_errors, explanation
 from dockercise_prefect.runtime.docker_images import Credentials, DockerImages
 from dockercise_prefect.runtime.docker_leftovers import DockerLeftovers
-from dockercise_prefect.runtime.docker_marks import STEPS, is_nameless, marked
+from dockercise_prefect.runtime.docker_marks import STEPS, is_nameless, marked, own_name
 from dockercise_prefect.runtime.docker_memory import ran_out_of_memory
 from dockercise_prefect.runtime.docker_streams import Feed, attach, pump
 from dockercise_prefect.runtime.docker_upload import Upload
+from dockercise_prefect.runtime.dockerfile_needs import first_need
 from dockercise_prefect.runtime.engine import (
     BuildSpec,
     ContainerSpec,
@@ -63,17 +69,17 @@ class DockerEngine:
 
     Args:
         client: shared by all threads.
-        url: where the engine is, for people.
+        address: where the engine is.
         has_init: whether the engine has an init binary; naming one that is not there would make every start fail.
         credentials: for private registries, before the user's Docker configuration.
         processors: how many the engine has; None where that is not known.
     """
 
     def __init__(
-        self, client: APIClient, url: str, *, has_init: bool, credentials: Credentials, processors: int | None = None
+        self, client: APIClient, address: Address, *, has_init: bool, credentials: Credentials, processors: int | None = None
     ) -> None:
         self._client = client
-        self._url = url
+        self._address = address
         self._has_init = has_init
         self._processors = processors
         self._images = DockerImages(client, credentials)
@@ -91,18 +97,32 @@ class DockerEngine:
         # An engine that cannot run its init binary says "N/A" for the commit it was made from.
         has_init = bool(found.get("InitBinary")) and (found.get("InitCommit") or {}).get("ID", "N/A") != "N/A"
         processors = found.get("NCPU") or None
-        return cls(client, address.shown, has_init=has_init, credentials=credentials or {}, processors=processors)
+        return cls(client, address, has_init=has_init, credentials=credentials or {}, processors=processors)
 
     def info(self) -> EngineInfo:
-        with engine_errors(f"cannot ask the engine at {self._url} for its version"):
+        with engine_errors(f"cannot ask the engine at {self._address.shown} for its version"):
             version = self._client.version()
-        return EngineInfo(version["Version"], self._url, self._has_init, version["Arch"])
+        return EngineInfo(version["Version"], self._address.shown, self._has_init, version["Arch"])
 
     def resolve_image(self, ref: str, *, pull: PullPolicy, platform: str | None, progress: Progress) -> ResolvedImage:
         return self._images.resolve(ref, pull, platform, progress)
 
     def build(self, spec: BuildSpec, context: Iterable[bytes]) -> ImageBuild:
+        command = self._build_command if spec.limits is None else f"{spec.limits} of a step is for the engine's own builder"
+        if isinstance(command, BuildCommand):
+            credentials = self._images.all_credentials if self._images.has_credentials else None
+            return BuildKitBuild(self._client, command, spec, context, credentials)
+        if need := first_need(spec.dockerfile):
+            raise EngineError(
+                f"cannot build the image of {spec.what}: {need.what} in line {need.line} of `{spec.path}` needs BuildKit, "
+                f"and {command}",
+                "docs/running.md says what BuildKit needs: the `docker` command with its buildx plugin",
+            )
         return DockerBuild(self._client, spec, context, self._images.all_credentials)
+
+    @cached_property
+    def _build_command(self) -> BuildCommand | str:
+        return find_build_command(self._address, os.environ)
 
     def commit(self, container: str, image: str, labels: Mapping[str, str]) -> str:
         mark = secrets.token_hex(16)
@@ -225,9 +245,12 @@ class DockerEngine:
                 self._remove_image(leftover.id)
 
     def _remove_image(self, image: str) -> None:
-        """Remove it and none that it was made from, unless somebody has given it a name meanwhile."""
+        """Remove it and none that it was made from, or only our name of it where somebody has given it another meanwhile."""
         with engine_errors(f"cannot remove image {image}"), suppress(NotFound):
-            if is_nameless(self._client.inspect_image(image)):  # type: ignore[no-untyped-call]  # its stub has no types
+            found = self._client.inspect_image(image)  # type: ignore[no-untyped-call]  # its stub has no types
+            if name := own_name(found):
+                self._client.remove_image(name, noprune=True)
+            elif is_nameless(found):
                 self._client.remove_image(image, noprune=True)
 
     def close(self) -> None:

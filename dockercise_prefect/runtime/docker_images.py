@@ -50,6 +50,11 @@ class DockerImages:
             raise EngineError(f"image {ref} was pulled, but the engine does not have it", "is something removing images there?")
         return resolved_image(ref, reference, image)
 
+    @property
+    def has_credentials(self) -> bool:
+        """Whether there are any beyond the user's Docker configuration."""
+        return bool(self._credentials)
+
     def all_credentials(self) -> dict[str, Any]:
         """For each registry what a build may need there, since the engine alone knows which ones it will ask.
 

@@ -5,7 +5,9 @@ mark, a label whose value is bound to the thing itself by something that no imag
 
 - a container or a volume that we create: the mark is its own name;
 - a container of a build's step, which the engine names: a host name that only this build gives its steps;
-- an image: its history ends where we stopped, at most `STEPS` instructions after the one that has the mark.
+- an image that the engine's own builder made, or that was made of a container: its history ends where we stopped, at most
+  `STEPS` instructions after the one that has the mark;
+- an image that BuildKit made: its own name.
 
 Everything here is pure; the dictionaries are the engine's answers.
 """
@@ -21,6 +23,8 @@ MARK: Final = "dockercise.mark"
 
 STEPS: Final = "dockercise.steps"
 """How many instructions of the Dockerfile may come after the one that sets the mark; a commit has none after its own."""
+
+_BUILD_REPOSITORY: Final = "dockercise-build"
 
 Answer: TypeAlias = Mapping[str, Any]
 
@@ -64,6 +68,17 @@ def is_our_step(inspected: Answer) -> bool:
     return MARK in labels and step_host(labels[MARK]) in (inspected["HostConfig"].get("ExtraHosts") or ())
 
 
+def build_name(mark: str) -> str:
+    """The name of an image that BuildKit made in a build with this mark."""
+    return f"{_BUILD_REPOSITORY}:{mark}"
+
+
+def own_name(image: Answer) -> str | None:
+    """The name that we have given an image, as the engine lists or inspects it; None where we gave it none."""
+    name = build_name(_mark(image))
+    return name if name in (image.get("RepoTags") or ()) else None
+
+
 def is_nameless(image: Answer) -> bool:
     """Whether nobody has given an image a name; one that was pushed or pulled has one."""
     return not any(name for key in ("RepoTags", "RepoDigests") for name in image.get(key) or () if "<none>" not in name)
@@ -77,6 +92,8 @@ def is_our_image(image: Answer, history: Sequence[Answer]) -> bool:
         history: the newest entry first.
     """
     mark = _mark(image)
+    if own_name(image):
+        return has_run(image)
     if not (mark and has_run(image) and is_nameless(image)):
         return False
     above = next((number for number, entry in enumerate(history) if mark in _said(entry)), None)
@@ -107,5 +124,7 @@ def _said(entry: Answer) -> str:
 
 
 def _mark(found: Answer) -> str:
-    mark: str = (found.get("Labels") or {}).get(MARK, "")
+    """The mark of a thing as the engine lists it, or of an image as it inspects it."""
+    labels = found.get("Labels") or (found.get("Config") or {}).get("Labels") or {}
+    mark: str = labels.get(MARK, "")
     return mark

@@ -7,15 +7,11 @@ instruction also says how many others follow it: an image with more of them is s
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.runtime.docker_marks import STEPS
-
-_DIRECTIVE = re.compile(r"#\s*(?P<name>[a-z][a-z0-9]*)\s*=\s*(?P<value>.+?)\s*", re.IGNORECASE)
-
-_BACKSLASH = "\\"
+from dockercise_prefect.runtime.dockerfile_reader import BACKSLASH, escape_character, instructions, lines_of
 
 
 def labelled(dockerfile: bytes, labels: Mapping[str, str]) -> bytes:
@@ -31,13 +27,13 @@ def labelled(dockerfile: bytes, labels: Mapping[str, str]) -> bytes:
     Raises:
         EngineError: a label has several lines, which no Dockerfile can say.
     """
-    lines = dockerfile.decode("utf-8", "surrogateescape").split("\n")
-    escape = _escape_character(lines)
+    lines = lines_of(dockerfile)
+    escape = escape_character(lines)
     following: dict[int, int] = {}
     last = None
-    for words, end in _instructions(lines, escape):
-        if words[0].upper() == "FROM":
-            following[end], last = 0, end
+    for instruction in instructions(lines):
+        if instruction.keyword == "FROM":
+            following[instruction.last], last = 0, instruction.last
         elif last is not None:
             following[last] += 1
     result = []
@@ -55,13 +51,12 @@ def base_images(dockerfile: bytes, target: str | None) -> list[str]:
         dockerfile: its text, in UTF-8.
         target: the stage at which the build stops, by name or by number; None builds them all.
     """
-    lines = dockerfile.decode("utf-8", "surrogateescape").split("\n")
     known = {"scratch"}
     found: list[str] = []
     number = 0
-    for (keyword, *given), _ in _instructions(lines, _escape_character(lines)):
-        words = [word for word in given if not word.startswith("--")]
-        if keyword.upper() != "FROM" or not words:
+    for instruction in instructions(lines_of(dockerfile)):
+        words = [word for word in instruction.words if not word.startswith("--")]
+        if instruction.keyword != "FROM" or not words:
             continue
         if words[0].lower() not in known and "$" not in words[0]:
             found.append(words[0])
@@ -73,23 +68,7 @@ def base_images(dockerfile: bytes, target: str | None) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _instructions(lines: Sequence[str], escape: str) -> Iterator[tuple[list[str], int]]:
-    """The words of each instruction, and the number of its last line: behind the last one where the file's end cuts it off."""
-    continued = re.compile(rf"{re.escape(escape)}[ \t]*$")
-    words: list[str] = []
-    for number, line in enumerate(lines):
-        text = line.rstrip("\r")
-        if not text.strip() or text.lstrip().startswith("#"):
-            continue
-        words += continued.sub("", text).removeprefix("\ufeff").split()
-        if not continued.search(text) and words:
-            yield words, number
-            words = []
-    if words:
-        yield words, len(lines)
-
-
-def label_instruction(labels: Mapping[str, str], escape: str = _BACKSLASH) -> str:
+def label_instruction(labels: Mapping[str, str], escape: str = BACKSLASH) -> str:
     """One `LABEL` instruction whose values come out as they are.
 
     Args:
@@ -106,15 +85,3 @@ def _quoted(name: str, value: str, escape: str) -> str:
         raise EngineError(f"the label {name} has several lines, which no Dockerfile can say: {value!r}", "is that a name?")
     special = f'"${escape}'
     return '"' + "".join(f"{escape}{character}" if character in special else character for character in value) + '"'
-
-
-def _escape_character(lines: Sequence[str]) -> str:
-    """What a directive above everything else says, else a backslash."""
-    for number, line in enumerate(lines):
-        text = line.removeprefix("\ufeff") if number == 0 else line
-        directive = _DIRECTIVE.fullmatch(text.strip())
-        if directive is None:
-            break
-        if directive["name"].lower() == "escape" and directive["value"] in {_BACKSLASH, "`"}:
-            return directive["value"]
-    return _BACKSLASH

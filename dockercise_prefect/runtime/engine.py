@@ -127,6 +127,7 @@ class BuildSpec:
     Attributes:
         what: whose image it is, for messages.
         dockerfile: the Dockerfile's text.
+        path: the Dockerfile's path below the folder that is built.
         ignore: the text of the context's `.dockerignore`, None where there is none.
         labels: of every image and every container that the build makes.
         args: build arguments, which stay in the image's history.
@@ -139,6 +140,7 @@ class BuildSpec:
     what: str
     dockerfile: bytes
     labels: Mapping[str, str]
+    path: str = "Dockerfile"
     ignore: bytes | None = None
     args: Mapping[str, str] = field(default_factory=dict)
     target: str | None = None
@@ -147,6 +149,12 @@ class BuildSpec:
     pull: bool = False
     cpus: float | None = None
     memory: int | None = None
+
+    @property
+    def limits(self) -> str | None:
+        """Which limits there are, for people; None for none."""
+        given = [name for name, value in (("cpus", self.cpus), ("memory", self.memory)) if value is not None]
+        return " and ".join(f"`{name}`" for name in given) or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,11 +241,10 @@ class Engine(Protocol):
         ...
 
     def build(self, spec: BuildSpec, context: Iterable[bytes]) -> ImageBuild:
-        """A build, not begun yet; its final image has no name.
+        """A build, not begun yet; its final image has no name that anybody else would use.
 
         Every image that it makes, also one of an earlier stage of the Dockerfile or of a build that failed or was broken off,
-        carries the labels from its first instruction on, and so does every container of a step. Nothing is taken from the
-        engine's build cache.
+        carries the labels, and so does every container of a step; but not what the engine keeps in its build cache.
 
         Args:
             spec: what is built.

@@ -13,7 +13,7 @@ from docker import APIClient
 
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import PullPolicy
-from dockercise_prefect.runtime.docker_connection import connect
+from dockercise_prefect.runtime.docker_connection import Address, connect
 from dockercise_prefect.runtime.docker_engine import DockerEngine
 from dockercise_prefect.runtime.engine import Channel, ContainerMount, ExitState, ResolvedImage
 from tests.engines.driving import PATIENCE, Output, container, member, run, running, spec_of, tar_of
@@ -127,8 +127,10 @@ def test_credentials_given_for_a_registry(client: APIClient, architecture: str) 
     """A private image is pulled with the credentials given for its registry; wrong ones fail, and no message shows them."""
     with registry(architecture, login=("me", "sesame")) as hub:
         ref = f"{hub.host}/test/hello:1"
-        wrong = DockerEngine(client, "", has_init=True, credentials={hub.host: ("me", "wrong-secret")})
-        right = DockerEngine(client, "", has_init=True, credentials={f"https://{hub.host}/v2/": ("me", "sesame")})
+        wrong = DockerEngine(client, Address("", "a test"), has_init=True, credentials={hub.host: ("me", "wrong-secret")})
+        right = DockerEngine(
+            client, Address("", "a test"), has_init=True, credentials={f"https://{hub.host}/v2/": ("me", "sesame")}
+        )
 
         with pytest.raises(EngineError, match=ref) as caught:
             wrong.resolve_image(ref, pull=PullPolicy.MISSING, platform=None, progress=lambda _: None)
@@ -193,7 +195,7 @@ def test_an_image_without_a_shell(
     """A command that is not there, or not executable, is told from a script's own 126 or 127, init process or not."""
     repository, tag = "dockercise-test/noshell", labels["dockercise.run"]
     client.import_image_from_data(tar_of((member("file"), b"no program")), repository=repository, tag=tag)
-    engine = DockerEngine(client, "", has_init=has_init and docker_engine.info().has_init, credentials={})
+    engine = DockerEngine(client, Address("", "a test"), has_init=has_init and docker_engine.info().has_init, credentials={})
     image = engine.resolve_image(f"{repository}:{tag}", pull=PullPolicy.NEVER, platform=None, progress=lambda _: None)
 
     state, _ = run(engine, spec_of(image, labels, command, "-c", "true"))

@@ -15,7 +15,7 @@ from docker.errors import ImageNotFound
 
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import built_from, code, host, stage
-from dockercise_prefect.runtime.docker_connection import connect
+from dockercise_prefect.runtime.docker_connection import Address, connect
 from dockercise_prefect.runtime.docker_engine import DockerEngine
 from dockercise_prefect.runtime.engine import BuildSpec
 from dockercise_prefect.runtime.removal import remove_all
@@ -256,8 +256,8 @@ def test_a_build_from_a_private_registry(client: APIClient, run_id: str) -> None
     with registry(str(client.version()["Arch"]), login=("me", "sesame")) as hub:
         ref = f"{hub.host}/test/hello:1"
         spec = BuildSpec(what="a", dockerfile=f"FROM {ref}\n".encode(), labels={"dockercise.run": run_id}, pull=True)
-        wrong = DockerEngine(client, "", has_init=True, credentials={hub.host: ("me", "wrong-secret")})
-        right = DockerEngine(client, "", has_init=True, credentials={hub.host: ("me", "sesame")})
+        wrong = DockerEngine(client, Address("", "a test"), has_init=True, credentials={hub.host: ("me", "wrong-secret")})
+        right = DockerEngine(client, Address("", "a test"), has_init=True, credentials={hub.host: ("me", "sesame")})
 
         with pytest.raises(EngineError, match="cannot build the image of a") as caught:
             wrong.build(spec, [b"\0" * 1024]).run(Output())
