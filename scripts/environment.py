@@ -49,18 +49,18 @@ def ensure(lock: str, venv: Path = VENV) -> None:
     Raises:
         SetUpError: Python cannot make environments here, or pip cannot get a package.
     """
-    if _works(venv) and any(_is_installed(venv, name) for name in satisfied_by(lock)):
+    if _works(venv) and any(_is_installed(name, venv) for name in satisfied_by(lock)):
         return
     if not _works(venv):
         _create(venv)
     text = (ROOT / lock).read_text(encoding="utf-8")
     say(f"installing {count_pins(text)} packages from {lock} into {venv.name} (a minute or two the first time)")
-    _stamp(venv, lock).unlink(missing_ok=True)
+    _stamp(lock, venv).unlink(missing_ok=True)
     # The lock is complete. Looking for dependencies, pip would want newer versions of what is asked for with extras.
     _pip(venv, "install", "--no-deps", "--require-hashes", "--requirement", str(ROOT / lock))
     # The build back end is in the lock too, so nothing unlocked is fetched to build the package.
     _pip(venv, "install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
-    _stamp(venv, lock).write_text(_fingerprint(venv, lock), encoding="ascii")
+    _stamp(lock, venv).write_text(_fingerprint(lock, venv), encoding="ascii")
 
 
 def is_usable(pip_version: str, venv: Path) -> bool:
@@ -111,16 +111,16 @@ def _pip(venv: Path, *arguments: str) -> None:
         )
 
 
-def _stamp(venv: Path, lock: str) -> Path:
+def _stamp(lock: str, venv: Path = VENV) -> Path:
     return venv / f"installed-{lock}.sha256"
 
 
-def _is_installed(venv: Path, lock: str) -> bool:
-    stamp = _stamp(venv, lock)
-    return stamp.exists() and stamp.read_text(encoding="ascii") == _fingerprint(venv, lock)
+def _is_installed(lock: str, venv: Path = VENV) -> bool:
+    stamp = _stamp(lock, venv)
+    return stamp.exists() and stamp.read_text(encoding="ascii") == _fingerprint(lock, venv)
 
 
-def _fingerprint(venv: Path, lock: str) -> str:
+def _fingerprint(lock: str, venv: Path = VENV) -> str:
     python = _python(venv)
     name = str(python.readlink() if python.is_symlink() else python)
     return fingerprint((ROOT / lock).read_bytes(), (ROOT / "pyproject.toml").read_bytes(), name)

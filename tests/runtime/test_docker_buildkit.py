@@ -128,8 +128,8 @@ def test_everything_else_is_an_error_of_the_engine(log: str, says: str) -> None:
 @needs_engine
 def test_a_build_makes_an_image_that_runs(buildkit: DockerEngine, client: APIClient, labels: Labels) -> None:
     """With what only BuildKit knows; the log arrives on stderr, and the image is found and removed as ours."""
-    output = Output()
-    text = ("COPY f /f", "RUN --mount=type=cache,target=/cache echo built here; cat /f > /g")
+    output, new = Output(), secrets.token_hex(8)
+    text = ("COPY f /f", f"RUN --mount=type=cache,target=/cache echo {new} built here; cat /f > /g")
 
     end = buildkit.build(spec(labels, *text), [FILE]).run(output)
     assert end.image is not None
