@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dockercise_prefect.compiler.assemble import assemble
 from dockercise_prefect.errors import DefinitionError, Diagnostic, NothingToDoError, PackagesMissingError, Severity
-from dockercise_prefect.frontend.discover import Source, read_sources
+from dockercise_prefect.frontend.discover import Source, ignored_sources, read_sources
 from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.merge import MergedDocument, read_all, read_part
 from dockercise_prefect.frontend.subgraphs import NoPackages, Packages
@@ -105,6 +105,10 @@ def check_part(root: Path) -> Part:
 def _sources(root: Path, findings: Findings) -> list[Source]:
     sources = read_sources(root, findings)
     if not sources and not findings.failed:
+        ignored = ignored_sources(root)
+        if ignored:
+            message = f"nothing to do: git ignores every *.dockercise.yaml below {root}, such as {ignored[0]}"
+            raise NothingToDoError(message, f"`git check-ignore -v {ignored[0]}` names the rule that does")
         raise NothingToDoError(f"nothing to do: no *.dockercise.yaml below {root}", "`dockercise init` writes a first one")
     return sources
 

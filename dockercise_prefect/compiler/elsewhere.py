@@ -38,6 +38,7 @@ _HINTS: Mapping[str, str] = {
     **dict.fromkeys(("name", "stage", "id"), "the key that the stage stands under is its name"),
     **dict.fromkeys(("description", "label", "comment"), "write it as a comment, `# …`"),
     **dict.fromkeys(("extends", "template", "inherit"), "use an anchor, `<<: *name`, or `meta.defaults`"),
+    "<<": "write `<<` without quotes: quoted it is a key like others, and merges nothing",
     "tags": "tags are those of the pipeline: `meta: {tags: …}`",
     "checkout": "`vol: code` mounts the code, `on: code` works in a copy of it",
     "ports": "ports are not published; a script reaches what it starts itself at 127.0.0.1",
@@ -73,7 +74,7 @@ _TOP_LEVEL: Mapping[str, str] = {
     "lint": "lint rules belong to `meta: {lint: …}`",
 }
 
-MEANS_AN_IMAGE = frozenset(_SAME_AS["img"].split()) | {"dockerfile", "context"}
+MEANS_AN_IMAGE = frozenset(_SAME_AS["img"].split()) | {"dockerfile", "context", "<<"}
 """Keys of a stage that was given an image, though not under our name for it."""
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dockercise_prefect.compiler import builds, mounts, names, secrets, switches, values, variables
+from dockercise_prefect.compiler import builds, mounts, names, scripts, secrets, switches, values, variables
 from dockercise_prefect.compiler.shapes import ANY, Key, Schema, mapping_of, one_or_many, scalar
 from dockercise_prefect.compiler.values import Field, Reader
 from dockercise_prefect.frontend.findings import Findings
@@ -59,7 +59,7 @@ BUILD = Key(
 
 OWN: Mapping[str, Key] = {
     "run": Key(
-        values.script.schema, "A shell script, run by `/bin/sh` under `set -e`. A list is its items joined by newlines."
+        scripts.script.schema, "A shell script, run by `/bin/sh` under `set -e`. A list is its items joined by newlines."
     ),
     "env": Key(variables.SCHEMA, "Variables: a stage's value, `NAME` or `NAME?` from outside, `NAME=text`; or a mapping."),
     "vol": Key(mounts.SCHEMA, "Mounts: `STAGE`, `STAGE:/path`, `code`, `/host/path:/path`, `./folder:/path`, `volume:/path`."),

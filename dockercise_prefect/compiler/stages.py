@@ -15,8 +15,9 @@ from dockercise_prefect.compiler.known import check_keys
 from dockercise_prefect.compiler.meta import Meta
 from dockercise_prefect.compiler.mounts import Mounts, PlacedMount
 from dockercise_prefect.compiler.names import stage_name_problem
+from dockercise_prefect.compiler.scripts import script
 from dockercise_prefect.compiler.suggest import StageNames
-from dockercise_prefect.compiler.values import Field, Script, image, script, text, texts
+from dockercise_prefect.compiler.values import Field, Script, image, text, texts
 from dockercise_prefect.compiler.variables import Variable, Variables
 from dockercise_prefect.errors import Place, Related
 from dockercise_prefect.frontend.findings import Findings

@@ -120,9 +120,20 @@ def scalars(field: Field) -> list[Scalar]:
 def _is_text(item: Node, field: Field) -> TypeGuard[Scalar]:
     if isinstance(item, Scalar) and item.kind != "null":
         return True
-    hint = "write `NAME=text` in a list" if field.key == "env" else None
-    field.at(item).wrong_type("a text, or a list of texts", hint)
+    field.at(item).wrong_type("a text, or a list of texts", _hint_for_item(item, field.key))
     return False
+
+
+def _hint_for_item(item: Node, key: str) -> str | None:
+    """What was probably meant by an item that is no text."""
+    if key == "env":
+        return "write `NAME=text` in a list"
+    if isinstance(item, List):
+        brackets = "; to begin a text with `[` quote all of it" if key == "run" else ""
+        return f"lists do not nest, and an alias of a list is a list, too: write the items one by one{brackets}"
+    if isinstance(item, Mapping):
+        return "YAML reads a text with `: ` in it, or with `{` at its beginning, as a mapping: quote it, or use a block, `|`"
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,24 +146,6 @@ class Script:
     def text(self) -> str:
         """What the shell is given: a list's items stand on lines of their own."""
         return "\n".join(part for part, _ in self.parts)
-
-
-@reads(
-    {
-        "anyOf": [
-            {**TEXT, "patternErrorMessage": "this is empty; leave `run` out to run what the image itself runs"},
-            {"type": "array", "items": ANY, "contains": TEXT},
-        ]
-    }
-)
-def script(field: Field) -> Script | None:
-    """A shell script; a list is its items joined by newlines."""
-    lines = [(line.text, line.place) for line in scalars(field)]
-    if any(line.strip() for line, _ in lines):
-        return Script(tuple(lines))
-    if lines or (isinstance(field.node, List) and not field.node.items):
-        field.wrong_value("this is empty", "leave `run` out to run what the image itself runs")
-    return None
 
 
 @reads(scalar(_WORD, "this holds white space"))
@@ -269,7 +262,8 @@ def image(field: Field) -> ImageReference | None:
         return None
     problem = _problem_of_image(value)
     if problem:
-        field.wrong_value(*problem)
+        why, hint = problem
+        field.wrong_value(why, "variables are not expanded here; write the name and tag themselves" if "$" in value else hint)
         return None
     return ImageReference(value)
 
@@ -281,7 +275,10 @@ def absolute_path(field: Field) -> str | None:
     if value is None:
         return None
     if not value.startswith("/"):
-        field.wrong_value(f"`{value}` is no absolute path", f"write `/{value.removeprefix('./')}`")
+        hint = f"write `/{value.removeprefix('./')}`"
+        if value.startswith(("$", "~")):
+            hint = "variables and `~` are not expanded here; use `cd` in the script"
+        field.wrong_value(f"`{value}` is not an absolute path", hint)
         return None
     return normal_path(value)
 

@@ -35,6 +35,9 @@ _OF_MAPPINGS = frozenset({None, _TAGS + "map"})
 _BARE_TAG = "!"
 """A tag to YAML, which drops it; "not" to a shell, and "take away" to a list of globs."""
 
+_LOOKS_LIKE_INDENTATION = frozenset("\xa0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000")
+"""Spaces that YAML does not take for spaces: what they seem to indent is a key that begins with them."""
+
 _LONGEST_QUOTED = 60
 """Characters of a text that a hint repeats."""
 
@@ -134,10 +137,14 @@ class Converter:
         items: list[Node] = []
         take = self._take
         for _ in range(MAX_NODES):
-            item = take()
+            item: _Event = take()
             if item.__class__ is SequenceEndEvent:
                 break
-            items.append(self._node(item, depth + 1))
+            mark = item.start_mark
+            node = self._node(item, depth + 1)
+            if isinstance(node, Sequence) and item.__class__ is AliasEvent:  # what is wrong with it is wrong here
+                node = Sequence(self._path, mark, node.items)
+            items.append(node)
         self._grow(len(items))
         sequence = Sequence(self._path, event.start_mark, tuple(items))
         if event.tag not in _OF_SEQUENCES:
@@ -161,6 +168,8 @@ class Converter:
                 self._refuse_key(key)
                 continue
             text = key.text
+            if text[:1] in _LOOKS_LIKE_INDENTATION and key_event.implicit[0]:
+                raise ComposerError(None, None, f"found a no-break space (U+{ord(text[0]):04X})", key_event.start_mark)
             if text == "<<" and (key_event.implicit[0] or key_event.tag == _MERGE):
                 if merge_key is not None:
                     self._twice(key, merge_key, outermost=False)
@@ -238,8 +247,13 @@ class Converter:
             self._findings.error(Code.NOT_PLAIN, "YAML takes this `!` for a tag and drops it", node.place,
                                  hint=_quoted_hint(node))  # fmt: skip
             return
-        self._findings.error(Code.NOT_PLAIN, f"tags are not understood, and this has the tag `{event.tag}`", node.place,
-                             hint="quote a text that begins with `!`, or take the tag away")  # fmt: skip
+        is_text = isinstance(node, Scalar) and not node.text and event.tag.isprintable() and len(event.tag) <= _LONGEST_QUOTED
+        hint = (
+            f"quote it if it is a text: `'{event.tag}'`" if is_text else "quote a text that begins with `!`, or remove the tag"
+        )
+        self._findings.error(
+            Code.NOT_PLAIN, f"YAML tags are not supported, and this has the tag `{event.tag}`", node.place, hint=hint
+        )
 
 
 def _quoted_hint(node: Node) -> str:

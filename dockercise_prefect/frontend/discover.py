@@ -59,6 +59,11 @@ def read_sources(root: Path, findings: Findings) -> list[Source]:
     return [source for path in found if (source := _read(root, path, findings)) is not None]
 
 
+def ignored_sources(root: Path) -> list[str]:
+    """Files of pipelines that are left out because git ignores them, but those in folders that it ignores as a whole."""
+    return sorted(shown(path) for path in _ignored(root, Findings()) if path.endswith(SUFFIXES))
+
+
 class _Walk:
     """The folders below the root, each real one once: first without links, then through those that stay inside."""
 

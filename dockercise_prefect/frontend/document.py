@@ -11,7 +11,8 @@ from dockercise_prefect.errors import Place
 from dockercise_prefect.frontend.convert import Converter, TooBigError
 from dockercise_prefect.frontend.discover import Source
 from dockercise_prefect.frontend.findings import Findings
-from dockercise_prefect.frontend.nodes import Mapping, Mark, Node, Position, Scalar, is_null
+from dockercise_prefect.frontend.nodes import Mapping, Node, Position, Scalar, is_null
+from dockercise_prefect.frontend.not_yaml import problem_of
 from dockercise_prefect.pipeline import Code
 
 try:
@@ -21,22 +22,6 @@ except ImportError:  # PyYAML was built without libyaml: slower, otherwise the s
 
 _NOT_TEXT = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 """What YAML forbids, and the line ends of YAML 1.1 that an editor does not take for one."""
-
-_HINTS = (
-    ("cannot start any token", "a text that begins so needs quotes"),
-    ("mapping values are not allowed", "a text that holds `: ` needs quotes; a key stands on a line of its own"),
-    ("expected node content", "something is missing here: a value, or the quotes around it"),
-    ("did not find expected key", "is the line above indented differently, or a quote not closed?"),
-    ("expected '-' indicator", "the items of a list stand in one column, and nothing else does"),
-    ("',' or ']'", "close the list with `]`"),
-    ("',' or '}'", "close the mapping with `}`"),
-    ("unexpected end of stream", "close the quote"),
-    ("expected ':'", "a key ends in `:`"),
-    ("undefined alias", "give the value an anchor first: `&name`"),
-    ("duplicate anchor", "give each anchor a name of its own"),
-    ("expected alphabetic or numeric", "a text that begins with `*` or `&` needs quotes"),
-    ("unknown escape character", r"in double quotes write `\\` for a backslash, or use single quotes"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +51,8 @@ def read_document(source: Source, findings: Findings) -> Document | None:
         findings.error(Code.TOO_BIG, message, Place(source.path, 1, 1), hint=hint)
         return None
     except yaml.MarkedYAMLError as error:
-        _report(error, text, source.path, findings)
+        problem = problem_of(error, text, source.path)
+        findings.error(Code.NOT_YAML, problem.message, problem.place, hint=problem.hint)
         return None
     if body is None or isinstance(body, Mapping) or is_null(body):
         return Document(source.path, text, body if isinstance(body, Mapping) else None)
@@ -109,32 +95,3 @@ def _read(text: str, path: str, findings: Findings) -> Node | None:
         return Converter(path, text, loader.get_event, findings).document()
     finally:
         loader.dispose()
-
-
-def _report(error: yaml.MarkedYAMLError, text: str, path: str, findings: Findings) -> None:
-    lines = re.split(r"\r\n|\r|\n", text)
-    place = _inside(error.problem_mark or error.context_mark, lines, path)
-    first_of_two, two, _ = (error.context or "").partition("; first occurrence")
-    problem = first_of_two if two else error.problem or "it cannot be read"
-    if lines[place.line - 1][: place.column].strip(" ").startswith("\t"):
-        findings.error(Code.NOT_YAML, "a tab cannot indent YAML", place, hint="use spaces")
-        return
-    conflict = next((number for number, line in enumerate(lines, 1) if line.startswith(("<<<<<<< ", ">>>>>>> "))), None)
-    if conflict is not None:
-        findings.error(
-            Code.NOT_YAML, "a merge conflict is left here", Place(path, conflict, 1), hint="keep one of the two sides"
-        )
-        return
-    opened = error.context_mark
-    since = f" (in what began in line {opened.line + 1})" if opened and opened.line != place.line - 1 else ""
-    hint = next((advice for words, advice in _HINTS if words in problem), None)
-    findings.error(Code.NOT_YAML, f"this is no YAML: {problem}{since}", place, hint=hint)
-
-
-def _inside(mark: Mark | None, lines: list[str], path: str) -> Place:
-    """The mark's place; the reader sets what is missing at the end of a file on a line below the last one."""
-    if mark is None:
-        return Place(path, 1, 1)
-    if mark.line >= len(lines):
-        return Place(path, len(lines), len(lines[-1]) + 1)
-    return Place(path, mark.line + 1, min(mark.column, len(lines[mark.line])) + 1)

@@ -38,6 +38,9 @@ def find_revision(root: Path, name: str) -> Revision:
         raise UsageError(f"{root} is in no git repository, so there is no past to compare with", "`git init` makes one")
     found = run_git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
     if found.returncode != 0 or not name:
+        if run_git(root, "rev-parse", "--is-shallow-repository").stdout.strip() == b"true":
+            message = f"`{name}` is not in this shallow clone, which has only the newest commits"
+            raise UsageError(message, "`git fetch --unshallow` gets the rest; GitHub Actions does with `fetch-depth: 0`")
         raise UsageError(f"`{name}` is no revision of this repository", "`git log --oneline` and `git branch --all` list some")
     return Revision(name, found.stdout.decode("ascii").strip())
 

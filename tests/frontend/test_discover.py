@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dockercise_prefect.frontend.discover import read_sources
+from dockercise_prefect.frontend.discover import ignored_sources, read_sources
 from dockercise_prefect.frontend.findings import Findings
 
 GIT = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "HOME": "/nonexistent"}
@@ -90,6 +90,15 @@ def test_an_ignored_root_is_read(repository: Path) -> None:
     _touch(repository, "out/a.dockercise.yaml", "out/deep/b.dockercise.yaml")
 
     assert _found(repository / "out") == ["a.dockercise.yaml", "deep/b.dockercise.yaml"]
+
+
+def test_ignored_files_are_known(repository: Path) -> None:
+    """Where nothing is found, the files that git ignores can be named."""
+    (repository / ".gitignore").write_text("*.yaml\n")
+    _touch(repository, "a.dockercise.yaml", "sub/b.dockercise.yaml", "other.yaml")
+
+    assert _found(repository) == []
+    assert ignored_sources(repository) == ["a.dockercise.yaml", "sub/b.dockercise.yaml"]
 
 
 def test_variables_of_a_git_hook_do_not_mislead(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -102,6 +102,18 @@ def test_what_is_no_revision(repository: Path, name: str) -> None:
     assert sorted(repository.iterdir()) == before
 
 
+def test_a_revision_that_a_shallow_clone_lacks(repository: Path, tmp_path: Path) -> None:
+    """In a shallow clone the error says so, and how to get the rest."""
+    git(repository, "commit", "--all", "--message", "second")
+    git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{repository}", "shallow")
+
+    with pytest.raises(UsageError) as caught:
+        find_revision(tmp_path / "shallow", "HEAD~1")
+
+    assert "shallow clone" in caught.value.message
+    assert "--unshallow" in (caught.value.hint or "")
+
+
 def test_outside_a_repository(tmp_path: Path) -> None:
     """Where there is no repository, that is what is said."""
     with pytest.raises(UsageError, match="is in no git repository"):

@@ -1,0 +1,115 @@
+"""Why a text is not YAML, and what to write instead: the reader knows where it stopped, its words help few people."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import yaml
+
+from dockercise_prefect.errors import Place
+from dockercise_prefect.frontend.nodes import Mark
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
+
+_HINTS = (
+    ("found a no-break space", "indent with plain spaces; editors and web pages put no-break spaces in when text is copied"),
+    ("expected whitespace or line break", "a text that begins with `!` needs quotes: `'!*.md'`"),
+    ("cannot start any token", "a text that begins so needs quotes"),
+    ("mapping values are not allowed", "a text that holds `: ` needs quotes; a key stands on a line of its own"),
+    ("expected node content", "something is missing here: a value, or the quotes around it"),
+    ("did not find expected key", "is the line above indented differently, or a quote not closed?"),
+    ("expected '-' indicator", "the items of a list stand in one column, and nothing else does"),
+    ("',' or ']'", "close the list with `]`"),
+    ("',' or '}'", "close the mapping with `}`"),
+    ("unexpected end of stream", "close the quote"),
+    ("expected ':'", "a key ends in `:`"),
+    ("undefined alias", "give the value an anchor first: `&name`"),
+    ("duplicate anchor", "give each anchor a name of its own"),
+    ("expected alphabetic or numeric", "a text that begins with `*` or `&` needs quotes"),
+    ("unknown escape character", r"in double quotes write `\\` for a backslash, or use single quotes"),
+)
+
+_VALUE = re.compile(r" *(?:- +)*(?:[^\s'\"#\[{:][^\s:]*: +)?(.?)")
+"""A line up to the first character of the value that begins on it."""
+
+_OPENS = {
+    "[": "YAML takes `[` for the beginning of a list",
+    "{": "YAML takes `{` for the beginning of a mapping",
+    '"': "YAML takes what stands in the quotes for the whole text",
+    "'": "YAML takes what stands in the quotes for the whole text",
+    "|": "YAML takes `|` for the beginning of a block, whose text stands on the next lines",
+    ">": "YAML takes `>` for the beginning of a block, whose text stands on the next lines",
+}
+
+_WRONG_BEHIND = ("expected alphabetic or numeric", "expected comment or line break", "expected key", "expected <block end>")
+"""What the reader says where more text stands behind a value that is complete to YAML."""
+
+_BLOCK = re.compile(r"(?:[:-] +|^)[|>][-+0-9]*(?: +#.*)? *\Z")
+"""The end of a line on which a block begins."""
+
+
+class Problem(NamedTuple):
+    """What is wrong, where, and what to do."""
+
+    message: str
+    place: Place
+    hint: str | None
+
+
+def problem_of(error: yaml.MarkedYAMLError, text: str, path: str) -> Problem:
+    """What to say of a text that the reader refused."""
+    lines = _LINE_END.split(text)
+    place = _inside(error.problem_mark or error.context_mark, lines, path)
+    line = lines[place.line - 1]
+    if line[: place.column].strip(" ").startswith("\t"):
+        return Problem("a tab cannot indent YAML", place, "use spaces")
+    conflict = next((number for number, line in enumerate(lines, 1) if line.startswith(("<<<<<<< ", ">>>>>>> "))), None)
+    if conflict is not None:
+        return Problem("a merge conflict is left here", Place(path, conflict, 1), "keep one of the two sides")
+    first_of_two, two, _ = (error.context or "").partition("; first occurrence")
+    problem = first_of_two if two else error.problem or "it cannot be read"
+    opened = error.context_mark
+    if "expected ':'" in problem and opened is not None and opened.column == 0:
+        header = _block_above(lines, min(opened.line, len(lines) - 1))
+        if header is not None:
+            message = f"this line is not indented, so it ends the block that begins in line {header + 1}"
+            hint = "indent every line of the block, those of a here-document too: the script gets them without the indentation"
+            return Problem(message, Place(path, opened.line + 1, 1), hint)
+    since = f" (in what began in line {opened.line + 1})" if opened and opened.line != place.line - 1 else ""
+    advice = _behind_a_value(problem, line, place) or next((hint for words, hint in _HINTS if words in problem), None)
+    return Problem(f"this is not YAML: {problem}{since}", place, advice)
+
+
+def _behind_a_value(problem: str, line: str, place: Place) -> str | None:
+    """The hint where a text begins like something else to YAML, which has ended before the text has."""
+    value = _VALUE.match(line)
+    why = _OPENS.get(value[1]) if value else None
+    if value is None or why is None or not any(words in problem for words in _WRONG_BEHIND):
+        return None
+    before = line[value.end() : place.column - 1]
+    if value[1] in "[{" and ("]" if value[1] == "[" else "}") not in before:
+        return None  # it is inside, and the reader's own words fit
+    return f"{why}; quote the whole text, or write it as a block below `|`"
+
+
+def _block_above(lines: Sequence[str], index: int) -> int | None:
+    """The line on which the block begins that ends above a line without indentation; None where none does."""
+    above = index - 1
+    while above >= 0 and (not lines[above].strip() or (not lines[above].startswith(" ") and not _BLOCK.search(lines[above]))):
+        above -= 1
+    while above >= 0 and (lines[above].startswith(" ") or not lines[above].strip()):
+        if _BLOCK.search(lines[above]):
+            return above
+        above -= 1
+    return above if above >= 0 and _BLOCK.search(lines[above]) else None
+
+
+def _inside(mark: Mark | None, lines: Sequence[str], path: str) -> Place:
+    """The mark's place; the reader sets what is missing at the end of a file on a line below the last one."""
+    if mark is None:
+        return Place(path, 1, 1)
+    if mark.line >= len(lines):
+        return Place(path, len(lines), len(lines[-1]) + 1)
+    return Place(path, mark.line + 1, min(mark.column, len(lines[mark.line])) + 1)
