@@ -6,7 +6,8 @@ Both are processes with one uvicorn each. The receiver checks the signature of e
 keeps it on disk, synchronised, before it answers, and starts its run with a hub that answers at once: what Prefect takes is not
 measured. Each round sends the same number of deliveries to both in turns, at most so many at once, over connections that are
 kept open. Ratios are taken round by round, ours by theirs; the table shows medians. Besides, at the pace of 20 deliveries a
-second: how long an answer takes when nothing queues up at the door.
+second: how long an answer takes when nothing queues up at the door. And how long /health takes to answer while
+strangers send eight forged deliveries of 25 MB at once, over and over.
 
 The exit status is 1 when a bound is missed.
 """
@@ -22,10 +23,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import Process
 from pathlib import Path
 
+from dockercise_prefect.webhook.body import LARGEST
 from tests.webhook.payloads import SECRET, Sent, github_push, github_sent
 from tests.webhook.receiver_process import ReceiverProcess
 from tests.webhook.scripted_world import ScriptedWorld
@@ -34,6 +37,11 @@ ROOT = Path(__file__).resolve().parents[1]
 REPOSITORIES = 20
 CALM_SECONDS = 0.05
 CALM_DELIVERIES = 100
+STRANGERS = 8
+STRANGE_SECONDS = 10.0
+SLOWEST_HEALTH = 0.2
+"""Seconds that the slowest answer of /health may take meanwhile."""
+
 SLOWEST_MEDIAN = 0.025
 """Seconds: answers in milliseconds, with room for a machine that is busy with other things."""
 
@@ -102,6 +110,57 @@ async def send_all(port: int, requests: Sequence[bytes], at_once: int, pause: fl
     return Measured.of(seconds, time.perf_counter() - began)
 
 
+def forged() -> bytes:
+    """A delivery as large as one may be, with the address of a repository that is registered, signed with a guess."""
+    start, end = b'{"repository": {"clone_url": "https://github.com/acme/service-0.git"}, "a": [', b"[]]}"
+    body = start + b"[]," * ((LARGEST - len(start) - len(end)) // 3) + end
+    return wire(Sent(headers=github_sent({}, secret=SECRET[1:]).headers, body=body))
+
+
+async def ask(port: int, request: bytes) -> tuple[float, bytes]:
+    """Send one request over a connection of its own; returns seconds to the answer, and its first line."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    began = time.perf_counter()
+    writer.write(request)
+    line = await reader.readline()
+    took = time.perf_counter() - began
+    writer.close()
+    return took, line
+
+
+async def send_strange(port: int) -> None:
+    """Forged deliveries for some seconds, so many at once."""
+    until = time.perf_counter() + STRANGE_SECONDS
+    request = forged()
+
+    async def stranger() -> None:
+        while time.perf_counter() < until:
+            with suppress(ConnectionError):
+                await ask(port, request)
+
+    await asyncio.gather(*(stranger() for _ in range(STRANGERS)))
+
+
+async def health(port: int, sends: Callable[[], bool]) -> list[float]:
+    """How long health takes to answer as long as somebody sends."""
+    seconds = []
+    while sends():
+        took, line = await ask(port, b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        assert line.startswith(b"HTTP/1.1 200 "), line
+        seconds.append(took)
+        await asyncio.sleep(0.01)
+    return seconds
+
+
+def beside_strangers(port: int) -> tuple[list[float], list[float]]:
+    """How long health takes to answer when nobody sends, and while strangers do, who are a process of their own."""
+    looks = iter(range(CALM_DELIVERIES))
+    calm = asyncio.run(health(port, lambda: next(looks, None) is not None))
+    strangers = Process(target=lambda: asyncio.run(send_strange(port)))
+    strangers.start()
+    return calm, asyncio.run(health(port, strangers.is_alive))
+
+
 @contextmanager
 def bare() -> Iterator[int]:
     """The app that does nothing; its port."""
@@ -146,8 +205,19 @@ def main() -> int:
             at_theirs = asyncio.run(send_all(theirs, requests, given.at_once))
             rounds.append((at_theirs, asyncio.run(send_all(mine, requests, given.at_once))))
         calm = [asyncio.run(send_all(port, deliveries(CALM_DELIVERIES), 1, CALM_SECONDS)) for port in (theirs, mine)]
+        alone, beside = beside_strangers(mine)
     show(rounds, calm, given.at_once)
-    return 0 if calm[1].median <= SLOWEST_MEDIAN else 1
+    show_strange(alone, beside)
+    return 0 if calm[1].median <= SLOWEST_MEDIAN and max(beside) <= SLOWEST_HEALTH else 1
+
+
+def show_strange(alone: Sequence[float], beside: Sequence[float]) -> None:
+    """How health answered while strangers sent."""
+    print(f"/health{'':16} {'alone':>10} {'forged':>10}   {STRANGERS} forged deliveries of {LARGEST >> 20} MB at once")
+    medians = statistics.median(alone) * 1000, statistics.median(beside) * 1000
+    row("answer, median, ms", *medians, medians[1] / medians[0])
+    row("answer, slowest, ms", max(alone) * 1000, max(beside) * 1000, max(beside) / max(alone))
+    print(f"bound: {SLOWEST_HEALTH * 1000:g} ms at most, of {len(beside)}")
 
 
 def show(rounds: Sequence[tuple[Measured, Measured]], calm: Sequence[Measured], at_once: int) -> None:

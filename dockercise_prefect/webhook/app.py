@@ -71,8 +71,8 @@ class Doors:
         self._metrics.answered(answer.result, took)
         self._tell(answer, took)
         headers = {"Retry-After": "10"} if answer.result.status == Result.FULL.status else {}
-        if answer.result in {Result.TOO_BIG, Result.TOO_SLOW}:
-            headers["Connection"] = "close"  # the rest of the body is not read
+        if answer.unread:
+            headers["Connection"] = "close"
         content = {"result": answer.result, "message": answer.message}
         return JSONResponse(content, status_code=answer.result.status, headers=headers)
 
@@ -80,11 +80,11 @@ class Doors:
         try:
             body = await self._bodies.read(request.stream(), request.headers.get("content-length"))
         except TooBigError as error:
-            return Answer(result=Result.TOO_BIG, message=error.message)
+            return Answer(result=Result.TOO_BIG, message=error.message, unread=True)
         except TooSlowError as error:
-            return Answer(result=Result.TOO_SLOW, message=error.message)
+            return Answer(result=Result.TOO_SLOW, message=error.message, unread=True)
         except TooMuchError as error:
-            return Answer(result=Result.FULL, message=error.message)
+            return Answer(result=Result.FULL, message=error.message, unread=True)
         try:
             headers = dict(request.headers)
             answer = await run_in_threadpool(self._intake.take, headers, body)

@@ -1,14 +1,11 @@
-"""A request, read as a delivery of one of the hosts; nothing in it is believed yet."""
+"""A request, taken as a delivery of one of the hosts by its headers; its body is not read, and nothing is believed yet."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
-from urllib.parse import parse_qs
 
 from dockercise_prefect.errors import WebhookError
 from dockercise_prefect.webhook.hosts import HostKind
@@ -31,7 +28,7 @@ class Delivery:
         event: the host's name for what happened.
         identity: the delivery's id; the same when a host sends it again.
         proofs: what it brings to be believed, none when it is unsigned.
-        payload: what happened, in the host's shape.
+        form: whether the payload is the field `payload` of a form, as GitHub sends it by default.
         body: as it came.
     """
 
@@ -39,7 +36,7 @@ class Delivery:
     event: str
     identity: str
     proofs: tuple[Proof, ...]
-    payload: Mapping[str, Any] = field(repr=False)
+    form: bool
     body: bytes = field(repr=False)
 
     @property
@@ -53,14 +50,14 @@ class Delivery:
 
 
 def read_delivery(headers: Mapping[str, str], body: bytes) -> Delivery:
-    """Read a request.
+    """Read the headers of a request.
 
     Args:
         headers: by their names in small letters, each byte one character.
         body: all of it.
 
     Raises:
-        MalformedError: it is no delivery of a host that is known, or holds no JSON object.
+        MalformedError: it is no delivery of a host that is known.
     """
     kind = kind_of(headers)
     if kind is None:
@@ -72,8 +69,8 @@ def read_delivery(headers: Mapping[str, str], body: bytes) -> Delivery:
     event, identity, proofs = read(headers, body)
     if not _IDENTITY.fullmatch(identity):
         raise MalformedError(f"no delivery: {kind}'s header with the delivery's id is missing, or not plain text")
-    payload = read_payload(headers.get("content-type", ""), body)
-    return Delivery(kind=kind, event=event, identity=identity, proofs=proofs, payload=payload, body=body)
+    form = headers.get("content-type", "").partition(";")[0].strip().lower() == _FORM
+    return Delivery(kind=kind, event=event, identity=identity, proofs=proofs, form=form, body=body)
 
 
 def kind_of(headers: Mapping[str, str]) -> HostKind | None:
@@ -83,26 +80,6 @@ def kind_of(headers: Mapping[str, str]) -> HostKind | None:
     if "x-gitlab-event" in headers:
         return HostKind.GITLAB
     return HostKind.GITHUB if "x-github-event" in headers else None
-
-
-def read_payload(content_type: str, body: bytes) -> Mapping[str, Any]:
-    """The JSON object in a body, or in the field `payload` of a form, as GitHub sends it by default.
-
-    Raises:
-        MalformedError: there is none.
-    """
-    text = _decoded(body)
-    if content_type.partition(";")[0].strip().lower() == _FORM:
-        text = _field_of_form(text)
-    try:
-        payload = json.loads(text, parse_constant=_no_number)
-    except (ValueError, RecursionError) as error:
-        # The message of a JSON error says what it expected and where, and nothing of the text.
-        what = error.args[0] if isinstance(error, json.JSONDecodeError) else "nested too deeply, or a number too long"
-        raise MalformedError(f"the payload is no JSON: {what}") from error
-    if not isinstance(payload, dict):
-        raise MalformedError("the payload is no JSON object")
-    return payload
 
 
 def _github(headers: Mapping[str, str], body: bytes) -> tuple[str, str, tuple[Proof, ...]]:
@@ -140,24 +117,3 @@ def _gitlab_identity(headers: Mapping[str, str], body: bytes) -> str:
     if identity:
         return identity
     return f"{headers.get('x-gitlab-event-uuid', '')}:{hashlib.sha256(body).hexdigest()}"
-
-
-def _decoded(body: bytes) -> str:
-    try:
-        return body.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise MalformedError(f"the payload is not UTF-8 (byte {error.start})") from error
-
-
-def _field_of_form(text: str) -> str:
-    try:
-        fields = parse_qs(text, max_num_fields=8, errors="strict")
-    except ValueError as error:
-        raise MalformedError("the body is no form with a field `payload`") from error
-    if len(fields.get("payload", [])) != 1:
-        raise MalformedError("the form has no field `payload`, or several")
-    return fields["payload"][0]
-
-
-def _no_number(name: str) -> NoReturn:
-    raise ValueError(name)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import asdict
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -83,7 +81,7 @@ class Inbox:
                     push.branch,
                     push.after,
                     now,
-                    json.dumps(asdict(push)),
+                    push.to_json(),
                 ),
             ).lastrowid
             connection.executemany(

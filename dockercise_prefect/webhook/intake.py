@@ -7,15 +7,24 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 
 from dockercise_prefect.repository.branches import takes_branch
+from dockercise_prefect.webhook.claims import claimed_addresses
 from dockercise_prefect.webhook.delivery import Delivery, MalformedError, kind_of, read_delivery
 from dockercise_prefect.webhook.directory import Directory
 from dockercise_prefect.webhook.fields import shown
 from dockercise_prefect.webhook.hub import Registered
 from dockercise_prefect.webhook.inbox import Acceptance, Addressee, Inbox
-from dockercise_prefect.webhook.push import NoPush, Push, read_push
-from dockercise_prefect.webhook.repository import Repository, repository_of
+from dockercise_prefect.webhook.proof import Proof
+from dockercise_prefect.webhook.push import NoPush, Push, other_event
+from dockercise_prefect.webhook.reading import pushed
+
+MOST_HASHED = 128 * 1024 * 1024
+"""Bytes that are hashed to find the secret of one delivery: five secrets for the largest body, thousands for a usual one."""
+
+_HASH_COST = 8 * 1024
+"""Bytes that could be hashed in the time that one attempt takes besides."""
 
 
 class Result(StrEnum):
@@ -62,6 +71,7 @@ class Answer:
         about: kind of host, repository, branch and commit, as far as they are known.
         hint: for the log alone: what whoever runs the receiver can do.
         asks: whether it may be another one when the registrations have been read again.
+        unread: whether the rest of the body stays in the connection, which is of no more use then.
     """
 
     result: Result
@@ -69,10 +79,15 @@ class Answer:
     about: tuple[str, ...] = ()
     hint: str | None = None
     asks: bool = False
+    unread: bool = False
 
 
 class Intake:
-    """Judges requests. Methods may be called from several threads at once, and take milliseconds."""
+    """Judges requests. Methods may be called from several threads at once, and take milliseconds.
+
+    The order is what keeps strangers from costing much: a body is searched for the repositories that it claims to be about,
+    then proven as it came, by a secret of one of those, and only then read.
+    """
 
     def __init__(self, directory: Directory, inbox: Inbox, queued: Callable[[], None]) -> None:
         """Put it together.
@@ -94,52 +109,56 @@ class Intake:
             body: all of it.
         """
         try:
-            delivery = read_delivery(headers, body)
-            return self._judged(delivery, repository_of(delivery))
+            return self._judged(read_delivery(headers, body))
         except MalformedError as error:
             kind = kind_of(headers)
             return Answer(result=Result.MALFORMED, message=error.message, about=(kind,) if kind else (), hint=error.hint)
         except sqlite3.Error as error:
             return Answer(result=Result.FAILED, message="the delivery cannot be kept now", hint=str(error))
 
-    def _judged(self, delivery: Delivery, repository: Repository | None) -> Answer:
-        where = (delivery.kind, shown(repository.path)) if repository else (delivery.kind,)
+    def _judged(self, delivery: Delivery) -> Answer:
+        where: tuple[str, ...] = (delivery.kind,)
         if not delivery.proofs:
             return Answer(result=Result.FORGED, message="the delivery is not signed", about=where, hint=_UNSIGNED)
-        if repository is None:
+        claimed = claimed_addresses(delivery)
+        if not claimed:
             return Answer(result=Result.IGNORED, message="the delivery names no repository", about=where)
-        registered = self._directory.find(repository.addresses)
+        registered = self._directory.find(claimed)
         if not registered:
-            return self._unknown(where)
-        genuine, signed = self._genuine(delivery, registered)
-        if not genuine:
+            return self._unknown((*where, shown(max(claimed, key=_parts))))
+        proven = self._proven(delivery, registered)
+        where = (*where, shown(max(claimed & registered[0].repositories, key=_parts)))
+        if not proven:
             return self._forged(where, registered)
-        return self._wanted(delivery, read_push(delivery, repository), genuine, signed, where)
-
-    def _wanted(
-        self, delivery: Delivery, push: Push | NoPush, genuine: Sequence[Registered], signed: bool, where: tuple[str, ...]
-    ) -> Answer:
+        push = other_event(delivery) or pushed(delivery)
         if isinstance(push, NoPush):
             return Answer(result=Result.IGNORED, message=push.reason, about=where)
+        return self._wanted(delivery, push, proven)
+
+    def _wanted(self, delivery: Delivery, push: Push, proven: Mapping[str, Proof]) -> Answer:
+        """Judge what was read: each deployment of its repository is started by its own secret alone."""
+        where = (delivery.kind, shown(push.repository))
+        registered = self._directory.find(push.addresses)
+        secrets = {one: self._directory.secret(one) or "" for one in registered}
+        proofs = {one: proven[secret] for one, secret in secrets.items() if secret in proven}
+        if not proofs:
+            return self._forged(where, registered)
         about = (*where, shown(push.branch), push.after[:7])
-        wanting = [one for one in genuine if takes_branch(one.branches, push.branch)]
+        wanting = [one for one in proofs if takes_branch(one.branches, push.branch)]
         if not wanting:
             return Answer(result=Result.IGNORED, message="no deployment waits for pushes to this branch", about=about)
-        return self._kept(delivery, push, wanting, signed, about)
+        return self._kept(delivery, push, wanting, any(proof.signs_body for proof in proofs.values()), about)
 
-    def _genuine(self, delivery: Delivery, registered: Sequence[Registered]) -> tuple[list[Registered], bool]:
-        """Those whose secret the sender knows; each is judged by its own. And whether the body is what was signed."""
-        genuine: list[Registered] = []
-        signed = False
+    def _proven(self, delivery: Delivery, registered: Sequence[Registered]) -> dict[str, Proof]:
+        """The secrets of registrations that the sender knows, and how it shows that.
+
+        What is hashed to find out is bounded, however many registrations a body claims to be about.
+        """
         now = time.time()
-        proofs = {secret: delivery.proven_by(secret, now) for secret in set(map(self._directory.secret, registered)) if secret}
-        for one in registered:
-            secret = self._directory.secret(one)
-            proof = proofs.get(secret) if secret else None
-            if proof is not None:
-                genuine.append(one)
-                signed |= proof.signs_body
-        return genuine, signed
+        cost = len(delivery.proofs) * (len(delivery.body) + _HASH_COST)
+        secrets = dict.fromkeys(secret for one in registered if (secret := self._directory.secret(one)))
+        tried = islice(secrets, max(1, MOST_HASHED // cost))
+        return {secret: proof for secret in tried if (proof := delivery.proven_by(secret, now))}
 
     def _kept(
         self, delivery: Delivery, push: Push, wanting: Sequence[Registered], signed: bool, about: tuple[str, ...]
@@ -181,3 +200,7 @@ class Intake:
 
 
 _UNSIGNED = "give the webhook the secret that this receiver knows; without one nobody is believed"
+
+
+def _parts(address: str) -> tuple[int, str]:
+    return address.count("/"), address

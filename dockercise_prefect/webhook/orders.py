@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dockercise_prefect.webhook.database import Database
-from dockercise_prefect.webhook.hosts import HostKind
 from dockercise_prefect.webhook.hub import RunState, Started
 from dockercise_prefect.webhook.notices import put_notice
 from dockercise_prefect.webhook.push import Push
@@ -171,21 +169,8 @@ def _order(connection: sqlite3.Connection, seq: int) -> Order:
         key=f"{row['digest'] or row['identity']}/{row['deployment_id']}",
         deployment_id=row["deployment_id"],
         name=row["name"],
-        push=_push(row["push"]),
+        push=Push.from_json(row["push"]),
         attempts=row["attempts"],
-    )
-
-
-def _push(text: str) -> Push:
-    fields = json.loads(text)
-    changed = fields["changed"]
-    return Push(
-        **{
-            **fields,
-            "kind": HostKind(fields["kind"]),
-            "addresses": tuple(fields["addresses"]),
-            "changed": None if changed is None else tuple(changed),
-        }
     )
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from dockercise_prefect.webhook.delivery import Delivery, MalformedError
 from dockercise_prefect.webhook.fields import Fields, listed, optional_fields, optional_text, shown, storable, text
 from dockercise_prefect.webhook.hosts import HostKind
-from dockercise_prefect.webhook.repository import Repository
+from dockercise_prefect.webhook.payload import read_payload
+from dockercise_prefect.webhook.repository import repository_of
 
 MOST_PATHS = 5000
 """Changed paths that are carried along; git knows the others."""
@@ -57,6 +59,24 @@ class Push:
         """Whether the branch is new."""
         return self.before is None
 
+    def to_json(self) -> str:
+        """All of it."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, given: str) -> Push:
+        """Read back what `to_json` gave."""
+        fields = json.loads(given)
+        changed = fields["changed"]
+        return cls(
+            **{
+                **fields,
+                "kind": HostKind(fields["kind"]),
+                "addresses": tuple(fields["addresses"]),
+                "changed": None if changed is None else tuple(changed),
+            }
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class NoPush:
@@ -65,24 +85,39 @@ class NoPush:
     reason: str
 
 
-def read_push(delivery: Delivery, repository: Repository) -> Push | NoPush:
-    """What was pushed.
+def other_event(delivery: Delivery) -> NoPush | None:
+    """Why a delivery is no push, as far as its headers say; None when they say that it is one."""
+    if delivery.event == "ping":
+        return NoPush("pong: pushes to this repository are waited for")
+    if delivery.event != _PUSH_EVENTS[delivery.kind]:
+        return NoPush(f"nothing waits for the event `{shown(delivery.event)}`; only pushes to branches start runs")
+    return None
+
+
+def read_push(kind: HostKind, body: bytes, *, form: bool) -> Push | NoPush:
+    """What was pushed, by the body of a push event.
+
+    Args:
+        kind: the host's dialect.
+        body: as it came; proven, since reading it costs time and memory.
+        form: whether the payload is a field of a form.
 
     Raises:
-        MalformedError: it is a push, but its payload lacks what one must have.
+        MalformedError: the body is no JSON, or lacks what a push must have.
     """
-    reason = _no_push(delivery)
-    if reason is not None:
-        return NoPush(reason)
-    payload = delivery.payload
-    branch = text(payload, "ref").removeprefix(_BRANCHES)
+    payload = read_payload(body, form=form)
+    repository = repository_of(kind, payload)
+    ref = text(payload, "ref")
+    if not ref.startswith(_BRANCHES) or ref == _BRANCHES:
+        return NoPush(f"`{shown(ref)}` is no branch; only pushes to branches start runs")
+    branch = ref.removeprefix(_BRANCHES)
     before, after = _commit(payload, "before"), _commit(payload, "after")
     if after is None:
         return NoPush(f"the branch `{shown(branch)}` was deleted: nothing to run")
     forced = payload.get("forced") is True
-    plain = delivery.kind is HostKind.GITHUB and before is not None and not forced
+    plain = kind is HostKind.GITHUB and before is not None and not forced
     return Push(
-        kind=delivery.kind,
+        kind=kind,
         repository=repository.path,
         site=repository.site,
         addresses=repository.addresses,
@@ -91,19 +126,8 @@ def read_push(delivery: Delivery, repository: Repository) -> Push | NoPush:
         after=after,
         forced=forced,
         changed=_changed(payload) if plain else None,
-        sender=_sender(delivery),
+        sender=_sender(kind, payload),
     )
-
-
-def _no_push(delivery: Delivery) -> str | None:
-    if delivery.event == "ping":
-        return "pong: pushes to this repository are waited for"
-    if delivery.event != _PUSH_EVENTS[delivery.kind]:
-        return f"nothing waits for the event `{shown(delivery.event)}`; only pushes to branches start runs"
-    ref = text(delivery.payload, "ref")
-    if ref.startswith(_BRANCHES) and ref != _BRANCHES:
-        return None
-    return f"`{shown(ref)}` is no branch; only pushes to branches start runs"
 
 
 def _changed(payload: Fields) -> tuple[str, ...] | None:
@@ -128,9 +152,8 @@ def _changed(payload: Fields) -> tuple[str, ...] | None:
     return tuple(sorted(paths)) if len(paths) <= MOST_PATHS else None
 
 
-def _sender(delivery: Delivery) -> str:
-    payload = delivery.payload
-    if delivery.kind is HostKind.GITLAB:
+def _sender(kind: HostKind, payload: Fields) -> str:
+    if kind is HostKind.GITLAB:
         return optional_text(payload, "user_username") or ""
     sender = optional_fields(payload, "sender")
     return (optional_text(sender, "login", "sender") or "") if sender else ""

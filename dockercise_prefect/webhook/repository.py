@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 
 from dockercise_prefect.webhook.address import canonical_all
-from dockercise_prefect.webhook.delivery import Delivery, MalformedError
-from dockercise_prefect.webhook.fields import optional_fields, optional_text, text
+from dockercise_prefect.webhook.delivery import MalformedError
+from dockercise_prefect.webhook.fields import Fields, optional_fields, optional_text, text
 from dockercise_prefect.webhook.hosts import HostKind
 
 
@@ -46,16 +46,22 @@ _NAMES = {
 }
 
 
-def repository_of(delivery: Delivery) -> Repository | None:
-    """The repository that a delivery names; None when it names none, as the ping of an organisation's webhook.
+def address_fields(kind: HostKind) -> frozenset[str]:
+    """The names of the fields that hold addresses of a repository."""
+    names = _NAMES[kind]
+    return frozenset((names.page, *names.addresses))
+
+
+def repository_of(kind: HostKind, payload: Fields) -> Repository:
+    """The repository that a payload names.
 
     Raises:
-        MalformedError: it names one, but not where it is.
+        MalformedError: it names none, or does not say where it is.
     """
-    names = _NAMES[delivery.kind]
-    found = optional_fields(delivery.payload, names.object)
+    names = _NAMES[kind]
+    found = optional_fields(payload, names.object)
     if found is None:
-        return None
+        raise MalformedError(f"the payload lacks `{names.object}`")
     page = optional_text(found, names.page, names.object)
     given = [page, *(optional_text(found, name, names.object) for name in names.addresses)]
     addresses = canonical_all(filter(None, given))

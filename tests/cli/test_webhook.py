@@ -23,7 +23,7 @@ READY = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ waiting for pushes at (http://127\.0\
 
 
 def post(url: str, sent: Sent) -> httpx.Response:
-    return httpx.post(url, content=sent.body, headers=dict(sent.headers), trust_env=False, timeout=20)
+    return httpx.post(url, content=sent.body, headers=dict(sent.headers), trust_env=False, timeout=120)
 
 
 def test_a_push_from_start_to_run(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_a_delivery_that_is_on_its_way(tmp_path: Path) -> None:
         eventually(lambda: httpx.get(f"{url}/health", trust_env=False).json()["registrations"]["count"] == 1)
         world.hang_up()
         host, port = url.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port)), timeout=20) as connection:
+        with socket.create_connection((host, int(port)), timeout=120) as connection:
             head = "".join(f"{name}: {text}\r\n" for name, text in sent.headers.items())
             connection.sendall(f"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {len(sent.body)}\r\n{head}\r\n".encode())
             connection.sendall(sent.body[:10])

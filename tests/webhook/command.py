@@ -14,10 +14,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 _PROGRAM = """
+import signal
 import sys
 from dockercise_prefect.cli import main
 from dockercise_prefect.webhook import prefect_hub
 from tests.webhook.scripted_world import open_scripted_hub
+
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # `nohup` has the tests ignore it, and so would this process
 
 world = sys.argv.pop(1)
 prefect_hub.PrefectHub = lambda settings: open_scripted_hub(world)
@@ -49,7 +52,7 @@ class Command:
 
     def ended(self) -> tuple[int, str]:
         """Exit status and what is printed to the end."""
-        out, _ = self._process.communicate(timeout=30)
+        out, _ = self._process.communicate(timeout=120)
         return self._process.returncode, out
 
     def interrupt(self, number: signal.Signals) -> None:

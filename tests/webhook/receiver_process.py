@@ -58,7 +58,7 @@ class ReceiverProcess:
             return 0
         self._process = None
         process.send_signal(number)
-        process.communicate(timeout=30)
+        process.communicate(timeout=120)
         return process.returncode
 
 

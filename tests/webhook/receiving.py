@@ -120,10 +120,10 @@ def receiving(
         thread.start()
         receiver.start()
         try:
-            assert ready.wait(10)
-            with httpx.Client(base_url=url, timeout=20, trust_env=False) as client:
+            assert ready.wait(60)
+            with httpx.Client(base_url=url, timeout=120, trust_env=False) as client:
                 yield Receiving(url, log, host, client)
         finally:
             server.should_exit = True
-            thread.join(20)
+            thread.join(60)
             receiver.stop()

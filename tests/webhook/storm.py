@@ -89,7 +89,7 @@ def rage(url: str, world: World, storm: Storm, thrice: Callable[[], None] = lamb
 
     A delivery that is not answered is sent again, as whoever runs the repository would have it done.
     """
-    with httpx.Client(base_url=url, timeout=30, trust_env=False, limits=httpx.Limits(max_connections=AT_ONCE)) as client:
+    with httpx.Client(base_url=url, timeout=120, trust_env=False, limits=httpx.Limits(max_connections=AT_ONCE)) as client:
         eventually(lambda: _known(client) == REPOSITORIES)
         count = len(storm.drops)
         moments = {count * quarter // 4: thrice for quarter in (1, 2, 3)}

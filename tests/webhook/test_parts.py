@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dockercise_prefect.webhook.backoff import Backoff
-from dockercise_prefect.webhook.body import Bodies, TooBigError, TooMuchError, TooSlowError
+from dockercise_prefect.webhook.body import LARGE_TOGETHER, LARGEST, SMALL, Bodies, TooBigError, TooMuchError, TooSlowError
 from dockercise_prefect.webhook.fields import shown
 from dockercise_prefect.webhook.follower import Looks
 from dockercise_prefect.webhook.loop import Loop
@@ -46,24 +46,24 @@ async def no_end() -> AsyncIterator[bytes]:
 
 
 def test_bodies_together() -> None:
-    """More bodies at once than there is room for are refused, until one is let go; what is refused takes no room."""
+    """More large bodies at once than there is room for are refused, until one is let go; what is refused takes no room."""
 
     async def scenario() -> None:
-        bodies = Bodies(largest=10, together=15, seconds=0.05)
-        first = await bodies.read(parts(5, 5), None)
+        bodies = Bodies(seconds=0.05)
+        held = [await bodies.read(parts(LARGEST - 1, 1), str(LARGEST)) for _ in range(LARGE_TOGETHER // LARGEST)]
         with pytest.raises(TooMuchError):
-            await bodies.read(parts(6), None)
-        with pytest.raises(TooBigError):
-            await bodies.read(parts(5, 6), None)
+            await bodies.read(parts(SMALL, 1), None)
         with pytest.raises(TooBigError):
             await bodies.read(parts(), "9" * 5000)
         with pytest.raises(TooSlowError):
             await bodies.read(no_end(), None)
-        second = await bodies.read(parts(5), "nonsense")
-        bodies.let_go(first)
-        third = await bodies.read(parts(10), "10")
+        small = await bodies.read(parts(SMALL - 1, 1), "nonsense")
+        bodies.let_go(held.pop())
+        with pytest.raises(TooBigError):
+            await bodies.read(parts(LARGEST, 1), None)
+        large = await bodies.read(parts(LARGEST), None)
 
-        assert [len(body) for body in (first, second, third)] == [10, 5, 10]
+        assert [len(body) for body in (small, large)] == [SMALL, LARGEST]
 
     asyncio.run(scenario())
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from dockercise_prefect.webhook.delivery import MalformedError, read_delivery
 from dockercise_prefect.webhook.hosts import HostKind
-from dockercise_prefect.webhook.push import MOST_COMMITS, MOST_PATHS, NoPush, Push, read_push
-from dockercise_prefect.webhook.repository import repository_of
+from dockercise_prefect.webhook.push import MOST_COMMITS, MOST_PATHS, NoPush, Push, other_event
+from dockercise_prefect.webhook.reading import pushed
 from tests.webhook.payloads import (
     BEFORE,
     ZEROS,
@@ -32,9 +32,7 @@ from tests.webhook.payloads import (
 
 def read(sent: Sent) -> Push | NoPush:
     delivery = read_delivery(sent.headers, sent.body)
-    repository = repository_of(delivery)
-    assert repository is not None
-    return read_push(delivery, repository)
+    return other_event(delivery) or pushed(delivery)
 
 
 def push_of(sent: Sent) -> Push:
@@ -154,14 +152,10 @@ def test_what_starts_nothing(sent: Sent, reason: str) -> None:
 
 @pytest.mark.parametrize("event", github_events())
 def test_all_of_githubs_examples(event: str) -> None:
-    """Each payload that GitHub publishes is a push, or something else, or names no repository."""
+    """Each payload that GitHub publishes is a push, or something else."""
     for example in github_examples(event):
         sent = github_sent(example, event=event)
-        delivery = read_delivery(sent.headers, sent.body)
-        repository = repository_of(delivery)
-        if repository is None:
-            continue
-        found = read_push(delivery, repository)
+        found = read(sent)
 
         assert isinstance(found, Push) is (event == "push" and example["ref"] == "refs/heads/master")
 
@@ -228,9 +222,7 @@ def test_any_json(payload: dict[str, Any], data: st.DataObject) -> None:
     sent = data.draw(st.sampled_from(SENDERS))(whole)
 
     try:
-        delivery = read_delivery(sent.headers, sent.body)
-        where = repository_of(delivery)
-        found = None if where is None else read_push(delivery, where)
+        found = read(sent)
     except MalformedError:
         return
 

@@ -20,7 +20,7 @@ from tests.webhook.scripted_world import ScriptedWorld
 
 def connected(receiver: Receiving) -> socket.socket:
     host, port = receiver.url.removeprefix("http://").split(":")
-    return socket.create_connection((host, int(port)), timeout=10)
+    return socket.create_connection((host, int(port)), timeout=120)
 
 
 def rest_of(connection: socket.socket) -> bytes:

@@ -16,8 +16,8 @@ from dockercise_prefect.webhook.dispatcher import MOST_SURPRISES
 from dockercise_prefect.webhook.hub import RunState
 from dockercise_prefect.webhook.inbox import KEPT_SECONDS, Acceptance, Addressee, Inbox
 from dockercise_prefect.webhook.orders import Orders
-from dockercise_prefect.webhook.push import Push, read_push
-from dockercise_prefect.webhook.repository import repository_of
+from dockercise_prefect.webhook.push import Push
+from dockercise_prefect.webhook.reading import pushed
 from dockercise_prefect.webhook.statuses import CommitStatus, StatusLaterError, StatusRefusedError
 from tests.webhook.payloads import SECRET, gitea_push, gitea_sent, github_push, github_sent
 from tests.webhook.receiving import BRISK, Receiving, ScriptedStatuses, receiving
@@ -290,10 +290,7 @@ def test_a_secret_that_is_changed(world: ScriptedWorld, receiver: Receiving) -> 
 
 def a_push() -> Push:
     sent = github_sent(github_push("acme/infra"))
-    delivery = read_delivery(sent.headers, sent.body)
-    repository = repository_of(delivery)
-    assert repository is not None
-    push = read_push(delivery, repository)
+    push = pushed(read_delivery(sent.headers, sent.body))
     assert isinstance(push, Push)
     return push
 

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from dockercise_prefect.webhook.hub import Registered
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 class Run(NamedTuple):

@@ -1,0 +1,95 @@
+"""Work on text of strangers, done in a process of its own that is ended when it takes too much time or memory.
+
+A process is the only bound that holds for all code: a thread cannot be stopped, and a long call into C stops all threads.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib import import_module
+
+from dockercise_prefect.errors import DockerciseError, ExitStatus
+
+_NO_MEMORY = 71
+"""The exit status of a process that had no memory left."""
+
+
+class TooMuchWorkError(DockerciseError):
+    """The work took more time or memory than it may: doing it again does not help."""
+
+
+class ApartError(DockerciseError):
+    """The process did not do its work, and nobody knows why."""
+
+    exit_status = ExitStatus.ENGINE_FAILED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What the work may take.
+
+    Attributes:
+        cpu: seconds of processor time.
+        seconds: seconds until it must have ended, whatever it waits for.
+        memory: bytes of address space.
+    """
+
+    cpu: int
+    seconds: float
+    memory: int
+
+
+def work_apart(work: str, given: bytes, bounds: Bounds) -> bytes:
+    """What a function returns that is called in a process of its own.
+
+    Args:
+        work: the function, as `module:name`; it takes bytes and returns bytes.
+        given: to it.
+        bounds: of the process.
+
+    Raises:
+        TooMuchWorkError: it went over a bound, and was ended.
+        ApartError: it ended without an answer.
+    """
+    command = [sys.executable, "-P", "-m", __name__, work, str(bounds.cpu), str(bounds.memory)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+    ) as process:
+        try:
+            answer, _ = process.communicate(given, timeout=bounds.seconds)
+        except subprocess.TimeoutExpired as error:
+            raise TooMuchWorkError(f"it took more than {bounds.seconds:g} seconds") from error
+        finally:
+            if process.returncode is None:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+    if process.returncode == -signal.SIGXCPU:
+        raise TooMuchWorkError(f"it took more than {bounds.cpu} seconds of processor time")
+    if process.returncode == _NO_MEMORY or process.returncode < 0:
+        # Code in C that gets no memory ends in a signal as often as in an error.
+        raise TooMuchWorkError(f"it took more than {bounds.memory >> 20} MiB of memory")
+    if process.returncode != 0:
+        raise ApartError(f"the process for {work} ended with status {process.returncode}")
+    return answer
+
+
+def _be_apart(work: str, cpu: int, memory: int) -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 1))
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    module, _, name = work.partition(":")
+    try:
+        answer = getattr(import_module(module), name)(sys.stdin.buffer.read())
+    except MemoryError:
+        os._exit(_NO_MEMORY)
+    sys.stdout.buffer.write(answer)
+
+
+if __name__ == "__main__":
+    _be_apart(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

@@ -1,0 +1,53 @@
+"""Bodies that are proven, read as pushes: short ones here, long ones in a process of their own.
+
+Reading JSON stops all threads of a process, and takes up to twenty times its size in memory; who knows one secret of a
+receiver is not to stop it for all others.
+"""
+
+from __future__ import annotations
+
+import json
+from threading import BoundedSemaphore
+
+from dockercise_prefect.apart import Bounds, TooMuchWorkError, work_apart
+from dockercise_prefect.webhook.delivery import Delivery, MalformedError
+from dockercise_prefect.webhook.hosts import HostKind
+from dockercise_prefect.webhook.push import NoPush, Push, read_push
+
+READ_HERE = 256 * 1024
+"""Bytes of a body that is read in this process, within some milliseconds whatever it holds."""
+
+_BOUNDS = Bounds(cpu=10, seconds=60, memory=512 << 20)
+_WORK = f"{__name__}:work"
+_ONE_AT_A_TIME = BoundedSemaphore()
+
+
+def pushed(delivery: Delivery) -> Push | NoPush:
+    """What was pushed.
+
+    Raises:
+        MalformedError: the body is no JSON, lacks what a push must have, or takes too much to read.
+    """
+    if len(delivery.body) <= READ_HERE:
+        return read_push(delivery.kind, delivery.body, form=delivery.form)
+    head = json.dumps([delivery.kind, delivery.form]).encode()
+    try:
+        with _ONE_AT_A_TIME:
+            answer = work_apart(_WORK, head + b"\n" + delivery.body, _BOUNDS)
+    except TooMuchWorkError as error:
+        raise MalformedError("the payload takes too much time or memory to read") from error
+    what, said = json.loads(answer)
+    if what == "malformed":
+        raise MalformedError(said)
+    return Push.from_json(said) if what == "push" else NoPush(said)
+
+
+def work(given: bytes) -> bytes:
+    """`pushed`, in the other process."""
+    head, _, body = given.partition(b"\n")
+    kind, form = json.loads(head)
+    try:
+        found = read_push(HostKind(kind), body, form=form)
+    except MalformedError as error:
+        return json.dumps(["malformed", error.message]).encode()
+    return json.dumps(["push", found.to_json()] if isinstance(found, Push) else ["other", found.reason]).encode()

@@ -1,0 +1,98 @@
+"""Bodies that are proven, read: bounded, and apart where they are long."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dockercise_prefect.webhook.delivery import MalformedError, read_delivery
+from dockercise_prefect.webhook.payload import read_payload
+from dockercise_prefect.webhook.push import MOST_PATHS, NoPush, Push
+from dockercise_prefect.webhook.reading import READ_HERE, pushed
+from tests.webhook.payloads import Sent, github_push, github_sent
+
+
+@settings(deadline=None)
+@given(payload=st.dictionaries(st.text(), st.text() | st.integers()), before=st.integers(0, 8))
+def test_a_form_holds_the_same(payload: dict[str, object], before: int) -> None:
+    """GitHub's default content type, a form, holds the same payload, wherever it is cut to be decoded."""
+    text = json.dumps({"long": "x" * before + "é+ %" * 9000} | payload, ensure_ascii=False)
+
+    assert read_payload(urlencode({"payload": text}).encode(), form=True) == json.loads(text)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"[]", "no JSON object"),
+        (b"", "no JSON"),
+        (b'{"a": "\xff"}', "not UTF-8 (byte 7)"),
+        (b'{"a": NaN}', "no JSON"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "no JSON"),
+        (b"[" * 100_000, "nested too deeply"),
+    ],
+)
+def test_what_is_no_payload(body: bytes, message: str) -> None:
+    """What is wrong is said, without anything of the payload."""
+    with pytest.raises(MalformedError) as raised:
+        read_payload(body, form=False)
+
+    assert message in raised.value.message
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"{}", "no field `payload`"),
+        (b"payload=%FF", "not UTF-8"),
+        (b"payload=%", "no JSON"),
+        (b"payload={}&payload={}", "or several"),
+        (b"a=1&" * 20, "no form"),
+    ],
+)
+def test_what_is_no_form(body: bytes, message: str) -> None:
+    """A form without its one field is refused."""
+    with pytest.raises(MalformedError) as raised:
+        read_payload(body, form=True)
+
+    assert message in raised.value.message
+
+
+def large(sent: Sent) -> Sent:
+    """The same push with blanks after it, so that it is a long one."""
+    return Sent(headers=sent.headers, body=sent.body + b" " * READ_HERE)
+
+
+def test_a_long_push_is_the_same_push() -> None:
+    """A body that is read in a process of its own says the same as one that is read here."""
+    sent = github_sent(github_push(changed=[f"a/{number}" for number in range(MOST_PATHS)]))
+
+    apart = pushed(read_delivery(sent.headers, large(sent).body))
+
+    assert isinstance(apart, Push)
+    assert apart == pushed(read_delivery(sent.headers, sent.body))
+
+
+def test_a_long_body_that_is_no_push() -> None:
+    """What is wrong with a long body, and why it starts nothing, is said as of a short one."""
+    tag = large(github_sent(github_push(ref="refs/tags/v1")))
+    broken = large(github_sent(github_push(sender="me")))
+
+    assert pushed(read_delivery(tag.headers, tag.body)) == NoPush(
+        "`refs/tags/v1` is no branch; only pushes to branches start runs"
+    )
+    with pytest.raises(MalformedError, match="`sender` in the payload is no object"):
+        pushed(read_delivery(broken.headers, broken.body))
+
+
+def test_a_body_that_takes_too_much() -> None:
+    """A proven body that would take more memory than one may is refused, and this process goes on."""
+    sent = github_sent({})
+    hostile = b'{"a": [' + b"[]," * (24 * 1024 * 1024 // 3) + b"[]]}"
+
+    with pytest.raises(MalformedError, match="takes too much time or memory to read"):
+        pushed(read_delivery(sent.headers, hostile))
