@@ -6,12 +6,11 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from dockercise_prefect.compiler.mounts import PlacedMount
 from dockercise_prefect.compiler.names import IDENTIFIER, is_taken
-from dockercise_prefect.compiler.shell.paths import absolute, in_out, in_relative_out
 from dockercise_prefect.compiler.stages import Draft, env_edges, volume_edges
 from dockercise_prefect.compiler.values import Script
 from dockercise_prefect.compiler.variables import Variable
@@ -32,11 +31,34 @@ from dockercise_prefect.pipeline import (
 )
 
 if TYPE_CHECKING:
-    from dockercise_prefect.compiler.shell.mentions import Mentions
+    from dockercise_prefect.compiler.shell.naming import Mentions
 
 _VARIABLES = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_QUOTES = re.compile(r"['\"\\]")
-_PARTS = re.compile(r"[^\s/:\\\"'`$;|&()<>\[\]{}=,]+")
+_QUOTES = re.compile(r"\\\n|['\"\\]")
+_PARTS = re.compile(r"[^\s/:\\\"'`$;|&()<>\[\]{}=,@*?!]+")
+
+
+class _Path(NamedTuple):
+    """The first path in a script that leads to a stage, and whether one of them surely does."""
+
+    piece: str
+    position: int
+    sure: bool
+
+
+@dataclass(slots=True)
+class _Paths:
+    """What the paths of a script lead to.
+
+    Attributes:
+        volumes: stages, and the code, whose volumes it uses.
+        outputs: stages whose output it reads.
+        aside: stages that its texts only speak of, or whose folder it makes itself.
+    """
+
+    volumes: dict[StageName, _Path]
+    outputs: dict[StageName, _Path]
+    aside: dict[StageName, _Path]
 
 
 class References:
@@ -68,35 +90,51 @@ class References:
             inherited: variables that `meta.env` gives it.
         """
         given = draft.env.keys() | inherited
-        if draft.run is None or not self._may_name(draft.run.text, {*given, folded(draft.name)}):
+        draft = self._with_folder(draft)
+        if draft.run is None or not self._may_name(draft, given):
             return draft
         from dockercise_prefect.compiler.shell.mentions import mentions  # noqa: PLC0415  most pipelines never need the grammar
 
-        found = mentions(draft.run.text)
+        found = mentions(draft.run.text, draft.working_dir)
         script = _PlacedScript(draft.run, self._positions)
-        variables = list(self._variables(draft, found, script, given | found.assigned))
-        mounts = list(self._mounts(draft, found, script))
-        outputs = list(self._outputs(draft, found, script))
-        if not found.understood:
-            self._warn_of_text(draft.name, draft.run)
+        paths = self._paths(draft, found)
+        variables = list(self._variables(draft, found, script, given))
+        mounts = [_mount(name, script.place(path.piece, path.position)) for name, path in paths.volumes.items()]
+        outputs = [
+            Dependency(name, DependencyKind.OUT, script.place(path.piece, path.position), inferred=True)
+            for name, path in paths.outputs.items()
+        ]
+        self._warn(draft, found, paths, script)
         return replace(
             draft,
             env={**draft.env, **{variable.name: variable for variable in variables}},
             mounts=[*draft.mounts, *mounts],
             edges=[*draft.edges, *env_edges(variables), *volume_edges(mounts), *outputs],
+            guessed=frozenset(name for name, path in [*paths.volumes.items(), *paths.outputs.items()] if not path.sure),
         )
 
-    def _may_name(self, script: str, given: AbstractSet[str]) -> bool:
-        """Whether it is worth the parsing: where the text holds no name of a stage, or of its variable, it names none."""
-        if "$" in script or "((" in script:
-            names = self._by_variable.keys() & _VARIABLES.findall(script)
-            if not names <= given:
-                return True
-        if "/" not in script:
-            return False
-        plain = _QUOTES.sub("", script)
+    def _may_name(self, draft: Draft, given: AbstractSet[str]) -> bool:
+        """Whether it is worth the reading: where the text holds no name of a stage, or of its variable, it names none."""
+        script = draft.run.text if draft.run else ""
+        plain = _QUOTES.sub("", script) if "\\" in script or '"' in script or "'" in script else script
+        names = self._by_variable.keys() & {*_VARIABLES.findall(plain)}
+        if not names <= {*given, folded(draft.name)}:
+            return True
         parts = {*_PARTS.findall(script), *_PARTS.findall(plain)}
+        if "." in script:
+            parts |= {part.rstrip(".") for part in parts}
+        parts.discard(draft.name)
         return CODE in parts or not self._stages.isdisjoint(parts) or any(stage in plain for stage in self._odd)
+
+    def _with_folder(self, draft: Draft) -> Draft:
+        """`dir: /build/app` is a path too."""
+        name = draft.working_dir.split("/")[1]
+        if draft.dir_place is None or name == draft.name or (name not in self._stages and name != CODE):
+            return draft
+        if any(_leads_below(placed.mount.target, draft.working_dir) for placed in draft.mounts):
+            return draft
+        mount = _mount(name, draft.dir_place)
+        return replace(draft, mounts=[*draft.mounts, mount], edges=[*draft.edges, *volume_edges([mount])])
 
     def _variables(self, draft: Draft, found: Mentions, script: _PlacedScript, given: AbstractSet[str]) -> Iterator[Variable]:
         """Each variable that the script uses, neither has nor sets, and that is a stage's."""
@@ -115,40 +153,65 @@ class References:
                     hint=f"say which one: `env: {{{name}: {{stage: {stages[0]}}}}}`",
                 )
 
-    def _mounts(self, draft: Draft, found: Mentions, script: _PlacedScript) -> Iterator[PlacedMount]:
-        """The volumes, and the code, that the script names paths below, unless something is mounted there."""
-        seen = {draft.name}
-        for text in found.literals:
-            for part in absolute(text.text):
-                name = part.names[0]
-                if not part.below or name in seen or (name not in self._stages and name != CODE):
-                    continue
-                if any(_leads_below(placed.mount.target, text.text, part.start) for placed in draft.mounts):
-                    continue
-                seen.add(name)
-                source = CodeSnapshot() if name == CODE else StageVolume(name)
-                place = script.place(part.prefix + name, text.bytes[part.start])
-                yield PlacedMount(Mount(source, f"/{name}"), place, inferred=True)
+    def _paths(self, draft: Draft, found: Mentions) -> _Paths:
+        """What the paths of a script lead to, unless something is mounted there."""
+        from dockercise_prefect.compiler.shell.literals import Form  # noqa: PLC0415  as above
+        from dockercise_prefect.compiler.shell.paths import mentioned  # noqa: PLC0415
 
-    def _outputs(self, draft: Draft, found: Mentions, script: _PlacedScript) -> Iterator[Dependency]:
-        """The stages whose output the script reads and to which no edge is written: any edge brings `/out/<stage>`."""
-        seen = {draft.name, *(edge.stage for edge in draft.edges)}
-        relative = draft.working_dir == "/"
-        for text in found.literals:
-            for part in (*in_out(text.text), *(in_relative_out(text.text) if relative else ())):
-                name = next((name for name in part.names if name in self._stages), None)
-                if name is None or name in seen:
+        paths = _Paths({}, {}, {})
+        written = {edge.stage for edge in draft.edges}
+        for literal in found.literals:
+            for mention in mentioned(literal):
+                known = self._stages if mention.is_output else self._stages | {CODE}
+                name = next((name for name in mention.names if name in known), None)
+                if name is None or name == draft.name or found.is_ignored(literal.position(mention.start)):
                     continue
-                seen.add(name)
-                place = script.place(part.prefix + name, text.bytes[part.start])
-                yield Dependency(name, DependencyKind.OUT, place, inferred=True)
+                position = literal.position(mention.start)
+                path = _Path(mention.prefix + name, position, literal.reading.sure)
+                folder = f"/out/{name}" if mention.is_output else f"/{name}"
+                if mention.is_output and name in written:
+                    continue
+                rest = literal.text[mention.start + len(mention.prefix) :]
+                if not mention.is_output and any(_leads_below(each.mount.target, f"/{rest}") for each in draft.mounts):
+                    continue
+                if literal.reading.form is Form.ASIDE or found.made.get(folder, position + 1) <= position:
+                    paths.aside.setdefault(name, path)
+                    continue
+                leads_to = paths.outputs if mention.is_output else paths.volumes
+                first = leads_to.setdefault(name, path)
+                if path.sure and not first.sure:
+                    leads_to[name] = first._replace(sure=True)
+        return paths
+
+    def _warn(self, draft: Draft, found: Mentions, paths: _Paths, script: _PlacedScript) -> None:
+        """What could not be known."""
+        if not found.understood and draft.run:
+            self._warn_of_text(draft.name, draft.run)
+        for name, path in paths.aside.items():
+            if name not in paths.volumes and name not in paths.outputs:
+                self._findings.warn(
+                    Code.NOT_MOUNTED,
+                    f"{draft.name}: `run` names `{path.piece}`, and nothing of that stage is there",
+                    script.place(path.piece, path.position),
+                    hint=f"if it reads that, write `vol: {name}`; if not, `# dockercise: ignore references` on its line",
+                )
+        for name, use in found.doubtful.items():
+            stages = [stage for stage in self._by_variable.get(name, ()) if stage != draft.name]
+            if stages and name not in draft.env:
+                self._findings.warn(
+                    Code.MAY_BE_SET,
+                    f"{draft.name}: `{use.text}` is not taken for the value of `{stages[0]}`: the file that is sourced before "
+                    "may set it",
+                    script.place(use.text, use.start),
+                    hint=f"if it is meant, write `env: {stages[0]}`; if not, `# dockercise: ignore references` on its line",
+                )
 
     def _warn_of_text(self, stage: StageName, script: Script) -> None:
         self._findings.warn(
             Code.NOT_UNDERSTOOD,
-            f"{stage}: the script is not understood as a shell's, so what it refers to was looked for in its text",
+            f"{stage}: the script does not fit the shell's grammar, so what it names of other stages may be found in part",
             script.parts[0][1],
-            hint="`dockercise compile --format text` shows what was found; `meta: {implicit: false}` turns that off",
+            hint="look for an open quote, bracket, `if` or here-document; `dockercise explain STAGE` shows what was found",
         )
 
 
@@ -158,18 +221,16 @@ class _PlacedScript:
     def __init__(self, script: Script, positions: Positions) -> None:
         self._script = script
         self._positions = positions
-        self._data = script.text.encode("utf-8", "surrogatepass")
 
-    def place(self, piece: str, byte: int) -> Place:
-        """Where the piece that begins at that byte of the script was written; where its text began, if that cannot be said."""
-        index = len(self._data[:byte].decode("utf-8", "surrogatepass"))
+    def place(self, piece: str, index: int) -> Place:
+        """Where the piece that begins at that character was written; where its text began, if that cannot be said."""
         for text, place in self._script.parts:
             if index <= len(text):
-                piece = _common_beginning(piece, text[index:])
-                before = sum(1 for start in occurrences(piece, text) if start < index)
+                piece = _common_beginning(piece, text[index : index + len(piece)])
+                before = sum(1 for start in occurrences(piece, text, 0, index + len(piece)) if start < index)
                 return self._positions.of(piece, before, place)
             index -= len(text) + len("\n")
-        raise ValueError(f"byte {byte} lies behind the script")
+        return self._script.parts[-1][1]
 
 
 def _common_beginning(piece: str, text: str) -> str:
@@ -178,7 +239,10 @@ def _common_beginning(piece: str, text: str) -> str:
     return piece[: next((at for at, (one, other) in enumerate(pairs) if one != other), min(len(piece), len(text)))]
 
 
-def _leads_below(target: str, text: str, start: int) -> bool:
-    """Whether the path that begins at `start` is `target` or below it."""
-    end = start + len(target)
-    return text.startswith(target, start) and (end == len(text) or text[end] in "/: \t\n" or target == "/")
+def _mount(name: StageName, place: Place) -> PlacedMount:
+    return PlacedMount(Mount(CodeSnapshot() if name == CODE else StageVolume(name), f"/{name}"), place, inferred=True)
+
+
+def _leads_below(target: str, path: str) -> bool:
+    """Whether the path is `target` or below it; a text may follow it."""
+    return path.startswith(target) and (len(path) == len(target) or path[len(target)] in "/: \t\n\"'" or target == "/")

@@ -47,6 +47,8 @@ class Draft:
         settings: attributes of `Stage`, its own and inherited ones.
         starts_container: also when its image turned out to be wrong.
         leaves_image: whether it starts a container or builds an image, so that others may run in what it left.
+        dir_place: where its `dir` was written.
+        guessed: stages that it needs only by what its script may name: paths in texts, words of commands that nobody knows.
     """
 
     name: StageName
@@ -60,6 +62,8 @@ class Draft:
     settings: MappingOf[str, Any]
     starts_container: bool
     leaves_image: bool
+    dir_place: Place | None = None
+    guessed: frozenset[StageName] = frozenset()
 
     @property
     def working_dir(self) -> str:
@@ -143,7 +147,12 @@ class StageReader:
             settings=settings,
             starts_container=img is not None or (build is not None and "run" in fields),
             leaves_image=img is not None or build is not None,
+            dir_place=self._dir_place(by_key),
         )
+
+    def _dir_place(self, by_key: MappingOf[str, Node]) -> Place | None:
+        node = by_key.get("dir", self._meta.written.get("dir"))
+        return None if node is None or is_null(node) else node.place
 
     def _keys(self, definition: StageDefinition) -> MappingOf[str, Node]:
         body, name = definition.body, definition.name

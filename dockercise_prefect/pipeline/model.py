@@ -181,7 +181,7 @@ class Dependency:
             case DependencyKind.ENV:
                 return f"${folded(self.stage)}"
             case DependencyKind.VOL:
-                return f"/{self.stage}/"
+                return f"/{self.stage}"
             case DependencyKind.OUT:
                 return f"out/{self.stage}"
             case _:

@@ -93,7 +93,7 @@ def test_a_stage_without_edges() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "reference"), [(DependencyKind.ENV, "$A"), (DependencyKind.VOL, "/a/"), (DependencyKind.OUT, "out/a")]
+    ("kind", "reference"), [(DependencyKind.ENV, "$A"), (DependencyKind.VOL, "/a"), (DependencyKind.OUT, "out/a")]
 )
 def test_inferred_edges_say_from_what(kind: DependencyKind, reference: str) -> None:
     """An edge that nobody wrote tells what in the script it comes from."""

@@ -81,7 +81,7 @@ def test_an_output_that_is_read_makes_an_edge() -> None:
         "cat <<'E'\n$A\nE",
         "# $A out/a /a/b",
         "echo $LAST /last/x out/last",
-        "ls /a /nothing/x out/nothing /code",
+        "ls /nothing /nothing/x out/nothing",
         "echo $$A_ ${AB} \\$A",
         "cat x/out/a x/a/b http://a/b",
         "sed '/a/d' file",
@@ -177,23 +177,13 @@ def test_a_variable_of_two_stages_is_no_ones() -> None:
     assert _last(result.pipeline).depends_on == ()
 
 
-def test_a_script_that_is_no_shell_script_falls_back() -> None:
-    """What the grammar does not understand is looked through as text, which is said once."""
-    text = "a: {img: x}\nlast:\n  img: x\n  run: |\n    cat <<E <<F\n    $A\n    E\n    x\n    F\n"
+def test_a_script_that_is_not_understood_is_said() -> None:
+    """What does not fit the grammar is read as far as it goes, with a warning."""
+    text = "a: {img: x}\nlast:\n  img: x\n  run: |\n    if true; then\n    echo $A\n"
     result = compile_sources(sources(f=text), "test")
 
     assert _last(result.pipeline).env == {"A": StageValue("a")}
     assert [(str(warning.code), str(warning.place)) for warning in result.warnings] == [("DK041", "f.dockercise.yaml:4:8")]
-
-
-def test_words_of_commands_are_no_assignments_in_a_text() -> None:
-    """In a script that the grammar does not take, `-e A=$A` is a use all the same."""
-    result = compile_sources(
-        sources(f="a: {img: x}\nlast:\n  img: x\n  run: |\n    [ b \\> c ]\n    docker run -e A=$A x\n"), "test"
-    )
-
-    assert _last(result.pipeline).env == {"A": StageValue("a")}
-    assert [str(warning.code) for warning in result.warnings] == ["DK041"]
 
 
 def test_names_in_quotes_are_found() -> None:
@@ -220,7 +210,7 @@ def test_a_circle_names_the_references() -> None:
     (finding,) = findings(f="a: {img: x, run: cat /b/x}\nb: {img: x, run: echo $C}\nc: {img: x, run: cat out/a}\n")
 
     assert [str(related.message) for related in finding.related] == [
-        "a mounts the volume of b, inferred from `/b/`",
+        "a mounts the volume of b, inferred from `/b`",
         "b uses the value of c, inferred from `$C`",
         "c reads the output of a, inferred from `out/a`",
     ]
@@ -269,3 +259,50 @@ def test_values_from_outside_are_still_asked_for() -> None:
     stage = _stage("echo $HOME $TOKEN", more="  env: TOKEN\n")
 
     assert stage.env == {"TOKEN": HostVariable("TOKEN")}
+
+
+def _warnings(text: str) -> list[str]:
+    return [str(warning) for warning in compile_sources(sources(f=text), "test").warnings]
+
+
+def test_a_comment_silences_the_references_of_its_line() -> None:
+    """`# dockercise: ignore references` hides what its line names, and nothing of the others."""
+    stage = _stage("echo $A /☃/x # dockercise: ignore references\necho $B_2 $A")
+
+    assert [edge[:2] for edge in _edges(stage)] == [("b-2", "env"), ("a", "env")]
+    assert _edges(stage)[1][3] == "f.dockercise.yaml:8:15"
+
+
+@pytest.mark.parametrize("folder", ["/a", "/a/b", "/code/app"])
+def test_a_working_directory_is_a_path(folder: str) -> None:
+    """`dir` below the volume of a stage, or below the code, mounts it, by an edge with its place."""
+    stage = _stage("ls", more=f"  dir: {folder}\n")
+
+    assert [mount.target for mount in stage.mounts] == ["/" + folder.split("/")[1]]
+    assert _edges(stage) == ([] if "code" in folder else [("a", "vol", True, "f.dockercise.yaml:6:8")])
+
+
+def test_a_working_directory_that_is_mounted_already() -> None:
+    """A `dir` in something that the stage mounts itself, or in its own volume, infers nothing."""
+    assert len(_stage("ls", more="  vol: '/host:/a'\n  dir: /a/b\n").mounts) == 1
+    assert _stage("ls", more="  dir: /last/b\n").mounts == ()
+
+
+@pytest.mark.parametrize(
+    "script",
+    ['echo "see /a there"', "cat > conf <<E\nroot /a/www;\nE", "mkdir /a && cp x /a/"],
+)
+def test_a_folder_that_is_named_and_not_mounted_is_said(script: str) -> None:
+    """Where a script names a stage's folder and nothing is inferred, a warning says at which place, and what to do."""
+    (warning,) = _warnings(OTHERS + "last:\n  img: x\n  run: |\n" + "".join(f"    {line}\n" for line in script.split("\n")))
+
+    assert "DK044 warning: last: `run` names `/a`, and nothing of that stage is there" in warning
+    assert "write `vol: a`" in warning
+
+
+def test_a_variable_behind_a_sourced_file_is_said() -> None:
+    """Behind `. file` a stage's variable is not inferred, and a warning says so; one used before is."""
+    (warning,) = _warnings(OTHERS + "last: {img: x, run: 'echo $B_2; . ./env; echo $A $B_2'}\n")
+
+    assert "DK045 warning: last: `$A` is not taken for the value of `a`" in warning
+    assert "f.dockercise.yaml:4:47" in warning

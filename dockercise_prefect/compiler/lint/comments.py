@@ -16,6 +16,10 @@ _COMMENT = re.compile(r"(?:^|(?<=\s))#[ \t]*dockercise:[ \t]*ignore\b([^#]*)")
 _WORD = re.compile(r"[^\s,]+")
 
 
+REFERENCES = "references"
+"""What a comment says to silence what the script on its line says of other stages, which `compiler.references` heeds."""
+
+
 class _Ignored(NamedTuple):
     """One word of such a comment, or None where a comment has none."""
 
@@ -39,7 +43,7 @@ def ignores_nothing(subject: Subject) -> Iterator[Diagnostic]:
                 if word is None:
                     hint = "name them: `# dockercise: ignore DK104`"
                     yield warning(Code.IGNORES_NOTHING, "this comment says to ignore, and names no lint rule", place, hint=hint)
-                elif word not in LINT_RULES:
+                elif word not in LINT_RULES and word != REFERENCES:
                     why, hint = not_a_rule(word)
                     yield warning(Code.IGNORES_NOTHING, f"nothing is ignored by this comment: {why}", place, hint=hint)
 

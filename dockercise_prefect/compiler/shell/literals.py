@@ -2,101 +2,96 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import Enum, auto
 
-from tree_sitter import Node
-
-from dockercise_prefect.compiler.shell.parse import Parsed
+from dockercise_prefect.compiler.shell.syntax import Assignment, Text, Word
 
 HOLE = "\0"
 """Stands for an expansion; no script holds this character."""
 
-_EXPANSIONS = frozenset(
-    {
-        "simple_expansion",
-        "expansion",
-        "command_substitution",
-        "arithmetic_expansion",
-        "process_substitution",
-    }
-)
 
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-_ESCAPED_IN_QUOTES = re.compile(r'\\([$`"\\\n])')
+class Form(Enum):
+    """How paths stand in a text."""
 
-LITERALS = frozenset(
-    {"word", "number", "raw_string", "string", "ansi_c_string", "concatenation", "heredoc_body", "regex", "extglob_pattern"}
-)
-"""Nodes that are a word, or a text that words can stand in."""
+    WORD = auto()
+    """It is a path, or an option, a list or an address with one."""
+
+    TEXT = auto()
+    """A text that something on this machine reads: paths below a folder count, and whole ones in quotes of its own."""
+
+    PROGRAM = auto()
+    """A program, in which `/a/` may be a pattern: only what stands in quotes of its own counts."""
+
+    ASIDE = auto()
+    """Words that are printed or kept: they may speak of paths, and use none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a text is to be read for paths.
+
+    Attributes:
+        sure: whether a path in it surely is a file of this container.
+        relative: whether it may hold relative paths.
+        names: whether a word without a slash is a path too: `cd build`.
+        remote: whether `name:/path` is a path elsewhere.
+    """
+
+    form: Form = Form.WORD
+    sure: bool = False
+    relative: bool = True
+    names: bool = False
+    remote: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A text, and for each character of it the byte of the script that it stands at."""
+    """A text.
+
+    Attributes:
+        pieces: index in the text and position in the script of each of its pieces.
+        reading: how paths stand in it.
+        folder: the working directory where it stands, None where that is not known.
+    """
 
     text: str
-    bytes: tuple[int, ...]
+    pieces: tuple[tuple[int, int], ...]
+    reading: Reading = Reading()
+    folder: str | None = None
+
+    def position(self, index: int) -> int:
+        """Where a character of the text stands in the script."""
+        begin, start = self.pieces[max(0, bisect_right(self.pieces, (index, 1 << 62)) - 1)]
+        return start + index - begin
+
+    def positions(self) -> list[int]:
+        """The same of all its characters."""
+        return [self.position(index) for index in range(len(self.text))]
 
 
-def literal(node: Node, script: Parsed) -> Literal:
-    """The text of a node of `LITERALS`."""
-    pieces = list(_pieces(node, script))
-    text = "".join(piece for piece, _ in pieces)
-    return Literal(text, tuple(position for piece, start in pieces for position in _positions(piece, start)))
+def literal(word: Word | Assignment) -> Literal:
+    """The text of a word."""
+    if isinstance(word, Assignment):
+        operator = "+=" if word.appends else "="
+        return _joined([(f"{word.name}{operator}", word.start)], word.values)
+    return _joined([], [word])
 
 
-def _positions(piece: str, start: int) -> Iterator[int]:
-    for character in piece:
-        yield start
-        start += _size(character)
-
-
-def _pieces(node: Node, script: Parsed) -> Iterator[tuple[str, int]]:
-    """Texts and the bytes at which they begin, quotes and backslashes taken away as the shell does."""
-    match node.type:
-        case "raw_string":
-            yield script.text(node)[1:-1], node.start_byte + 1
-        case "ansi_c_string":
-            yield script.text(node)[2:-1], node.start_byte + 2
-        case "string":
-            for text, start in _between(node, script, node.start_byte + 1, node.end_byte - 1):
-                yield from _unescaped(text, start, _ESCAPED_IN_QUOTES)
-        case "concatenation":
-            for child in node.children:
-                yield from _pieces(child, script)
-        case "heredoc_body":
-            yield from _between(node, script, node.start_byte, node.end_byte)
-        case kind if kind in _EXPANSIONS:
-            yield HOLE, node.start_byte
-        case _:
-            yield from _unescaped(script.text(node), node.start_byte, _ESCAPED)
-
-
-def _unescaped(text: str, start: int, escaped: re.Pattern[str]) -> Iterator[tuple[str, int]]:
-    """The text without backslashes that only protect a character; what they protect stands where they do."""
-    done = 0
-    for match in escaped.finditer(text):
-        yield text[done : match.start()], start + _size(text[:done])
-        yield match[1].strip("\n"), start + _size(text[: match.start()])
-        done = match.end()
-    yield text[done:], start + _size(text[:done])
-
-
-def _size(text: str) -> int:
-    return len(text.encode("utf-8", "surrogatepass"))
-
-
-def _between(node: Node, script: Parsed, start: int, end: int) -> Iterator[tuple[str, int]]:
-    """The text of a node with holes for its expansions: the grammar has no nodes for the white space between them."""
-    for child in node.children:
-        if child.type in _EXPANSIONS:
-            yield _decoded(script.data[start : child.start_byte]), start
-            yield HOLE, child.start_byte
-            start = child.end_byte
-    yield _decoded(script.data[start:end]), start
-
-
-def _decoded(data: bytes) -> str:
-    return data.decode("utf-8", "surrogatepass")
+def _joined(begin: list[tuple[str, int]], words: Iterable[Word]) -> Literal:
+    texts = [text for text, _ in begin]
+    pieces = [(0, start) for _, start in begin]
+    length = sum(map(len, texts))
+    for number, word in enumerate(words):
+        if number:
+            texts.append(" ")
+            length += 1
+        for part in word.parts:
+            text = part.text if isinstance(part, Text) else HOLE
+            if text:
+                pieces.append((length, part.start))
+                texts.append(text)
+                length += len(text)
+    return Literal("".join(texts), tuple(pieces) or ((0, 0),))

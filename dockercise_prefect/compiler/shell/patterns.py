@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from tree_sitter import Node
-
-from dockercise_prefect.compiler.shell.literals import literal
-from dockercise_prefect.compiler.shell.parse import Parsed
+from dockercise_prefect.compiler.shell.literals import Form
 
 
 @dataclass(frozen=True, slots=True)
 class _Usage:
-    """How a command is told its pattern or program (POSIX, GNU and gawk's manuals).
+    """How a command is told its pattern or program (POSIX, GNU and the programs' own manuals).
 
     Attributes:
-        given_by: letters of options whose value is one. In `long` the same for options in words.
+        given_by: letters of options whose value is one. In `long_given_by` the same for options in words.
         read_from: letters of options whose value is a file that holds it.
         with_value: letters of other options with a value.
         is_operand: whether its first operand is one, where no option gave it.
+        form: how paths stand in it, None where there are none.
+        verb: the word that has to stand behind the command's name.
     """
 
     given_by: str
@@ -29,6 +28,8 @@ class _Usage:
     long_given_by: frozenset[str] = frozenset()
     long_with_value: frozenset[str] = frozenset()
     is_operand: bool = True
+    form: Form | None = None
+    verb: str = ""
 
 
 _LONG_OF_GREP = (
@@ -36,12 +37,30 @@ _LONG_OF_GREP = (
     "max-count"
 )
 _GREP = _Usage("e", "f", "ABCDdm", frozenset({"regexp"}), frozenset(_LONG_OF_GREP.split()))
-_AWK = _Usage("e", "f", "Fvil", frozenset({"source"}), frozenset({"assign", "field-separator", "include", "load"}))
-_USAGES = {
-    **dict.fromkeys(("grep", "egrep", "fgrep"), _GREP),
+_RG = _Usage("e", "f", "ABCEMTdgjmrt", frozenset({"regexp"}), frozenset({"glob", "iglob", "type", "max-count", "replace"}))
+_AWK = _Usage(
+    "e", "f", "Fvil", frozenset({"source"}), frozenset({"assign", "field-separator", "include", "load"}), form=Form.PROGRAM
+)
+_SED = _Usage("e", "f", "l", frozenset({"expression"}), frozenset({"line-length"}))
+_JQ = _Usage("", "f", "L", frozenset(), frozenset({"indent", "from-file"}))
+_SCRIPTED = _Usage("ce", "", "mWX", frozenset({"eval", "print"}), is_operand=False, form=Form.PROGRAM)
+_PERL = _Usage("eE", "", "", is_operand=False, form=Form.PROGRAM)
+
+_USAGES: Mapping[str, _Usage] = {
+    **dict.fromkeys(("grep", "egrep", "fgrep", "ggrep", "zgrep", "zegrep", "zfgrep", "bzgrep", "xzgrep", "pcregrep"), _GREP),
+    **dict.fromkeys(("pcre2grep", "ugrep"), _GREP),
+    **dict.fromkeys(("rg", "ag", "ack", "ack-grep"), _RG),
     **dict.fromkeys(("awk", "gawk", "mawk", "nawk"), _AWK),
-    "sed": _Usage("e", "f", "l", frozenset({"expression"}), frozenset({"line-length"})),
-    "perl": _Usage("eE", "", "", is_operand=False),
+    **dict.fromkeys(("sed", "gsed"), _SED),
+    **dict.fromkeys(("jq", "jaq", "gojq", "yq"), _JQ),
+    **dict.fromkeys(("python", "python2", "python3", "pypy3"), _SCRIPTED),
+    **dict.fromkeys(("perl", "ruby"), _PERL),
+    **dict.fromkeys(
+        ("node", "bun", "deno", "Rscript", "lua"),
+        _Usage("ep", "", "r", _SCRIPTED.long_given_by, is_operand=False, form=Form.PROGRAM),
+    ),
+    "php": _Usage("rBRE", "", "d", is_operand=False, form=Form.PROGRAM),
+    "git": _Usage("e", "f", "ABCOm", is_operand=True, verb="grep"),
 }
 
 _RUNNERS = frozenset(
@@ -49,25 +68,33 @@ _RUNNERS = frozenset(
 )
 """Commands that run another one, which stands among their words."""
 
+_RUN_OPTIONS_END = 40
+"""Words among which the command that another one runs is looked for."""
 
-def patterns(name: Node, arguments: Sequence[Node], script: Parsed) -> Iterator[Node]:
-    """The words of a command that are patterns or programs.
+
+def given(texts: Sequence[str]) -> Iterator[tuple[int, Form | None]]:
+    """The words of a command that are patterns or programs, and how paths stand in them.
 
     Args:
-        name: the command's name.
-        arguments: its other words.
-        script: that they stand in.
+        texts: the words, the command's name first.
     """
-    words = [name, *arguments]
-    texts = [literal(word, script).text for word in words]
-    called = posixpath.basename(texts[0])
-    start = 0
-    if called in _RUNNERS:
-        start = next((at for at, text in enumerate(texts) if posixpath.basename(text) in _USAGES), 0)
-        called = posixpath.basename(texts[start])
-    usage = _USAGES.get(called)
-    if usage is not None:
-        yield from (words[start + 1 + at] for at in _positions(usage, texts[start + 1 :]))
+    start = _begins(texts)
+    usage = _USAGES.get(posixpath.basename(texts[start]))
+    if usage is None:
+        return
+    if usage.verb:
+        if usage.verb not in texts[start + 1 : start + 4]:
+            return
+        start = texts.index(usage.verb, start + 1)
+    yield from ((start + 1 + at, usage.form) for at in _positions(usage, texts[start + 1 :]))
+
+
+def _begins(texts: Sequence[str]) -> int:
+    """Index of the command that is meant: behind `sudo`, `xargs` and the like."""
+    if posixpath.basename(texts[0]) not in _RUNNERS:
+        return 0
+    among = enumerate(texts[:_RUN_OPTIONS_END])
+    return next((at for at, text in among if posixpath.basename(text) in _USAGES), 0)
 
 
 def _positions(usage: _Usage, texts: Sequence[str]) -> Iterator[int]:

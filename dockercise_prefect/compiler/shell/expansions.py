@@ -1,0 +1,361 @@
+"""Reads the words of a shell script: quotes, escapes, and what the shell puts in place of `$…`."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from dockercise_prefect.compiler.shell.syntax import Arithmetic, Expansion, Part, Statement, Substitution, Text, Word
+
+DEEPEST = 40
+"""Levels of nesting that are followed: each takes some of Python's stack."""
+
+_PLAIN = re.compile(r"[^\s;&|()<>$`\"'\\]+")
+_PLAIN_IN_QUOTES = re.compile(r"[^$`\"\\]+")
+_PLAIN_IN_DOCUMENT = re.compile(r"[^$`\\]+")
+_PLAIN_IN_BRACES = re.compile(r"[^$`\"'\\}]+")
+_PLAIN_IN_QUOTED_BRACES = re.compile(r"[^$`\"\\}]+")
+_PLAIN_IN_ARITHMETIC = re.compile(r"[^$`\"'\\()\[\]]+")
+_PLAIN_IN_PATTERN = re.compile(r"[^\s$`\"'\\()]+")
+_PARAMETER = re.compile(r"\{([#!]?)([A-Za-z_]\w*|\d+|[@*#?$!_-])", re.ASCII)
+_SIMPLE = re.compile(r"[A-Za-z_]\w*|[\d@*#?$!-]", re.ASCII)
+_OPERATOR = re.compile(r":[-=?+]|[-=?+]|##?|%%?|//?|\^\^?|,,?|@|:")
+_DELIMITER = re.compile(r"(?:\\(?s:.)|'[^'\n]*'|\"(?:\\.|[^\"\\\n])*\"|\$(?=['\"])|[^\s;&|()<>\"'\\])*")
+_DELIMITER_QUOTES = re.compile(r"\\(.)|['\"]|\$(?=['\"])", re.DOTALL)
+_BACKQUOTED = re.compile(r"(?:[^`\\]|\\.)*", re.DOTALL)
+_ANSI = re.compile(r"(?:[^'\\]|\\.)*", re.DOTALL)
+
+_DEFAULTS = frozenset({":-", "-", ":=", "=", ":?", "?", ":+", "+"})
+"""Operators whose word takes the variable's place, or is shown: in double quotes single quotes protect nothing in it."""
+
+_EXTENDED = frozenset("?*+@!")
+"""What makes a pattern of the parenthesis behind it."""
+
+_SECOND_LOOKS = 16
+"""How often in a script `$((` is read again where it turns out to begin a substitution."""
+
+
+class TooDeepError(Exception):
+    """The script nests deeper than is followed."""
+
+
+class ExpansionReader(ABC):
+    """Reads words from a script, from left to right.
+
+    Attributes:
+        script: all of it.
+        at: where reading goes on.
+        end: where it ends.
+        understood: whether all fitted so far.
+        depth: of nesting.
+    """
+
+    def __init__(self, script: str, positions: Sequence[int] | None, depth: int) -> None:
+        self.script = script
+        self.at = 0
+        self.end = len(script)
+        self.understood = True
+        self.depth = depth
+        self._positions = positions
+        self._second_looks = _SECOND_LOOKS
+
+    @abstractmethod
+    def substituted(self, close: str) -> list[Statement]:
+        """The statements up to what closes them, which is passed."""
+
+    @abstractmethod
+    def inner(self, script: str, positions: Sequence[int]) -> list[Statement]:
+        """The statements of a text of its own."""
+
+    @contextmanager
+    def deeper(self) -> Iterator[None]:
+        """One level of nesting more."""
+        if self.depth >= DEEPEST:
+            raise TooDeepError
+        self.depth += 1
+        yield
+        self.depth -= 1
+
+    def place(self, index: int) -> int:
+        """Where a character of this text stands in the whole script."""
+        if self._positions is None:
+            return index
+        return self._positions[index] if index < len(self._positions) else (self._positions[-1] + 1 if self._positions else 0)
+
+    def word(self) -> Word | None:
+        """The word that begins here, or None where there is none."""
+        start = self.at
+        parts: list[Part] = []
+        while self.at < self.end:
+            plain = _PLAIN.match(self.script, self.at, self.end)
+            if plain:
+                self._text(plain[0], parts)
+                continue
+            sign = self.script[self.at]
+            if sign in "<>" and self.script.startswith("(", self.at + 1, self.end):
+                place = self.place(self.at)
+                self.at += 2
+                parts.append(Substitution(self.substituted(")"), place))
+            elif sign == "(" and self.at > start and self.script[self.at - 1] in _EXTENDED:
+                self._parenthesis(parts)
+            elif not self._special(sign, parts):
+                break
+        return Word(parts, self.place(start)) if self.at > start else None
+
+    def pattern(self) -> Word | None:
+        """A word as `=~` takes it: parentheses and bars are part of it."""
+        start = self.at
+        parts: list[Part] = []
+        while self.at < self.end:
+            plain = _PLAIN_IN_PATTERN.match(self.script, self.at, self.end)
+            if plain:
+                self._text(plain[0], parts)
+                continue
+            sign = self.script[self.at]
+            if sign == "(":
+                self._parenthesis(parts)
+            elif not self._special(sign, parts):
+                break
+        return Word(parts, self.place(start)) if self.at > start else None
+
+    def _parenthesis(self, parts: list[Part]) -> None:
+        """A pattern in parentheses, which may nest."""
+        open_ones = 0
+        while self.at < self.end:
+            sign = self.script[self.at]
+            if sign in "()":
+                open_ones += 1 if sign == "(" else -1
+                self._text(sign, parts)
+                if open_ones == 0:
+                    return
+            elif not self._special(sign, parts):
+                plain = _PLAIN_IN_PATTERN.match(self.script, self.at, self.end)
+                self._text(plain[0] if plain else sign, parts)
+        self.understood = False
+
+    def document(self, begin: int, stop: int) -> Word:
+        """The lines of a here-document that is expanded."""
+        end, self.at, self.end = self.end, begin, stop
+        parts: list[Part] = []
+        while self.at < self.end:
+            plain = _PLAIN_IN_DOCUMENT.match(self.script, self.at, self.end)
+            if plain:
+                self._text(plain[0], parts, quoted=True)
+            elif self.script[self.at] == "\\":
+                self._escape("$`\\", parts)
+            else:
+                self._substitute(parts, quoted=True)
+        self.end = end
+        return Word(parts, self.place(begin))
+
+    def arithmetic(self, close: str) -> Word:
+        """An expression up to `))` or `]`, which is passed."""
+        return self._expression(close)[0]
+
+    def delimiter(self) -> tuple[str, bool]:
+        """What ends a here-document, and whether it is quoted, so that nothing is expanded in it."""
+        match = _DELIMITER.match(self.script, self.at, self.end)
+        raw = match[0] if match else ""
+        self.at += len(raw)
+        plain = _DELIMITER_QUOTES.sub(lambda quote: quote[1] or "", raw)
+        quoted = plain != raw
+        self.understood = self.understood and bool(raw)
+        return plain, quoted
+
+    def _text(self, text: str, parts: list[Part], *, quoted: bool = False) -> None:
+        parts.append(Text(text, self.place(self.at), quoted))
+        self.at += len(text)
+
+    def _special(self, sign: str, parts: list[Part]) -> bool:
+        """What is the same in all words: quotes, escapes, expansions. False where the sign is none of them."""
+        match sign:
+            case "'":
+                self._single(parts)
+            case '"':
+                self._double(parts)
+            case "\\":
+                self._escape(None, parts)
+            case "$" | "`":
+                self._substitute(parts)
+            case _:
+                return False
+        return True
+
+    def _single(self, parts: list[Part]) -> None:
+        close = self.script.find("'", self.at + 1, self.end)
+        self.understood = self.understood and close >= 0
+        stop = self.end if close < 0 else close
+        self.at += 1
+        self._text(self.script[self.at : stop], parts, quoted=True)
+        self.at = min(stop + 1, self.end)
+
+    def _double(self, parts: list[Part]) -> None:
+        self.at += 1
+        parts.append(Text("", self.place(self.at), quoted=True))
+        while self.at < self.end:
+            plain = _PLAIN_IN_QUOTES.match(self.script, self.at, self.end)
+            if plain:
+                self._text(plain[0], parts, quoted=True)
+                continue
+            sign = self.script[self.at]
+            if sign == '"':
+                self.at += 1
+                return
+            if sign == "\\":
+                self._escape('$`"\\', parts)
+            else:
+                self._substitute(parts, quoted=True)
+        self.understood = False
+
+    def _escape(self, protected: str | None, parts: list[Part]) -> None:
+        """A backslash: it protects every character, or one of those; before any other it stands for itself."""
+        following = self.script[self.at + 1 : min(self.at + 2, self.end)]
+        if following == "\n":
+            self.at += 2
+        elif following and (protected is None or following in protected):
+            self.at += 1
+            self._text(following, parts, quoted=True)
+        else:
+            self._text("\\", parts, quoted=True)
+
+    def _substitute(self, parts: list[Part], *, quoted: bool = False) -> None:
+        """What begins with `$` or a backquote."""
+        start = self.at
+        place = self.place(start)
+        if self.script[start] == "`":
+            parts.append(Substitution(self._backquoted(quoted=quoted), place))
+            return
+        following = self.script[start + 1 : min(start + 2, self.end)]
+        simple = _SIMPLE.match(self.script, start + 1, self.end)
+        if simple:
+            self.at = simple.end()
+            parts.append(Expansion(simple[0], self.script[start : self.at], place))
+        elif following == "(":
+            parts.append(self._parenthesised(place))
+        elif following == "[":
+            self.at += 2
+            parts.append(Arithmetic(self.arithmetic("]"), place))
+        elif following == "{" and self._braces(parts, quoted=quoted):
+            pass
+        elif following == "'" and not quoted:
+            self._ansi(parts)
+        elif following == '"' and not quoted:
+            self.at += 1
+        else:
+            self._text("$", parts, quoted=quoted)
+
+    def _ansi(self, parts: list[Part]) -> None:
+        match = _ANSI.match(self.script, self.at + 2, self.end)
+        text = match[0] if match else ""
+        self.at += 2
+        self._text(text, parts, quoted=True)
+        self.understood = self.understood and self.at < self.end
+        self.at = min(self.at + 1, self.end)
+
+    def _parenthesised(self, place: int) -> Part:
+        """`$((…))`, or `$(…)`, which may begin with a parenthesis too."""
+        start = self.at
+        if self.script.startswith("((", start + 1, self.end):
+            understood = self.understood
+            self.at = start + 3
+            expression, closed = self._expression("))")
+            if closed or not self._second_looks:
+                return Arithmetic(expression, place)
+            self._second_looks -= 1
+            self.understood = understood
+        self.at = start + 2
+        return Substitution(self.substituted(")"), place)
+
+    def _expression(self, close: str) -> tuple[Word, bool]:
+        """An expression, and whether it ended as it should."""
+        start = self.at
+        parts: list[Part] = []
+        opened = 0
+        opens, closes = ("[", "]") if close == "]" else ("(", ")")
+        with self.deeper():
+            while self.at < self.end:
+                plain = _PLAIN_IN_ARITHMETIC.match(self.script, self.at, self.end)
+                if plain:
+                    self._text(plain[0], parts)
+                    continue
+                sign = self.script[self.at]
+                if sign == closes and opened == 0:
+                    whole = self.script.startswith(close, self.at, self.end)
+                    self.at += len(close) if whole else 1
+                    self.understood = self.understood and whole
+                    return Word(parts, self.place(start)), whole
+                opened += (sign == opens) - (sign == closes)
+                if sign in "$`":
+                    self._substitute(parts, quoted=True)
+                elif sign in "\"'":
+                    self.at += 1
+                else:
+                    self._text(sign, parts)
+        self.understood = False
+        return Word(parts, self.place(start)), True
+
+    def _braces(self, parts: list[Part], *, quoted: bool) -> bool:
+        """`${A…}`; False where no parameter stands in the braces."""
+        start = self.at
+        parameter = _PARAMETER.match(self.script, start + 1, self.end)
+        if parameter is None:
+            self.understood = False
+            return False
+        self.at = parameter.end()
+        expansion = Expansion(parameter[2], self.script[start : self.at], self.place(start))
+        if self.script.startswith("[", self.at, self.end):
+            self.at += 1
+            expansion.subscript = self.arithmetic("]")
+        operator = _OPERATOR.match(self.script, self.at, self.end)
+        expansion.operator = operator[0] if operator else ""
+        self.at += len(expansion.operator)
+        expansion.word = self._operand(expansion.operator, quoted=quoted)
+        parts.append(expansion)
+        return True
+
+    def _operand(self, operator: str, *, quoted: bool) -> Word:
+        """What stands in braces behind the parameter, up to the brace that closes them, which is passed."""
+        start = self.at
+        parts: list[Part] = []
+        bare_quotes = quoted and operator in _DEFAULTS
+        pieces = _PLAIN_IN_QUOTED_BRACES if bare_quotes else _PLAIN_IN_BRACES
+        with self.deeper():
+            while self.at < self.end:
+                plain = pieces.match(self.script, self.at, self.end)
+                if plain:
+                    self._text(plain[0], parts, quoted=quoted)
+                    continue
+                sign = self.script[self.at]
+                if sign == "}":
+                    word = Word(parts, self.place(start))
+                    self.at += 1
+                    return word
+                if sign == "\\":
+                    self._escape('$`"\\}' if bare_quotes else None, parts)
+                elif sign in "$`":
+                    self._substitute(parts, quoted=bare_quotes)
+                else:
+                    self._special(sign, parts)
+        self.understood = False
+        return Word(parts, self.place(start))
+
+    def _backquoted(self, *, quoted: bool) -> list[Statement]:
+        match = _BACKQUOTED.match(self.script, self.at + 1, self.end)
+        begin, stop = (match.start(), match.end()) if match else (self.at + 1, self.at + 1)
+        protected = '$`\\"' if quoted else "$`\\"
+        text: list[str] = []
+        positions: list[int] = []
+        index = begin
+        while index < stop:
+            if self.script[index] == "\\" and self.script[index + 1 : index + 2] in protected and index + 1 < stop:
+                index += 1
+            text.append(self.script[index])
+            positions.append(self.place(index))
+            index += 1
+        self.understood = self.understood and stop < self.end
+        self.at = min(stop + 1, self.end)
+        if self.depth >= DEEPEST:
+            raise TooDeepError
+        return self.inner("".join(text), positions)

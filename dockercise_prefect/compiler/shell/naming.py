@@ -1,0 +1,69 @@
+"""The names that a script mentions, as `mentions` finds them."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass, field
+
+from dockercise_prefect.compiler.shell.literals import Literal
+
+_IGNORED = re.compile(
+    r"^(?=.*?dockercise:)[^\n]*?(?<!\S)#[ \t]*dockercise:[ \t]*ignore\b[^#\n]*\breferences\b[^\n]*$", re.MULTILINE
+)
+
+
+class Ignored:
+    """The lines of a script that a comment `# dockercise: ignore references` silences."""
+
+    def __init__(self, script: str = "") -> None:
+        lines = list(_IGNORED.finditer(script)) if "dockercise:" in script else []
+        self._begins = [line.start() for line in lines]
+        self._ends = [line.end() for line in lines]
+
+    def has(self, position: int) -> bool:
+        """Whether a character stands on such a line."""
+        at = bisect_right(self._begins, position) - 1
+        return at >= 0 and position <= self._ends[at]
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Where a variable is used first.
+
+    Attributes:
+        text: what uses it: `$A`, `${A`, or its name alone.
+        start: where that begins, in characters from the script's start.
+        guarded: whether every use of it says what to do without it: `${A:-none}`.
+    """
+
+    text: str
+    start: int
+    guarded: bool = False
+
+
+@dataclass(slots=True)
+class Mentions:
+    """What one script names.
+
+    Attributes:
+        uses: variables whose value the script takes and has not set before, each with its first use.
+        doubtful: the same behind a `. file`, which may have set them.
+        assigned: variables that the script sets itself, wherever it does.
+        literals: its texts that may hold paths, comments left out, in order.
+        made: folders that it makes itself (`mkdir`, `git clone`), each with where it first does.
+        understood: False where the grammar did not understand it.
+        ignored: lines whose references are silenced.
+    """
+
+    uses: dict[str, Use] = field(default_factory=dict)
+    doubtful: dict[str, Use] = field(default_factory=dict)
+    assigned: set[str] = field(default_factory=set)
+    literals: list[Literal] = field(default_factory=list)
+    made: dict[str, int] = field(default_factory=dict)
+    understood: bool = True
+    ignored: Ignored = field(default_factory=Ignored)
+
+    def is_ignored(self, position: int) -> bool:
+        """Whether a comment silences the references at that character."""
+        return self.ignored.has(position)
