@@ -80,6 +80,12 @@ class Code(StrEnum):
     HIDES_IMAGE = "DK105", "lint: `img` names a stage, and a public image has the same name"
     WRITES_READ_ONLY = "DK106", "lint: `run` writes where a read-only mount is"
     LOOKS_SECRET = "DK107", "lint: a text looks like a secret"
+    NEVER_TRIGGERS = "DK110", "lint: a glob of `triggers` can never match"
+    STAYS_AS_WRITTEN = "DK111", "lint: a text names a variable where nothing expands it"
+    DOUBLES_THE_DOLLAR = "DK112", "lint: a script has `$$` before a name"
+    SHEBANG_WITHOUT_EFFECT = "DK113", "lint: a script begins with a `#!` that has no effect"
+    LEFT_OPEN = "DK114", "lint: a script ends inside an `if`, a loop, a quote or a here-document"
+    MISLEADING_NAME = "DK115", "lint: a name has a character that looks like another, or like nothing"
 
     @property
     def is_lint_rule(self) -> bool:

@@ -6,12 +6,16 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias
 
 from dockercise_prefect.compiler.compile import Origin
+from dockercise_prefect.compiler.lint.characters import misleading_name
 from dockercise_prefect.compiler.lint.comments import ignores_nothing, is_ignored
 from dockercise_prefect.compiler.lint.edges import after_is_implied, runs_on_no_push
+from dockercise_prefect.compiler.lint.expansion import doubles_the_dollar, stays_as_written
 from dockercise_prefect.compiler.lint.images import hides_image, image_without_tag
 from dockercise_prefect.compiler.lint.secrets import looks_secret
+from dockercise_prefect.compiler.lint.shells import left_open, shebang_without_effect
 from dockercise_prefect.compiler.lint.silent import value_is_empty
 from dockercise_prefect.compiler.lint.subject import Subject
+from dockercise_prefect.compiler.lint.triggers import never_triggers
 from dockercise_prefect.compiler.lint.writes import writes_read_only
 from dockercise_prefect.errors import Diagnostic, Place
 from dockercise_prefect.frontend.findings import in_order
@@ -28,6 +32,12 @@ RULES: Mapping[Code, Rule] = {
     Code.HIDES_IMAGE: hides_image,
     Code.WRITES_READ_ONLY: writes_read_only,
     Code.LOOKS_SECRET: looks_secret,
+    Code.NEVER_TRIGGERS: never_triggers,
+    Code.STAYS_AS_WRITTEN: stays_as_written,
+    Code.DOUBLES_THE_DOLLAR: doubles_the_dollar,
+    Code.SHEBANG_WITHOUT_EFFECT: shebang_without_effect,
+    Code.LEFT_OPEN: left_open,
+    Code.MISLEADING_NAME: misleading_name,
 }
 
 

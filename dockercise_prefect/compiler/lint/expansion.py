@@ -1,0 +1,69 @@
+"""Rules about `$`: where nothing expands it, and where it is not what another program makes of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from dockercise_prefect.compiler.lint.subject import Subject, Written, scalars
+from dockercise_prefect.errors import Diagnostic
+from dockercise_prefect.frontend.findings import warning
+from dockercise_prefect.frontend.nodes import Mapping, Scalar
+from dockercise_prefect.pipeline import Code
+
+_VARIABLE = re.compile(r"\$(?:[A-Z_][A-Z0-9_]*\b|\{[A-Za-z_][A-Za-z0-9_]*[}:?+-])")
+"""A variable as scripts write it. Lower-case ones need braces: `pa$word` is nobody's variable."""
+
+_NAME_BEHIND = re.compile(rb"\{[A-Za-z_]|[A-Za-z_]")
+
+
+def stays_as_written(subject: Subject) -> Iterator[Diagnostic]:
+    """DK111: a text of `env`, a build argument or `dir` names a variable, and nothing expands it there."""
+    for key, owner, node in _texts(subject):
+        found = _VARIABLE.search(node.text)
+        if found is not None:
+            yield warning(
+                Code.STAYS_AS_WRITTEN,
+                f"{owner}: `{found[0].rstrip(':?+-')}` in {key} stays as it is written: only scripts expand variables",
+                node.place,
+                hint="expand it in the script; for the value of a stage write `env: {NAME: {stage: STAGE}}`",
+            )
+
+
+def _texts(subject: Subject) -> Iterator[tuple[str, str, Scalar]]:
+    for written in subject.environments():
+        yield from (("a text of `env`", written.owner, node) for node in _literals(written))
+    for stage in subject.pipeline:
+        directory, build = subject.written(stage, "dir"), subject.written(stage, "build")
+        if directory is not None:
+            yield from (("`dir`", directory.owner, node) for node in scalars(directory.node))
+        arguments = build.node.by_key.get("args") if build is not None and isinstance(build.node, Mapping) else None
+        if build is not None and isinstance(arguments, Mapping):
+            yield from (("a build argument", build.owner, node) for _, node in arguments if isinstance(node, Scalar))
+
+
+def _literals(written: Written) -> Iterator[Scalar]:
+    if isinstance(written.node, Mapping):
+        yield from (value for _, value in written.node if isinstance(value, Scalar))
+    else:
+        yield from (item for item in scalars(written.node) if "=" in item.text)
+
+
+def doubles_the_dollar(subject: Subject) -> Iterator[Diagnostic]:
+    """DK112: `$${NAME}` in a script, which escapes the `$` in other programs and is the process's id to the shell."""
+    from dockercise_prefect.compiler.shell.parse import parse, walk  # noqa: PLC0415  few scripts need the grammar for this
+
+    for stage in subject.pipeline:
+        if stage.run is None or "$$" not in stage.run:
+            continue
+        parsed = parse(stage.run)
+        for node in walk(parsed.root):
+            behind = _NAME_BEHIND.match(parsed.data, node.end_byte)
+            if node.type == "simple_expansion" and parsed.text(node) == "$$" and behind is not None:
+                offset = len(parsed.data[: node.start_byte].decode("utf-8", "surrogatepass"))
+                yield warning(
+                    Code.DOUBLES_THE_DOLLAR,
+                    f"{stage.name}: the shell takes `$$` for the id of its process, and the name behind it for text",
+                    subject.script_place(stage, offset),
+                    hint="write one `$`: nothing but the shell looks at variables here",
+                )

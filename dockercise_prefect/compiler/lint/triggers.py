@@ -1,0 +1,45 @@
+"""The rule about `triggers` that no changed file can match."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+from dockercise_prefect.compiler.lint.subject import Subject, scalars
+from dockercise_prefect.errors import Diagnostic
+from dockercise_prefect.frontend.findings import warning
+from dockercise_prefect.pipeline import Code
+
+
+def never_triggers(subject: Subject) -> Iterator[Diagnostic]:
+    """DK110: a glob of `triggers` takes no file whatever changes, or has nothing to take away from."""
+    for stage in subject.pipeline:
+        written = subject.written(stage, "triggers")
+        if written is None:
+            continue
+        for index, node in enumerate(scalars(written.node)):
+            problem = _problem(node.text, is_first=index == 0)
+            if problem is not None:
+                why, hint = problem
+                message = f"{written.owner}: the trigger `{node.text}` never matches: {why}"
+                yield warning(Code.NEVER_TRIGGERS, message, node.place, hint=hint)
+
+
+_WHY: Sequence[tuple[Callable[[str], object], str, str]] = (
+    (re.compile(r"#").match, "to git it is a comment", "write `\\#` for a name that begins with `#`"),
+    (re.compile(r"!?\s").match, "it begins with a blank, as no file does", "remove the blank, also behind `!`"),
+    (
+        re.compile(r"(?:^!?|/)\.\.?(?:/|\Z)").search,
+        "paths of changed files have no `.` or `..` in them",
+        "begin at the root: `src/**`",
+    ),
+    (re.compile(r"\{[^{},/]*,[^{}]*\}").search, "git does not expand braces", "write a glob for each: `a/**`, `b/**`"),
+    (re.compile(r"!?/\Z").match, "to git it means nothing", "write `*` for every file"),
+)
+
+
+def _problem(glob: str, *, is_first: bool) -> tuple[str, str] | None:
+    """Why it never matches, and what to write; None where it may."""
+    if is_first and glob.startswith("!"):
+        return "there is nothing before it to take away from", "write first what counts: `triggers: ['**', '!docs/**']`"
+    return next(((why, hint) for finds, why, hint in _WHY if finds(glob)), None)
