@@ -7,7 +7,12 @@ import re
 from collections.abc import Callable, Iterable
 from urllib.parse import unquote, urlsplit
 
+import idna
+
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ssh": 22, "git": 9418}
+_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
+"""Of ASCII alone: beyond it, letters that differ in more than their case would become one."""
+
 _HOST = re.compile(r"[^\W_][\w.-]*|\w")
 _PATH = re.compile(r"[^\s:?#%@\\]+")
 """What every git host takes, and more; nothing that would mean something else when it is read again."""
@@ -19,8 +24,8 @@ _SCP_LIKE = re.compile(r"(?:[^@/\s]+@)?(?P<host>[^:/@\s]+):(?!/?/)(?P<path>\S+)"
 def canonical(address: str) -> str:
     """`host/owner/name`, whatever the scheme, the user, the letter case and the ending; on this machine the absolute path.
 
-    Hosts that send pushes do not tell names apart by case, so neither do we; on disk, case counts. What is canonical already
-    stays as it is.
+    Hosts that send pushes do not tell names apart by case, so neither do we; on disk, case counts. A host has the name that DNS
+    is asked for (IDNA, UTS #46 without transitional mappings). What is canonical already stays as it is.
 
     Args:
         address: of a repository, as git or a host writes it: https, ssh, git or file URL, `git@host:path`, absolute path.
@@ -53,12 +58,47 @@ def canonical_all(addresses: Iterable[str]) -> frozenset[str]:
     return frozenset(found)
 
 
+def page_of(address: str) -> str | None:
+    """Where a repository's page is, by the address that it was registered with; None where that is of this machine, or none.
+
+    `http` stays so, and everything else has its pages at `https`.
+    """
+    try:
+        place = canonical(address)
+    except ValueError:
+        return None
+    if place.startswith("/"):
+        return None
+    scheme, _, _ = address.strip().partition("://")
+    if scheme.lower() in {"http", "https"}:
+        return f"{scheme.lower()}://{place}"
+    host, _, path = place.partition("/")
+    return f"https://{host.partition(':')[0]}/{path}"
+
+
+def lowered(text: str) -> str:
+    """Text in which letter case does not count."""
+    return text.translate(_LOWER)
+
+
+def _host_name(host: str) -> str:
+    """A host as DNS knows it.
+
+    Raises:
+        ValueError: it is none (`idna.IDNAError` is one).
+    """
+    if not _HOST.fullmatch(host):
+        raise ValueError("this is no host")
+    return lowered(host) if host.isascii() else idna.encode(host, uts46=True).decode("ascii")
+
+
 def _of_host(host: str | None, port: int | None, scheme: str | None, path: str) -> str:
     name = _settled(lambda text: _trimmed(unquote(text).strip("/")), path)
-    if not host or not _HOST.fullmatch(host.casefold()) or not name or not _PATH.fullmatch(name):
+    if not host or not name or not _PATH.fullmatch(name):
         raise ValueError("an address of a repository needs a host and a path")
-    place = host if port is None or port == _DEFAULT_PORTS.get(scheme or "") else f"{host}:{port}"
-    return f"{place}/{name}".casefold()
+    known = _host_name(host)
+    place = known if port is None or port == _DEFAULT_PORTS.get(scheme or "") else f"{known}:{port}"
+    return f"{place}/{lowered(name)}"
 
 
 def _on_disk(path: str) -> str:

@@ -11,17 +11,16 @@ from pathlib import Path
 
 from dockercise_prefect.errors import WebhookError
 
-VERSION = 1
+VERSION = 2
 """Goes up when the tables change."""
 
 _TABLES = """
 CREATE TABLE deliveries (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     identity TEXT NOT NULL,          -- kind and the host's id
-    digest TEXT,                     -- of the body, where the host signs it
+    digest TEXT,                     -- of the body, where that alone is signed
     kind TEXT NOT NULL,
     repository TEXT NOT NULL,
-    site TEXT,
     branch TEXT NOT NULL,
     commit_id TEXT NOT NULL,
     received REAL NOT NULL,
@@ -39,7 +38,8 @@ CREATE TABLE orders (
     due REAL NOT NULL,
     flow_run_id TEXT,
     url TEXT,
-    token TEXT,
+    site TEXT,                       -- where statuses are sent, by the registration
+    token TEXT,                      -- the Secret block's name
     reason TEXT,
     submitted REAL
 );
@@ -57,6 +57,17 @@ CREATE TABLE notices (
 CREATE TABLE registrations (deployment_id TEXT PRIMARY KEY, content TEXT NOT NULL);
 CREATE TABLE secrets (block TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
+
+_UPGRADES = {
+    1: (
+        "ALTER TABLE orders ADD COLUMN site TEXT",
+        # Sites were what payloads said. No status goes there any more.
+        "DELETE FROM notices",
+        "UPDATE orders SET token = NULL",
+        "UPDATE deliveries SET push = json_remove(push, '$.site') WHERE push IS NOT NULL",
+    ),
+}
+"""How the tables of a version become those of the next."""
 
 
 class Database:
@@ -94,9 +105,13 @@ class Database:
             if version == 0:
                 for statement in _TABLES.split(";\n"):
                     connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {VERSION}")
-            elif version != VERSION:
-                raise sqlite3.DatabaseError(f"it was written by another version ({version}, not {VERSION})")
+            elif version > VERSION:
+                raise sqlite3.DatabaseError(f"it was written by a newer version ({version}, not {VERSION})")
+            else:
+                for earlier in range(version, VERSION):
+                    for statement in _UPGRADES[earlier]:
+                        connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {VERSION}")
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

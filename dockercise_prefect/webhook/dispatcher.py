@@ -11,7 +11,7 @@ from dockercise_prefect.webhook.backoff import Backoff
 from dockercise_prefect.webhook.directory import Directory
 from dockercise_prefect.webhook.fields import shown
 from dockercise_prefect.webhook.hub import Hub, HubDownError, PushRefusedError, Registered
-from dockercise_prefect.webhook.orders import Order, Orders
+from dockercise_prefect.webhook.orders import Order, Orders, Told
 
 AT_ONCE = 8
 """Orders that are worked on side by side, each of another deployment."""
@@ -95,7 +95,7 @@ class Dispatcher:
             self._say(f"{_what(order)}: touches nothing")
             return
         started = self._hub.submit(registered, order.push.after, touched.targets, order.key)
-        self._orders.submitted(order, started, _token(registered, order), time.time())
+        self._orders.submitted(order, started, _told(registered, order), time.time())
         self._count("started")
         targets = "all" if touched.targets is None else ", ".join(touched.targets)
         self._say(f"{_what(order)}: started {targets}: {started.url or started.flow_run_id}")
@@ -103,7 +103,7 @@ class Dispatcher:
 
     def _refuse(self, order: Order, registered: Registered | None, reason: str) -> None:
         line = shown(reason.partition("\n")[0], 200)
-        self._orders.refused(order, line, _token(registered, order) if registered else None, time.time())
+        self._orders.refused(order, line, _told(registered, order) if registered else None, time.time())
         self._count("refused")
         self._say(f"{_what(order)}: refused: {line}")
         self._submitted()
@@ -124,16 +124,13 @@ class Dispatcher:
             self._refuse(order, registered, f"dockercise failed: {what}")
 
 
-def _token(registered: Registered, order: Order) -> str | None:
-    """The Secret block with the token for statuses, where there is one and the host is the one that the repository is on.
+def _told(registered: Registered, order: Order) -> Told | None:
+    """Where commit statuses go, and by which token.
 
-    Where a payload names pages on another host than the registration does, the token does not go there.
+    What was registered says so, and no payload; where one calls the repository by another name, nothing is sent.
     """
-    push = order.push
-    if registered.token is None or push.site is None:
-        return None
-    host_and_base = push.site.partition("://")[2].casefold()
-    return registered.token if f"{host_and_base}/{push.repository.casefold()}" in registered.repositories else None
+    site = registered.site_of(order.push.repository)
+    return None if registered.token is None or site is None else Told(site, registered.token)
 
 
 def _what(order: Order) -> str:

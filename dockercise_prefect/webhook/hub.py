@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from dockercise_prefect.errors import WebhookError
+from dockercise_prefect.webhook.address import lowered
 from dockercise_prefect.webhook.push import Push
 
 
@@ -23,6 +24,8 @@ class Registered:
         branches: globs on branch names, for `repository.branches`; a push to a branch that they do not take starts nothing.
         secret: name of the Prefect Secret block with the webhook's secret; None for the receiver's own.
         token: name of the Prefect Secret block with the token that commit statuses are sent with; None for no statuses.
+        page: URL of the repository's page on its host, by what was registered; the token goes to that site and no other. None
+            where there is no host.
     """
 
     deployment_id: str
@@ -31,6 +34,16 @@ class Registered:
     branches: tuple[str, ...] = ("*",)
     secret: str | None = None
     token: str | None = None
+    page: str | None = None
+
+    def site_of(self, repository: str) -> str | None:
+        """Where the host's pages are, `https://github.com`, if what was registered is this repository there.
+
+        Args:
+            repository: its path on the host, `owner/name`, as a payload says.
+        """
+        site = lowered(self.page or "").removesuffix(f"/{lowered(repository)}")
+        return site if self.page is not None and site != self.page else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,9 +35,9 @@ class Addressee(NamedTuple):
 class Inbox:
     """The door of the queue.
 
-    A delivery is known by the host's id, and by the digest of its body where the host signs it: whoever has captured a request
-    cannot have it run again under another id. It is known for each deployment apart, since one push may come by two webhooks
-    with two secrets, and a deployment may be registered before the host sends a delivery again.
+    A delivery is known by the host's id. Where the host signs the body and not the id, it is known by the body's digest too:
+    whoever has captured a request cannot have it run again under another id. It is known for each deployment apart, since
+    one push may come by two webhooks with two secrets, and a deployment may be registered before a delivery is sent again.
     """
 
     def __init__(self, database: Database, most_waiting: int = MOST_WAITING) -> None:
@@ -49,7 +49,7 @@ class Inbox:
 
         Args:
             identity: kind and id of the delivery.
-            digest: of its body, where the host signs it.
+            digest: of its body, where that alone is signed; else None, as the same commits may be pushed again.
             push: what it says.
             addressees: for whom it is, one order each.
             now: seconds since 1970.
@@ -70,14 +70,13 @@ class Inbox:
             if _waiting(connection) >= self._most_waiting:
                 return Acceptance.FULL
             delivery = connection.execute(
-                "INSERT INTO deliveries (identity, digest, kind, repository, site, branch, commit_id, received, push)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO deliveries (identity, digest, kind, repository, branch, commit_id, received, push)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     identity,
                     digest,
                     push.kind,
                     push.repository,
-                    push.site,
                     push.branch,
                     push.after,
                     now,

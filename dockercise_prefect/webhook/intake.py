@@ -147,7 +147,7 @@ class Intake:
         wanting = [one for one in proofs if takes_branch(one.branches, push.branch)]
         if not wanting:
             return Answer(result=Result.IGNORED, message="no deployment waits for pushes to this branch", about=about)
-        return self._kept(delivery, push, wanting, any(proof.signs_body for proof in proofs.values()), about)
+        return self._kept(delivery, push, wanting, any(proof.body_alone for proof in proofs.values()), about)
 
     def _proven(self, delivery: Delivery, registered: Sequence[Registered]) -> dict[str, Proof]:
         """The secrets of registrations that the sender knows, and how it shows that.
@@ -161,11 +161,11 @@ class Intake:
         return {secret: proof for secret in tried if (proof := delivery.proven_by(secret, now))}
 
     def _kept(
-        self, delivery: Delivery, push: Push, wanting: Sequence[Registered], signed: bool, about: tuple[str, ...]
+        self, delivery: Delivery, push: Push, wanting: Sequence[Registered], by_digest: bool, about: tuple[str, ...]
     ) -> Answer:
         acceptance = self._inbox.accept(
             f"{delivery.kind}:{delivery.identity}",
-            delivery.digest if signed else None,
+            delivery.digest if by_digest else None,
             push,
             [Addressee(one.deployment_id, one.name) for one in wanting],
             time.time(),

@@ -86,7 +86,8 @@ def put_notice(connection: sqlite3.Connection, order: int, state: CommitState, d
 
 
 _WAITING = """
-    SELECT order_seq, notices.state, description, notices.attempts, since, kind, repository, site, commit_id, url, token, name
+    SELECT order_seq, notices.state, description, notices.attempts, since, kind, repository, orders.site, commit_id, url, token,
+    name
     FROM notices JOIN orders ON orders.seq = order_seq JOIN deliveries ON deliveries.seq = orders.delivery"""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from dockercise_prefect.webhook.database import Database
 from dockercise_prefect.webhook.hub import RunState, Started
@@ -51,6 +52,13 @@ class Outstanding:
     submitted: float
 
 
+class Told(NamedTuple):
+    """Who is told how a run is doing: a host's site, and the Secret block with the token for it."""
+
+    site: str
+    token: str
+
+
 class Orders:
     """All orders, each in one of four states: queued, submitted, done, refused.
 
@@ -93,16 +101,16 @@ class Orders:
                 "UPDATE orders SET attempts = attempts + 1, due = ?, reason = ? WHERE seq = ?", (due, reason, order.seq)
             )
 
-    def submitted(self, order: Order, started: Started, token: str | None, now: float) -> None:
-        """Its run exists; where there is a token for statuses, the host is to be told."""
+    def submitted(self, order: Order, started: Started, told: Told | None, now: float) -> None:
+        """Its run exists; where a host is told of it, that is to be done."""
         with self._database.transaction() as connection:
             connection.execute(
-                "UPDATE orders SET state = 'submitted', flow_run_id = ?, url = ?, token = ?, submitted = ?, due = ?,"
+                "UPDATE orders SET state = 'submitted', flow_run_id = ?, url = ?, site = ?, token = ?, submitted = ?, due = ?,"
                 " reason = NULL WHERE seq = ?",
-                (started.flow_run_id, started.url, token, now, now, order.seq),
+                (started.flow_run_id, started.url, *(told or (None, None)), now, now, order.seq),
             )
             _drop_push(connection, order.seq)
-            if token:
+            if told:
                 put_notice(connection, order.seq, CommitState.PENDING, "waits or runs", now)
 
     def done(self, order: Order, reason: str) -> None:
@@ -111,14 +119,15 @@ class Orders:
             connection.execute("UPDATE orders SET state = 'done', reason = ? WHERE seq = ?", (reason, order.seq))
             _drop_push(connection, order.seq)
 
-    def refused(self, order: Order, reason: str, token: str | None, now: float) -> None:
-        """It cannot run, ever; where there is a token for statuses, the host is to be told."""
+    def refused(self, order: Order, reason: str, told: Told | None, now: float) -> None:
+        """It cannot run, ever; where a host is told of it, that is to be done."""
         with self._database.transaction() as connection:
             connection.execute(
-                "UPDATE orders SET state = 'refused', reason = ?, token = ? WHERE seq = ?", (reason, token, order.seq)
+                "UPDATE orders SET state = 'refused', reason = ?, site = ?, token = ? WHERE seq = ?",
+                (reason, *(told or (None, None)), order.seq),
             )
             _drop_push(connection, order.seq)
-            if token:
+            if told:
                 put_notice(connection, order.seq, CommitState.ERROR, reason, now)
 
     def outstanding(self, now: float, most: int) -> Sequence[Outstanding]:

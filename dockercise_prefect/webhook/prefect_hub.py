@@ -11,6 +11,7 @@ from dockercise_prefect.orchestration.pushes import Arrival, state_types, submit
 from dockercise_prefect.orchestration.secret_blocks import find_secret
 from dockercise_prefect.repository.branches import exactly
 from dockercise_prefect.settings import Settings
+from dockercise_prefect.webhook.address import page_of
 from dockercise_prefect.webhook.hub import HubDownError, PushRefusedError, Registered, RunState, Started, Touched
 from dockercise_prefect.webhook.push import Push
 
@@ -73,6 +74,7 @@ def registered_of(deployed: Deployed) -> Registered:
         branches=registration.branches or (exactly(registration.ref or ""),),
         secret=registration.webhook_secret,
         token=registration.statuses,
+        page=page_of(registration.pushed_as or registration.url),
     )
 
 

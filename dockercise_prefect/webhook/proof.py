@@ -21,11 +21,12 @@ class Proof(Protocol):
     """One way to show it.
 
     Attributes:
-        signs_body: whether it would not hold for another body: only then a body that was seen before is a replay.
+        body_alone: whether the body is signed and the delivery's id is not. Only then a body that was seen before is a replay,
+            since whoever captured the request can send it under any id.
     """
 
     @property
-    def signs_body(self) -> bool: ...
+    def body_alone(self) -> bool: ...
 
     def holds(self, body: bytes, secret: str, now: float) -> bool:
         """Whether whoever made it knew the secret.
@@ -42,7 +43,7 @@ class BodySignature:
     """GitHub's and Gitea's: HMAC-SHA256 of the body under the secret, in hexadecimal."""
 
     digest: str
-    signs_body: bool = True
+    body_alone: bool = True
 
     def holds(self, body: bytes, secret: str, now: float) -> bool:
         del now
@@ -55,7 +56,7 @@ class PlainToken:
     """GitLab's `X-Gitlab-Token`: the secret itself, as the bytes of a header."""
 
     token: bytes
-    signs_body: bool = False
+    body_alone: bool = False
 
     def holds(self, body: bytes, secret: str, now: float) -> bool:
         del body, now
@@ -72,7 +73,7 @@ class StandardSignature:
     identity: str
     timestamp: str
     signatures: tuple[str, ...]
-    signs_body: bool = True
+    body_alone: bool = False
 
     def holds(self, body: bytes, secret: str, now: float) -> bool:
         if not re.fullmatch(r"[0-9]{1,12}", self.timestamp) or abs(now - int(self.timestamp)) > CLOCKS_APART:

@@ -33,7 +33,6 @@ class Push:
     Attributes:
         kind: whose payload it was.
         repository: the repository's path on its host, `owner/name`.
-        site: where the host's pages are, `https://github.com`; None when the payload names no page.
         addresses: of the repository, in canonical form (`webhook.address.canonical`), sorted.
         branch: its short name, `main` or `feature/one`.
         before: the commit that the branch was at; None for a branch that is new.
@@ -45,7 +44,6 @@ class Push:
 
     kind: HostKind
     repository: str
-    site: str | None
     addresses: tuple[str, ...]
     branch: str
     before: str | None
@@ -119,7 +117,6 @@ def read_push(kind: HostKind, body: bytes, *, form: bool) -> Push | NoPush:
     return Push(
         kind=kind,
         repository=repository.path,
-        site=repository.site,
         addresses=repository.addresses,
         branch=branch,
         before=before,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from dockercise_prefect.webhook.address import canonical_all
@@ -17,12 +16,10 @@ class Repository:
 
     Attributes:
         path: on its host, `owner/name`.
-        site: where the host's pages are, `https://github.com`; None when the payload names no page.
         addresses: canonical, sorted.
     """
 
     path: str
-    site: str | None
     addresses: tuple[str, ...]
 
 
@@ -62,17 +59,8 @@ def repository_of(kind: HostKind, payload: Fields) -> Repository:
     found = optional_fields(payload, names.object)
     if found is None:
         raise MalformedError(f"the payload lacks `{names.object}`")
-    page = optional_text(found, names.page, names.object)
-    given = [page, *(optional_text(found, name, names.object) for name in names.addresses)]
+    given = [optional_text(found, name, names.object) for name in (names.page, *names.addresses)]
     addresses = canonical_all(filter(None, given))
     if not addresses:
         raise MalformedError(f"the payload lacks an address of the repository: `{names.object}.{names.addresses[0]}`")
-    path = text(found, names.path, names.object)
-    return Repository(path=path, site=_site_of(page, path), addresses=tuple(sorted(addresses)))
-
-
-def _site_of(page: str | None, path: str) -> str | None:
-    """What is left of the repository's page without its path."""
-    whole = (page or "").rstrip("/")
-    site = whole.removesuffix(f"/{path}")
-    return site if site != whole and re.fullmatch(r"https?://[^/@\s]+(/\S*)?", site) else None
+    return Repository(path=text(found, names.path, names.object), addresses=tuple(sorted(addresses)))

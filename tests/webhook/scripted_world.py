@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from dockercise_prefect.webhook.address import page_of
 from dockercise_prefect.webhook.hub import Hub, HubDownError, PushRefusedError, Registered, RunState, Started, Touched
 from dockercise_prefect.webhook.push import Push
 from tests.webhook.payloads import BEFORE, SECRET, commit_number
@@ -143,13 +144,15 @@ class ScriptedWorld:
     ) -> Registered:
         """A deployment of a repository, with Secret blocks for what is given."""
         identity = str(uuid.uuid4())
+        address = repository if ":" in repository else f"https://github.com/{repository}.git"
         registered = Registered(
             deployment_id=identity,
             name=f"registered/{name or repository}",
-            repositories=frozenset([repository if ":" in repository else f"https://github.com/{repository}.git"]),
+            repositories=frozenset([address]),
             branches=tuple(branches),
             secret=None if secret is None else self.keep(f"webhook-{identity}", secret),
             token=None if token is None else self.keep(f"token-{identity}", token),
+            page=page_of(address),
         )
         content = {slot: getattr(registered, slot) for slot in registered.__slots__}
         with self._file.open() as connection:

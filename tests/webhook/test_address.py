@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dockercise_prefect.webhook.address import canonical, canonical_all
+from dockercise_prefect.webhook.address import canonical, canonical_all, page_of
 
 
 @pytest.mark.parametrize(
@@ -46,6 +46,30 @@ def test_spellings_of_one_address(spelling: str) -> None:
 def test_what_makes_another_address(spelling: str, one: str) -> None:
     """Ports and deeper paths count, and letter case counts on disk."""
     assert canonical(spelling) == one
+
+
+def test_hosts_are_compared_as_dns_knows_them() -> None:
+    """Letters that look alike, or become alike in capitals, make another host; a name and its ASCII form are one."""
+    assert canonical("https://git.busineß.example/acme/infra") != canonical("https://git.business.example/acme/infra")
+    assert canonical("https://git.BÜCHER.example/a/b") == canonical("https://git.xn--bcher-kva.example/a/b")
+    assert canonical("https://gıthub.com/a/b") != canonical("https://github.com/a/b")
+    assert canonical("https://github.com/acme/straße") != canonical("https://github.com/acme/strasse")
+
+
+@pytest.mark.parametrize(
+    ("address", "page"),
+    [
+        ("https://github.com/Acme/Infra.git", "https://github.com/acme/infra"),
+        ("http://127.0.0.1:3000/acme/infra", "http://127.0.0.1:3000/acme/infra"),
+        ("git@git.example.org:acme/infra.git", "https://git.example.org/acme/infra"),
+        ("ssh://git@git.example.org:2222/acme/infra", "https://git.example.org/acme/infra"),
+        ("file:///srv/git/infra.git", None),
+        ("/srv/git/infra", None),
+    ],
+)
+def test_where_a_page_is(address: str, page: str | None) -> None:
+    """A repository's page has the scheme of its address; one that is reached by ssh has its page at https."""
+    assert page_of(address) == page
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from tests.webhook.payloads import (
     github_sent,
     gitlab_push,
     gitlab_sent,
+    gitlab_signed,
 )
 from tests.webhook.receiving import BRISK, Receiving, receiving
 from tests.webhook.scripted_world import ScriptedWorld
@@ -199,6 +200,18 @@ def test_gitlabs_tokens_sign_no_body(world: ScriptedWorld, receiver: Receiving) 
     assert receiver.result(gitlab_sent(payload, identity="one")) == (202, "queued")
     assert receiver.result(gitlab_sent(payload, identity="one")) == (200, "repeated")
     assert receiver.result(gitlab_sent(payload, identity="two")) == (202, "queued")
+
+
+def test_the_same_commits_pushed_again(world: ScriptedWorld, receiver: Receiving) -> None:
+    """A push that was taken back and made again is another one where the host signs each delivery with its id."""
+    world.register("https://gitlab.com/acme/infra", secret="key")
+    payload = gitlab_push("acme/infra")
+    one, again = (gitlab_signed(payload, key=b"key") for _ in range(2))
+
+    assert receiver.result(one) == (202, "queued")
+    assert receiver.result(one) == (200, "repeated")
+    assert receiver.result(again) == (202, "queued")
+    assert receiver.result(again.with_headers(webhook_id="another")) == (401, "forged")
 
 
 def test_malformed_deliveries(world: ScriptedWorld, receiver: Receiving) -> None:

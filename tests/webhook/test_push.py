@@ -51,7 +51,6 @@ def test_a_push_to_github() -> None:
     assert push == Push(
         kind=HostKind.GITHUB,
         repository="Acme/Infra",
-        site="https://github.com",
         addresses=("github.com/acme/infra",),
         branch="main",
         before=BEFORE,
@@ -66,10 +65,9 @@ def test_a_push_to_gitea() -> None:
     """Gitea's payload does not say whether history was rewritten, so its list of files is not believed to be all."""
     push = push_of(gitea_sent(gitea_push("acme/infra")))
 
-    assert (push.kind, push.repository, push.site, push.branch, push.sender) == (
+    assert (push.kind, push.repository, push.branch, push.sender) == (
         HostKind.GITEA,
         "acme/infra",
-        "https://git.example.org",
         "main",
         "gitea",
     )
@@ -81,10 +79,9 @@ def test_a_push_to_gitlab() -> None:
     """GitLab's payload has other names for the same; a repository's path may have more than two parts."""
     push = push_of(gitlab_sent(gitlab_push("acme/tools/infra")))
 
-    assert (push.kind, push.repository, push.site, push.sender) == (
+    assert (push.kind, push.repository, push.sender) == (
         HostKind.GITLAB,
         "acme/tools/infra",
-        "https://gitlab.com",
         "jsmith",
     )
     assert push.addresses == ("gitlab.com/acme/tools/infra",)
@@ -95,7 +92,6 @@ def test_a_host_below_a_path() -> None:
     """A host whose pages lie below a path of another site is there, and its repositories too."""
     push = push_of(gitlab_sent(gitlab_push("acme/infra", site="https://example.org/gitlab")))
 
-    assert push.site == "https://example.org/gitlab"
     assert "example.org/gitlab/acme/infra" in push.addresses
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 import time
 from contextlib import closing
 from dataclasses import replace
@@ -15,6 +17,7 @@ from dockercise_prefect.webhook.delivery import read_delivery
 from dockercise_prefect.webhook.dispatcher import MOST_SURPRISES
 from dockercise_prefect.webhook.hub import RunState
 from dockercise_prefect.webhook.inbox import KEPT_SECONDS, Acceptance, Addressee, Inbox
+from dockercise_prefect.webhook.notices import Notices
 from dockercise_prefect.webhook.orders import Orders
 from dockercise_prefect.webhook.push import Push
 from dockercise_prefect.webhook.reading import pushed
@@ -230,14 +233,33 @@ def test_a_host_that_refuses(world: ScriptedWorld, tmp_path: Path, error: type[D
         eventually(lambda: host.states(payload["after"]) == ["success"])
 
 
-def test_tokens_go_to_their_host_alone(world: ScriptedWorld, receiver: Receiving) -> None:
-    """Where a payload names its pages on another host than the repository was registered with, no token is sent there."""
+@pytest.mark.parametrize(
+    "page",
+    [
+        "https://evil.example.org/acme/infra",
+        "http://git.example.org/acme/infra",
+        "https://git.example.org:8443/acme/infra",
+    ],
+)
+def test_tokens_go_where_the_registration_says(world: ScriptedWorld, receiver: Receiving, page: str) -> None:
+    """Whatever page a payload names, statuses are sent to the site that was registered, by its scheme."""
     world.register("https://git.example.org/acme/infra", token="t")
     payload = gitea_push("acme/infra")
-    payload["repository"]["html_url"] = "https://evil.example.org/acme/infra"
+    payload["repository"]["html_url"] = page
 
     receiver.deliver(gitea_sent(payload))
-    eventually(lambda: len(world.runs()) == 1)
+    eventually(lambda: receiver.statuses.states(payload["after"]) == ["pending"])
+
+    assert [where for where, _, _ in receiver.statuses.sent] == ["gitea https://git.example.org"]
+
+
+def test_tokens_are_for_one_repository(world: ScriptedWorld, receiver: Receiving) -> None:
+    """Where a payload calls the repository by another name than it was registered with, no status is sent."""
+    world.register("https://git.example.org/acme/infra", token="t")
+    payload = gitea_push("acme/infra")
+    payload["repository"]["full_name"] = "acme/another"
+
+    receiver.deliver(gitea_sent(payload))
     eventually(lambda: receiver.logged("started all"))
     world.end(payload["after"], RunState.SUCCESS)
     eventually(lambda: receiver.logged("passed"))
@@ -324,6 +346,28 @@ def test_what_waits_is_never_forgotten(tmp_path: Path) -> None:
 
         assert inbox.forget(KEPT_SECONDS * 2.0) == 0
         assert inbox.waiting() == 1
+
+
+def test_a_file_of_the_version_before(tmp_path: Path) -> None:
+    """A file of an earlier version is taken over with what waits in it, but its statuses, whose sites payloads named."""
+    path = tmp_path / "webhook/deliveries.sqlite"
+    path.parent.mkdir()
+    push = json.dumps({**json.loads(a_push().to_json()), "site": "https://evil.example.org"})
+    with closing(sqlite3.connect(path)) as old, old:
+        old.executescript((Path(__file__).parent / "version-1.sql").read_text(encoding="utf-8"))
+        old.execute(
+            "INSERT INTO deliveries VALUES (1, 'github:1', NULL, 'github', 'acme/infra', 'https://x.org', 'main', 'a', 0, ?)",
+            (push,),
+        )
+        old.execute("INSERT INTO orders (seq, delivery, deployment_id, name, due, token) VALUES (1, 1, 'id', 'f/d', 0, 't')")
+        old.execute("INSERT INTO notices VALUES (1, 'pending', 'waits', 0, 0, 0)")
+
+    with closing(Database(path)) as database:
+        order, notice = Orders(database).claim(now=1.0), Notices(database).claim(now=1.0)
+
+    assert order is not None
+    assert order.push.repository == "acme/infra"
+    assert notice is None
 
 
 def test_files_that_are_not_ours(tmp_path: Path) -> None:
