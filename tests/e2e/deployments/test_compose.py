@@ -8,6 +8,7 @@ import re
 import secrets
 import shutil
 import socket
+import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -138,6 +139,33 @@ def test_everything_comes_up_and_asks_who_is_there(stack: Stack) -> None:
 
     assert answers == {"": 200, "api/health": 200, "api/work_pools/dockercise": 401}
     assert who == "dockercise\n"
+
+
+@pytest.mark.parametrize("missing", ["PREFECT_LOGIN", "POSTGRES_PASSWORD"])
+def test_nothing_starts_without_a_login(missing: str, tmp_path: Path) -> None:
+    """An empty login, or an empty password of the database, is refused before anything is started; the error names it."""
+    example = (ROOT / "deployments/compose/.env.example").read_text()
+    filled = example.replace("POSTGRES_PASSWORD=", "POSTGRES_PASSWORD=x").replace("PREFECT_LOGIN=", "PREFECT_LOGIN=a:b")
+    (tmp_path / ".env").write_text(re.sub(rf"^{missing}=.*$", f"{missing}=", filled, flags=re.MULTILINE))
+    shutil.copy(ROOT / "deployments/compose/compose.yaml", tmp_path)
+
+    refused = subprocess.run(
+        ["docker-compose", "config"], check=False, capture_output=True, text=True, cwd=tmp_path, env=_bare_environment()
+    )
+
+    assert refused.returncode != 0
+    assert missing in refused.stderr
+    assert ".env" in refused.stderr
+
+
+def test_other_sites_get_no_answers(stack: Stack) -> None:
+    """A page of another origin may not read what the API says."""
+    request = urllib.request.Request(f"http://127.0.0.1:{stack.port}/api/health", headers={"Origin": "http://evil.example"})
+
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310  as above
+        allowed = answer.headers.get("Access-Control-Allow-Origin")
+
+    assert allowed is None
 
 
 def test_flows_are_deployed_and_run(stack: Stack) -> None:
