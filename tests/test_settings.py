@@ -42,6 +42,7 @@ def test_defaults_need_nothing() -> None:
         root=None,
         log_lines=2000,
         data=Path("/home/me/.local/share/dockercise"),
+        server_hosts=(),
         registry_credentials=None,
         log_group=None,
         aws_role=None,
@@ -82,6 +83,7 @@ def test_every_setting_can_come_from_the_environment() -> None:
             "DOCKERCISE_ROOT": "repo/../code",
             "DOCKERCISE_LOG_LINES": "0",
             "DOCKERCISE_DATA": "~/data",
+            "DOCKERCISE_SERVER_HOSTS": "Ci.example.org, [fd00::1]",
             "DOCKERCISE_REGISTRY_CREDENTIALS": "my-registry",
             "DOCKERCISE_LOG_GROUP": "ci",
             "DOCKERCISE_AWS_ROLE": "arn:aws:iam::123456789012:role/results",
@@ -103,6 +105,7 @@ def test_every_setting_can_come_from_the_environment() -> None:
         root=Path("/work/code"),
         log_lines=0,
         data=Path("/home/me/data"),
+        server_hosts=("ci.example.org", "[fd00::1]"),
         registry_credentials="my-registry",
         log_group="ci",
         aws_role="arn:aws:iam::123456789012:role/results",
@@ -126,6 +129,7 @@ def test_every_setting_but_the_root_can_come_from_the_file() -> None:
             results = "~/results"
             log_lines = 5
             data = "/data"
+            server_hosts = ["ci.example.org", "[fd00::1]"]
             registry_credentials = "my-registry"
             log_group = "ci"
             aws_role = "arn:aws:iam::123456789012:role/results"
@@ -147,6 +151,7 @@ def test_every_setting_but_the_root_can_come_from_the_file() -> None:
         results="/home/me/results",
         log_lines=5,
         data=Path("/data"),
+        server_hosts=("ci.example.org", "[fd00::1]"),
         registry_credentials="my-registry",
         log_group="ci",
         aws_role="arn:aws:iam::123456789012:role/results",
@@ -198,6 +203,13 @@ def test_results_are_in_the_data_folder_unless_said_otherwise() -> None:
         ({}, "untrusted_memory = '2 gigs'", {}, "untrusted_memory: `2 gigs` must be a size like 512m or 2g"),
         ({}, "untrusted_timeout = 90", {}, "untrusted_timeout: `90` must be a duration like 1h30m, 5m or 90s"),
         ({}, "untrusted_timeout = ''", {}, "untrusted_timeout: `` must be a duration"),
+        (
+            {"DOCKERCISE_SERVER_HOSTS": "https://a.example"},
+            None,
+            {},
+            "DOCKERCISE_SERVER_HOSTS: `https://a.example` must be names of hosts, apart by commas, without a scheme or a port",
+        ),
+        ({}, "server_hosts = []", {}, "server_hosts: this must be names of hosts"),
         ({}, "registry_credentials = 1", {}, "registry_credentials: `1` must be a text that is not empty"),
     ],
 )
@@ -281,6 +293,7 @@ def test_the_process_has_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         root=None,
         log_lines=5,
         data=tmp_path / "data" / "dockercise",
+        server_hosts=(),
         registry_credentials=None,
         log_group=None,
         aws_role=None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 
 import click
 
@@ -10,12 +11,30 @@ from dockercise_prefect.errors import ExitStatus
 from dockercise_prefect.orchestration.local_server import ServerFolder
 from dockercise_prefect.settings import read_settings
 
+LOGIN_VARIABLE = "PREFECT_SERVER_API_AUTH_STRING"
+
 
 @click.command
-def up() -> None:
-    """Start the local Prefect server, if it does not run, and print where its UI is."""
-    server = _folder().up(lambda text: click.echo(text, err=True))
+@click.option(
+    "--login/--no-login",
+    default=None,
+    help=f"Ask for a login from now on: the one in {LOGIN_VARIABLE}, or a new one. Default: as before; at first, none.",
+)
+def up(login: bool | None) -> None:
+    """Start the local Prefect server, if it does not run, and print where its UI is.
+
+    Without a login, every user of this machine can use it. Pages of other sites cannot, with or without one.
+    """
+    folder = _folder()
+    if login:
+        folder.require_login(os.environ.get(LOGIN_VARIABLE) or None)
+    elif login is False:
+        folder.require_no_login()
+    server = folder.up(lambda text: click.echo(text, err=True))
     click.echo(f"Prefect's UI: {server.ui_url}")
+    if folder.login() is not None:
+        click.echo(f"It asks for the login in {folder.login_file}. Runs know it; workers and Prefect's own commands need:")
+        click.echo(f'  export PREFECT_API_AUTH_STRING="$(cat {shlex.quote(str(folder.login_file))})"')
     _say_configured()
 
 
@@ -35,7 +54,7 @@ def status() -> None:
     if server is None:
         click.echo("no local Prefect server runs; `dockercise up` or any run starts it")
         raise SystemExit(ExitStatus.ENGINE_FAILED)
-    healthy = server.healthy()
+    healthy = folder.answers(server)
     state = "answers" if healthy else "does not answer"
     click.echo(f"Prefect's UI: {server.ui_url} (process {server.pid}, {state}; log {folder.log})")
     if not healthy:

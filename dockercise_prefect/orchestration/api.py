@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import httpx
 from prefect.exceptions import PrefectException
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
 from dockercise_prefect.errors import OrchestratorError
 from dockercise_prefect.orchestration.local_server import ServerFolder
@@ -48,8 +48,9 @@ def prefect_api(data: Path, notify: Callable[[str], None]) -> Iterator[None]:
     if configured_api():
         yield
         return
-    server = ServerFolder(data).up(notify)
-    with temporary_settings({PREFECT_API_URL: server.api_url}):
+    folder = ServerFolder(data)
+    server = folder.up(notify)
+    with temporary_settings({PREFECT_API_URL: server.api_url, PREFECT_API_AUTH_STRING: folder.login()}):
         yield
 
 

@@ -1,36 +1,43 @@
 """The local Prefect server: started once, left standing with its UI, shared by all runs of this user.
 
-A temporary server for each run costs 5 to 17 seconds and takes the run's page away with it (FACTS section 2). The server keeps
+A temporary server for each run costs 5 to 17 seconds and takes the run's page away with it (docs/adr/0003). The server keeps
 everything below one data folder: its database, its log, and `server.json`, which says where it is. A process id alone is never
-believed: the process must have been started when the file says. And a server that the file does not know is asked whether it is
-the one of this folder: two servers must not use one database.
+believed: the process must have been started when the file says. Nor is a port: whatever answers there must prove that it is the
+server of this folder, or runs would report to somebody else's.
 """
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
+import secrets
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 from filelock import FileLock, Timeout
 
 from dockercise_prefect.errors import OrchestratorError
+from dockercise_prefect.orchestration.identity import ask, make_secret
+from dockercise_prefect.results.files import write_json, write_whole
 from dockercise_prefect.runtime.processes import boot_id, start_of
 
 HOST = "127.0.0.1"
 PREFERRED_PORT = 4200
 """Prefect's own, so that its documentation's addresses are right where the port is free."""
 
-START_SECONDS = 180.0
+START_SECONDS = 600.0
+"""For a machine that is busy; a server that ended is seen at once."""
 STOP_SECONDS = 20.0
+
+_BACKLOG = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +67,17 @@ class LocalServer:
             return None
         return process if alive else None
 
-    def healthy(self) -> bool:
-        """Whether it answers."""
-        return _ask(self.port, "/api/health") is not None
+    def as_json(self) -> dict[str, Any]:
+        """Its fields."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> LocalServer | None:
+        """The server that these fields say, None when they say none."""
+        try:
+            return cls(int(told["port"]), int(told["pid"]), str(told["started"]))
+        except (KeyError, TypeError, ValueError):
+            return None
 
 
 class ServerFolder:
@@ -76,7 +91,9 @@ class ServerFolder:
         self._data = data
         self._home = data / "prefect"
         self._record = data / "server.json"
+        self._secret = data / "server.secret"
         self.log = data / "server.log"
+        self.login_file = data / "server.login"
 
     def find(self) -> LocalServer | None:
         """The server that runs, healthy or still starting; None when there is none."""
@@ -89,23 +106,14 @@ class ServerFolder:
         Raises:
             OrchestratorError: it did not start, or does not answer in time.
         """
-        try:
-            self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with FileLock(self._data / "server.lock", timeout=START_SECONDS):
-                server = self.find()
-                if server is None:
-                    notify("starting the local Prefect server, which stays up for later runs (`dockercise down` stops it)")
-                    server = self._start()
-                self._wait(server)
-                return server
-        except Timeout as error:
-            raise OrchestratorError(
-                "another process has been starting the local Prefect server for minutes", self._see_log()
-            ) from error
-        except OSError as error:
-            raise OrchestratorError(
-                f"cannot keep the local Prefect server in {self._data}: {error.strerror or error}"
-            ) from error
+        with self._held():
+            secret = make_secret(self._secret)
+            server = self.find()
+            if server is None:
+                notify("starting the local Prefect server, which stays up for later runs (`dockercise down` stops it)")
+                server = self._start()
+            self._wait(server, secret)
+            return server
 
     def down(self) -> LocalServer | None:
         """Stop the server and wait until it is gone; returns what was stopped, None when none ran."""
@@ -121,66 +129,137 @@ class ServerFolder:
         psutil.wait_procs(alive, timeout=STOP_SECONDS)
         return server
 
+    def answers(self, server: LocalServer) -> bool:
+        """Whether the server answers, and is the one of this folder."""
+        return self._asked(server.port) == server
+
+    def login(self) -> str | None:
+        """The `name:password` that the server asks for, None when it asks for none."""
+        try:
+            return self.login_file.read_text(encoding="utf-8").strip() or None
+        except FileNotFoundError:
+            return None
+
+    def require_login(self, login: str | None) -> None:
+        """Have the server ask for a login from its next start on.
+
+        Args:
+            login: `name:password`; None for the one that it has, or a new one.
+
+        Raises:
+            OrchestratorError: it runs already, and asks for another login or for none.
+        """
+        with self._held():
+            before = self.login()
+            wanted = login or before or f"dockercise:{secrets.token_urlsafe(24)}"
+            if wanted != before:
+                self._must_be_down()
+                write_whole(self.login_file, f"{wanted}\n".encode())
+
+    def require_no_login(self) -> None:
+        """Have the server ask for no login from its next start on.
+
+        Raises:
+            OrchestratorError: it runs already, and asks for one.
+        """
+        with self._held():
+            if self.login() is not None:
+                self._must_be_down()
+                self.login_file.unlink()
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        """Inside, no other process starts the server."""
+        try:
+            self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with FileLock(self._data / "server.lock", timeout=START_SECONDS):
+                yield
+        except Timeout as error:
+            raise OrchestratorError(
+                "another process has been starting the local Prefect server for minutes", self._see_log()
+            ) from error
+        except OSError as error:
+            raise OrchestratorError(
+                f"cannot keep the local Prefect server in {self._data}: {error.strerror or error}"
+            ) from error
+
+    def _must_be_down(self) -> None:
+        if server := self.find():
+            raise OrchestratorError(
+                f"the local Prefect server runs already ({server.ui_url}), with another login",
+                "stop it with `dockercise down`, then say this again",
+            )
+
+    def _asked(self, port: int) -> LocalServer | None:
+        """The server of this folder at a port."""
+        try:
+            claim = ask(HOST, port, self._secret.read_bytes())
+        except OSError:
+            return None
+        return LocalServer.from_json(claim) if claim else None
+
     def _recollect(self, port: int) -> LocalServer | None:
         """The server of this folder at a port, although `server.json` does not know its process; it does afterwards."""
-        answer = _ask(port, "/api/admin/settings")
-        if answer is None or not _is_of(answer, self._home):
+        server = self._asked(port)
+        if server is None:
             return None
-        for process in psutil.process_iter(["cmdline"]):
-            if (process.info["cmdline"] or [])[1:] == _arguments(port) and (since := started(process.pid)) is not None:
-                server = LocalServer(port, process.pid, since)
-                self._remember(server)
-                return server
-        raise OrchestratorError(
-            f"a Prefect server at http://{HOST}:{port} uses {self._home}, and its process is not to be found",
-            "is it in a container, or another user's? stop it there",
-        )
-
-    def _remember(self, server: LocalServer) -> None:
-        temporary = self._record.with_suffix(".tmp")
-        temporary.write_text(json.dumps(asdict(server)), encoding="utf-8")
-        temporary.replace(self._record)
+        if server.process() is None:
+            raise OrchestratorError(
+                f"the Prefect server at {server.ui_url} uses {self._home}, and its process is not to be found",
+                "is it in a container, or another user's? stop it there",
+            )
+        write_json(self._record, server.as_json())
+        return server
 
     def _remembered(self) -> LocalServer | None:
         try:
-            return LocalServer(**json.loads(self._record.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
+            return LocalServer.from_json(json.loads(self._record.read_text(encoding="utf-8")))
+        except (OSError, ValueError):
             return None
 
     def _start(self) -> LocalServer:
         remembered = self._remembered()
-        port = _free_port(remembered.port if remembered else PREFERRED_PORT)
         self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        command = [sys.executable, *_arguments(port)]
-        with self.log.open("wb") as log:
+        # The port is ours from here on: what is said of it is true, whoever else starts a server now.
+        with _listen(remembered.port if remembered else PREFERRED_PORT) as listener, self.log.open("wb") as log:
+            port = listener.getsockname()[1]
             process = subprocess.Popen(
-                command,
+                [sys.executable, "-m", "dockercise_prefect.orchestration.serve", str(listener.fileno()), str(self._secret)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=self._environment(port),
                 cwd=self._data,
+                pass_fds=[listener.fileno()],
                 start_new_session=True,  # Ctrl-C in the terminal of the run that started it is not for the server
             )
         server = LocalServer(port, process.pid, started(process.pid) or "")
-        self._remember(server)
+        write_json(self._record, server.as_json())
         return server
 
     def _environment(self, port: int) -> dict[str, str]:
         # What the user set for clients (an API key, a profile, another database) is not meant for this server.
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")}
-        return inherited | {
-            "PREFECT_HOME": str(self._home),
-            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-            "PREFECT_API_URL": f"http://{HOST}:{port}/api",
-            "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
-            # Events carry the tags that a run has now, not those that it had when it was made.
-            "PREFECT_SERVER_EVENTS_RELATED_RESOURCE_CACHE_TTL": "PT0S",
-        }
+        address = f"http://{HOST}:{port}"
+        login = self.login()
+        return (
+            inherited
+            | {
+                "PREFECT_HOME": str(self._home),
+                "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+                "PREFECT_API_URL": f"{address}/api",
+                "PREFECT_SERVER_UI_API_URL": "/api",  # under whatever name and port the browser has its page from
+                "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": address,
+                "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+                # Events carry the tags that a run has now, not those that it had when it was made.
+                "PREFECT_SERVER_EVENTS_RELATED_RESOURCE_CACHE_TTL": "PT0S",
+            }
+            | ({"PREFECT_SERVER_API_AUTH_STRING": login} if login else {})
+        )
 
-    def _wait(self, server: LocalServer) -> None:
+    def _wait(self, server: LocalServer, secret: bytes) -> None:
         deadline = time.monotonic() + START_SECONDS
-        while not server.healthy():
+        while (claim := ask(HOST, server.port, secret)) is None:
             if server.process() is None:
                 raise OrchestratorError(
                     f"the local Prefect server ended while it started:\n{self._last_lines()}", self._see_log()
@@ -188,6 +267,8 @@ class ServerFolder:
             if time.monotonic() > deadline:
                 raise OrchestratorError(f"the local Prefect server at {server.ui_url} does not answer", self._see_log())
             time.sleep(0.1)
+        if LocalServer.from_json(claim) != server:
+            raise OrchestratorError(f"what answers at {server.ui_url} is not the server of {self._data}", self._see_log())
 
     def _last_lines(self) -> str:
         return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-10:])
@@ -207,43 +288,12 @@ def started(pid: int) -> str | None:
         return None
 
 
-def _arguments(port: int) -> list[str]:
-    return ["-m", "prefect", "server", "start", "--host", HOST, "--port", str(port)]
-
-
-def _ask(port: int, path: str) -> bytes | None:
-    """What a server on this machine answers; None when there is none, or it does not like the question."""
-    connection = http.client.HTTPConnection(HOST, port, timeout=5)
+def _listen(wanted: int) -> socket.socket:
+    """A socket that listens on `wanted`, or on a port that the system picks where that is taken."""
     try:
-        connection.request("GET", path)
-        response = connection.getresponse()
-        return response.read() if response.status == http.HTTPStatus.OK else None
-    except (OSError, http.client.HTTPException):
-        return None
-    finally:
-        connection.close()
-
-
-def _is_of(settings: bytes, home: Path) -> bool:
-    """Whether a Prefect server that told its settings keeps its things in a folder."""
-    try:
-        told = json.loads(settings)
-        return Path(told["home"]) == home
-    except (ValueError, TypeError, KeyError):
-        return False
-
-
-def _free_port(wanted: int) -> int:
-    """`wanted`, or one that the system picks where that is taken."""
-    for port in (wanted, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does: a port in TIME_WAIT is free
-            try:
-                probe.bind((HOST, port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise OrchestratorError(f"there is no free port on {HOST}")
+        return socket.create_server((HOST, wanted), backlog=_BACKLOG)
+    except OSError:
+        return socket.create_server((HOST, 0), backlog=_BACKLOG)
 
 
 def _signal(send: Callable[[], None]) -> None:

@@ -33,6 +33,7 @@ class Settings:
         root: where the code is; None when nobody said, and the caller knows better.
         log_lines: lines of one stage that Prefect's UI gets; the results always hold all of them.
         data: the user's data folder, absolute.
+        server_hosts: names besides this machine's own by which the local Prefect server is reached.
         registry_credentials: name of a Prefect block that holds credentials for a registry.
         log_group: the CloudWatch log group that stages' logs go to besides; None for none.
         aws_role: ARN of the role that is assumed for results and logs, perhaps in another account; None for the user's own.
@@ -52,6 +53,7 @@ class Settings:
     root: Path | None
     log_lines: int
     data: Path
+    server_hosts: tuple[str, ...]
     registry_credentials: str | None
     log_group: str | None
     aws_role: str | None
@@ -102,6 +104,7 @@ _KEYS = {
     "root": _Key(values.folder, in_file=False),  # one folder for all of a user's pipelines makes no sense
     "log_lines": _Key(values.natural),
     "data": _Key(values.folder),
+    "server_hosts": _Key(values.hosts),
     "registry_credentials": _Key(values.text),
     "log_group": _Key(values.log_group),
     "aws_role": _Key(values.role),
@@ -193,6 +196,7 @@ def load(
         "root": None,
         "log_lines": 2000,
         "data": data,
+        "server_hosts": (),
         "registry_credentials": None,
         "log_group": None,
         "aws_role": None,

@@ -74,6 +74,15 @@ def log_group(given: Given) -> str:
     return said
 
 
+def hosts(given: Given) -> tuple[str, ...]:
+    """Names of hosts, in a list or apart by commas."""
+    names = given.value if isinstance(given.value, list) else text(given).split(",")
+    said = [str(name).strip().lower() for name in names]
+    if not said or not all(re.fullmatch(r"[a-z0-9._-]+|\[[0-9a-f:.]+\]", name, re.ASCII) for name in said):
+        raise ValueError("must be names of hosts, apart by commas, without a scheme or a port")
+    return tuple(said)
+
+
 def encryption(given: Given) -> str:
     """How objects are encrypted."""
     said = text(given).strip()

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
+import httpx
 import pytest
+from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from dockercise_prefect.errors import ExitStatus
+from dockercise_prefect.orchestration.api import prefect_api
+from dockercise_prefect.orchestration.local_server import LocalServer, ServerFolder
 from tests.cli.conftest import Command
 
 ADDRESS = "https://ada:hunter2@prefect.example.org/api"
@@ -27,3 +32,63 @@ def test_status_names_another_prefect_without_its_password(
     assert "no local Prefect server runs" in outcome.out
     assert "hunter2" not in outcome.out + outcome.err
     assert outcome.status == ExitStatus.ENGINE_FAILED
+
+
+@pytest.mark.docker
+def test_up_with_a_login_says_what_others_need_and_runs_have_it(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The API refuses who has no login; runs have it by themselves, and the line that is printed gives it to everybody else."""
+    monkeypatch.setenv("DOCKERCISE_DATA", str(tmp_path / "my data"))
+    folder = ServerFolder(tmp_path / "my data")
+    try:
+        outcome = command("up", "--login")
+        export = outcome.out.splitlines()[-1]
+        said = subprocess.run(["sh", "-c", f'{export}; printf %s "$PREFECT_API_AUTH_STRING"'], check=True, capture_output=True)
+        server = folder.find()
+        assert server is not None
+        refused = httpx.post(f"{server.api_url}/block_documents/filter", json={})
+        with prefect_api(tmp_path / "my data", lambda _text: None), get_client(sync_client=True) as client:
+            known = client.request("POST", "/block_documents/filter", json={})
+        changed = command("up", "--no-login")
+        again = command("up", "--login")
+    finally:
+        folder.down()
+
+    login = said.stdout.decode()
+    assert login == folder.login()
+    assert len(login) > 30
+    assert login not in outcome.out + outcome.err
+    assert folder.login_file.stat().st_mode & 0o777 == 0o600
+    assert (refused.status_code, known.status_code) == (401, 200)
+    assert changed.status == ExitStatus.ENGINE_FAILED
+    assert "runs already" in changed.err
+    assert (again.status, again.out) == (0, outcome.out)
+
+
+@pytest.mark.docker
+def test_a_server_that_runs_without_a_login_gets_none(
+    command: Command, server: LocalServer, data_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A login would be a surprise to what uses the server now: it has to be stopped first."""
+    monkeypatch.setenv("DOCKERCISE_DATA", str(data_folder))
+
+    outcome = command("up", "--login")
+
+    assert outcome.status == ExitStatus.ENGINE_FAILED
+    assert f"runs already ({server.ui_url})" in outcome.err
+    assert "dockercise down" in outcome.err
+    assert ServerFolder(data_folder).login() is None
+
+
+def test_a_login_of_the_users_own_is_kept_and_given_up(tmp_path: Path) -> None:
+    """What the environment says is the login from the next start on, until none is wanted."""
+    folder = ServerFolder(tmp_path)
+
+    folder.require_login("ada:first")
+    folder.require_login("ada:second")
+    kept = folder.login()
+    folder.require_no_login()
+
+    assert kept == "ada:second"
+    assert folder.login() is None

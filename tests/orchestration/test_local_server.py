@@ -8,13 +8,17 @@ import socket
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
 from dockercise_prefect.errors import OrchestratorError
+from dockercise_prefect.orchestration.identity import answer, make_secret
 from dockercise_prefect.orchestration.local_server import LocalServer, ServerFolder, started
+from tests.support.foreign_site import foreign_site
 
 
 def quiet(_text: str) -> None:
@@ -29,7 +33,7 @@ def test_the_server_answers_and_is_found_again(server: LocalServer, data_folder:
     again = ServerFolder(data_folder).up(said.append)
 
     assert again == server
-    assert again.healthy()
+    assert ServerFolder(data_folder).answers(again)
     assert said == []
 
 
@@ -63,12 +67,77 @@ def test_a_server_that_the_record_does_not_know_is_found_by_asking_it(
 
 @pytest.mark.docker
 def test_a_server_of_another_folder_is_not_taken(server: LocalServer, tmp_path: Path) -> None:
-    """A Prefect server that answers at the remembered port, but keeps its things elsewhere, is somebody else's."""
+    """A server that answers at the remembered port and does not prove that it is this folder's is somebody else's."""
     (tmp_path / "server.json").write_text(json.dumps({"port": server.port, "pid": 0, "started": ""}))
+    (tmp_path / "server.secret").write_text("not the other folder's")
 
     found = ServerFolder(tmp_path).find()
 
     assert found is None
+
+
+def test_what_answers_at_the_port_of_the_server_is_not_believed(tmp_path: Path) -> None:
+    """A process that is remembered, and does not prove that it is the server, gets no runs: the error says what to do."""
+    with foreign_site() as port:
+        record = LocalServer(port, os.getpid(), started(os.getpid()) or "")
+        (tmp_path / "server.json").write_text(json.dumps(record.as_json()))
+
+        with pytest.raises(OrchestratorError, match=f"127.0.0.1:{port} is not the server of") as raised:
+            ServerFolder(tmp_path).up(quiet)
+
+    assert "dockercise down" in str(raised.value.hint)
+
+
+def test_a_proof_holds_for_one_port_only(tmp_path: Path) -> None:
+    """A server that passes on what another one proves is told apart, because the port is part of what is proven."""
+    secret = make_secret(tmp_path / "secret")
+    real = LocalServer(port=1, pid=2, started="3")
+
+    passed_on = answer(secret, "challenge", real.as_json())
+    forged = answer(secret, "challenge", (other := replace(real, port=4)).as_json())
+
+    assert LocalServer.from_json(passed_on["claim"]) != other
+    assert forged["proof"] != passed_on["proof"]
+
+
+def test_the_secret_is_for_its_owner_only(tmp_path: Path) -> None:
+    """It is made once, and nobody else may read it."""
+    made = make_secret(tmp_path / "secret")
+
+    assert make_secret(tmp_path / "secret") == made
+    assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
+    assert len(made) == 64
+
+
+@pytest.mark.docker
+def test_two_folders_that_start_at_once_get_a_server_each(tmp_path: Path) -> None:
+    """Two users' servers that begin at the same moment listen on two ports, and each folder's runs reach its own."""
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    folders = [ServerFolder(tmp_path / name) for name in ("one", "other")]
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        wanted = probe.getsockname()[1]
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "server.json").write_text(json.dumps({"port": wanted, "pid": 0, "started": ""}))
+    try:
+        with ThreadPoolExecutor() as pool:
+            servers = list(pool.map(lambda folder: folder.up(quiet), folders))
+        homes = []
+        for server in servers:
+            with temporary_settings({PREFECT_API_URL: server.api_url}), get_client(sync_client=True) as client:
+                homes.append(client.request("GET", "/admin/settings").json()["home"])
+        found = [folder.find() for folder in folders]
+    finally:
+        for folder in folders:
+            folder.down()
+
+    assert len({server.port for server in servers}) == 2
+    assert wanted in {server.port for server in servers}
+    assert homes == [str(tmp_path / name / "prefect") for name in ("one", "other")]
+    assert found == servers
 
 
 def test_a_clock_that_is_set_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,4 +206,4 @@ def test_the_server_outlives_the_process_that_started_it(server: LocalServer, da
     said = subprocess.run([sys.executable, "-c", program, str(data_folder)], check=True, capture_output=True, text=True)
 
     assert said.stdout.split() == [str(server.pid)]
-    assert server.healthy()
+    assert ServerFolder(data_folder).answers(server)

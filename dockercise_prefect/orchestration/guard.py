@@ -1,0 +1,92 @@
+"""Which requests the local Prefect server answers: those of programs, and those of its own pages.
+
+The server has no login unless one is asked for, and every page that is open in a browser can send requests to 127.0.0.1. The
+browser says where they come from, and a page cannot change that: `Host` is the name that was asked for, `Origin` the page's own
+(always there for what can change something and for WebSockets), `Sec-Fetch-Site` how the two relate. Programs send no `Origin`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Set as AbstractSet
+
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+"""The names of this machine that cannot be made to lead elsewhere, and that no foreign name can stand for."""
+
+HOSTS_VARIABLE = "DOCKERCISE_SERVER_HOSTS"
+
+_AUTHORITY = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d{1,5})?", re.ASCII)
+_OTHER_SITES = frozenset({"cross-site", "same-site"})
+_SHOWN = 200
+
+
+class Guard:
+    """An ASGI application that refuses the requests of foreign pages before the one that it wraps sees them."""
+
+    def __init__(self, app: ASGIApp, hosts: AbstractSet[str] = frozenset()) -> None:
+        """Wrap an application.
+
+        Args:
+            app: answers what is not refused.
+            hosts: names besides this machine's own, by which its user reaches it.
+        """
+        self._app = app
+        self._hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse the request with status 403, WebSockets too, or hand it on."""
+        reason = None
+        if scope["type"] in {"http", "websocket"}:
+            reason = refusal(Headers(scope=scope), scope.get("method", "GET"), self._hosts)
+        if reason is None:
+            await self._app(scope, receive, send)
+        else:
+            await PlainTextResponse(reason, 403, {"X-Content-Type-Options": "nosniff"})(scope, receive, send)
+
+
+def refusal(headers: Headers, method: str, hosts: AbstractSet[str] = frozenset()) -> str | None:
+    """Why a request is refused, None for one that is answered.
+
+    Args:
+        headers: of the request, or of a WebSocket's handshake.
+        method: of the request.
+        hosts: names besides this machine's own, by which its user reaches it.
+    """
+    asked = headers.getlist("host")
+    host = asked[0].lower() if len(asked) == 1 else ""
+    name = _name(host)
+    if name not in LOOPBACK | hosts:
+        return _refused(f"by the name {', '.join(asked) or 'of nothing'}", name)
+    for origin in headers.getlist("origin"):
+        _, _, authority = origin.lower().partition("://")
+        if authority != host and _name(authority) not in hosts:
+            return _refused(f"from a page of {origin}", _name(authority))
+    if headers.get("sec-fetch-site") in _OTHER_SITES and not _opens_a_page(headers, method):
+        return _refused("from a page of another site", None)
+    return None
+
+
+def _opens_a_page(headers: Headers, method: str) -> bool:
+    """Whether somebody followed a link: the page is shown by itself, and whoever linked to it cannot look into it."""
+    return (
+        method in {"GET", "HEAD"}
+        and headers.get("sec-fetch-mode") == "navigate"
+        and headers.get("sec-fetch-dest") == "document"
+    )
+
+
+def _name(authority: str) -> str | None:
+    """The name in `name:port`."""
+    found = _AUTHORITY.fullmatch(authority)
+    return found["name"] if found else None
+
+
+def _refused(how: str, name: str | None) -> str:
+    text = f"Refused: this was asked {how[:_SHOWN]}. This Prefect server answers its own pages and local programs only.\n"
+    if name:
+        text += f"Do you reach it this way? Set {HOSTS_VARIABLE}={name[:_SHOWN]}, then `dockercise down` and `dockercise up`.\n"
+    return text

@@ -1,0 +1,77 @@
+"""The local Prefect server's own process: Prefect's application, behind a guard against foreign pages.
+
+    python -m dockercise_prefect.orchestration.serve FD SECRET_FILE
+
+FD is a socket that listens. The process does what `prefect server start` does, with the same settings.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from prefect.server.api.server import create_app
+from prefect.settings import get_current_settings
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from dockercise_prefect.orchestration import identity
+from dockercise_prefect.orchestration.guard import Guard
+from dockercise_prefect.orchestration.local_server import LocalServer, started
+from dockercise_prefect.settings import read_settings
+
+
+class Identified:
+    """An ASGI application that answers one path with a proof of who it is, and leaves the rest to the one that it wraps."""
+
+    def __init__(self, app: ASGIApp, secret: bytes, claim: Mapping[str, Any]) -> None:
+        """Wrap an application; `secret` and `claim` are those of `identity.answer`."""
+        self._app = app
+        self._secret = secret
+        self._claim = claim
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or hand the request on."""
+        if scope["type"] != "http" or scope["path"] != identity.PATH:
+            await self._app(scope, receive, send)
+            return
+        challenge = Request(scope).query_params.get(identity.QUESTION, "")
+        await JSONResponse(identity.answer(self._secret, challenge, self._claim))(scope, receive, send)
+
+
+def serve(listener: socket.socket, secret: bytes) -> None:
+    """Answer requests until a signal asks to end.
+
+    Args:
+        listener: listens already.
+        secret: of the data folder that this server is for.
+    """
+    server = get_current_settings().server
+    me = LocalServer(listener.getsockname()[1], os.getpid(), started(os.getpid()) or "")
+    app = Guard(Identified(create_app(final=True), secret, me.as_json()), frozenset(read_settings().server_hosts))
+    config = uvicorn.Config(
+        app,
+        timeout_keep_alive=server.api.keepalive_timeout,
+        ws_ping_interval=server.api.websocket_ping_interval,
+        ws_ping_timeout=server.api.websocket_ping_timeout,
+        log_level=server.logging_level.lower(),
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def main() -> None:
+    """Serve, with what the command line names."""
+    descriptor, secret_file = sys.argv[1:]
+    listener = socket.socket(fileno=int(descriptor))
+    listener.set_inheritable(False)
+    serve(listener, Path(secret_file).read_bytes())
+
+
+if __name__ == "__main__":
+    main()
