@@ -37,8 +37,9 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
 
 def fenced(lines: Sequence[str]) -> Iterator[str]:
     """The lines, but for what would steer a terminal, between fences that are longer than any run of back quotes in them."""
-    longest = max((len(run) for line in lines for run in re.findall("`+", line)), default=0)
+    cleaned = [plain_line(line) for line in lines]
+    longest = max((len(run) for line in cleaned for run in re.findall("`+", line)), default=0)
     fence = "`" * max(3, longest + 1)
     yield f"{fence}text"
-    yield from map(plain_line, lines)
+    yield from cleaned
     yield fence

@@ -14,6 +14,7 @@ from dockercise_prefect.errors import DockerciseError, EngineError, StorageError
 from dockercise_prefect.orchestration.events import Notice, Observer, StageEnded, StageStarted
 from dockercise_prefect.orchestration.secrecy import Secrecy, SensitiveFoundError, looked_through
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
+from dockercise_prefect.results.local_store import OUTPUTS
 from dockercise_prefect.results.store import Kept, LogWriter, RunStore
 from dockercise_prefect.results.summary import StageSummary
 from dockercise_prefect.runtime.masking import Scan
@@ -21,6 +22,9 @@ from dockercise_prefect.runtime.outcome import StageResult
 from dockercise_prefect.runtime.output import StageOutput
 from dockercise_prefect.runtime.running import EndedAtOnceError
 from dockercise_prefect.status import StageStatus
+
+LONGEST_VALUE = 1_048_576
+"""Bytes of a value that is in the JSON of its stage; readers of the JSON have all of it in memory."""
 
 
 class RunRecord:
@@ -82,8 +86,7 @@ class RunRecord:
         scan, self._scans[stage.name] = self._secrecy.scan(stage), self._secrecy.scan(stage)
         kept = Kept(sensitive=self._secrecy.because(stage))
         if kept.sensitive is None:
-            value = result.output.value().decode("utf-8", errors="replace")
-            kept = replace(kept, value=self._secrecy.masker.text(value))
+            kept = self._with_value(kept, result.output)
         if not stage.no_log:
             kept = self._look_at_output(stage, result.output, scan, kept)
         self._secrecy.learn_value(stage, result)
@@ -126,13 +129,20 @@ class RunRecord:
         outputs = [(stage.name, self._outputs[stage.name]) for stage in pipeline if stage.name in self._outputs]
         self._keep(lambda: self._store.keep_outputs((name, output.chunks()) for name, output in outputs))
 
+    def _with_value(self, kept: Kept, output: StageOutput) -> Kept:
+        size = output.value_size()
+        if size > LONGEST_VALUE:
+            why = f"it has {size:,} bytes; the entry of the stage in {OUTPUTS} has all of them"
+            return replace(kept, left_out={**kept.left_out, "value": why})
+        return replace(kept, value=self._secrecy.masker.text(output.value().decode("utf-8", errors="replace")))
+
     def _look_at_output(self, stage: Stage, output: StageOutput, scan: Scan | None, kept: Kept) -> Kept:
         try:
             for _ in looked_through(output.chunks(), scan) if scan else ():
                 pass
         except SensitiveFoundError as error:
             self._observer(Notice(_left_out("output", stage, error)))
-            return replace(kept, left_out={"output": error.message})
+            return replace(kept, left_out={**kept.left_out, "output": error.message})
         with self._lock:
             self._outputs[stage.name] = output
         return kept

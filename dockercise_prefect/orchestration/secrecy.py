@@ -13,6 +13,7 @@ from dockercise_prefect.pipeline.sensitivity import secret_variables, sensitive_
 from dockercise_prefect.runtime.environment import Outside
 from dockercise_prefect.runtime.masking import Masker, Scan
 from dockercise_prefect.runtime.outcome import StageResult
+from dockercise_prefect.runtime.secret_forms import LONGEST
 
 E = TypeVar("E", bound=DockerciseError)
 
@@ -59,7 +60,7 @@ class Secrecy:
     def learn_value(self, stage: Stage, result: StageResult) -> None:
         """The stage has ended: from here on, its value is masked where it is sensitive."""
         if self.because(stage):
-            self.masker.add(result.output.value())
+            self.masker.add(result.output.value_beginning(LONGEST))
 
     def masked(self, result: StageResult) -> StageResult:
         """The result, with a message that may be shown."""

@@ -16,9 +16,9 @@ class Kept:
     """What is kept of a stage besides how it ended.
 
     Attributes:
-        value: what it printed, trimmed; None when it printed nothing that may be kept. Kept whole, however long.
+        value: what it printed, trimmed; None when it printed nothing that may be kept, or too much of it.
         sensitive: why its output is sensitive, None when it is not.
-        left_out: what is not kept, `output` or `volume`, and why.
+        left_out: what is not kept, `value`, `output` or `volume`, and why.
     """
 
     value: str | None = None

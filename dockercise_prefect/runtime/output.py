@@ -8,6 +8,7 @@ import tempfile
 import threading
 from collections import deque
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from dockercise_prefect.runtime.engine import Channel
 
@@ -58,6 +59,13 @@ class Spool:
                 self._file = None
 
 
+class _Piece(NamedTuple):
+    """Some bytes of an output: where they are in the spool, None for those in memory, and how many."""
+
+    offset: int | None
+    size: int
+
+
 class StageOutput:
     """A stage's stdout, exact, in bounded memory. One thread writes; when it is done, any number may read.
 
@@ -90,15 +98,50 @@ class StageOutput:
 
     def chunks(self) -> Iterator[bytes]:
         """All of it, byte for byte, in pieces."""
-        for offset, size in self._spooled:
-            for start in range(offset, offset + size, CHUNK):
-                yield self._spool.read(start, min(CHUNK, offset + size - start))
-        if self._tail:
-            yield bytes(self._tail)
+        yield from map(self._read, self._pieces())
+
+    def value_size(self) -> int:
+        """Bytes of the stage's value, which is all of it without the ASCII white space at both ends (LANGUAGE section 3)."""
+        blank = 0
+        for chunk in map(self._read, reversed(self._pieces())):
+            blank += len(chunk) - len(chunk.rstrip())
+            if not chunk.isspace():
+                return self.size - blank - self._blank_before()
+        return 0
 
     def value(self) -> bytes:
-        """The stage's value: all of it, ASCII white space trimmed at both ends (LANGUAGE section 3)."""
-        return b"".join(self.chunks()).strip()
+        """The stage's value, which the caller knows to be short: it is in memory."""
+        return self.value_beginning(self.size).rstrip()
+
+    def value_beginning(self, most: int) -> bytes:
+        """The first `most` bytes of the value; where it has fewer, white space may follow it."""
+        skip, found, missing = self._blank_before(), bytearray(), most
+        for piece in self._pieces():
+            if skip >= piece.size:
+                skip -= piece.size
+            elif missing > len(found):
+                found += self._read(piece)[skip : skip + missing - len(found)]
+                skip = 0
+        return bytes(found)
+
+    def _blank_before(self) -> int:
+        blank = 0
+        for chunk in self.chunks():
+            blank += len(chunk) - len(chunk.lstrip())
+            if not chunk.isspace():
+                break
+        return blank
+
+    def _pieces(self) -> list[_Piece]:
+        pieces = [
+            _Piece(start, min(CHUNK, offset + size - start))
+            for offset, size in self._spooled
+            for start in range(offset, offset + size, CHUNK)
+        ]
+        return [*pieces, _Piece(None, len(self._tail))] if self._tail else pieces
+
+    def _read(self, piece: _Piece) -> bytes:
+        return bytes(self._tail) if piece.offset is None else self._spool.read(piece.offset, piece.size)
 
     def discard(self) -> None:
         """Forget it: it is empty from here on."""

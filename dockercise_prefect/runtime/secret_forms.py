@@ -16,6 +16,9 @@ from dockercise_prefect.runtime.text_escapes import escaped
 PIECE = 64
 """Bytes of a text that are searched for as one; of a longer text, pieces of this length are."""
 
+SHORTEST_PIECE = 32
+"""Bytes of a piece that ends with a line."""
+
 OVERLAP = 2
 """Bytes that a piece has in common with the one before it: in base64 a character may belong to two bytes."""
 
@@ -59,10 +62,15 @@ def _pieces(text: bytes) -> Iterator[bytes]:
         return
     start = 0
     while start + PIECE < len(text):
-        end = _character_at(text, start + PIECE)
+        end = _line_end(text, start) or _character_at(text, start + PIECE)
         yield from _telling(text[start:end])
         start = _character_at(text, end - OVERLAP)
     yield from _telling(text[_character_at(text, len(text) - PIECE) :])
+
+
+def _line_end(text: bytes, start: int) -> int:
+    """Where the last line ends that a piece can hold, 0 where none does. So lines that repeat become equal pieces."""
+    return text.rfind(b"\n", start + SHORTEST_PIECE - 1, start + PIECE) + 1
 
 
 def _telling(piece: bytes) -> Iterator[bytes]:

@@ -167,7 +167,7 @@ class StageRun:
         own = self._stage.env.keys() | self._outside.keys()
         if self._run.aws:
             always |= {name: text for name, text in aws_folder.VARIABLES.items() if name not in own}
-        values = {name: self._inputs[name].output.value() for name in takes_values_from(self._stage)}
+        values = {name: self._inputs[name].output for name in takes_values_from(self._stage)}
         variables = container_variables(
             self._stage, always=always, values=values, outside=self._outside, secrets=self._run.secrets
         )

@@ -10,6 +10,7 @@ from dockercise_prefect.errors import StageError
 from dockercise_prefect.pipeline import LiteralValue, Stage, StageName, StageValue, folded
 from dockercise_prefect.runtime.boot import LONGEST_ARGUMENT
 from dockercise_prefect.runtime.labels import RunIdentity
+from dockercise_prefect.runtime.output import StageOutput
 
 TOGETHER = 2_097_152 - 131_072
 """Bytes of arguments and variables that Linux takes together (a quarter of the usual 8 MB stack), less what an image adds."""
@@ -55,7 +56,7 @@ def container_variables(
     stage: Stage,
     *,
     always: Mapping[str, str],
-    values: Mapping[StageName, bytes],
+    values: Mapping[StageName, StageOutput],
     outside: Mapping[str, str],
     secrets: Collection[str] = (),
 ) -> Variables:
@@ -80,7 +81,7 @@ def container_variables(
     for name, source in stage.env.items():
         if isinstance(source, StageValue):
             hint = f"read /out/{source.stage} instead, which holds it byte for byte"
-            unseen[name] = _fit(name, values[source.stage], f"the value of {source.stage} as ", hint)
+            unseen[name] = _fit_value(name, values[source.stage], f"the value of {source.stage} as ", hint)
     for name, text in outside.items():
         unseen[name] = _fit(name, text.encode("utf-8", "surrogateescape"), "", "hand it over as a file instead")
     for name, text in stored.items():
@@ -100,6 +101,14 @@ def _fit(name: str, text: bytes, what: str, hint: str) -> bytes:
     return text
 
 
+def _fit_value(name: str, output: StageOutput, what: str, hint: str) -> bytes:
+    """The value of a stage, where it can be handed over as the variable `name`; only then it is read."""
+    trouble = _trouble_with_size(name, output.value_size())
+    if trouble is not None:
+        raise StageError(f"{what}{name} cannot be a variable: {trouble}", hint)
+    return _fit(name, output.value(), what, hint)
+
+
 def trouble_with(name: str, text: bytes) -> str | None:
     """Why `text` cannot be handed over as the variable `name`, None when it can (LANGUAGE section 3)."""
     if not IDENTIFIER.fullmatch(name):
@@ -114,7 +123,11 @@ def _trouble_with_text(name: str, text: bytes) -> str | None:
         text.decode("utf-8")
     except UnicodeDecodeError:
         return "it is no UTF-8 text"
-    size = len(name.encode()) + 1 + len(text)
+    return _trouble_with_size(name, len(text))
+
+
+def _trouble_with_size(name: str, length: int) -> str | None:
+    size = len(name.encode()) + 1 + length
     if size > LONGEST_ARGUMENT:
         return f"it takes {size:,} bytes with its name, and the kernel takes {LONGEST_ARGUMENT:,}"
     return None

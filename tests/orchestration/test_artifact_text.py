@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dockercise_prefect.orchestration.artifact_text import (
@@ -144,6 +144,7 @@ def test_keys_are_what_prefect_takes_and_distinct(first: str, second: str) -> No
     assert len(keys) == (2 if first == second else 3)
 
 
+@example(name="a", tail=["``\x1b[31m`", "# live"])
 @given(name=NAMES, tail=st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\n\r"), max_size=40), max_size=4))
 def test_nothing_that_is_shown_breaks_the_page(name: str, tail: list[str]) -> None:
     """Names and lines stay text: a fence is longer than any in the log, and no cell of a table is torn open."""

@@ -75,6 +75,33 @@ def test_a_value_is_trimmed_of_ascii_white_space_only(printed: bytes, value: byt
     assert written(Spool(), printed).value() == value
 
 
+@given(
+    chunks=st.lists(st.sampled_from([b" \n", b"x", b"y z", b" " * (IN_MEMORY + 1), b"z" * IN_MEMORY]), max_size=8),
+    most=st.integers(0, 200_000),
+)
+def test_how_long_a_value_is_can_be_asked_without_reading_it(chunks: list[bytes], most: int) -> None:
+    """Size and beginning of a value are those of the value, wherever it was spooled."""
+    output = written(Spool(), *chunks)
+    value = b"".join(chunks).strip()
+
+    assert output.value() == value
+    assert output.value_size() == len(value)
+    assert output.value_beginning(most)[: len(value)] == value[:most]
+
+
+def test_a_long_value_does_not_come_into_memory_for_its_size() -> None:
+    """Size and beginning of a value of 50 MB cost a few hundred kilobytes of memory."""
+    output = written(Spool(), *[b"x" * 32_768] * 1_600)
+    tracemalloc.start()
+
+    size, beginning = output.value_size(), output.value_beginning(10)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert (size, beginning) == (1_600 * 32_768, b"x" * 10)
+    assert peak < 2_000_000
+
+
 def test_a_discarded_output_is_empty() -> None:
     """After `discard` nothing is left to read."""
     output = written(Spool(), b"x" * (IN_MEMORY + 1), b"y")

@@ -5,6 +5,7 @@ import pytest
 from dockercise_prefect.errors import StageError
 from dockercise_prefect.pipeline import StageValue, folded, host, stage
 from dockercise_prefect.runtime.labels import RunIdentity
+from dockercise_prefect.runtime.output import StageOutput
 from dockercise_prefect.runtime.variables import Variables, container_variables, runtime_variables
 
 A = stage("a", image="i")
@@ -14,7 +15,8 @@ def variables(values: dict[str, bytes], outside: dict[str, str] | None = None, *
     """The variables of a stage that takes values from some stages."""
     env = {name.upper(): StageValue(name) for name in values} | literals
     consumer = stage("c", image="i", run="x", env=env)
-    return container_variables(consumer, always={"OUT": "/c"}, values=values, outside=outside or {})
+    outputs = {name: StageOutput.of(value) for name, value in values.items()}
+    return container_variables(consumer, always={"OUT": "/c"}, values=outputs, outside=outside or {})
 
 
 def test_values_and_outside_are_unseen_and_literals_are_stored() -> None:

@@ -1,0 +1,117 @@
+"""Stages that print much: the process stays small, and what they printed is kept as it was."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+pytestmark = pytest.mark.docker
+
+LINE = "2026-11-28 12:00:00 INFO shop.orders: order 1831 was packed in 17 ms, see /var/log/shop/orders.log"
+QUIET = "dG9rZW4 dGhhdCBub2JvZHkgbWF5IHNlZQ, eW91IGRpZCBub3Qgc2VlIGl0, did you? All of this is secret. %"
+MEGABYTE = 1_000_000
+CHUNK = 65_536
+
+PIPELINE = """
+meta: {name: much, secrets: PASSWORD, defaults: {img: busybox}}
+plain: {run: &print 'yes "LINE" | head -c LINES; head -c REST /dev/zero | tr "\\0" x'}
+quiet: {noLog: true, run: 'yes "QUIET" | head -c LINES; head -c REST /dev/zero | tr "\\0" x'}
+sensitive: {env: PASSWORD, run: *print}
+check:
+  after: [plain, quiet, sensitive]
+  run: |
+    set -e
+    md5sum < /out/plain | grep -x "SHOWN  -"
+    md5sum < /out/quiet | grep -x "SILENT  -"
+    md5sum < /out/sensitive | grep -x "SHOWN  -"
+"""
+
+
+def printed(line: str, with_lines: int, without: int) -> Iterator[bytes]:
+    """What a stage prints, in pieces."""
+    many = f"{line}\n".encode() * 1_000
+    for start in range(0, with_lines, len(many)):
+        yield many[: with_lines - start]
+    for start in range(0, without, CHUNK):
+        yield b"x" * min(CHUNK, without - start)
+
+
+def digest(pieces: Iterable[bytes]) -> str:
+    """The MD5 sum, as `md5sum` prints it."""
+    found = hashlib.md5(usedforsecurity=False)
+    for piece in pieces:
+        found.update(piece)
+    return found.hexdigest()
+
+
+def of_file(path: Path) -> str:
+    """The MD5 sum of a file."""
+    with path.open("rb") as file:
+        return digest(iter(lambda: file.read(CHUNK), b""))
+
+
+def of_entries(path: Path) -> dict[str, str]:
+    """The MD5 sum of each entry of a zip file."""
+    found = {}
+    with ZipFile(path) as bundle:
+        for name in bundle.namelist():
+            with bundle.open(name) as entry:
+                found[name] = digest(iter(lambda entry=entry: entry.read(CHUNK), b""))  # type: ignore[misc]  # a default has no type
+    return found
+
+
+@pytest.mark.parametrize(
+    ("with_lines", "without"),
+    [
+        pytest.param(42 * MEGABYTE, 18 * MEGABYTE, id="60 MB"),
+        pytest.param(700 * MEGABYTE, 300 * MEGABYTE, id="1 GB", marks=pytest.mark.acceptance),
+    ],
+)
+def test_what_a_stage_prints_is_never_whole_in_memory(
+    environment: dict[str, str], busybox: str, tmp_path: Path, with_lines: int, without: int
+) -> None:
+    """However much stages print, with lines and without, the process takes less than 200 MB, and the record is exact."""
+    expected = digest(printed(LINE, with_lines, without))
+    texts = {
+        "LINES": str(with_lines),
+        "REST": str(without),
+        "LINE": LINE,
+        "QUIET": QUIET,
+        "SHOWN": expected,
+        "SILENT": digest(printed(QUIET, with_lines, without)),
+    }
+    (tmp_path / "much").mkdir()
+    text = re.sub(r"\b(LINES|REST|LINE|QUIET|SHOWN|SILENT)\b", lambda found: texts[found[0]], PIPELINE)
+    (tmp_path / "much/p.dockercise.yaml").write_text(text)
+    command = [sys.executable, "-m", "dockercise_prefect", "run", "--json", "--quiet", "-C", str(tmp_path / "much")]
+    command += ["--env", "PASSWORD"]
+
+    with (tmp_path / "stdout").open("wb") as out, (tmp_path / "stderr").open("wb") as err:
+        process = subprocess.Popen(command, env=environment | {"PASSWORD": "correct horse battery"}, stdout=out, stderr=err)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+
+    assert process.returncode == 0, (tmp_path / "stderr").read_text()[-2000:]
+    summary = json.loads((tmp_path / "stdout").read_bytes())
+    record = Path(summary["results"].removeprefix("file://"))
+    assert used.ru_maxrss < 200_000, f"{used.ru_maxrss} KB"
+    assert of_file(record / "plain.log") == of_file(record / "sensitive.log") == expected
+    assert not (record / "quiet.log").exists()
+    assert {name: of for name, of in of_entries(record / "out.zip").items() if name != "check"} == {
+        "plain": expected,
+        "sensitive": expected,
+    }
+    kept = json.loads((record / "plain.json").read_bytes())
+    assert kept["value"] is None
+    assert f"{with_lines + without:,} bytes" in kept["left_out"]["value"]
+    assert "out.zip" in kept["left_out"]["value"]
+    assert (record / "sensitive.json").stat().st_size < 10_000
