@@ -1,5 +1,21 @@
 """`python -m dockercise_prefect` is the command `dockercise`."""
 
-from dockercise_prefect.cli import main
+from dockercise_prefect.orchestration.signals import OF_THE_COMMAND, leave_at_once
 
-main()
+
+def main() -> None:
+    """Run the command that the process's arguments name, and exit with its status.
+
+    Signals are heeded from the first line on: what the command needs takes its time to load.
+    """
+    OF_THE_COMMAND.install()
+
+    from dockercise_prefect.cli import command  # noqa: PLC0415  as above
+
+    status = command()
+    leave_at_once(status)
+    raise SystemExit(status)
+
+
+if __name__ == "__main__":
+    main()

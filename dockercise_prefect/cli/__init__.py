@@ -12,13 +12,19 @@ from typing import Any, NamedTuple, TextIO
 import click
 
 from dockercise_prefect.errors import DefinitionError, DockerciseError, ExitStatus, did_you_mean
+from dockercise_prefect.orchestration.signals import OF_THE_COMMAND
 
 
 class _Entry(NamedTuple):
-    """Where a command lives, and what the list of commands says of it, so that nothing is imported to print that list."""
+    """Where a command lives, and what the list of commands says of it, so that nothing is imported to print that list.
+
+    Attributes:
+        holds: whether signals are held when it begins, since it has something to say also when it is interrupted.
+    """
 
     where: str
     summary: str
+    holds: bool = False
 
 
 _COMMANDS = {
@@ -27,7 +33,7 @@ _COMMANDS = {
     "graph": _Entry("dockercise_prefect.cli.graph:graph", "Draw the pipeline."),
     "explain": _Entry("dockercise_prefect.cli.explain:explain", "Say all about one stage: what it needs, and why."),
     "plan": _Entry("dockercise_prefect.cli.plan:plan", "Say what a change does to the pipeline, and what would run."),
-    "run": _Entry("dockercise_prefect.cli.run:run", "Run the pipeline now, in containers."),
+    "run": _Entry("dockercise_prefect.cli.run:run", "Run the pipeline now, in containers.", holds=True),
     "register": _Entry("dockercise_prefect.cli.register:register", "Make a repository a Prefect deployment."),
     "connect": _Entry("dockercise_prefect.cli.connect:connect", "Connect a repository on GitHub: pushes start runs."),
     "disconnect": _Entry("dockercise_prefect.cli.connect:disconnect", "Undo all that `connect` has done."),
@@ -72,6 +78,8 @@ class _LazyGroup(click.Group):
         command = getattr(import_module(module), attribute)
         if not isinstance(command, click.Command):
             raise TypeError(f"{entry.where} is no command")
+        if not entry.holds:
+            OF_THE_COMMAND.release()
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
@@ -109,6 +117,11 @@ def dockercise() -> None:
 
 def main() -> None:
     """Run the command that the process's arguments name, and exit with its status."""
+    sys.exit(command())
+
+
+def command() -> int:
+    """Run the command that the process's arguments name; its exit status."""
     status: int = ExitStatus.DONE
     try:
         status = _status_of(sys.argv[1:])
@@ -116,7 +129,7 @@ def main() -> None:
     except (BrokenPipeError, _ReaderLeftError):
         # Whoever read the output has enough. What is still buffered must not fail again when the interpreter ends.
         _forget(sys.stdout)
-    sys.exit(status)
+    return status
 
 
 def _forget(stream: TextIO) -> None:

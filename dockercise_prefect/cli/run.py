@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -21,8 +22,10 @@ from dockercise_prefect.cli.present.stream import ForgivingStream
 from dockercise_prefect.cli.untrusted import check_surroundings
 from dockercise_prefect.compiler import compile_folder
 from dockercise_prefect.errors import DockerciseError, NothingToDoError, UsageError
+from dockercise_prefect.orchestration.events import Waiting
 from dockercise_prefect.orchestration.failure import ApiLostError, RunFailedError, RunInterruptedError, not_begun
 from dockercise_prefect.orchestration.options import RunOptions
+from dockercise_prefect.orchestration.signals import OF_THE_COMMAND
 from dockercise_prefect.orchestration.trust import within_trust
 from dockercise_prefect.pipeline import Pipeline
 from dockercise_prefect.results.summary import RunSummary
@@ -81,9 +84,10 @@ def run(  # noqa: PLR0917  click gives each option as an argument
     if as_json:
         _tell(sys.stdout, json.dumps(summary.to_json(), indent=2))
     if failure is not None:
-        lost = isinstance(failure, ApiLostError)  # the last line could not know
-        _say(failure, shown=summary.flow_run_id is not None and not lost)
-        if lost:
+        is_lost = isinstance(failure, ApiLostError)
+        is_news = isinstance(failure, ApiLostError) and failure.is_news  # the last line could not know
+        _say(failure, shown=summary.flow_run_id is not None and not is_news)
+        if is_lost:
             _leave(failure.exit_status)
         raise SystemExit(failure.exit_status)
 
@@ -116,22 +120,34 @@ def _run(  # noqa: PLR0917  what the command was given
 ) -> tuple[RunSummary, RunFailedError | None]:
     """Run; once the pipeline is compiled, all ends have a summary (DESIGN section 3).
 
-    What can be wrong with the command is found before anything is started.
+    What can be wrong with the command is found before anything is started. Signals wait until here, and then until all is said.
     """
     try:
-        if not pipeline.stages:
-            raise NothingToDoError(f"nothing to do: no stage below {root}")
-        within_trust(pipeline.only(targets), how)
-        if how.settings.untrusted:
-            check_surroundings(root, files)
-        how = replace(how, flags=_flags(options), file_variables=_file_variables(files))
-        return _launch(pipeline, root, targets, how)
+        with OF_THE_COMMAND.released():
+            return _launched(pipeline, root, targets, how, options, files)
     except KeyboardInterrupt:
         interrupted = RunInterruptedError(not_begun(pipeline, None, RunStatus.CANCELLED))
         return interrupted.summary, interrupted
     except DockerciseError as error:
         failure = RunFailedError(not_begun(pipeline, error.message, RunStatus.ERROR), error)
         return failure.summary, failure
+
+
+def _launched(  # noqa: PLR0917  as above
+    pipeline: Pipeline,
+    root: Path,
+    targets: Sequence[str],
+    how: RunOptions,
+    options: Sequence[str],
+    files: Sequence[Path],
+) -> tuple[RunSummary, RunFailedError | None]:
+    if not pipeline.stages:
+        raise NothingToDoError(f"nothing to do: no stage below {root}")
+    within_trust(pipeline.only(targets), how)
+    if how.settings.untrusted:
+        check_surroundings(root, files)
+    how = replace(how, flags=_flags(options), file_variables=_file_variables(files))
+    return _launch(pipeline, root, targets, how)
 
 
 def _say(failure: RunFailedError, *, shown: bool) -> None:
@@ -159,6 +175,9 @@ def _launch(
 ) -> tuple[RunSummary, RunFailedError | None]:
     # Read when Prefect is imported: what it would print itself is shown by the presenter already.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    os.environ.setdefault("PREFECT_LOGGING_INTERNAL_LEVEL", "CRITICAL")
+    logging.raiseExceptions = False  # nor does a Prefect that does not answer have every record of a log written here
+    options.observer(Waiting("Prefect to start"))
     from dockercise_prefect.orchestration.launch import launch
 
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,14 +12,19 @@ from typing import NoReturn
 from urllib.parse import urlsplit
 
 import httpx
+from prefect.client.orchestration import get_client
+from prefect.context import SettingsContext, get_settings_context
 from prefect.exceptions import PrefectException
-from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from dockercise_prefect.errors import OrchestratorError
 from dockercise_prefect.orchestration.local_server import ServerFolder
 
 LOST = (httpx.HTTPError, PrefectException)
 """What Prefect raises when its API does not answer, or not as it should."""
+
+PATIENCE = 20.0
+"""Seconds that the end of a run waits for an API that does not answer: it may be starting again."""
 
 
 def configured_api() -> str | None:
@@ -57,6 +63,37 @@ def prefect_api(data: Path, notify: Callable[[str], None]) -> Iterator[None]:
 def lost_api(error: Exception) -> OrchestratorError:
     """What is said when Prefect failed us."""
     return OrchestratorError(f"Prefect failed: {type(error).__name__}: {error}", "`dockercise status` says how the server is")
+
+
+def missing_api(notify: Callable[[str], None]) -> Exception | None:
+    """Why Prefect does not answer, where it does not for a while; None as soon as it does.
+
+    Args:
+        notify: told what is waited for.
+    """
+    deadline = time.monotonic() + PATIENCE
+    error = _api_error()
+    if error is not None:
+        notify(f"Prefect does not answer: waiting {PATIENCE:g} s for it, to tell it how the run ended")
+    while error is not None and time.monotonic() < deadline:
+        time.sleep(1)
+        error = _api_error()
+    return error
+
+
+def _api_error() -> Exception | None:
+    with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}), get_client(sync_client=True) as client:
+        return client.api_healthcheck()
+
+
+def ask_once() -> None:
+    """From here on, whatever is asked of Prefect in this context is asked once: it has been waited for long enough.
+
+    Prefect's engine would try for two minutes to tell an API that is gone how the flow run ended.
+    """
+    context = get_settings_context()
+    settings = context.settings.copy_with_update(updates={PREFECT_CLIENT_MAX_RETRIES: 0})
+    SettingsContext(profile=context.profile, settings=settings).__enter__()
 
 
 def leave_lost_api(status: int) -> NoReturn:

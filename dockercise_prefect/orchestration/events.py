@@ -36,6 +36,13 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """What the run waits for from now on, until the next event or its end: `Prefect to start`."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class StageStarted:
     """The stage's task run began."""
 
@@ -66,7 +73,7 @@ class RunEnded:
     summary: RunSummary
 
 
-Event: TypeAlias = RunStarted | EngineFound | Notice | StageStarted | StageOutput | StageEnded | RunEnded
+Event: TypeAlias = RunStarted | EngineFound | Notice | Waiting | StageStarted | StageOutput | StageEnded | RunEnded
 
 Observer: TypeAlias = Callable[[Event], None]
 """Called from several threads; must not block and must not raise."""

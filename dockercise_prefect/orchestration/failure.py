@@ -26,7 +26,17 @@ class RunFailedError(DockerciseError):
 
 
 class ApiLostError(RunFailedError):
-    """The run was over and told, and then Prefect did not take its end: it is in error after all."""
+    """Prefect did not take the end of the run.
+
+    Args:
+        summary: of a run in error.
+        cause: how Prefect failed.
+        is_news: whether the observer has been told that the run ended otherwise.
+    """
+
+    def __init__(self, summary: RunSummary, cause: DockerciseError, *, is_news: bool) -> None:
+        super().__init__(summary, cause)
+        self.is_news = is_news
 
 
 class RunInterruptedError(RunFailedError):

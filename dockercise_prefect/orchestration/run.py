@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from contextvars import copy_context
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -17,10 +16,10 @@ from prefect.states import Cancelled, Failed
 
 from dockercise_prefect.errors import DockerciseError, StorageError, UsageError
 from dockercise_prefect.frontend.git import current_commit
-from dockercise_prefect.orchestration.api import LOST, lost_api
+from dockercise_prefect.orchestration.api import LOST, ask_once, lost_api, missing_api
 from dockercise_prefect.orchestration.artifacts import Artifacts
 from dockercise_prefect.orchestration.engine_log import keep_tracebacks_out
-from dockercise_prefect.orchestration.events import EngineFound, Event, Notice, RunEnded, RunStarted
+from dockercise_prefect.orchestration.events import EngineFound, Event, Notice, RunEnded, RunStarted, Waiting
 from dockercise_prefect.orchestration.failure import RunFailedError, headline
 from dockercise_prefect.orchestration.flow_run import (
     attempt,
@@ -40,11 +39,12 @@ from dockercise_prefect.orchestration.report import report
 from dockercise_prefect.orchestration.scheduler import Scheduler
 from dockercise_prefect.orchestration.secrecy import Secrecy
 from dockercise_prefect.orchestration.showing import Showing
-from dockercise_prefect.orchestration.signals import raised
+from dockercise_prefect.orchestration.signals import Interruptions, raised
 from dockercise_prefect.orchestration.stage_runner import StageRunner
 from dockercise_prefect.orchestration.tidying import Tidying
 from dockercise_prefect.orchestration.trust import within_trust
 from dockercise_prefect.pipeline import Pipeline, StageName, to_json
+from dockercise_prefect.results.endings import WithEndings, end_elsewhere
 from dockercise_prefect.results.place import check_outside, open_store
 from dockercise_prefect.results.report.runs_page import update_runs_page
 from dockercise_prefect.results.shipment import NoShipment, Shipment, open_shipment
@@ -123,6 +123,7 @@ class _Run:
         self._secrecy = Secrecy(pipeline)
         self._cause: DockerciseError | None = None
         self._interrupted_by: str | None = None
+        self._signals = Interruptions()
 
     @contextmanager
     def ending(self) -> Iterator[None]:
@@ -137,6 +138,8 @@ class _Run:
             self._interrupted_by = "SIGINT"
         except TerminationSignal as received:
             self._interrupted_by = signal.Signals(received.signal).name
+        finally:
+            self._signals.install()
 
     def select(self, targets: Sequence[StageName], commit: str | None) -> None:
         """Keep the targets and what they need; the run is announced, with tags to find it by."""
@@ -209,16 +212,46 @@ class _Run:
             record.keep_outputs(self.selection)
 
     def close(self) -> RunSummary:
-        """Write the summary, tell everybody, and answer Prefect."""
+        """Write the summary, tell everybody, and answer Prefect.
+
+        A signal breaks off what may take long, and nothing else. SIGTERM does so until the flow run has its final state, which
+        Prefect's engine, whose own handler comes back then, would call Crashed.
+        """
+        is_lost = self._is_api_lost()
         summary = self._kept(self._store) if self._store else self._summary()
-        if self._showing:
-            self._showing.run(summary)
+        if self._showing and not is_lost:
+            self._show(self._showing, summary)
         self._observe(RunEnded(summary))
+        self._observe(Waiting("Prefect to take the end of the run"))
+        # In a flow of another flow, Prefect's handler is the outer one's.
+        kept = () if self._flow_run.parent_task_run_id else (signal.SIGTERM,)
+        self._signals.restore(*{signal.SIGINT, signal.SIGHUP, signal.SIGTERM}.difference(kept))
         if summary.status is RunStatus.PASSED:
             return summary
         state = Cancelled if summary.status is RunStatus.CANCELLED else Failed
         failed = RunFailedError(summary, self._cause)
         return cast("RunSummary", state(message=headline(summary), data=failed))
+
+    def _show(self, showing: Showing, summary: RunSummary) -> None:
+        try:
+            with self._signals.released():
+                showing.run(summary)
+        except KeyboardInterrupt:
+            self._notify("Prefect shows not all artifacts of this run: it was interrupted")
+
+    def _is_api_lost(self) -> bool:
+        """Whether Prefect is gone, which makes the run one in error; from then on it is not waited for again."""
+        lost: Exception | None
+        try:
+            with self._signals.released():
+                lost = missing_api(self._notify)
+        except KeyboardInterrupt:
+            lost = TimeoutError("it does not answer")
+        if lost is None:
+            return False
+        ask_once()
+        self._cause = self._cause or lost_api(lost)
+        return True
 
     def _kept(self, store: RunStore) -> RunSummary:
         """The summary, written. A record that does not get to its place makes the run one in error, and is left where it is."""
@@ -228,29 +261,38 @@ class _Run:
         except StorageError as error:
             self._cause = self._cause or error
             summary = self._summary()
-            for write in (partial(self._report, store, summary), partial(store.leave, summary)):
-                with suppress(StorageError):  # it has been told that this place fails
-                    write()
+            with suppress(StorageError):  # it has been told that this place fails
+                self._report(store, summary)
+            self._leave(store, summary)
         else:
             self._list_run(store)
         return summary
 
+    def _leave(self, store: RunStore, summary: RunSummary) -> None:
+        try:
+            store.leave(summary)
+        except StorageError:
+            with suppress(StorageError):  # then nobody can say it
+                end_elsewhere(summary, self._options.settings.data)
+
     def _ship(self) -> None:
         try:
-            self._shipment.close()
+            with self._signals.released():
+                self._shipment.close()
         except StorageError as error:
             self._cause = self._cause or error
-        except (KeyboardInterrupt, TerminationSignal):
+        except KeyboardInterrupt:
             lost = StorageError("not all logs have been sent: it was interrupted", "the whole logs are in the results")
             self._cause = self._cause or lost
 
     def _finished(self, store: RunStore) -> RunSummary:
         try:
-            store.settle()
-            summary = self._summary()
-            self._report(store, summary)
-            store.finish(summary)
-        except (KeyboardInterrupt, TerminationSignal) as error:
+            with self._signals.released():
+                store.settle()
+                summary = self._summary()
+                self._report(store, summary)
+                store.finish(summary)
+        except KeyboardInterrupt as error:
             hint = f"they are kept in {store.folder}"
             if store.url != store.folder.as_uri():
                 hint += f"; `dockercise results push {self._run_id}` sends them"
@@ -267,10 +309,11 @@ class _Run:
 
     def _list_run(self, store: RunStore) -> None:
         try:
-            update_runs_page(store.objects, self.selection.name)
+            with self._signals.released():
+                update_runs_page(WithEndings(store.objects, self._options.settings.data), self.selection.name)
         except DockerciseError as error:
             self._notify(f"the list of runs is not up to date: {error.message}")
-        except (KeyboardInterrupt, TerminationSignal):  # the run itself is over, and its record complete
+        except KeyboardInterrupt:  # the run itself is over, and its record complete
             self._notify("the list of runs is not up to date: it was interrupted")
 
     def _stop(self, workspace: Workspace, reason: str) -> None:

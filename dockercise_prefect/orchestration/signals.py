@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import Any
+
+INSISTING = 2.0
+"""Seconds after the first signal from which on another one is meant: those before are of the same impatience."""
 
 
 def interruptions() -> tuple[signal.Signals, ...]:
@@ -37,3 +44,96 @@ def raised(*numbers: signal.Signals) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+class Interruptions:
+    """Turns the signals that ask the process to end into one KeyboardInterrupt, at a moment that suits.
+
+    While they are held, as at first, a signal is only noted; `release` raises it. Those that follow within `INSISTING` seconds
+    are dropped: they would break off what the first one asks for. A later one raises, held or not.
+    """
+
+    def __init__(self) -> None:
+        self._first: float | None = None
+        self._is_pending = False
+        self._is_held = True
+        self._before: dict[signal.Signals, Any] = {}
+
+    def install(self) -> None:
+        """Handle the signals from here on, but those that the process was started to ignore.
+
+        Elsewhere than in the main thread nobody can catch signals, and nothing changes.
+        """
+        if threading.current_thread() is threading.main_thread():
+            heeded = [number for number in interruptions() if signal.getsignal(number) is not signal.SIG_IGN]
+            self._before = {number: signal.signal(number, self._handle) for number in heeded}
+
+    def restore(self, *numbers: signal.Signals) -> None:
+        """Leave these signals to whoever had them before."""
+        for number in numbers:
+            if number in self._before:
+                signal.signal(number, self._before.pop(number))
+
+    @contextmanager
+    def installed(self) -> Iterator[None]:
+        """Inside, signals are handled; afterwards everything is as before."""
+        self.install()
+        try:
+            yield
+        finally:
+            self.restore(*tuple(self._before))
+
+    def hold(self) -> None:
+        """Only note what comes."""
+        self._is_held = True
+
+    def release(self) -> None:
+        """From here on, signals raise.
+
+        Raises:
+            KeyboardInterrupt: one came while they were held.
+        """
+        self._is_held = False
+        if self._is_pending:
+            self._is_pending = False
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def released(self) -> Iterator[None]:
+        """Inside, signals raise, also one that came before; afterwards they are held.
+
+        Raises:
+            KeyboardInterrupt: one came while they were held, or comes inside.
+        """
+        try:
+            self.release()
+            yield
+        finally:
+            self.hold()
+
+    def _handle(self, _number: int, _frame: FrameType | None) -> None:
+        now = time.monotonic()
+        is_insisting = self._first is not None and now - self._first > INSISTING
+        is_repeated = self._first is not None and not is_insisting
+        self._first = self._first or now
+        if is_insisting or not (self._is_held or is_repeated):
+            raise KeyboardInterrupt
+        self._is_pending = self._is_pending or not is_repeated
+
+
+OF_THE_COMMAND = Interruptions()
+"""Those of a process that is the command `dockercise`; it installs them in its first line."""
+
+
+def leave_at_once(status: int) -> None:
+    """From here on a signal ends the process: all is said, and only threads of libraries are waited for."""
+
+    def leave(_number: int, _frame: FrameType | None) -> None:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(status)
+
+    for number in interruptions():
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, leave)

@@ -21,6 +21,7 @@ from dockercise_prefect.pipeline import Stage, StageName
 from dockercise_prefect.runtime.outcome import StageResult
 from dockercise_prefect.runtime.own_volume import KeepVolume
 from dockercise_prefect.runtime.workspace import Workspace
+from dockercise_prefect.status import StageStatus
 
 Shipping: TypeAlias = Callable[[StageName], Callable[[str], None]]
 Lines: TypeAlias = list[str]
@@ -83,7 +84,9 @@ class StageRunner:
             with closing(self._log(stage)) as log:
                 result = self._workspace.run_stage(stage, outside, inputs, log, keep)
             tail = log.tail
-        return self._secrecy.masked(result), tail
+        result = self._secrecy.masked(result)
+        _say_failure(result)
+        return result, tail
 
     def _log(self, stage: Stage) -> StageLog:
         return StageLog(
@@ -105,6 +108,14 @@ class StageRunner:
     def _finish(self, stage: Stage, ended: Future[Lines], *, is_kept: bool) -> None:
         if not ended.cancelled():
             self._put_away(stage, ended.result(), is_kept)
+
+
+def _say_failure(result: StageResult) -> None:
+    """A failure is found by its level: its lines have been logged as they came, when nobody knew how the stage would end."""
+    if result.status.to_blame:
+        get_run_logger().error("%s", result.message)
+    elif result.status is StageStatus.TOLERATED:
+        get_run_logger().warning("%s", result.message)
 
 
 def _is_over(ended: Future[Lines]) -> bool:

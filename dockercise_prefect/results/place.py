@@ -8,6 +8,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from dockercise_prefect.errors import UsageError
 from dockercise_prefect.results.bucket import Bucket, parse_bucket
+from dockercise_prefect.results.endings import WithEndings
 from dockercise_prefect.results.folder import FolderObjects
 from dockercise_prefect.results.local_store import LocalStore
 from dockercise_prefect.results.mirrored_store import MirroredStore
@@ -52,7 +53,7 @@ def open_objects(place: str, settings: Settings) -> Objects:
     """
     match _parsed(place):
         case Path() as folder:
-            return FolderObjects(folder)
+            return WithEndings(FolderObjects(folder), settings.data)
         case Bucket() as bucket:
             return _s3(bucket, settings)
 

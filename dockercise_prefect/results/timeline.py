@@ -10,7 +10,8 @@ from dockercise_prefect.results.summary import StageSummary
 def critical_path(needs: Mapping[str, Sequence[str]], stages: Mapping[str, StageSummary]) -> tuple[str, ...]:
     """The chain of stages that made the run as long as it was, first to last: to make it shorter, shorten one of them.
 
-    It ends with the stage that ended last; before each stage comes the one that ended last of those it needs.
+    It ends with the stage that ended last, in a run that failed with the failure that came last. Before each stage
+    comes the one that ended last of those it needs.
 
     Args:
         needs: for each stage, the stages it runs after.
@@ -18,7 +19,7 @@ def critical_path(needs: Mapping[str, Sequence[str]], stages: Mapping[str, Stage
     """
     ends = {name: stage.finished for name, stage in stages.items() if stage.started and stage.finished}
     path: list[str] = []
-    candidates: Sequence[str] = list(ends)
+    candidates: Sequence[str] = [name for name in ends if stages[name].status.to_blame] or list(ends)
     while last := _last_to_end(candidates, ends):
         path.append(last)
         candidates = needs.get(last, ())

@@ -21,6 +21,7 @@ from dockercise_prefect.orchestration.events import (
     StageEnded,
     StageOutput,
     StageStarted,
+    Waiting,
 )
 from dockercise_prefect.pipeline import Pipeline, Stage, stage
 from dockercise_prefect.results.summary import RunSummary, StageSummary
@@ -183,6 +184,23 @@ def test_live_form_ends_with_the_table_below_all_output(terminal: Terminal) -> N
         "failed in 1.9 s: check (exit code 1) · results in /home/me/results/hello/20261122T190312Z-7f3a",
         "",
     ]
+
+
+def test_live_form_shows_what_is_waited_for_and_nothing_of_it_stays(terminal: Terminal) -> None:
+    """Before the first line and after the last one a row says what takes time; what comes next takes its place."""
+    presenter = LivePresenter(terminal)
+
+    presenter(Waiting("Prefect to start"))
+    before = screen(terminal.getvalue())
+    for event in hello_run():
+        presenter(event)
+    presenter(Waiting("Prefect to take the end of the run"))
+    after = screen(terminal.getvalue())
+    presenter.close()
+
+    assert before == ["waiting for Prefect to start"]
+    assert after[-1] == "waiting for Prefect to take the end of the run"
+    assert not [row for row in screen(terminal.getvalue()) if "waiting for" in row]
 
 
 def test_live_form_colours_marks(terminal: Terminal) -> None:

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from dockercise_prefect.orchestration.report import report
+from dockercise_prefect.pipeline import Pipeline, stage
 from dockercise_prefect.results.summary import RunSummary
 from dockercise_prefect.status import RunStatus, StageStatus
 from tests.support.recorded_runs import SHOP, Recorded, ran
@@ -112,6 +113,37 @@ def test_a_phone_shows_it_without_scrolling_sideways(browser: Browser, url: str,
     page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true })")
 
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.close()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_graph_shows_what_failed_and_the_last_stage(browser: Browser, tmp_path: Path, width: int) -> None:
+    """A graph of ten layers is shown to its end, and in one that is wider than the window what failed is in sight."""
+    names = [f"integration-{number}" for number in range(12)]
+    wide = [stage(name, image="busybox", run="true") for name in names]
+    chain = [stage("layer-0", image="busybox", run="true", after=wide)]
+    for number in range(1, 10):
+        chain.append(stage(f"layer-{number}", image="busybox", run="true", after=[chain[-1]]))
+    stages = {one.name: ran(StageStatus.NOT_STARTED, 0, 0, message="not started") for one in chain}
+    stages |= {name: ran(StageStatus.PASSED, 0, 1) for name in names} | {
+        names[-1]: ran(StageStatus.FAILED, 0, 1, 1, "exit code 1")
+    }
+    run = Recorded(tmp_path)
+    ended = RunSummary(run.run_id, "shop", RunStatus.FAILED, stages=stages)
+    run.store.keep_report(report(run.folder, Pipeline("shop", [*wide, *chain]), ended))
+    page = browser.new_page(viewport={"width": width, "height": 844})
+
+    page.goto((run.folder / "report.html").as_uri())
+
+    panel = page.locator(".graph").bounding_box()
+    failed = page.locator(".graph g.failed").bounding_box()
+    last = page.locator(".graph a", has_text="layer-9").bounding_box()
+    assert panel is not None
+    assert failed is not None
+    assert last is not None
+    assert panel["x"] <= failed["x"]
+    assert failed["x"] + failed["width"] <= panel["x"] + panel["width"]
+    assert last["y"] + last["height"] <= panel["y"] + panel["height"]
     page.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,11 +14,14 @@ import pytest
 from prefect.blocks.system import Secret
 
 from dockercise_prefect.errors import EngineError, ExitStatus
-from dockercise_prefect.orchestration.events import Event, Notice, StageOutput
+from dockercise_prefect.orchestration.events import EngineFound, Event, Notice, RunEnded, StageOutput
 from dockercise_prefect.orchestration.failure import RunFailedError
 from dockercise_prefect.orchestration.launch import launch, pipeline_flow
 from dockercise_prefect.orchestration.options import RunOptions
 from dockercise_prefect.pipeline import Pipeline, Stage, host, stage
+from dockercise_prefect.results.place import open_objects
+from dockercise_prefect.results.records import Records
+from dockercise_prefect.results.run_list import listed
 from dockercise_prefect.results.summary import RunSummary
 from dockercise_prefect.settings import Settings, read_settings
 from dockercise_prefect.status import RunStatus, StageStatus
@@ -169,6 +173,21 @@ def test_the_flow_run_has_one_name_from_its_first_line_on(run: RunIt, prefect_ap
     assert f"Beginning flow run '{ran.summary.run_id}' for flow 'hello'" in log
 
 
+def test_a_failure_is_found_in_the_log_by_its_level(run: RunIt, scripted: ScriptedEngine, prefect_api: str) -> None:
+    """What a failed stage came to is an error with its last lines, a tolerated one a warning; no object of ours is dumped."""
+    scripted.script("grep", Behaviour(stderr=b"grep: no match\n", exit_code=2))
+    scripted.script("tidy", Behaviour(exit_code=3))
+
+    ran = run(sh("check", "grep"), sh("tidy", "tidy", never_fail=True))
+
+    flow_run_id = ran.summary.flow_run_id or ""
+    everything = prefect_records.logs(prefect_api, flow_run_id, "Finished in state Failed('failed")
+    body = {"logs": {"flow_run_id": {"any_": [flow_run_id]}, "level": {"ge_": 30}}}
+    serious = {(line["level"], line["message"]) for line in prefect_records.ask(prefect_api, "logs/filter", body)}
+    assert {(40, "exit code 2\ngrep: no match"), (30, "exit code 3, tolerated (neverFail)")} <= serious
+    assert not [line for line in everything if " object at 0x" in line or "NoneType: None" in line]
+
+
 def test_events_of_a_run_carry_its_tags_from_the_first_on(run: RunIt, prefect_api: str) -> None:
     """Automations match on the tags of events, so every event of the flow run has those that the flow run has."""
     ran = run(sh("a", "true"))
@@ -182,6 +201,50 @@ def test_events_of_a_run_carry_its_tags_from_the_first_on(run: RunIt, prefect_ap
     for event in events:
         tags = {one["prefect.resource.id"] for one in event["related"] if one["prefect.resource.role"] == "tag"}
         assert tags == {"prefect.tag.nightly", "prefect.tag.pipeline:hello"}, event["event"]
+
+
+def test_a_run_whose_results_cannot_be_written_any_more_is_listed_as_ended(
+    run: RunIt, settings: Settings, scripted: ScriptedEngine, tmp_path: Path
+) -> None:
+    """Where the folder does not take the summary, the data folder does, and whoever lists the runs reads it there."""
+    settings = replace(settings, data=tmp_path / "data")
+
+    def lose(_call: object) -> None:
+        (folder,) = (tmp_path / "results/hello").iterdir()
+        (folder / "summary.json").mkdir()  # from here on there is no way to write the file
+
+    scripted.script("lose", Behaviour(action=lose))
+
+    ran = run(sh("a", "lose"), settings=settings)
+
+    (listing,) = listed(Records(open_objects(settings.results, settings)).runs())
+    assert ran.exit_status == ExitStatus.ENGINE_FAILED
+    assert listing.status == "error"
+    assert listing.summary is not None
+    assert listing.summary.stages["a"].status is StageStatus.PASSED
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_second_signal_while_a_run_ends_leaves_it_cancelled(
+    number: signal.Signals, settings: Settings, scripted: ScriptedEngine, prefect_api: str, tmp_path: Path
+) -> None:
+    """One signal before the stages and one when all is told: the run is Cancelled in Prefect, not Crashed."""
+
+    def interrupt(event: Event) -> None:
+        if isinstance(event, EngineFound | RunEnded):
+            signal.raise_signal(number)
+
+    options = RunOptions(settings=settings, engine=scripted, observer=interrupt)
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGHUP,)}  # the tests may run under nohup
+
+    with pytest.raises(RunFailedError) as failed:
+        launch(Pipeline("hello", [sh("a", "true")]), tmp_path / "root", (), options)
+    for each, handler in before.items():
+        signal.signal(each, handler)
+
+    flow_run = prefect_records.flow_run(prefect_api, failed.value.summary.flow_run_id or "")
+    assert failed.value.exit_status == ExitStatus.INTERRUPTED
+    assert flow_run.state == "Cancelled"
 
 
 def test_a_tolerated_stage_and_a_lost_engine_have_states_of_their_own(

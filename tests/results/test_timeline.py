@@ -5,8 +5,8 @@ from dockercise_prefect.results.timeline import critical_path
 from dockercise_prefect.status import StageStatus
 
 
-def ran(begin: int, end: int) -> StageSummary:
-    return StageSummary(StageStatus.PASSED, 0, f"2026-11-26T10:00:{begin:02}+00:00", f"2026-11-26T10:00:{end:02}+00:00")
+def ran(begin: int, end: int, status: StageStatus = StageStatus.PASSED) -> StageSummary:
+    return StageSummary(status, 0, f"2026-11-26T10:00:{begin:02}+00:00", f"2026-11-26T10:00:{end:02}+00:00")
 
 
 def test_the_path_follows_what_ended_last() -> None:
@@ -15,6 +15,14 @@ def test_the_path_follows_what_ended_last() -> None:
     stages = {"start": ran(0, 1), "quick": ran(1, 2), "slow": ran(1, 9), "end": ran(9, 10), "beside": ran(0, 8)}
 
     assert critical_path(needs, stages) == ("start", "slow", "end")
+
+
+def test_the_path_of_a_run_that_failed_leads_to_the_failure() -> None:
+    """What went on for longer beside the failure is not what the run failed for."""
+    needs = {"unit": ["build"], "lint": []}
+    stages = {"build": ran(0, 2), "unit": ran(2, 4, StageStatus.FAILED), "lint": ran(0, 9)}
+
+    assert critical_path(needs, stages) == ("build", "unit")
 
 
 def test_what_never_started_is_on_no_path() -> None:

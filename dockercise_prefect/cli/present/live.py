@@ -32,6 +32,7 @@ from dockercise_prefect.orchestration.events import (
     StageEnded,
     StageOutput,
     StageStarted,
+    Waiting,
 )
 from dockercise_prefect.pipeline import StageName
 from dockercise_prefect.results.clean import coloured_line, plain_line
@@ -66,16 +67,19 @@ class LivePresenter:
         self._ended: dict[StageName, StageSummary] = {}
         self._scrolling: list[Segment] = []
         self._live: Live | None = None
+        self._waiting: Live | None = None
         self._closed = threading.Event()
 
     def __call__(self, event: Event) -> None:
         """See `Presenter`."""
         with self._lock:
+            self._wait_no_more()
             self._take(event)
 
     def close(self) -> None:
         """See `Presenter`."""
         with self._lock:
+            self._wait_no_more()
             self._stop()
 
     def _take(self, event: Event) -> None:
@@ -92,6 +96,8 @@ class LivePresenter:
                 self._open(event)
             case Notice(text):
                 self._say(Text(plain_line(line)) for line in text.splitlines())
+            case Waiting(what) if self._live is None:
+                self._wait_for(what)
             case StageStarted(name):
                 self._started[name] = self._clock()
                 self._go_live()
@@ -119,6 +125,17 @@ class LivePresenter:
         self._draw()
         for line in lines:
             self._console.print(line, soft_wrap=True)
+
+    def _wait_for(self, what: str) -> None:
+        """A row that the next one takes the place of."""
+        row = Text(f"waiting for {what}", "dim", no_wrap=True, overflow="crop")
+        self._waiting = Live(row, console=self._console, auto_refresh=False, transient=True)
+        self._waiting.start(refresh=True)
+
+    def _wait_no_more(self) -> None:
+        if self._waiting is not None:
+            self._waiting.stop()
+            self._waiting = None
 
     def _go_live(self) -> None:
         if self._live is not None or self._closed.is_set():

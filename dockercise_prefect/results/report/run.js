@@ -38,6 +38,20 @@ function showEnd(stage) {
   if (stage.open && log && log.scrollTop === 0) log.scrollTop = log.scrollHeight;
 }
 
+// A graph that is wider than its panel shrinks, but not so far that nobody can read it; what failed is in sight.
+const SMALLEST = 0.6;
+const drawing = document.querySelector(".graph svg");
+if (drawing) {
+  drawing.style.minWidth = `${drawing.width.baseVal.value * SMALLEST}px`;
+  const failed = drawing.querySelector("g:is(.failed, .timed_out, .error)");
+  if (failed) {
+    const panel = drawing.closest(".graph");
+    const [box, frame] = [failed.getBoundingClientRect(), panel.getBoundingClientRect()];
+    panel.scrollLeft += box.left + box.width / 2 - frame.left - frame.width / 2;
+    panel.scrollTop += box.top + box.height / 2 - frame.top - frame.height / 2;
+  }
+}
+
 for (const stage of document.querySelectorAll("details.stage.to-blame")) stage.addEventListener("toggle", () => showEnd(stage));
 addEventListener("hashchange", () => reveal(location.hash));
 document.addEventListener("click", (event) => {

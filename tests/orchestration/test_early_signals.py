@@ -1,0 +1,87 @@
+"""Signals while the command still loads what it needs, and while it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import IO, cast
+
+import pytest
+
+from dockercise_prefect.errors import ExitStatus
+from dockercise_prefect.orchestration.signals import Interruptions
+from tests.engines.scripted import BUSYBOX
+
+LOADED = ["click", "dockercise_prefect.compiler.shell", "pydantic", "prefect.settings.base"]
+"""Modules whose loading marks a moment of the start: of the command line, of the compiler, of Prefect."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A pipeline."""
+    root = tmp_path / "early"
+    root.mkdir()
+    (root / "early.dockercise.yaml").write_text(f"never: {{img: {BUSYBOX}, run: 'true'}}\n")
+    return root
+
+
+@pytest.mark.parametrize("module", LOADED)
+@pytest.mark.parametrize(
+    "numbers", [(signal.SIGTERM,), (signal.SIGHUP,), (signal.SIGINT, signal.SIGINT)], ids=["TERM", "HUP", "INT-INT"]
+)
+def test_a_signal_during_the_start_is_answered(numbers: tuple[signal.Signals, ...], module: str, folder: Path) -> None:
+    """Whatever is being loaded, the exit status is 130, and `--json` prints the object of a cancelled run."""
+    defaults = ["env", "--default-signal=HUP,INT"]
+    command = [*defaults, sys.executable, "-X", "importtime", "-m", "dockercise_prefect", "run", "-C", str(folder), "--json"]
+    environment = os.environ | {"PREFECT_API_URL": "http://127.0.0.1:9/api"}  # nobody is asked
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    for line in cast("IO[str]", process.stderr):
+        if line.startswith("import time:") and line.rpartition("|")[2].strip() == module:
+            break
+
+    for number in numbers:
+        process.send_signal(number)
+    output, errors = process.communicate(timeout=120)
+
+    summary = json.loads(output)
+    assert process.returncode == ExitStatus.INTERRUPTED, errors
+    assert summary["status"] == "cancelled"
+    assert summary["stages"]["never"]["status"] == "not_started"
+    assert "Traceback" not in errors
+
+
+def test_a_signal_that_is_held_comes_later_and_once() -> None:
+    """What is noted while signals are held is raised by their release, a repetition is not."""
+    signals = Interruptions()
+    with signals.installed():
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
+
+        with pytest.raises(KeyboardInterrupt):
+            signals.release()
+        signals.release()
+
+
+def test_a_second_signal_at_once_breaks_nothing_off() -> None:
+    """A signal raises where they are not held; one that follows at once is dropped."""
+    signals = Interruptions()
+    with signals.installed(), signals.released():
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_handlers_of_before_come_back() -> None:
+    """Outside, signals belong to whoever had them."""
+    before = signal.getsignal(signal.SIGINT)
+
+    with Interruptions().installed():
+        inside = signal.getsignal(signal.SIGINT)
+
+    assert inside != before
+    assert signal.getsignal(signal.SIGINT) is before
