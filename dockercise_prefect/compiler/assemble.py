@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from dockercise_prefect.compiler.graph import in_order, report_circles
+from dockercise_prefect.compiler.guesses import without_guessed_circles
 from dockercise_prefect.compiler.meta import Meta, read_meta
 from dockercise_prefect.compiler.references import References
 from dockercise_prefect.compiler.secrets import report_unknown, silenced
@@ -47,7 +48,7 @@ def assemble(document: MergedDocument, name: str, findings: Findings) -> Assembl
 def _pipeline(document: MergedDocument, meta: Meta, reader: StageReader, findings: Findings) -> Pipeline | None:
     written = {definition.name: reader.read(definition) for definition in document.stages}
     references = References(written, Positions(document.texts), findings)
-    drafts = _complete(written, meta, references) if meta.implicit else written
+    drafts = without_guessed_circles(_complete(written, meta, references), findings)
     report_missing_images(drafts, findings)
     order = in_order({name: [edge.stage for edge in draft.edges] for name, draft in drafts.items()})
     if len(order) < len(drafts):

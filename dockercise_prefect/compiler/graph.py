@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from dockercise_prefect.errors import Related
 from dockercise_prefect.frontend.findings import Findings
-from dockercise_prefect.pipeline import Code, Dependency, StageName
+from dockercise_prefect.pipeline import Code, Dependency, DependencyKind, StageName
 
 _SHOWN = 6
 """Stages that the headline of a circle names; its edges are all listed below it."""
@@ -63,7 +63,7 @@ def circles(edges: Mapping[StageName, Sequence[Dependency]]) -> Iterator[list[tu
         edges: every stage and its edges, which all lead to keys.
     """
     position = {stage: index for index, stage in enumerate(edges)}
-    for group in _knots(edges):
+    for group in knots(edges):
         yield _shortest(min(group, key=position.__getitem__), group, edges)
 
 
@@ -88,12 +88,16 @@ def _described(stage: StageName, edge: Dependency) -> str:
 
 
 def _way_out(circle: Sequence[tuple[StageName, Dependency]]) -> str:
-    inferred = any(edge.inferred for _, edge in circle)
-    return "take one of these edges away" + ("; `meta: {implicit: false}` turns off what is inferred" if inferred else "")
+    inferred = any(edge.inferred and edge.kind is not DependencyKind.IMG for _, edge in circle)
+    silence = "; `# dockercise: ignore references` on its line, or `implicit: false`, takes an inferred one away"
+    return "take one of these edges away" + (silence if inferred else "")
 
 
-def _knots(edges: Mapping[StageName, Sequence[Dependency]]) -> Iterator[set[StageName]]:
-    """Strongly connected components that hold a circle (Tarjan's algorithm, without recursion)."""
+def knots(edges: Mapping[StageName, Sequence[Dependency]]) -> Iterator[set[StageName]]:
+    """Groups of stages that wait for each other.
+
+    They are the strongly connected components that hold a circle (Tarjan's algorithm, without recursion).
+    """
     search = _Search()
     for root in edges:
         if root not in search.index:

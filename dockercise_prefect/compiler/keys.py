@@ -65,6 +65,9 @@ OWN: Mapping[str, Key] = {
     "vol": Key(mounts.SCHEMA, "Mounts: `STAGE`, `STAGE:/path`, `code`, `/host/path:/path`, `./folder:/path`, `volume:/path`."),
     "on": Key(names.REFERENCE, "Work in a private copy of that stage's volume, or of `code`."),
     "after": Key(one_or_many(names.REFERENCE), "Run after these stages."),
+    "implicit": Key(
+        values.boolean.schema, "`false`: nothing is inferred from this script. What it says wins over `meta.implicit`."
+    ),
 }
 """Keys that only a stage itself can have."""
 
@@ -80,7 +83,7 @@ META: Mapping[str, Key | Setting] = {
     "env": Key(variables.SCHEMA, "Variables of every stage that starts a container. What a stage sets itself wins."),
     "secrets": Key(secrets.SCHEMA, "Names of variables whose values are shown nowhere and kept nowhere."),
     "defaults": Key(mapping_of(INHERITED), "Keys that every stage inherits unless it sets them."),
-    "implicit": Key(values.boolean.schema, "`false`: no edges and no images of stages are inferred."),
+    "implicit": Key(values.boolean.schema, "`false`: nothing is inferred from scripts, unless a stage says `implicit: true`."),
     "subgraphs": Key(
         one_or_many(values.image.schema), "Packages: images, each run once before compiling; each prints one document."
     ),

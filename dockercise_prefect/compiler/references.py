@@ -89,6 +89,8 @@ class References:
             draft: the stage as written.
             inherited: variables that `meta.env` gives it.
         """
+        if not draft.implicit:
+            return draft
         given = draft.env.keys() | inherited
         draft = self._with_folder(draft)
         if draft.run is None or not self._may_name(draft, given):
@@ -110,7 +112,12 @@ class References:
             env={**draft.env, **{variable.name: variable for variable in variables}},
             mounts=[*draft.mounts, *mounts],
             edges=[*draft.edges, *env_edges(variables), *volume_edges(mounts), *outputs],
-            guessed=frozenset(name for name, path in [*paths.volumes.items(), *paths.outputs.items()] if not path.sure),
+            guessed=frozenset(
+                (kind, name)
+                for kind, found_paths in ((DependencyKind.VOL, paths.volumes), (DependencyKind.OUT, paths.outputs))
+                for name, path in found_paths.items()
+                if not path.sure
+            ),
         )
 
     def _may_name(self, draft: Draft, given: AbstractSet[str]) -> bool:

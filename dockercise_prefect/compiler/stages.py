@@ -17,7 +17,7 @@ from dockercise_prefect.compiler.mounts import Mounts, PlacedMount
 from dockercise_prefect.compiler.names import stage_name_problem
 from dockercise_prefect.compiler.scripts import script
 from dockercise_prefect.compiler.suggest import StageNames
-from dockercise_prefect.compiler.values import Field, Script, image, text, texts
+from dockercise_prefect.compiler.values import Field, Script, boolean, image, text, texts
 from dockercise_prefect.compiler.variables import Variable, Variables
 from dockercise_prefect.errors import Place, Related
 from dockercise_prefect.frontend.findings import Findings
@@ -47,8 +47,9 @@ class Draft:
         settings: attributes of `Stage`, its own and inherited ones.
         starts_container: also when its image turned out to be wrong.
         leaves_image: whether it starts a container or builds an image, so that others may run in what it left.
+        implicit: whether anything is inferred from its script.
         dir_place: where its `dir` was written.
-        guessed: stages that it needs only by what its script may name: paths in texts, words of commands that nobody knows.
+        guessed: inferred edges whose paths may be none: they stand in texts, or in words of commands that nobody knows.
     """
 
     name: StageName
@@ -62,8 +63,9 @@ class Draft:
     settings: MappingOf[str, Any]
     starts_container: bool
     leaves_image: bool
+    implicit: bool = True
     dir_place: Place | None = None
-    guessed: frozenset[StageName] = frozenset()
+    guessed: frozenset[tuple[DependencyKind, StageName]] = frozenset()
 
     @property
     def working_dir(self) -> str:
@@ -147,8 +149,13 @@ class StageReader:
             settings=settings,
             starts_container=img is not None or (build is not None and "run" in fields),
             leaves_image=img is not None or build is not None,
+            implicit=self._implicit(fields.get("implicit")),
             dir_place=self._dir_place(by_key),
         )
+
+    def _implicit(self, field: Field | None) -> bool:
+        written = boolean(field) if field else None
+        return self._meta.implicit if written is None else written
 
     def _dir_place(self, by_key: MappingOf[str, Node]) -> Place | None:
         node = by_key.get("dir", self._meta.written.get("dir"))
@@ -201,15 +208,7 @@ class StageReader:
         written = field.node.text if isinstance(field.node, Scalar) else name
         if written == name or written not in self._names:
             return image(field)
-        if self._meta.implicit:
-            return StageImage(written)
-        self._findings.warn(
-            Code.IMAGE_NOT_STAGE,
-            f"{field.owner}: `img` is the image `{written}` and not the stage {self._names.named(written)}",
-            field.place,
-            hint="`meta.implicit` is false, so no image is that of a stage",
-        )
-        return image(field)
+        return StageImage(written)
 
     def _check_run(self, name: StageName, fields: MappingOf[str, Field], *, has_image: bool, builds: bool) -> None:
         if has_image or (builds and "run" in fields) or not self._names.complete:

@@ -205,15 +205,12 @@ def test_default_build_and_own_image() -> None:
 
 
 def test_edge_to_an_image_counts_as_inferred() -> None:
-    """`img: A` makes an edge with the place of `A`; without inferred edges it is a plain image, which is said."""
+    """`img: A` makes an edge with the place of `A`."""
     text = "base: {img: x}\nuse: {img: base}\n"
 
     (edge,) = compiled(a=text).by_name["use"].depends_on
-    without = compile_sources(sources(a="meta: {implicit: false}\n" + text), "test")
 
     assert (edge.kind, edge.inferred, str(edge.place)) == (DependencyKind.IMG, True, "a.dockercise.yaml:2:12")
-    assert without.pipeline.by_name["use"].image == ImageReference("base")
-    assert [str(finding.code) for finding in without.warnings] == ["DK029"]
 
 
 def test_inferred_or_written_is_the_same_pipeline() -> None:
@@ -240,3 +237,13 @@ def test_messages_stay_on_one_line() -> None:
 
     assert [finding.message.isprintable() for finding in found] == [True, True]
     assert found[0].message == "s: unknown key `a\\nb\\x1b[1m`"
+
+
+@pytest.mark.parametrize("stage", ["random", "optind", "histcmd", "seconds", "ps4", "bash-env", "lc-all", "hostname"])
+def test_variables_of_shells_take_no_value_unasked(stage: str) -> None:
+    """What a shell sets or acts on itself is neither given by `env: STAGE` nor inferred; it can be had under another name."""
+    variable = stage.upper().replace("-", "_")
+
+    assert codes(a=f"{stage}: {{img: x}}\nb: {{img: x, env: {stage}}}\n") == ["DK035"]
+    assert compiled(a=f"{stage}: {{img: x}}\nb: {{img: x, run: echo ${variable}}}\n").by_name["b"].env == {}
+    assert compiled(a=f"{stage}: {{img: x}}\nb: {{img: x, env: {{N: {{stage: {stage}}}}}}}\n").by_name["b"].needs == (stage,)

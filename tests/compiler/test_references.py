@@ -217,7 +217,10 @@ def test_a_circle_names_the_references() -> None:
     assert [str(related.place) for related in finding.related] == [
         f"f.dockercise.yaml:{place}" for place in ("1:22", "2:23", "3:22")
     ]
-    assert finding.hint == "take one of these edges away; `meta: {implicit: false}` turns off what is inferred"
+    assert finding.hint == (
+        "take one of these edges away; `# dockercise: ignore references` on its line, or `implicit: false`, "
+        "takes an inferred one away"
+    )
 
 
 def test_what_meta_env_gives_is_not_inferred() -> None:
@@ -306,3 +309,30 @@ def test_a_variable_behind_a_sourced_file_is_said() -> None:
 
     assert "DK045 warning: last: `$A` is not taken for the value of `a`" in warning
     assert "f.dockercise.yaml:4:47" in warning
+
+
+def test_a_stage_turns_it_off_for_itself() -> None:
+    """`implicit: false` in a stage holds for that stage, and `implicit: true` wins over `meta`."""
+    assert _stage("echo $A; cat /a/x", more="  implicit: false\n").depends_on == ()
+    assert _stage("echo $A", more="  implicit: true\n", meta="meta: {implicit: false}\n").needs == ("a",)
+
+
+def test_an_image_of_a_stage_is_no_inference() -> None:
+    """`img: STAGE` means the stage also where nothing is inferred from scripts."""
+    for text in ("meta: {implicit: false}\na: {img: x}\nlast: {img: a}\n", "a: {img: x}\nlast: {img: a, implicit: false}\n"):
+        assert _last(compiled(f=text)).needs == ("a",)
+
+
+def test_a_guess_that_closes_a_circle_is_left_out() -> None:
+    """An edge that may be none is left out of a circle, with its mount, and a warning says so; the others stay."""
+    result = compile_sources(sources(f="a: {img: x, run: proxy --prefix /last}\nlast: {img: x, run: echo $A}\n"), "test")
+
+    assert result.pipeline.by_name["a"].mounts == ()
+    assert result.pipeline.by_name["a"].depends_on == ()
+    assert _last(result.pipeline).needs == ("a",)
+    assert [(str(warning.code), str(warning.place)) for warning in result.warnings] == [("DK039", "f.dockercise.yaml:1:33")]
+
+
+def test_a_circle_of_what_is_surely_meant_is_an_error() -> None:
+    """A circle of variables and of files that a script surely reads is shown, and nothing is left out."""
+    assert codes(f="a: {img: x, run: cd /last}\nlast: {img: x, run: echo $A}\n") == ["DK038"]

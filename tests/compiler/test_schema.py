@@ -39,7 +39,6 @@ NOT_SEEN_IN_A_SCHEMA = {
     Code.NO_EFFECT: "the image may be a default, of another file",
     Code.IMAGE_AND_BUILD: "two keys exclude each other, and one may be a default",
     Code.NO_IMAGE_LEFT: "names of stages",
-    Code.IMAGE_NOT_STAGE: "names of stages",
     Code.UNKNOWN_STAGE: "names of stages",
     Code.WRONG_MOUNT: "what stands before `:` may be a stage; `./a/../..` leads out of the root",
     Code.MOUNT_TWICE: "paths are compared, among them that of the stage's own volume",

@@ -141,7 +141,7 @@ def test_an_inherited_image_is_found_once() -> None:
         ("tool: {img: x:1}\nb: {img: tool}\nc: {img: docker.io/library/tool:1}\n", ["DK105"]),
         ("tool: {img: x:1}\nb: {img: tool}\nc: {img: quay.io/a/tool:1}\n", []),
         ("node: {build: .}\nb: {img: node}\nc: {img: node:22}\n", []),
-        ("meta: {implicit: false, lint: {DK104: off}}\nnode: {img: x:1}\nb: {img: node}\n", []),
+        ("meta: {implicit: false, lint: {DK104: off}}\nnode: {img: x:1}\nb: {img: node}\n", ["DK105"]),
     ],
 )
 def test_names_that_hide_an_image(stages: str, found: list[str]) -> None:
