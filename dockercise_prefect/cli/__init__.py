@@ -31,7 +31,7 @@ _COMMANDS = {
     "compile": _Entry("dockercise_prefect.cli.compile:compile_command", "Turn *.dockercise.yaml into a Prefect flow file."),
     "lint": _Entry("dockercise_prefect.cli.lint:lint", "Say what is wrong with the pipeline."),
     "graph": _Entry("dockercise_prefect.cli.graph:graph", "Draw the pipeline."),
-    "explain": _Entry("dockercise_prefect.cli.explain:explain", "Say all about one stage: what it needs, and why."),
+    "explain": _Entry("dockercise_prefect.cli.explain:explain", "Say all about one stage, or what a finding's code means."),
     "plan": _Entry("dockercise_prefect.cli.plan:plan", "Say what a change does to the pipeline, and what would run."),
     "run": _Entry("dockercise_prefect.cli.run:run", "Run the pipeline now, in containers.", holds=True),
     "register": _Entry("dockercise_prefect.cli.register:register", "Make a repository a Prefect deployment."),

@@ -27,7 +27,8 @@ from dockercise_prefect.status import StageStatus
 def fetch(records: Records, run: str, stage: str, folder: Path) -> None:
     """Unpack what STAGE of RUN left in its volume into DIR, which is new or empty.
 
-    RUN is a run id, the beginning of one, or `last`. Modes, links and times are kept; owners too when root unpacks.
+    RUN is a run id, the beginning of one, or `last`: the last of the pipeline in this folder, else of any.
+    Modes, links and times are kept; owners too when root unpacks.
     Exit status: 0 all is there, 2 wrong usage, 3 the archive is broken or cannot be written (then nothing is left in DIR),
     4 there is nothing to unpack.
     """

@@ -33,7 +33,8 @@ BUCKET_SECONDS = 2.0
 def logs(records: Records, run: str, stage: str | None, *, follow: bool) -> None:
     """Print what STAGE of RUN printed, or what all its stages did, each line behind its stage's name.
 
-    RUN is a run id, the beginning of one, or `last`. The log of one stage is printed byte for byte, unless to a terminal.
+    RUN is a run id, the beginning of one, or `last`: the last of the pipeline in this folder, else of any.
+    The log of one stage is printed byte for byte, unless to a terminal.
     Exit status: 0 also when a stage printed nothing, 2 wrong usage, 3 a log is missing from the record.
     """
     view = found_run(records, run)

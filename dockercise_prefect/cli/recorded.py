@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from dockercise_prefect.errors import UsageError
+from dockercise_prefect.errors import DockerciseError, UsageError
 from dockercise_prefect.results.place import open_objects
 from dockercise_prefect.results.records import Records
 from dockercise_prefect.results.run_view import RunView, look
@@ -24,7 +24,9 @@ def takes_records(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def with_records(*, results: str | None, pipeline: str | None, root: Path | None, **others: object) -> None:
         settings = read_settings(results=results)
-        command(records=Records(open_objects(settings.results, settings), _pipeline(pipeline, root)), **others)
+        chosen = _pipeline(pipeline, root)
+        here = _pipeline_here if chosen is None else lambda: None
+        command(records=Records(open_objects(settings.results, settings), chosen, here), **others)
 
     return with_records
 
@@ -35,6 +37,18 @@ def found_run(records: Records, wanted: str) -> RunView:
     for problem in view.problems:
         click.echo(f"note: {problem}", err=True)
     return view
+
+
+def _pipeline_here() -> str | None:
+    """The pipeline that begins in the working directory: a file of it stands there, or it is the top of a git repository."""
+    from dockercise_prefect.frontend.discover import SUFFIXES
+
+    if not Path(".git").exists() and not any(path.name.endswith(SUFFIXES) for path in Path().iterdir()):
+        return None
+    try:
+        return _pipeline(None, Path())
+    except DockerciseError:
+        return None
 
 
 def _pipeline(name: str | None, root: Path | None) -> str | None:

@@ -94,6 +94,7 @@ _OPTIONS = (
     click.option("--interval", "intervals", metavar="TIME", multiple=True, help="Run every so often, say 30m."),
     click.option("--rrule", "rrules", metavar="RULE", multiple=True, help="Run by a rule of iCalendar."),
     click.option("--timezone", metavar="ZONE", default="UTC", show_default=True, help="Of --cron and --rrule."),
+    click.option("--no-cron", "unscheduled", is_flag=True, help="Take away the schedules that it has."),
     click.option("--target", "targets", metavar="STAGE", multiple=True, help="Run only these stages and what they need."),
     click.option(
         "--env", "variables", metavar="NAME=TEXT", multiple=True, help="A variable; everybody can read it in Prefect."
@@ -134,6 +135,7 @@ def _request(
     intervals: Sequence[str],
     rrules: Sequence[str],
     timezone: str,
+    unscheduled: bool,
     targets: Sequence[str],
     variables: Sequence[str],
     secrets: Sequence[str],
@@ -164,6 +166,8 @@ def _request(
     check_branches(branches)
     address = parse_address(source, Path.cwd())
     timetable = Timetable(tuple(crons), tuple(intervals), tuple(rrules), timezone)
+    if unscheduled and (crons or intervals or rrules):
+        raise UsageError("--no-cron takes schedules away, and others are given", "leave one of them out")
     timetable.schedules()  # what is wrong with it is said before anything is looked at
     if name is not None and (not name.strip() or set(name) & NOT_IN_NAMES):
         raise UsageError(f"`{name}` is no name of a deployment", f"leave out {' '.join(sorted(NOT_IN_NAMES))}")
@@ -193,6 +197,7 @@ def _request(
         concurrency=concurrency,
         skip_overlapping=on_overlap == "skip",
         paused=paused,
+        unscheduled=unscheduled,
     )
 
 

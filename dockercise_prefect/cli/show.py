@@ -26,7 +26,8 @@ _PARTS = {"report": REPORT, "outputs": OUTPUTS}
 def show(records: Records, run: str, *, as_json: bool) -> None:
     """Say how RUN went: each stage, what the run's end waited for, and where everything is.
 
-    RUN is a run id, the beginning of one, or `last`. Exit status 0 however the run ended.
+    RUN is a run id, the beginning of one, or `last`: the last of the pipeline in this folder, else of any.
+    Exit status 0 however the run ended.
     """
     from dockercise_prefect.cli.present.printing import marks, print_lines
     from dockercise_prefect.cli.present.recorded import run_lines

@@ -158,6 +158,19 @@ def deployment_of(deployment_id: str) -> Deployed:
         return _deployed(one, client.read_flow(one.flow_id).name)
 
 
+def schedules_of(name: str) -> Sequence[object]:
+    """Prefect's schedules of a deployment, `flow/deployment`; none where there is no such deployment.
+
+    Raises:
+        OrchestratorError: Prefect does not answer.
+    """
+    with _client() as client:
+        try:
+            return [one.schedule for one in client.read_deployment_by_name(name).schedules]
+        except ObjectNotFound:
+            return []
+
+
 def save(request: DeploymentRequest) -> tuple[Deployed, bool]:
     """Create the deployment, or make the one of that name what is asked for.
 

@@ -12,12 +12,12 @@ from dockercise_prefect.compiler import Compiled
 from dockercise_prefect.errors import UsageError
 from dockercise_prefect.frontend.git import SHORT_COMMIT, run_git
 from dockercise_prefect.orchestration.checkout import check_extras, checked_out, compile_checkout, open_mirror
-from dockercise_prefect.orchestration.deployments import DEFAULT_POOL, Deployed, DeploymentRequest, save
+from dockercise_prefect.orchestration.deployments import DEFAULT_POOL, Deployed, DeploymentRequest, save, schedules_of
 from dockercise_prefect.orchestration.options import RunOptions
 from dockercise_prefect.orchestration.registered import registered
 from dockercise_prefect.orchestration.registration import Registration
 from dockercise_prefect.orchestration.secret_blocks import needed_secret
-from dockercise_prefect.orchestration.timetable import Timetable
+from dockercise_prefect.orchestration.timetable import Timetable, described
 from dockercise_prefect.orchestration.trust import settings_for, within_trust
 from dockercise_prefect.pipeline import Pipeline
 from dockercise_prefect.repository.address import Address
@@ -41,6 +41,7 @@ class RegisterRequest:
         job_variables: of the work pool's, for its runs: the image of a Docker pool, say.
         concurrency: runs at once, at most; None for any number.
         skip_overlapping: whether one too many is not started at all, instead of waiting.
+        unscheduled: schedules that the deployment has are to be taken away.
     """
 
     registration: Registration
@@ -54,6 +55,7 @@ class RegisterRequest:
     concurrency: int | None = None
     skip_overlapping: bool = False
     paused: bool = False
+    unscheduled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +115,17 @@ def register(request: RegisterRequest, found: Found) -> tuple[Deployed, bool]:
         It, and whether it is new.
 
     Raises:
-        UsageError: what is asked for is wrong.
+        UsageError: what is asked for is wrong, or would take a schedule away that nobody spoke of.
         OrchestratorError: Prefect does not answer.
     """
     pipeline = found.compiled.pipeline
+    name = request.name or found.registration.address.name
+    if not request.unscheduled and not request.timetable.schedules():
+        _keep_schedules(f"{pipeline.name}/{name}")
     parameters = {"targets": list(request.targets) or None, "env": dict(request.env) or None, "results": request.results}
     deployment = DeploymentRequest(
         flow=pipeline.name,
-        name=request.name or found.registration.address.name,
+        name=name,
         registration=found.registration,
         description=description(found.registration, pipeline, found.commit),
         version=found.commit[:SHORT_COMMIT] if found.commit else None,
@@ -134,6 +139,15 @@ def register(request: RegisterRequest, found: Found) -> tuple[Deployed, bool]:
         paused=request.paused,
     )
     return save(deployment)
+
+
+def _keep_schedules(deployment: str) -> None:
+    lost = schedules_of(deployment)
+    if lost:
+        raise UsageError(
+            f"{deployment} has schedules, which this would take away: {described(lost)}",
+            "say them again, or `--no-cron` to take them away",
+        )
 
 
 def description(registration: Registration, pipeline: Pipeline, commit: str | None) -> str:

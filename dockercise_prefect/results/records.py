@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from dockercise_prefect.errors import UsageError, did_you_mean
 from dockercise_prefect.results.objects import Objects
@@ -26,15 +26,17 @@ class Records:
     Args:
         objects: the place.
         pipeline: only its runs; None for those of all.
+        here: the name of the pipeline that `last` means where it has runs; None for that of any.
 
     Raises:
         StorageError: from every method: the place cannot be read.
         UsageError: from every method: there is no such pipeline.
     """
 
-    def __init__(self, objects: Objects, pipeline: str | None = None) -> None:
+    def __init__(self, objects: Objects, pipeline: str | None = None, here: Callable[[], str | None] = lambda: None) -> None:
         self._objects = objects
         self._pipeline = pipeline
+        self._here = here
 
     @property
     def place(self) -> str:
@@ -51,14 +53,15 @@ class Records:
         """The run that a user means.
 
         Args:
-            wanted: a run id, the beginning of one, or `last`.
+            wanted: a run id, the beginning of one, or `last`: that of the pipeline here, if it has run, else that of any.
 
         Raises:
             UsageError: there is none, or there are several.
         """
         runs = self.runs()
         if wanted == LAST:
-            matching = runs[:1]
+            here = self._here()
+            matching = [run for run in runs if run.pipeline == here][:1] or runs[:1]
         else:
             exact = [run for run in runs if run.run_id == wanted]
             matching = exact or [run for run in runs if wanted and run.run_id.startswith(wanted)]

@@ -120,3 +120,19 @@ def test_unknown_stage(command: Command, tmp_path: Path) -> None:
 
     assert (outcome.status, outcome.out) == (2, "")
     assert "did you mean `check`?" in outcome.err
+
+
+@pytest.mark.parametrize("code", ["DK101", "dk114"])
+def test_a_lint_rule_is_explained_by_its_page(command: Command, code: str) -> None:
+    """The code of a lint rule prints its page, wherever the command is called."""
+    outcome = command("explain", code)
+
+    assert outcome.status == 0
+    assert outcome.out.startswith(f"# {code.upper()}: ")
+    assert "To switch it off" in outcome.out
+
+
+def test_a_finding_is_explained_by_its_meaning(command: Command) -> None:
+    """Any other code prints what it means, and a code that there is not is an error."""
+    assert command("explain", "DK038").out.startswith("DK038: stages wait for each other in a circle\n")
+    assert command("explain", "DK999").status == 2

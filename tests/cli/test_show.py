@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from dockercise_prefect.errors import ExitStatus
+from dockercise_prefect.pipeline import ImageReference, Pipeline, Stage
 from dockercise_prefect.results.summary import StageSummary
 from dockercise_prefect.status import RunStatus, StageStatus
 from tests.cli.conftest import Command
@@ -135,3 +136,21 @@ def test_an_unknown_run(command: Command, tmp_path: Path) -> None:
         f"there is no run whose id is `1999`, or begins so, in {tmp_path}\n"
         "  hint: `dockercise runs` lists those that there are\n"
     )
+
+
+def test_last_is_that_of_the_pipeline_here(command: Command, tmp_path: Path) -> None:
+    """In a folder with a pipeline of its own `last` is the last run of it; where it has none, the last of any."""
+    other = Pipeline("other", [Stage(name="s", image=ImageReference("x"))])
+    Recorded(tmp_path / "results", number=1)
+    Recorded(tmp_path / "results", other, number=2)
+    file = tmp_path / "a.dockercise.yaml"
+
+    elsewhere = command("show", "last", "--results", "results").out
+    file.write_text("meta: {name: shop}\na: {img: x}\n")
+    here = command("show", "last", "--results", "results").out
+    file.write_text("meta: {name: never-run}\na: {img: x}\n")
+    never = command("show", "last", "--results", "results").out
+
+    assert elsewhere.startswith("other · ")
+    assert here.startswith("shop · ")
+    assert never.startswith("other · ")

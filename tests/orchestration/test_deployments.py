@@ -6,18 +6,22 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from prefect.client.orchestration import get_client
 
+from dockercise_prefect.compiler import Compiled
 from dockercise_prefect.errors import UsageError
 from dockercise_prefect.orchestration import deployments as prefect
 from dockercise_prefect.orchestration.deployments import Deployed, DeploymentRequest, Unreadable
+from dockercise_prefect.orchestration.register import Found, RegisterRequest, register
 from dockercise_prefect.orchestration.registration import LABEL, Registration
 from dockercise_prefect.orchestration.secret_blocks import find_secret
 from dockercise_prefect.orchestration.timetable import Timetable
+from dockercise_prefect.pipeline import ImageReference, Pipeline, Stage
 from dockercise_prefect.settings import read_settings
 from dockercise_prefect.webhook.hub import PushRefusedError
 from dockercise_prefect.webhook.prefect_hub import PrefectHub, registered_of
@@ -159,3 +163,18 @@ def test_what_prefect_refuses_is_the_request_and_no_outage(asked: DeploymentRequ
 def test_what_is_no_name_of_a_block_is_none(prefect_api: str, block: str) -> None:
     """It leads to no other part of Prefect's API."""
     assert find_secret(block) is None
+
+
+def test_a_schedule_is_not_lost_by_registering_again(asked: DeploymentRequest) -> None:
+    """What has a schedule is not registered without one, unless that is asked for; the error names what would be lost."""
+    prefect.save(request(asked.flow, timetable=Timetable(crons=("0 3 * * *",))))
+    compiled = Compiled(Pipeline(asked.flow, [Stage(name="s", image=ImageReference("x"))]), (), 1)
+    found = Found(asked.registration, compiled, None)
+    again = RegisterRequest(registration=asked.registration, name=asked.name)
+
+    with pytest.raises(UsageError, match=r"cron `0 3 \* \* \*`") as refused:
+        register(again, found)
+    deployed, new = register(replace(again, unscheduled=True), found)
+
+    assert "--no-cron" in (refused.value.hint or "")
+    assert (deployed.schedules, new) == ("none", False)

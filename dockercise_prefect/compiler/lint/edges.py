@@ -31,7 +31,7 @@ def runs_on_no_push(subject: Subject) -> Iterator[Diagnostic]:
                 Code.RUNS_ON_NO_PUSH,
                 f"{stage.name} runs on no push: it has no `triggers`, and no stage that has some needs it",
                 stage.place,
-                hint="give it `triggers`, or ignore this (docs/lint/DK101.md) if it is run by hand",
+                hint="give it `triggers`, or ignore this if it is run by hand: `dockercise explain DK101` says how",
             )
 
 

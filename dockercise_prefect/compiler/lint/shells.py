@@ -91,10 +91,16 @@ def _open_here(node: Node, script: Parsed, end: int) -> str | None:
         return _unended(node, script)
     if not node.is_error or node.end_byte < end:
         return None
-    text = script.text(node)
+    return _open_text(script.text(node))
+
+
+def _open_text(text: str) -> str | None:
+    """What the last part of a script opens and does not close."""
     if text[:1] in {"'", '"'}:
         is_odd = len(re.findall(rf"(?<!\\){text[0]}" if text[0] == '"' else "'", text)) % 2
         return f"a quote, `{text[0]}`, without a second one" if is_odd else None
+    if text.startswith(("${", "{")):
+        return None if "}" in text else _ENDS["}"]
     for opens, closes in _WORDS:
         if text.startswith(opens) and len(re.findall(rf"\b{opens}\b", text)) > len(re.findall(rf"\b{closes}\b", text)):
             return _ENDS[closes]

@@ -87,7 +87,7 @@ def test_a_shebang_that_says_what_happens(first: str) -> None:
         ("if true; then\n  cat <<EOF\n  x\n  EOF\nfi", "here-document"),
         ("echo $(date", "`(`"),
         ("echo `date", "backtick"),
-        ('echo "${X"', "`{`"),
+        ("echo ${X", "`{`"),
     ],
 )
 def test_scripts_that_end_too_early(script: str, what: str) -> None:
