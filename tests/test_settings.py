@@ -19,6 +19,9 @@ TRUSTING: dict[str, Any] = {
     "untrusted_cpus": 2,
     "untrusted_memory": 2 * 1024**3,
     "untrusted_timeout": 3600,
+    "untrusted_pids": 1024,
+    "untrusted_output": 100 * 1024**2,
+    "untrusted_volume": 2 * 1024**3,
 }
 """What holds where nothing is said of trust."""
 
@@ -96,6 +99,9 @@ def test_every_setting_can_come_from_the_environment() -> None:
             "DOCKERCISE_UNTRUSTED_CPUS": ".5",
             "DOCKERCISE_UNTRUSTED_MEMORY": "512m",
             "DOCKERCISE_UNTRUSTED_TIMEOUT": "1h30m",
+            "DOCKERCISE_UNTRUSTED_PIDS": "64",
+            "DOCKERCISE_UNTRUSTED_OUTPUT": "500k",
+            "DOCKERCISE_UNTRUSTED_VOLUME": "1g",
         }
     )
 
@@ -118,6 +124,9 @@ def test_every_setting_can_come_from_the_environment() -> None:
         untrusted_cpus=0.5,
         untrusted_memory=512 * 1024**2,
         untrusted_timeout=5400,
+        untrusted_pids=64,
+        untrusted_output=500 * 1024,
+        untrusted_volume=1024**3,
     )
 
 
@@ -142,6 +151,9 @@ def test_every_setting_but_the_root_can_come_from_the_file() -> None:
             untrusted_cpus = 0.5
             untrusted_memory = "512m"
             untrusted_timeout = "90s"
+            untrusted_pids = 64
+            untrusted_output = "500k"
+            untrusted_volume = "1g"
         """
     )
 
@@ -164,6 +176,9 @@ def test_every_setting_but_the_root_can_come_from_the_file() -> None:
         untrusted_cpus=0.5,
         untrusted_memory=512 * 1024**2,
         untrusted_timeout=90,
+        untrusted_pids=64,
+        untrusted_output=500 * 1024,
+        untrusted_volume=1024**3,
     )
 
 
@@ -210,6 +225,8 @@ def test_results_are_in_the_data_folder_unless_said_otherwise() -> None:
             "DOCKERCISE_SERVER_HOSTS: `https://a.example` must be names of hosts, apart by commas, without a scheme or a port",
         ),
         ({}, "server_hosts = []", {}, "server_hosts: this must be names of hosts"),
+        ({}, "untrusted_pids = 5", {}, "untrusted_pids: `5` must be a whole number, 32 or more"),
+        ({}, "untrusted_output = '0'", {}, "untrusted_output: `0` must be a size like 500k, 100m or 2g"),
         ({}, "registry_credentials = 1", {}, "registry_credentials: `1` must be a text that is not empty"),
     ],
 )

@@ -42,7 +42,7 @@ from dockercise_prefect.orchestration.showing import Showing
 from dockercise_prefect.orchestration.signals import Interruptions, raised
 from dockercise_prefect.orchestration.stage_runner import StageRunner
 from dockercise_prefect.orchestration.tidying import Tidying
-from dockercise_prefect.orchestration.trust import within_trust
+from dockercise_prefect.orchestration.trust import confinement_of, within_trust
 from dockercise_prefect.pipeline import Pipeline, StageName, to_json
 from dockercise_prefect.results.endings import WithEndings, end_elsewhere
 from dockercise_prefect.results.place import check_outside, open_store
@@ -184,8 +184,14 @@ class _Run:
             engine = self._options.engine or stack.enter_context(closing(connect_engine(self._options.settings)))
             info = engine.info()
             self._observe(EngineFound(info.version, info.url))
-            limits = RuntimeOptions(root=root, jobs=jobs, aws=self._options.aws, masker=self._secrecy.masker)
-            workspace = stack.enter_context(Workspace(engine, self.selection, identity, limits, self._notify))
+            how = RuntimeOptions(
+                root=root,
+                jobs=jobs,
+                aws=self._options.aws,
+                masker=self._secrecy.masker,
+                confinement=confinement_of(self._options.settings),
+            )
+            workspace = stack.enter_context(Workspace(engine, self.selection, identity, how, self._notify))
             stack.callback(tidying.begin)  # however the body ends, before the workspace is removed
             workspace.prepare()
             runner = StageRunner(

@@ -9,12 +9,25 @@ from dockercise_prefect.errors import UsageError
 from dockercise_prefect.orchestration.options import RunOptions
 from dockercise_prefect.orchestration.registration import Registration
 from dockercise_prefect.pipeline import Pipeline
+from dockercise_prefect.runtime.confinement import METADATA, Confinement
 from dockercise_prefect.settings import Settings
 
 
 def settings_for(registration: Registration, settings: Settings) -> Settings:
     """This machine's settings for one registered repository: the machine and whoever registered it have to trust it."""
     return replace(settings, untrusted=settings.untrusted or registration.untrusted)
+
+
+def confinement_of(settings: Settings) -> Confinement:
+    """What each stage of a run is held to."""
+    if not settings.untrusted:
+        return Confinement()
+    return Confinement(
+        pids=settings.untrusted_pids,
+        output=settings.untrusted_output,
+        volume=settings.untrusted_volume,
+        closed=METADATA,
+    )
 
 
 def within_trust(pipeline: Pipeline, options: RunOptions) -> Pipeline:

@@ -149,8 +149,8 @@ def _host_config(spec: ContainerSpec, *, init: bool, processors: int | None) -> 
         config["Memory"] = config["MemorySwap"] = spec.memory
     if spec.pids is not None:
         config["PidsLimit"] = spec.pids
-    if spec.capabilities is not None:
-        config |= {"CapDrop": ["ALL"], "CapAdd": list(spec.capabilities), "SecurityOpt": ["no-new-privileges"]}
+    if spec.dropped:
+        config |= {"CapDrop": list(spec.dropped), "CapAdd": list(spec.added)}
     return config
 
 

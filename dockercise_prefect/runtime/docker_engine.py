@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, closing, suppress
 from functools import cached_property
 from typing import Any, Final, Self
@@ -18,6 +18,7 @@ from urllib3.exceptions import ReadTimeoutError
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import PullPolicy
 from dockercise_prefect.runtime import docker_connection
+from dockercise_prefect.runtime.docker_archive import DockerArchive
 from dockercise_prefect.runtime.docker_arguments import committed_config, container_config
 from dockercise_prefect.runtime.docker_build import DockerBuild
 from dockercise_prefect.runtime.docker_buildkit import BuildKitBuild
@@ -39,6 +40,7 @@ from dockercise_prefect.runtime.engine import (
     Conversation,
     EngineInfo,
     ExitState,
+    FileStream,
     ImageBuild,
     Leftover,
     NoSuchPathError,
@@ -222,14 +224,13 @@ class DockerEngine:
                 raise source.failure from None
             raise
 
-    def get(self, container: str, path: str) -> Iterator[bytes]:
+    def get(self, container: str, path: str) -> FileStream:
         doing = f"cannot get {path} of container {_short(container)}"
         with engine_errors(doing):
             try:
-                chunks, _ = self._client.get_archive(container, path)
+                return DockerArchive(self._client, container, path, doing)
             except NotFound as error:
                 raise NoSuchPathError(f"{doing}: {explanation(error)}") from error
-        return _read(chunks, doing)
 
     def leftovers(self) -> list[Leftover]:
         with engine_errors("cannot list what earlier runs left"):
@@ -338,15 +339,6 @@ class DockerEngine:
                     raise
             else:
                 return
-
-
-def _read(chunks: Iterator[bytes], doing: str) -> Iterator[bytes]:
-    while True:
-        with engine_errors(doing):
-            chunk = next(chunks, None)
-        if chunk is None:
-            return
-        yield chunk
 
 
 def _timed_out(error: requests.RequestException) -> bool:

@@ -74,7 +74,7 @@ class ContainerSpec:
         network: `bridge`, `none`, `host` or `container:<id>`.
         sysctls: kernel settings of the container's own network namespace.
         cpus: processors. memory: bytes, swap included. pids: processes and threads.
-        capabilities: those of root that it has; None for the engine's usual ones.
+        dropped: capabilities that its root goes without, `ALL` for all but those `added`.
     """
 
     name: str
@@ -91,7 +91,8 @@ class ContainerSpec:
     cpus: float | None = None
     memory: int | None = None
     pids: int | None = None
-    capabilities: tuple[str, ...] | None = None
+    dropped: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +188,14 @@ class ContainerVanishedError(DockerciseError):
 
 class NoSuchPathError(EngineError):
     """There is nothing at a path in a container."""
+
+
+class FileStream(Iterator[bytes], Protocol):
+    """A tar stream of files in a container."""
+
+    def close(self) -> None:
+        """Read no more of it; at any time, any number of times."""
+        ...
 
 
 class ImageBuild(Protocol):
@@ -308,8 +317,10 @@ class Engine(Protocol):
         """Unpack a tar stream below the folder `path` of a created or running container, its volumes included."""
         ...
 
-    def get(self, container: str, path: str) -> Iterator[bytes]:
+    def get(self, container: str, path: str) -> FileStream:
         """The tar stream of `path`; its entries begin with the last part of `path`. Owners, modes and links are kept.
+
+        Whoever does not read it to its end closes it: the engine holds the container until then.
 
         Raises:
             NoSuchPathError: there is nothing; a symbolic link at the end of `path` is something, wherever it leads.

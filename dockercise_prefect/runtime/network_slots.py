@@ -5,21 +5,24 @@ namespace of its own (LANGUAGE section 3, "Network"): no process of an earlier s
 one lingers, since the kernel keeps none in TIME_WAIT there. What a joined container does share are the files that Docker makes
 for the network, `/etc/hosts`, `/etc/hostname` and `/etc/resolv.conf`; the slot writes them back before each stage.
 
-What runs in a slot is a program of ours (`network_holder`), without any capability and within limits. A container is made of
-an image, but nothing of that image runs: whoever made it could see and redirect what stages of other images send.
+What runs in a slot is a program of ours (`network_holder`), without capabilities that it does not need and within limits. A
+container is made of an image, but nothing of that image runs: whoever made it could see and redirect what stages of other
+images send.
 
-A slot is a matter of speed only: where there is none, or it failed, a stage gets its own bridge network.
+A slot is a matter of speed only: where there is none, or it failed, a stage gets its own bridge network. Not so where stages
+are to be kept from addresses: then each has a slot that is closed to them, made when it is wanted, or does not start.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import Network, Pipeline, Stage
+from dockercise_prefect.runtime.confinement import IPNetwork
 from dockercise_prefect.runtime.engine import ContainerSpec, Conversation, Engine
 from dockercise_prefect.runtime.labels import Labels
 from dockercise_prefect.runtime.network_holder import holder
@@ -94,12 +97,15 @@ class NetworkSlots:
         engine: where they are.
         labels: of the run.
         notify: told when slots cannot be had.
+        closed: what no stage is to reach.
     """
 
-    def __init__(self, engine: Engine, labels: Labels, notify: Callable[[str], None]) -> None:
+    def __init__(self, engine: Engine, labels: Labels, notify: Callable[[str], None], closed: Sequence[IPNetwork] = ()) -> None:
         self._engine = engine
         self._labels = labels
         self._notify = notify
+        self._closed_to = tuple(closed)
+        self._image: str | None = None
         self._lock = threading.Lock()
         self._free: list[Slot] = []
         self._all: list[Slot] = []
@@ -114,6 +120,7 @@ class NetworkSlots:
             count: how many.
             image: the id of any image, since a container is made of one; None where every image is yet to be made.
         """
+        self._image = image
         if image is None:
             return
         self._threads = [threading.Thread(target=self._make, args=(image,), daemon=True) for _ in range(count)]
@@ -122,8 +129,14 @@ class NetworkSlots:
 
     @contextmanager
     def lease(self) -> Iterator[Lease]:
-        """A network for one stage, from before its container is created until after it has ended."""
+        """A network for one stage, from before its container is created until after it has ended.
+
+        Raises:
+            EngineError: there is none that is closed to what it is not to reach.
+        """
         slot = self._take()
+        if slot is None and self._closed_to:
+            slot = self._closed_slot()
         lease = Lease("bridge" if slot is None else f"container:{slot.container}")
         try:
             yield lease
@@ -141,6 +154,19 @@ class NetworkSlots:
             slots, self._all, self._free = self._all, [], []
         for slot in slots:
             slot.conversation.close()
+
+    def _closed_slot(self) -> Slot:
+        hint = "`network: none` needs no such network"
+        if self._image is None:
+            raise EngineError("there is no image to make a network of that is closed to a cloud's own addresses", hint)
+        try:
+            slot = self._start_one(self._image)
+        except EngineError as error:
+            message = f"no network can be had that is closed to a cloud's own addresses: {error.message}"
+            raise EngineError(message, hint) from error
+        with self._lock:
+            self._all.append(slot)
+        return slot
 
     def _take(self) -> Slot | None:
         while True:
@@ -182,7 +208,7 @@ class NetworkSlots:
     def _complain(self, trouble: str) -> None:
         with self._lock:
             said, self._complained = self._complained, True
-        if not said:
+        if not said and not self._closed_to:  # else each stage tells it that asks for one
             self._notify(f"no standing networks, so every stage gets its own, which takes a little longer: {trouble}")
 
     def _start_one(self, image: str) -> Slot:
@@ -199,11 +225,12 @@ class NetworkSlots:
             sysctls=SYSCTLS,
             memory=MEMORY,
             pids=PIDS,
-            capabilities=(),
+            dropped=("ALL",),
+            added=("NET_ADMIN",) if self._closed_to else (),
         )
         container = self._engine.create(spec)
         try:
-            self._engine.put(container, "/", _program(machine))
+            self._engine.put(container, "/", _program(machine, self._closed_to))
             slot = Slot(container, self._engine.converse(container))
         except EngineError:
             self._engine.remove(container)
@@ -214,8 +241,8 @@ class NetworkSlots:
         return slot
 
 
-def _program(machine: str) -> Iterator[bytes]:
-    program = holder().executable(machine)
+def _program(machine: str, closed: Sequence[IPNetwork]) -> Iterator[bytes]:
+    program = holder(closed).executable(machine)
     return tar_stream([File(path=HOLDER.lstrip("/"), size=len(program), content=lambda: [program], mode=0o755)])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tarfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from itertools import chain
 from typing import TypeAlias
 
@@ -19,25 +20,36 @@ HEAD = 65_536
 """Bytes; an empty volume has less, whatever its only entry says."""
 
 
-def files_of(engine: Engine, container: str, stage: str, check: Callable[[], None]) -> Iterator[bytes] | None:
+@contextmanager
+def files_of(engine: Engine, container: str, stage: str, check: Callable[[], None]) -> Iterator[Iterator[bytes] | None]:
     """The files in the volume of a stage, by way of its container, which has ended; None where there are none.
+
+    The engine is read from no more when the context ends: it does not remove a container that somebody reads from.
 
     Args:
         engine: where the container is.
         stage: its name.
         check: called while files are read; raises when that is to end.
     """
+    try:
+        archive = engine.get(container, f"/{stage}")
+    except EngineError as error:
+        yield _failing(error)
+        return
+    with closing(archive):
+        yield _files(_checked(archive, check), stage)
+
+
+def _files(stream: Iterator[bytes], stage: str) -> Iterator[bytes] | None:
     head: list[bytes] = []
     try:
-        stream = _checked(engine.get(container, f"/{stage}"), check)
         for chunk in stream:
             head.append(chunk)
             if sum(map(len, head)) >= HEAD:
                 return chain(head, stream)
+        return iter(head) if _holds_files(head) else None
     except EngineError as error:
         return _failing(error)
-    try:
-        return iter(head) if _holds_files(head) else None
     except tarfile.TarError as error:
         return _failing(EngineError(f"the volume of {stage} came as no archive from the engine: {error}"))
 

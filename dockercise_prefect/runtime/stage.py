@@ -16,6 +16,7 @@ from dockercise_prefect.runtime.boot import SHELL, Launch, launch
 from dockercise_prefect.runtime.building import Builder
 from dockercise_prefect.runtime.capture import Capture
 from dockercise_prefect.runtime.concurrent import Background
+from dockercise_prefect.runtime.confinement import Confinement
 from dockercise_prefect.runtime.engine import (
     ContainerMount,
     ContainerSpec,
@@ -63,6 +64,7 @@ class RunContext:
     spool: Spool
     aws: bool
     secrets: frozenset[str]
+    confinement: Confinement
 
 
 class StageRun:
@@ -200,6 +202,8 @@ class StageRun:
             platform=stage.platform,
             cpus=stage.cpus,
             memory=stage.memory,
+            pids=self._run.confinement.pids,
+            dropped=self._run.confinement.dropped,
         )
         container = self._run.engine.create(spec)
         try:
@@ -212,8 +216,10 @@ class StageRun:
         """Hand on what is in the stage's volume, as long as there is a container to read it through, and remove that."""
         run, stage = self._run, self._stage
         kept = self._ran and not stage.no_log
+        check = run.running.refuse_when_killed
         try:
-            keep(files_of(run.engine, container, stage.name, run.running.refuse_when_killed) if kept else None)
+            with files_of(run.engine, container, stage.name, check) if kept else nullcontext() as files:
+                keep(None if files is None else run.confinement.leaving(files))
         finally:
             run.engine.remove(container)
 
@@ -242,10 +248,11 @@ class StageRun:
                 return Verdict(watch.stop.status, None, watch.stop.message)
             give_up = lambda why: running.end(watch, Stop(StageStatus.ERROR, why))  # noqa: E731  as short as it is long
             capture = Capture(output, self._run.masker, sink, give_up)
+            bounded = self._run.confinement.printing(capture, partial(running.end, watch))
             lease.clean = False
             self._ran = True
             try:
-                state = self._run.engine.run(container, start.stdin, capture)
+                state = self._run.engine.run(container, start.stdin, bounded)
             except ContainerVanishedError:
                 if watch.stop is None:
                     raise

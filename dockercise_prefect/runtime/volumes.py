@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from dockercise_prefect.errors import EngineError
@@ -133,8 +133,9 @@ class RunVolumes:
         source = self.code(image) if origin == CODE else self.of(origin)
         # The source is mounted under the name of the destination, since that is what the entries are called.
         folder = f"/from/{stage.name}"
-        with self._loader(image, ContainerMount("volume", source, folder, read_only=True)) as loader:
-            stream = self._engine.get(loader, folder)
+        mount = ContainerMount("volume", source, folder, read_only=True)
+        with self._loader(image, mount) as loader, closing(self._engine.get(loader, folder)) as archive:
+            stream: Iterator[bytes] = archive
             if origin == CODE and not is_root(user):
                 ids = look_up(self._engine, container, user)
                 stream = owned_by(stream, ids.uid, ids.gid)

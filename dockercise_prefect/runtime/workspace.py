@@ -16,6 +16,7 @@ from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
 from dockercise_prefect.runtime.building import Builder
 from dockercise_prefect.runtime.concurrent import Background
+from dockercise_prefect.runtime.confinement import Confinement
 from dockercise_prefect.runtime.engine import Channel, Engine, OutputSink
 from dockercise_prefect.runtime.images import Images, resolve_images
 from dockercise_prefect.runtime.labels import RUN, Labels, RunIdentity
@@ -56,6 +57,7 @@ class RuntimeOptions:
         aws: every stage gets a copy of the user's AWS folder.
         grace_seconds: between SIGTERM and SIGKILL, at a timeout and when the run is cancelled.
         masker: knows what is sensitive; what stages print is passed on masked.
+        confinement: what each stage is held to.
     """
 
     root: Path | None
@@ -63,6 +65,7 @@ class RuntimeOptions:
     aws: bool
     grace_seconds: float = 10
     masker: Masker = field(default_factory=Masker)
+    confinement: Confinement = field(default_factory=Confinement)
 
 
 class Workspace:
@@ -99,7 +102,7 @@ class Workspace:
         self._owner = this_process(engine)
         self._labels = Labels(identity, str(self._owner))
         self._running = Running(options.grace_seconds, notify)
-        self._slots = NetworkSlots(engine, self._labels, notify)
+        self._slots = NetworkSlots(engine, self._labels, notify, options.confinement.closed)
         self._background = Background()
         self._putting_away = Background()  # apart: a big volume must not hold up what stages wait for
         check = self._running.refuse_when_cancelled
@@ -177,6 +180,7 @@ class Workspace:
             spool=self._spool,
             aws=self._options.aws,
             secrets=frozenset(self._pipeline.secrets),
+            confinement=self._options.confinement,
         )
         run = StageRun(context, stage, outside, inputs)
         started = datetime.now(UTC)

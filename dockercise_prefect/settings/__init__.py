@@ -46,6 +46,9 @@ class Settings:
         untrusted_cpus: processors that each of its stages gets, at most.
         untrusted_memory: bytes, the same.
         untrusted_timeout: seconds, the same.
+        untrusted_pids: processes and threads, the same.
+        untrusted_output: bytes that each of its stages prints, at most.
+        untrusted_volume: bytes that each of its stages leaves in its volume, at most.
     """
 
     jobs: int
@@ -66,6 +69,9 @@ class Settings:
     untrusted_cpus: float
     untrusted_memory: int
     untrusted_timeout: float
+    untrusted_pids: int
+    untrusted_output: int
+    untrusted_volume: int
     origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def origin(self, name: str) -> str:
@@ -117,6 +123,9 @@ _KEYS = {
     "untrusted_cpus": _Key(values.processors),
     "untrusted_memory": _Key(values.size),
     "untrusted_timeout": _Key(values.duration),
+    "untrusted_pids": _Key(values.processes),
+    "untrusted_output": _Key(values.amount),
+    "untrusted_volume": _Key(values.amount),
 }
 _FILE_KEYS = [name for name, key in _KEYS.items() if key.in_file]
 
@@ -209,6 +218,9 @@ def load(
         "untrusted_cpus": 2,
         "untrusted_memory": 2 << 30,
         "untrusted_timeout": 3600,
+        "untrusted_pids": 1024,
+        "untrusted_output": 100 << 20,
+        "untrusted_volume": 2 << 30,
     }
     return Settings(**(defaults | read), origins={name: one.origin for name, one in given.items()})
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from dockercise_prefect.quantities import MIN_CPUS, MIN_DURATION, MIN_MEMORY, bytes_of, processors_of, seconds_of
 
 LONGEST_LINK_HOURS = 7 * 24
+
+LEAST_PROCESSES = 32
 """Signatures of version 4 hold for a week at most (S3's documentation of pre-signed URLs)."""
 
 
@@ -138,6 +140,19 @@ def size(given: Given) -> int:
     if size_in_bytes is None or size_in_bytes < MIN_MEMORY:
         raise ValueError("must be a size like 512m or 2g, 6m or more")
     return size_in_bytes
+
+
+def amount(given: Given) -> int:
+    """Bytes of data, written as `memory` takes them."""
+    size_in_bytes = bytes_of(_written(given))
+    if not size_in_bytes:
+        raise ValueError("must be a size like 500k, 100m or 2g")
+    return size_in_bytes
+
+
+def processes(given: Given) -> int:
+    """How many processes and threads a container may have; an engine needs a dozen to start one."""
+    return count(given, LEAST_PROCESSES)
 
 
 def duration(given: Given) -> float:

@@ -19,8 +19,8 @@ from tests.test_user_pages import blocks
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/trust.md").read_text()
 (REFUSED,) = blocks(PAGE, "yaml refused")
-(PIPELINE,) = blocks(PAGE, "yaml")
-REFUSALS, RAN, NOT_GIVEN, STANDING, ENV_FILE = (block.partition("\n") for block in blocks(PAGE, "console"))
+PIPELINE, CLOUD = blocks(PAGE, "yaml")
+REFUSALS, RAN, NOT_GIVEN, STANDING, ENV_FILE, REACHED = (block.partition("\n") for block in blocks(PAGE, "console"))
 
 
 @pytest.fixture
@@ -78,6 +78,15 @@ def test_the_run_prints_what_is_shown(dockercise_run: Dockercise, home: Path) ->
     assert shown(NOT_GIVEN[2]) <= shown(not_given.stderr)
 
 
+@pytest.mark.docker
+def test_a_clouds_address_is_out_of_reach_as_shown(dockercise_run: Dockercise, home: Path) -> None:
+    """The stage that asks for it is told at once that there is no way there."""
+    ran = dockercise_run("--untrusted", "-C", write(home, CLOUD))
+
+    assert ran.exit_status == ExitStatus.STAGE_FAILED, ran.stderr
+    assert shown(REACHED[2]) <= shown(ran.stderr)
+
+
 def shown(lines: str) -> set[str]:
     """Lines without what differs from run to run: times, and where the record is."""
     return {re.sub(r" · results in .*", " · results in …", re.sub(r"[\d.]+ s\b", "… s", line)) for line in lines.splitlines()}
@@ -104,5 +113,5 @@ def test_every_refusal_is_told() -> None:
 
 
 def test_examples_compile() -> None:
-    """Both pipelines are right but for trust."""
-    assert [len(compiled(shop=text)) for text in (REFUSED, PIPELINE)] == [2, 1]
+    """All pipelines are right but for trust."""
+    assert [len(compiled(shop=text)) for text in (REFUSED, PIPELINE, CLOUD)] == [2, 1, 1]

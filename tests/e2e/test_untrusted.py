@@ -65,6 +65,33 @@ def test_limits_hold(dockercise_run: Dockercise, tmp_path: Path) -> None:
     assert limits["lower"] == (250_000_000, 16 << 20)
 
 
+def test_what_it_prints_and_reaches_is_limited(dockercise_run: Dockercise, tmp_path: Path) -> None:
+    """Processes, output, volume and network: the first stage sees its limits, two exceed theirs."""
+    root = write(
+        tmp_path / "strange",
+        "look: {img: busybox, run: 'ip route get 169.254.169.254 || ip route get 203.0.113.7'}\n"
+        "loud: {img: busybox, run: 'yes | head -c 3000000'}\n"
+        "large: {img: busybox, run: 'head -c 3000000 /dev/zero >$OUT/f'}\n",
+    )
+    limits = {"DOCKERCISE_UNTRUSTED_OUTPUT": "2m", "DOCKERCISE_UNTRUSTED_VOLUME": "2m", "DOCKERCISE_UNTRUSTED_PIDS": "99"}
+
+    with InspectionRecorder() as recorder:
+        said = dockercise_run("--untrusted", "-C", root, **limits)
+
+    hosts = [json.loads(line) for line in recorder.text.splitlines()]
+    pids = {each["HostConfig"]["PidsLimit"] for each in hosts if STAGE_LABEL in each["Config"]["Labels"]}
+    assert said.exit_status == ExitStatus.ENGINE_FAILED, said.stderr
+    assert {name: stage["status"] for name, stage in said.stages.items()} == {
+        "look": "passed",
+        "loud": "failed",
+        "large": "passed",
+    }
+    assert "203.0.113.7 via" in said.stderr
+    assert said.stages["loud"]["message"].startswith("it printed more than the 2m that it may (DOCKERCISE_UNTRUSTED_OUTPUT)")
+    assert "the volume of large is not in the results: it holds more than the 2m that it may" in said.stderr
+    assert pids == {99}
+
+
 def test_what_was_not_given_is_nowhere(dockercise_run: Dockercise, tmp_path: Path) -> None:
     """A stage that asks for all it can think of has what the user named, and no key and no block."""
     cast("Any", Secret)(value="secret-of-a-block").save("strangers-block", overwrite=True, _sync=True)

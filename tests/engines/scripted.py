@@ -14,7 +14,7 @@ import hashlib
 import itertools
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from dockercise_prefect.errors import EngineError
@@ -26,6 +26,7 @@ from dockercise_prefect.runtime.engine import (
     Conversation,
     EngineInfo,
     ExitState,
+    FileStream,
     ImageBuild,
     Leftover,
     NoSuchPathError,
@@ -288,7 +289,7 @@ class ScriptedEngine:
             except (BadTarError, ReadOnlyError) as error:
                 raise EngineError(f"cannot put files into {found.spec.name}:{path}: {error}") from error
 
-    def get(self, container: str, path: str) -> Iterator[bytes]:
+    def get(self, container: str, path: str) -> FileStream:
         self._called("get")
         with self._changed:
             found = self._existing(container)

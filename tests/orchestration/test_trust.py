@@ -95,12 +95,15 @@ def test_what_was_not_selected_is_not_judged(runner: Runner, scripted: ScriptedE
 
 
 def test_containers_have_limits(runner: Runner, scripted: ScriptedEngine, settings: Settings) -> None:
-    """Each container has the limits of the settings, or its own lower ones."""
+    """Each container has the limits of the settings, or its own lower ones, and a closed network."""
     runner.run(sh("a"), sh("b", memory=16 << 20, cpus=0.5))
 
-    specs = {spec.labels["dockercise.stage"]: spec for spec in scripted.specs}
+    specs = {spec.labels["dockercise.stage"]: spec for spec in scripted.specs if "dockercise.stage" in spec.labels}
     assert (specs["a"].cpus, specs["a"].memory) == (1.5, settings.untrusted_memory)
     assert (specs["b"].cpus, specs["b"].memory) == (0.5, 16 << 20)
+    assert {(spec.pids, spec.dropped, spec.network.partition(":")[0]) for spec in specs.values()} == {
+        (settings.untrusted_pids, ("NET_RAW",), "container")
+    }
 
 
 def test_variables_are_those_that_were_given(runner: Runner, scripted: ScriptedEngine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,6 +45,15 @@ def test_the_engine_stores_no_output_and_removes_nothing_by_itself() -> None:
     assert host["AutoRemove"] is False
 
 
+def test_limits_and_capabilities_are_asked_for() -> None:
+    """The number of processes, and what root goes without; nothing is said where nothing is asked for."""
+    limited = _config(pids=5, dropped=("ALL",), added=("NET_ADMIN",))["HostConfig"]
+    plain = _config()["HostConfig"]
+
+    assert (limited["PidsLimit"], limited["CapDrop"], limited["CapAdd"]) == (5, ["ALL"], ["NET_ADMIN"])
+    assert not plain.keys() & {"PidsLimit", "CapDrop", "CapAdd"}
+
+
 def test_health_checks_and_stop_signals_of_the_image_are_off() -> None:
     """The image's health check does not run, and stopping is SIGTERM whatever the image says."""
     config = _config()

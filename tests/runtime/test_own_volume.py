@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import stage
-from dockercise_prefect.runtime.engine import Engine
+from dockercise_prefect.runtime.engine import Engine, FileStream
 from dockercise_prefect.runtime.masking import Masker
 from dockercise_prefect.runtime.tarball import members
 from dockercise_prefect.status import StageStatus
@@ -52,7 +52,7 @@ def test_a_volume_that_cannot_be_read_raises_where_it_is_read() -> None:
     """Whoever keeps the volume meets the engine's error, and the stage has passed all the same."""
 
     class Gone(ScriptedEngine):
-        def get(self, container: str, path: str) -> Iterator[bytes]:
+        def get(self, container: str, path: str) -> FileStream:
             if path == "/a":
                 raise EngineError("the engine is gone")
             return super().get(container, path)
@@ -78,7 +78,7 @@ def test_reading_ends_when_nobody_wants_to_wait() -> None:
     met: list[EngineError] = []
 
     class Endless(ScriptedEngine):
-        def get(self, container: str, path: str) -> Iterator[bytes]:
+        def get(self, container: str, path: str) -> Generator[bytes, None, None]:
             if path != "/a":
                 yield from super().get(container, path)
                 return
@@ -111,7 +111,7 @@ def test_reading_ends_when_the_end_of_a_run_is_interrupted() -> None:
     met: list[str] = []
 
     class Endless(ScriptedEngine):
-        def get(self, container: str, path: str) -> Iterator[bytes]:
+        def get(self, container: str, path: str) -> Generator[bytes, None, None]:
             if path != "/a":
                 yield from super().get(container, path)
                 return
@@ -157,8 +157,8 @@ def test_what_is_no_archive_is_an_error_of_the_engine() -> None:
     """A stream that ends in its middle is not taken for an empty volume."""
 
     class Cut(ScriptedEngine):
-        def get(self, container: str, path: str) -> Iterator[bytes]:
-            return iter([b"x" * 700]) if path == "/a" else super().get(container, path)
+        def get(self, container: str, path: str) -> FileStream:
+            return (each for each in [b"x" * 700]) if path == "/a" else super().get(container, path)
 
     a = sh("a", "x")
     met: list[EngineError] = []

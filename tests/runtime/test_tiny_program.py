@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from unicorn.x86_const import (
     UC_X86_REG_RSI,
 )
 
-from dockercise_prefect.runtime.network_holder import FILES, holder
+from dockercise_prefect.runtime.network_holder import FILES, holder, route_to_nowhere
 from dockercise_prefect.runtime.tiny_program import MACHINES, Program
 
 AMD64 = {0: "read", 1: "write", 18: "pwrite64", 41: "socket", 77: "ftruncate", 91: "fchmod", 231: "exit_group", 257: "openat"}
@@ -225,3 +226,34 @@ def test_the_holder_wants_files_that_it_can_put_back(machine: str, files: dict[s
     run(holder().executable(machine), machine, kernel)
 
     assert (kernel.printed, kernel.exit_code) == (b"", 1)
+
+
+def answer(number: int, error: int, asked: bytes) -> bytes:
+    """What the kernel says to a message of rtnetlink."""
+    return struct.pack("<IHHIIi", 36, 2, 0x100, number, 0, error) + asked[:16]
+
+
+CLOSED = [ip_network("169.254.0.0/16"), ip_network("fd00:ec2::254/128"), ip_network("100.100.100.200/32")]
+
+
+@pytest.mark.parametrize(
+    ("errors", "holds"), [((0, 0, 0), True), ((0, -95, 0), True), ((-1, 0, 0), False), ((0, 0, -17), False)]
+)
+def test_the_holder_closes_a_network(machine: str, errors: tuple[int, ...], holds: bool) -> None:
+    """Before anything else, and only a network that is closed is held; IPv6 may be off."""
+    orders = [route_to_nowhere(network, number) for number, network in enumerate(CLOSED)]
+    replies = [answer(number, error, orders[number]) for number, error in enumerate(errors)]
+    kernel = Kernel(network_files(), [b"restore\n"], replies)
+
+    run(holder(CLOSED).executable(machine), machine, kernel)
+
+    assert kernel.sent == orders[: len(kernel.sent)]
+    assert kernel.printed == (b"restore\n" if holds else b"")
+    assert len(kernel.sent) == (3 if holds or errors[2] else 1)
+
+
+def test_a_route_as_the_kernel_reads_it() -> None:
+    """Byte for byte what `ip route add unreachable 169.254.0.0/16 proto static` sends."""
+    sent = route_to_nowhere(ip_network("169.254.0.0/16"), 7)
+
+    assert sent == bytes.fromhex("24000000 1800 0506 07000000 00000000 02 10 00 00 fe 04 00 07 00000000 0800 0100 a9fe0000")

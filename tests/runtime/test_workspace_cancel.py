@@ -1,9 +1,9 @@
 """Cancel and kill: what runs ends, nothing more starts."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from dockercise_prefect.pipeline import stage
+from dockercise_prefect.runtime.engine import FileStream
 from dockercise_prefect.status import StageStatus
 from tests.engines.scripted import Behaviour, ScriptedEngine
 from tests.runtime.workspaces import Ran, sh, workspace
@@ -33,7 +33,7 @@ class CancelsAtGet(ScriptedEngine):
 
     ran: Ran
 
-    def get(self, container: str, path: str) -> Iterator[bytes]:
+    def get(self, container: str, path: str) -> FileStream:
         if path.startswith("/from/"):
             self.ran.workspace.cancel(reason="SIGINT")
         return super().get(container, path)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName, stage
+from dockercise_prefect.runtime.confinement import Confinement
 from dockercise_prefect.runtime.engine import Channel, Engine
 from dockercise_prefect.runtime.masking import Masker
 from dockercise_prefect.runtime.outcome import StageResult
@@ -80,12 +81,14 @@ def workspace(
     grace: float = 10,
     run_id: str = IDENTITY.run_id,
     masker: Masker | None = None,
+    confinement: Confinement | None = None,
 ) -> Iterator[Ran]:
     """A workspace that is ready for these stages."""
     said: list[str] = []
     pipeline = Pipeline("p☃", stages)
     identity = replace(IDENTITY, run_id=run_id)
-    with Workspace(engine, pipeline, identity, RuntimeOptions(root, 10, aws, grace, masker or Masker()), said.append) as space:
+    how = RuntimeOptions(root, 10, aws, grace, masker or Masker(), confinement or Confinement())
+    with Workspace(engine, pipeline, identity, how, said.append) as space:
         ran = Ran(space, pipeline, said=said)
         space.prepare()
         yield ran
