@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypedDict, Unpack
 
 from dockercise_prefect.errors import CommitMissingError, RepositoryError, UsageError
+from dockercise_prefect.quantities import shown_seconds
 from dockercise_prefect.repository.access import Access
 from dockercise_prefect.repository.address import Address
 from dockercise_prefect.repository.command import REMOTE, GitError, git
@@ -27,6 +28,9 @@ _LATEST = "refs/dockercise/latest"
 
 _LOCK_PATIENCE = 30 * 60
 """Seconds to wait for another process that fetches."""
+
+_SWEEP_PATIENCE = 60
+"""Seconds to wait for a sweep of another mirror, which tries every lock that it finds, and may take one that is new."""
 
 _SHA256_DIGITS = 64
 
@@ -125,7 +129,8 @@ class Mirror:
         with ExitStack() as stack:
             with self._locked() as lock:
                 self._sweep(checkouts)
-                self._hold(stack, folder, 0)  # as long as the checkout is used, and no longer than this process lives
+                # As long as the checkout is used, and no longer than this process lives.
+                self._hold(stack, folder, _SWEEP_PATIENCE)
                 stack.callback(self._remove, folder)
                 self._add(folder, commit, lock)
             with self._opened() as environment:
@@ -215,11 +220,7 @@ class Mirror:
         """No other process changes the mirror; gives the lock, which a git that changes it holds too."""
         make_folder(self._folder)
         with ExitStack() as stack:
-            try:
-                lock = self._hold(stack, self._mirror, _LOCK_PATIENCE)
-            except HeldError as error:
-                message = f"another process has been working on {self._mirror} for {_LOCK_PATIENCE // 60} minutes"
-                raise RepositoryError(message, "does it hang?") from error
+            lock = self._hold(stack, self._mirror, _LOCK_PATIENCE)
             for left in (*self._mirror.glob("*.lock"), *self._mirror.glob("refs/**/*.lock")):
                 left.unlink(missing_ok=True)  # git's own, of one that was killed: whoever lives holds our lock
             yield lock
@@ -227,6 +228,9 @@ class Mirror:
     def _hold(self, stack: ExitStack, folder: Path, patience: float) -> int:
         try:
             return stack.enter_context(held(_lock_of(folder), patience))
+        except HeldError as error:
+            message = f"another process has been working on {folder} for {shown_seconds(patience)}"
+            raise RepositoryError(message, "does it hang?") from error
         except OSError as error:
             hint = "is the disk full, or the folder another user's?"
             raise RepositoryError(f"cannot write in {self._folder}: {error.strerror}", hint) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from dockercise_prefect.errors import RepositoryError, UsageError
 from dockercise_prefect.repository.access import Access
 from dockercise_prefect.repository.address import parse_address
 from dockercise_prefect.repository.extras import Extras
+from dockercise_prefect.repository.held import held
 from dockercise_prefect.repository.mirror import Mirror
 from tests.support.git_repository import add_submodule, commit_all, git, make_bare_repository, make_repository
 
@@ -254,6 +256,30 @@ def test_what_a_killed_process_left_goes_with_the_next_checkout(mirror: Mirror, 
             there = sorted(path for path in checkouts.iterdir() if path.is_dir())
 
     assert there == sorted([used, another])
+
+
+def test_a_sweep_that_takes_the_lock_of_a_new_checkout_only_delays_it(
+    mirror: Mirror, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another mirror tries every lock that it finds, one that has just been made too: the checkout waits and goes on."""
+    monkeypatch.setattr("dockercise_prefect.repository.mirror.secrets.token_hex", lambda _: "new")
+    checkouts = tmp_path / "data/repositories/checkouts"
+    checkouts.mkdir(parents=True)
+    waited = []
+    with ExitStack() as sweep:
+        sweep.enter_context(held(checkouts / "infra-new.lock", 0))
+
+        def wait(seconds: float) -> None:
+            waited.append(seconds)
+            sweep.close()
+
+        monkeypatch.setattr("dockercise_prefect.repository.held.time.sleep", wait)
+
+        with mirror.checkout(git(work, "rev-parse", "HEAD"), Extras("")) as folder:
+            found = tree(folder)
+
+    assert waited
+    assert found == {"a.txt": "one\n", "folder/b.txt": "two\n"}
 
 
 def test_nobody_else_can_read_what_was_fetched(mirror: Mirror, work: Path, tmp_path: Path) -> None:
