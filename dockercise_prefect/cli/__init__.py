@@ -46,6 +46,7 @@ _COMMANDS = {
     "webhook": _Entry("dockercise_prefect.cli.webhook:webhook", "Receive pushes, and start the runs they ask for."),
     "init": _Entry("dockercise_prefect.cli.init:init", "Write a first pipeline."),
     "schema": _Entry("dockercise_prefect.cli.schema:schema", "Print the JSON Schema of the language, for editors."),
+    "completion": _Entry("dockercise_prefect.cli.completion:completion", "Print what completes words in bash, zsh or fish."),
     "up": _Entry("dockercise_prefect.cli.server:up", "Start the local Prefect server and its UI."),
     "down": _Entry("dockercise_prefect.cli.server:down", "Stop the local Prefect server."),
     "status": _Entry("dockercise_prefect.cli.server:status", "Say whether the local Prefect server runs, and where."),

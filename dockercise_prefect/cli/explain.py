@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from dockercise_prefect.cli.compiling import compiled_below
+from dockercise_prefect.cli.completion import complete_stages
 from dockercise_prefect.cli.options import chosen_root, takes_offline
 from dockercise_prefect.cli.packages import chosen_packages
 from dockercise_prefect.emit.explain import explanation
@@ -19,7 +20,7 @@ _CODE = re.compile(r"[Dd][Kk][0-9]+")
 
 
 @click.command
-@click.argument("stage", metavar="STAGE|CODE")
+@click.argument("stage", metavar="STAGE|CODE", shell_complete=complete_stages)
 @click.option("-C", "--root", type=click.Path(path_type=Path), help="The pipeline's folder; default: here.")
 @takes_offline
 def explain(stage: str, root: Path | None, *, offline: bool) -> None:

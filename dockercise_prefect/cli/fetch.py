@@ -7,6 +7,7 @@ from tarfile import TarError
 
 import click
 
+from dockercise_prefect.cli.completion import complete_runs, complete_stages
 from dockercise_prefect.cli.recorded import found_run, takes_records
 from dockercise_prefect.errors import NothingToDoError
 from dockercise_prefect.results.clean import plain_line
@@ -20,8 +21,8 @@ from dockercise_prefect.status import StageStatus
 
 
 @click.command
-@click.argument("run")
-@click.argument("stage")
+@click.argument("run", shell_complete=complete_runs)
+@click.argument("stage", shell_complete=complete_stages)
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @takes_records
 def fetch(records: Records, run: str, stage: str, folder: Path) -> None:

@@ -10,6 +10,7 @@ from io import TextIOWrapper
 
 import click
 
+from dockercise_prefect.cli.completion import complete_runs, complete_stages
 from dockercise_prefect.cli.present.log import ExactLog, LogLines, LogPrinter
 from dockercise_prefect.cli.recorded import found_run, takes_records
 from dockercise_prefect.errors import StorageError
@@ -26,8 +27,8 @@ BUCKET_SECONDS = 2.0
 
 
 @click.command
-@click.argument("run")
-@click.argument("stage", required=False)
+@click.argument("run", shell_complete=complete_runs)
+@click.argument("stage", required=False, shell_complete=complete_stages)
 @click.option("-f", "--follow", is_flag=True, help="Go on as the logs grow, until the stage or the run has ended.")
 @takes_records
 def logs(records: Records, run: str, stage: str | None, *, follow: bool) -> None:

@@ -14,6 +14,7 @@ from typing import NoReturn, TextIO
 
 import click
 
+from dockercise_prefect.cli.completion import complete_stages
 from dockercise_prefect.cli.findings import finding_lines
 from dockercise_prefect.cli.options import takes_offline
 from dockercise_prefect.cli.packages import chosen_packages
@@ -35,7 +36,7 @@ from dockercise_prefect.status import RunStatus
 
 
 @click.command
-@click.argument("targets", metavar="[STAGE]...", nargs=-1)
+@click.argument("targets", metavar="[STAGE]...", nargs=-1, shell_complete=complete_stages)
 @click.option("-C", "--root", type=click.Path(path_type=Path), help="The pipeline's folder; default: here.")
 @click.option(
     "--env", "options", metavar="NAME[=TEXT]", multiple=True, help="A variable from outside; without =TEXT, your own."

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from dockercise_prefect.cli.completion import complete_runs
 from dockercise_prefect.cli.recorded import takes_records
 from dockercise_prefect.pipeline import StageName
 from dockercise_prefect.results.local_store import OUTPUTS, REPORT
@@ -20,7 +21,7 @@ _PARTS = {"report": REPORT, "outputs": OUTPUTS}
 
 
 @click.command
-@click.argument("run")
+@click.argument("run", shell_complete=complete_runs)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object on stdout.")
 @takes_records
 def show(records: Records, run: str, *, as_json: bool) -> None:
