@@ -29,7 +29,8 @@ class StageLog:
     """Takes a stage's output, masked, chunk by chunk; to be closed.
 
     Prefect's log gets the first `budget` lines and then one that says where all of them are: its UI freezes at many thousands,
-    and its database grows with each (FACTS section 2). The record and the observer get everything.
+    and its database grows with each. What waits to be sent is in memory, so a line counts once more for every 500 characters.
+    The record and the observer get everything.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class StageLog:
         self._observer = observer
         self._ship = ship
         self._left = budget
+        self._cut = False
         self._tail: deque[str] = deque(maxlen=TAIL)
         self._decoders: dict[Channel, LineDecoder] = {channel: LineDecoder(LONGEST_LINE) for channel in ("stdout", "stderr")}
 
@@ -75,9 +77,10 @@ class StageLog:
         self._tail.append(line[:LONGEST_SHOWN])
         if self._left > 0:
             self._logger.info("%s", line)
-        elif self._left == 0:
+        elif not self._cut:
+            self._cut = True
             self._logger.warning("more lines follow; the whole log is %s", self._record.url)
-        self._left -= 1
+        self._left -= 1 + len(line) // LONGEST_SHOWN
 
 
 def silent(_channel: Channel, _chunk: bytes) -> None:

@@ -23,8 +23,8 @@ CHUNK = 65_536
 
 PIPELINE = """
 meta: {name: much, secrets: PASSWORD, defaults: {img: busybox}}
-plain: {run: &print 'yes "LINE" | head -c LINES; head -c REST /dev/zero | tr "\\0" x'}
-quiet: {noLog: true, run: 'yes "QUIET" | head -c LINES; head -c REST /dev/zero | tr "\\0" x'}
+plain: {run: &print 'head -c REST /dev/zero | tr "\\0" x; yes "LINE" | head -c LINES'}
+quiet: {noLog: true, run: 'head -c REST /dev/zero | tr "\\0" x; yes "QUIET" | head -c LINES'}
 sensitive: {env: PASSWORD, run: *print}
 check:
   after: [plain, quiet, sensitive]
@@ -39,10 +39,10 @@ check:
 def printed(line: str, with_lines: int, without: int) -> Iterator[bytes]:
     """What a stage prints, in pieces."""
     many = f"{line}\n".encode() * 1_000
-    for start in range(0, with_lines, len(many)):
-        yield many[: with_lines - start]
     for start in range(0, without, CHUNK):
         yield b"x" * min(CHUNK, without - start)
+    for start in range(0, with_lines, len(many)):
+        yield many[: with_lines - start]
 
 
 def digest(pieces: Iterable[bytes]) -> str:
