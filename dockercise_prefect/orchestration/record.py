@@ -17,6 +17,7 @@ from dockercise_prefect.pipeline import Pipeline, Stage, StageName
 from dockercise_prefect.results.local_store import OUTPUTS
 from dockercise_prefect.results.store import Kept, LogWriter, RunStore
 from dockercise_prefect.results.summary import StageSummary
+from dockercise_prefect.runtime.engine import EngineLostError
 from dockercise_prefect.runtime.masking import Scan
 from dockercise_prefect.runtime.outcome import StageResult
 from dockercise_prefect.runtime.output import StageOutput
@@ -113,6 +114,9 @@ class RunRecord:
             self._store.keep_volume(stage.name, looked_through(files, self._scans.get(stage.name)))
         except (SensitiveFoundError, EndedAtOnceError) as error:
             self._leave_out(stage, "volume", error)
+        except EngineLostError as error:
+            message = f"the engine went away ({error.message}), so the volume of {stage.name} is not in the results"
+            self._failed(StorageError(message, error.hint))
         except (StorageError, EngineError) as error:
             self._failed(StorageError(f"the volume of {stage.name} is not in the results: {error.message}", error.hint))
         else:

@@ -11,6 +11,7 @@ import urllib3
 from docker.errors import APIError, DockerException, StreamParseError
 
 from dockercise_prefect.errors import EngineError
+from dockercise_prefect.runtime.engine import EngineLostError
 
 _LOST = (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, StreamParseError, OSError)
 
@@ -26,7 +27,8 @@ def engine_errors(doing: str) -> Iterator[None]:
         doing: begins the message, say `cannot create container dockercise-1`.
 
     Raises:
-        EngineError: the engine refused, with its own words; or it did not answer.
+        EngineError: the engine refused, with its own words.
+        EngineLostError: it did not answer.
     """
     try:
         yield
@@ -34,7 +36,8 @@ def engine_errors(doing: str) -> Iterator[None]:
         raise EngineError(f"{doing}: {explanation(error)}") from error
     except _LOST as error:
         reason = describe(root_cause(error))
-        raise EngineError(f"{doing}: no answer from the engine ({reason})", "does it still run? ask `docker info`") from error
+        message = f"{doing}: no answer from the engine ({reason})"
+        raise EngineLostError(message, "does it still run? ask `docker info`") from error
     except (DockerException, ValueError) as error:
         raise EngineError(f"{doing}: {error}") from error
 

@@ -186,6 +186,10 @@ class ContainerVanishedError(DockerciseError):
     exit_status = ExitStatus.STAGE_FAILED
 
 
+class EngineLostError(EngineError):
+    """The engine does not answer: it went away, or was never there."""
+
+
 class NoSuchPathError(EngineError):
     """There is nothing at a path in a container."""
 

@@ -25,6 +25,7 @@ from dockercise_prefect.runtime.engine import (
     ContainerVanishedError,
     Conversation,
     EngineInfo,
+    EngineLostError,
     ExitState,
     FileStream,
     ImageBuild,
@@ -390,5 +391,5 @@ def _given(spec: ContainerSpec, stdin: bytes) -> bytes:
     return "\n".join(spec.command).encode() + b"\n" + stdin
 
 
-def _no_answer() -> EngineError:
-    return EngineError("the engine at scripted:// does not answer", "is it still running?")
+def _no_answer() -> EngineLostError:
+    return EngineLostError("the engine at scripted:// does not answer", "is it still running?")
