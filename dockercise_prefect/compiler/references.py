@@ -7,8 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+from dockercise_prefect.compiler.misspelt import USED, Misspelt
 from dockercise_prefect.compiler.mounts import PlacedMount
 from dockercise_prefect.compiler.names import IDENTIFIER, is_taken
 from dockercise_prefect.compiler.stages import Draft, env_edges, volume_edges
@@ -79,6 +81,7 @@ class References:
             variable = folded(stage)
             if IDENTIFIER.match(variable) and not is_taken(variable):
                 self._by_variable[variable].append(stage)
+        self._meant: dict[str, str | None] = {}
         # Names with characters that a shell quotes are not found as parts of the text; there are few.
         self._odd = [_QUOTES.sub("", stage) for stage in self._stages if not _PARTS.fullmatch(stage)]
 
@@ -107,6 +110,7 @@ class References:
             for name, path in paths.outputs.items()
         ]
         self._warn(draft, found, paths, script)
+        self._warn_of_slips(draft, found, script, given)
         return replace(
             draft,
             env={**draft.env, **{variable.name: variable for variable in variables}},
@@ -124,14 +128,26 @@ class References:
         """Whether it is worth the reading: where the text holds no name of a stage, or of its variable, it names none."""
         script = draft.run.text if draft.run else ""
         plain = _QUOTES.sub("", script) if "\\" in script or '"' in script or "'" in script else script
-        names = self._by_variable.keys() & {*_VARIABLES.findall(plain)}
-        if not names <= {*given, folded(draft.name)}:
+        names = self._by_variable.keys() & {*_VARIABLES.findall(script), *_VARIABLES.findall(plain)}
+        if not names <= {*given, folded(draft.name)} or any(map(self._meant_by, USED.findall(script))):
             return True
         parts = {*_PARTS.findall(script), *_PARTS.findall(plain)}
         if "." in script:
             parts |= {part.rstrip(".") for part in parts}
         parts.discard(draft.name)
         return CODE in parts or not self._stages.isdisjoint(parts) or any(stage in plain for stage in self._odd)
+
+    def _meant_by(self, variable: str) -> str | None:
+        """The variable of a stage that one is a slip away from, if it is none itself."""
+        if variable in self._by_variable:
+            return None
+        if variable not in self._meant:
+            self._meant[variable] = self._misspelt.meant_by(variable)
+        return self._meant[variable]
+
+    @cached_property
+    def _misspelt(self) -> Misspelt:
+        return Misspelt(self._by_variable)
 
     def _with_folder(self, draft: Draft) -> Draft:
         """`dir: /build/app` is a path too."""
@@ -211,6 +227,17 @@ class References:
                     "may set it",
                     script.place(use.text, use.start),
                     hint=f"if it is meant, write `env: {stages[0]}`; if not, `# dockercise: ignore references` on its line",
+                )
+
+    def _warn_of_slips(self, draft: Draft, found: Mentions, script: _PlacedScript, given: AbstractSet[str]) -> None:
+        for name, use in found.uses.items():
+            meant = self._meant_by(name)
+            if meant is not None and name not in given and name not in found.assigned:
+                self._findings.warn(
+                    Code.MISSPELT,
+                    f"{draft.name}: nothing sets `{name}`",
+                    script.place(use.text, use.start),
+                    hint=f"did you mean `{meant}`, the value of `{self._by_variable[meant][0]}`?",
                 )
 
     def _warn_of_text(self, stage: StageName, script: Script) -> None:

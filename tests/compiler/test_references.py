@@ -336,3 +336,22 @@ def test_a_guess_that_closes_a_circle_is_left_out() -> None:
 def test_a_circle_of_what_is_surely_meant_is_an_error() -> None:
     """A circle of variables and of files that a script surely reads is shown, and nothing is left out."""
     assert codes(f="a: {img: x, run: cd /last}\nlast: {img: x, run: echo $A}\n") == ["DK038"]
+
+
+@pytest.mark.parametrize("slip", ["VERSOIN", "VERSIO", "VERSIONN", "VERSIEN"])
+def test_a_variable_that_is_nearly_a_stages_is_said(slip: str) -> None:
+    """A variable that nothing sets and that is one slip away from a stage's is a warning that says which one."""
+    (warning,) = _warnings(f"version: {{img: x}}\nlast: {{img: x, run: 'echo ${slip}'}}\n")
+
+    assert f"DK046 warning: last: nothing sets `{slip}`\n  hint: did you mean `VERSION`, the value of `version`?" in warning
+
+
+@pytest.mark.parametrize("script", ["VERSIEN=1; echo $VERSIEN", "echo $VERSION2 $VERS", "echo '$VERSIEN'"])
+def test_a_variable_that_is_set_or_another_is_no_slip(script: str) -> None:
+    """What the script sets, what differs by a digit or by much, and what is no use at all is no slip."""
+    assert _warnings(f'version: {{img: x}}\nlast: {{img: x, run: "{script}"}}\n') == []
+
+
+def test_a_variable_from_outside_is_no_slip() -> None:
+    """A variable that `env` gives is what it says."""
+    assert _warnings("version: {img: x}\nlast: {img: x, env: VERSIONS, run: echo $VERSIONS}\n") == []

@@ -117,6 +117,8 @@ def _printf(call: Call) -> None:
 def _let(call: Call) -> None:
     for word in call.written:
         if isinstance(word, Assignment):
+            for value in word.values:
+                call.walk.calculate(value, call.scope, expand=False)
             call.walk.assign(word.name, call.scope)
         else:
             call.walk.calculate(word, call.scope, expand=False)

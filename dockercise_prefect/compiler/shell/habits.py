@@ -119,7 +119,7 @@ def readings(texts: Sequence[str]) -> list[Reading | None]:
         texts: the words, the command's name first.
     """
     start = effective(texts)
-    before: list[Reading | None] = [Reading(sure=True, relative=at == 0) for at in range(start)]
+    before: list[Reading | None] = [Reading(sure=True)] * start
     found = [*before, *_readings(texts[start:])]
     for at, form in given(texts):  # also behind `find -exec`
         found[at] = None if form is None else Reading(form)

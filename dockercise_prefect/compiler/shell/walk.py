@@ -156,8 +156,8 @@ class Walk:
             self._redirections(command.redirections, scope, Form.ASIDE)
             return
         for text, reading in zip(texts, readings([each.text for each in texts]), strict=True):
-            if reading is not None:
-                self._text(text, Reading(Form.TEXT) if feeds and reading.form is Form.ASIDE else reading, scope)
+            is_run = feeds and reading is not None and reading.form is Form.ASIDE
+            self._text(text, Reading(Form.TEXT) if is_run else reading, scope)
         self._redirections(command.redirections, scope, Form.TEXT if feeds or runs_stdin(name) else Form.ASIDE, name)
         self.functions.call(name, scope, inside=self._in_function > 0)
         builtins.apply(self, command.words, texts, scope)
@@ -235,11 +235,13 @@ class Walk:
             if found.is_set:
                 self.assign(found.name, scope)
 
-    def _text(self, text: Literal, reading: Reading, scope: Scope) -> None:
+    def _text(self, text: Literal, reading: Reading | None, scope: Scope) -> None:
         """A text that may hold paths, or name variables as other languages do."""
         for match in calculation.NAMED_ELSEWHERE.finditer(text.text) if len(text.text) > calculation.SHORTEST else ():
             name = next(name for name in match.groups() if name)
             self.use(name, Use(name, text.position(match.start(match.lastindex or 0))), scope)
+        if reading is None:
+            return
         if "/" in text.text or (text.text and (reading.names or scope.folder == "/out")):
             self.found.literals.append(Literal(text.text, text.pieces, reading, scope.folder))
 
