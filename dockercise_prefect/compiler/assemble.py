@@ -17,7 +17,7 @@ from dockercise_prefect.compiler.variables import Variable, Variables
 from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.merge import MergedDocument
 from dockercise_prefect.frontend.positions import Positions
-from dockercise_prefect.pipeline import Dependency, Pipeline, StageName, StageValue, digest_of_stages
+from dockercise_prefect.pipeline import Dependency, Pipeline, StageName, StageValue, build_secrets, digest_of_stages
 
 Drafts: TypeAlias = dict[StageName, Draft]
 
@@ -58,10 +58,11 @@ def _pipeline(document: MergedDocument, meta: Meta, reader: StageReader, finding
     first = _needed_first(meta, lambda stage: drafts[stage].edges)
     stages = {draft.name: draft.stage(_inherited(draft, meta, first)) for draft in drafts.values()}
     report_unknown(meta.secrets, stages, findings)
-    stages = silenced(stages, meta.secrets)
+    named = {*meta.secrets, *build_secrets(stages.values())}
+    stages = silenced(stages, named)
     if meta.env:
         order = in_order({name: stage.needs for name, stage in stages.items()})
-    secrets = tuple(sorted(meta.secrets))
+    secrets = tuple(sorted(named))
     digest = digest_of_stages(stages.values(), meta.tags, secrets)
     return Pipeline(meta.name, [stages[name] for name in order], meta.tags, secrets, digest)
 

@@ -11,6 +11,7 @@ from dockercise_prefect.compiler.known import check_keys
 from dockercise_prefect.compiler.shapes import ANY, SPACE, Key, Schema, mapping_of, scalar
 from dockercise_prefect.compiler.suggest import StageNames
 from dockercise_prefect.compiler.values import Field, text, word
+from dockercise_prefect.compiler.variables import SECRETS_SCHEMA, Variable, Variables
 from dockercise_prefect.errors import Place
 from dockercise_prefect.frontend.nodes import Mapping as MappingNode
 from dockercise_prefect.frontend.nodes import Node, Scalar, is_null
@@ -31,6 +32,11 @@ KEYS: Mapping[str, Key] = {
         {"type": "object", "additionalProperties": ANY},
         "Build arguments: names and texts. They stay in the image's history, so they are no place for secrets.",
     ),
+    "secrets": Key(
+        SECRETS_SCHEMA,
+        "Variables from outside, and values of stages, that only a `RUN --mount=type=secret,id=NAME` of the Dockerfile sees. "
+        "Needs BuildKit.",
+    ),
     "target": Key(word.schema, "The stage of the Dockerfile to stop at; by default the last one."),
 }
 
@@ -42,20 +48,27 @@ _FORMS = "write a folder of the code, `.` or `app`, or one below the volume of a
 
 @dataclass(frozen=True, slots=True)
 class PlacedBuild:
-    """A build, and where its context was written."""
+    """A build, where its context was written, and the variables that are its secrets."""
 
     build: Build
     place: Place
+    secrets: Mapping[str, Variable]
 
 
 _Folder: TypeAlias = tuple[BuildContext, str]
 
 
 class Builds:
-    """Reads `build`; one for a whole pipeline, since a context may be any stage's volume."""
+    """Reads `build`; one for a whole pipeline, since a context may be any stage's volume.
 
-    def __init__(self, names: StageNames) -> None:
+    Args:
+        names: of all stages.
+        variables: reads its secrets.
+    """
+
+    def __init__(self, names: StageNames, variables: Variables) -> None:
         self._names = names
+        self._variables = variables
 
     def read(self, field: Field) -> PlacedBuild | None:
         """The build that a stage asks for; None when it is wrong, which has been said."""
@@ -67,18 +80,19 @@ class Builds:
         dockerfile = self._dockerfile(_part(field, parts, "dockerfile")) if "dockerfile" in parts else "Dockerfile"
         target = word(_part(field, parts, "target")) if "target" in parts else None
         args = _args(_part(field, parts, "args")) if "args" in parts else {}
+        secrets = self._variables.read_secrets(_part(field, parts, "secrets")) if "secrets" in parts else {}
         if "context" not in parts and parts.keys() <= KEYS.keys():  # else the unknown key is probably meant
             field.wrong_value("there is no `context`", _FORMS)
         if folder is None or dockerfile is None:
             return None
-        return PlacedBuild(Build(*folder, dockerfile, args, target), context.place)
+        return PlacedBuild(Build(*folder, dockerfile, args, target, tuple(secrets)), context.place, secrets)
 
     def _parts(self, field: Field) -> dict[str, Node] | None:
         """The keys of the mapping form; a text alone is its context."""
         if isinstance(field.node, Scalar):
             return {"context": field.node}
         if not isinstance(field.node, MappingNode):
-            field.wrong_type("a folder, or a mapping of `context`, `dockerfile`, `args` and `target`")
+            field.wrong_type("a folder, or a mapping of `context`, `dockerfile`, `args`, `secrets` and `target`")
             return None
         check_keys(f"{field.owner}: build", field.node, KEYS, field.findings)
         return {key: value for key, value in field.node.by_key.items() if not is_null(value)}

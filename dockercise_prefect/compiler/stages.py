@@ -100,7 +100,7 @@ class StageReader:
         self._meta = meta
         self._names = names
         self._variables = variables
-        self._builds = Builds(names)
+        self._builds = Builds(names, variables)
         self._findings = findings
 
     def read(self, definition: StageDefinition) -> Draft:
@@ -123,6 +123,8 @@ class StageReader:
         settings["image"] = None if img is None else self._image(name, img)
         placed_build = self._builds.read(build) if build else None
         env = self._variables.read([fields["env"]]) if "env" in fields else {}
+        if placed_build is not None:
+            env = self._with_secrets(name, env, placed_build.secrets)
         mounts = Mounts(name, fields["vol"], self._names).read() if "vol" in fields else []
         edges: list[Dependency] = []
         if "after" in fields:
@@ -231,6 +233,21 @@ class StageReader:
                 fields[key].place,
                 hint=f"{hint}, or take the key away",
             )
+
+    def _with_secrets(
+        self, name: StageName, env: MappingOf[str, Variable], secrets: MappingOf[str, Variable]
+    ) -> dict[str, Variable]:
+        """A build's secrets are variables of its stage; one of another source is an error (DK034)."""
+        for variable, secret in secrets.items():
+            if variable in env and env[variable].source != secret.source:
+                self._findings.error(
+                    Code.VARIABLE_TWICE,
+                    f"{name}: the variable `{variable}` and the build's secret of that name have two sources",
+                    secret.place,
+                    hint="give one of them another name: `secrets: {OTHER: {stage: …}}`",
+                    related=[Related("the variable is here", env[variable].place)],
+                )
+        return {**env, **{variable: secret for variable, secret in secrets.items() if variable not in env}}
 
     def _after(self, name: StageName, field: Field) -> Iterator[Dependency]:
         for earlier, place in texts(field):

@@ -43,6 +43,14 @@ _MAPPING: Schema = {
 SCHEMA: Schema = {"anyOf": [*one_or_many(_ENTRY)["anyOf"], _MAPPING]}
 """What can stand in an `env`."""
 
+SECRETS_SCHEMA: Schema = {
+    "anyOf": [
+        *one_or_many(scalar(NAME_SOURCE, "write STAGE, NAME or NAME?"))["anyOf"],
+        {**_MAPPING, "patternProperties": {f"^{IDENTIFIER_SOURCE}$": _VALUE_OF_STAGE}, "additionalProperties": False},
+    ]
+}
+"""What can stand in a build's `secrets`: as in `env`, but no text, which would be no secret."""
+
 
 @dataclass(slots=True)
 class Variable:
@@ -80,6 +88,18 @@ class Variables:
                         related=[Related("the first is here", known.place)],
                     )
         return variables
+
+    def read_secrets(self, field: Field) -> dict[str, Variable]:
+        """The variables that a build gets as secrets; a text that stands in the pipeline is none."""
+        variables = self.read([field])
+        for variable in variables.values():
+            if isinstance(variable.source, LiteralValue):
+                # Not shown: it may be the secret itself.
+                Field(field.owner, field.key, field.node, field.findings).wrong_value(
+                    f"the text of `{variable.name}` stands in the pipeline, so it is no secret",
+                    f"write `{variable.name}` alone: then it is a variable from outside",
+                )
+        return {name: variable for name, variable in variables.items() if not isinstance(variable.source, LiteralValue)}
 
     def _entries(self, field: Field) -> Iterator[Variable]:
         if isinstance(field.node, Mapping):

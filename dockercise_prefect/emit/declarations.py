@@ -133,6 +133,8 @@ class Declarations:
             arguments.append(f"args={_mapping(build.args)}")
         if build.target is not None:
             arguments.append(f"target={one_line(build.target)}")
+        if build.secrets:
+            arguments.append(f"secrets=[{', '.join(one_line(name) for name in build.secrets)}]")
         return _call("built_from", arguments, before="build=")
 
     def _source(self, source: EnvSource) -> str:

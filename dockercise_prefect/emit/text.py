@@ -104,7 +104,8 @@ def build_of(build: Build) -> str:
     """What a stage builds."""
     folder = "" if build.folder == "." else f", folder {build.folder}"
     target = "" if build.target is None else f", up to {build.target}"
-    return f"built with {build.dockerfile} from {source_of(build.context)}{folder}{target}"
+    secrets = f", with the secrets {', '.join(build.secrets)}" if build.secrets else ""
+    return f"built with {build.dockerfile} from {source_of(build.context)}{folder}{target}{secrets}"
 
 
 def _source(source: EnvSource) -> str:

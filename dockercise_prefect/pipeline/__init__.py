@@ -30,6 +30,7 @@ from dockercise_prefect.pipeline.model import (
     StageName,
     StageValue,
     StageVolume,
+    build_secrets,
     folded,
 )
 
@@ -61,6 +62,7 @@ __all__ = [
     "StageValue",
     "StageVolume",
     "bind",
+    "build_secrets",
     "built_from",
     "code",
     "digest_of",

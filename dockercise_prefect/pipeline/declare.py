@@ -55,6 +55,7 @@ def built_from(
     dockerfile: str = "Dockerfile",
     args: Mapping[str, str] | None = None,
     target: str | None = None,
+    secrets: Sequence[str] = (),
 ) -> Build:
     """An image to build from a folder of `code`, or of a stage's volume.
 
@@ -64,9 +65,10 @@ def built_from(
         dockerfile: below the folder.
         args: build arguments; they stay in the image's history.
         target: the stage of the Dockerfile to stop at.
+        secrets: names of the stage's variables that the build gets as secrets.
     """
     source = StageVolume(context.name) if isinstance(context, Stage) else CodeSnapshot()
-    return Build(source, folder, dockerfile, dict(args or {}), target)
+    return Build(source, folder, dockerfile, dict(args or {}), target, tuple(secrets))
 
 
 def stage(

@@ -126,6 +126,7 @@ class Build:
         dockerfile: the Dockerfile's path below the folder.
         args: build arguments. They stay in the image's history, so they are texts and never values of stages.
         target: the stage of the Dockerfile to stop at; None builds the last one.
+        secrets: those of the stage's variables that the build gets, by their names; they are in no image and no history.
     """
 
     context: BuildContext
@@ -133,6 +134,7 @@ class Build:
     dockerfile: str = "Dockerfile"
     args: Mapping[str, str] = field(default_factory=dict)
     target: str | None = None
+    secrets: tuple[str, ...] = ()
 
 
 class DependencyKind(StrEnum):
@@ -267,6 +269,11 @@ class Stage:
         return tuple(dict.fromkeys(dependency.stage for dependency in self.depends_on))
 
 
+def build_secrets(stages: Iterable[Stage]) -> Iterator[str]:
+    """The secrets of builds, by their folded names."""
+    return (folded(name) for stage in stages if stage.build is not None for name in stage.build.secrets)
+
+
 @dataclass(frozen=True)
 class Pipeline:
     """Stages in an order in which they can run.
@@ -274,7 +281,7 @@ class Pipeline:
     Attributes:
         stages: every stage stands after all it needs.
         tags: for the flow run.
-        secrets: variables whose values are sensitive, by their folded names; `meta.secrets`.
+        secrets: variables whose values are sensitive, by their folded names: those of `meta.secrets`, and secrets of builds.
         digest: `sha256:…` of what was compiled; None for one that is written in Python (`codec.digest_of`).
 
     Raises:
@@ -290,7 +297,7 @@ class Pipeline:
     def __post_init__(self) -> None:
         object.__setattr__(self, "stages", tuple(self.stages))
         object.__setattr__(self, "tags", tuple(self.tags))
-        object.__setattr__(self, "secrets", tuple(self.secrets))
+        object.__setattr__(self, "secrets", tuple(dict.fromkeys([*self.secrets, *build_secrets(self.stages)])))
         seen: set[StageName] = set()
         for stage in self.stages:
             if stage.name in seen:

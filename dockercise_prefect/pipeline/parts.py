@@ -50,12 +50,15 @@ def image_from_json(data: Json | None) -> Image | None:
 
 def build_to_json(build: Build) -> Json:
     """A stage's build."""
+    # Only where there are any: pipelines without them keep their digests.
+    secrets = {"secrets": list(build.secrets)} if build.secrets else {}
     return {
         "context": _source_to_json(build.context),
         "folder": build.folder,
         "dockerfile": build.dockerfile,
         "args": dict(build.args),
         "target": build.target,
+        **secrets,
     }
 
 
@@ -64,7 +67,7 @@ def build_from_json(data: Json) -> Build:
     context = _source_from_json(data["context"])
     if not isinstance(context, CodeSnapshot | StageVolume):
         raise ValueError(f"no context of a build: {data['context']!r}")  # noqa: TRY004  a document, not an argument
-    return Build(context, data["folder"], data["dockerfile"], data["args"], data["target"])
+    return Build(context, data["folder"], data["dockerfile"], data["args"], data["target"], tuple(data.get("secrets", ())))
 
 
 def env_to_json(source: EnvSource) -> Json:

@@ -40,7 +40,7 @@ def sensitive_stages(pipeline: Pipeline, secrets: Mapping[StageName, Collection[
 def _reason(stage: Stage, secrets: list[str], reasons: Mapping[StageName, str]) -> str | None:
     if stage.no_log is not None:
         return "its `noLog` says so" if stage.no_log else None
-    if secrets:
+    if secrets and (stage.starts_container or stage.joins_only):  # what only builds prints an image's id, and no variable
         return f"its variable {secrets[0]} is secret"
     edge = next((edge for edge in stage.depends_on if edge.stage in reasons), None)
     return None if edge is None else f"it {edge.kind.phrase} {edge.stage}, which is sensitive"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from dockercise_prefect.errors import EngineError
@@ -32,12 +32,15 @@ class Builder:
     running: Running
     masker: Masker
 
-    def build(self, stage: Stage, build: Build, deadline: Deadline | None, sink: OutputSink) -> ResolvedImage | Verdict:
+    def build(
+        self, stage: Stage, build: Build, secrets: Mapping[str, bytes], deadline: Deadline | None, sink: OutputSink
+    ) -> ResolvedImage | Verdict:
         """Build a stage's image, which from then on is there for it and for all stages that run in it.
 
         Args:
             stage: whose image it is.
             build: what it says of it.
+            secrets: the texts of its secrets, by their names.
             deadline: when its time is over.
             sink: gets the build's log while it is built, on `stderr`: stdout is for the stage's value.
 
@@ -50,19 +53,18 @@ class Builder:
         helper = self.images.any()
         with self.volumes.context(build.context, helper) as loader:
             context = open_context(self.engine, loader, CONTEXT, build)
-            end = self._run(stage, build, context, deadline, sink)
+            end = self._run(stage, self._spec(stage, build, context, secrets), context.stream, deadline, sink)
         if isinstance(end, Verdict):
             return end
         return self.images.add(stage, end, f"that {stage.name} built")
 
     def _run(
-        self, stage: Stage, build: Build, context: OpenContext, deadline: Deadline | None, sink: OutputSink
+        self, stage: Stage, spec: BuildSpec, stream: Iterable[bytes], deadline: Deadline | None, sink: OutputSink
     ) -> str | Verdict:
         """The id of the image, or how the stage ended."""
         if stage.pull is PullPolicy.NEVER:
-            self._refuse_missing(context.dockerfile, build.target)
-        spec = self._spec(stage, build, context)
-        process = self.engine.build(spec, self._checked(context.stream))
+            self._refuse_missing(spec.dockerfile, spec.target)
+        process = self.engine.build(spec, self._checked(stream))
         with self.running.watch(lambda _grace: process.stop(), deadline) as watch:
             give_up = lambda why: self.running.end(watch, Stop(StageStatus.ERROR, why))  # noqa: E731  as short as it is long
             capture = Capture(StageOutput(Spool()), self.masker, sink, give_up)
@@ -92,7 +94,7 @@ class Builder:
             self.running.refuse_when_cancelled()
             yield chunk
 
-    def _spec(self, stage: Stage, build: Build, context: OpenContext) -> BuildSpec:
+    def _spec(self, stage: Stage, build: Build, context: OpenContext, secrets: Mapping[str, bytes]) -> BuildSpec:
         return BuildSpec(
             what=stage.name,
             dockerfile=context.dockerfile,
@@ -100,6 +102,7 @@ class Builder:
             ignore=context.ignore,
             labels=self.labels.of_stage(stage.name),
             args=build.args,
+            secrets=secrets,
             target=build.target,
             network=stage.network.value,
             platform=stage.platform,

@@ -104,7 +104,7 @@ class BuildKitBuild:
                 timer.start()
 
     def _begin(self, stack: ExitStack) -> subprocess.Popen[bytes]:
-        environment = dict(self._command.environment)
+        environment = {**self._command.environment, **_secret_variables(self._spec)}
         if self._credentials is not None:
             environment |= stack.enter_context(with_credentials(self._credentials(), environment))
         with self._lock:
@@ -165,6 +165,8 @@ def arguments(spec: BuildSpec, mark: str) -> list[str]:
         words += ["--label", f"{name}={value}"]
     for name, value in spec.args.items():
         words += ["--build-arg", f"{name}={value}"]
+    for name, variable in zip(spec.secrets, _secret_variables(spec), strict=True):
+        words += ["--secret", f"id={name},env={variable}"]
     if spec.target is not None:
         words += ["--target", spec.target]
     if spec.platform is not None:
@@ -172,6 +174,11 @@ def arguments(spec: BuildSpec, mark: str) -> list[str]:
     if spec.pull:
         words += ["--pull"]
     return [*words, "-"]
+
+
+def _secret_variables(spec: BuildSpec) -> dict[str, str]:
+    """The variables of the command that hold the secrets, in their order; nobody but us and root reads those."""
+    return {f"DOCKERCISE_SECRET_{number}": os.fsdecode(text) for number, text in enumerate(spec.secrets.values())}
 
 
 def failed_end(last_words: bytes, doing: str) -> BuildEnd:

@@ -114,10 +114,11 @@ class DockerEngine:
         if isinstance(command, BuildCommand):
             credentials = self._images.all_credentials if self._images.has_credentials else None
             return BuildKitBuild(self._client, command, spec, context, credentials)
-        if need := first_need(spec.dockerfile):
+        need = first_need(spec.dockerfile)
+        if need or spec.secrets:
+            what = f"{need.what} in line {need.line} of `{spec.path}` needs" if need else "its `secrets` need"
             raise EngineError(
-                f"cannot build the image of {spec.what}: {need.what} in line {need.line} of `{spec.path}` needs BuildKit, "
-                f"and {command}",
+                f"cannot build the image of {spec.what}: {what} BuildKit, and {command}",
                 "docs/running.md says what BuildKit needs: the `docker` command with its buildx plugin",
             )
         return DockerBuild(self._client, spec, context, self._images.all_credentials)

@@ -132,6 +132,7 @@ class BuildSpec:
         ignore: the text of the context's `.dockerignore`, None where there is none.
         labels: of every image and every container that the build makes.
         args: build arguments, which stay in the image's history.
+        secrets: for `RUN --mount=type=secret`, by their ids; in no image, no cache and no log of the engine.
         target: the stage of the Dockerfile to stop at; None for the last one.
         network: `bridge`, `none` or `host`.
         pull: whether the images that the Dockerfile names are asked for at their registries, also where they are there.
@@ -144,6 +145,7 @@ class BuildSpec:
     path: str = "Dockerfile"
     ignore: bytes | None = None
     args: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     target: str | None = None
     network: str = "bridge"
     platform: str | None = None

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TypeAlias
 
 from dockercise_prefect.errors import DockerciseError, EngineError, StageError
-from dockercise_prefect.pipeline import Stage, StageName
+from dockercise_prefect.pipeline import Build, Stage, StageName
 from dockercise_prefect.runtime import aws_folder
 from dockercise_prefect.runtime.boot import SHELL, Launch, launch
 from dockercise_prefect.runtime.building import Builder
@@ -35,7 +35,13 @@ from dockercise_prefect.runtime.output import Spool, StageOutput
 from dockercise_prefect.runtime.own_volume import KeepVolume, files_of
 from dockercise_prefect.runtime.running import Deadline, Running
 from dockercise_prefect.runtime.users import is_root
-from dockercise_prefect.runtime.variables import Variables, container_variables, runtime_variables, takes_values_from
+from dockercise_prefect.runtime.variables import (
+    Variables,
+    chosen_variables,
+    container_variables,
+    runtime_variables,
+    takes_values_from,
+)
 from dockercise_prefect.runtime.volumes import RunVolumes
 from dockercise_prefect.status import StageStatus
 
@@ -137,7 +143,7 @@ class StageRun:
             self._image = self._run.images.of(self._stage)
             return self._in_container(self._image, None, output, sink, keep)
         deadline = Deadline.of(self._stage.timeout)
-        built = self._run.builder.build(self._stage, self._stage.build, deadline, sink)
+        built = self._run.builder.build(self._stage, self._stage.build, self._build_secrets(self._stage.build), deadline, sink)
         if isinstance(built, Verdict):
             return built
         self._image = built
@@ -145,6 +151,11 @@ class StageRun:
             return self._in_container(built, deadline, output, sink, keep)
         output.write(f"{built.id}\n".encode())
         return Verdict(StageStatus.PASSED, 0, None)
+
+    def _build_secrets(self, build: Build) -> dict[str, bytes]:
+        """The texts of the build's secrets; without those that may be missing and are."""
+        values = {name: self._inputs[name].output for name in takes_values_from(self._stage)}
+        return chosen_variables(self._stage, build.secrets, values=values, outside=self._outside)
 
     def _in_container(
         self, image: ResolvedImage, deadline: Deadline | None, output: StageOutput, sink: OutputSink, keep: KeepVolume

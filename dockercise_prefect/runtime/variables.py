@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from dockercise_prefect.errors import StageError
-from dockercise_prefect.pipeline import LiteralValue, Stage, StageName, StageValue, folded
+from dockercise_prefect.pipeline import HostVariable, LiteralValue, Stage, StageName, StageValue, folded
 from dockercise_prefect.runtime.boot import LONGEST_ARGUMENT
 from dockercise_prefect.runtime.labels import RunIdentity
 from dockercise_prefect.runtime.output import StageOutput
@@ -91,6 +91,37 @@ def container_variables(
     variables = Variables(stored, {name: text for name, text in unseen.items() if name not in always})
     _check_together(stage, variables)
     return variables
+
+
+def chosen_variables(
+    stage: Stage, names: Iterable[str], *, values: Mapping[StageName, StageOutput], outside: Mapping[str, str]
+) -> dict[str, bytes]:
+    """The texts of some of a stage's variables, say of the secrets of its build.
+
+    Args:
+        stage: whose variables they are.
+        names: which ones; one that may be missing, and is, is left out.
+        values: of the stages that it takes values from.
+        outside: what `resolve_outside` found for it.
+
+    Raises:
+        StageError: one is no variable of the stage, or cannot be handed over as one.
+    """
+    hint = "a build gets secrets as variables of the `docker` command"
+    chosen: dict[str, bytes] = {}
+    for name in names:
+        match stage.env.get(name):
+            case StageValue(earlier):
+                chosen[name] = _fit_value(name, values[earlier], f"the value of {earlier} as ", hint)
+            case HostVariable(written):
+                found = outside.get(name, outside.get(written))
+                if found is not None:
+                    chosen[name] = _fit(name, found.encode("utf-8", "surrogateescape"), "", hint)
+            case LiteralValue(text):
+                chosen[name] = _fit(name, text.encode("utf-8", "surrogateescape"), "", hint)
+            case None:
+                raise StageError(f"the build's secret {name} is no variable of the stage", "add it to `env`")
+    return chosen
 
 
 def _fit(name: str, text: bytes, what: str, hint: str) -> bytes:

@@ -97,6 +97,10 @@ WRONG_STAGES = """\
 {build: {context: ., file: x}}
 {build: {context: ., dockerfile: /x}}
 {build: {context: ., args: [A=b]}}
+{build: {context: ., secrets: [A=b]}}
+{build: {context: ., secrets: {A: b}}}
+{build: {context: ., secrets: {OUT: {stage: a}}}}
+{build: {context: ., secrets: {A-B: {stage: a}}}}
 {user: a b}
 {network: brigde}
 {pull: true}

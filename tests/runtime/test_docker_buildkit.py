@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import shutil
@@ -15,7 +16,7 @@ from docker import APIClient
 from docker.errors import NotFound
 
 from dockercise_prefect.errors import EngineError
-from dockercise_prefect.pipeline import PullPolicy
+from dockercise_prefect.pipeline import PullPolicy, built_from, code, host, stage
 from dockercise_prefect.runtime.docker_buildkit import arguments, failed_end
 from dockercise_prefect.runtime.docker_command import BuildCommand, find_build_command
 from dockercise_prefect.runtime.docker_connection import Address, connect
@@ -26,6 +27,7 @@ from dockercise_prefect.runtime.removal import remove_all
 from tests.engines.driving import PATIENCE, Output, member, run, spec_of, tar_of
 from tests.engines.registry import registry
 from tests.engines.scripted import BUSYBOX
+from tests.runtime.workspaces import run_all, sh
 
 Labels = Mapping[str, str]
 
@@ -85,6 +87,7 @@ def test_all_of_a_build_is_said() -> None:
             network="none",
             platform="linux/arm64",
             pull=True,
+            secrets={"T": b"hidden"},
         ),
         "m",
     )
@@ -92,7 +95,7 @@ def test_all_of_a_build_is_said() -> None:
     assert words == [
         *("--progress=plain", "--tag", "dockercise-build:m", "--file", "d/F", "--network", "none"),
         *("--label", "dockercise.run=r", "--label", "dockercise.mark=m", "--build-arg", "A=1 2"),
-        *("--target", "t", "--platform", "linux/arm64", "--pull", "-"),
+        *("--secret", "id=T,env=DOCKERCISE_SECRET_0", "--target", "t", "--platform", "linux/arm64", "--pull", "-"),
     ]
 
 
@@ -145,6 +148,49 @@ def test_a_build_makes_an_image_that_runs(buildkit: DockerEngine, client: APICli
     assert (stuck, left(buildkit, labels)) == ([], [])
     with pytest.raises(NotFound):
         client.inspect_image(end.image)  # type: ignore[no-untyped-call]  # its stub has no types
+
+
+@needs_engine
+def test_a_secret_reaches_its_step_alone(
+    buildkit: DockerEngine, client: APIClient, labels: Labels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Byte for byte; neither the image, nor its history, nor a description of the build or its log shows it."""
+    secret, output = f"it's {secrets.token_hex(8)} ☃\n".encode(), Output()
+    wanted = spec(labels, "RUN --mount=type=secret,id=TOKEN md5sum < /run/secrets/TOKEN > /sum", secrets={"TOKEN": secret})
+
+    end = buildkit.build(wanted, [FILE]).run(output)
+    assert end.image is not None
+    image = buildkit.resolve_image(end.image, pull=PullPolicy.NEVER, platform=None, progress=lambda _: None)
+    _, said = run(buildkit, spec_of(image, labels, "cat /sum; ls -A /run/secrets"))
+    known = [client.inspect_image(end.image), client.history(end.image), wanted, output.stderr]  # type: ignore[no-untyped-call]  # no types
+    remove_all(buildkit, left(buildkit, labels))
+
+    assert said.stdout.split()[0].decode() == hashlib.md5(secret, usedforsecurity=False).hexdigest()
+    assert secret.decode().split()[1] not in str(known)
+
+
+@needs_engine
+def test_a_stage_gives_its_build_secrets(buildkit: DockerEngine, run_id: str, tmp_path: Path) -> None:
+    """Variables from outside and values of stages, by the names of the variables."""
+    text = f"FROM {BUSYBOX}\nRUN --mount=type=secret,id=KEY --mount=type=secret,id=LOGIN cat /run/secrets/* > /found\n"
+    (tmp_path / "Dockerfile").write_text(text)
+    new = secrets.token_hex(4)
+    login = sh("login", f"printf {new}-value")
+    build = built_from(code, secrets=["KEY", "LOGIN"])
+    a = stage("a", build=build, env={"KEY": host("key"), "LOGIN": login.value}, run="cat /found")
+
+    ran = run_all(buildkit, login, a, root=tmp_path, outside={"KEY": "outside-"}, run_id=run_id)
+
+    assert ran.value("a").decode() == f"outside-{new}-value", ran.results
+
+
+@needs_engine
+def test_secrets_need_buildkit(docker_engine: DockerEngine, labels: Labels) -> None:
+    """The engine's own builder has no place for them, so nothing is built without them."""
+    with pytest.raises(EngineError, match=r"its `secrets` need BuildKit, and DOCKER_BUILDKIT=0") as caught:
+        docker_engine.build(spec(labels, "RUN true", secrets={"TOKEN": b"hidden"}), [FILE])
+
+    assert "hidden" not in str(caught.value)
 
 
 @needs_engine

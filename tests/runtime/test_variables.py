@@ -6,7 +6,7 @@ from dockercise_prefect.errors import StageError
 from dockercise_prefect.pipeline import StageValue, folded, host, stage
 from dockercise_prefect.runtime.labels import RunIdentity
 from dockercise_prefect.runtime.output import StageOutput
-from dockercise_prefect.runtime.variables import Variables, container_variables, runtime_variables
+from dockercise_prefect.runtime.variables import Variables, chosen_variables, container_variables, runtime_variables
 
 A = stage("a", image="i")
 
@@ -24,6 +24,26 @@ def test_values_and_outside_are_unseen_and_literals_are_stored() -> None:
     found = variables({"a": b"s3cret"}, {"TOKEN": "t0ken"}, LEVEL="1.10")
 
     assert found == Variables({"OUT": "/c", "LEVEL": "1.10"}, {"A": b"s3cret", "TOKEN": b"t0ken"})
+
+
+def test_chosen_variables() -> None:
+    """Those that a build gets as secrets, wherever they come from; an optional one that nothing has is left out."""
+    consumer = stage(
+        "c", image="i", env={"A": StageValue("a"), "PROXY": host("proxy"), "NO": host("no", optional=True), "T": "t"}
+    )
+
+    found = chosen_variables(consumer, ["A", "PROXY", "NO", "T"], values={"a": StageOutput.of(b"1")}, outside={"proxy": "p"})
+
+    assert found == {"A": b"1", "PROXY": b"p", "T": b"t"}
+
+
+@pytest.mark.parametrize(("name", "says"), [("OTHER", "OTHER is no variable of the stage"), ("A", "A cannot be a variable")])
+def test_a_chosen_variable_that_cannot_be(name: str, says: str) -> None:
+    """One that the stage does not have, or that no variable can hold."""
+    consumer = stage("c", image="i", env={"A": StageValue("a")})
+
+    with pytest.raises(StageError, match=says):
+        chosen_variables(consumer, [name], values={"a": StageOutput.of(b"\0")}, outside={})
 
 
 def test_what_is_always_set_wins() -> None:

@@ -1,4 +1,4 @@
-"""Prefect flow `builds`: 7 stages from 1 file.
+"""Prefect flow `builds`: 10 stages from 1 file.
 
 Compiled by dockercise_prefect. Change the YAML and run `python -m dockercise_prefect compile`.
 """
@@ -8,7 +8,7 @@ from pathlib import Path
 from prefect import flow
 
 from dockercise_prefect.orchestration import RunSummary, run_as_script, run_pipeline
-from dockercise_prefect.pipeline import Pipeline, built_from, code, stage
+from dockercise_prefect.pipeline import Pipeline, built_from, code, host, stage
 
 ROOT = Path(__file__).resolve().parent
 
@@ -71,10 +71,52 @@ from_code = stage(
     at="a.dockercise.yaml:26:1",
 )
 
+token = stage(
+    "token",
+    image="busybox",
+    run="print a token",
+    no_log=True,
+    at="a.dockercise.yaml:28:1",
+)
+
+with_secrets = stage(
+    "with-secrets",
+    build=built_from(code, "app", secrets=["NPM_TOKEN", "TOKEN", "EXTRA"]),
+    env={
+        "NPM_TOKEN": host("NPM_TOKEN"),
+        "TOKEN": token.value,
+        "EXTRA": host("extra", optional=True),
+    },
+    at="a.dockercise.yaml:30:1",
+)
+
+renamed_secret = stage(
+    "renamed-secret",
+    build=built_from(code, "app", secrets=["REGISTRY"]),
+    env={
+        "NPM_TOKEN": host("NPM_TOKEN"),
+        "REGISTRY": token.value,
+    },
+    run="app",
+    at="a.dockercise.yaml:33:1",
+)
+
 pipeline = Pipeline(
     "builds",
-    [base, app, tools, checkout, from_a_volume, whole_volume, from_code],
-    digest="sha256:572adb141103e33957713476ac8c464bf8875caae4ae1023db9fe6532492d66a",
+    [
+        base,
+        app,
+        tools,
+        checkout,
+        from_a_volume,
+        whole_volume,
+        from_code,
+        token,
+        with_secrets,
+        renamed_secret,
+    ],
+    secrets=["EXTRA", "NPM_TOKEN", "REGISTRY", "TOKEN"],
+    digest="sha256:2fce74c4c42eb1a59b68f4e954d2f550950a9dff5a03c11961f014c9b86aeb27",
 )
 
 
