@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from dockercise_prefect.errors import EngineError
@@ -34,7 +34,7 @@ _GIT_VARIABLES = (
 )
 
 
-def code_entries(root: Path) -> list[Entry]:
+def code_entries(root: Path, notify: Callable[[str], None]) -> list[Entry]:
     """The code below a folder, sorted by path, every folder before what is in it; owned by root, modes and links kept.
 
     In a git repository: the files that git tracks and those it neither tracks nor ignores, in submodules too. Elsewhere:
@@ -43,6 +43,7 @@ def code_entries(root: Path) -> list[Entry]:
 
     Args:
         root: may be a folder inside a repository.
+        notify: told what is left out since it is no file: sockets, pipes and devices.
 
     Raises:
         EngineError: files cannot be read, or git fails.
@@ -50,7 +51,7 @@ def code_entries(root: Path) -> list[Entry]:
     root = root.resolve()
     paths = _tracked(root) if _in_git(root) else _everything(root)
     kept = sorted({path.as_posix() for path in _without_ignored(root, paths)})
-    return _entries(root, kept)
+    return _entries(root, kept, notify)
 
 
 def _in_git(root: Path) -> bool:
@@ -114,9 +115,10 @@ def _ignore_lines(root: Path) -> list[str]:
     return [os.fsdecode(line.removesuffix(b"\r")) for line in data.split(b"\n")]
 
 
-def _entries(root: Path, paths: Iterable[str]) -> list[Entry]:
+def _entries(root: Path, paths: Iterable[str], notify: Callable[[str], None]) -> list[Entry]:
     entries: dict[str, Entry] = {}
     unreadable: list[str] = []
+    no_files: list[str] = []
     for path in paths:
         for parent in reversed(PurePosixPath(path).parents[:-1]):
             if str(parent) not in entries:
@@ -126,8 +128,12 @@ def _entries(root: Path, paths: Iterable[str]) -> list[Entry]:
         except OSError:
             unreadable.append(path)
             continue
-        if entry is not None:
+        if entry is None:
+            no_files.append(path)
+        else:
             entries[path] = entry
+    if no_files:
+        notify(f"left out of the code, since sockets, pipes and devices cannot be copied: {_some_of(no_files)}")
     _refuse_unreadable(unreadable)
     return [entries[path] for path in sorted(entries, key=lambda path: PurePosixPath(path).parts)]
 
@@ -139,7 +145,7 @@ def _entry(real: Path, path: str) -> Entry | None:
     if stat.S_ISDIR(status.st_mode):
         return _folder(path, status)
     if not stat.S_ISREG(status.st_mode):
-        return None  # sockets, pipes and devices are no code
+        return None
     if not os.access(real, os.R_OK):
         raise PermissionError(path)
     size = status.st_size
@@ -170,13 +176,16 @@ def _read(real: Path, path: str, size: int) -> Iterator[bytes]:
 
 def _refuse_unreadable(paths: Iterable[str]) -> None:
     named = sorted(paths)
-    if not named:
-        return
-    more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
-    raise EngineError(
-        f"the code cannot be copied, these cannot be read: {', '.join(named[:NAMED])}{more}",
-        f"change their permissions, or leave them out of the code by {IGNORE_FILE}",
-    )
+    if named:
+        raise EngineError(
+            f"the code cannot be copied, these cannot be read: {_some_of(named)}",
+            f"change their permissions, or leave them out of the code by {IGNORE_FILE}",
+        )
+
+
+def _some_of(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{', '.join(names[:NAMED])}{more}"
 
 
 def _git(folder: Path, *arguments: str, expect: tuple[int, ...] = (0,)) -> subprocess.CompletedProcess[bytes]:

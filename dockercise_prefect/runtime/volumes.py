@@ -38,16 +38,24 @@ class RunVolumes:
         background: removes what helped to fill them.
         root: the folder that the code is taken from.
         check: called while files are copied; raises when that is to end.
+        notify: told what cannot be copied.
     """
 
-    def __init__(
-        self, engine: Engine, labels: Labels, background: Background, root: Path | None, check: Callable[[], None]
+    def __init__(  # noqa: PLR0917  what all volumes of a run need
+        self,
+        engine: Engine,
+        labels: Labels,
+        background: Background,
+        root: Path | None,
+        check: Callable[[], None],
+        notify: Callable[[str], None],
     ) -> None:
         self._engine = engine
         self._background = background
         self._labels = labels
         self._root = root
         self._check = check
+        self._notify = notify
         self._own: dict[StageName, str] = {}
         self._shared: Once[frozenset[StageName] | str, str] = Once()
         self._kept: Once[str, None] = Once()
@@ -156,7 +164,7 @@ class RunVolumes:
     def _code_entries(self) -> list[Entry]:
         if self._root is None:
             raise EngineError("the pipeline uses the code, and there is no root folder to take it from", "set DOCKERCISE_ROOT")
-        return code_entries(self._root)
+        return code_entries(self._root, self._notify)
 
     def _filled(self, what: str, image: str, entries: Iterable[Entry]) -> str:
         name = self._create(what)

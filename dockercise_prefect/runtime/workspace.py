@@ -106,7 +106,7 @@ class Workspace:
         self._background = Background()
         self._putting_away = Background()  # apart: a big volume must not hold up what stages wait for
         check = self._running.refuse_when_cancelled
-        self._volumes = RunVolumes(engine, self._labels, self._background, options.root, check)
+        self._volumes = RunVolumes(engine, self._labels, self._background, options.root, check, notify)
         self._spool = Spool()
         self._images = Images(engine, pipeline, self._labels, {})
         self._letting_go = LettingGo()

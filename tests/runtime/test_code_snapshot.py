@@ -1,6 +1,7 @@
 """Which files are the code."""
 
 import os
+import socket
 import subprocess
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def repository(tmp_path: Path) -> Path:
 
 def paths(root: Path) -> list[str]:
     """What belongs to the code."""
-    return [entry.path for entry in code_entries(root)]
+    return [entry.path for entry in code_entries(root, print)]
 
 
 def test_outside_git_everything_is_code(tmp_path: Path) -> None:
@@ -104,7 +105,7 @@ def test_modes_and_links_are_kept_and_root_owns_all(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("/nowhere/at/all")
     (tmp_path / "folder").symlink_to("d")
 
-    entries = {entry.path: entry for entry in code_entries(tmp_path)}
+    entries = {entry.path: entry for entry in code_entries(tmp_path, print)}
 
     assert isinstance(entries["d"], Folder)
     assert isinstance(entries["d/script"], File)
@@ -125,10 +126,16 @@ def test_any_name_is_a_name(repository: Path) -> None:
 
 
 def test_pipes_and_sockets_are_no_code(tmp_path: Path) -> None:
-    """What is neither file, folder nor link is left out."""
+    """What is neither file, folder nor link is left out, and named."""
     os.mkfifo(files(tmp_path, a="1") / "pipe")
+    said: list[str] = []
 
-    assert paths(tmp_path) == ["a"]
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "it.sock"))
+        found = [entry.path for entry in code_entries(tmp_path, said.append)]
+
+    assert found == ["a"]
+    assert said == ["left out of the code, since sockets, pipes and devices cannot be copied: it.sock, pipe"]
 
 
 def test_the_variables_of_a_git_hook_do_not_mislead(repository: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -146,7 +153,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(os, "access", lambda path, _mode: Path(path).name == "b")  # root may read everything
 
     with pytest.raises(EngineError, match=r"cannot be read: a, c") as caught:
-        code_entries(tmp_path)
+        code_entries(tmp_path, print)
 
     assert ".dockerciseignore" in str(caught.value)
 
@@ -154,7 +161,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path, monkeypatch: pytest
 def test_a_file_that_grows_is_copied_as_it_was(tmp_path: Path) -> None:
     """A log that somebody writes to meanwhile does not break the copy."""
     log = files(tmp_path, log="12") / "log"
-    (entry,) = code_entries(tmp_path)
+    (entry,) = code_entries(tmp_path, print)
     log.write_text("12345")
 
     assert isinstance(entry, File)
@@ -168,7 +175,7 @@ def test_the_root_is_never_written_to(repository: Path) -> None:
     os.utime(repository / "a", (1, 1))
     before = {path: path.stat().st_mtime_ns for path in repository.rglob("*")}
 
-    code_entries(repository)
+    code_entries(repository, print)
 
     assert {path: path.stat().st_mtime_ns for path in repository.rglob("*")} == before
 
@@ -178,7 +185,7 @@ def test_a_repository_that_git_cannot_read_is_an_error(tmp_path: Path) -> None:
     files(tmp_path, a="1", **{".git": "gitdir: /nowhere"})
 
     with pytest.raises(EngineError, match="git cannot list"):
-        code_entries(tmp_path)
+        code_entries(tmp_path, print)
 
 
 @pytest.mark.parametrize("target", ["../outside", "/dev/zero", "nowhere", ".dockerciseignore"])
