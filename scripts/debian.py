@@ -53,12 +53,12 @@ def install(packages: Iterable[str], purpose: str) -> None:
         return
     if not OS_RELEASE.exists() or not is_debian_like(parse_os_release(OS_RELEASE.read_text(encoding="utf-8"))):
         raise SetUpError(
-            f"{purpose} needs what Debian and Ubuntu have in {', '.join(names)}",
+            f"missing for {purpose}: what Debian and Ubuntu have in {', '.join(names)}",
             "install it with this system's own package manager, then try again",
         )
     command = f"apt-get install --no-install-recommends {' '.join(names)}"
     if os.geteuid() != 0:
-        raise SetUpError(f"{purpose} needs {', '.join(names)}", f"as root: {command}")
+        raise SetUpError(f"missing for {purpose}: {', '.join(names)}", f"as root: {command}")
     say(f"installing {', '.join(names)} for {purpose}")
     # Lists may be missing (a container) or old; whether the packages are to be had is for the install to say.
     _apt("update")

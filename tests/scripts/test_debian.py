@@ -51,7 +51,7 @@ def test_other_systems_are_told_what_is_missing(tmp_path: Path, monkeypatch: pyt
     release.write_text(FEDORA, encoding="ascii")
     monkeypatch.setattr(debian, "OS_RELEASE", release)
 
-    with pytest.raises(SetUpError, match="the tests needs what Debian and Ubuntu have in chromium"):
+    with pytest.raises(SetUpError, match="missing for the tests: what Debian and Ubuntu have in chromium"):
         install(["chromium"], "the tests")
 
 
