@@ -70,14 +70,15 @@ def of_entries(path: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("with_lines", "without"),
+    ("with_lines", "without", "most"),
     [
-        pytest.param(42 * MEGABYTE, 18 * MEGABYTE, id="60 MB"),
-        pytest.param(700 * MEGABYTE, 300 * MEGABYTE, id="1 GB", marks=pytest.mark.acceptance),
+        pytest.param(42 * MEGABYTE, 18 * MEGABYTE, 180_000, id="60 MB"),
+        pytest.param(700 * MEGABYTE, 300 * MEGABYTE, 200_000, id="1 GB", marks=pytest.mark.acceptance),
     ],
 )
+@pytest.mark.usefixtures("busybox")
 def test_what_a_stage_prints_is_never_whole_in_memory(
-    environment: dict[str, str], busybox: str, tmp_path: Path, with_lines: int, without: int
+    environment: dict[str, str], tmp_path: Path, with_lines: int, without: int, most: int
 ) -> None:
     """However much stages print, with lines and without, the process takes less than 200 MB, and the record is exact."""
     expected = digest(printed(LINE, with_lines, without))
@@ -103,7 +104,7 @@ def test_what_a_stage_prints_is_never_whole_in_memory(
     assert process.returncode == 0, (tmp_path / "stderr").read_text()[-2000:]
     summary = json.loads((tmp_path / "stdout").read_bytes())
     record = Path(summary["results"].removeprefix("file://"))
-    assert used.ru_maxrss < 200_000, f"{used.ru_maxrss} KB"
+    assert used.ru_maxrss < most, f"{used.ru_maxrss} KB"
     assert of_file(record / "plain.log") == of_file(record / "sensitive.log") == expected
     assert not (record / "quiet.log").exists()
     assert {name: of for name, of in of_entries(record / "out.zip").items() if name != "check"} == {
