@@ -156,7 +156,8 @@ def test_a_secret_reaches_its_step_alone(
 ) -> None:
     """Byte for byte; neither the image, nor its history, nor a description of the build or its log shows it."""
     secret, output = f"it's {secrets.token_hex(8)} ☃\n".encode(), Output()
-    wanted = spec(labels, "RUN --mount=type=secret,id=TOKEN md5sum < /run/secrets/TOKEN > /sum", secrets={"TOKEN": secret})
+    step = f"RUN --mount=type=secret,id=TOKEN md5sum < /run/secrets/TOKEN > /sum # {secrets.token_hex(8)}"
+    wanted = spec(labels, step, secrets={"TOKEN": secret})
 
     end = buildkit.build(wanted, [FILE]).run(output)
     assert end.image is not None
@@ -172,9 +173,9 @@ def test_a_secret_reaches_its_step_alone(
 @needs_engine
 def test_a_stage_gives_its_build_secrets(buildkit: DockerEngine, run_id: str, tmp_path: Path) -> None:
     """Variables from outside and values of stages, by the names of the variables."""
-    text = f"FROM {BUSYBOX}\nRUN --mount=type=secret,id=KEY --mount=type=secret,id=LOGIN cat /run/secrets/* > /found\n"
-    (tmp_path / "Dockerfile").write_text(text)
     new = secrets.token_hex(4)
+    step = f"RUN --mount=type=secret,id=KEY --mount=type=secret,id=LOGIN cat /run/secrets/* > /found # {secrets.token_hex(8)}"
+    (tmp_path / "Dockerfile").write_text(f"FROM {BUSYBOX}\n{step}\n")
     login = sh("login", f"printf {new}-value")
     build = built_from(code, secrets=["KEY", "LOGIN"])
     a = stage("a", build=build, env={"KEY": host("key"), "LOGIN": login.value}, run="cat /found")
