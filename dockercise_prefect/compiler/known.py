@@ -39,6 +39,6 @@ def check_keys(
         if later and key.text in later:
             findings.error(Code.NOT_SUPPORTED, f"{owner}: `{key.text}` is not supported yet", key.place, hint=later[key.text])
         elif key.text not in words:
-            meant = did_you_mean(key.text, words)
+            meant = None if findings.are_many else did_you_mean(key.text, words)
             hint = hint_for(key.text) or (f"did you mean `{meant}`?" if meant else suggestion("", words))
             findings.error(Code.UNKNOWN_KEY, f"{owner}: unknown key `{key.text}`", key.place, hint=hint)

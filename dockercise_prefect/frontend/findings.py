@@ -8,6 +8,10 @@ from dockercise_prefect.errors import Diagnostic, Place, Related, Severity
 from dockercise_prefect.pipeline import Code
 
 
+MANY = 1_000
+"""Findings after which no more close words are looked for."""
+
+
 class Findings:
     """Collects; says the same thing about the same place once."""
 
@@ -23,6 +27,11 @@ class Findings:
     def warn(self, code: Code, message: str, place: Place | None, *, hint: str | None = None) -> None:
         """Something to show that stops nothing."""
         self._all[warning(code, message, place, hint=hint)] = None
+
+    @property
+    def are_many(self) -> bool:
+        """Whether there are more than anyone reads, so that what a hint costs is better saved."""
+        return len(self._all) > MANY
 
     @property
     def failed(self) -> bool:
