@@ -22,11 +22,16 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
+from dockercise_prefect.compiler import compile_sources
+from dockercise_prefect.errors import DefinitionError
+from dockercise_prefect.frontend.discover import Source
+from dockercise_prefect.globs import MAX_LENGTH, Globs
 from dockercise_prefect.orchestration import markdown
 from dockercise_prefect.orchestration.stage_log import LONGEST_LINE
 from dockercise_prefect.results.clean import coloured_line, plain_line
@@ -264,7 +269,49 @@ def log_lines() -> Iterator[Case]:
     yield Case("marks in an artifact", 40, repeated("*[`", 2_000), lambda lines: list(map(markdown.plain, lines)))
 
 
-SECTIONS: dict[str, Callable[[], Iterator[Case]]] = {"learning": learning, "masking": masking, "log-lines": log_lines}
+def compiled(text: str) -> None:
+    """Read one file, and say what is wrong with it."""
+    with suppress(DefinitionError):
+        compile_sources([Source("a.dockercise.yaml", text.encode())], "hostile")
+
+
+def pipelines() -> Iterator[Case]:
+    """What stands in a repository's pipeline files."""
+    stage = "a: {img: x, run: y}\n"
+    for name, size, make in (
+        ("a long list", 64_000, lambda n: "x-a: [" + "a," * n + "]\n" + stage),
+        ("anchors", 16_000, lambda n: "x-a:\n" + "".join(f"  - &a{i} x\n" for i in range(n)) + stage),
+        ("aliases of a list", 64_000, lambda n: "x-a: &a [b, c]\nx-b: [" + "*a ," * n + "]\n" + stage),
+        ("one long text", 32_000, lambda n: 'a: {img: x, run: "' + "x " * n + '"}\n'),
+        ("a long script", 32_000, lambda n: "a:\n  img: x\n  run: |\n" + "    echo\n" * n),
+        ("comments", 250_000, lambda n: "#\n" * n + stage),
+        ("stages", 2_000, lambda n: "".join(f"s{i}: {{img: x, run: y}}\n" for i in range(n))),
+        ("unknown keys", 2_000, lambda n: "a:\n" + "".join(f"  k{i}: x\n" for i in range(n))),
+        ("tags", 8_000, lambda n: "a:\n  img: x\n  env:\n" + "    - ! x\n" * n),
+        ("variables", 8_000, lambda n: "a:\n  img: x\n  env:\n" + "".join(f"    - A{i}=x\n" for i in range(n))),
+        ("a block that is not indented", 64_000, lambda n: "a:\n  run: |\n    x\n" + "EOF\n" * n),
+    ):
+        yield Case(name, size, make, compiled)
+
+
+def globs() -> Iterator[Case]:
+    """What stands in `triggers`, within the bounds for it."""
+    for piece in ("?", "a*", "[!b]", "**/a/"):
+        make = partial(_globs, piece)
+        yield Case(f"of {piece}", MAX_LENGTH // 4, make, lambda patterns: Globs(patterns).takes("b/" * 200))
+
+
+def _globs(piece: str, length: int) -> list[str]:
+    return [piece * (length // len(piece)) + str(index) for index in range(4)]
+
+
+SECTIONS: dict[str, Callable[[], Iterator[Case]]] = {
+    "learning": learning,
+    "masking": masking,
+    "log-lines": log_lines,
+    "pipelines": pipelines,
+    "globs": globs,
+}
 
 
 def main() -> int:

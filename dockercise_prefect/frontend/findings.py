@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from dockercise_prefect.errors import Diagnostic, Place, Related, Severity
 from dockercise_prefect.pipeline import Code
 
-
 MANY = 1_000
 """Findings after which no more close words are looked for."""
 
