@@ -166,6 +166,10 @@ class CommitMissingError(RepositoryError):
     """A repository was read, and does not have the commit."""
 
 
+class RepositoryRefusedError(RepositoryError):
+    """Reading it again seldom helps: its host does not let us in, or what it holds cannot be written here."""
+
+
 class OrchestratorError(DockerciseError):
     """Prefect could not be reached or did not do what it was asked."""
 

@@ -13,13 +13,17 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 
 from dockercise_prefect.compiler.triggers import triggered
-from dockercise_prefect.errors import CommitMissingError, NothingToDoError, OrchestratorError, PackagesMissingError, UsageError
+from dockercise_prefect.errors import CommitMissingError, OrchestratorError, PackagesMissingError, UsageError
 from dockercise_prefect.frontend.git import SHORT_COMMIT
 from dockercise_prefect.orchestration.api import LOST, lost_api
-from dockercise_prefect.orchestration.checkout import checked_out, compile_checkout, open_mirror
+from dockercise_prefect.orchestration.checkout import checked_out, open_mirror
+from dockercise_prefect.orchestration.commits import Code, changed_apart, compile_apart
 from dockercise_prefect.orchestration.deployments import REFUSALS, Deployed, describe, refusal
 from dockercise_prefect.orchestration.flow_run import commit_tag, page
 from dockercise_prefect.orchestration.register import description, parameter_schema
+from dockercise_prefect.orchestration.registration import Registration
+from dockercise_prefect.orchestration.trust import settings_for
+from dockercise_prefect.pipeline import Pipeline
 from dockercise_prefect.settings import Settings
 
 EVERYTHING: None = None
@@ -56,14 +60,12 @@ def touched(deployed: Deployed, arrival: Arrival, settings: Settings) -> tuple[s
         DockerciseError: what is at the commit cannot run.
     """
     registration = deployed.registration
-    with checked_out(registration, arrival.after, settings) as checkout:
-        try:
-            compiled = compile_checkout(checkout, registration, settings, lambda _text: None)
-        except NothingToDoError:
-            return ()
-        except PackagesMissingError:  # the run's worker may have an engine, where there is none here
-            return EVERYTHING
-    pipeline = compiled.pipeline
+    try:
+        pipeline = _pipeline(registration, arrival.after, settings)
+    except PackagesMissingError:  # the run's worker may have an engine, where there is none here
+        return EVERYTHING
+    if pipeline is None:
+        return ()
     if arrival.branch == registration.ref:
         with suppress(OrchestratorError), _WRITING:  # the push's run is what matters
             describe(
@@ -125,11 +127,25 @@ def state_types(flow_run_ids: Sequence[str]) -> Mapping[str, str]:
     return {str(run.id): run.state_type.value if run.state_type else "PENDING" for run in found}
 
 
+def _pipeline(registration: Registration, commit: str, settings: Settings) -> Pipeline | None:
+    """What is at a commit, without writing it: only submodules and LFS have to be checked out to be read."""
+    name, trusting = registration.address.name, settings_for(registration, settings)
+    if registration.submodules or registration.lfs:
+        with checked_out(registration, commit, settings) as checkout:
+            return compile_apart(Code(folder=checkout.folder, commit=None, name=name), trusting)
+    mirror = open_mirror(registration, settings.data)
+    mirror.fetch(commit)
+    return compile_apart(Code(folder=mirror.folder, commit=commit, name=name), trusting)
+
+
 def _changed(deployed: Deployed, arrival: Arrival, settings: Settings) -> Sequence[str] | None:
     """What git says, which is exact; what the host says where the earlier commit is gone, by a forced push, or never was."""
     if arrival.before is None:
         return arrival.changed
     try:
-        return open_mirror(deployed.registration, settings.data).changed(arrival.before, arrival.after)
+        mirror = open_mirror(deployed.registration, settings.data)
+        mirror.fetch(arrival.after)
+        mirror.fetch(arrival.before)
+        return changed_apart(mirror.folder, arrival.before, arrival.after)
     except CommitMissingError:
         return arrival.changed

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TypedDict, Unpack
 
-from dockercise_prefect.errors import CommitMissingError, RepositoryError, UsageError
+from dockercise_prefect.errors import CommitMissingError, RepositoryError, RepositoryRefusedError, UsageError
 from dockercise_prefect.quantities import shown_seconds
 from dockercise_prefect.repository.access import Access
 from dockercise_prefect.repository.address import Address
@@ -25,6 +25,15 @@ from dockercise_prefect.repository.revision import Head, check_commit, check_ref
 
 _LATEST = "refs/dockercise/latest"
 """What was fetched last: the host sends what is new since then."""
+
+_REFUSED = re.compile(
+    r"""
+    Authentication\ failed | could\ not\ read\ (Username|Password) | Permission\ denied\ \( | Host\ key\ verification\ failed
+    | [Rr]epository\b.*\bnot\ found | does\ not\ appear\ to\ be\ a\ git\ repository | URL\ returned\ error:\ 40[134]\b
+    """,
+    re.VERBOSE,
+)
+"""What git and ssh say when a host answered, and does not let us in; they have the same exit status for a host that is down."""
 
 _LOCK_PATIENCE = 30 * 60
 """Seconds to wait for another process that fetches."""
@@ -86,17 +95,10 @@ class Mirror:
                 return Head(ref, found[name])
         raise UsageError(f"{self._address.url} has no branch or tag `{ref}`", f"`git ls-remote {self._address.url}` lists them")
 
-    def changed(self, before: str, after: str) -> Sequence[str]:
-        """Paths that differ between two commits, in order; a file that was renamed counts under both names.
-
-        Raises:
-            RepositoryError: a commit is not to be had any more, or the host does not answer.
-        """
-        self.fetch(after)
-        self.fetch(before)
-        options = ("--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-textconv")
-        listing = self._ask("diff", *options, before, after, "--")
-        return [os.fsdecode(path) for path in listing.split(b"\0") if path]
+    @property
+    def folder(self) -> Path:
+        """The bare repository that holds what was fetched."""
+        return self._mirror
 
     def fetch(self, commit: str) -> None:
         """Have a commit here, and no more of the repository than needed where the host can do that.
@@ -182,9 +184,9 @@ class Mirror:
         command = ("worktree", "add", "--quiet", "--detach", "--force", str(folder), commit)
         try:
             self._ask(*command, lock=lock, environment=_NO_FILTERS)
-        except GitError:
+        except GitError as error:
             if self._is_sound():
-                raise
+                raise RepositoryRefusedError(f"cannot check {commit} out: {error.message}", error.hint) from error
             self._make(commit, lock)
             self._fetch_soundly(commit, lock)
             self._ask(*command, lock=lock, environment=_NO_FILTERS)
@@ -242,7 +244,8 @@ class Mirror:
             with self._access.environment(self._address, self._folder / FILE) as environment:
                 yield environment
         except GitError as error:
-            raise RepositoryError(f"cannot read {self._address.url}: {error.message}", self._hint()) from error
+            kind = RepositoryRefusedError if _REFUSED.search(error.said) else RepositoryError
+            raise kind(f"cannot read {self._address.url}: {error.message}", self._hint()) from error
 
     def _hint(self) -> str:
         if self._address.kind == "file":

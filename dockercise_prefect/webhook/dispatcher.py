@@ -24,7 +24,7 @@ class Dispatcher:
     """One step: take an order that is due, ask what the push touches, start a run, note it.
 
     A hub that does not answer costs nothing but time: the order stays first in its deployment's line, and is tried for as long
-    as it takes. The key of an order is the same for all attempts, so that Prefect makes one run of them.
+    as the hub says that it is worth it. The key of an order is the same for all attempts: Prefect makes one run of them.
     """
 
     def __init__(
@@ -80,7 +80,10 @@ class Dispatcher:
         except PushRefusedError as error:
             self._refuse(order, registered, error.message)
         except HubDownError as error:
-            self._put_off(order, error.message)
+            if time.time() - order.received < error.patience:
+                self._put_off(order, error.message)
+            else:
+                self._refuse(order, registered, error.message)
         except DockerciseError as error:
             self._surprise(order, registered, error.message)
         except Exception as error:  # noqa: BLE001  one order that surprises must not end the work on all others

@@ -77,7 +77,17 @@ class RunState(StrEnum):
 
 
 class HubDownError(WebhookError):
-    """Prefect or the git host does not answer, or not as it should: the same call may succeed later."""
+    """Prefect or the git host does not answer, or not as it should: the same call may succeed later.
+
+    Args:
+        message: what does not answer.
+        hint: what to do.
+        patience: seconds since the push came in which it is worth trying; after them it counts as refused.
+    """
+
+    def __init__(self, message: str, hint: str | None = None, *, patience: float = float("inf")) -> None:
+        super().__init__(message, hint)
+        self.patience = patience
 
 
 class PushRefusedError(WebhookError):
@@ -90,8 +100,8 @@ class PushRefusedError(WebhookError):
 class Hub(Protocol):
     """Knows what is registered, what a push touches, and how to start and follow runs.
 
-    All methods block, may be called from several threads at once, and end within a minute by themselves. Whatever fails because
-    something does not answer is `HubDownError`; the caller tries again for as long as it takes, so `HubDownError` must not be
+    All methods block, may be called from several threads at once, and end within some minutes by themselves. Whatever fails
+    because something does not answer is `HubDownError`; the caller tries again for as long as it says, so it must not be
     raised for what cannot change. No message holds a secret.
     """
 

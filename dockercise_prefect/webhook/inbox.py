@@ -17,6 +17,10 @@ MOST_WAITING = 10_000
 """Orders that wait to be submitted; more are not accepted."""
 
 
+MOST_WAITING_EACH = 500
+"""Of them, those of one deployment: one that cannot be started fills no room of others."""
+
+
 class Acceptance(StrEnum):
     """What became of a delivery at the door."""
 
@@ -40,12 +44,15 @@ class Inbox:
     one push may come by two webhooks with two secrets, and a deployment may be registered before a delivery is sent again.
     """
 
-    def __init__(self, database: Database, most_waiting: int = MOST_WAITING) -> None:
+    def __init__(self, database: Database, most_waiting: int = MOST_WAITING, each: int = MOST_WAITING_EACH) -> None:
         self._database = database
+        self._each = each
         self._most_waiting = most_waiting
 
     def accept(self, identity: str, digest: str | None, push: Push, addressees: Sequence[Addressee], now: float) -> Acceptance:
         """Keep a delivery; when this returns QUEUED it is on disk.
+
+        FULL means that it is not, or only for those addressees that have room: sent again, it can come in for the others.
 
         Args:
             identity: kind and id of the delivery.
@@ -67,7 +74,8 @@ class Inbox:
             new = [one for one in addressees if one.deployment_id not in known]
             if not new:
                 return Acceptance.REPEATED
-            if _waiting(connection) >= self._most_waiting:
+            roomy = [one for one in new if _waiting_for(connection, one) < self._each]
+            if not roomy or _waiting(connection) >= self._most_waiting:
                 return Acceptance.FULL
             delivery = connection.execute(
                 "INSERT INTO deliveries (identity, digest, kind, repository, branch, commit_id, received, push)"
@@ -85,9 +93,9 @@ class Inbox:
             ).lastrowid
             connection.executemany(
                 "INSERT INTO orders (delivery, deployment_id, name, due) VALUES (?, ?, ?, ?)",
-                [(delivery, one.deployment_id, one.name, now) for one in new],
+                [(delivery, one.deployment_id, one.name, now) for one in roomy],
             )
-        return Acceptance.QUEUED
+        return Acceptance.QUEUED if roomy == new else Acceptance.FULL
 
     def waiting(self) -> int:
         """Orders that are not submitted yet.
@@ -119,4 +127,10 @@ class Inbox:
 
 def _waiting(connection: sqlite3.Connection) -> int:
     (count,) = connection.execute("SELECT count(*) FROM orders WHERE state = 'queued'").fetchone()
+    return int(count)
+
+
+def _waiting_for(connection: sqlite3.Connection, one: Addressee) -> int:
+    query = "SELECT count(*) FROM orders WHERE state = 'queued' AND deployment_id = ?"
+    (count,) = connection.execute(query, (one.deployment_id,)).fetchone()
     return int(count)

@@ -25,6 +25,7 @@ class Order:
         name: of the deployment.
         push: why.
         attempts: how often it was tried.
+        received: when the push came, in seconds since 1970.
     """
 
     seq: int
@@ -33,6 +34,7 @@ class Order:
     name: str
     push: Push
     attempts: int
+    received: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +171,7 @@ _HEADS = """
 
 def _order(connection: sqlite3.Connection, seq: int) -> Order:
     row = connection.execute(
-        "SELECT orders.seq, orders.deployment_id, orders.name, orders.attempts, identity, digest, push"
+        "SELECT orders.seq, orders.deployment_id, orders.name, orders.attempts, identity, digest, received, push"
         " FROM orders JOIN deliveries ON deliveries.seq = orders.delivery WHERE orders.seq = ?",
         (seq,),
     ).fetchone()
@@ -180,6 +182,7 @@ def _order(connection: sqlite3.Connection, seq: int) -> Order:
         name=row["name"],
         push=Push.from_json(row["push"]),
         attempts=row["attempts"],
+        received=row["received"],
     )
 
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from dockercise_prefect.errors import CommitMissingError, DockerciseError, OrchestratorError, RepositoryError
+from dockercise_prefect.apart import ApartError
+from dockercise_prefect.errors import (
+    CommitMissingError,
+    DockerciseError,
+    OrchestratorError,
+    RepositoryError,
+    RepositoryRefusedError,
+)
 from dockercise_prefect.orchestration.deployments import Deployed, deployment_of, deployments
 from dockercise_prefect.orchestration.pushes import Arrival, state_types, submit, touched
 from dockercise_prefect.orchestration.secret_blocks import find_secret
@@ -14,6 +21,12 @@ from dockercise_prefect.settings import Settings
 from dockercise_prefect.webhook.address import page_of
 from dockercise_prefect.webhook.hub import HubDownError, PushRefusedError, Registered, RunState, Started, Touched
 from dockercise_prefect.webhook.push import Push
+
+REFUSED_PATIENCE = 10 * 60.0
+"""Seconds in which a key that does not open a repository may be mended, and a host that takes nobody in may recover."""
+
+SILENT_PATIENCE = 24 * 3600.0
+"""Seconds in which a git host that does not answer is asked again."""
 
 _STATES = {
     "COMPLETED": RunState.SUCCESS,
@@ -85,7 +98,13 @@ def _translated() -> Iterator[None]:
         yield
     except CommitMissingError as error:
         raise PushRefusedError(error.message) from error
-    except (OrchestratorError, RepositoryError) as error:
+    except OrchestratorError as error:
         raise HubDownError(error.message, error.hint) from error
+    except RepositoryRefusedError as error:
+        raise HubDownError(error.message, error.hint, patience=REFUSED_PATIENCE) from error
+    except RepositoryError as error:
+        raise HubDownError(error.message, error.hint, patience=SILENT_PATIENCE) from error
+    except ApartError:
+        raise
     except DockerciseError as error:
         raise PushRefusedError(str(error).partition("\n")[0]) from error

@@ -12,7 +12,10 @@ from uuid import uuid4
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from dockercise_prefect.errors import CommitMissingError, DefinitionError, UsageError
+from dockercise_prefect.apart import TooMuchWorkError
+from dockercise_prefect.errors import CommitMissingError, RepositoryRefusedError, UsageError
+from dockercise_prefect.orchestration.checkout import open_mirror
+from dockercise_prefect.orchestration.commits import BOUNDS, BrokenCommitError, changed_apart
 from dockercise_prefect.orchestration.deployments import Deployed
 from dockercise_prefect.orchestration.pushes import EVERYTHING, Arrival, submit, touched
 from dockercise_prefect.orchestration.registration import Registration
@@ -114,10 +117,65 @@ def test_what_cannot_run_is_said(work: Path, deployed: Deployed, settings: Setti
     """A pipeline that does not compile, with its place, and a commit that is gone."""
     broken = change(work, "p.dockercise.yaml", text="a: {img: busybox, runs: x}\n")
 
-    with pytest.raises(DefinitionError, match=r"p.dockercise.yaml:1:19: DK021"):
+    with pytest.raises(BrokenCommitError, match=r"p.dockercise.yaml:1:19: DK021"):
         touched(deployed, broken, settings)
     with pytest.raises(CommitMissingError):
         touched(deployed, replace(broken, after="1" * 40), settings)
+
+
+def test_a_commit_that_cannot_be_written_is_read(work: Path, deployed: Deployed, settings: Settings) -> None:
+    """A name that no file system takes keeps nobody from reading the pipeline beside it."""
+    arrival = change(work, "app/a")
+    empty = git(work, "hash-object", "-w", "--stdin", given="")
+    git(work, "update-index", "--add", "--cacheinfo", f"100644,{empty},app/{'x' * 300}")
+    git(work, "commit", "--quiet", "--message", "A long name")
+    after = git(work, "rev-parse", "HEAD")
+
+    assert touched(deployed, replace(arrival, after=after), settings) == ("app",)
+
+
+def test_a_tree_without_end(work: Path, deployed: Deployed, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small commit of a billion files is refused: it is too much to read, and the process here goes on."""
+    monkeypatch.setattr("dockercise_prefect.orchestration.commits.BOUNDS", replace(BOUNDS, cpu=3))
+    blob = git(work, "hash-object", "-w", "--stdin", given="x")
+    tree = git(work, "mktree", given="".join(f"100644 blob {blob}\tf{number}\n" for number in range(64)))
+    for _ in range(5):
+        tree = git(work, "mktree", given="".join(f"040000 tree {tree}\td{number}\n" for number in range(64)))
+    commit = git(work, "commit-tree", tree, "-m", "A bomb")
+    git(work, "branch", "bomb", commit)
+
+    with pytest.raises((TooMuchWorkError, UsageError), match=r"the commit (is too much to|cannot be) read"):
+        touched(deployed, Arrival(branch="bomb", before=None, after=commit, changed=None), settings)
+
+
+def test_yaml_that_takes_too_much(work: Path, deployed: Deployed, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipeline that takes more processor time than it may is refused, with a message that says so."""
+    monkeypatch.setattr("dockercise_prefect.orchestration.commits.BOUNDS", replace(BOUNDS, cpu=1))
+    arrival = change(work, "p.dockercise.yaml", text="".join(f"s{number}: {{img: b, run: x}}\n" for number in range(20_000)))
+
+    with pytest.raises(TooMuchWorkError, match="it took more than 1 seconds of processor time"):
+        touched(deployed, arrival, settings)
+
+
+def test_what_changed_is_listed_by_both_names(work: Path, deployed: Deployed, settings: Settings) -> None:
+    """A file that was renamed counts as gone and as new, whatever bytes its name holds."""
+    before = git(work, "rev-parse", "HEAD")
+    git(work, "mv", "app/a", "docs/ä ☃.md")
+    commit_all(work)
+    mirror = open_mirror(deployed.registration, settings.data)
+    after = git(work, "rev-parse", "HEAD")
+    mirror.fetch(before)
+    mirror.fetch(after)
+
+    assert changed_apart(mirror.folder, before, after) == ["app/a", "docs/ä ☃.md"]
+
+
+def test_a_host_that_refuses_is_told_from_one_that_is_down(tmp_path: Path, deployed: Deployed, settings: Settings) -> None:
+    """Where there is no repository, waiting is of little use, and the error is of a kind of its own."""
+    gone = replace(deployed, registration=Registration(url=str(tmp_path / "gone"), ref="main"))
+
+    with pytest.raises(RepositoryRefusedError, match="cannot read"):
+        touched(gone, Arrival(branch="main", before=None, after="1" * 40, changed=None), settings)
 
 
 @pytest.mark.parametrize(

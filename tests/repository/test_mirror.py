@@ -111,19 +111,6 @@ def test_a_commit_that_is_here_needs_no_host(mirror: Mirror, work: Path, host: P
     assert files["a.txt"] == "one\n"
 
 
-def test_what_changed_between_two_commits(mirror: Mirror, work: Path) -> None:
-    """Changed, new, deleted and renamed files are listed, whatever their names are."""
-    before = git(work, "rev-parse", "HEAD")
-    (work / "a.txt").rename(work / "ä ☃.txt")
-    (work / "folder/b.txt").write_text("changed\n")
-    (work / "new.txt").write_text("new\n")
-    after = push(work)
-
-    changed = mirror.changed(before, after)
-
-    assert set(changed) == {"a.txt", "ä ☃.txt", "folder/b.txt", "new.txt"}
-
-
 @pytest.mark.parametrize(
     "ref", ["--upload-pack=touch /tmp/x", "-x", "a..b", "a b", "main^{commit}", "refs/*", "", "@", "x.lock", "a\nb"]
 )

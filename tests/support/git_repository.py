@@ -19,14 +19,15 @@ _IDENTITY = {
 }
 
 
-def git(folder: Path, *arguments: str) -> str:
-    """Run git in a folder, return what it printed.
+def git(folder: Path, *arguments: str, given: str | None = None) -> str:
+    """Run git in a folder, with something to read or nothing; return what it printed.
 
     Raises:
         subprocess.CalledProcessError: git said no.
     """
+    environment = {**os.environ, **_IDENTITY}
     done = subprocess.run(
-        ["git", *arguments], cwd=folder, env={**os.environ, **_IDENTITY}, capture_output=True, text=True, check=True
+        ["git", *arguments], cwd=folder, env=environment, input=given, capture_output=True, text=True, check=True
     )
     return done.stdout.strip()
 

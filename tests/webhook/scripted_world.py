@@ -62,10 +62,10 @@ class _File:
         with self.open() as connection:
             connection.execute("INSERT INTO calls (name, about) VALUES (?, ?)", (name, about))
             down = connection.execute(
-                "SELECT 1 FROM switches WHERE name IN ('down', ?) AND value > 0", (f"down:{about}",)
+                "SELECT value FROM switches WHERE name IN ('down', ?) AND value > 0", (f"down:{about}",)
             ).fetchone()
         if down:
-            raise HubDownError("Prefect does not answer")
+            raise HubDownError("Prefect does not answer", patience=float(down[0]))
 
 
 class ScriptedHub:
@@ -178,9 +178,9 @@ class ScriptedWorld:
         with self._file.open() as connection:
             connection.execute("DELETE FROM registered WHERE id = ?", (registered.deployment_id,))
 
-    def hang_up(self, deployment_id: str | None = None) -> None:
-        """Nobody answers, or nobody who is asked about one deployment."""
-        self._file.switch(f"down:{deployment_id}" if deployment_id else "down", 1)
+    def hang_up(self, deployment_id: str | None = None, *, patience: int = 3600) -> None:
+        """Nobody answers, or nobody who is asked about one deployment; for so many seconds it is worth asking again."""
+        self._file.switch(f"down:{deployment_id}" if deployment_id else "down", patience)
 
     def answer(self, deployment_id: str | None = None) -> None:
         """Somebody answers again."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dockercise_prefect.webhook.database import Database
+from dockercise_prefect.webhook.delivery import read_delivery
+from dockercise_prefect.webhook.inbox import Acceptance, Addressee, Inbox
+from dockercise_prefect.webhook.push import Push
+from dockercise_prefect.webhook.reading import pushed
 from tests.webhook.payloads import (
     Sent,
     gitea_push,
@@ -249,3 +255,25 @@ def test_the_queue_is_full(world: ScriptedWorld, tmp_path: Path) -> None:
         assert waiting == [(202, "queued"), (202, "queued"), (503, "full")]
         assert (health.status_code, health.json()["accepts"], health.json()["queue"]) == (503, False, 2)
         assert receiver.result(github_sent(github_push("acme/infra"))) == (202, "queued")
+
+
+def test_one_deployment_fills_no_room_of_others(tmp_path: Path) -> None:
+    """A deployment whose orders cannot be started has a limit of its own; others are accepted beside it, also from one push."""
+    one, other = Addressee("1", "flow/one"), Addressee("2", "flow/other")
+    with closing(Database(tmp_path / "deliveries.sqlite")) as database:
+        inbox = Inbox(database, each=2)
+
+        def accepted(number: int, *addressees: Addressee) -> Acceptance:
+            sent = github_sent(github_push("acme/infra"))
+            push = pushed(read_delivery(sent.headers, sent.body))
+            assert isinstance(push, Push)
+            return inbox.accept(f"github:{number}", None, push, addressees, now=0.0)
+
+        of_one = [accepted(number, one) for number in range(3)]
+        of_both = accepted(3, one, other)
+        again = accepted(3, other)
+
+        assert of_one == [Acceptance.QUEUED, Acceptance.QUEUED, Acceptance.FULL]
+        assert (of_both, again) == (Acceptance.FULL, Acceptance.REPEATED)
+        assert accepted(4, other) is Acceptance.QUEUED
+        assert accepted(5, other) is Acceptance.FULL

@@ -152,6 +152,22 @@ def test_a_deployment_that_was_removed(world: ScriptedWorld, receiver: Receiving
     assert world.runs() == []
 
 
+def test_what_is_tried_is_given_up(world: ScriptedWorld, receiver: Receiving) -> None:
+    """A push whose repository does not let us in is refused when trying again is worth nothing; others follow."""
+    registered = world.register("acme/infra", token="t")
+    payload = github_push("acme/infra")
+    world.hang_up(registered.deployment_id, patience=1)
+
+    receiver.deliver(github_sent(payload))
+    eventually(lambda: receiver.statuses.states(payload["after"]) == ["error"])
+    world.answer(registered.deployment_id)
+    receiver.deliver(github_sent(github_push("acme/infra")))
+
+    eventually(lambda: len(world.runs()) == 1)
+    assert receiver.logged("waits: Prefect does not answer")
+    assert receiver.logged("refused: Prefect does not answer")
+
+
 def test_statuses_of_a_run(world: ScriptedWorld, receiver: Receiving) -> None:
     """The host is told that the run goes on, with its link, and in the end how it ended."""
     world.register("acme/infra", name="prod", token="ghp_secret")
