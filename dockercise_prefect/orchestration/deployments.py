@@ -41,7 +41,7 @@ class DeploymentRequest:
     Attributes:
         flow: the pipeline's name.
         name: its own.
-        parameters: of its runs, where nobody says otherwise.
+        parameters: of its runs, unless a run names others.
         job_variables: of the work pool's, for the infrastructure of its runs.
         concurrency: runs at once, at most; None for any number.
         skip_overlapping: whether one too many is not started at all, instead of waiting.
