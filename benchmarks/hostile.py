@@ -29,6 +29,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from dockercise_prefect.compiler import compile_sources
+from dockercise_prefect.compiler.shell.mentions import mentions
+from dockercise_prefect.compiler.shell.paths import mentioned
 from dockercise_prefect.errors import DefinitionError
 from dockercise_prefect.frontend.discover import Source
 from dockercise_prefect.globs import MAX_LENGTH, Globs
@@ -305,12 +307,107 @@ def _globs(piece: str, length: int) -> list[str]:
     return [piece * (length // len(piece)) + str(index) for index in range(4)]
 
 
+def named(script: str) -> None:
+    """Look for what a script names, and for the paths in it."""
+    for literal in mentions(script).literals:
+        for _ in mentioned(literal):
+            pass
+
+
+def numbered(piece: str, size: int) -> str:
+    """The piece over and over, each with a number of its own where it says `%d`."""
+    return "".join(piece.replace("%d", str(number)) for number in range(size // len(piece)))
+
+
+def scripts() -> Iterator[Case]:
+    """Scripts, as the compiler reads them for what they say of other stages."""
+    for piece in SCRIPT_PIECES:
+        yield Case(f"{piece!r} over and over", 20_000, partial(numbered, piece), named)
+
+
+SCRIPT_PIECES = (
+    *("(A=", "(A=1;:)\n", "$(", "$(echo ) ", '"$(', '"', "$((", "$((1) 2) ", "${A:-", "${A:-b} ", "${A[", "`", "`echo` ", "<("),
+    *(
+        "case a in ",
+        "case a in b) c;; esac\n",
+        "(",
+        "((",
+        "[[ ",
+        "if ",
+        "for a in ",
+        "while ",
+        "{ ",
+        "f() (",
+        "function f ",
+        "@(a|",
+    ),
+    *(
+        "cat <<A\n",
+        "<<A ",
+        "cat <<'E'\n/a/b\nE\n",
+        "<<< a ",
+        "> a ",
+        "\\",
+        "\\\n",
+        "\n",
+        " ",
+        "#",
+        ";",
+        "& ",
+        "a | ",
+        "a | b\n",
+    ),
+    *(
+        "f() { echo $A$B; }; f\n",
+        "f%d() { g; echo $A%d; }\n",
+        "(V%d=1; f)\n",
+        "echo $A%d\n",
+        "A%d=1\n",
+        "$((A%d++)) ",
+        "export A%d\n",
+    ),
+    *(
+        "cd a\n",
+        "cd ..; cat a/b\n",
+        "(cd /x; cat a/b)\n",
+        "mkdir a%d\n",
+        "/a/",
+        "/",
+        "../",
+        ":/a",
+        "=/a",
+        "@/a",
+        "a=/b?",
+        "a/b,",
+        "{a,b}/",
+    ),
+    *(
+        "eval 'echo $A'\n",
+        "trap 'echo $A' EXIT\n",
+        "sh -c 'sh -c \"echo $A\"'\n",
+        "docker run -e A -v /a:/b c\n",
+        "sed -e /a/ ",
+    ),
+    *(
+        "sudo env xargs ",
+        "process.env.A ",
+        'getenv("A',
+        "echo $A # dockercise: ignore references\n",
+        "dockercise: ",
+        "é$A ",
+        "x",
+    ),
+)
+"""What does harm to readers that look ahead, go back or nest."""
+
+
 SECTIONS: dict[str, Callable[[], Iterator[Case]]] = {
     "learning": learning,
     "masking": masking,
     "log-lines": log_lines,
     "pipelines": pipelines,
     "globs": globs,
+    "scripts": scripts,
 }
 
 

@@ -168,3 +168,13 @@ def test_any_text_is_read(script: str) -> None:
     assert all(
         0 <= literal.position(mention.start) <= len(script) for literal in found.literals for mention in mentioned(literal)
     )
+
+
+@pytest.mark.parametrize(
+    "piece", ["(A=", "$(( ", "${A:-", '"$(', "<<A ", "cd a\n", "(V=1; f)\n", "f() { f; }; f\n", "`", "/a/"]
+)
+def test_pieces_that_made_readers_slow(piece: str) -> None:
+    """A script of thousands of pieces that invite looking ahead or going back is read to its end."""
+    found = mentions(piece * (LONGEST // 2 // len(piece)) + '"; echo $LAST')
+
+    assert found.understood is False
