@@ -1,6 +1,8 @@
 """`python -m dockercise_prefect` is the command `dockercise`."""
 
-from dockercise_prefect.orchestration.signals import OF_THE_COMMAND, leave_at_once
+import atexit
+
+from dockercise_prefect.orchestration.signals import OF_THE_COMMAND, ignore, leave_at_once
 
 
 def main() -> None:
@@ -9,6 +11,7 @@ def main() -> None:
     Signals are heeded from the first line on: what the command needs takes its time to load.
     """
     OF_THE_COMMAND.install()
+    atexit.register(ignore)  # what is registered first is called last
 
     from dockercise_prefect.cli import command  # noqa: PLC0415  as above
 

@@ -137,3 +137,9 @@ def leave_at_once(status: int) -> None:
     for number in interruptions():
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, leave)
+
+
+def ignore() -> None:
+    """From here on signals do nothing: those that an interpreter has handled end the process where it hands them back."""
+    for number in interruptions():
+        signal.signal(number, signal.SIG_IGN)
