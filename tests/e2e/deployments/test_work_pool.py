@@ -155,6 +155,7 @@ def pool(
         remove_all(docker_session, [each for flow_run in pool.flow_runs for each in _left_by(docker_session, flow_run)])
 
 
+@pytest.mark.usefixtures("prefect_api")  # Prefect looks for its blocks and variables, and would start a server for that
 def test_the_template_is_one_that_prefect_docker_understands() -> None:
     """Each key goes to a field of the worker's, each variable is used, and together the defaults are a valid configuration."""
     from prefect_docker.worker import DockerWorker, DockerWorkerJobConfiguration  # type: ignore[import-untyped]  # it has no types
