@@ -14,7 +14,7 @@ import pytest
 
 from dockercise_prefect.cli import dockercise
 from dockercise_prefect.orchestration import checkout, packages
-from dockercise_prefect.results import unsent
+from dockercise_prefect.results import endings, unsent
 from dockercise_prefect.webhook import receiver
 from tests.test_user_pages import blocks
 
@@ -41,8 +41,8 @@ def test_every_folder_of_data_is_told() -> None:
     listed = set(re.findall(r"`([a-z.]+)`", "".join(re.findall(r"^\| (`[^|]+) \|", PAGE, re.MULTILINE))))
 
     assert listed == {
-        *("results", "prefect", "server.json", "server.lock", "server.log"),
-        *(unsent.UNSENT, checkout.FOLDER, packages.FOLDER, receiver.FOLDER),
+        *("results", "prefect", "server.json", "server.lock", "server.log", "server.secret", "server.login"),
+        *(endings.ENDED, unsent.UNSENT, checkout.FOLDER, packages.FOLDER, receiver.FOLDER),
     }
 
 

@@ -45,7 +45,7 @@ SCHEMA: Schema = {"anyOf": [*one_or_many(_ENTRY)["anyOf"], _MAPPING]}
 
 SECRETS_SCHEMA: Schema = {
     "anyOf": [
-        *one_or_many(scalar(NAME_SOURCE, "write STAGE, NAME or NAME?"))["anyOf"],
+        *one_or_many(scalar(rf"(?![\s\S]*=){NAME_SOURCE}", "write STAGE, NAME or NAME?"))["anyOf"],
         {**_MAPPING, "patternProperties": {f"^{IDENTIFIER_SOURCE}$": _VALUE_OF_STAGE}, "additionalProperties": False},
     ]
 }

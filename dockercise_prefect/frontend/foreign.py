@@ -13,7 +13,7 @@ _OF_STAGES_ALONE = frozenset({"after", "dir", "env", "img", "on", "run", "vol"})
 """Keys that stages have, and that the outermost mappings of other programs do not."""
 
 OF_STAGES = _OF_STAGES_ALONE.union(
-    ("build", "cpus", "memory", "network", "neverFail", "noLog", "platform", "pull", "timeout", "triggers", "user")
+    ("build", "cpus", "implicit", "memory", "network", "neverFail", "noLog", "platform", "pull", "timeout", "triggers", "user")
 )
 """All keys of stages."""
 

@@ -82,7 +82,21 @@ def test_every_command_is_listed(command: Command) -> None:
     listed = [line.split()[0] for line in outcome.out.partition("Commands:\n")[2].splitlines()]
     assert listed == [
         *("compile", "lint", "graph", "explain", "plan", "run", "register", "connect", "disconnect"),
-        *("runs", "show", "logs", "fetch", "package", "results", "webhook", "init", "schema", "up", "down", "status"),
+        *(
+            "runs",
+            "show",
+            "logs",
+            "fetch",
+            "package",
+            "results",
+            "webhook",
+            "init",
+            "schema",
+            "completion",
+            "up",
+            "down",
+            "status",
+        ),
     ]
     assert outcome.status == 0
 

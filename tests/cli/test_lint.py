@@ -160,14 +160,14 @@ def test_a_comment_switches_a_rule_off(command: Command, tmp_path: Path) -> None
 
 def test_a_wrong_comment_is_found(command: Command, tmp_path: Path) -> None:
     """A code in such a comment that is no lint rule is a warning, status 0, and the right ones beside it count."""
-    (tmp_path / "a.dockercise.yaml").write_text("a: {img: x} # dockercise: ignore DK1O4, DK104 DK021\n")
+    (tmp_path / "a.dockercise.yaml").write_text("a: {img: x} # dockercise: ignore DK1O7, DK104 DK021\n")
 
     outcome = command("lint")
 
     assert outcome.status == 0
     assert outcome.err == (
-        "a.dockercise.yaml:1:34: DK100 warning: nothing is ignored by this comment: there is no lint rule `DK1O4`\n"
-        "  hint: did you mean `DK104`?\n"
+        "a.dockercise.yaml:1:34: DK100 warning: nothing is ignored by this comment: there is no lint rule `DK1O7`\n"
+        "  hint: did you mean `DK107`?\n"
         "a.dockercise.yaml:1:47: DK100 warning: nothing is ignored by this comment: `DK021` is no lint rule\n"
         "  hint: only lint rules, DK100 and later, can be switched off\n"
         "2 findings in 1 file\n"

@@ -31,7 +31,9 @@ stage_names = st.one_of(
 )
 
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=60)
-scripts = st.one_of(texts, st.lists(texts, min_size=1).map("\n".join)).filter(lambda text: bool(text.strip()))
+scripts = st.one_of(texts, st.lists(texts, min_size=1).map("\n".join)).filter(
+    lambda text: bool(text.strip()) and not text.startswith("-")  # no command begins so
+)
 
 pipeline_names = st.text(
     st.characters(codec="utf-8", exclude_categories=("C", "Z"), exclude_characters="/%&<>"), min_size=1

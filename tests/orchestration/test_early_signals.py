@@ -16,7 +16,7 @@ from dockercise_prefect.errors import ExitStatus
 from dockercise_prefect.orchestration.signals import Interruptions
 from tests.engines.scripted import BUSYBOX
 
-LOADED = ["click", "dockercise_prefect.compiler.shell", "pydantic", "prefect.settings.base"]
+LOADED = ["click", "dockercise_prefect.compiler.compile", "pydantic", "prefect.settings.base"]
 """Modules whose loading marks a moment of the start: of the command line, of the compiler, of Prefect."""
 
 
