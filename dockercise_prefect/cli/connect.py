@@ -67,7 +67,8 @@ def connect(
     done before it is undone. Connecting again brings everything up to date and takes a new key.
 
     The token needs, for this repository, “Administration” and “Webhooks” (read and write), for --statuses “Commit statuses”
-    too. docs/github.md says how to make one. `dockercise disconnect OWNER/REPO` undoes it all.
+    too. GitHub makes one under Settings, Developer settings, Fine-grained tokens.
+    `dockercise disconnect OWNER/REPO` undoes it all.
     """
     from dockercise_prefect.webhook.connection import checked_webhook_url
     from dockercise_prefect.webhook.github import PUBLIC_API, GitHub, checked_name
@@ -129,9 +130,11 @@ def disconnect(*, repository: str, webhook_url: str | None, token_env: str, api:
 
 
 def _token(variable: str) -> str:
+    from dockercise_prefect.webhook.github_words import HOW_TO_MAKE_ONE
+
     token = os.environ.get(variable)
     if not token:
-        raise UsageError(f"{variable} is not set", f"export {variable}=… with a token; docs/github.md says how to make one")
+        raise UsageError(f"{variable} is not set", f"export {variable}=… with a token; {HOW_TO_MAKE_ONE}")
     return token
 
 

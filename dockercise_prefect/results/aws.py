@@ -50,11 +50,16 @@ ROLE_SESSION = "dockercise"
 
 CREDENTIALS_HINT = "`aws sts get-caller-identity` says who you are; AWS_PROFILE chooses among several"
 
+RIGHTS_HINT = (
+    "give the credentials these rights: s3:PutObject, s3:GetObject, s3:AbortMultipartUpload and s3:ListBucket for results, "
+    "logs:CreateLogGroup, logs:CreateLogStream and logs:PutLogEvents for logs"
+)
+
 _HINTS = {
     "NoSuchBucket": "make the bucket, or name another one with `--results`",
-    "AccessDenied": "give the credentials the rights that docs/aws.md lists",
-    "AccessDeniedException": "give the credentials the rights that docs/aws.md lists",
-    "403": "give the credentials the rights that docs/aws.md lists",
+    "AccessDenied": RIGHTS_HINT,
+    "AccessDeniedException": RIGHTS_HINT,
+    "403": RIGHTS_HINT,
     "InvalidAccessKeyId": CREDENTIALS_HINT,
     "SignatureDoesNotMatch": CREDENTIALS_HINT,
     "UnrecognizedClientException": CREDENTIALS_HINT,

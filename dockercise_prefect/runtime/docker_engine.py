@@ -119,7 +119,7 @@ class DockerEngine:
             what = f"{need.what} in line {need.line} of `{spec.path}` needs" if need else "its `secrets` need"
             raise EngineError(
                 f"cannot build the image of {spec.what}: {what} BuildKit, and {command}",
-                "docs/running.md says what BuildKit needs: the `docker` command with its buildx plugin",
+                "install the `docker` command with its buildx plugin",
             )
         return DockerBuild(self._client, spec, context, self._images.all_credentials)
 

@@ -19,7 +19,7 @@ from github import Auth, Github, GithubException
 from urllib3.util import Retry
 
 from dockercise_prefect.errors import UsageError
-from dockercise_prefect.webhook.github_words import Call, Right, not_github, refused, unreachable
+from dockercise_prefect.webhook.github_words import HOW_TO_MAKE_ONE, Call, Right, not_github, refused, unreachable
 from dockercise_prefect.webhook.statuses import CommitStatus
 
 PUBLIC_API = "https://api.github.com"
@@ -97,7 +97,7 @@ class GitHub:
     def __init__(self, token: str, api: str = PUBLIC_API, origin: str = "the environment") -> None:
         token = token.strip()
         if not re.fullmatch(r"[\x21-\x7e]+", token):
-            raise UsageError(f"{origin} holds no token", "docs/github.md says how to make one")
+            raise UsageError(f"{origin} holds no token", HOW_TO_MAKE_ONE)
         self.host = _checked(api)
         self._origin = origin
         _hush()

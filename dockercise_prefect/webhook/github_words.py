@@ -19,6 +19,12 @@ _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _GONE, _UNPROCESSABLE = 401, 403, 404, 41
 _FAILED = 500
 _LONGEST_ANSWER = 300
 
+HOW_TO_MAKE_ONE = (
+    "GitHub makes one under Settings, Developer settings, Fine-grained tokens; "
+    "`dockercise connect --help` lists the permissions that it needs"
+)
+"""Of a token."""
+
 
 class Right(Enum):
     """A right that a call needs: what a fine-grained token calls it, and the scope of a classic one."""
@@ -61,7 +67,7 @@ def refused(error: GithubException, call: Call) -> HostError:
     headers = {name.lower(): str(value) for name, value in (error.headers or {}).items()}
     status = error.status
     if status == _UNAUTHORIZED:
-        hint = "has it expired, or been revoked? docs/github.md says how to make one"
+        hint = f"has it expired, or been revoked? {HOW_TO_MAKE_ONE}"
         return HostRefusedError(f"{call.host} does not accept the token in {call.token_name}", hint)
     if _is_rate_limit(status, headers, error):
         return HostError(f"{call.host} has had too many requests with the token in {call.token_name}", _when(headers))

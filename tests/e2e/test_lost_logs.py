@@ -8,6 +8,7 @@ from urllib.request import url2pathname
 
 import pytest
 
+from dockercise_prefect.results.aws import RIGHTS_HINT
 from tests.e2e.conftest import Dockercise
 from tests.support.fault_proxy import fault_proxy
 from tests.support.moto import running_aws
@@ -39,6 +40,6 @@ def test_logs_that_may_not_be_sent_cost_no_stage(dockercise_run: Dockercise, tmp
     assert said.summary["status"] == "error"
     assert said.summary["error"].startswith("not all logs are in the log group dockercise/ci: cannot make the log stream shop/")
     assert said.stderr.count("logs go to CloudWatch no more") == 1
-    assert "give the credentials the rights that docs/aws.md lists" in said.stderr
+    assert RIGHTS_HINT in said.stderr
     record = Path(url2pathname(urlsplit(said.summary["results"]).path))
     assert [(record / f"{stage}.log").read_text() for stage in ("make", "use")] == ["made\n", "used made\n"]

@@ -12,6 +12,7 @@ import pytest
 
 from dockercise_prefect.errors import StorageError
 from dockercise_prefect.results import cloudwatch
+from dockercise_prefect.results.aws import RIGHTS_HINT
 from dockercise_prefect.results.cloudwatch import CloudWatchLogs
 from dockercise_prefect.results.objects import RefusedError
 from dockercise_prefect.settings import Settings, read_settings
@@ -216,7 +217,7 @@ def test_a_service_that_refuses_is_given_up_at_once(settings: Settings, proxy: F
     with pytest.raises(StorageError, match="cannot make the log stream hello/run-11/a: 403") as raised:
         logs.close()
 
-    assert raised.value.hint == "give the credentials the rights that docs/aws.md lists"
+    assert raised.value.hint == RIGHTS_HINT
     assert len(said) == 1
     assert len(proxy.seen) == 2
 

@@ -18,6 +18,7 @@ import pytest
 from dockercise_prefect.errors import StorageError
 from dockercise_prefect.results import aws as aws_module
 from dockercise_prefect.results import s3
+from dockercise_prefect.results.aws import RIGHTS_HINT
 from dockercise_prefect.results.bucket import Bucket, parse_bucket
 from dockercise_prefect.results.objects import NotStoredError, RefusedError, read
 from dockercise_prefect.results.s3 import S3Objects
@@ -265,7 +266,7 @@ def test_a_denied_right_is_a_refusal_with_what_to_do(aws: Aws, settings: Setting
         with pytest.raises(RefusedError, match="cannot write s3://results-of-mine/a: 403") as raised:
             denied.put("a", io.BytesIO(b""))
 
-        assert raised.value.hint == "give the credentials the rights that docs/aws.md lists"
+        assert raised.value.hint == RIGHTS_HINT
         assert len(proxy.seen) == 1
 
 

@@ -1,0 +1,27 @@
+"""Hints lead to what a user has."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[1] / "dockercise_prefect"
+
+
+def test_no_message_names_a_page_that_is_not_installed() -> None:
+    """No text but a docstring names a file of `docs/`: the package does not bring these pages along."""
+    found = [
+        f"{path.relative_to(PACKAGE)}: {node.value}"
+        for path in PACKAGE.rglob("*.py")
+        for tree in [ast.parse(path.read_text())]
+        for documented in [_docstrings(tree)]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and "docs/" in node.value and ".md" in node.value
+        if node not in documented
+    ]
+
+    assert found == []
+
+
+def _docstrings(tree: ast.Module) -> list[ast.expr]:
+    return [node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)]
