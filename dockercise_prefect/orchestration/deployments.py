@@ -81,6 +81,11 @@ class Deployed:
     paused: bool
 
     @property
+    def pipeline(self) -> str:
+        """The name of its flow, which is that of the pipeline."""
+        return self.name.partition("/")[0]
+
+    @property
     def page(self) -> str | None:
         """Its address in Prefect's UI, None where that is not known."""
         ui = get_current_settings().ui_url

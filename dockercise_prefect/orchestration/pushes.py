@@ -17,7 +17,7 @@ from dockercise_prefect.errors import CommitMissingError, OrchestratorError, Pac
 from dockercise_prefect.frontend.git import SHORT_COMMIT
 from dockercise_prefect.orchestration.api import LOST, lost_api
 from dockercise_prefect.orchestration.checkout import checked_out, open_mirror
-from dockercise_prefect.orchestration.commits import Code, changed_apart, compile_apart
+from dockercise_prefect.orchestration.commits import BrokenCommitError, Code, changed_apart, compile_apart
 from dockercise_prefect.orchestration.deployments import REFUSALS, Deployed, describe, refusal
 from dockercise_prefect.orchestration.flow_run import commit_tag, page
 from dockercise_prefect.orchestration.register import description, parameter_schema
@@ -52,8 +52,8 @@ class Arrival:
 def touched(deployed: Deployed, arrival: Arrival, settings: Settings) -> tuple[str, ...] | None:
     """The stages whose `triggers` take a changed file; none where there is nothing to run.
 
-    Everything where no stage has triggers, or nobody can say what changed. From now on the deployment's page says what is in
-    its branch.
+    Everything where no stage has triggers, or nobody can say what changed. So it is where the pipeline does not compile:
+    the run then says why, and fails. From now on the deployment's page says what is in its branch.
 
     Raises:
         RepositoryError: the repository cannot be read now.
@@ -62,7 +62,7 @@ def touched(deployed: Deployed, arrival: Arrival, settings: Settings) -> tuple[s
     registration = deployed.registration
     try:
         pipeline = _pipeline(registration, arrival.after, settings)
-    except PackagesMissingError:  # the run's worker may have an engine, where there is none here
+    except (PackagesMissingError, BrokenCommitError):  # the run's worker may have an engine, where there is none here
         return EVERYTHING
     if pipeline is None:
         return ()

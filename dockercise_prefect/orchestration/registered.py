@@ -18,7 +18,7 @@ from dockercise_prefect.orchestration.deployments import Deployed, deployment_of
 from dockercise_prefect.orchestration.engine_log import keep_tracebacks_out
 from dockercise_prefect.orchestration.flow_run import current_flow_run, hold_to, run_name
 from dockercise_prefect.orchestration.options import RunOptions
-from dockercise_prefect.orchestration.run import run_pipeline
+from dockercise_prefect.orchestration.run import refuse_pipeline, run_pipeline
 from dockercise_prefect.orchestration.trust import settings_for
 from dockercise_prefect.results.summary import RunSummary
 from dockercise_prefect.settings import read_settings
@@ -51,11 +51,15 @@ def registered(
                 hold_to(current_flow_run(), checkout.commit)
             log = get_run_logger()
             log.info("%s at %s", registration.url, checkout.commit or "what the folder holds now")
-            compiled = compile_checkout(checkout, registration, settings, log.info)
-            for warning in compiled.warnings:
-                log.warning("%s", warning)
             short = checkout.commit and checkout.commit[:SHORT_COMMIT]
             options = RunOptions(settings=settings, commit=short, secret_blocks=registration.secrets)
+            try:
+                compiled = compile_checkout(checkout, registration, settings, log.info)
+            except DefinitionError as error:
+                log.error("%s", error)  # noqa: TRY400  a traceback says nothing about the user's YAML
+                return refuse_pipeline(deployed.pipeline, error, results=results, options=options)
+            for warning in compiled.warnings:
+                log.warning("%s", warning)
             return run_pipeline(
                 compiled.pipeline, root=checkout.folder, targets=targets, env=env, results=results, options=options
             )
@@ -75,5 +79,4 @@ def _deployment() -> Deployed:
 def _not_run(error: DockerciseError) -> RunSummary:
     """The final state of a run that ended before its first stage, with what is wrong in the flow run's log and message."""
     get_run_logger().error("%s", error)
-    first = str(error).partition("\n")[0] if isinstance(error, DefinitionError) else error.message
-    return cast("RunSummary", Failed(message=first, data=error))
+    return cast("RunSummary", Failed(message=error.message, data=error))

@@ -96,6 +96,26 @@ def run_pipeline(
     return run.close()
 
 
+def refuse_pipeline(name: str, error: DockerciseError, *, results: str | None, options: RunOptions) -> RunSummary:
+    """End the flow run that this is called in, whose pipeline cannot be run, and leave a record that says why.
+
+    Args:
+        name: of the pipeline.
+        error: what is wrong with it; its text is the `error` of the record.
+        results: as for `run_pipeline`.
+        options: as for `run_pipeline`.
+
+    Returns:
+        As `run_pipeline` does for a run in error.
+    """
+    run = _Run(Pipeline(name, []), options)
+    with run.ending(), raised(signal.SIGHUP):
+        run.select((), options.commit)
+        run.open_record(results or options.settings.results, None)
+        raise error
+    return run.close()
+
+
 def commit_of(options: RunOptions, root: Path | None) -> str | None:
     """The commit that the code is of, short; None where nobody knows."""
     if options.commit is not None:

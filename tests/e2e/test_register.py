@@ -117,13 +117,17 @@ def test_the_run_form_explains_its_parameters(site: Site) -> None:
 
 
 def test_a_repository_that_does_not_compile_is_not_registered(site: Site) -> None:
-    """What is wrong is said with its place; a deployment that was there stays, and a run of the broken commit says the same."""
+    """What is wrong is said with its place; a deployment that was there stays, and a run of the broken commit says the same.
+
+    So does the record of that run.
+    """
     good = site.head
     site.register("--cron", "0 3 * * *")
     site.push({"broken.dockercise.yaml": "a: {img: busybox, volume: b}\n"})
 
     said = site.register()
     broken = site.run()
+    record = json.loads(site.dockercise("show", "last", "--pipeline", site.name, "--json").stdout)
     still = site.run(commit=good)
 
     assert said.returncode == 2
@@ -132,7 +136,10 @@ def test_a_repository_that_does_not_compile_is_not_registered(site: Site) -> Non
     assert len(prefect_records.ask(site.api, f"deployments/name/{site.deployment}")["schedules"]) == 1
     assert broken.type == "FAILED"
     assert broken.message is not None
-    assert broken.message.startswith("broken.dockercise.yaml:1:19: DK021")
+    assert broken.message.startswith("error: broken.dockercise.yaml:1:19: DK021")
+    assert record["status"] == "error"
+    assert "broken.dockercise.yaml:1:19: DK021" in record["error"]
+    assert record["stages"] == {}
     assert still.type == "COMPLETED"
 
 

@@ -15,7 +15,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from dockercise_prefect.apart import TooMuchWorkError
 from dockercise_prefect.errors import CommitMissingError, RepositoryRefusedError, UsageError
 from dockercise_prefect.orchestration.checkout import open_mirror
-from dockercise_prefect.orchestration.commits import BOUNDS, BrokenCommitError, changed_apart
+from dockercise_prefect.orchestration.commits import BOUNDS, changed_apart
 from dockercise_prefect.orchestration.deployments import Deployed
 from dockercise_prefect.orchestration.pushes import EVERYTHING, Arrival, submit, touched
 from dockercise_prefect.orchestration.registration import Registration
@@ -113,14 +113,19 @@ def test_a_commit_without_a_pipeline_runs_nothing(work: Path, deployed: Deployed
     assert touched(deployed, change(work), settings) == ()
 
 
-def test_what_cannot_run_is_said(work: Path, deployed: Deployed, settings: Settings) -> None:
-    """A pipeline that does not compile, with its place, and a commit that is gone."""
+def test_a_pipeline_that_does_not_compile_is_run_and_fails(work: Path, deployed: Deployed, settings: Settings) -> None:
+    """The run says what is wrong, in Prefect and in its record, where people look for it."""
     broken = change(work, "p.dockercise.yaml", text="a: {img: busybox, runs: x}\n")
 
-    with pytest.raises(BrokenCommitError, match=r"p.dockercise.yaml:1:19: DK021"):
-        touched(deployed, broken, settings)
+    assert touched(deployed, broken, settings) is EVERYTHING
+
+
+def test_a_commit_that_is_gone_cannot_run(work: Path, deployed: Deployed, settings: Settings) -> None:
+    """It was removed by a forced push, say."""
+    arrival = change(work, "app/a")
+
     with pytest.raises(CommitMissingError):
-        touched(deployed, replace(broken, after="1" * 40), settings)
+        touched(deployed, replace(arrival, after="1" * 40), settings)
 
 
 def test_a_commit_that_cannot_be_written_is_read(work: Path, deployed: Deployed, settings: Settings) -> None:
