@@ -31,6 +31,25 @@ _SHELLS = (
 )
 """Variables that shells set themselves or act on; for some of them a value is an expression, whose substitutions are run."""
 
+WELL_KNOWN = frozenset(
+    {
+        "CARGO_HOME",
+        "GOLANG_VERSION",
+        "GOPATH",
+        "JAVA_HOME",
+        "JAVA_VERSION",
+        "LOGNAME",
+        "NODE_VERSION",
+        "PHP_VERSION",
+        "PYTHON_VERSION",
+        "RUBY_VERSION",
+        "RUSTUP_HOME",
+        "RUST_VERSION",
+        "USER",
+    }
+)
+"""Variables that widely used images set, beside those of shells."""
+
 _TAKEN = matcher(rf"{OURS_SOURCE}|PATH|HOME|IFS|ENV|LD_[\s\S]*|{_SHELLS}")
 _RESERVED = OUR_FOLDERS | IMAGE_FOLDERS | {""}
 _EVERYDAY = re.compile(r"[A-Za-z0-9_.-]{1,200}\Z")
@@ -68,6 +87,11 @@ def is_ours(variable: str) -> bool:
 def is_taken(variable: str) -> bool:
     """Whether a stage's value may not land in it unasked: the shell or the loader would act on it."""
     return _TAKEN.match(variable) is not None
+
+
+def is_environment(variable: str) -> bool:
+    """Whether dockercise, a shell, the engine or a widely used image sets it."""
+    return is_taken(variable) or variable in WELL_KNOWN
 
 
 def stage_name_problem(name: str) -> tuple[str, str] | None:

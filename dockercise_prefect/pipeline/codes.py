@@ -81,6 +81,7 @@ class Code(StrEnum):
     HIDES_IMAGE = "DK105", "lint: `img` names a stage, and a public image has the same name"
     WRITES_READ_ONLY = "DK106", "lint: `run` writes where a read-only mount is"
     LOOKS_SECRET = "DK107", "lint: a text looks like a secret"
+    NOTHING_SETS = "DK108", "lint: a script uses a variable that nothing sets"
     NEVER_TRIGGERS = "DK110", "lint: a glob of `triggers` can never match"
     STAYS_AS_WRITTEN = "DK111", "lint: a text names a variable where nothing expands it"
     DOUBLES_THE_DOLLAR = "DK112", "lint: a script has `$$` before a name"

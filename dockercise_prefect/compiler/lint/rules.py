@@ -16,6 +16,7 @@ from dockercise_prefect.compiler.lint.shells import left_open, shebang_without_e
 from dockercise_prefect.compiler.lint.silent import value_is_empty
 from dockercise_prefect.compiler.lint.subject import Subject
 from dockercise_prefect.compiler.lint.triggers import never_triggers
+from dockercise_prefect.compiler.lint.unset import nothing_sets
 from dockercise_prefect.compiler.lint.writes import writes_read_only
 from dockercise_prefect.errors import Diagnostic, Place
 from dockercise_prefect.frontend.findings import in_order
@@ -32,6 +33,7 @@ RULES: Mapping[Code, Rule] = {
     Code.HIDES_IMAGE: hides_image,
     Code.WRITES_READ_ONLY: writes_read_only,
     Code.LOOKS_SECRET: looks_secret,
+    Code.NOTHING_SETS: nothing_sets,
     Code.NEVER_TRIGGERS: never_triggers,
     Code.STAYS_AS_WRITTEN: stays_as_written,
     Code.DOUBLES_THE_DOLLAR: doubles_the_dollar,

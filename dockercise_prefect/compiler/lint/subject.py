@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 from dockercise_prefect.compiler.compile import Origin
 from dockercise_prefect.compiler.shell.commands import Command, commands_of
+from dockercise_prefect.compiler.values import Field, boolean
 from dockercise_prefect.errors import Place
+from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.nodes import Mapping, Node, Scalar, Sequence, is_null
 from dockercise_prefect.frontend.positions import Positions
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
@@ -57,6 +59,13 @@ class Subject:
             return None if is_null(body[key]) else Written(stage.name, body[key])
         inherited = self._defaults.get(key)
         return None if inherited is None or is_null(inherited) else Written(DEFAULTS, inherited)
+
+    def infers(self, stage: Stage) -> bool:
+        """Whether the compiler looks for other stages' names in the stage's script."""
+        _, general = self._document.meta.get("implicit", (None, None))
+        own = self._bodies.get(stage.name, {}).get("implicit")
+        node = general if own is None or is_null(own) else own
+        return node is None or is_null(node) or boolean(Field(stage.name, "implicit", node, Findings())) is not False
 
     def environments(self) -> Iterator[Written]:
         """Every `env`, those of `meta` first."""

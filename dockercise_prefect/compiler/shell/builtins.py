@@ -144,6 +144,7 @@ def _envsubst(call: Call) -> None:
 
 
 def _test(call: Call) -> None:
+    call.walk.test([word for word in call.written if not isinstance(word, Word) or word.bare != "]"])
     for text, following in pairwise(call.arguments):
         if text.text == "-v":
             _use_all(call, [following])
@@ -154,6 +155,7 @@ def _set_all(call: Call, texts: Sequence[Literal]) -> None:
         match = _NAME.match(text.text)
         if match and (match.end() == len(text.text) or text.text[match.end()] == "["):
             call.walk.assign(match[0], call.scope)
+        call.walk.found.evaluates |= HOLE in text.text
 
 
 def _use_all(call: Call, texts: Sequence[Literal]) -> None:
@@ -226,6 +228,7 @@ def _cloned(operands: Sequence[Literal]) -> Iterator[Literal]:
 
 def _evaluate(call: Call) -> None:
     for text in call.arguments:
+        call.walk.found.evaluates |= HOLE in text.text
         call.walk.script(text, call.scope)
 
 

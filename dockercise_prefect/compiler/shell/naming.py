@@ -34,12 +34,10 @@ class Use:
     Attributes:
         text: what uses it: `$A`, `${A`, or its name alone.
         start: where that begins, in characters from the script's start.
-        guarded: whether every use of it says what to do without it: `${A:-none}`.
     """
 
     text: str
     start: int
-    guarded: bool = False
 
 
 @dataclass(slots=True)
@@ -50,6 +48,9 @@ class Mentions:
         uses: variables whose value the script takes and has not set before, each with its first use.
         doubtful: the same behind a `. file`, which may have set them.
         assigned: variables that the script sets itself, wherever it does.
+        lent: variables that it sets for one command alone: `A=x command`.
+        tested: variables that it knows may be missing: `${A:-none}`, `[ -n "$A" ]`.
+        evaluates: whether it runs a text that nobody knows before the run, and that may set any variable: `eval "$(command)"`.
         literals: its texts that may hold paths, comments left out, in order.
         made: folders that it makes itself (`mkdir`, `git clone`), each with where it first does.
         understood: False where the grammar did not understand it.
@@ -59,6 +60,9 @@ class Mentions:
     uses: dict[str, Use] = field(default_factory=dict)
     doubtful: dict[str, Use] = field(default_factory=dict)
     assigned: set[str] = field(default_factory=set)
+    lent: set[str] = field(default_factory=set)
+    tested: set[str] = field(default_factory=set)
+    evaluates: bool = False
     literals: list[Literal] = field(default_factory=list)
     made: dict[str, int] = field(default_factory=dict)
     understood: bool = True

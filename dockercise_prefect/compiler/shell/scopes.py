@@ -27,11 +27,8 @@ class Frame:
     is_called: bool = False
 
     def use(self, name: str, use: Use, *, doubtful: bool) -> None:
-        """Note a use; the first one counts, and is guarded as long as all are."""
-        uses = self.doubtful if doubtful else self.uses
-        known = uses.setdefault(name, use)
-        if known.guarded and not use.guarded:
-            uses[name] = Use(known.text, known.start)
+        """Note a use; the first one counts."""
+        (self.doubtful if doubtful else self.uses).setdefault(name, use)
 
 
 class Scope:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from dockercise_prefect.compiler.shell import builtins, calculation
 from dockercise_prefect.compiler.shell.expansions import DEEPEST, TooDeepError
@@ -36,6 +36,7 @@ _SETTING = frozenset({"=", ":="})
 _GUARDING = frozenset({":-", "-", ":=", "=", ":+", "+", ":?", "?"})
 _PATTERNS = frozenset({"#", "##", "%", "%%", "/", "//", "^", "^^", ",", ",,", "@"})
 _COMPARING = frozenset({"=", "==", "!=", "=~", "<", ">"})
+_EMPTINESS = frozenset({"-n", "-z", "!"})
 _NUMBERS = frozenset({"-eq", "-ne", "-lt", "-le", "-gt", "-ge"})
 _FOLLOWED_SCRIPTS = 2
 """How deep a script inside a script (`sh -c`, `eval`) is followed."""
@@ -81,6 +82,17 @@ class Walk:
         """A variable is set."""
         self.found.assigned.add(name)
         scope.set(name, local=local and self._in_function > 0)
+
+    def test(self, words: Sequence[Word | Assignment]) -> None:
+        """The words of `test` or `[[ … ]]`: variables whose being there they ask for."""
+        for at, word in enumerate(words):
+            if not isinstance(word, Word) or (at == 0 and len(words) > 1):
+                continue
+            operator = words[at - 1] if at else None
+            if isinstance(operator, Word) and operator.bare == "-v":
+                self.found.tested.add(word.bare)
+            elif operator is None or (isinstance(operator, Word) and operator.bare in _EMPTINESS):
+                self.found.tested.update(part.name for part in word.parts if isinstance(part, Expansion))
 
     def export(self, name: str, use: Use) -> None:
         """A variable is handed on as it is, to commands that may use it; it counts unless the script sets it somewhere."""
@@ -131,6 +143,7 @@ class Walk:
 
     def _condition(self, words: list[Word], scope: Scope) -> None:
         bare = [word.bare for word in words]
+        self.test(words)
         for at, word in enumerate(words):
             self._word(word, scope)
             beside = {*bare[max(0, at - 1) : at], *bare[at + 1 : at + 2]}
@@ -148,7 +161,9 @@ class Walk:
         for assignment in command.assignments:
             self._values(assignment, scope)
             self._text(literal(assignment), Reading(relative=False), scope)
-            if not command.words:
+            if command.words:
+                self.found.lent.add(assignment.name)
+            else:
                 self._assignment(assignment, scope)
         texts = [literal(word) for word in command.words]
         name = texts[0].text if texts else ""
@@ -211,7 +226,9 @@ class Walk:
     def _expansion(self, expansion: Expansion, scope: Scope) -> None:
         operator = expansion.operator
         if NAME.match(expansion.name):
-            self.use(expansion.name, Use(expansion.written, expansion.start, operator in _GUARDING), scope)
+            self.use(expansion.name, Use(expansion.written, expansion.start), scope)
+        if operator in _GUARDING:
+            self.found.tested.add(expansion.name)
         if expansion.subscript:
             self.calculate(expansion.subscript, scope)
         if expansion.word:

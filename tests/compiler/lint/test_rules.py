@@ -291,7 +291,7 @@ def test_secrets_in_scripts_and_build_arguments() -> None:
 
 def test_a_header_alone_is_no_key() -> None:
     """DK107: a script that puts a private key together holds none."""
-    assert lint_codes('a: {img: x:1, run: \'echo "-----BEGIN PRIVATE KEY-----"; echo "$KEY"\'}\n') == []
+    assert lint_codes('a: {img: x:1, env: KEY, run: \'echo "-----BEGIN PRIVATE KEY-----"; echo "$KEY"\'}\n') == []
 
 
 def test_many_scripts_share_a_finding_of_their_anchor() -> None:

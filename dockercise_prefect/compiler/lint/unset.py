@@ -1,0 +1,64 @@
+"""A rule about variables that are always empty."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from dockercise_prefect.compiler.lint.subject import Subject
+from dockercise_prefect.compiler.misspelt import Misspelt
+from dockercise_prefect.compiler.names import is_environment, is_taken
+from dockercise_prefect.errors import Diagnostic
+from dockercise_prefect.frontend.findings import warning
+from dockercise_prefect.pipeline import Code, Pipeline, Stage, StageName, folded
+
+if TYPE_CHECKING:
+    from dockercise_prefect.compiler.shell.naming import Mentions, Use
+
+
+def nothing_sets(subject: Subject) -> Iterator[Diagnostic]:
+    """DK108: a script uses a variable that neither the script, nor `env`, nor a stage, nor a shell sets."""
+    from dockercise_prefect.compiler.shell.mentions import mentions  # noqa: PLC0415  few pipelines need it for this
+
+    others = _OfStages(subject.pipeline)
+    for stage in subject.pipeline:
+        if stage.run is None or "$" not in stage.run:
+            continue
+        for name, use in _unset(mentions(stage.run, stage.working_dir)):
+            if name in stage.env or is_environment(name) or (subject.infers(stage) and others.has(name, stage)):
+                continue
+            yield warning(
+                Code.NOTHING_SETS,
+                f"{stage.name}: nothing sets `{name}`",
+                subject.script_place(stage, use.start),
+                hint=f"declare it, `env: {name}`, or say what holds without it, `${{{name}:-}}`; if the image sets it, "
+                "`# dockercise: ignore DK108` on its line",
+            )
+
+
+def _unset(found: Mentions) -> Iterator[tuple[str, Use]]:
+    """Variables that a script expands, and neither sets nor takes for possibly missing."""
+    if found.evaluates or not found.understood:
+        return
+    known = found.assigned | found.lent | found.tested
+    for name, use in found.uses.items():
+        if use.text.startswith("$") and name not in known:
+            yield name, use
+
+
+class _OfStages:
+    """Variables of stages, and those that are nearly one: the compiler itself says what is wrong with them."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._stages: dict[str, set[StageName]] = defaultdict(set)
+        for stage in pipeline:
+            if not is_taken(folded(stage.name)):
+                self._stages[folded(stage.name)].add(stage.name)
+        self._misspelt = Misspelt(self._stages)
+
+    def has(self, name: str, stage: Stage) -> bool:
+        """Whether the variable is another stage's, or is taken for a slip of one's."""
+        if name in self._stages:
+            return self._stages[name] != {stage.name}
+        return self._misspelt.meant_by(name) is not None
