@@ -22,7 +22,7 @@ from tests.engines.driving import Output, spec_of
 from tests.engines.scripted import BUSYBOX
 from tests.runtime.workspaces import sh, workspace
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.alone]  # runs beside them would remove what a dead run has left
 
 
 class Others:
