@@ -179,7 +179,7 @@ class References:
     def _paths(self, draft: Draft, found: Mentions) -> _Paths:
         """What the paths of a script lead to, unless something is mounted there."""
         from dockercise_prefect.compiler.shell.literals import Form  # noqa: PLC0415  as above
-        from dockercise_prefect.compiler.shell.paths import mentioned  # noqa: PLC0415
+        from dockercise_prefect.compiler.shell.paths import mentioned  # noqa: PLC0415  as above
 
         paths = _Paths({}, {}, {})
         written = {edge.stage for edge in draft.edges}

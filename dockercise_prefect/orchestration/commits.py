@@ -29,7 +29,7 @@ _AT_ONCE = BoundedSemaphore(2)
 
 
 class BrokenCommitError(UsageError):
-    """The pipeline at a commit does not compile; the message holds all findings."""
+    """The pipeline at a commit does not compile; the message holds its findings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,8 +119,8 @@ def _compile(code: Code, settings: Settings) -> Pipeline:
     if settings.untrusted:
         return _with(code, RefusedPackages())
     from dockercise_prefect.orchestration.package_cache import PackageCache  # noqa: PLC0415  what needs no package is quicker
-    from dockercise_prefect.orchestration.packages import FOLDER, EnginePackages  # noqa: PLC0415
-    from dockercise_prefect.orchestration.registry import connect_engine  # noqa: PLC0415
+    from dockercise_prefect.orchestration.packages import FOLDER, EnginePackages  # noqa: PLC0415  as above
+    from dockercise_prefect.orchestration.registry import connect_engine  # noqa: PLC0415  as above
 
     def silent(_text: str) -> None:
         pass

@@ -59,7 +59,7 @@ class Scope:
         while scope is not None:
             if name in scope._set:  # noqa: SLF001  of this class
                 return True
-            scope = scope._around  # noqa: SLF001
+            scope = scope._around  # noqa: SLF001  its own kind
         return False
 
     def use(self, name: str, use: Use) -> None:
