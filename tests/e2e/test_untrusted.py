@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, cast
 
@@ -48,8 +47,8 @@ def test_limits_hold(dockercise_run: Dockercise, tmp_path: Path) -> None:
         said = dockercise_run("-C", root, **LIMITS)
 
     limits = {
-        inspected["Config"]["Labels"].get(STAGE_LABEL): tuple(inspected["HostConfig"][key] for key in ("NanoCpus", "Memory"))
-        for inspected in map(json.loads, recorder.text.splitlines())
+        inspected["Config"]["Labels"][STAGE_LABEL]: tuple(inspected["HostConfig"][key] for key in ("NanoCpus", "Memory"))
+        for inspected in recorder.containers("strange")
     }
     assert said.exit_status == ExitStatus.STAGE_FAILED
     assert {name: stage["status"] for name, stage in said.stages.items()} == {
@@ -78,8 +77,7 @@ def test_what_it_prints_and_reaches_is_limited(dockercise_run: Dockercise, tmp_p
     with InspectionRecorder() as recorder:
         said = dockercise_run("--untrusted", "-C", root, **limits)
 
-    hosts = [json.loads(line) for line in recorder.text.splitlines()]
-    pids = {each["HostConfig"]["PidsLimit"] for each in hosts if STAGE_LABEL in each["Config"]["Labels"]}
+    pids = {inspected["HostConfig"]["PidsLimit"] for inspected in recorder.containers("strange")}
     assert said.exit_status == ExitStatus.ENGINE_FAILED, said.stderr
     assert {name: stage["status"] for name, stage in said.stages.items()} == {
         "look": "passed",
@@ -120,7 +118,7 @@ def test_a_refusal_leaves_no_trace(dockercise_run: Dockercise, tmp_path: Path) -
         said = dockercise_run("--untrusted", "-C", root)
 
     assert said.exit_status == ExitStatus.WRONG_INPUT
-    assert '"dockercise.pipeline": "refused"' not in recorder.text
+    assert recorder.containers("refused") == []
     assert not (root / "here").exists()
 
 

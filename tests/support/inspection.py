@@ -12,6 +12,7 @@ from docker.errors import NotFound
 
 from tests.support.engine_client import engine_client
 
+PIPELINE_LABEL = "dockercise.pipeline"
 STAGE_LABEL = "dockercise.stage"
 
 
@@ -33,6 +34,11 @@ class InspectionRecorder:
     def stages(self) -> set[str]:
         """The stages whose containers were seen."""
         return {stage for stage, texts in self._texts.items() if stage and texts}
+
+    def containers(self, pipeline: str) -> list[dict[str, Any]]:
+        """What the engine said of the containers of a pipeline's stages; other tests run theirs on the engine meanwhile."""
+        each = [json.loads(text) for stage, texts in self._texts.items() if stage for text in texts]
+        return [inspected for inspected in each if inspected["Config"]["Labels"][PIPELINE_LABEL] == pipeline]
 
     @property
     def text(self) -> str:
