@@ -33,7 +33,7 @@ def test_the_policies_are_json_and_name_what_is_called() -> None:
 
     actions = {action for entry in rights["Statement"] for action in _listed(entry["Action"])}
     assert actions == {
-        *("s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload", "s3:ListBucket"),
+        *("s3:PutObject", "s3:GetObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListBucket"),
         *("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"),
     }
     assert trust["Statement"][0]["Action"] == "sts:AssumeRole"

@@ -33,7 +33,7 @@ _ORDER = (
 )
 """What a reader wants to see first; all others follow in the pipeline's order."""
 
-_PARTS: Mapping[str, str] = {".log": "log", ".tar.zst": "volume", ".json": "JSON"}
+_PARTS: Mapping[str, str] = {".log": "log", ".log.zst": "log", ".tar.zst": "volume", ".json": "JSON"}
 """What the files of a stage's record are, by their endings."""
 
 

@@ -53,6 +53,11 @@ class RunRecord:
         """What the store said when it first failed, None when it never did."""
         return self._storage_error
 
+    @property
+    def url(self) -> str:
+        """Where the record is, or will be once the run is over."""
+        return self._store.url
+
     def stages(self) -> dict[StageName, StageSummary]:
         """What is known of each stage that was started or will never be."""
         with self._lock:

@@ -40,9 +40,11 @@ class Showing:
 
     def stage(self, stage: Stage, tail: Sequence[str], is_volume_kept: bool) -> None:
         """Show a stage that all is recorded of (`stage_runner.PutAway`)."""
-        files = [] if stage.no_log else [f"{stage.name}.log"]
-        files += [f"{stage.name}.tar.zst"] if is_volume_kept else []
-        files += [f"{stage.name}.json"]
+        volume = f"{stage.name}.tar.zst" if is_volume_kept else None
+        self._store.when_log_is_kept(stage.name, lambda log: self._show(stage, tail, log, volume))
+
+    def _show(self, stage: Stage, tail: Sequence[str], log: str | None, volume: str | None) -> None:
+        files = [file for file in (log, volume, f"{stage.name}.json") if file]
         summary = self._record.stage(stage.name)
         text = stage_text(stage.name, summary, tail, files, self._find)
         self._artifacts.add(stage_key(self._pipeline.name, stage.name), stage_headline(summary), text, summary.task_run_id)

@@ -31,6 +31,15 @@ class StageLog:
     Prefect's log gets the first `budget` lines and then one that says where all of them are: its UI freezes at many thousands,
     and its database grows with each. What waits to be sent is in memory, so a line counts once more for every 500 characters.
     The record and the observer get everything.
+
+    Args:
+        stage: that prints.
+        record: keeps what it prints, and is closed with this.
+        logger: Prefect's, of the task run.
+        observer: is told each line.
+        ship: takes each line elsewhere.
+        where: the record is, for people.
+        budget: lines that Prefect's log gets, 0 for none.
     """
 
     def __init__(
@@ -41,10 +50,12 @@ class StageLog:
         observer: Observer,
         ship: Callable[[str], None],
         *,
+        where: str,
         budget: int,
     ) -> None:
         self._stage = stage
         self._record = record
+        self._where = where
         self._logger = logger
         self._observer = observer
         self._ship = ship
@@ -79,7 +90,7 @@ class StageLog:
             self._logger.info("%s", line)
         elif not self._cut:
             self._cut = True
-            self._logger.warning("more lines follow; the whole log is %s", self._record.url)
+            self._logger.warning("more lines follow; the whole log of %s is in %s", self._stage, self._where)
         self._left -= 1 + len(line) // LONGEST_SHOWN
 
 

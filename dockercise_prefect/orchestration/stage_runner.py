@@ -95,6 +95,7 @@ class StageRunner:
             get_run_logger(),
             self._options.observer,
             self._shipping(stage.name),
+            where=self._record.url,
             budget=self._options.settings.log_lines,
         )
 

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Iterator
 
 from zstandard import ZstdDecompressor, ZstdError
 
+LEVEL = 3
+"""Of compression, as `zstd` has it by default."""
+
 BITE = 512
 """Bytes that are decompressed at once. Four bytes can stand for 128 KiB, so that at most 16 MiB come of them."""
 

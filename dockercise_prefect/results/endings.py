@@ -63,6 +63,10 @@ class WithEndings:
         """See `Objects`."""
         self._objects.put(path, content)
 
+    def remove(self, path: str) -> None:
+        """See `Objects`."""
+        self._objects.remove(path)
+
     def link(self, path: str) -> str:
         """See `Objects`."""
         return self._objects.link(path)

@@ -62,6 +62,12 @@ class FolderObjects:
             with whole_file(where) as file:
                 shutil.copyfileobj(content, file, CHUNK)
 
+    def remove(self, path: str) -> None:
+        """See `Objects`."""
+        where = self._folder / path
+        with storing(where):
+            where.unlink(missing_ok=True)
+
     def link(self, path: str) -> str:
         """See `Objects`."""
         return (self._folder / path).as_uri()

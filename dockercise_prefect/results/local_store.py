@@ -1,16 +1,15 @@
 """The record of a run as a folder of the user's (DESIGN section 3).
 
-`<results>/<pipeline>/<run-id>/` holds `index.json`, `<stage>.json`, `<stage>.log`, `<stage>.tar.zst` and, in the end,
-`out.zip`, `report.html` and `summary.json`.
+`<results>/<pipeline>/<run-id>/` holds `index.json`, `<stage>.json`, `<stage>.log` or `<stage>.log.zst`, `<stage>.tar.zst`
+and, in the end, `out.zip`, `report.html` and `summary.json`.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 import stat
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,16 +19,18 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 from zstandard import ZstdCompressor
 
 from dockercise_prefect.errors import StorageError, UsageError
+from dockercise_prefect.results.archive import LEVEL
 from dockercise_prefect.results.files import (
     FILE_MODE,
     FOLDER_MODE,
     make_folder,
-    storage_error,
     storing,
     whole_file,
     write_json,
 )
 from dockercise_prefect.results.folder import FolderObjects
+from dockercise_prefect.results.log_file import LogFile, SilentLog, plain_log
+from dockercise_prefect.results.log_packer import LogPacker
 from dockercise_prefect.results.objects import Objects
 from dockercise_prefect.results.store import Kept, LogWriter
 from dockercise_prefect.results.summary import RunSummary, StageSummary
@@ -38,9 +39,6 @@ INDEX = "index.json"
 SUMMARY = "summary.json"
 OUTPUTS = "out.zip"
 REPORT = "report.html"
-
-LEVEL = 3
-"""Of compression, as `zstd` has it by default."""
 
 THREADS = 2
 """That compress one volume, while this one reads on."""
@@ -77,7 +75,8 @@ class LocalStore:
         self._sensitive: Mapping[str, str] = {}
         self._silent: frozenset[str] = frozenset()
         self._lock = threading.Lock()
-        self._logs: dict[str, _LogFile] = {}
+        self._packer = LogPacker()
+        self._logs: dict[str, LogFile] = {}
 
     @property
     def folder(self) -> Path:
@@ -121,19 +120,27 @@ class LocalStore:
     def log(self, name: str) -> LogWriter:
         """See `RunStore`."""
         if name in self._silent:
-            return SilentLog(self.url)
-        log = _LogFile(self._folder / f"{name}.log")
+            return SilentLog()
+        log = LogFile(self._folder / plain_log(name), self._packer)
         with self._lock:
             self._logs[name] = log
         return log
 
+    def when_log_is_kept(self, name: str, then: Callable[[str | None], None]) -> None:
+        """See `RunStore`."""
+        log = self._log_of(name)
+        if log is None:
+            then(None)
+        else:
+            log.kept.add_done_callback(lambda kept: then(kept.result()))
+
     def stage_ended(self, name: str, summary: StageSummary, kept: Kept) -> None:
         """See `RunStore`."""
-        with self._lock:
-            log = self._logs.pop(name, None)
         self._write_stage(name, summary, kept)
+        log = self._log_of(name)
         if log is not None and log.failure is not None:
-            raise log.failure
+            failure, log.failure = log.failure, None  # said once
+            raise failure
 
     def keep_volume(self, name: str, files: Iterable[bytes]) -> None:
         """See `RunStore`."""
@@ -161,7 +168,8 @@ class LocalStore:
             file.write(page.encode("utf-8", "replace"))
 
     def settle(self) -> None:
-        """See `RunStore`. What a folder was given is in its place."""
+        """See `RunStore`. Besides long logs, what a folder was given is in its place."""
+        self._packer.wait()
 
     def finish(self, summary: RunSummary) -> None:
         """See `RunStore`."""
@@ -169,7 +177,12 @@ class LocalStore:
 
     def leave(self, summary: RunSummary) -> None:
         """See `RunStore`."""
+        self._packer.close()
         self._write(SUMMARY, summary.to_json())
+
+    def _log_of(self, name: str) -> LogFile | None:
+        with self._lock:
+            return self._logs.get(name)
 
     def _write_stage(self, name: str, summary: StageSummary, kept: Kept) -> None:
         reason = kept.sensitive or self._sensitive.get(name)
@@ -191,60 +204,3 @@ class LocalStore:
         path = self._folder / file
         with storing(path):
             write_json(path, data)
-
-
-class SilentLog:
-    """The log of a stage whose output is sensitive: keeps nothing.
-
-    Args:
-        url: what stands for the log that there is not.
-    """
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-
-    def write(self, chunk: bytes) -> None:
-        """See `LogWriter`."""
-
-    def close(self) -> None:
-        """See `LogWriter`."""
-
-
-class _LogFile:
-    """A `LogWriter`; `failure` is what went wrong first, None when nothing did."""
-
-    def __init__(self, path: Path) -> None:
-        self.failure: StorageError | None = None
-        self._path = path
-        self._file: int | None = None
-        try:
-            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, FILE_MODE)
-        except OSError as error:
-            self.failure = storage_error(path, error)
-
-    @property
-    def url(self) -> str:
-        """See `LogWriter`."""
-        return self._path.as_uri()
-
-    def write(self, chunk: bytes) -> None:
-        """See `LogWriter`. Without a buffer: what is in one is lost with the process."""
-        if self._file is None:
-            return
-        try:
-            left = memoryview(chunk)
-            while left:
-                left = left[os.write(self._file, left) :]
-        except OSError as error:
-            self.failure = storage_error(self._path, error)
-            self.close()
-
-    def close(self) -> None:
-        """See `LogWriter`."""
-        if self._file is None:
-            return
-        file, self._file = self._file, None
-        try:
-            os.close(file)
-        except OSError as error:  # network file systems report a full disk only here
-            self.failure = self.failure or storage_error(self._path, error)

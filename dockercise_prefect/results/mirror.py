@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dockercise_prefect.errors import StorageError
-from dockercise_prefect.results.objects import Objects
+from dockercise_prefect.results.objects import Objects, remove_outdated
 
 WORKERS = 3
 """Files that are sent at once: a big one does not hold up the small ones."""
@@ -44,6 +44,7 @@ class Mirror:
         self._changed = threading.Condition()
         self._due: dict[str, float] = {}  # file to the time from which on it is to be sent
         self._after: dict[str, str] = {}  # file to the one that goes before it
+        self._replaced: dict[str, str] = {}  # file to the one whose place it takes
         self._sending: dict[str, int] = {}  # file to the call in which its try began
         self._call = 0
         self._growing: dict[str, float] = {}  # file that grows to the seconds it waits
@@ -64,6 +65,17 @@ class Mirror:
                 self._after[name] = after
             self._due[name] = 0.0
             self._get_to_work()
+
+    def put_instead(self, name: str, former: str) -> None:
+        """The file is whole and takes the place of one that grew.
+
+        The former is sent no more, and removed there once this one has arrived.
+        """
+        with self._changed:
+            self._due.pop(former, None)
+            self._growing.pop(former, None)
+            self._replaced[name] = former
+            self.put(name, after=former)
 
     def grew(self, name: str) -> None:
         """There is more of the file, and more will come: send it now and then."""
@@ -125,6 +137,8 @@ class Mirror:
             try:
                 with (self._folder / name).open("rb") as content:
                     self._objects.put(f"{self._path}/{name}", content)
+                if former := self._replaced.get(name):
+                    remove_outdated(self._objects, f"{self._path}/{former}")
             except StorageError as error:
                 self._failed(name, error)
             except OSError as error:
@@ -168,6 +182,9 @@ class Mirror:
     def _failed(self, name: str, error: StorageError) -> None:
         with self._changed:
             began = self._sending.pop(name)
+            if name in self._replaced.values():  # the one that takes its place has all of it
+                self._changed.notify_all()
+                return
             self._due.setdefault(name, 0.0)
             # A try that began before the last call is not the last one: it is made again.
             if not (self._last_call and began < self._call):

@@ -8,6 +8,7 @@ from typing import Any
 
 from dockercise_prefect.errors import StorageError
 from dockercise_prefect.results.local_store import INDEX, OUTPUTS, REPORT, SUMMARY, LocalStore
+from dockercise_prefect.results.log_file import packed_log, plain_log
 from dockercise_prefect.results.mirror import Mirror
 from dockercise_prefect.results.objects import Objects, RefusedError
 from dockercise_prefect.results.store import Kept, LogWriter
@@ -79,8 +80,14 @@ class MirroredStore:
     def log(self, name: str) -> LogWriter:
         """See `RunStore`."""
         log = self._local.log(name)
-        file = f"{name}.log"
-        return _MirroredLog(log, file, self._mirror, f"{self.url}/{file}") if (self._local.folder / file).exists() else log
+        file = plain_log(name)
+        if not (self._local.folder / file).exists():
+            return log
+        return _MirroredLog(log, lambda: self._mirror.grew(file), lambda: self._log_closed(name))
+
+    def when_log_is_kept(self, name: str, then: Callable[[str | None], None]) -> None:
+        """See `RunStore`."""
+        self._local.when_log_is_kept(name, then)
 
     def stage_ended(self, name: str, summary: StageSummary, kept: Kept) -> None:
         """See `RunStore`."""
@@ -88,7 +95,7 @@ class MirroredStore:
             self._local.stage_ended(name, summary, kept)
         finally:
             # Who follows the log in the bucket takes this for its end.
-            self._mirror.put(f"{name}.json", after=f"{name}.log")
+            self._local.when_log_is_kept(name, lambda log: self._mirror.put(f"{name}.json", after=log))
 
     def keep_volume(self, name: str, files: Iterable[bytes]) -> None:
         """See `RunStore`."""
@@ -107,6 +114,7 @@ class MirroredStore:
 
     def settle(self) -> None:
         """See `RunStore`."""
+        self._local.settle()
         try:
             if not self._mirror.settle(within=PATIENCE):
                 self._notify(f"waiting until all results are at {self.url} (Ctrl-C leaves them here)")
@@ -126,9 +134,18 @@ class MirroredStore:
         """See `RunStore`."""
         self._mirror.close()
         try:
-            self._local.finish(summary)
+            self._local.leave(summary)
         finally:
             self._unsent.leave()
+
+    def _log_closed(self, stage: str) -> None:
+        self._local.when_log_is_kept(stage, lambda file: self._log_kept(stage, file))
+
+    def _log_kept(self, stage: str, file: str | None) -> None:
+        if file == packed_log(stage):
+            self._mirror.put_instead(file, plain_log(stage))
+        elif file is not None:
+            self._mirror.put(file)
 
     def _knock(self) -> None:
         """See whether the bucket refuses us; one that fails, or takes too long to say so, is not waited for."""
@@ -147,20 +164,19 @@ class MirroredStore:
 
 
 class _MirroredLog:
-    """A `LogWriter` whose log is sent while it grows."""
+    """A `LogWriter` that says when its log grew, and when it was closed."""
 
-    def __init__(self, log: LogWriter, name: str, mirror: Mirror, url: str) -> None:
+    def __init__(self, log: LogWriter, grew: Callable[[], None], closed: Callable[[], None]) -> None:
         self._log = log
-        self._name = name
-        self._mirror = mirror
-        self.url = url
+        self._grew = grew
+        self._closed = closed
 
     def write(self, chunk: bytes) -> None:
         """See `LogWriter`."""
         self._log.write(chunk)
-        self._mirror.grew(self._name)
+        self._grew()
 
     def close(self) -> None:
         """See `LogWriter`."""
         self._log.close()
-        self._mirror.put(self._name)
+        self._closed()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import BinaryIO, Protocol
 
 from dockercise_prefect.errors import StorageError
@@ -47,6 +48,10 @@ class Objects(Protocol):
         """Store what can be read from `content`, in bounded memory. An older object is replaced; half of one is never seen."""
         ...
 
+    def remove(self, path: str) -> None:
+        """Remove the object, if it is there."""
+        ...
+
     def link(self, path: str) -> str:
         """An address at which a browser finds the object, whether it is there yet or not."""
         ...
@@ -60,3 +65,9 @@ def read(objects: Objects, path: str) -> bytes:
         StorageError: the place cannot be read.
     """
     return b"".join(objects.chunks(path))
+
+
+def remove_outdated(objects: Objects, path: str) -> None:
+    """Remove an object that another one took the place of, so that nobody reads it any more; where that fails, it stays."""
+    with suppress(StorageError):
+        objects.remove(path)

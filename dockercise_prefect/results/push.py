@@ -8,7 +8,8 @@ from pathlib import Path
 
 from dockercise_prefect.errors import StorageError
 from dockercise_prefect.results.local_store import INDEX, SUMMARY
-from dockercise_prefect.results.objects import Objects
+from dockercise_prefect.results.log_file import replaced_by
+from dockercise_prefect.results.objects import Objects, remove_outdated
 from dockercise_prefect.results.report.runs_page import update_runs_page
 from dockercise_prefect.results.unsent import Destination, UnsentRun
 
@@ -36,6 +37,8 @@ def push(run: UnsentRun, connect: Callable[[Destination], Objects], notify: Call
         for file in sorted(_files(folder), key=_turn):
             with _reading(file), file.open("rb") as content:
                 objects.put(f"{path}/{file.name}", content)
+            if former := replaced_by(file.name):
+                remove_outdated(objects, f"{path}/{former}")
         run.end()
     try:
         update_runs_page(objects, destination.pipeline)
@@ -45,9 +48,11 @@ def push(run: UnsentRun, connect: Callable[[Destination], Objects], notify: Call
 
 
 def _files(folder: Path) -> list[Path]:
-    """The files of a record; what begins with a dot was never whole."""
+    """The files of a record; what begins with a dot was never whole, and what another file took the place of is not needed."""
     with _reading(folder):
-        return [file for file in folder.iterdir() if file.is_file() and not file.name.startswith(".")]
+        found = [file for file in folder.iterdir() if file.is_file() and not file.name.startswith(".")]
+    replaced = {replaced_by(file.name) for file in found}
+    return [file for file in found if file.name not in replaced]
 
 
 @contextmanager

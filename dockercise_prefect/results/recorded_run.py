@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -13,6 +14,7 @@ from dockercise_prefect.errors import StorageError
 from dockercise_prefect.pipeline import Pipeline, StageName, from_json
 from dockercise_prefect.results.archive import decompressed
 from dockercise_prefect.results.local_store import INDEX, SUMMARY
+from dockercise_prefect.results.log_file import packed_log, plain_log
 from dockercise_prefect.results.objects import NotStoredError, Objects, read
 from dockercise_prefect.results.place import shown
 from dockercise_prefect.results.summary import RunSummary, StageSummary
@@ -91,12 +93,28 @@ class RecordedRun:
         return self.has(SUMMARY)
 
     def log(self, stage: StageName, start: int = 0) -> Iterator[bytes]:
-        """What a stage has printed so far, from an offset on.
+        """What a stage has printed so far, from an offset on, whether its log is compressed or not.
+
+        Args:
+            stage: whose log.
+            start: bytes of what it printed that are left out.
 
         Raises:
             NotStoredError: there is no log.
+            BrokenRecordError: it is compressed, and cut or damaged.
         """
-        return self.objects.chunks(f"{self.path}/{stage}.log", start)
+        plain, packed = f"{self.path}/{plain_log(stage)}", packed_log(stage)
+        # The compressed one first: a plain one beside it may have been sent while it grew. And again in the end: between the
+        # first two looks it may have taken the place of the plain one.
+        for look in (
+            self._packed(packed, start),
+            self.objects.chunks(plain, start),
+            self._packed(packed, start),
+        ):
+            with suppress(NotStoredError):
+                yield from look
+                return
+        raise NotStoredError(f"there is no {shown(self.url)}/{plain_log(stage)}")
 
     def volume(self, stage: StageName) -> Iterator[bytes]:
         """A stage's volume as a tar stream, its paths begin with the stage's name.
@@ -105,11 +123,7 @@ class RecordedRun:
             NotStoredError: there is none.
             BrokenRecordError: it is cut, or damaged.
         """
-        name = f"{stage}.tar.zst"
-        try:
-            yield from decompressed(self.objects.chunks(f"{self.path}/{name}"))
-        except ValueError as error:
-            raise self.broken(name, str(error)) from error
+        return self._packed(f"{stage}.tar.zst")
 
     def has(self, name: str) -> bool:
         """Whether there is an object of that name."""
@@ -126,6 +140,17 @@ class RecordedRun:
     def broken(self, name: str, why: str) -> BrokenRecordError:
         """The error that says that an object is not what a run writes."""
         return BrokenRecordError(f"{shown(self.url)}/{name} is broken: {why}", "the rest of the record can still be read")
+
+    def _packed(self, name: str, start: int = 0) -> Iterator[bytes]:
+        """What is compressed in an object, from an offset on."""
+        left = start
+        try:
+            for chunk in decompressed(self.objects.chunks(f"{self.path}/{name}")):
+                if left < len(chunk):
+                    yield chunk[left:]
+                left = max(0, left - len(chunk))
+        except ValueError as error:
+            raise self.broken(name, str(error)) from error
 
     def _parsed(self, name: str, parse: Callable[[Any], Parsed]) -> Parsed | None:
         try:

@@ -90,6 +90,11 @@ class S3Objects:
         with aws_errors(f"cannot write {self._named(path)}"):
             upload(self._client, {"Bucket": self._bucket.name, "Key": self._bucket.key(path)}, content, how)
 
+    def remove(self, path: str) -> None:
+        """See `Objects`."""
+        with aws_errors(f"cannot remove {self._named(path)}"):
+            self._client.delete_object(Bucket=self._bucket.name, Key=self._bucket.key(path))
+
     def link(self, path: str) -> str:
         """See `Objects`. Signed here, without asking the service; the object's plain URL where links are not to work."""
         if not self._link_seconds:

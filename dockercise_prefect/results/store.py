@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -32,11 +32,6 @@ class LogWriter(Protocol):
     Used by one thread. What was written is there at once for whoever reads the log while the stage runs, and stays when this
     process is killed. Neither method raises: a log that could not be written whole fails its stage's `stage_ended`.
     """
-
-    @property
-    def url(self) -> str:
-        """The absolute URL of the log."""
-        ...
 
     def write(self, chunk: bytes) -> None:
         """Append."""
@@ -100,6 +95,16 @@ class RunStore(Protocol):
 
     def log(self, name: str) -> LogWriter:
         """Where the stage's output goes; the caller closes it before `stage_ended`."""
+        ...
+
+    def when_log_is_kept(self, name: str, then: Callable[[str | None], None]) -> None:
+        """Say which file of the record has the stage's log; to be asked once the log was closed.
+
+        Args:
+            name: the stage.
+            then: is given the file's name as soon as it is known, None where there is no log: at once, or later in another
+                thread, but before `settle` returns. Must not raise.
+        """
         ...
 
     def stage_ended(self, name: str, summary: StageSummary, kept: Kept) -> None:

@@ -163,3 +163,26 @@ def test_ctrl_c_ends_following(following: tuple[Recorded, subprocess.Popen[bytes
     process.send_signal(2)
 
     assert process.wait() == ExitStatus.INTERRUPTED
+
+
+def test_a_long_log_is_byte_for_byte(tmp_path: Path) -> None:
+    """A log that is compressed in the record is printed as the stage printed it."""
+    record = Recorded(tmp_path)
+    record.stage("greet", ran(StageStatus.PASSED, 0, 1), RAW * 50_000)
+    record.end()
+
+    printed = subprocess.run([*DOCKERCISE, "logs", "last", "greet", "--results", tmp_path], check=True, capture_output=True)
+
+    assert (record.folder / "greet.log.zst").exists()
+    assert (printed.stdout, printed.stderr) == (RAW * 50_000, b"")
+
+
+def test_a_damaged_log_is_an_error(command: Command, run: Recorded, tmp_path: Path) -> None:
+    """A compressed log that is cut is named, with exit status 3, as a damaged volume is."""
+    (run.folder / "check.log.zst").write_bytes(b"(\xb5/\xfd")
+
+    outcome = command("logs", "last", "check", "--results", str(tmp_path))
+
+    assert outcome.status == ExitStatus.ENGINE_FAILED
+    assert f"{run.folder}/check.log.zst is broken: cut off" in outcome.err
+    assert "Traceback" not in outcome.err

@@ -13,6 +13,9 @@ from zipfile import ZipFile
 
 import pytest
 
+from dockercise_prefect.results.folder import FolderObjects
+from dockercise_prefect.results.recorded_run import RecordedRun
+
 pytestmark = pytest.mark.docker
 
 LINE = "2026-11-28 12:00:00 INFO shop.orders: order 1831 was packed in 17 ms, see /var/log/shop/orders.log"
@@ -65,12 +68,6 @@ def digest(pieces: Iterable[bytes]) -> str:
     return found.hexdigest()
 
 
-def of_file(path: Path) -> str:
-    """The MD5 sum of a file."""
-    with path.open("rb") as file:
-        return digest(iter(lambda: file.read(CHUNK), b""))
-
-
 def of_entries(path: Path) -> dict[str, str]:
     """The MD5 sum of each entry of a zip file."""
     found = {}
@@ -117,8 +114,13 @@ def test_what_a_stage_prints_is_never_whole_in_memory(
     summary = json.loads((tmp_path / "stdout").read_bytes())
     record = Path(summary["results"].removeprefix("file://"))
     assert int((tmp_path / "memory").read_text()) < most
-    assert of_file(record / "plain.log") == of_file(record / "sensitive.log") == expected
-    assert not (record / "quiet.log").exists()
+    run = RecordedRun(FolderObjects(record.parents[1]), "much", record.name)
+    assert digest(run.log("plain")) == digest(run.log("sensitive")) == expected
+    assert {path.name for path in record.iterdir() if ".log" in path.name} == {
+        "plain.log.zst",
+        "sensitive.log.zst",
+        "check.log",
+    }
     assert {name: of for name, of in of_entries(record / "out.zip").items() if name != "check"} == {
         "plain": expected,
         "sensitive": expected,

@@ -7,8 +7,9 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from zstandard import ZstdCompressor
 
 from dockercise_prefect.orchestration.report import LARGEST_GRAPH, report
 from dockercise_prefect.pipeline import Pipeline, Stage, stage
@@ -154,30 +155,46 @@ def test_a_run_that_ended_before_it_began_has_a_page(tmp_path: Path) -> None:
     assert "no engine answers" in Elements(page).text
 
 
-def test_a_log_is_cut_at_lines_in_its_middle(tmp_path: Path) -> None:
-    """Of a long log its beginning and more of its end are shown, in whole lines, and how much is missing."""
-    path = tmp_path / "log"
-    path.write_bytes(b"".join(b"line %05d\n" % number for number in range(10_000)))
+def test_a_compressed_log_is_shown_as_any_other(tmp_path: Path) -> None:
+    """The page shows beginning and end of a log that is compressed in the record, and leads to its file."""
+    one, summary = stage("a.b", image="bb:1", run="x"), ran(StageStatus.PASSED, 0, 1)
+    (tmp_path / "a.b.log.zst").write_bytes(ZstdCompressor().compress(b"first\n" + b"middle\n" * 500_000 + b"last\n"))
 
-    shown = excerpt(path, 10_000)
+    page = report(tmp_path, Pipeline("shop", [one]), RunSummary(run_id(), "shop", RunStatus.PASSED, stages={"a.b": summary}))
+
+    shown = Elements(page)
+    assert re.search(
+        r"first\nmiddle\n[^…]*middle\n… 3\.1 MB left out here, the file has all of it …middle\n[^…]*last\n", shown.text
+    )
+    assert [
+        attributes["href"] for tag, attributes in shown.elements if tag == "a" and ".log" in (attributes["href"] or "")
+    ] == ["a.b.log.zst"]
+    assert len(page) < 400_000
+
+
+def test_a_log_is_cut_at_lines_in_its_middle() -> None:
+    """Of a long log its beginning and more of its end are shown, in whole lines, and how much is missing."""
+    lines = [b"line %05d\n" % number for number in range(10_000)]
+
+    shown = excerpt(lines, 10_000)
 
     assert shown is not None
     assert shown.head.startswith("line 00000\n")
     assert shown.tail.endswith("line 09999\n")
     assert len(shown.tail) > 2 * len(shown.head)
-    assert shown.left_out + len(shown.head) + len(shown.tail) == path.stat().st_size
+    assert shown.left_out + len(shown.head) + len(shown.tail) == sum(map(len, lines))
     assert all(re.fullmatch(r"line \d{5}", line) for line in (shown.head + shown.tail).splitlines())
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(log=st.binary(max_size=3000), budget=st.integers(16, 400))
-def test_any_log_has_an_excerpt(tmp_path: Path, log: bytes, budget: int) -> None:
-    """Whatever is in a log, what is shown is about as long as it may be, and accounts for the rest."""
-    path = tmp_path / "log"
-    path.write_bytes(log)
+@settings(max_examples=40)
+@given(pieces=st.lists(st.binary(max_size=500), max_size=8), budget=st.integers(16, 400))
+def test_any_log_has_an_excerpt(pieces: list[bytes], budget: int) -> None:
+    """Whatever is in a log, and however it comes, what is shown is about as long as it may be, and accounts for the rest."""
+    log = b"".join(pieces)
 
-    shown = excerpt(path, budget)
+    shown = excerpt(pieces, budget)
 
+    assert shown == excerpt([log], budget)
     if shown is not None:
         assert 0 <= shown.left_out <= len(log)
         assert shown.left_out > 0 or len(log) <= budget or not shown.tail

@@ -316,7 +316,7 @@ def test_lines_reach_prefect_up_to_the_budget_and_the_record_whole(
     log = prefect_records.logs(prefect_api, ran.summary.flow_run_id or "", "Finished in state Completed()")
     assert "line 9" in log
     assert "line 10" not in log
-    assert sum(1 for line in log if "more lines follow" in line and "talk.log" in line) == 1
+    assert sum(1 for line in log if "more lines follow" in line and f"of talk is in {ran.folder.as_uri()}" in line) == 1
     assert [event.line for event in ran.events if isinstance(event, StageOutput)] == [f"line {n}" for n in range(50)]
     assert (ran.folder / "talk.log").read_bytes().count(b"\n") == 50
 

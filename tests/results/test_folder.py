@@ -120,3 +120,15 @@ def test_outputs_are_one_bundle_in_order(store: LocalStore) -> None:
         assert bundle.read("greet") == b"hello\xff\n"
         assert bundle.read("☃") == b""
         assert {entry.external_attr >> 16 for entry in bundle.infolist()} == {stat.S_IFREG | 0o600}
+
+
+def test_an_object_is_removed(tmp_path: Path) -> None:
+    """What was removed is not there any more, and removing it again does no harm."""
+    objects = FolderObjects(tmp_path)
+    objects.put("hello/run-1/a.log", io.BytesIO(b"old"))
+
+    objects.remove("hello/run-1/a.log")
+    objects.remove("hello/run-1/a.log")
+
+    with pytest.raises(NotStoredError):
+        read(objects, "hello/run-1/a.log")

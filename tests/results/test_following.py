@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from dockercise_prefect.results.recorded_run import RecordedRun
 from dockercise_prefect.results.summary import StageSummary
 from dockercise_prefect.status import StageStatus
 from tests.support.recorded_runs import FIRST, SHOP, Recorded, failed_run, ran
+from tests.support.steps import steps
 
 NEEDS = {stage.name: stage.needs for stage in SHOP}
 RUNNING = StageSummary(StageStatus.RUNNING, started=FIRST.isoformat())
@@ -21,16 +22,6 @@ RUNNING = StageSummary(StageStatus.RUNNING, started=FIRST.isoformat())
 def reading(record: Recorded) -> RecordedRun:
     """The record, to be read."""
     return RecordedRun(FolderObjects(record.folder.parents[1]), "shop", record.run_id)
-
-
-def steps(*actions: Callable[[], object]) -> Callable[[], None]:
-    """What happens between two looks, in order; there must be no further look."""
-    left: Iterator[Callable[[], object]] = iter(actions)
-
-    def pause() -> None:
-        next(left)()
-
-    return pause
 
 
 def test_stored_logs_come_one_after_the_other(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import subprocess
 import sys
@@ -181,3 +182,22 @@ def test_a_folder_that_does_not_say_where_it_goes_is_left_alone(tmp_path: Path) 
         push(unsent, lambda _: FolderObjects(tmp_path), print)
 
     assert unsent.folder.exists()
+
+
+def test_a_log_is_pushed_once(tmp_path: Path) -> None:
+    """Of a long log that is there twice the compressed one is sent, and what was sent of the plain one is removed."""
+    there = FolderObjects(tmp_path / "there")
+    unsent = unfinished(tmp_path, Burning(tmp_path / "there", 1))
+    record = unsent.record("shop")
+    (record / "greet.log.zst").write_bytes(b"packed")
+    (record / "greet.log").write_bytes(b"plain")
+    there.put(f"shop/{run_id()}/greet.log", io.BytesIO(b"pla"))
+
+    push(unsent, lambda _: there, print)
+
+    assert {path.name for path in (tmp_path / "there/shop" / run_id()).iterdir()} == {
+        "index.json",
+        "greet.json",
+        "greet.log.zst",
+        "summary.json",
+    }

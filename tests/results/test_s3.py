@@ -16,16 +16,26 @@ import httpx
 import pytest
 
 from dockercise_prefect.errors import StorageError
+from dockercise_prefect.pipeline import to_json
 from dockercise_prefect.results import aws as aws_module
+from dockercise_prefect.results import mirror as mirror_module
 from dockercise_prefect.results import s3
 from dockercise_prefect.results.aws import RIGHTS_HINT
 from dockercise_prefect.results.bucket import Bucket, parse_bucket
+from dockercise_prefect.results.log_file import LONGEST_PLAIN
+from dockercise_prefect.results.mirrored_store import MirroredStore
 from dockercise_prefect.results.objects import NotStoredError, RefusedError, read
+from dockercise_prefect.results.recorded_run import RecordedRun
 from dockercise_prefect.results.s3 import S3Objects
+from dockercise_prefect.results.store import Kept
+from dockercise_prefect.results.summary import RunSummary, StageSummary
+from dockercise_prefect.results.unsent import UnsentRun
 from dockercise_prefect.results.upload import PART
 from dockercise_prefect.settings import Settings, read_settings
+from dockercise_prefect.status import RunStatus, StageStatus
 from tests.support.fault_proxy import PATIENCE, fault_proxy
 from tests.support.moto import Aws, running_aws
+from tests.support.recorded_runs import SHOP, run_id
 
 pytestmark = pytest.mark.docker  # for the server
 
@@ -86,6 +96,17 @@ def test_what_is_stored_comes_back(objects: S3Objects) -> None:
         assert b"".join(objects.chunks(f"hello/run/{name}", 3)) == b"3\x00\xff"
         assert b"".join(objects.chunks(f"hello/run/{name}", 6)) == b""
         assert b"".join(objects.chunks(f"hello/run/{name}", 99)) == b""
+
+
+def test_an_object_is_removed(objects: S3Objects) -> None:
+    """What was removed is not there any more, and removing it again does no harm."""
+    objects.put("hello/run/gone.log", io.BytesIO(b"old"))
+
+    objects.remove("hello/run/gone.log")
+    objects.remove("hello/run/gone.log")
+
+    with pytest.raises(NotStoredError):
+        read(objects, "hello/run/gone.log")
 
 
 def test_an_empty_object_is_there(objects: S3Objects) -> None:
@@ -152,6 +173,35 @@ def test_an_interrupted_upload_ends_at_once(aws: Aws, settings: Settings, size: 
             said, _ = sender.communicate(timeout=PATIENCE / 2)
 
     assert said == "interrupted\n"
+
+
+@pytest.mark.parametrize("may_remove", [True, False])
+def test_a_long_log_is_compressed_in_a_bucket(
+    aws: Aws, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, may_remove: bool
+) -> None:
+    """What was sent of the plain log is removed, where we may; where we may not, the log is read as well."""
+    monkeypatch.setattr(mirror_module, "GROWING_SECONDS", 0.01)
+    said: list[str] = []
+    with fault_proxy(aws.url) as proxy:
+        proxy.judge = lambda _number, method, _path: "403" if method == "DELETE" and not may_remove else None
+        bucket = S3Objects(Bucket(NAME, f"long-{may_remove}"), replace(settings, s3_endpoint=proxy.url))
+        store = MirroredStore(bucket, "shop", UnsentRun(tmp_path / "unsent" / run_id()), said.append)
+        store.start(to_json(SHOP))
+        log = store.log("greet")
+        log.write(b"hello\n" * LONGEST_PLAIN)
+        while not any(path.endswith("/greet.log") for _, path in proxy.seen):
+            time.sleep(0.05)
+        log.write(b"the end\n")
+        log.close()
+        store.stage_ended("greet", StageSummary(StageStatus.PASSED), Kept())
+        store.settle()
+        store.finish(RunSummary(run_id(), "shop", RunStatus.PASSED))
+        printed = b"".join(RecordedRun(bucket, "shop", run_id()).log("greet", 3))
+
+    kept = {key.rpartition("/")[2] for key in aws.objects(NAME) if key.startswith(f"long-{may_remove}/")}
+    assert printed == (b"hello\n" * LONGEST_PLAIN + b"the end\n")[3:]
+    assert kept == {"index.json", "greet.json", "greet.log.zst", "summary.json", *(() if may_remove else ("greet.log",))}
+    assert said == []
 
 
 class Growing(io.BytesIO):

@@ -68,21 +68,27 @@ class Recorded:
         self._stages[name] = summary
 
     def end(self, status: RunStatus = RunStatus.PASSED, seconds: float = 2, error: str | None = None) -> None:
-        """The run ends."""
+        """The run ends, and all of its record is in its place."""
+        self.store.settle()
+        self.store.finish(self._summary(status, seconds, error))
+
+    def leave(self) -> None:
+        """The run ends, and does not wait for its record."""
+        self.store.leave(self._summary(RunStatus.ERROR, 2, "interrupted"))
+
+    def _summary(self, status: RunStatus, seconds: float, error: str | None) -> RunSummary:
         ended = FIRST + timedelta(seconds=seconds)
-        self.store.finish(
-            RunSummary(
-                self.run_id,
-                self._pipeline,
-                status,
-                error,
-                FIRST.isoformat(),
-                ended.isoformat(),
-                "f10",
-                "http://127.0.0.1:4200/runs/flow-run/f10",
-                self.store.url,
-                self._stages,
-            )
+        return RunSummary(
+            self.run_id,
+            self._pipeline,
+            status,
+            error,
+            FIRST.isoformat(),
+            ended.isoformat(),
+            "f10",
+            "http://127.0.0.1:4200/runs/flow-run/f10",
+            self.store.url,
+            self._stages,
         )
 
 

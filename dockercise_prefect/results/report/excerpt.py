@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
+from dockercise_prefect.errors import StorageError
 from dockercise_prefect.results.clean import plain_line
 
 HEAD_SHARE = 4
@@ -27,27 +28,50 @@ class Excerpt:
     tail: str
 
 
-def excerpt(path: Path, budget: int) -> Excerpt | None:
+def excerpt(log: Iterable[bytes], budget: int) -> Excerpt | None:
     """What a page shows of a log; None where there is none, or nothing in it.
 
     Args:
-        path: of the log.
+        log: its bytes, in pieces; no more than the budget and a piece of them are in memory at once.
         budget: bytes of it, at most.
     """
+    of_begin, of_end = budget // HEAD_SHARE, budget - budget // HEAD_SHARE
+    begin, end, size = b"", _End(of_end), 0
     try:
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size <= budget:
-                whole = _plain(file.read(budget))
-                return Excerpt(whole, 0, "") if whole.strip() else None
-            head = file.read(budget // HEAD_SHARE).rpartition(b"\n")
-            file.seek(size - (budget - budget // HEAD_SHARE))
-            tail = file.read().partition(b"\n")
-    except OSError:
+        for chunk in log:
+            size += len(chunk)
+            missing = of_begin - len(begin)
+            begin += chunk[:missing]
+            end.take(chunk[missing:])
+    except StorageError:
         return None
+    if size <= budget:
+        whole = _plain(begin + end.content)
+        return Excerpt(whole, 0, "") if whole.strip() else None
     # Whole lines, where there are any.
+    head, tail = begin.rpartition(b"\n"), end.content.partition(b"\n")
     first, last = (head[0] + head[1]) or head[2], tail[2] or tail[0]
     return Excerpt(_plain(first), size - len(first) - len(last), _plain(last))
+
+
+class _End:
+    """The last bytes of what comes in pieces."""
+
+    def __init__(self, length: int) -> None:
+        self._length = length
+        self._pieces: deque[bytes] = deque()
+        self._size = 0
+
+    def take(self, piece: bytes) -> None:
+        piece = piece[-self._length :]  # a piece may be many megabytes
+        self._pieces.append(piece)
+        self._size += len(piece)
+        while self._size - len(self._pieces[0]) >= self._length:
+            self._size -= len(self._pieces.popleft())
+
+    @property
+    def content(self) -> bytes:
+        return b"".join(self._pieces)[-self._length :]
 
 
 def _plain(content: bytes) -> str:

@@ -12,7 +12,10 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
+from dockercise_prefect.results.folder import FolderObjects
 from dockercise_prefect.results.local_store import INDEX, OUTPUTS, SUMMARY
+from dockercise_prefect.results.log_file import packed_log, plain_log
+from dockercise_prefect.results.recorded_run import RecordedRun
 from dockercise_prefect.results.report.excerpt import Excerpt, excerpt
 from dockercise_prefect.results.report.pages import page
 from dockercise_prefect.results.summary import RunSummary, StageSummary
@@ -23,8 +26,6 @@ LOGS = 4 * 1024 * 1024
 LONGEST_LOG = 256 * 1024
 SHORTEST_LOG = 4 * 1024
 """Bytes of all logs in a page, about; of one, at most; of one in any case."""
-
-_ENDINGS = (".log", ".json", ".tar.zst")
 
 LONGEST_VALUE = 16 * 1024
 """Characters of a value in a page, at most; as few as bytes of a log where there are many stages."""
@@ -147,13 +148,19 @@ def _entry(
         is_critical=is_critical,
         is_to_blame=summary.status.to_blame,
         facts=list(_facts(stage, summary, kept)),
-        files=[
-            name for name in (f"{stage.name}{ending}" for ending in (".log", ".json", ".tar.zst")) if (folder / name).exists()
-        ],
-        log=excerpt(folder / f"{stage.name}.log", budget),
+        files=[name for name in _files(stage.name) if (folder / name).exists()],
+        log=excerpt(_recorded(folder).log(stage.name), budget),
         no_log=_why_no_log(stage, summary),
         json=json.dumps(_shortened(kept, min(LONGEST_VALUE, budget)), ensure_ascii=False, indent=2),
     )
+
+
+def _files(name: StageName) -> tuple[str, ...]:
+    return packed_log(name), plain_log(name), f"{name}.json", f"{name}.tar.zst"
+
+
+def _recorded(folder: Path) -> RecordedRun:
+    return RecordedRun(FolderObjects(folder.parent.parent), folder.parent.name, folder.name)
 
 
 def _kept(folder: Path, name: StageName) -> Mapping[str, object]:
