@@ -1,34 +1,32 @@
 """What `run` shows on a terminal, in a log, and with `--quiet`."""
 
 import io
-import os
 import re
-import select
 import sys
-from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
 from dockercise_prefect.cli.present import LivePresenter, PlainPresenter, Presenter, QuietPresenter, presenter_for
 from dockercise_prefect.orchestration.events import (
-    EngineFound,
-    Event,
-    Notice,
     RunEnded,
     RunStarted,
     StageEnded,
     StageOutput,
-    StageStarted,
     Waiting,
 )
 from dockercise_prefect.pipeline import Pipeline, Stage, stage
-from dockercise_prefect.results.summary import RunSummary, StageSummary
+from dockercise_prefect.results.summary import RunSummary
 from dockercise_prefect.status import RunStatus, StageStatus
-
-PAGE = "http://127.0.0.1:4200/runs/flow-run/0b99b510"
-FOLDER = "file:///home/me/results/hello/20261122T190312Z-7f3a"
+from tests.cli.presented import (
+    HELLO,
+    PAGE,
+    at,
+    ended,
+    hello_run,
+    plain,
+    show,
+)
 
 
 class Terminal(io.StringIO):
@@ -36,70 +34,6 @@ class Terminal(io.StringIO):
 
     def isatty(self) -> bool:
         return True
-
-
-def at(seconds: float) -> str:
-    return f"2026-11-22T19:03:{12 + seconds:09.6f}+00:00"
-
-
-def ended(status: StageStatus, seconds: float, *, exit_code: int | None = 0, message: str | None = None) -> StageSummary:
-    return StageSummary(status, exit_code, at(0), at(seconds), message=message)
-
-
-GREET = stage("greet", image="bb:1", run="echo hello")
-SHOUT = stage("shout", image="bb:1", run="…", env={"GREET": GREET.value})
-CHECK = stage("check", image="bb:1", run="…", after=[SHOUT])
-LINT = stage("lint", image="bb:1", run="…", never_fail=True)
-PUBLISH = stage("publish", image="bb:1", run="…", after=[CHECK])
-SUMMARISE = stage("summarise", image="bb:1", run="…", after=[GREET], env={"GREET": GREET.value, "SHOUT": SHOUT.value})
-HELLO = Pipeline("hello", [GREET, SHOUT, CHECK, LINT, PUBLISH, SUMMARISE])
-ENDS = {
-    "greet": ended(StageStatus.PASSED, 0.4),
-    "shout": ended(StageStatus.PASSED, 0.3),
-    "check": ended(StageStatus.FAILED, 0.2, exit_code=1, message="exit code 1\ngrep: no match"),
-    "lint": ended(StageStatus.TOLERATED, 0.9, exit_code=3, message="exit code 3, tolerated (neverFail)"),
-    "publish": StageSummary(StageStatus.NOT_STARTED, message="not started: check failed"),
-    "summarise": ended(StageStatus.PASSED, 0.4),
-}
-FAILED = RunSummary(
-    "20261122T190312Z-7f3a", "hello", RunStatus.FAILED, None, at(0), at(1.9), None, PAGE, results=FOLDER, stages=ENDS
-)
-
-
-def hello_run() -> list[Event]:
-    """The events of a run in which one stage fails."""
-    return [
-        RunStarted("20261122T190312Z-7f3a", HELLO, 10, PAGE),
-        EngineFound("20.10.24", "unix:///var/run/docker.sock"),
-        Notice("pulling bb:1"),
-        StageStarted("greet"),
-        StageOutput("greet", "stdout", "hello"),
-        StageEnded("greet", ENDS["greet"]),
-        StageStarted("shout"),
-        StageOutput("shout", "stdout", "HELLO"),
-        StageEnded("shout", ENDS["shout"]),
-        StageStarted("check"),
-        StageOutput("check", "stderr", "grep: no match"),
-        StageEnded("check", ENDS["check"]),
-        StageEnded("publish", ENDS["publish"]),
-        StageStarted("lint"),
-        StageEnded("lint", ENDS["lint"]),
-        StageStarted("summarise"),
-        StageEnded("summarise", ENDS["summarise"]),
-        RunEnded(FAILED),
-    ]
-
-
-def show(presenter: Presenter, events: Iterable[Event]) -> None:
-    for event in events:
-        presenter(event)
-    presenter.close()
-
-
-def plain(events: Iterable[Event]) -> str:
-    stream = io.StringIO()
-    show(PlainPresenter(stream), events)
-    return stream.getvalue()
 
 
 def test_plain_form_shows_each_stage_as_it_ends() -> None:
@@ -305,73 +239,6 @@ def test_a_very_long_name_is_shown_whole() -> None:
     shown = plain([RunStarted("r", pipeline, 1, None), StageOutput(long, "stdout", "a"), StageOutput("b", "stdout", "b")])
 
     assert shown == f"{long} │ a\n{'b':24} │ b\n"
-
-
-def written_to(encoding: str, events: Iterable[Event]) -> str:
-    raw = io.BytesIO()
-    stream = io.TextIOWrapper(raw, encoding=encoding, newline="\n")  # closes `raw` when it goes
-    show(PlainPresenter(stream), events)
-    return raw.getvalue().decode(encoding)
-
-
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
-def test_a_poor_encoding_gets_other_marks(encoding: str) -> None:
-    """On a stream without the marks' characters, ASCII stands for them, and `?` for those of stages."""
-    shown = written_to(encoding, [*hello_run()[:3], StageOutput("greet", "stdout", "☃"), *hello_run()[5:]])
-
-    assert "greet     | ?\n  + greet       0.4 s\n" in shown
-    assert "  . publish             not started: check failed\n" in shown
-
-
-def test_text_that_is_no_unicode_does_not_stop_the_run() -> None:
-    """Half a surrogate pair, say from a folder's name, is shown as `?`."""
-    assert "caf?" in written_to("utf-8", [Notice("caf\udce9")])
-
-
-@pytest.mark.parametrize("form", [PlainPresenter, QuietPresenter, LivePresenter])
-def test_a_reader_that_left_does_not_stop_the_run(form: Callable[[io.TextIOWrapper], Presenter]) -> None:
-    """With nobody at the other end of the pipe, all events are taken, and the stream can be flushed and closed in the end."""
-    reading, writing = os.pipe()
-    os.close(reading)
-    stream = os.fdopen(writing, "w", encoding="utf-8")
-
-    show(form(stream), hello_run())
-
-    stream.close()
-
-
-def test_a_pipe_that_does_not_block_loses_pieces_only() -> None:
-    """Where somebody made the pipe non-blocking and is slow, the run goes on, and so does the output once there is room."""
-    reading, writing = os.pipe()
-    os.set_blocking(writing, False)
-    stream = os.fdopen(writing, "w", encoding="utf-8")
-    presenter = PlainPresenter(stream)
-    for _ in range(50):
-        presenter(Notice("x" * 10_000))
-    os.set_blocking(reading, False)
-    drained = b"".join(iter(lambda: os.read(reading, 1 << 20) if select.select([reading], [], [], 0)[0] else b"", b""))
-
-    presenter(Notice("the end"))
-
-    assert len(drained) < 500_000
-    assert os.read(reading, 1 << 20).endswith(b"the end\n")
-    stream.close()
-    os.close(reading)
-
-
-def test_a_stream_that_was_closed_does_not_stop_the_run() -> None:
-    """Events that come after the stream was closed are taken and dropped."""
-    stream = io.StringIO()
-    presenter = PlainPresenter(stream)
-    stream.close()
-
-    show(presenter, hello_run())
-
-
-def test_a_full_disk_below_the_stream_does_not_stop_the_run() -> None:
-    """Output that is redirected to a device without room is dropped."""
-    with Path("/dev/full").open("w", encoding="utf-8") as stream:
-        show(PlainPresenter(stream), hello_run())
 
 
 @pytest.mark.parametrize(("term", "form"), [("xterm", LivePresenter), ("dumb", PlainPresenter), ("", PlainPresenter)])
