@@ -251,6 +251,8 @@ def scripts() -> Iterator[Case]:
     """Scripts, as the compiler reads them for what they say of other stages."""
     for piece in SCRIPT_PIECES:
         yield Case(f"{piece!r} over and over", 20_000, partial(numbered, piece), named)
+    for piece in ("x", "echo $A%d /a/b\n", "/a/b ", "${A"):
+        yield Case(f"{piece!r} in a long script", 500_000, partial(numbered, piece), named)
 
 
 SCRIPT_PIECES = (

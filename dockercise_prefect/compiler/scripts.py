@@ -20,9 +20,6 @@ _DASH = matcher(_DASH_SOURCE)
 Items of a list may: they can go on where the line before ends in a backslash.
 """
 
-MAX_LENGTH = 524_288
-"""Characters of a script. To search a longer one for what it names would stop all other threads for too long."""
-
 _MAX_SHOWN = 60
 """Characters of a command that a finding repeats."""
 
@@ -37,7 +34,6 @@ def _texts(source: str) -> Schema:
             {
                 **TEXT,
                 "not": _texts(_DASH_SOURCE),
-                "maxLength": MAX_LENGTH,
                 "patternErrorMessage": "this is empty; leave `run` out to run what the image itself runs",
             },
             {"type": "array", "items": ANY, "contains": TEXT, "not": {"maxItems": 1, "items": _texts(_TEST_SOURCE)}},
@@ -47,11 +43,6 @@ def _texts(source: str) -> Schema:
 def script(field: Field) -> Script | None:
     """A shell script; a list is its items joined by newlines."""
     lines = scalars(field)
-    length = sum(len(line.text) for line in lines)
-    if length > MAX_LENGTH:
-        hint = "put it into a file of the repository, and run that file with `vol: code`"
-        field.wrong_value(f"this script has {length:,} characters; at most {MAX_LENGTH:,} are allowed", hint)
-        return None
     if len(lines) == 1:
         _check(lines[0], field)
     if any(line.text.strip() for line in lines):

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from dockercise_prefect.compiler import compile_folder, compile_sources
-from dockercise_prefect.compiler.scripts import MAX_LENGTH
 from dockercise_prefect.errors import DefinitionError, NothingToDoError, Severity, UsageError
 from dockercise_prefect.pipeline import (
     Build,
@@ -56,17 +55,6 @@ def test_root_must_be_a_folder(tmp_path: Path) -> None:
     """A root that is not there is a usage error."""
     with pytest.raises(UsageError, match="is no folder"):
         compile_folder(tmp_path / "missing")
-
-
-@pytest.mark.parametrize("written", ['"%s"', "[%s, y]"])
-def test_a_script_has_a_greatest_length(written: str) -> None:
-    """A script of half a megabyte is refused with its length; one that is just short enough compiles."""
-    short = f"a: {{img: x, run: {written % ('x' * (MAX_LENGTH - 1))}}}"
-    long = f"a: {{img: x, run: {written % ('x' * (MAX_LENGTH + 1))}}}"
-
-    assert compiled(a=short)
-    assert codes(a=long) == ["DK024"]
-    assert "characters; at most 524,288 are allowed" in findings(a=long)[0].message
 
 
 def test_files_without_a_stage_compile(tmp_path: Path) -> None:

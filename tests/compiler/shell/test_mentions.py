@@ -149,6 +149,18 @@ def test_size_and_depth(script: str) -> None:
     assert not found.understood
 
 
+@pytest.mark.parametrize("between", ["\n", " "])
+def test_a_script_of_any_length_is_searched(between: str) -> None:
+    """All of a script that is too long to be read is searched, and what is found is where it stands."""
+    script = "".join(f"echo $A{number} /app/{number}{between}" for number in range(20_000))
+
+    found = mentions(script)
+
+    assert set(found.uses) == {f"A{number}" for number in range(20_000)}
+    assert all(script.startswith(use.text, use.start) for use in found.uses.values())
+    assert sum(len(list(mentioned(literal))) for literal in found.literals) == 20_000
+
+
 @settings(deadline=None)
 @given(
     st.one_of(
