@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from dockercise_prefect.compiler.lint.subject import Subject, Written, scalars
+from dockercise_prefect.compiler.shell.inside import all_words
+from dockercise_prefect.compiler.shell.syntax import Expansion, Statement, Text
 from dockercise_prefect.errors import Diagnostic
 from dockercise_prefect.frontend.findings import warning
 from dockercise_prefect.frontend.nodes import Mapping, Scalar
@@ -14,7 +17,7 @@ from dockercise_prefect.pipeline import Code
 _VARIABLE = re.compile(r"\$(?:[A-Z_][A-Z0-9_]*\b|\{[A-Za-z_][A-Za-z0-9_]*[}:?+-])")
 """A variable as scripts write it. Lower-case ones need braces: `pa$word` is nobody's variable."""
 
-_NAME_BEHIND = re.compile(rb"\{[A-Za-z_]|[A-Za-z_]")
+_NAME_BEHIND = re.compile(r"\{[A-Za-z_]|[A-Za-z_]")
 
 
 def stays_as_written(subject: Subject) -> Iterator[Diagnostic]:
@@ -51,19 +54,21 @@ def _literals(written: Written) -> Iterator[Scalar]:
 
 def doubles_the_dollar(subject: Subject) -> Iterator[Diagnostic]:
     """DK112: `$${NAME}` in a script, which escapes the `$` in other programs and is the process's id to the shell."""
-    from dockercise_prefect.compiler.shell.parse import parse, walk  # noqa: PLC0415  few scripts need the grammar for this
-
     for stage in subject.pipeline:
-        if stage.run is None or "$$" not in stage.run:
-            continue
-        parsed = parse(stage.run)
-        for node in walk(parsed.root):
-            behind = _NAME_BEHIND.match(parsed.data, node.end_byte)
-            if node.type == "simple_expansion" and parsed.text(node) == "$$" and behind is not None:
-                offset = len(parsed.data[: node.start_byte].decode("utf-8", "surrogatepass"))
-                yield warning(
-                    Code.DOUBLES_THE_DOLLAR,
-                    f"{stage.name}: the shell takes `$$` for the id of its process, and the name behind it for text",
-                    subject.script_place(stage, offset),
-                    hint="write one `$`: nothing but the shell looks at variables here",
-                )
+        script = subject.script(stage) if "$$" in (stage.run or "") else None
+        for offset in _doubled(script.statements) if script is not None else ():
+            yield warning(
+                Code.DOUBLES_THE_DOLLAR,
+                f"{stage.name}: the shell takes `$$` for the id of its process, and the name behind it for text",
+                subject.script_place(stage, offset),
+                hint="write one `$`: nothing but the shell looks at variables here",
+            )
+
+
+def _doubled(statements: Sequence[Statement]) -> Iterator[int]:
+    """Where a script has `$$` right before a name."""
+    for word in all_words(statements):
+        for part, behind in pairwise(word.parts):
+            is_id = isinstance(part, Expansion) and part.written == "$$"
+            if is_id and isinstance(behind, Text) and behind.start == part.start + 2 and _NAME_BEHIND.match(behind.text):
+                yield part.start

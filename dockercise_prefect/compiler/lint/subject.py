@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from dockercise_prefect.compiler.compile import Origin
 from dockercise_prefect.compiler.shell.commands import Command, commands_of
+from dockercise_prefect.compiler.shell.expansions import TooDeepError
+from dockercise_prefect.compiler.shell.script import Script, read
 from dockercise_prefect.compiler.values import Field, boolean
 from dockercise_prefect.errors import Place
 from dockercise_prefect.frontend.findings import Findings
@@ -42,15 +44,23 @@ class Subject:
         self._document = origin.document
         self.positions = Positions(self._document.texts)
         self.lines = {path: _LINE_END.split(text) for path, text in self._document.texts.items()}
-        self._commands: dict[str, tuple[Command, ...] | None] = {}
+        self._scripts: dict[str, Script | None] = {}
+
+    def script(self, stage: Stage) -> Script | None:
+        """The stage's script; None when it has none, or one that nests too deep to be read."""
+        if stage.run is None:
+            return None
+        if stage.run not in self._scripts:
+            try:
+                self._scripts[stage.run] = read(stage.run)
+            except TooDeepError:
+                self._scripts[stage.run] = None
+        return self._scripts[stage.run]
 
     def commands(self, stage: Stage) -> tuple[Command, ...] | None:
         """The commands of the stage's script; None when it has none, or is not understood."""
-        if stage.run is None:
-            return None
-        if stage.run not in self._commands:
-            self._commands[stage.run] = commands_of(stage.run)
-        return self._commands[stage.run]
+        script = self.script(stage)
+        return commands_of(script) if script is not None else None
 
     def written(self, stage: Stage, key: str) -> Written | None:
         """What a stage says itself under a key, else what it inherits; None when nothing was written."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from dockercise_prefect.compiler.lint.subject import Subject
 from dockercise_prefect.compiler.shell.commands import Command
-from dockercise_prefect.compiler.shell.words import Word
+from dockercise_prefect.compiler.shell.words import Known
 from dockercise_prefect.errors import Diagnostic
 from dockercise_prefect.frontend.findings import warning
 from dockercise_prefect.pipeline import CODE, Code, CodeSnapshot, Mount, Stage, StageVolume
@@ -84,7 +84,7 @@ def _absolute(path: str, folder: str | None) -> str | None:
     return posixpath.normpath(posixpath.join(folder or "/", path)).replace("//", "/")
 
 
-def _written(command: Command) -> Iterator[tuple[Word, str]]:
+def _written(command: Command) -> Iterator[tuple[Known, str]]:
     """The words that name what a command writes, as far as they are known before it runs."""
     for redirection in command.redirections:
         if redirection.writes and redirection.target is not None and redirection.target.text is not None:
@@ -107,9 +107,9 @@ def _makes_if_missing(command: Command) -> bool:
     )
 
 
-def _operands(command: Command, with_value: str) -> list[Word]:
+def _operands(command: Command, with_value: str) -> list[Known]:
     """A command's words but its name, its options and their values."""
-    operands: list[Word] = []
+    operands: list[Known] = []
     words = iter(command.words[1:])
     for word in words:
         if word.text == "--":
@@ -121,5 +121,5 @@ def _operands(command: Command, with_value: str) -> list[Word]:
     return operands
 
 
-def _known(words: list[Word]) -> Iterator[tuple[Word, str]]:
+def _known(words: list[Known]) -> Iterator[tuple[Known, str]]:
     return ((word, word.text) for word in words if word.text is not None)

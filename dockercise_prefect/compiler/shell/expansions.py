@@ -7,7 +7,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from dockercise_prefect.compiler.shell.syntax import Arithmetic, Expansion, Part, Statement, Substitution, Text, Word
+from dockercise_prefect.compiler.shell.syntax import (
+    Arithmetic,
+    Expansion,
+    Part,
+    Statement,
+    Substitution,
+    Text,
+    Unclosed,
+    Word,
+)
 
 DEEPEST = 40
 """Levels of nesting that are followed: each takes some of Python's stack."""
@@ -49,6 +58,7 @@ class ExpansionReader(ABC):
         at: where reading goes on.
         end: where it ends.
         understood: whether all fitted so far.
+        unclosed: what is open at the script's end, the innermost: what closes the others may be in it.
         depth: of nesting.
     """
 
@@ -57,13 +67,14 @@ class ExpansionReader(ABC):
         self.at = 0
         self.end = len(script)
         self.understood = True
+        self.unclosed: Unclosed | None = None
         self.depth = depth
         self._positions = positions
         self._second_looks = _SECOND_LOOKS
 
     @abstractmethod
-    def substituted(self, close: str) -> list[Statement]:
-        """The statements up to what closes them, which is passed."""
+    def substituted(self, close: str, opening: int) -> list[Statement]:
+        """The statements up to what closes them, which is passed, and where what it closes begins."""
 
     @abstractmethod
     def inner(self, script: str, positions: Sequence[int]) -> list[Statement]:
@@ -84,6 +95,11 @@ class ExpansionReader(ABC):
             return index
         return self._positions[index] if index < len(self._positions) else (self._positions[-1] + 1 if self._positions else 0)
 
+    def leave_open(self, close: str, start: int) -> None:
+        """The script ends inside of what begins at `start`, and `close` would end."""
+        self.understood = False
+        self.unclosed = self.unclosed or Unclosed(close, self.place(start))
+
     def word(self) -> Word | None:
         """The word that begins here, or None where there is none."""
         start = self.at
@@ -95,9 +111,9 @@ class ExpansionReader(ABC):
                 continue
             sign = self.script[self.at]
             if sign in "<>" and self.script.startswith("(", self.at + 1, self.end):
-                place = self.place(self.at)
+                begin = self.at
                 self.at += 2
-                parts.append(Substitution(self.substituted(")"), place))
+                parts.append(Substitution(self.substituted(")", begin), self.place(begin), reads=sign == ">"))
             elif sign == "(" and self.at > start and self.script[self.at - 1] in _EXTENDED:
                 self._parenthesis(parts)
             elif not self._special(sign, parts):
@@ -122,7 +138,7 @@ class ExpansionReader(ABC):
 
     def _parenthesis(self, parts: list[Part]) -> None:
         """A pattern in parentheses, which may nest."""
-        open_ones = 0
+        start, open_ones = self.at, 0
         while self.at < self.end:
             sign = self.script[self.at]
             if sign in "()":
@@ -133,7 +149,7 @@ class ExpansionReader(ABC):
             elif not self._special(sign, parts):
                 plain = _PLAIN_IN_PATTERN.match(self.script, self.at, self.end)
                 self._text(plain[0] if plain else sign, parts)
-        self.understood = False
+        self.leave_open(")", start)
 
     def document(self, begin: int, stop: int) -> Word:
         """The lines of a here-document that is expanded."""
@@ -185,13 +201,15 @@ class ExpansionReader(ABC):
 
     def _single(self, parts: list[Part]) -> None:
         close = self.script.find("'", self.at + 1, self.end)
-        self.understood = self.understood and close >= 0
+        if close < 0:
+            self.leave_open("'", self.at)
         stop = self.end if close < 0 else close
         self.at += 1
         self._text(self.script[self.at : stop], parts, quoted=True)
         self.at = min(stop + 1, self.end)
 
     def _double(self, parts: list[Part]) -> None:
+        start = self.at
         self.at += 1
         parts.append(Text("", self.place(self.at), quoted=True))
         while self.at < self.end:
@@ -207,7 +225,7 @@ class ExpansionReader(ABC):
                 self._escape('$`"\\', parts)
             else:
                 self._substitute(parts, quoted=True)
-        self.understood = False
+        self.leave_open('"', start)
 
     def _escape(self, protected: str | None, parts: list[Part]) -> None:
         """A backslash: it protects every character, or one of those; before any other it stands for itself."""
@@ -249,24 +267,26 @@ class ExpansionReader(ABC):
     def _ansi(self, parts: list[Part]) -> None:
         match = _ANSI.match(self.script, self.at + 2, self.end)
         text = match[0] if match else ""
+        start = self.at
         self.at += 2
         self._text(text, parts, quoted=True)
-        self.understood = self.understood and self.at < self.end
+        if self.at >= self.end:
+            self.leave_open("'", start)
         self.at = min(self.at + 1, self.end)
 
     def _parenthesised(self, place: int) -> Part:
         """`$((…))`, or `$(…)`, which may begin with a parenthesis too."""
         start = self.at
         if self.script.startswith("((", start + 1, self.end):
-            understood = self.understood
+            before = self.understood, self.unclosed
             self.at = start + 3
             expression, closed = self._expression("))")
             if closed or not self._second_looks:
                 return Arithmetic(expression, place)
             self._second_looks -= 1
-            self.understood = understood
+            self.understood, self.unclosed = before
         self.at = start + 2
-        return Substitution(self.substituted(")"), place)
+        return Substitution(self.substituted(")", start), place)
 
     def _expression(self, close: str) -> tuple[Word, bool]:
         """An expression, and whether it ended as it should."""
@@ -293,7 +313,7 @@ class ExpansionReader(ABC):
                     self.at += 1
                 else:
                     self._text(sign, parts)
-        self.understood = False
+        self.leave_open(close, start)
         return Word(parts, self.place(start)), True
 
     def _braces(self, parts: list[Part], *, quoted: bool) -> bool:
@@ -311,11 +331,11 @@ class ExpansionReader(ABC):
         operator = _OPERATOR.match(self.script, self.at, self.end)
         expansion.operator = operator[0] if operator else ""
         self.at += len(expansion.operator)
-        expansion.word = self._operand(expansion.operator, quoted=quoted)
+        expansion.word = self._operand(expansion.operator, start, quoted=quoted)
         parts.append(expansion)
         return True
 
-    def _operand(self, operator: str, *, quoted: bool) -> Word:
+    def _operand(self, operator: str, opening: int, *, quoted: bool) -> Word:
         """What stands in braces behind the parameter, up to the brace that closes them, which is passed."""
         start = self.at
         parts: list[Part] = []
@@ -338,7 +358,7 @@ class ExpansionReader(ABC):
                     self._substitute(parts, quoted=bare_quotes)
                 else:
                     self._special(sign, parts)
-        self.understood = False
+        self.leave_open("}", opening)
         return Word(parts, self.place(start))
 
     def _backquoted(self, *, quoted: bool) -> list[Statement]:
@@ -354,7 +374,8 @@ class ExpansionReader(ABC):
             text.append(self.script[index])
             positions.append(self.place(index))
             index += 1
-        self.understood = self.understood and stop < self.end
+        if stop >= self.end:
+            self.leave_open("`", begin - 1)
         self.at = min(stop + 1, self.end)
         if self.depth >= DEEPEST:
             raise TooDeepError

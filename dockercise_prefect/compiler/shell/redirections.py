@@ -8,10 +8,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dockercise_prefect.compiler.shell.expansions import ExpansionReader
-from dockercise_prefect.compiler.shell.syntax import HereDocument, Redirection, Text, Word
+from dockercise_prefect.compiler.shell.syntax import (
+    HERE_DOCUMENT,
+    INDENTED_END,
+    HereDocument,
+    Redirection,
+    Text,
+    Word,
+)
+
+_DIGITS = 9
+"""Of the number of a file; one with more is none that a shell opens."""
 
 BLANKS = re.compile(r"(?:[ \t\r]|\\\n)*")
-_REDIRECTION = re.compile(r"(?:\d*|\{([A-Za-z_]\w*)\})(&>>|&>|<<<|<<-|<<|<&|<>|<|>&|>>|>\||>)", re.ASCII)
+_REDIRECTION = re.compile(r"(?:(\d*)|\{([A-Za-z_]\w*)\})(&>>|&>|<<<|<<-|<<|<&|<>|<|>&|>>|>\||>)", re.ASCII)
 
 
 @dataclass(slots=True)
@@ -19,6 +29,7 @@ class Pending:
     """A here-document whose lines come after the end of this line."""
 
     redirection: Redirection
+    start: int
     end: str
     quoted: bool
     tabs: bool
@@ -43,20 +54,22 @@ class RedirectionReader(ExpansionReader, ABC):
     def redirection(self, found: list[Redirection]) -> bool:
         """Read the redirection that begins here, if one does."""
         match = _REDIRECTION.match(self.script, self.at, self.end)
-        if match is None or (match[2] in {"<", ">"} and match[0] == match[2] and self.script.startswith("(", match.end())):
+        if match is None or (match[0] in {"<", ">"} and self.script.startswith("(", match.end())):
             return False  # `<(…)` is a word
+        operator = match[3]
+        descriptor = int(match[1]) if match[1] and len(match[1]) <= _DIGITS else None
         self.at = match.end()
         blanks = BLANKS.match(self.script, self.at, self.end)
         self.at = blanks.end() if blanks else self.at
-        if match[2] in {"<<", "<<-"}:
+        if operator in {"<<", "<<-"}:
             end, quoted = self.delimiter()
-            redirection = Redirection(match[2], Word([], self.place(self.at)))
-            self.pending.append(Pending(redirection, end, quoted, match[2] == "<<-"))
+            redirection = Redirection(operator, Word([], self.place(self.at)), descriptor)
+            self.pending.append(Pending(redirection, match.start(3), end, quoted, operator == "<<-"))
         else:
             target = self.word()
             if target is None:
                 self.understood = False
-            redirection = Redirection(match[2], target or Word([], self.place(self.at)), match[1])
+            redirection = Redirection(operator, target or Word([], self.place(self.at)), descriptor, match[2])
         found.append(redirection)
         return True
 
@@ -76,6 +89,7 @@ class RedirectionReader(ExpansionReader, ABC):
 
     def _end_of(self, pending: Pending) -> int:
         """Where the lines of a here-document end; reading goes on behind the line that ends it."""
+        indented = False
         while self.at < self.end:
             begin = self.at
             newline = self.script.find("\n", begin, self.end)
@@ -84,7 +98,8 @@ class RedirectionReader(ExpansionReader, ABC):
             if (line.lstrip("\t") if pending.tabs else line) == pending.end:
                 self.at = line_end + 1 if newline >= 0 else self.end
                 return begin
+            indented = indented or line.strip() == pending.end
             self.at = line_end + 1 if newline >= 0 else self.end
         if pending.end or self.at == self.end == 0:
-            self.understood = False
+            self.leave_open(INDENTED_END if indented else HERE_DOCUMENT, pending.start)
         return self.end

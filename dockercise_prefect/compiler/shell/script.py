@@ -18,7 +18,10 @@ from dockercise_prefect.compiler.shell.syntax import (
     Function,
     Group,
     Pipeline,
+    Redirection,
     Statement,
+    Text,
+    Unclosed,
     Word,
 )
 
@@ -41,10 +44,12 @@ class Script:
 
     Attributes:
         understood: whether all of it fits the grammar.
+        unclosed: what is open at its end.
     """
 
     statements: list[Statement]
     understood: bool
+    unclosed: Unclosed | None
 
 
 def read(script: str, positions: Sequence[int] | None = None, depth: int = 0) -> Script:
@@ -60,25 +65,26 @@ def read(script: str, positions: Sequence[int] | None = None, depth: int = 0) ->
     """
     reader = _Reader(script, positions, depth)
     statements = reader.statements(())
-    return Script(statements, reader.understood)
+    return Script(statements, reader.understood, reader.unclosed)
 
 
 class _Reader(RedirectionReader):
     """Reads statements; `RedirectionReader` reads the words and redirections in them."""
 
-    def substituted(self, close: str) -> list[Statement]:
-        """The statements up to a closing parenthesis, which is passed."""
+    def substituted(self, close: str, opening: int) -> list[Statement]:
+        """The statements up to a closing parenthesis, which is passed, and where what it closes begins."""
         pending, self.pending = self.pending, []
         with self.deeper():
             found = self.statements((close,))
         self.pending = [*self.pending, *pending]
-        self._close(close)
+        self._close(close, opening)
         return found
 
     def inner(self, script: str, positions: Sequence[int]) -> list[Statement]:
         """The statements of a text of its own, such as that between backquotes."""
         read_inside = read(script, positions, self.depth + 1)
         self.understood = self.understood and read_inside.understood
+        self.unclosed = self.unclosed or read_inside.unclosed
         return read_inside.statements
 
     def statements(self, ends: Collection[str]) -> list[Statement]:
@@ -118,6 +124,16 @@ class _Reader(RedirectionReader):
             self.here_documents()
         elif separator == "&" and found:
             found[-1] = Group([found[-1]], [], own_process=True)
+        elif separator == "|&" and found:
+            before = found[-1]
+            last = before.members[-1] if isinstance(before, Pipeline) else before
+            if isinstance(last, Command | Group):
+                last.redirections.append(self._errors_too())
+
+    def _errors_too(self) -> Redirection:
+        """`2>&1`, as `|&` has it."""
+        place = self.place(self.at)
+        return Redirection(">&", Word([Text("1", place, quoted=False)], place), descriptor=2)
 
     def _skip(self) -> bool:
         """Over blanks and comments, to where something stands."""
@@ -136,14 +152,18 @@ class _Reader(RedirectionReader):
         head = _HEAD.match(self.script, self.at, self.end)
         return head is not None and head[0] in ends
 
-    def _close(self, close: str) -> None:
+    def _close(self, close: str, opening: int) -> None:
+        """Over a sign or word that ends what begins at `opening`."""
         if self.script.startswith(close, self.at, self.end):
             self.at += len(close)
+        elif self.at >= self.end:
+            self.leave_open(close, opening)
         else:
             self.understood = False
 
     def _statement(self) -> Statement | None:
         """One command, or None for a word that only stands between commands."""
+        start = self.at
         head = _HEAD.match(self.script, self.at, self.end)
         word = head[0] if head else ""
         if head and word in _BETWEEN:
@@ -155,13 +175,13 @@ class _Reader(RedirectionReader):
             return None
         if head and word in _OPENING:
             self.at = head.end()
-            return self._group(_OPENING[word])
+            return self._group(_OPENING[word], start)
         if self.script.startswith("((", self.at, self.end):
             self.at += 2
             return Calculation(self.arithmetic("))"))
         if self.script.startswith("(", self.at, self.end):
             self.at += 1
-            return self._group(")", own_process=True)
+            return self._group(")", start, own_process=True)
         return self._named(word) if head else self._function_or_command()
 
     def _named(self, word: str) -> Statement | None:
@@ -169,11 +189,11 @@ class _Reader(RedirectionReader):
         self.at += len(word)
         match word:
             case "for" | "select":
-                return self._loop()
+                return self._loop(start)
             case "case":
-                return self._case()
+                return self._case(start)
             case "[[":
-                return self._condition()
+                return self._condition(start)
             case "function":
                 self._skip()
                 name = self.word()
@@ -181,24 +201,24 @@ class _Reader(RedirectionReader):
                 if self.script.startswith("(", self.at, self.end):
                     self.at += 1
                     self._skip()
-                    self._close(")")
+                    self._close(")", self.at - 1)
                 return self._function(name.bare if name else "")
             case _:
                 self.at = start
                 return self._function_or_command()
 
-    def _group(self, end: str, *, own_process: bool = False) -> Group:
+    def _group(self, end: str, start: int, *, own_process: bool = False) -> Group:
         with self.deeper():
             body = self.statements((end,))
-        self._close(end)
+        self._close(end, start)
         return Group(body, self.redirections(), own_process)
 
-    def _loop(self) -> Statement | None:
+    def _loop(self, start: int) -> Statement | None:
         self._skip()
         if self.script.startswith("((", self.at, self.end):
             self.at += 2
             calculation = Calculation(self.arithmetic("))"))
-            group = self._body_of_loop()
+            group = self._body_of_loop(start)
             group.body.insert(0, calculation)
             return group
         name = _NAME.match(self.script, self.at, self.end)
@@ -214,11 +234,11 @@ class _Reader(RedirectionReader):
             words = []
             while self._skip() and (word := self.word()) is not None:
                 words.append(word)
-        group = self._body_of_loop()
+        group = self._body_of_loop(start)
         group.loops_over, group.words = name[0], words
         return group
 
-    def _body_of_loop(self) -> Group:
+    def _body_of_loop(self, start: int) -> Group:
         self._lines()
         head = _HEAD.match(self.script, self.at, self.end)
         brace = head is not None and head[0] == "{"  # bash and zsh take `for i in a; { …; }`
@@ -226,7 +246,7 @@ class _Reader(RedirectionReader):
             self.understood = False
         else:
             self.at = head.end()
-        return self._group("}" if brace else "done")
+        return self._group("}" if brace else "done", start)
 
     def _lines(self) -> None:
         """Over blanks, line ends and one semicolon, as they stand between the parts of a loop."""
@@ -235,7 +255,7 @@ class _Reader(RedirectionReader):
             if self.script[self.at - 1] == "\n":
                 self.here_documents()
 
-    def _case(self) -> Group:
+    def _case(self, opening: int) -> Group:
         self._skip()
         looked_at = self.word()
         self._lines()
@@ -261,7 +281,7 @@ class _Reader(RedirectionReader):
                 if self.at == start:
                     self.understood = False
                     self.at += 1
-        self._close("esac")
+        self._close("esac", opening)
         return Group(body, self.redirections(), words=[looked_at] if looked_at else [], patterns=patterns)
 
     def _patterns(self, patterns: list[Word]) -> None:
@@ -277,7 +297,7 @@ class _Reader(RedirectionReader):
                 self.understood = self.understood and sign == ")"
                 return
 
-    def _condition(self) -> Condition:
+    def _condition(self, start: int) -> Condition:
         words: list[Word] = []
         while self._skip():
             if self.script.startswith("]]", self.at, self.end):
@@ -293,8 +313,9 @@ class _Reader(RedirectionReader):
             if sign == "\n":
                 self.here_documents()
             elif sign not in "()&|<>":
-                break
-        self.understood = False
+                self.understood = False
+                return Condition(words)
+        self.leave_open("]]", start)
         return Condition(words)
 
     def _function(self, name: str) -> Function:
@@ -355,6 +376,7 @@ class _Reader(RedirectionReader):
         if not self.script.startswith("(", self.at, self.end):
             word = self.word()
             return [word] if word else []
+        start = self.at
         self.at += 1
         values: list[Word] = []
         while self._skip():
@@ -365,5 +387,5 @@ class _Reader(RedirectionReader):
             if word is None:
                 break
             values.append(word)
-        self._close(")")
+        self._close(")", start)
         return values

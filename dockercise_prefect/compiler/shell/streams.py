@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from dockercise_prefect.compiler.shell.words import Word
+from dockercise_prefect.compiler.shell.words import Known
 
 STDOUT, STDERR = 1, 2
 
@@ -27,7 +27,7 @@ class Redirection:
 
     operator: str
     descriptor: int | None
-    target: Word | None
+    target: Known | None
 
     @property
     def writes(self) -> bool:

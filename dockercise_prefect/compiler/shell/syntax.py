@@ -5,6 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+HERE_DOCUMENT = "<<"
+INDENTED_END = "  END"
+"""What a script may leave open beside what a sign or a word closes; in the second the last line is there, but indented."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unclosed:
+    """What a script leaves open at its end.
+
+    Attributes:
+        close: the sign or word that would close it, `HERE_DOCUMENT` or `INDENTED_END`.
+        start: where it begins.
+    """
+
+    close: str
+    start: int
+
 
 @dataclass(slots=True)
 class Text:
@@ -42,10 +59,15 @@ class Expansion:
 
 @dataclass(slots=True)
 class Substitution:
-    """`$(…)`, backquotes, `<(…)` and `>(…)`."""
+    """`$(…)`, backquotes, `<(…)` and `>(…)`.
+
+    Attributes:
+        reads: whether it reads what is written to it, `>(…)`; all others are read from.
+    """
 
     body: list[Statement]
     start: int
+    reads: bool = False
 
 
 @dataclass(slots=True)
@@ -97,12 +119,14 @@ class Redirection:
     """`>word`, `2>&1`, `{A}<word`, `<<END`.
 
     Attributes:
+        descriptor: the number before it.
         variable: the name in braces before it.
         document: of `<<` and `<<-`; `<<<` has a target.
     """
 
     operator: str
     target: Word
+    descriptor: int | None = None
     variable: str | None = None
     document: HereDocument | None = None
 
@@ -137,7 +161,7 @@ class Group:
 
 @dataclass(slots=True)
 class Pipeline:
-    """Commands that each read what the one before prints; each in a process of its own."""
+    """Commands that each read what the one before prints; each in a process of its own. `a |& b` is `a 2>&1 | b`."""
 
     members: list[Statement]
 
