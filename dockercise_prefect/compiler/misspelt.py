@@ -1,4 +1,4 @@
-"""Variables that are nearly a known one: a letter more, less, another or changed with the next."""
+"""Names that are nearly a known one: a letter more, less, another or changed with the next."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LEAST = 5
 
 
 class Misspelt:
-    """Finds the variable that may be meant, in time that depends on the name's length and not on how many there are."""
+    """Finds the name that may be meant, in time that depends on the name's length and not on how many there are."""
 
     def __init__(self, known: Iterable[str]) -> None:
         self._by_shortened: dict[str, list[str]] = {}
@@ -22,7 +22,7 @@ class Misspelt:
                     self._by_shortened.setdefault(shortened, []).append(name)
 
     def meant_by(self, name: str) -> str | None:
-        """The known variable that the name is a slip away from; one that differs by a digit is another one."""
+        """The known name that this one is a slip away from; one that differs by a digit is another one."""
         if len(name) < _LEAST:
             return None
         near = (known for each in (name, *_shortened(name)) for known in self._by_shortened.get(each, ()))

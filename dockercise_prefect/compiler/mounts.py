@@ -94,6 +94,7 @@ class Mounts:
                 return None
             return Mount(CodeSnapshot() if source == CODE else StageVolume(source), normal_path(target))
         outside = self._outside(source, entry, place)
+        self._warn_of_slip(source, target, place)
         return Mount(outside, normal_path(target), "ro" if mode == "ro" else "rw") if outside else None
 
     def _inside(self, name: str, place: Place) -> Mount | None:
@@ -122,6 +123,24 @@ class Mounts:
             self._not_understood(entry, place, self._names.hint(source) or f"`{source}` is no stage and no name of a volume")
             return None
         return EngineVolume(source)
+
+    def _warn_of_slip(self, source: str, target: str, place: Place) -> None:
+        """Beside a stage `build`, `/build:/x` and `biuld:/x` nearly always mean its volume, and mount something else."""
+        is_folder = source.startswith("/")
+        stage = self._stage_of(source) if is_folder else self._names.slip_of(source)
+        if stage is None or stage == self._stage:
+            return
+        kind = "a folder" if is_folder else "a volume"
+        message = f"{self._field.owner}: `{source}` is {kind} of the engine's machine, not the volume of the stage `{stage}`"
+        hint = f"did you mean `{stage}:{target}`?"
+        if is_folder:
+            hint += f" If you mean the folder, write `{source}/:{target}`"
+        self._field.findings.warn(Code.NEARLY_A_STAGE, message, place, hint=hint)
+
+    def _stage_of(self, folder: str) -> StageName | None:
+        """The stage whose folder has that path in a container. A `/` at the end says that the host's folder is meant."""
+        name = folder.split("/")[1]
+        return name if name in self._names and not folder.endswith("/") else None
 
     def _is_free(self, mount: Mount, place: Place) -> bool:
         """A stage's own volume, and `/out`, are where they are; mounting itself is left to the search for circles."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
+from dockercise_prefect.compiler.misspelt import Misspelt
 from dockercise_prefect.errors import Place, did_you_mean
 
 MAX_COMPARISONS = 50_000
@@ -38,6 +40,15 @@ class StageNames:
     def named(self, name: str) -> str:
         """A stage as hints show it, with its place."""
         return f"`{name}` ({self._places[name]})"
+
+    def slip_of(self, word: str) -> str | None:
+        """The stage whose name a word is a slip away from; a plural is another word."""
+        stage = self._misspelt.meant_by(word)
+        return None if stage is None or word == f"{stage}s" or word in self else stage
+
+    @cached_property
+    def _misspelt(self) -> Misspelt:
+        return Misspelt(self._names)
 
     def hint(self, word: str) -> str | None:
         """`did you mean …?`, or None when no stage's name is close, or too many were already looked for."""

@@ -58,6 +58,7 @@ class Code(StrEnum):
     NOT_MOUNTED = "DK044", "warning: a script names a stage's folder, and nothing is mounted there"
     MAY_BE_SET = "DK045", "warning: a script uses a stage's variable behind a sourced file that may set it"
     MISSPELT = "DK046", "warning: a script uses a variable that nothing sets, and that is nearly a stage's"
+    NEARLY_A_STAGE = "DK047", "warning: `vol` mounts a folder or a volume of the engine that has nearly the name of a stage"
     UNSET = "DK050", "before a run: a variable from outside is set nowhere"
     UNFIT = "DK051", "before a run: a value from outside cannot be a variable"
     ENV_FILE = "DK052", "before a run: a line of an `--env-file` is not understood"

@@ -35,7 +35,12 @@ def check_host_paths(pipeline: Pipeline, root: Path | None) -> None:
         DefinitionError: one is not (DK053); holds all of them.
     """
     findings = [
-        Diagnostic("DK053", f"{stage.name} cannot mount {mount.source.path}: {trouble}", stage.place)
+        Diagnostic(
+            "DK053",
+            f"{stage.name} cannot mount {mount.source.path}: {trouble}",
+            stage.place,
+            hint=_stage_meant(mount.source.path, mount.target, pipeline),
+        )
         for stage in pipeline
         for mount in stage.mounts
         if isinstance(mount.source, HostPath) and (trouble := _trouble_with(mount.source.path, root)) is not None
@@ -53,6 +58,11 @@ def _trouble_with(path: str, root: Path | None) -> str | None:
     if not real.is_relative_to(root.resolve()):
         return "it leads out of the root"
     return None if real.exists() else "there is no such file or folder below the root"
+
+
+def _stage_meant(path: str, target: str, pipeline: Pipeline) -> str | None:
+    name = path.removeprefix("./")
+    return f"did you mean `{name}:{target}`, the volume of the stage `{name}`?" if name in pipeline.by_name else None
 
 
 def _is_below_root(path: str) -> bool:

@@ -181,6 +181,17 @@ def test_a_bind_below_the_root_stays_below_it(scripted: ScriptedEngine, tmp_path
     assert [finding.code for finding in caught.value.diagnostics] == ["DK053", "DK053"]
 
 
+def test_a_missing_folder_with_the_name_of_a_stage_gets_a_hint(scripted: ScriptedEngine, tmp_path: Path) -> None:
+    """Where `./a` is not there and a stage is called `a`, the error suggests the stage's volume."""
+    stages = [sh("a", "x"), sh("b", "x", volumes=[bind("./a", "/1"), bind("./none", "/2")])]
+
+    with pytest.raises(DefinitionError) as caught, workspace(scripted, *stages, root=tmp_path):
+        pass
+
+    hints = [finding.hint for finding in caught.value.diagnostics]
+    assert hints == ["did you mean `a:/1`, the volume of the stage `a`?", None]
+
+
 def test_an_external_volume_that_is_there_is_left_alone(scripted: ScriptedEngine) -> None:
     """The engine's own volume is used as it is, and made, without our labels, where it is missing."""
     scripted.create_volume("old", {"by": "hand"})
