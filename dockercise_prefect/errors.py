@@ -111,7 +111,7 @@ class DockerciseError(Exception):
 
 
 class UsageError(DockerciseError):
-    """A command was called with something that it cannot work with, say a root that is no folder."""
+    """A command was called with something that it cannot work with, say a root that is not a folder."""
 
 
 class NothingToDoError(DockerciseError):

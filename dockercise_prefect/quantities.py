@@ -27,7 +27,7 @@ _DURATION, _SIZE, _NUMBER = (re.compile(rf"(?:{source})\Z") for source in (DURAT
 
 
 def seconds_of(text: str) -> float | None:
-    """`90s`, `5m`, `1h30m` in seconds; None where it is no duration."""
+    """`90s`, `5m`, `1h30m` in seconds; None where it is not a duration."""
     match = _DURATION.match(text)
     if match is None or not text:
         return None
@@ -36,7 +36,7 @@ def seconds_of(text: str) -> float | None:
 
 
 def bytes_of(text: str) -> int | None:
-    """`512m`, as `docker run --memory` takes it, in bytes; None where it is no size."""
+    """`512m`, as `docker run --memory` takes it, in bytes; None where it is not a size."""
     match = _SIZE.match(text)
     return int(float(match[1]) * _UNITS[match[2].lower()]) if match else None
 

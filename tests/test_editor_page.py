@@ -53,7 +53,7 @@ def test_settings_name_the_schema_and_all_files(tmp_path: Path) -> None:
 
 
 def test_what_the_page_says_of_keys_holds() -> None:
-    """YAML 1.1's `on`, the boolean true, is no key; `1e9` is no size, and a number like others to the schema."""
+    """YAML 1.1's `on`, the boolean true, is not a key; `1e9` is not a size, and a number like others to the schema."""
     assert problems("a: {img: x, true: code}") != []
     assert problems("a: {img: x, memory: 1e9}") == []
     assert codes(a="a: {img: x, memory: 1e9}") == ["DK024"]

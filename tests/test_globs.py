@@ -10,7 +10,7 @@ from dockercise_prefect.globs import MAX_LENGTH, Globs
 
 
 def test_names_that_are_no_text_are_matched() -> None:
-    """A byte that is no UTF-8 is a character like others, in a name and in a pattern."""
+    """A byte that is not UTF-8 is a character like others, in a name and in a pattern."""
     assert Globs(["src/*"]).takes("src/\udcff\n")
     assert Globs(["src/\udcff*"]).takes("src/\udcffx")
     assert not Globs(["src/\udcff*"]).takes("src/\udcfex")

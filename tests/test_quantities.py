@@ -35,13 +35,13 @@ def test_sizes(text: str, size: int, shown: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "x", "5", "-1s", "1s ", "1m1h", "1m\n"])
 def test_no_duration(text: str) -> None:
-    """What is no duration is none."""
+    """What is not a duration is none."""
     assert seconds_of(text) is None
 
 
 @pytest.mark.parametrize("text", ["", "x", "-1m", "1.m", "1mm", "1m\n"])
 def test_no_size(text: str) -> None:
-    """What is no size is none."""
+    """What is not a size is none."""
     assert bytes_of(text) is None
 
 

@@ -222,7 +222,10 @@ def test_results_are_in_the_data_folder_unless_said_otherwise() -> None:
             {"DOCKERCISE_SERVER_HOSTS": "https://a.example"},
             None,
             {},
-            "DOCKERCISE_SERVER_HOSTS: `https://a.example` must be names of hosts, apart by commas, without a scheme or a port",
+            (
+                "DOCKERCISE_SERVER_HOSTS: `https://a.example` must be names of hosts, separated by commas, without a "
+                "scheme or a port"
+            ),
         ),
         ({}, "server_hosts = []", {}, "server_hosts: this must be names of hosts"),
         ({}, "untrusted_pids = 5", {}, "untrusted_pids: `5` must be a whole number, 32 or more"),
@@ -254,10 +257,10 @@ def test_all_wrong_values_are_told_at_once() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("job = 1", "/etc/config.toml:1 job: there is no such setting\n  hint: did you mean `jobs`?"),
-        ("\n[run]\njobs = 1", "/etc/config.toml:2 run: there is no such setting\n  hint: there are jobs, results, "),
-        ("root = '/x'", "/etc/config.toml:1 root: there is no such setting"),
-        ("jobs = ", "/etc/config.toml: no TOML: "),
+        ("job = 1", "/etc/config.toml:1 job: unknown setting\n  hint: did you mean `jobs`?"),
+        ("\n[run]\njobs = 1", "/etc/config.toml:2 run: unknown setting\n  hint: the settings are jobs, results, "),
+        ("root = '/x'", "/etc/config.toml:1 root: unknown setting"),
+        ("jobs = ", "/etc/config.toml: not valid TOML: "),
     ],
 )
 def test_a_file_that_makes_no_sense_is_an_error(text: str, said: str) -> None:

@@ -29,27 +29,27 @@ class _Entry(NamedTuple):
 
 _COMMANDS = {
     "compile": _Entry("dockercise_prefect.cli.compile:compile_command", "Turn *.dockercise.yaml into a Prefect flow file."),
-    "lint": _Entry("dockercise_prefect.cli.lint:lint", "Say what is wrong with the pipeline."),
+    "lint": _Entry("dockercise_prefect.cli.lint:lint", "Check the pipeline and list what is wrong."),
     "graph": _Entry("dockercise_prefect.cli.graph:graph", "Draw the pipeline."),
-    "explain": _Entry("dockercise_prefect.cli.explain:explain", "Say all about one stage, or what a finding's code means."),
-    "plan": _Entry("dockercise_prefect.cli.plan:plan", "Say what a change does to the pipeline, and what would run."),
+    "explain": _Entry("dockercise_prefect.cli.explain:explain", "Explain a stage, or the code of a finding."),
+    "plan": _Entry("dockercise_prefect.cli.plan:plan", "Show what a change does to the pipeline, and what would run."),
     "run": _Entry("dockercise_prefect.cli.run:run", "Run the pipeline now, in containers.", holds=True),
-    "register": _Entry("dockercise_prefect.cli.register:register", "Make a repository a Prefect deployment."),
-    "connect": _Entry("dockercise_prefect.cli.connect:connect", "Connect a repository on GitHub: pushes start runs."),
-    "disconnect": _Entry("dockercise_prefect.cli.connect:disconnect", "Undo all that `connect` has done."),
-    "runs": _Entry("dockercise_prefect.cli.runs:runs", "List runs, the newest first."),
-    "show": _Entry("dockercise_prefect.cli.show:show", "Say how a run went."),
-    "logs": _Entry("dockercise_prefect.cli.logs:logs", "Print what stages of a run printed, also while it goes on."),
-    "fetch": _Entry("dockercise_prefect.cli.fetch:fetch", "Unpack what a stage of a run left in its volume."),
-    "package": _Entry("dockercise_prefect.cli.package:package", "Make an image that brings a folder's stages to others."),
-    "results": _Entry("dockercise_prefect.cli.results:results", "Send records of runs that a bucket did not take."),
-    "webhook": _Entry("dockercise_prefect.cli.webhook:webhook", "Receive pushes, and start the runs they ask for."),
+    "register": _Entry("dockercise_prefect.cli.register:register", "Register a repository as a Prefect deployment."),
+    "connect": _Entry("dockercise_prefect.cli.connect:connect", "Connect a GitHub repository, so that pushes start runs."),
+    "disconnect": _Entry("dockercise_prefect.cli.connect:disconnect", "Undo what `connect` did."),
+    "runs": _Entry("dockercise_prefect.cli.runs:runs", "List runs, newest first."),
+    "show": _Entry("dockercise_prefect.cli.show:show", "Show how a run went."),
+    "logs": _Entry("dockercise_prefect.cli.logs:logs", "Print the logs of a run, also while it goes on."),
+    "fetch": _Entry("dockercise_prefect.cli.fetch:fetch", "Unpack the files that a stage left in its volume."),
+    "package": _Entry("dockercise_prefect.cli.package:package", "Build an image with a folder's stages, for other pipelines."),
+    "results": _Entry("dockercise_prefect.cli.results:results", "Send records of runs that did not reach the bucket."),
+    "webhook": _Entry("dockercise_prefect.cli.webhook:webhook", "Receive pushes and start runs for them."),
     "init": _Entry("dockercise_prefect.cli.init:init", "Write a first pipeline."),
     "schema": _Entry("dockercise_prefect.cli.schema:schema", "Print the JSON Schema of the language, for editors."),
-    "completion": _Entry("dockercise_prefect.cli.completion:completion", "Print what completes words in bash, zsh or fish."),
+    "completion": _Entry("dockercise_prefect.cli.completion:completion", "Print the completion script for bash, zsh or fish."),
     "up": _Entry("dockercise_prefect.cli.server:up", "Start the local Prefect server and its UI."),
     "down": _Entry("dockercise_prefect.cli.server:down", "Stop the local Prefect server."),
-    "status": _Entry("dockercise_prefect.cli.server:status", "Say whether the local Prefect server runs, and where."),
+    "status": _Entry("dockercise_prefect.cli.server:status", "Show whether the local Prefect server runs, and where."),
 }
 
 
@@ -78,7 +78,7 @@ class _LazyGroup(click.Group):
         module, attribute = entry.where.split(":")
         command = getattr(import_module(module), attribute)
         if not isinstance(command, click.Command):
-            raise TypeError(f"{entry.where} is no command")
+            raise TypeError(f"{entry.where} is not a command")
         if not entry.holds:
             OF_THE_COMMAND.release()
         return command

@@ -24,10 +24,10 @@ class OutOfDateError(DockerciseError):
 
 @click.command("compile")
 @takes_root
-@click.option("--target", "targets", metavar="STAGE", multiple=True, help="Only this stage and all it needs; may be repeated.")
+@click.option("--target", "targets", metavar="STAGE", multiple=True, help="Only this stage and what it needs; can be repeated.")
 @click.option("--format", "format_name", type=click.Choice(list(FORMATS)), default="python", show_default=True)
 @click.option(
-    "-o", "--output", metavar="FILE_OR_DIR", type=click.Path(path_type=Path), help="Write there, not to standard output."
+    "-o", "--output", metavar="FILE_OR_DIR", type=click.Path(path_type=Path), help="Write there instead of to standard output."
 )
 @takes_offline
 @click.option("--check", is_flag=True, help="Write nothing; fail with a diff when the output is not up to date.")

@@ -32,10 +32,10 @@ def _takes_github(command: Command) -> Command:
             metavar="NAME",
             default=TOKEN_VARIABLE,
             show_default=True,
-            help="The environment variable that holds a token of GitHub.",
+            help="The environment variable with a GitHub token.",
         ),
-        click.option("--api", metavar="URL", help="GitHub Enterprise's API, say https://github.example.com/api/v3."),
-        click.option("--dry-run", is_flag=True, help="Look, say what would be done, and do nothing."),
+        click.option("--api", metavar="URL", help="The API of GitHub Enterprise, such as https://github.example.com/api/v3."),
+        click.option("--dry-run", is_flag=True, help="Show what would be done, and change nothing."),
     )
     for option in reversed(options):
         command = option(command)
@@ -44,10 +44,12 @@ def _takes_github(command: Command) -> Command:
 
 @click.command
 @click.argument("repository", metavar="OWNER/REPO")
-@click.option("--webhook-url", metavar="URL", required=True, help="Where your `dockercise webhook` is reached from GitHub.")
+@click.option(
+    "--webhook-url", metavar="URL", required=True, help="The address at which GitHub reaches your `dockercise webhook`."
+)
 @_takes_github
-@click.option("--statuses", is_flag=True, help="Show runs beside commits; this stores a token in Prefect.")
-@click.option("--statuses-token-env", metavar="NAME", help="The variable with the token that is stored; default: --token-env.")
+@click.option("--statuses", is_flag=True, help="Show runs as commit statuses; this stores a token in Prefect.")
+@click.option("--statuses-token-env", metavar="NAME", help="The variable with the token to store; default: --token-env.")
 @takes_registration_of_connected
 def connect(
     *,
@@ -60,15 +62,15 @@ def connect(
     statuses_token_env: str | None,
     request: MakeRequest,
 ) -> None:
-    """Connect OWNER/REPO on GitHub: from then on, a push starts a run.
+    """Connect OWNER/REPO on GitHub, so that each push starts a run.
 
-    A read-only deploy key and a webhook are added there; the key's private half and the webhook's secret are kept in Secret
-    blocks here; the pipeline is registered as `dockercise register` does, with the same options. When a step fails, what was
-    done before it is undone. Connecting again brings everything up to date and takes a new key.
+    This adds a read-only deploy key and a webhook to the repository, stores the private key and the webhook's secret in Prefect
+    Secret blocks, and registers the pipeline like `dockercise register`, with the same options. If a step fails, the steps
+    before it are undone. Connect again to update everything and to replace the key.
 
-    The token needs, for this repository, “Administration” and “Webhooks” (read and write), for --statuses “Commit statuses”
-    too. GitHub makes one under Settings, Developer settings, Fine-grained tokens.
-    `dockercise disconnect OWNER/REPO` undoes it all.
+    The token needs “Administration” and “Webhooks” (read and write) for this repository, and “Commit statuses” for --statuses.
+    Create one on GitHub under Settings, Developer settings, Fine-grained tokens. `dockercise disconnect OWNER/REPO` undoes
+    everything.
     """
     from dockercise_prefect.webhook.connection import checked_webhook_url
     from dockercise_prefect.webhook.github import PUBLIC_API, GitHub, checked_name
@@ -101,12 +103,12 @@ def connect(
 
 @click.command
 @click.argument("repository", metavar="OWNER/REPO")
-@click.option("--webhook-url", metavar="URL", help="Which webhook is ours, where nothing else tells.")
+@click.option("--webhook-url", metavar="URL", help="The webhook to remove, if it cannot be identified otherwise.")
 @_takes_github
 def disconnect(*, repository: str, webhook_url: str | None, token_env: str, api: str | None, dry_run: bool) -> None:
-    """Undo what `dockercise connect OWNER/REPO` has done: webhook, deploy key, deployment, Secret blocks.
+    """Undo what `dockercise connect OWNER/REPO` did: remove the webhook, deploy key, deployment and Secret blocks.
 
-    What is gone already is no failure. Runs that were stay in Prefect, and so do their records.
+    Parts that are already gone are not an error. Past runs and their records are kept.
     """
     from dockercise_prefect.webhook.connection import checked_webhook_url
     from dockercise_prefect.webhook.github import PUBLIC_API, GitHub, checked_name

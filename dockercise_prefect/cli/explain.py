@@ -21,13 +21,13 @@ _CODE = re.compile(r"[Dd][Kk][0-9]+")
 
 @click.command
 @click.argument("stage", metavar="STAGE|CODE", shell_complete=complete_stages)
-@click.option("-C", "--root", type=click.Path(path_type=Path), help="The pipeline's folder; default: here.")
+@click.option("-C", "--root", type=click.Path(path_type=Path), help="The pipeline's folder; default: the current folder.")
 @takes_offline
 def explain(stage: str, root: Path | None, *, offline: bool) -> None:
-    """Say where STAGE comes from, what it needs and why, who needs it, and what would run for it.
+    """Show where STAGE is defined, what it needs and why, what needs it, and what would run for it.
 
-    Variables are shown by their names and sources, without any value. CODE is that of a finding, say DK101: of a lint rule its
-    page is printed, of others what they mean.
+    Variables are shown with their names and sources, never with values. CODE is the code of a finding, such as DK101: for a
+    lint rule its page is printed, for others their meaning.
     """
     if _CODE.fullmatch(stage):
         click.echo(_page(stage.upper()).encode(), nl=False)
@@ -45,4 +45,4 @@ def _page(word: str) -> str:
         raise UsageError(f"there is no code `{word}`", f"did you mean `{meant}`?" if meant else "a code is DK and three digits")
     if code.is_lint_rule:
         return (files("dockercise_prefect") / "lint_pages" / f"{code}.md").read_text(encoding="utf-8")
-    return f"{code}: {code.meaning}\n\nIts place and its hint stand where it is found: `dockercise lint`.\n"
+    return f"{code}: {code.meaning}\n\n`dockercise lint` shows where it is and what to do about it.\n"

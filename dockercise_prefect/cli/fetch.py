@@ -26,12 +26,12 @@ from dockercise_prefect.status import StageStatus
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @takes_records
 def fetch(records: Records, run: str, stage: str, folder: Path) -> None:
-    """Unpack what STAGE of RUN left in its volume into DIR, which is new or empty.
+    """Unpack the volume of STAGE in RUN into DIR, which must be new or empty.
 
-    RUN is a run id, the beginning of one, or `last`: the last of the pipeline in this folder, else of any.
-    Modes, links and times are kept; owners too when root unpacks.
-    Exit status: 0 all is there, 2 wrong usage, 3 the archive is broken or cannot be written (then nothing is left in DIR),
-    4 there is nothing to unpack.
+    RUN is a run id, the beginning of one, or `last`: the last run of the pipeline in this folder, or of any pipeline if this
+    folder has none. Modes, links and times are kept; owners only if root unpacks.
+    Exit status: 0 success, 2 wrong usage, 3 the archive is broken or DIR cannot be written (then DIR stays empty), 4 nothing to
+        unpack.
     """
     view = found_run(records, run)
     name = view.stage(stage).name
@@ -40,7 +40,7 @@ def fetch(records: Records, run: str, stage: str, folder: Path) -> None:
     except NotStoredError:
         raise NothingToDoError(f"there is nothing to fetch: {_why_no_volume(view, name)}") from None
     for path in left_out:
-        click.echo(f"left out, neither file nor folder nor link: {plain_line(path)}", err=True)
+        click.echo(f"left out, not a file, folder or link: {plain_line(path)}", err=True)
 
 
 def _unpacked(run: RecordedRun, stage: str, folder: Path) -> list[str]:
@@ -55,11 +55,11 @@ def _why_no_volume(view: RunView, name: str) -> str:
     if summary is None:
         return f"{name} has not started yet"
     if summary.status is StageStatus.RUNNING:
-        return f"{name} is still running, or was broken off"
+        return f"{name} is still running, or was interrupted"
     if summary.started is None:
         return f"{name} never started"
     if view.stage(name).no_log:
-        return f"{name} says `noLog: true`, so its volume is not kept"
+        return f"{name} has `noLog: true`, so its volume is not kept"
     entry = view.run.entry(name)
     if entry is not None and "volume" in entry.left_out:
         return f"the volume of {name} was not kept: {entry.left_out['volume']}"

@@ -26,14 +26,16 @@ _ENDINGS = (*_PICTURES, *_TEXTS)
 
 @click.command
 @takes_root
-@click.option("--target", "targets", metavar="STAGE", multiple=True, help="Only this stage and all it needs; may be repeated.")
-@click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Draw there: .svg .png .pdf .dot .mmd")
+@click.option("--target", "targets", metavar="STAGE", multiple=True, help="Only this stage and what it needs; can be repeated.")
+@click.option(
+    "-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write to this file: .svg .png .pdf .dot .mmd"
+)
 @click.option(
     "--layout",
     type=click.Choice(["auto", "graphviz", "own"]),
     default="auto",
     show_default=True,
-    help="Who places the boxes of an .svg: Graphviz where it is installed, or dockercise itself.",
+    help="What lays out an .svg: Graphviz if it is installed, or dockercise itself.",
 )
 @takes_offline
 def graph(
@@ -47,8 +49,8 @@ def graph(
 ) -> None:
     """Draw the pipeline below ROOT: its stages, and every edge with its kind.
 
-    Without -o it is listed here, one line a stage. The ending of FILE says what is written: .dot is for Graphviz, .mmd is
-    Mermaid, .svg is drawn with or without Graphviz, .png and .pdf with it only.
+    Without -o, print one line for each stage. The ending of FILE chooses the format: .dot for Graphviz, .mmd for Mermaid, .svg,
+    .png or .pdf for a picture. Pictures other than .svg need Graphviz.
     """
     if output is not None and output.suffix not in _ENDINGS:
         raise _unknown_ending(output)
@@ -67,7 +69,7 @@ def _picture(request: Request, kind: str, layout: str) -> str | bytes:
     if layout == "own":
         if kind != "svg":
             raise UsageError(
-                f"with `--layout own` only an .svg can be drawn, no .{kind}", "take the option away, or write an .svg"
+                f"with `--layout own` only an .svg can be drawn, not a .{kind}", "remove the option, or write an .svg"
             )
         return svg(request)
     program = graphviz()

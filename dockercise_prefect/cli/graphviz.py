@@ -28,7 +28,7 @@ def draw(program: str, text: str, kind: str) -> bytes:
     try:
         done = subprocess.run([program, f"-T{kind}"], input=text.encode(), capture_output=True, check=False)
     except OSError as error:
-        raise UsageError(f"{program} cannot be run: {error.strerror}", "install Graphviz anew, or write an .svg") from error
+        raise UsageError(f"{program} cannot be run: {error.strerror}", "reinstall Graphviz, or write an .svg") from error
     if done.returncode != 0 or not done.stdout:
         said = done.stderr.decode("utf-8", "replace").strip() or f"it ended with status {done.returncode}"
         raise UsageError(

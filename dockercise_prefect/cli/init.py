@@ -46,11 +46,11 @@ count:
 @click.command
 @takes_root
 def init(root_argument: Path | None, root_option: Path | None) -> None:
-    """Write a first pipeline to ROOT. Nothing that is there is touched."""
+    """Write a first pipeline to ROOT. Existing files are not changed."""
     root = chosen_root(root_argument, root_option)
     present = read_sources(root, Findings())
     if present:
-        raise UsageError(f"there is a pipeline already: {present[0].path}", f"run it with `dockercise run{_option(root)}`")
+        raise UsageError(f"a pipeline already exists: {present[0].path}", f"run it with `dockercise run{_option(root)}`")
     path = root / FILE
     try:
         write_new(path, FIRST_PIPELINE)

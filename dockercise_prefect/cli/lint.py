@@ -33,15 +33,16 @@ _SHOW: Mapping[str, Callable[[Sequence[Diagnostic]], None]] = {"text": show_find
 @click.option("--packages", "run_packages", is_flag=True, help="Run packages (meta.subgraphs) that were not read before.")
 @takes_offline
 def lint(root_argument: Path | None, root_option: Path | None, format_name: str, *, run_packages: bool, offline: bool) -> None:
-    """Check every *.dockercise.yaml below ROOT, and say nothing when all is well.
+    """Check every *.dockercise.yaml below ROOT. Without findings, nothing is printed.
 
-    A pipeline that compiles is also looked at by the lint rules, which `meta.lint` and comments switch off.
+    Lint rules then check a pipeline that compiles; `meta.lint` and comments switch them off.
 
-    Text goes to standard error, JSON to standard output. Warnings alone are no failure. No package is run: those that were
-    read before are taken from the user's data folder, and a warning names the others; with --offline it is an error.
+    Text goes to standard error, JSON to standard output. Warnings do not change the exit status. No package is run: documents
+    of packages come from the user's data folder, and a warning names the packages that are missing there. With --offline that
+    is an error.
     """
     if run_packages and offline:
-        raise click.UsageError("--packages runs packages, and --offline forbids it: leave one of them out")
+        raise click.UsageError("--packages runs packages, but --offline forbids it: use one of them")
     root = chosen_root(root_argument, root_option)
     chosen = chosen_packages(offline=offline) if run_packages or offline else nullcontext(kept_packages())
     try:

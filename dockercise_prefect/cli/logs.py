@@ -29,14 +29,14 @@ BUCKET_SECONDS = 2.0
 @click.command
 @click.argument("run", shell_complete=complete_runs)
 @click.argument("stage", required=False, shell_complete=complete_stages)
-@click.option("-f", "--follow", is_flag=True, help="Go on as the logs grow, until the stage or the run has ended.")
+@click.option("-f", "--follow", is_flag=True, help="Keep printing as the logs grow, until the stage or the run ends.")
 @takes_records
 def logs(records: Records, run: str, stage: str | None, *, follow: bool) -> None:
-    """Print what STAGE of RUN printed, or what all its stages did, each line behind its stage's name.
+    """Print the log of STAGE in RUN, or of all stages, with the stage's name before each line.
 
-    RUN is a run id, the beginning of one, or `last`: the last of the pipeline in this folder, else of any.
-    The log of one stage is printed byte for byte, unless to a terminal.
-    Exit status: 0 also when a stage printed nothing, 2 wrong usage, 3 a log is missing from the record.
+    RUN is a run id, the beginning of one, or `last`: the last run of the pipeline in this folder, or of any pipeline if this
+    folder has none. The log of one stage is printed byte for byte, except on a terminal.
+    Exit status: 0 success (a stage may have printed nothing), 2 wrong usage, 3 a log is missing from the record.
     """
     view = found_run(records, run)
     names = [view.stage(stage).name] if stage else _in_order(view)
@@ -53,7 +53,7 @@ def logs(records: Records, run: str, stage: str | None, *, follow: bool) -> None
     if lost:
         raise StorageError(
             f"the record of {view.run.run_id} has no log of {', '.join(lost)}",
-            f"`dockercise show {view.run.run_id}` says what became of the run",
+            f"`dockercise show {view.run.run_id}` shows what happened to the run",
         )
 
 

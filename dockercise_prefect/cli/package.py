@@ -22,13 +22,13 @@ from dockercise_prefect.settings import read_settings
 
 @click.command
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("-t", "--tag", "name", metavar="NAME", help="What the image is called; default: like the pipeline.")
-@click.option("--base", metavar="IMAGE", default="busybox", show_default=True, help="An image with `cat`, to build on.")
-@click.option("--print", "print_only", is_flag=True, help="Print the document that the image would print, and make none.")
+@click.option("-t", "--tag", "name", metavar="NAME", help="The name of the image; default: the pipeline's name.")
+@click.option("--base", metavar="IMAGE", default="busybox", show_default=True, help="The base image, which needs `cat`.")
+@click.option("--print", "print_only", is_flag=True, help="Print the document instead of building an image.")
 def package(folder: Path, name: str | None, base: str, *, print_only: bool) -> None:
-    """Make an image that prints what every *.dockercise.yaml below DIR says, as one document.
+    """Build an image that prints every *.dockercise.yaml below DIR as one document.
 
-    A pipeline that names the image in `meta.subgraphs` has its stages. Names that are not defined in DIR may be defined there.
+    A pipeline that lists the image in `meta.subgraphs` gets its stages. That pipeline may define names that DIR does not.
     """
     part = _checked(folder)
     document = _document(part)
@@ -61,7 +61,7 @@ def _document(part: Part) -> bytes:
         raise NothingToDoError("nothing to do: the files define no stage and no setting")
     document = to_yaml(body).encode()
     if len(document) > MAX_BYTES:
-        hint = "make several packages of it, or write less with aliases: each is written out"
+        hint = "split it into several packages, or use fewer aliases: each one is written out"
         raise UsageError(f"the document would have {len(document):,} bytes; at most {MAX_BYTES:,} are read", hint)
     return document
 
@@ -74,7 +74,7 @@ def _image_name(given: str | None, pipeline: str) -> str:
         return name
     name = re.sub(r"[^a-z0-9]+", "-", pipeline.lower()).strip("-")
     if not name:
-        raise UsageError(f"the pipeline's name, {pipeline}, is none for an image", "name the image with -t")
+        raise UsageError(f"the pipeline's name, {pipeline}, cannot be the name of an image", "name the image with -t")
     return name
 
 

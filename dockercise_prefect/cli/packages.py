@@ -51,8 +51,8 @@ def not_kept(image: str) -> PackageError:
 
 def not_asked_for(image: str) -> PackageError:
     """DK062, where nobody asked for packages to be run."""
-    hint = "`dockercise lint --packages` runs it; until then any name may be defined in it"
-    return PackageUnreadError(f"the package `{image}` was not read, since lint runs none by itself", hint)
+    hint = "`dockercise lint --packages` runs it; until then, any name may be defined in it"
+    return PackageUnreadError(f"the package `{image}` was not read, because lint does not run packages", hint)
 
 
 def kept_packages() -> Packages:

@@ -32,9 +32,9 @@ _SHOW: Mapping[str, Callable[[Planned], str]] = {"text": as_text, "json": as_jso
 @click.option("--format", "format_name", type=click.Choice(list(_SHOW)), default="text", show_default=True)
 @takes_offline
 def plan(root_argument: Path | None, root_option: Path | None, since: str, format_name: str, *, offline: bool) -> None:
-    """Compare the pipeline below ROOT with what it was at REV, and say what the change would run and why.
+    """Compare the pipeline below ROOT with the one at REV, and show what the change would run and why.
 
-    Nothing is run, and the checkout is not touched. Exit status 0 also when nothing would run.
+    Nothing is run, and your checkout stays as it is. The exit status is 0 even if nothing would run.
     """
     root = chosen_root(root_argument, root_option)
     revision = find_revision(root, since)

@@ -26,10 +26,10 @@ def register() -> None:
 def register_source(source: str, request: MakeRequest) -> None:
     """Register SOURCE, a git URL (https, ssh, file) or a folder: its pipeline becomes a Prefect deployment.
 
-    It is checked out and compiled first: what does not compile is not registered. Each run compiles what is in the repository
-    at its own commit. Registering under the same name again changes the deployment into what is asked for now.
+    The repository is checked out and compiled first, and it must compile. Each run then compiles the repository at its own
+    commit. To change a deployment, register it again under the same name.
 
-    `dockercise register list` shows what is registered, `dockercise register remove NAME` ends it.
+    `dockercise register list` lists registrations, `dockercise register remove NAME` removes one.
     """
     asked = request(source)
     with reporting():
@@ -44,7 +44,7 @@ def list_registrations() -> None:
 
         known = registrations()
     if not known:
-        click.echo("nothing is registered; `dockercise register SOURCE` does")
+        click.echo("nothing is registered; `dockercise register SOURCE` registers a repository")
     for one in known:
         if isinstance(one, Unreadable):
             click.echo(f"{one.name} · unreadable\n  {one.why.message}\n  hint: {one.why.hint}")

@@ -90,38 +90,44 @@ def reporting() -> Iterator[None]:
 _OPTIONS = (
     click.option("--ref", metavar="NAME", help="The branch or tag that runs; default: the repository's default branch."),
     click.option("--name", metavar="NAME", help="The deployment's name; default: the repository's."),
-    click.option("--cron", "crons", metavar="CRON", multiple=True, help="Run at these times, say '0 3 * * *'."),
-    click.option("--interval", "intervals", metavar="TIME", multiple=True, help="Run every so often, say 30m."),
-    click.option("--rrule", "rrules", metavar="RULE", multiple=True, help="Run by a rule of iCalendar."),
-    click.option("--timezone", metavar="ZONE", default="UTC", show_default=True, help="Of --cron and --rrule."),
-    click.option("--no-cron", "unscheduled", is_flag=True, help="Take away the schedules that it has."),
+    click.option("--cron", "crons", metavar="CRON", multiple=True, help="Run at these times, such as '0 3 * * *'."),
+    click.option("--interval", "intervals", metavar="TIME", multiple=True, help="Run at this interval, such as 30m."),
+    click.option("--rrule", "rrules", metavar="RULE", multiple=True, help="Run by an iCalendar rule."),
+    click.option("--timezone", metavar="ZONE", default="UTC", show_default=True, help="The time zone of --cron and --rrule."),
+    click.option("--no-cron", "unscheduled", is_flag=True, help="Remove its schedules."),
     click.option("--target", "targets", metavar="STAGE", multiple=True, help="Run only these stages and what they need."),
-    click.option(
-        "--env", "variables", metavar="NAME=TEXT", multiple=True, help="A variable; everybody can read it in Prefect."
-    ),
+    click.option("--env", "variables", metavar="NAME=TEXT", multiple=True, help="A variable; everyone can read it in Prefect."),
     click.option("--secret", "secrets", metavar="NAME=BLOCK", multiple=True, help="A variable from a Prefect Secret block."),
     click.option("--results", metavar="PLACE", help="Where records go; default: the worker's setting."),
-    click.option("--work-pool", metavar="POOL", help="The work pool that runs it; default: `dockercise`, made when needed."),
-    click.option("--job-variable", "job_variables", metavar="NAME=VALUE", multiple=True, help="Of the work pool, say image=…"),
-    click.option("--concurrency", type=click.IntRange(min=1), metavar="N", help="Runs at once, at most."),
+    click.option("--work-pool", metavar="POOL", help="The work pool that runs it; default: `dockercise`, created when needed."),
+    click.option(
+        "--job-variable",
+        "job_variables",
+        metavar="NAME=VALUE",
+        multiple=True,
+        help="A job variable of the work pool, such as image=…",
+    ),
+    click.option("--concurrency", type=click.IntRange(min=1), metavar="N", help="The maximum number of runs at once."),
     click.option(
         "--on-overlap",
         type=click.Choice(["wait", "skip"]),
         default="wait",
         show_default=True,
-        help="What becomes of a run too many.",
+        help="What a run above --concurrency does.",
     ),
-    click.option("--paused", is_flag=True, help="Schedules start nothing until you resume it."),
-    click.option("--submodules", is_flag=True, help="Check submodules out, too."),
-    click.option("--lfs", is_flag=True, help="Fetch files in LFS, too."),
-    click.option("--untrusted", is_flag=True, help="Refuse what a stranger's pipeline may not do, and limit the rest."),
-    click.option("--push-branch", "branches", metavar="GLOB", multiple=True, help="Branches whose pushes run; default: --ref."),
+    click.option("--paused", is_flag=True, help="Start no scheduled runs until you resume the deployment."),
+    click.option("--submodules", is_flag=True, help="Also check out submodules."),
+    click.option("--lfs", is_flag=True, help="Also fetch files in LFS."),
+    click.option("--untrusted", is_flag=True, help="Do not trust the pipeline: refuse what could do harm, and limit the rest."),
+    click.option(
+        "--push-branch", "branches", metavar="GLOB", multiple=True, help="Branches whose pushes start runs; default: --ref."
+    ),
 )
 
 _OPENING_OPTIONS = (
     click.option("--credentials", metavar="BLOCK", help="The Secret block with a token or deploy key for the repository."),
-    click.option("--pushed-as", metavar="URL", help="How pushes name the repository, where that is not SOURCE."),
-    click.option("--webhook-secret", metavar="BLOCK", help="The Secret block with what pushes are signed with."),
+    click.option("--pushed-as", metavar="URL", help="The repository's address in pushes, if it is not SOURCE."),
+    click.option("--webhook-secret", metavar="BLOCK", help="The Secret block with the secret that signs pushes."),
     click.option("--statuses", metavar="BLOCK", help="The Secret block with a token that may send commit statuses."),
 )
 
@@ -167,10 +173,10 @@ def _request(
     address = parse_address(source, Path.cwd())
     timetable = Timetable(tuple(crons), tuple(intervals), tuple(rrules), timezone)
     if unscheduled and (crons or intervals or rrules):
-        raise UsageError("--no-cron takes schedules away, and others are given", "leave one of them out")
+        raise UsageError("--no-cron removes schedules, but others are given", "use one of them")
     timetable.schedules()  # what is wrong with it is said before anything is looked at
     if name is not None and (not name.strip() or set(name) & NOT_IN_NAMES):
-        raise UsageError(f"`{name}` is no name of a deployment", f"leave out {' '.join(sorted(NOT_IN_NAMES))}")
+        raise UsageError(f"`{name}` cannot be the name of a deployment", f"leave out {' '.join(sorted(NOT_IN_NAMES))}")
     pairs = (parse_env_option(option, os.environ.get) for option in variables)
     return RegisterRequest(
         registration=Registration(
@@ -223,7 +229,7 @@ def _taking(
 def _named_block(option: str) -> tuple[str, str]:
     name, separator, block = option.partition("=")
     if not (name and separator and block):
-        raise UsageError(f"--secret: `{name}` names no Secret block", "write NAME=BLOCK, say AWS_SECRET_ACCESS_KEY=aws-key")
+        raise UsageError(f"--secret: `{name}` names no Secret block", "write NAME=BLOCK, such as AWS_SECRET_ACCESS_KEY=aws-key")
     return name, block
 
 
@@ -231,7 +237,7 @@ def _job_variable(option: str) -> tuple[str, Any]:
     """As `prefect deploy --job-variable` has it: JSON where it is JSON, else the text."""
     name, separator, value = option.partition("=")
     if not (name and separator):
-        raise UsageError(f"--job-variable: `{option}` gives no value", "write NAME=VALUE, say image=dockercise:1")
+        raise UsageError(f"--job-variable: `{option}` gives no value", "write NAME=VALUE, such as image=dockercise:1")
     try:
         return name, json.loads(value)
     except ValueError:
@@ -253,7 +259,7 @@ def _told(found: Found, deployed: Deployed, *, new: bool) -> Iterator[str]:
     yield f"  schedules: {deployed.schedules}"
     if deployed.page:
         yield f"  {deployed.page}"
-    yield "a worker runs it:"
+    yield "start a worker to run it:"
     yield f"  {worker_command(deployed)}"
 
 

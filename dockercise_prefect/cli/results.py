@@ -12,17 +12,17 @@ from dockercise_prefect.settings import read_settings
 
 @click.group
 def results() -> None:
-    """Records of runs that are not where they belong yet."""
+    """Records of runs that did not reach their bucket."""
 
 
 @results.command("push")
 @click.argument("runs", metavar="[RUN]...", nargs=-1)
-@click.option("--results", "place", metavar="PLACE", help="Send them there instead of where they were to go.")
+@click.option("--results", "place", metavar="PLACE", help="Send them to this place instead of their own.")
 def push_command(runs: tuple[str, ...], place: str | None) -> int:
-    """Send the records of RUNs, or of all runs, that a bucket did not take.
+    """Send records that did not reach their bucket: of the RUNs, or of all runs.
 
-    A RUN may be the beginning of its id. Runs that still go on are left alone. Exit status: 0 all of it is there, 2 no such
-    run, or it goes on, 3 the bucket fails again, 4 nothing waits to be sent.
+    RUN is a run id or the beginning of one. Runs that have not ended are skipped. Exit status: 0 everything was sent, 2 no such
+    run, or it has not ended, 3 the bucket fails again, 4 nothing to send.
     """
     from dockercise_prefect.results.place import open_objects
     from dockercise_prefect.results.push import push

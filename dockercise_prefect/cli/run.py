@@ -37,21 +37,27 @@ from dockercise_prefect.status import RunStatus
 
 @click.command
 @click.argument("targets", metavar="[STAGE]...", nargs=-1, shell_complete=complete_stages)
-@click.option("-C", "--root", type=click.Path(path_type=Path), help="The pipeline's folder; default: here.")
+@click.option("-C", "--root", type=click.Path(path_type=Path), help="The pipeline's folder; default: the current folder.")
 @click.option(
-    "--env", "options", metavar="NAME[=TEXT]", multiple=True, help="A variable from outside; without =TEXT, your own."
+    "--env",
+    "options",
+    metavar="NAME[=TEXT]",
+    multiple=True,
+    help="A variable from outside; without =TEXT, with its value in your environment.",
 )
-@click.option("--env-file", "files", type=click.Path(path_type=Path), multiple=True, help="Variables, as for `docker run`.")
-@click.option("--jobs", type=int, help="Containers at once, at most.  [default: 10]")
 @click.option(
-    "--results", metavar="PLACE", help="Where its record goes: a folder or s3://bucket/prefix; default: your data folder."
+    "--env-file", "files", type=click.Path(path_type=Path), multiple=True, help="A file of variables, as for `docker run`."
 )
-@click.option("--log-group", metavar="NAME", help="The CloudWatch log group that logs go to besides.")
+@click.option("--jobs", type=int, help="The maximum number of containers at once.  [default: 10]")
+@click.option(
+    "--results", metavar="PLACE", help="Where to keep the record: a folder or s3://bucket/prefix; default: your data folder."
+)
+@click.option("--log-group", metavar="NAME", help="A CloudWatch log group that also gets the logs.")
 @click.option("--aws", is_flag=True, help="Give every stage a private copy of your AWS folder.")
 @click.option("--fail-fast", is_flag=True, help="Stop everything at the first failure.")
-@click.option("--untrusted", is_flag=True, help="Refuse what a stranger's pipeline may not do, and limit the rest.")
+@click.option("--untrusted", is_flag=True, help="Do not trust the pipeline: refuse what could do harm, and limit the rest.")
 @takes_offline
-@click.option("--quiet", is_flag=True, help="Show failures and the last line only.")
+@click.option("--quiet", is_flag=True, help="Show only failures and the last line.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on stdout; progress goes to stderr.")
 def run(  # noqa: PLR0917  click gives each option as an argument
     targets: tuple[str, ...],
@@ -68,9 +74,9 @@ def run(  # noqa: PLR0917  click gives each option as an argument
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Run the pipeline below ROOT, or only the STAGEs and all they need.
+    """Run the pipeline below ROOT, or only the STAGEs and what they need.
 
-    Containers run on your Docker engine; the run is seen in Prefect's UI, on a local server unless PREFECT_API_URL names one.
+    Containers run on your Docker engine; Prefect's UI shows the run, on a local server unless PREFECT_API_URL names one.
     Exit status: 0 passed, 1 a stage failed, 2 wrong definition or usage, 3 engine, Prefect or storage failed, 4 nothing to do,
     130 interrupted.
     """
@@ -99,7 +105,7 @@ def _refuse_folders(targets: Sequence[str]) -> None:
         if "/" in target or target in {".", ".."}:
             raise UsageError(
                 f"`{target}` is not a stage: `run` takes the names of stages",
-                f"-C names the folder: `dockercise run -C {target}`",
+                f"to run the pipeline of a folder: `dockercise run -C {target}`",
             )
 
 

@@ -13,11 +13,11 @@ from dockercise_prefect.results.run_list import Listed, listed
 
 
 @click.command
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many, at most.")
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="The maximum number of runs.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array on stdout.")
 @takes_records
 def runs(records: Records, limit: int, *, as_json: bool) -> None:
-    """List runs, the newest first: how each ended, how long it took, and why it did not pass."""
+    """List runs, newest first: how each one ended, how long it took, and why it failed."""
     from dockercise_prefect.cli.present.printing import print_lines
     from dockercise_prefect.cli.present.recorded import list_lines
 

@@ -11,9 +11,11 @@ from dockercise_prefect.compiler.schema import schema_text
 
 
 @click.command
-@click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write there, not to standard output.")
+@click.option(
+    "-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write to this file instead of standard output."
+)
 def schema(output: Path | None) -> None:
-    """Print the JSON Schema of *.dockercise.yaml, with which editors complete keys and mark mistakes."""
+    """Print the JSON Schema of *.dockercise.yaml. Editors use it to complete keys and mark mistakes."""
     if output is None:
         click.echo(schema_text().encode(), nl=False)
     else:

@@ -18,12 +18,12 @@ LOGIN_VARIABLE = "PREFECT_SERVER_API_AUTH_STRING"
 @click.option(
     "--login/--no-login",
     default=None,
-    help=f"Ask for a login from now on: the one in {LOGIN_VARIABLE}, or a new one. Default: as before; at first, none.",
+    help=f"Require a login from now on: the one in {LOGIN_VARIABLE}, or a new one. Default: as before; a new server has none.",
 )
 def up(login: bool | None) -> None:
-    """Start the local Prefect server, if it does not run, and print where its UI is.
+    """Start the local Prefect server if it is not running, and print the address of its UI.
 
-    Without a login, every user of this machine can use it. Pages of other sites cannot, with or without one.
+    Without a login, every user of this machine can use it. Pages of other web sites never can.
     """
     folder = _folder()
     if login:
@@ -33,7 +33,9 @@ def up(login: bool | None) -> None:
     server = folder.up(lambda text: click.echo(text, err=True))
     click.echo(f"Prefect's UI: {server.ui_url}")
     if folder.login() is not None:
-        click.echo(f"It asks for the login in {folder.login_file}. Runs know it; workers and Prefect's own commands need:")
+        click.echo(
+            f"It requires the login in {folder.login_file}. Runs use it by themselves; workers and Prefect's own commands need:"
+        )
         click.echo(f'  export PREFECT_API_AUTH_STRING="$(cat {shlex.quote(str(folder.login_file))})"')
     _say_configured()
 
@@ -42,17 +44,17 @@ def up(login: bool | None) -> None:
 def down() -> None:
     """Stop the local Prefect server. Its runs stay in its database."""
     stopped = _folder().down()
-    click.echo(f"stopped the local Prefect server ({stopped.ui_url})" if stopped else "no local Prefect server runs")
+    click.echo(f"stopped the local Prefect server ({stopped.ui_url})" if stopped else "no local Prefect server is running")
 
 
 @click.command
 def status() -> None:
-    """Say whether the local Prefect server runs, and where. Exit status 3 when it does not."""
+    """Show whether the local Prefect server runs, and where. The exit status is 3 if it does not."""
     folder = _folder()
     server = folder.find()
     _say_configured()
     if server is None:
-        click.echo("no local Prefect server runs; `dockercise up` or any run starts it")
+        click.echo("no local Prefect server is running; `dockercise up` or any run starts it")
         raise SystemExit(ExitStatus.ENGINE_FAILED)
     healthy = folder.answers(server)
     state = "answers" if healthy else "does not answer"

@@ -25,10 +25,10 @@ _PARTS = {"report": REPORT, "outputs": OUTPUTS}
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object on stdout.")
 @takes_records
 def show(records: Records, run: str, *, as_json: bool) -> None:
-    """Say how RUN went: each stage, what the run's end waited for, and where everything is.
+    """Show how RUN went: each stage, the critical path, and where the results are.
 
-    RUN is a run id, the beginning of one, or `last`: the last of the pipeline in this folder, else of any.
-    Exit status 0 however the run ended.
+    RUN is a run id, the beginning of one, or `last`: the last run of the pipeline in this folder, or of any pipeline if this
+    folder has none. The exit status is 0 however the run ended.
     """
     from dockercise_prefect.cli.present.printing import marks, print_lines
     from dockercise_prefect.cli.present.recorded import run_lines

@@ -23,13 +23,13 @@ def check_surroundings(root: Path, env_files: Iterable[Path]) -> None:
     """
     if _is_in(root, Path.cwd()):
         raise UsageError(
-            "the working folder is in what is not trusted, and Prefect reads its settings there (.env, prefect.toml)",
-            f"go to another folder and say `-C {root}`",
+            "the current folder belongs to the untrusted pipeline, and Prefect reads its settings there (.env, prefect.toml)",
+            f"change to another folder and use `-C {root}`",
         )
     for path in env_files:
         if _is_in(root, path):
             raise UsageError(
-                f"--env-file: {path} is in what is not trusted, which must not choose what it is given",
+                f"--env-file: {path} belongs to the untrusted pipeline, which must not choose its own variables",
                 "keep the file elsewhere",
             )
 

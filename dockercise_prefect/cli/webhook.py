@@ -18,13 +18,13 @@ SECRET = "DOCKERCISE_WEBHOOK_SECRET"  # noqa: S105  the variable's name
 
 @click.command
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", default=8200, show_default=True, type=click.IntRange(0, 65535), help="The port; 0 takes a free one.")
+@click.option("--port", default=8200, show_default=True, type=click.IntRange(0, 65535), help="The port; 0 chooses a free one.")
 def webhook(host: str, port: int) -> None:
-    """Receive pushes of GitHub, Gitea, Forgejo and GitLab, and start the runs that they ask for.
+    """Receive pushes from GitHub, Gitea, Forgejo and GitLab, and start runs for them.
 
-    Deliveries are taken at / and /webhook; /health and /metrics tell how it goes. What is accepted is on disk first, and runs
-    once, also when Prefect is down meanwhile or this process ends. DOCKERCISE_WEBHOOK_SECRET holds the secret of repositories
-    that were registered without one. Ends on Ctrl-C, with exit status 0.
+    Send deliveries to / or /webhook; /health and /metrics show the state. An accepted delivery is saved on disk and runs once,
+    even if Prefect is down or this process ends. DOCKERCISE_WEBHOOK_SECRET is the secret for repositories that were registered
+    without one. Ctrl-C ends it with exit status 0.
     """
     from dockercise_prefect.webhook import prefect_hub
     from dockercise_prefect.webhook.receiver import Receiver

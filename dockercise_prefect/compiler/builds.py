@@ -30,7 +30,7 @@ KEYS: Mapping[str, Key] = {
     "dockerfile": Key(_FILE, "The Dockerfile's path below `context`; by default `Dockerfile`."),
     "args": Key(
         {"type": "object", "additionalProperties": ANY},
-        "Build arguments: names and texts. They stay in the image's history, so they are no place for secrets.",
+        "Build arguments: names and texts. They stay in the image's history, so do not put secrets there.",
     ),
     "secrets": Key(
         SECRETS_SCHEMA,
@@ -82,7 +82,7 @@ class Builds:
         args = _args(_part(field, parts, "args")) if "args" in parts else {}
         secrets = self._variables.read_secrets(_part(field, parts, "secrets")) if "secrets" in parts else {}
         if "context" not in parts and parts.keys() <= KEYS.keys():  # else the unknown key is probably meant
-            field.wrong_value("there is no `context`", _FORMS)
+            field.wrong_value("`context` is missing", _FORMS)
         if folder is None or dockerfile is None:
             return None
         return PlacedBuild(Build(*folder, dockerfile, args, target, tuple(secrets)), context.place, secrets)
@@ -105,21 +105,21 @@ class Builds:
             return self._below(CodeSnapshot(), written, field)
         name, _, rest = written.lstrip("/").partition("/")
         if not name:
-            field.wrong_value("`/` is the folder of no stage", _FORMS)
+            field.wrong_value("`/` is not the folder of a stage", _FORMS)
             return None
         if name == CODE:
             return self._below(CodeSnapshot(), rest, field)
         if name in self._names:
             return self._below(StageVolume(name), rest, field)
         if self._names.complete:
-            message = f"{field.owner} builds from the volume of `{name}`, which is no stage"
+            message = f"{field.owner} builds from the volume of `{name}`, which is not a stage"
             field.findings.error(Code.UNKNOWN_STAGE, message, field.place, hint=self._names.hint(name) or _FORMS)
         return None
 
     def _below(self, context: BuildContext, path: str, field: Field) -> _Folder | None:
         folder = _inside(path)
         if folder is None:
-            field.wrong_value(f"`{path}` leads out of what is built", _FORMS)
+            field.wrong_value(f"`{path}` is outside the folder that is built", _FORMS)
             return None
         return context, folder
 
@@ -129,7 +129,7 @@ class Builds:
             return None
         inside = None if path.startswith("/") else _inside(path)
         if inside in {None, "."}:
-            field.wrong_value(f"`{path}` is no file below the context", "write its path as seen from `context`")
+            field.wrong_value(f"`{path}` is not a file below the context", "write its path as seen from `context`")
             return None
         return inside
 

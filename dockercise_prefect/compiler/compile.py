@@ -67,7 +67,7 @@ def compile_folder(root: Path, *, name: str | None = None, packages: Packages = 
         packages: gives what the images of `meta.subgraphs` print; by default each of them is an error.
 
     Raises:
-        UsageError: the root is no folder.
+        UsageError: the root is not a folder.
         NothingToDoError: there is no file.
         PackagesMissingError: packages could not be had; nothing else is wrong with what could be read.
         DefinitionError: the files or packages are wrong; it holds all findings.
@@ -90,7 +90,7 @@ def check_part(root: Path) -> Part:
     """Find, read, merge and check what is below a folder, as a part of pipelines: others may define what it names.
 
     Raises:
-        UsageError: the root is no folder.
+        UsageError: the root is not a folder.
         NothingToDoError: there is no file.
         DefinitionError: the files are wrong; it holds all findings.
     """
@@ -108,7 +108,7 @@ def _sources(root: Path, findings: Findings) -> list[Source]:
         ignored = ignored_sources(root)
         if ignored:
             message = f"nothing to do: git ignores every *.dockercise.yaml below {root}, such as {ignored[0]}"
-            raise NothingToDoError(message, f"`git check-ignore -v {ignored[0]}` names the rule that does")
+            raise NothingToDoError(message, f"`git check-ignore -v {ignored[0]}` shows the rule")
         raise NothingToDoError(f"nothing to do: no *.dockercise.yaml below {root}", "`dockercise init` writes a first one")
     return sources
 

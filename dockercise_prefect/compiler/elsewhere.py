@@ -35,21 +35,21 @@ _HINTS: Mapping[str, str] = {
         "write all commands into `run`; a list of commands is one script",
     ),
     **dict.fromkeys(("rules", "except", "filters", "branches"), "`triggers` takes globs of changed files"),
-    **dict.fromkeys(("name", "stage", "id"), "the key that the stage stands under is its name"),
+    **dict.fromkeys(("name", "stage", "id"), "the key of a stage is its name"),
     **dict.fromkeys(("description", "label", "comment"), "write it as a comment, `# …`"),
     **dict.fromkeys(("extends", "template", "inherit"), "use an anchor, `<<: *name`, or `meta.defaults`"),
-    "<<": "write `<<` without quotes: quoted it is a key like others, and merges nothing",
+    "<<": "write `<<` without quotes: in quotes it is an ordinary key and merges nothing",
     "tags": "tags are those of the pipeline: `meta: {tags: …}`",
     "checkout": "`vol: code` mounts the code, `on: code` works in a copy of it",
     "ports": "ports are not published; a script reaches what it starts itself at 127.0.0.1",
     "outputs": "what a stage prints is its value (`env: STAGE`), what it leaves in `$OUT` its files (`vol: STAGE`)",
-    "privileged": "there are no privileged stages",
+    "privileged": "privileged stages are not supported",
 }
 
 _TOP_LEVEL: Mapping[str, str] = {
     **dict.fromkeys(
         ("variables", "env", "environment", "vars"),
-        "variables for all stages belong to `meta: {env: …}`; call what only holds anchors `x-…`",
+        "variables for all stages belong to `meta: {env: …}`; if a key only holds anchors, begin its name with `x-`",
     ),
     **dict.fromkeys(("name", "title"), "the pipeline's name belongs to `meta: {name: …}`"),
     **dict.fromkeys(("tags", "labels"), "tags belong to `meta: {tags: …}`"),
@@ -61,14 +61,14 @@ _TOP_LEVEL: Mapping[str, str] = {
     ),
     **dict.fromkeys(
         ("stages", "jobs", "steps", "tasks", "services", "pipeline", "workflow", "workflows"),
-        "there are no groups: each stage is a key of its own in the first column",
+        "stages cannot be grouped: write each stage as a key in the first column",
     ),
     **dict.fromkeys(("include", "import", "imports", "extends"), "all `*.dockercise.yaml` below the root are read together"),
     **dict.fromkeys(
         ("on", "trigger", "triggers", "branches"),
         "`triggers` belongs to a stage; branches are named when a repository is registered",
     ),
-    **dict.fromkeys(("anchors", "templates", "definitions", "common"), "call what only holds anchors `x-…`"),
+    **dict.fromkeys(("anchors", "templates", "definitions", "common"), "if a key only holds anchors, begin its name with `x-`"),
     "version": "leave it out: the language has no versions",
     "secrets": "names of secret variables belong to `meta: {secrets: …}`",
     "lint": "lint rules belong to `meta: {lint: …}`",
@@ -84,5 +84,5 @@ def hint_for_key(word: str) -> str | None:
 
 
 def hint_for_top_level(word: str) -> str | None:
-    """What to do with a key in the first column that is no stage; None likewise."""
+    """What to do with a key in the first column that is not a stage; None likewise."""
     return _TOP_LEVEL.get(word)

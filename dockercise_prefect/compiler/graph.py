@@ -74,7 +74,7 @@ def report_circles(edges: Mapping[StageName, Sequence[Dependency]], findings: Fi
         shown = names if len(names) <= _SHOWN else [*names[: _SHOWN - 1], "…"]
         findings.error(
             Code.CIRCLE,
-            f"a circle, in which no stage can be the first: {' → '.join([*shown, names[0]])}",
+            f"stages wait for each other in a circle: {' → '.join([*shown, names[0]])}",
             circle[0][1].place,
             hint=_way_out(circle),
             related=[Related(_described(stage, edge), edge.place) for stage, edge in circle if edge.place],
@@ -89,8 +89,8 @@ def _described(stage: StageName, edge: Dependency) -> str:
 
 def _way_out(circle: Sequence[tuple[StageName, Dependency]]) -> str:
     inferred = any(edge.inferred and edge.kind is not DependencyKind.IMG for _, edge in circle)
-    silence = "; `# dockercise: ignore references` on its line, or `implicit: false`, takes an inferred one away"
-    return "take one of these edges away" + (silence if inferred else "")
+    silence = "; to remove an inferred one, write `# dockercise: ignore references` on its line, or `implicit: false`"
+    return "remove one of these edges" + (silence if inferred else "")
 
 
 def knots(edges: Mapping[StageName, Sequence[Dependency]]) -> Iterator[set[StageName]]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from dockercise_prefect.compiler.graph import in_order, knots
 from dockercise_prefect.compiler.stages import Draft
 from dockercise_prefect.frontend.findings import Findings
-from dockercise_prefect.pipeline import Code, Dependency, StageName, StageVolume
+from dockercise_prefect.pipeline import Code, Dependency, DependencyKind, StageName, StageVolume
 
 
 def without_guessed_circles(drafts: Mapping[StageName, Draft], findings: Findings) -> dict[StageName, Draft]:
@@ -34,12 +34,13 @@ def _without(draft: Draft, knot: AbstractSet[StageName], findings: Findings) -> 
     if not left_out:
         return draft
     for edge in left_out:
+        kind = DependencyKind.AFTER if edge.kind is DependencyKind.OUT else edge.kind
         findings.warn(
             Code.LEFT_OUT,
             f"{draft.name}: the reference to `{edge.reference}` is left out, because it would close a circle",
             edge.place,
-            hint=f"if it is meant, write `{edge.kind if edge.kind.value != 'out' else 'after'}: {edge.stage}`, which shows the "
-            "circle; if not, write `# dockercise: ignore references` on its line",
+            hint=f"if the script needs it, write `{kind}: {edge.stage}` to see the circle; if not, write "
+            "`# dockercise: ignore references` on its line",
         )
     volumes = {StageVolume(edge.stage) for edge in left_out}
     return replace(

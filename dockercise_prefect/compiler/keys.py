@@ -33,13 +33,13 @@ class Setting:
 
 SETTINGS: Mapping[str, Setting] = {
     "dir": Setting("working_dir", values.absolute_path, "The working directory; by default `/<stage>` with `on`, else `/`."),
-    "noLog": Setting("no_log", values.boolean, "The output is sensitive: shown nowhere, kept nowhere, usable by other stages."),
-    "neverFail": Setting("never_fail", values.boolean, "Any exit code counts as success, shown as tolerated."),
+    "noLog": Setting("no_log", values.boolean, "The output is sensitive: never shown and never kept. Other stages can use it."),
+    "neverFail": Setting("never_fail", values.boolean, "Any exit code counts as success and is shown as tolerated."),
     "timeout": Setting("timeout", values.duration, "`90s`, `5m`, `1h30m`: after it the container is stopped."),
     "triggers": Setting("triggers", values.globs, "Globs: changed files that make this stage a target of a push."),
     "user": Setting("user", values.word, "As in `docker run`: a name, `1000` or `1000:100`."),
     "network": Setting("network", values.one_of(Network), "By default `bridge`: a network namespace of its own."),
-    "pull": Setting("pull", values.one_of(PullPolicy), "When the image is pulled; by default when it is `missing`."),
+    "pull": Setting("pull", values.one_of(PullPolicy), "When to pull the image; by default when it is `missing`."),
     "platform": Setting("platform", values.word, "As in `docker run`: `linux/arm64`."),
     "cpus": Setting("cpus", values.processors, "How many processors, at least 0.01."),
     "memory": Setting("memory", values.size, "`512m`, `2g`; at least `6m`."),
@@ -48,14 +48,14 @@ SETTINGS: Mapping[str, Setting] = {
 
 IMG = Key(
     scalar(rf"{IMAGE_SOURCE}|{names.NAME_SOURCE}", "write a stage, or name, name:tag or registry/name:tag"),
-    "The image, or the stage in whose image to run. `null` unsets a default.",
+    "An image, or the stage whose image to use. `null` removes a default.",
 )
-"""Can be inherited, and is no setting: whether it is the name of a stage is not seen in it."""
+"""Can be inherited, and is not a setting: whether it is the name of a stage is not seen in it."""
 
 BUILD = Key(
     builds.SCHEMA, "Build the image from a Dockerfile, in a folder of the code or below a stage's volume (`/stage/app`)."
 )
-"""Can be inherited too, and is no setting: a stage has either an image or a build."""
+"""Can be inherited too, and is not a setting: a stage has either an image or a build."""
 
 OWN: Mapping[str, Key] = {
     "run": Key(
@@ -65,9 +65,7 @@ OWN: Mapping[str, Key] = {
     "vol": Key(mounts.SCHEMA, "Mounts: `STAGE`, `STAGE:/path`, `code`, `/host/path:/path`, `./folder:/path`, `volume:/path`."),
     "on": Key(names.REFERENCE, "Work in a private copy of that stage's volume, or of `code`."),
     "after": Key(one_or_many(names.REFERENCE), "Run after these stages."),
-    "implicit": Key(
-        values.boolean.schema, "`false`: nothing is inferred from this script. What it says wins over `meta.implicit`."
-    ),
+    "implicit": Key(values.boolean.schema, "`false`: infer nothing from this script. Overrides `meta.implicit`."),
 }
 """Keys that only a stage itself can have."""
 
@@ -80,12 +78,12 @@ STAGE: Mapping[str, Key | Setting] = {**INHERITED, **OWN}
 META: Mapping[str, Key | Setting] = {
     "name": Key(names.PIPELINE_NAME, "The pipeline's name, without `/ % & < >`; by default the root folder's."),
     "tags": Key(one_or_many(ANY), "Tags of the flow run."),
-    "env": Key(variables.SCHEMA, "Variables of every stage that starts a container. What a stage sets itself wins."),
-    "secrets": Key(secrets.SCHEMA, "Names of variables whose values are shown nowhere and kept nowhere."),
+    "env": Key(variables.SCHEMA, "Variables for every stage that starts a container. A stage's own `env` wins."),
+    "secrets": Key(secrets.SCHEMA, "Names of variables whose values are never shown and never kept."),
     "defaults": Key(mapping_of(INHERITED), "Keys that every stage inherits unless it sets them."),
-    "implicit": Key(values.boolean.schema, "`false`: nothing is inferred from scripts, unless a stage says `implicit: true`."),
+    "implicit": Key(values.boolean.schema, "`false`: infer nothing from scripts, except in stages with `implicit: true`."),
     "subgraphs": Key(
-        one_or_many(values.image.schema), "Packages: images, each run once before compiling; each prints one document."
+        one_or_many(values.image.schema), "Packages: images that each run once before compiling and print one document."
     ),
     "lint": Key(switches.SCHEMA, "Rules of the linter to turn `off` or `on`: `DK104: off`."),
     **{key: SETTINGS[key] for key in ("network", "pull", "platform")},
@@ -98,7 +96,7 @@ OF_A_CONTAINER = frozenset(SETTINGS) - {"noLog", "triggers"}
 OF_A_SCRIPT = OF_A_CONTAINER - {"network", "platform", "pull", "timeout"} | {"env", "vol", "on"}
 """Keys without effect where an image is built and nothing run in it."""
 
-_CONDITION = "test in the script: `if [ … ]; then …; fi`"
+_CONDITION = "write the test in the script: `if [ … ]; then …; fi`"
 
 LATER_IN_STAGES: Mapping[str, str] = {
     "retries": "repeat the command in the script: `for i in 1 2 3; do … && exit 0; sleep 5; done; exit 1`",
@@ -110,11 +108,11 @@ LATER_IN_STAGES: Mapping[str, str] = {
     "services": "start the service in the script, in the background, or name the address of one that runs elsewhere in `env`",
     "matrix": "write a stage for each value; what they share can be an anchor, `<<: *name`",
     "secrets": "`env: NAME` takes a secret from outside, also from a Prefect Secret block, and `meta.secrets` hides it",
-    "approve": "name the stages up to here when you start the run, and those after it in a second run",
+    "approve": "run the stages up to here first, and the others in a second run",
     "concurrency": "`dockercise run --jobs N` says how many stages run at once",
     "artifacts": "what a stage leaves in `$OUT` is kept, and `vol: STAGE` gives it to another stage",
     "shell": "scripts are run by `/bin/sh`; for another shell write `bash -e <<'END'` in the script, and `END` at its end",
-    "entrypoint": "`run` takes the place of the image's entrypoint and command",
+    "entrypoint": "`run` replaces the image's entrypoint and command",
 }
 """Keys of a stage that are for later, and what can be written until then."""
 

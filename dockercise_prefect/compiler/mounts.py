@@ -104,7 +104,7 @@ class Mounts:
             return Mount(StageVolume(name), f"/{name}")
         if self._names.complete:
             hint = self._names.hint(name) or _FORMS
-            self._error(Code.UNKNOWN_STAGE, f"mounts the volume of `{name}`, which is no stage", place, hint)
+            self._error(Code.UNKNOWN_STAGE, f"mounts the volume of `{name}`, which is not a stage", place, hint)
         return None
 
     def _outside(self, source: str, entry: str, place: Place) -> MountSource | None:
@@ -120,7 +120,9 @@ class Mounts:
         if not _ENGINE_VOLUME.match(source):
             if not self._names.complete:
                 return None
-            self._not_understood(entry, place, self._names.hint(source) or f"`{source}` is no stage and no name of a volume")
+            self._not_understood(
+                entry, place, self._names.hint(source) or f"`{source}` is neither a stage nor a valid name of a volume"
+            )
             return None
         return EngineVolume(source)
 

@@ -103,19 +103,19 @@ def stage_name_problem(name: str) -> tuple[str, str] | None:
 
 def _reserved_name_problem(name: str) -> tuple[str, str]:
     if name not in IMAGE_FOLDERS:
-        return (f"`{name}` is a reserved name" if name else "the name is empty"), "call the stage something else"
+        return (f"`{name}` is a reserved name" if name else "the name is empty"), "choose another name"
     return (
-        f"`{name}` is a folder that images have",
-        f"the stage's volume would hide `/{name}` of every image that mounts it; call the stage something else",
+        f"`{name}` is a folder in most images",
+        f"the volume of the stage would hide `/{name}` of the image; choose another name",
     )
 
 
 def _odd_name_problem(name: str) -> tuple[str, str] | None:
     bad = _CANNOT_STAND.search(name)
     if bad is not None:
-        return f"{_described(bad[0])} cannot stand in a stage's name", "put `-` or `_` in its place"
+        return f"{_described(bad[0])} is not allowed in a stage's name", "put `-` or `_` in its place"
     if len(name.encode()) > MAX_BYTES:
-        return f"a stage's name has at most {MAX_BYTES} bytes, and this one has {len(name.encode())}", "shorten it"
+        return f"a stage's name has at most {MAX_BYTES} bytes, but this one has {len(name.encode())}", "shorten it"
     if not unicodedata.is_normalized("NFC", name):
         return "the name has letters and accents as separate characters", "write it in Unicode's composed form, NFC"
     return None
@@ -124,12 +124,12 @@ def _odd_name_problem(name: str) -> tuple[str, str] | None:
 def pipeline_name_problem(name: str) -> tuple[str, str] | None:
     """Why a pipeline cannot be called so, and a hint; None when it can."""
     if not name.strip() or name in {".", ".."}:
-        return f"`{name}` is no name for a pipeline", "choose a word"
+        return f"`{name}` cannot be the name of a pipeline", "choose a word"
     bad = next((character for character in name if character in _PREFECT_FORBIDS or not character.isprintable()), None)
     if bad is not None:
-        return f"{_described(bad)} cannot stand in a pipeline's name", "put `-` in its place"
+        return f"{_described(bad)} is not allowed in a pipeline's name", "put `-` in its place"
     if len(name.encode()) > MAX_BYTES:
-        return f"a pipeline's name has at most {MAX_BYTES} bytes, and this one has {len(name.encode())}", "shorten it"
+        return f"a pipeline's name has at most {MAX_BYTES} bytes, but this one has {len(name.encode())}", "shorten it"
     return None
 
 

@@ -173,7 +173,7 @@ class References:
                     Code.SEVERAL_STAGES,
                     f"{draft.name}: `{use.text}` could be the value of {' or '.join(f'`{stage}`' for stage in stages)}",
                     place,
-                    hint=f"say which one: `env: {{{name}: {{stage: {stages[0]}}}}}`",
+                    hint=f"choose one: `env: {{{name}: {{stage: {stages[0]}}}}}`",
                 )
 
     def _paths(self, draft: Draft, found: Mentions) -> _Paths:
@@ -214,19 +214,25 @@ class References:
             if name not in paths.volumes and name not in paths.outputs:
                 self._findings.warn(
                     Code.NOT_MOUNTED,
-                    f"{draft.name}: `run` names `{path.piece}`, and nothing of that stage is there",
+                    f"{draft.name}: `run` names `{path.piece}`, but nothing of that stage is mounted there",
                     script.place(path.piece, path.position),
-                    hint=f"if it reads that, write `vol: {name}`; if not, `# dockercise: ignore references` on its line",
+                    hint=(
+                        f"if the script reads it, write `vol: {name}`; if not, write `# dockercise: ignore references` "
+                        "on its line"
+                    ),
                 )
         for name, use in found.doubtful.items():
             stages = [stage for stage in self._by_variable.get(name, ()) if stage != draft.name]
             if stages and name not in draft.env:
                 self._findings.warn(
                     Code.MAY_BE_SET,
-                    f"{draft.name}: `{use.text}` is not taken for the value of `{stages[0]}`: the file that is sourced before "
-                    "may set it",
+                    f"{draft.name}: `{use.text}` is not read as the value of `{stages[0]}`, because a file that is sourced "
+                    "before may set it",
                     script.place(use.text, use.start),
-                    hint=f"if it is meant, write `env: {stages[0]}`; if not, `# dockercise: ignore references` on its line",
+                    hint=(
+                        f"if you mean the stage, write `env: {stages[0]}`; if not, write `# dockercise: ignore "
+                        "references` on its line"
+                    ),
                 )
 
     def _warn_of_slips(self, draft: Draft, found: Mentions, script: _PlacedScript, given: AbstractSet[str]) -> None:
@@ -243,7 +249,7 @@ class References:
     def _warn_of_text(self, stage: StageName, script: Script) -> None:
         self._findings.warn(
             Code.NOT_UNDERSTOOD,
-            f"{stage}: the script does not fit the shell's grammar, so what it names of other stages may be found in part",
+            f"{stage}: the script is not valid shell, so some references to other stages may be missed",
             script.parts[0][1],
             hint="look for an open quote, bracket, `if` or here-document; `dockercise explain STAGE` shows what was found",
         )

@@ -48,12 +48,12 @@ def script(field: Field) -> Script | None:
     if any(line.text.strip() for line in lines):
         return Script(tuple((line.text, line.place) for line in lines))
     if lines or (isinstance(field.node, List) and not field.node.items):
-        field.wrong_value("this is empty", "leave `run` out to run what the image itself runs")
+        field.wrong_value("this is empty", "leave `run` out to run the image's own command")
     return None
 
 
 def _check(line: Scalar, field: Field) -> None:
-    """DK024 for what is no command, because YAML took a part of it for its own."""
+    """DK024 for what is not a command, because YAML took a part of it for its own."""
     text = line.text
     pattern = _TEST if isinstance(field.node, List) else _DASH
     if line.kind != "text" or not pattern.match(text):

@@ -28,8 +28,8 @@ def read_secrets(node: Node, findings: Findings) -> dict[str, Place]:
             secrets.setdefault(folded(text), place)
         else:
             # Not shown: what stands behind a `=` is the secret itself.
-            hint = "write the names of variables only; a secret itself does not belong into the file"
-            findings.error(Code.VARIABLE_NAME, "meta.secrets: an entry is no name of a variable", place, hint=hint)
+            hint = "write the names of variables only; never write the secret itself into the file"
+            findings.error(Code.VARIABLE_NAME, "meta.secrets: an entry is not the name of a variable", place, hint=hint)
     return secrets
 
 
@@ -55,7 +55,7 @@ def silenced(stages: Mapping[StageName, Stage], secrets: Collection[str]) -> dic
 
 
 def report_unknown(secrets: Mapping[str, Place], stages: Mapping[StageName, Stage], findings: Findings) -> None:
-    """DK043: `meta.secrets` names what is no variable of any stage."""
+    """DK043: `meta.secrets` names what is not a variable of any stage."""
     known = {folded(name) for name in stages} | {folded(variable) for stage in stages.values() for variable in stage.env}
     for secret, place in secrets.items():
         if secret not in known:

@@ -177,7 +177,7 @@ class StageReader:
             return {}
         self._findings.error(
             Code.NOT_A_STAGE,
-            f"{name}: a stage is a mapping with keys such as `img` and `run`, and this is not",
+            f"{name}: a stage must be a mapping with keys such as `img` and `run`",
             definition.key.place if top_level else body.place,
             hint=top_level or "write `img: …` and `run: …` below the name, indented",
         )
@@ -218,7 +218,7 @@ class StageReader:
         if "run" in fields:
             self._findings.error(
                 Code.NOTHING_TO_RUN_IN,
-                f"{name}: there is a `run`, and nothing to run it in",
+                f"{name}: `run` has no image to run in",
                 fields["run"].place,
                 hint="add `img: …` or `build: …`",
             )
@@ -231,7 +231,7 @@ class StageReader:
                 Code.NO_EFFECT,
                 f"{name}: `{key}` has no effect, because {why}",
                 fields[key].place,
-                hint=f"{hint}, or take the key away",
+                hint=f"{hint}, or remove the key",
             )
 
     def _with_secrets(
@@ -242,7 +242,7 @@ class StageReader:
             if variable in env and env[variable].source != secret.source:
                 self._findings.error(
                     Code.VARIABLE_TWICE,
-                    f"{name}: the variable `{variable}` and the build's secret of that name have two sources",
+                    f"{name}: `{variable}` has one source in `env` and another in the build's `secrets`",
                     secret.place,
                     hint="give one of them another name: `secrets: {OTHER: {stage: …}}`",
                     related=[Related("the variable is here", env[variable].place)],
@@ -271,7 +271,9 @@ class StageReader:
         if name in self._names:
             return True
         if self._names.complete:
-            self._findings.error(Code.UNKNOWN_STAGE, f"{what} `{name}`, which is no stage", place, hint=self._names.hint(name))
+            self._findings.error(
+                Code.UNKNOWN_STAGE, f"{what} `{name}`, which is not a stage", place, hint=self._names.hint(name)
+            )
         return False
 
 

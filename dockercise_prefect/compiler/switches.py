@@ -1,4 +1,4 @@
-"""Which lint rules are on: `meta.lint`, and what is said of a code that is no lint rule."""
+"""Which lint rules are on: `meta.lint`, and what is said of a code that is not a lint rule."""
 
 from __future__ import annotations
 
@@ -46,6 +46,6 @@ def read_switches(node: Node, findings: Findings) -> frozenset[Code]:
 def not_a_rule(word: str) -> tuple[str, str]:
     """Why a word names no lint rule, and a hint."""
     if word in list(Code):
-        return f"`{word}` is no lint rule", "only lint rules, DK100 and later, can be switched off"
+        return f"`{word}` is not a lint rule", "only lint rules, DK100 and later, can be switched off"
     meant = did_you_mean(word.upper(), LINT_RULES)
     return f"there is no lint rule `{word}`", f"did you mean `{meant}`?" if meant else "they are DK100 to " + LINT_RULES[-1]

@@ -49,8 +49,10 @@ def restrained(pipeline: Pipeline, limits: Limits) -> Pipeline:
     findings = Findings()
     if len(pipeline) > limits.stages:
         first = sorted(pipeline, key=lambda stage: stage.place or ("", 0, 0))[limits.stages]
-        message = f"not trusted: {len(pipeline)} stages would run, and {limits.stages} may: {first.name} is one too many"
-        hint = "run fewer, by naming targets; or let who runs it raise DOCKERCISE_UNTRUSTED_STAGES"
+        message = (
+            f"not trusted: {len(pipeline)} stages would run, but the limit is {limits.stages}: {first.name} is one too many"
+        )
+        hint = "run fewer stages by naming targets, or ask the operator to raise DOCKERCISE_UNTRUSTED_STAGES"
         findings.error(Code.TOO_MANY_STAGES, message, first.place, hint=hint)
     for stage in pipeline:
         for code, what, hint in _refusals(stage, limits):
@@ -74,11 +76,11 @@ def _limited(stage: Stage, limits: Limits) -> Stage:
 def _refusals(stage: Stage, limits: Limits) -> Iterator[_Refusal]:
     yield from _mounts(stage)
     if stage.network is Network.HOST:
-        hint = "take `network: host` away: a stage reaches the world through a network of its own"
+        hint = "remove `network: host`: a stage reaches the internet through its own network"
         yield Code.HOST_NETWORK, "uses the network of the engine's machine", hint
     if stage.user is not None and _ROOT.fullmatch(stage.user):
-        hint = "name another user, or none: then it is the image's own"
-        yield Code.ROOT_USER, f"says `user: {stage.user}`, which is root", hint
+        hint = "set another user, or remove `user` to run as the image's user"
+        yield Code.ROOT_USER, f"runs as root (`user: {stage.user}`)", hint
     if stage.build is not None:
         hint = "use an image from a registry: the engine builds with the network of its own machine (`ADD` with an address)"
         yield Code.BUILDS_IMAGE, "builds an image", hint
@@ -92,7 +94,7 @@ def _mounts(stage: Stage) -> Iterator[_Refusal]:
             case HostPath(path):
                 yield Code.HOST_PATH, f"mounts `{path}` of the engine's machine", hint
             case EngineVolume(name):
-                yield Code.ENGINE_VOLUME, f"mounts `{name}`, a volume of the engine's own, which may be anybody's", hint
+                yield Code.ENGINE_VOLUME, f"mounts `{name}`, a volume of the engine that may belong to someone else", hint
 
 
 def _above(stage: Stage, limits: Limits) -> Iterator[_Refusal]:
@@ -105,5 +107,5 @@ def _above(stage: Stage, limits: Limits) -> Iterator[_Refusal]:
 
 
 def _too_much(key: str, wanted: str, most: str) -> _Refusal:
-    hint = f"write {most} or less; or let who runs it raise DOCKERCISE_UNTRUSTED_{key.upper()}"
-    return Code.ABOVE_LIMIT, f"says `{key}: {wanted}`, and the limit is {most}", hint
+    hint = f"write {most} or less, or ask the operator to raise DOCKERCISE_UNTRUSTED_{key.upper()}"
+    return Code.ABOVE_LIMIT, f"asks for `{key}: {wanted}`, but the limit is {most}", hint

@@ -66,7 +66,7 @@ class Field:
         if isinstance(self.node, Scalar):
             given = "empty" if self.node.kind == "null" else f"`{self.node.text}`"
         self.findings.error(
-            Code.WRONG_TYPE, f"{self.owner}: `{self.key}` takes {wanted}, and this is {given}", self.place, hint=hint
+            Code.WRONG_TYPE, f"{self.owner}: `{self.key}` takes {wanted}, but this is {given}", self.place, hint=hint
         )
 
     def wrong_value(self, why: str, hint: str | None = None) -> None:
@@ -125,12 +125,12 @@ def _is_text(item: Node, field: Field) -> TypeGuard[Scalar]:
 
 
 def _hint_for_item(item: Node, key: str) -> str | None:
-    """What was probably meant by an item that is no text."""
+    """What was probably meant by an item that is not a text."""
     if key == "env":
         return "write `NAME=text` in a list"
     if isinstance(item, List):
         brackets = "; to begin a text with `[` quote all of it" if key == "run" else ""
-        return f"lists do not nest, and an alias of a list is a list, too: write the items one by one{brackets}"
+        return f"lists cannot be nested, and an alias of a list is a list too: write the items one by one{brackets}"
     if isinstance(item, Mapping):
         return "YAML reads a text with `: ` in it, or with `{` at its beginning, as a mapping: quote it, or use a block, `|`"
     return None
@@ -176,9 +176,9 @@ def duration(field: Field) -> float | None:
     seconds = seconds_of(value)
     if seconds is None:
         hint = f"write `{value}s`" if value.isdecimal() else "write hours, minutes and seconds as `1h30m`, `5m`, `90s`"
-        field.wrong_value(f"`{value}` is no duration", hint)
+        field.wrong_value(f"`{value}` is not a duration", hint)
         return None
-    return _above(field, seconds, MIN_DURATION, "a stage needs some time")
+    return _above(field, seconds, MIN_DURATION, "it must be longer than zero")
 
 
 @reads(
@@ -196,12 +196,12 @@ def size(field: Field) -> int | None:
         return None
     size_in_bytes = bytes_of(value)
     if size_in_bytes is None:
-        field.wrong_value(f"`{value}` is no size", "write `512m` or `2g`")
+        field.wrong_value(f"`{value}` is not a size", "write `512m` or `2g`")
         return None
     if size_in_bytes < MIN_MEMORY:
         number = value.rstrip("iIbB").rstrip()
         meant = f"; did you mean `{number}m`?" if number[-1].isdecimal() else ""
-        field.wrong_value(f"`{value}` is {size_in_bytes:,} bytes", f"Docker wants 6m at least{meant}")
+        field.wrong_value(f"`{value}` is {size_in_bytes:,} bytes", f"Docker needs at least 6m{meant}")
         return None
     return size_in_bytes
 
@@ -221,9 +221,9 @@ def processors(field: Field) -> float | None:
         return None
     number = processors_of(value)
     if number is None:
-        field.wrong_value(f"`{value}` is no number of processors", "write `0.5` or `2`")
+        field.wrong_value(f"`{value}` is not a number of processors", "write `0.5` or `2`")
         return None
-    return _above(field, number, MIN_CPUS, f"Docker wants {MIN_CPUS} at least")
+    return _above(field, number, MIN_CPUS, f"Docker needs at least {MIN_CPUS}")
 
 
 def _above(field: Field, number: float, least: float, hint: str) -> float | None:
@@ -242,7 +242,7 @@ def one_of(choices: type[Choice]) -> Reader[Choice | None]:
         value = text(field)
         if value is None or value in words:
             return None if value is None else choices(value)
-        field.wrong_value(f"`{value}` is none of its values", suggestion(value, words))
+        field.wrong_value(f"`{value}` is not one of its values", suggestion(value, words))
         return None
 
     return read
@@ -263,7 +263,7 @@ def image(field: Field) -> ImageReference | None:
     problem = _problem_of_image(value)
     if problem:
         why, hint = problem
-        field.wrong_value(why, "variables are not expanded here; write the name and tag themselves" if "$" in value else hint)
+        field.wrong_value(why, "variables are not expanded here; write the name and tag in full" if "$" in value else hint)
         return None
     return ImageReference(value)
 

@@ -35,7 +35,9 @@ _VALUE_OF_STAGE: Schema = {
 
 _MAPPING: Schema = {
     "type": "object",
-    "propertyNames": key_names(rf"(?!(?:{OURS_SOURCE})$){_LITERAL_NAME}", "no name of a variable, or one that dockercise sets"),
+    "propertyNames": key_names(
+        rf"(?!(?:{OURS_SOURCE})$){_LITERAL_NAME}", "not a valid name of a variable, or one that dockercise sets"
+    ),
     "patternProperties": {f"^{IDENTIFIER_SOURCE}$": {"anyOf": [ANY, _VALUE_OF_STAGE]}},
     "additionalProperties": ANY,
 }
@@ -49,7 +51,7 @@ SECRETS_SCHEMA: Schema = {
         {**_MAPPING, "patternProperties": {f"^{IDENTIFIER_SOURCE}$": _VALUE_OF_STAGE}, "additionalProperties": False},
     ]
 }
-"""What can stand in a build's `secrets`: as in `env`, but no text, which would be no secret."""
+"""What can stand in a build's `secrets`: as in `env`, but no text, which would not be a secret."""
 
 
 @dataclass(slots=True)
@@ -96,8 +98,8 @@ class Variables:
             if isinstance(variable.source, LiteralValue):
                 # Not shown: it may be the secret itself.
                 Field(field.owner, field.key, field.node, field.findings).wrong_value(
-                    f"the text of `{variable.name}` stands in the pipeline, so it is no secret",
-                    f"write `{variable.name}` alone: then it is a variable from outside",
+                    f"the text of `{variable.name}` is written in the pipeline, so it is not secret",
+                    f"write `{variable.name}` alone to take it from outside",
                 )
         return {name: variable for name, variable in variables.items() if not isinstance(variable.source, LiteralValue)}
 
@@ -132,7 +134,7 @@ class Variables:
             if self._names.complete:
                 field.findings.error(
                     Code.UNKNOWN_STAGE,
-                    f"{field.owner} asks for the value of `{stage.text}`, which is no stage",
+                    f"{field.owner} asks for the value of `{stage.text}`, which is not a stage",
                     stage.place,
                     hint=self._names.hint(stage.text),
                 )
@@ -151,7 +153,7 @@ class Variables:
         variable = folded(stage)
         if IDENTIFIER.match(variable) and not is_taken(variable):
             return Variable(variable, StageValue(stage), field.place)
-        why = "is taken" if is_taken(variable) else "is no name of a variable"
+        why = "is taken" if is_taken(variable) else "is not a valid name of a variable"
         field.findings.error(
             Code.VARIABLE_TAKEN,
             f"{field.owner}: the value of `{stage}` would be in `{variable}`, which {why}",
@@ -162,14 +164,14 @@ class Variables:
 
     def _outside(self, name: str, field: Field, *, optional: bool) -> Variable | None:
         if optional and name in self._names:
-            field.wrong_value(f"`{name}` is a stage, whose value is always there", "take the `?` away")
+            field.wrong_value(f"`{name}` is a stage, whose value is always there", "remove the `?`")
             return None
         variable = name.upper()
         stage = self._by_variable.get(variable)
         if stage is not None:
             field.findings.error(
                 Code.LOOKS_LIKE_STAGE,
-                f"{field.owner}: `{name}` is no stage, but the variable of the stage `{stage}`",
+                f"{field.owner}: `{name}` is not a stage but the variable of the stage `{stage}`",
                 field.place,
                 hint=f"did you mean the stage {self._names.named(stage)}? A variable from outside needs another name",
             )
@@ -184,7 +186,10 @@ class Variables:
         """The image may want a name that no shell takes (`discovery.type`), so little is asked of it."""
         if not name or "=" in name or any(character.isspace() or not character.isprintable() for character in name):
             field.findings.error(
-                Code.VARIABLE_NAME, f"{field.owner}: `{name}` is no name of a variable", place, hint="write `NAME=text`"
+                Code.VARIABLE_NAME,
+                f"{field.owner}: `{name}` is not a valid name of a variable",
+                place,
+                hint="write `NAME=text`",
             )
             return None
         if self._is_refused(name, place, field):
@@ -195,7 +200,7 @@ class Variables:
         if not IDENTIFIER.match(name):
             field.findings.error(
                 Code.VARIABLE_NAME,
-                f"{field.owner}: `{name}` is neither a stage nor a name of a variable",
+                f"{field.owner}: `{name}` is neither a stage nor a valid name of a variable",
                 field.place,
                 hint=self._names.hint(name) or "variables have letters, digits and `_`",
             )

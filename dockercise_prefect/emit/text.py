@@ -71,7 +71,7 @@ def settings_of(stage: Stage) -> Iterator[tuple[str, str]]:
     if stage.timeout is not None:
         yield "timeout", f"{stage.timeout} s"
     if stage.no_log:
-        yield "noLog", "its output is shown nowhere and kept nowhere"
+        yield "noLog", "its output is never shown and never kept"
     if stage.never_fail:
         yield "neverFail", "any exit code counts as success"
     yield from (("trigger", pattern) for pattern in stage.triggers)

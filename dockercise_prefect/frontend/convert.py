@@ -83,9 +83,9 @@ class Converter:
         if second.__class__ is not StreamEndEvent:
             self._findings.error(
                 Code.SECOND_DOCUMENT,
-                "a second document begins here; a file holds one",
+                "a second document begins here, but a file can hold only one",
                 Scalar(self._path, second.start_mark, "").place,
-                hint="put it into a file of its own, or take the `---` away",
+                hint="move it to its own file, or remove the `---`",
             )
         return root
 
@@ -202,8 +202,8 @@ class Converter:
             self._grow(anchored.size)
             return anchored.node
         nothing = Scalar(self._path, anchored.mark, "", "null")
-        message = "this contains itself, by its own alias"
-        self._findings.error(Code.TOO_BIG, message, nothing.place, hint="take the alias away")
+        message = "this contains itself, through its own alias"
+        self._findings.error(Code.TOO_BIG, message, nothing.place, hint="remove the alias")
         return nothing
 
     def _grow(self, values: int) -> None:
@@ -219,7 +219,10 @@ class Converter:
                     merged.setdefault(text, entry)
             else:
                 self._findings.error(
-                    Code.BAD_MERGE, "`<<` merges mappings, and this is none", mapping.place, hint="write `<<: *name-of-anchor`"
+                    Code.BAD_MERGE,
+                    "`<<` merges mappings, but this is not one",
+                    mapping.place,
+                    hint="write `<<: *name-of-anchor`",
                 )
 
     def _twice(self, key: Scalar, first: Scalar, *, outermost: bool) -> None:
@@ -228,23 +231,23 @@ class Converter:
             return
         self._findings.error(
             Code.KEY_TWICE,
-            f"the key `{key.text}` stands twice in one mapping",
+            f"the key `{key.text}` appears twice in one mapping",
             key.place,
-            hint="keep one of the two; several values are a list",
-            related=[Related("it stands here first", first.place)],
+            hint="keep one of them; write several values as a list",
+            related=[Related("it appears here first", first.place)],
         )
 
     def _refuse_key(self, key: Node) -> None:
         self._findings.error(
             Code.NOT_PLAIN,
-            "a key is a text, and this is a list or a mapping",
+            "a key must be a text, but this is a list or a mapping",
             key.place,
             hint="a text that begins with `{`, `[` or `?` needs quotes; a template has to be filled in first",
         )
 
     def _refuse_tag(self, event: _Event, node: Node) -> None:
         if event.tag == _BARE_TAG:
-            self._findings.error(Code.NOT_PLAIN, "YAML takes this `!` for a tag and drops it", node.place,
+            self._findings.error(Code.NOT_PLAIN, "YAML reads this `!` as a tag and drops it", node.place,
                                  hint=_quoted_hint(node))  # fmt: skip
             return
         is_text = isinstance(node, Scalar) and not node.text and event.tag.isprintable() and len(event.tag) <= _LONGEST_QUOTED
@@ -274,6 +277,6 @@ def report_stage_twice(later: Scalar, first: Scalar, findings: Findings) -> None
         Code.STAGE_TWICE,
         f"the stage `{later.text}` is defined twice",
         later.place,
-        hint="rename one of the two, or take it away",
+        hint="rename or remove one of them",
         related=[Related("it is defined here first", first.place)],
     )

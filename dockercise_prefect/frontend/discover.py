@@ -50,10 +50,10 @@ def read_sources(root: Path, findings: Findings) -> list[Source]:
         findings: take files and folders that cannot be read (DK001, DK005), and a git that does not answer (DK014).
 
     Raises:
-        UsageError: the root is no folder.
+        UsageError: the root is not a folder.
     """
     if not root.is_dir():
-        raise UsageError(f"{root} is no folder", "name the folder that holds the *.dockercise.yaml files")
+        raise UsageError(f"{root} is not a folder", "name the folder that holds the *.dockercise.yaml files")
     walk = _Walk(root, _ignored(root, findings), findings)
     found = sorted(walk.files(), key=lambda path: path.split("/"))
     return [source for path in found if (source := _read(root, path, findings)) is not None]
@@ -183,7 +183,7 @@ def _in_git(root: Path) -> bool:
 def _warn(findings: Findings, why: str) -> frozenset[str]:
     findings.warn(
         Code.GIT_SILENT,
-        f"git could not say which files it ignores, so none are left out: {why}",
+        f"git could not say which files it ignores, so no file is skipped: {why}",
         None,
         hint="`git status` in the root shows what is wrong",
     )

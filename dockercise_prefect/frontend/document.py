@@ -58,7 +58,7 @@ def read_document(source: Source, findings: Findings) -> Document | None:
         return Document(source.path, text, body if isinstance(body, Mapping) else None)
     findings.error(
         Code.NO_STAGES,
-        "a file maps the names of stages to what they do, and this is something else",
+        "a file must map names of stages to stages, but this is something else",
         body.place,
         hint="write `name-of-stage:` and below it, indented, `img: …` and `run: …`",
     )
@@ -70,7 +70,7 @@ def _decode(source: Source, findings: Findings) -> str | None:
         text = source.data.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         before = source.data[: error.start].decode("utf-8").removeprefix("\ufeff")
-        message = f"byte 0x{source.data[error.start]:02x} is no UTF-8"
+        message = f"byte 0x{source.data[error.start]:02x} is not UTF-8"
         findings.error(Code.NOT_TEXT, message, _at_end(before, source.path), hint="save the file as UTF-8")
         return None
     bad = _NOT_TEXT.search(text)
@@ -78,7 +78,7 @@ def _decode(source: Source, findings: Findings) -> str | None:
         return text
     findings.error(
         Code.NOT_TEXT,
-        f"the character U+{ord(bad[0]):04X} cannot stand in a YAML file",
+        f"the character U+{ord(bad[0]):04X} is not allowed in a YAML file",
         _at_end(text[: bad.start()], source.path),
         hint=rf'in double quotes it can be written "\u{ord(bad[0]):04x}"' if bad[0] > "\0" else "is this a text file?",
     )

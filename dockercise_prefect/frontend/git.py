@@ -33,15 +33,17 @@ def find_revision(root: Path, name: str) -> Revision:
         UsageError: the root is in no repository, there is no git, or the name stands for no commit.
     """
     if not root.is_dir():
-        raise UsageError(f"{root} is no folder", "name the folder that holds the *.dockercise.yaml files")
+        raise UsageError(f"{root} is not a folder", "name the folder that holds the *.dockercise.yaml files")
     if run_git(root, "rev-parse", "--git-dir").returncode != 0:
-        raise UsageError(f"{root} is in no git repository, so there is no past to compare with", "`git init` makes one")
+        raise UsageError(f"{root} is not in a git repository, so there is nothing to compare with", "`git init` makes one")
     found = run_git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
     if found.returncode != 0 or not name:
         if run_git(root, "rev-parse", "--is-shallow-repository").stdout.strip() == b"true":
             message = f"`{name}` is not in this shallow clone, which has only the newest commits"
-            raise UsageError(message, "`git fetch --unshallow` gets the rest; GitHub Actions does with `fetch-depth: 0`")
-        raise UsageError(f"`{name}` is no revision of this repository", "`git log --oneline` and `git branch --all` list some")
+            raise UsageError(message, "`git fetch --unshallow` fetches the rest; in GitHub Actions, set `fetch-depth: 0`")
+        raise UsageError(
+            f"`{name}` is not a revision of this repository", "`git log --oneline` and `git branch --all` list some"
+        )
     return Revision(name, found.stdout.decode("ascii").strip())
 
 
@@ -96,7 +98,7 @@ def run_git(folder: Path, *arguments: str, given: bytes = b"", index: Path | Non
     try:
         return subprocess.run(command, cwd=folder, env=environment, input=given, capture_output=True, check=False)
     except FileNotFoundError as error:
-        raise UsageError("git is not installed, so there is no past to compare with", "install git") from error
+        raise UsageError("git is not installed, so there is nothing to compare with", "install git") from error
 
 
 def unreadable(why: str) -> UsageError:

@@ -37,13 +37,13 @@ def why_unread(folder: Path, path: str, commit: str | None) -> str | None:
     # Through a link git would answer for a repository that is not the one here.
     real = os.path.join(os.path.realpath(folder), path)  # noqa: PTH118  paths as git writes them
     if not (submodule / ".git").exists() or os.path.realpath(submodule) != real:
-        return "it is not checked out; `git submodule update --init` brings it"
+        return "it is not checked out; `git submodule update --init` fetches it"
     top = run_git(submodule, "rev-parse", "--show-prefix")
     if top.returncode != 0:
         return f"git cannot read it: {next(iter(top.stderr.decode('utf-8', 'replace').splitlines()), 'it does not say why')}"
     if top.stdout.strip():
         # What is called `.git` there is no repository, so git took the one around it.
-        return "its folder holds no repository; `git submodule update --init` brings it"
+        return "its folder holds no repository; `git submodule update --init` fetches it"
     if commit is not None and run_git(submodule, "cat-file", "-e", f"{commit}^{{commit}}").returncode != 0:
-        return f"it has not the commit {commit[:12]}; `git fetch` in its folder may bring it"
+        return f"it does not have the commit {commit[:12]}; `git fetch` in its folder may fetch it"
     return None

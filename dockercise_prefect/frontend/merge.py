@@ -97,7 +97,7 @@ def _merge_meta(body: Node, meta: dict[str, tuple[Scalar, Node]], env: list[Node
     if is_null(body):
         return
     if not isinstance(body, Mapping):
-        findings.error(Code.NOT_A_STAGE, "`meta` is a mapping of settings, and this is none", body.place)
+        findings.error(Code.NOT_A_STAGE, "`meta` must be a mapping of settings, but this is not one", body.place)
         return
     for key, value in body:
         if key.text == "env":

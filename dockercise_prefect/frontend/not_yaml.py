@@ -16,11 +16,11 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 _HINTS = (
     ("found a no-break space", "indent with plain spaces; editors and web pages put no-break spaces in when text is copied"),
     ("expected whitespace or line break", "a text that begins with `!` needs quotes: `'!*.md'`"),
-    ("cannot start any token", "a text that begins so needs quotes"),
-    ("mapping values are not allowed", "a text that holds `: ` needs quotes; a key stands on a line of its own"),
+    ("cannot start any token", "a text that begins like this needs quotes"),
+    ("mapping values are not allowed", "a text that holds `: ` needs quotes; write each key on its own line"),
     ("expected node content", "something is missing here: a value, or the quotes around it"),
     ("did not find expected key", "is the line above indented differently, or a quote not closed?"),
-    ("expected '-' indicator", "the items of a list stand in one column, and nothing else does"),
+    ("expected '-' indicator", "put all items of a list in one column, and nothing else"),
     ("',' or ']'", "close the list with `]`"),
     ("',' or '}'", "close the mapping with `}`"),
     ("unexpected end of stream", "close the quote"),
@@ -35,12 +35,12 @@ _VALUE = re.compile(r" *(?:- +)*(?:[^\s'\"#\[{:][^\s:]*: +)?(.?)")
 """A line up to the first character of the value that begins on it."""
 
 _OPENS = {
-    "[": "YAML takes `[` for the beginning of a list",
-    "{": "YAML takes `{` for the beginning of a mapping",
-    '"': "YAML takes what stands in the quotes for the whole text",
-    "'": "YAML takes what stands in the quotes for the whole text",
-    "|": "YAML takes `|` for the beginning of a block, whose text stands on the next lines",
-    ">": "YAML takes `>` for the beginning of a block, whose text stands on the next lines",
+    "[": "YAML reads `[` as the beginning of a list",
+    "{": "YAML reads `{` as the beginning of a mapping",
+    '"': "YAML reads the part in quotes as the whole text",
+    "'": "YAML reads the part in quotes as the whole text",
+    "|": "YAML reads `|` as the beginning of a block, with its text on the next lines",
+    ">": "YAML reads `>` as the beginning of a block, with its text on the next lines",
 }
 
 _WRONG_BEHIND = ("expected alphabetic or numeric", "expected comment or line break", "expected key", "expected <block end>")
@@ -64,10 +64,10 @@ def problem_of(error: yaml.MarkedYAMLError, text: str, path: str) -> Problem:
     place = _inside(error.problem_mark or error.context_mark, lines, path)
     line = lines[place.line - 1]
     if line[: place.column].strip(" ").startswith("\t"):
-        return Problem("a tab cannot indent YAML", place, "use spaces")
+        return Problem("YAML cannot be indented with tabs", place, "use spaces")
     conflict = next((number for number, line in enumerate(lines, 1) if line.startswith(("<<<<<<< ", ">>>>>>> "))), None)
     if conflict is not None:
-        return Problem("a merge conflict is left here", Place(path, conflict, 1), "keep one of the two sides")
+        return Problem("this is an unresolved merge conflict", Place(path, conflict, 1), "keep one side")
     first_of_two, two, _ = (error.context or "").partition("; first occurrence")
     problem = first_of_two if two else error.problem or "it cannot be read"
     opened = error.context_mark

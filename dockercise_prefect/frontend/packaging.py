@@ -46,9 +46,9 @@ def _env(nodes: SequenceOf[Node], findings: Findings) -> Node | None:
     if other is not None:
         findings.error(
             Code.META_CONFLICT,
-            "`meta.env` is a list in one file and a mapping in another, and a package has one document",
+            "`meta.env` is a list in one file and a mapping in another, but a package has only one document",
             other.place,
-            hint="write both in one form",
+            hint="write both the same way",
             related=[Related("the first is here", first.place)],
         )
         return None

@@ -82,7 +82,7 @@ class NoPackages:
 
     def fetch(self, image: str) -> Package:
         """Refuse."""
-        raise PackageMissingError(f"the package `{image}` is needed, and packages are not run here", "see `dockercise compile`")
+        raise PackageMissingError(f"the package `{image}` is needed, but packages are not run here", "see `dockercise compile`")
 
 
 class RefusedPackages:
@@ -90,8 +90,8 @@ class RefusedPackages:
 
     def fetch(self, image: str) -> Package:
         """Refuse."""
-        hint = "write what is in it into files of the repository itself"
-        message = f"not trusted: the package `{image}` is not run, and what it printed before is not read"
+        hint = "write its stages into files of the repository"
+        message = f"not trusted: the package `{image}` is not run, and its cached document is not used"
         raise PackageRefusedError(message, hint)
 
 
@@ -122,7 +122,7 @@ def read_packages(documents: Iterable[Document], packages: Packages, findings: F
             continue
         read.add(package.id)
         if len(read) > MAX_PACKAGES:
-            hint = "let the packages name fewer others"
+            hint = "make packages use fewer other packages"
             findings.error(Code.TOO_BIG, f"the pipeline reads more than {MAX_PACKAGES} packages", image.place, hint=hint)
             yield None
             return
@@ -167,7 +167,7 @@ def _document(package: Package, image: Scalar, findings: Findings) -> Document |
     document = read_document(Source(package.provenance, package.data), findings)
     if document is None:
         related = [Related("what it printed begins here", Place(package.provenance, 1, 1))]
-        _broken(package, image, "printed something that is no dockercise document", findings, *related)
+        _broken(package, image, "printed something that is not a dockercise document", findings, *related)
         return None
     if document.body is None:
         _broken(package, image, "printed nothing", findings)
@@ -198,7 +198,7 @@ def named_packages(document: Document, findings: Findings) -> Iterator[Scalar | 
 def _image(node: Node, findings: Findings) -> Scalar | None:
     if not isinstance(node, Scalar) or is_null(node):
         given = "empty" if is_null(node) else "a mapping" if isinstance(node, Mapping) else "a list"
-        message = f"meta: `{KEY}` takes an image, or a list of images, and this is {given}"
+        message = f"meta: `{KEY}` takes an image, or a list of images, but this is {given}"
         findings.error(Code.WRONG_TYPE, message, node.place)
         return None
     problem = image_name_problem(node.text)

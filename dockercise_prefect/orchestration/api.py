@@ -62,7 +62,9 @@ def prefect_api(data: Path, notify: Callable[[str], None]) -> Iterator[None]:
 
 def lost_api(error: Exception) -> OrchestratorError:
     """What is said when Prefect failed us."""
-    return OrchestratorError(f"Prefect failed: {type(error).__name__}: {error}", "`dockercise status` says how the server is")
+    return OrchestratorError(
+        f"Prefect failed: {type(error).__name__}: {error}", "`dockercise status` shows the state of the server"
+    )
 
 
 def missing_api(notify: Callable[[str], None]) -> Exception | None:
@@ -74,7 +76,7 @@ def missing_api(notify: Callable[[str], None]) -> Exception | None:
     deadline = time.monotonic() + PATIENCE
     error = _api_error()
     if error is not None:
-        notify(f"Prefect does not answer: waiting {PATIENCE:g} s for it, to tell it how the run ended")
+        notify(f"Prefect does not answer: waiting {PATIENCE:g} s for it, to report how the run ended")
     while error is not None and time.monotonic() < deadline:
         time.sleep(1)
         error = _api_error()

@@ -59,7 +59,7 @@ class Artifacts:
         self._thread.join(self._patience)
         if self._thread.is_alive():
             self._given_up.set()
-            self._notify(f"Prefect shows not all artifacts of this run: it has not taken them within {self._patience:g} s")
+            self._notify(f"Prefect does not show all artifacts of this run: it did not accept them within {self._patience:g} s")
 
     def _work(self) -> None:
         try:
@@ -68,4 +68,4 @@ class Artifacts:
                     client.create_artifact(artifact)
         except (httpx.HTTPError, PrefectException) as error:
             if not self._given_up.is_set():
-                self._notify(f"Prefect shows not all artifacts of this run: {type(error).__name__}: {error}")
+                self._notify(f"Prefect does not show all artifacts of this run: {type(error).__name__}: {error}")

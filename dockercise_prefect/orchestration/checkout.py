@@ -41,8 +41,8 @@ def check_extras(registration: Registration, settings: Settings) -> None:
         UsageError: submodules or files in LFS are asked for.
     """
     if settings_for(registration, settings).untrusted and (registration.submodules or registration.lfs):
-        hint = "leave --submodules and --lfs out"
-        raise UsageError("a repository that is not trusted would choose what else is fetched in your name", hint)
+        hint = "remove --submodules and --lfs"
+        raise UsageError("an untrusted repository would choose what else is fetched with your credentials", hint)
 
 
 def open_mirror(registration: Registration, data: Path) -> Mirror:
@@ -79,7 +79,7 @@ def checked_out(registration: Registration, commit: str | None, settings: Settin
             raise UsageError(f"{registration.url} is a folder without a git repository, so it has no commit {commit}")
         folder = Path(registration.url)
         if not folder.is_dir():
-            raise UsageError(f"{folder} is no folder of this machine", "run its worker where it was registered")
+            raise UsageError(f"{folder} is not a folder of this machine", "run its worker where it was registered")
         yield Checkout(folder, None)
         return
     check_extras(registration, settings)

@@ -139,8 +139,8 @@ def find_registration(name: str) -> Deployed | Unreadable:
     if len(found) == 1:
         return found[0]
     if found:
-        raise UsageError(f"{name} may be {' or '.join(one.name for one in found)}", "give the whole name")
-    there_are = f"there are {', '.join(one.name for one in known)}" if known else "`dockercise register SOURCE` makes one"
+        raise UsageError(f"{name} may be {' or '.join(one.name for one in found)}", "give the full name")
+    there_are = f"there are {', '.join(one.name for one in known)}" if known else "`dockercise register SOURCE` creates one"
     raise UsageError(f"there is no registration {name}", there_are)
 
 
@@ -155,10 +155,10 @@ def deployment_of(deployment_id: str) -> Deployed:
         try:
             one = client.read_deployment(deployment_id)
         except ObjectNotFound as error:
-            raise UsageError(f"the deployment {deployment_id} is gone", "`dockercise register` makes it again") from error
+            raise UsageError(f"the deployment {deployment_id} is gone", "`dockercise register` creates it again") from error
         if LABEL not in (one.labels or {}):
             raise UsageError(
-                f"the deployment {one.name} is not of a registered repository", "`dockercise register` makes those"
+                f"the deployment {one.name} is not of a registered repository", "`dockercise register` creates such deployments"
             )
         return _deployed(one, client.read_flow(one.flow_id).name)
 
@@ -188,7 +188,7 @@ def save(request: DeploymentRequest) -> tuple[Deployed, bool]:
     """
     if set(request.name) & NOT_IN_NAMES:
         hint = f"name it without {' '.join(sorted(NOT_IN_NAMES))} by `--name`"
-        raise UsageError(f"`{request.name}` is no name of a deployment", hint)
+        raise UsageError(f"`{request.name}` cannot be the name of a deployment", hint)
     with _client() as client:
         new = _is_new(client, request)
         _ensure_pool(client, request.work_pool)
@@ -217,7 +217,7 @@ def save(request: DeploymentRequest) -> tuple[Deployed, bool]:
         except PrefectHTTPStatusError as error:
             if error.response.status_code in REFUSALS:
                 raise UsageError(
-                    f"Prefect does not take the deployment {request.flow}/{request.name}: {refusal(error)}"
+                    f"Prefect does not accept the deployment {request.flow}/{request.name}: {refusal(error)}"
                 ) from error
             raise
         return _deployed(DeploymentResponse.model_validate(answer.json()), request.flow), new
@@ -296,7 +296,7 @@ def _is_new(client: SyncPrefectClient, request: DeploymentRequest) -> bool:
     theirs = Registration.from_label(str(label)).url if label else "something that was not registered"
     if theirs != request.registration.url:
         name = f"{request.flow}/{request.name}"
-        raise UsageError(f"there is a deployment {name} already, of {theirs}", "give this one a name of its own by `--name`")
+        raise UsageError(f"there is a deployment {name} already, of {theirs}", "give this one another name with `--name`")
     return False
 
 
@@ -305,7 +305,7 @@ def _ensure_pool(client: SyncPrefectClient, name: str) -> None:
         client.read_work_pool(name)
     except ObjectNotFound:
         if name != DEFAULT_POOL:
-            hint = f"`prefect work-pool create --type process {name}` makes one, with `--type docker` for containers"
+            hint = f"`prefect work-pool create --type process {name}` creates one; use `--type docker` for containers"
             raise UsageError(f"there is no work pool {name}", hint) from None
         with suppress(ObjectAlreadyExists):  # somebody else's first registration
             client.create_work_pool(WorkPoolCreate(name=name, type="process", base_job_template=_process_template()))

@@ -56,7 +56,7 @@ def not_begun(pipeline: Pipeline, error: str | None, status: RunStatus) -> RunSu
         status: how it ended.
     """
     now = datetime.now(UTC)
-    why = StageSummary(StageStatus.NOT_STARTED, message="not started: the run ended before")
+    why = StageSummary(StageStatus.NOT_STARTED, message="not started: the run ended first")
     return RunSummary(
         run_id=f"{now:%Y%m%dT%H%M%SZ}-none",
         pipeline=pipeline.name,

@@ -60,7 +60,7 @@ def refusal(headers: Headers, method: str, hosts: AbstractSet[str] = frozenset()
     host = asked[0].lower() if len(asked) == 1 else ""
     name = _name(host)
     if name not in LOOPBACK | hosts:
-        return _refused(f"by the name {', '.join(asked) or 'of nothing'}", name)
+        return _refused(f"to the name {', '.join(asked) or 'of nothing'}", name)
     for origin in headers.getlist("origin"):
         _, _, authority = origin.lower().partition("://")
         if authority != host and _name(authority) not in hosts:
@@ -86,7 +86,10 @@ def _name(authority: str) -> str | None:
 
 
 def _refused(how: str, name: str | None) -> str:
-    text = f"Refused: this was asked {how[:_SHOWN]}. This Prefect server answers its own pages and local programs only.\n"
+    text = f"Refused: this request came {how[:_SHOWN]}. This Prefect server answers its own pages and local programs only.\n"
     if name:
-        text += f"Do you reach it this way? Set {HOSTS_VARIABLE}={name[:_SHOWN]}, then `dockercise down` and `dockercise up`.\n"
+        text += (
+            f"If you reach the server this way, set {HOSTS_VARIABLE}={name[:_SHOWN]}, then `dockercise down` and "
+            "`dockercise up`.\n"
+        )
     return text

@@ -186,8 +186,8 @@ class ServerFolder:
     def _must_be_down(self) -> None:
         if server := self.find():
             raise OrchestratorError(
-                f"the local Prefect server runs already ({server.ui_url}), with another login",
-                "stop it with `dockercise down`, then say this again",
+                f"the local Prefect server is already running ({server.ui_url}), with another login",
+                "stop it with `dockercise down`, then run this again",
             )
 
     def _asked(self, port: int) -> LocalServer | None:
@@ -205,8 +205,8 @@ class ServerFolder:
             return None
         if server.process() is None:
             raise OrchestratorError(
-                f"the Prefect server at {server.ui_url} uses {self._home}, and its process is not to be found",
-                "is it in a container, or another user's? stop it there",
+                f"the Prefect server at {server.ui_url} uses {self._home}, but its process cannot be found",
+                "it may run in a container or as another user: stop it there",
             )
         write_json(self._record, server.as_json())
         return server

@@ -38,7 +38,7 @@ def secret_block(name: str) -> str | None:
     """The value of the Secret block of that name, None when there is none: `AWS_REGION` is block `aws-region`.
 
     Raises:
-        ObjectUnsupported, httpx.HTTPError: Prefect did not answer; a missing block is no error.
+        ObjectUnsupported, httpx.HTTPError: Prefect did not answer; a missing block is not an error.
     """
     return load_secret(name.lower().replace("_", "-"))
 

@@ -51,7 +51,7 @@ class PackageCache:
             write_whole(self._document_path(package.id), package.data)
             write_json(self._name_path(image), {"image": image, "provenance": package.provenance, "id": package.id})
         except OSError as error:
-            self._notify(f"cannot keep what the package {image} printed in {self._folder}: {error.strerror or error}")
+            self._notify(f"cannot save what the package {image} printed in {self._folder}: {error.strerror or error}")
 
     def _read(self, path: Path) -> bytes | None:
         try:

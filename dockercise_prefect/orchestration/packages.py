@@ -108,9 +108,9 @@ class EnginePackages:
             raise PackageBrokenError(f"the package {provenance} {error.message}", hint) from error
 
     def _missing(self, image: str, error: EngineError) -> PackageMissingError:
-        kept = "`--offline` takes what it printed last" if self._cache.last(image) else None
+        kept = "`--offline` uses what it printed last" if self._cache.last(image) else None
         hint = "; ".join(part for part in (error.hint, kept) if part)
-        return PackageMissingError(f"the package `{image}` cannot be had: {error.message}", hint or None)
+        return PackageMissingError(f"the package `{image}` is not available: {error.message}", hint or None)
 
 
 def _is_document(package: Package) -> bool:

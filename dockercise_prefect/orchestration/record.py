@@ -188,7 +188,7 @@ class RunRecord:
             first = self._storage_error is None
             self._storage_error = self._storage_error or error.message
         if first:
-            self._observer(Notice(f"results cannot be kept: {error}"))
+            self._observer(Notice(f"results cannot be saved: {error}"))
 
 
 def _left_out(what: str, stage: Stage, why: DockerciseError) -> str:

@@ -94,11 +94,12 @@ def look(request: RegisterRequest, settings: Settings, notify: Callable[[str], N
         registration = replace(registration, ref=open_mirror(registration, settings.data).head(registration.ref).name)
     elif top := _repository_above(Path(address.url)):
         raise UsageError(
-            f"{address.url} is a folder of the git repository {top}", f"register all of it: `dockercise register {top}`"
+            f"{address.url} is a folder of the git repository {top}",
+            f"register the whole repository: `dockercise register {top}`",
         )
     elif registration.ref is not None:
         raise UsageError(
-            f"{registration.url} is no git repository, so it has no branch `{registration.ref}`", "leave --ref out"
+            f"{registration.url} is not a git repository, so it has no branch `{registration.ref}`", "remove --ref"
         )
     with checked_out(registration, None, settings) as checkout:
         compiled = compile_checkout(checkout, registration, settings, notify)
@@ -145,8 +146,8 @@ def _keep_schedules(deployment: str) -> None:
     lost = schedules_of(deployment)
     if lost:
         raise UsageError(
-            f"{deployment} has schedules, which this would take away: {described(lost)}",
-            "say them again, or `--no-cron` to take them away",
+            f"{deployment} has schedules, which this would remove: {described(lost)}",
+            "give them again, or use `--no-cron` to remove them",
         )
 
 

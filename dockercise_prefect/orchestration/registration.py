@@ -80,7 +80,7 @@ class Registration:
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
-            hint = "was it registered by a newer version? Upgrade this one; or remove it, and register it again"
+            hint = "if a newer version registered it, upgrade this one; if not, remove it and register it again"
             wrong = f"{where}: {first['msg']}" if where else first["msg"]
             raise UsageError(f"the deployment's label {LABEL} cannot be read: {wrong}", hint) from error
 

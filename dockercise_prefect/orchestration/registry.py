@@ -31,6 +31,6 @@ def registry_credentials(settings: Settings) -> Credentials:
     try:
         block = DockerRegistryCredentials.load(block_name, _sync=True)
     except ValueError as error:
-        hint = "make it in Prefect's UI under Blocks, or unset the setting `registry_credentials`"
+        hint = "create it in Prefect's UI under Blocks, or unset the setting `registry_credentials`"
         raise UsageError(f"there is no registry-credentials block named {block_name!r}", hint) from error
     return {block.registry_url: (block.username, block.password.get_secret_value())}

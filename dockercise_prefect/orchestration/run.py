@@ -87,7 +87,7 @@ def run_pipeline(
     where = options.settings.root or root  # DOCKERCISE_ROOT overrides what the module says of itself
     with run.ending(), raised(signal.SIGHUP):  # SIGINT and SIGTERM raise as it is, in a flow run
         if commit is not None:
-            raise UsageError("`commit` is for pipelines that were registered from a repository", "leave it out")
+            raise UsageError("`commit` is only for pipelines of a registered repository", "leave it out")
         run.select(targets or (), commit_of(options, where))
         run.restrain()
         run.open_record(results or options.settings.results, where)
@@ -248,7 +248,7 @@ class _Run:
         if self._showing and not is_lost:
             self._show(self._showing, summary)
         self._observe(RunEnded(summary))
-        self._observe(Waiting("Prefect to take the end of the run"))
+        self._observe(Waiting("Prefect to record the end of the run"))
         # In a flow of another flow, Prefect's handler is the outer one's.
         kept = () if self._flow_run.parent_task_run_id else (signal.SIGTERM,)
         self._signals.restore(*{signal.SIGINT, signal.SIGHUP, signal.SIGTERM}.difference(kept))
@@ -263,7 +263,7 @@ class _Run:
             with self._signals.released():
                 showing.run(summary)
         except KeyboardInterrupt:
-            self._notify("Prefect shows not all artifacts of this run: it was interrupted")
+            self._notify("Prefect does not show all artifacts of this run: it was interrupted")
 
     def _is_api_lost(self) -> bool:
         """Whether Prefect is gone, which makes the run one in error; from then on it is not waited for again."""
@@ -308,7 +308,7 @@ class _Run:
         except StorageError as error:
             self._cause = self._cause or error
         except KeyboardInterrupt:
-            lost = StorageError("not all logs have been sent: it was interrupted", "the whole logs are in the results")
+            lost = StorageError("not all logs have been sent: it was interrupted", "the full logs are in the results")
             self._cause = self._cause or lost
 
     def _finished(self, store: RunStore) -> RunSummary:
@@ -322,13 +322,13 @@ class _Run:
             hint = f"they are kept in {store.folder}"
             if store.url != store.folder.as_uri():
                 hint += f"; `dockercise results push {self._run_id}` sends them"
-            raise StorageError(f"results are not all at {store.url}: it was interrupted", hint) from error
+            raise StorageError(f"not all results are at {store.url}: it was interrupted", hint) from error
         return summary
 
     def _report(self, store: RunStore, summary: RunSummary) -> None:
         try:
             page = report(store.folder, self.selection, summary, self._commit)
-        except Exception as error:  # noqa: BLE001  a page that cannot be made is no reason for a run to fail
+        except Exception as error:  # noqa: BLE001  a page that cannot be made is not a reason for a run to fail
             self._notify(f"this run has no report.html: {type(error).__name__}: {error}")
         else:
             store.keep_report(page)
@@ -343,12 +343,12 @@ class _Run:
             self._notify("the list of runs is not up to date: it was interrupted")
 
     def _stop(self, workspace: Workspace, reason: str) -> None:
-        self._notify(f"{reason}: stopping what runs, with 10 s of grace (Ctrl-C ends it at once)")
+        self._notify(f"{reason}: stopping the running stages, with 10 s of grace (Ctrl-C stops them at once)")
         workspace.cancel(reason=reason)
 
     def _summary(self) -> RunSummary:
         known = self._record.stages() if self._record else {}
-        why = StageSummary(StageStatus.NOT_STARTED, message="not started: the run ended before")
+        why = StageSummary(StageStatus.NOT_STARTED, message="not started: the run ended first")
         stages = {stage.name: known.get(stage.name, why) for stage in self.selection}
         if self._record and self._record.storage_error:
             self._cause = self._cause or StorageError(self._record.storage_error)

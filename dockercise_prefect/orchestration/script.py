@@ -38,8 +38,8 @@ def run_as_script(flow: Flow[..., Any]) -> int:
 
 def _targets(pipeline: str) -> list[str]:
     parser = ArgumentParser(
-        description=f"Run the pipeline {pipeline} once, or only the stages that are named and all they need.",
-        epilog="Variables come from the environment, and Prefect is the configured one. `dockercise run` has more options.",
+        description=f"Run the pipeline {pipeline} once, or only the named stages and what they need.",
+        epilog="Variables come from the environment. It uses the configured Prefect server. `dockercise run` has more options.",
         allow_abbrev=False,
     )
     parser.add_argument("stages", metavar="STAGE", nargs="*", help="a stage of the pipeline; by default all run")

@@ -88,5 +88,5 @@ def looked_through(chunks: Iterable[bytes], scan: Scan | None) -> Iterator[bytes
         if scan is not None:
             scan.feed(chunk)
             if scan.found:
-                raise SensitiveFoundError("there is something sensitive in it", "`noLog: false` would keep it all the same")
+                raise SensitiveFoundError("it contains something sensitive", "`noLog: false` would keep it anyway")
         yield chunk

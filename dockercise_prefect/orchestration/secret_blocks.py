@@ -20,7 +20,7 @@ def load_secret(block: str) -> str | None:
     """What the Secret block of that name holds, None when there is none.
 
     Raises:
-        PrefectException, httpx.HTTPError: Prefect did not answer; a missing block is no error.
+        PrefectException, httpx.HTTPError: Prefect did not answer; a missing block is not an error.
     """
     if not re.fullmatch(r"[^/%&<>?#\s]*[^/%&<>?#\s.]", block):  # it would be part of an address; Prefect has none so named
         return None
@@ -52,7 +52,9 @@ def needed_secret(block: str) -> str:
     """
     secret = find_secret(block)
     if secret is None:
-        raise UsageError(f"there is no Secret block `{block}` in Prefect", "make it in Prefect's UI under Blocks, type Secret")
+        raise UsageError(
+            f"there is no Secret block `{block}` in Prefect", "create it in Prefect's UI under Blocks, type Secret"
+        )
     return secret
 
 

@@ -90,7 +90,7 @@ class StageLog:
             self._logger.info("%s", line)
         elif not self._cut:
             self._cut = True
-            self._logger.warning("more lines follow; the whole log of %s is in %s", self._stage, self._where)
+            self._logger.warning("more lines follow; the full log of %s is in %s", self._stage, self._where)
         self._left -= 1 + len(line) // LONGEST_SHOWN
 
 

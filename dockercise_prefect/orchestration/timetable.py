@@ -75,15 +75,15 @@ def _checked(flag: str, text: str, kind: Any, **values: object) -> Any:
 
 
 _HINTS = {
-    "--cron": "five fields as in crontab, say `0 3 * * *`",
+    "--cron": "five fields as in crontab, such as `0 3 * * *`",
     "--interval": "say `10m` or `1h30m`",
-    "--rrule": "a rule of iCalendar, say `FREQ=DAILY;BYHOUR=3`",
-    "--timezone": "an IANA name, say `Europe/Berlin`",
+    "--rrule": "an iCalendar rule, such as `FREQ=DAILY;BYHOUR=3`",
+    "--timezone": "an IANA name, such as `Europe/Berlin`",
 }
 
 
 def _interval(text: str) -> timedelta:
     seconds = seconds_of(text)
     if not seconds:
-        raise UsageError(f"--interval: `{text}` is no duration", _HINTS["--interval"])
+        raise UsageError(f"--interval: `{text}` is not a duration", _HINTS["--interval"])
     return timedelta(seconds=seconds)

@@ -45,8 +45,8 @@ def within_trust(pipeline: Pipeline, options: RunOptions) -> Pipeline:
     if not settings.untrusted:
         return pipeline
     if options.aws:
-        hint = f"leave --aws out; that the pipeline is not trusted says {settings.origin('untrusted')}"
-        raise UsageError("--aws would give your AWS folder to a pipeline that is not trusted", hint)
+        hint = f"remove --aws; the pipeline is not trusted because of {settings.origin('untrusted')}"
+        raise UsageError("--aws would give your AWS folder to an untrusted pipeline", hint)
     limits = Limits(
         stages=settings.untrusted_stages,
         cpus=settings.untrusted_cpus,

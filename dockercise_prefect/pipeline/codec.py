@@ -44,7 +44,7 @@ def from_json(data: Json) -> Pipeline:
     """Read back what `to_json` gave.
 
     Raises:
-        KeyError, TypeError, ValueError: the object is no printed pipeline.
+        KeyError, TypeError, ValueError: the object is not a printed pipeline.
     """
     stages = tuple(_stage_from_json(name, entry) for name, entry in data["stages"].items())
     return Pipeline(data["name"], stages, tuple(data["tags"]), tuple(data.get("secrets", ())), data["digest"])

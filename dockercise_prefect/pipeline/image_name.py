@@ -23,4 +23,4 @@ def image_name_problem(name: str) -> tuple[str, str] | None:
         return None
     lower = name.lower()
     hint = f"did you mean `{lower}`?" if IMAGE.match(lower) else "write `name`, `name:tag` or `registry/name:tag`"
-    return f"`{name}` is no image reference", hint
+    return f"`{name}` is not a valid image reference", hint

@@ -316,7 +316,7 @@ class Pipeline:
         """The targets and all they need, order kept; the whole pipeline when there are none.
 
         Raises:
-            DefinitionError: a target is no stage (DK040).
+            DefinitionError: a target is not a stage (DK040).
         """
         wanted = list(dict.fromkeys(targets))
         if not wanted:
@@ -335,7 +335,7 @@ class Pipeline:
     def _unknown_target(self, name: StageName) -> Diagnostic:
         meant = did_you_mean(name, list(self.by_name))
         hint = f"did you mean `{meant}`?" if meant else "`dockercise compile --format text` lists the stages"
-        return Diagnostic(Code.UNKNOWN_TARGET, f"the target `{name}` is no stage of {self.name}", None, hint=hint)
+        return Diagnostic(Code.UNKNOWN_TARGET, f"the target `{name}` is not a stage of {self.name}", None, hint=hint)
 
     def __iter__(self) -> Iterator[Stage]:
         return iter(self.stages)

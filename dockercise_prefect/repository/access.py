@@ -64,7 +64,7 @@ class Access:
         elif "PRIVATE KEY" in self.secret:
             if address.kind != "ssh":
                 raise UsageError(
-                    f"{self.name} holds a private key, and {address.url} is no ssh address", _address_hint(address)
+                    f"{self.name} holds a private key, and {address.url} is not an ssh address", _address_hint(address)
                 )
             with _key_file(self.secret) as key:
                 yield _with_key(key, known_hosts)
@@ -74,12 +74,12 @@ class Access:
     def _with_token(self, address: Address) -> Mapping[str, str]:
         if address.kind != "https":
             hint = "give its https address, or a deploy key"
-            raise UsageError(f"{self.name} holds a token, and {address.url} is no https address", hint)
+            raise UsageError(f"{self.name} holds a token, and {address.url} is not an https address", hint)
         if address.is_clear_text:
             raise UsageError(f"a token would be sent to {address.host} in clear text", "give its https address")
         secret = (self.secret or "").strip()
         if not re.fullmatch(r"[\x21-\x7e]+", secret):
-            raise UsageError(f"{self.name} holds neither a token nor a private key", "mend the Secret block")
+            raise UsageError(f"{self.name} holds neither a token nor a private key", "fix the Secret block")
         parts = urlsplit(address.url)
         asking = f"credential.{parts.scheme}://{parts.netloc}.helper"
         user, _, password = _pair(secret).partition(":")
@@ -143,4 +143,4 @@ def _key_file(text: str) -> Iterator[Path]:
 
 
 def _address_hint(address: Address) -> str:
-    return f"give the address as git@{address.host}:{address.path}.git" if address.host else "leave the credentials out"
+    return f"give the address as git@{address.host}:{address.path}.git" if address.host else "remove the credentials"

@@ -60,11 +60,11 @@ def parse_address(text: str, working: Path) -> Address:
     """
     text = text.strip()
     if not text or text.startswith("-") or re.search(r"[\x00-\x1f\x7f]", text):
-        raise UsageError(f"{text!r} is no address of a repository", _TAKEN)
+        raise UsageError(f"{text!r} is not an address of a repository", _TAKEN)
     if "://" in text:
         return _from_url(text)
     if "::" in text.partition("/")[0]:
-        raise UsageError(f"{text.partition('::')[0]}:: addresses are not taken", _TAKEN)
+        raise UsageError(f"{text.partition('::')[0]}:: addresses are not supported", _TAKEN)
     short = _SHORT_SSH.fullmatch(text)
     if short and not (working / text).exists():
         return Address(text, short["host"].lower(), _on_host(short["path"]), "ssh")
@@ -76,18 +76,18 @@ def _from_url(text: str) -> Address:
     scheme = text.partition("://")[0].lower()
     kind = _KINDS.get(scheme)
     if kind is None:
-        raise UsageError(f"{scheme}:// addresses are not taken", _TAKEN)
+        raise UsageError(f"{scheme}:// addresses are not supported", _TAKEN)
     if " " in text:
-        raise UsageError(f"{text!r} is no URL: it holds a space", "write %20 for it")
+        raise UsageError(f"{text!r} is not a URL: it contains a space", "write %20 for it")
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError:
         raise UsageError(f"this {scheme}:// address cannot be read", "check its host and port") from None
     if parts.password is not None or (parts.username is not None and kind == "https"):
-        raise UsageError(f"the address at {parts.hostname} holds a user or a password, which would be logged", _SHOW_INSTEAD)
+        raise UsageError(f"the address at {parts.hostname} contains a user or a password, which would be logged", _SHOW_INSTEAD)
     if parts.query or parts.fragment:
-        raise UsageError(f"the address of a repository ends before `?` and `#`: {scheme}://{parts.hostname}{parts.path}")
+        raise UsageError(f"the address of a repository has no `?` or `#`: {scheme}://{parts.hostname}{parts.path}")
     if kind == "file":
         if parts.hostname not in {None, "localhost"}:
             raise UsageError(f"file:// addresses are of this machine, not of {parts.hostname}", "write file:///path")

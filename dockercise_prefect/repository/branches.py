@@ -38,6 +38,6 @@ def check_branches(globs: Sequence[str]) -> None:
         raise UsageError("--push-branch: a glob is empty", "write the name of a branch, or a glob such as `release/*`")
     if globs and globs[0].startswith("!"):
         raise UsageError(
-            f"--push-branch: `{globs[0]}` takes branches away, and none has been taken before it",
-            f"say first which run: --push-branch '*' --push-branch '{globs[0]}'",
+            f"--push-branch: `{globs[0]}` excludes branches, but no glob before it includes any",
+            f"include branches first: --push-branch '*' --push-branch '{globs[0]}'",
         )

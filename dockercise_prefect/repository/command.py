@@ -97,7 +97,7 @@ def git(
         output, errors = process.communicate(timeout=PATIENCE)
     except subprocess.TimeoutExpired as error:
         message = f"git {arguments[0]} took more than {PATIENCE // 60} minutes"
-        raise GitError(message, "is the line to the host slow, or its repository very big?", "") from error
+        raise GitError(message, "is the connection to the host slow, or the repository very big?", "") from error
     finally:
         if process.returncode is None:
             with suppress(ProcessLookupError):

@@ -18,4 +18,4 @@ def make_folder(path: Path) -> None:
             if not folder.is_dir():
                 folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
-        raise RepositoryError(f"cannot make {path}: {error.strerror}", "name another folder by DOCKERCISE_DATA") from error
+        raise RepositoryError(f"cannot make {path}: {error.strerror}", "choose another folder with DOCKERCISE_DATA") from error

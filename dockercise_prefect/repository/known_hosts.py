@@ -33,4 +33,4 @@ def remember(folder: Path, lines: Iterable[str]) -> None:
             # ssh adds to the file too: what is written goes behind that, whole.
             file.write(start + "".join(f"{line}\n" for line in dict.fromkeys(lines) if line not in known))
     except (OSError, ValueError) as error:
-        raise RepositoryError(f"cannot write {path}: {error}", "it holds the keys of ssh hosts; mend or remove it") from error
+        raise RepositoryError(f"cannot write {path}: {error}", "it holds the keys of ssh hosts; fix or remove it") from error

@@ -145,11 +145,11 @@ class Mirror:
     def _default(self, found: dict[str, str]) -> Head:
         if "HEAD" not in found:
             raise UsageError(
-                f"{self._address.url} has no commit on its default branch", "push a first one, or name a branch by `--ref`"
+                f"{self._address.url} has no commit on its default branch", "push a commit, or name a branch with `--ref`"
             )
         branch = found.get("symref", "").removeprefix("refs/heads/")
         if not branch:
-            raise UsageError(f"{self._address.url} has no default branch: its HEAD is detached", "name a branch by `--ref`")
+            raise UsageError(f"{self._address.url} has no default branch: its HEAD is detached", "name a branch with `--ref`")
         return Head(branch, found["HEAD"])
 
     def _fetch_soundly(self, commit: str, lock: int) -> None:
@@ -176,7 +176,7 @@ class Mirror:
             whole = ["--prune", *(["--unshallow"] if (self._mirror / "shallow").exists() else [])]
             self._ask(*options, *whole, "--", self._address.url, *everything, lock=lock, **reach)
             if not self._has(commit):
-                hint = "was it pushed, and not removed by a forced push since?"
+                hint = "was it pushed, or has a forced push removed it?"
                 raise CommitMissingError(f"{self._address.url} has no commit {commit}", hint) from error
 
     def _add(self, folder: Path, commit: str, lock: int) -> None:
@@ -234,7 +234,7 @@ class Mirror:
             message = f"another process has been working on {folder} for {shown_seconds(patience)}"
             raise RepositoryError(message, "does it hang?") from error
         except OSError as error:
-            hint = "is the disk full, or the folder another user's?"
+            hint = "is the disk full, or does the folder belong to another user?"
             raise RepositoryError(f"cannot write in {self._folder}: {error.strerror}", hint) from error
 
     @contextmanager
@@ -251,8 +251,8 @@ class Mirror:
         if self._address.kind == "file":
             return "is there a git repository, and may this user read it?"
         if self._access.name:
-            return f"is the address right, and does the Secret block `{self._access.name}` open it?"
-        return "is the address right? If it is private, name a Secret block with a token or deploy key by `--credentials`"
+            return f"is the address right, and does the Secret block `{self._access.name}` give access?"
+        return "is the address right? If it is private, name a Secret block with a token or deploy key with `--credentials`"
 
     def _sweep(self, checkouts: Path) -> None:
         """Remove what processes that died have left."""

@@ -66,7 +66,7 @@ _HINTS = {
     "InvalidClientTokenId": CREDENTIALS_HINT,
     "ExpiredToken": "log in again, or use credentials that last as long as a run",
     "ExpiredTokenException": "log in again, or use credentials that last as long as a run",
-    "KMS.NotFoundException": "the setting `s3_kms_key` names a key that there is not",
+    "KMS.NotFoundException": "the setting `s3_kms_key` names an unknown key",
     "KMS.DisabledException": "enable the key that the setting `s3_kms_key` names",
     "PermanentRedirect": "the bucket is in another region: set AWS_DEFAULT_REGION",
     "AuthorizationHeaderMalformed": "the bucket is in another region: set AWS_DEFAULT_REGION",
@@ -121,9 +121,9 @@ def aws_errors(what: str) -> Iterator[None]:
         raise _answered(what, error) from error
     except SSLError as error:
         hint = "see that https is spoken there; AWS_CA_BUNDLE names a file of certificates that are trusted"
-        raise StorageError(f"{what}: no safe connection to {_address(error)}", hint) from error
+        raise StorageError(f"{what}: no secure connection to {_address(error)}", hint) from error
     except (NoConnectionError, HTTPClientError) as error:
-        raise StorageError(f"{what}: {_no_answer(error)}", "see that the network and the address are right") from error
+        raise StorageError(f"{what}: {_no_answer(error)}", "check the network and the address") from error
     except (BotoCoreError, Boto3Error) as error:
         raise StorageError(f"{what}: {_first_line(error)}") from error
 

@@ -117,7 +117,7 @@ class CloudWatchLogs:
         self._thread.join()
         if self._failure is not None:
             message = f"not all logs are in the log group {self._group}: {self._failure.message}"
-            raise StorageError(message, self._failure.hint or "the whole logs are in the results")
+            raise StorageError(message, self._failure.hint or "the full logs are in the results")
 
     def _append(self, stream: _Stream, line: str) -> None:
         text = line or " "  # the service takes no empty text

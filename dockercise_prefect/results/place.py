@@ -87,7 +87,7 @@ def _parsed(place: str) -> Path | Bucket:
     try:
         url = urlsplit(place)
     except ValueError as error:
-        raise UsageError(f"results cannot go to {place}: that is no URL", "name a folder or s3://bucket/prefix") from error
+        raise UsageError(f"results cannot go to {place}: that is not a URL", "name a folder or s3://bucket/prefix") from error
     match url.scheme:
         case "s3":
             return parse_bucket(place)

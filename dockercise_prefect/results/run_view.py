@@ -57,7 +57,7 @@ class RunView:
         except KeyError:
             meant = did_you_mean(name, list(self.pipeline.by_name))
             hint = f"did you mean `{meant}`?" if meant else f"`dockercise show {self.run.run_id}` lists its stages"
-            raise UsageError(f"`{name}` is no stage of the run {self.run.run_id}", hint) from None
+            raise UsageError(f"`{name}` is not a stage of the run {self.run.run_id}", hint) from None
 
 
 def look(run: RecordedRun) -> RunView:

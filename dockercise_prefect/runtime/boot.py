@@ -27,7 +27,7 @@ LOST_INPUT = 125
 LONGEST_ARGUMENT = 131_071
 """Bytes that Linux takes as one argument or variable, its final NUL left out (MAX_ARG_STRLEN)."""
 
-_LOST = "the variables of this stage did not arrive, nothing of it has run"
+_LOST = "this stage did not receive its variables, so it did not run"
 
 _LINE_FEED = "__dockercise_lf"
 _LINE = "__dockercise_line"

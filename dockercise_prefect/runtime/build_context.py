@@ -125,7 +125,7 @@ def _reason(engine: Engine, container: str, folder: str, build: Build, error: En
     try:
         found, _ = next(members(engine.get(container, folder)))
     except NoSuchPathError:
-        hint = "a file that git ignores, or `.dockerciseignore` names, is no part of the code"
+        hint = "a file that git ignores, or `.dockerciseignore` names, is not part of the code"
         return EngineError(
             f"there is no {where(build)} to build from", hint if isinstance(build.context, CodeSnapshot) else None
         )
@@ -137,7 +137,7 @@ def _reason(engine: Engine, container: str, folder: str, build: Build, error: En
 
 
 def _no_folder(build: Build) -> EngineError:
-    return EngineError(f"{where(build)} is no folder, so nothing can be built from it", "name a folder in `build`")
+    return EngineError(f"{where(build)} is not a folder, so nothing can be built from it", "name a folder in `build`")
 
 
 def _read(engine: Engine, container: str, folder: str, path: str) -> bytes:
@@ -153,6 +153,6 @@ def _read(engine: Engine, container: str, folder: str, path: str) -> bytes:
         if member.isreg():
             return b"".join(content)
         if not member.issym():
-            raise EngineError(f"`{path}` is no file", "a build reads it")
+            raise EngineError(f"`{path}` is not a file", "a build reads it")
         path = _behind(path, member.linkname)
     raise EngineError(f"`{path}` is a symbolic link that leads in a circle")

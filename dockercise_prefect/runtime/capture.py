@@ -41,7 +41,7 @@ class Capture:
             self._pass_on(channel, self._streams[channel].feed(chunk))
         except (OSError, DockerciseError) as error:
             self._failed = True
-            self._give_up(f"its output cannot be kept: {error}")
+            self._give_up(f"its output cannot be saved: {error}")
 
     def finish(self) -> None:
         """Nothing follows: pass on what waited, since it might have been the beginning of something sensitive."""

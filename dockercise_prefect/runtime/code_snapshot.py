@@ -43,7 +43,7 @@ def code_entries(root: Path, notify: Callable[[str], None]) -> list[Entry]:
 
     Args:
         root: may be a folder inside a repository.
-        notify: told what is left out since it is no file: sockets, pipes and devices.
+        notify: told what is left out since it is not a file: sockets, pipes and devices.
 
     Raises:
         EngineError: files cannot be read, or git fails.
@@ -105,7 +105,7 @@ def _ignore_lines(root: Path) -> list[str]:
         if not path.exists() or not path.is_relative_to(root):
             return []
         if not path.is_file():  # a pipe would never end
-            raise EngineError(f"{IGNORE_FILE} is no file")
+            raise EngineError(f"{IGNORE_FILE} is not a file")
         with path.open("rb") as file:
             data = file.read(MOST_IGNORED + 1)
     except OSError as error:
@@ -133,7 +133,7 @@ def _entries(root: Path, paths: Iterable[str], notify: Callable[[str], None]) ->
         else:
             entries[path] = entry
     if no_files:
-        notify(f"left out of the code, since sockets, pipes and devices cannot be copied: {_some_of(no_files)}")
+        notify(f"left out of the code, because sockets, pipes and devices cannot be copied: {_some_of(no_files)}")
     _refuse_unreadable(unreadable)
     return [entries[path] for path in sorted(entries, key=lambda path: PurePosixPath(path).parts)]
 
@@ -179,7 +179,7 @@ def _refuse_unreadable(paths: Iterable[str]) -> None:
     if named:
         raise EngineError(
             f"the code cannot be copied, these cannot be read: {_some_of(named)}",
-            f"change their permissions, or leave them out of the code by {IGNORE_FILE}",
+            f"change their permissions, or exclude them with {IGNORE_FILE}",
         )
 
 
@@ -195,7 +195,7 @@ def _git(folder: Path, *arguments: str, expect: tuple[int, ...] = (0,)) -> subpr
     try:
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False, stdin=subprocess.DEVNULL)
     except FileNotFoundError as error:
-        raise EngineError("the code is a git repository, and there is no git to list its files", "install git") from error
+        raise EngineError("the code is a git repository, but git is not installed to list its files", "install git") from error
     if done.returncode not in expect:
         said = done.stderr.decode("utf-8", errors="replace").strip()
         raise EngineError(f"git cannot list the code in {folder}: {said}")

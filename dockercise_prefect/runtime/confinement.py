@@ -61,8 +61,8 @@ class Confinement:
         for chunk in files:
             size += len(chunk)
             if self.volume is not None and size > self.volume:
-                message = f"it holds more than the {shown_bytes(self.volume)} that it may"
-                raise EngineError(message, "let who runs it raise DOCKERCISE_UNTRUSTED_VOLUME")
+                message = f"it holds more than the limit of {shown_bytes(self.volume)}"
+                raise EngineError(message, "ask the operator to raise DOCKERCISE_UNTRUSTED_VOLUME")
             yield chunk
 
 
@@ -80,5 +80,5 @@ class _BoundedSink:
         self._sink(channel, chunk[: self._left])
         self._left -= len(chunk)
         if self._left < 0:
-            message = f"it printed more than the {shown_bytes(self._bound)} that it may (DOCKERCISE_UNTRUSTED_OUTPUT)"
+            message = f"it printed more than the limit of {shown_bytes(self._bound)} (DOCKERCISE_UNTRUSTED_OUTPUT)"
             self._end(Stop(StageStatus.FAILED, message))

@@ -33,7 +33,7 @@ PATIENCE: Final = 15.0
 _IGNORE_FILE: Final = ".dockerignore"
 
 _BAD_REQUEST: Final = 400
-_HINT: Final = "lines are counted with the LABEL that every FROM gets below it, which says whose the image is"
+_HINT: Final = "line numbers include the LABEL that dockercise adds below every FROM"
 
 
 class DockerBuild:
@@ -141,11 +141,11 @@ class DockerBuild:
             self._wire.shutdown(socket.SHUT_WR if patient else socket.SHUT_RDWR)
 
     def _events(self, response: requests.Response) -> Iterator[dict[str, Any]]:
-        with engine_errors(f"{self._doing}: the log broke off"):
+        with engine_errors(f"{self._doing}: the log ended too early"):
             yield from decoded(response.raw.read_chunked(decode_content=False))
 
     def _broken_off(self) -> EngineError:
-        return EngineError(f"{self._doing}: it was broken off")
+        return EngineError(f"{self._doing}: it was interrupted")
 
 
 def decoded(chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:

@@ -149,7 +149,7 @@ class BuildKitBuild:
             return image
 
     def _broken_off(self) -> EngineError:
-        return EngineError(f"{self._doing}: it was broken off")
+        return EngineError(f"{self._doing}: it was interrupted")
 
 
 def arguments(spec: BuildSpec, mark: str) -> list[str]:
@@ -192,7 +192,7 @@ def failed_end(last_words: bytes, doing: str) -> BuildEnd:
         doing: begins the message of an error.
 
     Raises:
-        EngineError: it was no step that failed.
+        EngineError: it was not a step that failed.
     """
     lines = [line for line in last_words.decode(errors="replace").splitlines() if line.strip()]
     last = lines[-1].strip() if lines else "the `docker` command said nothing"

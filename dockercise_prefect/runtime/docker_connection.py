@@ -207,9 +207,9 @@ def _without_password(text: str) -> str:
 
 def _hint(errors: list[BaseException]) -> str:
     if any(isinstance(error, PermissionError) for error in errors):
-        return "you may not use the socket: add yourself to the group `docker` and log in again, or use sudo"
+        return "you have no permission for the socket: add yourself to the group `docker` and log in again, or use sudo"
     if any(isinstance(error, ssl.SSLError) for error in errors):
         return "check ca.pem, cert.pem and key.pem in the folder that DOCKER_CERT_PATH or the Docker context names"
     if any(isinstance(error, DockerException | ValueError | EngineError) for error in errors):
         return "see DOCKER_HOST and `docker context ls`: an address is unix://PATH, tcp://HOST:PORT or ssh://USER@HOST"
-    return "install Docker and start it, or say with DOCKER_HOST or a Docker context where one is"
+    return "install and start Docker, or set DOCKER_HOST or a Docker context"

@@ -284,7 +284,7 @@ class DockerEngine:
         if self._has_init and self._is_running(container):
             raise EngineError(
                 f"the output of container {_short(container)} broke off while it ran",
-                "does something between us and the engine end connections that are silent for long?",
+                "does a proxy or firewall close idle connections to the engine?",
             )
 
     def _is_running(self, container: str) -> bool:
@@ -349,7 +349,7 @@ def _timed_out(error: requests.RequestException) -> bool:
 
 def _vanished(container: str) -> ContainerVanishedError:
     return ContainerVanishedError(
-        f"container {_short(container)} was removed while it ran", "is something else cleaning up on this engine?"
+        f"container {_short(container)} was removed while it ran", "is another program cleaning up on this engine?"
     )
 
 

@@ -47,7 +47,9 @@ class DockerImages:
             self._pull(ref, reference, platform, progress)
             image = self._inspect(ref)
         if image is None:
-            raise EngineError(f"image {ref} was pulled, but the engine does not have it", "is something removing images there?")
+            raise EngineError(
+                f"image {ref} was pulled, but the engine does not have it", "is another program removing images there?"
+            )
         return resolved_image(ref, reference, image)
 
     @property
@@ -133,12 +135,12 @@ def _platform(image: Mapping[str, Any]) -> str:
 
 def _hint_absent(reference: Reference) -> str:
     if reference.is_id:
-        return "the id of an image is known to the engine it was made on only: give its name"
-    return "pull or build it there, or leave `pull: never` out"
+        return "only the engine that made an image knows its id: give its name"
+    return "pull or build it there, or remove `pull: never`"
 
 
 def _hint_refused(reference: Reference) -> str:
     return (
         f"check the name and that the engine reaches {reference.registry}; for a private image log in with `docker login` "
-        "or give a registry-credentials block; an image made on the engine itself takes `pull: never`"
+        "or give a registry-credentials block; for an image made on the engine itself write `pull: never`"
     )

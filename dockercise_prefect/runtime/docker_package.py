@@ -100,4 +100,4 @@ def _check(engine: Engine, image: str, document: bytes, base: str, notify: Calla
     except PackageFailedError as error:
         raise EngineError(f"an image made from {base} cannot print the document: it {error.message}", hint) from error
     if printed != document:
-        raise EngineError(f"`cat` of {base} prints something else than it is given", hint)
+        raise EngineError(f"`cat` of {base} does not print its input unchanged", hint)

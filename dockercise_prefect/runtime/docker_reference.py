@@ -63,7 +63,7 @@ def parse_reference(text: str) -> Reference:
     match = _REFERENCE.fullmatch(text)
     if match is None or len(match["name"]) > _MAX_NAME:
         hint = "an image is written as NAME, NAME:TAG or REGISTRY/NAME:TAG, the name in lower case"
-        raise EngineError(f"{text!r} is no image reference", hint)
+        raise EngineError(f"{text!r} is not a valid image reference", hint)
     return Reference(match["name"], match["digest"] or match["tag"] or "latest")
 
 

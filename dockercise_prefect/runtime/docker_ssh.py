@@ -1,6 +1,6 @@
 """An engine behind ssh, as the Docker command line reaches it: `ssh HOST docker system dial-stdio` for each connection.
 
-The SDK's own way needs paramiko or a file object that is no socket; here the client's end of a socket pair is one, so that
+The SDK's own way needs paramiko or a file object that is not a socket; here the client's end of a socket pair is one, so that
 time limits and hijacked streams work as on any other transport.
 """
 
@@ -36,9 +36,11 @@ def ssh_command(url: str) -> list[str]:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise EngineError(f"{url} is no address of an engine: {error}", "write ssh://USER@HOST:PORT") from error
+        raise EngineError(f"{url} is not an address of an engine: {error}", "write ssh://USER@HOST:PORT") from error
     if not parts.hostname or parts.path not in {"", "/"} or parts.password:
-        raise EngineError(f"ssh://{parts.hostname or ''} is no address of an engine", "write ssh://USER@HOST:PORT, keys by ssh")
+        raise EngineError(
+            f"ssh://{parts.hostname or ''} is not an address of an engine", "write ssh://USER@HOST:PORT, keys by ssh"
+        )
     user = ["-l", parts.username] if parts.username else []
     at = ["-p", str(port)] if port else []
     options = ["-T", "-o", f"ConnectTimeout={_CONNECT_TIMEOUT}"]

@@ -39,7 +39,7 @@ class Wire:
         if connection is None or connection.sock is None:
             response.close()
             raise EngineError(
-                "the engine answered without handing over the stream", "does something between it and us block upgrades?"
+                "the engine answered without handing over the stream", "does a proxy in between block HTTP upgrades?"
             )
         self._response = response
         self._socket: socket.socket = connection.sock
@@ -143,7 +143,7 @@ class FrameSplitter:
         """The payloads in `data`, as far as they have come.
 
         Raises:
-            EngineError: these are no frames.
+            EngineError: these are not frames.
         """
         at = 0
         while at < len(data):
@@ -191,4 +191,4 @@ def pump(
         else:
             ended = not is_running()
     if not splitter.between_frames:
-        raise EngineError("the container's output broke off in the middle of a frame", "does the engine still run?")
+        raise EngineError("the container's output broke off in the middle of a frame", "is the engine still running?")

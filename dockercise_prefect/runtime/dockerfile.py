@@ -82,6 +82,8 @@ def label_instruction(labels: Mapping[str, str], escape: str = BACKSLASH) -> str
 
 def _quoted(name: str, value: str, escape: str) -> str:
     if len(value.splitlines()) > 1:
-        raise EngineError(f"the label {name} has several lines, which no Dockerfile can say: {value!r}", "is that a name?")
+        raise EngineError(
+            f"the label {name} has several lines, which a Dockerfile cannot express: {value!r}", "is that a name?"
+        )
     special = f'"${escape}'
     return '"' + "".join(f"{escape}{character}" if character in special else character for character in value) + '"'

@@ -50,7 +50,7 @@ def instructions(lines: Sequence[str]) -> Iterator[Instruction]:
     """All of them, in order.
 
     The escape character at the end of a line continues it; comments and empty lines between do not end it. What a here-document
-    holds is no instruction, whatever it looks like.
+    holds is not an instruction, whatever it looks like.
     """
     continued = re.compile(rf"{re.escape(escape_character(lines))}[ \t]*$")
     words: list[str] = []

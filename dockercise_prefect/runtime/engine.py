@@ -271,7 +271,7 @@ class Engine(Protocol):
     def commit(self, container: str, image: str, labels: Mapping[str, str]) -> str:
         """Make an image without a name of the files of a container that has ended; return its id.
 
-        Its configuration is that of `image`, whatever the container's is, with the labels added. Volumes are no part of it.
+        Its configuration is that of `image`, whatever the container's is, with the labels added. Volumes are not part of it.
         A variable of the container that `image` does not have may be in it by its name, never with a value.
         """
         ...
@@ -292,7 +292,7 @@ class Engine(Protocol):
         """Attach, start, send `stdin` and the end of input, pass on all output, wait for the end.
 
         All output has been passed on when it returns, whatever the engine's log driver. A container that ends without
-        reading its input is no error.
+        reading its input is not an error.
 
         Raises:
             ContainerVanishedError: it was removed while it ran.

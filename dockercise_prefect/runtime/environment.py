@@ -127,14 +127,14 @@ def _wanted(stage: Stage, chain: _Chain) -> Iterator[tuple[str, _Found | Diagnos
 def _unset(stage: Stage, name: str, *, is_given: bool) -> Diagnostic:
     """Where variables come from what was given alone, setting one is of no use."""
     upper = name.upper()
-    why, do = ("which it was not given", "") if is_given else ("which is set nowhere", f"set {upper}, or ")
-    hint = f"{do}pass `--env {upper}=…`; `{name}?` says that it may be unset"
+    why, do = ("which it was not given", "") if is_given else ("which is not set", f"set {upper}, or ")
+    hint = f"{do}pass `--env {upper}=…`; `{name}?` if it may be unset"
     return Diagnostic("DK050", f"{stage.name} needs the variable `{name}`, {why}", stage.place, hint=hint)
 
 
 def _unfit(stage: Stage, found: _Found, trouble: str) -> Diagnostic:
     message = f"{stage.name} cannot be given the variable `{found.name}` from {found.label}: {trouble}"
-    return Diagnostic("DK051", message, stage.place, hint="hand it over as a file: `vol: code`, or an external bind")
+    return Diagnostic("DK051", message, stage.place, hint="pass it as a file: `vol: code`, or a mounted folder")
 
 
 def _reading_order(finding: Diagnostic) -> tuple[Place, str]:
@@ -150,7 +150,7 @@ def parse_env_option(option: str, lookup: Lookup) -> tuple[str, str] | None:
     name, equals, text = option.partition("=")
     trouble = _trouble_with_name(name)
     if trouble is not None:
-        raise UsageError(f"--env: {trouble}", "write --env NAME=text, or --env NAME to pass on your own")
+        raise UsageError(f"--env: {trouble}", "write --env NAME=text, or --env NAME to pass your own value")
     value = text if equals else lookup(name)
     return None if value is None else (name, value)
 

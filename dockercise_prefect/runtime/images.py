@@ -46,7 +46,9 @@ class Images:
         if isinstance(stage.image, StageImage):
             maker = stage.image.stage
             if maker not in self._made:
-                raise EngineError(f"{maker} left no image that {stage.name} could run in", "a stage that only joins has none")
+                raise EngineError(
+                    f"{maker} left no image that {stage.name} could run in", "a stage without a container has none"
+                )
             return self._made[maker]
         return self._made[stage.name] if stage.build is not None else self._resolved[stage.name]
 

@@ -18,7 +18,7 @@ class LetGoError(EngineError):
     """Nobody waits for the engine any more."""
 
     def __init__(self) -> None:
-        super().__init__("the engine did not answer in time", "does it still run? ask `docker info`")
+        super().__init__("the engine did not answer in time", "is it still running? Check with `docker info`")
 
 
 class LettingGo:

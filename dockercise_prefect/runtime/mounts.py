@@ -56,7 +56,7 @@ def _trouble_with(path: str, root: Path | None) -> str | None:
         return "the run has no root folder"
     real = (root / path).resolve()
     if not real.is_relative_to(root.resolve()):
-        return "it leads out of the root"
+        return "it is outside the root"
     return None if real.exists() else "there is no such file or folder below the root"
 
 

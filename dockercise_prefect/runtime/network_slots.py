@@ -158,11 +158,11 @@ class NetworkSlots:
     def _closed_slot(self) -> Slot:
         hint = "`network: none` needs no such network"
         if self._image is None:
-            raise EngineError("there is no image to make a network of that is closed to a cloud's own addresses", hint)
+            raise EngineError("there is no image to make a network that blocks a cloud's own addresses", hint)
         try:
             slot = self._start_one(self._image)
         except EngineError as error:
-            message = f"no network can be had that is closed to a cloud's own addresses: {error.message}"
+            message = f"cannot make a network that blocks a cloud's own addresses: {error.message}"
             raise EngineError(message, hint) from error
         with self._lock:
             self._all.append(slot)
@@ -209,7 +209,7 @@ class NetworkSlots:
         with self._lock:
             said, self._complained = self._complained, True
         if not said and not self._closed_to:  # else each stage tells it that asks for one
-            self._notify(f"no standing networks, so every stage gets its own, which takes a little longer: {trouble}")
+            self._notify(f"no shared networks, so every stage gets its own, which takes a little longer: {trouble}")
 
     def _start_one(self, image: str) -> Slot:
         machine = self._engine.info().machine

@@ -51,7 +51,7 @@ def _files(stream: Iterator[bytes], stage: str) -> Iterator[bytes] | None:
     except EngineError as error:
         return _failing(error)
     except tarfile.TarError as error:
-        return _failing(EngineError(f"the volume of {stage} came as no archive from the engine: {error}"))
+        return _failing(EngineError(f"the volume of {stage} came from the engine as a damaged archive: {error}"))
 
 
 def _holds_files(head: list[bytes]) -> bool:

@@ -179,11 +179,9 @@ def sweep(engine: Engine, observer: Owner, notify: Callable[[str], None]) -> Non
     kept = [leftover for leftover, _ in stuck]
     removed = [leftover for leftover in dead if leftover not in kept]
     if removed:
-        notify(f"removed what a run that was killed left on the engine: {counted(removed)}")
+        notify(f"removed what a killed run left on the engine: {counted(removed)}")
     for leftover, error in stuck:
-        notify(
-            f"could not remove {leftover.kind} {leftover.id}, which a run that was killed left on the engine: {error.message}"
-        )
+        notify(f"could not remove {leftover.kind} {leftover.id}, which a killed run left on the engine: {error.message}")
 
 
 def _addresses() -> list[str]:

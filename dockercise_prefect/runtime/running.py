@@ -24,7 +24,7 @@ class EndedAtOnceError(EngineError):
     """What is being done is not finished, since somebody does not want to wait for it."""
 
     def __init__(self) -> None:
-        super().__init__("the run was ended at once")
+        super().__init__("the run was stopped at once")
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ def _telling(piece: bytes) -> Iterator[bytes]:
 
 
 def _character_at(text: bytes, index: int) -> int:
-    """Where the character begins that has this byte. In what is no UTF-8, the byte itself."""
+    """Where the character begins that has this byte. In what is not UTF-8, the byte itself."""
     return next((index - back for back in range(4) if text[index - back] not in _CONTINUES), index)
 
 

@@ -273,8 +273,8 @@ class StageRun:
             lease.clean = True  # with the first process of a container, all its others have ended
         if watch.stop is None and start.was_lost(state.exit_code, capture.tail.text().rpartition("\n")[2]):
             raise EngineError(
-                "its variables could not be handed over, and nothing of it has run",
-                "does something between us and the engine end connections?",
+                "its variables could not be passed to it, so it did not run",
+                "does a proxy or firewall close connections to the engine?",
             )
         verdict = judge(state, stop=watch.stop, never_fail=self._stage.never_fail)
         return verdict if self._stage.no_log else verdict.with_tail(capture.tail.text())

@@ -108,7 +108,7 @@ def members(stream: Iterable[bytes]) -> Iterator[tuple[tarfile.TarInfo, Iterator
     """The members of a tar stream with their contents, in bounded memory; a content is to be read before the next member.
 
     Raises:
-        tarfile.TarError: it is no archive, or not all of one.
+        tarfile.TarError: it is not an archive, or not all of one.
     """
     reader = _Reader(stream)
     with tarfile.open(fileobj=reader, mode="r|", encoding="utf-8", errors="surrogateescape") as source:

@@ -77,13 +77,13 @@ def container_variables(
     stored = {**open_texts, **always}
     unseen: dict[str, bytes] = {}
     for name in literals.keys() - open_texts.keys():
-        unseen[name] = _fit(name, literals[name].encode("utf-8", "surrogateescape"), "", "hand it over as a file instead")
+        unseen[name] = _fit(name, literals[name].encode("utf-8", "surrogateescape"), "", "pass it as a file instead")
     for name, source in stage.env.items():
         if isinstance(source, StageValue):
             hint = f"read /out/{source.stage} instead, which holds it byte for byte"
             unseen[name] = _fit_value(name, values[source.stage], f"the value of {source.stage} as ", hint)
     for name, text in outside.items():
-        unseen[name] = _fit(name, text.encode("utf-8", "surrogateescape"), "", "hand it over as a file instead")
+        unseen[name] = _fit(name, text.encode("utf-8", "surrogateescape"), "", "pass it as a file instead")
     for name, text in stored.items():
         trouble = _trouble_with_text(name, text.encode("utf-8", "surrogateescape"))
         if trouble is not None:
@@ -105,7 +105,7 @@ def chosen_variables(
         outside: what `resolve_outside` found for it.
 
     Raises:
-        StageError: one is no variable of the stage, or cannot be handed over as one.
+        StageError: one is not a variable of the stage, or cannot be handed over as one.
     """
     hint = "a build gets secrets as variables of the `docker` command"
     chosen: dict[str, bytes] = {}
@@ -120,7 +120,7 @@ def chosen_variables(
             case LiteralValue(text):
                 chosen[name] = _fit(name, text.encode("utf-8", "surrogateescape"), "", hint)
             case None:
-                raise StageError(f"the build's secret {name} is no variable of the stage", "add it to `env`")
+                raise StageError(f"the build's secret {name} is not a variable of the stage", "add it to `env`")
     return chosen
 
 
@@ -153,7 +153,7 @@ def _trouble_with_text(name: str, text: bytes) -> str | None:
     try:
         text.decode("utf-8")
     except UnicodeDecodeError:
-        return "it is no UTF-8 text"
+        return "it is not UTF-8 text"
     return _trouble_with_size(name, len(text))
 
 

@@ -163,7 +163,7 @@ class RunVolumes:
 
     def _code_entries(self) -> list[Entry]:
         if self._root is None:
-            raise EngineError("the pipeline uses the code, and there is no root folder to take it from", "set DOCKERCISE_ROOT")
+            raise EngineError("the pipeline uses the code, but there is no root folder", "set DOCKERCISE_ROOT")
         return code_entries(self._root, self._notify)
 
     def _filled(self, what: str, image: str, entries: Iterable[Entry]) -> str:
@@ -184,7 +184,7 @@ class RunVolumes:
 
     def _refuse_missing(self, name: str, what: str) -> None:
         if not self._engine.volume_exists(name):
-            raise EngineError(f"{what} is gone from the engine", "something removed it while the run was going on")
+            raise EngineError(f"{what} is gone from the engine", "another program removed it during the run")
 
     @contextmanager
     def _loader(self, image: str, mount: ContainerMount) -> Iterator[str]:

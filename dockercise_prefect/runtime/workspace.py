@@ -188,7 +188,7 @@ class Workspace:
             result = self._letting_go.call(lambda: run.result(self._while_anybody_waits(sink), keep))
         except LetGoError as error:
             output = StageOutput(self._spool)
-            message = f"cancelled: {error.message}, and its container may still run"
+            message = f"cancelled: {error.message}, and its container may still be running"
             return StageResult(stage.name, StageStatus.CANCELLED, None, message, started, datetime.now(UTC), None, output)
         self._anticipate(result)
         return result
@@ -199,7 +199,7 @@ class Workspace:
 
     def kill(self) -> None:
         """As `cancel`, without grace, also after it. Returns at once."""
-        self._running.kill("the run was ended at once")
+        self._running.kill("the run was stopped at once")
 
     def let_go(self) -> None:
         """After `kill`: wait no more for an engine that does not answer. Returns at once, and so do stages that run.
@@ -214,7 +214,7 @@ class Workspace:
             self._put_away()
         self._running.kill("the run is over")
         if self._letting_go.gone:
-            self._notify(f"the engine does not answer, so nothing of this run is removed from it; {self._whose_it_is()}")
+            self._notify(f"the engine does not answer, so nothing of this run was removed from it; {self._whose_it_is()}")
             return
         self._running.wait(PATIENCE)
         self._slots.close()
@@ -258,7 +258,7 @@ class Workspace:
             if not stuck:
                 return
             trouble = f"{counted(leftover for leftover, _ in stuck)}: {stuck[0][1].message}"
-        self._notify(f"not everything of this run is removed from the engine: {trouble}; {self._whose_it_is()}")
+        self._notify(f"not everything of this run was removed from the engine: {trouble}; {self._whose_it_is()}")
 
     def _whose_it_is(self) -> str:
         return f"the next run removes it, or look for the label {RUN}={self._identity.run_id}"

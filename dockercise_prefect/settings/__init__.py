@@ -158,7 +158,7 @@ def read_config(path: Path) -> ConfigFile | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise UsageError(f"cannot read the settings in {path}: {error.strerror}", "mend or remove the file") from error
+        raise UsageError(f"cannot read the settings in {path}: {error.strerror}", "fix or remove the file") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"the settings in {path} are not UTF-8 (byte {error.start})", "save the file as UTF-8") from error
 
@@ -237,7 +237,7 @@ def _from_file(config: ConfigFile, folders: Folders, problems: list[str]) -> Ite
     try:
         table = tomllib.loads(config.text)
     except tomllib.TOMLDecodeError as error:
-        problems.append(f"{config.path}: no TOML: {error}")
+        problems.append(f"{config.path}: not valid TOML: {error}")
         return
     for name, value in table.items():
         origin = f"{config.path}:{_line_of(name, config.text)} {name}"
@@ -245,8 +245,8 @@ def _from_file(config: ConfigFile, folders: Folders, problems: list[str]) -> Ite
             yield name, Given(value, origin, folders.home, None)
         else:
             meant = did_you_mean(name, _FILE_KEYS)
-            hint = f"did you mean `{meant}`?" if meant else f"there are {', '.join(_FILE_KEYS)}"
-            problems.append(f"{origin}: there is no such setting\n  hint: {hint}")
+            hint = f"did you mean `{meant}`?" if meant else f"the settings are {', '.join(_FILE_KEYS)}"
+            problems.append(f"{origin}: unknown setting\n  hint: {hint}")
 
 
 def _line_of(name: str, text: str) -> int:

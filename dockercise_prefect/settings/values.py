@@ -81,7 +81,7 @@ def hosts(given: Given) -> tuple[str, ...]:
     names = given.value if isinstance(given.value, list) else text(given).split(",")
     said = [str(name).strip().lower() for name in names]
     if not said or not all(re.fullmatch(r"[a-z0-9._-]+|\[[0-9a-f:.]+\]", name, re.ASCII) for name in said):
-        raise ValueError("must be names of hosts, apart by commas, without a scheme or a port")
+        raise ValueError("must be names of hosts, separated by commas, without a scheme or a port")
     return tuple(said)
 
 
@@ -164,6 +164,6 @@ def duration(given: Given) -> float:
 
 
 def _written(given: Given) -> str:
-    """Numbers of the file as they are written; of anything else a text that is no quantity."""
+    """Numbers of the file as they are written; of anything else a text that is not a quantity."""
     is_quantity = isinstance(given.value, str | int | float) and not isinstance(given.value, bool)
     return str(given.value).strip() if is_quantity else ""

@@ -31,7 +31,7 @@ def canonical(address: str) -> str:
         address: of a repository, as git or a host writes it: https, ssh, git or file URL, `git@host:path`, absolute path.
 
     Raises:
-        ValueError: it is no address.
+        ValueError: it is not an address.
     """
     text = address.strip()
     if text.startswith("/"):
@@ -88,7 +88,7 @@ def _host_name(host: str) -> str:
         ValueError: it is none (`idna.IDNAError` is one).
     """
     if not _HOST.fullmatch(host):
-        raise ValueError("this is no host")
+        raise ValueError("this is not a host")
     return lowered(host) if host.isascii() else idna.encode(host, uts46=True).decode("ascii")
 
 

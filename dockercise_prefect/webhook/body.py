@@ -104,4 +104,4 @@ def _large(size: int) -> int:
 
 def _check(size: int) -> None:
     if size > LARGEST:
-        raise TooBigError(f"the body is larger than {LARGEST >> 20} MB, and so than any payload")
+        raise TooBigError(f"the body is larger than {LARGEST >> 20} MB, the limit for a payload")

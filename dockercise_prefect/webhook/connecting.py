@@ -66,7 +66,7 @@ class Survey:
         secret = "keep" if self.webhook_secret else "save"
         lines = [
             f"would {key} a read-only deploy key of {name}, {key_title(self.wish.webhook_url)!r}",
-            f"would save its private half in Prefect's Secret block {blocks.key}",
+            f"would save its private key in Prefect's Secret block {blocks.key}",
             f"would {secret} the webhook's secret in Prefect's Secret block {blocks.webhook}",
         ]
         if self.wish.statuses_token:
@@ -89,8 +89,8 @@ def survey(wish: Wish, github: GitHub) -> Survey:
     repository = github.repository(wish.repository)
     name = repository.full_name
     if not repository.administered:
-        hint = "its webhooks and deploy keys are its administrators' business: take a token of one of them"
-        raise HostRefusedError(f"the token's user does not administer {name}", hint)
+        hint = "only administrators can change its webhooks and deploy keys: use a token of one of them"
+        raise HostRefusedError(f"the token's user is not an administrator of {name}", hint)
     hooks = own_hooks(github.hooks(name), wish.webhook_url)
     blocks = BlockNames.of(github.host, name)
     private = find_secret(blocks.key)
@@ -130,7 +130,7 @@ def connect(found: Survey, github: GitHub, registrar: Registrar, tell: Tell) -> 
         github.add_key(name, key_title(wish.webhook_url), pair.public)
         tell(f"deploy key added to {name}, read-only ({pair.fingerprint})")
         _keep(undo, found.blocks.key, pair.private, found.private_key)
-        tell(f"its private half is in Prefect's Secret block {found.blocks.key}")
+        tell(f"its private key is in Prefect's Secret block {found.blocks.key}")
         secret = found.webhook_secret or secrets.token_hex(SECRET_BYTES)
         _keep(undo, found.blocks.webhook, secret, found.webhook_secret)
         tell(f"the webhook's secret is in Prefect's Secret block {found.blocks.webhook}")
@@ -176,7 +176,7 @@ def _register(undo: Undo, found: Survey, registrar: Registrar, tell: Tell) -> st
     )
     if deployment in before:
         undo.cannot(f"the deployment {deployment} stays as it is now")
-    tell(f"deployment {deployment} {'brought up to date' if deployment in before else 'made'}")
+    tell(f"deployment {deployment} {'updated' if deployment in before else 'created'}")
     return deployment
 
 
@@ -194,7 +194,7 @@ def _send_pushes(undo: Undo, found: Survey, github: GitHub, secret: str) -> None
 
 
 def _tidy(found: Survey, github: GitHub, tell: Tell) -> None:
-    """All is connected: what is there twice, or was there before, goes. What cannot go is no failure."""
+    """All is connected: what is there twice, or was there before, goes. What cannot go is not a failure."""
     name = found.repository.full_name
     for key in found.old_keys:
         _without_failing(partial(github.remove_key, name, key.id), f"old deploy key {key.id} of {name}", tell)

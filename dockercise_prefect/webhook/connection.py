@@ -111,7 +111,7 @@ def checked_webhook_url(url: str) -> str:
     except ValueError:
         good = False
     if not good or re.search(r"[\x00-\x20\x7f]", url):
-        raise UsageError(f"{url!r} is no address that pushes can be sent to", "write it as https://hooks.example.org")
+        raise UsageError(f"{url!r} is not an address that pushes can be sent to", "write it as https://hooks.example.org")
     if parts.username is not None or parts.password is not None:
-        raise UsageError("the webhook's address holds a user or a password, which GitHub would show", "leave them out")
+        raise UsageError("the webhook's address contains a user or a password, which GitHub would show", "remove them")
     return url

@@ -81,7 +81,7 @@ class Database:
         """Open the file, made when it is not there.
 
         Raises:
-            WebhookError: it cannot be opened, or is no file of ours.
+            WebhookError: it cannot be opened, or is not a file of ours.
         """
         self._lock = threading.RLock()
         try:
@@ -94,7 +94,7 @@ class Database:
         except (OSError, sqlite3.Error) as error:
             raise WebhookError(
                 f"cannot keep deliveries in {path}: {error}",
-                "make room or set rights, or move the file away: a new one is made",
+                "free disk space or fix its permissions, or move the file away to start a new one",
             ) from error
 
     def _prepare(self) -> None:

@@ -16,7 +16,7 @@ _FORM = "application/x-www-form-urlencoded"
 
 
 class MalformedError(WebhookError):
-    """The request is no delivery, or its payload lacks what its event must have."""
+    """The request is not a delivery, or its payload lacks what its event must have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,13 +57,13 @@ def read_delivery(headers: Mapping[str, str], body: bytes) -> Delivery:
         body: all of it.
 
     Raises:
-        MalformedError: it is no delivery of a host that is known.
+        MalformedError: it is not a delivery of a host that is known.
     """
     kind = kind_of(headers)
     if kind is None:
         raise MalformedError(
-            "no delivery: X-GitHub-Event, X-Gitea-Event and X-Gitlab-Event are all missing",
-            "only webhooks of GitHub, Gitea, Forgejo and GitLab may come here",
+            "not a delivery: X-GitHub-Event, X-Gitea-Event and X-Gitlab-Event are all missing",
+            "only webhooks of GitHub, Gitea, Forgejo and GitLab are accepted here",
         )
     read = {HostKind.GITHUB: _github, HostKind.GITEA: _gitea, HostKind.GITLAB: _gitlab}[kind]
     event, identity, proofs = read(headers, body)

@@ -78,7 +78,10 @@ def _on_github(name: str, webhook_url: str | None, github: GitHub, private: Sequ
     ours = dict.fromkeys(hook for url in urls for hook in own_hooks(hooks, url))
     if not urls and hooks:
         addresses = ", ".join(hook.url for hook in hooks)
-        tell(f"which webhook of {name} is ours is not known any more; there are {addresses}: `--webhook-url URL` removes one")
+        tell(
+            f"which webhook of {name} belongs to dockercise is no longer known; there are {addresses}: `--webhook-url "
+            "URL` removes one"
+        )
     return [
         *(Part(f"webhook to {hook.url} of {name}", partial(github.remove_hook, name, hook.id)) for hook in ours),
         *(Part(f"deploy key {key.title!r} of {name}", partial(github.remove_key, name, key.id)) for key in keys),

@@ -73,7 +73,7 @@ class Dispatcher:
     def _work_on(self, order: Order) -> None:
         registered = self._directory.get(order.deployment_id)
         if registered is None:
-            self._refuse(order, None, "the deployment is registered no more")
+            self._refuse(order, None, "the deployment is no longer registered")
             return
         try:
             self._start(order, registered)

@@ -25,7 +25,7 @@ def text(fields: Fields, name: str, inside: str = "") -> str:
     """
     value = _present(fields, name, inside)
     if not isinstance(value, str) or not value or len(value) > _LONGEST or not storable(value):
-        raise MalformedError(f"`{_where(name, inside)}` in the payload is no text, or none that could be kept")
+        raise MalformedError(f"`{_where(name, inside)}` in the payload is not a text, or cannot be stored")
     return value
 
 
@@ -43,7 +43,7 @@ def listed(fields: Fields, name: str, inside: str = "") -> Sequence[Any]:
     """
     value = _present(fields, name, inside)
     if not isinstance(value, list):
-        raise MalformedError(f"`{_where(name, inside)}` in the payload is no list")
+        raise MalformedError(f"`{_where(name, inside)}` in the payload is not a list")
     return value
 
 
@@ -55,7 +55,7 @@ def optional_fields(fields: Fields, name: str) -> Fields | None:
     """
     value = fields.get(name)
     if value is not None and not isinstance(value, dict):
-        raise MalformedError(f"`{name}` in the payload is no object")
+        raise MalformedError(f"`{name}` in the payload is not an object")
     return value
 
 

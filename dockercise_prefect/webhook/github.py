@@ -133,7 +133,7 @@ class GitHub:
 
     def host_keys(self) -> tuple[str, ...]:
         """The keys that its ssh server proves itself with, each `ssh-ed25519 AAAA…`; none where they are not published."""
-        with self._calling("read what keys its ssh server has", Right.METADATA):
+        with self._calling("read the keys of its ssh server", Right.METADATA):
             _, found = self._github.requester.requestJsonAndCheck("GET", "/meta")
         keys = found.get("ssh_keys") if isinstance(found, Mapping) else None
         return tuple(key for key in keys or () if isinstance(key, str) and re.fullmatch(r"[\w@.-]+ [A-Za-z0-9+/=]+", key))
@@ -181,7 +181,7 @@ class GitHub:
 
     def send(self, status: CommitStatus) -> None:
         """Show a status beside its commit."""
-        with self._calling(f"show a status beside a commit of {status.repository}", Right.STATUSES):
+        with self._calling(f"set the status of a commit of {status.repository}", Right.STATUSES):
             body = {"state": status.state.value, "description": status.description, "context": status.context}
             if status.target_url is not None:
                 body["target_url"] = status.target_url
@@ -212,7 +212,7 @@ def checked_name(name: str) -> str:
         UsageError: it is none.
     """
     if not _NAME.fullmatch(name):
-        raise UsageError(f"{name!r} is no repository of GitHub", "write it as OWNER/REPO, say acme/infra")
+        raise UsageError(f"{name!r} is not a repository of GitHub", "write it as OWNER/REPO, say acme/infra")
     return name
 
 
@@ -245,7 +245,7 @@ def _checked(api: str) -> str:
     except ValueError:
         named = False
     if not named or parts.username is not None or parts.query or parts.fragment:
-        raise UsageError("this is no address of GitHub's API", "write it as https://github.example.com/api/v3")
+        raise UsageError("this is not an address of GitHub's API", "write it as https://github.example.com/api/v3")
     if parts.scheme == "http" and parts.hostname not in _LOCAL:
         raise UsageError(f"the token would be sent to {parts.hostname} in clear text", "write the address with https")
     return "github.com" if api.rstrip("/") == PUBLIC_API else parts.netloc

@@ -20,7 +20,7 @@ _FAILED = 500
 _LONGEST_ANSWER = 300
 
 HOW_TO_MAKE_ONE = (
-    "GitHub makes one under Settings, Developer settings, Fine-grained tokens; "
+    "create one on GitHub under Settings, Developer settings, Fine-grained tokens; "
     "`dockercise connect --help` lists the permissions that it needs"
 )
 """Of a token."""
@@ -63,7 +63,7 @@ class Call:
 
 
 def refused(error: GithubException, call: Call) -> HostError:
-    """What an answer that is no success means."""
+    """What an answer that is not a success means."""
     headers = {name.lower(): str(value) for name, value in (error.headers or {}).items()}
     status = error.status
     if status == _UNAUTHORIZED:
@@ -84,19 +84,19 @@ def refused(error: GithubException, call: Call) -> HostError:
 def unreachable(error: requests.RequestException, call: Call) -> HostError:
     """What a connection that failed means. No text of the error is taken over: it may hold what was sent."""
     if isinstance(error, requests.exceptions.SSLError):
-        hint = "is https spoken there? REQUESTS_CA_BUNDLE names a file of certificates to trust"
-        return HostError(f"no safe connection to {call.host}", hint)
+        hint = "does it use https? To trust its certificate, set REQUESTS_CA_BUNDLE"
+        return HostError(f"no secure connection to {call.host}", hint)
     if isinstance(error, requests.exceptions.ProxyError):
-        return HostError(f"no way to {call.host}: the proxy refuses", "see HTTPS_PROXY and NO_PROXY")
+        return HostError(f"cannot reach {call.host}: the proxy refuses", "see HTTPS_PROXY and NO_PROXY")
     if isinstance(error, requests.exceptions.Timeout):
-        return HostError(f"no answer from {call.host} in time", "see that the network is up, and try again")
-    return HostError(f"no answer from {call.host}", "see that the network is up and the address is right")
+        return HostError(f"no answer from {call.host} in time", "check the network, and try again")
+    return HostError(f"no answer from {call.host}", "check the network and the address")
 
 
 def not_github(call: Call) -> HostRefusedError:
     """What an answer means that GitHub would not give."""
     return HostRefusedError(
-        f"what answers at {call.host} is not GitHub's API", "`--api` is, say, https://github.example.com/api/v3"
+        f"what answers at {call.host} is not GitHub's API", "`--api` looks like https://github.example.com/api/v3"
     )
 
 
@@ -118,11 +118,11 @@ def _not_found(call: Call) -> HostError:
     if call.repository:
         return NoRepositoryError(
             f"{call.host} has no repository {call.repository}, or the token in {call.token_name} may not see it",
-            "is the name right, and the repository among those that the token is for?",
+            "is the name right, and does the token include this repository?",
         )
     # GitHub does not tell what is not there from what may not be known.
     return HostRefusedError(
-        f"the token in {call.token_name} has no right to {call.what}, or there is nothing of it", f"it needs {call.right}"
+        f"the token in {call.token_name} has no right to {call.what}, or it does not exist", f"it needs {call.right}"
     )
 
 

@@ -173,7 +173,7 @@ class Intake:
         if acceptance is Acceptance.FULL:
             return Answer(result=Result.FULL, message="too many deliveries wait already", about=about)
         if acceptance is Acceptance.REPEATED:
-            return Answer(result=Result.REPEATED, message="this delivery was accepted before, and runs once", about=about)
+            return Answer(result=Result.REPEATED, message="this delivery was already accepted, and runs once", about=about)
         self._queued()
         return Answer(result=Result.QUEUED, message=f"queued for {', '.join(one.name for one in wanting)}", about=about)
 
@@ -193,13 +193,13 @@ class Intake:
         hint = f"there is no secret for {', '.join(without)}: set DOCKERCISE_WEBHOOK_SECRET, or register with one"
         return Answer(
             result=Result.FORGED,
-            message="the signature does not fit the secret of this repository",
+            message="the signature does not match the secret of this repository",
             about=where,
-            hint=hint if without else "the secret at the host is another one than in Prefect's Secret block",
+            hint=hint if without else "the secret at the host differs from the one in Prefect's Secret block",
         )
 
 
-_UNSIGNED = "give the webhook the secret that this receiver knows; without one nobody is believed"
+_UNSIGNED = "give the webhook the secret that this receiver knows; deliveries without one are refused"
 
 
 def _parts(address: str) -> tuple[int, str]:

@@ -62,7 +62,7 @@ class Notifier:
         try:
             token = self._hub.secret(notice.token)
             if token is None:
-                self._lose(notice, f"there is no Secret block {notice.token}, or nothing in it")
+                self._lose(notice, f"there is no Secret block {notice.token}, or it is empty")
                 return
             self._open(notice.kind, notice.site, token).send(notice.status)
         except (StatusLaterError, HubDownError) as error:

@@ -34,16 +34,16 @@ def read_payload(body: bytes, *, form: bool) -> Mapping[str, Any]:
     except (ValueError, RecursionError) as error:
         # The message of a JSON error says what it expected and where, and nothing of the text.
         what = error.args[0] if isinstance(error, json.JSONDecodeError) else "nested too deeply, or a number too long"
-        raise MalformedError(f"the payload is no JSON: {what}") from error
+        raise MalformedError(f"the payload is not valid JSON: {what}") from error
     if not isinstance(payload, dict):
-        raise MalformedError("the payload is no JSON object")
+        raise MalformedError("the payload is not a JSON object")
     return payload
 
 
 def _field_of_form(body: bytes) -> bytes:
     fields = body.split(b"&", _MOST_FIELDS)
     if len(fields) > _MOST_FIELDS:
-        raise MalformedError("the body is no form with a field `payload`: it has too many fields")
+        raise MalformedError("the body is not a form with a field `payload`: it has too many fields")
     found = [field.removeprefix(_FIELD) for field in fields if field.startswith(_FIELD)]
     if len(found) != 1:
         raise MalformedError("the form has no field `payload`, or several")

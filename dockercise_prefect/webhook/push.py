@@ -84,11 +84,11 @@ class NoPush:
 
 
 def other_event(delivery: Delivery) -> NoPush | None:
-    """Why a delivery is no push, as far as its headers say; None when they say that it is one."""
+    """Why a delivery is not a push, as far as its headers say; None when they say that it is one."""
     if delivery.event == "ping":
-        return NoPush("pong: pushes to this repository are waited for")
+        return NoPush("pong: waiting for pushes to this repository")
     if delivery.event != _PUSH_EVENTS[delivery.kind]:
-        return NoPush(f"nothing waits for the event `{shown(delivery.event)}`; only pushes to branches start runs")
+        return NoPush(f"the event `{shown(delivery.event)}` is ignored; only pushes to branches start runs")
     return None
 
 
@@ -107,7 +107,7 @@ def read_push(kind: HostKind, body: bytes, *, form: bool) -> Push | NoPush:
     repository = repository_of(kind, payload)
     ref = text(payload, "ref")
     if not ref.startswith(_BRANCHES) or ref == _BRANCHES:
-        return NoPush(f"`{shown(ref)}` is no branch; only pushes to branches start runs")
+        return NoPush(f"`{shown(ref)}` is not a branch; only pushes to branches start runs")
     branch = ref.removeprefix(_BRANCHES)
     before, after = _commit(payload, "before"), _commit(payload, "after")
     if after is None:
@@ -139,10 +139,10 @@ def _changed(payload: Fields) -> tuple[str, ...] | None:
     paths: set[str] = set()
     for commit in commits:
         if not isinstance(commit, dict):
-            raise MalformedError("`commits` in the payload holds something that is no commit")
+            raise MalformedError("`commits` in the payload holds something that is not a commit")
         files = [path for name in ("added", "modified", "removed") for path in listed(commit, name, "commits[]")]
         if not all(isinstance(path, str) for path in files):
-            raise MalformedError("`commits` in the payload lists something that is no path")
+            raise MalformedError("`commits` in the payload lists something that is not a path")
         if len(files) >= MOST_FILES or not all(storable(path) for path in files):
             return None
         paths.update(files)
@@ -159,5 +159,5 @@ def _sender(kind: HostKind, payload: Fields) -> str:
 def _commit(payload: Fields, name: str) -> str | None:
     commit = text(payload, name)
     if not _COMMIT.fullmatch(commit):
-        raise MalformedError(f"`{name}` in the payload is no commit")
+        raise MalformedError(f"`{name}` in the payload is not a commit")
     return commit if commit.strip("0") else None

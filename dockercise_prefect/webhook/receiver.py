@@ -165,10 +165,10 @@ def _taken(folder: Path) -> FileLock:
         lock.acquire(timeout=0)
     except Timeout as error:
         raise WebhookError(
-            f"another receiver works with {folder}", "end it first, or give this one a data folder of its own (DOCKERCISE_DATA)"
+            f"another receiver is using {folder}", "stop it first, or give this one its own data folder (DOCKERCISE_DATA)"
         ) from error
     except OSError as error:
         raise WebhookError(
-            f"cannot use the folder {folder}: {error.strerror}", "DOCKERCISE_DATA names another place"
+            f"cannot use the folder {folder}: {error.strerror}", "choose another folder with DOCKERCISE_DATA"
         ) from error
     return lock

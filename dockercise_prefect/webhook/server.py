@@ -61,7 +61,7 @@ def listen(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError, UnicodeError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise WebhookError(
-            f"cannot listen on {host}:{port}: {reason}", "is a receiver running already? `--port` takes another place"
+            f"cannot listen on {host}:{port}: {reason}", "is a receiver already running? Choose another port with `--port`"
         ) from error
     return listener
 

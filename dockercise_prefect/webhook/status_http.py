@@ -36,16 +36,16 @@ def post(url: str, body: Mapping[str, str | None], *, token: str, header: str, p
         StatusRefusedError: what is called a token cannot be one.
     """
     if not re.fullmatch(r"[\x21-\x7e]+", token):
-        raise StatusRefusedError("the Secret block holds no token", "put the token alone into it")
+        raise StatusRefusedError("the Secret block holds no token", "store only the token in it")
     host = httpx.URL(url).netloc.decode("ascii")
     try:
         said = {name: value for name, value in body.items() if value is not None}
         answer = httpx.post(url, json=said, headers={header: prefix + token}, timeout=SECONDS, follow_redirects=False)
     except (httpx.HTTPError, httpx.InvalidURL):
         # The cause is cut off: it holds the request, and with it the token.
-        raise StatusLaterError(f"no answer from {host}", "see that the network is up and the address is right") from None
+        raise StatusLaterError(f"no answer from {host}", "check the network and the address") from None
     if answer.status_code in _BUSY or answer.status_code >= _FAILED:
-        raise StatusLaterError(f"{host} has no time for a commit status (status {answer.status_code})")
+        raise StatusLaterError(f"{host} is too busy for a commit status (status {answer.status_code})")
     return answer
 
 
@@ -58,4 +58,4 @@ def check(answer: httpx.Response) -> None:
     if answer.is_success:
         return
     why = _WHY.get(answer.status_code, f"status {answer.status_code}")
-    raise StatusRefusedError(f"{answer.url.netloc.decode('ascii')} does not take a commit status: {why}")
+    raise StatusRefusedError(f"{answer.url.netloc.decode('ascii')} does not accept a commit status: {why}")

@@ -122,7 +122,7 @@ def test_two_roots_are_a_usage_error(command: Command) -> None:
     outcome = command("lint", "a", "--root", "b")
 
     assert outcome.status == 2
-    assert outcome.err == "there are two roots, a and --root b\n  hint: name one of them\n"
+    assert outcome.err == "two roots are given: a and --root b\n  hint: name one of them\n"
 
 
 @pytest.mark.parametrize("folder", ["/somewhere/else", "flows/hello", ".", ".."])
@@ -133,7 +133,7 @@ def test_a_folder_in_place_of_a_stage_is_a_usage_error(command: Command, folder:
     assert outcome.status == 2
     assert outcome.err == (
         f"`{folder}` is not a stage: `run` takes the names of stages\n"
-        f"  hint: -C names the folder: `dockercise run -C {folder}`\n"
+        f"  hint: to run the pipeline of a folder: `dockercise run -C {folder}`\n"
     )
 
 

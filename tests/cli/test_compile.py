@@ -60,11 +60,11 @@ def test_targets_are_kept_with_what_they_need(command: Command, root: Path) -> N
 
 
 def test_unknown_target(command: Command, root: Path) -> None:
-    """A target that is no stage is status 2 with the one that was probably meant, and prints nothing on stdout."""
+    """A target that is not a stage is status 2 with the one that was probably meant, and prints nothing on stdout."""
     outcome = command("compile", str(root), "--target", "tset")
 
     assert (outcome.status, outcome.out) == (2, "")
-    assert outcome.err.startswith("DK040 the target `tset` is no stage of shop\n  hint: did you mean `test`?\n")
+    assert outcome.err.startswith("DK040 the target `tset` is not a stage of shop\n  hint: did you mean `test`?\n")
 
 
 def test_folder_gets_a_file_named_after_the_pipeline(command: Command, root: Path, tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_missing_root(command: Command) -> None:
     outcome = command("compile", "missing")
 
     assert outcome.status == 2
-    assert outcome.err.startswith("missing is no folder\n")
+    assert outcome.err.startswith("missing is not a folder\n")
 
 
 def test_check_of_what_is_up_to_date(command: Command, root: Path) -> None:

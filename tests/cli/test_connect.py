@@ -45,10 +45,10 @@ def test_connect(world: World, tmp_path: Path) -> None:
     assert said.out.splitlines() == [
         f"{world.name} on 127.0.0.1:{world.github.api.rpartition(':')[2]}: private",
         f"deploy key added to {world.name}, read-only ({pair.fingerprint})",
-        f"its private half is in Prefect's Secret block {world.blocks.key}",
+        f"its private key is in Prefect's Secret block {world.blocks.key}",
         f"the webhook's secret is in Prefect's Secret block {world.blocks.webhook}",
         f"{repository} · 2 stages in 1 file · main at {git(world.work, 'rev-parse', 'HEAD')[:12]}",
-        f"deployment {repository}/{repository} made",
+        f"deployment {repository}/{repository} created",
         f"webhook added: GitHub sends pushes to {URL}",
         f"a push to {world.name} starts a run when `dockercise webhook` answers at {URL} and a worker runs:",
         said.out.splitlines()[-1],
@@ -79,7 +79,7 @@ def test_connect_again(world: World) -> None:
     assert [one.id for one in world.deployments()] == [deployed.id]
     assert world.deployments()[0].parameters == {"targets": ["hello"]}
     assert f"the old deploy key {old} of {world.name} is removed" in said.out
-    assert "brought up to date" in said.out
+    assert "updated" in said.out
 
 
 def test_key_of_others_is_left_alone(world: World) -> None:
@@ -122,7 +122,7 @@ def test_dry_run(world: World) -> None:
     assert world.state() == before
     assert first.out.splitlines()[1:] == [
         f"would add a read-only deploy key of {world.name}, 'dockercise for {URL}'",
-        f"would save its private half in Prefect's Secret block {world.blocks.key}",
+        f"would save its private key in Prefect's Secret block {world.blocks.key}",
         f"would save the webhook's secret in Prefect's Secret block {world.blocks.webhook}",
         f"would save a token for commit statuses in Prefect's Secret block {world.blocks.token}",
         f"would register {world.hosted.ssh_url}",
@@ -162,7 +162,7 @@ def test_disconnect_what_is_half_gone(world: World) -> None:
     unknown = world.disconnect()
     known = world.disconnect("--webhook-url", URL)
 
-    assert f"which webhook of {world.name} is ours is not known any more; there are {URL}" in unknown.out
+    assert f"which webhook of {world.name} belongs to dockercise is no longer known; there are {URL}" in unknown.out
     assert known.out == f"removed: webhook to {URL} of {world.name}\n"
     assert world.state() == ({}, {}, dict.fromkeys(world.secrets()), [])
 
@@ -347,13 +347,13 @@ def test_no_secret_is_told(world: World, prefect_api: str, data_folder: Path, ca
 @pytest.mark.parametrize(
     ("arrange", "arguments", "said"),
     [
-        (lambda world: setattr(world.hosted, "admin", False), (), "the token's user does not administer acme/infra"),
+        (lambda world: setattr(world.hosted, "admin", False), (), "the token's user is not an administrator of acme/infra"),
         (lambda _world: os.environ.pop("GITHUB_TOKEN"), (), "GITHUB_TOKEN is not set"),
         (lambda _world: os.environ.update(GITHUB_TOKEN="wrong"), (), "does not accept the token in GITHUB_TOKEN"),
         (lambda world: world.github.repositories.clear(), (), "has no repository acme/infra"),
         (lambda _world: None, ("--statuses-token-env", "HOME"), "add --statuses"),
         (lambda _world: None, ("--statuses", "--statuses-token-env", "NOT_SET"), "NOT_SET is not set"),
-        (lambda _world: None, ("--webhook-url", "hooks.example.org"), "is no address that pushes can be sent to"),
+        (lambda _world: None, ("--webhook-url", "hooks.example.org"), "is not an address that pushes can be sent to"),
         (lambda _world: None, ("--webhook-url", "https://me:pw@hooks.example.org"), "holds a user or a password"),
         (lambda _world: None, ("--cron", "whenever"), "whenever"),
     ],

@@ -59,7 +59,7 @@ def test_a_volume_comes_back(command: Command, run: Recorded, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("stage", "why"),
     [
-        ("hush", "hush says `noLog: true`, so its volume is not kept"),
+        ("hush", "hush has `noLog: true`, so its volume is not kept"),
         ("check", "check left nothing in its volume"),
         ("deliver", "deliver never started"),
     ],
@@ -80,7 +80,7 @@ def test_a_stage_that_goes_on(command: Command, tmp_path: Path) -> None:
     running = command("fetch", "last", "greet", "out", "--results", "results")
     waiting = command("fetch", "last", "check", "out", "--results", "results")
 
-    assert running.err == "there is nothing to fetch: greet is still running, or was broken off\n"
+    assert running.err == "there is nothing to fetch: greet is still running, or was interrupted\n"
     assert waiting.err == "there is nothing to fetch: check has not started yet\n"
 
 
@@ -106,7 +106,7 @@ def test_devices_are_named(command: Command, run: Recorded, tmp_path: Path) -> N
 
     outcome = command("fetch", "last", "greet", "out", "--results", "results")
 
-    assert outcome == (0, "", "left out, neither file nor folder nor link: greet/pipe\n")
+    assert outcome == (0, "", "left out, not a file, folder or link: greet/pipe\n")
 
 
 MEASURED = """

@@ -87,7 +87,7 @@ def test_own_layout_draws_svg_only(command: Command, root: Path) -> None:
     outcome = command("graph", str(root), "--layout", "own", "-o", "g.png")
 
     assert outcome.status == 2
-    assert "only an .svg can be drawn, no .png" in outcome.err
+    assert "only an .svg can be drawn, not a .png" in outcome.err
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_unknown_ending(command: Command, root: Path, name: str, hint: str) -> N
 
 
 def test_unknown_target(command: Command, root: Path) -> None:
-    """A target that is no stage is status 2 with the one that was probably meant."""
+    """A target that is not a stage is status 2 with the one that was probably meant."""
     outcome = command("graph", str(root), "--target", "tset", "-o", "g.svg")
 
     assert outcome.status == 2

@@ -37,7 +37,7 @@ def test_a_pipeline_is_left_alone(command: Command, tmp_path: Path) -> None:
     outcome = command("init")
 
     assert outcome.status == 2
-    assert outcome.err.startswith("there is a pipeline already: deep/x.dockercise.yml\n")
+    assert outcome.err.startswith("a pipeline already exists: deep/x.dockercise.yml\n")
     assert [path.name for path in tmp_path.rglob("*.y*ml")] == ["x.dockercise.yml"]
 
 

@@ -25,7 +25,7 @@ def test_findings_as_text(command: Command, tmp_path: Path) -> None:
     assert (outcome.status, outcome.out) == (2, "")
     assert outcome.err == (
         "a.dockercise.yaml:1:13: DK021 a: unknown key `volume`\n  hint: here it is called `vol`\n"
-        "b.dockercise.yaml:1:20: DK031 b comes after `c`, which is no stage\n"
+        "b.dockercise.yaml:1:20: DK031 b comes after `c`, which is not a stage\n"
         "2 findings in 2 files\n"
     )
 
@@ -45,7 +45,7 @@ def test_findings_as_json(command: Command, tmp_path: Path) -> None:
             "path": "a.dockercise.yaml",
             "line": 2,
             "column": 1,
-            "hint": "rename one of the two, or take it away",
+            "hint": "rename or remove one of them",
             "related": [{"message": "it is defined here first", "path": "a.dockercise.yaml", "line": 1, "column": 1}],
         }
     ]
@@ -79,7 +79,7 @@ def test_no_file_is_status_4(command: Command) -> None:
 
 
 def test_files_without_a_stage_are_fine(command: Command, tmp_path: Path) -> None:
-    """A file that defines no stage is no error."""
+    """A file that defines no stage is not an error."""
     (tmp_path / "a.dockercise.yaml").write_text("# later\n")
 
     assert command("lint").status == 0
@@ -94,8 +94,8 @@ def test_lint_rules_are_shown_by_lint_alone(command: Command, tmp_path: Path) ->
 
     assert (outcome.status, outcome.out) == (0, "")
     assert outcome.err == (
-        "a.dockercise.yaml:1:10: DK104 warning: a: the image `x` has no tag, so what it is changes with time\n"
-        "  hint: name a version, `x:…`, or write `x:latest` where that is meant\n"
+        "a.dockercise.yaml:1:10: DK104 warning: a: the image `x` has no tag, so it can change from run to run\n"
+        "  hint: name a version, `x:…`, or write `x:latest` if you mean that\n"
         "1 finding in 1 file\n"
     )
     assert (compiling.status, compiling.err) == (0, "")
@@ -133,18 +133,18 @@ def test_meta_switches_rules_off(command: Command, tmp_path: Path) -> None:
 
 
 def test_meta_switches_no_errors_off(command: Command, tmp_path: Path) -> None:
-    """A code in `meta.lint` that is no lint rule is an error that says so, or what was probably meant."""
+    """A code in `meta.lint` that is not a lint rule is an error that says so, or what was probably meant."""
     (tmp_path / "a.dockercise.yaml").write_text("meta: {lint: {DK031: off, dk104: off}}\na: {img: x, after: b}\n")
 
     outcome = command("lint")
 
     assert outcome.status == 2
     assert outcome.err == (
-        "a.dockercise.yaml:1:15: DK021 meta.lint: `DK031` is no lint rule\n"
+        "a.dockercise.yaml:1:15: DK021 meta.lint: `DK031` is not a lint rule\n"
         "  hint: only lint rules, DK100 and later, can be switched off\n"
         "a.dockercise.yaml:1:27: DK021 meta.lint: there is no lint rule `dk104`\n"
         "  hint: did you mean `DK104`?\n"
-        "a.dockercise.yaml:2:20: DK031 a comes after `b`, which is no stage\n"
+        "a.dockercise.yaml:2:20: DK031 a comes after `b`, which is not a stage\n"
         "3 findings in 1 file\n"
     )
 
@@ -159,16 +159,16 @@ def test_a_comment_switches_a_rule_off(command: Command, tmp_path: Path) -> None
 
 
 def test_a_wrong_comment_is_found(command: Command, tmp_path: Path) -> None:
-    """A code in such a comment that is no lint rule is a warning, status 0, and the right ones beside it count."""
+    """A code in such a comment that is not a lint rule is a warning, status 0, and the right ones beside it count."""
     (tmp_path / "a.dockercise.yaml").write_text("a: {img: x} # dockercise: ignore DK1O7, DK104 DK021\n")
 
     outcome = command("lint")
 
     assert outcome.status == 0
     assert outcome.err == (
-        "a.dockercise.yaml:1:34: DK100 warning: nothing is ignored by this comment: there is no lint rule `DK1O7`\n"
+        "a.dockercise.yaml:1:34: DK100 warning: this comment ignores nothing: there is no lint rule `DK1O7`\n"
         "  hint: did you mean `DK107`?\n"
-        "a.dockercise.yaml:1:47: DK100 warning: nothing is ignored by this comment: `DK021` is no lint rule\n"
+        "a.dockercise.yaml:1:47: DK100 warning: this comment ignores nothing: `DK021` is not a lint rule\n"
         "  hint: only lint rules, DK100 and later, can be switched off\n"
         "2 findings in 1 file\n"
     )

@@ -84,7 +84,7 @@ def test_a_poor_encoding_is_no_reason_to_stop(run: Recorded, tmp_path: Path) -> 
     ],
 )
 def test_a_stage_without_a_log_says_why(command: Command, run: Recorded, tmp_path: Path, stage: str, said: str) -> None:
-    """A stage that is sensitive or never ran has no log; that is said, and is no failure."""
+    """A stage that is sensitive or never ran has no log; that is said, and is not a failure."""
     outcome = command("logs", "last", stage, "--results", str(tmp_path))
 
     assert (outcome.status, outcome.err) == (0, said)
@@ -106,7 +106,7 @@ def test_an_unknown_stage(command: Command, run: Recorded, tmp_path: Path) -> No
     outcome = command("logs", "last", "gret", "--results", str(tmp_path))
 
     assert outcome.status == ExitStatus.WRONG_INPUT
-    assert outcome.err == f"`gret` is no stage of the run {run_id()}\n  hint: did you mean `greet`?\n"
+    assert outcome.err == f"`gret` is not a stage of the run {run_id()}\n  hint: did you mean `greet`?\n"
 
 
 @pytest.fixture

@@ -84,7 +84,7 @@ def test_two_forms_of_variables_are_refused(command: Command, library: Path) -> 
 
 
 def test_warnings_stop_nothing(command: Command, library: Path) -> None:
-    """Names that the folder does not define are no findings, and packages that it names are not read."""
+    """Names that the folder does not define are not findings, and packages that it names are not read."""
     (library / "a.dockercise.yaml").write_text(
         "meta: {subgraphs: other}\na: {img: lib-img, on: lib-o, env: lib-e, vol: [lib-v]}\nb: {run: ls}\n"
     )
@@ -98,9 +98,9 @@ def test_warnings_stop_nothing(command: Command, library: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["-t", "Tools"], "-t: `Tools` is no image reference"),
+        (["-t", "Tools"], "-t: `Tools` is not a valid image reference"),
         (["-t", "tools@sha256:" + "0" * 64], "has a digest"),
-        (["--base", "Base"], "--base: `Base` is no image reference"),
+        (["--base", "Base"], "--base: `Base` is not a valid image reference"),
     ],
 )
 def test_wrong_names_are_usage_errors(command: Command, library: Path, arguments: list[str], message: str) -> None:
@@ -206,7 +206,7 @@ def test_from_a_folder_to_a_pipeline(library: Path, tmp_path: Path, client: APIC
 
 @pytest.mark.docker
 def test_the_image_prints_and_says_what_it_is(library: Path, client: APIClient, image: str) -> None:
-    """The image has a label with the pipeline's name, prints its document by `cat`, and is no leftover of a run."""
+    """The image has a label with the pipeline's name, prints its document by `cat`, and is not a leftover of a run."""
     _process("package", str(library), "-t", f"{image}:1", "--base", BUSYBOX)
 
     config = client.inspect_image(f"{image}:1")["Config"]  # type: ignore[no-untyped-call]  # its stub has no types
@@ -252,7 +252,7 @@ def _empty_tar() -> bytes:
 
 @pytest.mark.docker
 def test_rubbish_of_a_real_image(tmp_path: Path, client: APIClient) -> None:
-    """An image that is no package, here a shell without input, is a clear error, and nothing is left of it."""
+    """An image that is not a package, here a shell without input, is a clear error, and nothing is left of it."""
     assert client.images(BUSYBOX)
     (tmp_path / "a.dockercise.yaml").write_text(f"meta: {{subgraphs: '{BUSYBOX}'}}\na: {{img: x}}\n")
 

@@ -83,7 +83,7 @@ def test_what_failed_is_run_again(scripted: ScriptedEngine, cache: PackageCache,
 
 def test_an_absent_image(port: Callable[[], EnginePackages]) -> None:
     """An image that is not to be had is an error with the engine's reason."""
-    with pytest.raises(PackageMissingError, match="the package `gone` cannot be had: there is no image gone"):
+    with pytest.raises(PackageMissingError, match="the package `gone` is not available: there is no image gone"):
         port().fetch("gone")
 
 
@@ -105,7 +105,7 @@ def test_an_engine_that_does_not_answer_is_asked_once(cache: PackageCache, said:
     packages.close()
 
     assert attempts == [1]
-    assert hints == ["start it; `--offline` takes what it printed last", "start it"]
+    assert hints == ["start it; `--offline` uses what it printed last", "start it"]
 
 
 def test_the_engine_is_closed(port: Callable[[], EnginePackages], scripted: ScriptedEngine) -> None:
@@ -167,7 +167,7 @@ def test_a_cache_that_cannot_be_written_is_only_said(tmp_path: Path, scripted: S
     package = EnginePackages(lambda: full, lambda: scripted, said.append).fetch(TOOLS)
 
     assert package.data == DOCUMENT
-    assert said[-1].startswith(f"cannot keep what the package {TOOLS} printed in ")
+    assert said[-1].startswith(f"cannot save what the package {TOOLS} printed in ")
 
 
 # The commands.
@@ -248,7 +248,7 @@ def test_lint_offline_wants_every_package(pipeline: ScriptedEngine, command: Com
 
     assert pipeline.calls.total() == 0
     assert (outcome.status, both.status) == (3, 2)
-    assert "--packages runs packages, and --offline forbids it" in both.err
+    assert "--packages runs packages, but --offline forbids it" in both.err
 
 
 def test_run_stops_without_its_packages(pipeline: ScriptedEngine, command: Command) -> None:
@@ -288,7 +288,7 @@ def test_who_is_not_trusted_gets_no_package(
 
     assert (outcome.status, outcome.out, pipeline.calls.total()) == (2, "", asked)
     assert outcome.err.startswith(
-        f"a.dockercise.yaml:1:19: DK077 not trusted: the package `{TOOLS}` is not run, and what it printed before is not read\n"
-        "  hint: write what is in it into files of the repository itself\n"
+        f"a.dockercise.yaml:1:19: DK077 not trusted: the package `{TOOLS}` is not run, and its cached document is not used\n"
+        "  hint: write its stages into files of the repository\n"
     )
     assert "DK031" not in outcome.err

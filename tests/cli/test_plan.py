@@ -58,7 +58,7 @@ def test_json_is_stable(command: Command, root: Path) -> None:
 
 
 def test_nothing_would_run(command: Command, root: Path) -> None:
-    """When no trigger matches, that is said, and it is no failure."""
+    """When no trigger matches, that is said, and it is not a failure."""
     outcome = command("plan", str(root), "--since", "HEAD")
 
     assert outcome.status == 0
@@ -107,11 +107,11 @@ def test_unknown_revision(command: Command, root: Path, name: str) -> None:
     outcome = command("plan", str(root), f"--since={name}")
 
     assert (outcome.status, outcome.out) == (2, "")
-    assert outcome.err.startswith(f"`{name}` is no revision of this repository\n  hint: ")
+    assert outcome.err.startswith(f"`{name}` is not a revision of this repository\n  hint: ")
 
 
 def test_names_that_no_text_can_hold(command: Command, root: Path) -> None:
-    """A file whose name is no UTF-8 is shown, in text and in JSON."""
+    """A file whose name is not UTF-8 is shown, in text and in JSON."""
     with (root / "src" / b"\xff\n".decode("utf-8", "surrogateescape")).open("w"):
         pass
 
@@ -151,7 +151,7 @@ def test_a_submodule_that_cannot_be_read(command: Command, root: Path, tmp_path:
     """A submodule without a past is named once in the note, after why there is no pipeline, if so."""
     add_submodule(root, make_repository(tmp_path / "inner", {"f.c": "f\n"}), "sm")
     git(root, "submodule", "--quiet", "deinit", "--all", "--force")
-    left_out = "the submodule sm is left out: it is not checked out; `git submodule update --init` brings it"
+    left_out = "the submodule sm is left out: it is not checked out; `git submodule update --init` fetches it"
 
     note = json.loads(command("plan", str(root), "--since", "HEAD", "--format", "json").out)["note"]
     git(root, "mv", "a.dockercise.yaml", "a.yaml")

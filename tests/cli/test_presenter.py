@@ -128,12 +128,12 @@ def test_live_form_shows_what_is_waited_for_and_nothing_of_it_stays(terminal: Te
     before = screen(terminal.getvalue())
     for event in hello_run():
         presenter(event)
-    presenter(Waiting("Prefect to take the end of the run"))
+    presenter(Waiting("Prefect to record the end of the run"))
     after = screen(terminal.getvalue())
     presenter.close()
 
     assert before == ["waiting for Prefect to start"]
-    assert after[-1] == "waiting for Prefect to take the end of the run"
+    assert after[-1] == "waiting for Prefect to record the end of the run"
     assert not [row for row in screen(terminal.getvalue()) if "waiting for" in row]
 
 
@@ -245,7 +245,7 @@ def test_a_very_long_name_is_shown_whole() -> None:
 def test_the_live_form_needs_a_terminal_that_can_move_its_cursor(
     term: str, form: type[Presenter], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A dumb terminal gets plain lines, and so does everything that is no terminal."""
+    """A dumb terminal gets plain lines, and so does everything that is not a terminal."""
     monkeypatch.setenv("TERM", term)
 
     chosen = presenter_for(Terminal())

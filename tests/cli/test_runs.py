@@ -38,7 +38,7 @@ def test_runs_are_a_table(command: Command, results: str) -> None:
         "run                    pipeline  status      started (UTC)        took    why",
         f"{run_id(3)}  other     passed      2026-11-22 19:06:12  2m 05s",
         f"{run_id(2)}  shop      broken      2026-11-22 19:05:12          {broken}",
-        f"{run_id(1)}  shop      unfinished  2026-11-22 19:04:12          running, or broken off",
+        f"{run_id(1)}  shop      unfinished  2026-11-22 19:04:12          running, or interrupted",
         f"{run_id(0)}  shop      failed      2026-11-22 19:03:12  2.0 s   check (exit code 1)",
     ]
 

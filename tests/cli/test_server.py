@@ -29,7 +29,7 @@ def test_status_names_another_prefect_without_its_password(
         outcome = command("status")
 
     assert "runs report to https://***@prefect.example.org/api, not to the local server" in outcome.out
-    assert "no local Prefect server runs" in outcome.out
+    assert "no local Prefect server is running" in outcome.out
     assert "hunter2" not in outcome.out + outcome.err
     assert outcome.status == ExitStatus.ENGINE_FAILED
 

@@ -51,9 +51,9 @@ def test_a_run_that_goes_on_or_was_killed(command: Command, tmp_path: Path) -> N
     assert outcome.out.splitlines()[1:6] == [
         "  ✓ greet     1.0 s",
         "    hush              waiting",
-        "  ▸ check             running, or broken off",
+        "  ▸ check             running, or interrupted",
         "    deliver           waiting",
-        f"not finished: running, or broken off · results in {run.folder}",
+        f"not finished: running, or interrupted · results in {run.folder}",
     ]
 
 

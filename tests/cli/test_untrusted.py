@@ -56,7 +56,7 @@ def test_a_refusal_is_wrong_input_with_places(stranger: Stranger) -> None:
         "p.dockercise.yaml:1:1: DK070 not trusted: a mounts `/` of the engine's machine\n"
         "  hint: mount the code (`vol: code`) or volumes of stages\n"
         "p.dockercise.yaml:2:1: DK072 not trusted: b uses the network of the engine's machine\n"
-        "  hint: take `network: host` away: a stage reaches the world through a network of its own\n"
+        "  hint: remove `network: host`: a stage reaches the internet through its own network\n"
     )
     assert summary["status"] == "error"
     assert {stage["status"] for stage in summary["stages"].values()} == {"not_started"}
@@ -81,7 +81,7 @@ def test_flag_and_setting_say_the_same(
     outcome = stranger.run(*arguments)
 
     assert outcome.status == ExitStatus.WRONG_INPUT
-    assert "DK073 not trusted: a says `user: root`, which is root" in outcome.err
+    assert "DK073 not trusted: a runs as root (`user: root`)" in outcome.err
 
 
 def test_limits_come_from_the_settings(stranger: Stranger, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,10 +94,10 @@ def test_limits_come_from_the_settings(stranger: Stranger, monkeypatch: pytest.M
 
     assert outcome.status == ExitStatus.WRONG_INPUT
     for said in (
-        "a says `cpus: 2`, and the limit is 1.5",
-        "a says `memory: 1g`, and the limit is 512m",
-        "a says `timeout: 10m`, and the limit is 5m",
-        "2 stages would run, and 1 may: b is one too many",
+        "a asks for `cpus: 2`, but the limit is 1.5",
+        "a asks for `memory: 1g`, but the limit is 512m",
+        "a asks for `timeout: 10m`, but the limit is 5m",
+        "2 stages would run, but the limit is 1: b is one too many",
         *(f"raise DOCKERCISE_UNTRUSTED_{name}" for name in ("STAGES", "CPUS", "MEMORY", "TIMEOUT")),
     ):
         assert said in outcome.err
@@ -111,8 +111,8 @@ def test_no_credentials_for_strangers(stranger: Stranger, monkeypatch: pytest.Mo
 
     assert outcome.status == ExitStatus.WRONG_INPUT
     assert outcome.err == (
-        "--aws would give your AWS folder to a pipeline that is not trusted\n"
-        "  hint: leave --aws out; that the pipeline is not trusted says DOCKERCISE_UNTRUSTED\n"
+        "--aws would give your AWS folder to an untrusted pipeline\n"
+        "  hint: remove --aws; the pipeline is not trusted because of DOCKERCISE_UNTRUSTED\n"
     )
 
 
@@ -126,7 +126,7 @@ def test_nobody_stands_in_what_is_not_trusted(stranger: Stranger, monkeypatch: p
     outcome = stranger.run("--untrusted")
 
     assert outcome.status == ExitStatus.WRONG_INPUT
-    assert outcome.err.startswith("the working folder is in what is not trusted")
+    assert outcome.err.startswith("the current folder belongs to the untrusted pipeline")
     assert f"-C {stranger.root}" in outcome.err
 
 
@@ -143,7 +143,7 @@ def test_no_variables_from_what_is_not_trusted(stranger: Stranger, tmp_path: Pat
     outcome = stranger.run("--untrusted", "--env-file", str(tmp_path / way))
 
     assert outcome.status == ExitStatus.WRONG_INPUT
-    assert outcome.err.startswith(f"--env-file: {tmp_path / way} is in what is not trusted")
+    assert outcome.err.startswith(f"--env-file: {tmp_path / way} belongs to the untrusted pipeline")
 
 
 def test_what_is_harmless_gets_as_far_as_the_engine(stranger: Stranger, tmp_path: Path) -> None:

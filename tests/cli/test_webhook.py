@@ -100,7 +100,7 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
     assert status == 2
     assert out == (
         f"cannot listen on 127.0.0.1:{port}: Address already in use\n"
-        "  hint: is a receiver running already? `--port` takes another place\n"
+        "  hint: is a receiver already running? Choose another port with `--port`\n"
     )
 
 
@@ -112,7 +112,7 @@ def test_a_second_receiver(tmp_path: Path) -> None:
             status, out = second.ended()
 
     assert status == 2
-    assert out.startswith(f"another receiver works with {tmp_path / 'data/webhook'}\n  hint: ")
+    assert out.startswith(f"another receiver is using {tmp_path / 'data/webhook'}\n  hint: ")
 
 
 def test_the_secret_is_no_flag(command: Command) -> None:

@@ -53,7 +53,7 @@ def test_no_file_is_nothing_to_do(tmp_path: Path) -> None:
 
 def test_root_must_be_a_folder(tmp_path: Path) -> None:
     """A root that is not there is a usage error."""
-    with pytest.raises(UsageError, match="is no folder"):
+    with pytest.raises(UsageError, match="is not a folder"):
         compile_folder(tmp_path / "missing")
 
 
@@ -108,10 +108,12 @@ def test_an_unreadable_file_makes_no_false_findings(tmp_path: Path) -> None:
 
 
 def test_unknown_target_suggests() -> None:
-    """A target that is no stage is refused with the stage that was probably meant."""
+    """A target that is not a stage is refused with the stage that was probably meant."""
     pipeline = compiled(a="build: {img: x}\n")
 
-    with pytest.raises(DefinitionError, match=r"DK040 the target `biuld` is no stage of test\n  hint: did you mean `build`\?"):
+    with pytest.raises(
+        DefinitionError, match=r"DK040 the target `biuld` is not a stage of test\n  hint: did you mean `build`\?"
+    ):
         pipeline.only(["biuld"])
 
 
@@ -171,7 +173,7 @@ def test_any_name_of_a_stage_can_be_an_image() -> None:
 
 
 def test_what_is_neither_stage_nor_image() -> None:
-    """A text that is no stage has to be an image, be it inherited; of a default it is said once."""
+    """A text that is not a stage has to be an image, be it inherited; of a default it is said once."""
     (own,) = findings(a="getCode: {build: .}\nuse: {img: GetCode}\n")
     (default,) = findings(a="meta: {defaults: {img: 'a b'}}\na: {}\nb: {}\n")
 

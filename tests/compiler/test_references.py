@@ -159,7 +159,7 @@ def test_a_script_in_a_list_knows_its_places() -> None:
 
 
 def test_names_that_no_shell_takes_as_variables() -> None:
-    """A stage whose variable is taken, or is no name, is no variable of scripts: `$PATH` is the shell's."""
+    """A stage whose variable is taken, or is not a name, is not a variable of scripts: `$PATH` is the shell's."""
     stage = _last(compiled(f="path: {img: x}\n'2': {img: x}\nlast: {img: x, run: 'echo $PATH $2'}\n"))
 
     assert stage.depends_on == ()
@@ -172,7 +172,7 @@ def test_a_variable_of_two_stages_is_no_ones() -> None:
     (warning,) = result.warnings
     assert str(warning) == (
         "f.dockercise.yaml:3:26: DK042 warning: last: `$A_B` could be the value of `a-b` or `a.b`\n"
-        "  hint: say which one: `env: {A_B: {stage: a-b}}`"
+        "  hint: choose one: `env: {A_B: {stage: a-b}}`"
     )
     assert _last(result.pipeline).depends_on == ()
 
@@ -199,7 +199,7 @@ def test_names_in_quotes_are_found() -> None:
 
 
 def test_a_script_that_names_nothing_is_not_judged() -> None:
-    """A script that is no shell script and names no stage gives no finding."""
+    """A script that is not a shell script and names no stage gives no finding."""
     result = compile_sources(sources(f="a: {img: x}\nlast: {img: x, run: 'if ('}\n"), "test")
 
     assert result.warnings == ()
@@ -218,8 +218,8 @@ def test_a_circle_names_the_references() -> None:
         f"f.dockercise.yaml:{place}" for place in ("1:22", "2:23", "3:22")
     ]
     assert finding.hint == (
-        "take one of these edges away; `# dockercise: ignore references` on its line, or `implicit: false`, "
-        "takes an inferred one away"
+        "remove one of these edges; to remove an inferred one, write `# dockercise: ignore references` on its line, "
+        "or `implicit: false`"
     )
 
 
@@ -299,7 +299,7 @@ def test_a_folder_that_is_named_and_not_mounted_is_said(script: str) -> None:
     """Where a script names a stage's folder and nothing is inferred, a warning says at which place, and what to do."""
     (warning,) = _warnings(OTHERS + "last:\n  img: x\n  run: |\n" + "".join(f"    {line}\n" for line in script.split("\n")))
 
-    assert "DK044 warning: last: `run` names `/a`, and nothing of that stage is there" in warning
+    assert "DK044 warning: last: `run` names `/a`, but nothing of that stage is mounted there" in warning
     assert "write `vol: a`" in warning
 
 
@@ -307,7 +307,7 @@ def test_a_variable_behind_a_sourced_file_is_said() -> None:
     """Behind `. file` a stage's variable is not inferred, and a warning says so; one used before is."""
     (warning,) = _warnings(OTHERS + "last: {img: x, run: 'echo $B_2; . ./env; echo $A $B_2'}\n")
 
-    assert "DK045 warning: last: `$A` is not taken for the value of `a`" in warning
+    assert "DK045 warning: last: `$A` is not read as the value of `a`" in warning
     assert "f.dockercise.yaml:4:47" in warning
 
 
@@ -348,7 +348,7 @@ def test_a_variable_that_is_nearly_a_stages_is_said(slip: str) -> None:
 
 @pytest.mark.parametrize("script", ["VERSIEN=1; echo $VERSIEN", "echo $VERSION2 $VERS", "echo '$VERSIEN'"])
 def test_a_variable_that_is_set_or_another_is_no_slip(script: str) -> None:
-    """What the script sets, what differs by a digit or by much, and what is no use at all is no slip."""
+    """What the script sets, what differs by a digit or by much, and what is no use at all is not a slip."""
     assert _warnings(f'version: {{img: x}}\nlast: {{img: x, run: "{script}"}}\n') == []
 
 

@@ -45,7 +45,7 @@ NOT_SEEN_IN_A_SCHEMA = {
     Code.VARIABLE_TWICE: "names of stages and variables are compared after folding",
     Code.VARIABLE_TAKEN: "names of stages are folded",
     Code.LOOKS_LIKE_STAGE: "names of stages are folded",
-    Code.VARIABLE_NAME: "what is no name of a variable may be that of a stage; which characters print",
+    Code.VARIABLE_NAME: "what is not a valid name of a variable may be that of a stage; which characters print",
     Code.CIRCLE: "edges",
     Code.UNKNOWN_SECRET: "names of stages and variables",
 }
@@ -53,10 +53,10 @@ NOT_SEEN_IN_A_SCHEMA = {
 
 VALUES_NOT_SEEN_IN_A_SCHEMA = {
     "this is too little": "an expression does not add up `0h0.0001s`",
-    "Docker wants 6m at least": "an expression does not multiply `512k`",
+    "Docker needs at least 6m": "an expression does not multiply `512k`",
     "leads out of what is built": "an expression does not resolve `a/../..`",
-    "is no file below the context": "an expression does not resolve `a/..`",
-    "is no image reference": "any name of a stage can be an `img`",
+    "is not a file below the context": "an expression does not resolve `a/..`",
+    "is not a valid image reference": "any name of a stage can be an `img`",
     "is a stage, whose value is always there": "names of stages",
 }
 """Of DK024, the same."""

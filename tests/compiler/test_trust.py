@@ -40,12 +40,12 @@ def refusals(pipeline: Pipeline, limits: Limits = LIMITS) -> tuple[Diagnostic, .
         ("vol: '/var/run/docker.sock:/sock:ro'", "DK070", "a mounts `/var/run/docker.sock` of the engine's machine"),
         ("vol: './below:/mnt'", "DK070", "a mounts `./below` of the engine's machine"),
         ("vol: '.:/mnt'", "DK070", "a mounts `./` of the engine's machine"),
-        ("vol: 'cache:/mnt'", "DK071", "a mounts `cache`, a volume of the engine's own, which may be anybody's"),
+        ("vol: 'cache:/mnt'", "DK071", "a mounts `cache`, a volume of the engine that may belong to someone else"),
         ("network: host", "DK072", "a uses the network of the engine's machine"),
-        ("user: 0", "DK073", "a says `user: 0`, which is root"),
-        ("cpus: 2.5", "DK075", "a says `cpus: 2.5`, and the limit is 2"),
-        ("memory: 2049m", "DK075", "a says `memory: 2049m`, and the limit is 2g"),
-        ("timeout: 61m", "DK075", "a says `timeout: 1h1m`, and the limit is 1h"),
+        ("user: 0", "DK073", "a runs as root (`user: 0`)"),
+        ("cpus: 2.5", "DK075", "a asks for `cpus: 2.5`, but the limit is 2"),
+        ("memory: 2049m", "DK075", "a asks for `memory: 2049m`, but the limit is 2g"),
+        ("timeout: 61m", "DK075", "a asks for `timeout: 1h1m`, but the limit is 1h"),
     ],
 )
 def test_what_is_refused_has_a_place_and_a_hint(keys: str, code: str, said: str) -> None:
@@ -115,7 +115,7 @@ def test_too_many_stages() -> None:
     """The first stage too many, in reading order, is the place; the hint says what can be done."""
     (finding,) = refusals(compiled(p="a: {img: x}\nb: {after: a}\nc: {img: x}\nd: {img: x}\n"))
 
-    assert finding.message == "not trusted: 4 stages would run, and 3 may: d is one too many"
+    assert finding.message == "not trusted: 4 stages would run, but the limit is 3: d is one too many"
     assert finding.place == Place("p.dockercise.yaml", 4, 1)
     assert "DOCKERCISE_UNTRUSTED_STAGES" in (finding.hint or "")
 

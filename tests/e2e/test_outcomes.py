@@ -72,7 +72,7 @@ def test_no_engine(dockercise_run: Dockercise, folder: Path) -> None:
     [
         ("a: {img: busybox, rnu: 'true'}", [], ExitStatus.WRONG_INPUT, "did you mean `run`?", False),
         ("a: {img: busybox, run: 'true'}", ["--jobs", "0"], ExitStatus.WRONG_INPUT, "--jobs", False),
-        ("a: {img: busybox, run: 'true'}", ["b"], ExitStatus.WRONG_INPUT, "the target `b` is no stage", True),
+        ("a: {img: busybox, run: 'true'}", ["b"], ExitStatus.WRONG_INPUT, "the target `b` is not a stage", True),
         ("a: {img: busybox, run: 'true'}", ["--env", "=x"], ExitStatus.WRONG_INPUT, "--env", True),
         ("a: {img: busybox, run: 'true'}", ["--env-file", "nowhere.env"], ExitStatus.WRONG_INPUT, "nowhere.env", True),
         ("meta: {name: empty}", [], ExitStatus.NOTHING_TO_DO, "nothing to do", True),

@@ -168,9 +168,9 @@ def test_variables_and_results_travel_with_the_deployment(site: Site) -> None:
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"commit": "abc"}, "`abc` is no commit's id"),
+        ({"commit": "abc"}, "`abc` is not a commit id"),
         ({"commit": "1" * 40}, "has no commit 1111"),
-        ({"targets": ["nowhere"]}, "the target `nowhere` is no stage"),
+        ({"targets": ["nowhere"]}, "the target `nowhere` is not a stage"),
     ],
 )
 def test_a_run_that_cannot_begin_says_why(site: Site, parameters: dict[str, object], message: str) -> None:
@@ -193,7 +193,7 @@ def test_a_run_that_cannot_begin_says_why(site: Site, parameters: dict[str, obje
         (["https://user:pass@localhost/x"], "would be logged"),
         (["nowhere"], "there is no folder"),
         (["{source}", "--ref", "nowhere"], "has no branch or tag `nowhere`"),
-        (["{source}", "--ref=--upload-pack=x"], "no name of a branch"),
+        (["{source}", "--ref=--upload-pack=x"], "cannot be the name of a branch"),
         (["{source}", "--cron", "often"], "--cron: `often`"),
         (["{source}", "--cron", "* * * * *", "--timezone", "Berlin"], "--timezone: `Berlin`"),
         (["{source}", "--interval", "soon"], "no duration"),
@@ -202,7 +202,7 @@ def test_a_run_that_cannot_begin_says_why(site: Site, parameters: dict[str, obje
         (["{source}", "--work-pool", "nowhere"], "there is no work pool nowhere"),
         (["{source}", "--credentials", "nowhere"], "there is no Secret block `nowhere`"),
         (["{source}", "--secret", "PASSWORD"], "names no Secret block"),
-        (["{source}", "--name", "a/b"], "no name of a deployment"),
+        (["{source}", "--name", "a/b"], "cannot be the name of a deployment"),
     ],
 )
 def test_what_cannot_be_registered_is_said(site: Site, arguments: list[str], said: str) -> None:

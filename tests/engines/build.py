@@ -69,7 +69,7 @@ class ScriptedBuild:
         if behaviour.blocks:
             self._over.wait()
         if self._stopped:
-            raise EngineError(f"cannot build the image of {self.spec.what}: it was broken off")
+            raise EngineError(f"cannot build the image of {self.spec.what}: it was interrupted")
         if behaviour.start_error is not None:
             raise EngineError(f"cannot build the image of {self.spec.what}: {behaviour.start_error}")
         if behaviour.exit_code:

@@ -15,7 +15,7 @@ _TYPES: dict[Kind, bytes] = {"file": tarfile.REGTYPE, "folder": tarfile.DIRTYPE,
 
 
 class BadTarError(Exception):
-    """What was to be unpacked is no tar stream, or leads out of the folder."""
+    """What was to be unpacked is not a tar stream, or leads out of the folder."""
 
 
 @dataclass(slots=True, eq=False)
@@ -72,7 +72,7 @@ def unpack(chunks: Iterable[bytes]) -> Iterator[tuple[str, Entry]]:
     """The entries of a tar stream, in order; an entry `.` is left out, as the Docker engine does.
 
     Raises:
-        BadTarError: the stream is no tar, or an entry leads out of the folder.
+        BadTarError: the stream is not a tar, or an entry leads out of the folder.
     """
     seen: dict[str, Entry] = {}
     try:

@@ -162,7 +162,7 @@ def test_links_inside_are_followed_once(tmp_path: Path) -> None:
 
 
 def test_links_that_leave_or_lead_nowhere_are_not_followed(tmp_path: Path) -> None:
-    """A link out of the root, and one to nothing (as editors leave them), is no part of the pipeline."""
+    """A link out of the root, and one to nothing (as editors leave them), is not part of the pipeline."""
     _touch(tmp_path, "outside/x.dockercise.yaml", "root/a.dockercise.yaml")
     root = tmp_path / "root"
     (root / "out").symlink_to("../outside")

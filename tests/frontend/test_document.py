@@ -158,4 +158,6 @@ def test_merge_conflicts_are_recognised() -> None:
     document = read_document(Source("f", b"a:\n<<<<<<< HEAD\n  b: c\n=======\n  b: d\n>>>>>>> other\n"), findings)
 
     assert document is None
-    assert [str(finding).split("\n")[0] for finding in findings.in_order()] == ["f:2:1: DK003 a merge conflict is left here"]
+    assert [str(finding).split("\n")[0] for finding in findings.in_order()] == [
+        "f:2:1: DK003 this is an unresolved merge conflict"
+    ]

@@ -97,7 +97,7 @@ def test_what_is_no_revision(repository: Path, name: str) -> None:
     with pytest.raises(UsageError) as caught:
         find_revision(repository, name)
 
-    assert "is no revision of this repository" in caught.value.message
+    assert "is not a revision of this repository" in caught.value.message
     assert caught.value.hint
     assert sorted(repository.iterdir()) == before
 
@@ -116,7 +116,7 @@ def test_a_revision_that_a_shallow_clone_lacks(repository: Path, tmp_path: Path)
 
 def test_outside_a_repository(tmp_path: Path) -> None:
     """Where there is no repository, that is what is said."""
-    with pytest.raises(UsageError, match="is in no git repository"):
+    with pytest.raises(UsageError, match="is not in a git repository"):
         find_revision(tmp_path, "HEAD")
 
 

@@ -122,7 +122,7 @@ def test_a_submodule_that_is_not_checked_out(root: Path) -> None:
     assert changes.paths == []
     assert past.unread == changes.unread
     assert [(left_out.path, left_out.why) for left_out in past.unread] == [
-        ("lib/sm", "it is not checked out; `git submodule update --init` brings it")
+        ("lib/sm", "it is not checked out; `git submodule update --init` fetches it")
     ]
 
 
@@ -140,7 +140,7 @@ def test_a_commit_that_a_submodule_has_not(root: Path) -> None:
     assert [source.path for source in past.sources] == ["o.dockercise.yaml"]
     assert changes.paths == ["lib/sm"]
     assert past.unread == changes.unread
-    assert past.unread[0].why.startswith(f"it has not the commit {recorded[:12]}; ")
+    assert past.unread[0].why.startswith(f"it does not have the commit {recorded[:12]}; ")
 
 
 def test_what_is_no_repository_where_a_submodule_was(root: Path) -> None:

@@ -83,7 +83,7 @@ def test_circles_are_cut() -> None:
 
 
 def test_a_shared_package_is_fetched_once() -> None:
-    """A package that several others name is asked for once, and its stages are no duplicates."""
+    """A package that several others name is asked for once, and its stages are not duplicates."""
     packages = PackagesInMemory(
         one="meta: {subgraphs: base}\n", two="meta: {subgraphs: base}\nt: {img: x}\n", base="b: {img: x}\n"
     )
@@ -109,7 +109,7 @@ def test_a_collision_shows_both_places() -> None:
 
     assert str(found) == (
         f"tools@{_digest(tools)}:2:1: DK010 the stage `build` is defined twice\n"
-        "  a.dockercise.yaml:2:1: it is defined here first\n  hint: rename one of the two, or take it away"
+        "  a.dockercise.yaml:2:1: it is defined here first\n  hint: rename or remove one of them"
     )
 
 
@@ -136,7 +136,7 @@ def test_settings_that_differ_show_both_places() -> None:
     ],
 )
 def test_rubbish_is_said_where_the_package_is_named(printed: bytes, inside: str | None) -> None:
-    """What is no document is an error in the file that names the package, and what is wrong in it at its place there."""
+    """What is not a document is an error in the file that names the package, and what is wrong in it at its place there."""
     found = _findings(PackagesInMemory(tools=printed), a="meta: {subgraphs: [tools]}\n")
 
     by_path = {finding.place.path: finding for finding in found if finding.place}
@@ -144,7 +144,7 @@ def test_rubbish_is_said_where_the_package_is_named(printed: bytes, inside: str 
         assert [str(finding.code) for finding in found] == ["DK004"]
         return
     assert by_path["a.dockercise.yaml"].message == (
-        f"the package tools@{_digest(printed)} printed something that is no dockercise document"
+        f"the package tools@{_digest(printed)} printed something that is not a dockercise document"
     )
     assert (by_path["a.dockercise.yaml"].code, str(by_path["a.dockercise.yaml"].place)) == ("DK061", "a.dockercise.yaml:1:20")
     assert by_path[f"tools@{_digest(printed)}"].code == inside
@@ -190,7 +190,7 @@ def test_all_packages_that_fail_are_told() -> None:
 
 
 def test_what_a_missing_package_may_define_is_not_unknown() -> None:
-    """Names, images and variables that a package which could not be had may define are no findings of their own."""
+    """Names, images and variables that a package which could not be had may define are not findings of their own."""
     text = "meta: {subgraphs: gone}\na: {after: lib-x, env: [lib-y, B=1], vol: [lib-z, 'ä:/w'], on: lib-o, run: ls}\n"
 
     with pytest.raises(PackagesMissingError) as caught:
@@ -248,7 +248,7 @@ def test_endless_packages_end() -> None:
 
 
 def test_same_packages_same_pipeline() -> None:
-    """Where a stage is written, file or package, is no part of the pipeline's digest."""
+    """Where a stage is written, file or package, is not part of the pipeline's digest."""
     stages = "a: {img: x}\nb: {img: x, after: a}\n"
 
     packaged = _compiled(PackagesInMemory(lib=stages), a="meta: {subgraphs: lib}\n").pipeline

@@ -128,7 +128,7 @@ def test_headlines_say_it_in_one_line() -> None:
 
 
 def test_what_steers_a_terminal_is_left_out() -> None:
-    """Colours, cursor movements and the former states of a progress bar are not shown; entities are no characters."""
+    """Colours, cursor movements and the former states of a progress bar are not shown; entities are not characters."""
     text = stage_text("a", ran(StageStatus.PASSED, 0, 1), ["\x1b[31mred\x1b[0m", "10%\r100%"], [], in_folder)
 
     assert text.endswith("```text\nred\n100%\n```\n")

@@ -62,7 +62,7 @@ def test_a_prefect_that_fails_costs_one_notice(proxy: FaultProxy, fault: Any) ->
     artifacts.close()
 
     assert len(said) == 1
-    assert said[0].startswith("Prefect shows not all artifacts of this run: ")
+    assert said[0].startswith("Prefect does not show all artifacts of this run: ")
 
 
 def test_a_prefect_that_does_not_answer_is_not_waited_for(proxy: FaultProxy, prefect_api: str) -> None:
@@ -78,5 +78,5 @@ def test_a_prefect_that_does_not_answer_is_not_waited_for(proxy: FaultProxy, pre
     proxy.heal()
     eventually(threading.enumerate, lambda threads: "artifacts" not in {thread.name for thread in threads})
 
-    assert said == ["Prefect shows not all artifacts of this run: it has not taken them within 0.5 s"]
+    assert said == ["Prefect does not show all artifacts of this run: it did not accept them within 0.5 s"]
     assert [one["key"] for one in kept(prefect_api, flow_run_id)] == ["shop-stage-a"]

@@ -147,7 +147,7 @@ def test_a_label_of_a_newer_version_refuses_a_push(asked: DeploymentRequest, pre
 @pytest.mark.parametrize("name", ["a&b", "a/b", "a%b"])
 def test_a_name_that_prefect_does_not_take_is_said(asked: DeploymentRequest, name: str) -> None:
     """A folder may be called so; its deployment needs another name."""
-    with pytest.raises(UsageError, match="no name of a deployment") as refused:
+    with pytest.raises(UsageError, match="cannot be the name of a deployment") as refused:
         prefect.save(request(asked.flow, name=name))
 
     assert "--name" in str(refused.value.hint)

@@ -94,6 +94,6 @@ def test_the_refusal_says_what_was_asked_and_what_to_do() -> None:
 
     assert said == (
         "Refused: this was asked by the name ci.example.org:4200. This Prefect server answers its own pages and local programs "
-        "only.\nDo you reach it this way? Set DOCKERCISE_SERVER_HOSTS=ci.example.org, then `dockercise down` and "
+        "only.\nIf you reach the server this way, set DOCKERCISE_SERVER_HOSTS=ci.example.org, then `dockercise down` and "
         "`dockercise up`.\n"
     )

@@ -65,8 +65,8 @@ def test_a_timetable_is_what_prefect_takes() -> None:
     [
         (Timetable(crons=("often",)), "--cron: `often`"),
         (Timetable(crons=("* * * * *",), timezone="Berlin"), "--timezone: `Berlin`"),
-        (Timetable(intervals=("0s",)), "--interval: `0s` is no duration"),
-        (Timetable(intervals=("soon",)), "--interval: `soon` is no duration"),
+        (Timetable(intervals=("0s",)), "--interval: `0s` is not a duration"),
+        (Timetable(intervals=("soon",)), "--interval: `soon` is not a duration"),
         (Timetable(rrules=("FREQ=SOON",)), "--rrule: `FREQ=SOON`"),
     ],
 )

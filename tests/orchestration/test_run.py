@@ -105,7 +105,7 @@ def test_missing_variables_stop_the_run_before_any_container(run: RunIt, scripte
 def test_where_variables_come_from_first_to_last(
     run: RunIt, scripted: ScriptedEngine, prefect_api: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A flag wins over a file, that over the process's environment, that over a Secret block; flags are no parameters."""
+    """A flag wins over a file, that over the process's environment, that over a Secret block; flags are not parameters."""
     for name in ("FROM_FLAG", "FROM_FILE", "FROM_PROCESS"):
         monkeypatch.setenv(name, "process")
     cast("Any", Secret)(value="block-value").save("from-block", overwrite=True, _sync=True)

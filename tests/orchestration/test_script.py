@@ -25,7 +25,7 @@ def test_help_is_shown_and_nothing_runs(tmp_path: Path) -> None:
 
 
 def test_an_unknown_option_is_refused(tmp_path: Path) -> None:
-    """An option is no stage: it is refused with status 2 before anything is started."""
+    """An option is not a stage: it is refused with status 2 before anything is started."""
     ended = _run(tmp_path, "--jobs", "3")
 
     assert ended.returncode == 2

@@ -24,7 +24,7 @@ def test_lines_above_the_budget_are_said_to_follow(caplog: pytest.LogCaptureFixt
     """The first lines are there, and one that says where the others are."""
     found = logged(caplog, b"a\nb\nc\nd\n", 2)
 
-    assert found == ["a", "b", "more lines follow; the whole log of a is in file:///run-1"]
+    assert found == ["a", "b", "more lines follow; the full log of a is in file:///run-1"]
 
 
 def test_long_lines_count_more_than_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -32,4 +32,4 @@ def test_long_lines_count_more_than_once(caplog: pytest.LogCaptureFixture) -> No
     found = logged(caplog, b"x" * (100 * LONGEST_LINE), 2_000)
 
     assert sum(map(len, found)) < 2_000 * 600
-    assert found[-1] == "more lines follow; the whole log of a is in file:///run-1"
+    assert found[-1] == "more lines follow; the full log of a is in file:///run-1"

@@ -120,7 +120,7 @@ def test_a_pipeline_is_in_order(stages: list[Stage]) -> None:
 
 
 def test_unknown_targets_are_all_reported() -> None:
-    """Each target that is no stage is a finding of its own."""
+    """Each target that is not a stage is a finding of its own."""
     with pytest.raises(DefinitionError) as caught:
         _everything().only(["frist", "other", "second"])
 

@@ -98,7 +98,7 @@ def test_a_token_that_opens_nothing_is_not_said(work: Path, tmp_path: Path) -> N
         mirror_of(f"{host}/infra.git", Access("my-block", TOKEN), tmp_path).head(None)
 
     said = str(refused.value)
-    assert "does the Secret block `my-block` open it?" in said
+    assert "does the Secret block `my-block` give access?" in said
     assert TOKEN not in said
     assert SENT not in said
 

@@ -116,7 +116,7 @@ def test_a_commit_that_is_here_needs_no_host(mirror: Mirror, work: Path, host: P
 )
 def test_what_is_no_ref_is_refused(mirror: Mirror, ref: str) -> None:
     """A ref that git could take for an option or a pattern never reaches it."""
-    with pytest.raises(UsageError, match="no name of a branch or tag"):
+    with pytest.raises(UsageError, match="cannot be the name of a branch or tag"):
         mirror.head(ref)
 
 

@@ -52,7 +52,7 @@ def test_the_home_folder_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ("file://server/share", "names no folder of this machine"),
         ("file://", "names no folder of this machine"),
         ("file:///a?b", "names no folder of this machine"),
-        ("http://[broken", "that is no URL"),
+        ("http://[broken", "that is not a URL"),
         ("~nobody-of-that-name/x", "there is no such home folder"),
         (" ", "is empty"),
     ],

@@ -175,7 +175,7 @@ def test_a_volume_that_expands_to_much_comes_in_pieces(record: Recorded, run: Re
 
 def test_an_unknown_stage(run: RecordedRun) -> None:
     """A stage that the run has not is an error with the one that was probably meant."""
-    with pytest.raises(UsageError, match="`chek` is no stage of the run") as raised:
+    with pytest.raises(UsageError, match="`chek` is not a stage of the run") as raised:
         look(run).stage("chek")
 
     assert raised.value.hint == "did you mean `check`?"

@@ -55,7 +55,7 @@ def test_only_what_is_new_is_read(tmp_path: Path) -> None:
     record(tmp_path, 0)
     going_on = Recorded(tmp_path, number=1)
     update_runs_page(FolderObjects(tmp_path), "shop")
-    assert "running, or broken off" in listed(tmp_path)
+    assert "running, or interrupted" in listed(tmp_path)
     assert f'href="{run_id(1)}' not in listed(tmp_path)  # it has no page yet
     going_on.end()
     record(tmp_path, 2)
@@ -66,7 +66,7 @@ def test_only_what_is_new_is_read(tmp_path: Path) -> None:
     assert sorted(objects.read) == sorted(
         ["shop/index.html", f"shop/{run_id(1)}/summary.json", f"shop/{run_id(2)}/summary.json"]
     )
-    assert "running, or broken off" not in listed(tmp_path)
+    assert "running, or interrupted" not in listed(tmp_path)
     assert f'href="{run_id(1)}/report.html"' in listed(tmp_path)
 
 

@@ -348,7 +348,7 @@ def test_a_connection_that_is_not_safe_is_not_taken_for_none(
     monkeypatch.setattr(aws_module, "ATTEMPTS", 1)
     safe = aws.url.replace("http:", "https:")
 
-    with pytest.raises(StorageError, match=f"no safe connection to {safe}") as raised:
+    with pytest.raises(StorageError, match=f"no secure connection to {safe}") as raised:
         S3Objects(Bucket(NAME, ""), replace(settings, s3_endpoint=safe)).put("a", io.BytesIO(b""))
 
     assert "AWS_CA_BUNDLE" in str(raised.value.hint)

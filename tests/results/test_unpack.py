@@ -117,7 +117,7 @@ def test_a_folder_that_is_in_use_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(UsageError, match="is not empty"):
         unpack([file("v/a")], "v", tmp_path)
-    with pytest.raises(UsageError, match="is no folder"):
+    with pytest.raises(UsageError, match="is not a folder"):
         unpack([file("v/a")], "v", tmp_path / "mine")
 
     assert tree(tmp_path) == ["mine"]

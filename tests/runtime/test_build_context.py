@@ -132,14 +132,14 @@ def test_a_folder_may_be_a_link(scripted: ScriptedEngine, container: str, target
     [
         (Build(CodeSnapshot(), "none"), "there is no `none` in the code to build from"),
         (Build(StageVolume("a"), "none/deep"), "there is no `none/deep` in the volume of a to build from"),
-        (Build(CodeSnapshot(), "file"), "`file` in the code is no folder"),
+        (Build(CodeSnapshot(), "file"), "`file` in the code is not a folder"),
         (Build(CodeSnapshot(), "alias"), "there is no Dockerfile `Dockerfile` in `alias` in the code"),
-        (Build(CodeSnapshot(), "to-file"), "`to-file` in the code is no folder"),
-        (Build(CodeSnapshot(), "circle"), "`circle` in the code is no folder"),
+        (Build(CodeSnapshot(), "to-file"), "`to-file` in the code is not a folder"),
+        (Build(CodeSnapshot(), "circle"), "`circle` in the code is not a folder"),
         (Build(CodeSnapshot(), "app"), "there is no Dockerfile `Dockerfile` in `app` in the code"),
         (Build(StageVolume("a")), "there is no Dockerfile `Dockerfile` in the volume of a"),
         (Build(CodeSnapshot(), dockerfile="ci/None"), "there is no Dockerfile `ci/None` in the code"),
-        (Build(CodeSnapshot(), dockerfile="app"), "`app` is no file"),
+        (Build(CodeSnapshot(), dockerfile="app"), "`app` is not a file"),
         (Build(CodeSnapshot(), dockerfile="circle"), "leads in a circle"),
     ],
 )
@@ -156,14 +156,14 @@ def test_what_is_not_there_is_named(scripted: ScriptedEngine, container: str, bu
 
 
 def test_a_folder_behind_a_link_is_found_out(scripted: ScriptedEngine, container: str) -> None:
-    """An engine that finds the Dockerfile through it sends the link alone: the stream says that it is no folder."""
+    """An engine that finds the Dockerfile through it sends the link alone: the stream says that it is not a folder."""
     fill(scripted, container, (member("alias"), b""))
     build = Build(CodeSnapshot(), "alias", "../Dockerfile")
     fill(scripted, container, (member("Dockerfile"), b"FROM x"))
 
     context = open_context(scripted, container, MOUNTED, build)
 
-    with pytest.raises(EngineError, match="`alias` in the code is no folder"):
+    with pytest.raises(EngineError, match="`alias` in the code is not a folder"):
         list(context.stream)
 
 

@@ -135,7 +135,7 @@ def test_pipes_and_sockets_are_no_code(tmp_path: Path) -> None:
         found = [entry.path for entry in code_entries(tmp_path, said.append)]
 
     assert found == ["a"]
-    assert said == ["left out of the code, since sockets, pipes and devices cannot be copied: it.sock, pipe"]
+    assert said == ["left out of the code, because sockets, pipes and devices cannot be copied: it.sock, pipe"]
 
 
 def test_the_variables_of_a_git_hook_do_not_mislead(repository: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -219,7 +219,7 @@ def test_an_ignore_file_that_is_a_pipe_is_said(tmp_path: Path) -> None:
     """Nobody waits for somebody to write into it."""
     os.mkfifo(tmp_path / ".dockerciseignore")
 
-    with pytest.raises(EngineError, match="is no file"):
+    with pytest.raises(EngineError, match="is not a file"):
         paths(tmp_path)
 
 

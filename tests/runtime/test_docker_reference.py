@@ -33,8 +33,8 @@ def test_references(text: str, expected: Reference) -> None:
     "text", ["", "Busybox", "a b", "-a", "a/", "../../containers", "a:", "a@sha256:12", "a:b:c", "http://a/b", "a\n", "a" * 256]
 )
 def test_what_is_no_reference(text: str) -> None:
-    """Text that is no reference is refused before it gets near the engine, and shown."""
-    with pytest.raises(EngineError, match="is no image reference"):
+    """Text that is not a reference is refused before it gets near the engine, and shown."""
+    with pytest.raises(EngineError, match="is not a valid image reference"):
         parse_reference(text)
 
 

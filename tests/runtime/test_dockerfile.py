@@ -38,7 +38,7 @@ def test_every_from_gets_the_labels(before: str, after: str) -> None:
 
 
 def test_bytes_that_are_no_text_are_kept() -> None:
-    """What is no UTF-8 goes through as it is."""
+    """What is not UTF-8 goes through as it is."""
     assert labelled(b"FROM x\nRUN \xff\n", {"a": "1"}) == f'FROM x\n{LABEL}"1"\nRUN '.encode() + b"\xff\n"
 
 

@@ -78,8 +78,8 @@ def test_where_nothing_is_looked_for_setting_a_variable_is_no_advice() -> None:
         hints.append(caught.value.diagnostics[0].hint)
 
     assert hints == [
-        "pass `--env HOME=…`; `home?` says that it may be unset",
-        "set HOME, or pass `--env HOME=…`; `home?` says that it may be unset",
+        "pass `--env HOME=…`; `home?` if it may be unset",
+        "set HOME, or pass `--env HOME=…`; `home?` if it may be unset",
     ]
 
 
@@ -118,7 +118,7 @@ def test_a_stage_without_a_container_takes_its_variable_from_explicit_sources(ou
 
 
 def test_a_stage_without_a_container_never_takes_the_processs_environment() -> None:
-    """What happens to be in the environment is no value; nothing at all is no error."""
+    """What happens to be in the environment is no value; nothing at all is not an error."""
     found = resolve_outside(Pipeline("p", [stage("home")]), [source({"HOME": "/root"}, explicit=False)])
 
     assert found.variables == {"home": {}}

@@ -168,7 +168,7 @@ def test_a_long_secret_does_not_wait_for_its_end() -> None:
 
 
 def test_what_a_long_text_is_ruled_off_with_stays() -> None:
-    """Rules, blanks and borders of tables in a long value are no secrets by themselves."""
+    """Rules, blanks and borders of tables in a long value are not secrets by themselves."""
     value = b"+" + b"-" * 100 + b"+\n" + b" " * 200 + b"\n" + b"| correct horse battery staple |" + b" |" * 100
 
     assert masked(masker_of(value), b"-" * 100 + b" " * 200 + b" |" * 50) == b"-" * 100 + b" " * 200 + b" |" * 50
@@ -190,7 +190,7 @@ def test_secrets_that_touch_become_one_mask() -> None:
 
 
 def test_short_lines_of_base64_do_not_wait() -> None:
-    """A line that is no part of a wrapped text is passed on when it is whole."""
+    """A line that is not part of a wrapped text is passed on when it is whole."""
     stream = masker_of(SECRET).stream()
 
     assert stream.feed(b"ready: d0\n") == b"ready: d0\n"

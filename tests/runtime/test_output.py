@@ -163,7 +163,7 @@ def test_a_line_in_pieces_loses_nothing(text: str, longest: int) -> None:
     ],
 )
 def test_lines(chunks: list[bytes], lines: list[str]) -> None:
-    """Lines end at line feeds; the last may have none; what is no UTF-8 shows as U+FFFD."""
+    """Lines end at line feeds; the last may have none; what is not UTF-8 shows as U+FFFD."""
     decoder = LineDecoder(1_000)
 
     found = [line for chunk in chunks for line in decoder.feed(chunk)] + decoder.flush()

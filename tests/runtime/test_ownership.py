@@ -238,7 +238,7 @@ def test_in_one_container_processes_are_told_apart() -> None:
 
 
 def test_an_engine_that_does_not_say_whether_a_container_runs_removes_nothing() -> None:
-    """No answer is no death."""
+    """No answer is not a death."""
     engine = ScriptedEngine()
     foreign = left(str(replace(ME, host=str(ContainerStart(ID, "now")))))
     engine.add_leftover(foreign)
@@ -260,7 +260,7 @@ def test_a_sweep_takes_the_dead_and_nothing_else() -> None:
     sweep(engine, ME, said.append)
 
     assert engine.leftovers() == [mine, foreign]
-    assert said == ["removed what a run that was killed left on the engine: 1 volume"]
+    assert said == ["removed what a killed run left on the engine: 1 volume"]
 
 
 def test_a_sweep_that_finds_nothing_says_nothing() -> None:

@@ -72,7 +72,7 @@ def test_a_command_that_is_not_there(engine: Engine, image: ResolvedImage) -> No
 
 
 def test_an_image_without_a_command(engine: Engine, image: ResolvedImage) -> None:
-    """An image that runs nothing is no package, and no container is made."""
+    """An image that runs nothing is not a package, and no container is made."""
     assert _failure(engine, _image(image)) == "has no command that could print a document"
 
 

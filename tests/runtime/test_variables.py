@@ -37,7 +37,7 @@ def test_chosen_variables() -> None:
     assert found == {"A": b"1", "PROXY": b"p", "T": b"t"}
 
 
-@pytest.mark.parametrize(("name", "says"), [("OTHER", "OTHER is no variable of the stage"), ("A", "A cannot be a variable")])
+@pytest.mark.parametrize(("name", "says"), [("OTHER", "OTHER is not a variable of the stage"), ("A", "A cannot be a variable")])
 def test_a_chosen_variable_that_cannot_be(name: str, says: str) -> None:
     """One that the stage does not have, or that no variable can hold."""
     consumer = stage("c", image="i", env={"A": StageValue("a")})

@@ -56,7 +56,7 @@ def test_own_keys() -> None:
 @pytest.mark.parametrize("url", ["", "hooks.example.org", "ftp://hooks.example.org", "https://", "https://a:b", "https://a b"])
 def test_no_address(url: str) -> None:
     """What pushes cannot be sent to is refused."""
-    with pytest.raises(UsageError, match="is no address that pushes can be sent to"):
+    with pytest.raises(UsageError, match="is not an address that pushes can be sent to"):
         checked_webhook_url(url)
 
 

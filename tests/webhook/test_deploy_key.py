@@ -37,7 +37,7 @@ def test_pair_is_read_back() -> None:
     "text", ["", "a token", "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----"]
 )
 def test_no_key(text: str) -> None:
-    """What is no key of ours is none, whatever it is."""
+    """What is not a key of ours is none, whatever it is."""
     assert read_deploy_key(text) is None
 
 
@@ -50,5 +50,5 @@ def test_private_half_is_not_shown() -> None:
 
 @pytest.mark.parametrize("text", ["", "ssh-ed25519", "ssh-ed25519 !!!"])
 def test_no_fingerprint(text: str) -> None:
-    """What is no public key has no fingerprint, and none that another could share."""
+    """What is not a public key has no fingerprint, and none that another could share."""
     assert fingerprint(text) == ""

@@ -221,7 +221,7 @@ def test_the_same_commits_pushed_again(world: ScriptedWorld, receiver: Receiving
 
 
 def test_malformed_deliveries(world: ScriptedWorld, receiver: Receiving) -> None:
-    """What is no delivery is answered with 400 and what is missing."""
+    """What is not a delivery is answered with 400 and what is missing."""
     world.register("acme/infra")
     payload = github_push("acme/infra")
     del payload["after"]

@@ -289,7 +289,7 @@ def test_redirection_elsewhere(github_server: GitHubServer, github: GitHub) -> N
 
 
 def test_nobody_there() -> None:
-    """An address where nothing listens is no answer."""
+    """An address where nothing listens is not an answer."""
     with pytest.raises(HostError, match=r"no answer from 127\.0\.0\.1:9"):
         GitHub(TOKEN, "http://127.0.0.1:9").repository("acme/infra")
 
@@ -323,7 +323,7 @@ def test_no_address(api: str) -> None:
 @pytest.mark.parametrize("name", ["acme", "acme/infra/x", "../infra", "acme/..", "-a/b", "acme/in fra", "acme/infra?x", ""])
 def test_no_name(github_server: GitHubServer, github: GitHub, name: str) -> None:
     """What is no repository's name is asked for nowhere."""
-    with pytest.raises(UsageError, match="is no repository of GitHub"):
+    with pytest.raises(UsageError, match="is not a repository of GitHub"):
         github.repository(name)
 
     assert github_server.requests == []

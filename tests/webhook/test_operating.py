@@ -120,7 +120,7 @@ def test_two_receivers_of_one_folder(world: ScriptedWorld, receiver: Receiving, 
     """A second receiver with the same data folder is refused, and says why."""
     assert receiver.url
 
-    with pytest.raises(WebhookError, match="another receiver works with"), receiving(world.hub, tmp_path / "data"):
+    with pytest.raises(WebhookError, match="another receiver is using"), receiving(world.hub, tmp_path / "data"):
         pass
 
 

@@ -90,7 +90,7 @@ def test_a_loop_goes_on_after_errors() -> None:
     loop.stop()
 
     assert told == [
-        "the file with the deliveries fails: disk I/O error; trying again",
+        "the database of deliveries fails: disk I/O error; trying again",
         "work-0 failed: KeyError; trying again",
     ]
     assert loop.join(10)

@@ -31,8 +31,8 @@ def test_a_form_holds_the_same(payload: dict[str, object], before: int) -> None:
         (b"[]", "no JSON object"),
         (b"", "no JSON"),
         (b'{"a": "\xff"}', "not UTF-8 (byte 7)"),
-        (b'{"a": NaN}', "no JSON"),
-        (b'{"a": ' + b"9" * 5000 + b"}", "no JSON"),
+        (b'{"a": NaN}', "not valid JSON"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "not valid JSON"),
         (b"[" * 100_000, "nested too deeply"),
     ],
 )
@@ -83,9 +83,9 @@ def test_a_long_body_that_is_no_push() -> None:
     broken = large(github_sent(github_push(sender="me")))
 
     assert pushed(read_delivery(tag.headers, tag.body)) == NoPush(
-        "`refs/tags/v1` is no branch; only pushes to branches start runs"
+        "`refs/tags/v1` is not a branch; only pushes to branches start runs"
     )
-    with pytest.raises(MalformedError, match="`sender` in the payload is no object"):
+    with pytest.raises(MalformedError, match="`sender` in the payload is not an object"):
         pushed(read_delivery(broken.headers, broken.body))
 
 

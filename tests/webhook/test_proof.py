@@ -108,7 +108,7 @@ def test_an_old_signature_is_not_believed(late: float) -> None:
 
 @pytest.mark.parametrize("moment", ["", "soon", "-1", "1e9", "٣"])
 def test_odd_times_are_not_believed(moment: str) -> None:
-    """A time that is no number is none."""
+    """A time that is not a number is none."""
     sent = gitlab_signed(gitlab_push(), key=KEY, now=NOW).with_headers(webhook_timestamp=moment)
 
     assert not proven(sent, SIGNING_TOKEN)

@@ -129,16 +129,16 @@ def test_a_new_branch() -> None:
     ("sent", "reason"),
     [
         (github_sent(github_push(after=ZEROS)), "the branch `main` was deleted: nothing to run"),
-        (github_sent(github_push(ref="refs/tags/v1")), "`refs/tags/v1` is no branch"),
-        (github_sent(github_push(ref="refs/heads/")), "`refs/heads/` is no branch"),
+        (github_sent(github_push(ref="refs/tags/v1")), "`refs/tags/v1` is not a branch"),
+        (github_sent(github_push(ref="refs/heads/")), "`refs/heads/` is not a branch"),
         (github_sent(github_examples("ping")[0], event="ping"), "pong"),
-        (github_sent(github_push(), event="pull_request"), "nothing waits for the event `pull_request`"),
-        (gitlab_sent(gitlab_push(), event="Tag Push Hook"), "nothing waits for the event `Tag Push Hook`"),
-        (github_sent(github_push(), event="\x1b[31m" + "x" * 100), "nothing waits for the event `?[31mxxx"),
+        (github_sent(github_push(), event="pull_request"), "the event `pull_request`"),
+        (gitlab_sent(gitlab_push(), event="Tag Push Hook"), "the event `Tag Push Hook`"),
+        (github_sent(github_push(), event="\x1b[31m" + "x" * 100), "the event `?[31mxxx"),
     ],
 )
 def test_what_starts_nothing(sent: Sent, reason: str) -> None:
-    """Deleted branches, tags and other events are no pushes, and the reason says so."""
+    """Deleted branches, tags and other events are not pushes, and the reason says so."""
     found = read(sent)
 
     assert isinstance(found, NoPush)
@@ -177,17 +177,20 @@ def without(payload: dict[str, Any], *path: str) -> dict[str, Any]:
             "lacks an address of the repository: `repository.clone_url`",
         ),
         (gitlab_sent(gitlab_push() | {"project": {"id": 1}}), "lacks an address of the repository: `project.git_http_url`"),
-        (github_sent(github_push() | {"repository": []}), "`repository` in the payload is no object"),
-        (github_sent(github_push(sender="me")), "`sender` in the payload is no object"),
-        (github_sent(github_push(after="--upload-pack=x")), "`after` in the payload is no commit"),
-        (github_sent(github_push(after="A" * 40)), "`after` in the payload is no commit"),
-        (github_sent(github_push(ref=["refs/heads/main"])), "`ref` in the payload is no text"),
-        (github_sent(github_push(ref="refs/heads/\ud800")), "`ref` in the payload is no text"),
-        (github_sent(github_push(ref="refs/heads/a\0b")), "`ref` in the payload is no text"),
-        (github_sent(github_push(ref="refs/heads/" + "x" * 5000)), "`ref` in the payload is no text"),
-        (github_sent(github_push(commits={})), "`commits` in the payload is no list"),
-        (github_sent(github_push(commits=[1])), "holds something that is no commit"),
-        (github_sent(github_push(commits=[{"added": [1], "modified": [], "removed": []}])), "lists something that is no path"),
+        (github_sent(github_push() | {"repository": []}), "`repository` in the payload is not an object"),
+        (github_sent(github_push(sender="me")), "`sender` in the payload is not an object"),
+        (github_sent(github_push(after="--upload-pack=x")), "`after` in the payload is not a commit"),
+        (github_sent(github_push(after="A" * 40)), "`after` in the payload is not a commit"),
+        (github_sent(github_push(ref=["refs/heads/main"])), "`ref` in the payload is not a text"),
+        (github_sent(github_push(ref="refs/heads/\ud800")), "`ref` in the payload is not a text"),
+        (github_sent(github_push(ref="refs/heads/a\0b")), "`ref` in the payload is not a text"),
+        (github_sent(github_push(ref="refs/heads/" + "x" * 5000)), "`ref` in the payload is not a text"),
+        (github_sent(github_push(commits={})), "`commits` in the payload is not a list"),
+        (github_sent(github_push(commits=[1])), "holds something that is not a commit"),
+        (
+            github_sent(github_push(commits=[{"added": [1], "modified": [], "removed": []}])),
+            "lists something that is not a path",
+        ),
         (github_sent(github_push(commits=[{"added": []}])), "the payload lacks `commits[].modified`"),
     ],
 )

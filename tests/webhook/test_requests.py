@@ -1,4 +1,4 @@
-"""Requests as bytes: too big, too slow, and what is no delivery at all."""
+"""Requests as bytes: too big, too slow, and what is not a delivery at all."""
 
 from __future__ import annotations
 

@@ -141,7 +141,7 @@ def test_host_that_refuses(host: StatusHost, kind: HostKind, status: int) -> Non
     ],
 )
 def test_same_status_twice(host: StatusHost, state: CommitState, transition: str) -> None:
-    """GitLab refuses what it shows already; that is no failure."""
+    """GitLab refuses what it shows already; that is not a failure."""
     host.status = 400
     host.answer = {"message": f"Cannot transition status via {transition} (Reason(s): Status cannot transition)"}
 

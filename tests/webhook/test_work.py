@@ -139,7 +139,7 @@ def test_a_deployment_that_was_removed(world: ScriptedWorld, receiver: Receiving
     receiver.deliver(github_sent(github_push("acme/infra")))
 
     world.remove(registered)
-    eventually(lambda: receiver.logged("refused: the deployment is registered no more"))
+    eventually(lambda: receiver.logged("refused: the deployment is no longer registered"))
 
     assert world.runs() == []
 

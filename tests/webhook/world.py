@@ -29,7 +29,7 @@ class World(Protocol):
     elsewhere: tuple[str, str]
 
     def register(self, repository: str, secret: str | None) -> Registered:
-        """A deployment that every branch of the repository starts; None is no secret of its own."""
+        """A deployment that every branch of the repository starts; None is not a secret of its own."""
 
     def commit(self, repository: str, number: int) -> tuple[str, str]:
         """A commit of a repository that no other number has, after the one before it."""

@@ -28,7 +28,7 @@ from dockercise_prefect.results.run_view import RunView
 from dockercise_prefect.results.wording import duration
 from dockercise_prefect.status import StageStatus
 
-UNFINISHED = "not finished: running, or broken off"
+UNFINISHED = "not finished: running, or interrupted"
 
 _HEAD = ("run", "pipeline", "status", "started (UTC)", "took", "why")
 
@@ -82,7 +82,7 @@ def run_lines(view: RunView, links: Sequence[tuple[str, str]], marks: Marks) -> 
 def _cells(listed: Listed) -> tuple[str, ...]:
     summary = listed.summary
     took = duration(summary.seconds) if summary and summary.seconds is not None else ""
-    why = reasons(summary) if summary else plain_line(listed.problem or "running, or broken off")
+    why = reasons(summary) if summary else plain_line(listed.problem or "running, or interrupted")
     return (listed.run.run_id, plain_line(listed.run.pipeline), listed.status, _time(listed.run.began), took, why)
 
 
@@ -103,7 +103,7 @@ def _stage_lines(view: RunView, stage: Stage, width: int, marks: Marks) -> Itera
         yield stage_row(mark=marks.waiting, name=stage.name, width=width, details="waiting", style="dim")
     elif summary.status is StageStatus.RUNNING:
         mark = marks.stages[summary.status]
-        yield stage_row(mark=mark, name=stage.name, width=width, details="running, or broken off", style="bold")
+        yield stage_row(mark=mark, name=stage.name, width=width, details="running, or interrupted", style="bold")
     else:
         yield from stage_lines(stage, summary, width, marks)
         if summary.status.to_blame and summary.status is not StageStatus.ERROR:  # whose line says everything anyway

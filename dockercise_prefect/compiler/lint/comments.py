@@ -36,16 +36,16 @@ def is_ignored(finding: Diagnostic, subject: Subject) -> bool:
 
 
 def ignores_nothing(subject: Subject) -> Iterator[Diagnostic]:
-    """DK100: a comment ignores something that is no lint rule."""
+    """DK100: a comment ignores something that is not a lint rule."""
     for path, lines in subject.lines.items():
         for number, line in enumerate(lines, start=1):
             for place, word in _in_line(line, path, number):
                 if word is None:
                     hint = "name them: `# dockercise: ignore DK104`"
-                    yield warning(Code.IGNORES_NOTHING, "this comment says to ignore, and names no lint rule", place, hint=hint)
+                    yield warning(Code.IGNORES_NOTHING, "this comment ignores nothing: it names no lint rule", place, hint=hint)
                 elif word not in LINT_RULES and word != REFERENCES:
                     why, hint = not_a_rule(word)
-                    yield warning(Code.IGNORES_NOTHING, f"nothing is ignored by this comment: {why}", place, hint=hint)
+                    yield warning(Code.IGNORES_NOTHING, f"this comment ignores nothing: {why}", place, hint=hint)
 
 
 def _in_line(line: str, path: str, number: int) -> Iterator[_Ignored]:

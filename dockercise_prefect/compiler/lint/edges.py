@@ -29,9 +29,11 @@ def runs_on_no_push(subject: Subject) -> Iterator[Diagnostic]:
         if stage.name not in run:
             yield warning(
                 Code.RUNS_ON_NO_PUSH,
-                f"{stage.name} runs on no push: it has no `triggers`, and no stage that has some needs it",
+                f"{stage.name} never runs on a push: it has no `triggers`, and no stage with `triggers` needs it",
                 stage.place,
-                hint="give it `triggers`, or ignore this if it is run by hand: `dockercise explain DK101` says how",
+                hint=(
+                    "add `triggers`, or ignore this finding if you run the stage by hand: `dockercise explain DK101` shows how"
+                ),
             )
 
 
@@ -44,19 +46,19 @@ def after_is_implied(subject: Subject) -> Iterator[Diagnostic]:
                 continue
             other = next((other for other in stage.depends_on if other.stage == edge.stage and other is not edge), None)
             if other is not None:
-                yield _implied(stage, edge, other, "that is so already, because of what it takes from there")
+                yield _implied(stage, edge, other, "this stage already uses it")
                 continue
             longer = next((other for other in stage.depends_on if all_needs.lead(other.stage, edge.stage)), None)
             if longer is not None and not _may_read_output(subject, stage):
-                yield _implied(stage, edge, longer, f"that is so already, because of `{longer.stage}`")
+                yield _implied(stage, edge, longer, f"this stage already comes after it, through `{longer.stage}`")
 
 
 def _implied(stage: Stage, edge: Dependency, other: Dependency, why: str) -> Diagnostic:
     return warning(
         Code.AFTER_IS_IMPLIED,
-        f"{stage.name}: `after: {edge.stage}` says nothing: {why}",
+        f"{stage.name}: `after: {edge.stage}` is not needed: {why}",
         edge.place,
-        hint=f"take `{edge.stage}` out of `after`",
+        hint=f"remove `{edge.stage}` from `after`",
         related=[Related(f"{stage.name} needs {other.stage} here", other.place)] if other.place else [],
     )
 

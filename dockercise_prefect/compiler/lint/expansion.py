@@ -27,7 +27,7 @@ def stays_as_written(subject: Subject) -> Iterator[Diagnostic]:
         if found is not None:
             yield warning(
                 Code.STAYS_AS_WRITTEN,
-                f"{owner}: `{found[0].rstrip(':?+-')}` in {key} stays as it is written: only scripts expand variables",
+                f"{owner}: `{found[0].rstrip(':?+-')}` in {key} is not expanded: only scripts expand variables",
                 node.place,
                 hint="expand it in the script; for the value of a stage write `env: {NAME: {stage: STAGE}}`",
             )

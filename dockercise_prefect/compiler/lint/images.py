@@ -25,9 +25,9 @@ def image_without_tag(subject: Subject) -> Iterator[Diagnostic]:
         if not tagged:
             yield warning(
                 Code.IMAGE_WITHOUT_TAG,
-                f"{written.owner}: the image `{stage.image.ref}` has no tag, so what it is changes with time",
+                f"{written.owner}: the image `{stage.image.ref}` has no tag, so it can change from run to run",
                 written.node.place,
-                hint=f"name a version, `{stage.image.ref}:…`, or write `{stage.image.ref}:latest` where that is meant",
+                hint=f"name a version, `{stage.image.ref}:…`, or write `{stage.image.ref}:latest` if you mean that",
             )
 
 
@@ -45,9 +45,9 @@ def hides_image(subject: Subject) -> Iterator[Diagnostic]:
                 related.append(Related("the image is used here", tagged[edge.stage]))
             yield warning(
                 Code.HIDES_IMAGE,
-                f"{stage.name}: `img: {edge.stage}` is what the stage `{edge.stage}` left, and not the public image",
+                f"{stage.name}: `img: {edge.stage}` is the image of the stage `{edge.stage}`, not the public image",
                 edge.place,
-                hint=f"for the image write `docker.io/library/{edge.stage}` and a tag; else give the stage another name",
+                hint=f"for the image write `docker.io/library/{edge.stage}` and a tag, or rename the stage",
                 related=related,
             )
 

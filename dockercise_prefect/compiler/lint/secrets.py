@@ -88,7 +88,7 @@ def _in_texts(owner: str, key: str, node: Node, subject: Subject) -> Iterator[Di
                     subject.positions.within(scalar.text, match.start(), scalar.place),
                     hint="take it from outside, by a variable in `env`"
                     if key == "run"
-                    else "build arguments stay in the image's history: hand it to a stage that runs, by a variable in `env`",
+                    else "build arguments stay in the image's history: pass it to a stage as a variable in `env`",
                 )
 
 

@@ -26,20 +26,20 @@ def never_triggers(subject: Subject) -> Iterator[Diagnostic]:
 
 
 _WHY: Sequence[tuple[Callable[[str], object], str, str]] = (
-    (re.compile(r"#").match, "to git it is a comment", "write `\\#` for a name that begins with `#`"),
-    (re.compile(r"!?\s").match, "it begins with a blank, as no file does", "remove the blank, also behind `!`"),
+    (re.compile(r"#").match, "git reads it as a comment", "write `\\#` for a name that begins with `#`"),
+    (re.compile(r"!?\s").match, "it begins with a blank, and no file does", "remove the blank, also behind `!`"),
     (
         re.compile(r"(?:^!?|/)\.\.?(?:/|\Z)").search,
         "paths of changed files have no `.` or `..` in them",
         "begin at the root: `src/**`",
     ),
     (re.compile(r"\{[^{},/]*,[^{}]*\}").search, "git does not expand braces", "write a glob for each: `a/**`, `b/**`"),
-    (re.compile(r"!?/\Z").match, "to git it means nothing", "write `*` for every file"),
+    (re.compile(r"!?/\Z").match, "git ignores it", "write `*` for every file"),
 )
 
 
 def _problem(glob: str, *, is_first: bool) -> tuple[str, str] | None:
     """Why it never matches, and what to write; None where it may."""
     if is_first and glob.startswith("!"):
-        return "there is nothing before it to take away from", "write first what counts: `triggers: ['**', '!docs/**']`"
+        return "no glob before it includes anything", "write first what to include: `triggers: ['**', '!docs/**']`"
     return next(((why, hint) for finds, why, hint in _WHY if finds(glob)), None)

@@ -32,8 +32,8 @@ def nothing_sets(subject: Subject) -> Iterator[Diagnostic]:
                 Code.NOTHING_SETS,
                 f"{stage.name}: nothing sets `{name}`",
                 subject.script_place(stage, use.start),
-                hint=f"declare it, `env: {name}`, or say what holds without it, `${{{name}:-}}`; if the image sets it, "
-                "`# dockercise: ignore DK108` on its line",
+                hint=f"declare it, `env: {name}`, or give a default, `${{{name}:-}}`; if the image sets it, "
+                "write `# dockercise: ignore DK108` on its line",
             )
 
 

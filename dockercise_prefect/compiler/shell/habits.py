@@ -113,7 +113,7 @@ def effective(texts: Sequence[str]) -> int:
 
 
 def readings(texts: Sequence[str]) -> list[Reading | None]:
-    """How each word of a command is to be read; None for one that is no path and holds none.
+    """How each word of a command is to be read; None for one that is not a path and holds none.
 
     Args:
         texts: the words, the command's name first.

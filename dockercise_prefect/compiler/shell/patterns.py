@@ -1,4 +1,4 @@
-"""Which words of a command are patterns or programs: in `sed '/build/d'` the word is no path."""
+"""Which words of a command are patterns or programs: in `sed '/build/d'` the word is not a path."""
 
 from __future__ import annotations
 

@@ -95,5 +95,5 @@ def _from_json(entry: Mapping[str, Any]) -> Row:
 def _row(one: Listed) -> Row:
     summary = one.summary
     if summary is None:
-        return Row(one.run.run_id, one.status, one.run.began.isoformat(), None, one.problem or "running, or broken off")
+        return Row(one.run.run_id, one.status, one.run.began.isoformat(), None, one.problem or "running, or interrupted")
     return Row(one.run.run_id, one.status, summary.started, summary.seconds, ", ".join(summary.reasons))

@@ -121,7 +121,7 @@ def test_tags_and_digests(image: str) -> None:
 
 @pytest.mark.parametrize("image", ["x", "a/x", "localhost:5000/x"])
 def test_images_without_a_tag(image: str) -> None:
-    """DK104: a registry's port is no tag."""
+    """DK104: a registry's port is not a tag."""
     assert lint_codes(f"a: {{img: '{image}'}}\n") == ["DK104"]
 
 

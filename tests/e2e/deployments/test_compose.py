@@ -131,7 +131,7 @@ def status(url: str) -> int:
 
 
 def test_everything_comes_up_and_asks_who_is_there(stack: Stack) -> None:
-    """Prefect's page and its health are for all, its API is for those who log in; the worker is no root."""
+    """Prefect's page and its health are for all, its API is for those who log in; the worker is not root."""
     prefect = f"http://127.0.0.1:{stack.port}"
 
     answers = {path: status(f"{prefect}/{path}") for path in ("", "api/health", "api/work_pools/dockercise")}
