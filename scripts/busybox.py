@@ -58,7 +58,7 @@ def image_tar(binary: bytes, applets: Sequence[str]) -> bytes:
 
     Args:
         binary: a static busybox.
-        applets: the names it answers to; its own among them is no link, or it would point to itself.
+        applets: the names it answers to; its own among them is not a link, or it would point to itself.
     """
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as tar:

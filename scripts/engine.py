@@ -77,7 +77,7 @@ def stale(pid_file: Path, name: str, processes: Path = Path("/proc")) -> bool:
 
     Args:
         pid_file: holds a process's number.
-        name: the program that wrote it; another program under that number is no reason to wait.
+        name: the program that wrote it; another program under that number is not a reason to wait.
         processes: the proc file system.
     """
     try:
