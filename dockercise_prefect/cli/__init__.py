@@ -138,7 +138,7 @@ def _forget(stream: TextIO) -> None:
 
 
 def _explain(show: Callable[[], object]) -> None:
-    """Say on stderr what is wrong; where nobody listens, the exit status says it alone."""
+    """Print the error on stderr; if that is closed, only the exit status tells it."""
     try:
         show()
     except BrokenPipeError:

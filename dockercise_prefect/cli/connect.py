@@ -1,4 +1,4 @@
-"""`connect` and `disconnect`: a repository on GitHub and this Prefect, tied together and let go again."""
+"""`connect` and `disconnect`: connects a repository on GitHub to this Prefect, and disconnects it."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def disconnect(*, repository: str, webhook_url: str | None, token_env: str, api:
 
 
 def _token(variable: str) -> str:
-    from dockercise_prefect.webhook.github_words import HOW_TO_MAKE_ONE
+    from dockercise_prefect.webhook.github_errors import HOW_TO_MAKE_ONE
 
     token = os.environ.get(variable)
     if not token:

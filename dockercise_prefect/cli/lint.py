@@ -1,4 +1,4 @@
-"""`lint`: what is wrong with a pipeline, and nothing else."""
+"""`lint`: checks a pipeline."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def not_kept(image: str) -> PackageError:
 
 
 def not_asked_for(image: str) -> PackageError:
-    """DK062, where nobody asked for packages to be run."""
+    """DK062, for a command that does not run packages."""
     hint = "`dockercise lint --packages` runs it; until then, any name may be defined in it"
     return PackageUnreadError(f"the package `{image}` was not read, because lint does not run packages", hint)
 

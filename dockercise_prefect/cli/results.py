@@ -1,4 +1,4 @@
-"""`results`: what becomes of records that a bucket did not take."""
+"""`results`: sends records that did not reach the bucket."""
 
 from __future__ import annotations
 

@@ -166,7 +166,7 @@ def _say(failure: RunFailedError, *, shown: bool) -> None:
 
 
 def _tell(stream: TextIO, text: str) -> None:
-    """Print, to whoever still listens: how the run ended is in the exit status, too."""
+    """Print, unless stdout is closed: the exit status also tells how the run ended."""
     forgiving = ForgivingStream(stream)
     forgiving.write(f"{text}\n")
     forgiving.flush()

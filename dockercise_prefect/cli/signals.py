@@ -15,7 +15,7 @@ from dockercise_prefect.orchestration.signals import interruptions
 def as_interrupt() -> Iterator[None]:
     """Inside, all signals that ask the process to end do what Ctrl-C does: exit status 130, after what was made is removed.
 
-    Elsewhere than in the main thread nobody can catch signals, and nothing changes.
+    Outside the main thread, signals cannot be caught, and nothing changes.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

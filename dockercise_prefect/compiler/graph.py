@@ -82,7 +82,7 @@ def report_circles(edges: Mapping[StageName, Sequence[Dependency]], findings: Fi
 
 
 def _described(stage: StageName, edge: Dependency) -> str:
-    """An edge in words; one that nobody wrote names the reference that it was inferred from."""
+    """An edge in words; an inferred edge names its reference in the script."""
     reason = f"{stage} {edge.kind.phrase} {edge.stage}"
     return f"{reason}, inferred from `{edge.reference}`" if edge.inferred else reason
 

@@ -1,4 +1,4 @@
-"""Inferred edges that may be none give way where they would close a circle."""
+"""Removes uncertain inferred edges that would close a circle."""
 
 from __future__ import annotations
 

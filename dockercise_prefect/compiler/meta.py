@@ -7,7 +7,7 @@ from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
 from typing import Any
 
-from dockercise_prefect.compiler.elsewhere import hint_for_key, hint_for_top_level
+from dockercise_prefect.compiler.key_checks import check_keys
 from dockercise_prefect.compiler.keys import (
     INHERITED,
     LATER_IN_META,
@@ -17,7 +17,7 @@ from dockercise_prefect.compiler.keys import (
     SETTINGS,
     read_settings,
 )
-from dockercise_prefect.compiler.known import check_keys
+from dockercise_prefect.compiler.keys_of_other_tools import hint_for_key, hint_for_top_level
 from dockercise_prefect.compiler.names import pipeline_name_from, pipeline_name_problem
 from dockercise_prefect.compiler.secrets import read_secrets
 from dockercise_prefect.compiler.switches import read_switches

@@ -42,7 +42,10 @@ SCHEMA: Schema = one_or_many(
 
 @dataclass(slots=True)
 class PlacedMount:
-    """A mount, where it was written, and whether it was inferred from a script. Plain, as the nodes are; nobody changes one."""
+    """A mount, where it was written, and whether it was inferred from a script.
+
+    Not frozen, for speed like the nodes, but never changed.
+    """
 
     mount: Mount
     place: Place

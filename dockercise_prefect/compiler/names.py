@@ -1,4 +1,4 @@
-"""What things may be called, and what a stage's name becomes as a variable (LANGUAGE section 3)."""
+"""Valid names, and the variable of a stage's name (LANGUAGE section 3)."""
 
 from __future__ import annotations
 

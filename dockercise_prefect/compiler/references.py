@@ -1,4 +1,4 @@
-"""Edges that nobody wrote: what a stage's script names of other stages (LANGUAGE section 4)."""
+"""Inferred edges: the stages that a stage's script refers to (LANGUAGE section 4)."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class References:
         self._odd = [_QUOTES.sub("", stage) for stage in self._stages if not _PARTS.fullmatch(stage)]
 
     def complete(self, draft: Draft, inherited: AbstractSet[str]) -> Draft:
-        """The stage with the variables, mounts and edges that its script asks for and that nobody wrote.
+        """The stage with the variables, mounts and edges that are inferred from its script.
 
         Args:
             draft: the stage as written.

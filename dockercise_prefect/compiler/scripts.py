@@ -1,4 +1,4 @@
-"""`run`: a script, and what YAML makes of one that was meant otherwise."""
+"""`run`: a script, and common mistakes of writing it in YAML."""
 
 from __future__ import annotations
 

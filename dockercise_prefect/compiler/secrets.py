@@ -1,4 +1,4 @@
-"""`meta.secrets`: the variables whose values nobody is to see, wherever they come from (LANGUAGE section 1)."""
+"""`meta.secrets`: the variables whose values are never shown, wherever they come from (LANGUAGE section 1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One stage as written to one stage as meant (LANGUAGE section 2)."""
+"""Reads one stage (LANGUAGE section 2)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from dockercise_prefect.compiler.builds import Builds, PlacedBuild
-from dockercise_prefect.compiler.elsewhere import MEANS_AN_IMAGE, hint_for_key, hint_for_top_level
+from dockercise_prefect.compiler.key_checks import check_keys
 from dockercise_prefect.compiler.keys import LATER_IN_STAGES, OF_A_CONTAINER, OF_A_SCRIPT, STAGE, read_settings
-from dockercise_prefect.compiler.known import check_keys
+from dockercise_prefect.compiler.keys_of_other_tools import MEANS_AN_IMAGE, hint_for_key, hint_for_top_level
 from dockercise_prefect.compiler.meta import Meta
 from dockercise_prefect.compiler.mounts import Mounts, PlacedMount
 from dockercise_prefect.compiler.names import stage_name_problem
@@ -41,7 +41,9 @@ _KINDS = tuple(DependencyKind)
 
 @dataclass(slots=True)
 class Draft:
-    """A stage that has been read, before it takes over what `meta.env` gives. Plain, as the nodes are; nobody changes one.
+    """A stage that has been read, before it takes over what `meta.env` gives.
+
+    Not frozen, for speed like the nodes, but never changed.
 
     Attributes:
         settings: attributes of `Stage`, its own and inherited ones.

@@ -1,4 +1,4 @@
-"""What a user may have meant: close names, looked for only while that stays cheap."""
+"""Suggestions of close names, while searching for them stays cheap."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a pipeline may do that is not trusted: nothing with the engine's machine, and everything within limits."""
+"""What an untrusted pipeline may do: nothing with the engine's machine, and everything else within limits."""
 
 from __future__ import annotations
 

@@ -56,7 +56,10 @@ SECRETS_SCHEMA: Schema = {
 
 @dataclass(slots=True)
 class Variable:
-    """One variable, its source, its place, and whether a script alone asks for it. Plain, as nodes are; nobody changes one."""
+    """One variable, its source, its place, and whether it was only inferred from a script.
+
+    Not frozen, for speed like the nodes, but never changed.
+    """
 
     name: str
     source: EnvSource

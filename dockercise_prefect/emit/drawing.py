@@ -72,7 +72,7 @@ class Arrow:
 
     @property
     def is_inferred(self) -> bool:
-        """Whether nobody wrote any of its edges."""
+        """Whether all its edges are inferred."""
         return all(edge.inferred for edge in self.dependencies)
 
     @property

@@ -12,7 +12,7 @@ from dockercise_prefect.frontend.convert import Converter, TooBigError
 from dockercise_prefect.frontend.discover import Source
 from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.nodes import Mapping, Node, Position, Scalar, is_null
-from dockercise_prefect.frontend.not_yaml import problem_of
+from dockercise_prefect.frontend.yaml_errors import problem_of
 from dockercise_prefect.pipeline import Code
 
 try:

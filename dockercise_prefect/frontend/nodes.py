@@ -42,7 +42,7 @@ class Position:
 
 
 class _Placed:
-    """Something written in a file; its place is made when somebody asks, which for most nodes nobody does."""
+    """Something written in a file; its place is computed on demand, because most places are never used."""
 
     __slots__ = ()
     path: str

@@ -17,7 +17,7 @@ from dockercise_prefect.pipeline import Code, image_name_problem
 KEY = "subgraphs"
 
 MAX_PACKAGES = 100
-"""Packages of one pipeline, those of packages included; more were not wanted by anybody, and each costs a container."""
+"""The largest number of packages of one pipeline, including packages of packages; each one costs a container."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class PackageBrokenError(PackageError):
 
 
 class PackageUnreadError(PackageError):
-    """DK062: nobody asked for the image to be run. A warning: what it defines is not known, and nothing is wrong."""
+    """DK062: the image was not to be run. A warning, because nothing is wrong, but what it defines is not known."""
 
     code = Code.PACKAGE_UNREAD
 

@@ -19,7 +19,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_/$(+.-](?:[^:#]|:(?=\S)|(?<=\S)#)*\Z")
 """Texts that no indicator of YAML begins, and that hold neither `: ` nor ` #`."""
 
 _OLD_WORDS = frozenset("y n yes no on off".split())  # noqa: SIM905  a table
-"""Texts that readers of YAML 1.1 take for booleans: quoted, so that nobody has to wonder."""
+"""Texts that YAML 1.1 reads as booleans: always quoted."""
 
 _ESCAPES = {'"': r"\"", "\\": r"\\", "\n": r"\n", "\t": r"\t", "\r": r"\r"}
 

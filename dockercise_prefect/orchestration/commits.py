@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import BoundedSemaphore
 from typing import Any
 
-from dockercise_prefect.apart import Bounds, TooMuchWorkError, work_apart
+from dockercise_prefect.bounded_process import Bounds, TooMuchWorkError, work_in_process
 from dockercise_prefect.compiler import compile_folder, compile_sources
 from dockercise_prefect.errors import DefinitionError, DockerciseError, NothingToDoError, PackagesMissingError, UsageError
 from dockercise_prefect.frontend.git import Revision, ask_git
@@ -59,7 +59,7 @@ def compile_apart(code: Code, settings: Settings) -> Pipeline | None:
         UsageError: git cannot read it, within the bounds.
         PackagesMissingError: packages could not be had; nothing else is known to be wrong.
         TooMuchWorkError: it takes more time or memory than it may.
-        ApartError: the process ended without an answer.
+        ProcessEndedError: the process ended without an answer.
     """
     said = _worked(_compiled, [code, settings])
     if said["result"] == "missing":
@@ -80,8 +80,8 @@ def changed_apart(repository: Path, before: str, after: str) -> Sequence[str]:
         after: the later one.
 
     Raises:
-        TooMuchWorkError: there are more than anybody can list.
-        ApartError: git cannot say.
+        TooMuchWorkError: there are too many to list.
+        ProcessEndedError: git cannot say.
     """
     return [os.fsdecode(path.encode("latin-1")) for path in _worked(_changed, [repository, before, after])]
 
@@ -89,7 +89,7 @@ def changed_apart(repository: Path, before: str, after: str) -> Sequence[str]:
 def _worked(work: Callable[..., Any], given: Sequence[object]) -> Any:
     try:
         with _AT_ONCE:
-            return json.loads(work_apart(f"{__name__}:work", pickle.dumps([work, given]), BOUNDS))
+            return json.loads(work_in_process(f"{__name__}:work", pickle.dumps([work, given]), BOUNDS))
     except TooMuchWorkError as error:
         message = f"the commit is too much to read: {error.message}"
         raise TooMuchWorkError(message, "make its tree or its pipeline smaller") from error

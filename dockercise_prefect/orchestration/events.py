@@ -1,4 +1,4 @@
-"""What happens in a run, as values: whoever shows a run takes these and nothing else."""
+"""Events of a run, as values: everything that shows a run is based on them."""
 
 from __future__ import annotations
 

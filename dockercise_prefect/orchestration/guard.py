@@ -71,7 +71,7 @@ def refusal(headers: Headers, method: str, hosts: AbstractSet[str] = frozenset()
 
 
 def _opens_a_page(headers: Headers, method: str) -> bool:
-    """Whether somebody followed a link: the page is shown by itself, and whoever linked to it cannot look into it."""
+    """Whether the user followed a link: the page opens on its own, and the linking page cannot read it."""
     return (
         method in {"GET", "HEAD"}
         and headers.get("sec-fetch-mode") == "navigate"

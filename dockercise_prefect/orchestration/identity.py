@@ -25,7 +25,7 @@ def answer(secret: bytes, challenge: str, claim: Mapping[str, Any]) -> dict[str,
     Args:
         secret: of its data folder.
         challenge: what it was asked, another one each time.
-        claim: what it says of itself. With its port in it, nobody else can pass the answer on as his own.
+        claim: what it says of itself. It contains the port, so another server cannot reuse the answer.
     """
     return {"claim": dict(claim), "proof": _proof(secret, challenge, claim)}
 

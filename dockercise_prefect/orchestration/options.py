@@ -11,7 +11,7 @@ from dockercise_prefect.settings import Settings
 
 
 def nobody(_event: Event) -> None:
-    """The observer of a run that nobody watches."""
+    """An observer that does nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)

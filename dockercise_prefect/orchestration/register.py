@@ -1,4 +1,4 @@
-"""A repository becomes a deployment: looked at, compiled, and told to Prefect; nothing is told when it does not compile."""
+"""Registers a repository as a deployment: checks it out, compiles it and saves it in Prefect. It must compile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a deployment of a registered repository is told: where its pipeline is, and what may open it.
+"""The registration of a repository, as its deployment has it: the address and the credentials.
 
 It travels as a label of the deployment, so that Prefect holds all there is to know and any worker can run it. Secrets are
 named, never held: a label is readable for everybody who reads Prefect's API.

@@ -1,4 +1,4 @@
-"""The page of a run, put together: the picture of its stages comes from one room, what became of them from another."""
+"""Builds the page of a run from the picture of its stages and their results."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dockercise_prefect.results.summary import RunSummary, StageSummary
 from dockercise_prefect.results.wording import MARKS, duration, words
 
 LARGEST_GRAPH = 400
-"""Stages that are drawn; of more, nobody sees anything."""
+"""The largest number of stages to draw; a bigger picture is unreadable."""
 
 
 def report(folder: Path, pipeline: Pipeline, summary: RunSummary, commit: str | None = None) -> str:

@@ -18,6 +18,7 @@ from dockercise_prefect.errors import DockerciseError, StorageError, UsageError
 from dockercise_prefect.frontend.git import current_commit
 from dockercise_prefect.orchestration.api import LOST, ask_once, lost_api, missing_api
 from dockercise_prefect.orchestration.artifacts import Artifacts
+from dockercise_prefect.orchestration.cleanup_signals import CleanupSignals
 from dockercise_prefect.orchestration.engine_log import keep_tracebacks_out
 from dockercise_prefect.orchestration.events import EngineFound, Event, Notice, RunEnded, RunStarted, Waiting
 from dockercise_prefect.orchestration.failure import RunFailedError, headline
@@ -32,7 +33,6 @@ from dockercise_prefect.orchestration.flow_run import (
     without_tags,
 )
 from dockercise_prefect.orchestration.options import RunOptions
-from dockercise_prefect.orchestration.outside import outside_sources
 from dockercise_prefect.orchestration.record import RunRecord
 from dockercise_prefect.orchestration.registry import connect_engine
 from dockercise_prefect.orchestration.report import report
@@ -41,8 +41,8 @@ from dockercise_prefect.orchestration.secrecy import Secrecy
 from dockercise_prefect.orchestration.showing import Showing
 from dockercise_prefect.orchestration.signals import Interruptions, raised
 from dockercise_prefect.orchestration.stage_runner import StageRunner
-from dockercise_prefect.orchestration.tidying import Tidying
 from dockercise_prefect.orchestration.trust import confinement_of, within_trust
+from dockercise_prefect.orchestration.variable_sources import outside_sources
 from dockercise_prefect.pipeline import Pipeline, StageName, to_json
 from dockercise_prefect.results.endings import WithEndings, end_elsewhere
 from dockercise_prefect.results.place import check_outside, open_store
@@ -117,7 +117,7 @@ def refuse_pipeline(name: str, error: DockerciseError, *, results: str | None, o
 
 
 def commit_of(options: RunOptions, root: Path | None) -> str | None:
-    """The commit that the code is of, short; None where nobody knows."""
+    """The short id of the code's commit; None if it is not known."""
     if options.commit is not None:
         return options.commit
     return current_commit(root, compared=not options.settings.untrusted) if root else None
@@ -200,7 +200,7 @@ class _Run:
         identity = RunIdentity(self._run_id, self.selection.name, str(self._flow_run.id))
         jobs = self._options.settings.jobs
         with ExitStack() as stack:
-            tidying = stack.enter_context(Tidying(self._notify))
+            tidying = stack.enter_context(CleanupSignals(self._notify))
             engine = self._options.engine or stack.enter_context(closing(connect_engine(self._options.settings)))
             info = engine.info()
             self._observe(EngineFound(info.version, info.url))
@@ -231,14 +231,14 @@ class _Run:
                 fail_fast=self._options.fail_fast,
                 stop=lambda reason: self._stop(workspace, reason),
                 kill=workspace.kill,
-                let_go=workspace.let_go,
+                abandon=workspace.abandon,
             )
             with without_tags(found_by(self.selection, self._commit)):
                 self._interrupted_by = scheduler.execute()
             record.keep_outputs(self.selection)
 
     def close(self) -> RunSummary:
-        """Write the summary, tell everybody, and answer Prefect.
+        """Write the summary, notify all observers, and answer Prefect.
 
         A signal breaks off what may take long, and nothing else. SIGTERM does so until the flow run has its final state, which
         Prefect's engine, whose own handler comes back then, would call Crashed.

@@ -63,7 +63,7 @@ class Scheduler:
         fail_fast: stop everything at the first stage that does not succeed.
         stop: asks what runs to end, with grace; its argument says why.
         kill: ends what runs at once.
-        let_go: makes what still runs after that count as ended: the engine does not answer.
+        abandon: makes what still runs after that count as ended: the engine does not answer.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Scheduler:
         fail_fast: bool,
         stop: Callable[[str], None],
         kill: Callable[[], None],
-        let_go: Callable[[], None],
+        abandon: Callable[[], None],
     ) -> None:
         self._pipeline = pipeline
         self._run_stage = run_stage
@@ -85,7 +85,7 @@ class Scheduler:
         self._fail_fast = fail_fast
         self._stop = stop
         self._kill = kill
-        self._let_go = let_go
+        self._abandon = abandon
         self._schedule = Schedule(pipeline)
         self._inbox: SimpleQueue[Message] = SimpleQueue()
         self._waiting: deque[Stage] = deque()
@@ -128,7 +128,7 @@ class Scheduler:
             with suppress(Empty):
                 return self._inbox.get(timeout=LONGEST_SLEEP)
             if self._killed is not None and time.monotonic() - self._killed > self._patience:
-                self._let_go()
+                self._abandon()
 
     def _tell(self, stage: Stage, _future: StageFuture) -> None:
         self._inbox.put(Ended(stage))
@@ -180,7 +180,7 @@ class Scheduler:
 
     @contextmanager
     def _interruptible(self) -> Iterator[None]:
-        """While stages run, signals to end become messages; elsewhere than in the main thread nobody can catch them."""
+        """While stages run, signals to end become messages; outside the main thread, they cannot be caught."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return

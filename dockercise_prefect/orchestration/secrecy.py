@@ -54,7 +54,7 @@ class Secrecy:
         return self._reasons.get(stage.name)
 
     def scan(self, stage: Stage) -> Scan | None:
-        """What looks through something that the stage has made before it is kept; None where nobody needs to look."""
+        """What searches files of the stage for secrets before they are kept; None if that is not needed."""
         return self.masker.scan() if self.because(stage) and not stage.no_log else None
 
     def learn_value(self, stage: Stage, result: StageResult) -> None:

@@ -1,4 +1,4 @@
-"""Prefect's UI as the viewer of a run: what it shows of each stage, and of all of them."""
+"""What Prefect's UI shows of a run and its stages."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def raised(*numbers: signal.Signals) -> Iterator[None]:
     """Inside, these signals raise `TerminationSignal`, as Prefect has SIGTERM do in a flow run, instead of ending the process.
 
     So what was made is removed, and what happened is told. A signal that does not ask the process to end is left as it is;
-    elsewhere than in the main thread nobody can catch signals, and nothing changes.
+    outside the main thread, signals cannot be caught, and nothing changes.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -62,7 +62,7 @@ class Interruptions:
     def install(self) -> None:
         """Handle the signals from here on, but those that the process was started to ignore.
 
-        Elsewhere than in the main thread nobody can catch signals, and nothing changes.
+        Outside the main thread, signals cannot be caught, and nothing changes.
         """
         if threading.current_thread() is threading.main_thread():
             heeded = [number for number in interruptions() if signal.getsignal(number) is not signal.SIG_IGN]

@@ -1,4 +1,4 @@
-"""What a stage prints, on its way: whole to the run's record, as lines to Prefect and to whoever shows the run."""
+"""What a stage prints, on its way: complete to the run's record, as lines to Prefect and to the observers."""
 
 from __future__ import annotations
 

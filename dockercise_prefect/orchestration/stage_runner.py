@@ -112,7 +112,7 @@ class StageRunner:
 
 
 def _say_failure(result: StageResult) -> None:
-    """A failure is found by its level: its lines have been logged as they came, when nobody knew how the stage would end."""
+    """Log a failure as an error, so that it can be found by its level. Its lines were logged before that, as they came."""
     if result.status.to_blame:
         get_run_logger().error("%s", result.message)
     elif result.status is StageStatus.TOLERATED:

@@ -1,4 +1,4 @@
-"""When a deployment runs by itself, as a user writes it and as Prefect takes it."""
+"""Schedules of a deployment, as a user writes them and as Prefect expects them."""
 
 from __future__ import annotations
 

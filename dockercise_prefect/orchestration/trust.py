@@ -14,7 +14,7 @@ from dockercise_prefect.settings import Settings
 
 
 def settings_for(registration: Registration, settings: Settings) -> Settings:
-    """This machine's settings for one registered repository: the machine and whoever registered it have to trust it."""
+    """This machine's settings for one registered repository: both the machine and the registration must trust it."""
     return replace(settings, untrusted=settings.untrusted or registration.untrusted)
 
 

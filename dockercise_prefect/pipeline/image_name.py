@@ -1,4 +1,4 @@
-"""What an image is called."""
+"""The syntax of image names."""
 
 from __future__ import annotations
 

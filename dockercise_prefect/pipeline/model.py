@@ -1,4 +1,4 @@
-"""The middle of the house: a pipeline as a value.
+"""The central type: a pipeline as a value.
 
 Everything before it makes one, everything after it only reads it. It holds the names of outside variables, never their
 values, and prints as JSON (`codec`).

@@ -1,4 +1,4 @@
-"""How git proves who it is: what a secret is turned into for the time of one command, and never for longer."""
+"""Credentials for git: derived from a secret for one command and removed after it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _HELPER = (
 """A credential helper, as gitcredentials(7) has them: git runs it, and it says what is in git's own environment."""
 
 _SSH = ("ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=30", "-o", "ServerAliveInterval=15")
-"""Never asks a question that nobody would answer, and notices a host that has gone silent."""
+"""Never prompts, and notices a host that stops answering."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def _with_key(key: Path, known_hosts: Path) -> Mapping[str, str]:
 
 
 def _trusting(known_hosts: Path) -> list[str]:
-    """A host that nobody has seen is taken for itself the first time, and must have the same key from then on."""
+    """The key of a new host is trusted the first time, and must stay the same from then on."""
     user = Path(os.path.expanduser("~")) / ".ssh/known_hosts"  # noqa: PTH111  Path.home() raises where there is none
     files = " ".join(f'"{path}"' for path in (known_hosts, user))
     return ["-o", "StrictHostKeyChecking=accept-new", "-o", f"UserKnownHostsFile={files}"]

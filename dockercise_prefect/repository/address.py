@@ -1,4 +1,4 @@
-"""Where a repository is, as git takes it."""
+"""Addresses of repositories, as git accepts them."""
 
 from __future__ import annotations
 

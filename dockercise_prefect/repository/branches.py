@@ -1,4 +1,4 @@
-"""Globs on names of branches: those that take, and with `!` those that take away again."""
+"""Globs for branch names; globs with `!` exclude."""
 
 from __future__ import annotations
 

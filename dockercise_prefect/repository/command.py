@@ -1,4 +1,4 @@
-"""Git, asked about repositories that others write: nothing in them starts a program or reads another place."""
+"""Runs git on untrusted repositories: nothing in them can start a program or read other places."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a checkout gets besides the tree of its commit, for those who asked for it."""
+"""Optional parts of a checkout: submodules and LFS files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folders that nobody else can read."""
+"""Folders that only their owner can read."""
 
 from __future__ import annotations
 

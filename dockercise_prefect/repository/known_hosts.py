@@ -1,4 +1,4 @@
-"""Keys of ssh hosts that were published, so that the first contact with such a host is no leap of faith."""
+"""Published keys of ssh hosts, so that the first connection to such a host can be checked."""
 
 from __future__ import annotations
 

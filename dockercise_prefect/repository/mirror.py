@@ -18,8 +18,8 @@ from dockercise_prefect.repository.access import Access
 from dockercise_prefect.repository.address import Address
 from dockercise_prefect.repository.command import REMOTE, GitError, git
 from dockercise_prefect.repository.extras import Extras
+from dockercise_prefect.repository.file_lock import LockTimeoutError, file_lock
 from dockercise_prefect.repository.folders import make_folder
-from dockercise_prefect.repository.held import HeldError, held
 from dockercise_prefect.repository.known_hosts import FILE
 from dockercise_prefect.repository.revision import Head, check_commit, check_ref
 
@@ -229,8 +229,8 @@ class Mirror:
 
     def _hold(self, stack: ExitStack, folder: Path, patience: float) -> int:
         try:
-            return stack.enter_context(held(_lock_of(folder), patience))
-        except HeldError as error:
+            return stack.enter_context(file_lock(_lock_of(folder), patience))
+        except LockTimeoutError as error:
             message = f"another process has been working on {folder} for {shown_seconds(patience)}"
             raise RepositoryError(message, "does it hang?") from error
         except OSError as error:
@@ -257,7 +257,7 @@ class Mirror:
     def _sweep(self, checkouts: Path) -> None:
         """Remove what processes that died have left."""
         for lock in checkouts.glob("*.lock"):
-            with suppress(HeldError), held(lock, 0):
+            with suppress(LockTimeoutError), file_lock(lock, 0):
                 self._remove(lock.with_suffix(""))
 
     def _remove(self, folder: Path) -> None:

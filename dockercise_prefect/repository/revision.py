@@ -1,4 +1,4 @@
-"""How commits are called: by branches, by tags, by their ids."""
+"""Names of commits: branches, tags and ids."""
 
 from __future__ import annotations
 

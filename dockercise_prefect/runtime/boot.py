@@ -1,6 +1,6 @@
 r"""How values reach a script without being stored: through its standard input.
 
-A container's configuration can be read by everybody who can reach the engine, and goes into every image that is made of the
+A container's configuration can be read by everyone who can reach the engine, and goes into every image that is made of the
 container. So the container's command is a small POSIX shell script, the boot, which reads variables from its input, exports
 them and then replaces itself by the real command, whose input is empty. It ends with 125 when the input ends too early: a
 script must not run, and perhaps pass, without its variables. A script may end with 125 as well, so the boot says it too, in

@@ -1,4 +1,4 @@
-"""Takes a container's output while it runs."""
+"""Captures a container's output while it runs."""
 
 from __future__ import annotations
 

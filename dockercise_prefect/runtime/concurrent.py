@@ -1,4 +1,4 @@
-"""Small tools for what happens at the same time."""
+"""Small tools for threads."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ AT_ONCE = 4
 
 
 class Once(Generic[K, R]):
-    """What is made at most once for each key, by whoever asks first; the others wait for it. Thread-safe.
+    """Values that are made at most once for each key: the first caller makes the value, and the others wait for it.
 
-    An error is kept like a result: who asks later gets the same.
+    Thread-safe. An error is kept like a result: later callers get the same error.
     """
 
     def __init__(self) -> None:
@@ -45,11 +45,11 @@ class Once(Generic[K, R]):
 
 
 class Background:
-    """Does what nobody waits for, a few things at a time, until it is closed. Thread-safe.
+    """Runs background work, a few tasks at a time, until it is closed.
 
-    An `EngineError` of such a thing is not told: whoever needs what it was to make or to remove meets it there, and the end
-    of a run removes and reports whatever is left. Its threads do not keep the process from ending: an engine that does not
-    answer would, for minutes.
+    Thread-safe. An `EngineError` of a task is not reported: code that needs its result meets the error there, and the end of a
+    run removes and reports what is left. Its threads do not keep the process from ending: an engine that does not answer would,
+    for minutes.
     """
 
     def __init__(self) -> None:

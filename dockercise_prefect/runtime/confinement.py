@@ -1,4 +1,4 @@
-"""What the stages of a run are held to, beyond the limits of processors, memory and time that each of them has."""
+"""Limits of the stages of a run, besides processors, memory and time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files of a container as a tar stream, which ends with whoever reads it.
+"""The files of a container as a tar stream that its reader can close.
 
 The SDK's own stream cannot be closed: it lives until nobody knows it any more, an exception's traceback for one, and so long
 the engine does not remove the container.

@@ -177,7 +177,7 @@ def arguments(spec: BuildSpec, mark: str) -> list[str]:
 
 
 def _secret_variables(spec: BuildSpec) -> dict[str, str]:
-    """The variables of the command that hold the secrets, in their order; nobody but us and root reads those."""
+    """The variables of the command that hold the secrets, in order; only this user and root can read them."""
     return {f"DOCKERCISE_SECRET_{number}": os.fsdecode(text) for number, text in enumerate(spec.secrets.values())}
 
 

@@ -71,7 +71,7 @@ class Address:
 
     @property
     def shown(self) -> str:
-        """The address for people: without a password that somebody wrote into it."""
+        """The address without a password, for messages."""
         return _without_password(self.url)
 
 

@@ -56,7 +56,7 @@ _WAIT_SPELL: Final = 60
 """Seconds of one request that waits for a container; it is repeated, so that no gateway between cuts a long stage short."""
 
 _REMOVAL_SPELL: Final = 15
-"""Seconds that somebody else may take to remove a container that we are to remove."""
+"""How many seconds another program may take to remove a container that we also want to remove."""
 
 _NOT_EXECUTABLE: Final = 126
 _NOT_FOUND: Final = 127

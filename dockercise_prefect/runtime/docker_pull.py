@@ -1,4 +1,4 @@
-"""What an engine says while it pulls an image, as few lines for people."""
+"""Progress of an image pull, as a few readable lines."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ class _SshPool(urllib3.connectionpool.HTTPConnectionPool):
         self._heard: deque[str] = deque(maxlen=_COMPLAINT_LINES)
 
     def complaint(self) -> str:
-        """What the newest commands said on stderr, which otherwise nobody sees."""
+        """What the newest commands printed on stderr, for error messages."""
         for listener in tuple(self._listeners)[-1:]:
             listener.join(_COMPLAINT_PATIENCE)
         return "; ".join(self._heard)

@@ -1,4 +1,4 @@
-"""What in a Dockerfile only BuildKit understands."""
+"""Finds the parts of a Dockerfile that need BuildKit."""
 
 from __future__ import annotations
 

@@ -183,7 +183,7 @@ class Leftover:
 
 
 class ContainerVanishedError(DockerciseError):
-    """Somebody removed the container while it ran: its exit code is not to be learnt any more, and it failed."""
+    """Another program removed the container while it ran: its exit code cannot be known, and it counts as failed."""
 
     exit_status = ExitStatus.STAGE_FAILED
 

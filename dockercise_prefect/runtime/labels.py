@@ -1,4 +1,4 @@
-"""Whose a thing on the engine is: the labels that everything we make carries, and its name (DESIGN section 3)."""
+"""Labels and names of everything that we make on the engine: they show which run it belongs to (DESIGN section 3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a container finds where: the stage's own volume, `/out`, and what the stage mounts (LANGUAGE sections 2 and 3)."""
+"""The mounts of a container: the stage's own volume, `/out`, and the stage's mounts (LANGUAGE sections 2 and 3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Standing network namespaces: a container that joins one starts in less than half the time of one that gets its own.
+"""Standing network namespaces: a container that joins one starts in less than half the time of one with its own.
 
 A slot is a container that does nothing but hold a network namespace. One stage at a time joins it, so that every stage has a
 namespace of its own (LANGUAGE section 3, "Network"): no process of an earlier stage lives in it any more, and no connection of

@@ -1,4 +1,4 @@
-"""What a stage printed: kept byte for byte, and turned into lines for whoever reads along."""
+"""The output of a stage: kept byte for byte, and split into lines for observers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a stage left in its own volume, for those who keep it."""
+"""Reads the files that a stage left in its own volume."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which process is which: a number is used again, so a process is known by when it started, as the kernel counts.
+"""Identifies processes: numbers are reused, so a process is identified by its start time, as the kernel counts it.
 
 The kernel counts clock ticks since the machine's start, which nobody can set, unlike the clock.
 """

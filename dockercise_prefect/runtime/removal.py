@@ -1,4 +1,4 @@
-"""Removes what lies on an engine, several things at once, and counts it."""
+"""Removes things from an engine, several at once, and counts them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The containers and builds that run now, and how they are made to end: by their timeout, by a cancelled run."""
+"""The running containers and builds, and how they are stopped: by a timeout, or when the run is cancelled."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Ending: TypeAlias = Callable[[float], None]
 
 
 class EndedAtOnceError(EngineError):
-    """What is being done is not finished, since somebody does not want to wait for it."""
+    """The work was stopped before its end, because the caller does not want to wait."""
 
     def __init__(self) -> None:
         super().__init__("the run was stopped at once")
@@ -64,7 +64,7 @@ class Watch:
 
     @property
     def stop(self) -> Stop | None:
-        """Why it is being stopped, None when nobody asked for that."""
+        """Why it is being stopped; None if it is not."""
         return self._stop
 
     def decide(self, stop: Stop) -> bool:

@@ -1,4 +1,4 @@
-r"""Tiny programs for Linux: system calls one after the other, as a static executable that needs nothing of any image.
+r"""Tiny programs for Linux: a sequence of system calls, as a static executable that needs no image.
 
     program = Program()
     text = program.data(b"hello\n")

@@ -27,7 +27,7 @@ class Variables:
     """A container's variables.
 
     Attributes:
-        stored: part of the container's configuration, to be read by everybody who can reach the engine.
+        stored: part of the container's configuration, which everyone who can reach the engine can read.
         unseen: stages' values and variables from outside, which never are.
     """
 

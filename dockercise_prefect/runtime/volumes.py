@@ -110,11 +110,11 @@ class RunVolumes:
         return self._shared.get(frozenset(outputs), fill)
 
     def script(self, name: str, text: bytes, image: str) -> str:
-        """A volume with one file that everybody may read."""
+        """A volume with one file that everyone can read."""
         return self._filled("script", image, [File(path=name, size=len(text), content=lambda: [text], mode=0o444)])
 
     def keep(self, name: str) -> None:
-        """See to it that the engine's own volume of that name exists. It has no label of ours, so nobody removes it."""
+        """See to it that the engine's own volume of that name exists. It has no label of ours, so no run removes it."""
 
         def make() -> None:
             if not self._engine.volume_exists(name):

@@ -1,4 +1,4 @@
-"""All of one run on one engine: made ready, used by its stages, and gone in the end."""
+"""Everything that one run makes on the engine: prepared, used by its stages, and removed at the end."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from typing import Self
 
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
+from dockercise_prefect.runtime.abandonable_calls import AbandonableCalls, AbandonedError
 from dockercise_prefect.runtime.building import Builder
 from dockercise_prefect.runtime.concurrent import Background
 from dockercise_prefect.runtime.confinement import Confinement
 from dockercise_prefect.runtime.engine import Channel, Engine, OutputSink
 from dockercise_prefect.runtime.images import Images, resolve_images
 from dockercise_prefect.runtime.labels import RUN, Labels, RunIdentity
-from dockercise_prefect.runtime.letting_go import LetGoError, LettingGo
 from dockercise_prefect.runtime.masking import Masker
 from dockercise_prefect.runtime.mounts import StageMounts, check_host_paths, engine_volumes, uses_code
 from dockercise_prefect.runtime.network_slots import NetworkSlots, useful_slots
@@ -72,7 +72,7 @@ class Workspace:
     """One run's containers, volumes, networks and images. A context manager; all other methods are for its inside.
 
     Order: `prepare` once, then `run_stage` from as many threads as one likes, each stage after all it needs. `cancel`, `kill`
-    and `let_go` at any time, from any thread. Whatever was made is labelled with the run, and removed when the context ends,
+    and `abandon` at any time, from any thread. Whatever was made is labelled with the run, and removed when the context ends,
     however it ends; where the engine does not let us, `notify` says what is left.
 
     Args:
@@ -109,7 +109,7 @@ class Workspace:
         self._volumes = RunVolumes(engine, self._labels, self._background, options.root, check, notify)
         self._spool = Spool()
         self._images = Images(engine, pipeline, self._labels, {})
-        self._letting_go = LettingGo()
+        self._calls = AbandonableCalls()
         self._results: dict[StageName, StageResult] = {}
         self._dependents: dict[StageName, list[Stage]] = defaultdict(list)
         for stage in pipeline:
@@ -185,8 +185,8 @@ class Workspace:
         run = StageRun(context, stage, outside, inputs)
         started = datetime.now(UTC)
         try:
-            result = self._letting_go.call(lambda: run.result(self._while_anybody_waits(sink), keep))
-        except LetGoError as error:
+            result = self._calls.call(lambda: run.result(self._while_anybody_waits(sink), keep))
+        except AbandonedError as error:
             output = StageOutput(self._spool)
             message = f"cancelled: {error.message}, and its container may still be running"
             return StageResult(stage.name, StageStatus.CANCELLED, None, message, started, datetime.now(UTC), None, output)
@@ -201,19 +201,19 @@ class Workspace:
         """As `cancel`, without grace, also after it. Returns at once."""
         self._running.kill("the run was stopped at once")
 
-    def let_go(self) -> None:
+    def abandon(self) -> None:
         """After `kill`: wait no more for an engine that does not answer. Returns at once, and so do stages that run.
 
         What the run has made is left to the next one.
         """
-        self._letting_go.let_go()
+        self._calls.abandon()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         """End what still runs and remove all that this run made. Never raises because of the engine; again, it does no harm."""
-        if not self._letting_go.gone:
+        if not self._calls.abandoned:
             self._put_away()
         self._running.kill("the run is over")
-        if self._letting_go.gone:
+        if self._calls.abandoned:
             self._notify(f"the engine does not answer, so nothing of this run was removed from it; {self._whose_it_is()}")
             return
         self._running.wait(PATIENCE)
@@ -224,7 +224,7 @@ class Workspace:
         self._spool.close()
 
     def _put_away(self) -> None:
-        """Wait until volumes are kept; when somebody does not want to wait, whoever keeps them learns that they are cut."""
+        """Wait until volumes are kept. If the wait is interrupted, their copies are marked as incomplete."""
         try:
             self._putting_away.close()
         except BaseException:
@@ -233,7 +233,7 @@ class Workspace:
             raise
 
     def _anticipate(self, result: StageResult) -> None:
-        """Begin to fill `/out` for the stages that can start now: it is ready when whoever orders the stages gets to them."""
+        """Begin to fill `/out` for the stages that can start now, so that it is ready when they start."""
         self._results[result.stage] = result
         if not result.status.succeeded:
             return
@@ -265,7 +265,7 @@ class Workspace:
 
     def _while_anybody_waits(self, sink: OutputSink) -> OutputSink:
         def pass_on(channel: Channel, chunk: bytes) -> None:
-            if not self._letting_go.gone:
+            if not self._calls.abandoned:
                 sink(channel, chunk)
 
         return pass_on

@@ -1,4 +1,4 @@
-"""What the values of settings are: each reader takes what somebody gave, or raises `ValueError` with what is allowed."""
+"""Readers of setting values: each one returns the value, or raises `ValueError` with what is allowed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LEAST_PROCESSES = 32
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A value as somebody gave it; relative paths are below `base`, or refused where that is None."""
+    """A value as it was given; relative paths are below `base`, or refused if that is None."""
 
     value: object
     origin: str

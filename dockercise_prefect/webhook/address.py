@@ -1,4 +1,4 @@
-"""One spelling for all addresses of a repository."""
+"""One canonical form for all addresses of a repository."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The doors: deliveries, health, metrics."""
+"""The HTTP endpoints: deliveries, health, metrics."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Doors:
             directory: reads the registrations again when an unknown repository asks.
             inbox: says whether it can take more.
             metrics: counts.
-            say: told one line for each delivery, and one more where whoever runs the receiver can do something.
+            say: gets one line for each delivery, and one more if the operator can do something.
             bodies: reads bodies.
         """
         self._intake = intake

@@ -14,7 +14,7 @@ SMALL = 256 * 1024
 """Bytes up to which a body is small: nearly every push is."""
 
 SMALL_TOGETHER = 64 * 1024 * 1024
-"""Bytes of all small bodies that are held at once, whoever sends them."""
+"""The total size in bytes of all small bodies at one time, from all senders."""
 
 LARGE_TOGETHER = 3 * LARGEST
 """Bytes of all others: large bodies that nobody asked for keep other large ones out, and no small one."""

@@ -1,4 +1,4 @@
-"""Who waits for pushes to which repository, and with which secret."""
+"""Which deployments wait for pushes to which repository, and their secrets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A connection to a repository is taken apart: whatever of it is still there goes, here and on GitHub."""
+"""Removes what is left of a connection to a repository, here and on GitHub."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dockercise_prefect.orchestration.secret_blocks import delete_secret, find_s
 from dockercise_prefect.webhook.connection import BlockNames, Registrar, own_hooks, own_keys, webhook_of
 from dockercise_prefect.webhook.deploy_key import read_deploy_key
 from dockercise_prefect.webhook.github import GitHub
-from dockercise_prefect.webhook.github_words import NoRepositoryError
+from dockercise_prefect.webhook.github_errors import NoRepositoryError
 
 Tell = Callable[[str], None]
 

@@ -1,4 +1,4 @@
-"""What becomes of a request: judged, kept, and answered for."""
+"""Handles a request: checks it, stores it and answers."""
 
 from __future__ import annotations
 
@@ -67,9 +67,9 @@ class Answer:
 
     Attributes:
         result: what became of the request.
-        message: one line for whoever looks at the host's list of deliveries; never a secret, never a payload.
+        message: one line for the host's list of deliveries; never a secret or a payload.
         about: kind of host, repository, branch and commit, as far as they are known.
-        hint: for the log alone: what whoever runs the receiver can do.
+        hint: for the log only: what the operator can do.
         asks: whether it may be another one when the registrations have been read again.
         unread: whether the rest of the body stays in the connection, which is of no more use then.
     """
@@ -102,7 +102,7 @@ class Intake:
         self._queued = queued
 
     def take(self, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Judge a request, and keep it where it is a push that somebody waits for.
+        """Check a request, and store it if it is a push that a deployment waits for.
 
         Args:
             headers: by their names in small letters, each byte one character.

@@ -1,4 +1,4 @@
-"""Work that goes on in the background until it is told to stop."""
+"""Background work that goes on until it is stopped."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _AFTER_A_FAILURE = 5.0
 
 
 class Loop:
-    """Threads that all do the same: one step, then a pause as long as the step says, or until somebody wakes them.
+    """Threads that all do the same: one step, then a pause as long as the step says, or until they are woken.
 
     The threads do not hold up the end of the process: what they were at is done again by the next one.
     """

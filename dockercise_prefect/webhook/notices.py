@@ -43,7 +43,7 @@ class Notices:
         self._busy: set[int] = set()
 
     def claim(self, now: float) -> Notice | None:
-        """The next one that is due, nobody else's until `release`; None when there is none now."""
+        """Take the next one that is due; no other thread gets it until `release`. None if there is none now."""
         with self._database.reading() as connection:
             for row in connection.execute(_WAITING + " WHERE notices.due <= ? ORDER BY notices.due", (now,)):
                 if row["order_seq"] not in self._busy:

@@ -1,4 +1,4 @@
-"""Tells git hosts how commits are doing. It never holds anything up: a status that cannot be sent is given up in the end."""
+"""Sends commit statuses to git hosts, without delaying anything. A status that cannot be sent is dropped in the end."""
 
 from __future__ import annotations
 

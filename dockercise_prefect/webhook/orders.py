@@ -74,7 +74,7 @@ class Orders:
         self._busy: set[str] = set()
 
     def claim(self, now: float) -> Order | None:
-        """The next order that is due, nobody else's until `release`; None when there is none now."""
+        """Take the next order that is due; no other thread gets it until `release`. None if there is none now."""
         with self._database.reading() as connection:
             for row in connection.execute(_HEADS + " ORDER BY head.due, head.seq"):
                 if row["due"] > now:

@@ -1,4 +1,4 @@
-"""What a body holds. Only what is proven is read: this takes time and memory in proportion to the body, and is bounded."""
+"""The content of a body. It is only read, within limits, after its signature was checked: reading costs time and memory."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from dockercise_prefect.apart import ApartError
+from dockercise_prefect.bounded_process import ProcessEndedError
 from dockercise_prefect.errors import (
     CommitMissingError,
     DockerciseError,
@@ -104,7 +104,7 @@ def _translated() -> Iterator[None]:
         raise HubDownError(error.message, error.hint, patience=REFUSED_PATIENCE) from error
     except RepositoryError as error:
         raise HubDownError(error.message, error.hint, patience=SILENT_PATIENCE) from error
-    except ApartError:
+    except ProcessEndedError:
         raise
     except DockerciseError as error:
         raise PushRefusedError(str(error).partition("\n")[0]) from error

@@ -1,4 +1,4 @@
-"""What a delivery brings to show that it comes from whoever knows the secret. All comparisons take constant time."""
+"""Signatures of deliveries: the proof that the sender knows the secret. All comparisons take constant time."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ class Proof(Protocol):
     """One way to show it.
 
     Attributes:
-        body_alone: whether the body is signed and the delivery's id is not. Only then a body that was seen before is a replay,
-            since whoever captured the request can send it under any id.
+        body_alone: whether the body is signed and the delivery's id is not. Then a repeated body is a replay, because an
+            attacker who captured the request can send it under any id.
     """
 
     @property
     def body_alone(self) -> bool: ...
 
     def holds(self, body: bytes, secret: str, now: float) -> bool:
-        """Whether whoever made it knew the secret.
+        """Whether the sender knew the secret.
 
         Args:
             body: the request's, as it came.

@@ -1,4 +1,4 @@
-"""A push, as every git host means it."""
+"""A push, the same for all git hosts."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Push:
 
 @dataclass(frozen=True, slots=True)
 class NoPush:
-    """Something else happened, or nothing that could run; `reason` is for whoever looks at the host's list of deliveries."""
+    """Something else happened, or nothing that could run; `reason` is for the host's list of deliveries."""
 
     reason: str
 

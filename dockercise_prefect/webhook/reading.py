@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from threading import BoundedSemaphore
 
-from dockercise_prefect.apart import Bounds, TooMuchWorkError, work_apart
+from dockercise_prefect.bounded_process import Bounds, TooMuchWorkError, work_in_process
 from dockercise_prefect.webhook.delivery import Delivery, MalformedError
 from dockercise_prefect.webhook.hosts import HostKind
 from dockercise_prefect.webhook.push import NoPush, Push, read_push
@@ -33,7 +33,7 @@ def pushed(delivery: Delivery) -> Push | NoPush:
     head = json.dumps([delivery.kind, delivery.form]).encode()
     try:
         with _ONE_AT_A_TIME:
-            answer = work_apart(_WORK, head + b"\n" + delivery.body, _BOUNDS)
+            answer = work_in_process(_WORK, head + b"\n" + delivery.body, _BOUNDS)
     except TooMuchWorkError as error:
         raise MalformedError("the payload takes too much time or memory to read") from error
     what, said = json.loads(answer)

@@ -1,4 +1,4 @@
-"""Everything that receives pushes, put together."""
+"""The complete receiver of pushes."""
 
 from __future__ import annotations
 

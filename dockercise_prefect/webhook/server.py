@@ -1,4 +1,4 @@
-"""A receiver behind a socket, until a signal says that it is enough."""
+"""Runs a receiver on a socket until a signal ends it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 
 from dockercise_prefect.errors import WebhookError
 from dockercise_prefect.orchestration.signals import interruptions
-from dockercise_prefect.webhook.prompt_connection import PromptConnection
+from dockercise_prefect.webhook.request_timeout import TimedConnection
 
 MOST_CONNECTIONS = 500
 """Connections at once; further ones are answered with 503."""
@@ -95,7 +95,7 @@ def make_server(app: Starlette, ready: Callable[[], None]) -> uvicorn.Server:
     """A server that keeps no log of its own and leaves signals alone; `ready` is called when it answers."""
     config = uvicorn.Config(
         app,
-        http=PromptConnection,
+        http=TimedConnection,
         ws="none",
         lifespan="off",
         log_config=None,

@@ -1,4 +1,4 @@
-"""One request that shows a status beside a commit, to a host whose library we do not need; what goes wrong, in two kinds."""
+"""Sends one commit status over HTTP; errors are temporary or final."""
 
 from __future__ import annotations
 

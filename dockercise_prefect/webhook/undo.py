@@ -1,4 +1,4 @@
-"""Work in steps on systems of others: what one call has made is taken back when a later step of it fails."""
+"""Work in steps on remote systems: if a step fails, the steps before it are undone."""
 
 from __future__ import annotations
 

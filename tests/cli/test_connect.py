@@ -354,7 +354,7 @@ def test_no_secret_is_told(world: World, prefect_api: str, data_folder: Path, ca
         (lambda _world: None, ("--statuses-token-env", "HOME"), "add --statuses"),
         (lambda _world: None, ("--statuses", "--statuses-token-env", "NOT_SET"), "NOT_SET is not set"),
         (lambda _world: None, ("--webhook-url", "hooks.example.org"), "is not an address that pushes can be sent to"),
-        (lambda _world: None, ("--webhook-url", "https://me:pw@hooks.example.org"), "holds a user or a password"),
+        (lambda _world: None, ("--webhook-url", "https://me:pw@hooks.example.org"), "contains a user or a password"),
         (lambda _world: None, ("--cron", "whenever"), "whenever"),
     ],
 )

@@ -62,7 +62,7 @@ def test_up_with_a_login_says_what_others_need_and_runs_have_it(
     assert folder.login_file.stat().st_mode & 0o777 == 0o600
     assert (refused.status_code, known.status_code) == (401, 200)
     assert changed.status == ExitStatus.ENGINE_FAILED
-    assert "runs already" in changed.err
+    assert "is already running" in changed.err
     assert (again.status, again.out) == (0, outcome.out)
 
 
@@ -76,7 +76,7 @@ def test_a_server_that_runs_without_a_login_gets_none(
     outcome = command("up", "--login")
 
     assert outcome.status == ExitStatus.ENGINE_FAILED
-    assert f"runs already ({server.ui_url})" in outcome.err
+    assert f"is already running ({server.ui_url})" in outcome.err
     assert "dockercise down" in outcome.err
     assert ServerFolder(data_folder).login() is None
 

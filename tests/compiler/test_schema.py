@@ -40,7 +40,7 @@ NOT_SEEN_IN_A_SCHEMA = {
     Code.IMAGE_AND_BUILD: "two keys exclude each other, and one may be a default",
     Code.NO_IMAGE_LEFT: "names of stages",
     Code.UNKNOWN_STAGE: "names of stages",
-    Code.WRONG_MOUNT: "what stands before `:` may be a stage; `./a/../..` leads out of the root",
+    Code.WRONG_MOUNT: "what stands before `:` may be a stage; `./a/../..` is outside the root",
     Code.MOUNT_TWICE: "paths are compared, among them that of the stage's own volume",
     Code.VARIABLE_TWICE: "names of stages and variables are compared after folding",
     Code.VARIABLE_TAKEN: "names of stages are folded",
@@ -54,7 +54,7 @@ NOT_SEEN_IN_A_SCHEMA = {
 VALUES_NOT_SEEN_IN_A_SCHEMA = {
     "this is too little": "an expression does not add up `0h0.0001s`",
     "Docker needs at least 6m": "an expression does not multiply `512k`",
-    "leads out of what is built": "an expression does not resolve `a/../..`",
+    "is outside the folder that is built": "an expression does not resolve `a/../..`",
     "is not a file below the context": "an expression does not resolve `a/..`",
     "is not a valid image reference": "any name of a stage can be an `img`",
     "is a stage, whose value is always there": "names of stages",

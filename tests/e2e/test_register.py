@@ -196,7 +196,7 @@ def test_a_run_that_cannot_begin_says_why(site: Site, parameters: dict[str, obje
         (["{source}", "--ref=--upload-pack=x"], "cannot be the name of a branch"),
         (["{source}", "--cron", "often"], "--cron: `often`"),
         (["{source}", "--cron", "* * * * *", "--timezone", "Berlin"], "--timezone: `Berlin`"),
-        (["{source}", "--interval", "soon"], "no duration"),
+        (["{source}", "--interval", "soon"], "not a duration"),
         (["{source}", "--rrule", "soon"], "--rrule: `soon`"),
         (["{source}", "--target", "helo"], "did you mean `hello`?"),
         (["{source}", "--work-pool", "nowhere"], "there is no work pool nowhere"),
@@ -280,4 +280,4 @@ def test_what_a_repository_that_is_not_trusted_brings_is_not_fetched(site: Site)
     said = site.register("--untrusted", "--submodules")
 
     assert said.returncode == 2
-    assert "in your name" in said.stderr
+    assert "with your credentials" in said.stderr

@@ -85,8 +85,8 @@ def test_what_it_prints_and_reaches_is_limited(dockercise_run: Dockercise, tmp_p
         "large": "passed",
     }
     assert "203.0.113.7 via" in said.stderr
-    assert said.stages["loud"]["message"].startswith("it printed more than the 2m that it may (DOCKERCISE_UNTRUSTED_OUTPUT)")
-    assert "the volume of large is not in the results: it holds more than the 2m that it may" in said.stderr
+    assert said.stages["loud"]["message"].startswith("it printed more than the limit of 2m (DOCKERCISE_UNTRUSTED_OUTPUT)")
+    assert "the volume of large is not in the results: it holds more than the limit of 2m" in said.stderr
     assert pids == {99}
 
 

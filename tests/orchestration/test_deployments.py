@@ -155,7 +155,7 @@ def test_a_name_that_prefect_does_not_take_is_said(asked: DeploymentRequest, nam
 
 def test_what_prefect_refuses_is_the_request_and_no_outage(asked: DeploymentRequest) -> None:
     """A job variable of another type than the work pool's."""
-    with pytest.raises(UsageError, match="does not take the deployment"):
+    with pytest.raises(UsageError, match="does not accept the deployment"):
         prefect.save(request(asked.flow, job_variables={"stream_output": "perhaps"}))
 
 

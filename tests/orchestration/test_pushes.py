@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from dockercise_prefect.apart import TooMuchWorkError
+from dockercise_prefect.bounded_process import TooMuchWorkError
 from dockercise_prefect.errors import CommitMissingError, RepositoryRefusedError, UsageError
 from dockercise_prefect.orchestration.checkout import open_mirror
 from dockercise_prefect.orchestration.commits import BOUNDS, changed_apart

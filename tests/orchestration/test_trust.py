@@ -72,7 +72,7 @@ def test_a_refusal_is_a_run_in_error_that_starts_nothing(runner: Runner, prefect
     assert failure.exit_status == ExitStatus.WRONG_INPUT
     assert failure.summary.status is RunStatus.ERROR
     assert f"{AT}: DK070 not trusted: bad mounts `/` of the engine's machine" in (failure.summary.error or "")
-    assert f"{AT}: DK073 not trusted: bad says `user: 0`, and that is root" in (failure.summary.error or "")
+    assert f"{AT}: DK073 not trusted: bad runs as root (`user: 0`)" in (failure.summary.error or "")
     assert (flow_run.name, flow_run.type) == (failure.summary.run_id, "FAILED")
     assert "pipeline:strange" in flow_run.tags
     assert not (tmp_path / "results").exists()

@@ -55,12 +55,12 @@ def test_a_folder_is_made_absolute(tmp_path: Path) -> None:
         ("ext::sh -c evil", "ext:: addresses are not supported"),
         ("ext::evil", "ext:: addresses are not supported"),
         ("ftp://example.org/a", "ftp:// addresses are not supported"),
-        ("--upload-pack=evil", "no address"),
+        ("--upload-pack=evil", "is not an address"),
         ("https://example.org", "names no repository"),
         ("https://example.org:port/a", "cannot be read"),
-        ("https://example.org/a?token=hunter2", "ends before"),
+        ("https://example.org/a?token=hunter2", "has no `?`"),
         ("file://elsewhere/a", "of this machine"),
-        (" ", "no address"),
+        (" ", "is not an address"),
     ],
 )
 def test_what_is_refused_is_said_without_its_secret(text: str, said: str, tmp_path: Path) -> None:
@@ -84,5 +84,5 @@ def test_a_folder_may_be_called_anything(text: str, tmp_path: Path) -> None:
 
 def test_a_url_holds_no_space(tmp_path: Path) -> None:
     """Git would ask the host for something else."""
-    with pytest.raises(UsageError, match="holds a space"):
+    with pytest.raises(UsageError, match="contains a space"):
         parse_address("https://example.org/my shop", tmp_path)

@@ -13,7 +13,7 @@ from dockercise_prefect.errors import RepositoryError, UsageError
 from dockercise_prefect.repository.access import Access
 from dockercise_prefect.repository.address import parse_address
 from dockercise_prefect.repository.extras import Extras
-from dockercise_prefect.repository.held import held
+from dockercise_prefect.repository.file_lock import file_lock
 from dockercise_prefect.repository.mirror import Mirror
 from tests.support.git_repository import add_submodule, commit_all, git, make_bare_repository, make_repository
 
@@ -123,7 +123,7 @@ def test_what_is_no_ref_is_refused(mirror: Mirror, ref: str) -> None:
 @pytest.mark.parametrize("commit", ["main", "--all", "abc1234", "A" * 40, "0" * 41])
 def test_what_is_no_commit_is_refused(mirror: Mirror, commit: str) -> None:
     """Only a whole id names a commit."""
-    with pytest.raises(UsageError, match="no commit's id"):
+    with pytest.raises(UsageError, match="not a commit id"):
         mirror.fetch(commit)
 
 
@@ -254,13 +254,13 @@ def test_a_sweep_that_takes_the_lock_of_a_new_checkout_only_delays_it(
     checkouts.mkdir(parents=True)
     waited = []
     with ExitStack() as sweep:
-        sweep.enter_context(held(checkouts / "infra-new.lock", 0))
+        sweep.enter_context(file_lock(checkouts / "infra-new.lock", 0))
 
         def wait(seconds: float) -> None:
             waited.append(seconds)
             sweep.close()
 
-        monkeypatch.setattr("dockercise_prefect.repository.held.time.sleep", wait)
+        monkeypatch.setattr("dockercise_prefect.repository.file_lock.time.sleep", wait)
 
         with mirror.checkout(git(work, "rev-parse", "HEAD"), Extras("")) as folder:
             found = tree(folder)

@@ -113,7 +113,9 @@ def test_a_script_does_not_run_without_its_variables(shell: str, sent: str) -> N
     assert start.was_lost(done.returncode, done.stderr.decode().splitlines()[-1])
 
 
-@pytest.mark.parametrize("script", ["exit 125", "echo the variables of this stage did not arrive >&2; exit 125"])
+@pytest.mark.parametrize(
+    "script", ["exit 125", "echo this stage did not receive its variables, so it did not run >&2; exit 125"]
+)
 def test_a_script_may_end_as_a_boot_that_lost_its_input(shell: str, script: str) -> None:
     """Exit code 125 of a script is the script's own, whatever it prints of what it can see of its launch."""
     start = launch(script, IMAGE, {"A": b"1"})

@@ -59,7 +59,7 @@ def test_what_is_printed_is_bounded(engine: Engine, run_id: str, bound: int) -> 
 
     if bound < 10:
         assert result.status is StageStatus.FAILED
-        assert str(result.message).startswith("it printed more than the 9 that it may")
+        assert str(result.message).startswith("it printed more than the limit of 9")
         assert len(printed) == 9
     else:
         assert (result.status, sorted(printed)) == (StageStatus.PASSED, sorted(b"0123456789"))
@@ -83,7 +83,7 @@ def test_what_is_left_in_a_volume_is_bounded(engine: Engine, run_id: str, bound:
 
         ran.workspace.run_stage(ran.pipeline.by_name["a"], {}, {}, lambda *_: None, keep)
 
-    assert told == ([] if kept else ["it holds more than the 4000 that it may"])
+    assert told == ([] if kept else ["it holds more than the limit of 4000"])
 
 
 CLOSED = Confinement(closed=METADATA)
@@ -138,7 +138,7 @@ def test_each_stage_has_a_closed_network_or_does_not_start(scripted: ScriptedEng
         results = [ran.run(each) for each in stages]
 
     assert [result.status for result in results] == [StageStatus.ERROR, StageStatus.ERROR, StageStatus.PASSED]
-    assert "no network can be had that is closed to a cloud's own addresses" in str(results[0].message)
+    assert "cannot make a network that blocks a cloud's own addresses" in str(results[0].message)
     assert "no such sysctl" in str(results[0].message)
     assert [spec.network for spec in scripted.specs if "dockercise.stage" in spec.labels] == ["none"]
     assert scripted.leftovers() == []

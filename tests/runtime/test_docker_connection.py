@@ -127,8 +127,8 @@ def test_certificates_that_are_not_there(configuration: Path, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("host", "says"),
     [
-        ("unix:///no/such.sock", "install Docker and start it"),
-        ("tcp://127.0.0.1:1", "install Docker and start it"),
+        ("unix:///no/such.sock", "install and start Docker"),
+        ("tcp://127.0.0.1:1", "install and start Docker"),
         ("tcp://127.0.0.1:port", "an address is unix://PATH"),
         ("carrier://pigeon", "an address is unix://PATH"),
         ("ssh://host/path", "an address is unix://PATH"),

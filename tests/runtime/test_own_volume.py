@@ -171,4 +171,4 @@ def test_what_is_no_archive_is_an_error_of_the_engine() -> None:
     with workspace(Cut(), a) as ran:
         ran.workspace.run_stage(a, {}, {}, lambda *_: None, keep)
 
-    assert "came as no archive" in met[0].message
+    assert "as a damaged archive" in met[0].message

@@ -205,7 +205,7 @@ def test_variables_that_do_not_arrive(
             ran = run_all(engine, a, outside={"A": "secret"}, run_id=run_id)
 
     assert (ran.results["a"].status.value, ran.results["a"].exit_code) == ("error", None)
-    assert "its variables could not be handed over" in str(ran.results["a"].message)
+    assert "its variables could not be passed to it" in str(ran.results["a"].message)
     assert ran.value("a") == b""
 
 

@@ -12,7 +12,7 @@ import pytest
 from dockercise_prefect.errors import HostError, HostRefusedError, UsageError
 from dockercise_prefect.webhook.deploy_key import make_deploy_key
 from dockercise_prefect.webhook.github import GitHub, KnownHook
-from dockercise_prefect.webhook.github_words import NoRepositoryError
+from dockercise_prefect.webhook.github_errors import NoRepositoryError
 from dockercise_prefect.webhook.statuses import CommitState, CommitStatus
 from tests.support.github_server import ENTERPRISE, HOST_KEY, TOKEN, Failure, GitHubServer, running_github
 

@@ -28,7 +28,7 @@ def test_a_form_holds_the_same(payload: dict[str, object], before: int) -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (b"[]", "no JSON object"),
+        (b"[]", "not a JSON object"),
         (b"", "no JSON"),
         (b'{"a": "\xff"}', "not UTF-8 (byte 7)"),
         (b'{"a": NaN}', "not valid JSON"),
@@ -49,9 +49,9 @@ def test_what_is_no_payload(body: bytes, message: str) -> None:
     [
         (b"{}", "no field `payload`"),
         (b"payload=%FF", "not UTF-8"),
-        (b"payload=%", "no JSON"),
+        (b"payload=%", "not valid JSON"),
         (b"payload={}&payload={}", "or several"),
-        (b"a=1&" * 20, "no form"),
+        (b"a=1&" * 20, "not a form"),
     ],
 )
 def test_what_is_no_form(body: bytes, message: str) -> None:

@@ -123,7 +123,7 @@ def test_host_that_refuses(host: StatusHost, kind: HostKind, status: int) -> Non
     """What can never succeed is said so; a redirection is not followed, since it would take the token elsewhere."""
     host.status, host.answer, host.headers = status, {"message": "the body"}, {"Location": f"{host.site}/elsewhere"}
 
-    with pytest.raises(StatusRefusedError, match="does not take a commit status") as refused:
+    with pytest.raises(StatusRefusedError, match="does not accept a commit status") as refused:
         open_statuses(kind, host.site, TOKEN).send(STATUS)
 
     assert TOKEN not in str(refused.value)

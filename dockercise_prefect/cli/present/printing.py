@@ -19,7 +19,7 @@ def marks() -> Marks:
 
 
 def print_lines(lines: Iterable[Text]) -> None:
-    """Print them, to whoever still listens."""
+    """Print them, unless stdout is closed."""
     stream = ForgivingStream(sys.stdout)
     console = Console(file=cast("IO[str]", stream), highlight=False, markup=False, emoji=False)
     for line in lines:

@@ -8,7 +8,7 @@ from typing import TextIO
 
 
 class ForgivingStream:
-    """Writes to a stream as long as anybody reads it.
+    """Writes to a stream until its reader is gone.
 
     Args:
         stream: stdout or stderr.

@@ -20,7 +20,7 @@ _MISLEADING = re.compile(
 
 
 def misleading_name(subject: Subject) -> Iterator[Diagnostic]:
-    """DK115: the name of a stage or of a variable has a character that nobody sees, or that looks like another."""
+    """DK115: the name of a stage or of a variable has a character that is invisible or looks like another."""
     for stage in subject.pipeline:
         found = _MISLEADING.search(stage.name)
         if found is not None:

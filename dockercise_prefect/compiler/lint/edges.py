@@ -1,4 +1,4 @@
-"""Rules about the graph's edges: stages that no push reaches, and `after` that says nothing."""
+"""Rules about edges: stages that no push reaches, and `after` without effect."""
 
 from __future__ import annotations
 

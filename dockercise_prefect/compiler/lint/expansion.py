@@ -1,4 +1,4 @@
-"""Rules about `$`: where nothing expands it, and where it is not what another program makes of it."""
+"""Rules about `$`: where it is not expanded, and where it means something else than in other tools."""
 
 from __future__ import annotations
 

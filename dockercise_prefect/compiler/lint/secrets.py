@@ -1,4 +1,4 @@
-"""The rule about secrets in the pipeline's files. What it found is never part of what it says."""
+"""The rule about secrets in the pipeline's files. Its messages never contain the secret."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules about scripts that the shell does not read as they look."""
+"""Rules about scripts that the shell reads differently than expected."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _ENDS = {
 
 
 def shebang_without_effect(subject: Subject) -> Iterator[Diagnostic]:
-    """DK113: a script begins with `#!`, which names another interpreter or options that nobody heeds."""
+    """DK113: a script begins with `#!`, with another interpreter or options, and both are ignored."""
     for stage in subject.pipeline:
         first = (stage.run or "").partition("\n")[0].rstrip("\r")
         if first.startswith("#!") and not _NO_CHANGE.match(first):

@@ -1,4 +1,4 @@
-"""The rule about writing where nothing can be written."""
+"""The rule about writing to read-only places."""
 
 from __future__ import annotations
 

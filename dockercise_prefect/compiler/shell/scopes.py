@@ -16,7 +16,7 @@ class Frame:
         doubtful: those that a sourced file may have set before.
         sets: variables that it sets for those around it.
         calls: functions that it calls.
-        sources: whether it sources a file whose text nobody knows.
+        sources: whether it sources a file, whose text is not known.
     """
 
     uses: dict[str, Use] = field(default_factory=dict)

@@ -215,7 +215,7 @@ def test_what_a_killed_flow_run_left_goes_with_the_next_run(
     assert {each.kind for each in left} == {"container", "volume"}
     assert {each.labels["dockercise.owner"].partition("@")[0] for each in left} == {f"container:{container}"}
     assert after.exit_status == 0
-    assert "removed what a run that was killed left on the engine" in after.stderr
+    assert "removed what a killed run left on the engine" in after.stderr
     assert _left_by(docker_session, flow_run) == []
 
 

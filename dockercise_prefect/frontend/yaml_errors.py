@@ -1,4 +1,4 @@
-"""Why a text is not YAML, and what to write instead: the reader knows where it stopped, its words help few people."""
+"""Errors of the YAML reader, with better messages: what is wrong, and what to write instead."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signals while a run removes what it made: patience first, then the user's will."""
+"""Signals during the clean-up of a run: the first one asks for patience, the second one ends it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from dockercise_prefect.orchestration.signals import interruptions
 PATIENCE = "removing what the run made on the engine; one more signal leaves the rest to the next run"
 
 
-class Tidying:
-    """Keeps signals from breaking off the clean-up of a run.
+class CleanupSignals:
+    """Keeps a first signal from interrupting the clean-up of a run.
 
-    The first signal after `begin` is only answered. Another one raises `KeyboardInterrupt`, or an engine that does not answer
-    any more could hold the user for minutes. A context manager: the handlers that were there before are back in the end.
-    Elsewhere than in the main thread nobody can catch signals, and it does nothing.
+    The first signal after `begin` only shows a message. The second one raises `KeyboardInterrupt`, because an engine that does
+    not answer could block the user for minutes. A context manager that restores the handlers at its end. Outside the main
+    thread, signals cannot be caught, and it does nothing.
 
     Args:
         notify: told what to expect; from a thread of its own, since a handler may interrupt whoever holds its locks.

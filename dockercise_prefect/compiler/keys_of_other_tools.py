@@ -1,4 +1,4 @@
-"""Keys as other programs call them, and what to write here instead: people who change over meet these first."""
+"""Keys of other CI tools, and what to write instead."""
 
 from __future__ import annotations
 

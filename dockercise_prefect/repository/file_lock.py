@@ -1,6 +1,6 @@
-"""Locks between processes, which the programs that they start hold with them.
+"""A lock file between processes. Programs that a process starts can share its lock.
 
-filelock, which locks elsewhere here, keeps its descriptor to itself, so that a git that outlives us would not hold it.
+The package filelock, used elsewhere, hides its file descriptor, so a git process that outlives us could not keep the lock.
 """
 
 from __future__ import annotations
@@ -16,31 +16,31 @@ _PAUSE = 0.05
 """Seconds until the lock is tried again."""
 
 
-class HeldError(Exception):
-    """Another process holds the lock, and did so for as long as we were ready to wait."""
+class LockTimeoutError(Exception):
+    """Another process held the lock during the whole waiting time."""
 
 
 @contextmanager
-def held(path: Path, patience: float) -> Iterator[int]:
-    """A lock that nobody else has while the body runs, other threads of this process neither.
+def file_lock(path: Path, patience: float) -> Iterator[int]:
+    """Hold an exclusive lock while the body runs, also against other threads of this process.
 
-    A process that dies lets go of it, but for a program that was given the descriptor: then that program's end does.
+    If the process dies, the lock is released, unless a program has inherited the descriptor: then its end releases it.
 
     Args:
-        path: its file, made when needed; whoever holds the lock may remove it.
-        patience: seconds to wait for it.
+        path: the lock file, created if missing; the holder of the lock may remove it.
+        patience: seconds to wait for the lock.
 
     Returns:
-        Its file descriptor.
+        The file descriptor of the lock file.
 
     Raises:
-        HeldError: another has it.
-        OSError: the file cannot be made.
+        LockTimeoutError: another process still holds the lock.
+        OSError: the file cannot be created.
     """
     until = time.monotonic() + patience
     while (handle := _taken(path)) is None:
         if time.monotonic() >= until:
-            raise HeldError
+            raise LockTimeoutError
         time.sleep(_PAUSE)
     try:
         yield handle

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dockercise_prefect.apart import ApartError, Bounds, TooMuchWorkError, work_apart
+from dockercise_prefect.bounded_process import Bounds, ProcessEndedError, TooMuchWorkError, work_in_process
 
 WIDE = Bounds(cpu=60, seconds=120, memory=1 << 30)
 
@@ -37,7 +37,7 @@ def test_what_a_function_returns() -> None:
     """Bytes go there and come back, however many."""
     given = b"0123456789" * 100_000
 
-    assert work_apart(f"{__name__}:echo", given, WIDE) == given[::-1]
+    assert work_in_process(f"{__name__}:echo", given, WIDE) == given[::-1]
 
 
 @pytest.mark.parametrize(
@@ -51,12 +51,12 @@ def test_what_a_function_returns() -> None:
 def test_what_takes_too_much(work: str, bounds: Bounds, message: str) -> None:
     """Work that goes over a bound of processor time, time or memory is ended, and the message names the bound."""
     with pytest.raises(TooMuchWorkError, match=message):
-        work_apart(f"{__name__}:{work}", b"", bounds)
+        work_in_process(f"{__name__}:{work}", b"", bounds)
 
 
 def test_what_fails() -> None:
     """Work that ends in an error says nothing of it: what an unforeseen error holds may be secret."""
-    with pytest.raises(ApartError) as raised:
-        work_apart(f"{__name__}:fail", b"", WIDE)
+    with pytest.raises(ProcessEndedError) as raised:
+        work_in_process(f"{__name__}:fail", b"", WIDE)
 
     assert "secret" not in str(raised.value)

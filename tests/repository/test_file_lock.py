@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from dockercise_prefect.repository.held import HeldError, held
+from dockercise_prefect.repository.file_lock import LockTimeoutError, file_lock
 
 HOLDER = """
 import subprocess, sys, time
 from pathlib import Path
-from dockercise_prefect.repository.held import held
-with held(Path(sys.argv[1]), 0) as lock:
+from dockercise_prefect.repository.file_lock import file_lock
+with file_lock(Path(sys.argv[1]), 0) as lock:
     print(subprocess.Popen([sys.executable, "-c", "input()"], pass_fds=(lock,)).pid, flush=True)
     time.sleep(600)
 """
@@ -24,11 +24,11 @@ def test_nobody_else_has_a_lock_that_is_held(tmp_path: Path) -> None:
     """Neither another thread nor another process gets it, and the next one does when its file was removed meanwhile."""
     path = tmp_path / "lock"
 
-    with held(path, 0):
-        with pytest.raises(HeldError), held(path, 0):
+    with file_lock(path, 0):
+        with pytest.raises(LockTimeoutError), file_lock(path, 0):
             pass
         path.unlink()
-    with held(path, 0):
+    with file_lock(path, 0):
         there = path.exists()
 
     assert there
@@ -47,9 +47,9 @@ def test_a_program_that_outlives_its_killed_parent_keeps_the_lock(tmp_path: Path
     parent.kill()
     parent.wait()
 
-    with pytest.raises(HeldError), held(path, 0):
+    with pytest.raises(LockTimeoutError), file_lock(path, 0):
         pass
     parent.stdin.close()  # what the program waits for
-    with held(path, 30):
+    with file_lock(path, 30):
         pass
     parent.stdout.close()

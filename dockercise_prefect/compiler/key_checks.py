@@ -1,4 +1,4 @@
-"""Keys that a mapping must not have."""
+"""Checks the keys of a mapping."""
 
 from __future__ import annotations
 

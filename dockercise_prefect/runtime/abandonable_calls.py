@@ -1,4 +1,4 @@
-"""Waiting for an engine that may never answer, until somebody says that it is enough."""
+"""Calls of an engine that may never answer: all their callers can stop waiting at once."""
 
 from __future__ import annotations
 
@@ -14,40 +14,40 @@ from dockercise_prefect.errors import EngineError
 R = TypeVar("R")
 
 
-class LetGoError(EngineError):
-    """Nobody waits for the engine any more."""
+class AbandonedError(EngineError):
+    """The caller stopped waiting for the engine."""
 
     def __init__(self) -> None:
         super().__init__("the engine did not answer in time", "is it still running? Check with `docker info`")
 
 
-class LettingGo:
-    """Calls that their callers can be freed from, all at once. Thread-safe.
+class AbandonableCalls:
+    """Makes calls that can be abandoned, all at once. Thread-safe.
 
-    Each call is made in a thread of its own that does not keep the process from ending: a thread that waits for an engine
-    cannot be interrupted, and may wait for minutes.
+    Each call runs in its own daemon thread, because a thread that waits for an engine cannot be interrupted and may wait for
+    minutes.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._calls: set[Future[Any]] = set()
-        self._gone = False
+        self._abandoned = False
 
     @property
-    def gone(self) -> bool:
-        """Whether nobody waits any more."""
-        return self._gone
+    def abandoned(self) -> bool:
+        """Whether `abandon` was called."""
+        return self._abandoned
 
     def call(self, function: Callable[[], R]) -> R:
-        """What the function returns; its exceptions are raised here.
+        """Call the function in another thread. Return its result, or raise its exception.
 
         Raises:
-            LetGoError: `let_go` was called before it returned.
+            AbandonedError: `abandon` was called before it returned.
         """
         future: Future[R] = Future()
         with self._lock:
-            if self._gone:
-                raise LetGoError
+            if self._abandoned:
+                raise AbandonedError
             self._calls.add(future)
         context = copy_context()
         threading.Thread(target=lambda: context.run(_settle, future, function), daemon=True).start()
@@ -57,18 +57,18 @@ class LettingGo:
             with self._lock:
                 self._calls.discard(future)
 
-    def let_go(self) -> None:
-        """Free all callers, now and later. Returns at once."""
+    def abandon(self) -> None:
+        """Raise `AbandonedError` in all callers, now and later. Returns at once."""
         with self._lock:
-            self._gone = True
+            self._abandoned = True
             calls = list(self._calls)
         for future in calls:
             with suppress(InvalidStateError):  # it has just returned
-                future.set_exception(LetGoError())
+                future.set_exception(AbandonedError())
 
 
 def _settle(future: Future[R], function: Callable[[], R]) -> None:
-    with suppress(InvalidStateError):  # nobody waits for it any more
+    with suppress(InvalidStateError):  # the call was abandoned
         try:
             future.set_result(function())
         except InvalidStateError:

@@ -1,4 +1,4 @@
-"""Where variables from outside come from, first to last (LANGUAGE section 3)."""
+"""The sources of variables from outside, in order (LANGUAGE section 3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connections that do not bring a request in time are closed: uvicorn alone waits for ever."""
+"""Closes connections that do not send a request in time: uvicorn alone waits for ever."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SECONDS = 10.0
 """How long the head of a request may take to arrive, counted from the connection or its first byte."""
 
 
-class PromptConnection(H11Protocol):
+class TimedConnection(H11Protocol):
     """uvicorn's HTTP/1.1, with a bound on how long a request's head may take."""
 
     head_seconds = SECONDS

@@ -1,4 +1,4 @@
-"""What goes wrong between us and GitHub, in words: what was to be done, why it is not, and what to do next."""
+"""Errors of GitHub's API as messages: what was to be done, why it failed, and what to do next."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Work on text of strangers, done in a process of its own that is ended when it takes too much time or memory.
+"""Work on untrusted input in a separate process, which is stopped if it needs too much time or memory.
 
-A process is the only bound that holds for all code: a thread cannot be stopped, and a long call into C stops all threads.
+Only a process can limit any code: a thread cannot be stopped, and a long call into C blocks all threads.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ _NO_MEMORY = 71
 
 
 class TooMuchWorkError(DockerciseError):
-    """The work took more time or memory than it may: doing it again does not help."""
+    """The work needed more time or memory than allowed. Repeating it does not help."""
 
 
-class ApartError(DockerciseError):
-    """The process did not do its work, and nobody knows why."""
+class ProcessEndedError(DockerciseError):
+    """The process ended without an answer, for an unknown reason."""
 
     exit_status = ExitStatus.ENGINE_FAILED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """What the work may take.
+    """The limits of the work.
 
     Attributes:
         cpu: seconds of processor time.
@@ -49,8 +49,8 @@ class Bounds:
     memory: int
 
 
-def work_apart(work: str, given: bytes, bounds: Bounds) -> bytes:
-    """What a function returns that is called in a process of its own.
+def work_in_process(work: str, given: bytes, bounds: Bounds) -> bytes:
+    """Call a function in a separate process and return its result.
 
     Args:
         work: the function, as `module:name`; it takes bytes and returns bytes.
@@ -59,7 +59,7 @@ def work_apart(work: str, given: bytes, bounds: Bounds) -> bytes:
 
     Raises:
         TooMuchWorkError: it went over a bound, and was ended.
-        ApartError: it ended without an answer.
+        ProcessEndedError: it ended without an answer.
     """
     command = [sys.executable, "-P", "-m", __name__, work, str(bounds.cpu), str(bounds.memory)]
     with subprocess.Popen(
@@ -79,7 +79,7 @@ def work_apart(work: str, given: bytes, bounds: Bounds) -> bytes:
         # Code in C that gets no memory ends in a signal as often as in an error.
         raise TooMuchWorkError(f"it took more than {bounds.memory >> 20} MiB of memory")
     if process.returncode != 0:
-        raise ApartError(f"the process for {work} ended with status {process.returncode}")
+        raise ProcessEndedError(f"the process for {work} ended with status {process.returncode}")
     return answer
 
 

@@ -11,13 +11,13 @@ import pytest
 from prefect import flow
 
 from dockercise_prefect.errors import ExitStatus
+from dockercise_prefect.orchestration.cleanup_signals import PATIENCE
 from dockercise_prefect.orchestration.events import Event, Notice
 from dockercise_prefect.orchestration.failure import RunFailedError
 from dockercise_prefect.orchestration.launch import launch
 from dockercise_prefect.orchestration.options import RunOptions
 from dockercise_prefect.orchestration.run import run_pipeline
 from dockercise_prefect.orchestration.signals import interruptions
-from dockercise_prefect.orchestration.tidying import PATIENCE
 from dockercise_prefect.pipeline import Pipeline, stage
 from dockercise_prefect.results.summary import RunSummary
 from dockercise_prefect.runtime.engine import EngineInfo, Leftover
