@@ -23,7 +23,7 @@ def decompressed(chunks: Iterable[bytes]) -> Iterator[bytes]:
     for chunk in chunks:
         for start in range(0, len(chunk), BITE):
             if frame.eof:
-                raise ValueError("something stands behind its end")
+                raise ValueError("there is more data after its end")
             try:
                 content = frame.decompress(chunk[start : start + BITE])
             except ZstdError as error:
@@ -33,4 +33,4 @@ def decompressed(chunks: Iterable[bytes]) -> Iterator[bytes]:
     if not frame.eof:
         raise ValueError("cut off")
     if frame.unused_data:
-        raise ValueError("something stands behind its end")
+        raise ValueError("there is more data after its end")

@@ -48,7 +48,7 @@ ATTEMPTS = 4
 ROLE_SESSION = "dockercise"
 """What the other account's log calls us."""
 
-CREDENTIALS_HINT = "`aws sts get-caller-identity` says who you are; AWS_PROFILE chooses among several"
+CREDENTIALS_HINT = "`aws sts get-caller-identity` shows who you are; AWS_PROFILE chooses a profile"
 
 RIGHTS_HINT = (
     "give the credentials these rights: s3:PutObject, s3:GetObject, s3:AbortMultipartUpload and s3:ListBucket for results, "
@@ -56,7 +56,7 @@ RIGHTS_HINT = (
 )
 
 _HINTS = {
-    "NoSuchBucket": "make the bucket, or name another one with `--results`",
+    "NoSuchBucket": "create the bucket, or choose another one with `--results`",
     "AccessDenied": RIGHTS_HINT,
     "AccessDeniedException": RIGHTS_HINT,
     "403": RIGHTS_HINT,
@@ -116,11 +116,11 @@ def aws_errors(what: str) -> Iterator[None]:
     except (SSOError, TokenRetrievalError) as error:
         raise RefusedError(f"{what}: {_first_line(error)}", "log in again: `aws sso login`") from error
     except ProfileNotFound as error:
-        raise RefusedError(f"{what}: {error}", "`aws configure list-profiles` lists those that there are") from error
+        raise RefusedError(f"{what}: {error}", "`aws configure list-profiles` lists them") from error
     except ClientError as error:
         raise _answered(what, error) from error
     except SSLError as error:
-        hint = "see that https is spoken there; AWS_CA_BUNDLE names a file of certificates that are trusted"
+        hint = "does it use https? To trust its certificate, set AWS_CA_BUNDLE"
         raise StorageError(f"{what}: no secure connection to {_address(error)}", hint) from error
     except (NoConnectionError, HTTPClientError) as error:
         raise StorageError(f"{what}: {_no_answer(error)}", "check the network and the address") from error

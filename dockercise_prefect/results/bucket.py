@@ -40,7 +40,7 @@ def parse_bucket(place: str) -> Bucket:
     name, _, prefix = place.strip().removeprefix("s3://").partition("/")
     prefix = prefix.strip("/")
     if "@" in name or ":" in name:  # a secret key may hold a slash, so what looks like the name may be half of the keys
-        what = "neither credentials nor a port belong into the place"
+        what = "the place cannot have credentials or a port"
         raise UsageError(f"results cannot go there: {what}", "write s3://bucket/prefix")
     problem = _problem_with_name(name) or _problem_with_prefix(prefix)
     if problem:
@@ -60,7 +60,7 @@ def _problem_with_prefix(prefix: str) -> str | None:
     if any(part in {"", ".", ".."} for part in prefix.split("/")) and prefix:
         return "its prefix has an empty part, `.` or `..`"
     if any(character in prefix for character in "?#\\") or not prefix.isprintable():
-        return "its prefix holds a character that does not belong there"
+        return "its prefix has a character that is not allowed"
     if len(prefix.encode()) > LONGEST_PREFIX:
         return f"its prefix is longer than {LONGEST_PREFIX} bytes"
     return None

@@ -230,4 +230,4 @@ class CloudWatchLogs:
             for stream in self._streams.values():
                 stream.events.clear()
             self._changed.notify_all()
-        self._notify(f"logs go to CloudWatch no more: {error}")
+        self._notify(f"logs are no longer sent to CloudWatch: {error}")

@@ -17,11 +17,11 @@ FOLDER_MODE = 0o700
 FILE_MODE = 0o600
 
 _HINTS = {
-    errno.ENOSPC: "make room there, or name another place with `--results`",
-    errno.EDQUOT: "make room there, or name another place with `--results`",
-    errno.EACCES: "become its owner, or name another place with `--results`",
-    errno.EPERM: "become its owner, or name another place with `--results`",
-    errno.EROFS: "name a place that can be written with `--results`",
+    errno.ENOSPC: "free disk space there, or choose another place with `--results`",
+    errno.EDQUOT: "free disk space there, or choose another place with `--results`",
+    errno.EACCES: "become its owner, or choose another place with `--results`",
+    errno.EPERM: "become its owner, or choose another place with `--results`",
+    errno.EROFS: "choose a writable place with `--results`",
     errno.ENOTDIR: "name a folder with `--results`",
     errno.EEXIST: "name a folder with `--results`",
 }

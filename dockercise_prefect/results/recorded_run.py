@@ -77,7 +77,7 @@ class RecordedRun:
         """
         index = self._parsed(INDEX, from_json)
         if index is None:
-            raise self.broken(INDEX, "there is none: the run was broken off before it began, or part of the record is lost")
+            raise self.broken(INDEX, "it is missing: the run was interrupted before it began, or part of the record is lost")
         return index
 
     def summary(self) -> RunSummary | None:

@@ -69,8 +69,8 @@ class Records:
             return matching[0]
         if not matching:
             what = "no run" + (f" of {self._pipeline}" if self._pipeline else "")
-            what += "" if wanted == LAST else f" whose id is `{wanted}`, or begins so,"
-            hint = "`dockercise runs` lists those that there are" if runs else "`--results` names another place"
+            what += "" if wanted == LAST else f" whose id is `{wanted}`, or begins with it,"
+            hint = "`dockercise runs` lists all runs" if runs else "`--results` names another place"
             if self._objects.url.startswith("s3:"):
                 hint += "; `dockercise results push` sends what the bucket did not take"
             raise UsageError(f"there is {what} in {self.place}", hint)

@@ -89,7 +89,7 @@ def _ready(folder: Path) -> bool:
         folder.mkdir(mode=FOLDER_MODE)
         return True
     except NotADirectoryError:
-        raise UsageError(f"{folder} is no folder", "name a folder that is new or empty") from None
+        raise UsageError(f"{folder} is not a folder", "name a folder that is new or empty") from None
     return False
 
 
@@ -131,7 +131,7 @@ class _Unpacking:
                 self._open(parts)
                 self._folders[parts] = member
             elif not parts:
-                raise WrongArchiveError(f"{member.name!r} is the volume itself, and no folder")
+                raise WrongArchiveError(f"{member.name!r} is the volume itself, but not a folder")
             elif member.isreg() or member.issym() or member.islnk():
                 self._add(member, content, parts[-1], self._open(parts[:-1]))
             else:
@@ -178,7 +178,7 @@ class _Unpacking:
                 return os.open(part, _FOLDER, dir_fd=folder)
         except OSError as error:
             if error.errno in {errno.ENOTDIR, errno.ELOOP}:
-                raise WrongArchiveError(f"a path leads through {os.fsdecode(part)!r}, which is no folder") from error
+                raise WrongArchiveError(f"a path leads through {os.fsdecode(part)!r}, which is not a folder") from error
             raise
 
     def _add(self, member: TarInfo, content: Iterable[bytes], name: bytes, parent: int) -> None:
@@ -193,7 +193,7 @@ class _Unpacking:
             else:
                 self._add_hard_link(member, name, parent)
         except FileExistsError as error:
-            raise WrongArchiveError(f"{member.name!r} stands there twice") from error
+            raise WrongArchiveError(f"{member.name!r} appears twice") from error
 
     def _add_file(self, member: TarInfo, content: Iterable[bytes], name: bytes, parent: int) -> None:
         file = os.open(name, _NEW_FILE, 0o600, dir_fd=parent)
@@ -212,7 +212,7 @@ class _Unpacking:
         try:
             os.link(origin, name, src_dir_fd=source, dst_dir_fd=parent, follow_symlinks=False)
         except (FileNotFoundError, PermissionError) as error:
-            raise WrongArchiveError(f"{member.name!r} is the same file as {member.linkname!r}, which is none") from error
+            raise WrongArchiveError(f"{member.name!r} is a hard link to {member.linkname!r}, which is not a file") from error
         finally:
             os.close(source)
 

@@ -102,13 +102,13 @@ class UnsentRun:
         try:
             self._lock.acquire(timeout=0)
         except Timeout as error:
-            raise NotWaitingError(f"{self.run_id} still goes on, or is being sent", "try again when it has ended") from error
+            raise NotWaitingError(f"{self.run_id} has not ended, or is being sent", "try again when it has ended") from error
         except OSError as error:
             raise storage_error(self.folder, error) from error
         try:
             if not (self.folder / _PLACE).exists():
                 shutil.rmtree(self.folder, ignore_errors=True)  # the lock alone has made it again
-                raise NotWaitingError(f"{self.run_id} has been sent by somebody else")
+                raise NotWaitingError(f"{self.run_id} was sent by another process")
             yield
         finally:
             self._lock.release()

@@ -202,5 +202,5 @@ def test_a_bucket_that_refuses_ends_the_run_before_it_begins(place: Place) -> No
     assert said.exit_status == 3
     assert {stage["status"] for stage in said.stages.values()} == {"not_started"}
     assert "NoSuchBucket" in said.summary["error"]
-    assert "make the bucket, or name another one" in said.stderr
+    assert "create the bucket, or choose another one" in said.stderr
     assert list((place.data / "unsent").iterdir()) == []

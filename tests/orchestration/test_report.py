@@ -143,7 +143,7 @@ def test_sensitive_stages_say_so(tmp_path: Path) -> None:
 
     page = report(tmp_path, Pipeline("shop", [hush]), summary)
 
-    assert "It says noLog: what it printed is kept nowhere." in Elements(page).text
+    assert "It has noLog: its output is not kept." in Elements(page).text
 
 
 def test_a_run_that_ended_before_it_began_has_a_page(tmp_path: Path) -> None:

@@ -165,7 +165,7 @@ def test_a_service_that_is_gone_is_given_up(aws: Aws, settings: Settings, monkey
         logs.close()
 
     assert len(said) == 1
-    assert said[0].startswith("logs go to CloudWatch no more")
+    assert said[0].startswith("logs are no longer sent to CloudWatch")
 
 
 def test_a_service_that_comes_back_gets_all_lines(

@@ -186,7 +186,7 @@ def test_a_run_that_is_left_leaves_every_log_in_one_piece(tmp_path: Path) -> Non
     ("damage", "why"),
     [
         (lambda packed: packed[:-1], "cut off"),
-        (lambda packed: packed + b"x", "something stands behind its end"),
+        (lambda packed: packed + b"x", "there is more data after its end"),
         (lambda packed: packed[:1000] + b"\0" * 50 + packed[1050:], "damaged"),
         (lambda _: b"", "cut off"),
     ],

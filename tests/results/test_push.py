@@ -95,7 +95,7 @@ def test_a_run_that_goes_on_is_not_pushed(tmp_path: Path) -> None:
     store = MirroredStore(FolderObjects(tmp_path / "there"), "shop", unsent, lambda _: None)
     store.start(to_json(SHOP))
 
-    with pytest.raises(UsageError, match=f"{run_id()} still goes on"):
+    with pytest.raises(UsageError, match=f"{run_id()} has not ended"):
         push(UnsentRun(unsent.folder), lambda _: FolderObjects(tmp_path / "there"), print)
 
     store.settle()
@@ -134,7 +134,7 @@ def test_what_another_process_has_sent_is_not_sent_again(tmp_path: Path) -> None
     (known,) = unsent_runs(tmp_path / "data")
     push(unsent, lambda _: FolderObjects(tmp_path / "there"), print)
 
-    with pytest.raises(NotWaitingError, match=f"{run_id()} has been sent by somebody else"):
+    with pytest.raises(NotWaitingError, match=f"{run_id()} was sent by another process"):
         push(known, lambda _: FolderObjects(tmp_path / "there"), print)
 
     assert not known.folder.exists()
@@ -166,7 +166,7 @@ def test_runs_that_go_on_do_not_keep_others_from_being_sent(
 
     assert said.return_value == (2 if named else 0)
     assert f"{run_id()}: sent to {(tmp_path / 'there/shop' / run_id()).as_uri()}" in said.output
-    assert f"{goes_on.run_id} still goes on" in said.output
+    assert f"{goes_on.run_id} has not ended" in said.output
     assert [run.run_id for run in unsent_runs(tmp_path / "data")] == [goes_on.run_id]
     goes_on.end()
 

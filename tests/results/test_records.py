@@ -73,7 +73,7 @@ def test_one_id_in_two_pipelines(records: Reading, tmp_path: Path) -> None:
 @pytest.mark.parametrize("wanted", ["1999", "", "../shop", "notes", "20261122t"])
 def test_a_run_that_there_is_not(records: Reading, tmp_path: Path, wanted: str) -> None:
     """What is no beginning of a run's id finds nothing, whatever else it may name."""
-    with pytest.raises(UsageError, match=f"there is no run whose id is `{wanted}`, or begins so, in {tmp_path}"):
+    with pytest.raises(UsageError, match=f"there is no run whose id is `{wanted}`, or begins with it, in {tmp_path}"):
         records().find(wanted)
 
 

@@ -285,7 +285,7 @@ def test_what_goes_wrong_is_said_with_what_to_do(aws: Aws, settings: Settings, m
     monkeypatch.setattr(aws_module, "ATTEMPTS", 1)
     with pytest.raises(RefusedError, match=r"cannot write s3://no-such-bucket/a: NoSuchBucket") as raised:
         S3Objects(Bucket("no-such-bucket", ""), settings).put("a", io.BytesIO(b""))
-    assert raised.value.hint == "make the bucket, or name another one with `--results`"
+    assert raised.value.hint == "create the bucket, or choose another one with `--results`"
     with pytest.raises(RefusedError, match="NoSuchBucket"):
         S3Objects(Bucket("no-such-bucket", ""), settings).folders("")
 

@@ -201,5 +201,5 @@ def _when(summary: StageSummary, clock: _Clock | None) -> str:
 
 def _why_no_log(stage: Stage, summary: StageSummary) -> str:
     if stage.no_log:
-        return "It says noLog: what it printed is kept nowhere."
+        return "It has noLog: its output is not kept."
     return "It printed nothing." if summary.started else "It never ran."
