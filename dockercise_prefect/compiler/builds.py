@@ -34,7 +34,7 @@ KEYS: Mapping[str, Key] = {
     ),
     "secrets": Key(
         SECRETS_SCHEMA,
-        "Variables from outside, and values of stages, that only a `RUN --mount=type=secret,id=NAME` of the Dockerfile sees. "
+        "Variables from outside and values of stages, only for `RUN --mount=type=secret,id=NAME` in the Dockerfile. "
         "Needs BuildKit.",
     ),
     "target": Key(word.schema, "The stage of the Dockerfile to stop at; by default the last one."),

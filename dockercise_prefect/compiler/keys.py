@@ -35,10 +35,10 @@ SETTINGS: Mapping[str, Setting] = {
     "dir": Setting("working_dir", values.absolute_path, "The working directory; by default `/<stage>` with `on`, else `/`."),
     "noLog": Setting("no_log", values.boolean, "The output is sensitive: never shown and never kept. Other stages can use it."),
     "neverFail": Setting("never_fail", values.boolean, "Any exit code counts as success and is shown as tolerated."),
-    "timeout": Setting("timeout", values.duration, "`90s`, `5m`, `1h30m`: after it the container is stopped."),
-    "triggers": Setting("triggers", values.globs, "Globs: changed files that make this stage a target of a push."),
+    "timeout": Setting("timeout", values.duration, "`90s`, `5m`, `1h30m`: then the container is stopped."),
+    "triggers": Setting("triggers", values.globs, "Globs: if a push changes a matching file, it runs this stage."),
     "user": Setting("user", values.word, "As in `docker run`: a name, `1000` or `1000:100`."),
-    "network": Setting("network", values.one_of(Network), "By default `bridge`: a network namespace of its own."),
+    "network": Setting("network", values.one_of(Network), "By default `bridge`: its own network namespace."),
     "pull": Setting("pull", values.one_of(PullPolicy), "When to pull the image; by default when it is `missing`."),
     "platform": Setting("platform", values.word, "As in `docker run`: `linux/arm64`."),
     "cpus": Setting("cpus", values.processors, "How many processors, at least 0.01."),
@@ -59,7 +59,7 @@ BUILD = Key(
 
 OWN: Mapping[str, Key] = {
     "run": Key(
-        scripts.script.schema, "A shell script, run by `/bin/sh` under `set -e`. A list is its items joined by newlines."
+        scripts.script.schema, "A shell script, run by `/bin/sh` under `set -e`. The items of a list are joined by newlines."
     ),
     "env": Key(variables.SCHEMA, "Variables: a stage's value, `NAME` or `NAME?` from outside, `NAME=text`; or a mapping."),
     "vol": Key(mounts.SCHEMA, "Mounts: `STAGE`, `STAGE:/path`, `code`, `/host/path:/path`, `./folder:/path`, `volume:/path`."),

@@ -27,14 +27,16 @@ from dockercise_prefect.pipeline import (
 _ENGINE_VOLUME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+\Z")
 """What the Docker engine takes for the name of a volume."""
 
-_FORMS = "write `STAGE`, `STAGE:/path`, `/host/path:/path`, `./folder:/path` or `volume:/path`; binds and volumes take `:ro`"
+_FORMS = (
+    "write `STAGE`, `STAGE:/path`, `/host/path:/path`, `./folder:/path` or `volume:/path`; folders and volumes can end in `:ro`"
+)
 
 _SOURCE = rf"/[^:]*|\.(?:/[^:]*)?|{NAME_SOURCE}"
 
 SCHEMA: Schema = one_or_many(
     scalar(
         rf"{NAME_SOURCE}|(?:{_SOURCE}):/[^:]*(?::r[ow])?",
-        "write STAGE, STAGE:/path, /host/path:/path, ./folder:/path or volume:/path; binds and volumes take :ro",
+        "write STAGE, STAGE:/path, /host/path:/path, ./folder:/path or volume:/path; folders and volumes can end in :ro",
     )
 )
 """What can stand in a `vol`; whether a name is that of a stage or of the engine's own volume is not seen in it."""

@@ -64,7 +64,7 @@ _CANNOT_STAND = re.compile(f"[{_FORBIDDEN}]")
 NAME_SOURCE = f"[^{_FORBIDDEN}]+"
 """What a stage's name is made of. An expression cannot count its bytes, nor see whether it is composed."""
 
-REFERENCE: Schema = scalar(NAME_SOURCE, "the name of a stage holds no white space, /, \\ or :")
+REFERENCE: Schema = scalar(NAME_SOURCE, "the name of a stage has no white space, /, \\ or :")
 """Where a stage is named."""
 
 NEW_NAME_SOURCE = rf"(?!(?:{'|'.join(map(re.escape, sorted(OUR_FOLDERS | IMAGE_FOLDERS)))})$)[^{_FORBIDDEN}]{{1,{MAX_BYTES}}}"

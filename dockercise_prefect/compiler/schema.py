@@ -31,7 +31,7 @@ def pipeline_schema() -> dict[str, Any]:
         "description": "A pipeline: each key is a stage, except `meta` and keys that hold anchors (`x-…`, `.…`).",
         "type": ["object", "null"],
         "propertyNames": key_names(
-            rf"meta|(?:{_ANCHORS})[\s\S]*|{NEW_NAME_SOURCE}", "this name is reserved, or holds white space, /, \\ or :"
+            rf"meta|(?:{_ANCHORS})[\s\S]*|{NEW_NAME_SOURCE}", "this name is reserved, or has white space, /, \\ or :"
         ),
         "properties": {"meta": or_null(mapping_of(META))},
         "patternProperties": {f"^(?:{_ANCHORS})": {}},

@@ -148,12 +148,12 @@ class Script:
         return "\n".join(part for part, _ in self.parts)
 
 
-@reads(scalar(_WORD, "this holds white space"))
+@reads(scalar(_WORD, "this has white space"))
 def word(field: Field) -> str | None:
     """A text without white space."""
     value = text(field)
     if value is not None and not _WHOLE_WORD.match(value):
-        field.wrong_value(f"`{value}` holds white space")
+        field.wrong_value(f"`{value}` has white space")
         return None
     return value
 
