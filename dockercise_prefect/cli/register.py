@@ -57,7 +57,7 @@ def list_registrations() -> None:
 @register.command("remove")
 @click.argument("name")
 def remove_registration(name: str) -> None:
-    """Remove the registration NAME, as `register list` shows it. Runs that were stay in Prefect, and so do their records."""
+    """Remove the registration NAME, as `register list` shows it. Past runs and their records are kept."""
     with reporting():
         from dockercise_prefect.orchestration.deployments import find_registration, remove
 

@@ -34,7 +34,7 @@ def _texts(source: str) -> Schema:
             {
                 **TEXT,
                 "not": _texts(_DASH_SOURCE),
-                "patternErrorMessage": "this is empty; leave `run` out to run what the image itself runs",
+                "patternErrorMessage": "this is empty; leave `run` out to run the image's own command",
             },
             {"type": "array", "items": ANY, "contains": TEXT, "not": {"maxItems": 1, "items": _texts(_TEST_SOURCE)}},
         ]

@@ -76,7 +76,7 @@ def _checked(flag: str, text: str, kind: Any, **values: object) -> Any:
 
 _HINTS = {
     "--cron": "five fields as in crontab, such as `0 3 * * *`",
-    "--interval": "say `10m` or `1h30m`",
+    "--interval": "a duration, such as `10m` or `1h30m`",
     "--rrule": "an iCalendar rule, such as `FREQ=DAILY;BYHOUR=3`",
     "--timezone": "an IANA name, such as `Europe/Berlin`",
 }

@@ -76,4 +76,4 @@ def test_a_timetable_that_means_nothing_is_said(timetable: Timetable, said: str)
         timetable.schedules()
 
     assert said in str(refused.value)
-    assert "say `" in str(refused.value)
+    assert "such as `" in str(refused.value)

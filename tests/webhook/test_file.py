@@ -82,7 +82,7 @@ def test_a_file_of_the_version_before(tmp_path: Path) -> None:
 
 
 def test_files_that_are_not_ours(tmp_path: Path) -> None:
-    """A file that is no database, or one of another version, is an error that names it and is not overwritten."""
+    """A file that is not a database, or one of another version, is an error that names it and is not overwritten."""
     path = tmp_path / "webhook/deliveries.sqlite"
     path.parent.mkdir()
     path.write_bytes(b"no database at all" * 100)

@@ -29,7 +29,7 @@ def test_a_form_holds_the_same(payload: dict[str, object], before: int) -> None:
     ("body", "message"),
     [
         (b"[]", "not a JSON object"),
-        (b"", "no JSON"),
+        (b"", "not valid JSON"),
         (b'{"a": "\xff"}', "not UTF-8 (byte 7)"),
         (b'{"a": NaN}', "not valid JSON"),
         (b'{"a": ' + b"9" * 5000 + b"}", "not valid JSON"),

@@ -59,9 +59,9 @@ def doubles_the_dollar(subject: Subject) -> Iterator[Diagnostic]:
         for offset in _doubled(script.statements) if script is not None else ():
             yield warning(
                 Code.DOUBLES_THE_DOLLAR,
-                f"{stage.name}: the shell takes `$$` for the id of its process, and the name behind it for text",
+                f"{stage.name}: the shell replaces `$$` by its process id, and the name after it stays text",
                 subject.script_place(stage, offset),
-                hint="write one `$`: nothing but the shell looks at variables here",
+                hint="write one `$`: only the shell expands variables here",
             )
 
 

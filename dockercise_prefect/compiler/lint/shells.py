@@ -55,5 +55,5 @@ def left_open(subject: Subject) -> Iterator[Diagnostic]:
                 Code.LEFT_OPEN,
                 f"{stage.name}: the script ends inside {_ENDS[found.close]}",
                 subject.script_place(stage, found.start),
-                hint="close it; the shell refuses such a script, or reads to its end",
+                hint="close it: the shell rejects such a script, or reads on to its end",
             )
