@@ -20,6 +20,7 @@ from dockercise_prefect.frontend.git_sources import sources_at
 from dockercise_prefect.frontend.subgraphs import Packages, RefusedPackages
 from dockercise_prefect.pipeline import Pipeline
 from dockercise_prefect.pipeline.codec import from_json, to_json
+from dockercise_prefect.repository.command import TRUSTED, configured
 from dockercise_prefect.settings import Settings
 
 BOUNDS = Bounds(cpu=20, seconds=300, memory=2 << 30)
@@ -97,6 +98,7 @@ def _worked(work: Callable[..., Any], given: Sequence[object]) -> Any:
 
 def work(given: bytes) -> bytes:
     """What the other process does."""
+    os.environ |= configured(*TRUSTED.items())  # this process reads mirrors and checkouts of ours only
     function, arguments = pickle.loads(given)  # noqa: S301  made by `_worked`, in the process that started this one
     return json.dumps(function(*arguments)).encode()
 

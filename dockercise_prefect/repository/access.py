@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from dockercise_prefect.errors import UsageError
 from dockercise_prefect.repository.address import Address
+from dockercise_prefect.repository.command import configured
 
 _USER = "x-access-token"
 """The user's name that goes with a token: GitHub asks for this one, GitLab and Gitea take any."""
@@ -87,7 +88,7 @@ class Access:
         # own helpers are not asked, and do not learn it. It is in the environment of git alone: on its command line, every user
         # of the machine could read it.
         said = {"DOCKERCISE_GIT_USER": user, "DOCKERCISE_GIT_PASSWORD": password}
-        return _configured((asking, ""), (asking, _HELPER)) | said
+        return configured((asking, ""), (asking, _HELPER)) | said
 
 
 def _pair(secret: str) -> str:
@@ -96,16 +97,6 @@ def _pair(secret: str) -> str:
 
 def _basic(secret: str) -> str:
     return base64.b64encode(_pair(secret).encode()).decode("ascii")
-
-
-def _configured(*settings: tuple[str, str]) -> dict[str, str]:
-    """Git settings as variables, after those that the user has set so."""
-    given = os.environ.get("GIT_CONFIG_COUNT", "0")
-    first = int(given) if given.isdecimal() else 0
-    variables = {"GIT_CONFIG_COUNT": str(first + len(settings))}
-    for number, (key, value) in enumerate(settings, first):
-        variables |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
-    return variables
 
 
 def _of_the_user(address: Address, known_hosts: Path) -> Mapping[str, str]:

@@ -15,6 +15,12 @@ from dockercise_prefect.frontend.discover import OF_ANOTHER_REPOSITORY
 PATIENCE = 30 * 60
 """Seconds that one command may take: a first fetch of a big repository over a slow line."""
 
+TRUSTED = {
+    "safe.bareRepository": "all",  # the mirror is one
+    "safe.directory": "*",  # a data folder may be a volume that another user made; git does not tell a host's own git so
+}
+"""What lets git read mirrors and checkouts of ours, whatever the user's settings are."""
+
 _SETTINGS = {
     "core.hooksPath": os.devnull,
     "core.fsmonitor": "false",
@@ -27,8 +33,7 @@ _SETTINGS = {
     "core.askPass": "",
     "advice.detachedHead": "false",
     "core.autocrlf": "false",  # a tree is what the commit says, whatever the user's own git makes of line ends
-    "safe.bareRepository": "all",  # the mirror is one
-    "safe.directory": "*",  # a data folder may be a volume that another user made; git does not tell a host's own git so
+    **TRUSTED,
     "protocol.allow": "never",
 }
 
@@ -110,6 +115,20 @@ def git(
         said = "\n".join(line for line in said.strip().splitlines()[-5:] if line.strip())
         raise GitError(f"git {arguments[0]}: {said or f'exit status {process.returncode}'}", None, said)
     return output
+
+
+def configured(*settings: tuple[str, str]) -> dict[str, str]:
+    """Git settings as variables, after those that the user has set so.
+
+    Args:
+        settings: each a name and its value; a name may come several times.
+    """
+    given = os.environ.get("GIT_CONFIG_COUNT", "0")
+    first = int(given) if given.isdecimal() else 0
+    variables = {"GIT_CONFIG_COUNT": str(first + len(settings))}
+    for number, (key, value) in enumerate(settings, first):
+        variables |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return variables
 
 
 def _environment(folder: Path, more: Mapping[str, str]) -> dict[str, str]:

@@ -175,6 +175,16 @@ def test_what_changed_is_listed_by_both_names(work: Path, deployed: Deployed, se
     assert changed_apart(mirror.folder, before, after) == ["app/a", "docs/ä ☃.md"]
 
 
+def test_settings_of_the_user_hide_no_commit(
+    work: Path, deployed: Deployed, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Commits are read from a repository without a checkout, also where the user has git read none that it comes upon."""
+    (tmp_path / "settings").write_text("[safe]\n\tbareRepository = explicit\n")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "settings"))
+
+    assert touched(deployed, change(work, "app/a"), settings) == ("app",)
+
+
 def test_a_host_that_refuses_is_told_from_one_that_is_down(tmp_path: Path, deployed: Deployed, settings: Settings) -> None:
     """Where there is no repository, waiting is of little use, and the error is of a kind of its own."""
     gone = replace(deployed, registration=Registration(url=str(tmp_path / "gone"), ref="main"))
