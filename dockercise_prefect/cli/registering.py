@@ -265,6 +265,6 @@ def _told(found: Found, deployed: Deployed, *, new: bool) -> Iterator[str]:
 
 def worker_command(deployed: Deployed) -> str:
     """What starts a worker that runs a deployment."""
-    from dockercise_prefect.orchestration.api import shown_api
+    from dockercise_prefect.orchestration.api import worker_variables
 
-    return f"PREFECT_API_URL={shown_api()} prefect worker start --pool {deployed.work_pool}"
+    return f"{' '.join(worker_variables(read_settings().data))} prefect worker start --pool {deployed.work_pool}"

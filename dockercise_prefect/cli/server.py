@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 
 import click
 
@@ -36,7 +35,7 @@ def up(login: bool | None) -> None:
         click.echo(
             f"It requires the login in {folder.login_file}. Runs use it by themselves; workers and Prefect's own commands need:"
         )
-        click.echo(f'  export PREFECT_API_AUTH_STRING="$(cat {shlex.quote(str(folder.login_file))})"')
+        click.echo(f"  export {folder.login_variable()}")
     _say_configured()
 
 

@@ -40,6 +40,18 @@ def shown_api() -> str:
     return url._replace(netloc=f"***@{place}" if "@" in url.netloc else place).geturl()
 
 
+def worker_variables(data: Path) -> Iterator[str]:
+    """What a worker's shell sets to reach the same API, fit to be shown: where the login is, or that there has to be one.
+
+    Args:
+        data: the user's data folder, where the local server lives.
+    """
+    yield f"PREFECT_API_URL={shown_api()}"
+    if login := PREFECT_API_AUTH_STRING.value():
+        folder = ServerFolder(data)
+        yield folder.login_variable() if folder.login() == login else "PREFECT_API_AUTH_STRING=NAME:PASSWORD"
+
+
 @contextmanager
 def prefect_api(data: Path, notify: Callable[[str], None]) -> Iterator[None]:
     """Flows that are called inside report to the configured API, or to the local server, which is started when needed.

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shlex
 import socket
 import subprocess
 import sys
@@ -139,6 +140,10 @@ class ServerFolder:
             return self.login_file.read_text(encoding="utf-8").strip() or None
         except FileNotFoundError:
             return None
+
+    def login_variable(self) -> str:
+        """What gives a program the login, as a shell takes it; the login itself is not in it."""
+        return f'PREFECT_API_AUTH_STRING="$(cat {shlex.quote(str(self.login_file))})"'
 
     def require_login(self, login: str | None) -> None:
         """Have the server ask for a login from its next start on.
