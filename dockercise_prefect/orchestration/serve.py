@@ -17,9 +17,10 @@ from typing import Any
 import uvicorn
 from prefect.server.api.server import create_app
 from prefect.settings import get_current_settings
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dockercise_prefect.orchestration import identity
 from dockercise_prefect.orchestration.guard import Guard
@@ -45,6 +46,29 @@ class Identified:
         await JSONResponse(identity.answer(self._secret, challenge, self._claim))(scope, receive, send)
 
 
+class Homebound:
+    """An ASGI application whose pages send requests to their own server only.
+
+    Prefect's second UI asks another company's server for settings before it has read that analytics are off.
+    """
+
+    POLICY = "connect-src 'self' blob: data:"
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Wrap an application."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand the request on; browsers learn from the answer what the page may ask."""
+
+        async def send_with_policy(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["Content-Security-Policy"] = self.POLICY
+            await send(message)
+
+        await self._app(scope, receive, send_with_policy)
+
+
 def serve(listener: socket.socket, secret: bytes) -> None:
     """Answer requests until a signal asks to end.
 
@@ -54,7 +78,7 @@ def serve(listener: socket.socket, secret: bytes) -> None:
     """
     server = get_current_settings().server
     me = LocalServer(listener.getsockname()[1], os.getpid(), started(os.getpid()) or "")
-    app = Guard(Identified(create_app(final=True), secret, me.as_json()), frozenset(read_settings().server_hosts))
+    app = Guard(Identified(Homebound(create_app(final=True)), secret, me.as_json()), frozenset(read_settings().server_hosts))
     config = uvicorn.Config(
         app,
         timeout_keep_alive=server.api.keepalive_timeout,

@@ -1,4 +1,4 @@
-"""What a page of another site can do to the local Prefect server, in a real browser: nothing."""
+"""What a page of another site can do to the local Prefect server, in a real browser: nothing. Nor is another site asked."""
 
 from __future__ import annotations
 
@@ -62,6 +62,9 @@ EMBED = """\
     element.src = url;
     document.body.append(element);
 })"""
+
+
+ASK = "(url) => fetch(url, {mode: 'no-cors'}).then(() => 'answered', () => 'refused')"
 
 
 @pytest.fixture(scope="module")
@@ -146,10 +149,11 @@ def test_a_foreign_page_embeds_nothing(foreign: Page, server: LocalServer, kind:
     assert said == "refused"
 
 
-def test_a_foreign_page_frames_nothing(foreign: Page, server: LocalServer) -> None:
-    """The UI is not shown inside another origin's page, where clicks could be stolen."""
-    with foreign.expect_response(f"{server.ui_url}/") as answered:
-        foreign.evaluate(EMBED, ["iframe", f"{server.ui_url}/"])
+@pytest.mark.parametrize("path", ["/", "/v2/runs"])
+def test_a_foreign_page_frames_nothing(foreign: Page, server: LocalServer, path: str) -> None:
+    """Neither UI is shown inside another origin's page, where clicks could be stolen."""
+    with foreign.expect_response(f"{server.ui_url}{path}") as answered:
+        foreign.evaluate(EMBED, ["iframe", f"{server.ui_url}{path}"])
 
     assert answered.value.status == 403
 
@@ -162,12 +166,14 @@ def test_a_name_that_leads_here_is_not_answered(page: Page, server: LocalServer,
     asked: dict[str, Any] = {"url": f"{base}/api/block_documents/filter", "method": "POST", "mode": "cors"}
     answer = page.evaluate(TRY, asked | {"type": "application/json", "body": '{"include_secrets": true}'})
     opened = page.evaluate(SOCKET, f"ws://{REBOUND}:{server.port}/api/events/out")
+    pages = [page.evaluate(TRY, {"url": f"{base}{path}", "method": "GET"})["status"] for path in ("/v2/runs", "/ui-settings")]
 
     assert shown is not None
     assert shown.status == 403
     assert answer["status"] == 403
     assert SECRET not in answer["text"]
     assert opened == "refused"
+    assert pages == [403, 403]
 
 
 def test_a_link_on_a_foreign_page_leads_to_the_ui(foreign: Page, server: LocalServer, block: str) -> None:
@@ -190,6 +196,18 @@ def test_the_ui_works_at_each_of_its_addresses(page: Page, server: LocalServer, 
         page.goto(f"{base}/v2/blocks" if version == "v2" else f"{base}/blocks")
 
         expect(page.get_by_text(block, exact=True)).to_be_visible(timeout=DRAWN_MS)
+
+
+@pytest.mark.parametrize("ui", ["", "/v2"])
+def test_pages_of_the_ui_ask_no_other_site(page: Page, server: LocalServer, ui: str) -> None:
+    """Neither UI tells anybody else that it is used, or what it shows: its requests go to this server only."""
+    page.goto(f"{server.ui_url}{ui}/runs")
+
+    with foreign_site() as port:
+        said = page.evaluate(ASK, f"http://elsewhere.example:{port}/")
+
+    assert said == "refused"
+    assert page.evaluate(ASK, f"{server.api_url}/health") == "answered"
 
 
 @contextmanager
