@@ -23,8 +23,8 @@ MOST_TOLD = 5
 Find = Callable[[str], str]
 """From a file of the record to an address at which it is found."""
 
-TaskPage = Callable[[str], str | None]
-"""From the id of a task run to its page in the UI, None where that is not known."""
+TASK_RUNS = "../../runs/task-run"
+"""Where task runs are, seen from the pages that show artifacts: a link stays in its reader's UI, and at its address."""
 
 _ORDER = (
     {StageStatus.FAILED, StageStatus.TIMED_OUT, StageStatus.ERROR},
@@ -84,7 +84,7 @@ def run_headline(summary: RunSummary) -> str:
     return f"**{summary.status.value}**{took}{why}"
 
 
-def run_text(summary: RunSummary, pipeline: Pipeline, files: Sequence[str], find: Find, page: TaskPage) -> str:
+def run_text(summary: RunSummary, pipeline: Pipeline, files: Sequence[str], find: Find) -> str:
     """A run: every stage, failures first, what they printed last, the critical path, where the record is.
 
     Args:
@@ -92,14 +92,13 @@ def run_text(summary: RunSummary, pipeline: Pipeline, files: Sequence[str], find
         pipeline: what ran.
         files: of the record that concern the whole run.
         find: finds them.
-        page: finds the stages' own pages.
     """
     path = critical_path({stage.name: stage.needs for stage in pipeline}, summary.stages)
     stages = sorted(summary.stages.items(), key=lambda item: _rank(item[1]))
     rows = [
         (
             _state(stage),
-            f"**{_paged(name, stage, page)}**" if name in path else _paged(name, stage, page),
+            f"**{_paged(name, stage)}**" if name in path else _paged(name, stage),
             _took(stage),
             _exit_code(stage),
             plain(stage.headline) if stage.message else "",
@@ -149,9 +148,8 @@ def _exit_code(stage: StageSummary) -> str:
     return "" if stage.exit_code is None else str(stage.exit_code)
 
 
-def _paged(name: StageName, stage: StageSummary, page: TaskPage) -> str:
-    url = page(stage.task_run_id) if stage.task_run_id else None
-    return link(name, url) if url else plain(name)
+def _paged(name: StageName, stage: StageSummary) -> str:
+    return link(name, f"{TASK_RUNS}/{stage.task_run_id}") if stage.task_run_id else plain(name)
 
 
 def _found(file: str, find: Find) -> str:

@@ -38,17 +38,8 @@ def current_flow_run() -> FlowRun:
 
 def page(flow_run: FlowRun) -> str | None:
     """The address of the flow run in Prefect's UI, None where the API has no UI that is known."""
-    return _page(f"flow-run/{flow_run.id}")
-
-
-def task_page(task_run_id: str) -> str | None:
-    """The same of a task run."""
-    return _page(f"task-run/{task_run_id}")
-
-
-def _page(of: str) -> str | None:
     ui = get_current_settings().ui_url
-    return f"{ui}/runs/{of}" if ui else None
+    return f"{ui}/runs/flow-run/{flow_run.id}" if ui else None
 
 
 def new_run_id(flow_run: FlowRun, now: datetime) -> str:

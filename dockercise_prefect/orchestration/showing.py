@@ -14,7 +14,6 @@ from dockercise_prefect.orchestration.artifact_text import (
     stage_text,
 )
 from dockercise_prefect.orchestration.artifacts import Artifacts
-from dockercise_prefect.orchestration.flow_run import task_page
 from dockercise_prefect.orchestration.record import RunRecord
 from dockercise_prefect.pipeline import Pipeline, Stage
 from dockercise_prefect.results.local_store import INDEX, OUTPUTS, REPORT, SUMMARY
@@ -51,7 +50,7 @@ class Showing:
 
     def run(self, summary: RunSummary) -> None:
         """Show the run, which is over; waits until Prefect has taken everything, but not for ever."""
-        text = run_text(summary, self._pipeline, [REPORT, OUTPUTS, SUMMARY, INDEX], self._find, task_page)
+        text = run_text(summary, self._pipeline, [REPORT, OUTPUTS, SUMMARY, INDEX], self._find)
         self._artifacts.add(run_key(self._pipeline.name), run_headline(summary), text)
         self._artifacts.close()
 

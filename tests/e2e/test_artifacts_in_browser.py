@@ -1,4 +1,4 @@
-"""What Prefect's UI shows of a run that failed, in a real browser."""
+"""What both of Prefect's UIs show of a run that failed, in a real browser."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from scripts.screenshot import VIEW, open_artifact
 from tests.e2e.conftest import Dockercise, Said
@@ -41,25 +41,34 @@ def page(browser: Browser) -> Iterator[Page]:
     page.close()
 
 
-def test_a_run_that_failed_shows_what_and_leads_there(failed: Said, page: Page, prefect_api: str) -> None:
+def followed(page: Page, link: Locator) -> Page:
+    """The page that a link leads to, in a window of its own."""
+    with page.context.expect_page() as opened:
+        link.click(modifiers=["ControlOrMeta"])
+    return opened.value
+
+
+@pytest.mark.parametrize("ui", ["", "/v2"])
+def test_a_run_that_failed_shows_what_and_leads_there(failed: Said, page: Page, prefect_api: str, ui: str) -> None:
     """Failures come first, with what they printed last; a click on a stage leads to its task run, which leads to its artifact.
 
+    Links stay in the UI and at the address of their reader.
     Where Prefect lists artifacts it says how each ended. What a stage prints stays text.
     """
-    flow_run_id, ui = failed.summary["flow_run_id"], prefect_api.removesuffix("/api")
+    flow_run_id = failed.summary["flow_run_id"]
+    base = prefect_api.removesuffix("/api").replace("127.0.0.1", "localhost") + ui
     artifacts = ask(prefect_api, "artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [flow_run_id]}}})
     run = next(artifact["id"] for artifact in artifacts if artifact["key"] == "shop-run")
 
-    open_artifact(page, f"{ui}/artifacts/artifact/{run}")
+    open_artifact(page, f"{base}/artifacts/artifact/{run}")
     rows = page.locator("table").first.locator("tbody tr")
     expect(rows).to_have_count(4)
     assert [row.split()[1] for row in rows.all_inner_texts()] == ["failed", "not", "passed", "passed"]
     expect(page.locator("pre").first).to_have_text("<i>```|[x](y)\nno title")
 
     task_runs(prefect_api, flow_run_id, 4)  # Prefect records them late
-    with page.expect_popup() as opened:
-        page.get_by_role("link", name="look", exact=True).click()
-    stage = opened.value
+    stage = followed(page, page.get_by_role("link", name="look", exact=True))
+    assert stage.url.startswith(f"{base}/runs/task-run/")
     stage.get_by_text("Artifacts", exact=True).last.click()
     expect(stage.get_by_text(re.compile("exit code 3$"))).to_be_visible()
     stage.get_by_text("shop-stage-look", exact=True).click()

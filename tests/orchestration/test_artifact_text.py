@@ -31,10 +31,6 @@ def in_bucket(file: str) -> str:
     return f"https://bucket.example/{file}?X-Amz-Signature=abc&x=(1)"
 
 
-def in_ui(task_run_id: str) -> str:
-    return f"http://127.0.0.1:4200/runs/task-run/{task_run_id}"
-
-
 def test_a_stage_says_how_it_ended() -> None:
     """State, duration, exit code, image and the end of the log are there, and where the record is."""
     text = stage_text(
@@ -86,22 +82,23 @@ def test_a_run_shows_failures_first_and_its_critical_path() -> None:
     }
 
     summary = RunSummary(run_id(), "shop", RunStatus.FAILED, stages=stages)
-    text = run_text(summary, SHOP, ["report.html"], in_bucket, lambda _id: None)
+    text = run_text(summary, SHOP, ["report.html"], in_bucket)
 
     rows = [line.split(" | ")[1] for line in text.splitlines() if line.startswith(("| ✗", "| ✓", "| ·"))]
-    assert rows == ["**check**", "deliver", "**greet**", "hush"]
+    page = "(<../../runs/task-run/task-1>)"
+    assert rows == [f"**[check]{page}**", "deliver", f"**[greet]{page}**", f"[hush]{page}"]
     assert "**check** printed last:\n\n```text\nlooking\nno `x`\n```\n" in text
     assert "**Critical path** (3.0 s): greet → check" in text
     assert f"dockercise show {run_id()}" in text
 
 
 def test_a_run_leads_to_its_stages() -> None:
-    """A stage that has a task run is a link to it; one that has none is not."""
+    """A stage that has a task run is a link to it, in whichever UI it is read; one that has none is not."""
     stages = {"greet": ran(StageStatus.PASSED, 0, 1), "hush": StageSummary(StageStatus.NOT_STARTED)}
 
-    text = run_text(RunSummary(run_id(), "shop", RunStatus.ERROR, stages=stages), SHOP, [], in_bucket, in_ui)
+    text = run_text(RunSummary(run_id(), "shop", RunStatus.ERROR, stages=stages), SHOP, [], in_bucket)
 
-    assert "| **[greet](<http://127.0.0.1:4200/runs/task-run/task-1>)** |" in text
+    assert "| **[greet](<../../runs/task-run/task-1>)** |" in text
     assert "| hush |" in text
 
 
@@ -109,7 +106,7 @@ def test_names_in_links_are_as_they_are() -> None:
     """A name stands in its link without backslashes, which Prefect would show; one that needs them stands beside its link."""
     stages = {name: ran(StageStatus.PASSED, 0, 1) for name in ("x]y", "unit-tests", "a_b")}
 
-    text = run_text(RunSummary(run_id(), "shop", RunStatus.PASSED, stages=stages), SHOP, [], in_bucket, in_ui)
+    text = run_text(RunSummary(run_id(), "shop", RunStatus.PASSED, stages=stages), SHOP, [], in_bucket)
 
     assert "| [unit-tests](<" in text
     assert "| [a_b](<" in text
@@ -153,9 +150,7 @@ def test_nothing_that_is_shown_breaks_the_page(name: str, tail: list[str]) -> No
 
     page = stage_text(one.name, summary, tail, [], in_folder)
     summaries = {one.name: summary}
-    run = run_text(
-        RunSummary(run_id(), name, RunStatus.FAILED, stages=summaries), Pipeline("p", [one]), [], in_folder, lambda _id: None
-    )
+    run = run_text(RunSummary(run_id(), name, RunStatus.FAILED, stages=summaries), Pipeline("p", [one]), [], in_folder)
 
     if tail:
         fence = next(line for line in page.splitlines() if line.endswith("`text")).removesuffix("text")
