@@ -1,0 +1,167 @@
+"""What both of Prefect's UIs show of stages that never ran, in a real browser: their end, and no length."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
+
+from scripts.screenshot import VIEW
+from tests.e2e.conftest import Dockercise
+from tests.support.prefect_records import ask, task_runs
+
+pytestmark = [pytest.mark.docker, pytest.mark.browser]
+
+PIPELINE = """\
+meta: {name: shop, defaults: {img: busybox}}
+build: {run: echo built}
+look: {after: build, run: exit 3}
+publish: {after: look, run: echo published}
+tell: {after: publish, run: echo told}
+"""
+
+NEVER_RAN = ("publish", "tell")
+
+LATER = timedelta(hours=1)
+
+DRAWN_MS = 180_000
+"""Milliseconds that the UI may take to load or draw a page; on a busy machine it takes many seconds."""
+
+LOOK_MS = 1_000
+"""Milliseconds between two looks at a graph that is still being drawn."""
+
+UNLIKE = """\
+async (pictures) => {
+    const [one, other] = await Promise.all(pictures.map(async (encoded) => {
+        const image = new Image();
+        image.src = `data:image/png;base64,${encoded}`;
+        await image.decode();
+        const canvas = document.createElement("canvas");
+        [canvas.width, canvas.height] = [image.width, image.height];
+        const context = canvas.getContext("2d");
+        context.drawImage(image, 0, 0);
+        return context.getImageData(0, 0, image.width, image.height).data;
+    }));
+    if (one.length !== other.length) return 1;
+    let unlike = 0;
+    for (let at = 0; at < one.length; at += 4) {
+        if ([0, 1, 2].some((colour) => Math.abs(one[at + colour] - other[at + colour]) > 32)) unlike += 4;
+    }
+    return unlike / one.length;
+}"""
+"""The share of pixels in which two pictures are unlike."""
+
+ALIKE = 0.005
+"""That share, at most, where two pictures show the same: the edges of letters move a little."""
+
+Window = Callable[[timedelta], Page]
+
+
+@pytest.fixture
+def failed(dockercise_run: Dockercise, prefect_api: str, tmp_path: Path) -> str:
+    """The id of a flow run whose second of four stages fails, once Prefect knows how each ended."""
+    root = tmp_path / "shop"
+    root.mkdir()
+    (root / "shop.dockercise.yaml").write_text(PIPELINE, encoding="utf-8")
+    flow_run_id: str = dockercise_run("-C", root).summary["flow_run_id"]
+    task_runs(prefect_api, flow_run_id, 4)
+    return flow_run_id
+
+
+@pytest.fixture
+def window(browser: Browser) -> Iterator[Window]:
+    """Opens windows of browsers whose clock is so much ahead."""
+    pages: list[Page] = []
+
+    def open_window(ahead: timedelta) -> Page:
+        page = browser.new_page(viewport=VIEW)
+        page.set_default_timeout(DRAWN_MS)
+        page.clock.install(time=datetime.now(UTC) + ahead)
+        pages.append(page)
+        return page
+
+    yield open_window
+    for page in pages:
+        page.close()
+
+
+def graph(page: Page, url: str) -> str:
+    """The picture of a run's graph, once it no longer changes."""
+    page.goto(url)
+    canvas = page.locator("canvas").first
+    canvas.wait_for(state="visible")
+    before, picture = "", base64.b64encode(canvas.screenshot()).decode()
+    while not before or unlike(page, before, picture) > 0:
+        page.wait_for_timeout(LOOK_MS)
+        before, picture = picture, base64.b64encode(canvas.screenshot()).decode()
+    return picture
+
+
+def unlike(page: Page, *pictures: str) -> float:
+    share: float = page.evaluate(UNLIKE, list(pictures))
+    return share
+
+
+def never_ending(route: Route) -> None:
+    """The API's answer, as it was if stages that never ran had no end."""
+    answer = route.fetch()
+    told = answer.json()
+    for _, node in told["nodes"]:
+        if node["label"] in NEVER_RAN:
+            node |= {"end_time": None, "state_type": "PENDING"}
+    route.fulfill(response=answer, json=told)
+
+
+def test_what_the_graph_is_drawn_from_ends_at_once(failed: str, prefect_api: str) -> None:
+    """A stage that never ran is cancelled and ends when it starts, after what it waited for."""
+    nodes = {node["label"]: node for _, node in ask(prefect_api, f"flow_runs/{failed}/graph-v2")["nodes"]}
+
+    for name in NEVER_RAN:
+        assert nodes[name]["state_type"] == "CANCELLED"
+        assert nodes[name]["start_time"] == nodes[name]["end_time"] > nodes["look"]["start_time"]
+    ids = {node["id"]: name for name, node in nodes.items()}
+    assert {ids[parent["id"]] for parent in nodes["tell"]["parents"]} >= {"publish"}
+
+
+@pytest.mark.parametrize("ui", ["", "/v2"])
+def test_the_graph_does_not_grow(failed: str, window: Window, prefect_api: str, ui: str) -> None:
+    """An hour later the graph of a run that failed looks as it did at its end."""
+    url = f"{prefect_api.removesuffix('/api')}{ui}/runs/flow-run/{failed}"
+    page = window(timedelta())
+
+    soon = graph(page, url)
+    later = graph(window(LATER), url)
+
+    assert unlike(page, soon, later) <= ALIKE
+
+
+def test_a_graph_that_grows_would_be_seen(failed: str, window: Window, prefect_api: str) -> None:
+    """Where such stages had no end, the graph an hour later would be another one: the comparison sees it."""
+    url = f"{prefect_api.removesuffix('/api')}/runs/flow-run/{failed}"
+    page = window(LATER)
+
+    soon = graph(page, url)
+    page.route("**/graph-v2", never_ending)
+    later = graph(page, url)
+
+    assert unlike(page, soon, later) > ALIKE
+
+
+@pytest.mark.parametrize("ui", ["", "/v2"])
+def test_the_list_says_that_they_never_started(failed: str, window: Window, prefect_api: str, ui: str) -> None:
+    """In the list of task runs their state is `NotStarted`, and they took no time, also an hour later."""
+    page = window(LATER)
+
+    page.goto(f"{prefect_api.removesuffix('/api')}{ui}/runs/flow-run/{failed}")
+    page.get_by_role("tab", name="Task Runs").or_(page.get_by_text("Task Runs", exact=True)).first.click()
+
+    for name in NEVER_RAN:
+        link = page.get_by_role("link", name=name, exact=True)
+        row = page.locator(".task-run-list-item, li:has(nav)").filter(has=link)
+        expect(row).to_contain_text("NotStarted", timeout=DRAWN_MS)
+        assert re.search(r"[1-9]\d*\s?(s|m|h|second|minute|hour)s?\b", row.inner_text()) is None
