@@ -3,7 +3,7 @@
 .PHONY: help demo test check acceptance fuzz format lock clean environment dev-environment test-machine
 
 BIN = .venv/bin
-# More for pytest, say: make test ARGS="-k seed -x"
+# More for pytest, or for uv: make test ARGS="-k seed -x", make lock ARGS="--upgrade-package prefect"
 ARGS =
 # How long make fuzz goes on
 SECONDS = 600
@@ -46,9 +46,9 @@ format: dev-environment
 	@$(BIN)/ruff format .
 
 lock: dev-environment
-	@$(UV_COMPILE) pyproject.toml --group build -o requirements.lock
-	@$(UV_COMPILE) pyproject.toml --group build --group dev -c requirements.lock -o requirements-dev.lock
-	@$(UV_COMPILE) --group pyproject.toml:image -o tests/support/awscli.lock
+	@$(UV_COMPILE) $(ARGS) pyproject.toml --group build -o requirements.lock
+	@$(UV_COMPILE) $(ARGS) pyproject.toml --group build --group dev -c requirements.lock -o requirements-dev.lock
+	@$(UV_COMPILE) $(ARGS) --group pyproject.toml:image -o tests/support/awscli.lock
 
 clean:
 	rm -rf .venv .venv-* .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

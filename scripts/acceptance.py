@@ -1,6 +1,8 @@
-"""The tests on each engine and on the newest Python: what `make acceptance` does beside the long tests. Needs root and Debian.
+"""The tests on each engine, the newest Python and the oldest Prefect: what `make acceptance` does beside the long tests.
 
-Runs on `.venv`'s Python: `.venv/bin/python -m scripts.acceptance [ENGINE]… [python]`; with no word it does all of it.
+Needs root and Debian.
+
+Runs on `.venv`'s Python: `.venv/bin/python -m scripts.acceptance [ENGINE]… [python] [prefect]`; with no word it does all of it.
 """
 
 from __future__ import annotations
@@ -11,8 +13,11 @@ import re
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+
+from packaging.requirements import Requirement
 
 from scripts.console import SetUpError, run_script, say
 from scripts.environment import DEV_LOCK, ROOT
@@ -20,7 +25,9 @@ from scripts.other_engine import ENGINES, client_configuration, other_engine
 
 TESTS_OF_ENGINES = ("tests/runtime", "tests/e2e/test_hello.py", "tests/e2e/test_images.py")
 DOCKER = [name for name, engine in ENGINES.items() if engine.program == "dockerd"]
+TESTS_OF_PREFECT = ("tests/orchestration", "tests/e2e/test_hello.py", "tests/e2e/test_register.py")
 PYTHON = "python"
+PREFECT = "prefect"
 MINORS = range(11, 30)
 
 
@@ -55,6 +62,28 @@ def check_newest_python() -> bool:
     folder = f".venv-{Path(python).name}"
     subprocess.run([python, "-m", "scripts.environment", DEV_LOCK, folder], cwd=ROOT, check=True)
     return _passes(python, [str(ROOT / folder / "bin/python"), "-m", "pytest", "-m", "not docker"])
+
+
+def check_oldest_prefect() -> bool:
+    """Whether what knows Prefect passes its tests on the oldest one that is allowed, in an environment of its own."""
+    oldest = lower_bound("prefect", (ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    folder = f".venv-prefect-{oldest}"
+    python = str(ROOT / folder / "bin/python")
+    subprocess.run([sys.executable, "-m", "scripts.environment", DEV_LOCK, folder], cwd=ROOT, check=True)
+    subprocess.run([python, "-m", "uv", "pip", "install", "-q", "--python", python, f"prefect=={oldest}"], check=True)
+    return _passes(f"Prefect {oldest}", [python, "-m", "pytest", *TESTS_OF_PREFECT])
+
+
+def lower_bound(package: str, project: str) -> str:
+    """The oldest version of a package that pyproject.toml allows.
+
+    Args:
+        package: its name, as it is written there.
+        project: what is written there.
+    """
+    asked = (Requirement(line) for line in tomllib.loads(project)["project"]["dependencies"])
+    (wanted,) = (one for one in asked if one.name == package)
+    return next(one.version for one in wanted.specifier if one.operator == ">=")
 
 
 def newest(found: Mapping[str, tuple[int, int]], ours: tuple[int, int] = sys.version_info[:2]) -> str | None:
@@ -96,10 +125,13 @@ def _passes(what: str, command: Sequence[str], **environment: str) -> bool:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Check what the command line names, all of it to the end; what failed is named last."""
     parser = argparse.ArgumentParser(prog="python -m scripts.acceptance", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("what", nargs="*", metavar="WHAT", help=f"{', '.join([*ENGINES, PYTHON])}; all where none is named")
+    parser.add_argument(
+        "what", nargs="*", metavar="WHAT", help=f"{', '.join([*ENGINES, PYTHON, PREFECT])}; all where none is named"
+    )
     checks = {name: lambda name=name: check_engine(name) for name in DOCKER} | {
         "podman": check_podman,
         PYTHON: check_newest_python,
+        PREFECT: check_oldest_prefect,
     }
     chosen = parser.parse_args(arguments).what or list(checks)
     if unknown := sorted(set(chosen) - set(checks)):

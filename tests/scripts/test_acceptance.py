@@ -1,4 +1,4 @@
-"""What is tested on other engines and other Pythons."""
+"""What is tested on other engines, other Pythons and another Prefect."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.acceptance import main, newest, versions
+from scripts.acceptance import lower_bound, main, newest, versions
 
 FOUND = {"python3.11": (3, 11), "python3.13": (3, 13), "/pyenv/python3.12": (3, 12)}
 
@@ -27,9 +27,16 @@ def test_a_command_that_is_no_python_is_left_out(tmp_path: Path) -> None:
     assert versions([str(shim), "/no/such/python", sys.executable]) == {sys.executable: sys.version_info[:2]}
 
 
+def test_the_oldest_version_is_the_lower_bound() -> None:
+    """Where pyproject.toml gives a range, its beginning is what is tested besides the lock."""
+    project = '[project]\ndependencies = ["other>=1", "prefect<4,>=3.8.8", "prefect-docker>=0.6"]\n'
+
+    assert lower_bound("prefect", project) == "3.8.8"
+
+
 def test_what_nobody_knows(capsys: pytest.CaptureFixture[str]) -> None:
     """The names that there are stand in the message."""
     with pytest.raises(SystemExit):
         main(["bullseye"])
 
-    assert "there are trixie, sid, containerd, podman, python" in capsys.readouterr().err
+    assert "there are trixie, sid, containerd, podman, python, prefect" in capsys.readouterr().err
