@@ -16,8 +16,8 @@ from dockercise_prefect.results.local_store import LocalStore
 from dockercise_prefect.results.log_file import packed_log
 from dockercise_prefect.results.store import Kept
 from dockercise_prefect.results.summary import RunSummary, StageSummary
-from dockercise_prefect.runtime.tarball import File, Folder, tar_stream
 from dockercise_prefect.status import RunStatus, StageStatus
+from dockercise_prefect.tarball import File, Folder, tar_stream
 from tests.compiler.sources import compiled
 from tests.test_user_pages import blocks
 

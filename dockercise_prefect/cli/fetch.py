@@ -16,8 +16,8 @@ from dockercise_prefect.results.recorded_run import RecordedRun
 from dockercise_prefect.results.records import Records
 from dockercise_prefect.results.run_view import RunView
 from dockercise_prefect.results.unpack import WrongArchiveError, unpack
-from dockercise_prefect.runtime.tarball import members
 from dockercise_prefect.status import StageStatus
+from dockercise_prefect.tarball import members
 
 
 @click.command

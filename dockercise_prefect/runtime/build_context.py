@@ -14,7 +14,7 @@ from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import Build, CodeSnapshot
 from dockercise_prefect.runtime.docker_ignore import DockerIgnore
 from dockercise_prefect.runtime.engine import Engine, NoSuchPathError
-from dockercise_prefect.runtime.tarball import members, packed, renamed
+from dockercise_prefect.tarball import members, packed, renamed
 
 IGNORE_FILE = ".dockerignore"
 

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.globs import Globs
-from dockercise_prefect.runtime.tarball import CHUNK, Entry, File, Folder, Link
+from dockercise_prefect.tarball import CHUNK, Entry, File, Folder, Link
 
 IGNORE_FILE = ".dockerciseignore"
 

@@ -25,7 +25,7 @@ from dockercise_prefect.runtime.docker_pull import PullProgress
 from dockercise_prefect.runtime.docker_upload import Upload
 from dockercise_prefect.runtime.dockerfile import labelled
 from dockercise_prefect.runtime.engine import BuildEnd, BuildSpec, OutputSink
-from dockercise_prefect.runtime.tarball import BLOCK, File, tar_stream
+from dockercise_prefect.tarball import BLOCK, File, tar_stream
 
 PATIENCE: Final = 15.0
 """Seconds that the engine may take to end a build that was broken off, before we listen no more."""

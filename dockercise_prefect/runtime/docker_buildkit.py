@@ -21,7 +21,7 @@ from dockercise_prefect.runtime.docker_errors import engine_errors
 from dockercise_prefect.runtime.docker_ignore import DockerIgnore
 from dockercise_prefect.runtime.docker_marks import build_name, marked
 from dockercise_prefect.runtime.engine import BuildEnd, BuildSpec, OutputSink
-from dockercise_prefect.runtime.tarball import BLOCK, File, tar_stream
+from dockercise_prefect.tarball import BLOCK, File, tar_stream
 
 PATIENCE: Final = 15.0
 """Seconds that the command may take to end a build that was broken off, before it is killed."""

@@ -17,7 +17,7 @@ from dockercise_prefect.runtime.docker_errors import engine_errors
 from dockercise_prefect.runtime.docker_reference import parse_reference
 from dockercise_prefect.runtime.engine import Engine, ResolvedImage
 from dockercise_prefect.runtime.package import PackageFailedError, PackageLimits, run_package
-from dockercise_prefect.runtime.tarball import File, tar_stream
+from dockercise_prefect.tarball import File, tar_stream
 
 PACKAGE_LABEL: Final = "dockercise.package"
 

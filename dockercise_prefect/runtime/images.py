@@ -13,7 +13,7 @@ from dockercise_prefect.runtime.concurrent import Once, run_each
 from dockercise_prefect.runtime.docker_reference import parse_reference
 from dockercise_prefect.runtime.engine import BuildSpec, Engine, ResolvedImage
 from dockercise_prefect.runtime.labels import Labels
-from dockercise_prefect.runtime.tarball import tar_stream
+from dockercise_prefect.tarball import tar_stream
 
 AT_ONCE = 4
 """Images that are looked up or pulled at the same time."""

@@ -26,8 +26,8 @@ from dockercise_prefect.runtime.confinement import IPNetwork
 from dockercise_prefect.runtime.engine import ContainerSpec, Conversation, Engine
 from dockercise_prefect.runtime.labels import Labels
 from dockercise_prefect.runtime.network_holder import holder
-from dockercise_prefect.runtime.tarball import File, tar_stream
 from dockercise_prefect.runtime.tiny_program import MACHINES
+from dockercise_prefect.tarball import File, tar_stream
 
 MOST = 4
 """More slots make a run no faster (FACTS section 4)."""

@@ -20,8 +20,8 @@ from dockercise_prefect.runtime.concurrent import Background, Once
 from dockercise_prefect.runtime.engine import ContainerMount, ContainerSpec, Engine
 from dockercise_prefect.runtime.labels import Labels
 from dockercise_prefect.runtime.output import StageOutput
-from dockercise_prefect.runtime.tarball import Entry, File, Folder, owned_by, tar_stream
 from dockercise_prefect.runtime.users import is_root, look_up
+from dockercise_prefect.tarball import Entry, File, Folder, owned_by, tar_stream
 
 WRITABLE_FOR_ALL = 0o1777
 

@@ -18,8 +18,8 @@ from zstandard import ZstdCompressor
 
 from dockercise_prefect.errors import ExitStatus
 from dockercise_prefect.results.summary import StageSummary
-from dockercise_prefect.runtime.tarball import Entry, File, Folder, Link, tar_stream
 from dockercise_prefect.status import StageStatus
+from dockercise_prefect.tarball import Entry, File, Folder, Link, tar_stream
 from tests.cli.conftest import Command
 from tests.support.recorded_runs import FIRST, Recorded, failed_run, ran, run_id
 

@@ -16,9 +16,9 @@ from dockercise_prefect.results.folder import FolderObjects
 from dockercise_prefect.results.objects import Objects
 from dockercise_prefect.results.place import open_objects
 from dockercise_prefect.results.summary import StageSummary
-from dockercise_prefect.runtime.tarball import File, Folder
 from dockercise_prefect.settings import read_settings
 from dockercise_prefect.status import StageStatus
+from dockercise_prefect.tarball import File, Folder
 from tests.cli.conftest import Command
 from tests.support.moto import FOLDER_KEY_ID, FOLDER_SECRET, REGION, Aws, running_aws
 from tests.support.recorded_runs import FIRST, Recorded, failed_run, ran, run_id

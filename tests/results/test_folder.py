@@ -17,7 +17,7 @@ from dockercise_prefect.pipeline import to_json
 from dockercise_prefect.results.folder import FolderObjects
 from dockercise_prefect.results.local_store import LocalStore
 from dockercise_prefect.results.objects import NotStoredError, read
-from dockercise_prefect.runtime.tarball import File, Folder, tar_stream
+from dockercise_prefect.tarball import File, Folder, tar_stream
 from tests.support.recorded_runs import SHOP
 
 

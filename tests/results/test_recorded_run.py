@@ -15,8 +15,8 @@ from dockercise_prefect.results.recorded_run import BrokenRecordError, RecordedR
 from dockercise_prefect.results.run_list import listed
 from dockercise_prefect.results.run_view import look
 from dockercise_prefect.results.summary import RunSummary, StageSummary
-from dockercise_prefect.runtime.tarball import File
 from dockercise_prefect.status import RunStatus, StageStatus
+from dockercise_prefect.tarball import File
 from tests.support.recorded_runs import FIRST, SHOP, Recorded, failed_run, ran
 
 NOT_OURS = [b"", b"{", b"[]", b"null", b'{"status": "splendid"}', b'{"stages": 1}', b"\xff", b"[" * 100_000]

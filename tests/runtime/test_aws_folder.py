@@ -6,7 +6,7 @@ import pytest
 
 from dockercise_prefect.errors import ExitStatus, UsageError
 from dockercise_prefect.runtime.aws_folder import aws_entries
-from dockercise_prefect.runtime.tarball import Entry, File, Folder
+from dockercise_prefect.tarball import Entry, File, Folder
 
 
 def contents(entries: list[Entry]) -> dict[str, bytes | None]:

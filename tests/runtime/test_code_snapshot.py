@@ -9,7 +9,7 @@ import pytest
 
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.runtime.code_snapshot import code_entries
-from dockercise_prefect.runtime.tarball import File, Folder, Link
+from dockercise_prefect.tarball import File, Folder, Link
 
 
 def git(folder: Path, *arguments: str) -> None:
