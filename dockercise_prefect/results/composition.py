@@ -1,0 +1,126 @@
+"""A volume put together again from its archive and those that it is relative to (docs/adr/0026)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from functools import partial
+from itertools import chain
+from tarfile import PAX_FORMAT, ReadError
+from tempfile import TemporaryFile
+from typing import BinaryIO
+
+from dockercise_prefect.pipeline import StageName
+from dockercise_prefect.results.difference import BASE, REMOVED, Member, below
+from dockercise_prefect.results.objects import NotStoredError
+from dockercise_prefect.results.path_map import PathMap
+from dockercise_prefect.tarball import BLOCK, CHUNK, members, renamed
+
+LONGEST_NAME = 255
+"""Bytes of a stage's name, which is a file's."""
+
+Archive = Callable[[StageName], Iterator[Member]]
+"""From a stage to the members of its archive, which says that it is not stored before the first one."""
+
+
+class BrokenArchiveError(ValueError):
+    """The archive of `stage` is not one that this volume can be made of: hostile, damaged, or lost."""
+
+    def __init__(self, stage: StageName, why: str) -> None:
+        super().__init__(why)
+        self.stage = stage
+
+
+def composed(stage: StageName, archive: Archive) -> Iterator[Member]:
+    """All members of a stage's volume, hard links last where its archive has a base; in bounded memory.
+
+    A path is as the first archive has it that has it: the stage's own, then that of its base, and so on. What one of them names
+    as removed is in none behind it. Folders and hard links are all in the stage's own.
+
+    Args:
+        stage: whose volume it is; the paths of all members begin with its name.
+        archive: opens one.
+
+    Raises:
+        NotStoredError: there is no archive of the stage.
+        BrokenArchiveError: a base has none, is no stage, or is made of what needs it; or a path leads out of its folder.
+        StorageError: there is no room for the paths.
+    """
+    base, entries = _opened(stage, archive)
+    if base is None:
+        yield from entries
+        return
+    with closing(PathMap()) as covered, TemporaryFile() as links:
+        for member, content in _uncovered(entries, stage, covered):
+            if member.islnk():
+                links.write(member.tobuf(PAX_FORMAT, "utf-8", "surrogateescape"))
+            else:
+                yield member, content
+        layers = [stage]
+        while base is not None:
+            if base in layers:
+                raise BrokenArchiveError(layers[-1], f"its base {base!r} is made of it")
+            layers.append(base)
+            base, entries = _base_opened(layers[-1], archive, stage)
+            for member, content in _uncovered(entries, layers[-1], covered):
+                if not (member.isdir() or member.islnk()):
+                    path = below(member.name, layers[-1]).decode("utf-8", "surrogateescape")
+                    yield renamed(member, f"{stage}/{path}"), content
+        yield from _again(links)
+
+
+def base_of(stage: StageName, entries: Iterator[Member]) -> tuple[StageName | None, Iterator[Member]]:
+    """The stage whose archive this one is relative to, None where it is whole; and its members of the volume."""
+    first = next(entries, None)
+    if first is None:
+        return None, entries
+    member, content = first
+    if member.name != f"{stage}{BASE}" or not member.isreg():
+        return None, chain([first], entries)
+    if not 0 < member.size <= LONGEST_NAME:
+        raise BrokenArchiveError(stage, "the name of its base is none")
+    base = b"".join(content).decode("utf-8", "surrogateescape")
+    if "/" in base or "\0" in base:
+        raise BrokenArchiveError(stage, f"its base {base!r} is no stage")
+    return base, entries
+
+
+def _opened(stage: StageName, archive: Archive) -> tuple[StageName | None, Iterator[Member]]:
+    return base_of(stage, archive(stage))
+
+
+def _base_opened(base: StageName, archive: Archive, stage: StageName) -> tuple[StageName | None, Iterator[Member]]:
+    try:
+        return _opened(base, archive)
+    except NotStoredError as error:
+        raise BrokenArchiveError(base, f"there is none, and the volume of {stage} is stored relative to it") from error
+
+
+def _uncovered(entries: Iterable[Member], stage: StageName, covered: PathMap) -> Iterator[Member]:
+    """The members that no archive before had or named as removed; those behind this one will be without them, too."""
+    for member, content in entries:
+        if member.name == f"{stage}{REMOVED}" and member.isreg():
+            for path in _paths(content):
+                covered[path] = b""
+            continue
+        try:
+            path = below(member.name, stage)
+        except ReadError as error:
+            raise BrokenArchiveError(stage, str(error)) from error
+        if path not in covered:
+            covered[path] = b""
+            yield member, content
+
+
+def _paths(content: Iterable[bytes]) -> Iterator[bytes]:
+    """What stands before each NUL."""
+    rest = b""
+    for chunk in content:
+        *paths, rest = (rest + chunk).split(b"\0")
+        yield from paths
+
+
+def _again(links: BinaryIO) -> Iterator[Member]:
+    links.write(bytes(2 * BLOCK))
+    links.seek(0)
+    yield from members(iter(partial(links.read, CHUNK), b""))

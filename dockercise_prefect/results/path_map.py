@@ -1,0 +1,83 @@
+"""What is known of the paths of a volume, of which there may be millions: on disk, and not in memory."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from dockercise_prefect.errors import StorageError
+
+PAGE = 1000
+"""Paths that are in memory at once: while they wait to be written together, and while all are listed."""
+
+
+class PathMap:
+    """From paths to bytes. Thread-safe.
+
+    It is a private file of SQLite's in the folder for temporary files. Nobody else sees it, and it is gone with this process.
+
+    Raises:
+        StorageError: from every method: there is no room for it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._new: dict[bytes, bytes] = {}  # on its way to the disk
+        with _storing():
+            self._rows = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+            self._rows.execute("PRAGMA journal_mode = OFF")
+            self._rows.execute("CREATE TABLE paths (path BLOB PRIMARY KEY, known BLOB) WITHOUT ROWID")
+            self._rows.execute("BEGIN")  # which never ends: each change would go to the disk by itself
+
+    def __setitem__(self, path: bytes, known: bytes) -> None:
+        """Know this of the path from now on."""
+        with self._lock:
+            self._new[path] = known
+            if len(self._new) >= PAGE:
+                self._store()
+
+    def get(self, path: bytes) -> bytes | None:
+        """What is known of the path; None when it is not."""
+        with self._lock:
+            if (known := self._new.get(path)) is not None:
+                return known
+            with _storing():
+                row = self._rows.execute("SELECT known FROM paths WHERE path = ?", (path,)).fetchone()
+            return row[0] if row else None
+
+    def __contains__(self, path: bytes) -> bool:
+        return self.get(path) is not None
+
+    def __iter__(self) -> Iterator[bytes]:
+        """All paths, sorted; those that come while they are listed may be missing."""
+        page = self._page("SELECT path FROM paths ORDER BY path LIMIT ?", PAGE)
+        while page:
+            yield from page
+            page = self._page("SELECT path FROM paths WHERE path > ? ORDER BY path LIMIT ?", page[-1], PAGE)
+
+    def close(self) -> None:
+        """Let go of the file; nothing else may be called any more."""
+        with self._lock:
+            self._rows.close()
+
+    def _page(self, query: str, *values: object) -> list[bytes]:
+        with self._lock:
+            self._store()
+            with _storing():
+                return [path for (path,) in self._rows.execute(query, values).fetchall()]
+
+    def _store(self) -> None:
+        with _storing():
+            self._rows.executemany("INSERT OR REPLACE INTO paths VALUES (?, ?)", self._new.items())
+        self._new.clear()
+
+
+@contextmanager
+def _storing() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        hint = "make room in the folder for temporary files, or name another one with TMPDIR"
+        raise StorageError(f"the paths of a volume cannot be noted: {error}", hint) from error
