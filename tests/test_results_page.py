@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
+import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -11,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from dockercise_prefect.cli import dockercise
-from dockercise_prefect.pipeline import Pipeline, to_json
+from dockercise_prefect.pipeline import Pipeline, stage, to_json
 from dockercise_prefect.results.local_store import LocalStore
 from dockercise_prefect.results.log_file import packed_log
 from dockercise_prefect.results.store import Kept
@@ -109,6 +113,52 @@ def test_fetch_brings_what_the_page_says(results: Path, tmp_path: Path) -> None:
     CliRunner().invoke(dockercise, ["fetch", "last", "build", "shop-site"])
 
     assert (tmp_path / "shop-site/site/index.html").read_bytes() == TITLE
+
+
+ZSTD = """#!{python}
+import sys, zstandard
+zstandard.ZstdDecompressor().copy_stream(open(sys.argv[2], "rb"), sys.stdout.buffer)
+"""
+"""Does what `zstd -dc` does, which need not be installed."""
+
+
+def test_a_relative_archive_can_be_unpacked_by_hand(tmp_path: Path) -> None:
+    """The commands on the page make the same files out of two archives as `fetch`, whatever became of those of the base."""
+    build = stage("build", image="bb:1", run="x")
+    pipeline = Pipeline("shop", [build, stage("test", image="bb:1", run="x", on=build)])
+    store = LocalStore(tmp_path, "shop", "run-1")
+    store.start(to_json(pipeline))
+    base, changed = tmp_path / "build", tmp_path / "test"
+    (base / "folder").mkdir(parents=True)
+    (base / "emptied").mkdir()
+    for name in ("same", "two names", "gone\n", "file", "folder/inside", "-f"):
+        (base / name).write_text(name)
+    (base / "again").hardlink_to(base / "two names")
+    subprocess.run(["cp", "-a", base, changed], check=True)
+    (changed / "two names").write_text("other")
+    (changed / "gone\n").unlink()
+    (changed / "-f").unlink()
+    (changed / "file").unlink()
+    (changed / "file").mkdir()
+    shutil.rmtree(changed / "folder")
+    (changed / "folder").write_text("now a file")
+    (changed / "emptied").rmdir()
+    (changed / "emptied").symlink_to("same")
+    for name in ("build", "test"):
+        tar = subprocess.run(["tar", "-C", tmp_path, "-cf", "-", "--sort=name", name], check=True, stdout=subprocess.PIPE)
+        store.keep_volume(name, [tar.stdout])
+    (tmp_path / "zstd").write_text(ZSTD.format(python=sys.executable))
+    (tmp_path / "zstd").chmod(0o755)
+
+    (by_hand,) = (block for block in blocks(PAGE, "sh") if "test.removed" in block)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    subprocess.run(
+        ["bash", "-ec", f"set -o pipefail; {by_hand}"], check=True, cwd=store.folder, env=os.environ | {"PATH": path}
+    )
+
+    subprocess.run(["diff", "-r", "--no-dereference", store.folder / "test", changed], check=True)
+    assert (store.folder / "test/again").samefile(store.folder / "test/two names")
+    store.leave(RunSummary("run-1", "shop", RunStatus.PASSED))
 
 
 def test_every_file_is_told(results: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from tarfile import TarError
 
 import click
 
@@ -17,7 +16,6 @@ from dockercise_prefect.results.records import Records
 from dockercise_prefect.results.run_view import RunView
 from dockercise_prefect.results.unpack import WrongArchiveError, unpack
 from dockercise_prefect.status import StageStatus
-from dockercise_prefect.tarball import members
 
 
 @click.command
@@ -45,8 +43,8 @@ def fetch(records: Records, run: str, stage: str, folder: Path) -> None:
 
 def _unpacked(run: RecordedRun, stage: str, folder: Path) -> list[str]:
     try:
-        return unpack(members(run.volume(stage)), stage, folder)
-    except (TarError, WrongArchiveError) as error:
+        return unpack(run.volume(stage), stage, folder)
+    except WrongArchiveError as error:
         raise run.broken(f"{stage}.tar.zst", str(error)) from error
 
 

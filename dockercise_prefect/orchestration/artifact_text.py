@@ -11,7 +11,7 @@ from dockercise_prefect.pipeline import Pipeline, StageName
 from dockercise_prefect.results.place import shown
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 from dockercise_prefect.results.timeline import critical_path
-from dockercise_prefect.results.wording import MARKS, duration, words
+from dockercise_prefect.results.wording import MARKS, duration, shared_with, words
 from dockercise_prefect.status import StageStatus
 
 LONGEST_SLUG = 60
@@ -54,7 +54,9 @@ def stage_headline(summary: StageSummary) -> str:
     return f"{_state(summary)}{took}{why}"
 
 
-def stage_text(name: StageName, summary: StageSummary, tail: Sequence[str], files: Sequence[str], find: Find) -> str:
+def stage_text(  # noqa: PLR0917  all that is shown of a stage
+    name: StageName, summary: StageSummary, tail: Sequence[str], files: Sequence[str], find: Find, base: StageName | None = None
+) -> str:
     """A stage: how it ended, where its record is, the end of its log.
 
     Args:
@@ -63,13 +65,15 @@ def stage_text(name: StageName, summary: StageSummary, tail: Sequence[str], file
         tail: the last lines of its log, masked.
         files: those of its record, as `<stage>.log`.
         find: finds them.
+        base: the stage whose archive holds the files of the volume that both have.
     """
+    notes = {f"{name}.tar.zst": f": {plain(shared_with(base))}"} if base else {}
     rows = [
         ("took", _took(summary)),
         ("exit code", _exit_code(summary)),
         ("message", plain(summary.headline) if summary.message else ""),
         ("image", code(summary.image_digest) if summary.image_digest else ""),
-        *((_PARTS[file.removeprefix(name)], _found(file, find)) for file in files),
+        *((_PARTS[file.removeprefix(name)], _found(file, find) + notes.get(file, "")) for file in files),
     ]
     lines = [f"## {plain(name)}", "", *table(("state", _state(summary)), (row for row in rows if row[1]))]
     if tail:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from dockercise_prefect.errors import DockerciseError, EngineError, StorageError
@@ -26,6 +26,17 @@ from dockercise_prefect.status import StageStatus
 
 LONGEST_VALUE = 1_048_576
 """Bytes of a value that is in the JSON of its stage; readers of the JSON have all of it in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptVolume:
+    """A stage's volume is in the record.
+
+    Attributes:
+        base: the stage whose archive holds the files that both have; None where the stage's own holds all.
+    """
+
+    base: StageName | None = None
 
 
 class RunRecord:
@@ -109,14 +120,14 @@ class RunRecord:
         summary = StageSummary(StageStatus.ERROR, task_run_id=task_run_id, message=shown)
         self._end(stage.name, summary, Kept(sensitive=self._secrecy.because(stage)))
 
-    def keep_volume(self, stage: Stage, files: Iterator[bytes]) -> bool:
+    def keep_volume(self, stage: Stage, files: Iterator[bytes]) -> KeptVolume | None:
         """Keep what the stage left in its volume, after `stage_ended`; of a sensitive one only what holds nothing sensitive.
 
         Returns:
-            Whether it is kept.
+            How it is kept; None where it is not.
         """
         try:
-            self._store.keep_volume(stage.name, looked_through(files, self._scans.get(stage.name)))
+            base = self._store.keep_volume(stage.name, looked_through(files, self._scans.get(stage.name)))
         except (SensitiveFoundError, EndedAtOnceError) as error:
             self._leave_out(stage, "volume", error)
         except EngineLostError as error:
@@ -125,8 +136,12 @@ class RunRecord:
         except (StorageError, EngineError) as error:
             self._failed(StorageError(f"the volume of {stage.name} is not in the results: {error.message}", error.hint))
         else:
-            return True
-        return False
+            return KeptVolume(base)
+        return None
+
+    def leave_volume_out(self, stage: Stage) -> None:
+        """The stage left nothing in its volume, or nothing that may be kept."""
+        self._store.leave_volume_out(stage.name)
 
     def stage(self, name: StageName) -> StageSummary:
         """What is known of a stage that was started or will never be."""

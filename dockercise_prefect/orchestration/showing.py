@@ -14,7 +14,7 @@ from dockercise_prefect.orchestration.artifact_text import (
     stage_text,
 )
 from dockercise_prefect.orchestration.artifacts import Artifacts
-from dockercise_prefect.orchestration.record import RunRecord
+from dockercise_prefect.orchestration.record import KeptVolume, RunRecord
 from dockercise_prefect.pipeline import Pipeline, Stage
 from dockercise_prefect.results.local_store import INDEX, OUTPUTS, REPORT, SUMMARY
 from dockercise_prefect.results.store import RunStore
@@ -37,15 +37,15 @@ class Showing:
         self._store = store
         self._artifacts = artifacts
 
-    def stage(self, stage: Stage, tail: Sequence[str], is_volume_kept: bool) -> None:
+    def stage(self, stage: Stage, tail: Sequence[str], volume: KeptVolume | None) -> None:
         """Show a stage that all is recorded of (`stage_runner.PutAway`)."""
-        volume = f"{stage.name}.tar.zst" if is_volume_kept else None
         self._store.when_log_is_kept(stage.name, lambda log: self._show(stage, tail, log, volume))
 
-    def _show(self, stage: Stage, tail: Sequence[str], log: str | None, volume: str | None) -> None:
-        files = [file for file in (log, volume, f"{stage.name}.json") if file]
+    def _show(self, stage: Stage, tail: Sequence[str], log: str | None, volume: KeptVolume | None) -> None:
+        archive = f"{stage.name}.tar.zst" if volume else None
+        files = [file for file in (log, archive, f"{stage.name}.json") if file]
         summary = self._record.stage(stage.name)
-        text = stage_text(stage.name, summary, tail, files, self._find)
+        text = stage_text(stage.name, summary, tail, files, self._find, volume.base if volume else None)
         self._artifacts.add(stage_key(self._pipeline.name, stage.name), stage_headline(summary), text, summary.task_run_id)
 
     def run(self, summary: RunSummary) -> None:

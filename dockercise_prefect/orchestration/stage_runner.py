@@ -13,7 +13,7 @@ from prefect.context import TaskRunContext
 from prefect.logging import get_run_logger
 
 from dockercise_prefect.orchestration.options import RunOptions
-from dockercise_prefect.orchestration.record import RunRecord
+from dockercise_prefect.orchestration.record import KeptVolume, RunRecord
 from dockercise_prefect.orchestration.secrecy import Secrecy
 from dockercise_prefect.orchestration.stage_log import StageLog, silent
 from dockercise_prefect.orchestration.stage_task import Inputs
@@ -26,8 +26,8 @@ from dockercise_prefect.status import StageStatus
 Shipping: TypeAlias = Callable[[StageName], Callable[[str], None]]
 Lines: TypeAlias = list[str]
 
-PutAway: TypeAlias = Callable[[Stage, Lines, bool], None]
-"""Told when all of a stage is in its record: the stage, the last lines of its log, whether its volume is kept."""
+PutAway: TypeAlias = Callable[[Stage, Lines, KeptVolume | None], None]
+"""Told when all of a stage is in its record: the stage, the last lines of its log, how its volume is kept if it is."""
 
 
 class StageRunner:
@@ -102,13 +102,14 @@ class StageRunner:
     def _keep(self, stage: Stage, ended: Future[Lines], files: Iterator[bytes] | None) -> None:
         """Perhaps before the stage's end is on record, which it has to be first; with files always in the background."""
         if files is None:
-            ended.add_done_callback(lambda _: self._finish(stage, ended, is_kept=False))
+            self._record.leave_volume_out(stage)
+            ended.add_done_callback(lambda _: self._finish(stage, ended, None))
         elif _is_over(ended):
-            self._finish(stage, ended, is_kept=self._record.keep_volume(stage, files))
+            self._finish(stage, ended, self._record.keep_volume(stage, files))
 
-    def _finish(self, stage: Stage, ended: Future[Lines], *, is_kept: bool) -> None:
+    def _finish(self, stage: Stage, ended: Future[Lines], volume: KeptVolume | None) -> None:
         if not ended.cancelled():
-            self._put_away(stage, ended.result(), is_kept)
+            self._put_away(stage, ended.result(), volume)
 
 
 def _say_failure(result: StageResult) -> None:

@@ -19,7 +19,9 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 from zstandard import ZstdCompressor
 
 from dockercise_prefect.errors import StorageError, UsageError
+from dockercise_prefect.pipeline import StageName
 from dockercise_prefect.results.archive import LEVEL
+from dockercise_prefect.results.difference import archived
 from dockercise_prefect.results.files import (
     FILE_MODE,
     FOLDER_MODE,
@@ -34,6 +36,7 @@ from dockercise_prefect.results.log_packer import LogPacker
 from dockercise_prefect.results.objects import Objects
 from dockercise_prefect.results.store import Kept, LogWriter
 from dockercise_prefect.results.summary import RunSummary, StageSummary
+from dockercise_prefect.results.volume_bases import VolumeBases
 
 INDEX = "index.json"
 SUMMARY = "summary.json"
@@ -74,6 +77,7 @@ class LocalStore:
         self._folder = results.absolute() / checked_name(pipeline, "a pipeline") / run_id
         self._sensitive: Mapping[str, str] = {}
         self._silent: frozenset[str] = frozenset()
+        self._bases = VolumeBases({})
         self._lock = threading.Lock()
         self._packer = LogPacker()
         self._logs: dict[str, LogFile] = {}
@@ -104,6 +108,7 @@ class LocalStore:
             checked_name(name, "a stage")
         self._sensitive = {name: stage["sensitive"] for name, stage in stages.items() if stage["sensitive"]}
         self._silent = frozenset(name for name, stage in stages.items() if stage["no_log"])
+        self._bases = VolumeBases({name: stage["on"] for name, stage in stages.items() if not stage["no_log"]})
         with storing(self._folder):
             make_folder(self._folder.parent)
             self._folder.mkdir(mode=FOLDER_MODE)  # never into the folder of another run
@@ -142,14 +147,21 @@ class LocalStore:
             failure, log.failure = log.failure, None  # said once
             raise failure
 
-    def keep_volume(self, name: str, files: Iterable[bytes]) -> None:
+    def keep_volume(self, name: str, files: Iterable[bytes]) -> StageName | None:
         """See `RunStore`."""
         compressor = ZstdCompressor(
             level=LEVEL, write_checksum=True, threads=THREADS
         )  # as `zstd` does: who reads it learns of damage
-        with self._whole(f"{name}.tar.zst") as file, compressor.stream_writer(file, closefd=False) as packed:
-            for chunk in files:
-                packed.write(chunk)
+        with self._bases.keeping(name) as (base, manifest):  # whoever waits for the archive finds it in its place
+            chunks = files if manifest is None else archived(files, name, base, manifest, self._folder)
+            with self._whole(f"{name}.tar.zst") as file, compressor.stream_writer(file, closefd=False) as compressed:
+                for chunk in chunks:
+                    compressed.write(chunk)
+        return base.stage if base else None
+
+    def leave_volume_out(self, name: str) -> None:
+        """See `RunStore`."""
+        self._bases.leave_out(name)
 
     def keep_outputs(self, outputs: Iterable[tuple[str, Iterable[bytes]]]) -> None:
         """See `RunStore`."""
@@ -173,11 +185,13 @@ class LocalStore:
 
     def finish(self, summary: RunSummary) -> None:
         """See `RunStore`."""
+        self._bases.close()
         self._write(SUMMARY, summary.to_json())
 
     def leave(self, summary: RunSummary) -> None:
         """See `RunStore`."""
         self._packer.close()
+        self._bases.close()
         self._write(SUMMARY, summary.to_json())
 
     def _log_of(self, name: str) -> LogFile | None:

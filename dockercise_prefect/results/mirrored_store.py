@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dockercise_prefect.errors import StorageError
+from dockercise_prefect.pipeline import StageName
 from dockercise_prefect.results.local_store import INDEX, OUTPUTS, REPORT, SUMMARY, LocalStore
 from dockercise_prefect.results.log_file import packed_log, plain_log
 from dockercise_prefect.results.mirror import Mirror
@@ -97,10 +98,15 @@ class MirroredStore:
             # Who follows the log in the bucket takes this for its end.
             self._local.when_log_is_kept(name, lambda log: self._mirror.put(f"{name}.json", after=log))
 
-    def keep_volume(self, name: str, files: Iterable[bytes]) -> None:
+    def keep_volume(self, name: str, files: Iterable[bytes]) -> StageName | None:
+        """See `RunStore`. Nobody finds an archive in the bucket before its base."""
+        base = self._local.keep_volume(name, files)
+        self._mirror.put(f"{name}.tar.zst", after=f"{base}.tar.zst" if base else None)
+        return base
+
+    def leave_volume_out(self, name: str) -> None:
         """See `RunStore`."""
-        self._local.keep_volume(name, files)
-        self._mirror.put(f"{name}.tar.zst")
+        self._local.leave_volume_out(name)
 
     def keep_outputs(self, outputs: Iterable[tuple[str, Iterable[bytes]]]) -> None:
         """See `RunStore`."""

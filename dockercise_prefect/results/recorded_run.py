@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from tarfile import TarError
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 from dockercise_prefect.errors import StorageError
 from dockercise_prefect.pipeline import Pipeline, StageName, from_json
 from dockercise_prefect.results.archive import decompressed
+from dockercise_prefect.results.composition import BrokenArchiveError, base_of, composed
+from dockercise_prefect.results.difference import Member
 from dockercise_prefect.results.local_store import INDEX, SUMMARY
 from dockercise_prefect.results.log_file import packed_log, plain_log
 from dockercise_prefect.results.objects import NotStoredError, Objects, read
 from dockercise_prefect.results.place import shown
 from dockercise_prefect.results.summary import RunSummary, StageSummary
+from dockercise_prefect.tarball import members
 
 Parsed = TypeVar("Parsed")
 
@@ -116,8 +120,32 @@ class RecordedRun:
                 return
         raise NotStoredError(f"there is no {shown(self.url)}/{plain_log(stage)}")
 
-    def volume(self, stage: StageName) -> Iterator[bytes]:
-        """A stage's volume as a tar stream, its paths begin with the stage's name.
+    def volume(self, stage: StageName) -> Iterator[Member]:
+        """The members of a stage's volume, with what is stored with other stages; their paths begin with the stage's name.
+
+        Raises:
+            NotStoredError: it is not kept.
+            BrokenRecordError: an archive that it needs is cut, damaged, or not there.
+        """
+        try:
+            yield from composed(stage, self._members)
+        except BrokenArchiveError as error:
+            raise self.broken(f"{error.stage}.tar.zst", str(error)) from error
+
+    def volume_base(self, stage: StageName) -> StageName | None:
+        """The stage whose archive holds the files that its volume and this stage's have in common; None where there is none.
+
+        Raises:
+            NotStoredError: the volume is not kept.
+            BrokenRecordError: the archive is cut, or damaged.
+        """
+        try:
+            return base_of(stage, self._members(stage))[0]
+        except BrokenArchiveError as error:
+            raise self.broken(f"{stage}.tar.zst", str(error)) from error
+
+    def archive(self, stage: StageName) -> Iterator[bytes]:
+        """A stage's archive as a tar stream; where it has a base, not all of the volume is in it (docs/adr/0026).
 
         Raises:
             NotStoredError: there is none.
@@ -151,6 +179,22 @@ class RecordedRun:
                 left = max(0, left - len(chunk))
         except ValueError as error:
             raise self.broken(name, str(error)) from error
+
+    def _members(self, stage: StageName) -> Iterator[Member]:
+        with self._naming_archive(stage):
+            for member, content in members(self.archive(stage)):
+                yield member, self._content(stage, content)
+
+    def _content(self, stage: StageName, content: Iterable[bytes]) -> Iterator[bytes]:
+        with self._naming_archive(stage):
+            yield from content
+
+    @contextmanager
+    def _naming_archive(self, stage: StageName) -> Iterator[None]:
+        try:
+            yield
+        except TarError as error:
+            raise self.broken(f"{stage}.tar.zst", str(error)) from error
 
     def _parsed(self, name: str, parse: Callable[[Any], Parsed]) -> Parsed | None:
         try:

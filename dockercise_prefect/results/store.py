@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from dockercise_prefect.pipeline import StageName
 from dockercise_prefect.results.objects import Objects
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 
@@ -47,8 +48,9 @@ class RunStore(Protocol):
 
     Order: `start` once and first, `settle` and `finish` once and last, and `leave` where one of these failed. Between them, for
     each stage: `stage_started`, `log` at most once, `stage_ended` at least once; a stage that never starts has only this.
-    `keep_volume` at most once for a stage and at any time; `keep_outputs` and `keep_report` at most once, after the last stage
-    has ended. Stages are independent: any thread may call for any of them at any time.
+    `keep_volume` at most once for a stage and at any time, or `leave_volume_out`; one of both for a stage that others work on,
+    and not later than for those. `keep_outputs` and `keep_report` at most once, after the last stage has ended. Stages are
+    independent otherwise: any thread may call for any of them at any time.
 
     Everything but a log appears whole or not at all, however the process ends; a later JSON object of a stage takes the place
     of the former. Nobody but the user can read any of it.
@@ -111,13 +113,22 @@ class RunStore(Protocol):
         """The stage ended, or will never start; said again when more is known of what is kept."""
         ...
 
-    def keep_volume(self, name: str, files: Iterable[bytes]) -> None:
-        """Keep the stage's volume as `<stage>.tar.zst`, in bounded memory.
+    def keep_volume(self, name: str, files: Iterable[bytes]) -> StageName | None:
+        """Keep the stage's volume as `<stage>.tar.zst`, in bounded memory; what another volume of the run has, only once.
+
+        A stage that works `on` another waits here until it is known whether that one's volume is kept.
 
         Args:
             name: the stage.
             files: a tar stream whose paths begin with the stage's name. What it raises comes out here, and nothing is left.
+
+        Returns:
+            The stage whose archive holds the files that both have; None where this one holds all.
         """
+        ...
+
+    def leave_volume_out(self, name: str) -> None:
+        """The stage's volume is not kept."""
         ...
 
     def keep_outputs(self, outputs: Iterable[tuple[str, Iterable[bytes]]]) -> None:

@@ -35,3 +35,8 @@ def duration(seconds: float) -> str:
 def words(status: StageStatus) -> str:
     """The state in words: `timed out`."""
     return status.value.replace("_", " ")
+
+
+def shared_with(base: str) -> str:
+    """What a reader of an archive has to know whose stage works on another."""
+    return f"files that {base} has are stored with {base}"

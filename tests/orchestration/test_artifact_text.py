@@ -72,6 +72,13 @@ def test_links_into_a_bucket_can_be_followed() -> None:
     assert "| volume | [a.tar.zst](<https://bucket.example/a.tar.zst?X-Amz-Signature=abc&x=(1)>) |" in text
 
 
+def test_a_volume_that_is_not_whole_says_where_the_rest_is() -> None:
+    """Whoever unpacks the archive that is linked here is told that files are missing in it."""
+    text = stage_text("a", ran(StageStatus.PASSED, 0, 1), [], ["a.tar.zst"], lambda name: f"/x/{name}", "build")
+
+    assert "| volume | `/x/a.tar.zst`: files that build has are stored with build |" in text
+
+
 def test_a_run_shows_failures_first_and_its_critical_path() -> None:
     """The stages that are to blame stand on top, then those that never started; the critical path is bold, and said."""
     stages = {

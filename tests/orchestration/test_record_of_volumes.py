@@ -37,4 +37,4 @@ def test_a_volume_that_is_not_kept_says_why(tmp_path: Path, error: EngineError, 
 
     kept = [record.keep_volume(each, broken()) for each in (one, two)]
 
-    assert (kept, record.storage_error) == ([False, False], said)
+    assert (kept, record.storage_error) == ([None, None], said)

@@ -155,19 +155,19 @@ def test_a_damaged_volume_is_said(record: Recorded, run: RecordedRun, damage: An
     content = bytes(range(256)) * 64
     record.store.keep_volume("greet", [content])
     path = record.folder / "greet.tar.zst"
-    assert b"".join(run.volume("greet")) == content
+    assert b"".join(run.archive("greet")) == content
 
     path.write_bytes(damage(path.read_bytes()))
 
     with pytest.raises(BrokenRecordError, match=rf"greet\.tar\.zst is broken: {said}"):
-        list(run.volume("greet"))
+        list(run.archive("greet"))
 
 
 def test_a_volume_that_expands_to_much_comes_in_pieces(record: Recorded, run: RecordedRun) -> None:
     """A few bytes that stand for gigabytes are never in memory as such."""
     record.store.keep_volume("greet", (bytes(1 << 20) for _ in range(300)))
 
-    pieces = [len(chunk) for chunk in run.volume("greet")]
+    pieces = [len(chunk) for chunk in run.archive("greet")]
 
     assert sum(pieces) == 300 << 20
     assert max(pieces) <= 17 << 20
@@ -202,4 +202,4 @@ def test_files_of_any_size_are_kept_exactly(record: Recorded, run: RecordedRun) 
     data = bytes(range(256)) * 5000
     record.stage("greet", ran(StageStatus.PASSED, 0, 1), volume=[File(path="greet/f", size=len(data), content=lambda: [data])])
 
-    assert data in b"".join(run.volume("greet"))
+    assert data in b"".join(run.archive("greet"))

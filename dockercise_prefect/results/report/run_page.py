@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
+from dockercise_prefect.errors import StorageError
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
 from dockercise_prefect.results.folder import FolderObjects
 from dockercise_prefect.results.local_store import INDEX, OUTPUTS, SUMMARY
@@ -20,7 +22,7 @@ from dockercise_prefect.results.report.excerpt import Excerpt, excerpt
 from dockercise_prefect.results.report.pages import page
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 from dockercise_prefect.results.timeline import critical_path
-from dockercise_prefect.results.wording import MARKS, duration, words
+from dockercise_prefect.results.wording import MARKS, duration, shared_with, words
 
 LOGS = 4 * 1024 * 1024
 LONGEST_LOG = 256 * 1024
@@ -147,7 +149,7 @@ def _entry(
         more="\n".join(lines[1:]),
         is_critical=is_critical,
         is_to_blame=summary.status.to_blame,
-        facts=list(_facts(stage, summary, kept)),
+        facts=[*_facts(stage, summary, kept), *_volume_facts(folder, stage.name)],
         files=[name for name in _files(stage.name) if (folder / name).exists()],
         log=excerpt(_recorded(folder).log(stage.name), budget),
         no_log=_why_no_log(stage, summary),
@@ -190,6 +192,13 @@ def _facts(stage: Stage, summary: StageSummary, kept: Mapping[str, object]) -> I
     left_out = kept.get("left_out")
     if isinstance(left_out, dict):
         yield from (f"{what} not kept: {why}" for what, why in left_out.items())
+
+
+def _volume_facts(folder: Path, name: StageName) -> Iterator[str]:
+    with suppress(StorageError):  # most stages have no volume; `fetch` says what is wrong with one
+        base = _recorded(folder).volume_base(name)
+        if base is not None:
+            yield f"volume: {shared_with(base)}"
 
 
 def _when(summary: StageSummary, clock: _Clock | None) -> str:
