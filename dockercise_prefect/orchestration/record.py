@@ -137,11 +137,14 @@ class RunRecord:
             self._failed(StorageError(f"the volume of {stage.name} is not in the results: {error.message}", error.hint))
         else:
             return KeptVolume(base)
+        finally:
+            self._forget_value(stage)
         return None
 
     def leave_volume_out(self, stage: Stage) -> None:
         """The stage left nothing in its volume, or nothing that may be kept."""
         self._store.leave_volume_out(stage.name)
+        self._forget_value(stage)
 
     def stage(self, name: StageName) -> StageSummary:
         """What is known of a stage that was started or will never be."""
@@ -183,10 +186,15 @@ class RunRecord:
     def _end(self, name: StageName, summary: StageSummary, kept: Kept) -> None:
         self._note(name, summary)
         with self._lock:
-            # A value is kept by the store; here it would stay in memory until the run ends.
-            self._kept[name] = replace(kept, value=None)
+            self._kept[name] = kept
         self._keep(lambda: self._store.stage_ended(name, summary, kept))
         self._observer(StageEnded(name, summary))
+
+    def _forget_value(self, stage: Stage) -> None:
+        """The stage's JSON is not written again, and the value in it would stay in memory until the run ends."""
+        with self._lock:
+            if stage.name in self._kept:
+                self._kept[stage.name] = replace(self._kept[stage.name], value=None)
 
     def _note(self, name: StageName, summary: StageSummary) -> None:
         with self._lock:

@@ -102,10 +102,13 @@ class StageRunner:
     def _keep(self, stage: Stage, ended: Future[Lines], files: Iterator[bytes] | None) -> None:
         """Perhaps before the stage's end is on record, which it has to be first; with files always in the background."""
         if files is None:
-            self._record.leave_volume_out(stage)
-            ended.add_done_callback(lambda _: self._finish(stage, ended, None))
+            ended.add_done_callback(lambda _: self._leave_out(stage, ended))
         elif _is_over(ended):
             self._finish(stage, ended, self._record.keep_volume(stage, files))
+
+    def _leave_out(self, stage: Stage, ended: Future[Lines]) -> None:
+        self._record.leave_volume_out(stage)
+        self._finish(stage, ended, None)
 
     def _finish(self, stage: Stage, ended: Future[Lines], volume: KeptVolume | None) -> None:
         if not ended.cancelled():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,15 @@ from dockercise_prefect.pipeline import Pipeline, to_json
 from dockercise_prefect.results.local_store import LocalStore
 from dockercise_prefect.runtime.outcome import StageResult
 from dockercise_prefect.runtime.output import Spool, StageOutput
+from dockercise_prefect.runtime.running import EndedAtOnceError
 from dockercise_prefect.status import StageStatus
 from tests.compiler.sources import compiled
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 
 
-def recorded(tmp_path: Path, pipeline: Pipeline, printed: bytes) -> dict[str, Any]:
-    """The JSON of the pipeline's first stage, which has printed this."""
+def recorded(tmp_path: Path, pipeline: Pipeline, printed: bytes, volume: Iterator[bytes] | None = None) -> dict[str, Any]:
+    """The JSON of the pipeline's first stage, which has printed this and left these files."""
     store = LocalStore(tmp_path, "p", "run")
     store.start(to_json(pipeline))
     record = RunRecord(store, lambda _event: None, Secrecy(pipeline))
@@ -32,6 +34,8 @@ def recorded(tmp_path: Path, pipeline: Pipeline, printed: bytes) -> dict[str, An
     result = StageResult(stage.name, StageStatus.PASSED, 0, None, NOW, NOW, None, output)
     record.stage_started(stage, NOW, None)
     record.stage_ended(stage, result, None)
+    if volume is not None:
+        record.keep_volume(stage, volume)
     record.keep_outputs(pipeline)
     found: dict[str, Any] = json.loads((tmp_path / "p/run/a.json").read_bytes())
     return found
@@ -43,6 +47,19 @@ def test_a_value_up_to_the_bound_is_in_the_json(tmp_path: Path) -> None:
 
     assert entry["value"] == "x" * LONGEST_VALUE
     assert entry["left_out"] == {}
+
+
+def test_a_value_stays_where_the_volume_is_left_out(tmp_path: Path) -> None:
+    """That the files may not be kept changes nothing about what was printed."""
+
+    def too_large() -> Iterator[bytes]:
+        yield b"first files"
+        raise EndedAtOnceError
+
+    entry = recorded(tmp_path, compiled(a="a: {img: busybox:1, run: x}"), b"printed", too_large())
+
+    assert entry["left_out"] == {"volume": "the run was stopped at once"}
+    assert entry["value"] == "printed"
 
 
 def test_a_value_above_the_bound_is_said_to_be_elsewhere(tmp_path: Path) -> None:
