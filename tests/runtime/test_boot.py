@@ -31,7 +31,7 @@ def boot(shell: str, start: Launch, **environment: str) -> subprocess.CompletedP
     """Run what a container would run, with this shell in the place of `/bin/sh`."""
     command = [shell if word == "/bin/sh" else word for word in start.command]
     return subprocess.run(
-        command, input=start.stdin, capture_output=True, check=False, timeout=20, env={"PATH": "/bin:/usr/bin"} | environment
+        command, input=start.stdin, capture_output=True, check=False, timeout=120, env={"PATH": "/bin:/usr/bin"} | environment
     )
 
 
