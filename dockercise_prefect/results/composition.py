@@ -19,6 +19,9 @@ from dockercise_prefect.tarball import BLOCK, CHUNK, members, renamed
 LONGEST_NAME = 255
 """Bytes of a stage's name, which is a file's."""
 
+LONGEST_PATH = 1_048_576
+"""Bytes of a path; an engine's archive can hold longer ones than its kernel opens."""
+
 Archive = Callable[[StageName], Iterator[Member]]
 """From a stage to the members of its archive, which says that it is not stored before the first one."""
 
@@ -59,7 +62,7 @@ def composed(stage: StageName, archive: Archive) -> Iterator[Member]:
         layers = [stage]
         while base is not None:
             if base in layers:
-                raise BrokenArchiveError(layers[-1], f"its base {base!r} is made of it")
+                raise BrokenArchiveError(layers[-1], f"its base {base!r} depends on it")
             layers.append(base)
             base, entries = _base_opened(layers[-1], archive, stage)
             for member, content in _uncovered(entries, layers[-1], covered):
@@ -78,10 +81,10 @@ def base_of(stage: StageName, entries: Iterator[Member]) -> tuple[StageName | No
     if member.name != f"{stage}{BASE}" or not member.isreg():
         return None, chain([first], entries)
     if not 0 < member.size <= LONGEST_NAME:
-        raise BrokenArchiveError(stage, "the name of its base is none")
+        raise BrokenArchiveError(stage, "the name of its base is empty or too long")
     base = b"".join(content).decode("utf-8", "surrogateescape")
     if "/" in base or "\0" in base:
-        raise BrokenArchiveError(stage, f"its base {base!r} is no stage")
+        raise BrokenArchiveError(stage, f"its base {base!r} is not a stage")
     return base, entries
 
 
@@ -93,14 +96,14 @@ def _base_opened(base: StageName, archive: Archive, stage: StageName) -> tuple[S
     try:
         return _opened(base, archive)
     except NotStoredError as error:
-        raise BrokenArchiveError(base, f"there is none, and the volume of {stage} is stored relative to it") from error
+        raise BrokenArchiveError(base, f"it is missing, and the volume of {stage} is stored relative to it") from error
 
 
 def _uncovered(entries: Iterable[Member], stage: StageName, covered: PathMap) -> Iterator[Member]:
     """The members that no archive before had or named as removed; those behind this one will be without them, too."""
     for member, content in entries:
         if member.name == f"{stage}{REMOVED}" and member.isreg():
-            for path in _paths(content):
+            for path in _paths(content, stage):
                 covered[path] = b""
             continue
         try:
@@ -112,11 +115,13 @@ def _uncovered(entries: Iterable[Member], stage: StageName, covered: PathMap) ->
             yield member, content
 
 
-def _paths(content: Iterable[bytes]) -> Iterator[bytes]:
+def _paths(content: Iterable[bytes], stage: StageName) -> Iterator[bytes]:
     """What stands before each NUL."""
     rest = b""
     for chunk in content:
         *paths, rest = (rest + chunk).split(b"\0")
+        if len(rest) > LONGEST_PATH:
+            raise BrokenArchiveError(stage, f"a path in `{stage}{REMOVED}` is longer than {LONGEST_PATH:,} bytes")
         yield from paths
 
 
