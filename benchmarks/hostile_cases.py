@@ -261,6 +261,7 @@ SCRIPT_PIECES = (
     *("case a in ", "case a in b) c;; esac\n", "(", "((", "[[ ", "if ", "for a in ", "while ", "{ ", "f() ("),
     *("function f ", "@(a|"),
     *("cat <<A\n", "<<A ", "cat <<'E'\n/a/b\nE\n", "<<< a ", "> a ", "\\", "\\\n", "\n", " ", "#", ";", "& ", "a | "),
+    *("a & ", "a |& "),
     *("a | b\n",),
     *("f() { echo $A$B; }; f\n", "f%d() { g; echo $A%d; }\n", "(V%d=1; f)\n", "echo $A%d\n", "A%d=1\n"),
     *("$((A%d++)) ", "export A%d\n"),

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from dockercise_prefect.compiler.lint.subject import Subject, Written, scalars
-from dockercise_prefect.compiler.shell.inside import all_words
 from dockercise_prefect.compiler.shell.syntax import Expansion, Statement, Text
+from dockercise_prefect.compiler.shell.traversal import all_words
 from dockercise_prefect.errors import Diagnostic
 from dockercise_prefect.frontend.findings import warning
 from dockercise_prefect.frontend.nodes import Mapping, Scalar

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from dockercise_prefect.compiler.shell import syntax
-from dockercise_prefect.compiler.shell.inside import statements_of, substitutions, words_of
 from dockercise_prefect.compiler.shell.script import Script
 from dockercise_prefect.compiler.shell.streams import Redirection, Streams
 from dockercise_prefect.compiler.shell.syntax import Condition, Group, Pipeline, Statement
+from dockercise_prefect.compiler.shell.traversal import statements_of, substitutions, words_of
 from dockercise_prefect.compiler.shell.words import Known, known
 
 

@@ -18,7 +18,7 @@ from dockercise_prefect.compiler.shell.syntax import (
 )
 
 _DIGITS = 9
-"""Of the number of a file; one with more is none that a shell opens."""
+"""Of a file descriptor's number. No shell opens a longer one, and a number of any length takes long to read."""
 
 BLANKS = re.compile(r"(?:[ \t\r]|\\\n)*")
 _REDIRECTION = re.compile(r"(?:(\d*)|\{([A-Za-z_]\w*)\})(&>>|&>|<<<|<<-|<<|<&|<>|<|>&|>>|>\||>)", re.ASCII)

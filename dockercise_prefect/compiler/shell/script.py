@@ -90,14 +90,18 @@ class _Reader(RedirectionReader):
     def statements(self, ends: Collection[str]) -> list[Statement]:
         """Statements up to a word or sign of `ends`, which is not passed, or to the end."""
         found: list[Statement] = []
-        piped = False
+        piped = ended = False
         while self._skip():
             if self._ends_here(ends):
                 return found
             separator = _SEPARATORS.match(self.script, self.at, self.end)
             if separator:
-                self._separate(separator[0], found)
-                piped = separator[0] in {"|", "|&"}
+                sign = separator[0]
+                if found and not ended:
+                    found[-1] = self._before(sign, found[-1])
+                self._pass(sign)
+                piped = sign in {"|", "|&"} or (piped and sign == "\n")
+                ended = True
                 continue
             start = self.at
             statement = self._statement()
@@ -110,7 +114,7 @@ class _Reader(RedirectionReader):
                         found[-1] = Pipeline([before, statement])
                 else:
                     found.append(statement)
-                piped = False
+                piped = ended = False
             elif self.at == start:  # a sign that nothing opened
                 self.understood = False
                 self.at += 1
@@ -118,17 +122,20 @@ class _Reader(RedirectionReader):
             self.understood = False
         return found
 
-    def _separate(self, separator: str, found: list[Statement]) -> None:
+    def _pass(self, separator: str) -> None:
         self.at += len(separator)
         if separator == "\n":
             self.here_documents()
-        elif separator == "&" and found:
-            found[-1] = Group([found[-1]], [], own_process=True)
-        elif separator == "|&" and found:
-            before = found[-1]
-            last = before.members[-1] if isinstance(before, Pipeline) else before
+
+    def _before(self, separator: str, statement: Statement) -> Statement:
+        """What a statement is because of what stands behind it."""
+        if separator == "&":
+            return Group([statement], [], own_process=True)
+        if separator == "|&":
+            last = statement.members[-1] if isinstance(statement, Pipeline) else statement
             if isinstance(last, Command | Group):
                 last.redirections.append(self._errors_too())
+        return statement
 
     def _errors_too(self) -> Redirection:
         """`2>&1`, as `|&` has it."""

@@ -28,7 +28,7 @@ class Known:
 
 
 def known(word: Word | Assignment) -> Known:
-    """What is known of a word; an assignment, as `export` takes them, is none that matters as a text."""
+    """What is known of a word. The text of an assignment, such as an argument of `export`, is not needed and left unknown."""
     if isinstance(word, Assignment):
         return Known(None, is_variable=False, start=word.start)
     parts = [part for part in word.parts if not isinstance(part, Text) or part.text]

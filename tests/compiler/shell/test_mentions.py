@@ -161,6 +161,14 @@ def test_a_script_of_any_length_is_searched(between: str) -> None:
     assert sum(len(list(mentioned(literal))) for literal in found.literals) == 20_000
 
 
+@pytest.mark.parametrize("sign", ["&", "|&", "|", ";", "&&", "!"])
+def test_signs_without_commands_nest_nothing(sign: str) -> None:
+    """Thousands of signs in a row behind one command are read, however much they would stand around it."""
+    found = mentions(f"echo $A {f'{sign} ' * 5000}\necho $B")
+
+    assert found.uses.keys() == {"A", "B"}
+
+
 @settings(deadline=None)
 @given(
     st.one_of(

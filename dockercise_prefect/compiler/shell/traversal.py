@@ -1,4 +1,4 @@
-"""What stands inside of statements and words, whatever kind they are of."""
+"""Goes through a script: the words and statements in a statement, and the substitutions in a word."""
 
 from __future__ import annotations
 
