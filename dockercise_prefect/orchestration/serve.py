@@ -46,8 +46,8 @@ class Identified:
         await JSONResponse(identity.answer(self._secret, challenge, self._claim))(scope, receive, send)
 
 
-class Homebound:
-    """An ASGI application whose pages send requests to their own server only.
+class OwnServerOnly:
+    """An ASGI application whose pages can send requests to their own server only, by a Content-Security-Policy.
 
     Prefect's second UI asks another company's server for settings before it has read that analytics are off.
     """
@@ -78,7 +78,9 @@ def serve(listener: socket.socket, secret: bytes) -> None:
     """
     server = get_current_settings().server
     me = LocalServer(listener.getsockname()[1], os.getpid(), started(os.getpid()) or "")
-    app = Guard(Identified(Homebound(create_app(final=True)), secret, me.as_json()), frozenset(read_settings().server_hosts))
+    app = Guard(
+        Identified(OwnServerOnly(create_app(final=True)), secret, me.as_json()), frozenset(read_settings().server_hosts)
+    )
     config = uvicorn.Config(
         app,
         timeout_keep_alive=server.api.keepalive_timeout,
