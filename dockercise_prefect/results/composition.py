@@ -27,7 +27,7 @@ Archive = Callable[[StageName], Iterator[Member]]
 
 
 class BrokenArchiveError(ValueError):
-    """The archive of `stage` is not one that this volume can be made of: hostile, damaged, or lost."""
+    """The archive of `stage` cannot be used: it is hostile, damaged or missing."""
 
     def __init__(self, stage: StageName, why: str) -> None:
         super().__init__(why)
@@ -35,19 +35,19 @@ class BrokenArchiveError(ValueError):
 
 
 def composed(stage: StageName, archive: Archive) -> Iterator[Member]:
-    """All members of a stage's volume, hard links last where its archive has a base; in bounded memory.
+    """All members of a stage's volume, in bounded memory. If its archive has a base, hard links come last.
 
-    A path is as the first archive has it that has it: the stage's own, then that of its base, and so on. What one of them names
-    as removed is in none behind it. Folders and hard links are all in the stage's own.
+    The archives are read in order: the stage's own, then that of its base, and so on. The first one that has a path decides, and
+    a path that one names as removed is ignored in all that follow. The stage's own has all folders and hard links.
 
     Args:
         stage: whose volume it is; the paths of all members begin with its name.
         archive: opens one.
 
     Raises:
-        NotStoredError: there is no archive of the stage.
-        BrokenArchiveError: a base has none, is no stage, or is made of what needs it; or a path leads out of its folder.
-        StorageError: there is no room for the paths.
+        NotStoredError: the stage has no archive.
+        BrokenArchiveError: a base is missing, is not a stage or depends on this one, or a path leads out of its folder.
+        StorageError: the disk is too full to note the paths.
     """
     base, entries = _opened(stage, archive)
     if base is None:
@@ -73,7 +73,7 @@ def composed(stage: StageName, archive: Archive) -> Iterator[Member]:
 
 
 def base_of(stage: StageName, entries: Iterator[Member]) -> tuple[StageName | None, Iterator[Member]]:
-    """The stage whose archive this one is relative to, None where it is whole; and its members of the volume."""
+    """The stage whose archive this one is relative to, None if it is whole; and the members that belong to the volume."""
     first = next(entries, None)
     if first is None:
         return None, entries
@@ -100,7 +100,7 @@ def _base_opened(base: StageName, archive: Archive, stage: StageName) -> tuple[S
 
 
 def _uncovered(entries: Iterable[Member], stage: StageName, covered: PathMap) -> Iterator[Member]:
-    """The members that no archive before had or named as removed; those behind this one will be without them, too."""
+    """The members whose paths no earlier archive has or removes. From then on, `covered` has their paths too."""
     for member, content in entries:
         if member.name == f"{stage}{REMOVED}" and member.isreg():
             for path in _paths(content, stage):
@@ -116,7 +116,7 @@ def _uncovered(entries: Iterable[Member], stage: StageName, covered: PathMap) ->
 
 
 def _paths(content: Iterable[bytes], stage: StageName) -> Iterator[bytes]:
-    """What stands before each NUL."""
+    """Paths that each end with a NUL."""
     rest = b""
     for chunk in content:
         *paths, rest = (rest + chunk).split(b"\0")

@@ -1,4 +1,4 @@
-"""A volume's archive without what the archive of another stage has already (docs/adr/0026)."""
+"""Leaves out of a volume's archive what another stage's archive already has (docs/adr/0026)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ IN_MEMORY = 1_048_576
 """Bytes of a file that are in memory until it is known whether the base has the same."""
 
 _NAMES = {"path", "linkpath"}
-"""Headers that say again what a member is called."""
+"""Headers that repeat a member's name or target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def archived(files: Iterable[bytes], stage: StageName, base: Base | None, manife
         scratch: a folder for large files, each until it is known whether it is left out.
 
     Raises:
-        StorageError: the stream is no archive of the stage's volume, or there is no room in the folder or for the manifest.
+        StorageError: the stream is not an archive of the stage's volume, or the disk is too full.
     """
     try:
         if base is None:
@@ -71,7 +71,7 @@ def archived(files: Iterable[bytes], stage: StageName, base: Base | None, manife
 
 
 def _noted(files: Iterable[bytes], stage: StageName, manifest: PathMap) -> Iterator[bytes]:
-    """The stream as it is, and all that is in it in the manifest."""
+    """The stream, unchanged; all its members are noted in the manifest."""
     read: list[bytes] = []
 
     def reading() -> Iterator[bytes]:
@@ -95,11 +95,11 @@ def _noted(files: Iterable[bytes], stage: StageName, manifest: PathMap) -> Itera
 
 
 def _difference(entries: Iterable[Member], stage: StageName, base: Base, manifest: PathMap, scratch: Path) -> Iterator[Member]:
-    """The members that make the volume out of its base's.
+    """The members that turn the base's volume into this one.
 
-    They are the base's name, all folders, all hard links, whatever else is not as it is in the base, and the paths that are
-    only there. Links are there because those who unpack them over the base would else keep the file that a link led to
-    before.
+    They are the base's name, all folders, all hard links, everything else that differs from the base, and the paths that only
+    the base has. Hard links are always included: without them, unpacking by hand over the base would keep the files that the
+    links led to before.
     """
     name = base.stage.encode("utf-8", "surrogateescape")
     yield _of_ours(f"{stage}{BASE}", len(name)), [name]
@@ -158,9 +158,9 @@ def _digested(content: Iterable[bytes], update: Callable[[bytes], None]) -> Iter
 
 @contextmanager
 def _held(content: Iterable[bytes], size: int, scratch: Path) -> Iterator[Iterable[bytes]]:
-    """The content, read to its end now, and to be read again inside.
+    """The content, read to its end, so that it can be read once more inside.
 
-    A large one lies in a file without a name, compressed: a file of a terabyte that holds nothing takes no room in a record.
+    A large one is stored in a nameless file, compressed: a terabyte of zeros takes hardly any room there.
     """
     if size <= IN_MEMORY:
         yield list(content)

@@ -18,17 +18,17 @@ _PLAIN = ".log"
 
 
 def plain_log(stage: StageName) -> str:
-    """The file of the record that holds the stage's log while it grows, and for good where it stays short."""
+    """The file of a record with the stage's log while it grows. A short log stays there."""
     return f"{stage}{_PLAIN}"
 
 
 def packed_log(stage: StageName) -> str:
-    """The file that takes its place where it has become long."""
+    """The file of a record with the stage's log if it is long."""
     return f"{plain_log(stage)}{PACKED}"
 
 
 def replaced_by(file: str) -> str | None:
-    """The plain log that a file of a record took the place of; None where it is no packed log."""
+    """The plain log that this file of a record replaced; None if the file is not a compressed log."""
     return file.removesuffix(PACKED) if file.endswith(f"{_PLAIN}{PACKED}") else None
 
 

@@ -1,4 +1,4 @@
-"""Puts a compressed log in the place of a long one, in the background (docs/adr/0027)."""
+"""Replaces long logs by compressed ones, in the background (docs/adr/0027)."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 
-from zstandard import ZstdCompressor
+from zstandard import ZstdCompressor, ZstdError
 
 from dockercise_prefect.results.archive import LEVEL
 from dockercise_prefect.results.files import whole_file
 
 PACKED = ".zst"
-"""What the name of a compressed log ends with, after that of the plain one."""
+"""Ends the name of a compressed log, after the name of the plain one."""
 
 CHUNK = 262_144
 """Bytes that are read at once."""
 
 
 class LogPacker:
-    """Compresses the logs of one run, one at a time, so that stages that go on keep their processors. Thread-safe."""
+    """Compresses the logs of one run, one at a time, to leave processors to the stages. Thread-safe."""
 
     def __init__(self) -> None:
         self._turn = threading.Lock()
@@ -28,15 +28,15 @@ class LogPacker:
         self._threads: list[threading.Thread] = []
 
     def pack(self, log: Path, kept: Future[str]) -> None:
-        """Replace the log, which grows no more, by a compressed one beside it; returns at once.
+        """Start to replace the log, which must be complete, and return at once.
 
-        A log that cannot be compressed stays as it is: a full disk is no reason to fail a run that has all it printed.
+        If it cannot be compressed, because the disk is full for example, the plain log stays and the run does not fail.
 
         Args:
             log: the file.
-            kept: is given the name of the file that has the log. Until all are told, the plain one is there.
+            kept: gets the name of the file that has the log. The plain log is not removed before its callbacks have returned.
         """
-        # Ctrl-C ends the process at once: a thread that is no daemon would keep it until the log is done.
+        # A daemon: otherwise Ctrl-C would not end the process until the log is compressed.
         thread = threading.Thread(target=self._work, args=(log, kept), name="log-packer", daemon=True)
         self._threads.append(thread)
         thread.start()
@@ -47,21 +47,23 @@ class LogPacker:
             thread.join()
 
     def close(self) -> None:
-        """Compress nothing more; logs whose turn has not come or is not over stay as they are."""
+        """Stop compressing. Logs that are not finished stay plain."""
         self._stopping.set()
         self.wait()
 
     def _work(self, log: Path, kept: Future[str]) -> None:
         packed = log.with_name(f"{log.name}{PACKED}")
+        result = log
         with self._turn:
             try:
-                self._compress(log, packed)
-            except Exception:  # noqa: BLE001  whatever it was: the log is there, and whoever waits for its name is not to hang
-                kept.set_result(log.name)
-                return
-            kept.set_result(packed.name)
-            with suppress(OSError):  # then there are two, and both say the same
-                log.unlink()
+                with suppress(OSError, ZstdError):
+                    self._compress(log, packed)
+                    result = packed
+            finally:
+                kept.set_result(result.name)  # also after an error of ours: somebody may wait for it
+            if result == packed:
+                with suppress(OSError):  # then both files stay, with the same content
+                    log.unlink()
 
     def _compress(self, log: Path, packed: Path) -> None:
         compressor = ZstdCompressor(level=LEVEL, write_checksum=True)

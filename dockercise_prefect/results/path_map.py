@@ -1,4 +1,4 @@
-"""What is known of the paths of a volume, of which there may be millions: on disk, and not in memory."""
+"""A map from the paths of a volume to what is known of them. It is on disk, since there may be millions."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from contextlib import contextmanager
 from dockercise_prefect.errors import StorageError
 
 PAGE = 1000
-"""Paths that are in memory at once: while they wait to be written together, and while all are listed."""
+"""Paths that are in memory at once, when they are written and when they are listed."""
 
 
 class PathMap:
-    """From paths to bytes. Thread-safe.
+    """Maps paths to bytes. Thread-safe.
 
-    It is a private file of SQLite's in the folder for temporary files. Nobody else sees it, and it is gone with this process.
+    It is a temporary database of SQLite, which is private to this process and deleted with it.
 
     Raises:
-        StorageError: from every method: there is no room for it.
+        StorageError: from every method: the disk is too full.
     """
 
     def __init__(self) -> None:
@@ -32,14 +32,14 @@ class PathMap:
             self._rows.execute("BEGIN")  # which never ends: each change would go to the disk by itself
 
     def __setitem__(self, path: bytes, known: bytes) -> None:
-        """Know this of the path from now on."""
+        """Set what is known of the path."""
         with self._lock:
             self._new[path] = known
             if len(self._new) >= PAGE:
                 self._store()
 
     def get(self, path: bytes) -> bytes | None:
-        """What is known of the path; None when it is not."""
+        """What is known of the path; None if it is not in the map."""
         with self._lock:
             if (known := self._new.get(path)) is not None:
                 return known
@@ -51,14 +51,14 @@ class PathMap:
         return self.get(path) is not None
 
     def __iter__(self) -> Iterator[bytes]:
-        """All paths, sorted; those that come while they are listed may be missing."""
+        """All paths, sorted. Paths that are added meanwhile may be missing."""
         page = self._page("SELECT path FROM paths ORDER BY path LIMIT ?", PAGE)
         while page:
             yield from page
             page = self._page("SELECT path FROM paths WHERE path > ? ORDER BY path LIMIT ?", page[-1], PAGE)
 
     def close(self) -> None:
-        """Let go of the file; nothing else may be called any more."""
+        """Delete the database. No other method may be called afterwards."""
         with self._lock:
             self._rows.close()
 
@@ -79,5 +79,5 @@ def _storing() -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        hint = "make room in the folder for temporary files, or name another one with TMPDIR"
-        raise StorageError(f"the paths of a volume cannot be noted: {error}", hint) from error
+        hint = "free space in the folder for temporary files, or choose another one with TMPDIR"
+        raise StorageError(f"cannot store the paths of a volume: {error}", hint) from error
