@@ -105,7 +105,7 @@ def learning() -> Iterator[Case]:
     )
     yield Case("base64 in one line", 9_000, lambda n: base64.b64encode(noise(n)), add)
     yield Case("base64 in many lines", 6_000, lambda n: base64.encodebytes(noise(n)), add)
-    yield Case("bytes that are no text", 6_000, noise, add)
+    yield Case("binary bytes", 6_000, noise, add)
     yield Case("control characters", 30_000, lambda n: bytes(range(1, 9)) * (n // 8), add)
     yield Case("one letter", 500_000, lambda n: b"a" * n, add)
     yield Case("two letters", 30_000, lambda n: b"ab" * (n // 2), add)
@@ -181,7 +181,7 @@ def log_lines() -> Iterator[Case]:
     yield Case("a line without an end", 20_000_000, lambda n: chunks(b"x" * n, 65_536), decoded)
     yield Case("the same, byte by byte", 50_000, lambda n: chunks(b"x" * n, 1), decoded)
     yield Case("line breaks only", 300_000, lambda n: chunks(b"\n" * n, 65_536), decoded)
-    yield Case("bytes that are no text", 3_000_000, lambda n: chunks(b"\xff\xc3\x28\xf0\x9f" * (n // 5), 65_536), decoded)
+    yield Case("binary bytes", 3_000_000, lambda n: chunks(b"\xff\xc3\x28\xf0\x9f" * (n // 5), 65_536), decoded)
     yield Case("frames of one byte", 300_000, lambda n: chunks(frame * (n // 9), 65_536), split)
     for name, text in {
         "colours": "\x1b[31mred\x1b[0m",

@@ -238,7 +238,7 @@ def refusal(error: PrefectHTTPStatusError) -> str:
     """What Prefect says of a request that it refuses."""
     try:
         return str(error.response.json()["detail"])
-    except (ValueError, KeyError, TypeError):  # no JSON, or of another shape
+    except (ValueError, KeyError, TypeError):  # not JSON, or of another shape
         return error.response.text
 
 

@@ -37,8 +37,8 @@ class BrokenArchiveError(ValueError):
 def composed(stage: StageName, archive: Archive) -> Iterator[Member]:
     """All members of a stage's volume, in bounded memory. If its archive has a base, hard links come last.
 
-    The archives are read in order: the stage's own, then that of its base, and so on. The first one that has a path decides, and
-    a path that one names as removed is ignored in all that follow. The stage's own has all folders and hard links.
+    The archives are read in order: the stage's own, then that of its base, and so on. The first that has a path decides, and a
+    path that one names as removed is ignored in all that follow. The stage's own has all folders and hard links.
 
     Args:
         stage: whose volume it is; the paths of all members begin with its name.

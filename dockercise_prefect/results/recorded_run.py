@@ -204,7 +204,7 @@ class RecordedRun:
         try:
             data = json.loads(content)
         except (ValueError, RecursionError) as error:
-            raise self.broken(name, f"no JSON ({error})") from error
+            raise self.broken(name, f"not JSON ({error})") from error
         try:
             return parse(data)
         except (AttributeError, KeyError, TypeError, ValueError) as error:

@@ -152,7 +152,7 @@ def decoded(chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
     """The engine's events: one JSON object a line, however the lines are cut.
 
     Raises:
-        ValueError: a line is no JSON.
+        ValueError: a line is not JSON.
     """
     rest = b""
     for chunk in chunks:

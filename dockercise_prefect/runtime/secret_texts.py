@@ -79,7 +79,7 @@ def _of_a_line(line: bytes) -> Iterator[bytes]:
 
 
 def _leaves(value: bytes) -> list[bytes] | None:
-    """The texts in a JSON value; its lines are mostly names, which are not secret. None where it is no JSON."""
+    """The texts in a JSON value; its lines are mostly names, which are not secret. None if it is not JSON."""
     if value[:1] not in _BEGINS_JSON:
         return None
     try:

@@ -101,7 +101,7 @@ def read_push(kind: HostKind, body: bytes, *, form: bool) -> Push | NoPush:
         form: whether the payload is a field of a form.
 
     Raises:
-        MalformedError: the body is no JSON, or lacks what a push must have.
+        MalformedError: the body is not JSON, or lacks what a push must have.
     """
     payload = read_payload(body, form=form)
     repository = repository_of(kind, payload)

@@ -26,7 +26,7 @@ def pushed(delivery: Delivery) -> Push | NoPush:
     """What was pushed.
 
     Raises:
-        MalformedError: the body is no JSON, lacks what a push must have, or takes too much to read.
+        MalformedError: the body is not JSON, lacks what a push must have, or takes too much to read.
     """
     if len(delivery.body) <= READ_HERE:
         return read_push(delivery.kind, delivery.body, form=delivery.form)

@@ -29,7 +29,7 @@ def results(tmp_path: Path) -> str:
 
 def test_runs_are_a_table(command: Command, results: str) -> None:
     """Each run is a line with its id, pipeline, status, beginning, duration and why it did not pass, the newest first."""
-    broken = f"{results}/shop/{run_id(2)}/summary.json is broken: no JSON (Expecting value: line 1 column 1 (char 0))"
+    broken = f"{results}/shop/{run_id(2)}/summary.json is broken: not JSON (Expecting value: line 1 column 1 (char 0))"
 
     outcome = command("runs", "--results", results)
 

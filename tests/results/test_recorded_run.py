@@ -99,7 +99,7 @@ def test_a_broken_entry_is_said(tmp_path: Path) -> None:
 
     assert list(view.stages) == ["greet"]
     assert len(view.problems) == 1
-    assert "check.json is broken: no JSON" in view.problems[0]
+    assert "check.json is broken: not JSON" in view.problems[0]
 
 
 def test_keys_of_later_versions_are_left_out() -> None:

@@ -1,4 +1,4 @@
-"""The copy of the user's AWS folder."""
+"""The copy of the user's AWS folder, and the stages that get it."""
 
 from pathlib import Path
 
@@ -7,6 +7,8 @@ import pytest
 from dockercise_prefect.errors import ExitStatus, UsageError
 from dockercise_prefect.runtime.aws_folder import aws_entries
 from dockercise_prefect.tarball import Entry, File, Folder
+from tests.engines.scripted import Behaviour, ScriptedEngine
+from tests.runtime.workspaces import Seen, run_all, sh, workspace
 
 
 def contents(entries: list[Entry]) -> dict[str, bytes | None]:
@@ -60,3 +62,38 @@ def test_no_folder_is_an_error(tmp_path: Path, environment: dict[str, str]) -> N
         aws_entries(tmp_path, environment)
 
     assert caught.value.exit_status is ExitStatus.WRONG_INPUT
+
+
+def test_aws_is_there_when_asked_for(scripted: ScriptedEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--aws` gives every stage a read-only copy at two places, and the variables that lead to the one all can reach."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws/credentials").write_text("[default]")
+    seen = Seen("/root/.aws/credentials", "/run/dockercise-aws/credentials")
+    scripted.script("look", Behaviour(action=seen))
+    a = sh("a", "look", env={"AWS_CONFIG_FILE": "/own"})
+
+    with workspace(scripted, a, aws=True) as ran:
+        ran.run(a)
+
+    assert set(seen.files.values()) == {b"[default]"}
+    assert scripted.specs[-1].env["AWS_SHARED_CREDENTIALS_FILE"] == "/run/dockercise-aws/credentials"
+    assert scripted.specs[-1].env["AWS_CONFIG_FILE"] == "/own"
+    assert [mount.read_only for mount in scripted.specs[-1].mounts] == [False, True, True]
+
+
+def test_no_aws_by_default(scripted: ScriptedEngine) -> None:
+    """Nothing of the user's AWS folder is anywhere near a stage that did not ask."""
+    run_all(scripted, sh("a", "x"))
+
+    assert "aws" not in repr(scripted.specs).lower()
+
+
+def test_aws_without_a_folder_starts_nothing(scripted: ScriptedEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error comes before any container."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    with pytest.raises(UsageError), workspace(scripted, sh("a", "x"), aws=True):
+        pass
+
+    assert scripted.calls["run"] == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dockercise_prefect.errors import DefinitionError, EngineError, UsageError
+from dockercise_prefect.errors import DefinitionError, EngineError
 from dockercise_prefect.pipeline import Pipeline, bind, code, engine_volume, host, stage
 from dockercise_prefect.runtime.labels import RunIdentity
 from dockercise_prefect.runtime.workspace import RuntimeOptions, Workspace
@@ -294,41 +294,6 @@ def test_a_script_too_long_for_an_argument_is_put_into_the_container(scripted: S
     run_all(scripted, sh("a", script))
 
     assert found == [script.encode()]
-
-
-def test_aws_is_there_when_asked_for(scripted: ScriptedEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`--aws` gives every stage a read-only copy at two places, and the variables that lead to the one all can reach."""
-    monkeypatch.setenv("HOME", str(tmp_path))
-    (tmp_path / ".aws").mkdir()
-    (tmp_path / ".aws/credentials").write_text("[default]")
-    seen = Seen("/root/.aws/credentials", "/run/dockercise-aws/credentials")
-    scripted.script("look", Behaviour(action=seen))
-    a = sh("a", "look", env={"AWS_CONFIG_FILE": "/own"})
-
-    with workspace(scripted, a, aws=True) as ran:
-        ran.run(a)
-
-    assert set(seen.files.values()) == {b"[default]"}
-    assert scripted.specs[-1].env["AWS_SHARED_CREDENTIALS_FILE"] == "/run/dockercise-aws/credentials"
-    assert scripted.specs[-1].env["AWS_CONFIG_FILE"] == "/own"
-    assert [mount.read_only for mount in scripted.specs[-1].mounts] == [False, True, True]
-
-
-def test_no_aws_by_default(scripted: ScriptedEngine) -> None:
-    """Nothing of the user's AWS folder is anywhere near a stage that did not ask."""
-    run_all(scripted, sh("a", "x"))
-
-    assert "aws" not in repr(scripted.specs).lower()
-
-
-def test_aws_without_a_folder_starts_nothing(scripted: ScriptedEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error comes before any container."""
-    monkeypatch.setenv("HOME", str(tmp_path))
-
-    with pytest.raises(UsageError), workspace(scripted, sh("a", "x"), aws=True):
-        pass
-
-    assert scripted.calls["run"] == 0
 
 
 def test_a_stage_without_an_image_joins(scripted: ScriptedEngine) -> None:
