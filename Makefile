@@ -27,7 +27,7 @@ test: check test-machine
 	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 acceptance: dev-environment test-machine
-	@$(BIN)/pytest -m acceptance $(ARGS)
+	@$(BIN)/pytest -m acceptance --timeout 3600 $(ARGS)
 	@$(BIN)/python -m scripts.acceptance
 
 fuzz: dev-environment

@@ -1,5 +1,6 @@
 """The record of a run in a folder."""
 
+import itertools
 import json
 import os
 import re
@@ -274,7 +275,7 @@ from dockercise_prefect.results.summary import StageSummary
 from dockercise_prefect.status import StageStatus
 
 store = LocalStore(Path(sys.argv[1]), "hello", "run-1")
-store.start({"stages": {"a": {"no_log": None, "sensitive": None}}})
+store.start({"stages": {"a": {"no_log": None, "on": None, "sensitive": None}}})
 log = store.log("a")
 for number in range(1_000_000):
     log.write(b"%d\\n" % number)
@@ -288,9 +289,10 @@ def test_a_killed_process_leaves_whole_files(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     with subprocess.Popen([sys.executable, "-c", ENDLESS, tmp_path], stdout=subprocess.PIPE, cwd=root, text=True) as process:
         assert process.stdout is not None
-        while process.stdout.readline() != "20\n":
-            continue
+        written = list(itertools.islice(process.stdout, 21))
         process.send_signal(signal.SIGKILL)
+
+    assert written == [f"{number}\n" for number in range(21)]
 
     folder = tmp_path / "hello" / "run-1"
     assert len(read(folder / "a.json")["value"]) == 200_000
