@@ -42,7 +42,7 @@ def write(folder: Path, text: str) -> Path:
         (f"{{{BUSY}: no-such-command}}", "failed", 127, ExitStatus.STAGE_FAILED),
         (f"{{{BUSY}: 'kill -9 $$'}}", "failed", 137, ExitStatus.STAGE_FAILED),
         (f"{{{BUSY}: 'exit 3', neverFail: true}}", "tolerated", 3, ExitStatus.DONE),
-        (f"{{{BUSY}: \"trap '' TERM; while :; do :; done\", timeout: 1s}}", "timed_out", 137, ExitStatus.STAGE_FAILED),
+        (f"{{{BUSY}: \"trap '' TERM; while :; do sleep 1; done\", timeout: 10s}}", "timed_out", 137, ExitStatus.STAGE_FAILED),
         ("{img: dockercise.test/none:1, pull: never, run: 'true'}", "not_started", None, ExitStatus.ENGINE_FAILED),
         (f"{{{BUSY}: 'true', user: nobody-here}}", "error", None, ExitStatus.ENGINE_FAILED),
         (f"{{{BUSY}: 'true', env: SURELY_NOT_SET}}", "not_started", None, ExitStatus.WRONG_INPUT),

@@ -33,10 +33,15 @@ def installed(unit: Path, folder: Path) -> Path:
     return copy
 
 
+def values(unit: Path, key: str) -> list[str]:
+    """All values of a key."""
+    return re.findall(rf"^{key}=(.*)$", unit.read_text(), re.MULTILINE)
+
+
 def value(unit: Path, key: str) -> str:
     """The value of a key that stands once."""
-    (found,) = re.findall(rf"^{key}=(.*)$", unit.read_text(), re.MULTILINE)
-    return str(found)
+    (found,) = values(unit, key)
+    return found
 
 
 @contextmanager
@@ -44,7 +49,7 @@ def started(unit: Path, folder: Path, environment: Mapping[str, str], words: str
     """Words as of the unit, with its variables, its state in a folder; the log. It ends in time when systemd's signal comes."""
     state = folder / "state"
     state.mkdir()
-    variables = dict(pair.split("=", 1) for pair in value(unit, "Environment").split())
+    variables = dict(pair.split("=", 1) for line in values(unit, "Environment") for pair in line.split())
     theirs = {name: text.replace(f"/var/lib/{value(unit, 'StateDirectory')}", str(state)) for name, text in variables.items()}
     command = shlex.split(words.replace("/opt/dockercise/bin", HERE))
     with (folder / "log").open("w") as log:
