@@ -19,6 +19,17 @@ class SetUpError(Exception):
         super().__init__(f"{message}\n  next: {next_step}")
 
 
+class NeedsRootError(SetUpError):
+    """Only root can do that.
+
+    Args:
+        what: what needs root, as in `a second engine`.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} needs root", "run this once as root")
+
+
 def say(text: str) -> None:
     """Print what is being done now."""
     print(f"==> {text}", flush=True)

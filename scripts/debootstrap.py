@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from scripts import debian
-from scripts.console import SetUpError
+from scripts.console import NeedsRootError, SetUpError
 
 _TARGETS = "$(CODENAME)\t$(COMPONENT)\t$(REPO_URI)"
 
@@ -23,10 +23,11 @@ def bootstrap(tree: Path, suite: str, packages: Sequence[str], purpose: str) -> 
         purpose: what it is for, for messages.
 
     Raises:
-        SetUpError: we are not root, or a package cannot be had.
+        NeedsRootError: we are not root.
+        SetUpError: a package cannot be had.
     """
     if os.geteuid() != 0:
-        raise SetUpError(f"debootstrap, which makes {purpose}, needs root", "run this once as root")
+        raise NeedsRootError(f"debootstrap, which makes {purpose},")
     debian.install(debian.missing_packages({"debootstrap": "debootstrap"}), purpose)
     components, mirror = archive(run("apt-get", "indextargets", "--format", _TARGETS, "Created-By: Packages"), codename())
     chosen = (f"--components={','.join(components)}", f"--include={','.join(packages)}")

@@ -29,7 +29,7 @@ from docker import APIClient
 from docker.errors import DockerException
 
 from scripts import debian
-from scripts.console import SetUpError, run_script, say
+from scripts.console import NeedsRootError, SetUpError, run_script, say
 from scripts.debootstrap import bootstrap, run
 from scripts.engine import stale
 
@@ -129,7 +129,7 @@ def start(name: str) -> str:
     if _alive(name):
         return url
     if os.geteuid() != 0:
-        raise SetUpError("an engine of its own needs root", "run this as root")
+        raise NeedsRootError("another engine")
     debian.install(debian.missing_packages(NEEDED), "another engine")
     root = _unpacked(engine)
     folder.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ pytest_plugins = [
     "tests.support.acceptance",
     "tests.support.github_fixtures",
     "tests.support.prefect_server",
+    "tests.support.root",
     "tests.support.turns",
 ]
 

@@ -17,6 +17,7 @@ from docker import APIClient
 
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.runtime.docker_connection import Address, open_client
+from scripts.console import NeedsRootError
 
 _START_SECONDS = 60.0
 
@@ -90,7 +91,8 @@ def second_engine(image: str, source: APIClient, folder: Path, *further: str) ->
         folder: an empty one, for all that it keeps.
         further: arguments for `dockerd`.
     """
-    assert os.getuid() == 0, "a second engine needs root"
+    if os.geteuid() != 0:
+        raise NeedsRootError("a second engine")
     bridge = f"dkt{secrets.token_hex(4)}"
     _ip("link", "add", bridge, "type", "bridge")
     engine = SecondEngine(folder, bridge, further)
