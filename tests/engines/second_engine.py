@@ -88,11 +88,12 @@ def second_engine(image: str, source: APIClient, folder: Path, *further: str) ->
     """A running engine with one image of another; nothing of it is left in the end.
 
     Args:
-        folder: an empty one, for all that it keeps.
+        folder: for all that it keeps; it must not exist yet.
         further: arguments for `dockerd`.
     """
     if os.geteuid() != 0:
         raise NeedsRootError("a second engine")
+    folder.mkdir()
     bridge = f"dkt{secrets.token_hex(4)}"
     _ip("link", "add", bridge, "type", "bridge")
     engine = SecondEngine(folder, bridge, further)

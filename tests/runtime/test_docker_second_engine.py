@@ -30,9 +30,8 @@ pytestmark = pytest.mark.docker
 
 @pytest.fixture
 def engine_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder for an engine; sockets need a short path."""
+    """Where an engine can make its folder; sockets need a short path."""
     folder = Path(f"/tmp/dkt-{os.getpid()}-{tmp_path_factory.getbasetemp().name}")
-    folder.mkdir()
     yield folder
     assert not folder.exists()
 
