@@ -9,8 +9,11 @@ from zstandard import ZstdDecompressor, ZstdError
 LEVEL = 3
 """Of compression, as `zstd` has it by default."""
 
-BITE = 512
-"""Bytes that are decompressed at once. Four bytes can stand for 128 KiB, so that at most 16 MiB come of them."""
+SMALLEST, LARGEST = 32, 512
+"""Bytes that are decompressed at once. Four of them can stand for 128 KiB, so at most 1 or 16 MiB come of a piece."""
+
+PLENTY = 262_144
+"""Bytes. When more of them come of one piece, the next is smaller."""
 
 
 def decompressed(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -20,14 +23,18 @@ def decompressed(chunks: Iterable[bytes]) -> Iterator[bytes]:
         ValueError: it is damaged, or cut, or something stands behind it. What comes from `chunks` itself comes out as it is.
     """
     frame = ZstdDecompressor().decompressobj()
+    size = SMALLEST
     for chunk in chunks:
-        for start in range(0, len(chunk), BITE):
+        start = 0
+        while start < len(chunk):
             if frame.eof:
                 raise ValueError("there is more data after its end")
             try:
-                content = frame.decompress(chunk[start : start + BITE])
+                content = frame.decompress(chunk[start : start + size])
             except ZstdError as error:
                 raise ValueError(f"damaged ({error})") from error
+            start += size
+            size = max(SMALLEST, size // 2) if len(content) > PLENTY else min(LARGEST, size * 2)
             if content:
                 yield content
     if not frame.eof:
