@@ -20,6 +20,7 @@ import shutil
 import signal
 import subprocess
 import time
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ START_SECONDS = 60
 STOP_SECONDS = 60
 
 NEEDED = {"ip": "iproute2", "unshare": "util-linux"}
-COMMON = ("ca-certificates", "iptables", "nftables")
+COMMON = ("ca-certificates", "iptables", "nftables", "procps")  # procps: an engine calls `ps` for `docker top`
 DOCKER = ("docker.io", "docker-cli", "docker-buildx", "containerd", "tini")
 PODMAN = ("podman", "catatonit", "netavark", "aardvark-dns", "runc")
 
@@ -202,8 +203,8 @@ def _alive(name: str) -> bool:
 
 
 def _unpacked(engine: OtherEngine) -> Path:
-    """The folder that the suite is unpacked in; one that was broken off is made anew."""
-    root = _folder(f"root-{engine.suite}")
+    """The folder in which the packages are unpacked, one for each set of them; one that was broken off is made anew."""
+    root = _folder(f"root-{engine.suite}-{zlib.crc32(' '.join(engine.packages).encode()):08x}")
     unfinished = root.with_suffix(".unfinished")
     if not root.exists():
         say(f"unpacking Debian {engine.suite} into {root} (two minutes, once)")
