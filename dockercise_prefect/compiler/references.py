@@ -209,7 +209,8 @@ class References:
     def _warn(self, draft: Draft, found: Mentions, paths: _Paths, script: _PlacedScript) -> None:
         """What could not be known."""
         if not found.understood and draft.run:
-            self._warn_of_text(draft.name, draft.run)
+            why, hint = _TOO_LONG if found.searched else _NO_SHELL
+            self._findings.warn(Code.NOT_UNDERSTOOD, f"{draft.name}: the script {why}", draft.run.parts[0][1], hint=hint)
         for name, path in paths.aside.items():
             if name not in paths.volumes and name not in paths.outputs:
                 self._findings.warn(
@@ -246,13 +247,15 @@ class References:
                     hint=f"did you mean `{meant}`, the value of `{self._by_variable[meant][0]}`?",
                 )
 
-    def _warn_of_text(self, stage: StageName, script: Script) -> None:
-        self._findings.warn(
-            Code.NOT_UNDERSTOOD,
-            f"{stage}: the script is not valid shell, so some references to other stages may be missed",
-            script.parts[0][1],
-            hint="look for an open quote, bracket, `if` or here-document; `dockercise explain STAGE` shows what was found",
-        )
+
+_NO_SHELL = (
+    "is not valid shell, so some references to other stages may be missed",
+    "look for an open quote, bracket, `if` or here-document; `dockercise explain STAGE` shows what was found",
+)
+_TOO_LONG = (
+    "is too long or too deeply nested to be read as shell: what only looks like a reference to another stage counts as one",
+    "move it into a file beside the pipeline, and run that: `sh /code/FILE`; `dockercise explain STAGE` shows what was found",
+)
 
 
 class _PlacedScript:

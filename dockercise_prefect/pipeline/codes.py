@@ -52,7 +52,7 @@ class Code(StrEnum):
     CIRCLE = "DK038", "stages wait for each other in a circle"
     LEFT_OUT = "DK039", "warning: a possible reference of a script is left out, because it would close a circle"
     UNKNOWN_TARGET = "DK040", "a target that is not a stage"
-    NOT_UNDERSTOOD = "DK041", "warning: a script is not valid shell, so some references to other stages may be missed"
+    NOT_UNDERSTOOD = "DK041", "warning: a script cannot be read as shell, so references to other stages may be wrong or missed"
     SEVERAL_STAGES = "DK042", "warning: a script uses a variable that could be the value of several stages"
     UNKNOWN_SECRET = "DK043", "warning: `meta.secrets` names a variable that no stage has"
     NOT_MOUNTED = "DK044", "warning: a script names a stage's folder, but nothing is mounted there"

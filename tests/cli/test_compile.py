@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,21 @@ def test_no_file_is_status_4(command: Command) -> None:
 
     assert outcome.status == 4
     assert outcome.err == "nothing to do: no *.dockercise.yaml below .\n  hint: `dockercise init` writes a first one\n"
+
+
+def test_files_that_git_ignores_are_named(command: Command, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where git ignores every file, the message says so, and how to find the rule."""
+    subprocess.run(["git", "init", "-q", str(root)], check=True)
+    (root / ".gitignore").write_text("*.yaml\n")
+    monkeypatch.chdir(root)
+
+    outcome = command("compile")
+
+    assert outcome.status == 4
+    assert outcome.err == (
+        "nothing to do: git ignores every *.dockercise.yaml below ., such as a.dockercise.yaml\n"
+        "  hint: `git check-ignore -v a.dockercise.yaml` shows the rule\n"
+    )
 
 
 def test_files_without_a_stage_are_fine(command: Command, root: Path) -> None:

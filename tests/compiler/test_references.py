@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 import pytest
@@ -184,6 +185,17 @@ def test_a_script_that_is_not_understood_is_said() -> None:
 
     assert _last(result.pipeline).env == {"A": StageValue("a")}
     assert [(str(warning.code), str(warning.place)) for warning in result.warnings] == [("DK041", "f.dockercise.yaml:4:8")]
+
+
+@pytest.mark.parametrize("rest", ["echo hello\n" * 15_000, "$(" * 2000], ids=["long", "deep"])
+def test_a_script_that_is_too_much_for_the_grammar_is_searched(rest: str) -> None:
+    """What looks like a reference counts, in quotes too, and a warning says why."""
+    script = textwrap.indent(f"echo '$A'\n{rest}", "    ")
+    result = compile_sources(sources(f=f"a: {{img: x}}\nlast:\n  img: x\n  run: |\n{script}"), "test")
+
+    assert _last(result.pipeline).env == {"A": StageValue("a")}
+    (warning,) = result.warnings
+    assert str(warning).startswith("f.dockercise.yaml:4:8: DK041 warning: last: the script is too long or too deeply nested")
 
 
 def test_names_in_quotes_are_found() -> None:

@@ -36,7 +36,7 @@ def mentions(script: str, folder: str | None = "/") -> Mentions:
 
 def _by_text(script: str, folder: str | None) -> Mentions:
     """What the text looks like naming, rather too much: no quotes, comments or assignments are told apart."""
-    found = Mentions(understood=False, ignored=Ignored(script))
+    found = Mentions(understood=False, searched=True, ignored=Ignored(script))
     for start, piece in _pieces(script):
         for match in _USE.finditer(piece):
             if not found.is_ignored(start + match.start(2)):

@@ -53,7 +53,8 @@ class Mentions:
         evaluates: whether it runs a text that nobody knows before the run, and that may set any variable: `eval "$(command)"`.
         literals: its texts that may hold paths, comments left out, in order.
         made: folders that it makes itself (`mkdir`, `git clone`), each with where it first does.
-        understood: False where the grammar did not understand it.
+        understood: False where the grammar did not understand it, or was not asked.
+        searched: whether it was searched as a text, because it is too long or nested too deeply for the grammar.
         ignored: lines whose references are silenced.
     """
 
@@ -66,6 +67,7 @@ class Mentions:
     literals: list[Literal] = field(default_factory=list)
     made: dict[str, int] = field(default_factory=dict)
     understood: bool = True
+    searched: bool = False
     ignored: Ignored = field(default_factory=Ignored)
 
     def is_ignored(self, position: int) -> bool:

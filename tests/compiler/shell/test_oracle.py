@@ -36,7 +36,10 @@ SCRIPTS: dict[str, str] = {
 }
 """Scripts that both take."""
 
-DIFFERENT = {"q27": "single quotes hide nothing in a default that stands in double quotes: so do we, bash and dash"}
+DIFFERENT = {
+    "q27": "single quotes hide nothing in a default that stands in double quotes: so do we, bash and dash",
+    "m250": "a quote in the middle of a here-document's end hides the text: so do we, bash, dash and busybox",
+}
 """Scripts whose variables the two see differently, with who is right."""
 
 
