@@ -65,7 +65,7 @@ def ask(api: str, path: str, body: dict[str, Any] | None = None) -> Any:
 def _ask(api: str, path: str, body: dict[str, Any] | None) -> Any:
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(f"{api}/{path}", data, {"content-type": "application/json"})  # noqa: S310  the test's own server
-    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310  as above
+    with urllib.request.urlopen(request, timeout=120) as answer:  # noqa: S310  as above
         return json.loads(answer.read())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,8 @@ from tests.webhook.world import World, eventually
 AT_ONCE = 50
 REPOSITORIES = 10
 ATTEMPTS = 200
+STALLED = 300
+"""Seconds without a new run after which none is expected any more."""
 
 
 @dataclass(frozen=True)
@@ -112,8 +115,7 @@ def rage(url: str, world: World, storm: Storm, thrice: Callable[[], None] = lamb
 
 def assert_all_is_right(world: World, storm: Storm, answers: Counter[tuple[int, str]]) -> None:
     """Every genuine delivery has exactly one run of its deployment, every forged one was refused."""
-    patience = 120 + 2 * len(storm.expected)
-    eventually(lambda: len(world.runs()) >= len(storm.expected), patience, every=0.5)  # asking keeps a server from its work
+    _wait_for_runs(world, len(storm.expected))
     runs: dict[str, list[str]] = defaultdict(list)
     for run in world.runs():
         runs[run.commit].append(run.deployment_id)
@@ -123,6 +125,16 @@ def assert_all_is_right(world: World, storm: Storm, answers: Counter[tuple[int, 
     assert answers[401, "forged: forged"] == forged
     assert sum(answers.values()) == len(storm.drops)
     assert set(answers) == {(401, "forged: forged"), (202, "queued"), (200, "repeated")}
+
+
+def _wait_for_runs(world: World, expected: int) -> None:
+    """Wait as long as runs are added, however slowly."""
+    before, until = -1, 0.0
+    while (count := len(world.runs())) < expected:
+        if count > before:
+            before, until = count, time.monotonic() + STALLED
+        assert time.monotonic() < until, f"{count} of {expected} runs, and no more came in {STALLED} s"
+        time.sleep(0.5)  # asking keeps a server from its work
 
 
 def _known(client: httpx.Client) -> int:
