@@ -61,9 +61,8 @@ def test_a_run_that_failed_shows_what_and_leads_there(failed: Said, page: Page, 
     run = next(artifact["id"] for artifact in artifacts if artifact["key"] == "shop-run")
 
     open_artifact(page, f"{base}/artifacts/artifact/{run}")
-    rows = page.locator("table").first.locator("tbody tr")
-    expect(rows).to_have_count(4)
-    assert [row.split()[1] for row in rows.all_inner_texts()] == ["failed", "not", "passed", "passed"]
+    states = page.locator("table").first.locator("tbody td:first-child")
+    expect(states).to_contain_text(["failed", "not started", "passed", "passed"])
     expect(page.locator("pre").first).to_have_text("<i>```|[x](y)\nno title")
 
     task_runs(prefect_api, flow_run_id, 4)  # Prefect records them late

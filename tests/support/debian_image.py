@@ -6,6 +6,7 @@ Made once and kept by the engine: an image's tag is a hash of how it is made.
 from __future__ import annotations
 
 import hashlib
+import os
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -35,13 +36,19 @@ def ensure(reference: str, build: Callable[[docker.DockerClient], None]) -> str:
     """
     client = engine_client()
     try:
-        with FileLock(Path(tempfile.gettempdir()) / f"{reference.split(':', maxsplit=1)[0].replace('/', '-')}-image.lock"):
+        with FileLock(_lock(reference)):
             if not exists(client, reference):
                 say(f"making the tests' image {reference} from packages (a minute or two, once)")
                 build(client)
     finally:
         client.close()
     return reference
+
+
+def _lock(reference: str) -> Path:
+    """The file that one process locks; each user has their own, which nobody else could open."""
+    name = reference.split(":", maxsplit=1)[0].replace("/", "-")
+    return Path(tempfile.gettempdir()) / f"{name}-image-{os.getuid()}.lock"
 
 
 def exists(client: docker.DockerClient, reference: str) -> bool:
