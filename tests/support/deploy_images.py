@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import docker
 from packaging.requirements import Requirement
 
+from scripts.console import NeedsRootError
 from scripts.debootstrap import run
 from tests.support.debian_image import LABEL, bootstrap, ensure, import_tree, tag_of
 
@@ -79,6 +81,8 @@ def postgres_image() -> str:
 
 
 def _export(client: docker.DockerClient, image: str, tree: Path) -> None:
+    if os.geteuid() != 0:
+        raise NeedsRootError("an image's file system, with its owners and devices,")
     container = client.containers.create(image)
     try:
         archive = tree.with_suffix(".tar")
