@@ -13,7 +13,7 @@ TESTS = """\
 import pytest
 from scripts.console import NeedsRootError, SetUpError
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def engine():
     raise NeedsRootError("an engine")
 
@@ -22,6 +22,8 @@ def broken():
     raise SetUpError("nothing works", "mend it")
 
 def test_with_an_engine(engine): pass
+
+def test_with_the_same_engine(engine): pass
 
 def test_that_makes_one(): raise NeedsRootError("a second one")
 
@@ -45,6 +47,6 @@ def test_only_what_needs_root_is_skipped(tmp_path: Path) -> None:
         check=False,
     )
 
-    assert "1 passed, 2 skipped, 1 error" in done.stdout, done.stdout + done.stderr
+    assert "1 passed, 3 skipped, 1 error" in done.stdout, done.stdout + done.stderr
     assert "an engine needs root" in done.stdout
     assert "a second one needs root" in done.stdout

@@ -13,8 +13,8 @@ from scripts.console import NeedsRootError
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_fixture_setup() -> Generator[None, object, object]:
-    """Skip the tests of a fixture that needs root."""
+def pytest_runtest_setup() -> Generator[None, object, object]:
+    """Skip a test with a fixture that needs root."""
     return (yield from _skipping())
 
 
