@@ -38,7 +38,7 @@ class InspectionRecorder:
     def containers(self, pipeline: str) -> list[dict[str, Any]]:
         """What the engine said of the containers of a pipeline's stages; other tests run theirs on the engine meanwhile."""
         each = [json.loads(text) for stage, texts in self._texts.items() if stage for text in texts]
-        return [inspected for inspected in each if inspected["Config"]["Labels"][PIPELINE_LABEL] == pipeline]
+        return [inspected for inspected in each if inspected["Config"]["Labels"].get(PIPELINE_LABEL) == pipeline]
 
     @property
     def text(self) -> str:
