@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import base64
 import re
-import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
-from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from scripts.screenshot import VIEW
 from tests.e2e.conftest import Dockercise
+from tests.support.prefect_pages import DRAWN_MS, open_page
 from tests.support.prefect_records import ask, task_runs
 
 pytestmark = [pytest.mark.docker, pytest.mark.browser]
@@ -31,12 +29,6 @@ tell: {after: publish, run: echo told}
 NEVER_RAN = ("publish", "tell")
 
 LATER = timedelta(hours=1)
-
-DRAWN_MS = 180_000
-"""Milliseconds that the UI may take to load or draw a page; on a busy machine it takes many seconds."""
-
-LOAD_MS = 60_000
-"""Milliseconds after which a page without its graph is loaded again: the UI leaves out what a busy server refused it."""
 
 LOOK_MS = 1_000
 """Milliseconds between two looks at a graph that is still being drawn."""
@@ -67,6 +59,9 @@ async (pictures) => {
 
 ALIKE = 0.005
 """That share, at most, where two pictures show the same: the edges of letters move a little."""
+
+TRIES = 4
+"""Times that two pages are opened to be alike: beside busy tests, they now and then are not, and a graph that grows never is."""
 
 Window = Callable[[timedelta], Page]
 
@@ -101,14 +96,9 @@ def window(browser: Browser) -> Iterator[Window]:
 
 def open_graph(page: Page, url: str) -> str:
     """Loads a run's page, and gives the picture of its graph once that no longer changes."""
-    canvas = page.locator("canvas").first
-    for _ in range(DRAWN_MS // LOAD_MS):
-        page.goto(url)
-        with suppress(PlaywrightTimeout):
-            canvas.wait_for(state="visible", timeout=LOAD_MS)
-            break
-    else:
-        pytest.fail(f"the page shows no graph but {page.locator('body').inner_text()!r}")
+    # A canvas is there before the graph is, and two empty ones would be alike.
+    with page.expect_response(lambda answer: answer.url.endswith("/graph-v2") and answer.ok):
+        open_page(page, url, page.locator("canvas").first)
     page.evaluate("document.fonts.ready")
     looks = [picture(page)]
     while len(looks) < LOOKS:
@@ -152,16 +142,13 @@ def test_what_the_graph_is_drawn_from_ends_at_once(failed: str, prefect_api: str
 def test_the_graph_does_not_grow(failed: str, window: Window, prefect_api: str, ui: str) -> None:
     """An hour later the graph of a run that failed looks as it did at its end."""
     url = f"{prefect_api.removesuffix('/api')}{ui}/runs/flow-run/{failed}"
-    page = window(timedelta())
-    hour_later = window(LATER)
-    soon, later = open_graph(page, url), open_graph(hour_later, url)
+    page, hour_later = window(timedelta()), window(LATER)
 
-    deadline = time.monotonic() + DRAWN_MS / 1000
-    while unlike(page, soon, later) > ALIKE and time.monotonic() < deadline:
-        hour_later.wait_for_timeout(LOOK_MS)
-        soon, later = picture(page), picture(hour_later)
+    shares: list[float] = []
+    while len(shares) < TRIES and min(shares, default=1) > ALIKE:
+        shares.append(unlike(page, open_graph(page, url), open_graph(hour_later, url)))
 
-    assert unlike(page, soon, later) <= ALIKE
+    assert min(shares) <= ALIKE
 
 
 def test_a_graph_that_grows_would_be_seen(failed: str, window: Window, prefect_api: str) -> None:
@@ -181,8 +168,9 @@ def test_the_list_says_that_they_never_started(failed: str, window: Window, pref
     """In the list of task runs their state is `NotStarted`, and they took no time, also an hour later."""
     page = window(LATER)
 
-    page.goto(f"{prefect_api.removesuffix('/api')}{ui}/runs/flow-run/{failed}")
-    page.get_by_role("tab", name="Task Runs").or_(page.get_by_text("Task Runs", exact=True)).first.click()
+    tab = page.get_by_role("tab", name="Task Runs").or_(page.get_by_text("Task Runs", exact=True)).first
+    open_page(page, f"{prefect_api.removesuffix('/api')}{ui}/runs/flow-run/{failed}", tab)
+    tab.click()
 
     for name in NEVER_RAN:
         link = page.get_by_role("link", name=name, exact=True)

@@ -9,11 +9,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from dockercise_prefect.orchestration.local_server import ServerFolder
+from tests.support.prefect_pages import DRAWN_MS
 
 pytestmark = [pytest.mark.docker, pytest.mark.browser]
-
-DRAWN_MS = 180_000
-"""Milliseconds that the UI may take to load or draw a page; on a busy machine it takes many seconds."""
 
 LOGIN = "ada:correct horse"
 
