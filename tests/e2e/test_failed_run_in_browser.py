@@ -61,7 +61,7 @@ ALIKE = 0.005
 """That share, at most, where two pictures show the same: the edges of letters move a little."""
 
 TRIES = 4
-"""Times that two pages are opened to be alike: beside busy tests, they now and then are not, and a graph that grows never is."""
+"""Times that both pages are opened: Prefect may record something between the two, and a graph that grows is never alike."""
 
 Window = Callable[[timedelta], Page]
 
