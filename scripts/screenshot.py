@@ -14,7 +14,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, ViewportSize, sync_playwright
 
-CHROMIUM = "/usr/bin/chromium"
+CHROMIUM = Path(__file__).with_name("chromium.py")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--hide-scrollbars"]
 VIEW: ViewportSize = {"width": 1280, "height": 860}
 DRAWN = "[class*=run-graph]"

@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from scripts.busybox import ensure_busybox
 from scripts.engine import ensure_engine
-from scripts.screenshot import ARGUMENTS, CHROMIUM
+from scripts.screenshot import ARGUMENTS, CHROMIUM, VIEW
+from tests.support.prefect_pages import DRAWN_MS, window
+
+expect.set_options(timeout=DRAWN_MS)
 
 
 @dataclass(frozen=True)
@@ -72,3 +75,10 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A window."""
+    with window(browser, viewport=VIEW) as page:
+        yield page

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
-from scripts.screenshot import VIEW, open_artifact
+from scripts.screenshot import open_artifact
 from tests.e2e.conftest import Dockercise, Said
 from tests.support.prefect_records import ask, task_runs
 
@@ -31,14 +30,6 @@ def failed(dockercise_run: Dockercise, tmp_path: Path) -> Said:
     root.mkdir()
     (root / "shop.dockercise.yaml").write_text(PIPELINE, encoding="utf-8")
     return dockercise_run("-C", root)
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A window."""
-    page = browser.new_page(viewport=VIEW)
-    yield page
-    page.close()
 
 
 def followed(page: Page, link: Locator) -> Page:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from scripts.screenshot import VIEW
 from tests.e2e.conftest import Dockercise
-from tests.support.prefect_pages import DRAWN_MS, open_page
+from tests.support.prefect_pages import open_page
+from tests.support.prefect_pages import window as window_of
 from tests.support.prefect_records import ask, task_runs
 
 pytestmark = [pytest.mark.docker, pytest.mark.browser]
@@ -80,18 +82,8 @@ def failed(dockercise_run: Dockercise, prefect_api: str, tmp_path: Path) -> str:
 @pytest.fixture
 def window(browser: Browser) -> Iterator[Window]:
     """Opens windows of browsers whose clock is so much ahead."""
-    pages: list[Page] = []
-
-    def open_window(ahead: timedelta) -> Page:
-        page = browser.new_page(viewport=VIEW)
-        page.set_default_timeout(DRAWN_MS)
-        page.clock.install(time=datetime.now(UTC) + ahead)
-        pages.append(page)
-        return page
-
-    yield open_window
-    for page in pages:
-        page.close()
+    with ExitStack() as windows:
+        yield lambda ahead: windows.enter_context(window_of(browser, datetime.now(UTC) + ahead, viewport=VIEW))
 
 
 def open_graph(page: Page, url: str) -> str:
@@ -175,5 +167,5 @@ def test_the_list_says_that_they_never_started(failed: str, window: Window, pref
     for name in NEVER_RAN:
         link = page.get_by_role("link", name=name, exact=True)
         row = page.locator(".task-run-list-item, li:has(nav)").filter(has=link)
-        expect(row).to_contain_text("NotStarted", timeout=DRAWN_MS)
+        expect(row).to_contain_text("NotStarted")
         assert re.search(r"[1-9]\d*\s?(s|m|h|second|minute|hour)s?\b", row.inner_text()) is None

@@ -180,7 +180,7 @@ def test_a_link_on_a_foreign_page_leads_to_the_ui(foreign: Page, server: LocalSe
 
     foreign.get_by_text("the page").click()
 
-    expect(foreign.get_by_text(block, exact=True)).to_be_visible(timeout=DRAWN_MS)
+    expect(foreign.get_by_text(block, exact=True)).to_be_visible()
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from dockercise_prefect.orchestration.local_server import ServerFolder
-from tests.support.prefect_pages import DRAWN_MS
 
 pytestmark = [pytest.mark.docker, pytest.mark.browser]
 
@@ -33,15 +32,6 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         folder.down()
 
 
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A window."""
-    page = browser.new_page()
-    page.set_default_timeout(DRAWN_MS)
-    yield page
-    page.close()
-
-
 @pytest.mark.parametrize("ui", ["", "/v2"])
 def test_who_has_the_login_sees_what_is_there(page: Page, guarded: str, ui: str) -> None:
     """The UI asks for the login, takes the right one only, and still has it when the page is loaded anew."""
@@ -54,7 +44,7 @@ def test_who_has_the_login_sees_what_is_there(page: Page, guarded: str, ui: str)
     expect(variable).to_have_count(0)
     field.fill(LOGIN)
     field.press("Enter")
-    expect(variable).to_be_visible(timeout=DRAWN_MS)
+    expect(variable).to_be_visible()
     page.reload()
 
-    expect(variable).to_be_visible(timeout=DRAWN_MS)
+    expect(variable).to_be_visible()

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Page
 
 from dockercise_prefect.orchestration.secret_blocks import save_secret
 from tests.support import prefect_records, workers
 from tests.support.github_server import ENTERPRISE, TOKEN, running_github
+from tests.support.prefect_pages import open_page
 from tests.support.site import Site, make_site
 from tests.webhook.payloads import Sent, github_push, github_sent
 
@@ -104,7 +105,7 @@ def test_a_schedule_starts_runs_by_itself(site: Site) -> None:
     assert site.values() == {"version": "one", "app": "app one", "docs": "docs"}
 
 
-def test_a_push_starts_a_run_of_what_it_touched(site: Site, browser: Browser) -> None:
+def test_a_push_starts_a_run_of_what_it_touched(site: Site, page: Page) -> None:
     """GitHub's own payload, signed: a run of that commit, of the touched target and what it needs, in the UI."""
     site.register("--webhook-secret", f"{site.name}-hook", "--pushed-as", f"https://github.com/{REPOSITORY}")
     before = site.head
@@ -122,11 +123,8 @@ def test_a_push_starts_a_run_of_what_it_touched(site: Site, browser: Browser) ->
     assert (forged, accepted, again, elsewhere) == (401, 202, 200, 200)
     assert (run["state"]["name"], run["parameters"]["commit"], run["parameters"]["targets"]) == ("Completed", after, ["app"])
     assert site.values() == {"version": "two", "app": "app two"}
-    page = browser.new_page(viewport={"width": 1400, "height": 1000})
-    page.goto(f"{site.api.removesuffix('/api')}/runs/flow-run/{run['id']}")
-    page.get_by_text(run["name"]).first.wait_for()
+    open_page(page, f"{site.api.removesuffix('/api')}/runs/flow-run/{run['id']}", page.get_by_text(run["name"]).first)
     page.get_by_text(f"commit:{after[:12]}").first.wait_for()
-    page.close()
 
 
 def test_pushes_that_touch_nothing_start_nothing(site: Site) -> None:

@@ -7,15 +7,14 @@ import json
 import re
 import subprocess
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from scripts.screenshot import VIEW, open_artifact, open_run
+from scripts.screenshot import open_artifact, open_run
 from scripts.screenshot import task_runs as listed_task_runs
 from tests.support.aws_image import seed_images
 from tests.support.inspection import InspectionRecorder
@@ -160,14 +159,6 @@ def test_the_bundle_leaves_silent_stages_out(silent: Kept) -> None:
 
     assert names <= STAGES - {"assume-role", *CREDENTIAL_STAGES}
     assert "get-code" in names
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A window."""
-    page = browser.new_page(viewport=VIEW)
-    yield page
-    page.close()
 
 
 def artifacts(run: SeedRun, count: int) -> dict[str, str]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, Request, Response
+from playwright.sync_api import Browser, Locator, Page, Request, Response, WebError
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
+
+LOG = logging.getLogger(__name__)
 
 DRAWN_MS = 180_000
 """Milliseconds that the UI may take to load or draw a page; on a busy machine it takes many seconds."""
@@ -17,6 +22,26 @@ LOAD_MS = 60_000
 
 BAD = 400
 """From this status on, an answer is a refusal."""
+
+
+@contextmanager
+def window(browser: Browser, now: datetime | None = None, **options: Any) -> Iterator[Page]:
+    """A window of its own, with time enough for a busy machine; what went wrong in it is in the log of the test.
+
+    Args:
+        browser: Where the window opens.
+        now: What the window's clock says, if not the time.
+        options: What `Browser.new_page` takes.
+    """
+    page = browser.new_page(**options)
+    page.context.set_default_timeout(DRAWN_MS)
+    if now is not None:
+        page.clock.install(time=now)
+    with troubles_of(page) as troubles:
+        yield page
+    for trouble in troubles:
+        LOG.warning("%s", trouble)
+    page.context.close()
 
 
 def open_page(page: Page, url: str, shows: Locator) -> None:
@@ -36,7 +61,7 @@ def open_page(page: Page, url: str, shows: Locator) -> None:
 
 @contextmanager
 def troubles_of(page: Page) -> Iterator[list[str]]:
-    """Gathers the refusals, lost requests and errors of a page."""
+    """Gathers the refusals, lost requests and errors of a page, and of those that it opens."""
     troubles: list[str] = []
 
     def answered(answer: Response) -> None:
@@ -46,13 +71,13 @@ def troubles_of(page: Page) -> Iterator[list[str]]:
     def failed(request: Request) -> None:
         troubles.append(f"{request.failure} of {request.url}")
 
-    def broke(error: Exception) -> None:
-        troubles.append(f"error in the page: {error}")
+    def broke(error: WebError) -> None:
+        troubles.append(f"error in the page: {error.error}")
 
-    page.on("response", answered)
-    page.on("requestfailed", failed)
-    page.on("pageerror", broke)
+    page.context.on("response", answered)
+    page.context.on("requestfailed", failed)
+    page.context.on("weberror", broke)
     yield troubles
-    page.remove_listener("response", answered)
-    page.remove_listener("requestfailed", failed)
-    page.remove_listener("pageerror", broke)
+    page.context.remove_listener("response", answered)
+    page.context.remove_listener("requestfailed", failed)
+    page.context.remove_listener("weberror", broke)

@@ -19,6 +19,7 @@ from scripts.screenshot import TO_COME, VIEW, open_upcoming
 from tests.e2e.deployments.conftest import command
 from tests.support import prefect_records
 from tests.support.deploy_images import ROOT
+from tests.support.prefect_pages import window
 
 pytestmark = pytest.mark.docker
 
@@ -51,9 +52,8 @@ def checkout(
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """A window of somebody in Berlin."""
-    page = browser.new_page(viewport=VIEW, timezone_id="Europe/Berlin")
-    yield page
-    page.close()
+    with window(browser, viewport=VIEW, timezone_id="Europe/Berlin") as page:
+        yield page
 
 
 def deployment(server: LocalServer, name: str) -> dict[str, Any]:
