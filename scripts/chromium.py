@@ -32,7 +32,7 @@ NUMBER_OF_THE_CALL, FIRST_ARGUMENT = 0, 16
 """Offsets into what the kernel shows a filter of a call (`struct seccomp_data`)."""
 
 SOCKET = {"x86_64": 41, "aarch64": 198}
-"""The number of the call `socket`, by the kind of machine."""
+"""The number of the call `socket`, by the kind of machine; on others, Chromium runs as it is."""
 
 
 class Instruction(ctypes.Structure):
@@ -47,15 +47,18 @@ class Program(ctypes.Structure):
     _fields_ = [("length", ctypes.c_uint16), ("filter", ctypes.POINTER(Instruction))]
 
 
-def refuse_netlink() -> None:
+def refuse_netlink(call_number: int) -> None:
     """From now on, this process and those that it starts get no netlink socket.
+
+    Args:
+        call_number: of the call `socket` on this machine.
 
     Raises:
         OSError: The kernel takes no filter.
     """
     instructions = (Instruction * 6)(
         Instruction(LOAD, 0, 0, NUMBER_OF_THE_CALL),
-        Instruction(JUMP_IF_EQUAL, 0, 3, SOCKET[platform.machine()]),
+        Instruction(JUMP_IF_EQUAL, 0, 3, call_number),
         Instruction(LOAD, 0, 0, FIRST_ARGUMENT),
         Instruction(JUMP_IF_EQUAL, 0, 1, socket.AF_NETLINK),
         Instruction(RETURN, 0, 0, REFUSE),
@@ -69,5 +72,6 @@ def refuse_netlink() -> None:
 
 
 if __name__ == "__main__":
-    refuse_netlink()
+    if platform.machine() in SOCKET:
+        refuse_netlink(SOCKET[platform.machine()])
     os.execv(CHROMIUM, [CHROMIUM, *sys.argv[1:]])  # noqa: S606 - no shell is wanted

@@ -69,9 +69,11 @@ def networks_come_and_go() -> Iterator[list[str]]:
 
     thread = threading.Thread(target=make_and_remove)
     thread.start()
-    yield names
-    enough.set()
-    thread.join()
+    try:
+        yield names
+    finally:
+        enough.set()
+        thread.join()
 
 
 def test_networks_that_come_and_go_fail_no_request(page: Page, slow_site: str) -> None:

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from dockercise_prefect.orchestration.local_server import LocalServer
 from scripts.screenshot import ARGUMENTS, CHROMIUM
 from tests.support.foreign_site import foreign_site
-from tests.support.prefect_pages import DRAWN_MS, open_page
+from tests.support.prefect_pages import open_page
 from tests.support.prefect_records import ask
 
 pytestmark = [pytest.mark.docker, pytest.mark.browser]
@@ -73,15 +73,6 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, rule])
         yield browser
         browser.close()
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A window."""
-    page = browser.new_page()
-    page.set_default_timeout(DRAWN_MS)
-    yield page
-    page.close()
 
 
 @pytest.fixture(params=["http://elsewhere.example:{port}", "http://localhost:{port}", "http://127.0.0.1:{port}"])

@@ -12,6 +12,7 @@ from dockercise_prefect.orchestration.report import report
 from dockercise_prefect.pipeline import Pipeline, stage
 from dockercise_prefect.results.summary import RunSummary
 from dockercise_prefect.status import RunStatus, StageStatus
+from tests.support.prefect_pages import window
 from tests.support.recorded_runs import SHOP, Recorded, ran
 
 pytestmark = [pytest.mark.docker, pytest.mark.browser]
@@ -40,16 +41,15 @@ def url(tmp_path: Path) -> str:
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """A window; what it asks for besides the page, and what goes wrong in it, fails the test."""
-    page = browser.new_page()
     asked: list[str] = []
     wrong: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
-    yield page
-    assert [url for url in asked if not url.endswith("report.html")] == []
-    assert wrong == []
-    page.close()
+    with window(browser) as page:
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+        yield page
+        assert [url for url in asked if not url.endswith("report.html")] == []
+        assert wrong == []
 
 
 def log_of(page: Page, name: str) -> str:
@@ -108,12 +108,11 @@ def test_the_keyboard_is_enough(page: Page, url: str) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_shows_it_without_scrolling_sideways(browser: Browser, url: str, scheme: str) -> None:
     """On a narrow screen, with everything open, nothing is wider than the screen."""
-    page = browser.new_page(viewport={"width": 360, "height": 740}, color_scheme="dark" if scheme == "dark" else "light")
-    page.goto(url)
-    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true })")
+    with window(browser, viewport={"width": 360, "height": 740}, color_scheme=scheme) as page:
+        page.goto(url)
+        page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true })")
 
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    page.close()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
 @pytest.mark.parametrize("width", [1280, 390])
@@ -131,20 +130,19 @@ def test_the_graph_shows_what_failed_and_the_last_stage(browser: Browser, tmp_pa
     run = Recorded(tmp_path)
     ended = RunSummary(run.run_id, "shop", RunStatus.FAILED, stages=stages)
     run.store.keep_report(report(run.folder, Pipeline("shop", [*wide, *chain]), ended))
-    page = browser.new_page(viewport={"width": width, "height": 844})
 
-    page.goto((run.folder / "report.html").as_uri())
+    with window(browser, viewport={"width": width, "height": 844}) as page:
+        page.goto((run.folder / "report.html").as_uri())
+        panel = page.locator(".graph").bounding_box()
+        failed = page.locator(".graph g.failed").bounding_box()
+        last = page.locator(".graph a", has_text="layer-9").bounding_box()
 
-    panel = page.locator(".graph").bounding_box()
-    failed = page.locator(".graph g.failed").bounding_box()
-    last = page.locator(".graph a", has_text="layer-9").bounding_box()
     assert panel is not None
     assert failed is not None
     assert last is not None
     assert panel["x"] <= failed["x"]
     assert failed["x"] + failed["width"] <= panel["x"] + panel["width"]
     assert last["y"] + last["height"] <= panel["y"] + panel["height"]
-    page.close()
 
 
 def test_scripts_of_others_do_not_run(browser: Browser, url: str, tmp_path: Path) -> None:
@@ -152,11 +150,10 @@ def test_scripts_of_others_do_not_run(browser: Browser, url: str, tmp_path: Path
     path = next(tmp_path.rglob("report.html"))
     path.write_text(path.read_text().replace("</main>", "<script>document.title = 'taken'</script></main>"))
 
-    page = browser.new_page()
-    page.goto(url)
+    with window(browser) as page:
+        page.goto(url)
 
-    assert "taken" not in page.title()
-    page.close()
+        assert "taken" not in page.title()
 
 
 def test_a_failed_stages_log_opens_at_its_end(page: Page, url: str) -> None:

@@ -1,4 +1,4 @@
-"""Opens pages of Prefect's UI."""
+"""Opens windows of the tests' browser, and pages of Prefect's UI in them."""
 
 from __future__ import annotations
 
@@ -38,10 +38,12 @@ def window(browser: Browser, now: datetime | None = None, **options: Any) -> Ite
     if now is not None:
         page.clock.install(time=now)
     with troubles_of(page) as troubles:
-        yield page
-    for trouble in troubles:
-        LOG.warning("%s", trouble)
-    page.context.close()
+        try:
+            yield page
+        finally:
+            for trouble in troubles:
+                LOG.warning("%s", trouble)
+            page.context.close()
 
 
 def open_page(page: Page, url: str, shows: Locator) -> None:
@@ -77,7 +79,9 @@ def troubles_of(page: Page) -> Iterator[list[str]]:
     page.context.on("response", answered)
     page.context.on("requestfailed", failed)
     page.context.on("weberror", broke)
-    yield troubles
-    page.context.remove_listener("response", answered)
-    page.context.remove_listener("requestfailed", failed)
-    page.context.remove_listener("weberror", broke)
+    try:
+        yield troubles
+    finally:
+        page.context.remove_listener("response", answered)
+        page.context.remove_listener("requestfailed", failed)
+        page.context.remove_listener("weberror", broke)
