@@ -6,6 +6,7 @@ import signal
 pytest_plugins = [
     "tests.engines.fixtures",
     "tests.support.acceptance",
+    "tests.support.failures_at_once",
     "tests.support.github_fixtures",
     "tests.support.prefect_server",
     "tests.support.root",
