@@ -3,6 +3,8 @@
 import os
 import signal
 
+from hypothesis import HealthCheck, settings
+
 pytest_plugins = [
     "tests.engines.fixtures",
     "tests.support.acceptance",
@@ -12,6 +14,10 @@ pytest_plugins = [
     "tests.support.root",
     "tests.support.turns",
 ]
+
+# How long an example takes says nothing on a machine that others use too: no deadline, and no check of the speed.
+settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy machine")
 
 
 def pytest_configure() -> None:

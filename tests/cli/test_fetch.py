@@ -149,7 +149,7 @@ def test_a_hostile_archive_is_said(command: Command, run: Recorded, tmp_path: Pa
     assert not (tmp_path / "evil").exists()
 
 
-MANY = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+MANY = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 STORED = ZstdCompressor(write_checksum=True).compress(b"".join(tar_stream(VOLUME)))
 
 

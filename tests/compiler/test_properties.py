@@ -27,7 +27,7 @@ from tests.compiler.strategies import (
     settings_of_meta,
 )
 
-thorough = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+thorough = settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 graphs = st.integers(1, 9).flatmap(
     lambda count: st.fixed_dictionaries(
@@ -130,7 +130,7 @@ def test_digest_is_over_the_meaning(definition: dict[str, Definition]) -> None:
     assert pipeline.digest == "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
-@settings(deadline=None, max_examples=8, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8)
 @given(
     st.lists(
         st.sampled_from(["'", '"', "\\", "\n", '"""', "\u202e", "\u05d0", "$A", " \n", "\t", "\r\n", "\x1b", "é🐳"]), min_size=1

@@ -134,7 +134,7 @@ a/b: {{}}
 "": {{}}
 {"a" * 201}: {{}}"""
 
-thorough = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+thorough = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 odd_scalars = st.sampled_from(
     "0x1F 0o17 1e3 1E3 .5 5. -1 -0 +1 .inf .nan TRUE ~ 1.10 512 yes on 1_000 90s 1:30".split()  # noqa: SIM905  a table

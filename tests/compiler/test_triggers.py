@@ -53,7 +53,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(patterns=globs, changed=st.lists(paths, unique=True, min_size=1, max_size=6))
 def test_globs_are_those_of_git(repository: Path, patterns: list[str], changed: list[str]) -> None:
     """Without `!`, a path is taken exactly when git would ignore it by the same lines."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dockercise_prefect.emit import FORMATS, Request, module_name
@@ -99,7 +99,6 @@ def test_declarations_written_by_hand_are_written_again() -> None:
     assert "digest=" not in text
 
 
-@settings(deadline=None)
 @given(st.text(min_size=1), st.lists(st.text(min_size=1), unique=True))
 def test_identifiers_are_unique(pipeline: str, stages: list[str]) -> None:
     """Any names give identifiers that are Python's, all different, and different from the flow's."""

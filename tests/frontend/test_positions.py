@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dockercise_prefect.errors import Place
@@ -79,7 +79,6 @@ def test_an_unknown_file_gives_the_place_back() -> None:
     assert Positions({}).of(PIECE, 0, place) == place
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(["echo", "$A", "x", "é", "☃", "it's", "#", '"', "\\", "a:b", "$AB"]), min_size=1, max_size=12),
     st.sampled_from(["|", ">", "'", '"', ""]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dockercise_prefect.frontend.discover import Source
@@ -12,7 +12,7 @@ from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.nodes import Mapping, Node, Position, Scalar, ScalarKind, Sequence
 from dockercise_prefect.frontend.yaml_text import to_yaml
 
-thorough = settings(deadline=None, max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+thorough = settings(max_examples=400)
 
 NOWHERE = "", Position(0, 0)
 

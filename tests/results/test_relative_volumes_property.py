@@ -9,7 +9,7 @@ from tarfile import TarInfo
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dockercise_prefect.results.composition import composed
@@ -120,7 +120,6 @@ def seen(entries: Iterable[tuple[TarInfo, Iterable[bytes]]]) -> list[tuple[objec
     )
 
 
-@settings(deadline=None)
 @given(history=histories())
 def test_a_volume_comes_back_whatever_it_was_made_of(history: list[Volume]) -> None:
     """Of three stages, each on the one before, every volume is what it was, as members and as files under all their names."""

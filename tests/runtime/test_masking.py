@@ -13,7 +13,7 @@ from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dockercise_prefect.runtime.masking import Masker
@@ -136,7 +136,6 @@ def test_no_form_shows_wherever_it_is_cut(value: bytes, name: str) -> None:
         assert masked(masker, text[:cut], text[cut:]) == whole
 
 
-@settings(deadline=None)
 @given(first=TOKENS, second=TOKENS, around=st.tuples(st.binary(max_size=4), st.binary(max_size=4)), width=st.integers(16, 40))
 def test_base64_holds_not_a_bit_of_a_secret(first: bytes, second: bytes, around: tuple[bytes, bytes], width: int) -> None:
     """Two secrets of one length in base64, with the same neighbours, come out alike."""
@@ -350,7 +349,6 @@ def test_a_scan_finds_what_was_known_when_it_began() -> None:
     assert scan.found
 
 
-@settings(deadline=None)
 @given(secrets=st.lists(SECRETS, min_size=1, max_size=4), data=st.data())
 def test_cutting_changes_nothing(secrets: list[bytes], data: st.DataObject) -> None:
     """A text in any pieces is masked as the text in one piece."""
@@ -363,7 +361,6 @@ def test_cutting_changes_nothing(secrets: list[bytes], data: st.DataObject) -> N
     assert masked(masker, *pieces) == masked(masker, text)
 
 
-@settings(deadline=None)
 @given(secrets=st.lists(SECRETS, min_size=1, max_size=3), around=st.binary(max_size=30), data=st.data())
 def test_no_secret_survives(secrets: list[bytes], around: bytes, data: st.DataObject) -> None:
     """Whatever stands around a secret, and wherever the text is cut, the secret is not in what is shown."""
@@ -379,7 +376,6 @@ def test_no_secret_survives(secrets: list[bytes], around: bytes, data: st.DataOb
     assert secret not in shown
 
 
-@settings(deadline=None)
 @given(text=CHARACTERS)
 def test_other_text_is_not_changed(text: str) -> None:
     """A text without anything sensitive comes out as it went in."""

@@ -6,7 +6,7 @@ import json
 from urllib.parse import urlencode
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dockercise_prefect.webhook.delivery import MalformedError, read_delivery
@@ -16,7 +16,6 @@ from dockercise_prefect.webhook.reading import READ_HERE, pushed
 from tests.webhook.payloads import Sent, github_push, github_sent
 
 
-@settings(deadline=None)
 @given(payload=st.dictionaries(st.text(), st.text() | st.integers()), before=st.integers(0, 8))
 def test_a_form_holds_the_same(payload: dict[str, object], before: int) -> None:
     """GitHub's default content type, a form, holds the same payload, wherever it is cut to be decoded."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dockercise_prefect.compiler.shell.mentions import LONGEST, mentions
@@ -169,7 +169,6 @@ def test_signs_without_commands_nest_nothing(sign: str) -> None:
     assert found.uses.keys() == {"A", "B"}
 
 
-@settings(deadline=None)
 @given(
     st.one_of(
         st.text(st.characters(codec="utf-8", exclude_characters="\0")),
