@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from dockercise_prefect.compiler.plan import Difference, Work
 from dockercise_prefect.frontend.discover import shown
 from dockercise_prefect.frontend.findings import printable
-from dockercise_prefect.frontend.git import Revision
+from dockercise_prefect.git.ask import Revision
 
 LISTED = 20
 """Changed files that the text names; JSON holds all."""

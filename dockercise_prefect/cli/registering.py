@@ -16,7 +16,7 @@ import click
 from dockercise_prefect.cli.findings import show_findings
 from dockercise_prefect.cli.signals import as_interrupt
 from dockercise_prefect.errors import DefinitionError, UsageError
-from dockercise_prefect.frontend.git import SHORT_COMMIT
+from dockercise_prefect.git.ask import SHORT_COMMIT
 from dockercise_prefect.settings import read_settings
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 
 from dockercise_prefect.compiler.triggers import triggered
 from dockercise_prefect.errors import CommitMissingError, OrchestratorError, PackagesMissingError, UsageError
-from dockercise_prefect.frontend.git import SHORT_COMMIT
+from dockercise_prefect.git.ask import SHORT_COMMIT
 from dockercise_prefect.orchestration.api import LOST, lost_api
 from dockercise_prefect.orchestration.checkout import checked_out, open_mirror
 from dockercise_prefect.orchestration.commits import BrokenCommitError, Code, changed_apart, compile_apart

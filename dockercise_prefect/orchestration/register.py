@@ -10,7 +10,7 @@ from typing import Any
 
 from dockercise_prefect.compiler import Compiled
 from dockercise_prefect.errors import UsageError
-from dockercise_prefect.frontend.git import SHORT_COMMIT, run_git
+from dockercise_prefect.git.ask import SHORT_COMMIT, run_git
 from dockercise_prefect.orchestration.checkout import check_extras, checked_out, compile_checkout, open_mirror
 from dockercise_prefect.orchestration.deployments import DEFAULT_POOL, Deployed, DeploymentRequest, save, schedules_of
 from dockercise_prefect.orchestration.options import RunOptions

@@ -11,7 +11,7 @@ from prefect.logging import get_run_logger
 from prefect.states import Failed
 
 from dockercise_prefect.errors import DefinitionError, DockerciseError, UsageError
-from dockercise_prefect.frontend.git import SHORT_COMMIT
+from dockercise_prefect.git.ask import SHORT_COMMIT
 from dockercise_prefect.orchestration.api import LOST, lost_api
 from dockercise_prefect.orchestration.checkout import checked_out, compile_checkout
 from dockercise_prefect.orchestration.deployments import Deployed, deployment_of

@@ -15,7 +15,7 @@ from prefect.logging import get_run_logger
 from prefect.states import Cancelled, Failed
 
 from dockercise_prefect.errors import DockerciseError, StorageError, UsageError
-from dockercise_prefect.frontend.git import current_commit
+from dockercise_prefect.git.ask import current_commit
 from dockercise_prefect.orchestration.api import LOST, ask_once, lost_api, missing_api
 from dockercise_prefect.orchestration.artifacts import Artifacts
 from dockercise_prefect.orchestration.cleanup_signals import CleanupSignals

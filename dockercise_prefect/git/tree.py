@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dockercise_prefect.frontend.git import ask_git, unreadable
-from dockercise_prefect.frontend.git_submodules import Unread, why_unread
+from dockercise_prefect.git.ask import ask_git, unreadable
+from dockercise_prefect.git.submodules import Unread, why_unread
 
 _FILES = {b"100644", b"100755"}
 _LINK = b"120000"

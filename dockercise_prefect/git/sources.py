@@ -10,9 +10,9 @@ from pathlib import Path
 from dockercise_prefect.errors import DefinitionError, Place
 from dockercise_prefect.frontend.discover import MAX_BYTES, SKIPPED, SUFFIXES, Source, shown
 from dockercise_prefect.frontend.findings import Findings
-from dockercise_prefect.frontend.git import Revision
-from dockercise_prefect.frontend.git_submodules import Unread
-from dockercise_prefect.frontend.git_tree import Blob, Tree, contents, read_tree
+from dockercise_prefect.git.ask import Revision
+from dockercise_prefect.git.submodules import Unread
+from dockercise_prefect.git.tree import Blob, Tree, contents, read_tree
 from dockercise_prefect.pipeline import Code
 
 _MAX_LINKS = 40

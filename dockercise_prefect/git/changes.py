@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from dockercise_prefect.frontend.git import Revision, ask_git
-from dockercise_prefect.frontend.git_submodules import Unread, why_unread
-from dockercise_prefect.frontend.git_tree import submodules_at
+from dockercise_prefect.git.ask import Revision, ask_git
+from dockercise_prefect.git.submodules import Unread, why_unread
+from dockercise_prefect.git.tree import submodules_at
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Asks git about a repository: its files, its changes, its commits."""
