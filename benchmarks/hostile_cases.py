@@ -20,6 +20,7 @@ from dockercise_prefect.compiler.shell.paths import mentioned
 from dockercise_prefect.errors import DefinitionError
 from dockercise_prefect.frontend.discover import Source
 from dockercise_prefect.globs import MAX_LENGTH, Globs
+from dockercise_prefect.hosts.kinds import HostKind
 from dockercise_prefect.orchestration import markdown
 from dockercise_prefect.orchestration.stage_log import LONGEST_LINE
 from dockercise_prefect.results.clean import coloured_line, plain_line
@@ -28,7 +29,6 @@ from dockercise_prefect.runtime.masking import Masker
 from dockercise_prefect.runtime.output import LineDecoder, LogTail
 from dockercise_prefect.webhook.claims import claimed_addresses
 from dockercise_prefect.webhook.delivery import Delivery
-from dockercise_prefect.webhook.hosts import HostKind
 from dockercise_prefect.webhook.payload import read_payload
 from dockercise_prefect.webhook.reading import READ_HERE
 

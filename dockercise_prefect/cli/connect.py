@@ -72,8 +72,8 @@ def connect(
     Create one on GitHub under Settings, Developer settings, Fine-grained tokens. `dockercise disconnect OWNER/REPO` undoes
     everything.
     """
-    from dockercise_prefect.webhook.connection import checked_webhook_url
-    from dockercise_prefect.webhook.github import PUBLIC_API, GitHub, checked_name
+    from dockercise_prefect.connect.connection import checked_webhook_url
+    from dockercise_prefect.hosts.github import PUBLIC_API, GitHub, checked_name
 
     checked_name(repository)
     checked_webhook_url(webhook_url)
@@ -84,7 +84,7 @@ def connect(
     request("https://github.com/" + repository)  # what is wrong with the options is said before anything is looked at
     with reporting(), as_interrupt():
         from dockercise_prefect.cli.registrar import CliRegistrar
-        from dockercise_prefect.webhook import connecting
+        from dockercise_prefect.connect import connecting
 
         wish = connecting.Wish(repository=repository, webhook_url=webhook_url, statuses_token=statuses_token)
         found = connecting.survey(wish, github)
@@ -110,8 +110,8 @@ def disconnect(*, repository: str, webhook_url: str | None, token_env: str, api:
 
     Parts that are already gone are not an error. Past runs and their records are kept.
     """
-    from dockercise_prefect.webhook.connection import checked_webhook_url
-    from dockercise_prefect.webhook.github import PUBLIC_API, GitHub, checked_name
+    from dockercise_prefect.connect.connection import checked_webhook_url
+    from dockercise_prefect.hosts.github import PUBLIC_API, GitHub, checked_name
 
     checked_name(repository)
     if webhook_url is not None:
@@ -119,7 +119,7 @@ def disconnect(*, repository: str, webhook_url: str | None, token_env: str, api:
     github = GitHub(_token(token_env), api or PUBLIC_API, token_env)
     with reporting(), as_interrupt():
         from dockercise_prefect.cli.registrar import CliRegistrar
-        from dockercise_prefect.webhook import disconnecting
+        from dockercise_prefect.connect import disconnecting
 
         found = disconnecting.parts(repository, webhook_url, github, CliRegistrar(None, click.echo), click.echo)
         if not found:
@@ -132,7 +132,7 @@ def disconnect(*, repository: str, webhook_url: str | None, token_env: str, api:
 
 
 def _token(variable: str) -> str:
-    from dockercise_prefect.webhook.github_errors import HOW_TO_MAKE_ONE
+    from dockercise_prefect.hosts.github_errors import HOW_TO_MAKE_ONE
 
     token = os.environ.get(variable)
     if not token:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from dockercise_prefect.cli.registering import MakeRequest, make, summary
-from dockercise_prefect.webhook.connection import Opening
+from dockercise_prefect.connect.connection import Opening
 
 if TYPE_CHECKING:
     from dockercise_prefect.orchestration.deployments import Deployed

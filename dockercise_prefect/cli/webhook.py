@@ -26,9 +26,9 @@ def webhook(host: str, port: int) -> None:
     even if Prefect is down or this process ends. DOCKERCISE_WEBHOOK_SECRET is the secret for repositories that were registered
     without one. Ctrl-C ends it with exit status 0.
     """
+    from dockercise_prefect.hosts.senders import open_statuses
     from dockercise_prefect.webhook import prefect_hub
     from dockercise_prefect.webhook.receiver import Receiver
-    from dockercise_prefect.webhook.senders import open_statuses
     from dockercise_prefect.webhook.server import address_of, listen, serve
 
     settings = read_settings()

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dockercise_prefect.errors import WebhookError
-from dockercise_prefect.webhook.hosts import HostKind
+from dockercise_prefect.hosts.kinds import HostKind
 from dockercise_prefect.webhook.proof import BodySignature, PlainToken, Proof, StandardSignature
 
 _IDENTITY = re.compile(r"[\x21-\x7e]{1,200}")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
+from dockercise_prefect.hosts.kinds import HostKind
+from dockercise_prefect.hosts.statuses import LONGEST_DESCRIPTION, CommitState, CommitStatus
 from dockercise_prefect.webhook.database import Database
-from dockercise_prefect.webhook.hosts import HostKind
-from dockercise_prefect.webhook.statuses import LONGEST_DESCRIPTION, CommitState, CommitStatus
 
 CONTEXT = "dockercise"
 

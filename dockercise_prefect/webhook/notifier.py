@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 
 from dockercise_prefect.errors import DockerciseError
+from dockercise_prefect.hosts.statuses import OpenStatuses, StatusLaterError
 from dockercise_prefect.webhook.backoff import Backoff
 from dockercise_prefect.webhook.fields import shown
 from dockercise_prefect.webhook.hub import Hub, HubDownError
 from dockercise_prefect.webhook.notices import Notice, Notices
-from dockercise_prefect.webhook.statuses import OpenStatuses, StatusLaterError
 
 TRIED_SECONDS = 3600
 """How long a status is tried to be sent."""

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from dockercise_prefect.hosts.statuses import CommitState
 from dockercise_prefect.webhook.database import Database
 from dockercise_prefect.webhook.hub import RunState, Started
 from dockercise_prefect.webhook.notices import put_notice
 from dockercise_prefect.webhook.push import Push
-from dockercise_prefect.webhook.statuses import CommitState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

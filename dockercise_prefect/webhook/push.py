@@ -6,9 +6,9 @@ import json
 import re
 from dataclasses import asdict, dataclass
 
+from dockercise_prefect.hosts.kinds import HostKind
 from dockercise_prefect.webhook.delivery import Delivery, MalformedError
 from dockercise_prefect.webhook.fields import Fields, listed, optional_fields, optional_text, shown, storable, text
-from dockercise_prefect.webhook.hosts import HostKind
 from dockercise_prefect.webhook.payload import read_payload
 from dockercise_prefect.webhook.repository import repository_of
 

@@ -10,8 +10,8 @@ import json
 from threading import BoundedSemaphore
 
 from dockercise_prefect.bounded_process import Bounds, TooMuchWorkError, work_in_process
+from dockercise_prefect.hosts.kinds import HostKind
 from dockercise_prefect.webhook.delivery import Delivery, MalformedError
-from dockercise_prefect.webhook.hosts import HostKind
 from dockercise_prefect.webhook.push import NoPush, Push, read_push
 
 READ_HERE = 256 * 1024

@@ -11,6 +11,7 @@ from filelock import FileLock, Timeout
 from starlette.applications import Starlette
 
 from dockercise_prefect.errors import WebhookError
+from dockercise_prefect.hosts.statuses import OpenStatuses
 from dockercise_prefect.webhook.app import Doors
 from dockercise_prefect.webhook.backoff import Backoff
 from dockercise_prefect.webhook.body import Bodies
@@ -26,7 +27,6 @@ from dockercise_prefect.webhook.metrics import Metrics
 from dockercise_prefect.webhook.notices import Notices
 from dockercise_prefect.webhook.notifier import Notifier
 from dockercise_prefect.webhook.orders import Orders
-from dockercise_prefect.webhook.statuses import OpenStatuses
 
 FOLDER = "webhook"
 """Below the data folder."""

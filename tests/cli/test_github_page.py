@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dockercise_prefect.webhook.github_errors import Right
+from dockercise_prefect.hosts.github_errors import Right
 from tests.cli.connected_world import World
 from tests.test_user_pages import blocks
 

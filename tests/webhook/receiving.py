@@ -11,14 +11,14 @@ from pathlib import Path
 
 import httpx
 
+from dockercise_prefect.hosts.kinds import HostKind
+from dockercise_prefect.hosts.statuses import CommitStatus, Statuses
 from dockercise_prefect.webhook.backoff import Backoff
 from dockercise_prefect.webhook.directory import DirectoryPace
 from dockercise_prefect.webhook.follower import Looks
-from dockercise_prefect.webhook.hosts import HostKind
 from dockercise_prefect.webhook.hub import Hub
 from dockercise_prefect.webhook.receiver import Pace, Receiver
 from dockercise_prefect.webhook.server import address_of, listen, make_server
-from dockercise_prefect.webhook.statuses import CommitStatus, Statuses
 from tests.webhook.payloads import Sent
 
 BRISK = Pace(

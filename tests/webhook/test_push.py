@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dockercise_prefect.hosts.kinds import HostKind
 from dockercise_prefect.webhook.delivery import MalformedError, read_delivery
-from dockercise_prefect.webhook.hosts import HostKind
 from dockercise_prefect.webhook.push import MOST_COMMITS, MOST_PATHS, NoPush, Push, other_event
 from dockercise_prefect.webhook.reading import pushed
 from tests.webhook.payloads import (

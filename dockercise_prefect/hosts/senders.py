@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from dockercise_prefect.webhook.gitea import GiteaStatuses
-from dockercise_prefect.webhook.github_statuses import GitHubStatuses
-from dockercise_prefect.webhook.gitlab import GitLabStatuses
-from dockercise_prefect.webhook.hosts import HostKind
-from dockercise_prefect.webhook.statuses import Statuses
+from dockercise_prefect.hosts.gitea import GiteaStatuses
+from dockercise_prefect.hosts.github_statuses import GitHubStatuses
+from dockercise_prefect.hosts.gitlab import GitLabStatuses
+from dockercise_prefect.hosts.kinds import HostKind
+from dockercise_prefect.hosts.statuses import Statuses
 
 _SENDERS: Mapping[HostKind, Callable[[str, str], Statuses]] = {
     HostKind.GITHUB: GitHubStatuses,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from dockercise_prefect.connect.connection import BlockNames, checked_webhook_url, key_title, own_keys, webhook_of
+from dockercise_prefect.connect.deploy_key import make_deploy_key
+from dockercise_prefect.connect.undo import undone_on_failure
 from dockercise_prefect.errors import HostError, UsageError
-from dockercise_prefect.webhook.connection import BlockNames, checked_webhook_url, key_title, own_keys, webhook_of
-from dockercise_prefect.webhook.deploy_key import make_deploy_key
-from dockercise_prefect.webhook.github import KnownKey
-from dockercise_prefect.webhook.undo import undone_on_failure
+from dockercise_prefect.hosts.github import KnownKey
 
 
 def test_blocks_are_called_after_the_repository() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dockercise_prefect.webhook.deploy_key import fingerprint, make_deploy_key, read_deploy_key
+from dockercise_prefect.connect.deploy_key import fingerprint, make_deploy_key, read_deploy_key
 
 
 def test_openssh_takes_it(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from dockercise_prefect.connect.deploy_key import DeployKey, fingerprint
 from dockercise_prefect.errors import UsageError
-from dockercise_prefect.webhook.deploy_key import DeployKey, fingerprint
-from dockercise_prefect.webhook.github import KnownHook, KnownKey
+from dockercise_prefect.hosts.github import KnownHook, KnownKey
 
 _PUBLIC_HOST = "github.com"
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from dockercise_prefect.connect.connection import BlockNames, Registrar, own_hooks, own_keys, webhook_of
+from dockercise_prefect.connect.deploy_key import read_deploy_key
 from dockercise_prefect.errors import DockerciseError
+from dockercise_prefect.hosts.github import GitHub
+from dockercise_prefect.hosts.github_errors import NoRepositoryError
 from dockercise_prefect.orchestration.secret_blocks import delete_secret, find_secret
-from dockercise_prefect.webhook.connection import BlockNames, Registrar, own_hooks, own_keys, webhook_of
-from dockercise_prefect.webhook.deploy_key import read_deploy_key
-from dockercise_prefect.webhook.github import GitHub
-from dockercise_prefect.webhook.github_errors import NoRepositoryError
 
 Tell = Callable[[str], None]
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import httpx
 
-from dockercise_prefect.webhook.statuses import StatusLaterError, StatusRefusedError
+from dockercise_prefect.hosts.statuses import StatusLaterError, StatusRefusedError
 
 SECONDS = 10.0
 """For each part of a request: connecting, sending, waiting for the answer."""

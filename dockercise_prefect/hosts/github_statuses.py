@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from dockercise_prefect.errors import HostError, HostRefusedError, UsageError
-from dockercise_prefect.webhook.statuses import CommitStatus, StatusLaterError, StatusRefusedError
+from dockercise_prefect.hosts.statuses import CommitStatus, StatusLaterError, StatusRefusedError
 
 _SITE, _API = "https://github.com", "https://api.github.com"
 
@@ -24,7 +24,7 @@ class GitHubStatuses:
 
     def send(self, status: CommitStatus) -> None:
         """As `Statuses` says."""
-        from dockercise_prefect.webhook.github import GitHub  # noqa: PLC0415  PyGithub takes a second to import
+        from dockercise_prefect.hosts.github import GitHub  # noqa: PLC0415  PyGithub takes a second to import
 
         api = _API if self.site == _SITE else f"{self.site}/api/v3"
         # What GitHub said stands in the hints, and stays here.

@@ -19,8 +19,8 @@ from github import Auth, Github, GithubException
 from urllib3.util import Retry
 
 from dockercise_prefect.errors import UsageError
-from dockercise_prefect.webhook.github_errors import HOW_TO_MAKE_ONE, Call, Right, not_github, refused, unreachable
-from dockercise_prefect.webhook.statuses import CommitStatus
+from dockercise_prefect.hosts.github_errors import HOW_TO_MAKE_ONE, Call, Right, not_github, refused, unreachable
+from dockercise_prefect.hosts.statuses import CommitStatus
 
 PUBLIC_API = "https://api.github.com"
 

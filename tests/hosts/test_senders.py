@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from dockercise_prefect.webhook.hosts import HostKind
-from dockercise_prefect.webhook.senders import open_statuses
-from dockercise_prefect.webhook.statuses import CommitState, CommitStatus, OpenStatuses, StatusLaterError, StatusRefusedError
+from dockercise_prefect.hosts.kinds import HostKind
+from dockercise_prefect.hosts.senders import open_statuses
+from dockercise_prefect.hosts.statuses import CommitState, CommitStatus, OpenStatuses, StatusLaterError, StatusRefusedError
 from tests.support.github_server import ENTERPRISE, TOKEN, Failure, running_github
 from tests.support.status_host import StatusHost, running_host
 

@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 import httpx
 
-from dockercise_prefect.webhook.status_http import check, post
-from dockercise_prefect.webhook.statuses import CommitState, CommitStatus
+from dockercise_prefect.hosts.status_http import check, post
+from dockercise_prefect.hosts.statuses import CommitState, CommitStatus
 
 _STATES = {
     CommitState.PENDING: "pending",

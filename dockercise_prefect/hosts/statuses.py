@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from dockercise_prefect.errors import WebhookError
-from dockercise_prefect.webhook.hosts import HostKind
+from dockercise_prefect.hosts.kinds import HostKind
 
 LONGEST_DESCRIPTION = 140
 """Characters that GitHub keeps of a description; descriptions are cut to it before they are sent anywhere."""

@@ -8,10 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from dockercise_prefect.errors import DockerciseError, HostRefusedError
-from dockercise_prefect.orchestration.secret_blocks import delete_secret, find_secret, save_secret
-from dockercise_prefect.repository.address import parse_address
-from dockercise_prefect.webhook.connection import (
+from dockercise_prefect.connect.connection import (
     BlockNames,
     Opening,
     Registrar,
@@ -19,9 +16,12 @@ from dockercise_prefect.webhook.connection import (
     own_hooks,
     own_keys,
 )
-from dockercise_prefect.webhook.deploy_key import DeployKey, fingerprint, make_deploy_key, read_deploy_key
-from dockercise_prefect.webhook.github import GitHub, KnownHook, KnownKey, Repository
-from dockercise_prefect.webhook.undo import Undo, undone_on_failure
+from dockercise_prefect.connect.deploy_key import DeployKey, fingerprint, make_deploy_key, read_deploy_key
+from dockercise_prefect.connect.undo import Undo, undone_on_failure
+from dockercise_prefect.errors import DockerciseError, HostRefusedError
+from dockercise_prefect.hosts.github import GitHub, KnownHook, KnownKey, Repository
+from dockercise_prefect.orchestration.secret_blocks import delete_secret, find_secret, save_secret
+from dockercise_prefect.repository.address import parse_address
 
 SECRET_BYTES = 32
 """Of a webhook's secret: as long as the digest that it is used in."""

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from dockercise_prefect.connect.deploy_key import make_deploy_key
 from dockercise_prefect.errors import HostError, HostRefusedError, UsageError
-from dockercise_prefect.webhook.deploy_key import make_deploy_key
-from dockercise_prefect.webhook.github import GitHub, KnownHook
-from dockercise_prefect.webhook.github_errors import NoRepositoryError
-from dockercise_prefect.webhook.statuses import CommitState, CommitStatus
+from dockercise_prefect.hosts.github import GitHub, KnownHook
+from dockercise_prefect.hosts.github_errors import NoRepositoryError
+from dockercise_prefect.hosts.statuses import CommitState, CommitStatus
 from tests.support.github_server import ENTERPRISE, HOST_KEY, TOKEN, Failure, GitHubServer, running_github
 
 SECRET = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"

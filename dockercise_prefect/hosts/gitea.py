@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-from dockercise_prefect.webhook.status_http import check, post
-from dockercise_prefect.webhook.statuses import CommitStatus
+from dockercise_prefect.hosts.status_http import check, post
+from dockercise_prefect.hosts.statuses import CommitStatus
 
 
 @dataclass(frozen=True, slots=True)
