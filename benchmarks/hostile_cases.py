@@ -27,10 +27,10 @@ from dockercise_prefect.results.clean import coloured_line, plain_line
 from dockercise_prefect.runtime.docker_streams import FrameSplitter
 from dockercise_prefect.runtime.masking import Masker
 from dockercise_prefect.runtime.output import LineDecoder, LogTail
-from dockercise_prefect.webhook.claims import claimed_addresses
-from dockercise_prefect.webhook.delivery import Delivery
-from dockercise_prefect.webhook.payload import read_payload
-from dockercise_prefect.webhook.reading import READ_HERE
+from dockercise_prefect.webhook.payload.claims import claimed_addresses
+from dockercise_prefect.webhook.payload.content import read_payload
+from dockercise_prefect.webhook.payload.delivery import Delivery
+from dockercise_prefect.webhook.payload.reading import READ_HERE
 
 LINE = b"2026-11-28 12:00:00 INFO shop.orders: order 1831 was packed in 17 ms, see /var/log/shop/orders.log\n"
 

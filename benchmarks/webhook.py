@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from multiprocessing import Process
 from pathlib import Path
 
-from dockercise_prefect.webhook.body import LARGEST
+from dockercise_prefect.webhook.receiver.body import LARGEST
 from tests.webhook.payloads import SECRET, Sent, github_push, github_sent
 from tests.webhook.receiver_process import ReceiverProcess
 from tests.webhook.scripted_world import ScriptedWorld

@@ -15,7 +15,7 @@ import pytest
 from dockercise_prefect.cli import dockercise
 from dockercise_prefect.orchestration import checkout, packages
 from dockercise_prefect.results import endings, unsent
-from dockercise_prefect.webhook import receiver
+from dockercise_prefect.webhook.receiver import receiver
 from tests.test_user_pages import blocks
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -11,9 +11,9 @@ from pathlib import Path
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from dockercise_prefect.webhook.body import LARGEST
-from dockercise_prefect.webhook.hub import RunState
-from dockercise_prefect.webhook.intake import Result
+from dockercise_prefect.webhook.receiver.body import LARGEST
+from dockercise_prefect.webhook.receiver.hub import RunState
+from dockercise_prefect.webhook.receiver.intake import Result
 from tests.test_user_pages import blocks
 from tests.webhook.command import Command, running
 from tests.webhook.payloads import SECRET, github_push, github_sent

@@ -27,9 +27,9 @@ def webhook(host: str, port: int) -> None:
     without one. Ctrl-C ends it with exit status 0.
     """
     from dockercise_prefect.hosts.senders import open_statuses
-    from dockercise_prefect.webhook import prefect_hub
-    from dockercise_prefect.webhook.receiver import Receiver
-    from dockercise_prefect.webhook.server import address_of, listen, serve
+    from dockercise_prefect.webhook.receiver import prefect_hub
+    from dockercise_prefect.webhook.receiver.receiver import Receiver
+    from dockercise_prefect.webhook.receiver.server import address_of, listen, serve
 
     settings = read_settings()
     secret = os.environ.pop(SECRET, None)  # what is started from here, git say, has no need of it

@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from dockercise_prefect.webhook.database import Database
-from dockercise_prefect.webhook.inbox import Inbox
+from dockercise_prefect.webhook.receiver.database import Database
+from dockercise_prefect.webhook.receiver.inbox import Inbox
 from tests.cli.conftest import Command
 from tests.webhook.command import running
 from tests.webhook.payloads import SECRET, Sent, github_push, github_sent

@@ -23,8 +23,8 @@ from dockercise_prefect.orchestration.secret_blocks import find_secret
 from dockercise_prefect.orchestration.timetable import Timetable
 from dockercise_prefect.pipeline import ImageReference, Pipeline, Stage
 from dockercise_prefect.settings import read_settings
-from dockercise_prefect.webhook.hub import PushRefusedError
-from dockercise_prefect.webhook.prefect_hub import PrefectHub, registered_of
+from dockercise_prefect.webhook.receiver.hub import PushRefusedError
+from dockercise_prefect.webhook.receiver.prefect_hub import PrefectHub, registered_of
 from tests.support.prefect_records import ask
 
 pytestmark = pytest.mark.docker

@@ -20,7 +20,7 @@ from dockercise_prefect.orchestration.deployments import Deployed
 from dockercise_prefect.orchestration.pushes import EVERYTHING, Arrival, submit, touched
 from dockercise_prefect.orchestration.registration import Registration
 from dockercise_prefect.settings import Settings, read_settings
-from dockercise_prefect.webhook.prefect_hub import registered_of
+from dockercise_prefect.webhook.receiver.prefect_hub import registered_of
 from tests.support.fault_proxy import fault_proxy
 from tests.support.git_repository import commit_all, git, make_repository
 from tests.webhook.world import eventually

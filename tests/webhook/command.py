@@ -23,7 +23,7 @@ from tests.webhook.scripted_world import open_scripted_hub
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # `nohup` has the tests ignore it, and so would this process
 
 world = sys.argv.pop(1)
-hub = ModuleType("dockercise_prefect.webhook.prefect_hub")
+hub = ModuleType("dockercise_prefect.webhook.receiver.prefect_hub")
 hub.PrefectHub = lambda settings: open_scripted_hub(world)
 sys.modules[hub.__name__] = hub
 main()

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dockercise_prefect.settings import read_settings
-from dockercise_prefect.webhook.hub import Hub, Registered
+from dockercise_prefect.webhook.receiver.hub import Hub, Registered
 from tests.support import prefect_records
 from tests.support.git_repository import git, make_repository
 from tests.webhook.world import Run, eventually
@@ -27,7 +27,7 @@ def open_prefect_hub(argument: str) -> Hub:
     """The hub over a server, in a process that has nothing else to do with Prefect: its API, a space, a data folder."""
     api, _, data = argument.partition(" ")
     os.environ["PREFECT_API_URL"] = api
-    from dockercise_prefect.webhook.prefect_hub import PrefectHub
+    from dockercise_prefect.webhook.receiver.prefect_hub import PrefectHub
 
     return PrefectHub(read_settings(data=data))
 

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-from dockercise_prefect.webhook.receiver import Receiver
-from dockercise_prefect.webhook.server import address_of, listen, serve
+from dockercise_prefect.webhook.receiver.receiver import Receiver
+from dockercise_prefect.webhook.receiver.server import address_of, listen, serve
 from tests.webhook.receiving import BRISK, ScriptedStatuses
 
 ROOT = Path(__file__).resolve().parents[2]

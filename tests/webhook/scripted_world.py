@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from dockercise_prefect.webhook.address import page_of
-from dockercise_prefect.webhook.hub import Hub, HubDownError, PushRefusedError, Registered, RunState, Started, Touched
-from dockercise_prefect.webhook.push import Push
+from dockercise_prefect.webhook.payload.address import page_of
+from dockercise_prefect.webhook.payload.push import Push
+from dockercise_prefect.webhook.receiver.hub import Hub, HubDownError, PushRefusedError, Registered, RunState, Started, Touched
 from tests.webhook.payloads import BEFORE, SECRET, commit_number
 from tests.webhook.world import Run
 

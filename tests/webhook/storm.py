@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from dockercise_prefect.webhook.hub import Registered
+from dockercise_prefect.webhook.receiver.hub import Registered
 from tests.webhook.payloads import Sent, commit_number, github_push, github_sent
 from tests.webhook.world import World, eventually
 

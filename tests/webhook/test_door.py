@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dockercise_prefect.webhook.database import Database
-from dockercise_prefect.webhook.delivery import read_delivery
-from dockercise_prefect.webhook.inbox import Acceptance, Addressee, Inbox
-from dockercise_prefect.webhook.push import Push
-from dockercise_prefect.webhook.reading import pushed
+from dockercise_prefect.webhook.payload.delivery import read_delivery
+from dockercise_prefect.webhook.payload.push import Push
+from dockercise_prefect.webhook.payload.reading import pushed
+from dockercise_prefect.webhook.receiver.database import Database
+from dockercise_prefect.webhook.receiver.inbox import Acceptance, Addressee, Inbox
 from tests.webhook.payloads import (
     Sent,
     gitea_push,

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from dockercise_prefect.errors import WebhookError
-from dockercise_prefect.webhook.database import Database
-from dockercise_prefect.webhook.delivery import read_delivery
-from dockercise_prefect.webhook.inbox import KEPT_SECONDS, Acceptance, Addressee, Inbox
-from dockercise_prefect.webhook.notices import Notices
-from dockercise_prefect.webhook.orders import Orders
-from dockercise_prefect.webhook.push import Push
-from dockercise_prefect.webhook.reading import pushed
+from dockercise_prefect.webhook.payload.delivery import read_delivery
+from dockercise_prefect.webhook.payload.push import Push
+from dockercise_prefect.webhook.payload.reading import pushed
+from dockercise_prefect.webhook.receiver.database import Database
+from dockercise_prefect.webhook.receiver.inbox import KEPT_SECONDS, Acceptance, Addressee, Inbox
+from dockercise_prefect.webhook.receiver.notices import Notices
+from dockercise_prefect.webhook.receiver.orders import Orders
 from tests.webhook.payloads import github_push, github_sent
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from dockercise_prefect.webhook.body import LARGEST
-from dockercise_prefect.webhook.directory import DirectoryPace
-from dockercise_prefect.webhook.intake import MOST_HASHED
+from dockercise_prefect.webhook.receiver.body import LARGEST
+from dockercise_prefect.webhook.receiver.directory import DirectoryPace
+from dockercise_prefect.webhook.receiver.intake import MOST_HASHED
 from tests.webhook.payloads import Sent, gitea_sent, github_push, github_sent, gitlab_sent, gitlab_signed, signature
 from tests.webhook.receiving import BRISK, Receiving, receiving
 from tests.webhook.scripted_world import ScriptedWorld

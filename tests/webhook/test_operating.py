@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dockercise_prefect.errors import WebhookError
-from dockercise_prefect.webhook.server import listen
+from dockercise_prefect.webhook.receiver.server import listen
 from tests.webhook.payloads import (
     SECRET,
     Sent,

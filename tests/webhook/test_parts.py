@@ -11,11 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dockercise_prefect.webhook.backoff import Backoff
-from dockercise_prefect.webhook.body import LARGE_TOGETHER, LARGEST, SMALL, Bodies, TooBigError, TooMuchError, TooSlowError
-from dockercise_prefect.webhook.fields import shown
-from dockercise_prefect.webhook.follower import Looks
-from dockercise_prefect.webhook.loop import Loop
+from dockercise_prefect.webhook.payload.fields import shown
+from dockercise_prefect.webhook.receiver.backoff import Backoff
+from dockercise_prefect.webhook.receiver.body import (
+    LARGE_TOGETHER,
+    LARGEST,
+    SMALL,
+    Bodies,
+    TooBigError,
+    TooMuchError,
+    TooSlowError,
+)
+from dockercise_prefect.webhook.receiver.follower import Looks
+from dockercise_prefect.webhook.receiver.loop import Loop
 from tests.webhook.world import eventually
 
 

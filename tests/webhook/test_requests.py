@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dockercise_prefect.webhook.body import LARGEST
+from dockercise_prefect.webhook.receiver.body import LARGEST
 from tests.webhook.payloads import (
     github_push,
     github_sent,
@@ -68,7 +68,7 @@ def test_slow_senders(world: ScriptedWorld, tmp_path: Path) -> None:
 
 def test_slow_heads(receiver: Receiving, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection on which no request comes is closed, also after one that was answered."""
-    monkeypatch.setattr("dockercise_prefect.webhook.request_timeout.TimedConnection.head_seconds", 0.3)
+    monkeypatch.setattr("dockercise_prefect.webhook.receiver.request_timeout.TimedConnection.head_seconds", 0.3)
 
     assert raw(receiver) == b""
     assert raw(receiver, b"POST / HTTP/1.1\r\nHost:") == b""

@@ -10,10 +10,10 @@ import pytest
 
 from dockercise_prefect.errors import DockerciseError, UsageError
 from dockercise_prefect.hosts.statuses import CommitStatus, StatusLaterError, StatusRefusedError
-from dockercise_prefect.webhook.database import Database
-from dockercise_prefect.webhook.dispatcher import MOST_SURPRISES
-from dockercise_prefect.webhook.hub import RunState
-from dockercise_prefect.webhook.inbox import KEPT_SECONDS
+from dockercise_prefect.webhook.receiver.database import Database
+from dockercise_prefect.webhook.receiver.dispatcher import MOST_SURPRISES
+from dockercise_prefect.webhook.receiver.hub import RunState
+from dockercise_prefect.webhook.receiver.inbox import KEPT_SECONDS
 from tests.webhook.payloads import SECRET, gitea_push, gitea_sent, github_push, github_sent
 from tests.webhook.receiving import BRISK, Receiving, ScriptedStatuses, receiving
 from tests.webhook.scripted_world import ScriptedWorld

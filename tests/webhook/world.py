@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from dockercise_prefect.webhook.hub import Registered
+from dockercise_prefect.webhook.receiver.hub import Registered
 
 PATIENCE = 120.0
 

@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 
 from dockercise_prefect.errors import WebhookError
 from dockercise_prefect.orchestration.signals import interruptions
-from dockercise_prefect.webhook.request_timeout import TimedConnection
+from dockercise_prefect.webhook.receiver.request_timeout import TimedConnection
 
 MOST_CONNECTIONS = 500
 """Connections at once; further ones are answered with 503."""

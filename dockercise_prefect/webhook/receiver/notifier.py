@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 from dockercise_prefect.errors import DockerciseError
 from dockercise_prefect.hosts.statuses import OpenStatuses, StatusLaterError
-from dockercise_prefect.webhook.backoff import Backoff
-from dockercise_prefect.webhook.fields import shown
-from dockercise_prefect.webhook.hub import Hub, HubDownError
-from dockercise_prefect.webhook.notices import Notice, Notices
+from dockercise_prefect.webhook.payload.fields import shown
+from dockercise_prefect.webhook.receiver.backoff import Backoff
+from dockercise_prefect.webhook.receiver.hub import Hub, HubDownError
+from dockercise_prefect.webhook.receiver.notices import Notice, Notices
 
 TRIED_SECONDS = 3600
 """How long a status is tried to be sent."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dockercise_prefect.webhook.address import canonical, canonical_all, page_of
+from dockercise_prefect.webhook.payload.address import canonical, canonical_all, page_of
 
 
 @pytest.mark.parametrize(

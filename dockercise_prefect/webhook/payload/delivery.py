@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from dockercise_prefect.errors import WebhookError
 from dockercise_prefect.hosts.kinds import HostKind
-from dockercise_prefect.webhook.proof import BodySignature, PlainToken, Proof, StandardSignature
+from dockercise_prefect.webhook.payload.proof import BodySignature, PlainToken, Proof, StandardSignature
 
 _IDENTITY = re.compile(r"[\x21-\x7e]{1,200}")
 _FORM = "application/x-www-form-urlencoded"

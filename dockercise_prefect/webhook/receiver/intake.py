@@ -10,15 +10,15 @@ from enum import StrEnum
 from itertools import islice
 
 from dockercise_prefect.repository.branches import takes_branch
-from dockercise_prefect.webhook.claims import claimed_addresses
-from dockercise_prefect.webhook.delivery import Delivery, MalformedError, kind_of, read_delivery
-from dockercise_prefect.webhook.directory import Directory
-from dockercise_prefect.webhook.fields import shown
-from dockercise_prefect.webhook.hub import Registered
-from dockercise_prefect.webhook.inbox import Acceptance, Addressee, Inbox
-from dockercise_prefect.webhook.proof import Proof
-from dockercise_prefect.webhook.push import NoPush, Push, other_event
-from dockercise_prefect.webhook.reading import pushed
+from dockercise_prefect.webhook.payload.claims import claimed_addresses
+from dockercise_prefect.webhook.payload.delivery import Delivery, MalformedError, kind_of, read_delivery
+from dockercise_prefect.webhook.payload.fields import shown
+from dockercise_prefect.webhook.payload.proof import Proof
+from dockercise_prefect.webhook.payload.push import NoPush, Push, other_event
+from dockercise_prefect.webhook.payload.reading import pushed
+from dockercise_prefect.webhook.receiver.directory import Directory
+from dockercise_prefect.webhook.receiver.hub import Registered
+from dockercise_prefect.webhook.receiver.inbox import Acceptance, Addressee, Inbox
 
 MOST_HASHED = 128 * 1024 * 1024
 """Bytes that are hashed to find the secret of one delivery: five secrets for the largest body, thousands for a usual one."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from dockercise_prefect.errors import DockerciseError
 from dockercise_prefect.hosts.statuses import CommitState
-from dockercise_prefect.webhook.hub import Hub, RunState
-from dockercise_prefect.webhook.inbox import KEPT_SECONDS
-from dockercise_prefect.webhook.orders import Orders, Outstanding
+from dockercise_prefect.webhook.receiver.hub import Hub, RunState
+from dockercise_prefect.webhook.receiver.inbox import KEPT_SECONDS
+from dockercise_prefect.webhook.receiver.orders import Orders, Outstanding
 
 MOST_AT_ONCE = 100
 """Runs that the hub is asked about in one call."""

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from dockercise_prefect.webhook.database import Database
-from dockercise_prefect.webhook.push import Push
+from dockercise_prefect.webhook.payload.push import Push
+from dockercise_prefect.webhook.receiver.database import Database
 
 KEPT_SECONDS = 30 * 24 * 3600
 """How long a delivery is remembered."""

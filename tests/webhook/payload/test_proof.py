@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dockercise_prefect.webhook.delivery import read_delivery
-from dockercise_prefect.webhook.proof import BodySignature, PlainToken, StandardSignature
+from dockercise_prefect.webhook.payload.delivery import read_delivery
+from dockercise_prefect.webhook.payload.proof import BodySignature, PlainToken, StandardSignature
 from tests.webhook.payloads import (
     SECRET,
     Sent,

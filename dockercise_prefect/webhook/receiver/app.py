@@ -13,11 +13,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from dockercise_prefect.webhook.body import Bodies, TooBigError, TooMuchError, TooSlowError
-from dockercise_prefect.webhook.directory import Directory
-from dockercise_prefect.webhook.inbox import Inbox
-from dockercise_prefect.webhook.intake import Answer, Intake, Result
-from dockercise_prefect.webhook.metrics import CONTENT_TYPE, Metrics
+from dockercise_prefect.webhook.receiver.body import Bodies, TooBigError, TooMuchError, TooSlowError
+from dockercise_prefect.webhook.receiver.directory import Directory
+from dockercise_prefect.webhook.receiver.inbox import Inbox
+from dockercise_prefect.webhook.receiver.intake import Answer, Intake, Result
+from dockercise_prefect.webhook.receiver.metrics import CONTENT_TYPE, Metrics
 
 DOORS = ("/", "/webhook")
 """Where deliveries are taken."""

@@ -18,9 +18,9 @@ from dockercise_prefect.orchestration.pushes import Arrival, state_types, submit
 from dockercise_prefect.orchestration.secret_blocks import find_secret
 from dockercise_prefect.repository.branches import exactly
 from dockercise_prefect.settings import Settings
-from dockercise_prefect.webhook.address import page_of
-from dockercise_prefect.webhook.hub import HubDownError, PushRefusedError, Registered, RunState, Started, Touched
-from dockercise_prefect.webhook.push import Push
+from dockercise_prefect.webhook.payload.address import page_of
+from dockercise_prefect.webhook.payload.push import Push
+from dockercise_prefect.webhook.receiver.hub import HubDownError, PushRefusedError, Registered, RunState, Started, Touched
 
 REFUSED_PATIENCE = 10 * 60.0
 """Seconds in which a key that does not open a repository may be mended, and a host that takes nobody in may recover."""

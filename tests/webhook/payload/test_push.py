@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dockercise_prefect.hosts.kinds import HostKind
-from dockercise_prefect.webhook.delivery import MalformedError, read_delivery
-from dockercise_prefect.webhook.push import MOST_COMMITS, MOST_PATHS, NoPush, Push, other_event
-from dockercise_prefect.webhook.reading import pushed
+from dockercise_prefect.webhook.payload.delivery import MalformedError, read_delivery
+from dockercise_prefect.webhook.payload.push import MOST_COMMITS, MOST_PATHS, NoPush, Push, other_event
+from dockercise_prefect.webhook.payload.reading import pushed
 from tests.webhook.payloads import (
     BEFORE,
     ZEROS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dockercise_prefect.webhook.delivery import MalformedError
+from dockercise_prefect.webhook.payload.delivery import MalformedError
 
 Fields = Mapping[str, Any]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 from urllib.parse import unquote_to_bytes
 
-from dockercise_prefect.webhook.delivery import MalformedError
+from dockercise_prefect.webhook.payload.delivery import MalformedError
 
 _FIELD = b"payload="
 _MOST_FIELDS = 8

@@ -12,21 +12,21 @@ from starlette.applications import Starlette
 
 from dockercise_prefect.errors import WebhookError
 from dockercise_prefect.hosts.statuses import OpenStatuses
-from dockercise_prefect.webhook.app import Doors
-from dockercise_prefect.webhook.backoff import Backoff
-from dockercise_prefect.webhook.body import Bodies
-from dockercise_prefect.webhook.database import Database
-from dockercise_prefect.webhook.directory import Directory, DirectoryPace
-from dockercise_prefect.webhook.dispatcher import AT_ONCE, Dispatcher
-from dockercise_prefect.webhook.follower import Follower, Looks
-from dockercise_prefect.webhook.hub import Hub
-from dockercise_prefect.webhook.inbox import MOST_WAITING, Inbox
-from dockercise_prefect.webhook.intake import Intake
-from dockercise_prefect.webhook.loop import Loop
-from dockercise_prefect.webhook.metrics import Metrics
-from dockercise_prefect.webhook.notices import Notices
-from dockercise_prefect.webhook.notifier import Notifier
-from dockercise_prefect.webhook.orders import Orders
+from dockercise_prefect.webhook.receiver.app import Doors
+from dockercise_prefect.webhook.receiver.backoff import Backoff
+from dockercise_prefect.webhook.receiver.body import Bodies
+from dockercise_prefect.webhook.receiver.database import Database
+from dockercise_prefect.webhook.receiver.directory import Directory, DirectoryPace
+from dockercise_prefect.webhook.receiver.dispatcher import AT_ONCE, Dispatcher
+from dockercise_prefect.webhook.receiver.follower import Follower, Looks
+from dockercise_prefect.webhook.receiver.hub import Hub
+from dockercise_prefect.webhook.receiver.inbox import MOST_WAITING, Inbox
+from dockercise_prefect.webhook.receiver.intake import Intake
+from dockercise_prefect.webhook.receiver.loop import Loop
+from dockercise_prefect.webhook.receiver.metrics import Metrics
+from dockercise_prefect.webhook.receiver.notices import Notices
+from dockercise_prefect.webhook.receiver.notifier import Notifier
+from dockercise_prefect.webhook.receiver.orders import Orders
 
 FOLDER = "webhook"
 """Below the data folder."""

@@ -10,10 +10,10 @@ from concurrent.futures import Future
 from dataclasses import asdict, dataclass, replace
 
 from dockercise_prefect.errors import DockerciseError
-from dockercise_prefect.webhook.address import canonical_all
-from dockercise_prefect.webhook.database import Database
-from dockercise_prefect.webhook.hub import Hub, Registered
-from dockercise_prefect.webhook.loop import Loop
+from dockercise_prefect.webhook.payload.address import canonical_all
+from dockercise_prefect.webhook.receiver.database import Database
+from dockercise_prefect.webhook.receiver.hub import Hub, Registered
+from dockercise_prefect.webhook.receiver.loop import Loop
 
 MOST_ASKING = 20
 """Deliveries for unknown repositories that wait at once for the registrations to be read again."""

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dockercise_prefect.webhook.delivery import MalformedError, read_delivery
-from dockercise_prefect.webhook.payload import read_payload
-from dockercise_prefect.webhook.push import MOST_PATHS, NoPush, Push
-from dockercise_prefect.webhook.reading import READ_HERE, pushed
+from dockercise_prefect.webhook.payload.content import read_payload
+from dockercise_prefect.webhook.payload.delivery import MalformedError, read_delivery
+from dockercise_prefect.webhook.payload.push import MOST_PATHS, NoPush, Push
+from dockercise_prefect.webhook.payload.reading import READ_HERE, pushed
 from tests.webhook.payloads import Sent, github_push, github_sent
 
 

@@ -11,8 +11,8 @@ from threading import BoundedSemaphore
 
 from dockercise_prefect.bounded_process import Bounds, TooMuchWorkError, work_in_process
 from dockercise_prefect.hosts.kinds import HostKind
-from dockercise_prefect.webhook.delivery import Delivery, MalformedError
-from dockercise_prefect.webhook.push import NoPush, Push, read_push
+from dockercise_prefect.webhook.payload.delivery import Delivery, MalformedError
+from dockercise_prefect.webhook.payload.push import NoPush, Push, read_push
 
 READ_HERE = 256 * 1024
 """Bytes of a body that is read in this process, within some milliseconds whatever it holds."""

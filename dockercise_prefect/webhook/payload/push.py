@@ -7,10 +7,10 @@ import re
 from dataclasses import asdict, dataclass
 
 from dockercise_prefect.hosts.kinds import HostKind
-from dockercise_prefect.webhook.delivery import Delivery, MalformedError
-from dockercise_prefect.webhook.fields import Fields, listed, optional_fields, optional_text, shown, storable, text
-from dockercise_prefect.webhook.payload import read_payload
-from dockercise_prefect.webhook.repository import repository_of
+from dockercise_prefect.webhook.payload.content import read_payload
+from dockercise_prefect.webhook.payload.delivery import Delivery, MalformedError
+from dockercise_prefect.webhook.payload.fields import Fields, listed, optional_fields, optional_text, shown, storable, text
+from dockercise_prefect.webhook.payload.repository import repository_of
 
 MOST_PATHS = 5000
 """Changed paths that are carried along; git knows the others."""

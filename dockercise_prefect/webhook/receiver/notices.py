@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dockercise_prefect.hosts.kinds import HostKind
 from dockercise_prefect.hosts.statuses import LONGEST_DESCRIPTION, CommitState, CommitStatus
-from dockercise_prefect.webhook.database import Database
+from dockercise_prefect.webhook.receiver.database import Database
 
 CONTEXT = "dockercise"
 

@@ -12,9 +12,9 @@ import re
 from collections.abc import Iterator
 from urllib.parse import unquote_to_bytes
 
-from dockercise_prefect.webhook.address import canonical_all
-from dockercise_prefect.webhook.delivery import Delivery
-from dockercise_prefect.webhook.repository import address_fields
+from dockercise_prefect.webhook.payload.address import canonical_all
+from dockercise_prefect.webhook.payload.delivery import Delivery
+from dockercise_prefect.webhook.payload.repository import address_fields
 
 MOST_FIELDS = 1000
 """Fields whose names end like those of addresses that are looked at; a push has about a hundred, whatever its size."""

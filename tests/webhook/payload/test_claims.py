@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from dockercise_prefect.webhook.claims import MOST_FIELDS, claimed_addresses
-from dockercise_prefect.webhook.delivery import read_delivery
-from dockercise_prefect.webhook.push import Push
-from dockercise_prefect.webhook.reading import pushed
+from dockercise_prefect.webhook.payload.claims import MOST_FIELDS, claimed_addresses
+from dockercise_prefect.webhook.payload.delivery import read_delivery
+from dockercise_prefect.webhook.payload.push import Push
+from dockercise_prefect.webhook.payload.reading import pushed
 from tests.webhook.payloads import (
     Sent,
     gitea_push,

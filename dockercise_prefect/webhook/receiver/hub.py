@@ -8,8 +8,8 @@ from enum import StrEnum
 from typing import Protocol
 
 from dockercise_prefect.errors import WebhookError
-from dockercise_prefect.webhook.address import lowered
-from dockercise_prefect.webhook.push import Push
+from dockercise_prefect.webhook.payload.address import lowered
+from dockercise_prefect.webhook.payload.push import Push
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

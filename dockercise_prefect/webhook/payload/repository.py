@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dockercise_prefect.hosts.kinds import HostKind
-from dockercise_prefect.webhook.address import canonical_all
-from dockercise_prefect.webhook.delivery import MalformedError
-from dockercise_prefect.webhook.fields import Fields, optional_fields, optional_text, text
+from dockercise_prefect.webhook.payload.address import canonical_all
+from dockercise_prefect.webhook.payload.delivery import MalformedError
+from dockercise_prefect.webhook.payload.fields import Fields, optional_fields, optional_text, text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from dockercise_prefect.hosts.statuses import CommitState
-from dockercise_prefect.webhook.database import Database
-from dockercise_prefect.webhook.hub import RunState, Started
-from dockercise_prefect.webhook.notices import put_notice
-from dockercise_prefect.webhook.push import Push
+from dockercise_prefect.webhook.payload.push import Push
+from dockercise_prefect.webhook.receiver.database import Database
+from dockercise_prefect.webhook.receiver.hub import RunState, Started
+from dockercise_prefect.webhook.receiver.notices import put_notice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dockercise_prefect.hosts.kinds import HostKind
-from dockercise_prefect.webhook.claims import claimed_addresses
-from dockercise_prefect.webhook.delivery import MalformedError, kind_of, read_delivery
+from dockercise_prefect.webhook.payload.claims import claimed_addresses
+from dockercise_prefect.webhook.payload.delivery import MalformedError, kind_of, read_delivery
 from tests.webhook.payloads import (
     Sent,
     gitea_push,

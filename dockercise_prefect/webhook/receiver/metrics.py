@@ -7,8 +7,8 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from dockercise_prefect.webhook.directory import Health
-from dockercise_prefect.webhook.intake import Result
+from dockercise_prefect.webhook.receiver.directory import Health
+from dockercise_prefect.webhook.receiver.intake import Result
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 

@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Callable
 
 from dockercise_prefect.errors import DockerciseError
-from dockercise_prefect.webhook.backoff import Backoff
-from dockercise_prefect.webhook.directory import Directory
-from dockercise_prefect.webhook.fields import shown
-from dockercise_prefect.webhook.hub import Hub, HubDownError, PushRefusedError, Registered
-from dockercise_prefect.webhook.orders import Order, Orders, Told
+from dockercise_prefect.webhook.payload.fields import shown
+from dockercise_prefect.webhook.receiver.backoff import Backoff
+from dockercise_prefect.webhook.receiver.directory import Directory
+from dockercise_prefect.webhook.receiver.hub import Hub, HubDownError, PushRefusedError, Registered
+from dockercise_prefect.webhook.receiver.orders import Order, Orders, Told
 
 AT_ONCE = 8
 """Orders that are worked on side by side, each of another deployment."""
