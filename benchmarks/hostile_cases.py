@@ -24,7 +24,7 @@ from dockercise_prefect.hosts.kinds import HostKind
 from dockercise_prefect.orchestration import markdown
 from dockercise_prefect.orchestration.stage_log import LONGEST_LINE
 from dockercise_prefect.results.clean import coloured_line, plain_line
-from dockercise_prefect.runtime.docker_streams import FrameSplitter
+from dockercise_prefect.runtime.docker.streams import FrameSplitter
 from dockercise_prefect.runtime.masking import Masker
 from dockercise_prefect.runtime.output import LineDecoder, LogTail
 from dockercise_prefect.webhook.payload.claims import claimed_addresses

@@ -13,7 +13,7 @@ from pathlib import Path
 from docker import APIClient
 
 from dockercise_prefect.errors import EngineError
-from dockercise_prefect.runtime.docker_connection import DEFAULT_SOCKET, UnsupportedEngineError, connect, find_addresses
+from dockercise_prefect.runtime.docker.connection import DEFAULT_SOCKET, UnsupportedEngineError, connect, find_addresses
 from scripts import debian
 from scripts.console import SetUpError, run_script, say
 

@@ -60,7 +60,7 @@ class EnginePackages:
         self._engine: Engine | EngineError | None = None
 
     def fetch(self, image: str) -> Package:
-        from dockercise_prefect.runtime.docker_reference import parse_reference  # noqa: PLC0415  compiling needs no Docker
+        from dockercise_prefect.runtime.dockerfile.reference import parse_reference  # noqa: PLC0415  compiling needs no Docker
 
         try:
             engine = self._connected()

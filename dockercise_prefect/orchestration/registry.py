@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dockercise_prefect.errors import UsageError
-from dockercise_prefect.runtime.docker_engine import Credentials, DockerEngine
+from dockercise_prefect.runtime.docker.engine import Credentials, DockerEngine
 from dockercise_prefect.settings import Settings
 
 

@@ -12,7 +12,7 @@ from tarfile import TarInfo
 
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import Build, CodeSnapshot
-from dockercise_prefect.runtime.docker_ignore import DockerIgnore
+from dockercise_prefect.runtime.docker.ignore import DockerIgnore
 from dockercise_prefect.runtime.engine import Engine, NoSuchPathError
 from dockercise_prefect.tarball import members, packed, renamed
 

@@ -9,7 +9,7 @@ from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import Build, PullPolicy, Stage
 from dockercise_prefect.runtime.build_context import OpenContext, open_context
 from dockercise_prefect.runtime.capture import Capture
-from dockercise_prefect.runtime.dockerfile import base_images
+from dockercise_prefect.runtime.dockerfile.labelled import base_images
 from dockercise_prefect.runtime.engine import BuildEnd, BuildSpec, Engine, ExitState, OutputSink, ResolvedImage
 from dockercise_prefect.runtime.images import Images
 from dockercise_prefect.runtime.labels import Labels

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from dockercise_prefect.errors import DockerciseError, EngineError
 from dockercise_prefect.pipeline import ImageReference, Pipeline, PullPolicy, Stage, StageImage, StageName
 from dockercise_prefect.runtime.concurrent import Once, run_each
-from dockercise_prefect.runtime.docker_reference import parse_reference
+from dockercise_prefect.runtime.dockerfile.reference import parse_reference
 from dockercise_prefect.runtime.engine import BuildSpec, Engine, ResolvedImage
 from dockercise_prefect.runtime.labels import Labels
 from dockercise_prefect.tarball import tar_stream

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dockercise_prefect.errors import ExitStatus
-from dockercise_prefect.runtime.docker_engine import DockerEngine
+from dockercise_prefect.runtime.docker.engine import DockerEngine
 from tests.e2e.conftest import Dockercise
 
 pytestmark = pytest.mark.docker

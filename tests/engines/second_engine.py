@@ -16,7 +16,7 @@ import psutil
 from docker import APIClient
 
 from dockercise_prefect.errors import EngineError
-from dockercise_prefect.runtime.docker_connection import Address, open_client
+from dockercise_prefect.runtime.docker.connection import Address, open_client
 from scripts.console import NeedsRootError
 
 _START_SECONDS = 60.0

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from dockercise_prefect.errors import ExitStatus
-from dockercise_prefect.runtime.docker_engine import DockerEngine
+from dockercise_prefect.runtime.docker.engine import DockerEngine
 from tests.engines.line import line_to
 from tests.engines.scripted import BUSYBOX
 from tests.support import prefect_records

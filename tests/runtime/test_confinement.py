@@ -11,7 +11,7 @@ import pytest
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import stage
 from dockercise_prefect.runtime.confinement import METADATA, Confinement
-from dockercise_prefect.runtime.docker_engine import DockerEngine
+from dockercise_prefect.runtime.docker.engine import DockerEngine
 from dockercise_prefect.runtime.engine import Engine
 from dockercise_prefect.runtime.network_slots import HOLDER
 from dockercise_prefect.status import StageStatus

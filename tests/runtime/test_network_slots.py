@@ -9,8 +9,8 @@ import pytest
 
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import Pipeline, Stage, built_from, code, engine_volume, stage
-from dockercise_prefect.runtime.docker_connection import connect
-from dockercise_prefect.runtime.docker_engine import DockerEngine
+from dockercise_prefect.runtime.docker.connection import connect
+from dockercise_prefect.runtime.docker.engine import DockerEngine
 from dockercise_prefect.runtime.engine import Engine, ResolvedImage
 from dockercise_prefect.runtime.labels import Labels, RunIdentity
 from dockercise_prefect.runtime.network_slots import HOLDER, NetworkSlots, useful_slots

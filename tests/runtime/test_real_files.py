@@ -9,8 +9,8 @@ import pytest
 from docker import APIClient
 
 from dockercise_prefect.pipeline import bind, code, engine_volume, host, stage
-from dockercise_prefect.runtime.docker_connection import connect
-from dockercise_prefect.runtime.docker_engine import DockerEngine
+from dockercise_prefect.runtime.docker.connection import connect
+from dockercise_prefect.runtime.docker.engine import DockerEngine
 from tests.engines.scripted import BUSYBOX
 from tests.runtime.workspaces import drop, run_all, sh, workspace
 

@@ -15,8 +15,8 @@ from docker.errors import ImageNotFound
 
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import built_from, code, host, stage
-from dockercise_prefect.runtime.docker_connection import Address, connect
-from dockercise_prefect.runtime.docker_engine import DockerEngine
+from dockercise_prefect.runtime.docker.connection import Address, connect
+from dockercise_prefect.runtime.docker.engine import DockerEngine
 from dockercise_prefect.runtime.engine import BuildSpec
 from dockercise_prefect.runtime.removal import remove_all
 from tests.engines.driving import PATIENCE, Output

@@ -10,7 +10,7 @@ import pytest
 
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import EnvSource, Stage, host, stage
-from dockercise_prefect.runtime.docker_engine import DockerEngine
+from dockercise_prefect.runtime.docker.engine import DockerEngine
 from dockercise_prefect.runtime.engine import Engine, Leftover
 from tests.engines.driving import PATIENCE, rehearse
 from tests.engines.line import line_to

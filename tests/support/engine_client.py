@@ -5,7 +5,7 @@ from __future__ import annotations
 import docker
 from docker.constants import DEFAULT_DOCKER_API_VERSION
 
-from dockercise_prefect.runtime.docker_connection import connect
+from dockercise_prefect.runtime.docker.connection import connect
 
 
 def engine_client() -> docker.DockerClient:

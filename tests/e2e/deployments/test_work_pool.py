@@ -19,7 +19,7 @@ import pytest
 
 from dockercise_prefect.orchestration.local_server import LocalServer
 from dockercise_prefect.orchestration.secret_blocks import save_secret
-from dockercise_prefect.runtime.docker_engine import DockerEngine
+from dockercise_prefect.runtime.docker.engine import DockerEngine
 from dockercise_prefect.runtime.engine import Leftover
 from dockercise_prefect.runtime.removal import remove_all
 from tests.e2e.conftest import Dockercise

@@ -1,0 +1,64 @@
+"""The files of a container as a tar stream that its reader can close.
+
+The SDK's own stream cannot be closed: it lives until nobody knows it any more, an exception's traceback for one, and so long
+the engine does not remove the container.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import requests
+from docker import APIClient
+from docker.errors import create_api_error_from_http_exception
+
+from dockercise_prefect.runtime.docker.errors import engine_errors
+
+_CHUNK: Final = 2 * 1024 * 1024
+
+
+class DockerArchive:
+    """A tar stream (`runtime.engine.FileStream`).
+
+    Args:
+        client: shared by all threads.
+        container: whose files.
+        path: of them.
+        doing: begins the message of an error.
+
+    Raises:
+        DockerException, requests.RequestException: the engine refuses, or does not answer.
+    """
+
+    def __init__(self, client: APIClient, container: str, path: str, doing: str) -> None:
+        self._doing = doing
+        self._response = client.get(
+            f"{client.base_url}/v{client.api_version}/containers/{container}/archive",
+            params={"path": path},
+            headers={"Accept-Encoding": "identity"},
+            stream=True,
+            timeout=client.timeout,
+        )
+        try:
+            self._response.raise_for_status()
+        except requests.HTTPError as error:
+            create_api_error_from_http_exception(error)
+        connection = self._response.raw.connection
+        if connection is not None and connection.sock is not None:
+            connection.sock.settimeout(None)  # no silence is too long
+        self._chunks = self._response.iter_content(_CHUNK, decode_unicode=False)
+
+    def __iter__(self) -> DockerArchive:
+        return self
+
+    def __next__(self) -> bytes:
+        with engine_errors(self._doing):
+            chunk: bytes | None = next(self._chunks, None)
+        if chunk is None:
+            self.close()
+            raise StopIteration
+        return chunk
+
+    def close(self) -> None:
+        """Read no more."""
+        self._response.close()

@@ -1,0 +1,161 @@
+"""Our specs as the JSON of the Docker engine's API; pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from dockercise_prefect.runtime.docker.marks import marked, step_host
+from dockercise_prefect.runtime.engine import BuildSpec, ContainerMount, ContainerSpec
+
+_NANO = 1_000_000_000
+
+_PERIOD = 100_000
+"""Microseconds of the scheduler in which a limited step gets its part of the processors."""
+
+
+def container_config(spec: ContainerSpec, *, init: bool, processors: int | None = None) -> dict[str, Any]:
+    """The body of the engine's "create a container".
+
+    The command goes into the entrypoint, which drops the image's own command too: an image whose entrypoint is `git` works.
+    Logs are off: output comes through the attached stream alone, nothing is stored, and that is the fastest. The image's
+    health check, stop signal and restarts have no part in a stage.
+
+    Args:
+        init: whether the engine can put an init process in front.
+        processors: how many the engine has: it refuses a limit above it, which means the same as that number.
+    """
+    config: dict[str, Any] = {
+        "Image": spec.image,
+        "Entrypoint": list(spec.command),
+        "Cmd": [],
+        "Env": [f"{name}={value}" for name, value in spec.env.items()],
+        "Labels": marked(spec.labels, spec.name),
+        "WorkingDir": spec.working_dir,
+        "Tty": False,
+        "OpenStdin": True,
+        "StdinOnce": True,
+        "AttachStdin": True,
+        "AttachStdout": True,
+        "AttachStderr": True,
+        "StopSignal": "SIGTERM",
+        "Healthcheck": {"Test": ["NONE"]},
+        "HostConfig": _host_config(spec, init=init, processors=processors),
+    }
+    if spec.user is not None:
+        config["User"] = spec.user
+    return config
+
+
+def build_parameters(spec: BuildSpec, dockerfile: str, mark: str) -> dict[str, str]:
+    """The query of the engine's "build an image".
+
+    The cache is off: it would bring images of other builds, without the labels of this one, and a run's labels, which stand in
+    the Dockerfile, make it miss anyway. Containers of steps are removed, of failed ones too.
+
+    Args:
+        dockerfile: its path in the context.
+        mark: of the build.
+    """
+    parameters = {
+        "dockerfile": dockerfile,
+        "nocache": "1",
+        "rm": "1",
+        "forcerm": "1",
+        "networkmode": spec.network,
+        "extrahosts": step_host(mark),
+        "buildargs": json.dumps(dict(spec.args)),
+    }
+    if spec.pull:
+        parameters["pull"] = "1"
+    if spec.target is not None:
+        parameters["target"] = spec.target
+    if spec.platform is not None:
+        parameters["platform"] = spec.platform
+    if spec.cpus is not None:
+        parameters |= {"cpuperiod": str(_PERIOD), "cpuquota": str(round(spec.cpus * _PERIOD))}
+    if spec.memory is not None:
+        parameters |= {"memory": str(spec.memory), "memswap": str(spec.memory)}
+    return parameters
+
+
+def committed_config(
+    image: Mapping[str, Any] | None, container: Mapping[str, Any], labels: Mapping[str, str]
+) -> dict[str, Any]:
+    """The configuration of an image that is made of a container: that of the container's own image.
+
+    The engine fills in from the container what it takes for missing here, so that nothing may look missing: an empty user is
+    said as root's number, an empty working directory as `/`, and a variable that the image does not have by its name alone,
+    which unsets it.
+
+    Args:
+        image: the configuration of the container's image, as the engine tells it.
+        container: that of the container.
+        labels: added to the image's own.
+    """
+    own = dict(image or {})
+    env = list(own.get("Env") or ())
+    known = {_name(variable) for variable in env}
+    added = dict.fromkeys(_name(variable) for variable in container.get("Env") or () if _name(variable) not in known)
+    return {
+        **own,
+        "Env": [*env, *added],
+        "User": own.get("User") or ("0" if container.get("User") else ""),
+        "WorkingDir": own.get("WorkingDir") or "/",
+        "Entrypoint": own.get("Entrypoint") or [],
+        "Labels": {**(own.get("Labels") or {}), **labels},
+    }
+
+
+def _name(variable: str) -> str:
+    return variable.partition("=")[0]
+
+
+def platform_matches(platform: str, image: dict[str, Any]) -> bool:
+    """Whether an inspected image is for a platform, written as `OS`, `OS/ARCHITECTURE` or `OS/ARCHITECTURE/VARIANT`."""
+    os, architecture, variant = [*platform.lower().split("/"), "", ""][:3]
+    architecture, variant = _ARCHITECTURES.get(architecture, (architecture, variant))
+    has_os, has_architecture = image.get("Os", "").lower(), image.get("Architecture", "").lower()
+    has_variant = image.get("Variant", "").lower() or _VARIANTS.get(has_architecture, "")
+    wanted_variant = variant or _VARIANTS.get(architecture, "")
+    return has_os == os and (not architecture or (has_architecture, has_variant) == (architecture, wanted_variant))
+
+
+_ARCHITECTURES = {
+    "x86_64": ("amd64", ""),
+    "x86-64": ("amd64", ""),
+    "aarch64": ("arm64", "v8"),
+    "armhf": ("arm", "v7"),
+    "armel": ("arm", "v6"),
+    "i386": ("386", ""),
+}
+_VARIANTS = {"arm64": "v8", "arm": "v7"}  # what the OCI's tools take for granted where nothing is said
+
+
+def _host_config(spec: ContainerSpec, *, init: bool, processors: int | None) -> dict[str, Any]:
+    config: dict[str, Any] = {
+        "NetworkMode": spec.network,
+        "Mounts": [_mount(mount) for mount in spec.mounts],
+        "LogConfig": {"Type": "none"},
+        "AutoRemove": False,  # it races with reading the exit code
+        "Init": init,
+    }
+    if spec.sysctls:
+        config["Sysctls"] = dict(spec.sysctls)
+    if spec.cpus is not None:
+        config["NanoCpus"] = round(min(spec.cpus, processors or spec.cpus) * _NANO)
+    if spec.memory is not None:
+        config["Memory"] = config["MemorySwap"] = spec.memory
+    if spec.pids is not None:
+        config["PidsLimit"] = spec.pids
+    if spec.dropped:
+        config |= {"CapDrop": list(spec.dropped), "CapAdd": list(spec.added)}
+    return config
+
+
+def _mount(mount: ContainerMount) -> dict[str, Any]:
+    common = {"Source": mount.source, "Target": mount.target, "ReadOnly": mount.read_only}
+    if mount.kind == "host":
+        return {"Type": "bind", **common}  # of this type a missing folder is an error, not silently made
+    return {"Type": "volume", **common, "VolumeOptions": {"NoCopy": True}}

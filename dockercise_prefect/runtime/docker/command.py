@@ -1,0 +1,136 @@
+"""The `docker` command, which can build with BuildKit where it has the plugin for it or is older than that."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from dockercise_prefect.runtime.docker.connection import Address
+
+_PLUGGED: Final = 23
+"""From this version on the command builds with BuildKit through its plugin alone."""
+
+_ASKING: Final = 30
+"""Seconds that the command may take to say its version."""
+
+_CHOOSES_ENGINE: Final = frozenset(
+    {"BUILDX_BUILDER", "DOCKER_CERT_PATH", "DOCKER_CONTEXT", "DOCKER_HOST", "DOCKER_TLS", "DOCKER_TLS_VERIFY"}
+)
+
+_SHARED: Final = ("cli-plugins", "contexts", "tls")
+"""Of the folder with the user's Docker configuration, what another such folder needs too."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildCommand:
+    """A command that builds with BuildKit on one engine.
+
+    Attributes:
+        words: its beginning.
+        plugged: whether the plugin builds, which has options that older commands have not.
+        environment: its variables.
+    """
+
+    words: tuple[str, ...]
+    plugged: bool
+    environment: Mapping[str, str]
+
+
+def find_build_command(address: Address, environ: Mapping[str, str]) -> BuildCommand | str:
+    """The command that builds with BuildKit on the engine at an address; else why there is none.
+
+    Args:
+        address: of the engine.
+        environ: our own variables. `DOCKER_BUILDKIT=0` asks for the engine's own builder, as it does of the command.
+    """
+    if environ.get("DOCKER_BUILDKIT") == "0":
+        return "DOCKER_BUILDKIT=0 asks for the engine's own builder"
+    environment = command_environment(address, environ)
+    if _output(("docker", "buildx", "version"), environment) is not None:
+        words = ("docker", "buildx", "build", "--builder", address.context or "default", "--provenance=false", "--load")
+        return BuildCommand(words, True, environment)
+    version = _output(("docker", "--version"), environment)
+    if version is None:
+        return "there is no `docker` command"
+    if _major(version) >= _PLUGGED:
+        return "the `docker` command has no buildx plugin"
+    return BuildCommand(("docker", "build"), False, {**environment, "DOCKER_BUILDKIT": "1"})
+
+
+def command_environment(address: Address, environ: Mapping[str, str]) -> dict[str, str]:
+    """Variables with which the command speaks to the engine at an address, whatever ours say."""
+    if address.origin == "DOCKER_HOST":
+        kept = {name: environ[name] for name in ("DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH") if name in environ}
+        chosen = {"DOCKER_HOST": address.url, **kept}
+    elif address.context is not None:
+        chosen = {"DOCKER_CONTEXT": address.context}
+    else:
+        chosen = {"DOCKER_HOST": address.url}
+    others = {name: value for name, value in environ.items() if name not in _CHOOSES_ENGINE}
+    return {**others, **chosen, "DOCKER_CLI_HINTS": "false"}
+
+
+@contextmanager
+def with_credentials(credentials: Mapping[str, Mapping[str, Any]], environ: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """Variables that have the command use these credentials, by a private copy of the user's configuration.
+
+    Args:
+        credentials: for each registry, as the SDK has them.
+        environ: whose `DOCKER_CONFIG` says where the user's configuration is.
+    """
+    own = Path(environ.get("DOCKER_CONFIG") or Path(environ.get("HOME") or Path.home()) / ".docker")
+    with tempfile.TemporaryDirectory(prefix="dockercise-docker-") as name:
+        folder = Path(name)
+        for shared in _SHARED:
+            if (own / shared).exists():
+                (folder / shared).symlink_to((own / shared).resolve())
+        text = _read(own / "config.json")
+        content = {key: value for key, value in text.items() if key not in {"credsStore", "credHelpers"}}
+        content["auths"] = {registry: _authentication(given) for registry, given in credentials.items()}
+        file = os.open(folder / "config.json", os.O_WRONLY | os.O_CREAT, 0o600)
+        with os.fdopen(file, "w", encoding="utf-8") as config:
+            json.dump(content, config)
+        yield {"DOCKER_CONFIG": name}
+
+
+def _read(config: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(config.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content
+
+
+def _authentication(given: Mapping[str, Any]) -> dict[str, str]:
+    """One registry's entry, of what the SDK spells in two ways."""
+    found = {key.lower(): value for key, value in given.items()}
+    if token := found.get("identitytoken"):
+        return {"identitytoken": token}
+    pair = f"{found.get('username') or ''}:{found.get('password') or ''}"
+    return {"auth": base64.b64encode(pair.encode()).decode()}
+
+
+def _output(words: tuple[str, ...], environment: Mapping[str, str]) -> str | None:
+    """What a command prints; None where it fails or is not there."""
+    try:
+        done = subprocess.run(
+            words, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_ASKING, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def _major(version: str) -> int:
+    """Of `Docker version 20.10.24+dfsg1, build 297e128`; 0 where it says something else."""
+    found = re.search(r"version (\d+)\.", version)
+    return int(found[1]) if found else 0

@@ -1,0 +1,357 @@
+"""The `Engine` of production: Docker, through its API and nothing else."""
+
+from __future__ import annotations
+
+import math
+import os
+import secrets
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack, closing, suppress
+from functools import cached_property
+from typing import Any, Final, Self
+
+import requests
+from docker import APIClient
+from docker.errors import APIError, NotFound
+from urllib3.exceptions import ReadTimeoutError
+
+from dockercise_prefect.errors import EngineError
+from dockercise_prefect.pipeline import PullPolicy
+from dockercise_prefect.runtime.docker import connection as docker_connection
+from dockercise_prefect.runtime.docker.archive import DockerArchive
+from dockercise_prefect.runtime.docker.arguments import committed_config, container_config
+from dockercise_prefect.runtime.docker.build import DockerBuild
+from dockercise_prefect.runtime.docker.buildkit import BuildKitBuild
+from dockercise_prefect.runtime.docker.command import BuildCommand, find_build_command
+from dockercise_prefect.runtime.docker.connection import Address
+from dockercise_prefect.runtime.docker.conversation import DockerConversation
+from dockercise_prefect.runtime.docker.errors import CONFLICT, engine_errors, explanation
+from dockercise_prefect.runtime.docker.images import Credentials, DockerImages
+from dockercise_prefect.runtime.docker.leftovers import DockerLeftovers
+from dockercise_prefect.runtime.docker.marks import STEPS, is_nameless, marked, own_name
+from dockercise_prefect.runtime.docker.memory import ran_out_of_memory
+from dockercise_prefect.runtime.docker.streams import Feed, attach, pump
+from dockercise_prefect.runtime.docker.upload import Upload
+from dockercise_prefect.runtime.dockerfile.needs import first_need
+from dockercise_prefect.runtime.engine import (
+    BuildSpec,
+    ContainerSpec,
+    ContainerVanishedError,
+    Conversation,
+    EngineInfo,
+    ExitState,
+    FileStream,
+    ImageBuild,
+    Leftover,
+    NoSuchPathError,
+    OutputSink,
+    Progress,
+    ResolvedImage,
+    RunningContainer,
+)
+
+__all__ = ["Credentials", "DockerEngine"]
+
+_WAIT_SPELL: Final = 60
+"""Seconds of one request that waits for a container; it is repeated, so that no gateway between cuts a long stage short."""
+
+_REMOVAL_SPELL: Final = 15
+"""How many seconds another program may take to remove a container that we also want to remove."""
+
+_NOT_EXECUTABLE: Final = 126
+_NOT_FOUND: Final = 127
+
+_EXECUTABLE: Final = 0o111
+_FOLDER: Final = 1 << 31
+"""Bits of a file's mode as the engine tells it, which is Go's."""
+
+
+class DockerEngine:
+    """Runs containers on a Docker engine (`runtime.engine.Engine` says what each method promises).
+
+    Args:
+        client: shared by all threads.
+        address: where the engine is.
+        has_init: whether the engine has an init binary; naming one that is not there would make every start fail.
+        credentials: for private registries, before the user's Docker configuration.
+        processors: how many the engine has; None where that is not known.
+    """
+
+    def __init__(
+        self, client: APIClient, address: Address, *, has_init: bool, credentials: Credentials, processors: int | None = None
+    ) -> None:
+        self._client = client
+        self._address = address
+        self._has_init = has_init
+        self._processors = processors
+        self._images = DockerImages(client, credentials)
+
+    @classmethod
+    def connect(cls, credentials: Credentials | None = None) -> Self:
+        """The engine that `DOCKER_HOST`, the Docker context or the usual sockets lead to.
+
+        Raises:
+            EngineError: none answers; the message names the addresses tried.
+        """
+        client, address = docker_connection.connect()
+        with engine_errors(f"cannot ask the engine at {address.shown} what it is"):
+            found = client.info()
+        # An engine that cannot run its init binary says "N/A" for the commit it was made from.
+        has_init = bool(found.get("InitBinary")) and (found.get("InitCommit") or {}).get("ID", "N/A") != "N/A"
+        processors = found.get("NCPU") or None
+        return cls(client, address, has_init=has_init, credentials=credentials or {}, processors=processors)
+
+    def info(self) -> EngineInfo:
+        with engine_errors(f"cannot ask the engine at {self._address.shown} for its version"):
+            version = self._client.version()
+        return EngineInfo(version["Version"], self._address.shown, self._has_init, version["Arch"])
+
+    def resolve_image(self, ref: str, *, pull: PullPolicy, platform: str | None, progress: Progress) -> ResolvedImage:
+        return self._images.resolve(ref, pull, platform, progress)
+
+    def build(self, spec: BuildSpec, context: Iterable[bytes]) -> ImageBuild:
+        command = self._build_command if spec.limits is None else f"{spec.limits} of a step is for the engine's own builder"
+        if isinstance(command, BuildCommand):
+            credentials = self._images.all_credentials if self._images.has_credentials else None
+            return BuildKitBuild(self._client, command, spec, context, credentials)
+        need = first_need(spec.dockerfile)
+        if need or spec.secrets:
+            what = f"{need.what} in line {need.line} of `{spec.path}` needs" if need else "its `secrets` need"
+            raise EngineError(
+                f"cannot build the image of {spec.what}: {what} BuildKit, and {command}",
+                "install the `docker` command with its buildx plugin",
+            )
+        return DockerBuild(self._client, spec, context, self._images.all_credentials)
+
+    @cached_property
+    def _build_command(self) -> BuildCommand | str:
+        return find_build_command(self._address, os.environ)
+
+    def commit(self, container: str, image: str, labels: Mapping[str, str]) -> str:
+        mark = secrets.token_hex(16)
+        labels = {**marked(labels, mark), STEPS: "0"}
+        with engine_errors(f"cannot make an image of container {_short(container)}"):
+            own = self._client.inspect_container(container)["Config"]
+            of_image = self._client.inspect_image(image)["Config"]  # type: ignore[no-untyped-call]  # its stub has no types
+            config = committed_config(of_image, own, labels)
+            committed = self._client.commit(container, message=mark, conf=config, pause=False)
+        id_: str = committed["Id"]
+        return id_
+
+    def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
+        with engine_errors(f"cannot create volume {name}"):
+            self._client.create_volume(name, labels=marked(labels, name))
+
+    def volume_exists(self, name: str) -> bool:
+        with engine_errors(f"cannot inspect volume {name}"):
+            try:
+                self._client.inspect_volume(name)
+            except NotFound:
+                return False
+            return True
+
+    def create(self, spec: ContainerSpec) -> str:
+        config = container_config(spec, init=self._has_init, processors=self._processors)
+        with engine_errors(f"cannot create container {spec.name}"):
+            created = self._client.create_container_from_config(config, spec.name, spec.platform)  # type: ignore[no-untyped-call]  # its stub has no types
+        id_: str = created["Id"]
+        return id_
+
+    def run(self, container: str, stdin: bytes, sink: OutputSink) -> ExitState:
+        with ExitStack() as stack:
+            with engine_errors(f"cannot attach to container {_short(container)}"):
+                output = stack.enter_context(closing(attach(self._client, container, "stdout", "stderr")))
+                feed = stack.enter_context(Feed(attach(self._client, container, "stdin")))
+            if refused := self._start(container):
+                return refused
+            feed.start(stdin)
+            pump(output.read, sink, lambda: self._is_running(container))
+        self._refuse_half(container)
+        return self._exit_state(container)
+
+    def converse(self, container: str) -> Conversation:
+        with ExitStack() as stack:
+            with engine_errors(f"cannot attach to container {_short(container)}"):
+                output = stack.enter_context(closing(attach(self._client, container, "stdout")))
+                input_ = stack.enter_context(closing(attach(self._client, container, "stdin")))
+            if refused := self._start(container):
+                raise EngineError(f"cannot start container {_short(container)}: {refused.start_error}")
+            stack.pop_all()
+            return DockerConversation(input_, output)
+
+    def running(self, container: str) -> RunningContainer | None:
+        with engine_errors(f"cannot inspect container {_short(container)}"):
+            try:
+                found = self._client.inspect_container(container)
+            except NotFound:
+                return None
+        if not found["State"]["Running"]:
+            return None
+        return RunningContainer(found["Config"]["Hostname"], found["State"]["StartedAt"])
+
+    def stop(self, container: str, grace: float) -> None:
+        with engine_errors(f"cannot stop container {_short(container)}"), suppress(NotFound):
+            if grace > 0:
+                self._client.stop(container, timeout=math.ceil(grace))
+                return
+            try:
+                self._client.kill(container, "SIGKILL")
+            except APIError as error:
+                if error.status_code != CONFLICT:  # it is not running
+                    raise
+            self._wait(container)
+
+    def remove(self, container: str) -> None:
+        with engine_errors(f"cannot remove container {_short(container)}"), suppress(NotFound):
+            try:
+                self._client.remove_container(container, v=True, force=True)
+            except APIError as error:
+                if error.status_code != CONFLICT:
+                    raise
+                # Somebody else is removing it, say the engine itself at the end of a build that nobody waits for.
+                self._client.wait(container, timeout=_REMOVAL_SPELL, condition="removed")
+
+    def remove_volume(self, name: str) -> None:
+        with engine_errors(f"cannot remove volume {name}"), suppress(NotFound):
+            self._client.remove_volume(name)
+
+    def put(self, container: str, path: str, tar: Iterable[bytes]) -> None:
+        source = Upload(tar)
+        try:
+            with engine_errors(f"cannot put files into {path} of container {_short(container)}"):
+                self._client.put_archive(container, path, source)
+        except EngineError:
+            if source.failure is not None:
+                raise source.failure from None
+            raise
+
+    def get(self, container: str, path: str) -> FileStream:
+        doing = f"cannot get {path} of container {_short(container)}"
+        with engine_errors(doing):
+            try:
+                return DockerArchive(self._client, container, path, doing)
+            except NotFound as error:
+                raise NoSuchPathError(f"{doing}: {explanation(error)}") from error
+
+    def leftovers(self) -> list[Leftover]:
+        with engine_errors("cannot list what earlier runs left"):
+            return DockerLeftovers(self._client).find()
+
+    def discard(self, leftover: Leftover) -> None:
+        match leftover.kind:
+            case "container":
+                self.remove(leftover.id)
+            case "volume":
+                self.remove_volume(leftover.id)
+            case "image":
+                self._remove_image(leftover.id)
+
+    def _remove_image(self, image: str) -> None:
+        """Remove it and none that it was made from, or only our name of it where somebody has given it another meanwhile."""
+        with engine_errors(f"cannot remove image {image}"), suppress(NotFound):
+            found = self._client.inspect_image(image)  # type: ignore[no-untyped-call]  # its stub has no types
+            if name := own_name(found):
+                self._client.remove_image(name, noprune=True)
+            elif is_nameless(found):
+                self._client.remove_image(image, noprune=True)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _start(self, container: str) -> ExitState | None:
+        """Start it; return how it ended where the engine could not even start its command."""
+        doing = f"cannot start container {_short(container)}"
+        with engine_errors(doing):
+            try:
+                self._client.start(container)
+            except APIError as error:
+                exit_code = self._client.inspect_container(container)["State"]["ExitCode"]
+                if exit_code not in {_NOT_EXECUTABLE, _NOT_FOUND}:
+                    raise
+                return ExitState(exit_code, start_error=explanation(error))
+        return None
+
+    def _refuse_half(self, container: str) -> None:
+        """To be called when the output has ended: a gateway that tires of a silent stream ends it as the engine would.
+
+        An init process keeps the output open until the container's end, and the engine ends our stream and notes the
+        container's end in one step, so that a container that still runs has more to say. Without an init it may have closed its
+        output itself.
+
+        Raises:
+            EngineError: the container still runs.
+        """
+        if self._has_init and self._is_running(container):
+            raise EngineError(
+                f"the output of container {_short(container)} broke off while it ran",
+                "does a proxy or firewall close idle connections to the engine?",
+            )
+
+    def _is_running(self, container: str) -> bool:
+        with engine_errors(f"cannot inspect container {_short(container)}"):
+            try:
+                running: bool = self._client.inspect_container(container)["State"]["Running"]
+            except NotFound:
+                return False
+            return running
+
+    def _exit_state(self, container: str) -> ExitState:
+        """What the engine recorded when the container ended.
+
+        Raises:
+            ContainerVanishedError: it has been or is being removed.
+        """
+        with engine_errors(f"cannot learn how container {_short(container)} ended"):
+            try:
+                self._wait(container)
+                inspected = self._client.inspect_container(container)
+            except NotFound as error:
+                raise _vanished(container) from error
+            state = inspected["State"]
+            if state["Status"] in {"removing", "dead"}:
+                raise _vanished(container)
+            oom_killed = ran_out_of_memory(self._client, inspected)
+            unstarted = state["ExitCode"] in {_NOT_EXECUTABLE, _NOT_FOUND} and self._unstartable(container, inspected)
+        return ExitState(state["ExitCode"], oom_killed=oom_killed, start_error=unstarted or None)
+
+    def _unstartable(self, container: str, inspected: Mapping[str, Any]) -> str | None:
+        """Why the command could not be started, where an init process, not the engine, was to start it.
+
+        Such a container has started for the engine, and its exit code could as well be a script's: look at the command.
+        """
+        command: str = inspected["Path"]
+        if not inspected["HostConfig"].get("Init") or not command.startswith("/"):
+            return None
+        try:
+            _, stat = self._client.get_archive(container, command)
+        except NotFound:
+            return f"{command}: no such file in the image"
+        if stat["linkTarget"] or (stat["mode"] & _EXECUTABLE and not stat["mode"] & _FOLDER):
+            return None
+        return f"{command}: not a program"
+
+    def _wait(self, container: str) -> None:
+        """Wait for the end, however long it takes; the connection need not live that long."""
+        while True:
+            try:
+                self._client.wait(container, timeout=_WAIT_SPELL)
+            except requests.RequestException as error:
+                if not _timed_out(error):
+                    raise
+            else:
+                return
+
+
+def _timed_out(error: requests.RequestException) -> bool:
+    """Whether a request ended by its time limit; the SDK's client wraps one that passed while the body was read."""
+    return isinstance(error, requests.ReadTimeout) or any(isinstance(part, ReadTimeoutError) for part in error.args)
+
+
+def _vanished(container: str) -> ContainerVanishedError:
+    return ContainerVanishedError(
+        f"container {_short(container)} was removed while it ran", "is another program cleaning up on this engine?"
+    )
+
+
+def _short(container: str) -> str:
+    return container[:12]

@@ -1,0 +1,146 @@
+"""Images on a Docker engine: found, or pulled with the user's credentials, and pinned to what they are now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+from docker import APIClient, auth
+from docker.errors import DockerException, NotFound
+
+from dockercise_prefect.errors import EngineError
+from dockercise_prefect.pipeline import PullPolicy
+from dockercise_prefect.runtime.docker.arguments import platform_matches
+from dockercise_prefect.runtime.docker.errors import engine_errors
+from dockercise_prefect.runtime.docker.pull import PullProgress
+from dockercise_prefect.runtime.dockerfile.reference import Reference, parse_reference, registry_host
+from dockercise_prefect.runtime.engine import Progress, ResolvedImage
+
+Credentials: TypeAlias = Mapping[str, tuple[str, str]]
+"""User name and password by registry; these go before the user's Docker configuration."""
+
+
+class DockerImages:
+    """The images of one engine."""
+
+    def __init__(self, client: APIClient, credentials: Credentials) -> None:
+        self._client = client
+        self._credentials = {registry_host(registry): pair for registry, pair in credentials.items()}
+
+    def resolve(self, ref: str, pull: PullPolicy, platform: str | None, progress: Progress) -> ResolvedImage:
+        """The image that `ref` means now, pulled as the policy says (LANGUAGE section 2).
+
+        Raises:
+            EngineError: there is none, it is for another platform, or it cannot be pulled.
+        """
+        reference = parse_reference(ref)
+        image = self._inspect(ref)
+        fits = image is not None and (platform is None or platform_matches(platform, image))
+        if pull is PullPolicy.NEVER or reference.is_id:
+            if image is None:
+                raise EngineError(f"image {ref} is not on the engine", _hint_absent(reference))
+            if not fits:
+                raise EngineError(
+                    f"image {ref} is for {_platform(image)}, not for {platform}", "pull the one for that platform"
+                )
+        elif pull is PullPolicy.ALWAYS or not fits:
+            self._pull(ref, reference, platform, progress)
+            image = self._inspect(ref)
+        if image is None:
+            raise EngineError(
+                f"image {ref} was pulled, but the engine does not have it", "is another program removing images there?"
+            )
+        return resolved_image(ref, reference, image)
+
+    @property
+    def has_credentials(self) -> bool:
+        """Whether there are any beyond the user's Docker configuration."""
+        return bool(self._credentials)
+
+    def all_credentials(self) -> dict[str, Any]:
+        """For each registry what a build may need there, since the engine alone knows which ones it will ask.
+
+        A credential helper that fails has nothing to say: most builds need none, and one that does is told so by the registry.
+        """
+        try:
+            found = auth.load_config(credstore_env=self._client.credstore_env).get_all_credentials()  # type: ignore[no-untyped-call]  # its stub has no types
+        except DockerException:
+            found = {}
+        given = {
+            auth.INDEX_URL if registry == auth.INDEX_NAME else registry: {"username": name, "password": password}
+            for registry, (name, password) in self._credentials.items()
+        }
+        return {**found, **given}
+
+    def _inspect(self, ref: str) -> dict[str, Any] | None:
+        with engine_errors(f"cannot inspect image {ref}"):
+            try:
+                image: dict[str, Any] = self._client.inspect_image(ref)  # type: ignore[no-untyped-call]  # its stub has no types
+            except NotFound:
+                return None
+            return image
+
+    def _pull(self, ref: str, reference: Reference, platform: str | None, progress: Progress) -> None:
+        progress(f"pulling {ref}")
+        try:
+            with engine_errors(f"cannot pull image {ref}"):
+                self._follow(ref, reference, platform, progress)
+        except EngineError as error:
+            raise EngineError(error.message, error.hint or _hint_refused(reference)) from error
+
+    def _follow(self, ref: str, reference: Reference, platform: str | None, progress: Progress) -> None:
+        lines = PullProgress(ref)
+        events = self._client.pull(
+            reference.name,
+            tag=reference.version,
+            stream=True,
+            decode=True,
+            platform=platform,
+            auth_config=self._authentication(reference.registry),
+        )
+        for event in events:
+            if "error" in event:
+                raise EngineError(f"cannot pull image {ref}: {event['error']}")
+            if line := lines.line(event):
+                progress(line)
+
+    def _authentication(self, registry: str) -> dict[str, str] | None:
+        """What the caller gave for a registry; with None the SDK asks the user's Docker configuration and its helpers."""
+        if registry not in self._credentials:
+            return None
+        username, password = self._credentials[registry]
+        return {"username": username, "password": password, "serveraddress": registry}
+
+
+def resolved_image(ref: str, reference: Reference, image: Mapping[str, Any]) -> ResolvedImage:
+    """What an inspected image is to a run: its digest in the repository that `ref` names, else its id."""
+    config = image.get("Config") or {}
+    digests = [digest for digest in image.get("RepoDigests") or [] if not reference.is_id and _same(reference, digest)]
+    return ResolvedImage(
+        ref=ref,
+        id=image["Id"],
+        digest=digests[0] if digests else image["Id"],
+        user=config.get("User") or "",
+        command=(*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())),
+    )
+
+
+def _same(reference: Reference, digest: str) -> bool:
+    return Reference(digest.partition("@")[0], "").repository == reference.repository
+
+
+def _platform(image: Mapping[str, Any]) -> str:
+    return "/".join(part for part in (image.get("Os"), image.get("Architecture"), image.get("Variant")) if part)
+
+
+def _hint_absent(reference: Reference) -> str:
+    if reference.is_id:
+        return "only the engine that made an image knows its id: give its name"
+    return "pull or build it there, or remove `pull: never`"
+
+
+def _hint_refused(reference: Reference) -> str:
+    return (
+        f"check the name and that the engine reaches {reference.registry}; for a private image log in with `docker login` "
+        "or give a registry-credentials block; for an image made on the engine itself write `pull: never`"
+    )

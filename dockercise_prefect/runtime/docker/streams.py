@@ -1,0 +1,194 @@
+"""A container's standard streams, carried over connections that the engine hands over ("hijacked" in its documentation).
+
+Output and input travel on connections of their own: the end of input is then the end of its connection, on every transport;
+TLS knows no half-closed one.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from types import TracebackType
+from typing import Final, Self
+from urllib.parse import quote
+
+import requests
+from docker import APIClient
+from docker.errors import create_api_error_from_http_exception
+
+from dockercise_prefect.errors import EngineError
+from dockercise_prefect.runtime.docker.errors import engine_errors
+from dockercise_prefect.runtime.engine import Channel, OutputSink
+
+SILENCE: Final = 10.0
+"""Seconds without output after which the engine is asked whether the container still runs."""
+
+_HEADER = struct.Struct(">BxxxL")
+_CHANNELS: dict[int, Channel] = {0: "stdout", 1: "stdout", 2: "stderr", 3: "stderr"}  # 3: the engine's own complaints
+_CHUNK = 65536
+
+
+class Wire:
+    """One hijacked connection."""
+
+    def __init__(self, response: requests.Response) -> None:
+        connection = response.raw.connection
+        if connection is None or connection.sock is None:
+            response.close()
+            raise EngineError(
+                "the engine answered without handing over the stream", "does a proxy in between block HTTP upgrades?"
+            )
+        self._response = response
+        self._socket: socket.socket = connection.sock
+
+    def read(self, patience: float) -> bytes | None:
+        """The next bytes, empty at the end, None when none came for `patience` seconds.
+
+        Raises:
+            EngineError: the connection broke.
+        """
+        with engine_errors("cannot read the container's output"):
+            self._socket.settimeout(patience)
+            try:
+                return self._socket.recv(_CHUNK)
+            except TimeoutError:
+                return None
+
+    def send(self, data: bytes, patience: float | None) -> None:
+        """Send all; waits at most `patience` seconds where the container does not read.
+
+        Raises:
+            EngineError: it did not, or the connection broke.
+        """
+        with engine_errors("cannot send input to the container"):
+            self._socket.settimeout(patience)
+            self._socket.sendall(data)
+
+    def shut(self) -> None:
+        """End both directions, which wakes who waits in `read` or `send`."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """End both directions and let go of the connection."""
+        self.shut()
+        self._response.close()
+
+
+def attach(client: APIClient, container: str, *channels: str) -> Wire:
+    """A connection to some of `stdin`, `stdout` and `stderr` of a container that has not been started.
+
+    Raises:
+        requests.RequestException: the engine refused or did not answer.
+    """
+    response = client.post(
+        f"{client.base_url}/v{client.api_version}/containers/{quote(container)}/attach",
+        params={"stream": "1", **dict.fromkeys(channels, "1")},
+        headers={"Connection": "Upgrade", "Upgrade": "tcp"},
+        stream=True,
+        timeout=client.timeout,
+    )
+    try:
+        response.raise_for_status()
+    except requests.HTTPError as error:
+        create_api_error_from_http_exception(error)
+    return Wire(response)
+
+
+class Feed:
+    """Sends a container its input from a thread, so that one that does not read cannot stall its output."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def start(self, data: bytes) -> None:
+        """Begin to send; the end of input follows."""
+        self._thread = threading.Thread(target=self._send, args=(data,), name="container-stdin", daemon=True)
+        self._thread.start()
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self._wire.shut()
+        if self._thread:
+            self._thread.join()
+        self._wire.close()
+
+    def _send(self, data: bytes) -> None:
+        # A container may end without reading; a lost engine shows on the output's side, and lost variables in what `boot` says.
+        with suppress(EngineError):
+            self._wire.send(data, None)
+        self._wire.shut()
+
+
+class FrameSplitter:
+    """Takes apart the engine's multiplexed output: frames of eight bytes of header and a payload, however they are cut."""
+
+    def __init__(self) -> None:
+        self._header = b""
+        self._left = 0
+        self._channel: Channel = "stdout"
+
+    @property
+    def between_frames(self) -> bool:
+        """Whether the last frame came whole."""
+        return not self._header and not self._left
+
+    def feed(self, data: bytes) -> Iterator[tuple[Channel, bytes]]:
+        """The payloads in `data`, as far as they have come.
+
+        Raises:
+            EngineError: these are not frames.
+        """
+        at = 0
+        while at < len(data):
+            if not self._left:
+                part = data[at : at + _HEADER.size - len(self._header)]
+                at += len(part)
+                self._header += part
+                if len(self._header) < _HEADER.size:
+                    return
+                number, self._left = _HEADER.unpack(self._header)
+                self._header = b""
+                if number not in _CHANNELS:
+                    raise EngineError("the engine sent output that is not in frames")
+                self._channel = _CHANNELS[number]
+            if chunk := data[at : at + self._left]:
+                at += len(chunk)
+                self._left -= len(chunk)
+                yield self._channel, chunk
+
+
+def pump(
+    read: Callable[[float], bytes | None], sink: OutputSink, is_running: Callable[[], bool], silence: float = SILENCE
+) -> None:
+    """Pass on all output, until the stream ends.
+
+    An engine may leave the stream of an ended container open: after two silent spells, the container having ended in the
+    first, there is no more to come.
+
+    Args:
+        read: gives the next bytes, as `Wire.read` does.
+        is_running: asks the engine; also what notices that it is gone where the connection does not.
+        silence: seconds of a spell.
+
+    Raises:
+        EngineError: the stream broke off, or the engine does not answer.
+    """
+    splitter = FrameSplitter()
+    ended = False
+    while (data := read(silence)) != b"":
+        if data is not None:
+            for channel, chunk in splitter.feed(data):
+                sink(channel, chunk)
+        elif ended:
+            return
+        else:
+            ended = not is_running()
+    if not splitter.between_frames:
+        raise EngineError("the container's output broke off in the middle of a frame", "is the engine still running?")

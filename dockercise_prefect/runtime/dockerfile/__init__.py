@@ -1,0 +1,1 @@
+"""Reads Dockerfiles and names of images. No effects."""

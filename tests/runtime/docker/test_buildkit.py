@@ -1,0 +1,341 @@
+"""Builds with BuildKit, by the `docker` command."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+from docker import APIClient
+from docker.errors import NotFound
+
+from dockercise_prefect.errors import EngineError
+from dockercise_prefect.pipeline import PullPolicy, built_from, code, host, stage
+from dockercise_prefect.runtime.docker.buildkit import arguments, failed_end
+from dockercise_prefect.runtime.docker.command import BuildCommand, find_build_command
+from dockercise_prefect.runtime.docker.connection import Address, connect
+from dockercise_prefect.runtime.docker.engine import DockerEngine
+from dockercise_prefect.runtime.docker.marks import build_name
+from dockercise_prefect.runtime.engine import BuildEnd, BuildSpec, Leftover
+from dockercise_prefect.runtime.removal import remove_all
+from tests.engines.driving import PATIENCE, Output, member, run, spec_of, tar_of
+from tests.engines.registry import registry
+from tests.engines.scripted import BUSYBOX
+from tests.runtime.workspaces import run_all, sh
+
+Labels = Mapping[str, str]
+
+FILE = tar_of((member("f"), b"hello\n"))
+
+needs_engine = pytest.mark.docker
+
+
+@pytest.fixture
+def buildkit(monkeypatch: pytest.MonkeyPatch, docker_engine: DockerEngine) -> Iterator[DockerEngine]:
+    """The real engine, with a `docker` command that can build with BuildKit: the first such one on the path."""
+    monkeypatch.delenv("DOCKER_BUILDKIT")
+    address = Address(docker_engine.info().url, "a test")
+    for folder in os.environ["PATH"].split(os.pathsep):
+        if not shutil.which("docker", path=folder):
+            continue
+        monkeypatch.setenv("PATH", folder, prepend=os.pathsep)
+        if isinstance(find_build_command(address, os.environ), BuildCommand):
+            break
+    else:
+        pytest.fail(
+            "no `docker` command on the path can build with BuildKit: install docker-buildx, or Debian's docker.io 20.10"
+        )
+    with closing(DockerEngine.connect()) as engine:
+        yield engine
+
+
+@pytest.fixture
+def client() -> Iterator[APIClient]:
+    """The engine's API, to look behind the back of ours."""
+    client, _ = connect()
+    yield client
+    client.close()
+
+
+def left(engine: DockerEngine, labels: Labels) -> list[Leftover]:
+    """What the test has made."""
+    return [each for each in engine.leftovers() if each.labels.get("dockercise.run") == labels["dockercise.run"]]
+
+
+def spec(labels: Labels, *lines: str, base: str = BUSYBOX, **further: object) -> BuildSpec:
+    """A build on the tests' image."""
+    text = "\n".join((f"FROM {base}", *lines, "")).encode()
+    return BuildSpec(what="a", dockerfile=text, labels=labels, **further)  # type: ignore[arg-type]  # as each test says them
+
+
+def test_all_of_a_build_is_said() -> None:
+    """Each part of a build is an option of the command; the context comes through standard input."""
+    words = arguments(
+        BuildSpec(
+            what="a",
+            dockerfile=b"",
+            labels={"dockercise.run": "r"},
+            path="d/F",
+            args={"A": "1 2"},
+            target="t",
+            network="none",
+            platform="linux/arm64",
+            pull=True,
+            secrets={"T": b"hidden"},
+        ),
+        "m",
+    )
+
+    assert words == [
+        *("--progress=plain", "--tag", "dockercise-build:m", "--file", "d/F", "--network", "none"),
+        *("--label", "dockercise.run=r", "--label", "dockercise.mark=m", "--build-arg", "A=1 2"),
+        *("--secret", "id=T,env=DOCKERCISE_SECRET_0", "--target", "t", "--platform", "linux/arm64", "--pull", "-"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        'ERROR: failed to build: failed to solve: process "/bin/sh -c exit 3" did not complete successfully: exit code: 3',
+        "executor failed running [/bin/sh -c echo exit code: 1\nexit 3]: exit code: 3",
+    ],
+)
+def test_a_step_that_fails_has_an_exit_code(last: str) -> None:
+    """The last line of the log says it."""
+    assert failed_end(f"#5 0.1 exit code: 1\n------\n{last}\n\n".encode(), "cannot build") == BuildEnd(None, 3)
+
+
+@pytest.mark.parametrize(
+    ("log", "says"),
+    [
+        ("#5 0.1 exit code: 1\nERROR: failed to build: failed to solve: no space left\n", "cannot build: no space left"),
+        (
+            "failed to solve with frontend dockerfile.v0: failed to create LLB definition: x: not found",
+            "cannot build: x: not found",
+        ),
+        ("", "said nothing"),
+    ],
+)
+def test_everything_else_is_an_error_of_the_engine(log: str, says: str) -> None:
+    """Without what every message begins with."""
+    with pytest.raises(EngineError, match=says):
+        failed_end(log.encode(), "cannot build")
+
+
+@needs_engine
+def test_a_build_makes_an_image_that_runs(buildkit: DockerEngine, client: APIClient, labels: Labels) -> None:
+    """With what only BuildKit knows; the log arrives on stderr, and the image is found and removed as ours."""
+    output, new = Output(), secrets.token_hex(8)
+    text = ("COPY f /f", f"RUN --mount=type=cache,target=/cache echo {new} built here; cat /f > /g")
+
+    end = buildkit.build(spec(labels, *text), [FILE]).run(output)
+    assert end.image is not None
+    image = buildkit.resolve_image(end.image, pull=PullPolicy.NEVER, platform=None, progress=lambda _: None)
+    _, said = run(buildkit, spec_of(image, labels, "cat /g"))
+    made = left(buildkit, labels)
+    stuck = remove_all(buildkit, made)
+
+    assert (end.exit_code, said.stdout) == (0, b"hello\n")
+    assert b"built here\n" in output.stderr
+    assert output.stdout == b""
+    assert [(each.kind, each.id, each.labels) for each in made] == [("image", end.image, dict(labels))]
+    assert (stuck, left(buildkit, labels)) == ([], [])
+    with pytest.raises(NotFound):
+        client.inspect_image(end.image)  # type: ignore[no-untyped-call]  # its stub has no types
+
+
+@needs_engine
+def test_a_secret_reaches_its_step_alone(
+    buildkit: DockerEngine, client: APIClient, labels: Labels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Byte for byte; neither the image, nor its history, nor a description of the build or its log shows it."""
+    secret, output = f"it's {secrets.token_hex(8)} ☃\n".encode(), Output()
+    step = f"RUN --mount=type=secret,id=TOKEN md5sum < /run/secrets/TOKEN > /sum # {secrets.token_hex(8)}"
+    wanted = spec(labels, step, secrets={"TOKEN": secret})
+
+    end = buildkit.build(wanted, [FILE]).run(output)
+    assert end.image is not None
+    image = buildkit.resolve_image(end.image, pull=PullPolicy.NEVER, platform=None, progress=lambda _: None)
+    _, said = run(buildkit, spec_of(image, labels, "cat /sum; ls -A /run/secrets"))
+    known = [client.inspect_image(end.image), client.history(end.image), wanted, output.stderr]  # type: ignore[no-untyped-call]  # no types
+    remove_all(buildkit, left(buildkit, labels))
+
+    assert said.stdout.split()[0].decode() == hashlib.md5(secret, usedforsecurity=False).hexdigest()
+    assert secret.decode().split()[1] not in str(known)
+
+
+@needs_engine
+def test_a_stage_gives_its_build_secrets(buildkit: DockerEngine, run_id: str, tmp_path: Path) -> None:
+    """Variables from outside and values of stages, by the names of the variables."""
+    new = secrets.token_hex(4)
+    step = f"RUN --mount=type=secret,id=KEY --mount=type=secret,id=LOGIN cat /run/secrets/* > /found # {secrets.token_hex(8)}"
+    (tmp_path / "Dockerfile").write_text(f"FROM {BUSYBOX}\n{step}\n")
+    login = sh("login", f"printf {new}-value")
+    build = built_from(code, secrets=["KEY", "LOGIN"])
+    a = stage("a", build=build, env={"KEY": host("key"), "LOGIN": login.value}, run="cat /found")
+
+    ran = run_all(buildkit, login, a, root=tmp_path, outside={"KEY": "outside-"}, run_id=run_id)
+
+    assert ran.value("a").decode() == f"outside-{new}-value", ran.results
+
+
+@needs_engine
+def test_secrets_need_buildkit(docker_engine: DockerEngine, labels: Labels) -> None:
+    """The engine's own builder has no place for them, so nothing is built without them."""
+    with pytest.raises(EngineError, match=r"its `secrets` need BuildKit, and DOCKER_BUILDKIT=0") as caught:
+        docker_engine.build(spec(labels, "RUN true", secrets={"TOKEN": b"hidden"}), [FILE])
+
+    assert "hidden" not in str(caught.value)
+
+
+@needs_engine
+def test_the_cache_is_used(buildkit: DockerEngine, labels: Labels) -> None:
+    """A step that another run has done is not done again."""
+    text = f"RUN echo {secrets.token_hex(8)} done"
+    first, second = Output(), Output()
+
+    for output in (first, second):
+        buildkit.build(spec(labels, text), [FILE]).run(output)
+        remove_all(buildkit, left(buildkit, labels))
+
+    assert b" done\n" in first.stderr.replace(text.encode(), b"")
+    assert b"CACHED" in second.stderr
+
+
+@needs_engine
+def test_a_dockerfile_that_is_left_out_of_the_context(buildkit: DockerEngine, labels: Labels) -> None:
+    """The build has it all the same, wherever it lies."""
+    end = buildkit.build(spec(labels, "COPY . /x", path="docker/File", ignore=b"docker\n"), [FILE]).run(Output())
+    remove_all(buildkit, left(buildkit, labels))
+
+    assert end.image is not None
+
+
+@needs_engine
+def test_a_step_that_fails(buildkit: DockerEngine, labels: Labels) -> None:
+    """Its exit code is known, and nothing is left."""
+    output = Output()
+
+    end = buildkit.build(spec(labels, "RUN echo why; exit 3"), [FILE]).run(output)
+
+    assert end == BuildEnd(None, 3)
+    assert b"why\n" in output.stderr
+    assert left(buildkit, labels) == []
+
+
+@needs_engine
+def test_a_build_that_cannot_be(buildkit: DockerEngine, labels: Labels) -> None:
+    """What is no step's exit code is an error that says whose image it was, and why."""
+    with pytest.raises(EngineError, match=r"cannot build the image of a: .*none"):
+        buildkit.build(spec(labels, "COPY none /"), [FILE]).run(Output())
+
+
+@needs_engine
+def test_a_build_that_is_stopped(buildkit: DockerEngine, labels: Labels) -> None:
+    """It ends with an error, also when it is stopped again; nothing is left."""
+    output = Output()
+    build = buildkit.build(spec(labels, f"RUN echo up {secrets.token_hex(8)}; sleep 1000"), [FILE])
+    with ThreadPoolExecutor() as pool:
+        future = pool.submit(build.run, output)
+        assert output.begun.wait(PATIENCE)
+
+        build.stop()
+        build.stop()
+        with pytest.raises(EngineError, match="interrupted"):
+            future.result(PATIENCE)
+
+    assert left(buildkit, labels) == []
+
+
+@needs_engine
+def test_a_build_that_is_stopped_before_it_begins(buildkit: DockerEngine, labels: Labels) -> None:
+    """It does not begin."""
+    build = buildkit.build(spec(labels, "RUN true"), [FILE])
+
+    build.stop()
+
+    with pytest.raises(EngineError, match="interrupted"):
+        build.run(Output())
+
+
+@needs_engine
+def test_a_context_that_fails(buildkit: DockerEngine, labels: Labels) -> None:
+    """A failure of whoever makes the stream is raised as it is."""
+
+    def chunks() -> Iterator[bytes]:
+        yield FILE[:512]
+        raise PermissionError(13, "no", "/secret/file")
+
+    with pytest.raises(PermissionError, match="/secret/file"):
+        buildkit.build(spec(labels, "RUN true"), chunks()).run(Output())
+
+
+@needs_engine
+def test_what_others_make_of_it_or_call_it_stays(buildkit: DockerEngine, client: APIClient, labels: Labels) -> None:
+    """An image that got another name loses ours alone; a container that somebody starts from it is not taken for ours."""
+    name, tag = f"dockercise-test/kept-{secrets.token_hex(4)}", "1"
+    end = buildkit.build(spec(labels, "RUN true"), [FILE]).run(Output())
+    assert end.image is not None
+    client.tag(end.image, name, tag)
+    container = client.create_container(f"{name}:{tag}", "true")["Id"]
+    try:
+        before = left(buildkit, labels)
+        client.remove_container(container)
+        stuck = remove_all(buildkit, left(buildkit, labels))
+        tags = client.inspect_image(f"{name}:{tag}")["RepoTags"]  # type: ignore[no-untyped-call]  # its stub has no types
+    finally:
+        with suppress(NotFound):
+            client.remove_container(container, force=True)
+        client.remove_image(f"{name}:{tag}", force=True)
+
+    assert container not in {each.id for each in before}
+    assert (stuck, tags) == ([], [f"{name}:{tag}"])
+
+
+@needs_engine
+def test_limits_of_a_step_are_for_the_engines_own_builder(buildkit: DockerEngine, labels: Labels) -> None:
+    """It keeps them; a Dockerfile that needs BuildKit besides is refused, with the line."""
+    output = Output()
+
+    end = buildkit.build(spec(labels, "RUN true", memory=1 << 27), [FILE]).run(output)
+    remove_all(buildkit, left(buildkit, labels))
+    with pytest.raises(EngineError, match=r"`RUN --mount` in line 2 of `Dockerfile` needs BuildKit, and `memory`"):
+        buildkit.build(spec(labels, "RUN --mount=type=cache,target=/c true", memory=1 << 27), [FILE])
+
+    assert end.image is not None
+    assert b"Step 1/" in output.stderr
+
+
+@needs_engine
+def test_without_buildkit_a_dockerfile_that_needs_it_is_refused(docker_engine: DockerEngine, labels: Labels) -> None:
+    """Before the build, with the line and the reason."""
+    with pytest.raises(EngineError, match=r"a here-document in line 2 of `Dockerfile` needs BuildKit, and DOCKER_BUILDKIT=0"):
+        docker_engine.build(spec(labels, "RUN <<E", "true", "E"), [FILE])
+
+
+@needs_engine
+def test_a_build_from_a_private_registry(
+    buildkit: DockerEngine, client: APIClient, labels: Labels, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Credentials given for a registry reach the builder, and no message shows wrong ones."""
+    with registry(str(client.version()["Arch"]), login=("me", "sesame")) as hub:
+        ref = f"{hub.host}/test/hello:1"
+        with closing(DockerEngine.connect({hub.host: ("me", "wrong-secret")})) as wrong, pytest.raises(EngineError) as caught:
+            wrong.build(spec(labels, base=ref, pull=True), [FILE]).run(Output())
+        with closing(DockerEngine.connect({hub.host: ("me", "sesame")})) as right:
+            end = right.build(spec(labels, base=ref, pull=True), [FILE]).run(Output())
+        remove_all(buildkit, left(buildkit, labels))
+
+    assert end.image is not None
+    assert "wrong-secret" not in str(caught.value)
+
+
+def test_the_name_of_an_image_says_whose_it_is() -> None:
+    """It holds the build's mark."""
+    assert build_name("m") == "dockercise-build:m"

@@ -1,0 +1,59 @@
+"""A container that ran out of memory, where the engine's word of it comes after the container's end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from typing import Any
+
+import pytest
+from docker import APIClient
+
+from dockercise_prefect.runtime.docker.connection import connect
+from dockercise_prefect.runtime.docker.memory import ran_out_of_memory
+from tests.engines.scripted import BUSYBOX
+
+pytestmark = pytest.mark.docker
+
+Ended = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def client() -> Iterator[APIClient]:
+    """The engine's API."""
+    client, _ = connect()
+    with closing(client):
+        yield client
+
+
+@pytest.fixture
+def ended(client: APIClient, labels: Mapping[str, str]) -> Iterator[Ended]:
+    """Run a script to its end; the container as the engine describes it, had it not heard of the memory."""
+    made: list[str] = []
+
+    def run(script: str, memory: str | None) -> dict[str, Any]:
+        limits = client.create_host_config(mem_limit=memory, init=True)
+        container = client.create_container(BUSYBOX, ["sh", "-c", script], host_config=limits, labels=dict(labels))["Id"]
+        made.append(container)
+        client.start(container)
+        client.wait(container)
+        inspected: dict[str, Any] = client.inspect_container(container)
+        inspected["State"]["OOMKilled"] = False
+        return inspected
+
+    yield run
+    for container in made:
+        client.remove_container(container, force=True)
+
+
+def test_it_is_learnt_from_the_event(client: APIClient, ended: Ended) -> None:
+    """The engine's record does not say so, its event does."""
+    assert ran_out_of_memory(client, ended("tail /dev/zero", "16m"))
+
+
+@pytest.mark.parametrize(
+    ("script", "memory"), [("kill -9 $$", "16m"), ("kill -9 $$", None), ("exit 137", "16m"), ("exit 1", "16m")]
+)
+def test_other_ends_are_none(client: APIClient, ended: Ended, script: str, memory: str | None) -> None:
+    """Who is killed by somebody, or says the same exit code itself, did not run out of memory."""
+    assert not ran_out_of_memory(client, ended(script, memory))
