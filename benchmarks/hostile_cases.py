@@ -25,8 +25,8 @@ from dockercise_prefect.orchestration import markdown
 from dockercise_prefect.orchestration.stage_log import LONGEST_LINE
 from dockercise_prefect.results.clean import coloured_line, plain_line
 from dockercise_prefect.runtime.docker.streams import FrameSplitter
-from dockercise_prefect.runtime.masking import Masker
-from dockercise_prefect.runtime.output import LineDecoder, LogTail
+from dockercise_prefect.runtime.files.output import LineDecoder, LogTail
+from dockercise_prefect.runtime.secrets.masking import Masker
 from dockercise_prefect.webhook.payload.claims import claimed_addresses
 from dockercise_prefect.webhook.payload.content import read_payload
 from dockercise_prefect.webhook.payload.delivery import Delivery

@@ -167,7 +167,7 @@ def _request(
     from dockercise_prefect.orchestration.timetable import Timetable
     from dockercise_prefect.repository.address import parse_address
     from dockercise_prefect.repository.branches import check_branches
-    from dockercise_prefect.runtime.environment import parse_env_option
+    from dockercise_prefect.runtime.stage.environment import parse_env_option
 
     check_branches(branches)
     address = parse_address(source, Path.cwd())

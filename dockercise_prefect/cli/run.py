@@ -30,7 +30,7 @@ from dockercise_prefect.orchestration.signals import OF_THE_COMMAND
 from dockercise_prefect.orchestration.trust import within_trust
 from dockercise_prefect.pipeline import Pipeline
 from dockercise_prefect.results.summary import RunSummary
-from dockercise_prefect.runtime.environment import parse_env_file, parse_env_option
+from dockercise_prefect.runtime.stage.environment import parse_env_file, parse_env_option
 from dockercise_prefect.settings import read_settings
 from dockercise_prefect.status import RunStatus
 

@@ -18,10 +18,10 @@ from dockercise_prefect.results.local_store import OUTPUTS
 from dockercise_prefect.results.store import Kept, LogWriter, RunStore
 from dockercise_prefect.results.summary import StageSummary
 from dockercise_prefect.runtime.engine import EngineLostError
-from dockercise_prefect.runtime.masking import Scan
-from dockercise_prefect.runtime.outcome import StageResult
-from dockercise_prefect.runtime.output import StageOutput
-from dockercise_prefect.runtime.running import EndedAtOnceError
+from dockercise_prefect.runtime.files.output import StageOutput
+from dockercise_prefect.runtime.secrets.masking import Scan
+from dockercise_prefect.runtime.stage.outcome import StageResult
+from dockercise_prefect.runtime.stage.running import EndedAtOnceError
 from dockercise_prefect.status import StageStatus
 
 LONGEST_VALUE = 1_048_576

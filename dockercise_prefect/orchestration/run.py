@@ -50,7 +50,7 @@ from dockercise_prefect.results.report.runs_page import update_runs_page
 from dockercise_prefect.results.shipment import NoShipment, Shipment, open_shipment
 from dockercise_prefect.results.store import RunStore
 from dockercise_prefect.results.summary import RunSummary, StageSummary
-from dockercise_prefect.runtime.environment import OutsideSource, resolve_outside
+from dockercise_prefect.runtime.stage.environment import OutsideSource, resolve_outside
 from dockercise_prefect.runtime.workspace import RunIdentity, RuntimeOptions, Workspace
 from dockercise_prefect.settings import read_settings
 from dockercise_prefect.status import RunStatus, StageStatus

@@ -23,7 +23,7 @@ from dockercise_prefect.orchestration.schedule import Blocked, Ready, Schedule
 from dockercise_prefect.orchestration.signals import interruptions
 from dockercise_prefect.orchestration.stage_task import Inputs, StageFuture, blocked_message, submit_blocked, submit_stage
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
-from dockercise_prefect.runtime.outcome import StageResult
+from dockercise_prefect.runtime.stage.outcome import StageResult
 
 LONGEST_SLEEP = 0.25
 """Seconds until a signal is noticed, at worst."""

@@ -10,10 +10,10 @@ from typing import TypeVar
 from dockercise_prefect.errors import DockerciseError
 from dockercise_prefect.pipeline import LiteralValue, Pipeline, Stage, StageName, folded
 from dockercise_prefect.pipeline.sensitivity import secret_variables, sensitive_stages
-from dockercise_prefect.runtime.environment import Outside
-from dockercise_prefect.runtime.masking import Masker, Scan
-from dockercise_prefect.runtime.outcome import StageResult
-from dockercise_prefect.runtime.secret_forms import LONGEST
+from dockercise_prefect.runtime.secrets.forms import LONGEST
+from dockercise_prefect.runtime.secrets.masking import Masker, Scan
+from dockercise_prefect.runtime.stage.environment import Outside
+from dockercise_prefect.runtime.stage.outcome import StageResult
 
 E = TypeVar("E", bound=DockerciseError)
 

@@ -15,7 +15,7 @@ from prefect.states import Cancelled, Completed, Crashed, Failed
 from prefect.utilities.engine import emit_task_run_state_change_event
 
 from dockercise_prefect.pipeline import Stage, StageName
-from dockercise_prefect.runtime.outcome import StageResult
+from dockercise_prefect.runtime.stage.outcome import StageResult
 from dockercise_prefect.status import StageStatus
 
 StageFuture: TypeAlias = PrefectFuture[StageResult]

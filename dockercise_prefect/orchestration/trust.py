@@ -9,7 +9,7 @@ from dockercise_prefect.errors import UsageError
 from dockercise_prefect.orchestration.options import RunOptions
 from dockercise_prefect.orchestration.registration import Registration
 from dockercise_prefect.pipeline import Pipeline
-from dockercise_prefect.runtime.confinement import METADATA, Confinement
+from dockercise_prefect.runtime.stage.confinement import METADATA, Confinement
 from dockercise_prefect.settings import Settings
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from dockercise_prefect.errors import UsageError
 from dockercise_prefect.orchestration.options import RunOptions
 from dockercise_prefect.orchestration.secret_blocks import load_secret
-from dockercise_prefect.runtime.environment import OutsideSource
+from dockercise_prefect.runtime.stage.environment import OutsideSource
 
 
 def outside_sources(options: RunOptions, parameter: Mapping[str, str] | None) -> list[OutsideSource]:

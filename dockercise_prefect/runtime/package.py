@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from dockercise_prefect.errors import DockerciseError
+from dockercise_prefect.runtime.cleanup.labels import Labels, RunIdentity
+from dockercise_prefect.runtime.cleanup.ownership import this_process
 from dockercise_prefect.runtime.engine import Channel, ContainerSpec, ContainerVanishedError, Engine, ResolvedImage
-from dockercise_prefect.runtime.labels import Labels, RunIdentity
-from dockercise_prefect.runtime.outcome import Stop, judge
-from dockercise_prefect.runtime.ownership import this_process
-from dockercise_prefect.runtime.running import Deadline, Running
+from dockercise_prefect.runtime.stage.outcome import Stop, judge
+from dockercise_prefect.runtime.stage.running import Deadline, Running
 from dockercise_prefect.status import StageStatus
 
 GRACE = 1.0

@@ -15,23 +15,23 @@ from typing import Self
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
 from dockercise_prefect.runtime.abandonable_calls import AbandonableCalls, AbandonedError
-from dockercise_prefect.runtime.building import Builder
+from dockercise_prefect.runtime.cleanup.labels import RUN, Labels, RunIdentity
+from dockercise_prefect.runtime.cleanup.ownership import sweep, this_process
+from dockercise_prefect.runtime.cleanup.removal import counted, remove_all
 from dockercise_prefect.runtime.concurrent import Background
-from dockercise_prefect.runtime.confinement import Confinement
 from dockercise_prefect.runtime.engine import Channel, Engine, OutputSink
-from dockercise_prefect.runtime.images import Images, resolve_images
-from dockercise_prefect.runtime.labels import RUN, Labels, RunIdentity
-from dockercise_prefect.runtime.masking import Masker
-from dockercise_prefect.runtime.mounts import StageMounts, check_host_paths, engine_volumes, uses_code
-from dockercise_prefect.runtime.network_slots import NetworkSlots, useful_slots
-from dockercise_prefect.runtime.outcome import StageResult
-from dockercise_prefect.runtime.output import Spool, StageOutput
-from dockercise_prefect.runtime.own_volume import KeepVolume
-from dockercise_prefect.runtime.ownership import sweep, this_process
-from dockercise_prefect.runtime.removal import counted, remove_all
-from dockercise_prefect.runtime.running import Running
-from dockercise_prefect.runtime.stage import Inputs, RunContext, StageRun
-from dockercise_prefect.runtime.volumes import RunVolumes
+from dockercise_prefect.runtime.files.output import Spool, StageOutput
+from dockercise_prefect.runtime.files.own_volume import KeepVolume
+from dockercise_prefect.runtime.files.volumes import RunVolumes
+from dockercise_prefect.runtime.secrets.masking import Masker
+from dockercise_prefect.runtime.stage.building import Builder
+from dockercise_prefect.runtime.stage.confinement import Confinement
+from dockercise_prefect.runtime.stage.images import Images, resolve_images
+from dockercise_prefect.runtime.stage.mounts import StageMounts, check_host_paths, engine_volumes, uses_code
+from dockercise_prefect.runtime.stage.network_slots import NetworkSlots, useful_slots
+from dockercise_prefect.runtime.stage.outcome import StageResult
+from dockercise_prefect.runtime.stage.running import Running
+from dockercise_prefect.runtime.stage.stage_run import Inputs, RunContext, StageRun
 from dockercise_prefect.status import StageStatus
 
 __all__ = ["RunIdentity", "RuntimeOptions", "Workspace"]

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from docker import APIClient
 
+from dockercise_prefect.runtime.cleanup.labels import PIPELINE
 from dockercise_prefect.runtime.docker.connection import connect
 from dockercise_prefect.runtime.docker.engine import DockerEngine
-from dockercise_prefect.runtime.labels import PIPELINE
 from tests.cli.conftest import Command
 from tests.engines.scripted import BUSYBOX
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dockercise_prefect.emit.explain import explanation
-from dockercise_prefect.runtime.masking import Masker
+from dockercise_prefect.runtime.secrets.masking import Masker
 from tests.compiler.sources import compiled
 from tests.e2e.conftest import Dockercise
 from tests.test_user_pages import blocks

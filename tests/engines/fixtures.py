@@ -10,10 +10,10 @@ from typing import cast
 import pytest
 
 from dockercise_prefect.pipeline import PullPolicy
+from dockercise_prefect.runtime.cleanup.removal import remove_all
 from dockercise_prefect.runtime.docker.connection import connect
 from dockercise_prefect.runtime.docker.engine import DockerEngine
 from dockercise_prefect.runtime.engine import Engine, ResolvedImage
-from dockercise_prefect.runtime.removal import remove_all
 from scripts.busybox import REPOSITORY, TAG, ensure_busybox
 from tests.engines.scripted import BUSYBOX, ScriptedEngine
 

@@ -14,9 +14,9 @@ from dockercise_prefect.orchestration.record import LONGEST_VALUE, RunRecord
 from dockercise_prefect.orchestration.secrecy import Secrecy
 from dockercise_prefect.pipeline import Pipeline, to_json
 from dockercise_prefect.results.local_store import LocalStore
-from dockercise_prefect.runtime.outcome import StageResult
-from dockercise_prefect.runtime.output import Spool, StageOutput
-from dockercise_prefect.runtime.running import EndedAtOnceError
+from dockercise_prefect.runtime.files.output import Spool, StageOutput
+from dockercise_prefect.runtime.stage.outcome import StageResult
+from dockercise_prefect.runtime.stage.running import EndedAtOnceError
 from dockercise_prefect.status import StageStatus
 from tests.compiler.sources import compiled
 

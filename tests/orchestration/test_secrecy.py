@@ -3,7 +3,7 @@
 import pytest
 
 from dockercise_prefect.orchestration.secrecy import Secrecy
-from dockercise_prefect.runtime.environment import OutsideSource, resolve_outside
+from dockercise_prefect.runtime.stage.environment import OutsideSource, resolve_outside
 from tests.compiler.sources import compiled
 
 TEXT = "correct horse battery"

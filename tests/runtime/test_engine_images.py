@@ -11,6 +11,7 @@ import pytest
 
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import PullPolicy
+from dockercise_prefect.runtime.cleanup.removal import remove_all
 from dockercise_prefect.runtime.engine import (
     BuildEnd,
     BuildSpec,
@@ -20,7 +21,6 @@ from dockercise_prefect.runtime.engine import (
     NoSuchPathError,
     ResolvedImage,
 )
-from dockercise_prefect.runtime.removal import remove_all
 from tests.engines.driving import PATIENCE, Output, container, member, members_of, rehearse, run, spec_of, tar_of
 from tests.engines.scripted import BUSYBOX, Behaviour
 

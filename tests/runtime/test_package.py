@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from dockercise_prefect.errors import EngineError
+from dockercise_prefect.runtime.cleanup.labels import OWNER, RUN
+from dockercise_prefect.runtime.cleanup.ownership import Owner
 from dockercise_prefect.runtime.engine import Engine, ResolvedImage
-from dockercise_prefect.runtime.labels import OWNER, RUN
-from dockercise_prefect.runtime.ownership import Owner
 from dockercise_prefect.runtime.package import PackageFailedError, PackageLimits, run_package
 from tests.engines.driving import rehearse
 from tests.engines.scripted import BUSYBOX, Behaviour, ScriptedEngine
@@ -36,7 +36,7 @@ def _containers(engine: Engine) -> int:
 
 
 def _is_ours(owner: str, engine: Engine) -> bool:
-    from dockercise_prefect.runtime.ownership import this_process
+    from dockercise_prefect.runtime.cleanup.ownership import this_process
 
     return Owner.parse(owner) == this_process(engine)
 

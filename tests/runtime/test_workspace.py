@@ -9,7 +9,7 @@ import pytest
 
 from dockercise_prefect.errors import DefinitionError, EngineError
 from dockercise_prefect.pipeline import Pipeline, bind, code, engine_volume, host, stage
-from dockercise_prefect.runtime.labels import RunIdentity
+from dockercise_prefect.runtime.cleanup.labels import RunIdentity
 from dockercise_prefect.runtime.workspace import RuntimeOptions, Workspace
 from dockercise_prefect.status import StageStatus
 from tests.engines.scripted import Behaviour, ScriptedEngine

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName, stage
-from dockercise_prefect.runtime.confinement import Confinement
 from dockercise_prefect.runtime.engine import Channel, Engine
-from dockercise_prefect.runtime.masking import Masker
-from dockercise_prefect.runtime.outcome import StageResult
+from dockercise_prefect.runtime.secrets.masking import Masker
+from dockercise_prefect.runtime.stage.confinement import Confinement
+from dockercise_prefect.runtime.stage.outcome import StageResult
 from dockercise_prefect.runtime.workspace import RunIdentity, RuntimeOptions, Workspace
 from tests.engines.driving import PATIENCE
 from tests.engines.scripted import BUSYBOX, ScriptedContainer

@@ -8,6 +8,7 @@ from typing import Any, Final
 from docker import APIClient
 from docker.errors import NotFound
 
+from dockercise_prefect.runtime.cleanup.labels import RUN
 from dockercise_prefect.runtime.docker.marks import (
     has_run,
     held_images,
@@ -18,7 +19,6 @@ from dockercise_prefect.runtime.docker.marks import (
     labels_of,
 )
 from dockercise_prefect.runtime.engine import Leftover
-from dockercise_prefect.runtime.labels import RUN
 
 _OURS_AND_COPIES: Final = {"label": RUN}
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from dockercise_prefect.runtime.labels import RUN
+from dockercise_prefect.runtime.cleanup.labels import RUN
 
 MARK: Final = "dockercise.mark"
 

@@ -23,7 +23,8 @@ GROUP = 4242
 WHO = 'id --user --name; id --groups; test -w "${DOCKER_HOST#unix://}" && echo may'
 DISTRIBUTIONS = "import importlib.metadata as m; print(*(d.name + '==' + d.version for d in m.distributions()))"
 OWNER = (
-    "from dockercise_prefect.runtime.docker.engine import DockerEngine; from dockercise_prefect.runtime.ownership import *;"
+    "from dockercise_prefect.runtime.docker.engine import DockerEngine; "
+    "from dockercise_prefect.runtime.cleanup.ownership import this_process; "
     "print(this_process(DockerEngine.connect()).host)"
 )
 

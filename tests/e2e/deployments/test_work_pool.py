@@ -19,9 +19,9 @@ import pytest
 
 from dockercise_prefect.orchestration.local_server import LocalServer
 from dockercise_prefect.orchestration.secret_blocks import save_secret
+from dockercise_prefect.runtime.cleanup.removal import remove_all
 from dockercise_prefect.runtime.docker.engine import DockerEngine
 from dockercise_prefect.runtime.engine import Leftover
-from dockercise_prefect.runtime.removal import remove_all
 from tests.e2e.conftest import Dockercise
 from tests.e2e.deployments.conftest import PREFECT, command
 from tests.support import prefect_records

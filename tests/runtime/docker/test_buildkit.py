@@ -17,13 +17,13 @@ from docker.errors import NotFound
 
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import PullPolicy, built_from, code, host, stage
+from dockercise_prefect.runtime.cleanup.removal import remove_all
 from dockercise_prefect.runtime.docker.buildkit import arguments, failed_end
 from dockercise_prefect.runtime.docker.command import BuildCommand, find_build_command
 from dockercise_prefect.runtime.docker.connection import Address, connect
 from dockercise_prefect.runtime.docker.engine import DockerEngine
 from dockercise_prefect.runtime.docker.marks import build_name
 from dockercise_prefect.runtime.engine import BuildEnd, BuildSpec, Leftover
-from dockercise_prefect.runtime.removal import remove_all
 from tests.engines.driving import PATIENCE, Output, member, run, spec_of, tar_of
 from tests.engines.registry import registry
 from tests.engines.scripted import BUSYBOX

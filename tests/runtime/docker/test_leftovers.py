@@ -13,11 +13,11 @@ from docker import APIClient
 from docker.errors import APIError, ImageNotFound
 
 from dockercise_prefect.pipeline import PullPolicy, built_from, code, stage
+from dockercise_prefect.runtime.cleanup.labels import Labels
+from dockercise_prefect.runtime.cleanup.ownership import sweep, this_process
 from dockercise_prefect.runtime.docker.connection import connect
 from dockercise_prefect.runtime.docker.engine import DockerEngine
 from dockercise_prefect.runtime.engine import BuildSpec, Leftover
-from dockercise_prefect.runtime.labels import Labels
-from dockercise_prefect.runtime.ownership import sweep, this_process
 from tests.engines.driving import Output, spec_of
 from tests.engines.scripted import BUSYBOX
 from tests.runtime.workspaces import sh, workspace

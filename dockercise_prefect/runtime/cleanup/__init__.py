@@ -1,0 +1,1 @@
+"""Marks what runs make on an engine, and removes it."""

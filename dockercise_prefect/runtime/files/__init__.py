@@ -1,0 +1,1 @@
+"""What goes into containers, and what comes out of them."""

@@ -1,0 +1,1 @@
+"""Finds secrets in what stages print, in all their forms."""

@@ -1,0 +1,198 @@
+"""Variables from outside the run: where they are looked for, and the texts that hold them (LANGUAGE section 3, "Variables")."""
+
+from __future__ import annotations
+
+import functools
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from dockercise_prefect.errors import DefinitionError, Diagnostic, Place, UsageError
+from dockercise_prefect.pipeline import HostVariable, Pipeline, Stage, StageName, folded
+from dockercise_prefect.runtime.stage.variables import trouble_with
+
+Lookup: TypeAlias = Callable[[str], str | None]
+"""The text of a variable by its exact name, None when it is not set; empty counts as set."""
+
+_WHITE_SPACE = " \t\n\v\f\r\x85\xa0"
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideSource:
+    """One place where variables from outside come from.
+
+    Attributes:
+        label: what it is called in messages.
+        secret: what it holds is nobody else's to see.
+        explicit: the user gave it for this run; stages that only join others take their variable from such sources only.
+    """
+
+    label: str
+    lookup: Lookup
+    explicit: bool = False
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    name: str
+    text: str
+    label: str
+    secret: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """The variables that stages get from outside.
+
+    Attributes:
+        variables: for each stage, variable to text. Optional ones that nothing has are left out. A stage that only joins others
+            has its one variable, by its folded name, or none.
+        secret: for each stage that has any, the variables whose texts came from a source of secrets.
+    """
+
+    variables: Mapping[StageName, Mapping[str, str]]
+    secret: Mapping[StageName, Sequence[str]]
+
+
+def resolve_outside(pipeline: Pipeline, sources: Sequence[OutsideSource]) -> Outside:
+    """Every stage's variables from outside, before anything starts.
+
+    Each source, first to last, is asked for the upper-cased name, then for the name as written; each only once a run.
+
+    Args:
+        pipeline: only the stages that will run.
+        sources: first to last.
+
+    Raises:
+        DefinitionError: a variable is set nowhere (DK050) or cannot be passed on (DK051); holds all of them.
+    """
+    lookup = _Chain(sources)
+    variables: dict[StageName, dict[str, str]] = {}
+    secret: dict[StageName, list[str]] = defaultdict(list)
+    findings: list[Diagnostic] = []
+    for stage in pipeline:
+        variables[stage.name] = {}
+        for variable, answer in _wanted(stage, lookup):
+            if isinstance(answer, Diagnostic):
+                findings.append(answer)
+                continue
+            variables[stage.name][variable] = answer.text
+            if answer.secret:
+                secret[stage.name].append(variable)
+    if findings:
+        raise DefinitionError(sorted(findings, key=_reading_order))
+    return Outside(variables, secret)
+
+
+class _Chain:
+    """The sources, first to last; remembers what they said, since some are far away."""
+
+    def __init__(self, sources: Sequence[OutsideSource]) -> None:
+        self.explicit = functools.cache(lambda name: self._ask(name, [source for source in sources if source.explicit]))
+        self.is_given = all(source.explicit or source.secret for source in sources)
+        self.any = functools.cache(lambda name: self._ask(name, sources))
+
+    def _ask(self, name: str, sources: Sequence[OutsideSource]) -> _Found | None:
+        for source in sources:
+            for spelling in dict.fromkeys((name.upper(), name)):
+                text = source.lookup(spelling)
+                if text is not None:
+                    return _Found(spelling, text, source.label, source.secret)
+        return None
+
+
+def _wanted(stage: Stage, chain: _Chain) -> Iterator[tuple[str, _Found | Diagnostic]]:
+    if stage.joins_only:
+        variable = folded(stage.name)
+        value = chain.explicit(variable) or chain.explicit(stage.name)
+        if value is not None:
+            yield variable, value
+        return
+    for variable, source in stage.env.items():
+        if not isinstance(source, HostVariable):
+            continue
+        found = chain.any(source.name)
+        if found is None:
+            if not source.optional:
+                yield variable, _unset(stage, source.name, is_given=chain.is_given)
+            continue
+        # `http_proxy` means HTTP_PROXY, but http_proxy where only that exists. Another name was given on purpose.
+        actual = found.name if variable == source.name.upper() else variable
+        trouble = trouble_with(actual, found.text.encode("utf-8", "surrogateescape"))
+        yield actual, found if trouble is None else _unfit(stage, found, trouble)
+
+
+def _unset(stage: Stage, name: str, *, is_given: bool) -> Diagnostic:
+    """Where variables come from what was given alone, setting one is of no use."""
+    upper = name.upper()
+    why, do = ("which it was not given", "") if is_given else ("which is not set", f"set {upper}, or ")
+    hint = f"{do}pass `--env {upper}=…`; `{name}?` if it may be unset"
+    return Diagnostic("DK050", f"{stage.name} needs the variable `{name}`, {why}", stage.place, hint=hint)
+
+
+def _unfit(stage: Stage, found: _Found, trouble: str) -> Diagnostic:
+    message = f"{stage.name} cannot be given the variable `{found.name}` from {found.label}: {trouble}"
+    return Diagnostic("DK051", message, stage.place, hint="pass it as a file: `vol: code`, or a mounted folder")
+
+
+def _reading_order(finding: Diagnostic) -> tuple[Place, str]:
+    return finding.place or Place("", 0, 0), finding.message
+
+
+def parse_env_option(option: str, lookup: Lookup) -> tuple[str, str] | None:
+    """`NAME=text`, or `NAME` alone for what `lookup` has under it: None where it has nothing, as `docker run --env` does.
+
+    Raises:
+        UsageError: there is no name, or one with white space or a NUL.
+    """
+    name, equals, text = option.partition("=")
+    trouble = _trouble_with_name(name)
+    if trouble is not None:
+        raise UsageError(f"--env: {trouble}", "write --env NAME=text, or --env NAME to pass your own value")
+    value = text if equals else lookup(name)
+    return None if value is None else (name, value)
+
+
+def parse_env_file(text: str, path: str, lookup: Lookup) -> dict[str, str]:
+    """The variables of an environment file, in the syntax of `docker run --env-file`.
+
+    One `NAME=text` a line, the text as it stands, quotes and all; `NAME` alone passes on what `lookup` has under it. Empty
+    lines and lines that begin with `#` are skipped, white space before a name too. A later line wins over an earlier one.
+
+    Args:
+        text: what is in the file.
+        path: its path, for messages.
+        lookup: this process's environment.
+
+    Raises:
+        DefinitionError: lines without a name, or with one that holds white space (DK052); holds all of them.
+    """
+    variables: dict[str, str] = {}
+    findings: list[Diagnostic] = []
+    for number, raw in enumerate(text.removeprefix("\ufeff").split("\n"), start=1):
+        line = raw.removesuffix("\r").lstrip()
+        if not line or line.startswith("#"):
+            continue
+        name, equals, value = line.partition("=")
+        trouble = _trouble_with_name(name)
+        if trouble is not None:
+            column = len(raw) - len(raw.lstrip()) + 1
+            hint = "a line is NAME=text, or NAME alone, or a comment that begins with #"
+            findings.append(Diagnostic("DK052", f"no variable: {trouble}", Place(path, number, column), hint=hint))
+            continue
+        given = value if equals else lookup(name)
+        if given is not None:
+            variables[name] = given
+    if findings:
+        raise DefinitionError(findings)
+    return variables
+
+
+def _trouble_with_name(name: str) -> str | None:
+    if not name:
+        return "there is no name before the `=`"
+    if any(character in _WHITE_SPACE or character == "\0" for character in name):
+        return "the name, all before the first `=`, holds white space"  # not shown: where a `=` was forgotten, it is a secret
+    return None

@@ -1,0 +1,144 @@
+"""The images of a run, each resolved once: what runs is what was there when the run began (LANGUAGE section 4)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TypeAlias
+
+from dockercise_prefect.errors import DockerciseError, EngineError
+from dockercise_prefect.pipeline import ImageReference, Pipeline, PullPolicy, Stage, StageImage, StageName
+from dockercise_prefect.runtime.cleanup.labels import Labels
+from dockercise_prefect.runtime.concurrent import Once, run_each
+from dockercise_prefect.runtime.dockerfile.reference import parse_reference
+from dockercise_prefect.runtime.engine import BuildSpec, Engine, ResolvedImage
+from dockercise_prefect.tarball import tar_stream
+
+AT_ONCE = 4
+"""Images that are looked up or pulled at the same time."""
+
+
+class Images:
+    """What each stage of a run runs in: images that were there when it began, and those that its stages make. Thread-safe.
+
+    Args:
+        engine: where they are.
+        pipeline: the stages that will run.
+        labels: of the run.
+        resolved: the images of the stages that name one.
+    """
+
+    def __init__(self, engine: Engine, pipeline: Pipeline, labels: Labels, resolved: Mapping[StageName, ResolvedImage]) -> None:
+        self._engine = engine
+        self._labels = labels
+        self._resolved = resolved
+        self._wanted = {stage.image.stage for stage in pipeline if isinstance(stage.image, StageImage)}
+        self._made: dict[StageName, ResolvedImage] = {}
+        self._empty: Once[None, str] = Once()
+
+    def of(self, stage: Stage) -> ResolvedImage:
+        """The image of a stage that starts a container.
+
+        Raises:
+            EngineError: the stage that was to leave it left none.
+        """
+        if isinstance(stage.image, StageImage):
+            maker = stage.image.stage
+            if maker not in self._made:
+                raise EngineError(
+                    f"{maker} left no image that {stage.name} could run in", "a stage without a container has none"
+                )
+            return self._made[maker]
+        return self._made[stage.name] if stage.build is not None else self._resolved[stage.name]
+
+    def any(self) -> str:
+        """The id of any image that helpers can be made of; where no stage names one, an empty one is made.
+
+        Raises:
+            EngineError: it could not be made.
+        """
+        known = next(iter(self._resolved.values()), None)
+        return self._empty.get(None, self._make_empty) if known is None else known.id
+
+    def is_to_be_kept(self, stage: Stage) -> bool:
+        """Whether what the stage leaves in its container is to become an image: a stage that runs wants it.
+
+        Of a stage that builds, others get what it built.
+        """
+        return stage.name in self._wanted and stage.build is None
+
+    def keep(self, stage: Stage, container: str) -> None:
+        """Make an image of what a stage left in its container, for all stages that run in it.
+
+        Raises:
+            EngineError: it could not be made.
+        """
+        labels = self._labels.of_stage(stage.name)
+        self.add(stage, self._engine.commit(container, self.of(stage).id, labels), f"that {stage.name} left")
+
+    def add(self, stage: Stage, id_: str, what: str) -> ResolvedImage:
+        """Take note of an image that a stage made.
+
+        Args:
+            id_: on the engine.
+            what: which image it is, for messages.
+
+        Raises:
+            EngineError: it is gone.
+        """
+        found = self._engine.resolve_image(id_, pull=PullPolicy.NEVER, platform=None, progress=lambda _: None)
+        self._made[stage.name] = image = replace(found, ref=what)
+        return image
+
+    def _make_empty(self) -> str:
+        spec = BuildSpec(what="helpers", dockerfile=b"FROM scratch\n", labels=self._labels.of_run(), network="none")
+        image = self._engine.build(spec, tar_stream([])).run(lambda *_: None).image
+        if image is None:
+            raise EngineError("the engine cannot make an empty image")
+        return image
+
+
+_BY_STRENGTH = (PullPolicy.ALWAYS, PullPolicy.MISSING, PullPolicy.NEVER)
+"""Of stages that name one image and differ in `pull`, the first of these counts: it has one digest for the whole run."""
+
+_Asked: TypeAlias = tuple[str, str, str | None]
+"""An image as all its names mean it, and a platform: `busybox` and `docker.io/library/busybox:latest` are one."""
+
+
+def resolve_images(engine: Engine, pipeline: Pipeline, notify: Callable[[str], None]) -> Mapping[StageName, ResolvedImage]:
+    """The image of every stage that names one, one digest for the whole run.
+
+    Args:
+        engine: where the images are to be.
+        pipeline: the stages that will run.
+        notify: told what is pulled.
+
+    Raises:
+        EngineError: images cannot be had; names all of them.
+    """
+    users: dict[_Asked, list[tuple[Stage, str]]] = defaultdict(list)
+    for stage in pipeline:
+        if isinstance(stage.image, ImageReference):
+            reference = parse_reference(stage.image.ref)
+            users[reference.repository, reference.version, stage.platform].append((stage, stage.image.ref))
+
+    def resolve(asked: _Asked) -> ResolvedImage:
+        policy = min((stage.pull for stage, _ in users[asked]), key=_BY_STRENGTH.index)
+        _, ref = users[asked][0]
+        return engine.resolve_image(ref, pull=policy, platform=asked[2], progress=notify)
+
+    answers = dict(zip(users, run_each(resolve, list(users), at_once=AT_ONCE), strict=True))
+    errors = [answer for answer in answers.values() if isinstance(answer, DockerciseError)]
+    if errors:
+        raise _together(errors)
+    found = {asked: answer for asked, answer in answers.items() if isinstance(answer, ResolvedImage)}
+    return {stage.name: replace(found[asked], ref=ref) for asked, named in users.items() for stage, ref in named}
+
+
+def _together(errors: list[DockerciseError]) -> DockerciseError:
+    if len(errors) == 1:
+        return errors[0]
+    hints = list(dict.fromkeys(error.hint for error in errors if error.hint))
+    messages = "\n".join(f"  {error.message}" for error in errors)
+    return EngineError(f"{len(errors)} images cannot be used:\n{messages}", "; ".join(hints) or None)

@@ -1,0 +1,120 @@
+"""The mounts of a container: the stage's own volume, `/out`, and the stage's mounts (LANGUAGE sections 2 and 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from dockercise_prefect.errors import DefinitionError, Diagnostic
+from dockercise_prefect.pipeline import CODE, CodeSnapshot, EngineVolume, HostPath, Mount, Pipeline, Stage, StageVolume
+from dockercise_prefect.runtime.engine import ContainerMount
+from dockercise_prefect.runtime.files import aws_folder
+from dockercise_prefect.runtime.files.output import StageOutput
+from dockercise_prefect.runtime.files.volumes import RunVolumes
+
+OUT = "/out"
+
+
+def uses_code(stage: Stage) -> bool:
+    """Whether the stage needs the run's snapshot of the code."""
+    if stage.build is not None and isinstance(stage.build.context, CodeSnapshot):
+        return True
+    return stage.on == CODE or any(isinstance(mount.source, CodeSnapshot) for mount in stage.mounts)
+
+
+def engine_volumes(pipeline: Pipeline) -> list[str]:
+    """The engine's own volumes that stages mount, each once."""
+    sources = [mount.source for stage in pipeline for mount in stage.mounts]
+    return list(dict.fromkeys(source.name for source in sources if isinstance(source, EngineVolume)))
+
+
+def check_host_paths(pipeline: Pipeline, root: Path | None) -> None:
+    """See to it that every external bind below the root is there, and below the root.
+
+    Raises:
+        DefinitionError: one is not (DK053); holds all of them.
+    """
+    findings = [
+        Diagnostic(
+            "DK053",
+            f"{stage.name} cannot mount {mount.source.path}: {trouble}",
+            stage.place,
+            hint=_stage_meant(mount.source.path, mount.target, pipeline),
+        )
+        for stage in pipeline
+        for mount in stage.mounts
+        if isinstance(mount.source, HostPath) and (trouble := _trouble_with(mount.source.path, root)) is not None
+    ]
+    if findings:
+        raise DefinitionError(findings)
+
+
+def _trouble_with(path: str, root: Path | None) -> str | None:
+    if not _is_below_root(path):
+        return None
+    if root is None:
+        return "the run has no root folder"
+    real = (root / path).resolve()
+    if not real.is_relative_to(root.resolve()):
+        return "it is outside the root"
+    return None if real.exists() else "there is no such file or folder below the root"
+
+
+def _stage_meant(path: str, target: str, pipeline: Pipeline) -> str | None:
+    name = path.removeprefix("./")
+    return f"did you mean `{name}:{target}`, the volume of the stage `{name}`?" if name in pipeline.by_name else None
+
+
+def _is_below_root(path: str) -> bool:
+    return path == "." or path.startswith("./")
+
+
+class StageMounts:
+    """Turns what a stage mounts into mounts of the engine.
+
+    Args:
+        volumes: of the run.
+        root: the folder that paths beginning with `./` are below.
+        aws: whether every stage gets the AWS folder.
+    """
+
+    def __init__(self, volumes: RunVolumes, root: Path | None, *, aws: bool) -> None:
+        self._volumes = volumes
+        self._root = root
+        self._aws = aws
+
+    def of(self, stage: Stage, outputs: dict[str, StageOutput], image: str) -> tuple[ContainerMount, ...]:
+        """All that the stage's container mounts; its own volume, which is made now, comes first.
+
+        Args:
+            stage: whose container it is.
+            outputs: of all stages that it needs.
+            image: the id of its image.
+        """
+        return tuple(self._all(stage, outputs, image))
+
+    def _all(self, stage: Stage, outputs: dict[str, StageOutput], image: str) -> Iterator[ContainerMount]:
+        yield ContainerMount("volume", self._volumes.own(stage), f"/{stage.name}", read_only=False)
+        if outputs:
+            yield ContainerMount("volume", self._volumes.out(outputs, image), OUT, read_only=True)
+        if self._aws:
+            for target in (aws_folder.SHARED_PATH, aws_folder.ROOT_PATH):
+                yield ContainerMount("volume", self._volumes.aws(image), target, read_only=True)
+        for mount in stage.mounts:
+            yield self._one(mount, image)
+
+    def _one(self, mount: Mount, image: str) -> ContainerMount:
+        read_only = mount.mode == "ro"
+        match mount.source:
+            case StageVolume(stage):
+                # Sealed: whatever is written in Python, nobody changes the volume of another stage.
+                return ContainerMount("volume", self._volumes.of(stage), mount.target, read_only=True)
+            case CodeSnapshot():
+                return ContainerMount("volume", self._volumes.code(image), mount.target, read_only=True)
+            case EngineVolume(name):
+                return ContainerMount("volume", name, mount.target, read_only)
+            case HostPath(path):
+                return ContainerMount("host", self._host(path), mount.target, read_only)
+
+    def _host(self, path: str) -> str:
+        return str((self._root / path).resolve()) if self._root is not None and _is_below_root(path) else path

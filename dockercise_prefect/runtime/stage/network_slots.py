@@ -1,0 +1,259 @@
+"""Standing network namespaces: a container that joins one starts in less than half the time of one with its own.
+
+A slot is a container that does nothing but hold a network namespace. One stage at a time joins it, so that every stage has a
+namespace of its own (LANGUAGE section 3, "Network"): no process of an earlier stage lives in it any more, and no connection of
+one lingers, since the kernel keeps none in TIME_WAIT there. What a joined container does share are the files that Docker makes
+for the network, `/etc/hosts`, `/etc/hostname` and `/etc/resolv.conf`; the slot writes them back before each stage.
+
+What runs in a slot is a program of ours (`network_holder`), without capabilities that it does not need and within limits. A
+container is made of an image, but nothing of that image runs: whoever made it could see and redirect what stages of other
+images send.
+
+A slot is a matter of speed only: where there is none, or it failed, a stage gets its own bridge network. Not so where stages
+are to be kept from addresses: then each has a slot that is closed to them, made when it is wanted, or does not start.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from dockercise_prefect.errors import EngineError
+from dockercise_prefect.pipeline import Network, Pipeline, Stage
+from dockercise_prefect.runtime.cleanup.labels import Labels
+from dockercise_prefect.runtime.engine import ContainerSpec, Conversation, Engine
+from dockercise_prefect.runtime.stage.confinement import IPNetwork
+from dockercise_prefect.runtime.stage.network_holder import holder
+from dockercise_prefect.runtime.stage.tiny_program import MACHINES
+from dockercise_prefect.tarball import File, tar_stream
+
+MOST = 4
+"""More slots make a run no faster (FACTS section 4)."""
+
+STAGES_A_SLOT = 3
+"""A slot costs as much as it saves in this many stages."""
+
+PATIENCE = 15
+"""Seconds that the end of a run waits for slots that are being made."""
+
+RESTORE = "restore"
+"""The one thing a slot is asked for; it answers with what it was asked."""
+
+HOLDER = "/.dockercise-network-holder"
+"""Where the program lies in the slot's container; of the image nothing runs."""
+
+MEMORY = 16 * 1024 * 1024
+PIDS = 64
+"""What a slot may take; the engine itself needs a dozen threads to start it."""
+
+# Nothing lingers on a port after its stage has ended; where the kernel does not know this for a namespace, there are no slots.
+SYSCTLS = {"net.ipv4.tcp_max_tw_buckets": "0"}
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A standing namespace and the line to who holds it."""
+
+    container: str
+    conversation: Conversation
+
+    def restore(self) -> bool:
+        """Put its files back; False when it is not to be used any more."""
+        try:
+            return self.conversation.ask(RESTORE) == RESTORE
+        except EngineError:
+            return False
+
+
+def useful_slots(pipeline: Pipeline, jobs: int) -> int:
+    """How many slots pay for themselves: none for a few stages, no more than can be used at once.
+
+    Args:
+        pipeline: the stages that will run.
+        jobs: stages that run at once, at most.
+    """
+    depth: dict[str, int] = {}
+    width: dict[int, int] = {}
+    users = 0
+    for stage in pipeline:
+        level = depth[stage.name] = 1 + max((depth[name] for name in stage.needs), default=0)
+        if uses_bridge(stage):
+            users += 1
+            width[level] = width.get(level, 0) + 1
+    return min(MOST, jobs, max(width.values(), default=0), users // STAGES_A_SLOT)
+
+
+def uses_bridge(stage: Stage) -> bool:
+    """Whether the stage starts a container in the default network."""
+    return stage.starts_container and stage.network is Network.BRIDGE
+
+
+class NetworkSlots:
+    """The slots of one run. Thread-safe.
+
+    Args:
+        engine: where they are.
+        labels: of the run.
+        notify: told when slots cannot be had.
+        closed: what no stage is to reach.
+    """
+
+    def __init__(self, engine: Engine, labels: Labels, notify: Callable[[str], None], closed: Sequence[IPNetwork] = ()) -> None:
+        self._engine = engine
+        self._labels = labels
+        self._notify = notify
+        self._closed_to = tuple(closed)
+        self._image: str | None = None
+        self._lock = threading.Lock()
+        self._free: list[Slot] = []
+        self._all: list[Slot] = []
+        self._closed = False
+        self._complained = False
+        self._threads: list[threading.Thread] = []
+
+    def start(self, count: int, image: str | None) -> None:
+        """Begin to make slots, in the background.
+
+        Args:
+            count: how many.
+            image: the id of any image, since a container is made of one; None where every image is yet to be made.
+        """
+        self._image = image
+        if image is None:
+            return
+        self._threads = [threading.Thread(target=self._make, args=(image,), daemon=True) for _ in range(count)]
+        for thread in self._threads:
+            thread.start()
+
+    @contextmanager
+    def lease(self) -> Iterator[Lease]:
+        """A network for one stage, from before its container is created until after it has ended.
+
+        Raises:
+            EngineError: there is none that is closed to what it is not to reach.
+        """
+        slot = self._take()
+        if slot is None and self._closed_to:
+            slot = self._closed_slot()
+        lease = Lease("bridge" if slot is None else f"container:{slot.container}")
+        try:
+            yield lease
+        finally:
+            if slot is not None:
+                self._give_back(slot, clean=lease.clean)
+
+    def close(self) -> None:
+        """Make no more, end all; what cannot be removed is left to the run's final clean-up."""
+        with self._lock:
+            self._closed = True
+        for thread in self._threads:
+            thread.join(PATIENCE)
+        with self._lock:
+            slots, self._all, self._free = self._all, [], []
+        for slot in slots:
+            slot.conversation.close()
+
+    def _closed_slot(self) -> Slot:
+        hint = "`network: none` needs no such network"
+        if self._image is None:
+            raise EngineError("there is no image to make a network that blocks a cloud's own addresses", hint)
+        try:
+            slot = self._start_one(self._image)
+        except EngineError as error:
+            message = f"cannot make a network that blocks a cloud's own addresses: {error.message}"
+            raise EngineError(message, hint) from error
+        with self._lock:
+            self._all.append(slot)
+        return slot
+
+    def _take(self) -> Slot | None:
+        while True:
+            with self._lock:
+                if not self._free:
+                    return None
+                slot = self._free.pop()
+            if slot.restore():
+                return slot
+            self._drop(slot)
+
+    def _give_back(self, slot: Slot, *, clean: bool) -> None:
+        if not clean:
+            self._drop(slot)
+            return
+        with self._lock:
+            self._free.append(slot)
+
+    def _drop(self, slot: Slot) -> None:
+        """Use it no more; without its input it ends, and is removed with the rest of the run."""
+        slot.conversation.close()
+        with self._lock:
+            if slot in self._all:
+                self._all.remove(slot)
+
+    def _make(self, image: str) -> None:
+        with self._lock:
+            if self._closed:
+                return
+        try:
+            slot = self._start_one(image)
+        except EngineError as error:
+            self._complain(error.message)
+            return
+        with self._lock:
+            self._all.append(slot)
+            self._free.append(slot)
+
+    def _complain(self, trouble: str) -> None:
+        with self._lock:
+            said, self._complained = self._complained, True
+        if not said and not self._closed_to:  # else each stage tells it that asks for one
+            self._notify(f"no shared networks, so every stage gets its own, which takes a little longer: {trouble}")
+
+    def _start_one(self, image: str) -> Slot:
+        machine = self._engine.info().machine
+        if machine not in MACHINES:
+            raise EngineError(f"there is no program to hold them for the engine's processor, {machine}")
+        spec = ContainerSpec(
+            name=self._labels.name("network"),
+            image=image,
+            command=(HOLDER,),
+            labels=self._labels.of_run(),
+            user="0:0",
+            network="bridge",
+            sysctls=SYSCTLS,
+            memory=MEMORY,
+            pids=PIDS,
+            dropped=("ALL",),
+            added=("NET_ADMIN",) if self._closed_to else (),
+        )
+        container = self._engine.create(spec)
+        try:
+            self._engine.put(container, "/", _program(machine, self._closed_to))
+            slot = Slot(container, self._engine.converse(container))
+        except EngineError:
+            self._engine.remove(container)
+            raise
+        if not slot.restore():
+            self._drop(slot)
+            raise EngineError("the container that holds it does not answer")
+        return slot
+
+
+def _program(machine: str, closed: Sequence[IPNetwork]) -> Iterator[bytes]:
+    program = holder(closed).executable(machine)
+    return tar_stream([File(path=HOLDER.lstrip("/"), size=len(program), content=lambda: [program], mode=0o755)])
+
+
+@dataclass(slots=True)
+class Lease:
+    """A network that one stage has for itself.
+
+    Attributes:
+        network: for the container's configuration.
+        clean: whether surely no process is in it, so that another stage may have it.
+    """
+
+    network: str
+    clean: bool = True

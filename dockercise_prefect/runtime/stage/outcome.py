@@ -1,0 +1,85 @@
+"""How a stage ended, and how that follows from what the engine recorded (LANGUAGE section 3, "Outcome")."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from dockercise_prefect.pipeline import StageName
+from dockercise_prefect.runtime.engine import ExitState
+from dockercise_prefect.runtime.files.output import StageOutput
+from dockercise_prefect.status import StageStatus
+
+KILLED = 137
+"""128 and the number of SIGKILL."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageResult:
+    """A stage that has ended.
+
+    Attributes:
+        exit_code: None when there was no container or its code is not to be learnt.
+        message: how it ended, its first line short; None for a stage that simply passed.
+        started: in UTC, as `finished`.
+        image_digest: of the image it ran in; None when it never got so far, or has none.
+        output: its stdout.
+    """
+
+    stage: StageName
+    status: StageStatus
+    exit_code: int | None
+    message: str | None
+    started: datetime
+    finished: datetime
+    image_digest: str | None
+    output: StageOutput
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """We ended the container: why, and what its stage is called for it."""
+
+    status: StageStatus
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a stage ended: the part of its result that is worked out."""
+
+    status: StageStatus
+    exit_code: int | None
+    message: str | None
+
+    def with_tail(self, tail: str) -> Verdict:
+        """With the last lines of the log below the message; those of a success are not told."""
+        if self.status.succeeded or not tail:
+            return self
+        return Verdict(self.status, self.exit_code, f"{self.message}\n{tail}")
+
+
+def judge(state: ExitState, *, stop: Stop | None, never_fail: bool) -> Verdict:
+    """What an exit state means.
+
+    Args:
+        state: as the engine recorded it.
+        stop: why we stopped the container, None when it ended by itself.
+        never_fail: any exit code that the engine reported counts as success. Not: out of memory, our own stop.
+    """
+    code = state.exit_code
+    if stop is not None:
+        return Verdict(stop.status, code, stop.message)
+    if code == 0:
+        return Verdict(StageStatus.PASSED, code, None)
+    if state.oom_killed:
+        return Verdict(StageStatus.FAILED, code, f"out of memory (exit code {code})")
+    text = f"killed (exit code {code})" if code == KILLED else f"exit code {code}"
+    if never_fail:
+        return Verdict(StageStatus.TOLERATED, code, f"{text}, tolerated (neverFail)")
+    return Verdict(StageStatus.FAILED, code, text if state.start_error is None else f"{text}\n{state.start_error}")
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a user would write them: `90 s`, `0.5 s`."""
+    return f"{seconds:g} s"

@@ -1,0 +1,200 @@
+"""The running containers and builds, and how they are stopped: by a timeout, or when the run is cancelled."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from dockercise_prefect.errors import EngineError
+from dockercise_prefect.runtime.stage.outcome import Stop, duration
+from dockercise_prefect.status import StageStatus
+
+ASK_AGAIN = 0.5
+"""Seconds after which what goes on is stopped once more: the first time, it had perhaps not been started yet."""
+
+Ending: TypeAlias = Callable[[float], None]
+"""Makes something end, with so many seconds of grace; may be called again and again."""
+
+
+class EndedAtOnceError(EngineError):
+    """The work was stopped before its end, because the caller does not want to wait."""
+
+    def __init__(self) -> None:
+        super().__init__("the run was stopped at once")
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """When a stage has run for too long.
+
+    Attributes:
+        seconds: that it may take, from when this is made.
+    """
+
+    seconds: float
+    _began: float = field(default_factory=time.monotonic)
+
+    @classmethod
+    def of(cls, timeout: float | None) -> Deadline | None:
+        """One that begins now; None for a stage without a timeout."""
+        return None if timeout is None else cls(timeout)
+
+    @property
+    def left(self) -> float:
+        """Seconds until then; 0 when it is over."""
+        return max(0.0, self._began + self.seconds - time.monotonic())
+
+
+class Watch:
+    """One container or build, from just before it starts to its end.
+
+    Args:
+        ending: makes it end.
+    """
+
+    def __init__(self, ending: Ending) -> None:
+        self.ending = ending
+        self._lock = threading.Lock()
+        self._stop: Stop | None = None
+        self._ended = threading.Event()
+
+    @property
+    def stop(self) -> Stop | None:
+        """Why it is being stopped; None if it is not."""
+        return self._stop
+
+    def decide(self, stop: Stop) -> bool:
+        """Note why it is stopped; False when it has ended already. The first reason holds."""
+        with self._lock:
+            if self._ended.is_set():
+                return False
+            self._stop = self._stop or stop
+            return True
+
+    def end(self) -> None:
+        """It has ended: from here on, a stop comes too late."""
+        with self._lock:
+            self._ended.set()
+
+    def ended_within(self, seconds: float) -> bool:
+        """Wait for its end, at most so long."""
+        return self._ended.wait(seconds)
+
+
+class Running:
+    """All of a run that runs now. Every method may be called from any thread, a signal handler's included.
+
+    Args:
+        grace: seconds between SIGTERM and SIGKILL.
+        notify: told when the engine refuses to stop something.
+    """
+
+    def __init__(self, grace: float, notify: Callable[[str], None]) -> None:
+        self._grace = grace
+        self._notify = notify
+        self._changed = threading.Condition(threading.RLock())
+        self._watches: set[Watch] = set()
+        self._cancelled: Stop | None = None
+        self._killed = False
+
+    @property
+    def cancelled(self) -> Stop | None:
+        """Why nothing is to start any more, None while stages may start."""
+        return self._cancelled
+
+    def refuse_when_cancelled(self) -> None:
+        """To be called now and then by what takes long.
+
+        Raises:
+            EngineError: nothing is to go on any more.
+        """
+        if self._cancelled is not None:
+            raise EngineError(self._cancelled.message)
+
+    def refuse_when_killed(self) -> None:
+        """As `refuse_when_cancelled`, for what is to be done even so, unless there is no time for it.
+
+        Raises:
+            EndedAtOnceError: nothing is to go on any more, and nothing is waited for.
+        """
+        if self._killed:
+            raise EndedAtOnceError
+
+    @contextmanager
+    def watch(self, ending: Ending, deadline: Deadline | None) -> Iterator[Watch]:
+        """Around the run of a container or a build: it can be stopped from here on, and is when its time is over.
+
+        Where the run is cancelled already, the watch says so from the start, and nothing is to be started.
+
+        Args:
+            ending: makes it end.
+            deadline: when its time is over.
+        """
+        watch = Watch(ending)
+        with self._changed:
+            self._watches.add(watch)
+            if self._cancelled is not None:
+                watch.decide(self._cancelled)
+        timer: threading.Timer | None = None
+        if deadline is not None:
+            stop = Stop(StageStatus.TIMED_OUT, f"timed out after {duration(deadline.seconds)}")
+            timer = threading.Timer(deadline.left, self._press, (watch, stop, self._grace))
+            timer.daemon = True
+            timer.start()
+        try:
+            yield watch
+        finally:
+            watch.end()
+            if timer is not None:
+                timer.cancel()
+            with self._changed:
+                self._watches.discard(watch)
+                self._changed.notify_all()
+
+    def cancel(self, reason: str) -> None:
+        """Start nothing more, and stop what runs, with grace. Returns at once; again, it changes nothing."""
+        with self._changed:
+            if self._cancelled is not None:
+                return
+            self._cancelled = Stop(StageStatus.CANCELLED, f"cancelled: {reason}")
+        self._end_all(self._cancelled, self._grace)
+
+    def kill(self, reason: str) -> None:
+        """Start nothing more, and end what runs without grace. Returns at once."""
+        with self._changed:
+            self._killed = True
+            self._cancelled = self._cancelled or Stop(StageStatus.CANCELLED, f"cancelled: {reason}")
+        self._end_all(self._cancelled, 0)
+
+    def end(self, watch: Watch, stop: Stop) -> None:
+        """Stop one of them, with grace. Returns at once."""
+        self._end_each([watch], stop, self._grace)
+
+    def wait(self, seconds: float) -> bool:
+        """Until nothing runs any more, at most so long; whether that is so."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._watches, seconds)
+
+    def _end_all(self, stop: Stop, grace: float) -> None:
+        with self._changed:
+            watches = list(self._watches)
+        self._end_each(watches, stop, grace)
+
+    def _end_each(self, watches: Iterable[Watch], stop: Stop, grace: float) -> None:
+        for watch in watches:
+            threading.Thread(target=self._press, args=(watch, stop, grace), daemon=True).start()
+
+    def _press(self, watch: Watch, stop: Stop, grace: float) -> None:
+        said = False
+        while watch.decide(stop):
+            try:
+                watch.ending(grace)
+            except EngineError as error:
+                if not said:
+                    self._notify(f"a container could not be stopped, trying again: {error.message}")
+                said = True
+            watch.ended_within(ASK_AGAIN)

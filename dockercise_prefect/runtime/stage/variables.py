@@ -1,0 +1,182 @@
+"""The variables of one container: what is stored with it, what is handed over unseen, and what the kernel takes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from dockercise_prefect.errors import StageError
+from dockercise_prefect.pipeline import HostVariable, LiteralValue, Stage, StageName, StageValue, folded
+from dockercise_prefect.runtime.cleanup.labels import RunIdentity
+from dockercise_prefect.runtime.files.output import StageOutput
+from dockercise_prefect.runtime.stage.boot import LONGEST_ARGUMENT
+
+TOGETHER = 2_097_152 - 131_072
+"""Bytes of arguments and variables that Linux takes together (a quarter of the usual 8 MB stack), less what an image adds."""
+
+POINTER = 8
+"""Bytes that the kernel counts for each variable besides its text."""
+
+
+IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Variables:
+    """A container's variables.
+
+    Attributes:
+        stored: part of the container's configuration, which everyone who can reach the engine can read.
+        unseen: stages' values and variables from outside, which never are.
+    """
+
+    stored: Mapping[str, str]
+    unseen: Mapping[str, bytes]
+
+    def unstored(self) -> Variables:
+        """The same, nothing of it stored but what no shell takes as a name: an image of the container would keep it."""
+        moved = {name: text for name, text in self.stored.items() if IDENTIFIER.fullmatch(name)}
+        encoded = {name: text.encode("utf-8", "surrogateescape") for name, text in moved.items()}
+        return Variables({name: text for name, text in self.stored.items() if name not in moved}, encoded | dict(self.unseen))
+
+
+def runtime_variables(identity: RunIdentity, stage: Stage) -> dict[str, str]:
+    """What is always set; `GRAPH_CI_RUN_ID` is for scripts of the first dockercise."""
+    return {
+        "OUT": f"/{stage.name}",
+        "DOCKERCISE_RUN_ID": identity.run_id,
+        "DOCKERCISE_STAGE": stage.name,
+        "DOCKERCISE_PIPELINE": identity.pipeline,
+        "GRAPH_CI_RUN_ID": identity.run_id,
+    }
+
+
+def container_variables(
+    stage: Stage,
+    *,
+    always: Mapping[str, str],
+    values: Mapping[StageName, StageOutput],
+    outside: Mapping[str, str],
+    secrets: Collection[str] = (),
+) -> Variables:
+    """Sort a stage's variables by who may see them.
+
+    Args:
+        stage: whose container it is.
+        always: what is always set; wins over what the stage sets itself.
+        values: of the stages that it takes values from.
+        outside: what `resolve_outside` found for it.
+        secrets: variables that are never stored, texts of the pipeline's own included, by their folded names.
+
+    Raises:
+        StageError: the kernel does not take them; the message says what to do instead.
+    """
+    literals = {name: source.text for name, source in stage.env.items() if isinstance(source, LiteralValue)}
+    open_texts = {name: text for name, text in literals.items() if folded(name) not in secrets}
+    stored = {**open_texts, **always}
+    unseen: dict[str, bytes] = {}
+    for name in literals.keys() - open_texts.keys():
+        unseen[name] = _fit(name, literals[name].encode("utf-8", "surrogateescape"), "", "pass it as a file instead")
+    for name, source in stage.env.items():
+        if isinstance(source, StageValue):
+            hint = f"read /out/{source.stage} instead, which holds it byte for byte"
+            unseen[name] = _fit_value(name, values[source.stage], f"the value of {source.stage} as ", hint)
+    for name, text in outside.items():
+        unseen[name] = _fit(name, text.encode("utf-8", "surrogateescape"), "", "pass it as a file instead")
+    for name, text in stored.items():
+        trouble = _trouble_with_text(name, text.encode("utf-8", "surrogateescape"))
+        if trouble is not None:
+            raise StageError(f"{name} cannot be a variable: {trouble}", "write the text into a file of the code instead")
+    variables = Variables(stored, {name: text for name, text in unseen.items() if name not in always})
+    _check_together(stage, variables)
+    return variables
+
+
+def chosen_variables(
+    stage: Stage, names: Iterable[str], *, values: Mapping[StageName, StageOutput], outside: Mapping[str, str]
+) -> dict[str, bytes]:
+    """The texts of some of a stage's variables, say of the secrets of its build.
+
+    Args:
+        stage: whose variables they are.
+        names: which ones; one that may be missing, and is, is left out.
+        values: of the stages that it takes values from.
+        outside: what `resolve_outside` found for it.
+
+    Raises:
+        StageError: one is not a variable of the stage, or cannot be handed over as one.
+    """
+    hint = "a build gets secrets as variables of the `docker` command"
+    chosen: dict[str, bytes] = {}
+    for name in names:
+        match stage.env.get(name):
+            case StageValue(earlier):
+                chosen[name] = _fit_value(name, values[earlier], f"the value of {earlier} as ", hint)
+            case HostVariable(written):
+                found = outside.get(name, outside.get(written))
+                if found is not None:
+                    chosen[name] = _fit(name, found.encode("utf-8", "surrogateescape"), "", hint)
+            case LiteralValue(text):
+                chosen[name] = _fit(name, text.encode("utf-8", "surrogateescape"), "", hint)
+            case None:
+                raise StageError(f"the build's secret {name} is not a variable of the stage", "add it to `env`")
+    return chosen
+
+
+def _fit(name: str, text: bytes, what: str, hint: str) -> bytes:
+    """The text, where it can be handed over as the variable `name`."""
+    trouble = trouble_with(name, text)
+    if trouble is not None:
+        raise StageError(f"{what}{name} cannot be a variable: {trouble}", hint)
+    return text
+
+
+def _fit_value(name: str, output: StageOutput, what: str, hint: str) -> bytes:
+    """The value of a stage, where it can be handed over as the variable `name`; only then it is read."""
+    trouble = _trouble_with_size(name, output.value_size())
+    if trouble is not None:
+        raise StageError(f"{what}{name} cannot be a variable: {trouble}", hint)
+    return _fit(name, output.value(), what, hint)
+
+
+def trouble_with(name: str, text: bytes) -> str | None:
+    """Why `text` cannot be handed over as the variable `name`, None when it can (LANGUAGE section 3)."""
+    if not IDENTIFIER.fullmatch(name):
+        return "a shell takes only names of letters, digits and `_`"
+    return _trouble_with_text(name, text)
+
+
+def _trouble_with_text(name: str, text: bytes) -> str | None:
+    if b"\0" in text:
+        return "it holds a NUL byte"
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError:
+        return "it is not UTF-8 text"
+    return _trouble_with_size(name, len(text))
+
+
+def _trouble_with_size(name: str, length: int) -> str | None:
+    size = len(name.encode()) + 1 + length
+    if size > LONGEST_ARGUMENT:
+        return f"it takes {size:,} bytes with its name, and the kernel takes {LONGEST_ARGUMENT:,}"
+    return None
+
+
+def _check_together(stage: Stage, variables: Variables) -> None:
+    stored = {name: text.encode("utf-8", "surrogateescape") for name, text in variables.stored.items()}
+    texts = stored | dict(variables.unseen)
+    script = min(len((stage.run or "").encode("utf-8", "surrogateescape")), LONGEST_ARGUMENT)
+    total = script + sum(len(name.encode()) + len(text) + 2 + POINTER for name, text in texts.items())
+    if total > TOGETHER:
+        named = [source.stage for source in stage.env.values() if isinstance(source, StageValue)]
+        files = ", ".join(f"/out/{name}" for name in dict.fromkeys(named)) or "a file of the code"
+        raise StageError(
+            f"the variables take {total:,} bytes together, and the kernel takes about {TOGETHER:,}", f"read {files} instead"
+        )
+
+
+def takes_values_from(stage: Stage) -> tuple[StageName, ...]:
+    """The stages whose values are variables of this one."""
+    return tuple(dict.fromkeys(source.stage for source in stage.env.values() if isinstance(source, StageValue)))

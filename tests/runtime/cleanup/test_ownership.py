@@ -1,0 +1,291 @@
+"""Whose what lies on an engine is, and whether they are dead."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dockercise_prefect.errors import EngineError
+from dockercise_prefect.runtime.cleanup.ownership import (
+    ContainerStart,
+    Owner,
+    container_id,
+    is_dead,
+    machine_of,
+    start_of_container,
+    sweep,
+    this_process,
+)
+from dockercise_prefect.runtime.cleanup.removal import counted
+from dockercise_prefect.runtime.engine import Engine, Leftover, ResolvedImage
+from tests.engines.driving import container, rehearse, running, spec_of
+from tests.engines.scripted import Behaviour, ScriptedEngine
+
+NOBODY = ScriptedEngine()
+"""An engine that runs nothing."""
+
+ME = replace(this_process(NOBODY), machine="machine")
+PROGRAM = (
+    "from dockercise_prefect.runtime.cleanup.ownership import this_process; from tests.engines.scripted import ScriptedEngine;"
+    "print(this_process(ScriptedEngine()), flush=True); input()"
+)
+ID = "0123456789abcdef" * 4
+FOLDER = "/var/lib/docker/containers"
+BLOCKS = "echo begun; exec sleep 600"
+
+
+def dead_process() -> str:
+    """The owner label of a process that lived and has ended."""
+    done = subprocess.run([sys.executable, "-c", PROGRAM], input="\n", capture_output=True, text=True, check=True)
+    return known(done.stdout)
+
+
+def known(owner: str) -> str:
+    """The label with the machine of these tests."""
+    read_back = Owner.parse(owner.strip())
+    assert read_back is not None
+    return str(replace(read_back, machine=ME.machine))
+
+
+def left(owner: str, number: int = 1) -> Leftover:
+    """Something that a run left."""
+    return Leftover("volume", f"volume{number}", {"dockercise.run": "old", "dockercise.owner": owner})
+
+
+def test_an_owner_reads_back() -> None:
+    """The label is the owner, whatever the host is called."""
+    odd = replace(ME, host="a/b c")
+
+    assert Owner.parse(str(odd)) == odd
+
+
+@pytest.mark.parametrize("label", ["", "x", "a/b/c/d/e/f", "h/m/b/n/1", "h/m/b/n/x/1"])
+def test_a_label_of_another_making_is_nobodys_to_judge(label: str) -> None:
+    """What we do not understand is left alone."""
+    assert not is_dead(label, ME, NOBODY)
+
+
+def test_this_process_lives() -> None:
+    """A run does not sweep its own things, nor those of a run beside it in this process."""
+    assert not is_dead(str(ME), this_process(NOBODY), NOBODY)
+
+
+def test_a_process_that_ended_is_dead() -> None:
+    """Its number is gone, or belongs to another process now."""
+    assert is_dead(dead_process(), ME, NOBODY)
+
+
+def test_a_process_that_nobody_has_waited_for_is_dead() -> None:
+    """What is left of a killed process until its parent asks is not a living owner."""
+    process = subprocess.Popen([sys.executable, "-c", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    owner = known(process.stdout.readline())
+    alive = is_dead(owner, ME, NOBODY)
+
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # until it is dead, without waiting for it
+
+    assert (alive, is_dead(owner, ME, NOBODY)) == (False, True)
+    process.communicate()
+
+
+@pytest.mark.parametrize(
+    ("owner", "dead"),
+    [
+        (replace(ME, start="1"), True),
+        (replace(ME, boot="another"), True),
+        (replace(ME, host="another"), False),
+        (replace(ME, host="another", boot="another"), False),
+        (replace(ME, machine="another", boot="another"), False),
+        (replace(ME, machine="another", start="1"), False),
+        (replace(ME, boot="", start="1"), False),
+        (replace(ME, namespace="", start="1"), False),
+        (replace(ME, pid=2**40), False),
+        (replace(ME, namespace="another", start="1"), False),
+    ],
+)
+def test_only_what_is_sure_counts(owner: Owner, dead: bool) -> None:
+    """Another start of the process or the machine is death; another machine or namespace is not ours to judge."""
+    assert is_dead(str(owner), ME, NOBODY) is dead
+
+
+@pytest.mark.parametrize(("boot", "start", "dead"), [("another", "1", False), (ME.boot, "1", True)])
+def test_a_machine_that_cannot_be_told_from_others(boot: str, start: str, dead: bool) -> None:
+    """Where nothing tells a machine from another of its name, another start may be the other machine's."""
+    nameless = replace(ME, machine="")
+
+    assert is_dead(str(replace(nameless, boot=boot, start=start)), nameless, NOBODY) is dead
+
+
+@pytest.mark.parametrize(("machine_id", "addresses"), [("", ["02:00"]), ("id", [])])
+def test_an_id_alone_tells_no_machine(machine_id: str, addresses: list[str]) -> None:
+    """Containers and clones share the id of their image: without hardware of its own, a machine is not known."""
+    assert not machine_of(machine_id, addresses)
+
+
+def test_clones_are_told_apart_by_their_hardware() -> None:
+    """The same id with another address is another machine; the order of the addresses does not matter."""
+    assert machine_of("id", ["a", "b"]) == machine_of("id", ["b", "a"]) != machine_of("id", ["a", "c"])
+
+
+@pytest.mark.parametrize("hidden", ["content", "folder"])
+def test_a_process_that_is_hidden_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hidden: str) -> None:
+    """Where `/proc` shows nothing of other users' processes (`hidepid`), only the kernel's own word makes a process dead."""
+    if hidden == "content":
+        (tmp_path / str(os.getppid())).mkdir()
+    gone = dead_process()
+    monkeypatch.setattr("dockercise_prefect.runtime.cleanup.processes.PROC", tmp_path)
+
+    assert not is_dead(str(replace(ME, pid=os.getppid(), start="1")), ME, NOBODY)
+    assert is_dead(gone, ME, NOBODY)
+
+
+def mount(root: str, target: str) -> str:
+    """A line of `/proc/self/mountinfo`."""
+    return f"91 74 254:0 {root} {target} rw,relatime - ext4 /dev/vda rw\n"
+
+
+@pytest.mark.parametrize(
+    ("mounts", "found"),
+    [
+        (mount(f"{FOLDER}/{ID}/hostname", "/etc/hostname"), ID),
+        (
+            mount("/", "/")
+            + mount(f"/containers/{ID}/hosts", "/etc/hosts")
+            + mount(f"{FOLDER}/{ID}/hostname", "/etc/hostname"),
+            ID,
+        ),
+        (mount(f"/overlay-containers/{ID}/userdata/resolv.conf", "/etc/resolv.conf"), ID),
+        ("", ""),
+        (mount("/", "/") + mount("/etc/hosts", "/etc/hosts"), ""),
+        (mount(f"{FOLDER}/{ID}/hostname", "/mnt/etc/hostname"), ""),
+        (mount(f"{FOLDER}/{ID[:12]}/hostname", "/etc/hostname"), ""),
+        (mount(f"{FOLDER}/{ID}/hostname", "/etc/hostname") + mount(f"{FOLDER}/{ID[::-1]}/hosts", "/etc/hosts"), ""),
+    ],
+)
+def test_a_container_is_known_by_what_its_engine_mounts(mounts: str, found: str) -> None:
+    """Its own id is in the place that these files come from; two ids are none."""
+    assert container_id(mounts) == found
+
+
+def test_an_owner_in_a_container_reads_back() -> None:
+    """The start of the container is where the machine's name would be."""
+    start = ContainerStart(ID, "2026-11-26T14:49:57.924925668Z")
+    owner = replace(ME, host=str(start))
+
+    read_back = Owner.parse(str(owner))
+
+    assert read_back == owner
+    assert ContainerStart.parse(owner.host) == start
+
+
+@pytest.mark.parametrize("host", ["vm", f"container:{ID[:12]}@x", f"container:{ID}", f"container:{ID}@", f"container:{ID}/x"])
+def test_a_host_that_is_no_container(host: str) -> None:
+    """A machine may be called anything."""
+    assert ContainerStart.parse(host) is None
+
+
+def test_only_the_engine_that_runs_it_knows_a_container(
+    engine: Engine, image: ResolvedImage, labels: Mapping[str, str]
+) -> None:
+    """A container of another engine, or one that sees itself under another name, is not taken for ours."""
+    rehearse(engine, BLOCKS, Behaviour(stdout=b"begun\n", blocks=True))
+    with container(engine, spec_of(image, labels, BLOCKS)) as id_, running(engine, id_):
+        known = start_of_container(engine, id_, id_[:12])
+
+        assert known == ContainerStart(id_, known.since if known else "")
+        assert start_of_container(engine, id_, "another") is None
+        assert start_of_container(engine, ID, ID[:12]) is None
+        assert start_of_container(engine, "", "vm") is None
+
+
+def test_what_ran_in_a_container_is_dead_when_that_start_of_it_is_over(
+    engine: Engine, image: ResolvedImage, labels: Mapping[str, str], run_id: str
+) -> None:
+    """The engine can tell from anywhere: while it runs nothing is touched, when it has ended or is gone everything goes."""
+    rehearse(engine, BLOCKS, Behaviour(stdout=b"begun\n", blocks=True))
+    with container(engine, spec_of(image, labels, BLOCKS)) as id_:
+        with running(engine, id_):
+            start = start_of_container(engine, id_, id_[:12])
+            owner = str(replace(ME, host=str(start), namespace="1", start="1"))
+            name = f"dockercise-{run_id}"
+            engine.create_volume(name, {"dockercise.run": run_id, "dockercise.owner": owner})
+
+            sweep(engine, ME, lambda _: None)
+            spared = engine.volume_exists(name)
+            restarted = str(replace(ME, host=f"{start}1"))
+
+            assert (spared, is_dead(owner, ME, engine), is_dead(restarted, ME, engine)) == (True, False, True)
+        ended = is_dead(owner, ME, engine)
+    gone = is_dead(owner, ME, engine)
+
+    sweep(engine, ME, lambda _: None)
+
+    assert (ended, gone, engine.volume_exists(name)) == (True, True, False)
+
+
+def test_in_one_container_processes_are_told_apart() -> None:
+    """A process that ended is dead for others in its container while that runs on; those in another namespace stay in doubt."""
+    inside = replace(ME, host=str(ContainerStart(ID, "now")), machine="")
+
+    assert is_dead(str(replace(inside, start="1")), inside, NOBODY)
+    assert not is_dead(str(inside), inside, NOBODY)
+    assert not is_dead(str(replace(inside, namespace="another", start="1")), inside, NOBODY)
+
+
+def test_an_engine_that_does_not_say_whether_a_container_runs_removes_nothing() -> None:
+    """No answer is not a death."""
+    engine = ScriptedEngine()
+    foreign = left(str(replace(ME, host=str(ContainerStart(ID, "now")))))
+    engine.add_leftover(foreign)
+    engine.fail("running", EngineError("it does not answer"))
+
+    with pytest.raises(EngineError, match="does not answer"):
+        sweep(engine, ME, lambda _: None)
+
+    assert engine.leftovers() == [foreign]
+
+
+def test_a_sweep_takes_the_dead_and_nothing_else() -> None:
+    """What dead owners left goes and is told; what others have stays."""
+    engine, said = ScriptedEngine(), list[str]()
+    gone, mine, foreign = left(dead_process()), left(str(ME), number=2), left(str(replace(ME, host="other")), number=3)
+    for leftover in (gone, mine, foreign):
+        engine.add_leftover(leftover)
+
+    sweep(engine, ME, said.append)
+
+    assert engine.leftovers() == [mine, foreign]
+    assert said == ["removed what a killed run left on the engine: 1 volume"]
+
+
+def test_a_sweep_that_finds_nothing_says_nothing() -> None:
+    """Quiet when all is well."""
+    said: list[str] = []
+
+    sweep(ScriptedEngine(), ME, said.append)
+
+    assert said == []
+
+
+def test_what_cannot_be_swept_is_told() -> None:
+    """One thing that the engine will not remove keeps neither the rest nor the run."""
+    engine, said = ScriptedEngine(), list[str]()
+    owner = dead_process()
+    engine.add_leftover(left(owner))
+    engine.add_leftover(left(owner, number=2))
+    engine.fail("discard", EngineError("device is busy"))
+
+    sweep(engine, ME, said.append)
+
+    assert len(engine.leftovers()) == 1
+    assert [line for line in said if "device is busy" in line]
+
+
+def test_counts_read_well() -> None:
+    """One of a kind has no plural."""
+    assert counted([left(""), left("", number=2), Leftover("image", "i", {})]) == "2 volumes, 1 image"

@@ -1,0 +1,42 @@
+"""Removing what lies on an engine."""
+
+from dockercise_prefect.errors import EngineError
+from dockercise_prefect.pipeline import PullPolicy
+from dockercise_prefect.runtime.cleanup.removal import remove_all
+from dockercise_prefect.runtime.engine import Leftover
+from tests.engines.driving import container, spec_of
+from tests.engines.scripted import BUSYBOX, ScriptedEngine
+
+LABELS = {"dockercise.run": "r"}
+
+
+def chain(engine: ScriptedEngine, length: int) -> list[Leftover]:
+    """Images each made from the one before; the oldest first."""
+    image = engine.resolve_image(BUSYBOX, pull=PullPolicy.NEVER, platform=None, progress=print)
+    parent = image.id
+    for _ in range(length):
+        spec = spec_of(image, LABELS, "x")
+        with container(engine, spec) as id_:
+            engine.run(id_, b"", lambda *_: None)
+            parent = engine.commit(id_, parent, LABELS)
+    return [left for left in engine.leftovers() if left.kind == "image"]
+
+
+def test_images_go_before_what_they_were_made_from(scripted: ScriptedEngine) -> None:
+    """In whatever order they are listed, all of a chain are removed."""
+    left = chain(scripted, 12)
+
+    stuck = remove_all(scripted, left)
+
+    assert len(left) == 12
+    assert (stuck, scripted.leftovers()) == ([], [])
+
+
+def test_an_image_that_something_needs_is_told(scripted: ScriptedEngine) -> None:
+    """What cannot be removed is tried for as long as others go, and then said, once."""
+    left = chain(scripted, 3)
+
+    stuck = remove_all(scripted, left[:2])
+
+    assert [leftover for leftover, _ in stuck] == left[:2]
+    assert all(isinstance(error, EngineError) for _, error in stuck)

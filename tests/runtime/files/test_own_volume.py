@@ -1,0 +1,174 @@
+"""What a stage left in its volume is handed on, on either engine."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Iterator
+
+import pytest
+
+from dockercise_prefect.errors import EngineError
+from dockercise_prefect.pipeline import stage
+from dockercise_prefect.runtime.engine import Engine, FileStream
+from dockercise_prefect.runtime.secrets.masking import Masker
+from dockercise_prefect.status import StageStatus
+from dockercise_prefect.tarball import members
+from tests.engines.scripted import Behaviour, ScriptedEngine
+from tests.runtime.workspaces import run_all, sh, workspace
+from tests.support.interrupting import press_ctrl_c, wait_for_the_end_of_the_run
+
+
+def files(volume: bytes | None) -> dict[str, bytes]:
+    """The regular files of a volume by their paths."""
+    assert volume is not None
+    return {member.name: b"".join(content) for member, content in members([volume]) if member.isreg()}
+
+
+@pytest.mark.docker
+def test_what_a_stage_wrote_is_handed_on(docker_engine: Engine, run_id: str) -> None:
+    """Files come with modes, links and times, below the stage's name, also of a stage that failed; an empty volume is none."""
+    wrote = sh("wrote", 'cd "$OUT"; mkdir sub; echo hello > sub/f; chmod 751 sub/f; ln -s sub/f link; exit 3')
+    idle = sh("idle", "true")
+
+    ran = run_all(docker_engine, wrote, idle, run_id=run_id)
+
+    entries = {member.name.rstrip("/"): member for member, _ in members([ran.volumes["wrote"] or b""])}
+    assert ran.results["wrote"].status is StageStatus.FAILED
+    assert files(ran.volumes["wrote"]) == {"wrote/sub/f": b"hello\n"}
+    assert entries["wrote/sub/f"].mode & 0o7777 == 0o751
+    assert entries["wrote/link"].linkname == "sub/f"
+    assert ran.volumes["idle"] is None
+
+
+def test_stages_that_have_no_volume_to_keep_say_so_once(engine: Engine, run_id: str) -> None:
+    """A stage whose output is sensitive, one that joins others and one that never ran hand on nothing, and say so."""
+    silent = sh("silent", 'echo x > "$OUT/f"', no_log=True)
+    ran = run_all(engine, silent, stage("join"), run_id=run_id)
+
+    assert ran.volumes == {"silent": None, "join": None}
+
+
+def test_a_volume_that_cannot_be_read_raises_where_it_is_read() -> None:
+    """Whoever keeps the volume meets the engine's error, and the stage has passed all the same."""
+
+    class Gone(ScriptedEngine):
+        def get(self, container: str, path: str) -> FileStream:
+            if path == "/a":
+                raise EngineError("the engine is gone")
+            return super().get(container, path)
+
+    met: list[EngineError] = []
+
+    def keep(given: Iterator[bytes] | None) -> None:
+        with pytest.raises(EngineError) as error:
+            list(given or ())
+        met.append(error.value)
+
+    a = sh("a", "x")
+    with workspace(Gone(), a) as ran:
+        result = ran.workspace.run_stage(a, {}, {}, lambda *_: None, keep)
+
+    assert result.status is StageStatus.PASSED
+    assert [error.message for error in met] == ["the engine is gone"]
+
+
+def test_reading_ends_when_nobody_wants_to_wait() -> None:
+    """After `kill`, a volume that is being read breaks off, and the container is removed."""
+    reading, killed = threading.Event(), threading.Event()
+    met: list[EngineError] = []
+
+    class Endless(ScriptedEngine):
+        def get(self, container: str, path: str) -> Generator[bytes, None, None]:
+            if path != "/a":
+                yield from super().get(container, path)
+                return
+            while True:
+                yield bytes(65_536)
+
+    def keep(given: Iterator[bytes] | None) -> None:
+        try:
+            for _ in given or ():
+                reading.set()
+                killed.wait(10)
+        except EngineError as error:
+            met.append(error)
+
+    engine = Endless()
+    a = sh("a", "x")
+    with workspace(engine, a) as ran:
+        ran.workspace.run_stage(a, {}, {}, lambda *_: None, keep)
+        assert reading.wait(10)
+        ran.workspace.kill()
+        killed.set()
+
+    assert [error.message for error in met] == ["the run was stopped at once"]
+    assert engine.leftovers() == []
+
+
+def test_reading_ends_when_the_end_of_a_run_is_interrupted() -> None:
+    """Who breaks off the clean-up gets no half volume: reading has ended, in order, when the interruption comes out."""
+    over = threading.Event()
+    met: list[str] = []
+
+    class Endless(ScriptedEngine):
+        def get(self, container: str, path: str) -> Generator[bytes, None, None]:
+            if path != "/a":
+                yield from super().get(container, path)
+                return
+            wait_for_the_end_of_the_run()
+            press_ctrl_c()
+            while not over.wait(0.01):
+                yield bytes(65_536)
+
+    def keep(given: Iterator[bytes] | None) -> None:
+        try:
+            for _ in given or ():
+                pass
+        except EngineError as error:
+            met.append(error.message)
+
+    a = sh("a", "x")
+    try:
+        with pytest.raises(KeyboardInterrupt), workspace(Endless(), a) as ran:
+            ran.workspace.run_stage(a, {}, {}, lambda *_: None, keep)
+        ended = list(met)
+    finally:
+        over.set()
+
+    assert ended == ["the run was stopped at once"]
+
+
+def test_what_is_printed_is_passed_on_masked_and_kept_as_it_is(scripted: ScriptedEngine) -> None:
+    """The log, and the last lines in a failure's message, are masked; the value for other stages is not."""
+    scripted.script("leak", Behaviour(stdout=b"key: correct ho", stderr=b"no entry with correct horse\n", exit_code=1))
+    masker = Masker()
+    masker.add(b"correct horse")
+    a = sh("a", "leak")
+    with workspace(scripted, a, masker=masker) as ran:
+        result = ran.run(a)
+
+    assert ran.output["a", "stderr"] == b"no entry with ***\n"
+    assert ran.output["a", "stdout"] == b"key: correct ho"
+    assert "correct horse" not in str(result.message)
+    assert result.output.value() == b"key: correct ho"
+
+
+def test_what_is_no_archive_is_an_error_of_the_engine() -> None:
+    """A stream that ends in its middle is not taken for an empty volume."""
+
+    class Cut(ScriptedEngine):
+        def get(self, container: str, path: str) -> FileStream:
+            return (each for each in [b"x" * 700]) if path == "/a" else super().get(container, path)
+
+    a = sh("a", "x")
+    met: list[EngineError] = []
+
+    def keep(given: Iterator[bytes] | None) -> None:
+        with pytest.raises(EngineError) as error:
+            list(given or ())
+        met.append(error.value)
+
+    with workspace(Cut(), a) as ran:
+        ran.workspace.run_stage(a, {}, {}, lambda *_: None, keep)
+
+    assert "as a damaged archive" in met[0].message

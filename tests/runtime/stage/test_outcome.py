@@ -1,0 +1,56 @@
+"""What exit states mean."""
+
+import pytest
+
+from dockercise_prefect.runtime.engine import ExitState
+from dockercise_prefect.runtime.stage.outcome import Stop, Verdict, duration, judge
+from dockercise_prefect.status import StageStatus
+
+TIMEOUT = Stop(StageStatus.TIMED_OUT, "timed out after 5 s")
+CANCEL = Stop(StageStatus.CANCELLED, "cancelled: SIGINT")
+
+
+@pytest.mark.parametrize(
+    ("state", "stop", "never_fail", "status", "message"),
+    [
+        (ExitState(0), None, False, "passed", None),
+        (ExitState(0), None, True, "passed", None),
+        (ExitState(1), None, False, "failed", "exit code 1"),
+        (ExitState(2), None, False, "failed", "exit code 2"),
+        (ExitState(127), None, False, "failed", "exit code 127"),
+        (ExitState(127, start_error="no such file"), None, False, "failed", "exit code 127\nno such file"),
+        (ExitState(137), None, False, "failed", "killed (exit code 137)"),
+        (ExitState(137, oom_killed=True), None, False, "failed", "out of memory (exit code 137)"),
+        (ExitState(137, oom_killed=True), None, True, "failed", "out of memory (exit code 137)"),
+        (ExitState(0, oom_killed=True), None, False, "passed", None),
+        (ExitState(3), None, True, "tolerated", "exit code 3, tolerated (neverFail)"),
+        (ExitState(137), None, True, "tolerated", "killed (exit code 137), tolerated (neverFail)"),
+        (ExitState(137), TIMEOUT, False, "timed_out", "timed out after 5 s"),
+        (ExitState(0), TIMEOUT, True, "timed_out", "timed out after 5 s"),
+        (ExitState(143), CANCEL, True, "cancelled", "cancelled: SIGINT"),
+    ],
+)
+def test_an_outcome(state: ExitState, stop: Stop | None, never_fail: bool, status: str, message: str | None) -> None:
+    """Every exit state has one meaning; `neverFail` covers neither memory nor our own stop."""
+    assert judge(state, stop=stop, never_fail=never_fail) == Verdict(StageStatus(status), state.exit_code, message)
+
+
+def test_a_failure_shows_the_last_lines() -> None:
+    """The message of a failure is a short line and then the end of the log."""
+    verdict = judge(ExitState(2), stop=None, never_fail=False)
+
+    assert verdict.with_tail("a\nb").message == "exit code 2\na\nb"
+
+
+@pytest.mark.parametrize(("state", "never_fail"), [(ExitState(0), False), (ExitState(2), True)])
+def test_a_success_shows_no_lines(state: ExitState, never_fail: bool) -> None:
+    """What a stage that succeeded printed is not part of its message."""
+    verdict = judge(state, stop=None, never_fail=never_fail)
+
+    assert verdict.with_tail("a\nb") == verdict
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(90, "90 s"), (0.5, "0.5 s"), (5400.0, "5400 s")])
+def test_a_duration_reads_well(seconds: float, text: str) -> None:
+    """No trailing zeros."""
+    assert duration(seconds) == text
