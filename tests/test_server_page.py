@@ -10,8 +10,8 @@ import pytest
 from starlette.datastructures import Headers
 
 from dockercise_prefect.cli import dockercise
-from dockercise_prefect.orchestration.guard import refusal
-from dockercise_prefect.orchestration.local_server import ServerFolder
+from dockercise_prefect.orchestration.prefect.guard import refusal
+from dockercise_prefect.orchestration.prefect.local_server import ServerFolder
 from dockercise_prefect.settings import ConfigFile, Folders, load
 
 PAGE = (Path(__file__).resolve().parents[1] / "docs/server.md").read_text()

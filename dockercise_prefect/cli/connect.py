@@ -18,7 +18,7 @@ from dockercise_prefect.cli.signals import as_interrupt
 from dockercise_prefect.errors import UsageError
 
 if TYPE_CHECKING:
-    from dockercise_prefect.orchestration.deployments import Deployed
+    from dockercise_prefect.orchestration.registrations.deployments import Deployed
 
 TOKEN_VARIABLE = "GITHUB_TOKEN"  # noqa: S105  a name
 

@@ -18,8 +18,8 @@ from dockercise_prefect.frontend.subgraphs import (
     PackageUnreadError,
     RefusedPackages,
 )
-from dockercise_prefect.orchestration.package_cache import PackageCache
-from dockercise_prefect.orchestration.packages import FOLDER, EnginePackages, KeptPackages
+from dockercise_prefect.orchestration.packages.cache import PackageCache
+from dockercise_prefect.orchestration.packages.fetch import FOLDER, EnginePackages, KeptPackages
 from dockercise_prefect.settings import read_settings
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _is_untrusted() -> bool:
 
 
 def _connect() -> Engine:
-    from dockercise_prefect.orchestration.registry import connect_engine
+    from dockercise_prefect.orchestration.prefect.engine_login import connect_engine
 
     return connect_engine(read_settings())
 

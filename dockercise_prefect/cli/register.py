@@ -40,7 +40,7 @@ def register_source(source: str, request: MakeRequest) -> None:
 def list_registrations() -> None:
     """List what is registered."""
     with reporting():
-        from dockercise_prefect.orchestration.deployments import Unreadable, registrations
+        from dockercise_prefect.orchestration.registrations.deployments import Unreadable, registrations
 
         known = registrations()
     if not known:
@@ -59,7 +59,7 @@ def list_registrations() -> None:
 def remove_registration(name: str) -> None:
     """Remove the registration NAME, as `register list` shows it. Past runs and their records are kept."""
     with reporting():
-        from dockercise_prefect.orchestration.deployments import find_registration, remove
+        from dockercise_prefect.orchestration.registrations.deployments import find_registration, remove
 
         deployed = find_registration(name)
         remove(deployed)

@@ -20,8 +20,8 @@ from dockercise_prefect.git.ask import SHORT_COMMIT
 from dockercise_prefect.settings import read_settings
 
 if TYPE_CHECKING:
-    from dockercise_prefect.orchestration.deployments import Deployed
-    from dockercise_prefect.orchestration.register import Found, RegisterRequest
+    from dockercise_prefect.orchestration.registrations.deployments import Deployed
+    from dockercise_prefect.orchestration.registrations.register import Found, RegisterRequest
 
 
 class MakeRequest(Protocol):
@@ -65,7 +65,7 @@ def make(asked: RegisterRequest) -> tuple[Found, Deployed, bool]:
     Raises:
         DockerciseError: nothing was registered.
     """
-    from dockercise_prefect.orchestration.register import look, register
+    from dockercise_prefect.orchestration.registrations.register import look, register
 
     try:
         with as_interrupt():
@@ -81,7 +81,7 @@ def make(asked: RegisterRequest) -> tuple[Found, Deployed, bool]:
 def reporting() -> Iterator[None]:
     """Inside, Prefect is the configured one, or the local server, which is started when needed."""
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-    from dockercise_prefect.orchestration.api import prefect_api
+    from dockercise_prefect.orchestration.prefect.api import prefect_api
 
     with prefect_api(read_settings().data, lambda text: click.echo(text, err=True)):
         yield
@@ -161,10 +161,10 @@ def _request(
     statuses: str | None,
     host_keys: Sequence[str] = (),
 ) -> RegisterRequest:
-    from dockercise_prefect.orchestration.deployments import DEFAULT_POOL, NOT_IN_NAMES
-    from dockercise_prefect.orchestration.register import RegisterRequest
-    from dockercise_prefect.orchestration.registration import Registration
-    from dockercise_prefect.orchestration.timetable import Timetable
+    from dockercise_prefect.orchestration.registrations.deployments import DEFAULT_POOL, NOT_IN_NAMES
+    from dockercise_prefect.orchestration.registrations.register import RegisterRequest
+    from dockercise_prefect.orchestration.registrations.registration import Registration
+    from dockercise_prefect.orchestration.registrations.timetable import Timetable
     from dockercise_prefect.repository.address import parse_address
     from dockercise_prefect.repository.branches import check_branches
     from dockercise_prefect.runtime.stage.environment import parse_env_option
@@ -265,6 +265,6 @@ def _told(found: Found, deployed: Deployed, *, new: bool) -> Iterator[str]:
 
 def worker_command(deployed: Deployed) -> str:
     """What starts a worker that runs a deployment."""
-    from dockercise_prefect.orchestration.api import worker_variables
+    from dockercise_prefect.orchestration.prefect.api import worker_variables
 
     return f"{' '.join(worker_variables(read_settings().data))} prefect worker start --pool {deployed.work_pool}"

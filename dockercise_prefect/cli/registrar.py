@@ -9,7 +9,7 @@ from dockercise_prefect.cli.registering import MakeRequest, make, summary
 from dockercise_prefect.connect.connection import Opening
 
 if TYPE_CHECKING:
-    from dockercise_prefect.orchestration.deployments import Deployed
+    from dockercise_prefect.orchestration.registrations.deployments import Deployed
 
 
 class CliRegistrar:
@@ -42,13 +42,13 @@ class CliRegistrar:
 
     def registered(self, credentials: str) -> Sequence[str]:
         """Deployments by the Secret block that opens their repository."""
-        from dockercise_prefect.orchestration.deployments import deployments
+        from dockercise_prefect.orchestration.registrations.deployments import deployments
 
         return [one.name for one in deployments() if one.registration.credentials == credentials]
 
     def remove(self, deployment: str) -> bool:
         """Remove one by its name."""
-        from dockercise_prefect.orchestration.deployments import deployments, remove
+        from dockercise_prefect.orchestration.registrations.deployments import deployments, remove
 
         found = [one for one in deployments() if one.name == deployment]
         for one in found:

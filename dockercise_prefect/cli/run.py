@@ -23,11 +23,11 @@ from dockercise_prefect.cli.present.stream import ForgivingStream
 from dockercise_prefect.cli.untrusted import check_surroundings
 from dockercise_prefect.compiler import compile_folder
 from dockercise_prefect.errors import DockerciseError, NothingToDoError, UsageError
-from dockercise_prefect.orchestration.events import Waiting
-from dockercise_prefect.orchestration.failure import ApiLostError, RunFailedError, RunInterruptedError, not_begun
-from dockercise_prefect.orchestration.options import RunOptions
-from dockercise_prefect.orchestration.signals import OF_THE_COMMAND
-from dockercise_prefect.orchestration.trust import within_trust
+from dockercise_prefect.orchestration.prefect.signals import OF_THE_COMMAND
+from dockercise_prefect.orchestration.registrations.trust import within_trust
+from dockercise_prefect.orchestration.run.events import Waiting
+from dockercise_prefect.orchestration.run.failure import ApiLostError, RunFailedError, RunInterruptedError, not_begun
+from dockercise_prefect.orchestration.run.options import RunOptions
 from dockercise_prefect.pipeline import Pipeline
 from dockercise_prefect.results.summary import RunSummary
 from dockercise_prefect.runtime.stage.environment import parse_env_file, parse_env_option
@@ -185,7 +185,7 @@ def _launch(
     os.environ.setdefault("PREFECT_LOGGING_INTERNAL_LEVEL", "CRITICAL")
     logging.raiseExceptions = False  # nor does a Prefect that does not answer have every record of a log written here
     options.observer(Waiting("Prefect to start"))
-    from dockercise_prefect.orchestration.launch import launch
+    from dockercise_prefect.orchestration.run.launch import launch
 
     try:
         return launch(pipeline, root, targets, options), None
@@ -194,7 +194,7 @@ def _launch(
 
 
 def _leave(status: int) -> NoReturn:
-    from dockercise_prefect.orchestration.api import leave_lost_api
+    from dockercise_prefect.orchestration.prefect.api import leave_lost_api
 
     leave_lost_api(status)
 

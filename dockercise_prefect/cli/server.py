@@ -7,7 +7,7 @@ import os
 import click
 
 from dockercise_prefect.errors import ExitStatus
-from dockercise_prefect.orchestration.local_server import ServerFolder
+from dockercise_prefect.orchestration.prefect.local_server import ServerFolder
 from dockercise_prefect.settings import read_settings
 
 LOGIN_VARIABLE = "PREFECT_SERVER_API_AUTH_STRING"
@@ -68,6 +68,6 @@ def _folder() -> ServerFolder:
 
 def _say_configured() -> None:
     if os.environ.get("PREFECT_API_URL"):
-        from dockercise_prefect.orchestration.api import shown_api
+        from dockercise_prefect.orchestration.prefect.api import shown_api
 
         click.echo(f"PREFECT_API_URL is set: runs report to {shown_api()}, not to the local server")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from dockercise_prefect.orchestration.signals import interruptions
+from dockercise_prefect.orchestration.prefect.signals import interruptions
 
 
 @contextmanager

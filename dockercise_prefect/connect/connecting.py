@@ -20,7 +20,7 @@ from dockercise_prefect.connect.deploy_key import DeployKey, fingerprint, make_d
 from dockercise_prefect.connect.undo import Undo, undone_on_failure
 from dockercise_prefect.errors import DockerciseError, HostRefusedError
 from dockercise_prefect.hosts.github import GitHub, KnownHook, KnownKey, Repository
-from dockercise_prefect.orchestration.secret_blocks import delete_secret, find_secret, save_secret
+from dockercise_prefect.orchestration.prefect.secret_blocks import delete_secret, find_secret, save_secret
 from dockercise_prefect.repository.address import parse_address
 
 SECRET_BYTES = 32

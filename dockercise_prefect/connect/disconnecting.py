@@ -11,7 +11,7 @@ from dockercise_prefect.connect.deploy_key import read_deploy_key
 from dockercise_prefect.errors import DockerciseError
 from dockercise_prefect.hosts.github import GitHub
 from dockercise_prefect.hosts.github_errors import NoRepositoryError
-from dockercise_prefect.orchestration.secret_blocks import delete_secret, find_secret
+from dockercise_prefect.orchestration.prefect.secret_blocks import delete_secret, find_secret
 
 Tell = Callable[[str], None]
 

@@ -6,16 +6,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dockercise_prefect.orchestration.run import run_pipeline
-    from dockercise_prefect.orchestration.script import run_as_script
+    from dockercise_prefect.orchestration.run.run import run_pipeline
+    from dockercise_prefect.orchestration.run.script import run_as_script
     from dockercise_prefect.results.summary import RunSummary
 
 __all__ = ["RunSummary", "run_as_script", "run_pipeline"]
 
 _HOME = {
     "RunSummary": "dockercise_prefect.results.summary",
-    "run_as_script": "dockercise_prefect.orchestration.script",
-    "run_pipeline": "dockercise_prefect.orchestration.run",
+    "run_as_script": "dockercise_prefect.orchestration.run.script",
+    "run_pipeline": "dockercise_prefect.orchestration.run.run",
 }
 
 

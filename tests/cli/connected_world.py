@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dockercise_prefect.connect.connection import BlockNames
-from dockercise_prefect.orchestration.deployments import Deployed, deployments
-from dockercise_prefect.orchestration.secret_blocks import delete_secret, find_secret
+from dockercise_prefect.orchestration.prefect.secret_blocks import delete_secret, find_secret
+from dockercise_prefect.orchestration.registrations.deployments import Deployed, deployments
 from tests.cli.conftest import Command, Outcome
 from tests.support.git_repository import commit_all, git, make_bare_repository, make_repository
 from tests.support.github_server import GitHubServer, HostedRepository

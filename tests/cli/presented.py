@@ -4,7 +4,7 @@ import io
 from collections.abc import Iterable
 
 from dockercise_prefect.cli.present import PlainPresenter, Presenter
-from dockercise_prefect.orchestration.events import (
+from dockercise_prefect.orchestration.run.events import (
     EngineFound,
     Event,
     Notice,

@@ -13,7 +13,7 @@ import pytest
 
 from dockercise_prefect.connect.connection import key_title
 from dockercise_prefect.connect.deploy_key import read_deploy_key
-from dockercise_prefect.orchestration.secret_blocks import delete_secret
+from dockercise_prefect.orchestration.prefect.secret_blocks import delete_secret
 from tests.cli.connected_world import URL, World
 from tests.support.git_repository import git
 from tests.support.github_server import TOKEN, Failure

@@ -14,8 +14,8 @@ from dockercise_prefect.cli import packages as cli_packages
 from dockercise_prefect.cli.packages import not_kept
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.frontend.subgraphs import Package, PackageBrokenError, PackageMissingError
-from dockercise_prefect.orchestration.package_cache import PackageCache
-from dockercise_prefect.orchestration.packages import EnginePackages, KeptPackages
+from dockercise_prefect.orchestration.packages.cache import PackageCache
+from dockercise_prefect.orchestration.packages.fetch import EnginePackages, KeptPackages
 from tests.cli.conftest import Command
 from tests.engines.scripted import Behaviour, ScriptedEngine
 

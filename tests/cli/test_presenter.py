@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from dockercise_prefect.cli.present import LivePresenter, PlainPresenter, Presenter, QuietPresenter, presenter_for
-from dockercise_prefect.orchestration.events import (
+from dockercise_prefect.orchestration.run.events import (
     RunEnded,
     RunStarted,
     StageEnded,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dockercise_prefect.cli.present import LivePresenter, PlainPresenter, Presenter, QuietPresenter
-from dockercise_prefect.orchestration.events import (
+from dockercise_prefect.orchestration.run.events import (
     Event,
     Notice,
     StageOutput,

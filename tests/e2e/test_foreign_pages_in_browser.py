@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from dockercise_prefect.orchestration.local_server import LocalServer
+from dockercise_prefect.orchestration.prefect.local_server import LocalServer
 from scripts.screenshot import ARGUMENTS, CHROMIUM
 from tests.support.foreign_site import foreign_site
 from tests.support.prefect_pages import open_page

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from dockercise_prefect.orchestration.local_server import ServerFolder
+from dockercise_prefect.orchestration.prefect.local_server import ServerFolder
 
 pytestmark = [pytest.mark.docker, pytest.mark.browser]
 

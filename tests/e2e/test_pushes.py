@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from dockercise_prefect.orchestration.secret_blocks import save_secret
+from dockercise_prefect.orchestration.prefect.secret_blocks import save_secret
 from tests.support import prefect_records, workers
 from tests.support.github_server import ENTERPRISE, TOKEN, running_github
 from tests.support.prefect_pages import open_page

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dockercise_prefect.orchestration.secret_blocks import save_secret
+from dockercise_prefect.orchestration.prefect.secret_blocks import save_secret
 from tests.support import prefect_records, workers
 from tests.support.git_repository import make_bare_repository
 from tests.support.site import Site, make_site

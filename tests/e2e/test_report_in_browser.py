@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from dockercise_prefect.orchestration.report import report
+from dockercise_prefect.orchestration.run.report import report
 from dockercise_prefect.pipeline import Pipeline, stage
 from dockercise_prefect.results.summary import RunSummary
 from dockercise_prefect.status import RunStatus, StageStatus

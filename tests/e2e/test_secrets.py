@@ -16,7 +16,7 @@ from prefect.blocks.system import Secret
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import SecretStr
 
-from dockercise_prefect.orchestration.local_server import LocalServer
+from dockercise_prefect.orchestration.prefect.local_server import LocalServer
 from scripts.busybox import ensure_busybox
 from scripts.engine import ensure_engine
 from tests.support.inspection import InspectionRecorder

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from dockercise_prefect.orchestration.events import Event
-from dockercise_prefect.orchestration.failure import RunFailedError
-from dockercise_prefect.orchestration.launch import launch
-from dockercise_prefect.orchestration.options import RunOptions
+from dockercise_prefect.orchestration.run.events import Event
+from dockercise_prefect.orchestration.run.failure import RunFailedError
+from dockercise_prefect.orchestration.run.launch import launch
+from dockercise_prefect.orchestration.run.options import RunOptions
 from dockercise_prefect.pipeline import Pipeline, Stage
 from dockercise_prefect.settings import Settings, read_settings
 from tests.engines.scripted import ScriptedEngine

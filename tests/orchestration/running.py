@@ -8,8 +8,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from dockercise_prefect.errors import ExitStatus
-from dockercise_prefect.orchestration.events import Event
-from dockercise_prefect.orchestration.failure import RunFailedError
+from dockercise_prefect.orchestration.run.events import Event
+from dockercise_prefect.orchestration.run.failure import RunFailedError
 from dockercise_prefect.pipeline import Stage, stage
 from dockercise_prefect.results.summary import RunSummary
 from dockercise_prefect.status import StageStatus

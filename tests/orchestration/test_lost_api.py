@@ -17,10 +17,10 @@ import httpx
 import pytest
 
 from dockercise_prefect.errors import ExitStatus
-from dockercise_prefect.orchestration.failure import RunFailedError
-from dockercise_prefect.orchestration.launch import launch
-from dockercise_prefect.orchestration.local_server import LocalServer, ServerFolder
-from dockercise_prefect.orchestration.options import RunOptions
+from dockercise_prefect.orchestration.prefect.local_server import LocalServer, ServerFolder
+from dockercise_prefect.orchestration.run.failure import RunFailedError
+from dockercise_prefect.orchestration.run.launch import launch
+from dockercise_prefect.orchestration.run.options import RunOptions
 from dockercise_prefect.pipeline import Pipeline, stage
 from dockercise_prefect.settings import read_settings
 from tests.engines.scripted import BUSYBOX, ScriptedEngine

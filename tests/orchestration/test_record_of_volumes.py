@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from dockercise_prefect.errors import EngineError
-from dockercise_prefect.orchestration.record import RunRecord
-from dockercise_prefect.orchestration.secrecy import Secrecy
+from dockercise_prefect.orchestration.run.record import RunRecord
+from dockercise_prefect.orchestration.run.secrecy import Secrecy
 from dockercise_prefect.pipeline import Pipeline, stage, to_json
 from dockercise_prefect.results.local_store import LocalStore
 from dockercise_prefect.runtime.engine import EngineLostError

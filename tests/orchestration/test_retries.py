@@ -11,10 +11,10 @@ from prefect import flow
 from prefect.settings import PREFECT_FLOWS_DEFAULT_RETRIES, PREFECT_TASKS_DEFAULT_RETRIES, temporary_settings
 
 from dockercise_prefect.errors import ExitStatus
-from dockercise_prefect.orchestration.failure import RunFailedError
-from dockercise_prefect.orchestration.launch import launch
-from dockercise_prefect.orchestration.options import RunOptions
-from dockercise_prefect.orchestration.run import run_pipeline
+from dockercise_prefect.orchestration.run.failure import RunFailedError
+from dockercise_prefect.orchestration.run.launch import launch
+from dockercise_prefect.orchestration.run.options import RunOptions
+from dockercise_prefect.orchestration.run.run import run_pipeline
 from dockercise_prefect.pipeline import Pipeline, stage
 from dockercise_prefect.results.summary import RunSummary
 from dockercise_prefect.settings import read_settings

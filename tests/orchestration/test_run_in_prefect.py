@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from dockercise_prefect.errors import ExitStatus
-from dockercise_prefect.orchestration.events import StageOutput
+from dockercise_prefect.orchestration.run.events import StageOutput
 from dockercise_prefect.settings import Settings
 from dockercise_prefect.status import RunStatus, StageStatus
 from tests.engines.scripted import Behaviour, ScriptedEngine

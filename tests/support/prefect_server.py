@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dockercise_prefect.orchestration.local_server import LocalServer, ServerFolder
+from dockercise_prefect.orchestration.prefect.local_server import LocalServer, ServerFolder
 
 DATA = "DOCKERCISE_TEST_DATA"
 

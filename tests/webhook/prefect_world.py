@@ -47,9 +47,9 @@ class PrefectWorld:
 
     def register(self, repository: str, secret: str | None) -> Registered:
         """A git repository of one commit, and a deployment of it that all its branches start."""
-        from dockercise_prefect.orchestration.register import RegisterRequest, look, register
-        from dockercise_prefect.orchestration.registration import Registration
-        from dockercise_prefect.orchestration.secret_blocks import save_secret
+        from dockercise_prefect.orchestration.prefect.secret_blocks import save_secret
+        from dockercise_prefect.orchestration.registrations.register import RegisterRequest, look, register
+        from dockercise_prefect.orchestration.registrations.registration import Registration
 
         name = repository.rpartition("/")[2]
         make_repository(self._git(repository), {"a.dockercise.yaml": PIPELINE}, branch="main")

@@ -7,7 +7,7 @@ from typing import Protocol, TextIO
 
 from dockercise_prefect.cli.present.live import LivePresenter
 from dockercise_prefect.cli.present.plain import PlainPresenter
-from dockercise_prefect.orchestration.events import Event
+from dockercise_prefect.orchestration.run.events import Event
 
 
 class Presenter(Protocol):

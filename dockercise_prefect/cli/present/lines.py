@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from rich.text import Text
 
-from dockercise_prefect.orchestration.events import EngineFound, RunStarted
+from dockercise_prefect.orchestration.run.events import EngineFound, RunStarted
 from dockercise_prefect.pipeline import Stage
 from dockercise_prefect.results.clean import plain_line
 from dockercise_prefect.results.place import shown

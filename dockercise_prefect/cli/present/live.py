@@ -23,7 +23,7 @@ from dockercise_prefect.cli.present.lines import (
     stage_lines,
 )
 from dockercise_prefect.cli.present.stream import ForgivingStream
-from dockercise_prefect.orchestration.events import (
+from dockercise_prefect.orchestration.run.events import (
     EngineFound,
     Event,
     Notice,

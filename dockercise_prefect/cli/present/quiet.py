@@ -8,7 +8,7 @@ from typing import TextIO
 
 from dockercise_prefect.cli.present.lines import further_lines, last_line, marks_for, name_width, stage_lines
 from dockercise_prefect.cli.present.stream import ForgivingStream
-from dockercise_prefect.orchestration.events import Event, RunEnded, RunStarted, StageEnded
+from dockercise_prefect.orchestration.run.events import Event, RunEnded, RunStarted, StageEnded
 from dockercise_prefect.status import StageStatus
 
 

@@ -13,9 +13,9 @@ from dockercise_prefect.errors import (
     RepositoryError,
     RepositoryRefusedError,
 )
-from dockercise_prefect.orchestration.deployments import Deployed, deployment_of, deployments
-from dockercise_prefect.orchestration.pushes import Arrival, state_types, submit, touched
-from dockercise_prefect.orchestration.secret_blocks import find_secret
+from dockercise_prefect.orchestration.prefect.secret_blocks import find_secret
+from dockercise_prefect.orchestration.registrations.deployments import Deployed, deployment_of, deployments
+from dockercise_prefect.orchestration.registrations.pushes import Arrival, state_types, submit, touched
 from dockercise_prefect.repository.branches import exactly
 from dockercise_prefect.settings import Settings
 from dockercise_prefect.webhook.payload.address import page_of

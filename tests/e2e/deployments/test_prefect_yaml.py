@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from dockercise_prefect.orchestration.local_server import LocalServer
+from dockercise_prefect.orchestration.prefect.local_server import LocalServer
 from scripts.screenshot import TO_COME, VIEW, open_upcoming
 from tests.e2e.deployments.conftest import command
 from tests.support import prefect_records

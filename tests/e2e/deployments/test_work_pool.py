@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from dockercise_prefect.orchestration.local_server import LocalServer
-from dockercise_prefect.orchestration.secret_blocks import save_secret
+from dockercise_prefect.orchestration.prefect.local_server import LocalServer
+from dockercise_prefect.orchestration.prefect.secret_blocks import save_secret
 from dockercise_prefect.runtime.cleanup.removal import remove_all
 from dockercise_prefect.runtime.docker.engine import DockerEngine
 from dockercise_prefect.runtime.engine import Leftover

@@ -1,0 +1,1 @@
+"""Packages of stages, fetched from their images."""

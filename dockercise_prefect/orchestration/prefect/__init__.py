@@ -1,0 +1,1 @@
+"""Prefect's server and its records: flow runs, blocks, logs."""

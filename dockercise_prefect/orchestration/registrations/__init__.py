@@ -1,0 +1,1 @@
+"""Deployments of repositories, and what starts their runs."""

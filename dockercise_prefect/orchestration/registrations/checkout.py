@@ -1,0 +1,115 @@
+"""The code of a registered repository, on this machine for as long as it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from dockercise_prefect.compiler import Compiled, compile_folder
+from dockercise_prefect.errors import UsageError
+from dockercise_prefect.frontend.subgraphs import RefusedPackages
+from dockercise_prefect.orchestration.packages.cache import PackageCache
+from dockercise_prefect.orchestration.packages.fetch import FOLDER as PACKAGES
+from dockercise_prefect.orchestration.packages.fetch import EnginePackages
+from dockercise_prefect.orchestration.prefect.engine_login import connect_engine
+from dockercise_prefect.orchestration.prefect.secret_blocks import needed_secret
+from dockercise_prefect.orchestration.registrations.registration import Registration
+from dockercise_prefect.orchestration.registrations.trust import settings_for
+from dockercise_prefect.repository.access import Access
+from dockercise_prefect.repository.known_hosts import remember
+from dockercise_prefect.repository.mirror import Mirror
+from dockercise_prefect.settings import Settings
+
+FOLDER = "repositories"
+"""Below the user's data folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """Code, and the commit that it is of; None for a folder without a repository."""
+
+    folder: Path
+    commit: str | None
+
+
+def check_extras(registration: Registration, settings: Settings) -> None:
+    """Refuse what would be fetched besides, for a repository that is not trusted: it chooses the addresses.
+
+    Raises:
+        UsageError: submodules or files in LFS are asked for.
+    """
+    if settings_for(registration, settings).untrusted and (registration.submodules or registration.lfs):
+        hint = "remove --submodules and --lfs"
+        raise UsageError("an untrusted repository would choose what else is fetched with your credentials", hint)
+
+
+def open_mirror(registration: Registration, data: Path) -> Mirror:
+    """The repository's mirror on this machine, which knows the keys of its host from here on.
+
+    Args:
+        registration: names what opens it.
+        data: the user's data folder.
+
+    Raises:
+        UsageError: the Secret block that it names is not there.
+    """
+    if registration.host_keys:
+        remember(data / FOLDER, registration.host_keys)
+    return Mirror(data / FOLDER, registration.address, _access(registration.credentials))
+
+
+@contextmanager
+def checked_out(registration: Registration, commit: str | None, settings: Settings) -> Iterator[Checkout]:
+    """The code of a commit, as long as the body runs.
+
+    Args:
+        registration: of the repository.
+        commit: its whole id; None for what the registration's branch or tag stands for now.
+        settings: of this machine: where mirrors are, and whether it trusts the repository.
+
+    Raises:
+        UsageError: there is no such commit or branch; or a folder without a repository has none; or submodules or files in LFS
+            are asked for of a repository that is not trusted.
+        RepositoryError: the repository cannot be read.
+    """
+    if registration.ref is None:
+        if commit is not None:
+            raise UsageError(f"{registration.url} is a folder without a git repository, so it has no commit {commit}")
+        folder = Path(registration.url)
+        if not folder.is_dir():
+            raise UsageError(f"{folder} is not a folder of this machine", "run its worker where it was registered")
+        yield Checkout(folder, None)
+        return
+    check_extras(registration, settings)
+    mirror = open_mirror(registration, settings.data)
+    commit = commit or mirror.head(registration.ref).commit
+    with mirror.checkout(commit, registration.extras) as folder:
+        yield Checkout(folder, commit)
+
+
+def compile_checkout(
+    checkout: Checkout, registration: Registration, settings: Settings, notify: Callable[[str], None]
+) -> Compiled:
+    """Compile the pipeline in a checkout; packages are run on the engine of the settings, for repositories that are trusted.
+
+    Args:
+        notify: told what takes long.
+
+    Raises:
+        DockerciseError: as `compile_folder`.
+    """
+    name = registration.address.name
+    if settings_for(registration, settings).untrusted:
+        return compile_folder(checkout.folder, name=name, packages=RefusedPackages())
+
+    def cache() -> PackageCache:
+        return PackageCache(settings.data / PACKAGES, notify)
+
+    with closing(EnginePackages(cache, lambda: connect_engine(settings), notify)) as packages:
+        return compile_folder(checkout.folder, name=name, packages=packages)
+
+
+def _access(block: str | None) -> Access:
+    return Access() if block is None else Access(block, needed_secret(block))

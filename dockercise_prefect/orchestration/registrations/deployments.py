@@ -1,0 +1,318 @@
+"""Deployments of registered repositories, as Prefect keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import DeploymentCreate, DeploymentScheduleCreate, DeploymentUpdate, WorkPoolCreate
+from prefect.client.schemas.objects import ConcurrencyLimitStrategy, ConcurrencyOptions
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound, PrefectHTTPStatusError
+from prefect.settings import get_current_settings
+
+from dockercise_prefect.errors import UsageError
+from dockercise_prefect.orchestration.prefect.api import LOST, lost_api
+from dockercise_prefect.orchestration.prefect.flow_run import pipeline_tag
+from dockercise_prefect.orchestration.registrations.registration import LABEL, Registration
+from dockercise_prefect.orchestration.registrations.timetable import Timetable, described
+
+DEFAULT_POOL = "dockercise"
+PAGE = 200
+"""Deployments that one answer of Prefect's API holds, at most."""
+
+REFUSALS = (404, 409, 422)
+"""What Prefect answers when it is the request that is wrong, not the moment."""
+
+NOT_IN_NAMES = frozenset("/%&<>")
+"""What no name of a deployment may hold."""
+
+ENTRYPOINT = "dockercise_prefect.orchestration.registered.registered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentRequest:
+    """A deployment as it is to be.
+
+    Attributes:
+        flow: the pipeline's name.
+        name: its own.
+        parameters: of its runs, unless a run names others.
+        job_variables: of the work pool's, for the infrastructure of its runs.
+        concurrency: runs at once, at most; None for any number.
+        skip_overlapping: whether one too many is not started at all, instead of waiting.
+    """
+
+    flow: str
+    name: str
+    registration: Registration
+    description: str
+    version: str | None
+    parameters: Mapping[str, object]
+    parameter_schema: Mapping[str, Any]
+    timetable: Timetable
+    work_pool: str
+    job_variables: Mapping[str, Any]
+    concurrency: int | None
+    skip_overlapping: bool
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployed:
+    """A deployment as it is.
+
+    Attributes:
+        id: Prefect's.
+        name: `flow/deployment`.
+        schedules: in words.
+    """
+
+    id: str
+    name: str
+    registration: Registration
+    parameters: Mapping[str, Any]
+    work_pool: str | None
+    schedules: str
+    paused: bool
+
+    @property
+    def pipeline(self) -> str:
+        """The name of its flow, which is that of the pipeline."""
+        return self.name.partition("/")[0]
+
+    @property
+    def page(self) -> str | None:
+        """Its address in Prefect's UI, None where that is not known."""
+        ui = get_current_settings().ui_url
+        return f"{ui}/deployments/deployment/{self.id}" if ui else None
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A deployment whose label was edited, or made by a newer version.
+
+    Attributes:
+        id, name: as of `Deployed`.
+        why: what is wrong with the label.
+    """
+
+    id: str
+    name: str
+    why: UsageError
+
+
+def deployments() -> Sequence[Deployed]:
+    """All of registered repositories, by name; those that a newer version made are left out.
+
+    Raises:
+        OrchestratorError: Prefect does not answer.
+    """
+    return [one for one in registrations() if isinstance(one, Deployed)]
+
+
+def registrations() -> Sequence[Deployed | Unreadable]:
+    """All of registered repositories, by name, also those that a newer version made.
+
+    Raises:
+        OrchestratorError: Prefect does not answer.
+    """
+    with _client() as client:
+        found = [*_all(client)]
+        flows = {one.flow_id: client.read_flow(one.flow_id).name for one in found}
+    return sorted((_read(one, flows[one.flow_id]) for one in found), key=lambda one: one.name)
+
+
+def find_registration(name: str) -> Deployed | Unreadable:
+    """The one of that name: `flow/deployment`, or the deployment's alone where that is clear.
+
+    Raises:
+        UsageError: there is none, or several.
+        OrchestratorError: Prefect does not answer.
+    """
+    known = registrations()
+    found = [one for one in known if name in {one.name, one.name.partition("/")[2]}]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UsageError(f"{name} may be {' or '.join(one.name for one in found)}", "give the full name")
+    there_are = f"there are {', '.join(one.name for one in known)}" if known else "`dockercise register SOURCE` creates one"
+    raise UsageError(f"there is no registration {name}", there_are)
+
+
+def deployment_of(deployment_id: str) -> Deployed:
+    """The one of that id.
+
+    Raises:
+        UsageError: it is gone, or none of a registered repository.
+        OrchestratorError: Prefect does not answer.
+    """
+    with _client() as client:
+        try:
+            one = client.read_deployment(deployment_id)
+        except ObjectNotFound as error:
+            raise UsageError(f"the deployment {deployment_id} is gone", "`dockercise register` creates it again") from error
+        if LABEL not in (one.labels or {}):
+            raise UsageError(
+                f"the deployment {one.name} is not of a registered repository", "`dockercise register` creates such deployments"
+            )
+        return _deployed(one, client.read_flow(one.flow_id).name)
+
+
+def schedules_of(name: str) -> Sequence[object]:
+    """Prefect's schedules of a deployment, `flow/deployment`; none where there is no such deployment.
+
+    Raises:
+        OrchestratorError: Prefect does not answer.
+    """
+    with _client() as client:
+        try:
+            return [one.schedule for one in client.read_deployment_by_name(name).schedules]
+        except ObjectNotFound:
+            return []
+
+
+def save(request: DeploymentRequest) -> tuple[Deployed, bool]:
+    """Create the deployment, or make the one of that name what is asked for.
+
+    Returns:
+        It, and whether it is new.
+
+    Raises:
+        UsageError: one of that name is of another repository, there is no such work pool, or Prefect does not take it.
+        OrchestratorError: Prefect does not answer.
+    """
+    if set(request.name) & NOT_IN_NAMES:
+        hint = f"name it without {' '.join(sorted(NOT_IN_NAMES))} by `--name`"
+        raise UsageError(f"`{request.name}` cannot be the name of a deployment", hint)
+    with _client() as client:
+        new = _is_new(client, request)
+        _ensure_pool(client, request.work_pool)
+        strategy = ConcurrencyLimitStrategy.CANCEL_NEW if request.skip_overlapping else ConcurrencyLimitStrategy.ENQUEUE
+        create = DeploymentCreate(
+            name=request.name,
+            flow_id=client.create_flow_from_name(request.flow),
+            entrypoint=ENTRYPOINT,
+            description=request.description,
+            version=request.version,
+            tags=[pipeline_tag(request.flow)],
+            parameters=dict(request.parameters),
+            parameter_openapi_schema=dict(request.parameter_schema),
+            enforce_parameter_schema=True,
+            labels={LABEL: request.registration.to_label()},
+            work_pool_name=request.work_pool,
+            job_variables=dict(request.job_variables),
+            schedules=[DeploymentScheduleCreate(schedule=one) for one in request.timetable.schedules()],
+            paused=request.paused,
+            concurrency_limit=request.concurrency,
+            concurrency_options=ConcurrencyOptions(collision_strategy=strategy) if request.concurrency else None,
+        )
+        # Their method for this knows no labels.
+        try:
+            answer = client.request("POST", "/deployments/", json=create.model_dump(mode="json", exclude_unset=True))
+        except PrefectHTTPStatusError as error:
+            if error.response.status_code in REFUSALS:
+                raise UsageError(
+                    f"Prefect does not accept the deployment {request.flow}/{request.name}: {refusal(error)}"
+                ) from error
+            raise
+        return _deployed(DeploymentResponse.model_validate(answer.json()), request.flow), new
+
+
+def describe(deployed: Deployed, description: str, version: str | None, parameter_schema: Mapping[str, Any]) -> None:
+    """Say anew what the deployment runs, after a push; nothing else of it changes.
+
+    Raises:
+        OrchestratorError: Prefect does not answer.
+    """
+    update = DeploymentUpdate(description=description, version=version, parameter_openapi_schema=dict(parameter_schema))
+    with _client() as client:
+        client.update_deployment(UUID(deployed.id), update)
+
+
+def refusal(error: PrefectHTTPStatusError) -> str:
+    """What Prefect says of a request that it refuses."""
+    try:
+        return str(error.response.json()["detail"])
+    except (ValueError, KeyError, TypeError):  # not JSON, or of another shape
+        return error.response.text
+
+
+def remove(deployed: Deployed | Unreadable) -> None:
+    """Remove a deployment, its schedules and its runs that have not begun. Runs that were stay.
+
+    Raises:
+        OrchestratorError: Prefect does not answer.
+    """
+    with _client() as client, suppress(ObjectNotFound):  # somebody else was faster
+        client.delete_deployment(UUID(deployed.id))
+
+
+@contextmanager
+def _client() -> Iterator[SyncPrefectClient]:
+    try:
+        with get_client(sync_client=True) as client:
+            yield client
+    except LOST as error:
+        raise lost_api(error) from error
+
+
+def _all(client: SyncPrefectClient) -> Iterator[DeploymentResponse]:
+    offset = 0
+    while page := client.read_deployments(limit=PAGE, offset=offset):
+        yield from (one for one in page if LABEL in (one.labels or {}))
+        offset += len(page)
+
+
+def _read(one: DeploymentResponse, flow: str) -> Deployed | Unreadable:
+    try:
+        return _deployed(one, flow)
+    except UsageError as error:
+        return Unreadable(str(one.id), f"{flow}/{one.name}", error)
+
+
+def _deployed(one: DeploymentResponse, flow: str) -> Deployed:
+    return Deployed(
+        id=str(one.id),
+        name=f"{flow}/{one.name}",
+        registration=Registration.from_label(str((one.labels or {})[LABEL])),
+        parameters=one.parameters,
+        work_pool=one.work_pool_name,
+        schedules=described(schedule.schedule for schedule in one.schedules),
+        paused=one.paused,
+    )
+
+
+def _is_new(client: SyncPrefectClient, request: DeploymentRequest) -> bool:
+    try:
+        there = client.read_deployment_by_name(f"{request.flow}/{request.name}")
+    except ObjectNotFound:
+        return True
+    label = (there.labels or {}).get(LABEL)
+    theirs = Registration.from_label(str(label)).url if label else "something that was not registered"
+    if theirs != request.registration.url:
+        name = f"{request.flow}/{request.name}"
+        raise UsageError(f"there is a deployment {name} already, of {theirs}", "give this one another name with `--name`")
+    return False
+
+
+def _ensure_pool(client: SyncPrefectClient, name: str) -> None:
+    try:
+        client.read_work_pool(name)
+    except ObjectNotFound:
+        if name != DEFAULT_POOL:
+            hint = f"`prefect work-pool create --type process {name}` creates one; use `--type docker` for containers"
+            raise UsageError(f"there is no work pool {name}", hint) from None
+        with suppress(ObjectAlreadyExists):  # somebody else's first registration
+            client.create_work_pool(WorkPoolCreate(name=name, type="process", base_job_template=_process_template()))
+
+
+def _process_template() -> dict[str, Any]:
+    """What Prefect's own command gives a pool of type process."""
+    from prefect.workers.process import ProcessWorker  # noqa: PLC0415  a second, which only the first registration pays
+
+    return ProcessWorker.get_default_base_job_template()

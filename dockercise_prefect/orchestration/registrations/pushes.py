@@ -1,0 +1,151 @@
+"""What a push to a registered repository touches, and the flow run that it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from threading import Lock
+from uuid import UUID
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+
+from dockercise_prefect.compiler.triggers import triggered
+from dockercise_prefect.errors import CommitMissingError, OrchestratorError, PackagesMissingError, UsageError
+from dockercise_prefect.git.ask import SHORT_COMMIT
+from dockercise_prefect.orchestration.prefect.api import LOST, lost_api
+from dockercise_prefect.orchestration.prefect.flow_run import commit_tag, page
+from dockercise_prefect.orchestration.registrations.checkout import checked_out, open_mirror
+from dockercise_prefect.orchestration.registrations.commits import BrokenCommitError, Code, changed_apart, compile_apart
+from dockercise_prefect.orchestration.registrations.deployments import REFUSALS, Deployed, describe, refusal
+from dockercise_prefect.orchestration.registrations.register import description, parameter_schema
+from dockercise_prefect.orchestration.registrations.registration import Registration
+from dockercise_prefect.orchestration.registrations.trust import settings_for
+from dockercise_prefect.pipeline import Pipeline
+from dockercise_prefect.settings import Settings
+
+EVERYTHING: None = None
+"""As targets: all stages that the deployment runs."""
+
+_WRITING = Lock()
+"""Held while Prefect is told of something: its server on SQLite makes writers that meet wait for seconds each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """Commits that arrived on a branch.
+
+    Attributes:
+        before: the commit that the branch was at; None for a new branch.
+        after: the commit that it is at.
+        changed: paths as the host lists them; None where it does not list them all.
+    """
+
+    branch: str
+    before: str | None
+    after: str
+    changed: Sequence[str] | None
+
+
+def touched(deployed: Deployed, arrival: Arrival, settings: Settings) -> tuple[str, ...] | None:
+    """The stages whose `triggers` take a changed file; none where there is nothing to run.
+
+    Everything where no stage has triggers, or nobody can say what changed. So it is where the pipeline does not compile:
+    the run then says why, and fails. From now on the deployment's page says what is in its branch.
+
+    Raises:
+        RepositoryError: the repository cannot be read now.
+        DockerciseError: what is at the commit cannot run.
+    """
+    registration = deployed.registration
+    try:
+        pipeline = _pipeline(registration, arrival.after, settings)
+    except (PackagesMissingError, BrokenCommitError):  # the run's worker may have an engine, where there is none here
+        return EVERYTHING
+    if pipeline is None:
+        return ()
+    if arrival.branch == registration.ref:
+        with suppress(OrchestratorError), _WRITING:  # the push's run is what matters
+            describe(
+                deployed,
+                description(registration, pipeline, arrival.after),
+                arrival.after[:SHORT_COMMIT],
+                parameter_schema(pipeline),
+            )
+    chosen = pipeline.only(deployed.parameters.get("targets") or ())
+    if not any(stage.triggers for stage in chosen):
+        return EVERYTHING
+    changed = _changed(deployed, arrival, settings)
+    return EVERYTHING if changed is None else tuple(triggered(chosen, changed))
+
+
+def submit(deployed: Deployed, commit: str, targets: Sequence[str] | None, key: str) -> tuple[str, str | None]:
+    """One flow run of the deployment at a commit, however often this is called with one key.
+
+    Args:
+        targets: `EVERYTHING` leaves it to the deployment.
+        key: Prefect's idempotency key.
+
+    Returns:
+        The flow run's id, and its page in Prefect's UI where that is known.
+
+    Raises:
+        UsageError: the deployment is gone, or does not take the parameters.
+        OrchestratorError: Prefect does not answer.
+    """
+    parameters = {"commit": commit} | ({"targets": list(targets)} if targets is not None else {})
+    try:
+        with _WRITING, get_client(sync_client=True) as client:
+            run = client.create_flow_run_from_deployment(
+                UUID(deployed.id), parameters=parameters, idempotency_key=key, tags=[commit_tag(commit[:SHORT_COMMIT])]
+            )
+    except ObjectNotFound as error:
+        raise UsageError(f"the deployment {deployed.name} is gone", "`dockercise register` creates it again") from error
+    except PrefectHTTPStatusError as error:
+        if error.response.status_code in REFUSALS:
+            raise UsageError(f"the deployment {deployed.name} does not accept this run: {refusal(error)}") from error
+        raise lost_api(error) from error
+    except LOST as error:
+        raise lost_api(error) from error
+    return str(run.id), page(run)
+
+
+def state_types(flow_run_ids: Sequence[str]) -> Mapping[str, str]:
+    """How flow runs are doing, as Prefect calls it (`RUNNING`, `COMPLETED`); those that it knows no more are left out.
+
+    Raises:
+        OrchestratorError: Prefect does not answer.
+    """
+    wanted = [UUID(one) for one in flow_run_ids]
+    try:
+        with get_client(sync_client=True) as client:
+            found = client.read_flow_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=wanted)))
+    except LOST as error:
+        raise lost_api(error) from error
+    return {str(run.id): run.state_type.value if run.state_type else "PENDING" for run in found}
+
+
+def _pipeline(registration: Registration, commit: str, settings: Settings) -> Pipeline | None:
+    """What is at a commit, without writing it: only submodules and LFS have to be checked out to be read."""
+    name, trusting = registration.address.name, settings_for(registration, settings)
+    if registration.submodules or registration.lfs:
+        with checked_out(registration, commit, settings) as checkout:
+            return compile_apart(Code(folder=checkout.folder, commit=None, name=name), trusting)
+    mirror = open_mirror(registration, settings.data)
+    mirror.fetch(commit)
+    return compile_apart(Code(folder=mirror.folder, commit=commit, name=name), trusting)
+
+
+def _changed(deployed: Deployed, arrival: Arrival, settings: Settings) -> Sequence[str] | None:
+    """What git says, which is exact; what the host says where the earlier commit is gone, by a forced push, or never was."""
+    if arrival.before is None:
+        return arrival.changed
+    try:
+        mirror = open_mirror(deployed.registration, settings.data)
+        mirror.fetch(arrival.after)
+        mirror.fetch(arrival.before)
+        return changed_apart(mirror.folder, arrival.before, arrival.after)
+    except CommitMissingError:
+        return arrival.changed

@@ -1,0 +1,82 @@
+"""The flow of every registered repository: check a commit out, compile what is in it, run that."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import cast
+
+from prefect import flow
+from prefect.logging import get_run_logger
+from prefect.states import Failed
+
+from dockercise_prefect.errors import DefinitionError, DockerciseError, UsageError
+from dockercise_prefect.git.ask import SHORT_COMMIT
+from dockercise_prefect.orchestration.prefect.api import LOST, lost_api
+from dockercise_prefect.orchestration.prefect.engine_log import keep_tracebacks_out
+from dockercise_prefect.orchestration.prefect.flow_run import current_flow_run, hold_to, run_name
+from dockercise_prefect.orchestration.registrations.checkout import checked_out, compile_checkout
+from dockercise_prefect.orchestration.registrations.deployments import Deployed, deployment_of
+from dockercise_prefect.orchestration.registrations.trust import settings_for
+from dockercise_prefect.orchestration.run.options import RunOptions
+from dockercise_prefect.orchestration.run.run import refuse_pipeline, run_pipeline
+from dockercise_prefect.results.summary import RunSummary
+from dockercise_prefect.settings import read_settings
+
+
+@flow(name="registered", retries=0, flow_run_name=run_name)
+def registered(
+    targets: list[str] | None = None,
+    env: dict[str, str] | None = None,
+    commit: str | None = None,
+    results: str | None = None,
+) -> RunSummary:
+    """Run the pipeline of a registered repository.
+
+    Args:
+        targets: Stages to run, with all they need. Nothing here runs the whole pipeline.
+        env: Variables for stages that ask for them. Prefect stores them in clear text: a secret belongs into a Secret block.
+        commit: The commit to run, all 40 digits of its id. Nothing here runs the newest of the registered branch.
+        results: Where the record of the run goes: a folder, or s3://bucket/prefix. Nothing here takes the worker's setting.
+    """
+    keep_tracebacks_out()
+    try:
+        settings = replace(read_settings(), root=None)  # the code is the checkout, whatever DOCKERCISE_ROOT says
+        with ExitStack() as stack:
+            deployed = _deployment()
+            registration = deployed.registration
+            settings = settings_for(registration, settings)
+            checkout = stack.enter_context(checked_out(registration, commit, settings))
+            if commit is None and checkout.commit is not None:
+                hold_to(current_flow_run(), checkout.commit)
+            log = get_run_logger()
+            log.info("%s at %s", registration.url, checkout.commit or "what the folder holds now")
+            short = checkout.commit and checkout.commit[:SHORT_COMMIT]
+            options = RunOptions(settings=settings, commit=short, secret_blocks=registration.secrets)
+            try:
+                compiled = compile_checkout(checkout, registration, settings, log.info)
+            except DefinitionError as error:
+                log.error("%s", error)  # noqa: TRY400  a traceback says nothing about the user's YAML
+                return refuse_pipeline(deployed.pipeline, error, results=results, options=options)
+            for warning in compiled.warnings:
+                log.warning("%s", warning)
+            return run_pipeline(
+                compiled.pipeline, root=checkout.folder, targets=targets, env=env, results=results, options=options
+            )
+    except DockerciseError as error:
+        return _not_run(error)
+    except LOST as error:
+        return _not_run(lost_api(error))
+
+
+def _deployment() -> Deployed:
+    flow_run = current_flow_run()
+    if flow_run.deployment_id is None:
+        raise UsageError("this flow runs for deployments that `dockercise register` makes", "`dockercise run` runs a folder")
+    return deployment_of(str(flow_run.deployment_id))
+
+
+def _not_run(error: DockerciseError) -> RunSummary:
+    """The final state of a run that ended before its first stage, with what is wrong in the flow run's log and message."""
+    get_run_logger().error("%s", error)
+    return cast("RunSummary", Failed(message=error.message, data=error))

@@ -1,0 +1,162 @@
+"""What Prefect's UI shows of stages and runs besides their states, as Markdown: pure, nothing sent here."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+from dockercise_prefect.orchestration.run.markdown import code, fenced, link, plain, table
+from dockercise_prefect.pipeline import Pipeline, StageName
+from dockercise_prefect.results.place import shown
+from dockercise_prefect.results.summary import RunSummary, StageSummary
+from dockercise_prefect.results.timeline import critical_path
+from dockercise_prefect.results.wording import MARKS, duration, shared_with, words
+from dockercise_prefect.status import StageStatus
+
+LONGEST_SLUG = 60
+"""Characters of a name in a key."""
+
+MOST_TOLD = 5
+"""Stages whose last lines a run's artifact shows; the others' are one click away."""
+
+Find = Callable[[str], str]
+"""From a file of the record to an address at which it is found."""
+
+TASK_RUNS = "../../runs/task-run"
+"""Where task runs are, seen from the pages that show artifacts: a link stays in its reader's UI, and at its address."""
+
+_ORDER = (
+    {StageStatus.FAILED, StageStatus.TIMED_OUT, StageStatus.ERROR},
+    {StageStatus.CANCELLED, StageStatus.RUNNING},
+    {StageStatus.NOT_STARTED},
+)
+"""What a reader wants to see first; all others follow in the pipeline's order."""
+
+_PARTS: Mapping[str, str] = {".log": "log", ".log.zst": "log", ".tar.zst": "volume", ".json": "JSON"}
+"""What the files of a stage's record are, by their endings."""
+
+
+def run_key(pipeline: str) -> str:
+    """The key of a run's artifact: the same for all runs of a pipeline, so that Prefect lists them together."""
+    return f"{_slug(pipeline)}-run"
+
+
+def stage_key(pipeline: str, stage: StageName) -> str:
+    """The key of a stage's artifact: the same in all runs, and no other stage's."""
+    return f"{_slug(pipeline)}-stage-{_slug(stage)}"
+
+
+def stage_headline(summary: StageSummary) -> str:
+    """How a stage ended, in one line: `✗ failed in 2.5 s: exit code 3`."""
+    took = "" if summary.seconds is None else f" in {duration(summary.seconds)}"
+    why = f": {plain(summary.headline)}" if summary.message else ""
+    return f"{_state(summary)}{took}{why}"
+
+
+def stage_text(  # noqa: PLR0917  all that is shown of a stage
+    name: StageName, summary: StageSummary, tail: Sequence[str], files: Sequence[str], find: Find, base: StageName | None = None
+) -> str:
+    """A stage: how it ended, where its record is, the end of its log.
+
+    Args:
+        name: the stage.
+        summary: how it ended.
+        tail: the last lines of its log, masked.
+        files: those of its record, as `<stage>.log`.
+        find: finds them.
+        base: the stage whose archive holds the files of the volume that both have.
+    """
+    notes = {f"{name}.tar.zst": f": {plain(shared_with(base))}"} if base else {}
+    rows = [
+        ("took", _took(summary)),
+        ("exit code", _exit_code(summary)),
+        ("message", plain(summary.headline) if summary.message else ""),
+        ("image", code(summary.image_digest) if summary.image_digest else ""),
+        *((_PARTS[file.removeprefix(name)], _found(file, find) + notes.get(file, "")) for file in files),
+    ]
+    lines = [f"## {plain(name)}", "", *table(("state", _state(summary)), (row for row in rows if row[1]))]
+    if tail:
+        lines += ["", f"The last {len(tail)} lines of its log:" if len(tail) > 1 else "Its log:", "", *fenced(tail)]
+    return "\n".join(lines) + "\n"
+
+
+def run_headline(summary: RunSummary) -> str:
+    """How a run ended, in one line: `**failed** in 4.4 s: check (exit code 1)`."""
+    took = "" if summary.seconds is None else f" in {duration(summary.seconds)}"
+    why = f": {plain(', '.join(summary.reasons))}" if summary.reasons else ""
+    return f"**{summary.status.value}**{took}{why}"
+
+
+def run_text(summary: RunSummary, pipeline: Pipeline, files: Sequence[str], find: Find) -> str:
+    """A run: every stage, failures first, what they printed last, the critical path, where the record is.
+
+    Args:
+        summary: how it ended.
+        pipeline: what ran.
+        files: of the record that concern the whole run.
+        find: finds them.
+    """
+    path = critical_path({stage.name: stage.needs for stage in pipeline}, summary.stages)
+    stages = sorted(summary.stages.items(), key=lambda item: _rank(item[1]))
+    rows = [
+        (
+            _state(stage),
+            f"**{_paged(name, stage)}**" if name in path else _paged(name, stage),
+            _took(stage),
+            _exit_code(stage),
+            plain(stage.headline) if stage.message else "",
+        )
+        for name, stage in stages
+    ]
+    lines = [f"## {plain(summary.pipeline)}", "", *table(("state", "stage", "took", "exit code", "message"), rows)]
+    for name, last in [(name, last) for name, stage in stages if (last := _last_lines(stage))][:MOST_TOLD]:
+        lines += ["", f"**{plain(name)}** printed last:", "", *fenced(last)]
+    if path:
+        lines += ["", f"**Critical path** ({duration(_span(path, summary))}): {' → '.join(map(plain, path))}"]
+    lines += ["", *table(("record", ""), ((plain(file), _found(file, find)) for file in files))]
+    lines += ["", *fenced([f"dockercise show {summary.run_id}", f"dockercise logs {summary.run_id} STAGE"])]
+    return "\n".join(lines) + "\n"
+
+
+def _rank(stage: StageSummary) -> int:
+    return next((index for index, statuses in enumerate(_ORDER) if stage.status in statuses), len(_ORDER))
+
+
+def _span(path: Sequence[StageName], summary: RunSummary) -> float:
+    return sum(summary.stages[name].seconds or 0.0 for name in path)
+
+
+def _last_lines(stage: StageSummary) -> list[str]:
+    """Those that its message ends with, of a stage that is to blame."""
+    return (stage.message or "").strip().split("\n")[1:] if stage.status.to_blame else []
+
+
+def _slug(name: str) -> str:
+    """Lower-case letters, digits and dashes, which is all that a key may hold; distinct names stay distinct."""
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    if slug == name and len(slug) <= LONGEST_SLUG:
+        return slug
+    return "-".join(filter(None, (slug[:LONGEST_SLUG].strip("-"), hashlib.sha256(name.encode()).hexdigest()[:8])))
+
+
+def _state(stage: StageSummary) -> str:
+    return plain(f"{MARKS[stage.status]} {words(stage.status)}")
+
+
+def _took(stage: StageSummary) -> str:
+    return "" if stage.seconds is None else duration(stage.seconds)
+
+
+def _exit_code(stage: StageSummary) -> str:
+    return "" if stage.exit_code is None else str(stage.exit_code)
+
+
+def _paged(name: StageName, stage: StageSummary) -> str:
+    return link(name, f"{TASK_RUNS}/{stage.task_run_id}") if stage.task_run_id else plain(name)
+
+
+def _found(file: str, find: Find) -> str:
+    """A link that a browser follows, or the path of a file: pages from the network may not open files."""
+    url = find(file)
+    return link(file, url) if url.startswith("http") else code(shown(url))

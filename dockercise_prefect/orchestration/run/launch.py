@@ -1,0 +1,115 @@
+"""A run from the command line: the pipeline as a flow of this process, reported to the user's Prefect."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack, closing, suppress
+from contextvars import copy_context
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from prefect import Flow, flow, tags
+from prefect.exceptions import TerminationSignal
+
+from dockercise_prefect.errors import DockerciseError, OrchestratorError
+from dockercise_prefect.orchestration.prefect.api import LOST, lost_api, prefect_api
+from dockercise_prefect.orchestration.prefect.engine_login import connect_engine
+from dockercise_prefect.orchestration.prefect.flow_run import found_by, run_name
+from dockercise_prefect.orchestration.prefect.signals import Interruptions
+from dockercise_prefect.orchestration.run.events import Event, Notice, RunEnded, RunStarted
+from dockercise_prefect.orchestration.run.failure import ApiLostError, RunFailedError, RunInterruptedError, not_begun
+from dockercise_prefect.orchestration.run.options import RunOptions
+from dockercise_prefect.orchestration.run.run import commit_of, run_pipeline
+from dockercise_prefect.pipeline import Pipeline, StageName
+from dockercise_prefect.results.amend import rewrite_summary
+from dockercise_prefect.results.place import open_objects
+from dockercise_prefect.results.summary import RunSummary
+from dockercise_prefect.status import RunStatus
+
+
+def pipeline_flow(pipeline: Pipeline, root: Path, options: RunOptions) -> Flow[..., RunSummary]:
+    """The flow that a compiled module would declare, made in memory.
+
+    Args:
+        pipeline: what it runs.
+        root: where the code is.
+        options: how to run.
+    """
+
+    @flow(name=pipeline.name, retries=0, flow_run_name=run_name)
+    def run(
+        targets: list[str] | None = None,
+        env: dict[str, str] | None = None,
+        commit: str | None = None,
+        results: str | None = None,
+    ) -> RunSummary:
+        return run_pipeline(pipeline, root=root, targets=targets, env=env, commit=commit, results=results, options=options)
+
+    return run
+
+
+def launch(
+    pipeline: Pipeline,
+    root: Path,
+    targets: Sequence[StageName],
+    options: RunOptions,
+) -> RunSummary:
+    """Run the pipeline now, in this process.
+
+    Returns:
+        The summary of a run that passed.
+
+    Raises:
+        RunFailedError: it did not pass; holds its summary.
+        RunInterruptedError: it was interrupted before it began, or after its end.
+        ApiLostError: Prefect was lost before the run's end could be told.
+    """
+    ended: list[RunSummary] = []
+    signals = Interruptions()
+
+    def observe(event: Event) -> None:
+        match event:
+            case RunStarted():
+                signals.release()
+            case RunEnded(summary):
+                signals.hold()
+                ended.append(summary)
+            case _:
+                pass
+        options.observer(event)
+
+    watched = replace(options, observer=observe)
+    try:
+        with signals.installed(), signals.released(), ExitStack() as stack:
+            if options.engine is None and options.settings.registry_credentials is None:
+                # Without an engine there is no need to wait for Prefect; credentials are in Prefect.
+                watched = replace(watched, engine=stack.enter_context(closing(connect_engine(options.settings))))
+            stack.enter_context(prefect_api(options.settings.data, lambda text: observe(Notice(text))))
+            # A flow run's events carry the tags that it was created with.
+            watched = replace(watched, commit=commit_of(watched, watched.settings.root or root))
+            stack.enter_context(tags(*found_by(pipeline, watched.commit)))
+            signals.hold()  # a run that is interrupted before its first line or after its last would be Crashed
+            call = partial(pipeline_flow(pipeline, root, watched), targets=list(targets) or None)
+            return copy_context().run(call)
+    except (KeyboardInterrupt, TerminationSignal) as interruption:
+        summary = ended[-1] if ended else not_begun(pipeline, None, RunStatus.CANCELLED)
+        raise RunInterruptedError(summary) from interruption
+    except RunFailedError:
+        raise
+    except DockerciseError as error:
+        raise RunFailedError(not_begun(pipeline, error.message, RunStatus.ERROR), error) from error
+    except (*LOST, RuntimeError) as error:
+        raise _lost(pipeline, options, ended, lost_api(error)) from error
+
+
+def _lost(pipeline: Pipeline, options: RunOptions, ended: Sequence[RunSummary], lost: OrchestratorError) -> RunFailedError:
+    """What a run comes to whose Prefect failed: before it began, while it went on, or only when all of it was told."""
+    if not ended:
+        return RunFailedError(not_begun(pipeline, lost.message, RunStatus.ERROR), lost)
+    if ended[-1].status is RunStatus.ERROR:
+        return ApiLostError(ended[-1], lost, is_news=False)
+    summary = replace(ended[-1], status=RunStatus.ERROR, error=ended[-1].error or lost.message)
+    with suppress(DockerciseError):  # the record says what was known before
+        rewrite_summary(open_objects(options.settings.results, options.settings), summary)
+    return ApiLostError(summary, lost, is_news=True)

@@ -1,0 +1,218 @@
+"""The record of a run while it happens: what each stage came to, kept by the store and told to the observer.
+
+A store that fails does not decide over stages: the run goes on, and ends in error with what the store said first.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from dockercise_prefect.errors import DockerciseError, EngineError, StorageError
+from dockercise_prefect.orchestration.run.events import Notice, Observer, StageEnded, StageStarted
+from dockercise_prefect.orchestration.run.secrecy import Secrecy, SensitiveFoundError, looked_through
+from dockercise_prefect.pipeline import Pipeline, Stage, StageName
+from dockercise_prefect.results.local_store import OUTPUTS
+from dockercise_prefect.results.store import Kept, LogWriter, RunStore
+from dockercise_prefect.results.summary import StageSummary
+from dockercise_prefect.runtime.engine import EngineLostError
+from dockercise_prefect.runtime.files.output import StageOutput
+from dockercise_prefect.runtime.secrets.masking import Scan
+from dockercise_prefect.runtime.stage.outcome import StageResult
+from dockercise_prefect.runtime.stage.running import EndedAtOnceError
+from dockercise_prefect.status import StageStatus
+
+LONGEST_VALUE = 1_048_576
+"""Bytes of a value that is in the JSON of its stage; readers of the JSON have all of it in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptVolume:
+    """A stage's volume is in the record.
+
+    Attributes:
+        base: the stage whose archive holds the files that both have; None where the stage's own holds all.
+    """
+
+    base: StageName | None = None
+
+
+class RunRecord:
+    """One run's record; every method may be called from any thread.
+
+    Args:
+        store: keeps it.
+        observer: is told.
+        secrecy: says what must not be kept.
+    """
+
+    def __init__(self, store: RunStore, observer: Observer, secrecy: Secrecy) -> None:
+        self._store = store
+        self._observer = observer
+        self._secrecy = secrecy
+        self._lock = threading.Lock()
+        self._stages: dict[StageName, StageSummary] = {}
+        self._kept: dict[StageName, Kept] = {}
+        self._outputs: dict[StageName, StageOutput] = {}
+        self._scans: dict[StageName, Scan | None] = {}
+        self._storage_error: str | None = None
+
+    @property
+    def storage_error(self) -> str | None:
+        """What the store said when it first failed, None when it never did."""
+        return self._storage_error
+
+    @property
+    def url(self) -> str:
+        """Where the record is, or will be once the run is over."""
+        return self._store.url
+
+    def stages(self) -> dict[StageName, StageSummary]:
+        """What is known of each stage that was started or will never be."""
+        with self._lock:
+            return dict(self._stages)
+
+    def stage_started(self, stage: Stage, started: datetime, task_run_id: str | None) -> None:
+        """The stage's task run began."""
+        summary = StageSummary(StageStatus.RUNNING, started=started.isoformat(), task_run_id=task_run_id)
+        self._note(stage.name, summary)
+        self._keep(lambda: self._store.stage_started(stage.name, summary))
+        self._observer(StageStarted(stage.name))
+
+    def log(self, stage: Stage) -> LogWriter:
+        """Where the stage's output goes."""
+        return self._store.log(stage.name)
+
+    def stage_ended(self, stage: Stage, result: StageResult, task_run_id: str | None) -> None:
+        """The stage ran and ended: from here on its value is masked where it is sensitive, and what it made may be kept.
+
+        The value of a sensitive stage is kept out of the record, and so is its output if it holds something sensitive that
+        was known before.
+        """
+        summary = StageSummary(
+            result.status,
+            exit_code=result.exit_code,
+            started=result.started.isoformat(),
+            finished=result.finished.isoformat(),
+            image_digest=result.image_digest,
+            task_run_id=task_run_id,
+            message=result.message,
+        )
+        scan, self._scans[stage.name] = self._secrecy.scan(stage), self._secrecy.scan(stage)
+        kept = Kept(sensitive=self._secrecy.because(stage))
+        if kept.sensitive is None:
+            kept = self._with_value(kept, result.output)
+        if not stage.no_log:
+            kept = self._look_at_output(stage, result.output, scan, kept)
+        self._secrecy.learn_value(stage, result)
+        self._end(stage.name, summary, kept)
+
+    def stage_not_started(self, stage: Stage, message: str, task_run_id: str | None) -> None:
+        """The stage will never start; `message` says why."""
+        summary = StageSummary(StageStatus.NOT_STARTED, task_run_id=task_run_id, message=message)
+        self._end(stage.name, summary, Kept(sensitive=self._secrecy.because(stage)))
+
+    def stage_broke(self, stage: Stage, message: str, task_run_id: str | None) -> None:
+        """We failed at the stage, in a way that left no result."""
+        shown = self._secrecy.masker.text(message)
+        summary = StageSummary(StageStatus.ERROR, task_run_id=task_run_id, message=shown)
+        self._end(stage.name, summary, Kept(sensitive=self._secrecy.because(stage)))
+
+    def keep_volume(self, stage: Stage, files: Iterator[bytes]) -> KeptVolume | None:
+        """Keep what the stage left in its volume, after `stage_ended`; of a sensitive one only what holds nothing sensitive.
+
+        Returns:
+            How it is kept; None where it is not.
+        """
+        try:
+            base = self._store.keep_volume(stage.name, looked_through(files, self._scans.get(stage.name)))
+        except (SensitiveFoundError, EndedAtOnceError) as error:
+            self._leave_out(stage, "volume", error)
+        except EngineLostError as error:
+            message = f"the engine went away ({error.message}), so the volume of {stage.name} is not in the results"
+            self._failed(StorageError(message, error.hint))
+        except (StorageError, EngineError) as error:
+            self._failed(StorageError(f"the volume of {stage.name} is not in the results: {error.message}", error.hint))
+        else:
+            return KeptVolume(base)
+        finally:
+            self._forget_value(stage)
+        return None
+
+    def leave_volume_out(self, stage: Stage) -> None:
+        """The stage left nothing in its volume, or nothing that may be kept."""
+        self._store.leave_volume_out(stage.name)
+        self._forget_value(stage)
+
+    def stage(self, name: StageName) -> StageSummary:
+        """What is known of a stage that was started or will never be."""
+        with self._lock:
+            return self._stages[name]
+
+    def keep_outputs(self, pipeline: Pipeline) -> None:
+        """Keep what the stages printed, after the last has ended, while their outputs are still there."""
+        outputs = [(stage.name, self._outputs[stage.name]) for stage in pipeline if stage.name in self._outputs]
+        self._keep(lambda: self._store.keep_outputs((name, output.chunks()) for name, output in outputs))
+
+    def _with_value(self, kept: Kept, output: StageOutput) -> Kept:
+        size = output.value_size()
+        if size > LONGEST_VALUE:
+            why = f"it has {size:,} bytes; the entry of the stage in {OUTPUTS} has all of them"
+            return replace(kept, left_out={**kept.left_out, "value": why})
+        return replace(kept, value=self._secrecy.masker.text(output.value().decode("utf-8", errors="replace")))
+
+    def _look_at_output(self, stage: Stage, output: StageOutput, scan: Scan | None, kept: Kept) -> Kept:
+        try:
+            for _ in looked_through(output.chunks(), scan) if scan else ():
+                pass
+        except SensitiveFoundError as error:
+            self._observer(Notice(_left_out("output", stage, error)))
+            return replace(kept, left_out={**kept.left_out, "output": error.message})
+        with self._lock:
+            self._outputs[stage.name] = output
+        return kept
+
+    def _leave_out(self, stage: Stage, what: str, why: DockerciseError) -> None:
+        with self._lock:
+            kept = self._kept[stage.name]
+            kept = replace(kept, left_out={**kept.left_out, what: why.message})
+            self._kept[stage.name] = kept
+            summary = self._stages[stage.name]
+        self._keep(lambda: self._store.stage_ended(stage.name, summary, kept))
+        self._observer(Notice(_left_out(what, stage, why)))
+
+    def _end(self, name: StageName, summary: StageSummary, kept: Kept) -> None:
+        self._note(name, summary)
+        with self._lock:
+            self._kept[name] = kept
+        self._keep(lambda: self._store.stage_ended(name, summary, kept))
+        self._observer(StageEnded(name, summary))
+
+    def _forget_value(self, stage: Stage) -> None:
+        """The stage's JSON is not written again, and the value in it would stay in memory until the run ends."""
+        with self._lock:
+            if stage.name in self._kept:
+                self._kept[stage.name] = replace(self._kept[stage.name], value=None)
+
+    def _note(self, name: StageName, summary: StageSummary) -> None:
+        with self._lock:
+            self._stages[name] = summary
+
+    def _keep(self, write: Callable[[], None]) -> None:
+        try:
+            write()
+        except StorageError as error:
+            self._failed(error)
+
+    def _failed(self, error: StorageError) -> None:
+        with self._lock:
+            first = self._storage_error is None
+            self._storage_error = self._storage_error or error.message
+        if first:
+            self._observer(Notice(f"results cannot be saved: {error}"))
+
+
+def _left_out(what: str, stage: Stage, why: DockerciseError) -> str:
+    return f"the {what} of {stage.name} is not kept: {why.message}"

@@ -1,0 +1,196 @@
+"""Runs a pipeline's stages as Prefect tasks from one ready queue.
+
+Task runs are submitted only when all they need has ended: a waiting task would hold a thread, and many of them starve a bounded
+pool (FACTS section 2). The flow's own thread submits; tasks tell it through an inbox, and so do signals.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from queue import Empty, SimpleQueue
+from types import FrameType
+from typing import TypeAlias
+
+from dockercise_prefect.orchestration.prefect.signals import interruptions
+from dockercise_prefect.orchestration.run.record import RunRecord
+from dockercise_prefect.orchestration.run.schedule import Blocked, Ready, Schedule
+from dockercise_prefect.orchestration.run.stage_task import Inputs, StageFuture, blocked_message, submit_blocked, submit_stage
+from dockercise_prefect.pipeline import Pipeline, Stage, StageName
+from dockercise_prefect.runtime.stage.outcome import StageResult
+
+LONGEST_SLEEP = 0.25
+"""Seconds until a signal is noticed, at worst."""
+
+KILL_SECONDS = 20.0
+"""Seconds that an engine has to end what it was told to kill; one that answers takes less than one."""
+
+INSISTENT_SECONDS = 3.0
+"""The same, where the user has asked once more since."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A task run is over."""
+
+    stage: Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """The process was asked to end."""
+
+    signal_name: str
+
+
+Message: TypeAlias = Ended | Interrupted
+
+
+class Scheduler:
+    """One run of one pipeline; `execute` is called once, in the flow's thread.
+
+    Args:
+        pipeline: the stages to run.
+        run_stage: runs one stage and returns its result, in a thread of the task runner.
+        record: knows in the end what became of each stage.
+        jobs: stages that run at once, at most.
+        fail_fast: stop everything at the first stage that does not succeed.
+        stop: asks what runs to end, with grace; its argument says why.
+        kill: ends what runs at once.
+        abandon: makes what still runs after that count as ended: the engine does not answer.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        *,
+        run_stage: Callable[[Stage, Inputs], StageResult],
+        record: RunRecord,
+        jobs: int,
+        fail_fast: bool,
+        stop: Callable[[str], None],
+        kill: Callable[[], None],
+        abandon: Callable[[], None],
+    ) -> None:
+        self._pipeline = pipeline
+        self._run_stage = run_stage
+        self._record = record
+        self._jobs = jobs
+        self._fail_fast = fail_fast
+        self._stop = stop
+        self._kill = kill
+        self._abandon = abandon
+        self._schedule = Schedule(pipeline)
+        self._inbox: SimpleQueue[Message] = SimpleQueue()
+        self._waiting: deque[Stage] = deque()
+        self._running = 0
+        self._futures: dict[StageName, StageFuture] = {}
+        self._stopped: str | None = None
+        self._interrupted_by: str | None = None
+        self._killed: float | None = None
+        self._patience = KILL_SECONDS
+
+    def execute(self) -> str | None:
+        """Run until every stage is settled, or nothing runs any more after a stop.
+
+        Returns:
+            The name of the signal that interrupted the run, None when none did.
+        """
+        with self._interruptible():
+            self._take(self._schedule.first())
+            while self._running or self._waiting:
+                self._submit()
+                self._handle(self._next())
+        for future in self._futures.values():
+            future.wait()
+        for stage in self._pipeline:
+            if stage.name not in self._futures:
+                self._record.stage_not_started(stage, f"not started: {self._stopped}", None)
+        return self._interrupted_by
+
+    def _submit(self) -> None:
+        while self._waiting and self._running < self._jobs:
+            stage = self._waiting.popleft()
+            future = submit_stage(stage, self._run_stage, {name: self._futures[name] for name in stage.needs})
+            self._futures[stage.name] = future
+            self._running += 1
+            future.add_done_callback(partial(self._tell, stage))
+
+    def _next(self) -> Message:
+        """The next message. A signal that comes just before this thread falls asleep is handled only when it wakes up."""
+        while True:
+            with suppress(Empty):
+                return self._inbox.get(timeout=LONGEST_SLEEP)
+            if self._killed is not None and time.monotonic() - self._killed > self._patience:
+                self._abandon()
+
+    def _tell(self, stage: Stage, _future: StageFuture) -> None:
+        self._inbox.put(Ended(stage))
+
+    def _handle(self, message: Message) -> None:
+        match message:
+            case Ended(stage):
+                self._running -= 1
+                self._settle(stage)
+            case Interrupted(name):
+                if self._killed is not None:
+                    self._patience = INSISTENT_SECONDS
+                elif self._stopped is not None:
+                    self._killed = time.monotonic()
+                    self._kill()
+                self._interrupted_by = name
+                self._end_early(f"the run was cancelled by {name}")
+
+    def _settle(self, stage: Stage) -> None:
+        future = self._futures[stage.name]
+        future.wait()
+        known = self._record.stages().get(stage.name)
+        if known is None or known.finished is None:
+            # The task itself broke: Prefect's state says how, and no result was left.
+            self._record.stage_broke(stage, f"internal error: {future.state.message}", str(future.task_run_id))
+        succeeded = known is not None and known.status.succeeded
+        if not succeeded and self._fail_fast:
+            self._end_early(f"{stage.name} failed and the run fails fast")
+        self._take(self._schedule.settle(stage.name, succeeded=succeeded))
+
+    def _take(self, news: Iterator[Ready | Blocked]) -> None:
+        for item in news:
+            if self._stopped is not None:
+                continue
+            match item:
+                case Ready(stage):
+                    self._waiting.append(stage)
+                case Blocked(stage, because):
+                    needed = {name: self._futures[name] for name in stage.needs}
+                    future = submit_blocked(stage, because, needed)
+                    self._futures[stage.name] = future
+                    self._record.stage_not_started(stage, blocked_message(because), str(future.task_run_id))
+
+    def _end_early(self, reason: str) -> None:
+        if self._stopped is None:
+            self._stopped = reason
+            self._waiting.clear()
+            self._stop(reason)
+
+    @contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        """While stages run, signals to end become messages; outside the main thread, they cannot be caught."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def interrupt(number: int, _frame: FrameType | None) -> None:
+            self._inbox.put(Interrupted(signal.Signals(number).name))
+
+        before = {number: signal.signal(number, interrupt) for number in interruptions()}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)

@@ -1,0 +1,62 @@
+"""What Prefect's UI shows of a run and its stages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dockercise_prefect.errors import StorageError
+from dockercise_prefect.orchestration.run.artifact_text import (
+    run_headline,
+    run_key,
+    run_text,
+    stage_headline,
+    stage_key,
+    stage_text,
+)
+from dockercise_prefect.orchestration.run.artifacts import Artifacts
+from dockercise_prefect.orchestration.run.record import KeptVolume, RunRecord
+from dockercise_prefect.pipeline import Pipeline, Stage
+from dockercise_prefect.results.local_store import INDEX, OUTPUTS, REPORT, SUMMARY
+from dockercise_prefect.results.store import RunStore
+from dockercise_prefect.results.summary import RunSummary
+
+
+class Showing:
+    """Shows one run; `stage` may be called from any thread.
+
+    Args:
+        pipeline: what runs.
+        record: knows how each stage ended.
+        store: knows where the record is found.
+        artifacts: takes what is to be shown.
+    """
+
+    def __init__(self, pipeline: Pipeline, record: RunRecord, store: RunStore, artifacts: Artifacts) -> None:
+        self._pipeline = pipeline
+        self._record = record
+        self._store = store
+        self._artifacts = artifacts
+
+    def stage(self, stage: Stage, tail: Sequence[str], volume: KeptVolume | None) -> None:
+        """Show a stage that all is recorded of (`stage_runner.PutAway`)."""
+        self._store.when_log_is_kept(stage.name, lambda log: self._show(stage, tail, log, volume))
+
+    def _show(self, stage: Stage, tail: Sequence[str], log: str | None, volume: KeptVolume | None) -> None:
+        archive = f"{stage.name}.tar.zst" if volume else None
+        files = [file for file in (log, archive, f"{stage.name}.json") if file]
+        summary = self._record.stage(stage.name)
+        text = stage_text(stage.name, summary, tail, files, self._find, volume.base if volume else None)
+        self._artifacts.add(stage_key(self._pipeline.name, stage.name), stage_headline(summary), text, summary.task_run_id)
+
+    def run(self, summary: RunSummary) -> None:
+        """Show the run, which is over; waits until Prefect has taken everything, but not for ever."""
+        text = run_text(summary, self._pipeline, [REPORT, OUTPUTS, SUMMARY, INDEX], self._find)
+        self._artifacts.add(run_key(self._pipeline.name), run_headline(summary), text)
+        self._artifacts.close()
+
+    def _find(self, file: str) -> str:
+        """A link; where none can be signed, since the credentials have ended, what the file is called."""
+        try:
+            return self._store.link(file)
+        except StorageError:
+            return f"{self._store.url}/{file}"

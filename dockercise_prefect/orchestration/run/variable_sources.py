@@ -1,0 +1,58 @@
+"""The sources of variables from outside, in order (LANGUAGE section 3)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import partial
+
+from dockercise_prefect.errors import UsageError
+from dockercise_prefect.orchestration.prefect.secret_blocks import load_secret
+from dockercise_prefect.orchestration.run.options import RunOptions
+from dockercise_prefect.runtime.stage.environment import OutsideSource
+
+
+def outside_sources(options: RunOptions, parameter: Mapping[str, str] | None) -> list[OutsideSource]:
+    """The chain that a variable is looked up in; a pipeline that is not trusted gets only what it was given.
+
+    Args:
+        options: hold what `--env` and `--env-file` gave, and whether the pipeline is trusted.
+        parameter: the flow run's `env`.
+    """
+    given = [
+        OutsideSource("--env", options.flags.get, explicit=True),
+        OutsideSource("--env-file", options.file_variables.get, explicit=True),
+        OutsideSource("the flow run's env parameter", dict(parameter or {}).get, explicit=True),
+        OutsideSource("a Secret block named at registration", partial(named_secret, options), explicit=True, secret=True),
+    ]
+    if options.settings.untrusted:  # by naming a variable or a block it would have what is in it
+        return given
+    return [
+        *given,
+        OutsideSource("the process's environment", os.environ.get),
+        OutsideSource("a Prefect Secret block", secret_block, secret=True),
+    ]
+
+
+def secret_block(name: str) -> str | None:
+    """The value of the Secret block of that name, None when there is none: `AWS_REGION` is block `aws-region`.
+
+    Raises:
+        ObjectUnsupported, httpx.HTTPError: Prefect did not answer; a missing block is not an error.
+    """
+    return load_secret(name.lower().replace("_", "-"))
+
+
+def named_secret(options: RunOptions, name: str) -> str | None:
+    """The value of the Secret block that was named for a variable at registration, None where none was.
+
+    Raises:
+        UsageError: it was, and is not there.
+    """
+    block = options.secret_blocks.get(name)
+    if block is None:
+        return None
+    secret = load_secret(block)
+    if secret is None:
+        raise UsageError(f"there is no Secret block `{block}` in Prefect, named for the variable {name} by `register --secret`")
+    return secret

@@ -1,0 +1,180 @@
+"""Deployments in Prefect: made anew by whoever registers again, whatever became of them meanwhile."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from prefect.client.orchestration import get_client
+
+from dockercise_prefect.compiler import Compiled
+from dockercise_prefect.errors import UsageError
+from dockercise_prefect.orchestration.prefect.secret_blocks import find_secret
+from dockercise_prefect.orchestration.registrations import deployments as prefect
+from dockercise_prefect.orchestration.registrations.deployments import Deployed, DeploymentRequest, Unreadable
+from dockercise_prefect.orchestration.registrations.register import Found, RegisterRequest, register
+from dockercise_prefect.orchestration.registrations.registration import LABEL, Registration
+from dockercise_prefect.orchestration.registrations.timetable import Timetable
+from dockercise_prefect.pipeline import ImageReference, Pipeline, Stage
+from dockercise_prefect.settings import read_settings
+from dockercise_prefect.webhook.receiver.hub import PushRefusedError
+from dockercise_prefect.webhook.receiver.prefect_hub import PrefectHub, registered_of
+from tests.support.prefect_records import ask
+
+pytestmark = pytest.mark.docker
+
+
+@pytest.fixture
+def asked(prefect_api: str) -> Iterator[DeploymentRequest]:
+    """A deployment that is asked for; what becomes of it is removed."""
+    name = f"shop-{uuid4().hex[:8]}"
+    yield request(name)
+    for one in prefect.registrations():
+        if one.name.startswith(f"{name}/"):
+            prefect.remove(one)
+
+
+def request(flow: str, **others: Any) -> DeploymentRequest:
+    """What `register` would ask for."""
+    given: dict[str, Any] = {
+        "flow": flow,
+        "name": "shop",
+        "registration": Registration(url=f"https://git.example.org/{flow}", ref="main"),
+        "description": "",
+        "version": None,
+        "parameters": {},
+        "parameter_schema": {"type": "object", "properties": {}},
+        "timetable": Timetable(),
+        "work_pool": "dockercise",
+        "job_variables": {},
+        "concurrency": None,
+        "skip_overlapping": False,
+        "paused": False,
+    }
+    return DeploymentRequest(**(given | others))
+
+
+def edit(deployed: Deployed, label: str, prefect_api: str) -> None:
+    """Have another label, as somebody with Prefect's API may write it."""
+    there = ask(prefect_api, f"deployments/{deployed.id}")
+    with get_client(sync_client=True) as client:
+        body = {"name": there["name"], "flow_id": there["flow_id"], "labels": {LABEL: label}}
+        client.request("POST", "/deployments/", json=body)
+
+
+def test_what_is_left_out_is_taken_away(asked: DeploymentRequest, prefect_api: str) -> None:
+    """Limits, schedules, variables of the pool and the pause of before do not outlive the next registration."""
+    before = request(
+        asked.flow,
+        concurrency=1,
+        skip_overlapping=True,
+        paused=True,
+        timetable=Timetable(crons=("0 3 * * *", "0 4 * * *"), timezone="Europe/Berlin"),
+        job_variables={"env": {"A": "b"}},
+        parameters={"targets": ["a"]},
+    )
+    first, _ = prefect.save(before)
+    was = ask(prefect_api, f"deployments/{first.id}")
+
+    second, new = prefect.save(asked)
+
+    now = ask(prefect_api, f"deployments/{second.id}")
+    kept = ("paused", "parameters", "job_variables", "global_concurrency_limit", "schedules")
+    assert (first.id, new) == (second.id, False)
+    assert (was["global_concurrency_limit"]["limit"], len(was["schedules"])) == (1, 2)
+    assert [now[name] for name in kept] == [False, {}, {}, None, []]
+
+
+def test_two_people_may_register_at_once(asked: DeploymentRequest) -> None:
+    """They get one deployment, and neither gets an error."""
+    contexts = [copy_context() for _ in range(4)]  # they say which server is meant
+
+    with ThreadPoolExecutor(4) as threads:
+        made = list(threads.map(lambda context: context.run(prefect.save, asked)[0].id, contexts))
+
+    assert len(set(made)) == 1
+
+
+@pytest.mark.parametrize(
+    "label", ["no JSON", '{"url": "x", "of_tomorrow": 1}', '{"url": 5}', '{"url": "x", "branches": "main"}']
+)
+def test_one_label_that_cannot_be_read_hides_no_other(asked: DeploymentRequest, prefect_api: str, label: str) -> None:
+    """Others are listed and receive their pushes; the one is shown by its name, and can be removed."""
+    broken, _ = prefect.save(asked)
+    good, _ = prefect.save(request(asked.flow, name="good"))
+    edit(broken, label, prefect_api)
+
+    listed = [one.name for one in prefect.deployments()]
+    pushed = [one.name for one in PrefectHub(read_settings()).registrations()]
+    found = prefect.find_registration(broken.name)
+    prefect.remove(found)
+
+    assert good.name in listed
+    assert good.name in pushed
+    assert broken.name not in listed + pushed
+    assert isinstance(found, Unreadable)
+    assert found.why.hint
+    assert broken.name not in [one.name for one in prefect.registrations()]
+
+
+def test_a_deployment_that_is_gone_is_no_outage(asked: DeploymentRequest) -> None:
+    """A push that waits for it is refused, not tried for ever; whoever removes it again has nothing to do."""
+    deployed, _ = prefect.save(asked)
+    prefect.remove(deployed)
+    prefect.remove(deployed)
+
+    with pytest.raises(PushRefusedError, match="is gone"):
+        PrefectHub(read_settings()).submit(registered_of(deployed), "1" * 40, None, "key")
+    with pytest.raises(UsageError, match="is gone"):
+        prefect.deployment_of(deployed.id)
+
+
+def test_a_label_of_a_newer_version_refuses_a_push(asked: DeploymentRequest, prefect_api: str) -> None:
+    """It may say what this version must not leave out."""
+    deployed, _ = prefect.save(asked)
+    edit(deployed, json.dumps({"url": "x", "of_tomorrow": True}), prefect_api)
+
+    with pytest.raises(PushRefusedError, match="of_tomorrow"):
+        PrefectHub(read_settings()).submit(registered_of(deployed), "1" * 40, None, "key")
+
+
+@pytest.mark.parametrize("name", ["a&b", "a/b", "a%b"])
+def test_a_name_that_prefect_does_not_take_is_said(asked: DeploymentRequest, name: str) -> None:
+    """A folder may be called so; its deployment needs another name."""
+    with pytest.raises(UsageError, match="cannot be the name of a deployment") as refused:
+        prefect.save(request(asked.flow, name=name))
+
+    assert "--name" in str(refused.value.hint)
+
+
+def test_what_prefect_refuses_is_the_request_and_no_outage(asked: DeploymentRequest) -> None:
+    """A job variable of another type than the work pool's."""
+    with pytest.raises(UsageError, match="does not accept the deployment"):
+        prefect.save(request(asked.flow, job_variables={"stream_output": "perhaps"}))
+
+
+@pytest.mark.parametrize("block", ["..", ".", "", "../x", "a?b", "a b", "a#b", "a/b"])
+def test_what_is_no_name_of_a_block_is_none(prefect_api: str, block: str) -> None:
+    """It leads to no other part of Prefect's API."""
+    assert find_secret(block) is None
+
+
+def test_a_schedule_is_not_lost_by_registering_again(asked: DeploymentRequest) -> None:
+    """What has a schedule is not registered without one, unless that is asked for; the error names what would be lost."""
+    prefect.save(request(asked.flow, timetable=Timetable(crons=("0 3 * * *",))))
+    compiled = Compiled(Pipeline(asked.flow, [Stage(name="s", image=ImageReference("x"))]), (), 1)
+    found = Found(asked.registration, compiled, None)
+    again = RegisterRequest(registration=asked.registration, name=asked.name)
+
+    with pytest.raises(UsageError, match=r"cron `0 3 \* \* \*`") as refused:
+        register(again, found)
+    deployed, new = register(replace(again, unscheduled=True), found)
+
+    assert "--no-cron" in (refused.value.hint or "")
+    assert (deployed.schedules, new) == ("none", False)

@@ -1,0 +1,82 @@
+"""Artifacts are sent in the background, to a real Prefect server; one that fails costs a notice and nothing else."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+
+from dockercise_prefect.orchestration.run.artifacts import Artifacts
+from tests.support.fault_proxy import FaultProxy, fault_proxy
+from tests.support.prefect_records import ask, eventually
+
+pytestmark = pytest.mark.docker
+
+
+@pytest.fixture
+def proxy(prefect_api: str) -> Iterator[FaultProxy]:
+    """What stands between this process and the server."""
+    with fault_proxy(prefect_api.removesuffix("/api")) as proxy:
+        settings = {PREFECT_API_URL: f"{proxy.url}/api", PREFECT_CLIENT_MAX_RETRIES: 0}
+        with temporary_settings(settings):
+            yield proxy
+
+
+def kept(api: str, flow_run_id: UUID) -> list[dict[str, Any]]:
+    """What the server has of a flow run, oldest first."""
+    body = {"artifacts": {"flow_run_id": {"any_": [str(flow_run_id)]}}, "sort": "CREATED_DESC"}
+    found: list[dict[str, Any]] = ask(api, "artifacts/filter", body)
+    return found[::-1]
+
+
+def test_all_are_there_when_closed(prefect_api: str) -> None:
+    """Text, headline and task run arrive, in order, and nothing is said."""
+    flow_run_id, task_run_id = uuid4(), str(uuid4())
+    said: list[str] = []
+    artifacts = Artifacts(flow_run_id, said.append)
+
+    artifacts.add("shop-stage-a", "✓ passed", "## a", task_run_id)
+    artifacts.add("shop-run", "**passed**", "## shop")
+    artifacts.close()
+
+    assert [(one["key"], one["description"], one["data"], one["task_run_id"]) for one in kept(prefect_api, flow_run_id)] == [
+        ("shop-stage-a", "✓ passed", "## a", task_run_id),
+        ("shop-run", "**passed**", "## shop", None),
+    ]
+    assert said == []
+
+
+@pytest.mark.parametrize("fault", ["refused", "500"])
+def test_a_prefect_that_fails_costs_one_notice(proxy: FaultProxy, fault: Any) -> None:
+    """The first failure is told, once; what comes after it is let go of."""
+    said: list[str] = []
+    proxy.after(0, fault)
+    artifacts = Artifacts(uuid4(), said.append)
+
+    for number in range(3):
+        artifacts.add(f"shop-stage-{number}", "✓ passed", "## a")
+    artifacts.close()
+
+    assert len(said) == 1
+    assert said[0].startswith("Prefect does not show all artifacts of this run: ")
+
+
+def test_a_prefect_that_does_not_answer_is_not_waited_for(proxy: FaultProxy, prefect_api: str) -> None:
+    """Closing ends after the patience, with a notice; what was not under way is not sent any more, and nothing is said."""
+    said: list[str] = []
+    flow_run_id = uuid4()
+    proxy.judge = lambda _number, method, _path: "slow" if method == "POST" else None
+    artifacts = Artifacts(flow_run_id, said.append, patience=0.5)
+
+    artifacts.add("shop-stage-a", "✓ passed", "## a")
+    artifacts.add("shop-stage-b", "✓ passed", "## b")
+    artifacts.close()
+    proxy.heal()
+    eventually(threading.enumerate, lambda threads: "artifacts" not in {thread.name for thread in threads})
+
+    assert said == ["Prefect does not show all artifacts of this run: it did not accept them within 0.5 s"]
+    assert [one["key"] for one in kept(prefect_api, flow_run_id)] == ["shop-stage-a"]

@@ -1,0 +1,83 @@
+"""What of a stage is in its JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dockercise_prefect.orchestration.run.record import LONGEST_VALUE, RunRecord
+from dockercise_prefect.orchestration.run.secrecy import Secrecy
+from dockercise_prefect.pipeline import Pipeline, to_json
+from dockercise_prefect.results.local_store import LocalStore
+from dockercise_prefect.runtime.files.output import Spool, StageOutput
+from dockercise_prefect.runtime.stage.outcome import StageResult
+from dockercise_prefect.runtime.stage.running import EndedAtOnceError
+from dockercise_prefect.status import StageStatus
+from tests.compiler.sources import compiled
+
+NOW = datetime(2026, 11, 28, tzinfo=UTC)
+
+
+def recorded(tmp_path: Path, pipeline: Pipeline, printed: bytes, volume: Iterator[bytes] | None = None) -> dict[str, Any]:
+    """The JSON of the pipeline's first stage, which has printed this and left these files."""
+    store = LocalStore(tmp_path, "p", "run")
+    store.start(to_json(pipeline))
+    record = RunRecord(store, lambda _event: None, Secrecy(pipeline))
+    (stage,) = pipeline
+    output = StageOutput(Spool())
+    output.write(printed)
+    result = StageResult(stage.name, StageStatus.PASSED, 0, None, NOW, NOW, None, output)
+    record.stage_started(stage, NOW, None)
+    record.stage_ended(stage, result, None)
+    if volume is not None:
+        record.keep_volume(stage, volume)
+    record.keep_outputs(pipeline)
+    found: dict[str, Any] = json.loads((tmp_path / "p/run/a.json").read_bytes())
+    return found
+
+
+def test_a_value_up_to_the_bound_is_in_the_json(tmp_path: Path) -> None:
+    """A value of 1 MiB is there, white space around it not counted."""
+    entry = recorded(tmp_path, compiled(a="a: {img: busybox:1, run: x}"), b" \n" + b"x" * LONGEST_VALUE + b"\n" * 100)
+
+    assert entry["value"] == "x" * LONGEST_VALUE
+    assert entry["left_out"] == {}
+
+
+def test_a_value_stays_where_the_volume_is_left_out(tmp_path: Path) -> None:
+    """That the files may not be kept changes nothing about what was printed."""
+
+    def too_large() -> Iterator[bytes]:
+        yield b"first files"
+        raise EndedAtOnceError
+
+    entry = recorded(tmp_path, compiled(a="a: {img: busybox:1, run: x}"), b"printed", too_large())
+
+    assert entry["left_out"] == {"volume": "the run was stopped at once"}
+    assert entry["value"] == "printed"
+
+
+def test_a_value_above_the_bound_is_said_to_be_elsewhere(tmp_path: Path) -> None:
+    """Of a longer value the JSON says how long it is and where all of it is."""
+    entry = recorded(tmp_path, compiled(a="a: {img: busybox:1, run: x}"), b"x" * (LONGEST_VALUE + 1))
+
+    assert entry["value"] is None
+    assert entry["left_out"] == {"value": "it has 1,048,577 bytes; the entry of the stage in out.zip has all of them"}
+    assert (tmp_path / "p/run/out.zip").exists()
+
+
+@pytest.mark.parametrize("more", ["noLog: true", "env: {P: secret}"])
+def test_a_long_value_that_is_sensitive_is_no_secret_about_its_length(tmp_path: Path, more: str) -> None:
+    """Of a stage whose value is not in the JSON anyway, how long it is is not said."""
+    text = f"meta: {{secrets: P}}\na: {{img: busybox:1, run: x, {more}}}"
+
+    entry = recorded(tmp_path, compiled(a=text), b"x" * (LONGEST_VALUE + 1))
+
+    assert entry["value"] is None
+    assert entry["sensitive"]
+    assert entry["left_out"] == {}
