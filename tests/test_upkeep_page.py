@@ -15,7 +15,7 @@ import pytest
 from dockercise_prefect.cli import dockercise
 from dockercise_prefect.orchestration.packages import fetch as packages
 from dockercise_prefect.orchestration.registrations import checkout
-from dockercise_prefect.results import endings, unsent
+from dockercise_prefect.results.record import endings, unsent
 from dockercise_prefect.webhook.receiver import receiver
 from tests.test_user_pages import blocks
 

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from dockercise_prefect.cli.recorded import takes_records
-from dockercise_prefect.results.records import Records
-from dockercise_prefect.results.run_list import Listed, listed
+from dockercise_prefect.results.reading.records import Records
+from dockercise_prefect.results.reading.run_list import Listed, listed
 
 
 @click.command

@@ -10,11 +10,11 @@ import click
 from dockercise_prefect.cli.completion import complete_runs
 from dockercise_prefect.cli.recorded import takes_records
 from dockercise_prefect.pipeline import StageName
-from dockercise_prefect.results.local_store import OUTPUTS, REPORT
-from dockercise_prefect.results.recorded_run import RecordedRun
-from dockercise_prefect.results.records import Records
-from dockercise_prefect.results.run_list import UNFINISHED
-from dockercise_prefect.results.run_view import RunView, look
+from dockercise_prefect.results.reading.recorded_run import RecordedRun
+from dockercise_prefect.results.reading.records import Records
+from dockercise_prefect.results.reading.run_list import UNFINISHED
+from dockercise_prefect.results.reading.run_view import RunView, look
+from dockercise_prefect.results.record.local_store import OUTPUTS, REPORT
 from dockercise_prefect.results.summary import RunSummary
 
 _PARTS = {"report": REPORT, "outputs": OUTPUTS}

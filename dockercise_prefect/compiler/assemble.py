@@ -11,8 +11,8 @@ from dockercise_prefect.compiler.guesses import without_guessed_circles
 from dockercise_prefect.compiler.meta import Meta, read_meta
 from dockercise_prefect.compiler.references import References
 from dockercise_prefect.compiler.secrets import report_unknown, silenced
+from dockercise_prefect.compiler.spelling.suggest import StageNames
 from dockercise_prefect.compiler.stages import Draft, StageReader, report_missing_images
-from dockercise_prefect.compiler.suggest import StageNames
 from dockercise_prefect.compiler.variables import Variable, Variables
 from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.merge import MergedDocument

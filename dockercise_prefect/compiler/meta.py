@@ -7,7 +7,6 @@ from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
 from typing import Any
 
-from dockercise_prefect.compiler.key_checks import check_keys
 from dockercise_prefect.compiler.keys import (
     INHERITED,
     LATER_IN_META,
@@ -17,9 +16,10 @@ from dockercise_prefect.compiler.keys import (
     SETTINGS,
     read_settings,
 )
-from dockercise_prefect.compiler.keys_of_other_tools import hint_for_key, hint_for_top_level
 from dockercise_prefect.compiler.names import pipeline_name_from, pipeline_name_problem
 from dockercise_prefect.compiler.secrets import read_secrets
+from dockercise_prefect.compiler.spelling.key_checks import check_keys
+from dockercise_prefect.compiler.spelling.keys_of_other_tools import hint_for_key, hint_for_top_level
 from dockercise_prefect.compiler.switches import read_switches
 from dockercise_prefect.compiler.values import Field, boolean, image, text, texts
 from dockercise_prefect.compiler.variables import Variable, Variables

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from dockercise_prefect.compiler.misspelt import USED, Misspelt
 from dockercise_prefect.compiler.mounts import PlacedMount
 from dockercise_prefect.compiler.names import IDENTIFIER, is_taken
+from dockercise_prefect.compiler.spelling.misspelt import USED, Misspelt
 from dockercise_prefect.compiler.stages import Draft, env_edges, volume_edges
 from dockercise_prefect.compiler.values import Script
 from dockercise_prefect.compiler.variables import Variable

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from dockercise_prefect.compiler.builds import Builds, PlacedBuild
-from dockercise_prefect.compiler.key_checks import check_keys
 from dockercise_prefect.compiler.keys import LATER_IN_STAGES, OF_A_CONTAINER, OF_A_SCRIPT, STAGE, read_settings
-from dockercise_prefect.compiler.keys_of_other_tools import MEANS_AN_IMAGE, hint_for_key, hint_for_top_level
 from dockercise_prefect.compiler.meta import Meta
 from dockercise_prefect.compiler.mounts import Mounts, PlacedMount
 from dockercise_prefect.compiler.names import stage_name_problem
 from dockercise_prefect.compiler.scripts import script
-from dockercise_prefect.compiler.suggest import StageNames
+from dockercise_prefect.compiler.spelling.key_checks import check_keys
+from dockercise_prefect.compiler.spelling.keys_of_other_tools import MEANS_AN_IMAGE, hint_for_key, hint_for_top_level
+from dockercise_prefect.compiler.spelling.suggest import StageNames
 from dockercise_prefect.compiler.values import Field, Script, boolean, image, text, texts
 from dockercise_prefect.compiler.variables import Variable, Variables
 from dockercise_prefect.errors import Place, Related

@@ -16,7 +16,7 @@ from dockercise_prefect.compiler.names import (
     is_taken,
 )
 from dockercise_prefect.compiler.shapes import ANY, SPACE, Schema, key_names, one_or_many, scalar
-from dockercise_prefect.compiler.suggest import StageNames
+from dockercise_prefect.compiler.spelling.suggest import StageNames
 from dockercise_prefect.compiler.values import Field, scalars
 from dockercise_prefect.errors import Place, Related
 from dockercise_prefect.frontend.nodes import Mapping, Node, Scalar

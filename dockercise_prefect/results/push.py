@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dockercise_prefect.errors import StorageError
-from dockercise_prefect.results.local_store import INDEX, SUMMARY
-from dockercise_prefect.results.log_file import replaced_by
-from dockercise_prefect.results.objects import Objects, remove_outdated
+from dockercise_prefect.results.places.objects import Objects, remove_outdated
+from dockercise_prefect.results.record.local_store import INDEX, SUMMARY
+from dockercise_prefect.results.record.log_file import replaced_by
+from dockercise_prefect.results.record.unsent import Destination, UnsentRun
 from dockercise_prefect.results.report.runs_page import update_runs_page
-from dockercise_prefect.results.unsent import Destination, UnsentRun
 
 
 def push(run: UnsentRun, connect: Callable[[Destination], Objects], notify: Callable[[str], None]) -> str:

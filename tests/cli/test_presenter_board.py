@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from dockercise_prefect.cli.present.board import Board
 from dockercise_prefect.cli.present.lines import ASCII, UNICODE
 from dockercise_prefect.pipeline import Pipeline, stage
+from dockercise_prefect.results.reading.wording import duration
 from dockercise_prefect.results.summary import StageSummary
-from dockercise_prefect.results.wording import duration
 from dockercise_prefect.status import StageStatus
 
 FAILED = StageSummary(StageStatus.FAILED, 2, "2026-11-22T19:03:12+00:00", "2026-11-22T19:03:13+00:00", message="exit code 2")

@@ -8,7 +8,7 @@ from urllib.request import url2pathname
 
 import pytest
 
-from dockercise_prefect.results.aws import RIGHTS_HINT
+from dockercise_prefect.results.places.aws import RIGHTS_HINT
 from tests.e2e.conftest import Dockercise
 from tests.support.fault_proxy import fault_proxy
 from tests.support.moto import running_aws

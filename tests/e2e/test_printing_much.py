@@ -13,8 +13,8 @@ from zipfile import ZipFile
 
 import pytest
 
-from dockercise_prefect.results.folder import FolderObjects
-from dockercise_prefect.results.recorded_run import RecordedRun
+from dockercise_prefect.results.places.folder import FolderObjects
+from dockercise_prefect.results.reading.recorded_run import RecordedRun
 
 pytestmark = pytest.mark.docker
 

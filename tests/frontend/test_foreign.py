@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dockercise_prefect.compiler.keys import STAGE
-from dockercise_prefect.compiler.keys_of_other_tools import hint_for_key
+from dockercise_prefect.compiler.spelling.keys_of_other_tools import hint_for_key
 from dockercise_prefect.frontend.foreign import OF_OTHERS, OF_STAGES
 from tests.compiler.sources import codes, compiled, findings
 

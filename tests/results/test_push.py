@@ -15,12 +15,12 @@ from click.testing import CliRunner
 from dockercise_prefect.cli.results import results
 from dockercise_prefect.errors import StorageError, UsageError
 from dockercise_prefect.pipeline import to_json
-from dockercise_prefect.results.folder import FolderObjects
-from dockercise_prefect.results.mirrored_store import MirroredStore
+from dockercise_prefect.results.places.folder import FolderObjects
 from dockercise_prefect.results.push import push
-from dockercise_prefect.results.store import Kept
+from dockercise_prefect.results.record.mirrored_store import MirroredStore
+from dockercise_prefect.results.record.store import Kept
+from dockercise_prefect.results.record.unsent import Destination, NotWaitingError, UnsentRun, unsent_runs
 from dockercise_prefect.results.summary import RunSummary
-from dockercise_prefect.results.unsent import Destination, NotWaitingError, UnsentRun, unsent_runs
 from dockercise_prefect.status import RunStatus, StageStatus
 from tests.support.recorded_runs import SHOP, ran, run_id
 
@@ -30,9 +30,9 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from dockercise_prefect.pipeline import to_json
-from dockercise_prefect.results.folder import FolderObjects
-from dockercise_prefect.results.mirrored_store import MirroredStore
-from dockercise_prefect.results.unsent import UnsentRun
+from dockercise_prefect.results.places.folder import FolderObjects
+from dockercise_prefect.results.record.mirrored_store import MirroredStore
+from dockercise_prefect.results.record.unsent import UnsentRun
 from tests.support.recorded_runs import SHOP, run_id
 
 unsent = UnsentRun(Path(sys.argv[1]) / "unsent" / run_id())

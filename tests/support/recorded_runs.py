@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from dockercise_prefect.pipeline import Pipeline, stage, to_json
-from dockercise_prefect.results.local_store import LocalStore
-from dockercise_prefect.results.store import Kept
+from dockercise_prefect.results.record.local_store import LocalStore
+from dockercise_prefect.results.record.store import Kept
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 from dockercise_prefect.status import RunStatus, StageStatus
 from dockercise_prefect.tarball import Entry, tar_stream

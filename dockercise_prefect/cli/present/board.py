@@ -9,8 +9,8 @@ from rich.text import Text
 
 from dockercise_prefect.cli.present.lines import STYLES, Marks, name_width, stage_lines, stage_row
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
+from dockercise_prefect.results.reading.wording import duration
 from dockercise_prefect.results.summary import StageSummary
-from dockercise_prefect.results.wording import duration
 from dockercise_prefect.status import StageStatus
 
 SMALLEST = 3

@@ -10,10 +10,10 @@ from rich.text import Text
 
 from dockercise_prefect.orchestration.run.events import EngineFound, RunStarted
 from dockercise_prefect.pipeline import Stage
-from dockercise_prefect.results.clean import plain_line
-from dockercise_prefect.results.place import shown
+from dockercise_prefect.results.places.place import shown
+from dockercise_prefect.results.reading.clean import plain_line
+from dockercise_prefect.results.reading.wording import MARKS, duration
 from dockercise_prefect.results.summary import RunSummary, StageSummary
-from dockercise_prefect.results.wording import MARKS, duration
 from dockercise_prefect.status import RunStatus, StageStatus
 
 WIDEST_NAME = 24

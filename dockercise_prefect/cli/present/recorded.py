@@ -21,11 +21,11 @@ from dockercise_prefect.cli.present.lines import (
     stage_row,
 )
 from dockercise_prefect.pipeline import Stage
-from dockercise_prefect.results.clean import plain_line
-from dockercise_prefect.results.place import shown
-from dockercise_prefect.results.run_list import Listed
-from dockercise_prefect.results.run_view import RunView
-from dockercise_prefect.results.wording import duration
+from dockercise_prefect.results.places.place import shown
+from dockercise_prefect.results.reading.clean import plain_line
+from dockercise_prefect.results.reading.run_list import Listed
+from dockercise_prefect.results.reading.run_view import RunView
+from dockercise_prefect.results.reading.wording import duration
 from dockercise_prefect.status import StageStatus
 
 UNFINISHED = "not finished: running, or interrupted"

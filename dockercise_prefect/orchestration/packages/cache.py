@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dockercise_prefect.frontend.subgraphs import Package
-from dockercise_prefect.results.files import make_folder, write_json, write_whole
+from dockercise_prefect.results.places.files import make_folder, write_json, write_whole
 
 
 class PackageCache:

@@ -16,7 +16,7 @@ from prefect.settings import get_current_settings
 
 from dockercise_prefect.errors import UsageError
 from dockercise_prefect.pipeline import Pipeline
-from dockercise_prefect.results.records import RUN_ID
+from dockercise_prefect.results.reading.records import RUN_ID
 
 RUN_ID_TAIL = 4
 """Hexadecimal digits of the flow run's id at the end of a run id: two runs of one second stay apart."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dockercise_prefect.results.files import write_whole
+from dockercise_prefect.results.places.files import write_whole
 
 PATH = "/dockercise/identity"
 QUESTION = "challenge"

@@ -27,7 +27,7 @@ from filelock import FileLock, Timeout
 
 from dockercise_prefect.errors import OrchestratorError
 from dockercise_prefect.orchestration.prefect.identity import ask, make_secret
-from dockercise_prefect.results.files import write_json, write_whole
+from dockercise_prefect.results.places.files import write_json, write_whole
 from dockercise_prefect.runtime.cleanup.processes import boot_id, start_of
 
 HOST = "127.0.0.1"

@@ -27,7 +27,7 @@ from dockercise_prefect.orchestration.registrations.trust import settings_for, w
 from dockercise_prefect.orchestration.run.options import RunOptions
 from dockercise_prefect.pipeline import Pipeline
 from dockercise_prefect.repository.address import Address
-from dockercise_prefect.results.place import check_outside
+from dockercise_prefect.results.places.place import check_outside
 from dockercise_prefect.settings import Settings
 
 LISTED = 50

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from dockercise_prefect.orchestration.run.markdown import code, fenced, link, plain, table
 from dockercise_prefect.pipeline import Pipeline, StageName
-from dockercise_prefect.results.place import shown
+from dockercise_prefect.results.places.place import shown
+from dockercise_prefect.results.reading.timeline import critical_path
+from dockercise_prefect.results.reading.wording import MARKS, duration, shared_with, words
 from dockercise_prefect.results.summary import RunSummary, StageSummary
-from dockercise_prefect.results.timeline import critical_path
-from dockercise_prefect.results.wording import MARKS, duration, shared_with, words
 from dockercise_prefect.status import StageStatus
 
 LONGEST_SLUG = 60

@@ -14,8 +14,8 @@ from dockercise_prefect.errors import DockerciseError, EngineError, StorageError
 from dockercise_prefect.orchestration.run.events import Notice, Observer, StageEnded, StageStarted
 from dockercise_prefect.orchestration.run.secrecy import Secrecy, SensitiveFoundError, looked_through
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
-from dockercise_prefect.results.local_store import OUTPUTS
-from dockercise_prefect.results.store import Kept, LogWriter, RunStore
+from dockercise_prefect.results.record.local_store import OUTPUTS
+from dockercise_prefect.results.record.store import Kept, LogWriter, RunStore
 from dockercise_prefect.results.summary import StageSummary
 from dockercise_prefect.runtime.engine import EngineLostError
 from dockercise_prefect.runtime.files.output import StageOutput

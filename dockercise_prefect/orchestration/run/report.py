@@ -7,9 +7,9 @@ from pathlib import Path
 from dockercise_prefect.emit.request import Request
 from dockercise_prefect.emit.svg import Look, svg
 from dockercise_prefect.pipeline import Pipeline
+from dockercise_prefect.results.reading.wording import MARKS, duration, words
 from dockercise_prefect.results.report.run_page import run_page, stage_anchor
 from dockercise_prefect.results.summary import RunSummary, StageSummary
-from dockercise_prefect.results.wording import MARKS, duration, words
 
 LARGEST_GRAPH = 400
 """The largest number of stages to draw; a bigger picture is unreadable."""

@@ -44,11 +44,11 @@ from dockercise_prefect.orchestration.run.showing import Showing
 from dockercise_prefect.orchestration.run.stage_runner import StageRunner
 from dockercise_prefect.orchestration.run.variable_sources import outside_sources
 from dockercise_prefect.pipeline import Pipeline, StageName, to_json
-from dockercise_prefect.results.endings import WithEndings, end_elsewhere
-from dockercise_prefect.results.place import check_outside, open_store
+from dockercise_prefect.results.places.place import check_outside, open_store
+from dockercise_prefect.results.record.endings import WithEndings, end_elsewhere
+from dockercise_prefect.results.record.shipment import NoShipment, Shipment, open_shipment
+from dockercise_prefect.results.record.store import RunStore
 from dockercise_prefect.results.report.runs_page import update_runs_page
-from dockercise_prefect.results.shipment import NoShipment, Shipment, open_shipment
-from dockercise_prefect.results.store import RunStore
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 from dockercise_prefect.runtime.stage.environment import OutsideSource, resolve_outside
 from dockercise_prefect.runtime.workspace import RunIdentity, RuntimeOptions, Workspace

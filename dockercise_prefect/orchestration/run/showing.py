@@ -16,8 +16,8 @@ from dockercise_prefect.orchestration.run.artifact_text import (
 from dockercise_prefect.orchestration.run.artifacts import Artifacts
 from dockercise_prefect.orchestration.run.record import KeptVolume, RunRecord
 from dockercise_prefect.pipeline import Pipeline, Stage
-from dockercise_prefect.results.local_store import INDEX, OUTPUTS, REPORT, SUMMARY
-from dockercise_prefect.results.store import RunStore
+from dockercise_prefect.results.record.local_store import INDEX, OUTPUTS, REPORT, SUMMARY
+from dockercise_prefect.results.record.store import RunStore
 from dockercise_prefect.results.summary import RunSummary
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from dockercise_prefect.orchestration.run.events import Observer, StageOutput
 from dockercise_prefect.pipeline import StageName
-from dockercise_prefect.results.store import LogWriter
+from dockercise_prefect.results.record.store import LogWriter
 from dockercise_prefect.runtime.engine import Channel
 from dockercise_prefect.runtime.files.output import LineDecoder
 

@@ -11,7 +11,7 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from dockercise_prefect.results.wording import duration
+from dockercise_prefect.results.reading.wording import duration
 
 _KILO = 1024
 

@@ -14,15 +14,15 @@ from markupsafe import Markup
 
 from dockercise_prefect.errors import StorageError
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
-from dockercise_prefect.results.folder import FolderObjects
-from dockercise_prefect.results.local_store import INDEX, OUTPUTS, SUMMARY
-from dockercise_prefect.results.log_file import packed_log, plain_log
-from dockercise_prefect.results.recorded_run import RecordedRun
+from dockercise_prefect.results.places.folder import FolderObjects
+from dockercise_prefect.results.reading.recorded_run import RecordedRun
+from dockercise_prefect.results.reading.timeline import critical_path
+from dockercise_prefect.results.reading.wording import MARKS, duration, shared_with, words
+from dockercise_prefect.results.record.local_store import INDEX, OUTPUTS, SUMMARY
+from dockercise_prefect.results.record.log_file import packed_log, plain_log
 from dockercise_prefect.results.report.excerpt import Excerpt, excerpt
 from dockercise_prefect.results.report.pages import page
 from dockercise_prefect.results.summary import RunSummary, StageSummary
-from dockercise_prefect.results.timeline import critical_path
-from dockercise_prefect.results.wording import MARKS, duration, shared_with, words
 
 LOGS = 4 * 1024 * 1024
 LONGEST_LOG = 256 * 1024

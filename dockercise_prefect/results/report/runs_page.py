@@ -15,10 +15,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from dockercise_prefect.results.objects import NotStoredError, Objects, read
-from dockercise_prefect.results.records import Records
+from dockercise_prefect.results.places.objects import NotStoredError, Objects, read
+from dockercise_prefect.results.reading.records import Records
+from dockercise_prefect.results.reading.run_list import UNFINISHED, Listed, listed
 from dockercise_prefect.results.report.pages import page
-from dockercise_prefect.results.run_list import UNFINISHED, Listed, listed
 
 PAGE = "index.html"
 

@@ -13,7 +13,7 @@ import pytest
 from dockercise_prefect.orchestration.run.record import LONGEST_VALUE, RunRecord
 from dockercise_prefect.orchestration.run.secrecy import Secrecy
 from dockercise_prefect.pipeline import Pipeline, to_json
-from dockercise_prefect.results.local_store import LocalStore
+from dockercise_prefect.results.record.local_store import LocalStore
 from dockercise_prefect.runtime.files.output import Spool, StageOutput
 from dockercise_prefect.runtime.stage.outcome import StageResult
 from dockercise_prefect.runtime.stage.running import EndedAtOnceError

@@ -17,9 +17,9 @@ from dockercise_prefect.orchestration.run.failure import RunFailedError
 from dockercise_prefect.orchestration.run.launch import launch, pipeline_flow
 from dockercise_prefect.orchestration.run.options import RunOptions
 from dockercise_prefect.pipeline import Pipeline, host, stage
-from dockercise_prefect.results.place import open_objects
-from dockercise_prefect.results.records import Records
-from dockercise_prefect.results.run_list import listed
+from dockercise_prefect.results.places.place import open_objects
+from dockercise_prefect.results.reading.records import Records
+from dockercise_prefect.results.reading.run_list import listed
 from dockercise_prefect.settings import Settings
 from dockercise_prefect.status import StageStatus
 from tests.engines.scripted import Behaviour, ScriptedEngine

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-FLOW = Path(__file__).parents[2] / "flows" / "hello.py"
+FLOW = Path(__file__).parents[3] / "flows" / "hello.py"
 
 
 def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from dockercise_prefect.orchestration.run.stage_log import LONGEST_LINE, StageLog
-from dockercise_prefect.results.log_file import SilentLog
+from dockercise_prefect.results.record.log_file import SilentLog
 
 
 def logged(caplog: pytest.LogCaptureFixture, printed: bytes, budget: int) -> list[str]:

@@ -1,0 +1,1 @@
+"""What somebody may have meant by a name that is not known."""

@@ -1,0 +1,114 @@
+"""A bucket that holds records of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from typing import Any, BinaryIO
+
+from botocore.exceptions import ClientError  # type: ignore[import-untyped]  # has no types
+
+from dockercise_prefect.results.places.aws import aws_client, aws_errors
+from dockercise_prefect.results.places.bucket import Bucket
+from dockercise_prefect.results.places.objects import NotStoredError
+from dockercise_prefect.results.places.upload import upload
+from dockercise_prefect.settings import Settings
+
+PAGE = 1000
+"""Names that one answer lists, the most that S3 gives."""
+
+CHUNK = 262_144
+"""Bytes that are read at once."""
+
+CONTENT_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".json": "application/json",
+    ".log": "text/plain; charset=utf-8",
+    ".zip": "application/zip",
+    ".zst": "application/zstd",
+}
+"""What a browser is told, by the ending of the name."""
+
+_NOTHING_THERE = {"NoSuchKey", "404"}
+
+
+class S3Objects:
+    """`Objects` in a bucket.
+
+    Objects are sent without an ACL: they are private by default, and buckets that own all their objects refuse any other.
+
+    Args:
+        bucket: where they are.
+        settings: how to get there, how objects are encrypted, and how long links work.
+
+    Raises:
+        RefusedError: there is no region, or no such profile.
+    """
+
+    def __init__(self, bucket: Bucket, settings: Settings) -> None:
+        self._bucket = bucket
+        self._client: Any = aws_client("s3", settings)
+        self._encryption = _encryption(settings)
+        self._link_seconds = settings.link_hours * 3600
+
+    @property
+    def url(self) -> str:
+        """See `Objects`."""
+        return self._bucket.url
+
+    def folders(self, path: str) -> list[str]:
+        """See `Objects`."""
+        key = self._bucket.key(path)
+        prefix = f"{key}/" if key else ""
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket.name, Prefix=prefix, Delimiter="/", PaginationConfig={"PageSize": PAGE}
+        )
+        with aws_errors(f"cannot list {self._named(path)}"):
+            found = [entry["Prefix"] for page in pages for entry in page.get("CommonPrefixes", [])]
+        return sorted(name.removeprefix(prefix).removesuffix("/") for name in found)
+
+    def chunks(self, path: str, start: int = 0) -> Iterator[bytes]:
+        """See `Objects`."""
+        wanted = {"Range": f"bytes={start}-"} if start else {}
+        with aws_errors(f"cannot read {self._named(path)}"):
+            try:
+                answer = self._client.get_object(Bucket=self._bucket.name, Key=self._bucket.key(path), **wanted)
+            except ClientError as error:
+                code = error.response.get("Error", {}).get("Code")
+                if code in _NOTHING_THERE:
+                    raise NotStoredError(f"there is no {self._named(path)}") from error
+                if code == "InvalidRange":  # the end, or behind it
+                    return
+                raise
+            with closing(answer["Body"]) as body:
+                yield from body.iter_chunks(CHUNK)
+
+    def put(self, path: str, content: BinaryIO) -> None:
+        """See `Objects`. A file that breaks off leaves nothing but parts, which the service does not count as an object."""
+        ending = path[path.rfind(".") :] if "." in path else ""
+        how = {"ContentType": CONTENT_TYPES.get(ending, "application/octet-stream"), **self._encryption}
+        with aws_errors(f"cannot write {self._named(path)}"):
+            upload(self._client, {"Bucket": self._bucket.name, "Key": self._bucket.key(path)}, content, how)
+
+    def remove(self, path: str) -> None:
+        """See `Objects`."""
+        with aws_errors(f"cannot remove {self._named(path)}"):
+            self._client.delete_object(Bucket=self._bucket.name, Key=self._bucket.key(path))
+
+    def link(self, path: str) -> str:
+        """See `Objects`. Signed here, without asking the service; the object's plain URL where links are not to work."""
+        if not self._link_seconds:
+            return self._named(path)
+        where = {"Bucket": self._bucket.name, "Key": self._bucket.key(path)}
+        with aws_errors(f"cannot sign a link to {self._named(path)}"):
+            return str(self._client.generate_presigned_url("get_object", Params=where, ExpiresIn=self._link_seconds))
+
+    def _named(self, path: str) -> str:
+        return f"s3://{self._bucket.name}/{self._bucket.key(path)}"
+
+
+def _encryption(settings: Settings) -> Mapping[str, str]:
+    """How an upload says that its object is to be encrypted; a key alone means KMS."""
+    key = {"SSEKMSKeyId": settings.s3_kms_key} if settings.s3_kms_key else {}
+    how = settings.s3_encryption or ("aws:kms" if key else None)
+    return {"ServerSideEncryption": how, **key} if how else {}

@@ -1,0 +1,1 @@
+"""Reads records of runs, and shows them."""

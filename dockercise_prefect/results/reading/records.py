@@ -1,0 +1,98 @@
+"""Records of runs, found by what a user calls them, wherever they lie."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from dockercise_prefect.errors import UsageError, did_you_mean
+from dockercise_prefect.results.places.objects import Objects
+from dockercise_prefect.results.places.place import shown
+from dockercise_prefect.results.reading.recorded_run import RecordedRun
+
+RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{4}")
+"""What a run's folder is called: when it began, and four digits. Other folders in a place of results are not ours."""
+
+LAST = "last"
+"""What stands for the newest run."""
+
+NAMED = 4
+"""Runs that a message names before it counts them."""
+
+
+class Records:
+    """All runs whose records lie in one place.
+
+    Args:
+        objects: the place.
+        pipeline: only its runs; None for those of all.
+        here: the name of the pipeline that `last` means where it has runs; None for that of any.
+
+    Raises:
+        StorageError: from every method: the place cannot be read.
+        UsageError: from every method: there is no such pipeline.
+    """
+
+    def __init__(self, objects: Objects, pipeline: str | None = None, here: Callable[[], str | None] = lambda: None) -> None:
+        self._objects = objects
+        self._pipeline = pipeline
+        self._here = here
+
+    @property
+    def place(self) -> str:
+        """Where they lie, as a user reads it."""
+        return shown(self._objects.url)
+
+    def runs(self) -> list[RecordedRun]:
+        """The runs, newest first."""
+        folders = ((name, run) for name in self._pipelines() for run in self._objects.folders(name))
+        found = [RecordedRun(self._objects, name, run) for name, run in folders if RUN_ID.fullmatch(run)]
+        return sorted(found, key=lambda run: (run.run_id, run.pipeline), reverse=True)
+
+    def find(self, wanted: str) -> RecordedRun:
+        """The run that a user means.
+
+        Args:
+            wanted: a run id, the beginning of one, or `last`: that of the pipeline here, if it has run, else that of any.
+
+        Raises:
+            UsageError: there is none, or there are several.
+        """
+        runs = self.runs()
+        if wanted == LAST:
+            here = self._here()
+            matching = [run for run in runs if run.pipeline == here][:1] or runs[:1]
+        else:
+            exact = [run for run in runs if run.run_id == wanted]
+            matching = exact or [run for run in runs if wanted and run.run_id.startswith(wanted)]
+        if len(matching) == 1:
+            return matching[0]
+        if not matching:
+            what = "no run" + (f" of {self._pipeline}" if self._pipeline else "")
+            what += "" if wanted == LAST else f" whose id is `{wanted}`, or begins with it,"
+            hint = "`dockercise runs` lists all runs" if runs else "`--results` names another place"
+            if self._objects.url.startswith("s3:"):
+                hint += "; `dockercise results push` sends what the bucket did not take"
+            raise UsageError(f"there is {what} in {self.place}", hint)
+        raise UsageError(f"`{wanted}` may be any of {_named(matching)}", _how_to_choose(matching))
+
+    def _pipelines(self) -> list[str]:
+        names = self._objects.folders("")
+        if self._pipeline is None:
+            return names
+        if self._pipeline not in names:
+            meant = did_you_mean(self._pipeline, names)
+            hint = f"did you mean `{meant}`?" if meant else "`dockercise runs` lists what there is"
+            raise UsageError(f"there is no run of a pipeline `{self._pipeline}` in {self.place}", hint)
+        return [self._pipeline]
+
+
+def _named(runs: Sequence[RecordedRun]) -> str:
+    names = ", ".join(run.path for run in runs[:NAMED])
+    return names + (f" and {len(runs) - NAMED} more" if len(runs) > NAMED else "")
+
+
+def _how_to_choose(runs: Sequence[RecordedRun]) -> str:
+    if len({run.run_id for run in runs}) == 1:
+        return "choose one with `--pipeline`"
+    return "write more of the id, or choose with `--pipeline`"

@@ -1,0 +1,95 @@
+"""A run at one moment, for those who show it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from dockercise_prefect.errors import UsageError, did_you_mean
+from dockercise_prefect.pipeline import Pipeline, Stage, StageName
+from dockercise_prefect.results.reading.recorded_run import BrokenRecordError, RecordedRun, StageEntry
+from dockercise_prefect.results.reading.timeline import critical_path
+from dockercise_prefect.results.summary import RunSummary, StageSummary
+
+READERS = 16
+"""Small objects that are read at once: a bucket takes its time for each."""
+
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """All that a record says of a run.
+
+    Attributes:
+        pipeline: what was run; without edges where the index is lost.
+        summary: None when the run goes on, or was broken off.
+        stages: of the pipeline, those that were started or will never be.
+        problems: what is missing or broken, a line each.
+    """
+
+    run: RecordedRun
+    pipeline: Pipeline
+    summary: RunSummary | None
+    stages: Mapping[StageName, StageSummary]
+    problems: tuple[str, ...]
+
+    @property
+    def needs(self) -> Mapping[StageName, tuple[StageName, ...]]:
+        """For each stage, those that it runs after."""
+        return {stage.name: stage.needs for stage in self.pipeline}
+
+    @property
+    def critical_path(self) -> tuple[StageName, ...]:
+        """See `timeline.critical_path`; of a run that has not ended, so far."""
+        return critical_path(self.needs, self.stages)
+
+    def stage(self, name: StageName) -> Stage:
+        """A stage of the run.
+
+        Raises:
+            UsageError: it has no such stage.
+        """
+        try:
+            return self.pipeline.by_name[name]
+        except KeyError:
+            meant = did_you_mean(name, list(self.pipeline.by_name))
+            hint = f"did you mean `{meant}`?" if meant else f"`dockercise show {self.run.run_id}` lists its stages"
+            raise UsageError(f"`{name}` is not a stage of the run {self.run.run_id}", hint) from None
+
+
+def look(run: RecordedRun) -> RunView:
+    """Read what there is; what is broken is left out, and said.
+
+    Raises:
+        StorageError: the place cannot be read.
+    """
+    problems: list[str] = []
+    summary = _unless_broken(run.summary, problems)
+    index = _unless_broken(run.index, problems)
+    known = summary.stages if summary else {}
+    pipeline = index or Pipeline(run.pipeline, [Stage(name=name) for name in known])
+    unknown = [stage.name for stage in pipeline if stage.name not in known]
+    stages = {**known, **_entries(run, unknown, problems)}
+    return RunView(run, pipeline, summary, stages, tuple(problems))
+
+
+def _entries(run: RecordedRun, names: list[StageName], problems: list[str]) -> dict[StageName, StageSummary]:
+    """What the stages' own objects say of them."""
+
+    def entry(name: StageName) -> StageEntry | None:
+        return _unless_broken(lambda: run.entry(name), problems)
+
+    with ThreadPoolExecutor(READERS) as readers:
+        found = readers.map(entry, names)
+    return {name: entry.summary for name, entry in zip(names, found, strict=True) if entry is not None}
+
+
+def _unless_broken(read: Callable[[], Found | None], problems: list[str]) -> Found | None:
+    try:
+        return read()
+    except BrokenRecordError as error:
+        problems.append(error.message)
+        return None

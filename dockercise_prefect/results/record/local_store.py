@@ -1,0 +1,220 @@
+"""The record of a run as a folder of the user's (DESIGN section 3).
+
+`<results>/<pipeline>/<run-id>/` holds `index.json`, `<stage>.json`, `<stage>.log` or `<stage>.log.zst`, `<stage>.tar.zst`
+and, in the end, `out.zip`, `report.html` and `summary.json`.
+"""
+
+from __future__ import annotations
+
+import shutil
+import stat
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+from zstandard import ZstdCompressor
+
+from dockercise_prefect.errors import StorageError, UsageError
+from dockercise_prefect.pipeline import StageName
+from dockercise_prefect.results.places.files import (
+    FILE_MODE,
+    FOLDER_MODE,
+    make_folder,
+    storing,
+    whole_file,
+    write_json,
+)
+from dockercise_prefect.results.places.folder import FolderObjects
+from dockercise_prefect.results.places.objects import Objects
+from dockercise_prefect.results.record.compression import LEVEL
+from dockercise_prefect.results.record.difference import archived
+from dockercise_prefect.results.record.log_file import LogFile, SilentLog, plain_log
+from dockercise_prefect.results.record.log_packer import LogPacker
+from dockercise_prefect.results.record.store import Kept, LogWriter
+from dockercise_prefect.results.record.volume_bases import VolumeBases
+from dockercise_prefect.results.summary import RunSummary, StageSummary
+
+INDEX = "index.json"
+SUMMARY = "summary.json"
+OUTPUTS = "out.zip"
+REPORT = "report.html"
+
+THREADS = 2
+"""That compress one volume, while this one reads on."""
+
+RESERVED = frozenset({"index", "summary"})
+"""What no stage may be called (LANGUAGE section 3): its `.json` would take the place of the run's."""
+
+
+def checked_name(name: str, what: str) -> str:
+    """A name that is used as a file's; the compiler lets no other through, but a pipeline may be written in Python.
+
+    Raises:
+        UsageError: it would lead out of its folder, or is another file's.
+    """
+    if not name or name in {".", ".."} | RESERVED or "/" in name or "\0" in name:
+        raise UsageError(f"{what} cannot be called {name!r}: its results could not be kept under that name", "rename it")
+    return name
+
+
+class LocalStore:
+    """A `RunStore` in a folder.
+
+    Args:
+        results: the folder of all results; made when needed.
+        pipeline: its name.
+        run_id: no other run of this pipeline may have it.
+
+    Raises:
+        UsageError: the pipeline's name cannot name a folder.
+    """
+
+    def __init__(self, results: Path, pipeline: str, run_id: str) -> None:
+        self._folder = results.absolute() / checked_name(pipeline, "a pipeline") / run_id
+        self._sensitive: Mapping[str, str] = {}
+        self._silent: frozenset[str] = frozenset()
+        self._bases = VolumeBases({})
+        self._lock = threading.Lock()
+        self._packer = LogPacker()
+        self._logs: dict[str, LogFile] = {}
+
+    @property
+    def folder(self) -> Path:
+        """See `RunStore`."""
+        return self._folder
+
+    @property
+    def objects(self) -> Objects:
+        """See `RunStore`."""
+        return FolderObjects(self._folder.parent.parent)
+
+    @property
+    def url(self) -> str:
+        """See `RunStore`."""
+        return self._folder.as_uri()
+
+    def link(self, name: str) -> str:
+        """See `RunStore`."""
+        return (self._folder / name).as_uri()
+
+    def start(self, index: Mapping[str, Any]) -> None:
+        """See `RunStore`."""
+        stages: Mapping[str, Mapping[str, Any]] = index["stages"]
+        for name in stages:
+            checked_name(name, "a stage")
+        self._sensitive = {name: stage["sensitive"] for name, stage in stages.items() if stage["sensitive"]}
+        self._silent = frozenset(name for name, stage in stages.items() if stage["no_log"])
+        self._bases = VolumeBases({name: stage["on"] for name, stage in stages.items() if not stage["no_log"]})
+        with storing(self._folder):
+            make_folder(self._folder.parent)
+            self._folder.mkdir(mode=FOLDER_MODE)  # never into the folder of another run
+        try:
+            self._write(INDEX, index)
+        except StorageError:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise
+
+    def stage_started(self, name: str, summary: StageSummary) -> None:
+        """See `RunStore`."""
+        self._write_stage(name, summary, Kept())
+
+    def log(self, name: str) -> LogWriter:
+        """See `RunStore`."""
+        if name in self._silent:
+            return SilentLog()
+        log = LogFile(self._folder / plain_log(name), self._packer)
+        with self._lock:
+            self._logs[name] = log
+        return log
+
+    def when_log_is_kept(self, name: str, then: Callable[[str | None], None]) -> None:
+        """See `RunStore`."""
+        log = self._log_of(name)
+        if log is None:
+            then(None)
+        else:
+            log.kept.add_done_callback(lambda kept: then(kept.result()))
+
+    def stage_ended(self, name: str, summary: StageSummary, kept: Kept) -> None:
+        """See `RunStore`."""
+        self._write_stage(name, summary, kept)
+        log = self._log_of(name)
+        if log is not None and log.failure is not None:
+            failure, log.failure = log.failure, None  # said once
+            raise failure
+
+    def keep_volume(self, name: str, files: Iterable[bytes]) -> StageName | None:
+        """See `RunStore`."""
+        compressor = ZstdCompressor(
+            level=LEVEL, write_checksum=True, threads=THREADS
+        )  # as `zstd` does: who reads it learns of damage
+        with self._bases.keeping(name) as (base, manifest):  # whoever waits for the archive finds it in its place
+            chunks = files if manifest is None else archived(files, name, base, manifest, self._folder)
+            with self._whole(f"{name}.tar.zst") as file, compressor.stream_writer(file, closefd=False) as compressed:
+                for chunk in chunks:
+                    compressed.write(chunk)
+        return base.stage if base else None
+
+    def leave_volume_out(self, name: str) -> None:
+        """See `RunStore`."""
+        self._bases.leave_out(name)
+
+    def keep_outputs(self, outputs: Iterable[tuple[str, Iterable[bytes]]]) -> None:
+        """See `RunStore`."""
+        with self._whole(OUTPUTS) as file, ZipFile(file, "w", ZIP_DEFLATED) as bundle:
+            for name, chunks in outputs:
+                entry = ZipInfo(name, datetime.now(UTC).timetuple()[:6])
+                entry.compress_type = ZIP_DEFLATED
+                entry.external_attr = (stat.S_IFREG | FILE_MODE) << 16
+                with bundle.open(entry, "w", force_zip64=True) as packed:
+                    for chunk in chunks:
+                        packed.write(chunk)
+
+    def keep_report(self, page: str) -> None:
+        """See `RunStore`."""
+        with self._whole(REPORT) as file:
+            file.write(page.encode("utf-8", "replace"))
+
+    def settle(self) -> None:
+        """See `RunStore`. Besides long logs, what a folder was given is in its place."""
+        self._packer.wait()
+
+    def finish(self, summary: RunSummary) -> None:
+        """See `RunStore`."""
+        self._bases.close()
+        self._write(SUMMARY, summary.to_json())
+
+    def leave(self, summary: RunSummary) -> None:
+        """See `RunStore`."""
+        self._packer.close()
+        self._bases.close()
+        self._write(SUMMARY, summary.to_json())
+
+    def _log_of(self, name: str) -> LogFile | None:
+        with self._lock:
+            return self._logs.get(name)
+
+    def _write_stage(self, name: str, summary: StageSummary, kept: Kept) -> None:
+        reason = kept.sensitive or self._sensitive.get(name)
+        entry = {
+            "value": kept.value if reason is None else None,
+            "sensitive": reason is not None,
+            "sensitive_because": reason,
+            "left_out": dict(kept.left_out),
+        }
+        self._write(f"{name}.json", {"stage": name, **summary.to_json(), **entry})
+
+    @contextmanager
+    def _whole(self, name: str) -> Iterator[BinaryIO]:
+        path = self._folder / name
+        with storing(path), whole_file(path) as file:
+            yield file
+
+    def _write(self, file: str, data: Mapping[str, Any]) -> None:
+        path = self._folder / file
+        with storing(path):
+            write_json(path, data)

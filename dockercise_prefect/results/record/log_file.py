@@ -1,0 +1,96 @@
+"""The log of one stage as a file: it grows while the stage prints, and is packed when it is long."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import Future
+from pathlib import Path
+
+from dockercise_prefect.errors import StorageError
+from dockercise_prefect.pipeline import StageName
+from dockercise_prefect.results.places.files import FILE_MODE, storage_error
+from dockercise_prefect.results.record.log_packer import PACKED, LogPacker
+
+LONGEST_PLAIN = 1_048_576
+"""Bytes of a log that stays as it is; a longer one is compressed."""
+
+_PLAIN = ".log"
+
+
+def plain_log(stage: StageName) -> str:
+    """The file of a record with the stage's log while it grows. A short log stays there."""
+    return f"{stage}{_PLAIN}"
+
+
+def packed_log(stage: StageName) -> str:
+    """The file of a record with the stage's log if it is long."""
+    return f"{plain_log(stage)}{PACKED}"
+
+
+def replaced_by(file: str) -> str | None:
+    """The plain log that this file of a record replaced; None if the file is not a compressed log."""
+    return file.removesuffix(PACKED) if file.endswith(f"{_PLAIN}{PACKED}") else None
+
+
+class SilentLog:
+    """A `LogWriter` that keeps nothing, of a stage whose output is sensitive."""
+
+    def write(self, chunk: bytes) -> None:
+        """See `LogWriter`."""
+
+    def close(self) -> None:
+        """See `LogWriter`."""
+
+
+class LogFile:
+    """A `LogWriter`.
+
+    Args:
+        path: of the file; what is there already stays before what is written.
+        packer: takes the log when it is closed, if it is long.
+
+    Attributes:
+        failure: what went wrong first, None when nothing did.
+        kept: the name of the file that has the log, once it is known.
+    """
+
+    def __init__(self, path: Path, packer: LogPacker) -> None:
+        self.failure: StorageError | None = None
+        self.kept: Future[str] = Future()
+        self._path = path
+        self._packer = packer
+        self._file: int | None = None
+        self._size = 0
+        try:
+            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, FILE_MODE)
+        except OSError as error:
+            self.failure = storage_error(path, error)
+            self.kept.set_result(path.name)
+
+    def write(self, chunk: bytes) -> None:
+        """See `LogWriter`. Without a buffer: what is in one is lost with the process."""
+        if self._file is None:
+            return
+        try:
+            left = memoryview(chunk)
+            while left:
+                written = os.write(self._file, left)
+                self._size += written
+                left = left[written:]
+        except OSError as error:
+            self.failure = storage_error(self._path, error)
+            self.close()
+
+    def close(self) -> None:
+        """See `LogWriter`."""
+        if self._file is None:
+            return
+        file, self._file = self._file, None
+        try:
+            os.close(file)
+        except OSError as error:  # network file systems report a full disk only here
+            self.failure = self.failure or storage_error(self._path, error)
+        if self.failure is None and self._size > LONGEST_PLAIN:
+            self._packer.pack(self._path, self.kept)
+        else:
+            self.kept.set_result(self._path.name)

@@ -1,0 +1,188 @@
+"""The record of a run in a bucket: written here first, and sent from here while the run goes on (docs/adr/0013)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from dockercise_prefect.errors import StorageError
+from dockercise_prefect.pipeline import StageName
+from dockercise_prefect.results.places.objects import Objects, RefusedError
+from dockercise_prefect.results.record.local_store import INDEX, OUTPUTS, REPORT, SUMMARY, LocalStore
+from dockercise_prefect.results.record.log_file import packed_log, plain_log
+from dockercise_prefect.results.record.mirror import Mirror
+from dockercise_prefect.results.record.store import Kept, LogWriter
+from dockercise_prefect.results.record.unsent import Destination, UnsentRun
+from dockercise_prefect.results.summary import RunSummary, StageSummary
+
+KNOCK_SECONDS = 10.0
+"""That a run waits for the bucket's first answer before it starts."""
+
+PATIENCE = 5.0
+"""Seconds of waiting for the bucket in the end, after which the user is told what is waited for."""
+
+
+class MirroredStore:
+    """A `RunStore` in a bucket.
+
+    A bucket that fails fails no method but `start`, `settle` and `finish`. The record is complete in the folder of the unsent
+    run until all of it has been sent.
+
+    Args:
+        objects: the place of all results.
+        pipeline: its name.
+        unsent: where the record lies until it is sent.
+        notify: told when the bucket fails while the run goes on.
+
+    Raises:
+        UsageError: the pipeline's name cannot name a folder.
+    """
+
+    def __init__(self, objects: Objects, pipeline: str, unsent: UnsentRun, notify: Callable[[str], None]) -> None:
+        self.objects = objects
+        self._unsent = unsent
+        self._local = LocalStore(unsent.folder, pipeline, unsent.run_id)
+        self._destination = Destination(objects.url, pipeline)
+        self._path = f"{pipeline}/{unsent.run_id}"
+        self._notify = notify
+        self._mirror = Mirror(self._local.folder, objects, self._path, notify)
+
+    @property
+    def folder(self) -> Path:
+        """See `RunStore`."""
+        return self._local.folder
+
+    @property
+    def url(self) -> str:
+        """See `RunStore`."""
+        return f"{self.objects.url}/{self._path}"
+
+    def link(self, name: str) -> str:
+        """See `RunStore`."""
+        return self.objects.link(f"{self._path}/{name}")
+
+    def start(self, index: Mapping[str, Any]) -> None:
+        """See `RunStore`. A bucket that refuses us refuses all of the record, of which nothing is left then."""
+        try:
+            self._local.start(index)
+            self._unsent.begin(self._destination)  # not before there is something to send
+            self._knock()
+        except BaseException:
+            self._mirror.close()
+            self._unsent.end()
+            raise
+
+    def stage_started(self, name: str, summary: StageSummary) -> None:
+        """See `RunStore`."""
+        self._local.stage_started(name, summary)
+        self._mirror.put(f"{name}.json")
+
+    def log(self, name: str) -> LogWriter:
+        """See `RunStore`."""
+        log = self._local.log(name)
+        file = plain_log(name)
+        if not (self._local.folder / file).exists():
+            return log
+        return _MirroredLog(log, lambda: self._mirror.grew(file), lambda: self._log_closed(name))
+
+    def when_log_is_kept(self, name: str, then: Callable[[str | None], None]) -> None:
+        """See `RunStore`."""
+        self._local.when_log_is_kept(name, then)
+
+    def stage_ended(self, name: str, summary: StageSummary, kept: Kept) -> None:
+        """See `RunStore`."""
+        try:
+            self._local.stage_ended(name, summary, kept)
+        finally:
+            # Who follows the log in the bucket takes this for its end.
+            self._local.when_log_is_kept(name, lambda log: self._mirror.put(f"{name}.json", after=log))
+
+    def keep_volume(self, name: str, files: Iterable[bytes]) -> StageName | None:
+        """See `RunStore`. Nobody finds an archive in the bucket before its base."""
+        base = self._local.keep_volume(name, files)
+        self._mirror.put(f"{name}.tar.zst", after=f"{base}.tar.zst" if base else None)
+        return base
+
+    def leave_volume_out(self, name: str) -> None:
+        """See `RunStore`."""
+        self._local.leave_volume_out(name)
+
+    def keep_outputs(self, outputs: Iterable[tuple[str, Iterable[bytes]]]) -> None:
+        """See `RunStore`."""
+        self._local.keep_outputs(outputs)
+        self._mirror.put(OUTPUTS)
+
+    def keep_report(self, page: str) -> None:
+        """See `RunStore`."""
+        self._local.keep_report(page)
+        self._mirror.put(REPORT)
+
+    def settle(self) -> None:
+        """See `RunStore`."""
+        self._local.settle()
+        try:
+            if not self._mirror.settle(within=PATIENCE):
+                self._notify(f"waiting until all results are at {self.url} (Ctrl-C leaves them here)")
+                self._mirror.settle()
+        except StorageError as error:
+            raise self._unsent_error(error) from error
+
+    def finish(self, summary: RunSummary) -> None:
+        """See `RunStore`."""
+        self._local.finish(summary)
+        self._mirror.put(SUMMARY)
+        self.settle()
+        self._mirror.close()
+        self._unsent.end()
+
+    def leave(self, summary: RunSummary) -> None:
+        """See `RunStore`."""
+        self._mirror.close()
+        try:
+            self._local.leave(summary)
+        finally:
+            self._unsent.leave()
+
+    def _log_closed(self, stage: str) -> None:
+        self._local.when_log_is_kept(stage, lambda file: self._log_kept(stage, file))
+
+    def _log_kept(self, stage: str, file: str | None) -> None:
+        if file == packed_log(stage):
+            self._mirror.put_instead(file, plain_log(stage))
+        elif file is not None:
+            self._mirror.put(file)
+
+    def _knock(self) -> None:
+        """See whether the bucket refuses us; one that fails, or takes too long to say so, is not waited for."""
+        try:
+            self._mirror.knock(INDEX, KNOCK_SECONDS)
+        except RefusedError:
+            raise
+        except StorageError:  # it may be back later, and is tried again soon
+            return
+
+    def _unsent_error(self, error: StorageError) -> StorageError:
+        return StorageError(
+            f"results could not be sent: {error.message}",
+            f"they are kept in {self._local.folder}; `dockercise results push {self._unsent.run_id}` sends them",
+        )
+
+
+class _MirroredLog:
+    """A `LogWriter` that says when its log grew, and when it was closed."""
+
+    def __init__(self, log: LogWriter, grew: Callable[[], None], closed: Callable[[], None]) -> None:
+        self._log = log
+        self._grew = grew
+        self._closed = closed
+
+    def write(self, chunk: bytes) -> None:
+        """See `LogWriter`."""
+        self._log.write(chunk)
+        self._grew()
+
+    def close(self) -> None:
+        """See `LogWriter`."""
+        self._log.close()
+        self._closed()

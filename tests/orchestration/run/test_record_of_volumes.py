@@ -1,0 +1,40 @@
+"""What a run's record says of what could not be kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dockercise_prefect.errors import EngineError
+from dockercise_prefect.orchestration.run.record import RunRecord
+from dockercise_prefect.orchestration.run.secrecy import Secrecy
+from dockercise_prefect.pipeline import Pipeline, stage, to_json
+from dockercise_prefect.results.record.local_store import LocalStore
+from dockercise_prefect.runtime.engine import EngineLostError
+from tests.engines.scripted import BUSYBOX
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (EngineError("it refused"), "the volume of b1 is not in the results: it refused"),
+        (EngineLostError("no answer"), "the engine went away (no answer), so the volume of b1 is not in the results"),
+    ],
+)
+def test_a_volume_that_is_not_kept_says_why(tmp_path: Path, error: EngineError, said: str) -> None:
+    """What came first is the run's error: that the engine went away, and what follows from it."""
+    one, two = stage("b1", image=BUSYBOX, run="x"), stage("b2", image=BUSYBOX, run="x")
+    pipeline = Pipeline("p", [one, two])
+    store = LocalStore(tmp_path, "p", "run-1")
+    store.start(to_json(pipeline, []))
+    record = RunRecord(store, lambda _: None, Secrecy(pipeline))
+
+    def broken() -> Iterator[bytes]:
+        raise error
+        yield
+
+    kept = [record.keep_volume(each, broken()) for each in (one, two)]
+
+    assert (kept, record.storage_error) == ([None, None], said)

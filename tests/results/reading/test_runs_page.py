@@ -1,0 +1,90 @@
+"""The page that lists the runs of a pipeline."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+from dockercise_prefect.results.places.folder import FolderObjects
+from dockercise_prefect.results.places.objects import read
+from dockercise_prefect.results.report.runs_page import Row, runs_page, update_runs_page
+from dockercise_prefect.status import RunStatus, StageStatus
+from tests.support.recorded_runs import Recorded, ran, run_id
+
+
+def record(results: Path, number: int, status: RunStatus = RunStatus.PASSED) -> None:
+    run = Recorded(results, number=number)
+    run.stage(
+        "check", ran(StageStatus.FAILED if status is RunStatus.FAILED else StageStatus.PASSED, 0, 1, message="exit code 1")
+    )
+    run.end(status)
+
+
+class Counted(FolderObjects):
+    """Remembers what is read."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.read: list[str] = []
+
+    def chunks(self, path: str, start: int = 0) -> Iterator[bytes]:
+        self.read.append(path)
+        return super().chunks(path, start)
+
+
+def listed(results: Path) -> str:
+    return read(FolderObjects(results), "shop/index.html").decode()
+
+
+def test_runs_are_listed_newest_first_with_reasons(tmp_path: Path) -> None:
+    """Each run has its state, and a failed one says why; each leads to its own page."""
+    record(tmp_path, 0)
+    record(tmp_path, 1, RunStatus.FAILED)
+
+    update_runs_page(FolderObjects(tmp_path), "shop")
+
+    page = listed(tmp_path)
+    assert page.index(run_id(1)) < page.index(run_id(0))
+    assert f'href="{run_id(1)}/report.html"' in page
+    assert "check (exit code 1)" in page
+
+
+def test_only_what_is_new_is_read(tmp_path: Path) -> None:
+    """What the page says already is taken from it; a run that had not ended is looked at again."""
+    record(tmp_path, 0)
+    going_on = Recorded(tmp_path, number=1)
+    update_runs_page(FolderObjects(tmp_path), "shop")
+    assert "running, or interrupted" in listed(tmp_path)
+    assert f'href="{run_id(1)}' not in listed(tmp_path)  # it has no page yet
+    going_on.end()
+    record(tmp_path, 2)
+    objects = Counted(tmp_path)
+
+    update_runs_page(objects, "shop")
+
+    assert sorted(objects.read) == sorted(
+        ["shop/index.html", f"shop/{run_id(1)}/summary.json", f"shop/{run_id(2)}/summary.json"]
+    )
+    assert "running, or interrupted" not in listed(tmp_path)
+    assert f'href="{run_id(1)}/report.html"' in listed(tmp_path)
+
+
+def test_a_page_that_is_not_ours_is_written_anew(tmp_path: Path) -> None:
+    """Whatever lies there, the runs are listed from their records."""
+    record(tmp_path, 0)
+    tag = b'<script type="application/json" id="runs">'
+    for content in (b"", b"\xff", tag + b"[1]</script>", tag + b"{</script>"):
+        FolderObjects(tmp_path).put("shop/index.html", io.BytesIO(content))
+
+        update_runs_page(FolderObjects(tmp_path), "shop")
+
+        assert run_id(0) in listed(tmp_path)
+
+
+def test_texts_cannot_leave_the_data(tmp_path: Path) -> None:
+    """A reason that holds the end of a script is text, in the table and in the data."""
+    page = runs_page("shop", [Row(run_id(), "failed", None, None, "</script><script>alert(1)</script>")], more=3)
+
+    assert "<script>alert" not in page
+    assert "The newest 1 of 4." in page

@@ -1,0 +1,137 @@
+"""Volumes that are stored relative to another: what comes back is what was there."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from tarfile import TarInfo
+
+import pytest
+
+from dockercise_prefect.errors import EngineError, StorageError
+from dockercise_prefect.results.places.objects import NotStoredError
+from dockercise_prefect.results.reading.unpack import unpack
+from dockercise_prefect.results.record.difference import IN_MEMORY
+from dockercise_prefect.tarball import Entry, Folder, Link, members, tar_stream
+from tests.results.chain_of_volumes import Run, on_disk, text
+
+
+def test_what_nobody_changed_is_not_stored_again(run: Run, tmp_path: Path) -> None:
+    """The archive of a stage on another holds folders, what is new or changed, and the names of what is gone."""
+    files: list[Entry] = [
+        Folder(path="build/d"),
+        text("build/d/same"),
+        text("build/d/gone"),
+        text("build/other"),
+        Link(path="build/l", target="d"),
+    ]
+    assert run.keep("build", *files) is None
+
+    base = run.keep("test", Folder(path="test/d"), text("test/d/same"), text("test/d/new"), text("test/other", b"y"))
+
+    assert base == "build"
+    assert run.stored("test") == ["test.base", "test", "test/d", "test/d/new", "test/other", "test.removed"]
+    assert on_disk(run.fetch("test", tmp_path / "out")).keys() == {"d", "d/same", "d/new", "other"}
+    archive = {member.name: b"".join(content) for member, content in members(run.recorded.archive("test"))}
+    assert (archive["test.base"], archive["test.removed"]) == (b"build", b"d/gone\0l\0")
+    assert (run.recorded.volume_base("test"), run.recorded.volume_base("build")) == ("build", None)
+
+
+@pytest.mark.parametrize("content", [b"y" * 5, b"y" * 3_000_000])
+@pytest.mark.parametrize("at", [0, 2, 4])
+def test_content_counts_where_nothing_else_differs(run: Run, tmp_path: Path, content: bytes, at: int) -> None:
+    """A file that was changed in place and has the size and the time of before is stored, a large one like a small one."""
+    changed = content[:at] + b"n" + content[at + 1 :]
+    run.keep("build", text("build/a", content), text("build/b", content))
+
+    run.keep("test", text("test/a", changed), text("test/b", content))
+
+    assert run.stored("test") == ["test.base", "test", "test/a", "test.removed"]
+    out = run.fetch("test", tmp_path / "out")
+    assert ((out / "a").read_bytes(), (out / "b").read_bytes()) == (changed, content)
+
+
+def test_a_large_file_waits_in_the_record_and_leaves_nothing_there(run: Run) -> None:
+    """What is held until it is known whether it is stored is in no folder afterwards."""
+    content = b"y" * (2 * IN_MEMORY)
+    run.keep("build", text("build/a", content))
+
+    run.keep("test", text("test/a", content))
+
+    assert {path.name for path in run.store.folder.iterdir()} == {"index.json", "build.tar.zst", "test.tar.zst"}
+    assert (run.store.folder / "test.tar.zst").stat().st_size < 1000
+
+
+def test_a_stage_on_one_that_keeps_nothing_keeps_all(run: Run) -> None:
+    """Without files, or with files that could not be read, a stage is nobody's base."""
+
+    def broken() -> Iterator[bytes]:
+        yield next(tar_stream([Folder(path="test"), text("test/a")]))
+        raise EngineError("the engine is gone")
+
+    run.store.leave_volume_out("build")
+    with pytest.raises(EngineError):
+        run.store.keep_volume("test", broken())
+
+    assert run.keep("pack", text("pack/a")) is None
+    assert run.stored("pack") == ["pack", "pack/a"]
+    with pytest.raises(NotStoredError):
+        list(run.recorded.volume("test"))
+
+
+def test_no_name_of_a_file_can_clash(run: Run, tmp_path: Path) -> None:
+    """Files that are called as what an archive says of itself are files."""
+    mine: list[Entry] = [
+        Folder(path="build/test"),
+        text("build/test.base", b"pack"),
+        text("build/test.removed", b"a\0"),
+        text("build/a"),
+    ]
+    run.keep("build", *mine)
+
+    run.keep("test", text("test/test.base", b"pack"), text("test/test.removed", b"b\0"), text("test/a"))
+
+    out = run.fetch("test", tmp_path / "out")
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == {"test.base": b"pack", "test.removed": b"b\0", "a": b"x"}
+
+
+def test_what_is_no_archive_is_an_error_where_others_build_on_it(run: Run) -> None:
+    """A stream that cannot be read is not kept, and says so."""
+    for stream in (b"no archive" * 100, b"".join(tar_stream([Folder(path="test"), text("test/a")]))):
+        with pytest.raises(StorageError, match="it came as no archive"):
+            Run(run.store.folder / str(len(stream))).store.keep_volume("build", [stream])
+
+
+def test_many_paths_that_are_gone_are_told_in_pages(run: Run, tmp_path: Path) -> None:
+    """Thousands of files that were removed, and thousands that stayed, are none too many."""
+    run.keep("build", *(text(f"build/{number:05}") for number in range(3000)))
+
+    run.keep("test", *(text(f"test/{number:05}") for number in range(0, 3000, 2)))
+
+    assert len(run.stored("test")) == 3
+    assert sorted(on_disk(run.fetch("test", tmp_path / "out"))) == [f"{number:05}" for number in range(0, 3000, 2)]
+
+
+def test_older_readers_refuse_what_is_not_whole(run: Run, tmp_path: Path) -> None:
+    """Whoever takes a relative archive for a volume meets a path outside of the stage's folder first."""
+    run.keep("build", text("build/a"))
+    run.keep("test", text("test/a"))
+
+    with pytest.raises(ValueError, match=r"'test.base' would lead out of the folder"):
+        unpack(members(run.recorded.archive("test")), "test", tmp_path / "out")
+
+
+def test_a_stream_of_another_program_is_read(run: Run) -> None:
+    """GNU's format, with old ways to write long names, is compared as well."""
+    for name in ("build", "test"):
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as archive:
+            for path in (name, f"{name}/{'n' * 200}"):
+                member = TarInfo(path)
+                member.type = tarfile.DIRTYPE if path == name else tarfile.REGTYPE
+                archive.addfile(member)
+        run.store.keep_volume(name, [buffer.getvalue()])
+
+    assert run.stored("test") == ["test.base", "test", "test.removed"]
