@@ -98,7 +98,7 @@ class EnginePackages:
         return self._engine
 
     def _printed(self, engine: Engine, resolved: ResolvedImage, provenance: str) -> bytes:
-        from dockercise_prefect.runtime.package import PackageFailedError, PackageLimits, run_package  # noqa: PLC0415  as above
+        from dockercise_prefect.runtime.packages.run import PackageFailedError, PackageLimits, run_package  # noqa: PLC0415  as above
 
         self._notify(f"running the package {provenance}")
         try:

@@ -16,7 +16,7 @@ from dockercise_prefect.runtime.docker.connection import connect
 from dockercise_prefect.runtime.docker.errors import engine_errors
 from dockercise_prefect.runtime.dockerfile.reference import parse_reference
 from dockercise_prefect.runtime.engine import Engine, ResolvedImage
-from dockercise_prefect.runtime.package import PackageFailedError, PackageLimits, run_package
+from dockercise_prefect.runtime.packages.run import PackageFailedError, PackageLimits, run_package
 from dockercise_prefect.tarball import File, tar_stream
 
 PACKAGE_LABEL: Final = "dockercise.package"

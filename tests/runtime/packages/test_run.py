@@ -8,7 +8,7 @@ from dockercise_prefect.errors import EngineError
 from dockercise_prefect.runtime.cleanup.labels import OWNER, RUN
 from dockercise_prefect.runtime.cleanup.ownership import Owner
 from dockercise_prefect.runtime.engine import Engine, ResolvedImage
-from dockercise_prefect.runtime.package import PackageFailedError, PackageLimits, run_package
+from dockercise_prefect.runtime.packages.run import PackageFailedError, PackageLimits, run_package
 from tests.engines.driving import rehearse
 from tests.engines.scripted import BUSYBOX, Behaviour, ScriptedEngine
 

@@ -1,0 +1,1 @@
+"""Packages: images that print a document of stages, made and run."""
