@@ -25,7 +25,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dockercise_prefect.pipeline import Pipeline, stage, to_json
-from dockercise_prefect.results.places.place import open_store
+from dockercise_prefect.results.opening import open_store
 from dockercise_prefect.results.record.store import RunStore
 from dockercise_prefect.settings import Settings, read_settings
 from tests.support.separate_aws import separate_aws

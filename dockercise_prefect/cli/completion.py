@@ -46,7 +46,7 @@ def complete_stages(context: click.Context, _parameter: click.Parameter, incompl
 def complete_runs(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """`last`, and the runs whose records lie in a folder of this machine, newest first; a bucket is not asked."""
     from dockercise_prefect.errors import DockerciseError
-    from dockercise_prefect.results.places.place import open_objects
+    from dockercise_prefect.results.opening import open_objects
     from dockercise_prefect.results.reading.records import LAST, Records
     from dockercise_prefect.settings import read_settings
 

@@ -88,7 +88,7 @@ def _image(option: str, name: str) -> str:
 
 def _build(document: bytes, *, name: str, base: str, pipeline: str) -> str:
     from dockercise_prefect.orchestration.prefect.engine_login import connect_engine
-    from dockercise_prefect.runtime.docker.package import build_package
+    from dockercise_prefect.runtime.packages.build import build_package
 
     def say(line: str) -> None:
         click.echo(line, err=True)

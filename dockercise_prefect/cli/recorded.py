@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from dockercise_prefect.errors import DockerciseError, UsageError
-from dockercise_prefect.results.places.place import open_objects
+from dockercise_prefect.results.opening import open_objects
 from dockercise_prefect.results.reading.records import Records
 from dockercise_prefect.results.reading.run_view import RunView, look
 from dockercise_prefect.settings import read_settings

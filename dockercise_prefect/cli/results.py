@@ -24,7 +24,7 @@ def push_command(runs: tuple[str, ...], place: str | None) -> int:
     RUN is a run id or the beginning of one. Runs that have not ended are skipped. Exit status: 0 everything was sent, 2 no such
     run, or it has not ended, 3 the bucket fails again, 4 nothing to send.
     """
-    from dockercise_prefect.results.places.place import open_objects
+    from dockercise_prefect.results.opening import open_objects
     from dockercise_prefect.results.push import push
 
     settings = read_settings(results=place)

@@ -24,9 +24,9 @@ from dockercise_prefect.cli.untrusted import check_surroundings
 from dockercise_prefect.compiler import compile_folder
 from dockercise_prefect.errors import DockerciseError, NothingToDoError, UsageError
 from dockercise_prefect.orchestration.prefect.signals import OF_THE_COMMAND
-from dockercise_prefect.orchestration.registrations.trust import within_trust
 from dockercise_prefect.orchestration.run.events import Waiting
 from dockercise_prefect.orchestration.run.failure import ApiLostError, RunFailedError, RunInterruptedError, not_begun
+from dockercise_prefect.orchestration.run.limits import within_trust
 from dockercise_prefect.orchestration.run.options import RunOptions
 from dockercise_prefect.pipeline import Pipeline
 from dockercise_prefect.results.summary import RunSummary

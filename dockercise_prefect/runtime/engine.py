@@ -16,6 +16,9 @@ OutputSink: TypeAlias = Callable[[Channel, bytes], None]
 Progress: TypeAlias = Callable[[str], None]
 """Takes a line that says what takes so long, say an image that is pulled."""
 
+KILLED = 137
+"""The exit code of a process that was ended by SIGKILL: 128 and the number of the signal."""
+
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:

@@ -12,9 +12,9 @@ import httpx
 import pytest
 
 from dockercise_prefect.errors import ExitStatus
+from dockercise_prefect.results.opening import open_objects
 from dockercise_prefect.results.places.folder import FolderObjects
 from dockercise_prefect.results.places.objects import Objects
-from dockercise_prefect.results.places.place import open_objects
 from dockercise_prefect.results.summary import StageSummary
 from dockercise_prefect.settings import read_settings
 from dockercise_prefect.status import StageStatus

@@ -11,7 +11,7 @@ from textwrap import indent
 
 import pytest
 
-from dockercise_prefect.results.places.place import open_objects
+from dockercise_prefect.results.opening import open_objects
 from dockercise_prefect.results.reading.recorded_run import RecordedRun
 from dockercise_prefect.settings import read_settings
 from tests.e2e.conftest import Dockercise

@@ -7,16 +7,13 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from dockercise_prefect.compiler.shell.habits import SHELLS, called, effective
 from dockercise_prefect.compiler.shell.literals import HOLE, Literal
-from dockercise_prefect.compiler.shell.naming import Use
+from dockercise_prefect.compiler.shell.naming import Mentions, Use
+from dockercise_prefect.compiler.shell.scopes import Scope
 from dockercise_prefect.compiler.shell.syntax import Assignment, Word
-
-if TYPE_CHECKING:
-    from dockercise_prefect.compiler.shell.scopes import Scope
-    from dockercise_prefect.compiler.shell.walk import Walk
 
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _ASSIGNED = re.compile(r"([A-Za-z_]\w*)(?:\[[^\]]*\])?\+?=", re.ASCII)
@@ -35,6 +32,44 @@ _COMMAND_OPTION = re.compile(r"-[a-zA-Z]*c\Z")
 def is_shell(name: str) -> bool:
     """Whether a command runs shell scripts."""
     return called(name) in SHELLS
+
+
+class Walk(Protocol):
+    """The script that a command stands in, and what the command may do to it (`walk.Walk`)."""
+
+    found: Mentions
+
+    def use(self, name: str, use: Use, scope: Scope) -> None:
+        """A variable's value is taken."""
+        ...
+
+    def assign(self, name: str, scope: Scope, *, local: bool = False) -> None:
+        """A variable is set."""
+        ...
+
+    def test(self, words: Sequence[Word | Assignment]) -> None:
+        """The words ask whether variables are there."""
+        ...
+
+    def export(self, name: str, use: Use) -> None:
+        """A variable is handed on as it is."""
+        ...
+
+    def calculate(self, expression: Word, scope: Scope, *, expand: bool = True) -> None:
+        """An arithmetic expression."""
+        ...
+
+    def script(self, text: Literal, scope: Scope) -> None:
+        """A text that is itself a script, run in this scope."""
+        ...
+
+    def deferred(self, text: Literal, scope: Scope) -> None:
+        """A script that runs later."""
+        ...
+
+    def make(self, text: Literal, scope: Scope) -> None:
+        """A folder that the script makes."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,6 @@ from dockercise_prefect.orchestration.packages.fetch import EnginePackages
 from dockercise_prefect.orchestration.prefect.engine_login import connect_engine
 from dockercise_prefect.orchestration.prefect.secret_blocks import needed_secret
 from dockercise_prefect.orchestration.registrations.registration import Registration
-from dockercise_prefect.orchestration.registrations.trust import settings_for
 from dockercise_prefect.repository.access import Access
 from dockercise_prefect.repository.known_hosts import remember
 from dockercise_prefect.repository.mirror import Mirror
@@ -40,7 +39,7 @@ def check_extras(registration: Registration, settings: Settings) -> None:
     Raises:
         UsageError: submodules or files in LFS are asked for.
     """
-    if settings_for(registration, settings).untrusted and (registration.submodules or registration.lfs):
+    if registration.settings(settings).untrusted and (registration.submodules or registration.lfs):
         hint = "remove --submodules and --lfs"
         raise UsageError("an untrusted repository would choose what else is fetched with your credentials", hint)
 
@@ -101,7 +100,7 @@ def compile_checkout(
         DockerciseError: as `compile_folder`.
     """
     name = registration.address.name
-    if settings_for(registration, settings).untrusted:
+    if registration.settings(settings).untrusted:
         return compile_folder(checkout.folder, name=name, packages=RefusedPackages())
 
     def cache() -> PackageCache:

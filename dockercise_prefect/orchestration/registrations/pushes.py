@@ -22,7 +22,6 @@ from dockercise_prefect.orchestration.registrations.commits import BrokenCommitE
 from dockercise_prefect.orchestration.registrations.deployments import REFUSALS, Deployed, describe, refusal
 from dockercise_prefect.orchestration.registrations.register import description, parameter_schema
 from dockercise_prefect.orchestration.registrations.registration import Registration
-from dockercise_prefect.orchestration.registrations.trust import settings_for
 from dockercise_prefect.pipeline import Pipeline
 from dockercise_prefect.settings import Settings
 
@@ -129,7 +128,7 @@ def state_types(flow_run_ids: Sequence[str]) -> Mapping[str, str]:
 
 def _pipeline(registration: Registration, commit: str, settings: Settings) -> Pipeline | None:
     """What is at a commit, without writing it: only submodules and LFS have to be checked out to be read."""
-    name, trusting = registration.address.name, settings_for(registration, settings)
+    name, trusting = registration.address.name, registration.settings(settings)
     if registration.submodules or registration.lfs:
         with checked_out(registration, commit, settings) as checkout:
             return compile_apart(Code(folder=checkout.folder, commit=None, name=name), trusting)

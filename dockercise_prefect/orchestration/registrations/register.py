@@ -23,7 +23,7 @@ from dockercise_prefect.orchestration.registrations.deployments import (
 from dockercise_prefect.orchestration.registrations.registered import registered
 from dockercise_prefect.orchestration.registrations.registration import Registration
 from dockercise_prefect.orchestration.registrations.timetable import Timetable, described
-from dockercise_prefect.orchestration.registrations.trust import settings_for, within_trust
+from dockercise_prefect.orchestration.run.limits import within_trust
 from dockercise_prefect.orchestration.run.options import RunOptions
 from dockercise_prefect.pipeline import Pipeline
 from dockercise_prefect.repository.address import Address
@@ -86,7 +86,7 @@ def look(request: RegisterRequest, settings: Settings, notify: Callable[[str], N
             named are not there.
     """
     registration = request.registration
-    settings = settings_for(registration, settings)
+    settings = registration.settings(settings)
     check_extras(registration, settings)
     for block in (registration.credentials, registration.webhook_secret, registration.statuses, *registration.secrets.values()):
         if block is not None:

@@ -17,7 +17,6 @@ from dockercise_prefect.orchestration.prefect.engine_log import keep_tracebacks_
 from dockercise_prefect.orchestration.prefect.flow_run import current_flow_run, hold_to, run_name
 from dockercise_prefect.orchestration.registrations.checkout import checked_out, compile_checkout
 from dockercise_prefect.orchestration.registrations.deployments import Deployed, deployment_of
-from dockercise_prefect.orchestration.registrations.trust import settings_for
 from dockercise_prefect.orchestration.run.options import RunOptions
 from dockercise_prefect.orchestration.run.run import refuse_pipeline, run_pipeline
 from dockercise_prefect.results.summary import RunSummary
@@ -45,7 +44,7 @@ def registered(
         with ExitStack() as stack:
             deployed = _deployment()
             registration = deployed.registration
-            settings = settings_for(registration, settings)
+            settings = registration.settings(settings)
             checkout = stack.enter_context(checked_out(registration, commit, settings))
             if commit is None and checkout.commit is not None:
                 hold_to(current_flow_run(), checkout.commit)

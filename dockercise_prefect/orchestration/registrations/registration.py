@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
@@ -16,6 +16,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from dockercise_prefect.errors import UsageError
 from dockercise_prefect.repository.address import Address, parse_address
 from dockercise_prefect.repository.extras import Extras
+from dockercise_prefect.settings import Settings
 
 LABEL = "dockercise.registration"
 
@@ -62,6 +63,10 @@ class Registration:
     def extras(self) -> Extras:
         """What a checkout of it holds besides its tree."""
         return Extras(self.url, submodules=self.submodules, lfs=self.lfs)
+
+    def settings(self, settings: Settings) -> Settings:
+        """A machine's settings for this repository: both the machine and the registration must trust it."""
+        return replace(settings, untrusted=settings.untrusted or self.untrusted)
 
     def to_label(self) -> str:
         """The label's text."""

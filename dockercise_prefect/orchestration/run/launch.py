@@ -22,7 +22,7 @@ from dockercise_prefect.orchestration.run.failure import ApiLostError, RunFailed
 from dockercise_prefect.orchestration.run.options import RunOptions
 from dockercise_prefect.orchestration.run.run import commit_of, run_pipeline
 from dockercise_prefect.pipeline import Pipeline, StageName
-from dockercise_prefect.results.places.place import open_objects
+from dockercise_prefect.results.opening import open_objects
 from dockercise_prefect.results.record.amend import rewrite_summary
 from dockercise_prefect.results.summary import RunSummary
 from dockercise_prefect.status import RunStatus

@@ -30,11 +30,11 @@ from dockercise_prefect.orchestration.prefect.flow_run import (
     without_tags,
 )
 from dockercise_prefect.orchestration.prefect.signals import Interruptions, raised
-from dockercise_prefect.orchestration.registrations.trust import confinement_of, within_trust
 from dockercise_prefect.orchestration.run.artifacts import Artifacts
 from dockercise_prefect.orchestration.run.cleanup_signals import CleanupSignals
 from dockercise_prefect.orchestration.run.events import EngineFound, Event, Notice, RunEnded, RunStarted, Waiting
 from dockercise_prefect.orchestration.run.failure import RunFailedError, headline
+from dockercise_prefect.orchestration.run.limits import confinement_of, within_trust
 from dockercise_prefect.orchestration.run.options import RunOptions
 from dockercise_prefect.orchestration.run.record import RunRecord
 from dockercise_prefect.orchestration.run.report import report
@@ -44,7 +44,8 @@ from dockercise_prefect.orchestration.run.showing import Showing
 from dockercise_prefect.orchestration.run.stage_runner import StageRunner
 from dockercise_prefect.orchestration.run.variable_sources import outside_sources
 from dockercise_prefect.pipeline import Pipeline, StageName, to_json
-from dockercise_prefect.results.places.place import check_outside, open_store
+from dockercise_prefect.results.opening import open_store
+from dockercise_prefect.results.places.place import check_outside
 from dockercise_prefect.results.record.endings import WithEndings, end_elsewhere
 from dockercise_prefect.results.record.shipment import NoShipment, Shipment, open_shipment
 from dockercise_prefect.results.record.store import RunStore

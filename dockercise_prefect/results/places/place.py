@@ -2,60 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from dockercise_prefect.errors import UsageError
 from dockercise_prefect.results.places.bucket import Bucket, parse_bucket
-from dockercise_prefect.results.places.folder import FolderObjects
-from dockercise_prefect.results.places.objects import Objects
-from dockercise_prefect.results.record.endings import WithEndings
-from dockercise_prefect.results.record.local_store import LocalStore
-from dockercise_prefect.results.record.mirrored_store import MirroredStore
-from dockercise_prefect.results.record.store import RunStore
-from dockercise_prefect.results.record.unsent import UNSENT, UnsentRun
-from dockercise_prefect.settings import Settings
-
-
-def open_store(place: str, pipeline: str, run_id: str, settings: Settings, notify: Callable[[str], None]) -> RunStore:
-    """What will keep the record of this run; nothing is written yet.
-
-    Args:
-        place: a folder, a `file://` or an `s3://` URL.
-        pipeline: its name.
-        run_id: unique among the runs of this pipeline.
-        settings: how to get there.
-        notify: told when a bucket fails while the run goes on.
-
-    Raises:
-        UsageError: the place is none that there is.
-        RefusedError: AWS cannot be used at all.
-    """
-    match _parsed(place):
-        case Path() as folder:
-            return LocalStore(folder, pipeline, run_id)
-        case Bucket() as bucket:
-            unsent = UnsentRun(settings.data / UNSENT / run_id)
-            return MirroredStore(_s3(bucket, settings), pipeline, unsent, notify)
-
-
-def open_objects(place: str, settings: Settings) -> Objects:
-    """Where the records of all runs lie.
-
-    Args:
-        place: a folder, a `file://` or an `s3://` URL.
-        settings: how to get there.
-
-    Raises:
-        UsageError: the place is none that there is.
-        RefusedError: AWS cannot be used at all.
-    """
-    match _parsed(place):
-        case Path() as folder:
-            return WithEndings(FolderObjects(folder), settings.data)
-        case Bucket() as bucket:
-            return _s3(bucket, settings)
 
 
 def check_outside(place: str, root: Path) -> None:
@@ -68,7 +19,7 @@ def check_outside(place: str, root: Path) -> None:
     Raises:
         UsageError: the place is the root or below it, or is none that there is.
     """
-    parsed = _parsed(place)
+    parsed = parse_place(place)
     if isinstance(parsed, Path) and parsed.resolve().is_relative_to(root.resolve()):
         hint = "name a folder elsewhere with `--results` or DOCKERCISE_RESULTS"
         raise UsageError(f"results cannot go to {parsed.resolve()}: that is below the root {root.resolve()}", hint)
@@ -79,7 +30,15 @@ def shown(url: str) -> str:
     return unquote(urlsplit(url).path, errors="surrogateescape") if url.startswith("file:") else url
 
 
-def _parsed(place: str) -> Path | Bucket:
+def parse_place(place: str) -> Path | Bucket:
+    """The place that a user names.
+
+    Args:
+        place: a folder, a `file://` or an `s3://` URL.
+
+    Raises:
+        UsageError: the place is none that there is.
+    """
     if not place.strip():
         raise UsageError("the place for results is empty", "give `--results` a folder or s3://bucket/prefix")
     if "://" not in place:
@@ -106,12 +65,6 @@ def _folder(place: str, url: SplitResult) -> Path:
             f"results cannot go to {place}: that names no folder of this machine", "write file:///path/of/a/folder"
         )
     return Path(unquote(url.path, errors="surrogateescape"))
-
-
-def _s3(bucket: Bucket, settings: Settings) -> Objects:
-    from dockercise_prefect.results.places.s3 import S3Objects  # noqa: PLC0415  boto3 takes a while, and a folder does without
-
-    return S3Objects(bucket, settings)
 
 
 def _home_expanded(place: str) -> Path:

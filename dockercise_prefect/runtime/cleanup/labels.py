@@ -16,6 +16,9 @@ PIPELINE = "dockercise.pipeline"
 FLOW_RUN = "dockercise.flow_run"
 OWNER = "dockercise.owner"
 
+STEPS = "dockercise.steps"
+"""Of an image: how many instructions of the Dockerfile may come after the one that sets the labels; a commit has none."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunIdentity:

@@ -17,6 +17,7 @@ from urllib3.exceptions import ReadTimeoutError
 
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import PullPolicy
+from dockercise_prefect.runtime.cleanup.labels import STEPS
 from dockercise_prefect.runtime.docker import connection as docker_connection
 from dockercise_prefect.runtime.docker.archive import DockerArchive
 from dockercise_prefect.runtime.docker.arguments import committed_config, container_config
@@ -28,7 +29,7 @@ from dockercise_prefect.runtime.docker.conversation import DockerConversation
 from dockercise_prefect.runtime.docker.errors import CONFLICT, engine_errors, explanation
 from dockercise_prefect.runtime.docker.images import Credentials, DockerImages
 from dockercise_prefect.runtime.docker.leftovers import DockerLeftovers
-from dockercise_prefect.runtime.docker.marks import STEPS, is_nameless, marked, own_name
+from dockercise_prefect.runtime.docker.marks import is_nameless, marked, own_name
 from dockercise_prefect.runtime.docker.memory import ran_out_of_memory
 from dockercise_prefect.runtime.docker.streams import Feed, attach, pump
 from dockercise_prefect.runtime.docker.upload import Upload

@@ -17,12 +17,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from dockercise_prefect.runtime.cleanup.labels import RUN
+from dockercise_prefect.runtime.cleanup.labels import RUN, STEPS
 
 MARK: Final = "dockercise.mark"
-
-STEPS: Final = "dockercise.steps"
-"""How many instructions of the Dockerfile may come after the one that sets the mark; a commit has none after its own."""
 
 _BUILD_REPOSITORY: Final = "dockercise-build"
 

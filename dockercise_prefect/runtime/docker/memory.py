@@ -12,7 +12,7 @@ from typing import Any
 
 from docker import APIClient
 
-from dockercise_prefect.runtime.stage.outcome import KILLED
+from dockercise_prefect.runtime.engine import KILLED
 
 PATIENCE = 1
 """Whole seconds after the end's own in which the event may come; it was seen to come after 0.3 to 0.6."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dockercise_prefect.errors import EngineError
-from dockercise_prefect.runtime.docker.marks import STEPS
+from dockercise_prefect.runtime.cleanup.labels import STEPS
 from dockercise_prefect.runtime.dockerfile.reader import BACKSLASH, escape_character, instructions, lines_of
 
 

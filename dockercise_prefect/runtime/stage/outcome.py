@@ -6,12 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dockercise_prefect.pipeline import StageName
-from dockercise_prefect.runtime.engine import ExitState
+from dockercise_prefect.runtime.engine import KILLED, ExitState
 from dockercise_prefect.runtime.files.output import StageOutput
 from dockercise_prefect.status import StageStatus
-
-KILLED = 137
-"""128 and the number of SIGKILL."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from dockercise_prefect.orchestration.run.failure import RunFailedError
 from dockercise_prefect.orchestration.run.launch import launch, pipeline_flow
 from dockercise_prefect.orchestration.run.options import RunOptions
 from dockercise_prefect.pipeline import Pipeline, host, stage
-from dockercise_prefect.results.places.place import open_objects
+from dockercise_prefect.results.opening import open_objects
 from dockercise_prefect.results.reading.records import Records
 from dockercise_prefect.results.reading.run_list import listed
 from dockercise_prefect.settings import Settings

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from dockercise_prefect.errors import UsageError
-from dockercise_prefect.results.places.place import check_outside, open_store, shown
+from dockercise_prefect.results.opening import open_store
+from dockercise_prefect.results.places.place import check_outside, shown
 from dockercise_prefect.settings import read_settings
 
 

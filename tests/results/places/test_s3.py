@@ -44,7 +44,7 @@ ROOT = Path(__file__).parents[3]
 
 SENDER = """
 import io, sys, threading
-from dockercise_prefect.results.places.place import open_objects
+from dockercise_prefect.results.opening import open_objects
 from dockercise_prefect.settings import read_settings
 
 objects = open_objects(sys.argv[1], read_settings())

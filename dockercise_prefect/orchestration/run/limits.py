@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from dockercise_prefect.compiler.trust import Limits, restrained
 from dockercise_prefect.errors import UsageError
-from dockercise_prefect.orchestration.registrations.registration import Registration
 from dockercise_prefect.orchestration.run.options import RunOptions
 from dockercise_prefect.pipeline import Pipeline
 from dockercise_prefect.runtime.stage.confinement import METADATA, Confinement
 from dockercise_prefect.settings import Settings
-
-
-def settings_for(registration: Registration, settings: Settings) -> Settings:
-    """This machine's settings for one registered repository: both the machine and the registration must trust it."""
-    return replace(settings, untrusted=settings.untrusted or registration.untrusted)
 
 
 def confinement_of(settings: Settings) -> Confinement:

@@ -1,0 +1,48 @@
+"""Makes a package: an image that prints a document of stages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dockercise_prefect.errors import EngineError
+from dockercise_prefect.pipeline import PullPolicy
+from dockercise_prefect.runtime.docker.package import new_package
+from dockercise_prefect.runtime.engine import Engine
+from dockercise_prefect.runtime.packages.run import PackageFailedError, PackageLimits, run_package
+
+
+def build_package(
+    engine: Engine, document: bytes, *, name: str, base: str, pipeline: str, notify: Callable[[str], None]
+) -> str:
+    """Make the image, see that it prints the document, and give it its name; return its id.
+
+    Whoever has read the same document on the same base need not run it again. Where anything fails nothing is left, and an
+    older image keeps the name.
+
+    Args:
+        engine: where the image is made: the one that the environment names.
+        document: what it prints.
+        name: of the image, with or without a tag.
+        base: an image with `cat`.
+        pipeline: for the label `dockercise.package`, by which the engine lists packages.
+        notify: told when something has to be pulled.
+
+    Raises:
+        EngineError: the base is not to be had, has no `cat`, or the engine refuses.
+    """
+    base_image = engine.resolve_image(base, pull=PullPolicy.MISSING, platform=None, progress=notify)
+    with new_package(document, base_image, pipeline) as package:
+        _check(engine, package.id, document, base, notify)
+        package.call(name)
+    return package.id
+
+
+def _check(engine: Engine, image: str, document: bytes, base: str, notify: Callable[[str], None]) -> None:
+    resolved = engine.resolve_image(image, pull=PullPolicy.NEVER, platform=None, progress=notify)
+    hint = "name another with --base: one that has `cat`"
+    try:
+        printed = run_package(engine, resolved, PackageLimits(output=len(document)), notify)
+    except PackageFailedError as error:
+        raise EngineError(f"an image made from {base} cannot print the document: it {error.message}", hint) from error
+    if printed != document:
+        raise EngineError(f"`cat` of {base} does not print its input unchanged", hint)
