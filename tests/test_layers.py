@@ -1,13 +1,18 @@
-"""What the import contracts in pyproject.toml cannot say: within `runtime`, the Docker SDK belongs to one room only."""
+"""What the import contracts in pyproject.toml cannot say: who imports the Docker SDK, and how large modules and folders get."""
 
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from pathlib import Path
 
 import dockercise_prefect
 
-RUNTIME = Path(dockercise_prefect.__file__).parent / "runtime"
+PACKAGE = Path(dockercise_prefect.__file__).parent
+RUNTIME = PACKAGE / "runtime"
+
+LONGEST_MODULE = 400
+FULLEST_FOLDER = 25
 
 
 def _imports(module: Path, package: str) -> bool:
@@ -25,3 +30,17 @@ def test_only_the_docker_engine_imports_the_sdk() -> None:
     others = [module for module in RUNTIME.rglob("*.py") if RUNTIME / "docker" not in module.parents]
 
     assert [str(module.relative_to(RUNTIME)) for module in others if _imports(module, "docker")] == []
+
+
+def test_no_module_is_long() -> None:
+    """No module has more than 400 lines."""
+    lines = {module: len(module.read_text(encoding="utf-8").splitlines()) for module in PACKAGE.rglob("*.py")}
+
+    assert [str(module.relative_to(PACKAGE)) for module, count in lines.items() if count > LONGEST_MODULE] == []
+
+
+def test_no_room_is_crowded() -> None:
+    """No folder has more than 25 modules; `cli` may, which has one for each command."""
+    folders = Counter(module.parent.relative_to(PACKAGE).as_posix() for module in PACKAGE.rglob("*.py"))
+
+    assert [folder for folder, count in folders.items() if count > FULLEST_FOLDER and folder != "cli"] == []

@@ -10,10 +10,10 @@ from dockercise_prefect.cli.completion import complete_runs, complete_stages
 from dockercise_prefect.cli.recorded import found_run, takes_records
 from dockercise_prefect.errors import NothingToDoError
 from dockercise_prefect.results.places.objects import NotStoredError
-from dockercise_prefect.results.reading.clean import plain_line
 from dockercise_prefect.results.reading.recorded_run import RecordedRun
 from dockercise_prefect.results.reading.records import Records
 from dockercise_prefect.results.reading.run_view import RunView
+from dockercise_prefect.results.reading.terminal_text import plain_line
 from dockercise_prefect.results.reading.unpack import WrongArchiveError, unpack
 from dockercise_prefect.status import StageStatus
 

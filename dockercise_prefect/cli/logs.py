@@ -15,10 +15,10 @@ from dockercise_prefect.cli.present.log import ExactLog, LogLines, LogPrinter
 from dockercise_prefect.cli.recorded import found_run, takes_records
 from dockercise_prefect.errors import StorageError
 from dockercise_prefect.pipeline import StageName
-from dockercise_prefect.results.reading.clean import coloured_line, plain_line
 from dockercise_prefect.results.reading.following import LogEnded, Part, Printed, as_printed, as_stored
 from dockercise_prefect.results.reading.records import Records
 from dockercise_prefect.results.reading.run_view import RunView
+from dockercise_prefect.results.reading.terminal_text import coloured_line, plain_line
 from dockercise_prefect.status import StageStatus
 
 FOLDER_SECONDS = 0.5

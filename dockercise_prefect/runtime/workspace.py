@@ -21,7 +21,7 @@ from dockercise_prefect.runtime.cleanup.removal import counted, remove_all
 from dockercise_prefect.runtime.concurrent import Background
 from dockercise_prefect.runtime.engine import Channel, Engine, OutputSink
 from dockercise_prefect.runtime.files.output import Spool, StageOutput
-from dockercise_prefect.runtime.files.own_volume import KeepVolume
+from dockercise_prefect.runtime.files.volume_export import KeepVolume
 from dockercise_prefect.runtime.files.volumes import RunVolumes
 from dockercise_prefect.runtime.secrets.masking import Masker
 from dockercise_prefect.runtime.stage.building import Builder

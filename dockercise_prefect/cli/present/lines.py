@@ -11,7 +11,7 @@ from rich.text import Text
 from dockercise_prefect.orchestration.run.events import EngineFound, RunStarted
 from dockercise_prefect.pipeline import Stage
 from dockercise_prefect.results.places.place import shown
-from dockercise_prefect.results.reading.clean import plain_line
+from dockercise_prefect.results.reading.terminal_text import plain_line
 from dockercise_prefect.results.reading.wording import MARKS, duration
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 from dockercise_prefect.status import RunStatus, StageStatus

@@ -35,7 +35,7 @@ from dockercise_prefect.orchestration.run.events import (
     Waiting,
 )
 from dockercise_prefect.pipeline import StageName
-from dockercise_prefect.results.reading.clean import coloured_line, plain_line
+from dockercise_prefect.results.reading.terminal_text import coloured_line, plain_line
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 
 SECONDS_BETWEEN_DRAWINGS = 0.125

@@ -24,7 +24,7 @@ from dockercise_prefect.orchestration.run.events import (
     StageEnded,
     StageOutput,
 )
-from dockercise_prefect.results.reading.clean import plain_line
+from dockercise_prefect.results.reading.terminal_text import plain_line
 
 
 class PlainPresenter:

@@ -22,9 +22,9 @@ from dockercise_prefect.cli.present.lines import (
 )
 from dockercise_prefect.pipeline import Stage
 from dockercise_prefect.results.places.place import shown
-from dockercise_prefect.results.reading.clean import plain_line
 from dockercise_prefect.results.reading.run_list import Listed
 from dockercise_prefect.results.reading.run_view import RunView
+from dockercise_prefect.results.reading.terminal_text import plain_line
 from dockercise_prefect.results.reading.wording import duration
 from dockercise_prefect.status import StageStatus
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from dockercise_prefect.results.reading.clean import plain_line
+from dockercise_prefect.results.reading.terminal_text import plain_line
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|<>~&-])")
 

@@ -36,11 +36,11 @@ from dockercise_prefect.orchestration.run.events import EngineFound, Event, Noti
 from dockercise_prefect.orchestration.run.failure import RunFailedError, headline
 from dockercise_prefect.orchestration.run.limits import confinement_of, within_trust
 from dockercise_prefect.orchestration.run.options import RunOptions
+from dockercise_prefect.orchestration.run.prefect_view import PrefectView
 from dockercise_prefect.orchestration.run.record import RunRecord
 from dockercise_prefect.orchestration.run.report import report
 from dockercise_prefect.orchestration.run.scheduler import Scheduler
 from dockercise_prefect.orchestration.run.secrecy import Secrecy
-from dockercise_prefect.orchestration.run.showing import Showing
 from dockercise_prefect.orchestration.run.stage_runner import StageRunner
 from dockercise_prefect.orchestration.run.variable_sources import outside_sources
 from dockercise_prefect.pipeline import Pipeline, StageName, to_json
@@ -139,7 +139,7 @@ class _Run:
         self._commit: str | None = None
         self._store: RunStore | None = None
         self._shipment: Shipment = NoShipment()
-        self._showing: Showing | None = None
+        self._view: PrefectView | None = None
         self._record: RunRecord | None = None
         self._secrecy = Secrecy(pipeline)
         self._cause: DockerciseError | None = None
@@ -187,7 +187,7 @@ class _Run:
         store.start(self._secrecy.masker.json(to_json(self.selection, self._targets)))
         self._store, self._record = store, RunRecord(store, self._options.observer, self._secrecy)
         self._shipment = open_shipment(f"{self.selection.name}/{self._run_id}", self._options.settings, self._notify)
-        self._showing = Showing(self.selection, self._record, store, Artifacts(self._flow_run.id, self._notify))
+        self._view = PrefectView(self.selection, self._record, store, Artifacts(self._flow_run.id, self._notify))
 
     def resolve(self, sources: Sequence[OutsideSource]) -> Mapping[StageName, Mapping[str, str]]:
         """Every stage's variables from outside; those that are secret are masked from here on."""
@@ -222,7 +222,7 @@ class _Run:
                 outside=outside,
                 secrecy=self._secrecy,
                 shipping=self._shipment.stream,
-                put_away=cast("Showing", self._showing).stage,
+                put_away=cast("PrefectView", self._view).stage,
             )
             scheduler = Scheduler(
                 self.selection,
@@ -246,8 +246,8 @@ class _Run:
         """
         is_lost = self._is_api_lost()
         summary = self._kept(self._store) if self._store else self._summary()
-        if self._showing and not is_lost:
-            self._show(self._showing, summary)
+        if self._view and not is_lost:
+            self._show(self._view, summary)
         self._observe(RunEnded(summary))
         self._observe(Waiting("Prefect to record the end of the run"))
         # In a flow of another flow, Prefect's handler is the outer one's.
@@ -259,10 +259,10 @@ class _Run:
         failed = RunFailedError(summary, self._cause)
         return cast("RunSummary", state(message=headline(summary), data=failed))
 
-    def _show(self, showing: Showing, summary: RunSummary) -> None:
+    def _show(self, view: PrefectView, summary: RunSummary) -> None:
         try:
             with self._signals.released():
-                showing.run(summary)
+                view.run(summary)
         except KeyboardInterrupt:
             self._notify("Prefect does not show all artifacts of this run: it was interrupted")
 

@@ -18,7 +18,7 @@ from dockercise_prefect.orchestration.run.secrecy import Secrecy
 from dockercise_prefect.orchestration.run.stage_log import StageLog, silent
 from dockercise_prefect.orchestration.run.stage_task import Inputs
 from dockercise_prefect.pipeline import Stage, StageName
-from dockercise_prefect.runtime.files.own_volume import KeepVolume
+from dockercise_prefect.runtime.files.volume_export import KeepVolume
 from dockercise_prefect.runtime.stage.outcome import StageResult
 from dockercise_prefect.runtime.workspace import Workspace
 from dockercise_prefect.status import StageStatus

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dockercise_prefect.errors import StorageError
-from dockercise_prefect.results.reading.clean import plain_line
+from dockercise_prefect.results.reading.terminal_text import plain_line
 
 HEAD_SHARE = 4
 """The beginning gets one part in so many; what went wrong is at the end."""

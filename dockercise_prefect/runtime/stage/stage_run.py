@@ -23,8 +23,8 @@ from dockercise_prefect.runtime.engine import (
 )
 from dockercise_prefect.runtime.files import aws_folder
 from dockercise_prefect.runtime.files.output import Spool, StageOutput
-from dockercise_prefect.runtime.files.own_volume import KeepVolume, files_of
 from dockercise_prefect.runtime.files.users import is_root
+from dockercise_prefect.runtime.files.volume_export import KeepVolume, files_of
 from dockercise_prefect.runtime.files.volumes import RunVolumes
 from dockercise_prefect.runtime.secrets.masking import Masker
 from dockercise_prefect.runtime.stage.boot import SHELL, Launch, launch

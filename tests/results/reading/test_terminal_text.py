@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dockercise_prefect.results.reading.clean import coloured_line, plain_line
+from dockercise_prefect.results.reading.terminal_text import coloured_line, plain_line
 
 
 @pytest.mark.parametrize(

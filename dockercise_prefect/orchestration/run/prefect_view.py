@@ -21,7 +21,7 @@ from dockercise_prefect.results.record.store import RunStore
 from dockercise_prefect.results.summary import RunSummary
 
 
-class Showing:
+class PrefectView:
     """Shows one run; `stage` may be called from any thread.
 
     Args:
