@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from click.testing import CliRunner
 
+from dockercise_prefect.archives.tarball import File, Folder, tar_stream
 from dockercise_prefect.cli import dockercise
 from dockercise_prefect.pipeline import Pipeline, stage, to_json
 from dockercise_prefect.results.record.local_store import LocalStore
@@ -21,7 +22,6 @@ from dockercise_prefect.results.record.log_file import packed_log
 from dockercise_prefect.results.record.store import Kept
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 from dockercise_prefect.status import RunStatus, StageStatus
-from dockercise_prefect.tarball import File, Folder, tar_stream
 from tests.compiler.sources import compiled
 from tests.test_user_pages import blocks
 

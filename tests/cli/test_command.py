@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from dockercise_prefect.archives.tarball import Folder
 from dockercise_prefect.errors import ExitStatus
 from dockercise_prefect.status import StageStatus
-from dockercise_prefect.tarball import Folder
 from tests.cli.conftest import Command
 from tests.support.git_repository import make_repository
 from tests.support.recorded_runs import failed_run, ran

@@ -16,10 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from zstandard import ZstdCompressor
 
+from dockercise_prefect.archives.tarball import Entry, File, Folder, Link, tar_stream
 from dockercise_prefect.errors import ExitStatus
 from dockercise_prefect.results.summary import StageSummary
 from dockercise_prefect.status import StageStatus
-from dockercise_prefect.tarball import Entry, File, Folder, Link, tar_stream
 from tests.cli.conftest import Command
 from tests.support.recorded_runs import FIRST, Recorded, failed_run, ran, run_id
 

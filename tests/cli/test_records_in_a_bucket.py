@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from dockercise_prefect.archives.tarball import File, Folder
 from dockercise_prefect.errors import ExitStatus
 from dockercise_prefect.results.opening import open_objects
 from dockercise_prefect.results.places.folder import FolderObjects
@@ -18,7 +19,6 @@ from dockercise_prefect.results.places.objects import Objects
 from dockercise_prefect.results.summary import StageSummary
 from dockercise_prefect.settings import read_settings
 from dockercise_prefect.status import StageStatus
-from dockercise_prefect.tarball import File, Folder
 from tests.cli.conftest import Command
 from tests.support.moto import FOLDER_KEY_ID, FOLDER_SECRET, REGION, Aws, running_aws
 from tests.support.recorded_runs import FIRST, Recorded, failed_run, ran, run_id

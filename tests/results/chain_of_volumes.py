@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dockercise_prefect.archives.tarball import Entry, File, Folder, members, tar_stream
 from dockercise_prefect.pipeline import Pipeline, stage, to_json
 from dockercise_prefect.results.places.folder import FolderObjects
 from dockercise_prefect.results.reading.recorded_run import RecordedRun
 from dockercise_prefect.results.reading.unpack import unpack
 from dockercise_prefect.results.record.local_store import LocalStore
-from dockercise_prefect.tarball import Entry, File, Folder, members, tar_stream
 
 build = stage("build", image="bb:1", run="x")
 test = stage("test", image="bb:1", run="x", on=build)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from dockercise_prefect.archives.tarball import Entry, tar_stream
 from dockercise_prefect.pipeline import Pipeline, stage, to_json
 from dockercise_prefect.results.record.local_store import LocalStore
 from dockercise_prefect.results.record.store import Kept
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 from dockercise_prefect.status import RunStatus, StageStatus
-from dockercise_prefect.tarball import Entry, tar_stream
 
 FIRST = datetime(2026, 11, 22, 19, 3, 12, tzinfo=UTC)
 """When the first run of a test begins."""

@@ -11,6 +11,7 @@ from tarfile import TarError
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+from dockercise_prefect.archives.tarball import members
 from dockercise_prefect.errors import StorageError
 from dockercise_prefect.pipeline import Pipeline, StageName, from_json
 from dockercise_prefect.results.places.objects import NotStoredError, Objects, read
@@ -21,7 +22,6 @@ from dockercise_prefect.results.record.difference import Member
 from dockercise_prefect.results.record.local_store import INDEX, SUMMARY
 from dockercise_prefect.results.record.log_file import packed_log, plain_log
 from dockercise_prefect.results.summary import RunSummary, StageSummary
-from dockercise_prefect.tarball import members
 
 Parsed = TypeVar("Parsed")
 

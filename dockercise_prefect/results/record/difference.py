@@ -14,11 +14,11 @@ from typing import TypeAlias
 
 from zstandard import ZstdCompressor, ZstdDecompressor
 
+from dockercise_prefect.archives.path_map import PathMap
+from dockercise_prefect.archives.tarball import CHUNK, members, packed
 from dockercise_prefect.errors import StorageError
 from dockercise_prefect.pipeline import StageName
 from dockercise_prefect.results.places.files import storing
-from dockercise_prefect.results.record.path_map import PathMap
-from dockercise_prefect.tarball import CHUNK, members, packed
 
 Member: TypeAlias = tuple[TarInfo, Iterable[bytes]]
 

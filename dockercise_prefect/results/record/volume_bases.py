@@ -8,9 +8,9 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import TypeAlias
 
+from dockercise_prefect.archives.path_map import PathMap
 from dockercise_prefect.pipeline import CODE, StageName
 from dockercise_prefect.results.record.difference import Base
-from dockercise_prefect.results.record.path_map import PathMap
 
 _End: TypeAlias = "Future[Base | None]"
 

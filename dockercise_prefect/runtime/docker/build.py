@@ -17,6 +17,7 @@ from docker import APIClient
 from docker.auth import encode_header
 from docker.errors import APIError, create_api_error_from_http_exception
 
+from dockercise_prefect.archives.tarball import BLOCK, File, tar_stream
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.runtime.docker.arguments import build_parameters
 from dockercise_prefect.runtime.docker.errors import engine_errors
@@ -25,7 +26,6 @@ from dockercise_prefect.runtime.docker.pull import PullProgress
 from dockercise_prefect.runtime.docker.upload import Upload
 from dockercise_prefect.runtime.dockerfile.labelled import labelled
 from dockercise_prefect.runtime.engine import BuildEnd, BuildSpec, OutputSink
-from dockercise_prefect.tarball import BLOCK, File, tar_stream
 
 PATIENCE: Final = 15.0
 """Seconds that the engine may take to end a build that was broken off, before we listen no more."""

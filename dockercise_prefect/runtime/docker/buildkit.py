@@ -15,13 +15,13 @@ from typing import IO, Any, Final
 
 from docker import APIClient
 
+from dockercise_prefect.archives.tarball import BLOCK, File, tar_stream
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.runtime.docker.command import BuildCommand, with_credentials
 from dockercise_prefect.runtime.docker.errors import engine_errors
 from dockercise_prefect.runtime.docker.ignore import DockerIgnore
 from dockercise_prefect.runtime.docker.marks import build_name, marked
 from dockercise_prefect.runtime.engine import BuildEnd, BuildSpec, OutputSink
-from dockercise_prefect.tarball import BLOCK, File, tar_stream
 
 PATIENCE: Final = 15.0
 """Seconds that the command may take to end a build that was broken off, before it is killed."""

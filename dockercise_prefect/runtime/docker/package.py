@@ -11,12 +11,12 @@ from typing import Final
 from docker import APIClient
 from docker.errors import NotFound
 
+from dockercise_prefect.archives.tarball import File, tar_stream
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.runtime.docker.connection import connect
 from dockercise_prefect.runtime.docker.errors import engine_errors
 from dockercise_prefect.runtime.dockerfile.reference import parse_reference
 from dockercise_prefect.runtime.engine import ResolvedImage
-from dockercise_prefect.tarball import File, tar_stream
 
 PACKAGE_LABEL: Final = "dockercise.package"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from dockercise_prefect.archives.tarball import Entry, File, Folder
 from dockercise_prefect.errors import UsageError
-from dockercise_prefect.tarball import Entry, File, Folder
 
 SHARED_PATH = "/run/dockercise-aws"
 """Where every user of a container reaches it; `/root` is closed to all but root in most images."""

@@ -8,9 +8,9 @@ import subprocess
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
+from dockercise_prefect.archives.tarball import CHUNK, Entry, File, Folder, Link
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.globs import Globs
-from dockercise_prefect.tarball import CHUNK, Entry, File, Folder, Link
 
 IGNORE_FILE = ".dockerciseignore"
 

@@ -8,9 +8,9 @@ from contextlib import closing, contextmanager
 from itertools import chain
 from typing import TypeAlias
 
+from dockercise_prefect.archives.tarball import members
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.runtime.engine import Engine
-from dockercise_prefect.tarball import members
 
 KeepVolume: TypeAlias = Callable[[Iterator[bytes] | None], None]
 """Takes a tar stream whose paths begin with the stage's name, None where the volume is empty or not to be kept; must not raise.

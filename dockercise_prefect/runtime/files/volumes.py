@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from dockercise_prefect.archives.tarball import Entry, File, Folder, owned_by, tar_stream
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import CODE, BuildContext, CodeSnapshot, Stage, StageName
 from dockercise_prefect.runtime.cleanup.labels import Labels
@@ -21,7 +22,6 @@ from dockercise_prefect.runtime.files.aws_folder import aws_entries
 from dockercise_prefect.runtime.files.code_snapshot import code_entries
 from dockercise_prefect.runtime.files.output import StageOutput
 from dockercise_prefect.runtime.files.users import is_root, look_up
-from dockercise_prefect.tarball import Entry, File, Folder, owned_by, tar_stream
 
 WRITABLE_FOR_ALL = 0o1777
 

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from tarfile import TarInfo
 
+from dockercise_prefect.archives.tarball import members, packed, renamed
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import Build, CodeSnapshot
 from dockercise_prefect.runtime.docker.ignore import DockerIgnore
 from dockercise_prefect.runtime.engine import Engine, NoSuchPathError
-from dockercise_prefect.tarball import members, packed, renamed
 
 IGNORE_FILE = ".dockerignore"
 

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TypeAlias
 
+from dockercise_prefect.archives.tarball import tar_stream
 from dockercise_prefect.errors import DockerciseError, EngineError
 from dockercise_prefect.pipeline import ImageReference, Pipeline, PullPolicy, Stage, StageImage, StageName
 from dockercise_prefect.runtime.cleanup.labels import Labels
 from dockercise_prefect.runtime.concurrent import Once, run_each
 from dockercise_prefect.runtime.dockerfile.reference import parse_reference
 from dockercise_prefect.runtime.engine import BuildSpec, Engine, ResolvedImage
-from dockercise_prefect.tarball import tar_stream
 
 AT_ONCE = 4
 """Images that are looked up or pulled at the same time."""

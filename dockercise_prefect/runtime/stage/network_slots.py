@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from dockercise_prefect.archives.tarball import File, tar_stream
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import Network, Pipeline, Stage
 from dockercise_prefect.runtime.cleanup.labels import Labels
@@ -27,7 +28,6 @@ from dockercise_prefect.runtime.engine import ContainerSpec, Conversation, Engin
 from dockercise_prefect.runtime.stage.confinement import IPNetwork
 from dockercise_prefect.runtime.stage.network_holder import holder
 from dockercise_prefect.runtime.stage.tiny_program import MACHINES
-from dockercise_prefect.tarball import File, tar_stream
 
 MOST = 4
 """More slots make a run no faster (FACTS section 4)."""

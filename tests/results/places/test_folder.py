@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from zstandard import ZstdDecompressor
 
+from dockercise_prefect.archives.tarball import File, Folder, tar_stream
 from dockercise_prefect.errors import EngineError, StorageError
 from dockercise_prefect.pipeline import to_json
 from dockercise_prefect.results.places.folder import FolderObjects
 from dockercise_prefect.results.places.objects import NotStoredError, read
 from dockercise_prefect.results.record.local_store import LocalStore
-from dockercise_prefect.tarball import File, Folder, tar_stream
 from tests.support.recorded_runs import SHOP
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dockercise_prefect.archives.tarball import File
 from dockercise_prefect.errors import StorageError, UsageError
 from dockercise_prefect.results.places.folder import FolderObjects
 from dockercise_prefect.results.places.objects import NotStoredError
@@ -16,7 +17,6 @@ from dockercise_prefect.results.reading.run_list import listed
 from dockercise_prefect.results.reading.run_view import look
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 from dockercise_prefect.status import RunStatus, StageStatus
-from dockercise_prefect.tarball import File
 from tests.support.recorded_runs import FIRST, SHOP, Recorded, failed_run, ran
 
 NOT_OURS = [b"", b"{", b"[]", b"null", b'{"status": "splendid"}', b'{"stages": 1}', b"\xff", b"[" * 100_000]

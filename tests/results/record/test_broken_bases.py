@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from zstandard import ZstdCompressor
 
+from dockercise_prefect.archives.tarball import File, Folder, tar_stream
 from dockercise_prefect.pipeline import Pipeline
 from dockercise_prefect.results.reading.recorded_run import BrokenRecordError
 from dockercise_prefect.results.record.compression import decompressed
-from dockercise_prefect.tarball import File, Folder, tar_stream
 from tests.results.chain_of_volumes import Run, text
 
 

@@ -10,11 +10,11 @@ from tarfile import TarInfo
 
 import pytest
 
+from dockercise_prefect.archives.tarball import Entry, Folder, Link, members, tar_stream
 from dockercise_prefect.errors import EngineError, StorageError
 from dockercise_prefect.results.places.objects import NotStoredError
 from dockercise_prefect.results.reading.unpack import unpack
 from dockercise_prefect.results.record.difference import IN_MEMORY
-from dockercise_prefect.tarball import Entry, Folder, Link, members, tar_stream
 from tests.results.chain_of_volumes import Run, on_disk, text
 
 

@@ -12,11 +12,11 @@ from typing import NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dockercise_prefect.archives.path_map import PathMap
+from dockercise_prefect.archives.tarball import members, packed
 from dockercise_prefect.results.reading.composition import composed
 from dockercise_prefect.results.reading.unpack import unpack
 from dockercise_prefect.results.record.difference import Base, archived
-from dockercise_prefect.results.record.path_map import PathMap
-from dockercise_prefect.tarball import members, packed
 from tests.results.chain_of_volumes import Run, on_disk
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from dockercise_prefect.archives.tarball import Entry, File, Folder
 from dockercise_prefect.errors import ExitStatus, UsageError
 from dockercise_prefect.runtime.files.aws_folder import aws_entries
-from dockercise_prefect.tarball import Entry, File, Folder
 from tests.engines.scripted import Behaviour, ScriptedEngine
 from tests.runtime.workspaces import Seen, run_all, sh, workspace
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from dockercise_prefect.archives.tarball import File, Folder, Link
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.runtime.files.code_snapshot import code_entries
-from dockercise_prefect.tarball import File, Folder, Link
 
 
 def git(folder: Path, *arguments: str) -> None:

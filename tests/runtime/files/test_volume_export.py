@@ -7,12 +7,12 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
+from dockercise_prefect.archives.tarball import members
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import stage
 from dockercise_prefect.runtime.engine import Engine, FileStream
 from dockercise_prefect.runtime.secrets.masking import Masker
 from dockercise_prefect.status import StageStatus
-from dockercise_prefect.tarball import members
 from tests.engines.scripted import Behaviour, ScriptedEngine
 from tests.runtime.workspaces import run_all, sh, workspace
 from tests.support.interrupting import press_ctrl_c, wait_for_the_end_of_the_run

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dockercise_prefect.archives.tarball import CHUNK, Entry, File, Folder, Link, owned_by, tar_stream
 from dockercise_prefect.errors import EngineError
-from dockercise_prefect.tarball import CHUNK, Entry, File, Folder, Link, owned_by, tar_stream
 
 
 def file(path: str, data: bytes, mode: int = 0o644) -> File:
