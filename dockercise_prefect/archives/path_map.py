@@ -52,21 +52,25 @@ class PathMap:
 
     def __iter__(self) -> Iterator[bytes]:
         """All paths, sorted. Paths that are added meanwhile may be missing."""
-        page = self._page("SELECT path FROM paths ORDER BY path LIMIT ?", PAGE)
+        return (path for path, _ in self.items())
+
+    def items(self) -> Iterator[tuple[bytes, bytes]]:
+        """All paths, sorted, each with what is known of it. Paths that are added meanwhile may be missing."""
+        page = self._page("SELECT path, known FROM paths ORDER BY path LIMIT ?", PAGE)
         while page:
             yield from page
-            page = self._page("SELECT path FROM paths WHERE path > ? ORDER BY path LIMIT ?", page[-1], PAGE)
+            page = self._page("SELECT path, known FROM paths WHERE path > ? ORDER BY path LIMIT ?", page[-1][0], PAGE)
 
     def close(self) -> None:
         """Delete the database. No other method may be called afterwards."""
         with self._lock:
             self._rows.close()
 
-    def _page(self, query: str, *values: object) -> list[bytes]:
+    def _page(self, query: str, *values: object) -> list[tuple[bytes, bytes]]:
         with self._lock:
             self._store()
             with _storing():
-                return [path for (path,) in self._rows.execute(query, values).fetchall()]
+                return self._rows.execute(query, values).fetchall()
 
     def _store(self) -> None:
         with _storing():

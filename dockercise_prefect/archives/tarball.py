@@ -134,6 +134,18 @@ def _packed(entries: Iterable[tuple[tarfile.TarInfo, Iterable[bytes]]]) -> Itera
     yield b"\0" * (2 * BLOCK)
 
 
+def below(name: str, root: str) -> bytes:
+    """The path of a member below the root that all paths of its archive begin with; nothing for the root itself.
+
+    Raises:
+        tarfile.ReadError: it begins with another one.
+    """
+    first, _, path = name.encode("utf-8", "surrogateescape").partition(b"/")
+    if first != root.encode("utf-8", "surrogateescape"):
+        raise tarfile.ReadError(f"{name!r} would lead out of the folder")
+    return path
+
+
 def renamed(member: tarfile.TarInfo, path: str, link: str | None = None) -> tarfile.TarInfo:
     """The member, now under another path; a hard link to another path too."""
     member.name, member.linkname = path, member.linkname if link is None else link

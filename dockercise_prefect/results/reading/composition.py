@@ -11,10 +11,10 @@ from tempfile import TemporaryFile
 from typing import BinaryIO
 
 from dockercise_prefect.archives.path_map import PathMap
-from dockercise_prefect.archives.tarball import BLOCK, CHUNK, members, renamed
+from dockercise_prefect.archives.tarball import BLOCK, CHUNK, below, members, renamed
 from dockercise_prefect.pipeline import StageName
 from dockercise_prefect.results.places.objects import NotStoredError
-from dockercise_prefect.results.record.difference import BASE, REMOVED, Member, below
+from dockercise_prefect.results.record.difference import BASE, REMOVED, Member
 
 LONGEST_NAME = 255
 """Bytes of a stage's name, which is a file's."""

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from tarfile import ReadError, TarError, TarInfo
+from tarfile import TarError, TarInfo
 from tempfile import TemporaryFile
 from typing import TypeAlias
 
 from zstandard import ZstdCompressor, ZstdDecompressor
 
 from dockercise_prefect.archives.path_map import PathMap
-from dockercise_prefect.archives.tarball import CHUNK, members, packed
+from dockercise_prefect.archives.tarball import CHUNK, below, members, packed
 from dockercise_prefect.errors import StorageError
 from dockercise_prefect.pipeline import StageName
 from dockercise_prefect.results.places.files import storing
@@ -116,18 +116,6 @@ def _difference(entries: Iterable[Member], stage: StageName, base: Base, manifes
         manifest[path] = said + digest.digest()
     size = sum(len(path) + 1 for path in _gone(base.manifest, manifest))
     yield _of_ours(f"{stage}{REMOVED}", size), (path + b"\0" for path in _gone(base.manifest, manifest))
-
-
-def below(name: str, stage: StageName) -> bytes:
-    """The path of a member below the root of its volume; nothing for the root itself.
-
-    Raises:
-        ReadError: it is not of this volume.
-    """
-    root, _, path = name.encode("utf-8", "surrogateescape").partition(b"/")
-    if root != stage.encode("utf-8", "surrogateescape"):
-        raise ReadError(f"{name!r} would lead out of the folder")
-    return path
 
 
 def _said_of(member: TarInfo) -> bytes:

@@ -1,0 +1,158 @@
+"""The digest of what a volume holds: the same on every engine and machine, another one where a name, mode or byte differs.
+
+docs/digests.md describes the format, so that other programs can check it.
+"""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from hashlib import sha256
+from typing import Final
+
+from dockercise_prefect.archives.path_map import PathMap
+from dockercise_prefect.archives.tarball import below, members
+
+_HARD_LINK: Final = b"h"
+_KINDS: Final = {
+    tarfile.DIRTYPE: b"d",
+    tarfile.SYMTYPE: b"l",
+    tarfile.CHRTYPE: b"c",
+    tarfile.BLKTYPE: b"b",
+    tarfile.FIFOTYPE: b"p",
+}
+
+
+def written(digest: bytes) -> str:
+    """A SHA-256 digest as it is written everywhere: `sha256:` and 64 hexadecimal digits."""
+    return f"sha256:{digest.hex()}"
+
+
+class ContentDigest:
+    """Takes the members of one volume, in any order. What it needs meanwhile is on disk; to be closed.
+
+    A file with several names is one file, whichever of its names the archive has first.
+
+    Raises:
+        StorageError: from every method: the disk is too full.
+    """
+
+    def __init__(self) -> None:
+        self._entries = PathMap()
+        self._first_names: PathMap | None = None
+
+    def add(self, member: tarfile.TarInfo, content: bytes, root: str) -> None:
+        """Take one member; it takes the place of an earlier one with the same path.
+
+        Args:
+            member: what the archive says of it.
+            content: the SHA-256 of its bytes, 32 bytes; ignored where it is not a file.
+            root: the folder that its path begins with.
+
+        Raises:
+            tarfile.ReadError: its path begins with another one.
+        """
+        path = _sortable(below(member.name, root))
+        if not member.islnk():
+            self._entries[path] = _described(member, content)
+            return
+        file = _sortable(below(member.linkname, root))
+        self._entries[path] = _HARD_LINK + file
+        if self._first_names is None:
+            self._first_names = PathMap()
+        self._first_names[file] = min(path, self._first_names.get(file) or file)
+
+    def digest(self) -> bytes:
+        """The digest of all that was added, 32 bytes.
+
+        Raises:
+            tarfile.ReadError: a hard link leads to nothing.
+        """
+        whole = sha256()
+        for path, entry in self._entries.items():
+            whole.update(_path(path) + b"\0" + self._fields(path, entry))
+        return whole.digest()
+
+    def close(self) -> None:
+        """Delete what is on disk."""
+        self._entries.close()
+        if self._first_names is not None:
+            self._first_names.close()
+
+    def _fields(self, path: bytes, entry: bytes) -> bytes:
+        if self._first_names is None:
+            return entry
+        file = entry.removeprefix(_HARD_LINK) if entry.startswith(_HARD_LINK) else path
+        first = self._first_names.get(file) or file
+        if first != path:
+            return _joined(_HARD_LINK, b"", b"", b"", _path(first))
+        described = self._entries.get(file)
+        if described is None or described.startswith(_HARD_LINK):
+            raise tarfile.ReadError(f"{_path(path)!r} is a hard link to {_path(file)!r}, which is not a file")
+        return described
+
+
+def content_digested(files: Iterable[bytes], root: str, then: Callable[[str], None]) -> Iterator[bytes]:
+    """The same tar stream; at its end, `then` is given the digest of what it holds.
+
+    Args:
+        files: a tar stream; what it raises comes out here.
+        root: the folder that all its paths begin with.
+        then: takes the digest, `sha256:…`.
+
+    Raises:
+        tarfile.TarError: it is not an archive, or not one of that folder.
+        StorageError: the disk is too full.
+    """
+    read: list[bytes] = []
+
+    def reading() -> Iterator[bytes]:
+        for chunk in files:
+            read.append(chunk)
+            yield chunk
+
+    def passed_on() -> Iterator[bytes]:
+        chunks = read[:]
+        read.clear()
+        yield from chunks
+
+    with closing(ContentDigest()) as digest:
+        for member, content in members(reading()):
+            of_file = sha256()
+            for piece in content:
+                of_file.update(piece)
+                yield from passed_on()
+            digest.add(member, of_file.digest(), root)
+            yield from passed_on()
+        yield from passed_on()
+        then(written(digest.digest()))
+
+
+def _described(member: tarfile.TarInfo, content: bytes) -> bytes:
+    kind = _KINDS.get(member.type, b"f")
+    match kind:
+        case b"f":
+            what = content.hex().encode()
+        case b"l":
+            what = member.linkname.encode("utf-8", "surrogateescape")
+        case b"c" | b"b":
+            what = b"%d,%d" % (member.devmajor, member.devminor)
+        case _:
+            what = b""
+    return _joined(
+        kind, b"" if kind == b"l" else b"%04o" % (member.mode & 0o7777), b"%d" % member.uid, b"%d" % member.gid, what
+    )
+
+
+def _joined(kind: bytes, mode: bytes, uid: bytes, gid: bytes, what: bytes) -> bytes:
+    return b"".join(field + b"\0" for field in (kind, mode, uid, gid, what))
+
+
+def _sortable(path: bytes) -> bytes:
+    """The path in a form that sorts as its parts do, so that a folder is followed by what is in it."""
+    return path.replace(b"/", b"\0")
+
+
+def _path(sortable: bytes) -> bytes:
+    return sortable.replace(b"\0", b"/")
