@@ -25,7 +25,7 @@ from dockercise_prefect.orchestration.run import markdown
 from dockercise_prefect.orchestration.run.stage_log import LONGEST_LINE
 from dockercise_prefect.results.reading.terminal_text import coloured_line, plain_line
 from dockercise_prefect.runtime.docker.streams import FrameSplitter
-from dockercise_prefect.runtime.files.output import LineDecoder, LogTail
+from dockercise_prefect.runtime.files.lines import LineDecoder, LogTail
 from dockercise_prefect.runtime.secrets.masking import Masker
 from dockercise_prefect.webhook.payload.claims import claimed_addresses
 from dockercise_prefect.webhook.payload.content import read_payload

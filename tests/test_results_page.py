@@ -66,7 +66,7 @@ class Run:
         """The run ended; `build` left its files."""
         page = File(path="build/site/index.html", size=len(TITLE), content=lambda: [TITLE])
         self._store.keep_volume("build", tar_stream([Folder(path="build"), Folder(path="build/site"), page]))
-        self._store.keep_outputs([])
+        self._store.bundle_outputs([])
         self._store.keep_report("")
         url = f"http://127.0.0.1:4200/runs/flow-run/{self._known['flow_run_id']}"
         times = {"started": self.after(0), "finished": self.after(seconds)}

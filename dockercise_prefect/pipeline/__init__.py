@@ -1,6 +1,6 @@
 """The pipeline as a value, and how one is written in Python."""
 
-from dockercise_prefect.pipeline.codec import from_json, meaning_of, to_json
+from dockercise_prefect.pipeline.codec import from_json, meaning_of, stage_from_json, stage_to_json, to_json
 from dockercise_prefect.pipeline.codes import Code
 from dockercise_prefect.pipeline.declare import bind, built_from, code, engine_volume, host, stage
 from dockercise_prefect.pipeline.digest import digest_of, digest_of_stages
@@ -74,6 +74,8 @@ __all__ = [
     "image_name_problem",
     "meaning_of",
     "stage",
+    "stage_from_json",
+    "stage_to_json",
     "to_json",
     "to_json_text",
 ]

@@ -36,7 +36,7 @@ def to_json(pipeline: Pipeline, targets: Sequence[StageName] = ()) -> Json:
         "targets": list(targets),
         "tags": list(pipeline.tags),
         "secrets": list(pipeline.secrets),
-        "stages": {stage.name: _stage_to_json(stage, sensitive.get(stage.name)) for stage in pipeline},
+        "stages": {stage.name: stage_to_json(stage, sensitive.get(stage.name)) for stage in pipeline},
     }
 
 
@@ -46,13 +46,13 @@ def from_json(data: Json) -> Pipeline:
     Raises:
         KeyError, TypeError, ValueError: the object is not a printed pipeline.
     """
-    stages = tuple(_stage_from_json(name, entry) for name, entry in data["stages"].items())
+    stages = tuple(stage_from_json(name, entry) for name, entry in data["stages"].items())
     return Pipeline(data["name"], stages, tuple(data["tags"]), tuple(data.get("secrets", ())), data["digest"])
 
 
 def meaning_of(stage: Stage) -> Json:
     """What a stage does: its entry in `to_json` without places, and without who wrote an edge."""
-    entry = _stage_to_json(stage, None)
+    entry = stage_to_json(stage, None)
     del entry["at"], entry["sensitive"]
     edges = ({key: value for key, value in edge.items() if key not in {"at", "inferred"}} for edge in entry["depends_on"])
     entry["depends_on"] = sorted(edges, key=lambda edge: (edge["stage"], edge["kind"]))
@@ -60,7 +60,8 @@ def meaning_of(stage: Stage) -> Json:
     return entry
 
 
-def _stage_to_json(stage: Stage, sensitive: str | None) -> Json:
+def stage_to_json(stage: Stage, sensitive: str | None = None) -> Json:
+    """One stage as plain JSON values, without its name; `sensitive` says why its output is sensitive."""
     return {
         "image": image_to_json(stage.image),
         "build": None if stage.build is None else build_to_json(stage.build),
@@ -88,7 +89,12 @@ def _stage_to_json(stage: Stage, sensitive: str | None) -> Json:
     }
 
 
-def _stage_from_json(name: StageName, entry: Json) -> Stage:
+def stage_from_json(name: StageName, entry: Json) -> Stage:
+    """Read back what `stage_to_json` gave.
+
+    Raises:
+        KeyError, TypeError, ValueError: the object is not a printed stage.
+    """
     return Stage(
         name=name,
         image=image_from_json(entry["image"]),

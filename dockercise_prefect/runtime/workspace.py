@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeAlias
 
-from dockercise_prefect.errors import EngineError
+from dockercise_prefect.errors import DockerciseError, EngineError
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
 from dockercise_prefect.runtime.abandonable_calls import AbandonableCalls, AbandonedError
 from dockercise_prefect.runtime.cleanup.labels import RUN, Labels, RunIdentity
@@ -20,21 +21,24 @@ from dockercise_prefect.runtime.cleanup.ownership import sweep, this_process
 from dockercise_prefect.runtime.cleanup.removal import counted, remove_all
 from dockercise_prefect.runtime.concurrent import Background
 from dockercise_prefect.runtime.engine import Channel, Engine, OutputSink
-from dockercise_prefect.runtime.files.output import Spool, StageOutput
-from dockercise_prefect.runtime.files.volume_export import KeepVolume
-from dockercise_prefect.runtime.files.volumes import RunVolumes
+from dockercise_prefect.runtime.files.output_volumes import OutputVolumes
+from dockercise_prefect.runtime.files.shared_volumes import SharedVolumes
+from dockercise_prefect.runtime.files.volume_export import KeepVolume, files_of
+from dockercise_prefect.runtime.files.volumes import Volumes
 from dockercise_prefect.runtime.secrets.masking import Masker
-from dockercise_prefect.runtime.stage.building import Builder
+from dockercise_prefect.runtime.stage.attempt import run_attempt
 from dockercise_prefect.runtime.stage.confinement import Confinement
 from dockercise_prefect.runtime.stage.images import Images, resolve_images
+from dockercise_prefect.runtime.stage.job import Job, JobResult, Stdout
+from dockercise_prefect.runtime.stage.jobs import Jobs
 from dockercise_prefect.runtime.stage.mounts import StageMounts, check_host_paths, engine_volumes, uses_code
-from dockercise_prefect.runtime.stage.network_slots import NetworkSlots, useful_slots
-from dockercise_prefect.runtime.stage.outcome import StageResult
+from dockercise_prefect.runtime.stage.network_slots import Lease, NetworkSlots, useful_slots, uses_bridge
+from dockercise_prefect.runtime.stage.outcome import Verdict
+from dockercise_prefect.runtime.stage.ports import Outputs, Ports, Texts
 from dockercise_prefect.runtime.stage.running import Running
-from dockercise_prefect.runtime.stage.stage_run import Inputs, RunContext, StageRun
 from dockercise_prefect.status import StageStatus
 
-__all__ = ["RunIdentity", "RuntimeOptions", "Workspace"]
+__all__ = ["AttemptLostError", "RunIdentity", "RuntimeOptions", "StagePorts", "Workspace"]
 
 ROUNDS = 3
 PAUSE = 0.5
@@ -68,12 +72,33 @@ class RuntimeOptions:
     confinement: Confinement = field(default_factory=Confinement)
 
 
+Attempt: TypeAlias = Callable[[Job, Ports], JobResult]
+"""Makes an attempt of a job, here or elsewhere."""
+
+
+class AttemptLostError(EngineError):
+    """Whatever made an attempt is gone, and left no result."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StagePorts:
+    """What the stages of a run need that the workspace does not have.
+
+    Attributes:
+        texts: of variables.
+        outputs: keeps what stages print.
+    """
+
+    texts: Texts
+    outputs: Outputs
+
+
 class Workspace:
     """One run's containers, volumes, networks and images. A context manager; all other methods are for its inside.
 
-    Order: `prepare` once, then `run_stage` from as many threads as one likes, each stage after all it needs. `cancel`, `kill`
-    and `abandon` at any time, from any thread. Whatever was made is labelled with the run, and removed when the context ends,
-    however it ends; where the engine does not let us, `notify` says what is left.
+    Order: `prepare` once, then `run_stage` from as many threads as one likes, each stage after all it needs, and `put_away`
+    once for each result. `cancel`, `kill` and `abandon` at any time, from any thread. Whatever was made is labelled with the
+    run, and removed when the context ends, however it ends; where the engine does not let us, `notify` says what is left.
 
     Args:
         engine: where the stages run; whoever gives it closes it.
@@ -81,36 +106,43 @@ class Workspace:
         identity: which run this is.
         options: how.
         notify: told lines for the user; from several threads.
+        attempt: makes the attempts.
+
+    Attributes:
+        output_volumes: what stages printed, on the engine.
 
     Raises:
         EngineError: this process is in a container, and the engine does not answer whether that is one of its own.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  what a run on an engine takes
         self,
         engine: Engine,
         pipeline: Pipeline,
         identity: RunIdentity,
         options: RuntimeOptions,
         notify: Callable[[str], None],
+        attempt: Attempt = run_attempt,
     ) -> None:
         self._engine = engine
         self._pipeline = pipeline
         self._identity = identity
         self._options = options
         self._notify = notify
+        self._attempt = attempt
         self._owner = this_process(engine)
         self._labels = Labels(identity, str(self._owner))
         self._running = Running(options.grace_seconds, notify)
         self._slots = NetworkSlots(engine, self._labels, notify, options.confinement.closed)
         self._background = Background()
         self._putting_away = Background()  # apart: a big volume must not hold up what stages wait for
-        check = self._running.refuse_when_cancelled
-        self._volumes = RunVolumes(engine, self._labels, self._background, options.root, check, notify)
-        self._spool = Spool()
+        volumes = Volumes(engine, self._labels, self._background.do, self._running.refuse_when_cancelled)
+        self._shared = SharedVolumes(engine, volumes, options.root, notify)
+        self._mounts = StageMounts(volumes, self._shared, options.root, aws=options.aws)
         self._images = Images(engine, pipeline, self._labels, {})
+        self.output_volumes = OutputVolumes(engine, volumes, self._any_image)
         self._calls = AbandonableCalls()
-        self._results: dict[StageName, StageResult] = {}
+        self._results: dict[StageName, JobResult] = {}
         self._dependents: dict[StageName, list[Stage]] = defaultdict(list)
         for stage in pipeline:
             for needed in stage.needs:
@@ -139,59 +171,116 @@ class Workspace:
         image = next((image.id for image in resolved.values()), None)
         self._slots.start(useful_slots(self._pipeline, self._options.jobs), image)
         for volume in engine_volumes(self._pipeline):
-            self._volumes.keep(volume)
+            self._shared.keep(volume)
         if self._options.aws and any(stage.starts_container for stage in self._pipeline):
-            self._volumes.aws(self._images.any())
+            self._shared.aws(self._images.any())
         if any(uses_code(stage) for stage in self._pipeline):
-            self._volumes.code(self._images.any())
+            self._shared.code(self._images.any())
 
-    def run_stage(
-        self, stage: Stage, outside: Mapping[str, str], inputs: Inputs, sink: OutputSink, keep: KeepVolume
-    ) -> StageResult:
+    def run_stage(self, stage: Stage, inputs: Mapping[StageName, JobResult], ports: StagePorts, sink: OutputSink) -> JobResult:
         """Run one stage. However it ends, and whatever the engine does, is in the result; nothing of the kind is raised.
 
         Args:
             stage: of the pipeline.
-            outside: its variables from outside, as `environment.resolve_outside` found them.
             inputs: the results of all stages that it needs.
+            ports: what it needs besides.
             sink: gets its output while it runs, masked.
-            keep: gets what it left in its volume, once, in the background or before this returns; not when the run was let go.
         """
-        context = RunContext(
-            engine=self._engine,
-            identity=self._identity,
-            labels=self._labels,
-            images=self._images,
-            builder=Builder(
-                engine=self._engine,
-                labels=self._labels,
-                images=self._images,
-                volumes=self._volumes,
-                running=self._running,
-                masker=self._options.masker,
-            ),
-            volumes=self._volumes,
-            mounts=StageMounts(self._volumes, self._options.root, aws=self._options.aws),
-            slots=self._slots,
-            running=self._running,
-            masker=self._options.masker,
-            background=self._background,
-            putting_away=self._putting_away,
-            spool=self._spool,
-            aws=self._options.aws,
-            secrets=frozenset(self._pipeline.secrets),
-            confinement=self._options.confinement,
-        )
-        run = StageRun(context, stage, outside, inputs)
         started = datetime.now(UTC)
         try:
-            result = self._calls.call(lambda: run.result(self._while_anybody_waits(sink), keep))
+            result = self._calls.call(partial(self._result, stage, inputs, ports, self._while_anybody_waits(sink)))
         except AbandonedError as error:
-            output = StageOutput(self._spool)
             message = f"cancelled: {error.message}, and its container may still be running"
-            return StageResult(stage.name, StageStatus.CANCELLED, None, message, started, datetime.now(UTC), None, output)
-        self._anticipate(result)
+            return _without_attempt(stage, Verdict(StageStatus.CANCELLED, None, message), started, None)
+        if result.made_image is not None:
+            self._images.note(stage.name, result.made_image)
+        self._anticipate(result, ports.outputs)
         return result
+
+    def put_away(self, stage: Stage, result: JobResult, keep: KeepVolume) -> None:
+        """Hand on what an attempt left in its volume, and remove its container.
+
+        Args:
+            stage: that was run.
+            result: of the attempt.
+            keep: is given the files, once, in the background or before this returns.
+        """
+        container = result.container
+        if container is None:
+            keep(None)
+        else:
+            self._putting_away.do(lambda: self._read_and_remove(stage, result, container, keep))
+
+    def _read_and_remove(self, stage: Stage, result: JobResult, container: str, keep: KeepVolume) -> None:
+        """While there is a container to read the volume through."""
+        is_kept = result.volume is not None and result.volume.written and not stage.no_log
+        check = self._running.refuse_when_killed
+        try:
+            with files_of(self._engine, container, stage.name, check) if is_kept else nullcontext() as files:
+                keep(None if files is None else self._options.confinement.leaving(files))
+        finally:
+            self._engine.remove(container)
+
+    def _result(self, stage: Stage, inputs: Mapping[StageName, JobResult], ports: StagePorts, sink: OutputSink) -> JobResult:
+        started = datetime.now(UTC)
+        try:
+            if (stop := self._running.cancelled) is not None:
+                return self._not_attempted(stage, ports, Verdict(stop.status, None, stop.message), started)
+            with self._network(stage) as lease:
+                result = self._attempted(self._jobs.make(stage, inputs, ports.outputs, lease.network), ports, sink)
+                # With the first process of a container, all its others have ended.
+                lease.clean = result.exit_code is not None or not (result.volume and result.volume.written)
+                return result
+        except DockerciseError as error:
+            # What goes wrong once the run is cancelled is mostly because it is: a copy that was broken off, say.
+            stop = self._running.cancelled
+            verdict = Verdict(stop.status, None, stop.message) if stop else Verdict(StageStatus.ERROR, None, str(error))
+            return self._not_attempted(stage, ports, verdict, started)
+
+    def _attempted(self, job: Job, ports: StagePorts, sink: OutputSink) -> JobResult:
+        all_ports = Ports(
+            engine=self._engine,
+            texts=ports.texts,
+            masker=self._options.masker,
+            outputs=ports.outputs,
+            sink=sink,
+            running=self._running,
+            later=self._background.do,
+        )
+        try:
+            return self._attempt(job, all_ports)
+        except AttemptLostError:
+            made = {**self._labels.of_stage(job.stage.name, job.attempt)}
+            mine = [leftover for leftover in self._engine.leftovers() if made.items() <= leftover.labels.items()]
+            remove_all(self._engine, mine)
+            raise
+
+    def _not_attempted(self, stage: Stage, ports: StagePorts, verdict: Verdict, started: datetime) -> JobResult:
+        with suppress(OSError, DockerciseError):
+            return _without_attempt(stage, verdict, started, ports.outputs.writer(stage.name).close())
+        return _without_attempt(stage, verdict, started, None)
+
+    @property
+    def _jobs(self) -> Jobs:
+        return Jobs(
+            identity=self._identity,
+            owner=str(self._owner),
+            images=self._images,
+            shared=self._shared,
+            mounts=self._mounts,
+            aws=self._options.aws,
+            secrets=self._pipeline.secrets,
+            confinement=self._options.confinement,
+        )
+
+    def _any_image(self) -> str:
+        return self._images.any()
+
+    @contextmanager
+    def _network(self, stage: Stage) -> Iterator[Lease]:
+        own = nullcontext(Lease(stage.network.value))
+        with self._slots.lease() if uses_bridge(stage) else own as lease:
+            yield lease
 
     def cancel(self, *, reason: str) -> None:
         """Start no stage any more and stop those that run, with grace; their results are cancelled. Returns at once."""
@@ -221,7 +310,6 @@ class Workspace:
         self._putting_away.close()
         self._background.close()
         self._remove_everything()
-        self._spool.close()
 
     def _put_away(self) -> None:
         """Wait until volumes are kept. If the wait is interrupted, their copies are marked as incomplete."""
@@ -232,18 +320,18 @@ class Workspace:
             self._putting_away.close(BREAKING_OFF)
             raise
 
-    def _anticipate(self, result: StageResult) -> None:
+    def _anticipate(self, result: JobResult, outputs: Outputs) -> None:
         """Begin to fill `/out` for the stages that can start now, so that it is ready when they start."""
         self._results[result.stage] = result
         if not result.status.succeeded:
             return
         for stage in self._dependents[result.stage]:
             if stage.starts_container and all(name in self._results for name in stage.needs):
-                outputs = {name: self._results[name].output for name in stage.needs}
-                self._background.do(partial(self._fill_out, outputs))
+                inputs = {name: self._results[name] for name in stage.needs}
+                self._background.do(partial(self._fill_out, inputs, outputs))
 
-    def _fill_out(self, outputs: Mapping[StageName, StageOutput]) -> None:
-        self._volumes.out(outputs, self._images.any())
+    def _fill_out(self, inputs: Mapping[StageName, JobResult], outputs: Outputs) -> None:
+        self._mounts.out(inputs, outputs, self._images.any())
 
     def _remove_everything(self) -> None:
         trouble = ""
@@ -269,3 +357,16 @@ class Workspace:
                 sink(channel, chunk)
 
         return pass_on
+
+
+def _without_attempt(stage: Stage, verdict: Verdict, started: datetime, stdout: Stdout | None) -> JobResult:
+    return JobResult(
+        stage=stage.name,
+        attempt=1,
+        status=verdict.status,
+        exit_code=verdict.exit_code,
+        message=verdict.message,
+        started=started,
+        finished=datetime.now(UTC),
+        stdout=stdout,
+    )

@@ -17,7 +17,7 @@ from tests.support.recorded_runs import FIRST, Recorded, failed_run, ran, run_id
 def test_it_looks_like_the_end_of_run(command: Command, tmp_path: Path) -> None:
     """Every stage has a line as in `run`, what failed all of its message, and below stand the critical path and the links."""
     run = failed_run(tmp_path / "results")
-    run.store.keep_outputs([])
+    run.store.bundle_outputs([])
     run.store.keep_report("<p>")
 
     outcome = command("show", "last", "--results", "results")

@@ -1,8 +1,11 @@
 """How stages end: the same scenarios on the scripted engine and on the real one, so that the scripted one cannot drift."""
 
+import subprocess
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +15,12 @@ from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import EnvSource, Stage, host, stage
 from dockercise_prefect.runtime.docker.engine import DockerEngine
 from dockercise_prefect.runtime.engine import Engine, Leftover
+from dockercise_prefect.runtime.stage.attempt import run_attempt
 from tests.engines.driving import PATIENCE, rehearse
 from tests.engines.line import line_to
 from tests.engines.scripted import BUSYBOX, Behaviour, ScriptedEngine
+from tests.runtime import workspaces
+from tests.runtime.attempt_process import in_a_process
 from tests.runtime.workspaces import Ran, run_all, workspace
 
 
@@ -35,6 +41,14 @@ class Scenario:
     says: str | None = None
     value: bytes | None = b""
     more: dict[str, Any] = field(default_factory=dict)
+
+
+@pytest.fixture(params=[run_attempt, in_a_process], ids=["here", "in a process"], autouse=True)
+def attempts(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Each attempt is made here, or in a fresh process that has its job and the addresses of the ports, and nothing else."""
+    token = workspaces.ATTEMPT.set(request.param)
+    yield
+    workspaces.ATTEMPT.reset(token)
 
 
 NEVER_FAIL = {"never_fail": True}
@@ -133,9 +147,8 @@ def started(engine: Engine, ran: Ran, text: str) -> str:
     if isinstance(engine, ScriptedEngine):
         return engine.wait_until_running(text)
     assert ran.begun.wait(PATIENCE)
-    return next(
-        each.id for each in engine.leftovers() if each.labels.get("dockercise.stage") == "a" and each.kind == "container"
-    )
+    ours = [each for each in left(engine, ran.run_id) if each.labels.get("dockercise.stage") == "a"]
+    return next(each.id for each in ours if each.kind == "container")
 
 
 def test_a_container_killed_from_outside(engine: Engine, run_id: str) -> None:
@@ -248,3 +261,23 @@ def test_values_and_variables_arrive(engine: Engine, run_id: str) -> None:
     ran = run_all(engine, a, b, outside={"TEXT": text}, run_id=run_id)
 
     assert ran.value("b").decode() == f"value|{text}|1.10|/b|{run_id}"
+
+
+def test_a_process_that_is_killed(engine: Engine, run_id: str) -> None:
+    """SIGKILL of the process that makes an attempt is an outcome: an error of ours, and nothing of the attempt is left."""
+    rehearse(engine, "echo up; sleep 60", Behaviour(stdout=b"up\n", blocks=True))
+    a = stage("a", image=BUSYBOX, run="echo up; sleep 60")
+    processes: list[subprocess.Popen[str]] = []
+    workspaces.ATTEMPT.set(partial(in_a_process, started=processes.append))
+
+    with workspace(engine, a, run_id=run_id) as ran, ThreadPoolExecutor() as pool:
+        future = pool.submit(ran.run, a)
+        started(engine, ran, "echo up")
+        processes[0].kill()
+        result = future.result()
+        left_of_it = [each for each in left(engine, run_id) if each.labels.get("dockercise.stage") == "a"]
+
+    assert (result.status.value, result.exit_code) == ("error", None)
+    assert str(result.message) == "the process of the attempt was ended by SIGKILL"
+    assert left_of_it == []
+    assert left(engine, run_id) == []

@@ -13,7 +13,7 @@ from dockercise_prefect.runtime.cleanup.labels import RunIdentity
 from dockercise_prefect.runtime.workspace import RuntimeOptions, Workspace
 from dockercise_prefect.status import StageStatus
 from tests.engines.scripted import Behaviour, ScriptedEngine
-from tests.runtime.workspaces import IDENTITY, Seen, drop, run_all, sh, workspace
+from tests.runtime.workspaces import IDENTITY, Ran, Seen, run_all, sh, workspace
 
 
 def test_out_holds_what_a_stage_depends_on_byte_for_byte_and_nothing_else(scripted: ScriptedEngine) -> None:
@@ -112,7 +112,7 @@ def test_a_run_removes_nothing_of_another(scripted: ScriptedEngine) -> None:
     one = sh("a", "x")
     with Workspace(scripted, Pipeline("p☃", [one]), other, RuntimeOptions(None, 1, aws=False), print) as space:
         space.prepare()
-        space.run_stage(one, {}, {}, lambda *_: None, drop)
+        Ran(space, Pipeline("p☃", [one])).run(one)
 
         run_all(scripted, one)
 
@@ -334,7 +334,7 @@ def test_an_output_that_cannot_be_kept_ends_the_stage(scripted: ScriptedEngine) 
         raise OSError(28, "No space left on device")
 
     with workspace(scripted, a) as ran:
-        result = ran.workspace.run_stage(a, {}, {}, full, drop)
+        result = ran.run(a, sink=full)
 
     assert result.status is StageStatus.ERROR
     assert "No space left" in str(result.message)
@@ -367,7 +367,7 @@ def test_many_at_once(scripted: ScriptedEngine) -> None:
         scripted.script(f"number {number};", Behaviour(stdout=b"%d\n" % number))
     with workspace(scripted, *stages) as ran, ThreadPoolExecutor(10) as pool:
         results = list(pool.map(ran.run, stages))
-        values = [result.output.value() for result in results]
+        values = [ran.value(each.name) for each in stages]
 
     assert Counter(result.status for result in results) == {StageStatus.PASSED: 200}
     assert values == [b"%d" % number for number in range(200)]

@@ -5,20 +5,60 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
+from dockercise_prefect.archives.content_digest import written
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName, stage
-from dockercise_prefect.runtime.engine import Channel, Engine
+from dockercise_prefect.runtime.engine import Channel, Engine, OutputSink
+from dockercise_prefect.runtime.files.output import Printed
+from dockercise_prefect.runtime.files.volume_export import KeepVolume
 from dockercise_prefect.runtime.secrets.masking import Masker
+from dockercise_prefect.runtime.stage.attempt import run_attempt
 from dockercise_prefect.runtime.stage.confinement import Confinement
-from dockercise_prefect.runtime.stage.outcome import StageResult
-from dockercise_prefect.runtime.workspace import RunIdentity, RuntimeOptions, Workspace
+from dockercise_prefect.runtime.stage.environment import VariableTexts
+from dockercise_prefect.runtime.stage.job import JobResult, Stdout
+from dockercise_prefect.runtime.stage.ports import OutputWriter
+from dockercise_prefect.runtime.workspace import Attempt, RunIdentity, RuntimeOptions, StagePorts, Workspace
 from tests.engines.driving import PATIENCE
 from tests.engines.scripted import BUSYBOX, ScriptedContainer
 
 IDENTITY = RunIdentity("20261122T190312Z-7f3a", "p☃", "0b99b510")
+
+
+class MemoryOutputs:
+    """Keeps what stages print in memory (`ports.Outputs`)."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def writer(self, stage: StageName) -> OutputWriter:
+        """See `Outputs`."""
+        return _MemoryWriter(stage, self._kept)
+
+    @contextmanager
+    def open(self, stdout: Stdout) -> Iterator[Printed]:
+        """See `Outputs`."""
+        assert stdout.file is not None
+        yield Printed.of(self._kept[stdout.file])
+
+
+class _MemoryWriter:
+    def __init__(self, name: str, kept: dict[str, bytes]) -> None:
+        self._name = name
+        self._kept = kept
+        self._printed = bytearray()
+
+    def write(self, chunk: bytes) -> None:
+        self._printed += chunk
+
+    def close(self) -> Stdout:
+        self._kept[self._name] = bytes(self._printed)
+        return Stdout(len(self._printed), written(sha256(self._printed).digest()), file=self._name)
 
 
 @dataclass
@@ -29,22 +69,45 @@ class Ran:
         results: of each stage.
         output: what each stage printed, by channel.
         volumes: what each stage left in its volume, as a tar stream; None where it is empty.
+        outputs: keeps what stages print.
         said: lines for the user.
         begun: set when any stage has printed something.
     """
 
     workspace: Workspace
     pipeline: Pipeline
-    results: dict[StageName, StageResult] = field(default_factory=dict)
+    run_id: str = IDENTITY.run_id
+    results: dict[StageName, JobResult] = field(default_factory=dict)
     output: dict[tuple[StageName, Channel], bytes] = field(default_factory=dict)
     volumes: dict[StageName, bytes | None] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
+    outputs: MemoryOutputs = field(default_factory=MemoryOutputs)
     begun: threading.Event = field(default_factory=threading.Event)
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
-    def run(self, stage: Stage, outside: Mapping[str, str] | None = None) -> StageResult:
-        """Run one stage with what the stages before it left."""
+    def run(
+        self,
+        stage: Stage,
+        outside: Mapping[str, str] | None = None,
+        *,
+        sink: OutputSink | None = None,
+        keep: KeepVolume | None = None,
+    ) -> JobResult:
+        """Run one stage with what the stages before it left.
 
+        Args:
+            stage: of the workspace.
+            outside: its variables from outside.
+            sink: gets what it prints; None for `output`.
+            keep: gets its volume; None for `volumes`.
+        """
+        ports = StagePorts(texts=VariableTexts(self.pipeline, {stage.name: outside or {}}), outputs=self.outputs)
+        inputs = {name: self.results[name] for name in stage.needs}
+        self.results[stage.name] = result = self.workspace.run_stage(stage, inputs, ports, sink or self._sink(stage))
+        self.workspace.put_away(stage, result, keep or partial(self._keep, stage))
+        return result
+
+    def _sink(self, stage: Stage) -> OutputSink:
         def sink(channel: Channel, chunk: bytes) -> None:
             key = (stage.name, channel)
             with self._changed:
@@ -52,13 +115,11 @@ class Ran:
                 self._changed.notify_all()
             self.begun.set()
 
-        def keep(files: Iterator[bytes] | None) -> None:
-            with suppress(EngineError):
-                self.volumes[stage.name] = None if files is None else b"".join(files)
+        return sink
 
-        inputs = {name: self.results[name] for name in stage.needs}
-        self.results[stage.name] = self.workspace.run_stage(stage, outside or {}, inputs, sink, keep)
-        return self.results[stage.name]
+    def _keep(self, stage: Stage, files: Iterator[bytes] | None) -> None:
+        with suppress(EngineError):
+            self.volumes[stage.name] = None if files is None else b"".join(files)
 
     def has_said(self, name: StageName, channel: Channel, line: bytes) -> bool:
         """Wait until a stage prints this line; False when it never does."""
@@ -67,9 +128,20 @@ class Ran:
                 lambda: line in self.output.get((name, channel), b"").splitlines(keepends=True), PATIENCE
             )
 
+    def printed(self, name: StageName) -> bytes:
+        """What a stage printed on stdout."""
+        stdout = self.results[name].stdout
+        assert stdout is not None
+        with self.outputs.open(stdout) as printed:
+            return b"".join(printed.chunks())
+
     def value(self, name: StageName) -> bytes:
         """The value of a stage."""
-        return self.results[name].output.value()
+        return Printed.of(self.printed(name)).value()
+
+
+ATTEMPT: ContextVar[Attempt] = ContextVar("ATTEMPT", default=run_attempt)
+"""Makes the attempts of all workspaces that are opened."""
 
 
 @contextmanager
@@ -88,8 +160,8 @@ def workspace(
     pipeline = Pipeline("p☃", stages)
     identity = replace(IDENTITY, run_id=run_id)
     how = RuntimeOptions(root, 10, aws, grace, masker or Masker(), confinement or Confinement())
-    with Workspace(engine, pipeline, identity, how, said.append) as space:
-        ran = Ran(space, pipeline, said=said)
+    with Workspace(engine, pipeline, identity, how, said.append, ATTEMPT.get()) as space:
+        ran = Ran(space, pipeline, run_id, said=said)
         space.prepare()
         yield ran
 
@@ -106,10 +178,6 @@ def run_all(
         for stage in stages:
             ran.run(stage, outside)
     return ran
-
-
-def drop(_files: Iterator[bytes] | None) -> None:
-    """Keeps no volume."""
 
 
 def sh(name: str, run: str, **more: object) -> Stage:

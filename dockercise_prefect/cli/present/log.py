@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import BinaryIO, Protocol, TextIO
 
 from dockercise_prefect.pipeline import StageName
-from dockercise_prefect.runtime.files.output import LineDecoder
+from dockercise_prefect.runtime.files.lines import LineDecoder
 
 LONGEST_LINE = 1_048_576
 """Characters of a line that are held back until its end is there."""

@@ -9,23 +9,20 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from tarfile import TarError
 
-from dockercise_prefect.errors import DockerciseError, EngineError, StorageError
+from dockercise_prefect.archives.content_digest import content_digested
+from dockercise_prefect.errors import EngineError, StorageError
 from dockercise_prefect.orchestration.run.events import Notice, Observer, StageEnded, StageStarted
 from dockercise_prefect.orchestration.run.secrecy import Secrecy, SensitiveFoundError, looked_through
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
-from dockercise_prefect.results.record.local_store import OUTPUTS
 from dockercise_prefect.results.record.store import Kept, LogWriter, RunStore
 from dockercise_prefect.results.summary import StageSummary
 from dockercise_prefect.runtime.engine import EngineLostError
-from dockercise_prefect.runtime.files.output import StageOutput
 from dockercise_prefect.runtime.secrets.masking import Scan
-from dockercise_prefect.runtime.stage.outcome import StageResult
+from dockercise_prefect.runtime.stage.job import JobResult
 from dockercise_prefect.runtime.stage.running import EndedAtOnceError
 from dockercise_prefect.status import StageStatus
-
-LONGEST_VALUE = 1_048_576
-"""Bytes of a value that is in the JSON of its stage; readers of the JSON have all of it in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +52,7 @@ class RunRecord:
         self._lock = threading.Lock()
         self._stages: dict[StageName, StageSummary] = {}
         self._kept: dict[StageName, Kept] = {}
-        self._outputs: dict[StageName, StageOutput] = {}
+        self._outputs: list[StageName] = []
         self._scans: dict[StageName, Scan | None] = {}
         self._storage_error: str | None = None
 
@@ -85,11 +82,10 @@ class RunRecord:
         """Where the stage's output goes."""
         return self._store.log(stage.name)
 
-    def stage_ended(self, stage: Stage, result: StageResult, task_run_id: str | None) -> None:
-        """The stage ran and ended: from here on its value is masked where it is sensitive, and what it made may be kept.
+    def stage_ended(self, stage: Stage, result: JobResult, kept: Kept, task_run_id: str | None) -> None:
+        """The stage ran and ended; `kept` says what the record may hold of what it printed.
 
-        The value of a sensitive stage is kept out of the record, and so is its output if it holds something sensitive that
-        was known before.
+        What it left in its volume may be kept from here on, if nothing in it is sensitive that is known now.
         """
         summary = StageSummary(
             result.status,
@@ -100,13 +96,12 @@ class RunRecord:
             task_run_id=task_run_id,
             message=result.message,
         )
-        scan, self._scans[stage.name] = self._secrecy.scan(stage), self._secrecy.scan(stage)
-        kept = Kept(sensitive=self._secrecy.because(stage))
-        if kept.sensitive is None:
-            kept = self._with_value(kept, result.output)
-        if not stage.no_log:
-            kept = self._look_at_output(stage, result.output, scan, kept)
-        self._secrecy.learn_value(stage, result)
+        self._scans[stage.name] = self._secrecy.scan(stage)
+        if result.stdout is not None and result.stdout.file is not None:
+            with self._lock:
+                self._outputs.append(stage.name)
+        if (why := kept.left_out.get("output")) is not None:
+            self._observer(Notice(_left_out("output", stage, why)))
         self._end(stage.name, summary, kept)
 
     def stage_not_started(self, stage: Stage, message: str, task_run_id: str | None) -> None:
@@ -126,16 +121,21 @@ class RunRecord:
         Returns:
             How it is kept; None where it is not.
         """
+        digests: list[str] = []
         try:
-            base = self._store.keep_volume(stage.name, looked_through(files, self._scans.get(stage.name)))
+            digested = content_digested(looked_through(files, self._scans.get(stage.name)), stage.name, digests.append)
+            base = self._store.keep_volume(stage.name, digested)
         except (SensitiveFoundError, EndedAtOnceError) as error:
-            self._leave_out(stage, "volume", error)
+            self._leave_out(stage, "volume", error.message)
         except EngineLostError as error:
             message = f"the engine went away ({error.message}), so the volume of {stage.name} is not in the results"
-            self._failed(StorageError(message, error.hint))
+            self.failed(StorageError(message, error.hint))
         except (StorageError, EngineError) as error:
-            self._failed(StorageError(f"the volume of {stage.name} is not in the results: {error.message}", error.hint))
+            self.failed(StorageError(f"the volume of {stage.name} is not in the results: {error.message}", error.hint))
+        except TarError as error:
+            self.failed(StorageError(f"the volume of {stage.name} is not in the results: it came as no archive ({error})"))
         else:
+            self._amend(stage, lambda kept: replace(kept, volume_digest=digests[0]))
             return KeptVolume(base)
         finally:
             self._forget_value(stage)
@@ -151,37 +151,20 @@ class RunRecord:
         with self._lock:
             return self._stages[name]
 
-    def keep_outputs(self, pipeline: Pipeline) -> None:
-        """Keep what the stages printed, after the last has ended, while their outputs are still there."""
-        outputs = [(stage.name, self._outputs[stage.name]) for stage in pipeline if stage.name in self._outputs]
-        self._keep(lambda: self._store.keep_outputs((name, output.chunks()) for name, output in outputs))
+    def bundle_outputs(self, pipeline: Pipeline) -> None:
+        """Keep what the stages printed in one file, after the last has ended."""
+        self._keep(lambda: self._store.bundle_outputs(stage.name for stage in pipeline if stage.name in self._outputs))
 
-    def _with_value(self, kept: Kept, output: StageOutput) -> Kept:
-        size = output.value_size()
-        if size > LONGEST_VALUE:
-            why = f"it has {size:,} bytes; the entry of the stage in {OUTPUTS} has all of them"
-            return replace(kept, left_out={**kept.left_out, "value": why})
-        return replace(kept, value=self._secrecy.masker.text(output.value().decode("utf-8", errors="replace")))
+    def _leave_out(self, stage: Stage, what: str, why: str) -> None:
+        self._amend(stage, lambda kept: replace(kept, left_out={**kept.left_out, what: why}))
+        self._observer(Notice(_left_out(what, stage, why)))
 
-    def _look_at_output(self, stage: Stage, output: StageOutput, scan: Scan | None, kept: Kept) -> Kept:
-        try:
-            for _ in looked_through(output.chunks(), scan) if scan else ():
-                pass
-        except SensitiveFoundError as error:
-            self._observer(Notice(_left_out("output", stage, error)))
-            return replace(kept, left_out={**kept.left_out, "output": error.message})
+    def _amend(self, stage: Stage, change: Callable[[Kept], Kept]) -> None:
+        """More is known of what is kept of a stage that has ended."""
         with self._lock:
-            self._outputs[stage.name] = output
-        return kept
-
-    def _leave_out(self, stage: Stage, what: str, why: DockerciseError) -> None:
-        with self._lock:
-            kept = self._kept[stage.name]
-            kept = replace(kept, left_out={**kept.left_out, what: why.message})
-            self._kept[stage.name] = kept
+            kept = self._kept[stage.name] = change(self._kept[stage.name])
             summary = self._stages[stage.name]
         self._keep(lambda: self._store.stage_ended(stage.name, summary, kept))
-        self._observer(Notice(_left_out(what, stage, why)))
 
     def _end(self, name: StageName, summary: StageSummary, kept: Kept) -> None:
         self._note(name, summary)
@@ -204,9 +187,10 @@ class RunRecord:
         try:
             write()
         except StorageError as error:
-            self._failed(error)
+            self.failed(error)
 
-    def _failed(self, error: StorageError) -> None:
+    def failed(self, error: StorageError) -> None:
+        """The record cannot have all that it should: the run goes on, and ends in error."""
         with self._lock:
             first = self._storage_error is None
             self._storage_error = self._storage_error or error.message
@@ -214,5 +198,5 @@ class RunRecord:
             self._observer(Notice(f"results cannot be saved: {error}"))
 
 
-def _left_out(what: str, stage: Stage, why: DockerciseError) -> str:
-    return f"the {what} of {stage.name} is not kept: {why.message}"
+def _left_out(what: str, stage: Stage, why: str) -> str:
+    return f"the {what} of {stage.name} is not kept: {why}"

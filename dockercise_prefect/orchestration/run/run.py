@@ -36,6 +36,7 @@ from dockercise_prefect.orchestration.run.events import EngineFound, Event, Noti
 from dockercise_prefect.orchestration.run.failure import RunFailedError, headline
 from dockercise_prefect.orchestration.run.limits import confinement_of, within_trust
 from dockercise_prefect.orchestration.run.options import RunOptions
+from dockercise_prefect.orchestration.run.outputs import RunOutputs
 from dockercise_prefect.orchestration.run.prefect_view import PrefectView
 from dockercise_prefect.orchestration.run.record import RunRecord
 from dockercise_prefect.orchestration.run.report import report
@@ -51,7 +52,7 @@ from dockercise_prefect.results.record.shipment import NoShipment, Shipment, ope
 from dockercise_prefect.results.record.store import RunStore
 from dockercise_prefect.results.report.runs_page import update_runs_page
 from dockercise_prefect.results.summary import RunSummary, StageSummary
-from dockercise_prefect.runtime.stage.environment import OutsideSource, resolve_outside
+from dockercise_prefect.runtime.stage.environment import OutsideSource, VariableTexts, resolve_outside
 from dockercise_prefect.runtime.workspace import RunIdentity, RuntimeOptions, Workspace
 from dockercise_prefect.settings import read_settings
 from dockercise_prefect.status import RunStatus, StageStatus
@@ -197,7 +198,7 @@ class _Run:
 
     def execute(self, outside: Mapping[StageName, Mapping[str, str]], root: Path | None) -> None:
         """Check the engine and the images, then run the stages."""
-        record = cast("RunRecord", self._record)
+        record, store = cast("RunRecord", self._record), cast("RunStore", self._store)
         identity = RunIdentity(self._run_id, self.selection.name, str(self._flow_run.id))
         jobs = self._options.settings.jobs
         with ExitStack() as stack:
@@ -215,11 +216,14 @@ class _Run:
             workspace = stack.enter_context(Workspace(engine, self.selection, identity, how, self._notify))
             stack.callback(tidying.begin)  # however the body ends, before the workspace is removed
             workspace.prepare()
+            outputs = RunOutputs(self.selection, store, self._secrecy, workspace.output_volumes, record.failed)
+            stack.callback(outputs.close)
             runner = StageRunner(
                 workspace=workspace,
                 record=record,
+                outputs=outputs,
                 options=self._options,
-                outside=outside,
+                texts=VariableTexts(self.selection, outside),
                 secrecy=self._secrecy,
                 shipping=self._shipment.stream,
                 put_away=cast("PrefectView", self._view).stage,
@@ -236,7 +240,7 @@ class _Run:
             )
             with without_tags(found_by(self.selection, self._commit)):
                 self._interrupted_by = scheduler.execute()
-            record.keep_outputs(self.selection)
+            record.bundle_outputs(self.selection)
 
     def close(self) -> RunSummary:
         """Write the summary, notify all observers, and answer Prefect.

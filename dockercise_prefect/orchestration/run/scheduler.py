@@ -23,7 +23,7 @@ from dockercise_prefect.orchestration.run.record import RunRecord
 from dockercise_prefect.orchestration.run.schedule import Blocked, Ready, Schedule
 from dockercise_prefect.orchestration.run.stage_task import Inputs, StageFuture, blocked_message, submit_blocked, submit_stage
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
-from dockercise_prefect.runtime.stage.outcome import StageResult
+from dockercise_prefect.runtime.stage.job import JobResult
 
 LONGEST_SLEEP = 0.25
 """Seconds until a signal is noticed, at worst."""
@@ -70,7 +70,7 @@ class Scheduler:
         self,
         pipeline: Pipeline,
         *,
-        run_stage: Callable[[Stage, Inputs], StageResult],
+        run_stage: Callable[[Stage, Inputs], JobResult],
         record: RunRecord,
         jobs: int,
         fail_fast: bool,

@@ -10,10 +10,9 @@ from typing import TypeVar
 from dockercise_prefect.errors import DockerciseError
 from dockercise_prefect.pipeline import LiteralValue, Pipeline, Stage, StageName, folded
 from dockercise_prefect.pipeline.sensitivity import secret_variables, sensitive_stages
-from dockercise_prefect.runtime.secrets.forms import LONGEST
 from dockercise_prefect.runtime.secrets.masking import Masker, Scan
 from dockercise_prefect.runtime.stage.environment import Outside
-from dockercise_prefect.runtime.stage.outcome import StageResult
+from dockercise_prefect.runtime.stage.job import JobResult
 
 E = TypeVar("E", bound=DockerciseError)
 
@@ -57,12 +56,7 @@ class Secrecy:
         """What searches files of the stage for secrets before they are kept; None if that is not needed."""
         return self.masker.scan() if self.because(stage) and not stage.no_log else None
 
-    def learn_value(self, stage: Stage, result: StageResult) -> None:
-        """The stage has ended: from here on, its value is masked where it is sensitive."""
-        if self.because(stage):
-            self.masker.add(result.output.value_beginning(LONGEST))
-
-    def masked(self, result: StageResult) -> StageResult:
+    def masked(self, result: JobResult) -> JobResult:
         """The result, with a message that may be shown."""
         return replace(result, message=self.masker.text(result.message)) if result.message else result
 

@@ -11,7 +11,7 @@ from dockercise_prefect.orchestration.run.events import Observer, StageOutput
 from dockercise_prefect.pipeline import StageName
 from dockercise_prefect.results.record.store import LogWriter
 from dockercise_prefect.runtime.engine import Channel
-from dockercise_prefect.runtime.files.output import LineDecoder
+from dockercise_prefect.runtime.files.lines import LineDecoder
 
 PrefectLogger: TypeAlias = "logging.Logger | logging.LoggerAdapter[Any]"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, assert_never
 
 from prefect import Task
 from prefect.cache_policies import NO_CACHE
@@ -15,11 +15,11 @@ from prefect.states import Cancelled, Completed, Crashed, Failed
 from prefect.utilities.engine import emit_task_run_state_change_event
 
 from dockercise_prefect.pipeline import Stage, StageName
-from dockercise_prefect.runtime.stage.outcome import StageResult
+from dockercise_prefect.runtime.stage.job import JobResult
 from dockercise_prefect.status import StageStatus
 
-StageFuture: TypeAlias = PrefectFuture[StageResult]
-Inputs: TypeAlias = Mapping[StageName, StageResult]
+StageFuture: TypeAlias = PrefectFuture[JobResult]
+Inputs: TypeAlias = Mapping[StageName, JobResult]
 
 NOT_STARTED = "NotStarted"
 """The name of the final state of a stage that will never start."""
@@ -27,7 +27,7 @@ NOT_STARTED = "NotStarted"
 
 def submit_stage(
     stage: Stage,
-    run: Callable[[Stage, Inputs], StageResult],
+    run: Callable[[Stage, Inputs], JobResult],
     inputs: Mapping[StageName, StageFuture],
 ) -> StageFuture:
     """Start the stage's task run in the flow's task runner.
@@ -40,7 +40,7 @@ def submit_stage(
         inputs: the futures of all stages that it needs.
     """
 
-    def run_stage(inputs: dict[StageName, StageResult]) -> State[Any]:
+    def run_stage(inputs: dict[StageName, JobResult]) -> State[Any]:
         return final_state(run(stage, inputs))
 
     return _task(stage, run_stage, lambda: stage.name).submit(inputs=dict(inputs))
@@ -54,7 +54,7 @@ def submit_blocked(stage: Stage, because: StageName, needed: Mapping[StageName, 
     """
     refused: list[TaskRun] = []
 
-    def never_run(inputs: dict[StageName, StageResult]) -> None:
+    def never_run(inputs: dict[StageName, JobResult]) -> None:
         raise AssertionError(f"{stage.name} was run with {sorted(inputs)} although it was blocked")
 
     def name_and_refuse() -> str:
@@ -83,7 +83,7 @@ def blocked_message(because: StageName) -> str:
     return f"not started: {because} failed"
 
 
-def final_state(result: StageResult) -> State[Any]:
+def final_state(result: JobResult) -> State[Any]:
     """The task run's final state: its type says whether consumers may start, its message says how the stage ended."""
     message = result.message
     match result.status:
@@ -97,8 +97,12 @@ def final_state(result: StageResult) -> State[Any]:
             return Failed(name="TimedOut", message=message, data=result)
         case StageStatus.CANCELLED:
             return Cancelled(message=message, data=result)
-        case _:
+        case StageStatus.ERROR:
             return Crashed(message=message, data=result)
+        case StageStatus.RUNNING | StageStatus.CACHED | StageStatus.SKIPPED | StageStatus.NOT_STARTED:
+            raise ValueError(f"an attempt cannot end as {result.status}")
+        case _:
+            assert_never(result.status)
 
 
 def _task(stage: Stage, function: Callable[..., Any], run_name: Callable[[], str]) -> Task[..., Any]:

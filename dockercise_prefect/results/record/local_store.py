@@ -1,7 +1,7 @@
 """The record of a run as a folder of the user's (DESIGN section 3).
 
-`<results>/<pipeline>/<run-id>/` holds `index.json`, `<stage>.json`, `<stage>.log` or `<stage>.log.zst`, `<stage>.tar.zst`
-and, in the end, `out.zip`, `report.html` and `summary.json`.
+`<results>/<pipeline>/<run-id>/` holds `index.json`, `<stage>.json`, `<stage>.log` or `<stage>.log.zst`, `<stage>.out`,
+`<stage>.tar.zst` and, in the end, `out.zip`, `report.html` and `summary.json`.
 """
 
 from __future__ import annotations
@@ -33,8 +33,9 @@ from dockercise_prefect.results.places.objects import Objects
 from dockercise_prefect.results.record.compression import LEVEL
 from dockercise_prefect.results.record.difference import archived
 from dockercise_prefect.results.record.log_file import LogFile, SilentLog, plain_log
-from dockercise_prefect.results.record.log_packer import LogPacker
-from dockercise_prefect.results.record.store import Kept, LogWriter
+from dockercise_prefect.results.record.log_packer import CHUNK, LogPacker
+from dockercise_prefect.results.record.output_file import OutputFile, output_file
+from dockercise_prefect.results.record.store import Kept, LogWriter, StageOutput
 from dockercise_prefect.results.record.volume_bases import VolumeBases
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 
@@ -131,6 +132,10 @@ class LocalStore:
             self._logs[name] = log
         return log
 
+    def output(self, name: str) -> StageOutput:
+        """See `RunStore`."""
+        return OutputFile(self._folder / output_file(name))
+
     def when_log_is_kept(self, name: str, then: Callable[[str | None], None]) -> None:
         """See `RunStore`."""
         log = self._log_of(name)
@@ -163,16 +168,18 @@ class LocalStore:
         """See `RunStore`."""
         self._bases.leave_out(name)
 
-    def keep_outputs(self, outputs: Iterable[tuple[str, Iterable[bytes]]]) -> None:
+    def bundle_outputs(self, stages: Iterable[StageName]) -> None:
         """See `RunStore`."""
         with self._whole(OUTPUTS) as file, ZipFile(file, "w", ZIP_DEFLATED) as bundle:
-            for name, chunks in outputs:
+            for name in stages:
                 entry = ZipInfo(name, datetime.now(UTC).timetuple()[:6])
                 entry.compress_type = ZIP_DEFLATED
                 entry.external_attr = (stat.S_IFREG | FILE_MODE) << 16
-                with bundle.open(entry, "w", force_zip64=True) as packed:
-                    for chunk in chunks:
-                        packed.write(chunk)
+                with (
+                    (self._folder / output_file(name)).open("rb") as output,
+                    bundle.open(entry, "w", force_zip64=True) as packed,
+                ):
+                    shutil.copyfileobj(output, packed, CHUNK)
 
     def keep_report(self, page: str) -> None:
         """See `RunStore`."""
@@ -205,6 +212,9 @@ class LocalStore:
             "sensitive": reason is not None,
             "sensitive_because": reason,
             "left_out": dict(kept.left_out),
+            "attempt": kept.attempt,
+            "output_digest": kept.output_digest,
+            "volume_digest": kept.volume_digest,
         }
         self._write(f"{name}.json", {"stage": name, **summary.to_json(), **entry})
 

@@ -12,7 +12,8 @@ from dockercise_prefect.results.places.objects import Objects, RefusedError
 from dockercise_prefect.results.record.local_store import INDEX, OUTPUTS, REPORT, SUMMARY, LocalStore
 from dockercise_prefect.results.record.log_file import packed_log, plain_log
 from dockercise_prefect.results.record.mirror import Mirror
-from dockercise_prefect.results.record.store import Kept, LogWriter
+from dockercise_prefect.results.record.output_file import output_file
+from dockercise_prefect.results.record.store import Kept, LogWriter, StageOutput
 from dockercise_prefect.results.record.unsent import Destination, UnsentRun
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 
@@ -86,6 +87,10 @@ class MirroredStore:
             return log
         return _MirroredLog(log, lambda: self._mirror.grew(file), lambda: self._log_closed(name))
 
+    def output(self, name: str) -> StageOutput:
+        """See `RunStore`. It is sent when it is whole."""
+        return _MirroredOutput(self._local.output(name), lambda: self._mirror.put(output_file(name)))
+
     def when_log_is_kept(self, name: str, then: Callable[[str | None], None]) -> None:
         """See `RunStore`."""
         self._local.when_log_is_kept(name, then)
@@ -108,9 +113,9 @@ class MirroredStore:
         """See `RunStore`."""
         self._local.leave_volume_out(name)
 
-    def keep_outputs(self, outputs: Iterable[tuple[str, Iterable[bytes]]]) -> None:
+    def bundle_outputs(self, stages: Iterable[StageName]) -> None:
         """See `RunStore`."""
-        self._local.keep_outputs(outputs)
+        self._local.bundle_outputs(stages)
         self._mirror.put(OUTPUTS)
 
     def keep_report(self, page: str) -> None:
@@ -185,4 +190,26 @@ class _MirroredLog:
     def close(self) -> None:
         """See `LogWriter`."""
         self._log.close()
+        self._closed()
+
+
+class _MirroredOutput:
+    """A `StageOutput` that says when it was closed."""
+
+    def __init__(self, output: StageOutput, closed: Callable[[], None]) -> None:
+        self._output = output
+        self._closed = closed
+
+    @property
+    def path(self) -> Path:
+        """See `StageOutput`."""
+        return self._output.path
+
+    def write(self, chunk: bytes) -> None:
+        """See `StageOutput`."""
+        self._output.write(chunk)
+
+    def close(self) -> None:
+        """See `StageOutput`."""
+        self._output.close()
         self._closed()

@@ -20,11 +20,17 @@ class Kept:
         value: what it printed, trimmed; None when it printed nothing that may be kept, or too much of it.
         sensitive: why its output is sensitive, None when it is not.
         left_out: what is not kept, `value`, `output` or `volume`, and why.
+        attempt: which attempt at the stage it was, from 1 on; None for one that has not ended, or never starts.
+        output_digest: of what it printed on stdout, `sha256:…`; None when that is not kept.
+        volume_digest: of what its volume holds (docs/digests.md); None when that is not kept.
     """
 
     value: str | None = None
     sensitive: str | None = None
     left_out: Mapping[str, str] = field(default_factory=dict)
+    attempt: int | None = None
+    output_digest: str | None = None
+    volume_digest: str | None = None
 
 
 class LogWriter(Protocol):
@@ -43,17 +49,41 @@ class LogWriter(Protocol):
         ...
 
 
+class StageOutput(Protocol):
+    """Takes what one stage prints on stdout, byte for byte. Used by one thread.
+
+    What was written is there at once for whoever reads it on this machine, and stays when this process is killed.
+
+    Raises:
+        StorageError: from every method: it cannot be written.
+    """
+
+    @property
+    def path(self) -> Path:
+        """Where it is on this machine, at least until the run is over."""
+        ...
+
+    def write(self, chunk: bytes) -> None:
+        """Append."""
+        ...
+
+    def close(self) -> None:
+        """No more follows; may be called again."""
+        ...
+
+
 class RunStore(Protocol):
     """Keeps the record of one run.
 
     Order: `start` once and first, `settle` and `finish` once and last, and `leave` where one of these failed. Between them, for
-    each stage: `stage_started`, `log` at most once, `stage_ended` at least once; a stage that never starts has only this.
+    each stage: `stage_started`, `log` and `output` at most once, `stage_ended` at least once; a stage that never starts has
+    only this.
     `keep_volume` at most once for a stage and at any time, or `leave_volume_out`; one of both for a stage that others work on,
-    and not later than for those. `keep_outputs` and `keep_report` at most once, after the last stage has ended. Stages are
+    and not later than for those. `bundle_outputs` and `keep_report` at most once, after the last stage has ended. Stages are
     independent otherwise: any thread may call for any of them at any time.
 
-    Everything but a log appears whole or not at all, however the process ends; a later JSON object of a stage takes the place
-    of the former. Nobody but the user can read any of it.
+    Everything but logs and outputs appears whole or not at all, however the process ends; a later JSON object of a stage takes
+    the place of the former. Nobody but the user can read any of it.
 
     A stage that the index marks as sensitive leaves no value, whatever is handed over; one with `"no_log": true` no log either.
 
@@ -99,6 +129,10 @@ class RunStore(Protocol):
         """Where the stage's output goes; the caller closes it before `stage_ended`."""
         ...
 
+    def output(self, name: str) -> StageOutput:
+        """Where the stage's stdout goes; the caller closes it before `stage_ended`."""
+        ...
+
     def when_log_is_kept(self, name: str, then: Callable[[str | None], None]) -> None:
         """Say which file of the record has the stage's log; to be asked once the log was closed.
 
@@ -131,11 +165,11 @@ class RunStore(Protocol):
         """The stage's volume is not kept."""
         ...
 
-    def keep_outputs(self, outputs: Iterable[tuple[str, Iterable[bytes]]]) -> None:
-        """Keep stdout of stages as `out.zip`, one entry a stage, byte for byte, in bounded memory.
+    def bundle_outputs(self, stages: Iterable[StageName]) -> None:
+        """Keep what these stages printed on stdout as `out.zip`, one entry a stage, byte for byte, in bounded memory.
 
         Args:
-            outputs: stages and what they printed.
+            stages: whose `output` was closed.
         """
         ...
 

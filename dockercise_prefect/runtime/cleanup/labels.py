@@ -15,6 +15,7 @@ STAGE = "dockercise.stage"
 PIPELINE = "dockercise.pipeline"
 FLOW_RUN = "dockercise.flow_run"
 OWNER = "dockercise.owner"
+ATTEMPT = "dockercise.attempt"
 
 STEPS = "dockercise.steps"
 """Of an image: how many instructions of the Dockerfile may come after the one that sets the labels; a commit has none."""
@@ -50,9 +51,9 @@ class Labels:
         """For what belongs to the run as a whole."""
         return dict(self._run)
 
-    def of_stage(self, stage: StageName) -> dict[str, str]:
-        """For what belongs to one stage."""
-        return self._run | {STAGE: stage}
+    def of_stage(self, stage: StageName, attempt: int = 1) -> dict[str, str]:
+        """For what belongs to one attempt at a stage."""
+        return self._run | {STAGE: stage, ATTEMPT: str(attempt)}
 
     def name(self, what: str) -> str:
         """A new name for a thing on the engine; `what` says what it is for."""

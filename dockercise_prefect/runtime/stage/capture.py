@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from dockercise_prefect.errors import DockerciseError
 from dockercise_prefect.runtime.engine import Channel, OutputSink
-from dockercise_prefect.runtime.files.output import LogTail, StageOutput
-from dockercise_prefect.runtime.secrets.masking import MaskedStream, Masker
+from dockercise_prefect.runtime.files.lines import LogTail
+from dockercise_prefect.runtime.stage.ports import MaskedStream, Masking
 
 
 class Capture:
@@ -17,14 +17,16 @@ class Capture:
     what comes after is dropped.
 
     Args:
-        output: gets stdout as it is: it is for other stages.
+        keep: gets stdout as it is: it is for other stages.
         masker: knows what is sensitive.
         sink: gets everything, masked, as do the last lines.
         give_up: told why nothing more is taken.
     """
 
-    def __init__(self, output: StageOutput, masker: Masker, sink: OutputSink, give_up: Callable[[str], None]) -> None:
-        self._output = output
+    def __init__(
+        self, keep: Callable[[bytes], object], masker: Masking, sink: OutputSink, give_up: Callable[[str], None]
+    ) -> None:
+        self._keep = keep
         self._streams: dict[Channel, MaskedStream] = {"stdout": masker.stream(), "stderr": masker.stream()}
         self._sink = sink
         self._give_up = give_up
@@ -37,7 +39,7 @@ class Capture:
             return
         try:
             if channel == "stdout":
-                self._output.write(chunk)
+                self._keep(chunk)
             self._pass_on(channel, self._streams[channel].feed(chunk))
         except (OSError, DockerciseError) as error:
             self._failed = True

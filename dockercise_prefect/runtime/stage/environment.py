@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from dockercise_prefect.errors import DefinitionError, Diagnostic, Place, UsageError
-from dockercise_prefect.pipeline import HostVariable, Pipeline, Stage, StageName, folded
+from dockercise_prefect.pipeline import HostVariable, LiteralValue, Pipeline, Stage, StageName, folded
 from dockercise_prefect.runtime.stage.variables import trouble_with
 
 Lookup: TypeAlias = Callable[[str], str | None]
@@ -54,6 +54,25 @@ class Outside:
 
     variables: Mapping[StageName, Mapping[str, str]]
     secret: Mapping[StageName, Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class VariableTexts:
+    """The texts of the variables of stages (`ports.Texts`).
+
+    Attributes:
+        pipeline: with texts that are written in it.
+        outside: the texts from outside, as `resolve_outside` found them.
+    """
+
+    pipeline: Pipeline
+    outside: Mapping[StageName, Mapping[str, str]]
+
+    def of(self, stage: StageName) -> Mapping[str, str]:
+        """All of one stage, by the names that its container has them under."""
+        env = self.pipeline.by_name[stage].env
+        written = {name: source.text for name, source in env.items() if isinstance(source, LiteralValue)}
+        return {**written, **self.outside.get(stage, {})}
 
 
 def resolve_outside(pipeline: Pipeline, sources: Sequence[OutsideSource]) -> Outside:

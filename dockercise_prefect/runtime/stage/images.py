@@ -37,8 +37,8 @@ class Images:
         self._made: dict[StageName, ResolvedImage] = {}
         self._empty: Once[None, str] = Once()
 
-    def of(self, stage: Stage) -> ResolvedImage:
-        """The image of a stage that starts a container.
+    def of(self, stage: Stage) -> ResolvedImage | None:
+        """The image of a stage; None for one that builds its own, or has none.
 
         Raises:
             EngineError: the stage that was to leave it left none.
@@ -50,7 +50,7 @@ class Images:
                     f"{maker} left no image that {stage.name} could run in", "a stage without a container has none"
                 )
             return self._made[maker]
-        return self._made[stage.name] if stage.build is not None else self._resolved[stage.name]
+        return self._resolved.get(stage.name)
 
     def any(self) -> str:
         """The id of any image that helpers can be made of; where no stage names one, an empty one is made.
@@ -68,28 +68,9 @@ class Images:
         """
         return stage.name in self._wanted and stage.build is None
 
-    def keep(self, stage: Stage, container: str) -> None:
-        """Make an image of what a stage left in its container, for all stages that run in it.
-
-        Raises:
-            EngineError: it could not be made.
-        """
-        labels = self._labels.of_stage(stage.name)
-        self.add(stage, self._engine.commit(container, self.of(stage).id, labels), f"that {stage.name} left")
-
-    def add(self, stage: Stage, id_: str, what: str) -> ResolvedImage:
-        """Take note of an image that a stage made.
-
-        Args:
-            id_: on the engine.
-            what: which image it is, for messages.
-
-        Raises:
-            EngineError: it is gone.
-        """
-        found = self._engine.resolve_image(id_, pull=PullPolicy.NEVER, platform=None, progress=lambda _: None)
-        self._made[stage.name] = image = replace(found, ref=what)
-        return image
+    def note(self, stage: StageName, image: ResolvedImage) -> None:
+        """Take note of an image that a stage made, for all stages that run in it."""
+        self._made[stage] = image
 
     def _make_empty(self) -> str:
         spec = BuildSpec(what="helpers", dockerfile=b"FROM scratch\n", labels=self._labels.of_run(), network="none")
@@ -97,6 +78,21 @@ class Images:
         if image is None:
             raise EngineError("the engine cannot make an empty image")
         return image
+
+
+def made_image(engine: Engine, id_: str, what: str) -> ResolvedImage:
+    """An image that a stage made.
+
+    Args:
+        engine: where it is.
+        id_: of the image.
+        what: which image it is, for messages.
+
+    Raises:
+        EngineError: it is gone.
+    """
+    found = engine.resolve_image(id_, pull=PullPolicy.NEVER, platform=None, progress=lambda _: None)
+    return replace(found, ref=what)
 
 
 _BY_STRENGTH = (PullPolicy.ALWAYS, PullPolicy.MISSING, PullPolicy.NEVER)

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
-from dockercise_prefect.errors import DefinitionError, Diagnostic
-from dockercise_prefect.pipeline import CODE, CodeSnapshot, EngineVolume, HostPath, Mount, Pipeline, Stage, StageVolume
+from dockercise_prefect.errors import DefinitionError, Diagnostic, EngineError
+from dockercise_prefect.pipeline import (
+    CODE,
+    CodeSnapshot,
+    EngineVolume,
+    HostPath,
+    Mount,
+    Pipeline,
+    Stage,
+    StageName,
+    StageVolume,
+)
 from dockercise_prefect.runtime.engine import ContainerMount
 from dockercise_prefect.runtime.files import aws_folder
-from dockercise_prefect.runtime.files.output import StageOutput
-from dockercise_prefect.runtime.files.volumes import RunVolumes
+from dockercise_prefect.runtime.files.shared_volumes import Opened, SharedVolumes
+from dockercise_prefect.runtime.files.volumes import Volumes
+from dockercise_prefect.runtime.stage.job import JobResult
+from dockercise_prefect.runtime.stage.ports import Outputs
 
 OUT = "/out"
 
@@ -70,47 +83,76 @@ def _is_below_root(path: str) -> bool:
 
 
 class StageMounts:
-    """Turns what a stage mounts into mounts of the engine.
+    """Turns what a stage mounts into mounts of the engine; makes what several stages share.
 
     Args:
-        volumes: of the run.
+        volumes: makes them.
+        shared: what several stages mount.
         root: the folder that paths beginning with `./` are below.
         aws: whether every stage gets the AWS folder.
     """
 
-    def __init__(self, volumes: RunVolumes, root: Path | None, *, aws: bool) -> None:
+    def __init__(self, volumes: Volumes, shared: SharedVolumes, root: Path | None, *, aws: bool) -> None:
         self._volumes = volumes
+        self._shared = shared
         self._root = root
         self._aws = aws
 
-    def of(self, stage: Stage, outputs: dict[str, StageOutput], image: str) -> tuple[ContainerMount, ...]:
-        """All that the stage's container mounts; its own volume, which is made now, comes first.
+    def of(
+        self, stage: Stage, inputs: Mapping[StageName, JobResult], outputs: Outputs, image: str
+    ) -> tuple[ContainerMount, ...]:
+        """All that the stage's container mounts but its own volume.
 
         Args:
             stage: whose container it is.
-            outputs: of all stages that it needs.
-            image: the id of its image.
-        """
-        return tuple(self._all(stage, outputs, image))
+            inputs: what all stages left that it needs.
+            outputs: has what they printed.
+            image: the id of any image on the engine.
 
-    def _all(self, stage: Stage, outputs: dict[str, StageOutput], image: str) -> Iterator[ContainerMount]:
-        yield ContainerMount("volume", self._volumes.own(stage), f"/{stage.name}", read_only=False)
-        if outputs:
-            yield ContainerMount("volume", self._volumes.out(outputs, image), OUT, read_only=True)
+        Raises:
+            EngineError: one of the volumes is gone, or cannot be made.
+        """
+        return tuple(self._all(stage, inputs, outputs, image))
+
+    def out(self, inputs: Mapping[StageName, JobResult], outputs: Outputs, image: str) -> str:
+        """The volume with what these stages printed; stages with the same needs share it."""
+        printed: dict[StageName, tuple[int, Opened]] = {}
+        for name, result in inputs.items():
+            if result.stdout is None:
+                raise EngineError(f"what {name} printed is lost")
+            printed[name] = (result.stdout.size, partial(outputs.open, result.stdout))
+        return self._shared.out(printed, image)
+
+    def volume_of(self, stage: StageName, inputs: Mapping[StageName, JobResult]) -> str:
+        """The volume of a stage that has ended; of one that has none, an empty one.
+
+        Raises:
+            EngineError: somebody removed it.
+        """
+        volume = inputs[stage].volume if stage in inputs else None
+        name = self._shared.empty(stage) if volume is None else volume.name
+        self._volumes.check_there(name, f"the volume of {stage}")
+        return name
+
+    def _all(
+        self, stage: Stage, inputs: Mapping[StageName, JobResult], outputs: Outputs, image: str
+    ) -> Iterator[ContainerMount]:
+        if inputs:
+            yield ContainerMount("volume", self.out(inputs, outputs, image), OUT, read_only=True)
         if self._aws:
             for target in (aws_folder.SHARED_PATH, aws_folder.ROOT_PATH):
-                yield ContainerMount("volume", self._volumes.aws(image), target, read_only=True)
+                yield ContainerMount("volume", self._shared.aws(image), target, read_only=True)
         for mount in stage.mounts:
-            yield self._one(mount, image)
+            yield self._one(mount, inputs, image)
 
-    def _one(self, mount: Mount, image: str) -> ContainerMount:
+    def _one(self, mount: Mount, inputs: Mapping[StageName, JobResult], image: str) -> ContainerMount:
         read_only = mount.mode == "ro"
         match mount.source:
             case StageVolume(stage):
                 # Sealed: whatever is written in Python, nobody changes the volume of another stage.
-                return ContainerMount("volume", self._volumes.of(stage), mount.target, read_only=True)
+                return ContainerMount("volume", self.volume_of(stage, inputs), mount.target, read_only=True)
             case CodeSnapshot():
-                return ContainerMount("volume", self._volumes.code(image), mount.target, read_only=True)
+                return ContainerMount("volume", self._shared.code(image), mount.target, read_only=True)
             case EngineVolume(name):
                 return ContainerMount("volume", name, mount.target, read_only)
             case HostPath(path):

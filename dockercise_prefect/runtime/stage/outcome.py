@@ -3,34 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
-from dockercise_prefect.pipeline import StageName
 from dockercise_prefect.runtime.engine import KILLED, ExitState
-from dockercise_prefect.runtime.files.output import StageOutput
 from dockercise_prefect.status import StageStatus
-
-
-@dataclass(frozen=True, slots=True)
-class StageResult:
-    """A stage that has ended.
-
-    Attributes:
-        exit_code: None when there was no container or its code is not to be learnt.
-        message: how it ended, its first line short; None for a stage that simply passed.
-        started: in UTC, as `finished`.
-        image_digest: of the image it ran in; None when it never got so far, or has none.
-        output: its stdout.
-    """
-
-    stage: StageName
-    status: StageStatus
-    exit_code: int | None
-    message: str | None
-    started: datetime
-    finished: datetime
-    image_digest: str | None
-    output: StageOutput
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from dockercise_prefect.errors import StageError
-from dockercise_prefect.pipeline import HostVariable, LiteralValue, Stage, StageName, StageValue, folded
+from dockercise_prefect.pipeline import HostVariable, StageName, StageValue, folded
 from dockercise_prefect.runtime.cleanup.labels import RunIdentity
-from dockercise_prefect.runtime.files.output import StageOutput
+from dockercise_prefect.runtime.files.output import Printed
 from dockercise_prefect.runtime.stage.boot import LONGEST_ARGUMENT
+from dockercise_prefect.runtime.stage.job import VariableSource, WrittenText
 
 TOGETHER = 2_097_152 - 131_072
 """Bytes of arguments and variables that Linux takes together (a quarter of the usual 8 MB stack), less what an image adds."""
@@ -41,68 +42,76 @@ class Variables:
         return Variables({name: text for name, text in self.stored.items() if name not in moved}, encoded | dict(self.unseen))
 
 
-def runtime_variables(identity: RunIdentity, stage: Stage) -> dict[str, str]:
+def runtime_variables(identity: RunIdentity, stage: StageName) -> dict[str, str]:
     """What is always set; `GRAPH_CI_RUN_ID` is for scripts of the first dockercise."""
     return {
-        "OUT": f"/{stage.name}",
+        "OUT": f"/{stage}",
         "DOCKERCISE_RUN_ID": identity.run_id,
-        "DOCKERCISE_STAGE": stage.name,
+        "DOCKERCISE_STAGE": stage,
         "DOCKERCISE_PIPELINE": identity.pipeline,
         "GRAPH_CI_RUN_ID": identity.run_id,
     }
 
 
 def container_variables(
-    stage: Stage,
+    sources: Mapping[str, VariableSource],
     *,
+    script: str | None,
     always: Mapping[str, str],
-    values: Mapping[StageName, StageOutput],
-    outside: Mapping[str, str],
+    values: Mapping[StageName, Printed],
+    texts: Mapping[str, str],
     secrets: Collection[str] = (),
 ) -> Variables:
     """Sort a stage's variables by who may see them.
 
     Args:
-        stage: whose container it is.
+        sources: where each of them comes from.
+        script: that takes room beside them.
         always: what is always set; wins over what the stage sets itself.
-        values: of the stages that it takes values from.
-        outside: what `resolve_outside` found for it.
+        values: what the stages printed that it takes values from.
+        texts: of those that are written in the pipeline or come from outside.
         secrets: variables that are never stored, texts of the pipeline's own included, by their folded names.
 
     Raises:
         StageError: the kernel does not take them; the message says what to do instead.
     """
-    literals = {name: source.text for name, source in stage.env.items() if isinstance(source, LiteralValue)}
+    literals = {name: texts[name] for name, source in sources.items() if isinstance(source, WrittenText)}
     open_texts = {name: text for name, text in literals.items() if folded(name) not in secrets}
     stored = {**open_texts, **always}
     unseen: dict[str, bytes] = {}
     for name in literals.keys() - open_texts.keys():
         unseen[name] = _fit(name, literals[name].encode("utf-8", "surrogateescape"), "", "pass it as a file instead")
-    for name, source in stage.env.items():
+    for name, source in sources.items():
         if isinstance(source, StageValue):
             hint = f"read /out/{source.stage} instead, which holds it byte for byte"
             unseen[name] = _fit_value(name, values[source.stage], f"the value of {source.stage} as ", hint)
-    for name, text in outside.items():
+    for name, text in texts.items():
+        if name in literals:
+            continue
         unseen[name] = _fit(name, text.encode("utf-8", "surrogateescape"), "", "pass it as a file instead")
     for name, text in stored.items():
         trouble = _trouble_with_text(name, text.encode("utf-8", "surrogateescape"))
         if trouble is not None:
             raise StageError(f"{name} cannot be a variable: {trouble}", "write the text into a file of the code instead")
     variables = Variables(stored, {name: text for name, text in unseen.items() if name not in always})
-    _check_together(stage, variables)
+    _check_together(script, sources, variables)
     return variables
 
 
 def chosen_variables(
-    stage: Stage, names: Iterable[str], *, values: Mapping[StageName, StageOutput], outside: Mapping[str, str]
+    sources: Mapping[str, VariableSource],
+    names: Iterable[str],
+    *,
+    values: Mapping[StageName, Printed],
+    texts: Mapping[str, str],
 ) -> dict[str, bytes]:
     """The texts of some of a stage's variables, say of the secrets of its build.
 
     Args:
-        stage: whose variables they are.
+        sources: where each variable of the stage comes from.
         names: which ones; one that may be missing, and is, is left out.
-        values: of the stages that it takes values from.
-        outside: what `resolve_outside` found for it.
+        values: what the stages printed that it takes values from.
+        texts: of those that are written in the pipeline or come from outside.
 
     Raises:
         StageError: one is not a variable of the stage, or cannot be handed over as one.
@@ -110,15 +119,15 @@ def chosen_variables(
     hint = "a build gets secrets as variables of the `docker` command"
     chosen: dict[str, bytes] = {}
     for name in names:
-        match stage.env.get(name):
+        match sources.get(name):
             case StageValue(earlier):
                 chosen[name] = _fit_value(name, values[earlier], f"the value of {earlier} as ", hint)
             case HostVariable(written):
-                found = outside.get(name, outside.get(written))
+                found = texts.get(name, texts.get(written))
                 if found is not None:
                     chosen[name] = _fit(name, found.encode("utf-8", "surrogateescape"), "", hint)
-            case LiteralValue(text):
-                chosen[name] = _fit(name, text.encode("utf-8", "surrogateescape"), "", hint)
+            case WrittenText():
+                chosen[name] = _fit(name, texts[name].encode("utf-8", "surrogateescape"), "", hint)
             case None:
                 raise StageError(f"the build's secret {name} is not a variable of the stage", "add it to `env`")
     return chosen
@@ -132,7 +141,7 @@ def _fit(name: str, text: bytes, what: str, hint: str) -> bytes:
     return text
 
 
-def _fit_value(name: str, output: StageOutput, what: str, hint: str) -> bytes:
+def _fit_value(name: str, output: Printed, what: str, hint: str) -> bytes:
     """The value of a stage, where it can be handed over as the variable `name`; only then it is read."""
     trouble = _trouble_with_size(name, output.value_size())
     if trouble is not None:
@@ -164,19 +173,19 @@ def _trouble_with_size(name: str, length: int) -> str | None:
     return None
 
 
-def _check_together(stage: Stage, variables: Variables) -> None:
+def _check_together(script: str | None, sources: Mapping[str, VariableSource], variables: Variables) -> None:
     stored = {name: text.encode("utf-8", "surrogateescape") for name, text in variables.stored.items()}
     texts = stored | dict(variables.unseen)
-    script = min(len((stage.run or "").encode("utf-8", "surrogateescape")), LONGEST_ARGUMENT)
-    total = script + sum(len(name.encode()) + len(text) + 2 + POINTER for name, text in texts.items())
+    room = min(len((script or "").encode("utf-8", "surrogateescape")), LONGEST_ARGUMENT)
+    total = room + sum(len(name.encode()) + len(text) + 2 + POINTER for name, text in texts.items())
     if total > TOGETHER:
-        named = [source.stage for source in stage.env.values() if isinstance(source, StageValue)]
+        named = [source.stage for source in sources.values() if isinstance(source, StageValue)]
         files = ", ".join(f"/out/{name}" for name in dict.fromkeys(named)) or "a file of the code"
         raise StageError(
             f"the variables take {total:,} bytes together, and the kernel takes about {TOGETHER:,}", f"read {files} instead"
         )
 
 
-def takes_values_from(stage: Stage) -> tuple[StageName, ...]:
-    """The stages whose values are variables of this one."""
-    return tuple(dict.fromkeys(source.stage for source in stage.env.values() if isinstance(source, StageValue)))
+def takes_values_from(sources: Mapping[str, VariableSource]) -> tuple[StageName, ...]:
+    """The stages whose values are variables."""
+    return tuple(dict.fromkeys(source.stage for source in sources.values() if isinstance(source, StageValue)))

@@ -10,15 +10,21 @@ from typing import Any
 
 import pytest
 
-from dockercise_prefect.orchestration.run.record import LONGEST_VALUE, RunRecord
+from dockercise_prefect.orchestration.run.outputs import LONGEST_VALUE, RunOutputs
+from dockercise_prefect.orchestration.run.record import RunRecord
 from dockercise_prefect.orchestration.run.secrecy import Secrecy
 from dockercise_prefect.pipeline import Pipeline, to_json
 from dockercise_prefect.results.record.local_store import LocalStore
-from dockercise_prefect.runtime.files.output import Spool, StageOutput
-from dockercise_prefect.runtime.stage.outcome import StageResult
+from dockercise_prefect.runtime.cleanup.labels import Labels
+from dockercise_prefect.runtime.concurrent import Background
+from dockercise_prefect.runtime.files.output_volumes import OutputVolumes
+from dockercise_prefect.runtime.files.volumes import Volumes
+from dockercise_prefect.runtime.stage.job import JobResult
 from dockercise_prefect.runtime.stage.running import EndedAtOnceError
 from dockercise_prefect.status import StageStatus
 from tests.compiler.sources import compiled
+from tests.engines.scripted import BUSYBOX, ScriptedEngine
+from tests.runtime.workspaces import IDENTITY
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 
@@ -27,16 +33,29 @@ def recorded(tmp_path: Path, pipeline: Pipeline, printed: bytes, volume: Iterato
     """The JSON of the pipeline's first stage, which has printed this and left these files."""
     store = LocalStore(tmp_path, "p", "run")
     store.start(to_json(pipeline))
-    record = RunRecord(store, lambda _event: None, Secrecy(pipeline))
+    secrecy = Secrecy(pipeline)
+    record = RunRecord(store, lambda _event: None, secrecy)
     (stage,) = pipeline
-    output = StageOutput(Spool())
-    output.write(printed)
-    result = StageResult(stage.name, StageStatus.PASSED, 0, None, NOW, NOW, None, output)
+    engine = ScriptedEngine()
+    volumes = OutputVolumes(engine, Volumes(engine, Labels(IDENTITY, "owner"), Background().do, lambda: None), lambda: BUSYBOX)
+    outputs = RunOutputs(pipeline, store, secrecy, volumes, record.failed)
     record.stage_started(stage, NOW, None)
-    record.stage_ended(stage, result, None)
+    writer = outputs.writer(stage.name)
+    writer.write(printed)
+    result = JobResult(
+        stage=stage.name,
+        attempt=1,
+        status=StageStatus.PASSED,
+        exit_code=0,
+        message=None,
+        started=NOW,
+        finished=NOW,
+        stdout=writer.close(),
+    )
+    record.stage_ended(stage, result, outputs.kept(stage, result), None)
     if volume is not None:
         record.keep_volume(stage, volume)
-    record.keep_outputs(pipeline)
+    record.bundle_outputs(pipeline)
     found: dict[str, Any] = json.loads((tmp_path / "p/run/a.json").read_bytes())
     return found
 
@@ -67,7 +86,7 @@ def test_a_value_above_the_bound_is_said_to_be_elsewhere(tmp_path: Path) -> None
     entry = recorded(tmp_path, compiled(a="a: {img: busybox:1, run: x}"), b"x" * (LONGEST_VALUE + 1))
 
     assert entry["value"] is None
-    assert entry["left_out"] == {"value": "it has 1,048,577 bytes; the entry of the stage in out.zip has all of them"}
+    assert entry["left_out"] == {"value": "it has 1,048,577 bytes; a.out has all of them"}
     assert (tmp_path / "p/run/out.zip").exists()
 
 

@@ -112,7 +112,12 @@ def test_a_volume_that_breaks_off_leaves_nothing(store: LocalStore) -> None:
 
 def test_outputs_are_one_bundle_in_order(store: LocalStore) -> None:
     """`out.zip` has an entry for each stage, byte for byte; unpacked, nobody else can read them."""
-    store.keep_outputs([("greet", [b"hello", b"\xff\n"]), ("☃", []), ("check", [b"x" * 300_000])])
+    for name, chunks in (("greet", [b"hello", b"\xff\n"]), ("☃", []), ("check", [b"x" * 300_000]), ("other", [b"no"])):
+        output = store.output(name)
+        for chunk in chunks:
+            output.write(chunk)
+        output.close()
+    store.bundle_outputs(["greet", "☃", "check"])
 
     with zipfile.ZipFile(store.folder / "out.zip") as bundle:
         assert bundle.testzip() is None

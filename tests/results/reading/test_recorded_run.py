@@ -192,7 +192,7 @@ def test_a_place_that_cannot_be_read_is_said(record: Recorded, run: RecordedRun)
 
 def test_has_asks_without_reading_all(record: Recorded, run: RecordedRun) -> None:
     """An object is there or not, also an empty one."""
-    record.store.keep_outputs([])
+    record.store.bundle_outputs([])
 
     assert (run.has("out.zip"), run.has("report.html"), run.is_over()) == (True, False, True)
 

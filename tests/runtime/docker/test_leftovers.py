@@ -13,8 +13,7 @@ from docker import APIClient
 from docker.errors import APIError, ImageNotFound
 
 from dockercise_prefect.pipeline import PullPolicy, built_from, code, stage
-from dockercise_prefect.runtime.cleanup.labels import Labels
-from dockercise_prefect.runtime.cleanup.ownership import sweep, this_process
+from dockercise_prefect.runtime.cleanup.ownership import Owner, sweep, this_process
 from dockercise_prefect.runtime.docker.connection import connect
 from dockercise_prefect.runtime.docker.engine import DockerEngine
 from dockercise_prefect.runtime.engine import BuildSpec, Leftover
@@ -121,7 +120,7 @@ def test_what_others_make_of_our_images_survives_run_and_sweep(  # noqa: PLR0917
     owner = dead(docker_engine, "" if host == "this" else f"container:{'0' * 64}@2020-01-01T00:00:00Z")
     (tmp_path / "Dockerfile").write_text(DOCKERFILE)
     built, left = stage("a", build=built_from(code)), sh("b", "> /f")
-    monkeypatch.setattr("dockercise_prefect.runtime.workspace.Labels", lambda identity, _: Labels(identity, owner))
+    monkeypatch.setattr("dockercise_prefect.runtime.workspace.this_process", lambda _engine: Owner.parse(owner))
 
     with workspace(docker_engine, built, left, sh("c", "true", image=left), root=tmp_path, run_id=run_id) as ran:
         for each in ran.pipeline:

@@ -6,17 +6,18 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dockercise_prefect.runtime.files.output import IN_MEMORY, LineDecoder, LogTail, Spool, StageOutput
+from dockercise_prefect.runtime.files.lines import LineDecoder, LogTail
+from dockercise_prefect.runtime.files.output import IN_MEMORY, Printed, Spool, SpooledOutput
 
 MIXED = st.text().map(str.encode) | st.binary() | st.sampled_from([b"\n", b"\r\n", b"\r", b"\xf0\x9f", b"\x98\x80"])
 
 
-def written(spool: Spool, *chunks: bytes) -> StageOutput:
+def written(spool: Spool, *chunks: bytes) -> Printed:
     """An output of these chunks."""
-    output = StageOutput(spool)
+    output = SpooledOutput(spool)
     for chunk in chunks:
         output.write(chunk)
-    return output
+    return output.printed()
 
 
 @pytest.mark.parametrize("size", [0, 1, IN_MEMORY, IN_MEMORY + 1, 5 * IN_MEMORY + 3])
@@ -33,25 +34,25 @@ def test_an_output_is_kept_byte_for_byte(size: int) -> None:
 def test_outputs_that_share_a_spool_do_not_mix() -> None:
     """Two stages that print at the same time keep their own bytes."""
     spool = Spool()
-    first, second = StageOutput(spool), StageOutput(spool)
+    first, second = SpooledOutput(spool), SpooledOutput(spool)
 
     for _ in range(4):
         first.write(b"1" * IN_MEMORY)
         second.write(b"2" * (IN_MEMORY + 1))
 
-    assert set(b"".join(first.chunks())) == {ord("1")}
-    assert set(b"".join(second.chunks())) == {ord("2")}
+    assert set(b"".join(first.printed().chunks())) == {ord("1")}
+    assert set(b"".join(second.printed().chunks())) == {ord("2")}
 
 
 def test_a_long_output_does_not_stay_in_memory() -> None:
     """50 MB cost a few hundred kilobytes of memory, to write and to read."""
-    output = StageOutput(Spool())
+    output = SpooledOutput(Spool())
     chunk = b"x" * 32_768
     tracemalloc.start()
 
     for _ in range(1_600):
         output.write(chunk)
-    read = sum(len(piece) for piece in output.chunks())
+    read = sum(len(piece) for piece in output.printed().chunks())
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
@@ -100,20 +101,6 @@ def test_a_long_value_does_not_come_into_memory_for_its_size() -> None:
 
     assert (size, beginning) == (1_600 * 32_768, b"x" * 10)
     assert peak < 2_000_000
-
-
-def test_a_discarded_output_is_empty() -> None:
-    """After `discard` nothing is left to read."""
-    output = written(Spool(), b"x" * (IN_MEMORY + 1), b"y")
-
-    output.discard()
-
-    assert (output.size, output.value()) == (0, b"")
-
-
-def test_a_known_output_is_what_was_given() -> None:
-    """A stage without a container has an output too."""
-    assert StageOutput.of(b" text ").value() == b"text"
 
 
 def test_a_spool_that_is_closed_refuses_to_read() -> None:

@@ -12,7 +12,7 @@ from dockercise_prefect.pipeline import bind, code, engine_volume, host, stage
 from dockercise_prefect.runtime.docker.connection import connect
 from dockercise_prefect.runtime.docker.engine import DockerEngine
 from tests.engines.scripted import BUSYBOX
-from tests.runtime.workspaces import drop, run_all, sh, workspace
+from tests.runtime.workspaces import run_all, sh, workspace
 
 pytestmark = pytest.mark.docker
 
@@ -95,7 +95,7 @@ def test_files_go_from_stage_to_stage_under_any_name(docker_engine: DockerEngine
 
     assert [result.message for result in ran.results.values()] == [None] * 5
     assert ran.value("reader").decode().split() == ["3", f"/out/{maker}", "72", "61", "77", "ff", "00", "0a", "0a"]
-    assert ran.results[maker].output.size == 7
+    assert len(ran.printed(maker)) == 7
     assert ran.value('ch"anger') == b"one\ntwo"
     assert ran.value("after").decode().split() == ["one", "one", f"/out/{maker}", "/out/reader"]
     assert ran.value("later") == b"two"
@@ -160,11 +160,11 @@ def test_fifty_megabytes_of_output_arrive(docker_engine: DockerEngine, run_id: s
     b = sh("b", "wc -c </out/a; tr -d x </out/a | wc -c", after=[a])
 
     with workspace(docker_engine, a, b, run_id=run_id) as ran:
-        size = ran.workspace.run_stage(a, {}, {}, lambda *_: None, drop)
-        ran.results["a"] = size
+        stdout = ran.run(a, sink=lambda *_: None).stdout
         ran.run(b)
 
-        assert size.output.size == 50_000_000
+        assert stdout is not None
+        assert stdout.size == 50_000_000
         assert ran.value("b").split() == [b"50000000", b"0"]
 
 
@@ -213,9 +213,9 @@ def test_nothing_secret_is_in_the_engines_records(docker_engine: DockerEngine, r
 
     with workspace(docker_engine, a, b, run_id=run_id) as ran:
         ran.run(a)
-        result = ran.workspace.run_stage(b, {"TOKEN": "outs1de"}, ran.results, look, drop)
+        ran.run(b, {"TOKEN": "outs1de"}, sink=look)
 
-        assert result.output.value() == b"v4lue outs1de\nup"
+        assert ran.value("b") == b"v4lue outs1de\nup"
     assert seen
     assert not [text for text in seen if "v4lue" in text or "outs1de" in text]
 

@@ -66,7 +66,7 @@ def test_a_volume_that_cannot_be_read_raises_where_it_is_read() -> None:
 
     a = sh("a", "x")
     with workspace(Gone(), a) as ran:
-        result = ran.workspace.run_stage(a, {}, {}, lambda *_: None, keep)
+        result = ran.run(a, keep=keep)
 
     assert result.status is StageStatus.PASSED
     assert [error.message for error in met] == ["the engine is gone"]
@@ -96,7 +96,7 @@ def test_reading_ends_when_nobody_wants_to_wait() -> None:
     engine = Endless()
     a = sh("a", "x")
     with workspace(engine, a) as ran:
-        ran.workspace.run_stage(a, {}, {}, lambda *_: None, keep)
+        ran.run(a, keep=keep)
         assert reading.wait(10)
         ran.workspace.kill()
         killed.set()
@@ -130,7 +130,7 @@ def test_reading_ends_when_the_end_of_a_run_is_interrupted() -> None:
     a = sh("a", "x")
     try:
         with pytest.raises(KeyboardInterrupt), workspace(Endless(), a) as ran:
-            ran.workspace.run_stage(a, {}, {}, lambda *_: None, keep)
+            ran.run(a, keep=keep)
         ended = list(met)
     finally:
         over.set()
@@ -150,7 +150,7 @@ def test_what_is_printed_is_passed_on_masked_and_kept_as_it_is(scripted: Scripte
     assert ran.output["a", "stderr"] == b"no entry with ***\n"
     assert ran.output["a", "stdout"] == b"key: correct ho"
     assert "correct horse" not in str(result.message)
-    assert result.output.value() == b"key: correct ho"
+    assert ran.value("a") == b"key: correct ho"
 
 
 def test_what_is_no_archive_is_an_error_of_the_engine() -> None:
@@ -169,6 +169,6 @@ def test_what_is_no_archive_is_an_error_of_the_engine() -> None:
         met.append(error.value)
 
     with workspace(Cut(), a) as ran:
-        ran.workspace.run_stage(a, {}, {}, lambda *_: None, keep)
+        ran.run(a, keep=keep)
 
     assert "as a damaged archive" in met[0].message

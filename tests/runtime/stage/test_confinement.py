@@ -81,7 +81,7 @@ def test_what_is_left_in_a_volume_is_bounded(engine: Engine, run_id: str, bound:
             except EngineError as error:
                 told.append(error.message)
 
-        ran.workspace.run_stage(ran.pipeline.by_name["a"], {}, {}, lambda *_: None, keep)
+        ran.run(ran.pipeline.by_name["a"], keep=keep)
 
     assert told == ([] if kept else ["it holds more than the limit of 4000"])
 

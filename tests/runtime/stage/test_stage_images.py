@@ -46,7 +46,7 @@ def test_a_chain_of_images(engine: Engine, run_id: str, tmp_path: Path) -> None:
     assert ran.value("third") == b"installed"
     digests = [str(result.image_digest) for result in ran.results.values()]
     assert ran.value("first").decode() == digests[0] == digests[1] != digests[2]
-    assert b"".join(ran.results["first"].output.chunks()) == f"{digests[0]}\n".encode()
+    assert ran.printed("first") == f"{digests[0]}\n".encode()
     assert left(engine, run_id) == []
 
 

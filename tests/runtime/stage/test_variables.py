@@ -5,7 +5,8 @@ import pytest
 from dockercise_prefect.errors import StageError
 from dockercise_prefect.pipeline import StageValue, folded, host, stage
 from dockercise_prefect.runtime.cleanup.labels import RunIdentity
-from dockercise_prefect.runtime.files.output import StageOutput
+from dockercise_prefect.runtime.files.output import Printed
+from dockercise_prefect.runtime.stage.job import variable_sources
 from dockercise_prefect.runtime.stage.variables import Variables, chosen_variables, container_variables, runtime_variables
 
 A = stage("a", image="i")
@@ -15,8 +16,9 @@ def variables(values: dict[str, bytes], outside: dict[str, str] | None = None, *
     """The variables of a stage that takes values from some stages."""
     env = {name.upper(): StageValue(name) for name in values} | literals
     consumer = stage("c", image="i", run="x", env=env)
-    outputs = {name: StageOutput.of(value) for name, value in values.items()}
-    return container_variables(consumer, always={"OUT": "/c"}, values=outputs, outside=outside or {})
+    outputs = {name: Printed.of(value) for name, value in values.items()}
+    texts = {**literals, **(outside or {})}
+    return container_variables(variable_sources(consumer), script="x", always={"OUT": "/c"}, values=outputs, texts=texts)
 
 
 def test_values_and_outside_are_unseen_and_literals_are_stored() -> None:
@@ -32,7 +34,8 @@ def test_chosen_variables() -> None:
         "c", image="i", env={"A": StageValue("a"), "PROXY": host("proxy"), "NO": host("no", optional=True), "T": "t"}
     )
 
-    found = chosen_variables(consumer, ["A", "PROXY", "NO", "T"], values={"a": StageOutput.of(b"1")}, outside={"proxy": "p"})
+    sources, texts = variable_sources(consumer), {"T": "t", "proxy": "p"}
+    found = chosen_variables(sources, ["A", "PROXY", "NO", "T"], values={"a": Printed.of(b"1")}, texts=texts)
 
     assert found == {"A": b"1", "PROXY": b"p", "T": b"t"}
 
@@ -43,7 +46,7 @@ def test_a_chosen_variable_that_cannot_be(name: str, says: str) -> None:
     consumer = stage("c", image="i", env={"A": StageValue("a")})
 
     with pytest.raises(StageError, match=says):
-        chosen_variables(consumer, [name], values={"a": StageOutput.of(b"\0")}, outside={})
+        chosen_variables(variable_sources(consumer), [name], values={"a": Printed.of(b"\0")}, texts={})
 
 
 def test_what_is_always_set_wins() -> None:
@@ -89,7 +92,7 @@ def test_a_folded_name(stage_name: str, variable: str) -> None:
 
 def test_what_is_always_set() -> None:
     """Every script knows its run, its stage, its pipeline and its own folder."""
-    found = runtime_variables(RunIdentity("r1", "p", "f"), stage("☃", image="i"))
+    found = runtime_variables(RunIdentity("r1", "p", "f"), "☃")
 
     assert found == {
         "OUT": "/☃",
@@ -106,4 +109,4 @@ def test_a_name_that_a_shell_would_not_take_is_refused(name: str) -> None:
     consumer = stage("c", image="i", env={name: host(name)})
 
     with pytest.raises(StageError):
-        container_variables(consumer, always={}, values={}, outside={name: "x"})
+        container_variables(variable_sources(consumer), script=None, always={}, values={}, texts={name: "x"})

@@ -1,0 +1,241 @@
+"""What stages print on stdout: in the record where it may be there, else on the run's engine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from threading import Lock
+
+from dockercise_prefect.archives.content_digest import written
+from dockercise_prefect.errors import StorageError
+from dockercise_prefect.orchestration.run.secrecy import Secrecy, SensitiveFoundError, looked_through
+from dockercise_prefect.pipeline import Pipeline, Stage, StageName
+from dockercise_prefect.results.record.local_store import OUTPUTS
+from dockercise_prefect.results.record.output_file import output_file
+from dockercise_prefect.results.record.store import Kept, RunStore, StageOutput
+from dockercise_prefect.runtime.files.output import Printed, Spool, SpooledOutput
+from dockercise_prefect.runtime.files.output_volumes import OutputVolumes
+from dockercise_prefect.runtime.secrets.forms import LONGEST
+from dockercise_prefect.runtime.stage.job import JobResult, Stdout
+from dockercise_prefect.runtime.stage.ports import OutputWriter
+
+LONGEST_VALUE = 1_048_576
+"""Bytes of a value that is in the JSON of its stage; readers of the JSON have all of it in memory."""
+
+
+class RunOutputs:
+    """The outputs of one run (`runtime.stage.ports.Outputs`). Thread-safe; to be closed.
+
+    What a stage prints that is not sensitive goes to its file in the record as it comes. What may be sensitive is kept where
+    nobody finds it until the stage has ended, and goes to the record then, if no secret is found in it. What the record may not
+    have lies in a volume of the run on its engine, for the stages that need it.
+
+    Args:
+        pipeline: the stages that run.
+        store: keeps the record.
+        secrecy: says what is sensitive.
+        volumes: of the run, for outputs.
+        failed: told when the record cannot have an output.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        store: RunStore,
+        secrecy: Secrecy,
+        volumes: OutputVolumes,
+        failed: Callable[[StorageError], None],
+    ) -> None:
+        self._pipeline = pipeline
+        self._store = store
+        self._secrecy = secrecy
+        self._volumes = volumes
+        self._failed = failed
+        self._needed = {name for stage in pipeline for name in stage.needs}
+        self._spool = Spool()
+        self._lock = Lock()
+        self._left_out: dict[StageName, str] = {}
+        self._to_learn: dict[StageName, bytes] = {}
+
+    def writer(self, stage: StageName) -> OutputWriter:
+        """See `Outputs`."""
+        known = self._pipeline.by_name[stage]
+        if known.no_log or self._secrecy.because(known):
+            return _Spooled(self._spool, partial(self._decided, known))
+        return _Recorded(
+            self._store, stage, self._spool, lambda error, printed, digest: self._lost(known, error, printed, digest)
+        )
+
+    @contextmanager
+    def open(self, stdout: Stdout) -> Iterator[Printed]:
+        """See `Outputs`."""
+        if stdout.file is not None:
+            with _opened(self._store.folder / stdout.file, stdout.size) as printed:
+                yield printed
+        elif stdout.volume is not None:
+            with self._volumes.open(stdout.volume) as printed:
+                yield printed
+        else:
+            yield Printed.of(b"")
+
+    def kept(self, stage: Stage, result: JobResult) -> Kept:
+        """What the record may hold of what a stage printed."""
+        kept = Kept(sensitive=self._secrecy.because(stage), attempt=result.attempt)
+        with self._lock:
+            if (why := self._left_out.get(stage.name)) is not None:
+                kept = replace(kept, left_out={"output": why})
+        if result.stdout is None:
+            return kept
+        if result.stdout.file is not None:
+            kept = replace(kept, output_digest=result.stdout.digest)
+        return kept if kept.sensitive else self._with_value(kept, result.stdout)
+
+    def learn(self, stage: StageName) -> None:
+        """From here on, the value of a stage that has ended is masked where it is sensitive."""
+        with self._lock:
+            value = self._to_learn.pop(stage, b"")
+        if value:
+            self._secrecy.masker.add(value)
+
+    def close(self) -> None:
+        """Let go of what is kept here."""
+        self._spool.close()
+
+    def _with_value(self, kept: Kept, stdout: Stdout) -> Kept:
+        try:
+            with self.open(stdout) as printed:
+                size = printed.value_size()
+                if size <= LONGEST_VALUE:
+                    value = printed.value().decode("utf-8", errors="replace")
+                    return replace(kept, value=self._secrecy.masker.text(value))
+        except StorageError as error:  # somebody has removed the record
+            self._failed(error)
+            return kept
+        why = f"it has {size:,} bytes; {stdout.file or OUTPUTS} has all of them"
+        return replace(kept, left_out={**kept.left_out, "value": why})
+
+    def _decided(self, stage: Stage, printed: Printed, digest: str) -> Stdout:
+        """Where the output of a sensitive stage is from now on."""
+        scan = self._secrecy.scan(stage)
+        with self._lock:
+            self._to_learn[stage.name] = printed.value_beginning(LONGEST)
+        if stage.no_log or scan is None:
+            return self._on_engine(stage, printed, digest)
+        try:
+            for _ in looked_through(printed.chunks(), scan):
+                pass
+            return self._in_record(stage, printed, digest)
+        except SensitiveFoundError as error:
+            with self._lock:
+                self._left_out[stage.name] = error.message
+        except StorageError as error:
+            self._failed(error)
+        return self._on_engine(stage, printed, digest)
+
+    def _in_record(self, stage: Stage, printed: Printed, digest: str) -> Stdout:
+        output = self._store.output(stage.name)
+        try:
+            for chunk in printed.chunks():
+                output.write(chunk)
+            output.close()
+        except StorageError:
+            _discard(output)
+            raise
+        return Stdout(printed.size, digest, file=output_file(stage.name))
+
+    def _on_engine(self, stage: Stage, printed: Printed, digest: str) -> Stdout:
+        if stage.name not in self._needed or printed.size == 0:
+            return Stdout(printed.size, digest)
+        return Stdout(printed.size, digest, volume=self._volumes.keep(stage.name, printed))
+
+    def _lost(self, stage: Stage, error: StorageError, printed: Printed, digest: str) -> Stdout:
+        self._failed(error)
+        return self._on_engine(stage, printed, digest)
+
+
+class _Spooled:
+    """An `OutputWriter` of what nobody is to find."""
+
+    def __init__(self, spool: Spool, decide: Callable[[Printed, str], Stdout]) -> None:
+        self._output = SpooledOutput(spool)
+        self._digest = sha256()
+        self._decide = decide
+
+    def write(self, chunk: bytes) -> None:
+        self._output.write(chunk)
+        self._digest.update(chunk)
+
+    def close(self) -> Stdout:
+        return self._decide(self._output.printed(), written(self._digest.digest()))
+
+
+class _Recorded:
+    """An `OutputWriter` to a file of the record; where that fails, to the spool: a record decides over no stage."""
+
+    def __init__(
+        self, store: RunStore, stage: StageName, spool: Spool, lost: Callable[[StorageError, Printed, str], Stdout]
+    ) -> None:
+        self._stage = stage
+        self._spool = spool
+        self._lost = lost
+        self._digest = sha256()
+        self._size = 0
+        self._error: StorageError | None = None
+        self._file: StageOutput | None = None
+        self._output = SpooledOutput(spool)
+        try:
+            self._file = store.output(stage)
+        except StorageError as error:
+            self._error = error
+
+    def write(self, chunk: bytes) -> None:
+        if self._file is None:
+            self._output.write(chunk)
+        else:
+            try:
+                self._file.write(chunk)
+            except StorageError as error:
+                self._fall_back(self._file, error)
+                self._output.write(chunk)
+        self._digest.update(chunk)
+        self._size += len(chunk)
+
+    def close(self) -> Stdout:
+        digest = written(self._digest.digest())
+        if self._file is not None:
+            try:
+                self._file.close()
+            except StorageError as error:
+                self._fall_back(self._file, error)
+        if self._error is not None:
+            return self._lost(self._error, self._output.printed(), digest)
+        return Stdout(self._size, digest, file=output_file(self._stage))
+
+    def _fall_back(self, file: StageOutput, error: StorageError) -> None:
+        """Go on without the file: what it holds goes to the spool."""
+        with _opened(file.path, self._size) as printed:
+            for chunk in printed.chunks():
+                self._output.write(chunk)
+        _discard(file)
+        self._file, self._error = None, error
+
+
+@contextmanager
+def _opened(path: Path, size: int) -> Iterator[Printed]:
+    try:
+        file = path.open("rb", buffering=0)
+    except OSError as error:
+        raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
+    with file:
+        yield Printed(size, lambda offset, length: os.pread(file.fileno(), length, offset))
+
+
+def _discard(output: StageOutput) -> None:
+    with suppress(StorageError):
+        output.close()
+    output.path.unlink(missing_ok=True)

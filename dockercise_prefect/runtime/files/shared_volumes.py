@@ -1,0 +1,105 @@
+"""What several stages of a run share: the code, the AWS folder, what they find in `/out` (LANGUAGE section 3)."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
+from typing import TypeAlias
+
+from dockercise_prefect.archives.tarball import Entry, File, tar_stream
+from dockercise_prefect.errors import EngineError
+from dockercise_prefect.pipeline import CODE, StageName
+from dockercise_prefect.runtime.concurrent import Once
+from dockercise_prefect.runtime.engine import Engine
+from dockercise_prefect.runtime.files.aws_folder import aws_entries
+from dockercise_prefect.runtime.files.code_snapshot import code_entries
+from dockercise_prefect.runtime.files.output import Printed
+from dockercise_prefect.runtime.files.volumes import Volumes
+
+Opened: TypeAlias = Callable[[], AbstractContextManager[Printed]]
+"""Opens what a stage printed."""
+
+
+class SharedVolumes:
+    """Volumes that are made once, when they are first asked for. Thread-safe.
+
+    Args:
+        engine: where they are.
+        volumes: makes them.
+        root: the folder that the code is taken from.
+        notify: told what cannot be copied.
+    """
+
+    def __init__(self, engine: Engine, volumes: Volumes, root: Path | None, notify: Callable[[str], None]) -> None:
+        self._engine = engine
+        self._volumes = volumes
+        self._root = root
+        self._notify = notify
+        self._made: Once[frozenset[StageName] | str, str] = Once()
+        self._kept: Once[str, None] = Once()
+
+    def empty(self, stage: StageName) -> str:
+        """An empty volume that stands for the one of a stage that has none."""
+        return self._made.get(f"/{stage}", lambda: self._volumes.empty(stage))
+
+    def code(self, image: str) -> str:
+        """The run's snapshot of the code.
+
+        Args:
+            image: the id of any image on the engine.
+
+        Raises:
+            EngineError: there is no root, or files cannot be read.
+        """
+        return self._made.get(CODE, lambda: self._volumes.filled(CODE, image, tar_stream(self._code_entries())))
+
+    def aws(self, image: str) -> str:
+        """A copy of the user's AWS folder, closed to changes.
+
+        Raises:
+            UsageError: there is no such folder.
+        """
+        return self._made.get(
+            "aws", lambda: self._volumes.filled("aws", image, tar_stream(aws_entries(Path.home(), os.environ)))
+        )
+
+    def out(self, outputs: Mapping[StageName, tuple[int, Opened]], image: str) -> str:
+        """The volume with one file for each of these stages, its stdout; stages with the same needs share it.
+
+        Args:
+            outputs: for each stage, the size of its stdout, and what opens it.
+            image: the id of any image on the engine.
+        """
+        now = time.time()
+
+        def fill() -> str:
+            entries = [
+                File(path=name, size=size, content=partial(_chunks, opened), mode=0o444, mtime=now)
+                for name, (size, opened) in sorted(outputs.items())
+            ]
+            return self._volumes.filled("out", image, tar_stream(entries))
+
+        return self._made.get(frozenset(outputs), fill)
+
+    def keep(self, name: str) -> None:
+        """See to it that the engine's own volume of that name exists. It has no label of ours, so no run removes it."""
+
+        def make() -> None:
+            if not self._engine.volume_exists(name):
+                self._engine.create_volume(name, {})
+
+        self._kept.get(name, make)
+
+    def _code_entries(self) -> list[Entry]:
+        if self._root is None:
+            raise EngineError("the pipeline uses the code, but there is no root folder", "set DOCKERCISE_ROOT")
+        return code_entries(self._root, self._notify)
+
+
+def _chunks(opened: Opened) -> Iterator[bytes]:
+    with opened() as printed:
+        yield from printed.chunks()

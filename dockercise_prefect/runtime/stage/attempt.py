@@ -1,0 +1,258 @@
+"""One attempt at a stage: a job becomes what it left (LANGUAGE section 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from functools import partial
+
+from dockercise_prefect.archives.tarball import File
+from dockercise_prefect.errors import DockerciseError, EngineError, StageError
+from dockercise_prefect.pipeline import CODE, Build, StageName
+from dockercise_prefect.runtime.cleanup.labels import Labels
+from dockercise_prefect.runtime.engine import ContainerMount, ContainerSpec, ContainerVanishedError, ResolvedImage
+from dockercise_prefect.runtime.files import aws_folder
+from dockercise_prefect.runtime.files.output import Printed
+from dockercise_prefect.runtime.files.users import is_root, look_up
+from dockercise_prefect.runtime.files.volumes import Volumes
+from dockercise_prefect.runtime.stage.boot import SHELL, Launch, launch
+from dockercise_prefect.runtime.stage.building import Building
+from dockercise_prefect.runtime.stage.capture import Capture
+from dockercise_prefect.runtime.stage.images import made_image
+from dockercise_prefect.runtime.stage.job import Job, JobResult, OwnVolume, Stdout
+from dockercise_prefect.runtime.stage.outcome import Stop, Verdict, judge
+from dockercise_prefect.runtime.stage.ports import OutputWriter, Ports
+from dockercise_prefect.runtime.stage.running import Deadline
+from dockercise_prefect.runtime.stage.variables import (
+    Variables,
+    chosen_variables,
+    container_variables,
+    runtime_variables,
+    takes_values_from,
+)
+from dockercise_prefect.status import StageStatus
+
+NOT_FOUND = 127
+"""Exit code of a command that there is not."""
+
+
+def run_attempt(job: Job, ports: Ports) -> JobResult:
+    """Make one attempt at a stage.
+
+    However it ends, and whatever the engine does, is in the result; nothing of the kind is raised. Whatever it made carries the
+    labels of the run, the stage and the attempt before this returns or raises. Its container has ended, and is to be removed by
+    whoever reads the volume through it.
+
+    Args:
+        job: what it is made of.
+        ports: everything else that it uses.
+    """
+    return _Attempt(job, ports).result()
+
+
+class _Attempt:
+    def __init__(self, job: Job, ports: Ports) -> None:
+        self._job = job
+        self._stage = job.stage
+        self._ports = ports
+        self._labels = Labels(job.run, job.owner)
+        self._volumes = Volumes(ports.engine, self._labels, ports.later, ports.running.refuse_when_cancelled)
+        self._image: ResolvedImage | None = job.image
+        self._made_image: ResolvedImage | None = None
+        self._container: str | None = None
+        self._volume: OwnVolume | None = None
+
+    def result(self) -> JobResult:
+        started = datetime.now(UTC)
+        writer = self._ports.outputs.writer(self._stage.name)
+        verdict = self._verdict(writer)
+        verdict, stdout = self._closed(writer, verdict)
+        return JobResult(
+            stage=self._stage.name,
+            attempt=self._job.attempt,
+            status=verdict.status,
+            exit_code=verdict.exit_code,
+            message=verdict.message,
+            started=started,
+            finished=datetime.now(UTC),
+            image=self._image,
+            made_image=self._made_image,
+            stdout=stdout,
+            volume=self._volume,
+            container=self._container,
+        )
+
+    def _closed(self, writer: OutputWriter, verdict: Verdict) -> tuple[Verdict, Stdout | None]:
+        try:
+            return verdict, writer.close()
+        except (OSError, DockerciseError) as error:
+            lost = Verdict(StageStatus.ERROR, verdict.exit_code, f"its output cannot be saved: {error}")
+            return lost if verdict.status.succeeded else verdict, None
+
+    def _verdict(self, writer: OutputWriter) -> Verdict:
+        try:
+            stop = self._ports.running.cancelled
+            return Verdict(stop.status, None, stop.message) if stop else self._ended(writer)
+        except (ContainerVanishedError, StageError) as error:
+            return Verdict(StageStatus.FAILED, None, str(error))
+        except DockerciseError as error:
+            # What goes wrong once the run is cancelled is mostly because it is: a copy that was broken off, say.
+            stop = self._ports.running.cancelled
+            return Verdict(stop.status, None, stop.message) if stop else Verdict(StageStatus.ERROR, None, str(error))
+
+    def _ended(self, writer: OutputWriter) -> Verdict:
+        """Build, run, or both, with one deadline for both; a stage that only joins others prints its variable from outside."""
+        if self._stage.joins_only:
+            value = next(iter(self._ports.texts.of(self._stage.name).values()), "")
+            writer.write(value.encode("utf-8", "surrogateescape"))
+            return Verdict(StageStatus.PASSED, None, None)
+        if self._stage.build is None:
+            if self._image is None:
+                raise EngineError("the job does not say which image it runs in")
+            return self._in_container(self._image, None, writer)
+        deadline = Deadline.of(self._stage.timeout)
+        building = Building(self._job, self._stage.build, self._ports, self._labels, self._volumes)
+        built = building.run(self._build_secrets(self._stage.build), deadline)
+        if isinstance(built, Verdict):
+            return built
+        self._image = self._made_image = built
+        if self._stage.starts_container:
+            return self._in_container(built, deadline, writer)
+        writer.write(f"{built.id}\n".encode())
+        return Verdict(StageStatus.PASSED, 0, None)
+
+    def _build_secrets(self, build: Build) -> dict[str, bytes]:
+        """The texts of the build's secrets; without those that may be missing and are."""
+        with self._values() as values:
+            texts = self._ports.texts.of(self._stage.name)
+            return chosen_variables(self._job.variables, build.secrets, values=values, texts=texts)
+
+    @contextmanager
+    def _values(self) -> Iterator[Mapping[StageName, Printed]]:
+        """What the stages printed whose values are variables of this one."""
+        with ExitStack() as stack:
+            opened = {}
+            for name in takes_values_from(self._job.variables):
+                stdout = self._job.inputs[name].stdout
+                if stdout is None:
+                    raise EngineError(f"what {name} printed is lost")
+                opened[name] = stack.enter_context(self._ports.outputs.open(stdout))
+            yield opened
+
+    def _in_container(self, image: ResolvedImage, deadline: Deadline | None, writer: OutputWriter) -> Verdict:
+        """Run it in the image; its time begins with the container, unless a deadline says that it has begun."""
+        variables = self._variables()
+        start = launch(self._stage.run, image, variables.unseen)
+        container = self._create(image, start, variables)
+        self._fill(container, image)
+        verdict = self._execute(container, start, deadline, writer)
+        if verdict.exit_code == NOT_FOUND and start.command[0] == SHELL and not self._has_shell(container):
+            # Into the first line, which is the one that is shown everywhere.
+            first, _, rest = (verdict.message or "").partition("\n")
+            message = f"{first}: the image {image.ref} has no {SHELL} to run the script\n{rest}"
+            verdict = Verdict(verdict.status, verdict.exit_code, message.rstrip())
+        if verdict.status.succeeded and self._job.keeps_image:
+            self._made_image = self._left_image(container, image)
+        return verdict
+
+    def _left_image(self, container: str, image: ResolvedImage) -> ResolvedImage:
+        """An image of what the stage left in its container."""
+        labels = self._labels.of_stage(self._stage.name, self._job.attempt)
+        made = self._ports.engine.commit(container, image.id, labels)
+        return made_image(self._ports.engine, made, f"that {self._stage.name} left")
+
+    def _variables(self) -> Variables:
+        texts = self._ports.texts.of(self._stage.name)
+        always = runtime_variables(self._job.run, self._stage.name)
+        if self._job.aws:
+            own = self._job.variables.keys() | texts.keys()
+            always |= {name: text for name, text in aws_folder.VARIABLES.items() if name not in own}
+        with self._values() as values:
+            variables = container_variables(
+                self._job.variables,
+                script=self._stage.run,
+                always=always,
+                values=values,
+                texts=texts,
+                secrets=self._job.secrets,
+            )
+        # The image's own command may do without a shell, which is what takes variables that are not stored.
+        leaves_none = self._stage.run is not None and self._job.keeps_image
+        return variables.unstored() if leaves_none else variables
+
+    def _create(self, image: ResolvedImage, start: Launch, variables: Variables) -> str:
+        stage, confinement = self._stage, self._job.confinement
+        self._volume = OwnVolume(self._volumes.own(stage.name), written=False)
+        own = ContainerMount("volume", self._volume.name, f"/{stage.name}", read_only=False)
+        spec = ContainerSpec(
+            name=self._labels.name(stage.name),
+            image=image.id,
+            command=start.command,
+            labels=self._labels.of_stage(stage.name, self._job.attempt),
+            env=variables.stored,
+            mounts=(own, *self._job.mounts, *self._script(image, start)),
+            working_dir=stage.working_dir,
+            user=stage.user,
+            network=self._job.network,
+            platform=stage.platform,
+            cpus=stage.cpus,
+            memory=stage.memory,
+            pids=confinement.pids,
+            dropped=confinement.dropped,
+        )
+        self._container = self._ports.engine.create(spec)
+        return self._container
+
+    def _script(self, image: ResolvedImage, start: Launch) -> Iterator[ContainerMount]:
+        """A script that is a file lies in a volume: an image that is made of the container does not hold it."""
+        if start.script is not None:
+            path, text = start.script
+            folder, _, name = path.rpartition("/")
+            script = File(path=name, size=len(text), content=lambda: [text], mode=0o444)
+            yield ContainerMount("volume", self._volumes.with_file("script", image.id, script), folder, read_only=True)
+
+    def _fill(self, container: str, image: ResolvedImage) -> None:
+        """Put what the stage is to find into its container."""
+        stage, user = self._stage, self._stage.user or image.user
+        if self._job.origin is not None:
+            # The code, which nobody owns, belongs to the user that the stage runs as.
+            owner = look_up(self._ports.engine, container, user) if stage.on == CODE and not is_root(user) else None
+            self._volumes.copy(stage.name, self._job.origin, container, image.id, owner)
+        if not is_root(user):
+            self._volumes.make_writable(stage.name, container)
+
+    def _execute(self, container: str, start: Launch, deadline: Deadline | None, writer: OutputWriter) -> Verdict:
+        running = self._ports.running
+        ending = partial(self._ports.engine.stop, container)
+        with running.watch(ending, deadline or Deadline.of(self._stage.timeout)) as watch:
+            if watch.stop is not None:
+                return Verdict(watch.stop.status, None, watch.stop.message)
+            give_up = lambda why: running.end(watch, Stop(StageStatus.ERROR, why))  # noqa: E731  as short as it is long
+            capture = Capture(writer.write, self._ports.masker, self._ports.sink, give_up)
+            bounded = self._job.confinement.printing(capture, partial(running.end, watch))
+            if self._volume is not None:
+                self._volume = OwnVolume(self._volume.name, written=True)
+            try:
+                state = self._ports.engine.run(container, start.stdin, bounded)
+            except ContainerVanishedError:
+                if watch.stop is None:
+                    raise
+                return Verdict(watch.stop.status, None, watch.stop.message)
+            finally:
+                capture.finish()
+        if watch.stop is None and start.was_lost(state.exit_code, capture.tail.text().rpartition("\n")[2]):
+            raise EngineError(
+                "its variables could not be passed to it, so it did not run",
+                "does a proxy or firewall close connections to the engine?",
+            )
+        verdict = judge(state, stop=watch.stop, never_fail=self._stage.never_fail)
+        return verdict if self._stage.no_log else verdict.with_tail(capture.tail.text())
+
+    def _has_shell(self, container: str) -> bool:
+        try:
+            for _ in self._ports.engine.get(container, SHELL):
+                pass
+        except EngineError:
+            return False
+        return True

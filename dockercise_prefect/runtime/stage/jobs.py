@@ -1,0 +1,93 @@
+"""Makes the jobs of one run: everything that an attempt is to find is made before it, and named in its job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from dockercise_prefect.pipeline import CODE, CodeSnapshot, Stage, StageName
+from dockercise_prefect.runtime.cleanup.labels import RunIdentity
+from dockercise_prefect.runtime.files.shared_volumes import SharedVolumes
+from dockercise_prefect.runtime.stage.confinement import Confinement
+from dockercise_prefect.runtime.stage.images import Images
+from dockercise_prefect.runtime.stage.job import Job, JobResult, variable_sources
+from dockercise_prefect.runtime.stage.mounts import StageMounts
+from dockercise_prefect.runtime.stage.ports import Outputs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Jobs:
+    """Makes jobs. Thread-safe.
+
+    Attributes:
+        identity: of the run.
+        owner: the process that whatever they make belongs to.
+        images: of the run.
+        shared: what several stages mount.
+        mounts: turns what a stage mounts into mounts of the engine.
+        aws: every stage gets a copy of the user's AWS folder.
+        secrets: variables that are stored nowhere, by their folded names.
+        confinement: what each stage is held to.
+    """
+
+    identity: RunIdentity
+    owner: str
+    images: Images
+    shared: SharedVolumes
+    mounts: StageMounts
+    aws: bool
+    secrets: Iterable[str]
+    confinement: Confinement
+
+    def make(
+        self, stage: Stage, inputs: Mapping[StageName, JobResult], outputs: Outputs, network: str, attempt: int = 1
+    ) -> Job:
+        """The job of an attempt at a stage.
+
+        Args:
+            stage: what is to run.
+            inputs: what all stages left that it needs.
+            outputs: has what they printed.
+            network: of its container.
+            attempt: from 1 on.
+
+        Raises:
+            DockerciseError: something that it is to find is gone, or cannot be made.
+        """
+        job = Job(
+            run=self.identity,
+            owner=self.owner,
+            stage=replace(stage, env={}),
+            attempt=attempt,
+            variables=variable_sources(stage),
+            inputs=inputs,
+            network=network,
+            aws=self.aws,
+            secrets=tuple(self.secrets),
+            confinement=self.confinement,
+        )
+        if stage.joins_only:
+            return job
+        helper = self.images.any()
+        return replace(
+            job,
+            image=self.images.of(stage),
+            helper=helper,
+            mounts=self.mounts.of(stage, inputs, outputs, helper) if stage.starts_container else (),
+            origin=self._origin(stage, inputs, helper) if stage.starts_container else None,
+            context=self._context(stage, inputs, helper),
+            keeps_image=self.images.is_to_be_kept(stage),
+        )
+
+    def _origin(self, stage: Stage, inputs: Mapping[StageName, JobResult], helper: str) -> str | None:
+        """The volume that the stage's own starts as a copy of."""
+        if stage.on is None:
+            return None
+        return self.shared.code(helper) if stage.on == CODE else self.mounts.volume_of(stage.on, inputs)
+
+    def _context(self, stage: Stage, inputs: Mapping[StageName, JobResult], helper: str) -> str | None:
+        """The volume that holds what the stage builds."""
+        if stage.build is None:
+            return None
+        context = stage.build.context
+        return self.shared.code(helper) if isinstance(context, CodeSnapshot) else self.mounts.volume_of(context.stage, inputs)

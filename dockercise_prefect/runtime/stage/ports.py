@@ -1,0 +1,101 @@
+"""What an attempt needs besides its job, as protocols: each may be in another process than the attempt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from dockercise_prefect.pipeline import StageName
+from dockercise_prefect.runtime.engine import Engine, OutputSink
+from dockercise_prefect.runtime.files.output import Printed
+from dockercise_prefect.runtime.stage.job import Stdout
+from dockercise_prefect.runtime.stage.running import Running
+
+
+class Texts(Protocol):
+    """Knows the texts of variables that are written in the pipeline or come from outside."""
+
+    def of(self, stage: StageName) -> Mapping[str, str]:
+        """All of one stage, by the names that its container has them under."""
+        ...
+
+
+class MaskedStream(Protocol):
+    """Masks text that comes in pieces."""
+
+    def feed(self, chunk: bytes) -> bytes:
+        """What may be shown now that this piece is known."""
+        ...
+
+    def flush(self) -> bytes:
+        """Nothing follows: what may be shown of the rest."""
+        ...
+
+
+class Masking(Protocol):
+    """Knows what is sensitive."""
+
+    def stream(self) -> MaskedStream:
+        """A filter for the output of one channel."""
+        ...
+
+
+class OutputWriter(Protocol):
+    """Takes what one attempt prints on stdout, byte for byte. Used by one thread."""
+
+    def write(self, chunk: bytes) -> None:
+        """Append.
+
+        Raises:
+            OSError, DockerciseError: it cannot be kept.
+        """
+        ...
+
+    def close(self) -> Stdout:
+        """Nothing follows: where all of it is from now on.
+
+        Raises:
+            OSError, DockerciseError: it cannot be kept.
+        """
+        ...
+
+
+class Outputs(Protocol):
+    """Keeps what stages print on stdout: in the run's record, or on the run's engine where the record may not have it."""
+
+    def writer(self, stage: StageName) -> OutputWriter:
+        """Where the stdout of an attempt at the stage goes."""
+        ...
+
+    def open(self, stdout: Stdout) -> AbstractContextManager[Printed]:
+        """What an attempt printed.
+
+        Raises:
+            DockerciseError: it is gone, or cannot be read.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ports:
+    """Everything that an attempt uses.
+
+    Attributes:
+        engine: where it runs.
+        texts: of its variables.
+        masker: masks what it prints.
+        outputs: keeps its stdout, and has that of the stages that it needs.
+        sink: gets what it prints on both channels while it runs, masked.
+        running: stops it, and is told what runs.
+        later: does what nobody waits for, some time after the attempt.
+    """
+
+    engine: Engine
+    texts: Texts
+    masker: Masking
+    outputs: Outputs
+    sink: OutputSink
+    running: Running
+    later: Callable[[Callable[[], object]], None]
