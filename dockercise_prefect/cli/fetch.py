@@ -1,14 +1,15 @@
-"""`fetch`: a stage's volume, back as files."""
+"""`fetch`: a stage's volume, back as files; or what it printed on stdout."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
 from dockercise_prefect.cli.completion import complete_runs, complete_stages
 from dockercise_prefect.cli.recorded import found_run, takes_records
-from dockercise_prefect.errors import NothingToDoError
+from dockercise_prefect.errors import NothingToDoError, UsageError
 from dockercise_prefect.results.places.objects import NotStoredError
 from dockercise_prefect.results.reading.recorded_run import RecordedRun
 from dockercise_prefect.results.reading.records import Records
@@ -21,9 +22,10 @@ from dockercise_prefect.status import StageStatus
 @click.command
 @click.argument("run", shell_complete=complete_runs)
 @click.argument("stage", shell_complete=complete_stages)
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@click.option("--out", "wants_output", is_flag=True, help="Print what STAGE printed on stdout instead, byte for byte.")
 @takes_records
-def fetch(records: Records, run: str, stage: str, folder: Path) -> None:
+def fetch(records: Records, run: str, stage: str, folder: Path | None, *, wants_output: bool) -> None:
     """Unpack the volume of STAGE in RUN into DIR, which must be new or empty.
 
     RUN is a run id, the beginning of one, or `last`: the last run of the pipeline in this folder, or of any pipeline if this
@@ -31,13 +33,28 @@ def fetch(records: Records, run: str, stage: str, folder: Path) -> None:
     Exit status: 0 success, 2 wrong usage, 3 the archive is broken or DIR cannot be written (then DIR stays empty), 4 nothing to
         unpack.
     """
+    if wants_output == (folder is not None):
+        raise UsageError("fetch takes either a DIR or --out", "name a folder for the files of the stage, or none with --out")
     view = found_run(records, run)
     name = view.stage(stage).name
     try:
-        left_out = _unpacked(view.run, name, folder)
+        if folder is None:
+            _print_output(view.run, name)
+        else:
+            _unpack(view.run, name, folder)
     except NotStoredError:
-        raise NothingToDoError(f"there is nothing to fetch: {_why_no_volume(view, name)}") from None
-    for path in left_out:
+        why = _why_nothing(view, name, "volume" if folder else "output")
+        raise NothingToDoError(f"there is nothing to fetch: {why}") from None
+
+
+def _print_output(run: RecordedRun, stage: str) -> None:
+    for chunk in run.output(stage):
+        sys.stdout.buffer.write(chunk)
+    sys.stdout.buffer.flush()
+
+
+def _unpack(run: RecordedRun, stage: str, folder: Path) -> None:
+    for path in _unpacked(run, stage, folder):
         click.echo(f"left out, not a file, folder or link: {plain_line(path)}", err=True)
 
 
@@ -48,7 +65,7 @@ def _unpacked(run: RecordedRun, stage: str, folder: Path) -> list[str]:
         raise run.broken(f"{stage}.tar.zst", str(error)) from error
 
 
-def _why_no_volume(view: RunView, name: str) -> str:
+def _why_nothing(view: RunView, name: str, what: str) -> str:
     summary = view.stages.get(name)
     if summary is None:
         return f"{name} has not started yet"
@@ -57,8 +74,8 @@ def _why_no_volume(view: RunView, name: str) -> str:
     if summary.started is None:
         return f"{name} never started"
     if view.stage(name).no_log:
-        return f"{name} has `noLog: true`, so its volume is not kept"
+        return f"{name} has `noLog: true`, so its {what} is not kept"
     entry = view.run.entry(name)
-    if entry is not None and "volume" in entry.left_out:
-        return f"the volume of {name} was not kept: {entry.left_out['volume']}"
-    return f"{name} left nothing in its volume"
+    if entry is not None and what in entry.left_out:
+        return f"the {what} of {name} was not kept: {entry.left_out[what]}"
+    return f"{name} left nothing in its volume" if what == "volume" else f"the output of {name} is not in the record"

@@ -184,3 +184,71 @@ def test_an_archive_that_ends_early_leaves_nothing(command: Command, run: Record
     assert outcome.status == ExitStatus.ENGINE_FAILED
     assert "greet.tar.zst is broken: " in outcome.err
     assert not (tmp_path / "out").exists()
+
+
+def printed(run: Recorded, stage: str, *chunks: bytes) -> None:
+    """A stage of a run printed this on stdout."""
+    output = run.store.output(stage)
+    for chunk in chunks:
+        output.write(chunk)
+    output.close()
+
+
+PRINTED = b"two\r\nlines \xff\0\n\n"
+
+
+def test_what_a_stage_printed(run: Recorded, tmp_path: Path) -> None:
+    """`--out` prints stdout byte for byte, and nothing else."""
+    printed(run, "greet", PRINTED[:5], PRINTED[5:])
+    command = [sys.executable, "-m", "dockercise_prefect", "fetch", "--out", "last", "greet", "--results", "results"]
+
+    said = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
+
+    assert (said.stdout, said.stderr) == (PRINTED, b"")
+
+
+def test_what_a_stage_of_an_older_record_printed(run: Recorded, tmp_path: Path) -> None:
+    """Records of older versions have it in `out.zip` alone."""
+    printed(run, "greet", PRINTED)
+    run.store.bundle_outputs(["greet"])
+    (run.folder / "greet.out").unlink()
+    command = [sys.executable, "-m", "dockercise_prefect", "fetch", "--out", "last", "greet", "--results", "results"]
+
+    said = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
+
+    assert said.stdout == PRINTED
+
+
+def test_a_bundle_that_is_damaged(command: Command, run: Recorded) -> None:
+    """A broken `out.zip` of an older record is said to be broken."""
+    (run.folder / "out.zip").write_bytes(b"PK\3\4")
+
+    outcome = command("fetch", "--out", "last", "greet", "--results", "results")
+
+    assert outcome.status == ExitStatus.ENGINE_FAILED
+    assert "out.zip is broken" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("stage", "why"),
+    [
+        ("deliver", "deliver never started"),
+        ("greet", "the output of greet is not in the record"),
+        ("hush", "hush has `noLog: true`, so its output is not kept"),
+    ],
+)
+def test_why_there_is_no_output(command: Command, run: Recorded, stage: str, why: str) -> None:
+    """Without an output there is nothing to do, and the message says why."""
+    outcome = command("fetch", "--out", "last", stage, "--results", "results")
+
+    assert (outcome.status, outcome.out) == (ExitStatus.NOTHING_TO_DO, "")
+    assert f"there is nothing to fetch: {why}" in outcome.err
+
+
+@pytest.mark.parametrize("arguments", [(), ("--out", "folder")])
+def test_a_folder_or_the_output(command: Command, run: Recorded, arguments: tuple[str, ...]) -> None:
+    """`fetch` needs to know what of both is wanted."""
+    outcome = command("fetch", "last", "greet", *arguments, "--results", "results")
+
+    assert outcome.status == ExitStatus.WRONG_INPUT
+    assert "either a DIR or --out" in outcome.err

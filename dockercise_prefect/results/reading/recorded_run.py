@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from tarfile import TarError
+from tempfile import TemporaryFile
 from typing import Any, TypeVar
 from urllib.parse import quote
+from zipfile import BadZipFile, ZipFile
 
-from dockercise_prefect.archives.tarball import members
+from dockercise_prefect.archives.tarball import CHUNK, members
 from dockercise_prefect.errors import StorageError
 from dockercise_prefect.pipeline import Pipeline, StageName, from_json
 from dockercise_prefect.results.places.objects import NotStoredError, Objects, read
@@ -19,8 +22,9 @@ from dockercise_prefect.results.places.place import shown
 from dockercise_prefect.results.reading.composition import BrokenArchiveError, base_of, composed
 from dockercise_prefect.results.record.compression import decompressed
 from dockercise_prefect.results.record.difference import Member
-from dockercise_prefect.results.record.local_store import INDEX, SUMMARY
+from dockercise_prefect.results.record.local_store import INDEX, OUTPUTS, SUMMARY
 from dockercise_prefect.results.record.log_file import packed_log, plain_log
+from dockercise_prefect.results.record.output_file import output_file
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 
 Parsed = TypeVar("Parsed")
@@ -120,6 +124,18 @@ class RecordedRun:
                 return
         raise NotStoredError(f"there is no {shown(self.url)}/{plain_log(stage)}")
 
+    def output(self, stage: StageName) -> Iterator[bytes]:
+        """What a stage has printed on stdout so far, byte for byte.
+
+        Raises:
+            NotStoredError: it is not kept, or the stage has not started.
+            BrokenRecordError: the record of an older version holds it in a bundle that is damaged.
+        """
+        try:
+            yield from self.objects.chunks(f"{self.path}/{output_file(stage)}")
+        except NotStoredError:
+            yield from self._bundled(stage)
+
     def volume(self, stage: StageName) -> Iterator[Member]:
         """The members of a stage's volume, with what is stored with other stages; their paths begin with the stage's name.
 
@@ -179,6 +195,20 @@ class RecordedRun:
                 left = max(0, left - len(chunk))
         except ValueError as error:
             raise self.broken(name, str(error)) from error
+
+    def _bundled(self, stage: StageName) -> Iterator[bytes]:
+        """What a stage printed, of a record that has it in `out.zip` alone, as records had before November 2026."""
+        with TemporaryFile() as file:
+            for chunk in self.objects.chunks(f"{self.path}/{OUTPUTS}"):
+                file.write(chunk)
+            try:
+                with ZipFile(file) as bundle:
+                    if stage not in bundle.namelist():
+                        raise NotStoredError(f"there is no {shown(self.url)}/{output_file(stage)}")
+                    with bundle.open(stage) as entry:
+                        yield from iter(partial(entry.read, CHUNK), b"")
+            except BadZipFile as error:
+                raise self.broken(OUTPUTS, str(error)) from error
 
     def _members(self, stage: StageName) -> Iterator[Member]:
         with self._naming_archive(stage):
