@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -36,6 +38,14 @@ def labels(run_id: str) -> Mapping[str, str]:
 def scripted() -> ScriptedEngine:
     """An engine in memory."""
     return ScriptedEngine()
+
+
+@pytest.fixture
+def engine_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where an engine can make its folder; sockets need a short path."""
+    folder = Path(f"/tmp/dkt-{os.getpid()}-{tmp_path_factory.getbasetemp().name}")
+    yield folder
+    assert not folder.exists()
 
 
 @pytest.fixture(scope="session")

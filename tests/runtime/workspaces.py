@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -14,9 +14,11 @@ from pathlib import Path
 from dockercise_prefect.archives.content_digest import written
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName, stage
+from dockercise_prefect.runtime.cleanup.labels import Labels
 from dockercise_prefect.runtime.engine import Channel, Engine, OutputSink
 from dockercise_prefect.runtime.files.output import Printed
 from dockercise_prefect.runtime.files.volume_export import KeepVolume
+from dockercise_prefect.runtime.files.volumes import Volumes
 from dockercise_prefect.runtime.secrets.masking import Masker
 from dockercise_prefect.runtime.stage.attempt import run_attempt
 from dockercise_prefect.runtime.stage.confinement import Confinement
@@ -200,3 +202,12 @@ class Seen:
             except KeyError:
                 self.files[path] = None
             self.modes |= {name: entry.mode for name, entry in container.below(path)}
+
+
+def volumes_of(engine: Engine, run_id: str = IDENTITY.run_id) -> Volumes:
+    """Makes volumes on an engine; what helps to fill them is removed at once."""
+
+    def now(thing: Callable[[], object]) -> None:
+        thing()
+
+    return Volumes(engine, Labels(replace(IDENTITY, run_id=run_id), "owner"), now, lambda: None)

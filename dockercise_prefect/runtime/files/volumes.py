@@ -9,7 +9,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
+from tarfile import TarError
 
+from dockercise_prefect.archives.content_digest import content_digested
 from dockercise_prefect.archives.tarball import File, Folder, owned_by, tar_stream
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import StageName
@@ -42,6 +44,29 @@ class Volumes:
         """A new, empty volume for a stage; its root is root's until `make_writable`."""
         name = self._labels.name(stage)
         self._engine.create_volume(name, self._labels.of_stage(stage))
+        return name
+
+    def restored(self, stage: StageName, image: str, files: Iterable[bytes], digest: str) -> str:
+        """A new volume of a stage, as its record has it: names, modes, owners, links and bytes.
+
+        Args:
+            stage: whose it was.
+            image: the id of any image on the engine.
+            files: a tar stream whose paths begin with the stage's name; what it raises comes out here.
+            digest: of what the volume held (docs/digests.md).
+
+        Raises:
+            EngineError: the files are not those of the digest, or the engine refuses. Then there is no volume.
+        """
+        name = self.own(stage)
+        try:
+            found = self._put_digested(stage, name, image, files)
+        except BaseException:
+            self._engine.remove_volume(name)
+            raise
+        if found != digest:
+            self._engine.remove_volume(name)
+            raise EngineError(f"the volume of {stage} is not what its record says: its digest is {found}, not {digest}")
         return name
 
     def empty(self, what: str) -> str:
@@ -105,6 +130,18 @@ class Volumes:
             yield container
         finally:
             self._later(lambda: self._engine.remove(container))
+
+    def _put_digested(self, stage: StageName, name: str, image: str, files: Iterable[bytes]) -> str:
+        found: list[str] = []
+        stream = self._checked(content_digested(files, stage, found.append))
+        try:
+            with self.reader(image, ContainerMount("volume", name, f"/{stage}", read_only=False)) as loader:
+                self._engine.put(loader, "/", stream)
+            for _ in stream:  # an engine may read no further than the end of the archive
+                pass
+        except TarError as error:
+            raise EngineError(f"the volume of {stage} is damaged in its record: {error}") from error
+        return found[0]
 
     def _fill(self, name: str, image: str, files: Iterable[bytes]) -> str:
         with self.reader(image, ContainerMount("volume", name, "/to", read_only=False)) as loader:

@@ -15,16 +15,13 @@ from dockercise_prefect.orchestration.run.record import RunRecord
 from dockercise_prefect.orchestration.run.secrecy import Secrecy
 from dockercise_prefect.pipeline import Pipeline, to_json
 from dockercise_prefect.results.record.local_store import LocalStore
-from dockercise_prefect.runtime.cleanup.labels import Labels
-from dockercise_prefect.runtime.concurrent import Background
 from dockercise_prefect.runtime.files.output_volumes import OutputVolumes
-from dockercise_prefect.runtime.files.volumes import Volumes
 from dockercise_prefect.runtime.stage.job import JobResult
 from dockercise_prefect.runtime.stage.running import EndedAtOnceError
 from dockercise_prefect.status import StageStatus
 from tests.compiler.sources import compiled
 from tests.engines.scripted import BUSYBOX, ScriptedEngine
-from tests.runtime.workspaces import IDENTITY
+from tests.runtime.workspaces import volumes_of
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 
@@ -37,7 +34,7 @@ def recorded(tmp_path: Path, pipeline: Pipeline, printed: bytes, volume: Iterato
     record = RunRecord(store, lambda _event: None, secrecy)
     (stage,) = pipeline
     engine = ScriptedEngine()
-    volumes = OutputVolumes(engine, Volumes(engine, Labels(IDENTITY, "owner"), Background().do, lambda: None), lambda: BUSYBOX)
+    volumes = OutputVolumes(engine, volumes_of(engine), lambda: BUSYBOX)
     outputs = RunOutputs(pipeline, store, secrecy, volumes, record.failed)
     record.stage_started(stage, NOW, None)
     writer = outputs.writer(stage.name)

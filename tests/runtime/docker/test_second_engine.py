@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
-import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -26,14 +25,6 @@ from tests.engines.scripted import BUSYBOX
 from tests.engines.second_engine import second_engine
 
 pytestmark = pytest.mark.docker
-
-
-@pytest.fixture
-def engine_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where an engine can make its folder; sockets need a short path."""
-    folder = Path(f"/tmp/dkt-{os.getpid()}-{tmp_path_factory.getbasetemp().name}")
-    yield folder
-    assert not folder.exists()
 
 
 def test_an_engine_that_is_killed(
