@@ -54,6 +54,9 @@ class Run:
         writer = self._store.log(name)
         writer.write(log)
         writer.close()
+        output = self._store.output(name)
+        output.write(log)
+        output.close()
         status = StageStatus.FAILED if failed else StageStatus.PASSED
         times = self.after(start), self.after(start + seconds)
         self._keep(name, StageSummary(status, 1 if failed else 0, *times, message=failed))

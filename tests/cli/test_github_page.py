@@ -49,8 +49,9 @@ def test_the_rights_are_those_that_are_needed() -> None:
 
 def test_what_is_said_is_what_the_code_says() -> None:
     """Every sentence that the table explains is in the code, or in what GitHub says in the tests."""
-    places = ("dockercise_prefect/webhook", "dockercise_prefect/cli", "dockercise_prefect/orchestration")
-    code = "".join(path.read_text(encoding="utf-8") for place in places for path in (ROOT / place).glob("*.py"))
+    places = ("webhook", "connect", "hosts", "cli", "orchestration")
+    modules = (path for place in places for path in (ROOT / "dockercise_prefect" / place).rglob("*.py"))
+    code = "".join(path.read_text(encoding="utf-8") for path in modules)
     code += (ROOT / "tests/support/github_server.py").read_text(encoding="utf-8")
     said = re.findall(r"^\| (?:findings, )?`([^`]+)`", PAGE, re.MULTILINE)
 
