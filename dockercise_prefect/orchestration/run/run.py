@@ -43,6 +43,7 @@ from dockercise_prefect.orchestration.run.report import report
 from dockercise_prefect.orchestration.run.scheduler import Scheduler
 from dockercise_prefect.orchestration.run.secrecy import Secrecy
 from dockercise_prefect.orchestration.run.stage_runner import StageRunner
+from dockercise_prefect.orchestration.run.stage_task import PrefectTaskRuns
 from dockercise_prefect.orchestration.run.variable_sources import outside_sources
 from dockercise_prefect.pipeline import Pipeline, StageName, to_json
 from dockercise_prefect.results.opening import open_store
@@ -230,7 +231,7 @@ class _Run:
             )
             scheduler = Scheduler(
                 self.selection,
-                run_stage=runner.run,
+                tasks=PrefectTaskRuns(runner.run),
                 record=record,
                 jobs=jobs,
                 fail_fast=self._options.fail_fast,

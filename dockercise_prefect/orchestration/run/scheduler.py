@@ -1,4 +1,4 @@
-"""Runs a pipeline's stages as Prefect tasks from one ready queue.
+"""Runs a pipeline's stages as task runs from one ready queue.
 
 Task runs are submitted only when all they need has ended: a waiting task would hold a thread, and many of them starve a bounded
 pool (FACTS section 2). The flow's own thread submits; tasks tell it through an inbox, and so do signals.
@@ -10,20 +10,18 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from queue import Empty, SimpleQueue
 from types import FrameType
-from typing import TypeAlias
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from dockercise_prefect.orchestration.prefect.signals import interruptions
 from dockercise_prefect.orchestration.run.record import RunRecord
 from dockercise_prefect.orchestration.run.schedule import Blocked, Ready, Schedule
-from dockercise_prefect.orchestration.run.stage_task import Inputs, StageFuture, blocked_message, submit_blocked, submit_stage
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
-from dockercise_prefect.runtime.stage.job import JobResult
 
 LONGEST_SLEEP = 0.25
 """Seconds until a signal is noticed, at worst."""
@@ -33,6 +31,48 @@ KILL_SECONDS = 20.0
 
 INSISTENT_SECONDS = 3.0
 """The same, where the user has asked once more since."""
+
+
+class TaskRun(Protocol):
+    """A task run that was submitted; ends by itself."""
+
+    @property
+    def task_run_id(self) -> object:
+        """Its id."""
+        ...
+
+    @property
+    def failure(self) -> str | None:
+        """How it broke, once it has ended without leaving a result."""
+        ...
+
+    def wait(self) -> None:
+        """Until it has ended."""
+        ...
+
+    def when_ended(self, then: Callable[[], None]) -> None:
+        """Call this once it has ended, in any thread."""
+        ...
+
+
+T = TypeVar("T", bound=TaskRun)
+
+
+class TaskRuns(Protocol[T]):
+    """Submits task runs, each named as its stage; used by one thread."""
+
+    def submit(self, stage: Stage, needed: Mapping[StageName, T]) -> T:
+        """Start to run a stage.
+
+        Args:
+            stage: what runs.
+            needed: the task runs of all stages that it needs; they have ended.
+        """
+        ...
+
+    def submit_blocked(self, stage: Stage, message: str, needed: Mapping[StageName, T]) -> T:
+        """Show a stage that will never start; `message` says why."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +92,12 @@ class Interrupted:
 Message: TypeAlias = Ended | Interrupted
 
 
-class Scheduler:
+class Scheduler(Generic[T]):
     """One run of one pipeline; `execute` is called once, in the flow's thread.
 
     Args:
         pipeline: the stages to run.
-        run_stage: runs one stage and returns its result, in a thread of the task runner.
+        tasks: submits task runs.
         record: knows in the end what became of each stage.
         jobs: stages that run at once, at most.
         fail_fast: stop everything at the first stage that does not succeed.
@@ -70,7 +110,7 @@ class Scheduler:
         self,
         pipeline: Pipeline,
         *,
-        run_stage: Callable[[Stage, Inputs], JobResult],
+        tasks: TaskRuns[T],
         record: RunRecord,
         jobs: int,
         fail_fast: bool,
@@ -79,7 +119,7 @@ class Scheduler:
         abandon: Callable[[], None],
     ) -> None:
         self._pipeline = pipeline
-        self._run_stage = run_stage
+        self._tasks = tasks
         self._record = record
         self._jobs = jobs
         self._fail_fast = fail_fast
@@ -90,7 +130,7 @@ class Scheduler:
         self._inbox: SimpleQueue[Message] = SimpleQueue()
         self._waiting: deque[Stage] = deque()
         self._running = 0
-        self._futures: dict[StageName, StageFuture] = {}
+        self._task_runs: dict[StageName, T] = {}
         self._stopped: str | None = None
         self._interrupted_by: str | None = None
         self._killed: float | None = None
@@ -107,20 +147,20 @@ class Scheduler:
             while self._running or self._waiting:
                 self._submit()
                 self._handle(self._next())
-        for future in self._futures.values():
-            future.wait()
+        for task_run in self._task_runs.values():
+            task_run.wait()
         for stage in self._pipeline:
-            if stage.name not in self._futures:
+            if stage.name not in self._task_runs:
                 self._record.stage_not_started(stage, f"not started: {self._stopped}", None)
         return self._interrupted_by
 
     def _submit(self) -> None:
         while self._waiting and self._running < self._jobs:
             stage = self._waiting.popleft()
-            future = submit_stage(stage, self._run_stage, {name: self._futures[name] for name in stage.needs})
-            self._futures[stage.name] = future
+            task_run = self._tasks.submit(stage, self._needed(stage))
+            self._task_runs[stage.name] = task_run
             self._running += 1
-            future.add_done_callback(partial(self._tell, stage))
+            task_run.when_ended(partial(self._inbox.put, Ended(stage)))
 
     def _next(self) -> Message:
         """The next message. A signal that comes just before this thread falls asleep is handled only when it wakes up."""
@@ -130,8 +170,8 @@ class Scheduler:
             if self._killed is not None and time.monotonic() - self._killed > self._patience:
                 self._abandon()
 
-    def _tell(self, stage: Stage, _future: StageFuture) -> None:
-        self._inbox.put(Ended(stage))
+    def _needed(self, stage: Stage) -> Mapping[StageName, T]:
+        return {name: self._task_runs[name] for name in stage.needs}
 
     def _handle(self, message: Message) -> None:
         match message:
@@ -148,12 +188,11 @@ class Scheduler:
                 self._end_early(f"the run was cancelled by {name}")
 
     def _settle(self, stage: Stage) -> None:
-        future = self._futures[stage.name]
-        future.wait()
+        task_run = self._task_runs[stage.name]
+        task_run.wait()
         known = self._record.stages().get(stage.name)
         if known is None or known.finished is None:
-            # The task itself broke: Prefect's state says how, and no result was left.
-            self._record.stage_broke(stage, f"internal error: {future.state.message}", str(future.task_run_id))
+            self._record.stage_broke(stage, f"internal error: {task_run.failure}", str(task_run.task_run_id))
         succeeded = known is not None and known.status.succeeded
         if not succeeded and self._fail_fast:
             self._end_early(f"{stage.name} failed and the run fails fast")
@@ -167,10 +206,10 @@ class Scheduler:
                 case Ready(stage):
                     self._waiting.append(stage)
                 case Blocked(stage, because):
-                    needed = {name: self._futures[name] for name in stage.needs}
-                    future = submit_blocked(stage, because, needed)
-                    self._futures[stage.name] = future
-                    self._record.stage_not_started(stage, blocked_message(because), str(future.task_run_id))
+                    message = f"not started: {because} failed"
+                    task_run = self._tasks.submit_blocked(stage, message, self._needed(stage))
+                    self._task_runs[stage.name] = task_run
+                    self._record.stage_not_started(stage, message, str(task_run.task_run_id))
 
     def _end_early(self, reason: str) -> None:
         if self._stopped is None:

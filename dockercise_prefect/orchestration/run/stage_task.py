@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias, assert_never
+from uuid import UUID
 
 from prefect import Task
 from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import State, TaskRun
+from prefect.client.schemas.objects import State
+from prefect.client.schemas.objects import TaskRun as PrefectRecord
 from prefect.context import TaskRunContext
 from prefect.exceptions import UpstreamTaskError
 from prefect.futures import PrefectFuture
@@ -25,62 +27,85 @@ NOT_STARTED = "NotStarted"
 """The name of the final state of a stage that will never start."""
 
 
-def submit_stage(
-    stage: Stage,
-    run: Callable[[Stage, Inputs], JobResult],
-    inputs: Mapping[StageName, StageFuture],
-) -> StageFuture:
-    """Start the stage's task run in the flow's task runner.
+class PrefectTaskRun:
+    """A task run of Prefect's (`scheduler.TaskRun`)."""
 
-    The inputs travel as futures, although all of them are done: that draws the edges of the run graph.
+    def __init__(self, future: StageFuture) -> None:
+        self.future = future
+
+    @property
+    def task_run_id(self) -> UUID:
+        """See `TaskRun`."""
+        return self.future.task_run_id
+
+    @property
+    def failure(self) -> str | None:
+        """See `TaskRun`."""
+        return self.future.state.message
+
+    def wait(self) -> None:
+        """See `TaskRun`."""
+        self.future.wait()
+
+    def when_ended(self, then: Callable[[], None]) -> None:
+        """See `TaskRun`."""
+        self.future.add_done_callback(lambda _future: then())
+
+
+class PrefectTaskRuns:
+    """Submits task runs to the flow's task runner (`scheduler.TaskRuns`).
 
     Args:
-        stage: what runs.
-        run: runs it, in a thread of the task runner.
-        inputs: the futures of all stages that it needs.
+        run: runs a stage, in a thread of the task runner.
     """
 
-    def run_stage(inputs: dict[StageName, JobResult]) -> State[Any]:
-        return final_state(run(stage, inputs))
+    def __init__(self, run: Callable[[Stage, Inputs], JobResult]) -> None:
+        self._run = run
 
-    return _task(stage, run_stage, lambda: stage.name).submit(inputs=dict(inputs))
+    def submit(self, stage: Stage, needed: Mapping[StageName, PrefectTaskRun]) -> PrefectTaskRun:
+        """See `TaskRuns`. Results travel as futures, although all have ended: that draws the edges of the run graph."""
+
+        def run_stage(inputs: dict[StageName, JobResult]) -> State[Any]:
+            return final_state(self._run(stage, inputs))
+
+        return PrefectTaskRun(_task(stage, run_stage, lambda: stage.name).submit(inputs=_futures(needed)))
+
+    def submit_blocked(self, stage: Stage, message: str, needed: Mapping[StageName, PrefectTaskRun]) -> PrefectTaskRun:
+        """See `TaskRuns`: a task run in a final state of its own, with its edges and without a length.
+
+        Prefect leaves a task run whose upstream failed in NotReady, which is pending for ever. So the task refuses to run where
+        Prefect's engine asks for its name, before it would start, and what follows is told here, in the flow's own thread.
+        """
+        refused: list[PrefectRecord] = []
+
+        def never_run(inputs: dict[StageName, JobResult]) -> None:
+            raise AssertionError(f"{stage.name} was run with {sorted(inputs)} although it was blocked")
+
+        def name_and_refuse() -> str:
+            context = TaskRunContext.get()
+            if context is not None:
+                context.task_run.name = stage.name
+                refused.append(context.task_run)
+            raise UpstreamTaskError(message)
+
+        future: StageFuture = _task(stage, never_run, name_and_refuse).submit(
+            inputs={}, wait_for=list(_futures(needed).values())
+        )
+        future.wait()
+        for task_run in refused:
+            _tell_not_started(task_run, message)
+        return PrefectTaskRun(future)
 
 
-def submit_blocked(stage: Stage, because: StageName, needed: Mapping[StageName, StageFuture]) -> StageFuture:
-    """Show a stage that will never start: a task run in a final state of its own, with its edges and without a length.
-
-    Prefect leaves a task run whose upstream failed in NotReady, which is pending for ever. So the task refuses to run where
-    Prefect's engine asks for its name, before it would start, and what follows is told here, in the flow's own thread.
-    """
-    refused: list[TaskRun] = []
-
-    def never_run(inputs: dict[StageName, JobResult]) -> None:
-        raise AssertionError(f"{stage.name} was run with {sorted(inputs)} although it was blocked")
-
-    def name_and_refuse() -> str:
-        context = TaskRunContext.get()
-        if context is not None:
-            context.task_run.name = stage.name
-            refused.append(context.task_run)
-        raise UpstreamTaskError(blocked_message(because))
-
-    future: StageFuture = _task(stage, never_run, name_and_refuse).submit(inputs={}, wait_for=list(needed.values()))
-    future.wait()
-    for task_run in refused:
-        _tell_not_started(task_run, blocked_message(because))
-    return future
+def _futures(needed: Mapping[StageName, PrefectTaskRun]) -> dict[StageName, StageFuture]:
+    return {name: task_run.future for name, task_run in needed.items()}
 
 
-def _tell_not_started(task_run: TaskRun, message: str) -> None:
+def _tell_not_started(task_run: PrefectRecord, message: str) -> None:
     """Prefect's task engine tells of states by events, and so does this."""
     state: State[Any] = Cancelled(name=NOT_STARTED, message=message)
     over = task_run.model_copy(update={"start_time": state.timestamp, "end_time": state.timestamp})
     emit_task_run_state_change_event(task_run=over, initial_state=task_run.state, validated_state=state)
-
-
-def blocked_message(because: StageName) -> str:
-    """What is said of a stage that did not start because of another one."""
-    return f"not started: {because} failed"
 
 
 def final_state(result: JobResult) -> State[Any]:
