@@ -43,7 +43,7 @@ from dockercise_prefect.orchestration.run.report import report
 from dockercise_prefect.orchestration.run.scheduler import Scheduler
 from dockercise_prefect.orchestration.run.secrecy import Secrecy
 from dockercise_prefect.orchestration.run.stage_runner import StageRunner
-from dockercise_prefect.orchestration.run.stage_task import PrefectTaskRuns
+from dockercise_prefect.orchestration.run.stage_task import PrefectTaskRuns, current_task
 from dockercise_prefect.orchestration.run.variable_sources import outside_sources
 from dockercise_prefect.pipeline import Pipeline, StageName, to_json
 from dockercise_prefect.results.opening import open_store
@@ -226,6 +226,7 @@ class _Run:
                 options=self._options,
                 texts=VariableTexts(self.selection, outside),
                 secrecy=self._secrecy,
+                current_task=current_task,
                 shipping=self._shipment.stream,
                 put_away=cast("PrefectView", self._view).stage,
             )

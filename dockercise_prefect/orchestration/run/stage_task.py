@@ -13,15 +13,16 @@ from prefect.client.schemas.objects import TaskRun as PrefectRecord
 from prefect.context import TaskRunContext
 from prefect.exceptions import UpstreamTaskError
 from prefect.futures import PrefectFuture
+from prefect.logging import get_run_logger
 from prefect.states import Cancelled, Completed, Crashed, Failed
 from prefect.utilities.engine import emit_task_run_state_change_event
 
+from dockercise_prefect.orchestration.run.stage_runner import CurrentTask, Inputs
 from dockercise_prefect.pipeline import Stage, StageName
 from dockercise_prefect.runtime.stage.job import JobResult
 from dockercise_prefect.status import StageStatus
 
 StageFuture: TypeAlias = PrefectFuture[JobResult]
-Inputs: TypeAlias = Mapping[StageName, JobResult]
 
 NOT_STARTED = "NotStarted"
 """The name of the final state of a stage that will never start."""
@@ -99,6 +100,12 @@ class PrefectTaskRuns:
 
 def _futures(needed: Mapping[StageName, PrefectTaskRun]) -> dict[StageName, StageFuture]:
     return {name: task_run.future for name, task_run in needed.items()}
+
+
+def current_task() -> CurrentTask:
+    """The task run of the thread that asks; to be called in one."""
+    context = TaskRunContext.get()
+    return CurrentTask(str(context.task_run.id) if context else None, get_run_logger())
 
 
 def _tell_not_started(task_run: PrefectRecord, message: str) -> None:

@@ -1,0 +1,108 @@
+"""Runs stages as a run does, on a scripted engine and without Prefect."""
+
+from __future__ import annotations
+
+import json
+import logging
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from dockercise_prefect.orchestration.run.events import Event
+from dockercise_prefect.orchestration.run.options import RunOptions
+from dockercise_prefect.orchestration.run.outputs import RunOutputs
+from dockercise_prefect.orchestration.run.record import KeptVolume, RunRecord
+from dockercise_prefect.orchestration.run.secrecy import Secrecy
+from dockercise_prefect.orchestration.run.stage_runner import CurrentTask, StageRunner
+from dockercise_prefect.pipeline import Pipeline, Stage, StageName, to_json
+from dockercise_prefect.results.record.local_store import LocalStore
+from dockercise_prefect.runtime.stage.environment import Outside, VariableTexts
+from dockercise_prefect.runtime.stage.job import JobResult
+from dockercise_prefect.runtime.workspace import RuntimeOptions, Workspace
+from dockercise_prefect.settings import read_settings
+from tests.engines.scripted import ScriptedEngine
+from tests.runtime.workspaces import IDENTITY
+
+LOG = logging.getLogger("a task run")
+
+
+@dataclass
+class StageWorld:
+    """A run whose stages the test runs one by one.
+
+    Attributes:
+        results: what each left. events: that observers were told.
+        put_away: for each stage that is done with, the last lines of its log, and how its volume is kept.
+    """
+
+    engine: ScriptedEngine
+    pipeline: Pipeline
+    runner: StageRunner
+    record: RunRecord
+    store: LocalStore
+    outputs: RunOutputs
+    events: list[Event]
+    put_away: dict[StageName, tuple[list[str], KeptVolume | None]]
+    results: dict[StageName, JobResult] = field(default_factory=dict)
+
+    def run(self, name: StageName) -> JobResult:
+        """Run one stage with what the stages before it left."""
+        stage = self.pipeline.by_name[name]
+        self.results[name] = self.runner.run(stage, {needed: self.results[needed] for needed in stage.needs})
+        return self.results[name]
+
+    def entry(self, name: StageName) -> dict[str, Any]:
+        """The JSON of a stage in the record."""
+        found: dict[str, Any] = json.loads((self.store.folder / f"{name}.json").read_bytes())
+        return found
+
+    def files(self) -> set[str]:
+        """The names of all files in the record."""
+        return {path.name for path in self.store.folder.iterdir()}
+
+    def bundled(self) -> dict[str, bytes]:
+        """What `out.zip` holds, once the run has ended."""
+        with zipfile.ZipFile(self.store.folder / "out.zip") as bundle:
+            return {name: bundle.read(name) for name in bundle.namelist()}
+
+
+@contextmanager
+def stage_world(
+    engine: ScriptedEngine,
+    pipeline: Pipeline,
+    results: Path,
+    outside: Mapping[StageName, Mapping[str, str]] | None = None,
+    open_store: Callable[[Path, str, str], LocalStore] = LocalStore,
+) -> Iterator[StageWorld]:
+    """A run that has begun; what is kept of its stages is complete when the context ends."""
+    store = open_store(results, pipeline.name, "run")
+    store.start(to_json(pipeline))
+    events: list[Event] = []
+    put_away: dict[StageName, tuple[list[str], KeptVolume | None]] = {}
+    secrecy = Secrecy(pipeline)
+    secrecy.begin(Outside(outside or {}, {}))
+    record = RunRecord(store, events.append, secrecy)
+    how = RuntimeOptions(None, 10, aws=False, masker=secrecy.masker)
+
+    def told(stage: Stage, tail: list[str], volume: KeptVolume | None) -> None:
+        put_away[stage.name] = (tail, volume)
+
+    with Workspace(engine, pipeline, replace(IDENTITY, pipeline=pipeline.name), how, logging.warning) as workspace:
+        workspace.prepare()
+        with closing(RunOutputs(pipeline, store, secrecy, workspace.output_volumes, record.failed)) as outputs:
+            runner = StageRunner(
+                workspace=workspace,
+                record=record,
+                outputs=outputs,
+                options=RunOptions(settings=read_settings(), observer=events.append),
+                texts=VariableTexts(pipeline, outside or {}),
+                secrecy=secrecy,
+                current_task=lambda: CurrentTask("task-1", LOG),
+                shipping=lambda _stage: lambda _line: None,
+                put_away=told,
+            )
+            yield StageWorld(engine, pipeline, runner, record, store, outputs, events, put_away)
+            record.bundle_outputs(pipeline)
