@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from dockercise_prefect.errors import StorageError
 from dockercise_prefect.orchestration.run.artifact_text import (
@@ -13,12 +14,23 @@ from dockercise_prefect.orchestration.run.artifact_text import (
     stage_key,
     stage_text,
 )
-from dockercise_prefect.orchestration.run.artifacts import Artifacts
 from dockercise_prefect.orchestration.run.record import KeptVolume, RunRecord
 from dockercise_prefect.pipeline import Pipeline, Stage
 from dockercise_prefect.results.record.local_store import INDEX, OUTPUTS, REPORT, SUMMARY
 from dockercise_prefect.results.record.store import RunStore
 from dockercise_prefect.results.summary import RunSummary
+
+
+class ArtifactQueue(Protocol):
+    """Takes artifacts, from any thread (`artifacts.Artifacts`)."""
+
+    def add(self, key: str, headline: str, text: str, task_run_id: str | None = None) -> None:
+        """Send one soon."""
+        ...
+
+    def close(self) -> None:
+        """Wait until all have been sent, but not for ever."""
+        ...
 
 
 class PrefectView:
@@ -31,7 +43,7 @@ class PrefectView:
         artifacts: takes what is to be shown.
     """
 
-    def __init__(self, pipeline: Pipeline, record: RunRecord, store: RunStore, artifacts: Artifacts) -> None:
+    def __init__(self, pipeline: Pipeline, record: RunRecord, store: RunStore, artifacts: ArtifactQueue) -> None:
         self._pipeline = pipeline
         self._record = record
         self._store = store

@@ -1,0 +1,124 @@
+"""Which artifacts show a run and its stages, without Prefect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from dockercise_prefect.errors import StorageError
+from dockercise_prefect.orchestration.run.prefect_view import PrefectView
+from dockercise_prefect.orchestration.run.record import KeptVolume, RunRecord
+from dockercise_prefect.orchestration.run.secrecy import Secrecy
+from dockercise_prefect.pipeline import Pipeline, stage, to_json
+from dockercise_prefect.results.record.local_store import LocalStore
+from dockercise_prefect.results.record.store import Kept
+from dockercise_prefect.results.summary import RunSummary
+from dockercise_prefect.runtime.stage.job import JobResult
+from dockercise_prefect.status import RunStatus, StageStatus
+
+NOW = datetime(2026, 11, 29, tzinfo=UTC)
+
+BUILD = stage("build", image="busybox", run="x")
+PIPELINE = Pipeline("shop", [BUILD, stage("test", image="busybox", run="x", on=BUILD, after=[BUILD])])
+
+
+@dataclass
+class Shown:
+    """What was to be shown (`prefect_view.ArtifactQueue`).
+
+    Attributes:
+        artifacts: key to headline, text and task run.
+    """
+
+    artifacts: dict[str, tuple[str, str, str | None]] = field(default_factory=dict)
+    closed: bool = False
+
+    def add(self, key: str, headline: str, text: str, task_run_id: str | None = None) -> None:
+        """See `ArtifactQueue`."""
+        assert not self.closed
+        self.artifacts[key] = (headline, text, task_run_id)
+
+    def close(self) -> None:
+        """See `ArtifactQueue`."""
+        self.closed = True
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    """A record that has begun."""
+    store = LocalStore(tmp_path, "shop", "run")
+    store.start(to_json(PIPELINE))
+    return store
+
+
+@pytest.fixture
+def record(store: LocalStore) -> RunRecord:
+    """Whose stage `test` failed, with a log."""
+    record = RunRecord(store, lambda _event: None, Secrecy(PIPELINE))
+    log = store.log("test")
+    log.write(b"why\n")
+    log.close()
+    result = JobResult(
+        stage="test", attempt=1, status=StageStatus.FAILED, exit_code=3, message="exit code 3", started=NOW, finished=NOW
+    )
+    record.stage_ended(PIPELINE.by_name["test"], result, Kept(), "task-1")
+    return record
+
+
+def test_a_stage_shows_its_end_and_its_files(store: LocalStore, record: RunRecord) -> None:
+    """The stage's artifact belongs to its task run, and has its last lines and links to its files."""
+    shown = Shown()
+
+    PrefectView(PIPELINE, record, store, shown).stage(PIPELINE.by_name["test"], ["why"], KeptVolume("build"))
+
+    headline, text, task_run_id = shown.artifacts["shop-stage-test"]
+    assert "failed" in headline
+    assert task_run_id == "task-1"
+    assert "exit code 3" in text
+    assert "why" in text
+    for name in ("test.log", "test.json", "test.tar.zst"):
+        assert f"`{store.folder}/{name}`" in text
+    assert "build" in text
+
+
+def test_a_stage_without_a_volume_links_none(store: LocalStore, record: RunRecord) -> None:
+    """An archive that there is not is not linked."""
+    shown = Shown()
+
+    PrefectView(PIPELINE, record, store, shown).stage(PIPELINE.by_name["test"], [], None)
+
+    assert "tar.zst" not in shown.artifacts["shop-stage-test"][1]
+
+
+def test_a_run_shows_all_its_stages(store: LocalStore, record: RunRecord) -> None:
+    """The run's artifact belongs to no task run, lists its stages, and is the last."""
+    shown = Shown()
+
+    PrefectView(PIPELINE, record, store, shown).run(RunSummary("run", "shop", RunStatus.FAILED, stages=record.stages()))
+
+    _, text, task_run_id = shown.artifacts["shop-run"]
+    assert (task_run_id, shown.closed) == (None, True)
+    assert "test" in text
+    assert f"`{store.folder}/report.html`" in text
+
+
+class Expired(LocalStore):
+    """A record in a place whose credentials have ended."""
+
+    def link(self, name: str) -> str:
+        """See `RunStore`."""
+        raise StorageError(f"no link to {name}")
+
+
+def test_what_cannot_be_linked_is_named(record: RunRecord, tmp_path: Path) -> None:
+    """Where no link can be made, the file's place is told."""
+    shown = Shown()
+    store = Expired(tmp_path / "other", "shop", "run")
+    store.start(to_json(PIPELINE))
+
+    PrefectView(PIPELINE, record, store, shown).stage(PIPELINE.by_name["test"], [], None)
+
+    assert f"`{store.folder}/test.json`" in shown.artifacts["shop-stage-test"][1]
