@@ -98,7 +98,8 @@ def content_digested(files: Iterable[bytes], root: str, then: Callable[[str], No
 
     Args:
         files: a tar stream; what it raises comes out here.
-        root: the folder that all its paths begin with.
+        root: the folder that all its paths begin with; the empty text where there is none, as for the code. Then the root is
+            that of a new volume: mode 0755, owned by root.
         then: takes the digest, `sha256:…`.
 
     Raises:
@@ -118,6 +119,8 @@ def content_digested(files: Iterable[bytes], root: str, then: Callable[[str], No
         yield from chunks
 
     with closing(ContentDigest()) as digest:
+        if root == "":
+            digest.add(_new_root(), b"", root)
         for member, content in members(reading()):
             of_file = sha256()
             for piece in content:
@@ -127,6 +130,12 @@ def content_digested(files: Iterable[bytes], root: str, then: Callable[[str], No
             yield from passed_on()
         yield from passed_on()
         then(written(digest.digest()))
+
+
+def _new_root() -> tarfile.TarInfo:
+    root = tarfile.TarInfo("")
+    root.type, root.mode = tarfile.DIRTYPE, 0o755
+    return root
 
 
 def _described(member: tarfile.TarInfo, content: bytes) -> bytes:

@@ -137,10 +137,15 @@ def _packed(entries: Iterable[tuple[tarfile.TarInfo, Iterable[bytes]]]) -> Itera
 def below(name: str, root: str) -> bytes:
     """The path of a member below the root that all paths of its archive begin with; nothing for the root itself.
 
+    Where there is no such root, which is then the empty text, the path is the member's name.
+
     Raises:
         tarfile.ReadError: it begins with another one.
     """
-    first, _, path = name.encode("utf-8", "surrogateescape").partition(b"/")
+    whole = name.encode("utf-8", "surrogateescape")
+    if root == "":
+        return whole
+    first, _, path = whole.partition(b"/")
     if first != root.encode("utf-8", "surrogateescape"):
         raise tarfile.ReadError(f"{name!r} would lead out of the folder")
     return path

@@ -63,6 +63,7 @@ class RunSummary:
     Attributes:
         error: what went wrong outside the stages, None when nothing did.
         results: the absolute URL of the run's folder.
+        code_digest: of the run's snapshot of the code (docs/digests.md); None when no stage used it.
     """
 
     run_id: str
@@ -74,6 +75,7 @@ class RunSummary:
     flow_run_id: str | None = None
     flow_run_url: str | None = None
     results: str | None = None
+    code_digest: str | None = None
     stages: Mapping[str, StageSummary] = field(default_factory=dict)
 
     @property
@@ -109,6 +111,7 @@ class RunSummary:
             flow_run_id=_of_type(str, data.get("flow_run_id")),
             flow_run_url=_of_type(str, data.get("flow_run_url")),
             results=_of_type(str, data.get("results")),
+            code_digest=_of_type(str, data.get("code_digest")),
             stages={name: StageSummary.from_json(stage) for name, stage in data["stages"].items()},
         )
 

@@ -282,6 +282,11 @@ class Workspace:
         with self._slots.lease() if uses_bridge(stage) else own as lease:
             yield lease
 
+    @property
+    def code_digest(self) -> str | None:
+        """The digest of the run's snapshot of the code (docs/digests.md); None when no stage uses it."""
+        return self._shared.code_digest
+
     def cancel(self, *, reason: str) -> None:
         """Start no stage any more and stop those that run, with grace; their results are cancelled. Returns at once."""
         self._running.cancel(reason)

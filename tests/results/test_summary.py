@@ -24,6 +24,7 @@ def test_the_object_has_the_keys_that_others_rely_on() -> None:
         "flow_run_id": None,
         "flow_run_url": None,
         "results": None,
+        "code_digest": None,
         "stages": {
             "a": {
                 "status": "timed_out",

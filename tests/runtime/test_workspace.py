@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from dockercise_prefect.archives.content_digest import content_digested
 from dockercise_prefect.errors import DefinitionError, EngineError
 from dockercise_prefect.pipeline import Pipeline, bind, code, engine_volume, host, stage
 from dockercise_prefect.runtime.cleanup.labels import RunIdentity
+from dockercise_prefect.runtime.engine import Engine
 from dockercise_prefect.runtime.workspace import RuntimeOptions, Workspace
 from dockercise_prefect.status import StageStatus
 from tests.engines.scripted import Behaviour, ScriptedEngine
@@ -373,3 +375,28 @@ def test_many_at_once(scripted: ScriptedEngine) -> None:
     assert values == [b"%d" % number for number in range(200)]
     assert scripted.leftovers() == []
     assert threading.active_count() < 20
+
+
+def test_the_digest_of_the_code(engine: Engine, run_id: str, tmp_path: Path) -> None:
+    """A stage that copies the code and changes nothing leaves a volume with the digest of the code."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/file").write_text("text")
+    (tmp_path / "folder/file").chmod(0o750)
+    (tmp_path / "link").symlink_to("folder/file")
+    found: list[str] = []
+
+    with workspace(engine, sh("a", "true", on=code), root=tmp_path, run_id=run_id) as ran:
+        ran.run(ran.pipeline.by_name["a"])
+        of_code = ran.workspace.code_digest
+    for _ in content_digested([ran.volumes["a"] or b""], "a", found.append):
+        pass
+
+    assert found == [of_code]
+
+
+def test_without_code_there_is_no_digest_of_it(scripted: ScriptedEngine) -> None:
+    """Where no stage uses the code, it is not read."""
+    with workspace(scripted, sh("a", "x")) as ran:
+        ran.run(ran.pipeline.by_name["a"])
+
+        assert ran.workspace.code_digest is None

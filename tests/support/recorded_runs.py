@@ -88,7 +88,7 @@ class Recorded:
             "f10",
             "http://127.0.0.1:4200/runs/flow-run/f10",
             self.store.url,
-            self._stages,
+            stages=self._stages,
         )
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
+from dockercise_prefect.archives.content_digest import content_digested
 from dockercise_prefect.archives.tarball import Entry, File, tar_stream
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import CODE, StageName
@@ -32,6 +33,9 @@ class SharedVolumes:
         volumes: makes them.
         root: the folder that the code is taken from.
         notify: told what cannot be copied.
+
+    Attributes:
+        code_digest: of the code (docs/digests.md), once it was made.
     """
 
     def __init__(self, engine: Engine, volumes: Volumes, root: Path | None, notify: Callable[[str], None]) -> None:
@@ -41,6 +45,7 @@ class SharedVolumes:
         self._notify = notify
         self._made: Once[frozenset[StageName] | str, str] = Once()
         self._kept: Once[str, None] = Once()
+        self.code_digest: str | None = None
 
     def empty(self, stage: StageName) -> str:
         """An empty volume that stands for the one of a stage that has none."""
@@ -55,7 +60,12 @@ class SharedVolumes:
         Raises:
             EngineError: there is no root, or files cannot be read.
         """
-        return self._made.get(CODE, lambda: self._volumes.filled(CODE, image, tar_stream(self._code_entries())))
+
+        def fill() -> str:
+            stream = content_digested(tar_stream(self._code_entries()), "", self._note_code)
+            return self._volumes.filled(CODE, image, stream)
+
+        return self._made.get(CODE, fill)
 
     def aws(self, image: str) -> str:
         """A copy of the user's AWS folder, closed to changes.
@@ -93,6 +103,9 @@ class SharedVolumes:
                 self._engine.create_volume(name, {})
 
         self._kept.get(name, make)
+
+    def _note_code(self, digest: str) -> None:
+        self.code_digest = digest
 
     def _code_entries(self) -> list[Entry]:
         if self._root is None:

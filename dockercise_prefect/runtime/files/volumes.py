@@ -144,8 +144,11 @@ class Volumes:
         return found[0]
 
     def _fill(self, name: str, image: str, files: Iterable[bytes]) -> str:
+        stream = self._checked(files)
         with self.reader(image, ContainerMount("volume", name, "/to", read_only=False)) as loader:
-            self._engine.put(loader, "/to", self._checked(files))
+            self._engine.put(loader, "/to", stream)
+        for _ in stream:  # an engine may read no further than the end of the archive
+            pass
         return name
 
     def _checked(self, stream: Iterable[bytes]) -> Iterator[bytes]:

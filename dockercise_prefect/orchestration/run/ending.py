@@ -1,0 +1,216 @@
+"""The end of a run: its summary, written and told, however far the run got."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self, TypeVar, cast
+
+from prefect.exceptions import TerminationSignal
+from prefect.states import Cancelled, Failed
+
+from dockercise_prefect.errors import DockerciseError, StorageError
+from dockercise_prefect.orchestration.prefect.api import LOST, ask_once, lost_api, missing_api
+from dockercise_prefect.orchestration.prefect.flow_run import page
+from dockercise_prefect.orchestration.prefect.signals import Interruptions
+from dockercise_prefect.orchestration.run.events import RunEnded, Waiting
+from dockercise_prefect.orchestration.run.execution import Executed
+from dockercise_prefect.orchestration.run.failure import RunFailedError, headline
+from dockercise_prefect.orchestration.run.phases import Opened, Started
+from dockercise_prefect.orchestration.run.report import report
+from dockercise_prefect.results.record.endings import WithEndings, end_elsewhere
+from dockercise_prefect.results.report.runs_page import update_runs_page
+from dockercise_prefect.results.summary import RunSummary, StageSummary
+from dockercise_prefect.status import RunStatus, StageStatus
+
+Phase = TypeVar("Phase", bound=Started)
+
+
+class Ending:
+    """Ends a run. A context manager around its phases, which are to be told by `reached`; `close` is called after it.
+
+    However the body ends, errors and interruptions become part of the run's summary, and are not raised.
+
+    Args:
+        run: that has started.
+    """
+
+    def __init__(self, run: Started) -> None:
+        self._run = run
+        self._executed = Executed(None, None)
+        self._cause: DockerciseError | None = None
+        self._interrupted_by: str | None = None
+        self._signals = Interruptions()
+
+    def reached(self, run: Phase) -> Phase:
+        """The run has come so far."""
+        self._run = run
+        return run
+
+    def executed(self, executed: Executed) -> None:
+        """All stages have ended."""
+        self._executed = executed
+        self._interrupted_by = executed.interrupted_by
+
+    def __enter__(self) -> Self:
+        """The run's phases follow."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> bool:
+        """Take what broke the run off, if it is of the kinds that end runs."""
+        self._signals.install()
+        match error:
+            case DockerciseError():
+                self._cause = self._run.secrecy.masked_error(error)
+            case _ if isinstance(error, LOST):
+                self._cause = lost_api(error)
+            case KeyboardInterrupt():
+                self._interrupted_by = "SIGINT"
+            case TerminationSignal():
+                self._interrupted_by = signal.Signals(error.signal).name
+            case _:
+                return False
+        return True
+
+    def close(self) -> RunSummary:
+        """Write the summary, notify all observers, and answer Prefect.
+
+        A signal breaks off what may take long, and nothing else. SIGTERM does so until the flow run has its final state, which
+        Prefect's engine, whose own handler comes back then, would call Crashed.
+        """
+        run = self._run
+        is_lost = self._is_api_lost()
+        summary = self._kept(run) if isinstance(run, Opened) else self._summary()
+        if isinstance(run, Opened) and not is_lost:
+            self._show(run, summary)
+        run.observe(RunEnded(summary))
+        run.observe(Waiting("Prefect to record the end of the run"))
+        # In a flow of another flow, Prefect's handler is the outer one's.
+        kept = () if run.flow_run.parent_task_run_id else (signal.SIGTERM,)
+        self._signals.restore(*{signal.SIGINT, signal.SIGHUP, signal.SIGTERM}.difference(kept))
+        if summary.status is RunStatus.PASSED:
+            return summary
+        state = Cancelled if summary.status is RunStatus.CANCELLED else Failed
+        failed = RunFailedError(summary, self._cause)
+        return cast("RunSummary", state(message=headline(summary), data=failed))
+
+    def _show(self, run: Opened, summary: RunSummary) -> None:
+        try:
+            with self._signals.released():
+                run.view.run(summary)
+        except KeyboardInterrupt:
+            run.notify("Prefect does not show all artifacts of this run: it was interrupted")
+
+    def _is_api_lost(self) -> bool:
+        """Whether Prefect is gone, which makes the run one in error; from then on it is not waited for again."""
+        lost: Exception | None
+        try:
+            with self._signals.released():
+                lost = missing_api(self._run.notify)
+        except KeyboardInterrupt:
+            lost = TimeoutError("it does not answer")
+        if lost is None:
+            return False
+        ask_once()
+        self._cause = self._cause or lost_api(lost)
+        return True
+
+    def _kept(self, run: Opened) -> RunSummary:
+        """The summary, written. A record that does not get to its place makes the run one in error, and is left where it is."""
+        self._ship(run)
+        try:
+            summary = self._finished(run)
+        except StorageError as error:
+            self._cause = self._cause or error
+            summary = self._summary()
+            with suppress(StorageError):  # it has been told that this place fails
+                _report(run, summary)
+            _leave(run, summary)
+        else:
+            self._list_run(run)
+        return summary
+
+    def _ship(self, run: Opened) -> None:
+        try:
+            with self._signals.released():
+                run.shipment.close()
+        except StorageError as error:
+            self._cause = self._cause or error
+        except KeyboardInterrupt:
+            lost = StorageError("not all logs have been sent: it was interrupted", "the full logs are in the results")
+            self._cause = self._cause or lost
+
+    def _finished(self, run: Opened) -> RunSummary:
+        store = run.store
+        try:
+            with self._signals.released():
+                store.settle()
+                summary = self._summary()
+                _report(run, summary)
+                store.finish(summary)
+        except KeyboardInterrupt as error:
+            hint = f"they are kept in {store.folder}"
+            if store.url != store.folder.as_uri():
+                hint += f"; `dockercise results push {run.run_id}` sends them"
+            raise StorageError(f"not all results are at {store.url}: it was interrupted", hint) from error
+        return summary
+
+    def _list_run(self, run: Opened) -> None:
+        try:
+            with self._signals.released():
+                update_runs_page(WithEndings(run.store.objects, run.options.settings.data), run.pipeline.name)
+        except DockerciseError as error:
+            run.notify(f"the list of runs is not up to date: {error.message}")
+        except KeyboardInterrupt:  # the run itself is over, and its record complete
+            run.notify("the list of runs is not up to date: it was interrupted")
+
+    def _summary(self) -> RunSummary:
+        run = self._run
+        record = run.record if isinstance(run, Opened) else None
+        known = record.stages() if record else {}
+        why = StageSummary(StageStatus.NOT_STARTED, message="not started: the run ended first")
+        stages = {stage.name: known.get(stage.name, why) for stage in run.pipeline}
+        if record and record.storage_error:
+            self._cause = self._cause or StorageError(record.storage_error)
+        return RunSummary(
+            run_id=run.run_id,
+            pipeline=run.pipeline.name,
+            status=self._status(stages.values()),
+            error=self._cause.message if self._cause else None,
+            started=run.started.isoformat(),
+            finished=datetime.now(UTC).isoformat(),
+            flow_run_id=str(run.flow_run.id),
+            flow_run_url=page(run.flow_run),
+            results=run.store.url if isinstance(run, Opened) else None,
+            code_digest=self._executed.code_digest,
+            stages=stages,
+        )
+
+    def _status(self, stages: Iterable[StageSummary]) -> RunStatus:
+        """An error of ours weighs more than a cancellation, and that more than a failed stage (DESIGN section 3)."""
+        statuses = {stage.status for stage in stages}
+        if self._cause is not None or StageStatus.ERROR in statuses:
+            return RunStatus.ERROR
+        if self._interrupted_by is not None:
+            return RunStatus.CANCELLED
+        return RunStatus.PASSED if all(status.succeeded for status in statuses) else RunStatus.FAILED
+
+
+def _report(run: Opened, summary: RunSummary) -> None:
+    try:
+        html = report(run.store.folder, run.pipeline, summary, run.commit)
+    except Exception as error:  # noqa: BLE001  a page that cannot be made is not a reason for a run to fail
+        run.notify(f"this run has no report.html: {type(error).__name__}: {error}")
+    else:
+        run.store.keep_report(html)
+
+
+def _leave(run: Opened, summary: RunSummary) -> None:
+    try:
+        run.store.leave(summary)
+    except StorageError:
+        with suppress(StorageError):  # then nobody can say it
+            end_elsewhere(summary, run.options.settings.data)

@@ -1,0 +1,89 @@
+"""The stages of a run, run."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from dockercise_prefect.orchestration.prefect.engine_login import connect_engine
+from dockercise_prefect.orchestration.prefect.flow_run import found_by, without_tags
+from dockercise_prefect.orchestration.run.cleanup_signals import CleanupSignals
+from dockercise_prefect.orchestration.run.events import EngineFound
+from dockercise_prefect.orchestration.run.limits import confinement_of
+from dockercise_prefect.orchestration.run.outputs import RunOutputs
+from dockercise_prefect.orchestration.run.phases import Resolved
+from dockercise_prefect.orchestration.run.scheduler import Scheduler
+from dockercise_prefect.orchestration.run.stage_runner import StageRunner
+from dockercise_prefect.orchestration.run.stage_task import PrefectTaskRuns, current_task
+from dockercise_prefect.runtime.workspace import RunIdentity, RuntimeOptions, Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """All stages have ended, or will never start.
+
+    Attributes:
+        interrupted_by: the name of the signal that ended the run early, None when none did.
+        code_digest: of the run's snapshot of the code (docs/digests.md); None when no stage used it.
+    """
+
+    interrupted_by: str | None
+    code_digest: str | None
+
+
+def execute(run: Resolved, root: Path | None) -> Executed:
+    """Check the engine and the images, then run the stages; nothing of them is left on the engine.
+
+    Raises:
+        DockerciseError: what must be there before the first stage is not.
+    """
+    options, settings = run.options, run.options.settings
+    identity = RunIdentity(run.run_id, run.pipeline.name, str(run.flow_run.id))
+    how = RuntimeOptions(
+        root=root,
+        jobs=settings.jobs,
+        aws=options.aws,
+        masker=run.secrecy.masker,
+        confinement=confinement_of(settings),
+    )
+    with ExitStack() as stack:
+        signals = stack.enter_context(CleanupSignals(run.notify))
+        engine = options.engine or stack.enter_context(closing(connect_engine(settings)))
+        info = engine.info()
+        run.observe(EngineFound(info.version, info.url))
+        workspace = stack.enter_context(Workspace(engine, run.pipeline, identity, how, run.notify))
+        stack.callback(signals.begin)  # however the body ends, before the workspace is removed
+        workspace.prepare()
+        outputs = RunOutputs(run.pipeline, run.store, run.secrecy, workspace.output_volumes, run.record.failed)
+        stack.callback(outputs.close)
+        runner = StageRunner(
+            workspace=workspace,
+            record=run.record,
+            outputs=outputs,
+            options=options,
+            texts=run.texts,
+            secrecy=run.secrecy,
+            current_task=current_task,
+            shipping=run.shipment.stream,
+            put_away=run.view.stage,
+        )
+        scheduler = Scheduler(
+            run.pipeline,
+            tasks=PrefectTaskRuns(runner.run),
+            record=run.record,
+            jobs=settings.jobs,
+            fail_fast=options.fail_fast,
+            stop=lambda reason: _stop(run, workspace, reason),
+            kill=workspace.kill,
+            abandon=workspace.abandon,
+        )
+        with without_tags(found_by(run.pipeline, run.commit)):
+            interrupted_by = scheduler.execute()
+        run.record.bundle_outputs(run.pipeline)
+        return Executed(interrupted_by, workspace.code_digest)
+
+
+def _stop(run: Resolved, workspace: Workspace, reason: str) -> None:
+    run.notify(f"{reason}: stopping the running stages, with 10 s of grace (Ctrl-C stops them at once)")
+    workspace.cancel(reason=reason)

@@ -1,0 +1,164 @@
+"""The phases of a run before its stages run. Each is a value that is made of the one before it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextvars import Context, copy_context
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from prefect.client.schemas.objects import FlowRun
+from prefect.logging import get_run_logger
+
+from dockercise_prefect.orchestration.prefect.flow_run import (
+    attempt,
+    current_flow_run,
+    found_by,
+    is_named,
+    label,
+    new_run_id,
+    page,
+)
+from dockercise_prefect.orchestration.run.artifacts import Artifacts
+from dockercise_prefect.orchestration.run.events import Event, Notice, RunStarted
+from dockercise_prefect.orchestration.run.limits import within_trust
+from dockercise_prefect.orchestration.run.options import RunOptions
+from dockercise_prefect.orchestration.run.prefect_view import PrefectView
+from dockercise_prefect.orchestration.run.record import RunRecord
+from dockercise_prefect.orchestration.run.secrecy import Secrecy
+from dockercise_prefect.pipeline import Pipeline, StageName, to_json
+from dockercise_prefect.results.opening import open_store
+from dockercise_prefect.results.places.place import check_outside
+from dockercise_prefect.results.record.shipment import Shipment, open_shipment
+from dockercise_prefect.results.record.store import RunStore
+from dockercise_prefect.runtime.stage.environment import OutsideSource, VariableTexts, resolve_outside
+
+
+@dataclass(frozen=True, kw_only=True)
+class Started:
+    """A run that exists: its flow run, and its id.
+
+    Attributes:
+        context: of the flow's thread; a thread that Prefect did not start knows neither the flow run nor its API.
+        secrecy: knows what is sensitive of the whole pipeline.
+    """
+
+    pipeline: Pipeline
+    options: RunOptions
+    flow_run: FlowRun
+    context: Context
+    started: datetime
+    run_id: str
+    secrecy: Secrecy
+
+    def notify(self, text: str) -> None:
+        """Tell the user a line; from any thread."""
+        text = self.secrecy.masker.text(text)
+        self.observe(Notice(text))
+        self.context.copy().run(lambda: get_run_logger().info("%s", text))
+
+    def observe(self, event: Event) -> None:
+        """Tell the observer what happens."""
+        self.options.observer(event)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selected(Started):
+    """The stages that are to run are known: `pipeline` holds them and all they need.
+
+    Attributes:
+        targets: what the user asked for.
+        commit: the short id of the code's commit; None if it is not known.
+    """
+
+    targets: Sequence[StageName]
+    commit: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened(Selected):
+    """The record has begun: from here on the run leaves a trace, however it ends."""
+
+    store: RunStore
+    record: RunRecord
+    shipment: Shipment
+    view: PrefectView
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resolved(Opened):
+    """Every stage's variables are known, and those that are secret are masked."""
+
+    texts: VariableTexts
+
+
+def start(pipeline: Pipeline, options: RunOptions) -> Started:
+    """The run of the flow run that this is called in."""
+    flow_run = current_flow_run()
+    started = datetime.now(UTC)
+    is_new = attempt(flow_run) == 1 and is_named(flow_run)
+    return Started(
+        pipeline=pipeline,
+        options=options,
+        flow_run=flow_run,
+        context=copy_context(),
+        started=started,
+        run_id=flow_run.name if is_new else new_run_id(flow_run, started),
+        secrecy=Secrecy(pipeline),
+    )
+
+
+def select(run: Started, targets: Sequence[StageName], commit: str | None) -> Selected:
+    """Keep the targets and what they need; the run is announced, with tags to find it by.
+
+    Raises:
+        DefinitionError: a target is not a stage.
+    """
+    pipeline = run.pipeline.only(targets)
+    selected = Selected(**{**vars(run), "pipeline": pipeline, "secrecy": Secrecy(pipeline)}, targets=targets, commit=commit)
+    name = run.flow_run.name if is_named(run.flow_run) else run.run_id
+    label(run.flow_run, name, found_by(pipeline, commit))
+    run.observe(RunStarted(run.run_id, pipeline, run.options.settings.jobs, page(run.flow_run)))
+    if (number := attempt(run.flow_run)) > 1:
+        of = f" of commit {commit}" if commit else ""
+        selected.notify(f"attempt {number} of {name}{of}: all stages run again; the record of this attempt is {run.run_id}")
+    return selected
+
+
+def restrain(run: Selected) -> Selected:
+    """Refuse what the pipeline may not do where it is not trusted; what remains is within limits.
+
+    Raises:
+        UsageError, DefinitionError: it asks for what it may not.
+    """
+    return replace(run, pipeline=within_trust(run.pipeline, run.options))
+
+
+def open_record(run: Selected, place: str, root: Path | None) -> Opened:
+    """Begin the record.
+
+    Raises:
+        UsageError: the place is none that there is, or below the root.
+        StorageError: it cannot be written.
+    """
+    if root is not None:
+        check_outside(place, root)
+    settings, name = run.options.settings, run.pipeline.name
+    store = open_store(place, name, run.run_id, settings, run.notify)
+    store.start(run.secrecy.masker.json(to_json(run.pipeline, run.targets)))
+    record = RunRecord(store, run.options.observer, run.secrecy)
+    view = PrefectView(run.pipeline, record, store, Artifacts(run.flow_run.id, run.notify))
+    shipment = open_shipment(f"{name}/{run.run_id}", settings, run.notify)
+    return Opened(**vars(run), store=store, record=record, shipment=shipment, view=view)
+
+
+def resolve(run: Opened, sources: Sequence[OutsideSource]) -> Resolved:
+    """Find every stage's variables from outside.
+
+    Raises:
+        DefinitionError: a variable is set nowhere, or cannot be passed on.
+    """
+    outside = resolve_outside(run.pipeline, sources)
+    run.secrecy.begin(outside)
+    return Resolved(**vars(run), texts=VariableTexts(run.pipeline, outside.variables))
