@@ -16,7 +16,7 @@ from typing import Self, TypeAlias
 from dockercise_prefect.errors import DockerciseError, EngineError
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
 from dockercise_prefect.runtime.abandonable_calls import AbandonableCalls, AbandonedError
-from dockercise_prefect.runtime.cleanup.labels import RUN, Labels, RunIdentity
+from dockercise_prefect.runtime.cleanup.labels import RUN, Labels, RunIdentity, attempt_labels
 from dockercise_prefect.runtime.cleanup.ownership import sweep, this_process
 from dockercise_prefect.runtime.cleanup.removal import counted, remove_all
 from dockercise_prefect.runtime.concurrent import Background
@@ -250,9 +250,8 @@ class Workspace:
         try:
             return self._attempt(job, all_ports)
         except AttemptLostError:
-            made = {**self._labels.of_stage(job.stage.name, job.attempt)}
-            mine = [leftover for leftover in self._engine.leftovers() if made.items() <= leftover.labels.items()]
-            remove_all(self._engine, mine)
+            labels = Labels(job.run, job.owner, attempt_labels(job.stage.name, job.attempt))
+            remove_all(self._engine, [leftover for leftover in self._engine.leftovers() if labels.mine(leftover.labels)])
             raise
 
     def _not_attempted(self, stage: Stage, ports: StagePorts, verdict: Verdict, started: datetime) -> JobResult:

@@ -16,6 +16,7 @@ from dockercise_prefect.runtime.workspace import RuntimeOptions, Workspace
 from dockercise_prefect.status import StageStatus
 from tests.engines.scripted import Behaviour, ScriptedEngine
 from tests.runtime.workspaces import IDENTITY, Ran, Seen, run_all, sh, workspace
+from tests.support.prefect_records import eventually
 
 
 def test_out_holds_what_a_stage_depends_on_byte_for_byte_and_nothing_else(scripted: ScriptedEngine) -> None:
@@ -257,7 +258,9 @@ def test_a_volume_that_somebody_removed_is_an_error_of_ours(scripted: ScriptedEn
     b = sh("b", "y", volumes=[a.volume])
     with workspace(scripted, a, b) as ran:
         ran.run(a)
-        scripted.remove_volume(scripted.specs[0].mounts[0].source)
+        removed = scripted.specs[0].mounts[0].source
+        eventually(lambda: {each.kind for each in scripted.leftovers()}, lambda kinds: "container" not in kinds)
+        scripted.remove_volume(removed)
 
         result = ran.run(b)
 

@@ -30,38 +30,49 @@ class RunIdentity:
     flow_run_id: str
 
 
+def attempt_labels(stage: StageName, attempt: int) -> dict[str, str]:
+    """What tells one attempt at a stage from all others of its run."""
+    return {STAGE: stage, ATTEMPT: str(attempt)}
+
+
 class Labels:
-    """Labels and names for all that one run makes on an engine. Thread-safe.
+    """Labels and names for all that one run, or one attempt at a stage, makes on an engine. Thread-safe.
 
     Names are unique on the engine, also when two runs have one id; they say which run they belong to as far as Docker's
     alphabet lets them. The labels hold the exact names.
+
+    Args:
+        identity: of the run.
+        owner: the process that it belongs to.
+        further: labels of an attempt (`attempt_labels`).
     """
 
-    def __init__(self, identity: RunIdentity, owner: str) -> None:
-        self._run = {
+    def __init__(self, identity: RunIdentity, owner: str, further: Mapping[str, str] | None = None) -> None:
+        self._all = {
             RUN: identity.run_id,
             PIPELINE: identity.pipeline,
             FLOW_RUN: identity.flow_run_id,
             OWNER: owner,
+            **(further or {}),
         }
         self._prefix = f"dockercise-{_plain(identity.run_id)}-{secrets.token_hex(4)}"
         self._numbers = itertools.count(1)
 
     def of_run(self) -> dict[str, str]:
-        """For what belongs to the run as a whole."""
-        return dict(self._run)
+        """For what belongs to the run, or the attempt, as a whole."""
+        return dict(self._all)
 
-    def of_stage(self, stage: StageName, attempt: int = 1) -> dict[str, str]:
-        """For what belongs to one attempt at a stage."""
-        return self._run | {STAGE: stage, ATTEMPT: str(attempt)}
+    def of_stage(self, stage: StageName) -> dict[str, str]:
+        """For what belongs to one stage."""
+        return self._all | {STAGE: stage}
 
     def name(self, what: str) -> str:
         """A new name for a thing on the engine; `what` says what it is for."""
         return f"{self._prefix}-{next(self._numbers)}-{_plain(what)}"
 
     def mine(self, labels: Mapping[str, str]) -> bool:
-        """Whether something with these labels was made by this run."""
-        return all(labels.get(key) == value for key, value in self._run.items())
+        """Whether something with these labels was made by this run, or attempt."""
+        return self._all.items() <= labels.items()
 
 
 def _plain(text: str) -> str:

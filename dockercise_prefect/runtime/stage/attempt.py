@@ -10,7 +10,7 @@ from functools import partial
 from dockercise_prefect.archives.tarball import File
 from dockercise_prefect.errors import DockerciseError, EngineError, StageError
 from dockercise_prefect.pipeline import CODE, Build, StageName
-from dockercise_prefect.runtime.cleanup.labels import Labels
+from dockercise_prefect.runtime.cleanup.labels import Labels, attempt_labels
 from dockercise_prefect.runtime.engine import ContainerMount, ContainerSpec, ContainerVanishedError, ResolvedImage
 from dockercise_prefect.runtime.files import aws_folder
 from dockercise_prefect.runtime.files.output import Printed
@@ -56,7 +56,7 @@ class _Attempt:
         self._job = job
         self._stage = job.stage
         self._ports = ports
-        self._labels = Labels(job.run, job.owner)
+        self._labels = Labels(job.run, job.owner, attempt_labels(job.stage.name, job.attempt))
         self._volumes = Volumes(ports.engine, self._labels, ports.later, ports.running.refuse_when_cancelled)
         self._image: ResolvedImage | None = job.image
         self._made_image: ResolvedImage | None = None
@@ -158,8 +158,7 @@ class _Attempt:
 
     def _left_image(self, container: str, image: ResolvedImage) -> ResolvedImage:
         """An image of what the stage left in its container."""
-        labels = self._labels.of_stage(self._stage.name, self._job.attempt)
-        made = self._ports.engine.commit(container, image.id, labels)
+        made = self._ports.engine.commit(container, image.id, self._labels.of_run())
         return made_image(self._ports.engine, made, f"that {self._stage.name} left")
 
     def _variables(self) -> Variables:
@@ -189,7 +188,7 @@ class _Attempt:
             name=self._labels.name(stage.name),
             image=image.id,
             command=start.command,
-            labels=self._labels.of_stage(stage.name, self._job.attempt),
+            labels=self._labels.of_run(),
             env=variables.stored,
             mounts=(own, *self._job.mounts, *self._script(image, start)),
             working_dir=stage.working_dir,

@@ -31,8 +31,8 @@ class Building:
         job: with a stage that builds.
         build: what the stage says of it.
         ports: of the attempt.
-        labels: of the run.
-        volumes: of the run.
+        labels: of the attempt.
+        volumes: of the attempt.
     """
 
     def __init__(self, job: Job, build: Build, ports: Ports, labels: Labels, volumes: Volumes) -> None:
@@ -109,7 +109,7 @@ class Building:
             dockerfile=context.dockerfile,
             path=build.dockerfile,
             ignore=context.ignore,
-            labels=self._labels.of_stage(stage.name, self._job.attempt),
+            labels=self._labels.of_run(),
             args=build.args,
             secrets=secrets,
             target=build.target,
