@@ -17,7 +17,7 @@ from dockercise_prefect.orchestration.run.secrecy import Secrecy, SensitiveFound
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
 from dockercise_prefect.results.record.local_store import OUTPUTS
 from dockercise_prefect.results.record.output_file import output_file
-from dockercise_prefect.results.record.store import Kept, RunStore, StageOutput
+from dockercise_prefect.results.record.store import Kept, RunStore, StdoutWriter
 from dockercise_prefect.runtime.files.output import Printed, Spool, SpooledOutput
 from dockercise_prefect.runtime.files.output_volumes import OutputVolumes
 from dockercise_prefect.runtime.secrets.forms import LONGEST
@@ -186,7 +186,7 @@ class _Recorded:
         self._digest = sha256()
         self._size = 0
         self._error: StorageError | None = None
-        self._file: StageOutput | None = None
+        self._file: StdoutWriter | None = None
         self._output = SpooledOutput(spool)
         try:
             self._file = store.output(stage)
@@ -216,7 +216,7 @@ class _Recorded:
             return self._lost(self._error, self._output.printed(), digest)
         return Stdout(self._size, digest, file=output_file(self._stage))
 
-    def _fall_back(self, file: StageOutput, error: StorageError) -> None:
+    def _fall_back(self, file: StdoutWriter, error: StorageError) -> None:
         """Go on without the file: what it holds goes to the spool."""
         with _opened(file.path, self._size) as printed:
             for chunk in printed.chunks():
@@ -235,7 +235,7 @@ def _opened(path: Path, size: int) -> Iterator[Printed]:
         yield Printed(size, lambda offset, length: os.pread(file.fileno(), length, offset))
 
 
-def _discard(output: StageOutput) -> None:
+def _discard(output: StdoutWriter) -> None:
     with suppress(StorageError):
         output.close()
     output.path.unlink(missing_ok=True)

@@ -35,7 +35,7 @@ from dockercise_prefect.results.record.difference import archived
 from dockercise_prefect.results.record.log_file import LogFile, SilentLog, plain_log
 from dockercise_prefect.results.record.log_packer import CHUNK, LogPacker
 from dockercise_prefect.results.record.output_file import OutputFile, output_file
-from dockercise_prefect.results.record.store import Kept, LogWriter, StageOutput
+from dockercise_prefect.results.record.store import Kept, LogWriter, StdoutWriter
 from dockercise_prefect.results.record.volume_bases import VolumeBases
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 
@@ -132,7 +132,7 @@ class LocalStore:
             self._logs[name] = log
         return log
 
-    def output(self, name: str) -> StageOutput:
+    def output(self, name: str) -> StdoutWriter:
         """See `RunStore`."""
         return OutputFile(self._folder / output_file(name))
 

@@ -13,7 +13,7 @@ from dockercise_prefect.results.record.local_store import INDEX, OUTPUTS, REPORT
 from dockercise_prefect.results.record.log_file import packed_log, plain_log
 from dockercise_prefect.results.record.mirror import Mirror
 from dockercise_prefect.results.record.output_file import output_file
-from dockercise_prefect.results.record.store import Kept, LogWriter, StageOutput
+from dockercise_prefect.results.record.store import Kept, LogWriter, StdoutWriter
 from dockercise_prefect.results.record.unsent import Destination, UnsentRun
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 
@@ -87,7 +87,7 @@ class MirroredStore:
             return log
         return _MirroredLog(log, lambda: self._mirror.grew(file), lambda: self._log_closed(name))
 
-    def output(self, name: str) -> StageOutput:
+    def output(self, name: str) -> StdoutWriter:
         """See `RunStore`. It is sent when it is whole."""
         return _MirroredOutput(self._local.output(name), lambda: self._mirror.put(output_file(name)))
 
@@ -194,22 +194,22 @@ class _MirroredLog:
 
 
 class _MirroredOutput:
-    """A `StageOutput` that says when it was closed."""
+    """A `StdoutWriter` that says when it was closed."""
 
-    def __init__(self, output: StageOutput, closed: Callable[[], None]) -> None:
+    def __init__(self, output: StdoutWriter, closed: Callable[[], None]) -> None:
         self._output = output
         self._closed = closed
 
     @property
     def path(self) -> Path:
-        """See `StageOutput`."""
+        """See `StdoutWriter`."""
         return self._output.path
 
     def write(self, chunk: bytes) -> None:
-        """See `StageOutput`."""
+        """See `StdoutWriter`."""
         self._output.write(chunk)
 
     def close(self) -> None:
-        """See `StageOutput`."""
+        """See `StdoutWriter`."""
         self._output.close()
         self._closed()

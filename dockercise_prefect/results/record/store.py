@@ -49,7 +49,7 @@ class LogWriter(Protocol):
         ...
 
 
-class StageOutput(Protocol):
+class StdoutWriter(Protocol):
     """Takes what one stage prints on stdout, byte for byte. Used by one thread.
 
     What was written is there at once for whoever reads it on this machine, and stays when this process is killed.
@@ -129,7 +129,7 @@ class RunStore(Protocol):
         """Where the stage's output goes; the caller closes it before `stage_ended`."""
         ...
 
-    def output(self, name: str) -> StageOutput:
+    def output(self, name: str) -> StdoutWriter:
         """Where the stage's stdout goes; the caller closes it before `stage_ended`."""
         ...
 

@@ -12,7 +12,7 @@ from dockercise_prefect.orchestration.run.events import Notice
 from dockercise_prefect.pipeline import StageName
 from dockercise_prefect.results.record.local_store import LocalStore
 from dockercise_prefect.results.record.output_file import OutputFile
-from dockercise_prefect.results.record.store import StageOutput
+from dockercise_prefect.results.record.store import StdoutWriter
 from tests.compiler.sources import compiled
 from tests.engines.scripted import BUSYBOX, Behaviour, ScriptedContainer, ScriptedEngine
 from tests.orchestration.run.stage_world import StageWorld, stage_world
@@ -118,7 +118,7 @@ def test_what_a_sensitive_stage_printed_is_kept_if_it_is_clean(scripted: Scripte
 class FailingStore(LocalStore):
     """A store whose disk is full after some bytes of an output."""
 
-    def output(self, name: str) -> StageOutput:
+    def output(self, name: str) -> StdoutWriter:
         """See `RunStore`."""
         return FailingFile(self.folder / f"{name}.out")
 
