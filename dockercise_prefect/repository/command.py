@@ -12,7 +12,7 @@ from pathlib import Path
 from dockercise_prefect.errors import RepositoryError
 from dockercise_prefect.frontend.discover import OF_ANOTHER_REPOSITORY
 
-PATIENCE = 30 * 60
+LONGEST_SECONDS = 30 * 60
 """Seconds that one command may take: a first fetch of a big repository over a slow line."""
 
 TRUSTED = {
@@ -99,9 +99,9 @@ def git(
             raise GitError("git is not installed", "install git", "") from error
         raise GitError(f"git cannot be started in {folder}: {error.strerror}", None, "") from error
     try:
-        output, errors = process.communicate(timeout=PATIENCE)
+        output, errors = process.communicate(timeout=LONGEST_SECONDS)
     except subprocess.TimeoutExpired as error:
-        message = f"git {arguments[0]} took more than {PATIENCE // 60} minutes"
+        message = f"git {arguments[0]} took more than {LONGEST_SECONDS // 60} minutes"
         raise GitError(message, "is the connection to the host slow, or the repository very big?", "") from error
     finally:
         if process.returncode is None:

@@ -44,7 +44,7 @@ ROUNDS = 3
 PAUSE = 0.5
 """Seconds before what could not be removed is tried again."""
 
-PATIENCE = 15
+END_SECONDS = 15
 """Seconds that the end of a run waits for stages that are being killed."""
 
 BREAKING_OFF = 3
@@ -309,7 +309,7 @@ class Workspace:
         if self._calls.abandoned:
             self._notify(f"the engine does not answer, so nothing of this run was removed from it; {self._whose_it_is()}")
             return
-        self._running.wait(PATIENCE)
+        self._running.wait(END_SECONDS)
         self._slots.close()
         self._putting_away.close()
         self._background.close()

@@ -63,7 +63,7 @@ def receiving(site: Site) -> Iterator[str]:
 
 def known_to(address: str) -> bool:
     """Whether a receiver has read the registrations."""
-    with urllib.request.urlopen(f"{address}/health", timeout=30) as answer:  # noqa: S310  loopback
+    with urllib.request.urlopen(f"{address}/health", timeout=60) as answer:  # noqa: S310  loopback
         return bool(json.loads(answer.read())["registrations"]["count"])
 
 
@@ -71,7 +71,7 @@ def deliver(address: str, sent: Sent) -> int:
     """Send a delivery; the status of the answer."""
     request = urllib.request.Request(address, sent.body, dict(sent.headers))  # noqa: S310  loopback
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310  as above
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310  as above
             return int(answer.status)
     except urllib.error.HTTPError as refused:
         return refused.code

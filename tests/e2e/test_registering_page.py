@@ -83,7 +83,7 @@ class Terminal:
             finally:
                 os.killpg(process.pid, signal.SIGINT)
                 try:
-                    process.wait(timeout=30)
+                    process.wait(timeout=60)
                 except subprocess.TimeoutExpired:  # Prefect's worker can wait for ever for a run that it has reaped
                     os.killpg(process.pid, signal.SIGKILL)
                     process.wait()

@@ -18,7 +18,7 @@ from tests.engines.scripted import Behaviour, ScriptedEngine
 
 _numbers = itertools.count(1)
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 """Seconds after which a test that waits for what never happens fails instead of hanging."""
 
 

@@ -18,7 +18,7 @@ def test_what_many_ask_for_is_made_once() -> None:
         return object()
 
     def ask(_number: int) -> object:
-        gate.wait(10)
+        gate.wait(60)
         return once.get("key", make)
 
     answers = run_each(ask, range(5), at_once=5)
@@ -92,7 +92,7 @@ def test_the_background_is_done_when_it_is_closed() -> None:
         raise EngineError("busy")
 
     def wait(number: int) -> None:
-        gate.wait(10)
+        gate.wait(60)
         done.append(number)
 
     background.do(fail)

@@ -16,7 +16,7 @@ Fault = Literal["refused", "403", "500", "slow", "cut"]
 Judge = Callable[[int, str, str], Fault | None]
 """From the number of a request, its method and its path to what goes wrong with it."""
 
-PATIENCE = 60
+PATIENCE = 120
 """Seconds that a request dawdles, unless the test ends it."""
 
 _OF_THIS_CONNECTION = {"content-length", "transfer-encoding", "connection"}

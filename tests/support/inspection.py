@@ -51,7 +51,7 @@ class InspectionRecorder:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._events.close()
-        self._thread.join(timeout=10)
+        self._thread.join(timeout=60)
         self._client.close()
 
     def _record(self) -> None:

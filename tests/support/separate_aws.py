@@ -14,7 +14,7 @@ from typing import Any
 import boto3  # type: ignore[import-untyped]  # has no types
 import httpx
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 """Seconds until it answers."""
 
 

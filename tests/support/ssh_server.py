@@ -74,7 +74,7 @@ def running_ssh(root: Path, let_in: Callable[[], list[str]]) -> Iterator[SshServ
 
     thread = threading.Thread(target=loop.run_until_complete, args=[serve()], daemon=True)
     thread.start()
-    assert started.wait(30), "the ssh server does not start"
+    assert started.wait(60), "the ssh server does not start"
     try:
         yield running
     finally:

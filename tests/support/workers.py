@@ -56,7 +56,7 @@ def working(pool: str, environment: Mapping[str, str], folder: Path) -> Iterator
         finally:
             process.send_signal(signal.SIGINT)
             try:
-                process.wait(timeout=30)
+                process.wait(timeout=60)
             except subprocess.TimeoutExpired:  # it can wait for ever for a run that it has reaped
                 process.kill()
                 process.wait()

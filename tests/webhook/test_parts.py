@@ -101,7 +101,7 @@ def test_a_loop_goes_on_after_errors() -> None:
         "the database of deliveries fails: disk I/O error; trying again",
         "work-0 failed: KeyError; trying again",
     ]
-    assert loop.join(10)
+    assert loop.join(60)
 
 
 @given(st.text(), st.integers(min_value=2, max_value=50))

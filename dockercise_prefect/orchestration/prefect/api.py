@@ -23,7 +23,7 @@ from dockercise_prefect.orchestration.prefect.local_server import ServerFolder
 LOST = (httpx.HTTPError, PrefectException)
 """What Prefect raises when its API does not answer, or not as it should."""
 
-PATIENCE = 20.0
+LOST_SECONDS = 20.0
 """Seconds that the end of a run waits for an API that does not answer: it may be starting again."""
 
 
@@ -85,10 +85,10 @@ def missing_api(notify: Callable[[str], None]) -> Exception | None:
     Args:
         notify: told what is waited for.
     """
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + LOST_SECONDS
     error = _api_error()
     if error is not None:
-        notify(f"Prefect does not answer: waiting {PATIENCE:g} s for it, to report how the run ended")
+        notify(f"Prefect does not answer: waiting {LOST_SECONDS:g} s for it, to report how the run ended")
     while error is not None and time.monotonic() < deadline:
         time.sleep(1)
         error = _api_error()

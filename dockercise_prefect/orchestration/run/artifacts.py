@@ -13,7 +13,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactCreate
 from prefect.exceptions import PrefectException
 
-PATIENCE = 30.0
+SENDING_SECONDS = 30.0
 """Seconds that the end of a run waits for them."""
 
 
@@ -28,7 +28,7 @@ class Artifacts:
         patience: seconds that `close` waits for it.
     """
 
-    def __init__(self, flow_run_id: UUID, notify: Callable[[str], None], patience: float = PATIENCE) -> None:
+    def __init__(self, flow_run_id: UUID, notify: Callable[[str], None], patience: float = SENDING_SECONDS) -> None:
         self._flow_run_id = flow_run_id
         self._notify = notify
         self._patience = patience

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from dockercise_prefect.orchestration.prefect.signals import interruptions
 
-PATIENCE = "removing what the run made on the engine; one more signal leaves the rest to the next run"
+STILL_REMOVING = "removing what the run made on the engine; one more signal leaves the rest to the next run"
 
 
 class CleanupSignals:
@@ -52,7 +52,7 @@ class CleanupSignals:
         if self._asked:
             raise KeyboardInterrupt
         self._asked = True
-        self._told.put(PATIENCE)
+        self._told.put(STILL_REMOVING)
 
     def _tell(self) -> None:
         while (text := self._told.get()) is not None:

@@ -32,7 +32,7 @@ FLUSH_SECONDS = 1.0
 MOST_WAITING = 8 * 1024 * 1024
 """Bytes that wait to be sent; a stage that prints faster than the service takes is held up."""
 
-PATIENCE = 60.0
+SHIPPING_SECONDS = 60.0
 """Seconds that a service that fails is tried again."""
 
 PAUSE = 2.0
@@ -211,7 +211,7 @@ class CloudWatchLogs:
         Raises:
             StorageError: it refuses, or has failed for too long.
         """
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + SHIPPING_SECONDS
         while True:
             try:
                 call()

@@ -20,7 +20,7 @@ from dockercise_prefect.results.summary import RunSummary, StageSummary
 KNOCK_SECONDS = 10.0
 """That a run waits for the bucket's first answer before it starts."""
 
-PATIENCE = 5.0
+SILENT_SECONDS = 5.0
 """Seconds of waiting for the bucket in the end, after which the user is told what is waited for."""
 
 
@@ -127,7 +127,7 @@ class MirroredStore:
         """See `RunStore`."""
         self._local.settle()
         try:
-            if not self._mirror.settle(within=PATIENCE):
+            if not self._mirror.settle(within=SILENT_SECONDS):
                 self._notify(f"waiting until all results are at {self.url} (Ctrl-C leaves them here)")
                 self._mirror.settle()
         except StorageError as error:

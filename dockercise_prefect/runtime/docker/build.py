@@ -27,7 +27,7 @@ from dockercise_prefect.runtime.docker.upload import Upload
 from dockercise_prefect.runtime.dockerfile.labelled import labelled
 from dockercise_prefect.runtime.engine import BuildEnd, BuildSpec, OutputSink
 
-PATIENCE: Final = 15.0
+STOP_SECONDS: Final = 15.0
 """Seconds that the engine may take to end a build that was broken off, before we listen no more."""
 
 _IGNORE_FILE: Final = ".dockerignore"
@@ -136,7 +136,7 @@ class DockerBuild:
         """
         if self._wire is None or self._stopped is None:
             return
-        patient = time.monotonic() - self._stopped < PATIENCE
+        patient = time.monotonic() - self._stopped < STOP_SECONDS
         with suppress(OSError):
             self._wire.shutdown(socket.SHUT_WR if patient else socket.SHUT_RDWR)
 

@@ -23,7 +23,7 @@ from dockercise_prefect.runtime.docker.ignore import DockerIgnore
 from dockercise_prefect.runtime.docker.marks import build_name, marked
 from dockercise_prefect.runtime.engine import BuildEnd, BuildSpec, OutputSink
 
-PATIENCE: Final = 15.0
+KILL_AFTER: Final = 15.0
 """Seconds that the command may take to end a build that was broken off, before it is killed."""
 
 _IGNORE_FILE: Final = ".dockerignore"
@@ -99,7 +99,7 @@ class BuildKitBuild:
             self._stopped = True
             if self._process is not None:
                 _signal(self._process, signal.SIGTERM)
-                timer = threading.Timer(PATIENCE, _signal, (self._process, signal.SIGKILL))
+                timer = threading.Timer(KILL_AFTER, _signal, (self._process, signal.SIGKILL))
                 timer.daemon = True
                 timer.start()
 

@@ -7,7 +7,7 @@ import time
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.runtime.docker.streams import FrameSplitter, Wire
 
-PATIENCE = 10.0
+ANSWER_SECONDS = 10.0
 """Seconds that an answer may take."""
 
 
@@ -26,12 +26,12 @@ class DockerConversation:
         Raises:
             EngineError: the container has ended, or does not answer in time.
         """
-        self._input.send(f"{line}\n".encode(), PATIENCE)
-        deadline = time.monotonic() + PATIENCE
+        self._input.send(f"{line}\n".encode(), ANSWER_SECONDS)
+        deadline = time.monotonic() + ANSWER_SECONDS
         while b"\n" not in self._heard:
             data = self._output.read(max(deadline - time.monotonic(), 0.001))
             if data is None:
-                raise EngineError(f"the container did not answer within {PATIENCE:.0f} s")
+                raise EngineError(f"the container did not answer within {ANSWER_SECONDS:.0f} s")
             if not data:
                 raise EngineError("the container ended instead of answering")
             self._heard += b"".join(chunk for _, chunk in self._splitter.feed(data))

@@ -14,7 +14,7 @@ from docker import APIClient
 
 from dockercise_prefect.runtime.engine import KILLED
 
-PATIENCE = 1
+EVENT_DELAY = 1
 """Whole seconds after the end's own in which the event may come; it was seen to come after 0.3 to 0.6."""
 
 
@@ -32,7 +32,7 @@ def ran_out_of_memory(client: APIClient, inspected: Mapping[str, Any]) -> bool:
     if state["OOMKilled"] or state["ExitCode"] != KILLED or not inspected["HostConfig"]["Memory"]:
         return bool(state["OOMKilled"])
     filters = {"container": inspected["Id"], "event": "oom"}
-    until = _second(state["FinishedAt"]) + 1 + PATIENCE  # by the engine's own clock
+    until = _second(state["FinishedAt"]) + 1 + EVENT_DELAY  # by the engine's own clock
     # Read to its end: the SDK can break a stream off on some kinds of connections only.
     return bool(list(client.events(since=_second(state["StartedAt"]), until=until, filters=filters)))
 

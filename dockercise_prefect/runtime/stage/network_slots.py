@@ -35,7 +35,7 @@ MOST = 4
 STAGES_A_SLOT = 3
 """A slot costs as much as it saves in this many stages."""
 
-PATIENCE = 15
+JOIN_SECONDS = 15
 """Seconds that the end of a run waits for slots that are being made."""
 
 RESTORE = "restore"
@@ -149,7 +149,7 @@ class NetworkSlots:
         with self._lock:
             self._closed = True
         for thread in self._threads:
-            thread.join(PATIENCE)
+            thread.join(JOIN_SECONDS)
         with self._lock:
             slots, self._all, self._free = self._all, [], []
         for slot in slots:

@@ -124,7 +124,7 @@ def stack(our_image: str, postgres_image: str, busybox: str, tmp_path_factory: p
 def status(url: str) -> int:
     """How a server answers somebody whom it does not know."""
     try:
-        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310  the test's own server
+        with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310  the test's own server
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code
@@ -162,7 +162,7 @@ def test_other_sites_get_no_answers(stack: Stack) -> None:
     """A page of another origin may not read what the API says."""
     request = urllib.request.Request(f"http://127.0.0.1:{stack.port}/api/health", headers={"Origin": "http://evil.example"})
 
-    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310  as above
+    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310  as above
         allowed = answer.headers.get("Access-Control-Allow-Origin")
 
     assert allowed is None
@@ -200,7 +200,7 @@ def test_a_push_starts_a_run(stack: Stack) -> None:
     sent = github_sent(payload, secret=SECRET)
 
     request = urllib.request.Request(f"http://127.0.0.1:{stack.webhook}", sent.body, dict(sent.headers))
-    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310  as above
+    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310  as above
         assert answer.status == 202
     eventually(lambda: stack.compose("logs", "--no-color", "webhook"), lambda log: "passed" in log)
 

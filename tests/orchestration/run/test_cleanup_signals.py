@@ -12,7 +12,7 @@ from prefect import flow
 
 from dockercise_prefect.errors import ExitStatus
 from dockercise_prefect.orchestration.prefect.signals import interruptions
-from dockercise_prefect.orchestration.run.cleanup_signals import PATIENCE
+from dockercise_prefect.orchestration.run.cleanup_signals import STILL_REMOVING
 from dockercise_prefect.orchestration.run.events import Event, Notice
 from dockercise_prefect.orchestration.run.failure import RunFailedError
 from dockercise_prefect.orchestration.run.launch import launch
@@ -63,7 +63,7 @@ def test_one_signal_does_not_break_the_clean_up_off(options: RunOptions, tmp_pat
 
     launch(PIPELINE, tmp_path / "root", (), replace(options, engine=engine, observer=events.append))
 
-    assert Notice(PATIENCE) in events
+    assert Notice(STILL_REMOVING) in events
     assert engine.leftovers() == []
 
 

@@ -153,7 +153,7 @@ def test_names_that_the_service_refuses_are_replaced(aws: Aws, settings: Setting
 
 def test_a_service_that_is_gone_is_given_up(aws: Aws, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """One notice, nobody is held up for ever, and closing says what is missing and where the logs are."""
-    monkeypatch.setattr(cloudwatch, "PATIENCE", 0.0)
+    monkeypatch.setattr(cloudwatch, "SHIPPING_SECONDS", 0.0)
     monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", "http://127.0.0.1:9")
     said: list[str] = []
     logs = logs_of("run-4", settings, said)

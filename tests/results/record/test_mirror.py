@@ -15,7 +15,7 @@ from dockercise_prefect.results.places.folder import FolderObjects
 from dockercise_prefect.results.record import mirror as mirror_module
 from dockercise_prefect.results.record.mirror import Mirror
 
-PATIENCE = 10
+PATIENCE = 60
 
 
 class Place(FolderObjects):

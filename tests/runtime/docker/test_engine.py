@@ -347,7 +347,7 @@ def test_no_answer_in_time(
     docker_engine: DockerEngine, image: ResolvedImage, labels: Labels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A conversation with a container that says nothing ends with an error."""
-    monkeypatch.setattr("dockercise_prefect.runtime.docker.conversation.PATIENCE", 0.01)
+    monkeypatch.setattr("dockercise_prefect.runtime.docker.conversation.ANSWER_SECONDS", 0.01)
 
     with container(docker_engine, spec_of(image, labels, "sleep 1000")) as id_:
         conversation = docker_engine.converse(id_)

@@ -89,7 +89,7 @@ def test_reading_ends_when_nobody_wants_to_wait() -> None:
         try:
             for _ in given or ():
                 reading.set()
-                killed.wait(10)
+                killed.wait(60)
         except EngineError as error:
             met.append(error)
 
@@ -97,7 +97,7 @@ def test_reading_ends_when_nobody_wants_to_wait() -> None:
     a = sh("a", "x")
     with workspace(engine, a) as ran:
         ran.run(a, keep=keep)
-        assert reading.wait(10)
+        assert reading.wait(60)
         ran.workspace.kill()
         killed.set()
 

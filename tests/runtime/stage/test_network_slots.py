@@ -59,7 +59,7 @@ def slots(engine: Engine, image: ResolvedImage, run_id: str) -> Iterator[Network
     made = NetworkSlots(engine, labels, print)
     made.start(1, image.id)
     for thread in made._threads:
-        thread.join(30)
+        thread.join(60)
     yield made
     made.close()
     for leftover in engine.leftovers():
@@ -119,7 +119,7 @@ def test_slots_are_used_and_gone_in_the_end(scripted: ScriptedEngine) -> None:
     pipeline = chain(4)
     with workspace(scripted, *pipeline) as ran:
         for thread in ran.workspace._slots._threads:
-            thread.join(30)
+            thread.join(60)
         for each in pipeline:
             ran.run(each)
 
@@ -236,7 +236,7 @@ def test_nothing_of_a_pipelines_image_runs_beside_a_stage(docker_engine: DockerE
             stages += [sh(f"s{number}", "true", after=stages[-1:]) for number in range(3)]
             with workspace(docker_engine, *stages, run_id=run_id) as ran:
                 for thread in ran.workspace._slots._threads:
-                    thread.join(30)
+                    thread.join(60)
                 (holder,) = client.containers(filters={"label": f"dockercise.run={run_id}"})
                 inspected = client.inspect_container(holder["Id"])
                 processes = client.top(holder["Id"], "-o pid,args")["Processes"]
@@ -265,7 +265,7 @@ def test_two_stages_listen_on_one_port_at_the_same_time(docker_engine: DockerEng
     try:
         with workspace(docker_engine, *stages, run_id=run_id) as ran, ThreadPoolExecutor() as pool:
             for thread in ran.workspace._slots._threads:
-                thread.join(30)
+                thread.join(60)
             list(pool.map(ran.run, stages))
             values = [ran.value(name) for name in "abc"]
     finally:
