@@ -29,7 +29,7 @@ fails: { img: busybox:latest, neverFail: true, run: "echo no >&2; exit 3" }
 """
 BUCKET = "results-of-mine"
 FILES = {
-    *(f"{stage}{ending}" for stage in ("make", "use", "fails") for ending in (".json", ".log")),
+    *(f"{stage}{ending}" for stage in ("make", "use", "fails") for ending in (".json", ".log", ".out")),
     *("index.json", "summary.json", "report.html", "out.zip", "make.tar.zst"),
 }
 
@@ -160,7 +160,7 @@ def test_a_slow_bucket_holds_no_stage_up(place: Place, tmp_path: Path) -> None:
         said = place.run()
 
     assert said.exit_status == 0, said.stderr
-    assert place.record(said.summary).keys() == FILES | {"tell.json", "tell.log"}
+    assert place.record(said.summary).keys() == FILES | {"tell.json", "tell.log", "tell.out"}
 
 
 def test_waiting_for_a_bucket_that_hangs_ends_when_it_is_interrupted(place: Place, environment: dict[str, str]) -> None:

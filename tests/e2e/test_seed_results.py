@@ -83,8 +83,8 @@ def silent(tmp_path_factory: pytest.TempPathFactory, data_folder: Path) -> Kept:
 
 
 def test_every_object_of_the_layout_is_there(kept: Kept) -> None:
-    """The bucket holds index, summary, page, bundle, each stage's JSON and log, and the one volume that has files."""
-    of_stages = {f"{stage}{ending}" for stage in STAGES for ending in (".json", ".log")}
+    """The bucket holds index, summary, page, bundle, each stage's JSON, log and output, and the one volume that has files."""
+    of_stages = {f"{stage}{ending}" for stage in STAGES for ending in (".json", ".log", ".out")}
 
     assert kept.run.exit_status == 0, kept.run.progress
     assert kept.run.summary["results"] == f"s3://{BUCKET}/{kept.folder}"
