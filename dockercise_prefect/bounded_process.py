@@ -1,6 +1,6 @@
 """Work on untrusted input in a separate process, which is stopped if it needs too much time or memory.
 
-Only a process can limit any code: a thread cannot be stopped, and a long call into C blocks all threads.
+Only a process can limit arbitrary code: a thread cannot be stopped, and a long call into C blocks all threads.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from importlib import import_module
 from dockercise_prefect.errors import DockerciseError, ExitStatus
 
 _PR_SET_PDEATHSIG = 1
-"""prctl(2)."""
+"""See prctl(2)."""
 
 _NO_MEMORY = 71
 """The exit status of a process that had no memory left."""
@@ -40,7 +40,7 @@ class Bounds:
 
     Attributes:
         cpu: seconds of processor time.
-        seconds: seconds until it must have ended, whatever it waits for.
+        seconds: seconds until the process must have ended, even if it only waits.
         memory: bytes of address space.
     """
 
@@ -54,12 +54,12 @@ def work_in_process(work: str, given: bytes, bounds: Bounds) -> bytes:
 
     Args:
         work: the function, as `module:name`; it takes bytes and returns bytes.
-        given: to it.
-        bounds: of the process.
+        given: the argument of the function.
+        bounds: the limits of the process.
 
     Raises:
-        TooMuchWorkError: it went over a bound, and was ended.
-        ProcessEndedError: it ended without an answer.
+        TooMuchWorkError: the process went over a limit and was ended.
+        ProcessEndedError: the process ended without an answer.
     """
     command = [sys.executable, "-P", "-m", __name__, work, str(bounds.cpu), str(bounds.memory)]
     with subprocess.Popen(
@@ -76,7 +76,7 @@ def work_in_process(work: str, given: bytes, bounds: Bounds) -> bytes:
     if process.returncode == -signal.SIGXCPU:
         raise TooMuchWorkError(f"it took more than {bounds.cpu} seconds of processor time")
     if process.returncode == _NO_MEMORY or process.returncode < 0:
-        # Code in C that gets no memory ends in a signal as often as in an error.
+        # If C code gets no memory, a signal is as likely as an error.
         raise TooMuchWorkError(f"it took more than {bounds.memory >> 20} MiB of memory")
     if process.returncode != 0:
         raise ProcessEndedError(f"the process for {work} ended with status {process.returncode}")
@@ -84,7 +84,7 @@ def work_in_process(work: str, given: bytes, bounds: Bounds) -> bytes:
 
 
 def _be_apart(work: str, cpu: int, memory: int) -> None:
-    # Whoever asked may be killed without a word; Linux then ends this process, and what it started finds nobody who reads.
+    # The parent may be killed. Linux then ends this process, and nothing reads the output of the processes it started.
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 1))
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))

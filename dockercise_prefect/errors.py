@@ -1,7 +1,7 @@
-"""What can go wrong, where it was written and what to do next.
+"""The errors: what went wrong, where in the source, and what to do next.
 
-Two families are kept apart: the user's stage failed (`StageError`), and we failed (`EngineError`, `StorageError`). Places and
-hints are fields, never parsed back out of text.
+There are two families: the user's stage failed (`StageError`), or dockercise itself failed (`EngineError`, `StorageError`).
+Places and hints are fields and are never parsed out of text.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class ExitStatus(IntEnum):
 class Place(NamedTuple):
     """A position in a source file: `path` relative to the root with `/`, `line` and `column` counted from 1.
 
-    A tuple, because that is the quickest immutable value to make, and big pipelines have tens of thousands of them.
+    It is a tuple because a tuple is the fastest immutable value to create, and big pipelines have tens of thousands of places.
     """
 
     path: str
@@ -38,7 +38,7 @@ class Place(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Place:
-        """Read back what `str()` gave; a path may itself hold colons.
+        """Parse the result of `str()`. The path may contain colons.
 
         Raises:
             ValueError: the text does not end in `:line:column`.
@@ -48,7 +48,7 @@ class Place(NamedTuple):
 
 
 class Severity(StrEnum):
-    """How bad a finding is: an error stops the compilation, a warning is only shown."""
+    """The severity of a finding. An error stops the compilation, a warning is only shown."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -67,9 +67,9 @@ class Diagnostic:
     """One finding about the user's files.
 
     Attributes:
-        code: stable, `DK` and three digits.
-        message: one line, names the stage and the offending text.
-        place: where; None when the finding is about no single place.
+        code: a stable code, `DK` and three digits.
+        message: one line that names the stage and the wrong text.
+        place: the position; None if the finding has no single position.
         hint: what to do next.
         related: further places, in reading order.
     """
@@ -92,10 +92,10 @@ class Diagnostic:
 
 
 class DockerciseError(Exception):
-    """Base of all errors that a user may see; never shown with a traceback.
+    """The base of all errors that a user may see. They are never shown with a traceback.
 
     Args:
-        message: what is wrong, with the name of what it is about.
+        message: what is wrong, including the name of the object.
         hint: what to do next.
     """
 
@@ -111,17 +111,17 @@ class DockerciseError(Exception):
 
 
 class UsageError(DockerciseError):
-    """A command was called with something that it cannot work with, say a root that is not a folder."""
+    """A command was called with a wrong value, for example a root that is not a folder."""
 
 
 class NothingToDoError(DockerciseError):
-    """There is no pipeline, or none of it is to run."""
+    """There is no pipeline, or none of its stages should run."""
 
     exit_status = ExitStatus.NOTHING_TO_DO
 
 
 class DefinitionError(DockerciseError):
-    """The pipeline's definition is wrong: holds every finding, sorted by place; its text has the first `MAX_TOLD`."""
+    """The definition of the pipeline is wrong. Has all findings, sorted by place; the text shows the first `MAX_TOLD`."""
 
     MAX_TOLD = 50
 
@@ -133,68 +133,68 @@ class DefinitionError(DockerciseError):
 
 
 class PackagesMissingError(DefinitionError):
-    """Nothing is known to be wrong with the definition, but parts of it could not be had: no engine, no such image."""
+    """Parts of the definition could not be loaded (no engine, no such image). No other problem is known."""
 
     exit_status = ExitStatus.ENGINE_FAILED
 
 
 class StageError(DockerciseError):
-    """The user's stage failed: its exit code, its timeout, out of memory."""
+    """The user's stage failed: its exit code, a timeout, or not enough memory."""
 
     exit_status = ExitStatus.STAGE_FAILED
 
 
 class EngineError(DockerciseError):
-    """We could not run a stage: no engine, image not found, disk full."""
+    """Dockercise could not run a stage: no engine, image not found, disk full."""
 
     exit_status = ExitStatus.ENGINE_FAILED
 
 
 class StorageError(DockerciseError):
-    """Results could not be kept."""
+    """Results could not be stored."""
 
     exit_status = ExitStatus.ENGINE_FAILED
 
 
 class RepositoryError(DockerciseError):
-    """A repository could not be read: its host does not answer, or does not let us."""
+    """A repository could not be read: its host does not answer or refuses access."""
 
     exit_status = ExitStatus.ENGINE_FAILED
 
 
 class CommitMissingError(RepositoryError):
-    """A repository was read, and does not have the commit."""
+    """The repository was read, but it does not contain the commit."""
 
 
 class RepositoryRefusedError(RepositoryError):
-    """Reading it again seldom helps: its host does not let us in, or what it holds cannot be written here."""
+    """The host refuses access, or the content cannot be written here. Another try rarely helps."""
 
 
 class OrchestratorError(DockerciseError):
-    """Prefect could not be reached or did not do what it was asked."""
+    """Prefect could not be reached or did not carry out a request."""
 
     exit_status = ExitStatus.ENGINE_FAILED
 
 
 class WebhookError(DockerciseError):
-    """A push could not be taken, judged or reported: a bad signature, an unknown repository, a host that does not answer."""
+    """A push could not be accepted, checked or reported: bad signature, an unknown repository, a host that does not answer."""
 
 
 class HostError(DockerciseError):
-    """A host of repositories (GitHub, Gitea, GitLab) did not do what it was asked; it may when it is asked again."""
+    """A host of repositories (GitHub, Gitea, GitLab) did not carry out a request. Another try may succeed."""
 
     exit_status = ExitStatus.ENGINE_FAILED
 
 
 class HostRefusedError(HostError):
-    """It never will, asked like this: a wrong token, a missing right, no such repository."""
+    """The host refuses the request, and another try will not help: a wrong token, a missing right, no such repository."""
 
     exit_status = ExitStatus.WRONG_INPUT
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str | None:
-    """The known word that a user most probably meant by `word`, or None."""
-    import difflib  # noqa: PLC0415  only wrong input pays for it
+    """Return the known word that the user most probably meant by `word`, or None."""
+    import difflib  # noqa: PLC0415  only needed for wrong input
 
     exact = next((name for name in known if name.casefold() == word.casefold()), None)
     return exact or next(iter(difflib.get_close_matches(word, known, n=1, cutoff=0.6)), None)

@@ -1,6 +1,6 @@
-"""Git's patterns, as in `.gitignore`, matched in a time that grows with their length alone: strangers write them.
+"""Git's patterns, as in `.gitignore`. The time to match grows only with their length, because strangers may write them.
 
-pathspec matches with RE2, where that is installed, and RE2 takes Unicode only, while names of files may be any bytes.
+pathspec matches with RE2 if it is installed. RE2 accepts only Unicode, but the names of files may be any bytes.
 """
 
 from __future__ import annotations
@@ -10,33 +10,33 @@ import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import re2  # type: ignore[import-untyped]  # it has no types
+import re2  # type: ignore[import-untyped]  # has no types
 from pathspec import GitIgnoreSpec
 from pathspec.patterns.gitignore import GitIgnorePatternError
 
 MAX_LENGTH = 1_000
-"""Characters of a pattern."""
+"""The maximum number of characters in a pattern."""
 
 MAX_PATTERNS = 1_000
-"""Patterns that are used together."""
+"""The maximum number of patterns that are used together."""
 
 MAX_TOTAL = 16_000
-"""Characters of all patterns together: about what RE2 can hold in the memory that it takes."""
+"""The maximum number of characters in all patterns together: about as much as RE2 can hold in its memory limit."""
 
 _NAMED_CLASS = re.compile(r"\[[^\]]*\[[:.=]")
-"""`[[:digit:]]` and the like, which pathspec hands on without understanding them."""
+"""`[[:digit:]]` and similar classes. pathspec passes them on although it does not support them."""
 
 _UNDECODABLE = {0xDC00 + byte: 0xF700 + byte for byte in range(0x80, 0x100)}
-"""Bytes that are no UTF-8, as `os.fsdecode` gives them, and what stands for them here: characters that nobody uses."""
+"""Maps bytes that are not UTF-8, as `os.fsdecode` returns them, to private characters that are not in use."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """What the last pattern that takes a path says of it.
+    """The result of the last pattern that matches a path.
 
     Attributes:
-        included: whether it takes the path, or, with `!`, takes it away; None where no pattern does.
-        index: the pattern's, None likewise.
+        included: True if the pattern includes the path, False if it excludes it with `!`; None if no pattern matches.
+        index: the index of the pattern; None if no pattern matches.
     """
 
     included: bool | None
@@ -44,20 +44,20 @@ class Found:
 
 
 class Globs:
-    """Patterns, the later ones before the earlier.
+    """Patterns. A later pattern takes precedence over an earlier one.
 
     Args:
-        lines: as in `.gitignore`.
+        lines: the patterns, as in `.gitignore`.
 
     Raises:
-        ValueError: git does not understand one, or they are more than can be matched.
+        ValueError: a pattern is not valid in git, or there are too many to match.
     """
 
     def __init__(self, lines: Iterable[str]) -> None:
         patterns = list(lines)
         _check_bounds(patterns)
         try:
-            with warnings.catch_warnings(action="ignore", category=FutureWarning):  # of `re` for `[a&&b]`: RE2 matches
+            with warnings.catch_warnings(action="ignore", category=FutureWarning):  # from `re`, for `[a&&b]`: RE2 matches
                 self._spec = GitIgnoreSpec.from_lines(line.translate(_UNDECODABLE) for line in patterns)
         except GitIgnorePatternError as error:
             raise ValueError(str(error)) from error
@@ -67,12 +67,12 @@ class Globs:
             raise ValueError("the patterns are too complex") from error
 
     def find(self, path: str) -> Found:
-        """What they say of a path, with `/`; a folder's ends in one."""
+        """Return what the patterns say about a path. The path uses `/`; the path of a folder ends with `/`."""
         result = self._spec.check_file(path.translate(_UNDECODABLE))
         return Found(result.include, result.index)
 
     def takes(self, path: str) -> bool:
-        """Whether they take a path."""
+        """Return whether the patterns include a path."""
         return bool(self.find(path).included)
 
 

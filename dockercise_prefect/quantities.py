@@ -1,6 +1,6 @@
 """Durations, sizes and numbers of processors, as people write them in the YAML and in settings.
 
-The expressions are shared with the JSON schema of the language, so they are written in what Python and ECMA-262 read alike.
+The regular expressions are shared with the JSON schema of the language, so they mean the same in Python and in ECMA-262.
 """
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ from __future__ import annotations
 import re
 
 MIN_MEMORY = 6 * 1024 * 1024
-"""Bytes. What the Docker engine asks for at least."""
+"""Bytes. The minimum of the Docker engine."""
 
 MIN_CPUS = 0.01
-"""What the Docker engine asks for at least."""
+"""The minimum of the Docker engine."""
 
 MIN_DURATION = 0.001
-"""Seconds. Nothing is done in less."""
+"""Seconds. Nothing can be done in less time."""
 
 _PART = r"[0-9]{1,9}(?:\.[0-9]{1,9})?"
 
@@ -27,7 +27,7 @@ _DURATION, _SIZE, _NUMBER = (re.compile(rf"(?:{source})\Z") for source in (DURAT
 
 
 def seconds_of(text: str) -> float | None:
-    """`90s`, `5m`, `1h30m` in seconds; None where it is not a duration."""
+    """Return `90s`, `5m` or `1h30m` in seconds; None if the text is not a duration."""
     match = _DURATION.match(text)
     if match is None or not text:
         return None
@@ -36,18 +36,18 @@ def seconds_of(text: str) -> float | None:
 
 
 def bytes_of(text: str) -> int | None:
-    """`512m`, as `docker run --memory` takes it, in bytes; None where it is not a size."""
+    """Return `512m`, as `docker run --memory` accepts it, in bytes; None if the text is not a size."""
     match = _SIZE.match(text)
     return int(float(match[1]) * _UNITS[match[2].lower()]) if match else None
 
 
 def processors_of(text: str) -> float | None:
-    """`0.5` as a number; None where it is none."""
+    """Return `0.5` as a number; None if the text is not a number of processors."""
     return _plain(float(text)) if _NUMBER.match(text) else None
 
 
 def shown_seconds(seconds: float) -> str:
-    """A duration as `seconds_of` reads it: `1h30m`."""
+    """Return a duration in the form that `seconds_of` reads: `1h30m`."""
     minutes, rest = divmod(seconds, 60)
     hours, minutes = divmod(int(minutes), 60)
     parts = [(f"{hours}", "h"), (f"{minutes}", "m"), (f"{rest:.6f}".rstrip("0").rstrip("."), "s")]
@@ -55,11 +55,11 @@ def shown_seconds(seconds: float) -> str:
 
 
 def shown_bytes(size: int) -> str:
-    """A size as `bytes_of` reads it, exact, in the biggest unit that it is a whole number of: `1536m`."""
+    """Return the exact size in the form that `bytes_of` reads, in the biggest unit that gives a whole number: `1536m`."""
     unit = next(unit for unit in reversed(_UNITS) if size % _UNITS[unit] == 0)
     return f"{size // _UNITS[unit]}{unit}"
 
 
 def _plain(number: float) -> float:
-    """Whole numbers without a point, so that they print as they are written."""
+    """Return a whole number as an integer, so that it is printed without a decimal point."""
     return int(number) if number == int(number) else number

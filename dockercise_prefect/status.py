@@ -1,4 +1,4 @@
-"""How stages and runs end: the words of `summary.json` (DESIGN section 3)."""
+"""The states of stages and runs, as in `summary.json` (DESIGN section 3)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dockercise_prefect.errors import ExitStatus
 
 
 class StageStatus(StrEnum):
-    """How a stage ended, or that it has not."""
+    """How a stage ended, or that it has not ended yet."""
 
     RUNNING = "running"
     PASSED = "passed"
@@ -33,7 +33,7 @@ class StageStatus(StrEnum):
 
 
 class RunStatus(StrEnum):
-    """How a run ended; an error of ours weighs more than a failed stage."""
+    """How a run ended. An error of dockercise takes precedence over a failed stage."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -42,7 +42,7 @@ class RunStatus(StrEnum):
 
     @property
     def exit_status(self) -> ExitStatus:
-        """The process's exit status for a run that ended so."""
+        """The exit status of the process for this state."""
         return {
             RunStatus.PASSED: ExitStatus.DONE,
             RunStatus.FAILED: ExitStatus.STAGE_FAILED,

@@ -1,1 +1,1 @@
-"""Files as tar streams, and what is known of them: in bounded memory, whatever their number."""
+"""Files as tar streams, and data about them. The memory is bounded, whatever the number of files."""

@@ -1,4 +1,4 @@
-"""The digest of what a volume holds: the same on every engine and machine, another one where a name, mode or byte differs.
+"""The digest of what a volume holds. It is the same on every engine and machine, and differs if a name, mode or byte differs.
 
 docs/digests.md describes the format, so that other programs can check it.
 """
@@ -25,14 +25,14 @@ _KINDS: Final = {
 
 
 def written(digest: bytes) -> str:
-    """A SHA-256 digest as it is written everywhere: `sha256:` and 64 hexadecimal digits."""
+    """A SHA-256 digest in the usual notation: `sha256:` and 64 hexadecimal digits."""
     return f"sha256:{digest.hex()}"
 
 
 class ContentDigest:
-    """Takes the members of one volume, in any order. What it needs meanwhile is on disk; to be closed.
+    """Takes the members of one volume, in any order. Its temporary data is on disk, so it must be closed.
 
-    A file with several names is one file, whichever of its names the archive has first.
+    A file with several names counts as one file. It does not matter which of its names comes first in the archive.
 
     Raises:
         StorageError: from every method: the disk is too full.
@@ -43,15 +43,15 @@ class ContentDigest:
         self._first_names: PathMap | None = None
 
     def add(self, member: tarfile.TarInfo, content: bytes, root: str) -> None:
-        """Take one member; it takes the place of an earlier one with the same path.
+        """Take one member. It replaces an earlier member with the same path.
 
         Args:
-            member: what the archive says of it.
-            content: the SHA-256 of its bytes, 32 bytes; ignored where it is not a file.
+            member: its description in the archive.
+            content: the SHA-256 of its bytes, 32 bytes; ignored if it is not a file.
             root: the folder that its path begins with.
 
         Raises:
-            tarfile.ReadError: its path begins with another one.
+            tarfile.ReadError: its path begins with another folder.
         """
         path = _sortable(below(member.name, root))
         if not member.islnk():
@@ -67,7 +67,7 @@ class ContentDigest:
         """The digest of all that was added, 32 bytes.
 
         Raises:
-            tarfile.ReadError: a hard link leads to nothing.
+            tarfile.ReadError: a hard link leads to a path that does not exist.
         """
         whole = sha256()
         for path, entry in self._entries.items():
@@ -94,16 +94,16 @@ class ContentDigest:
 
 
 def content_digested(files: Iterable[bytes], root: str, then: Callable[[str], None]) -> Iterator[bytes]:
-    """The same tar stream; at its end, `then` is given the digest of what it holds.
+    """The same tar stream. At its end, `then` is called with the digest of what the stream holds.
 
     Args:
-        files: a tar stream; what it raises comes out here.
-        root: the folder that all its paths begin with; the empty text where there is none, as for the code. Then the root is
-            that of a new volume: mode 0755, owned by root.
-        then: takes the digest, `sha256:…`.
+        files: a tar stream. Its exceptions are raised here.
+        root: the folder that all its paths begin with; empty if there is no such folder, as for the code. Then the root counts
+            as that of a new volume: mode 0755, owned by root.
+        then: called with the digest, `sha256:…`.
 
     Raises:
-        tarfile.TarError: it is not an archive, or not one of that folder.
+        tarfile.TarError: the stream is not an archive, or not an archive of that folder.
         StorageError: the disk is too full.
     """
     read: list[bytes] = []
@@ -159,7 +159,7 @@ def _joined(kind: bytes, mode: bytes, uid: bytes, gid: bytes, what: bytes) -> by
 
 
 def _sortable(path: bytes) -> bytes:
-    """The path in a form that sorts as its parts do, so that a folder is followed by what is in it."""
+    """The path in a form that sorts by its parts, so that a folder is followed by what is in it."""
     return path.replace(b"/", b"\0")
 
 

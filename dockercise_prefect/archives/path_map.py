@@ -1,4 +1,4 @@
-"""A map from the paths of a volume to what is known of them. It is on disk, since there may be millions."""
+"""A map from the paths of a volume to data about them. It is on disk, since there may be millions of paths."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from dockercise_prefect.errors import StorageError
 
 PAGE = 1000
-"""Paths that are in memory at once, when they are written and when they are listed."""
+"""How many paths are in memory at once, both for writing and for listing."""
 
 
 class PathMap:
     """Maps paths to bytes. Thread-safe.
 
-    It is a temporary database of SQLite, which is private to this process and deleted with it.
+    It is a temporary SQLite database, which is private to this process and is deleted with it.
 
     Raises:
         StorageError: from every method: the disk is too full.
@@ -24,22 +24,22 @@ class PathMap:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._new: dict[bytes, bytes] = {}  # on its way to the disk
+        self._new: dict[bytes, bytes] = {}  # not yet on disk
         with _storing():
             self._rows = sqlite3.connect("", isolation_level=None, check_same_thread=False)
             self._rows.execute("PRAGMA journal_mode = OFF")
             self._rows.execute("CREATE TABLE paths (path BLOB PRIMARY KEY, known BLOB) WITHOUT ROWID")
-            self._rows.execute("BEGIN")  # which never ends: each change would go to the disk by itself
+            self._rows.execute("BEGIN")  # it is never committed: otherwise, each change would be written to disk by itself
 
     def __setitem__(self, path: bytes, known: bytes) -> None:
-        """Set what is known of the path."""
+        """Set the data about the path."""
         with self._lock:
             self._new[path] = known
             if len(self._new) >= PAGE:
                 self._store()
 
     def get(self, path: bytes) -> bytes | None:
-        """What is known of the path; None if it is not in the map."""
+        """The data about the path; None if the path is not in the map."""
         with self._lock:
             if (known := self._new.get(path)) is not None:
                 return known
@@ -55,7 +55,7 @@ class PathMap:
         return (path for path, _ in self.items())
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
-        """All paths, sorted, each with what is known of it. Paths that are added meanwhile may be missing."""
+        """All paths, sorted, each with the data about it. Paths that are added meanwhile may be missing."""
         page = self._page("SELECT path, known FROM paths ORDER BY path LIMIT ?", PAGE)
         while page:
             yield from page

@@ -1,4 +1,4 @@
-"""Files to a tar stream, in bounded memory: the form in which files pass through an engine's API."""
+"""Turns files into a tar stream, in bounded memory. In this form, files pass through an engine's API."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from dockercise_prefect.errors import EngineError
 
 BLOCK = tarfile.BLOCKSIZE
 CHUNK = 65_536
-"""Bytes that are passed on at once: many small files must not become as many small packets."""
+"""Bytes that are passed on at once, so that many small files do not become many small packets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Folder:
-    """A folder; one named after a volume sets the mode and the owner of the volume's own root."""
+    """A folder. A folder with the name of a volume sets the mode and the owner of the volume's own root."""
 
     path: str
     mode: int = 0o755
@@ -27,10 +27,10 @@ class Folder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """A file whose content is read when its turn comes.
+    """A file. Its content is read when the stream reaches it.
 
     Attributes:
-        size: bytes; the content must have as many.
+        size: bytes. The content must have exactly this size.
     """
 
     path: str
@@ -60,7 +60,7 @@ def tar_stream(entries: Iterable[Entry]) -> Iterator[bytes]:
     """The entries as a tar stream, in GNU's format: names of any length and any bytes.
 
     Raises:
-        EngineError: a content has not the size that was said, since its file changed meanwhile.
+        EngineError: a content does not have the given size, since its file changed meanwhile.
     """
     return _batched(_pieces(entries))
 
@@ -105,17 +105,17 @@ def _batched(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def members(stream: Iterable[bytes]) -> Iterator[tuple[tarfile.TarInfo, Iterator[bytes]]]:
-    """The members of a tar stream with their contents, in bounded memory; a content is to be read before the next member.
+    """The members of a tar stream with their contents, in bounded memory. Read a content before you ask for the next member.
 
     Raises:
-        tarfile.TarError: it is not an archive, or not all of one.
+        tarfile.TarError: the stream is not an archive, or the archive is incomplete.
     """
     reader = _Reader(stream)
     with tarfile.open(fileobj=reader, mode="r|", encoding="utf-8", errors="surrogateescape") as source:
         while (member := source.next()) is not None:
-            source.members = []  # type: ignore[attr-defined]  # it remembers all that it has seen
+            source.members = []  # type: ignore[attr-defined]  # tarfile keeps all members that it has read
             yield member, _content(source, member)
-        # tarfile takes a header that it cannot read, and the end of the stream, for the end of the archive.
+        # tarfile treats a header that it cannot read, and the end of the stream, as the end of the archive.
         if not reader.only_zeros_from(source.offset):
             raise tarfile.ReadError("the archive is cut off, or damaged")
 
@@ -135,12 +135,12 @@ def _packed(entries: Iterable[tuple[tarfile.TarInfo, Iterable[bytes]]]) -> Itera
 
 
 def below(name: str, root: str) -> bytes:
-    """The path of a member below the root that all paths of its archive begin with; nothing for the root itself.
+    """The path of a member below the root that all paths of its archive begin with; empty for the root itself.
 
-    Where there is no such root, which is then the empty text, the path is the member's name.
+    If there is no such root, `root` is empty, and the path is the member's name.
 
     Raises:
-        tarfile.ReadError: it begins with another one.
+        tarfile.ReadError: the name begins with another root.
     """
     whole = name.encode("utf-8", "surrogateescape")
     if root == "":
@@ -152,9 +152,9 @@ def below(name: str, root: str) -> bytes:
 
 
 def renamed(member: tarfile.TarInfo, path: str, link: str | None = None) -> tarfile.TarInfo:
-    """The member, now under another path; a hard link to another path too."""
+    """The member with another path and, if `link` is given, with another link target."""
     member.name, member.linkname = path, member.linkname if link is None else link
-    # What an archive says of a long name goes before the name itself.
+    # A long name in the archive's extended headers takes precedence over the name itself.
     outdated = {"path"} if link is None else {"path", "linkpath"}
     member.pax_headers = {key: text for key, text in member.pax_headers.items() if key not in outdated}
     return member
@@ -204,7 +204,7 @@ class _Reader(io.RawIOBase):
         return bytes(taken)
 
     def only_zeros_from(self, offset: int) -> bool:
-        """Whether the stream goes on behind the offset, and with nothing but zeros, as archives end; reads what is left."""
+        """Whether the stream has more data after the offset, and only zeros, as at the end of archives. Reads the rest."""
         while self._next() is not None:
             continue
         return self._zeros_from <= offset < self._size

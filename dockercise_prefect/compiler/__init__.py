@@ -1,4 +1,4 @@
-"""From what was written to what is meant: a document to a `Pipeline`, or to all that is wrong with it."""
+"""Compiles a document into a `Pipeline`, or reports everything that is wrong with it."""
 
 from dockercise_prefect.compiler.compile import (
     Compiled,

@@ -1,4 +1,4 @@
-"""A merged document to a `Pipeline`: stages read, completed by what their scripts name, checked together and put in order."""
+"""Makes a `Pipeline` from a merged document: reads the stages, adds what their scripts name, checks and orders them."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ Drafts: TypeAlias = dict[StageName, Draft]
 
 @dataclass(frozen=True, slots=True)
 class Assembled:
-    """What a document means: its settings, and the pipeline, or None when there are errors among the findings."""
+    """The result: the settings of a document, and its pipeline; the pipeline is None if the findings contain errors."""
 
     meta: Meta
     pipeline: Pipeline | None
 
 
 def assemble(document: MergedDocument, name: str, findings: Findings) -> Assembled:
-    """Check a document and put its stages together.
+    """Check a document and make a pipeline of its stages.
 
     Args:
-        document: all files in one.
-        name: what the pipeline is called when `meta.name` says nothing.
-        findings: take what is wrong.
+        document: all files merged into one.
+        name: the pipeline's name if there is no `meta.name`.
+        findings: collects what is wrong.
     """
     places = {stage.name: stage.key.place for stage in document.stages}
     names = StageNames(places, complete=document.complete)
@@ -68,10 +68,10 @@ def _pipeline(document: MergedDocument, meta: Meta, reader: StageReader, finding
 
 
 def _complete(written: Drafts, meta: Meta, references: References) -> Drafts:
-    """The stages with what their scripts name.
+    """The stages, completed by what their scripts name.
 
-    A stage that `meta.env` asks for, or that such a one needs, does not get the values of `meta.env`: its script has to name
-    them. What it needs is known only when its own script has been read.
+    Stages whose values are in `meta.env`, and stages that these need, do not inherit the stages' values in `meta.env`: their
+    scripts must name them. What such a stage needs is known only after its own script was read.
     """
     from_outside = {name for name, variable in meta.env.items() if not isinstance(variable.source, StageValue)}
     first: Drafts = {}
@@ -85,7 +85,7 @@ def _complete(written: Drafts, meta: Meta, references: References) -> Drafts:
 
 
 def _needed_first(meta: Meta, edges_of: Callable[[StageName], Sequence[Dependency]]) -> Collection[StageName]:
-    """The stages that `meta.env` asks for, and all that they need; `edges_of` is asked once for each."""
+    """The stages whose values are in `meta.env`, and all that they need; `edges_of` is called once for each."""
     waiting = [variable.source.stage for variable in meta.env.values() if isinstance(variable.source, StageValue)]
     found: set[StageName] = set()
     while waiting:
@@ -97,7 +97,7 @@ def _needed_first(meta: Meta, edges_of: Callable[[StageName], Sequence[Dependenc
 
 
 def _inherited(draft: Draft, meta: Meta, first: Collection[StageName]) -> Mapping[str, Variable]:
-    """What `meta.env` gives a stage: to one that has to come first, no stage's value."""
+    """The variables that a stage inherits from `meta.env`. A stage that has to run first inherits no stage's value."""
     if not draft.starts_container:
         return {}
     if draft.name not in first:

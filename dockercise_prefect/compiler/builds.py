@@ -41,14 +41,14 @@ KEYS: Mapping[str, Key] = {
 }
 
 SCHEMA: Schema = {"anyOf": [_FOLDER, mapping_of(KEYS, required={"context"})]}
-"""What can stand in a `build`."""
+"""What can be written in a `build`."""
 
 _FORMS = "write a folder of the code, `.` or `app`, or one below the volume of a stage, `/stage/app`"
 
 
 @dataclass(frozen=True, slots=True)
 class PlacedBuild:
-    """A build, where its context was written, and the variables that are its secrets."""
+    """A build, the place of its context, and the variables that are its secrets."""
 
     build: Build
     place: Place
@@ -59,11 +59,11 @@ _Folder: TypeAlias = tuple[BuildContext, str]
 
 
 class Builds:
-    """Reads `build`; one for a whole pipeline, since a context may be any stage's volume.
+    """Reads `build`. There is one for a whole pipeline, because a context may be any stage's volume.
 
     Args:
-        names: of all stages.
-        variables: reads its secrets.
+        names: the names of all stages.
+        variables: reads the secrets.
     """
 
     def __init__(self, names: StageNames, variables: Variables) -> None:
@@ -71,7 +71,7 @@ class Builds:
         self._variables = variables
 
     def read(self, field: Field) -> PlacedBuild | None:
-        """The build that a stage asks for; None when it is wrong, which has been said."""
+        """The build of a stage; None if it is wrong, which is then already reported."""
         parts = self._parts(field)
         if parts is None:
             return None
@@ -81,14 +81,14 @@ class Builds:
         target = word(_part(field, parts, "target")) if "target" in parts else None
         args = _args(_part(field, parts, "args")) if "args" in parts else {}
         secrets = self._variables.read_secrets(_part(field, parts, "secrets")) if "secrets" in parts else {}
-        if "context" not in parts and parts.keys() <= KEYS.keys():  # else the unknown key is probably meant
+        if "context" not in parts and parts.keys() <= KEYS.keys():  # otherwise, the unknown key probably stands for it
             field.wrong_value("`context` is missing", _FORMS)
         if folder is None or dockerfile is None:
             return None
         return PlacedBuild(Build(*folder, dockerfile, args, target, tuple(secrets)), context.place, secrets)
 
     def _parts(self, field: Field) -> dict[str, Node] | None:
-        """The keys of the mapping form; a text alone is its context."""
+        """The keys of the mapping form. A text alone is the context."""
         if isinstance(field.node, Scalar):
             return {"context": field.node}
         if not isinstance(field.node, MappingNode):
@@ -135,13 +135,13 @@ class Builds:
 
 
 def _part(field: Field, parts: dict[str, Node], key: str) -> Field:
-    """A key of the mapping as a field of its own; the whole where the key is not there."""
+    """A key of the mapping as its own field; the whole field if the key is missing."""
     owner = field.owner if parts.get(key) is field.node else f"{field.owner}: build"
     return Field(owner, field.key if parts.get(key) is field.node else key, parts.get(key, field.node), field.findings)
 
 
 def _inside(path: str) -> str | None:
-    """A relative path without `.` and `..`; None when it leads out."""
+    """A relative path without `.` and `..`; None if it leads out of the folder."""
     normal = posixpath.normpath(path or ".")
     return None if normal == ".." or normal.startswith("../") else normal
 

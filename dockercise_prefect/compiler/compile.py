@@ -1,4 +1,4 @@
-"""Files to a `Pipeline`: found, read, merged, assembled; whatever is wrong with them is said together."""
+"""Compiles files into a `Pipeline`: finds, reads, merges and assembles them. All errors are reported together."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from dockercise_prefect.pipeline import Code, Pipeline
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a pipeline was compiled from, for those who need finer places than the pipeline has.
+    """What a pipeline was compiled from, for code that needs more exact places than the pipeline has.
 
     Attributes:
-        document: what all files and packages say.
+        document: the merged content of all files and packages.
         files: the paths of the files.
         lint_off: lint rules that `meta.lint` switches off.
     """
@@ -34,7 +34,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A pipeline, the warnings on the way to it, and how many files it was written in."""
+    """A pipeline, the warnings of its compilation, and the number of its files."""
 
     pipeline: Pipeline
     warnings: tuple[Diagnostic, ...]
@@ -43,11 +43,11 @@ class Compiled:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A checked part of a pipeline: to be completed by files that are not here.
+    """A checked part of a pipeline, which other files complete.
 
     Attributes:
-        document: what was written, merged.
-        name: what a pipeline of it alone would be called.
+        document: the merged content of the files.
+        name: the name of a pipeline that consists of this part alone.
     """
 
     document: MergedDocument
@@ -62,24 +62,24 @@ def compile_folder(root: Path, *, name: str | None = None, packages: Packages = 
     """Find, read, merge and compile the pipeline below a folder.
 
     Args:
-        root: where to look.
-        name: what the pipeline is called when `meta.name` says nothing; by default the folder's name.
-        packages: gives what the images of `meta.subgraphs` print; by default each of them is an error.
+        root: the folder to search.
+        name: the pipeline's name if there is no `meta.name`; by default the folder's name.
+        packages: returns what the images of `meta.subgraphs` print; by default each of them is an error.
 
     Raises:
         UsageError: the root is not a folder.
-        NothingToDoError: there is no file.
-        PackagesMissingError: packages could not be had; nothing else is wrong with what could be read.
-        DefinitionError: the files or packages are wrong; it holds all findings.
+        NothingToDoError: the folder holds no file of a pipeline.
+        PackagesMissingError: packages could not be fetched; nothing else is wrong with what could be read.
+        DefinitionError: the files or packages are wrong; the error holds all findings.
     """
     findings = Findings()
     sources = _sources(root, findings)
-    with _collector_paused():  # what was written is gone before it comes back
+    with _collector_paused():  # the nodes are freed before the collector runs again
         return _compile(sources, name or root.resolve().name, packages, findings)[0]
 
 
 def compile_with_origin(root: Path, *, packages: Packages = _NO_PACKAGES) -> tuple[Compiled, Origin]:
-    """As `compile_folder`, and what the pipeline was compiled from, for those who need finer places than it has."""
+    """Like `compile_folder`, but also returns what the pipeline was compiled from, for more exact places than it has."""
     findings = Findings()
     sources = _sources(root, findings)
     with _collector_paused():
@@ -87,12 +87,12 @@ def compile_with_origin(root: Path, *, packages: Packages = _NO_PACKAGES) -> tup
 
 
 def check_part(root: Path) -> Part:
-    """Find, read, merge and check what is below a folder, as a part of pipelines: others may define what it names.
+    """Find, read, merge and check the files below a folder as a part of pipelines. Other files may define what they name.
 
     Raises:
         UsageError: the root is not a folder.
-        NothingToDoError: there is no file.
-        DefinitionError: the files are wrong; it holds all findings.
+        NothingToDoError: the folder holds no file of a pipeline.
+        DefinitionError: the files are wrong; the error holds all findings.
     """
     findings = Findings()
     document = read_part(_sources(root, findings), findings)
@@ -114,15 +114,15 @@ def _sources(root: Path, findings: Findings) -> list[Source]:
 
 
 def compile_sources(sources: Sequence[Source], name: str, packages: Packages = _NO_PACKAGES) -> Compiled:
-    """Compile files that have been read; a function of its arguments.
+    """Compile files that have been read. The result depends only on the arguments.
 
     Args:
         sources: the files, in path order.
-        name: what the pipeline is called when `meta.name` says nothing.
+        name: the pipeline's name if there is no `meta.name`.
         packages: as for `compile_folder`.
 
     Raises:
-        DefinitionError: the files are wrong; it holds all findings.
+        DefinitionError: the files are wrong; the error holds all findings.
     """
     with _collector_paused():
         return _compile(sources, name, packages, Findings())[0]
@@ -143,7 +143,7 @@ def _compile(sources: Sequence[Source], name: str, packages: Packages, findings:
 
 @contextmanager
 def _collector_paused() -> Iterator[None]:
-    """Hold the garbage collector off: in a big pipeline it takes half of the time, and there is nothing to collect."""
+    """Pause the garbage collector. In a big pipeline, it takes half of the time, and there is nothing to collect."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

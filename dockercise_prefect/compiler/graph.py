@@ -1,4 +1,4 @@
-"""The order of stages, and the circles that leave them without one."""
+"""Finds an order of the stages, or the circles because of which they have none."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.pipeline import Code, Dependency, DependencyKind, StageName
 
 _SHOWN = 6
-"""Stages that the headline of a circle names; its edges are all listed below it."""
+"""The most stages that the headline of a circle names. All its edges are listed below the headline."""
 
 
 def in_order(needs: Mapping[StageName, Collection[StageName]]) -> list[StageName]:
     """The stages, each after all it needs (Kahn's algorithm with a heap).
 
-    Topological; complete; and of all such orders the one closest to the mapping's own: whenever several stages could be
-    next, the one that the mapping names first is. So an order that already holds comes back unchanged, and the result
-    depends on nothing but the mapping.
+    The order is the topological one that is closest to the order of the mapping: if several stages could be next, the one that
+    comes first in the mapping is next. So an order that is already correct does not change, and the result depends only on the
+    mapping.
 
     Args:
-        needs: every stage and those it needs, all of them keys. Stages on a circle, and all that need them, are left out.
+        needs: every stage and the stages that it needs, which must all be keys. Stages on a circle, and all that need them, are
+            left out of the result.
     """
     if _is_ordered(needs):
         return list(needs)
@@ -55,12 +56,12 @@ def _is_ordered(needs: Mapping[StageName, Collection[StageName]]) -> bool:
 
 
 def circles(edges: Mapping[StageName, Sequence[Dependency]]) -> Iterator[list[tuple[StageName, Dependency]]]:
-    """For each group of stages that wait for each other one shortest circle through its first stage.
+    """For each group of stages that wait for each other, one shortest circle through its first stage.
 
-    A circle is a list of steps `(stage, edge)`; each edge leads to the next step's stage, the last one's to the first.
+    A circle is a list of steps `(stage, edge)`. Each edge leads to the stage of the next step, and the last edge to the first.
 
     Args:
-        edges: every stage and its edges, which all lead to keys.
+        edges: every stage and its edges, which must all lead to keys.
     """
     position = {stage: index for index, stage in enumerate(edges)}
     for group in knots(edges):
@@ -68,7 +69,7 @@ def circles(edges: Mapping[StageName, Sequence[Dependency]]) -> Iterator[list[tu
 
 
 def report_circles(edges: Mapping[StageName, Sequence[Dependency]], findings: Findings) -> None:
-    """DK038, with the place of each edge."""
+    """Report DK038, with the place of each edge."""
     for circle in circles(edges):
         names = [stage for stage, _ in circle]
         shown = names if len(names) <= _SHOWN else [*names[: _SHOWN - 1], "…"]
@@ -96,7 +97,7 @@ def _way_out(circle: Sequence[tuple[StageName, Dependency]]) -> str:
 def knots(edges: Mapping[StageName, Sequence[Dependency]]) -> Iterator[set[StageName]]:
     """Groups of stages that wait for each other.
 
-    They are the strongly connected components that hold a circle (Tarjan's algorithm, without recursion).
+    They are the strongly connected components that contain a circle (Tarjan's algorithm, without recursion).
     """
     search = _Search()
     for root in edges:
@@ -119,7 +120,7 @@ def knots(edges: Mapping[StageName, Sequence[Dependency]]) -> Iterator[set[Stage
 
 
 class _Search:
-    """What Tarjan's algorithm remembers: when a stage was entered, and the earliest open one it leads to."""
+    """The state of Tarjan's algorithm: when each stage was entered, and the earliest open stage that it leads to."""
 
     def __init__(self) -> None:
         self.index: dict[StageName, int] = {}
@@ -135,7 +136,7 @@ class _Search:
             self._lowest[stage] = min(self._lowest[stage], self.index[known])
 
     def leave(self, stage: StageName, parent: StageName | None) -> set[StageName]:
-        """The component that ends with the stage; empty when it belongs to one that is still open."""
+        """The component that ends with the stage; empty if the stage belongs to a component that is still open."""
         if parent is not None:
             self._lowest[parent] = min(self._lowest[parent], self._lowest[stage])
         group: set[StageName] = set()
@@ -147,7 +148,7 @@ class _Search:
 def _shortest(
     first: StageName, group: Collection[StageName], edges: Mapping[StageName, Sequence[Dependency]]
 ) -> list[tuple[StageName, Dependency]]:
-    """The way from `first` back to itself with the fewest edges, found breadth first inside its group."""
+    """The path from `first` back to itself with the fewest edges, found by breadth-first search inside its group."""
     came_by: dict[StageName, tuple[StageName, Dependency]] = {}
     waiting = deque([first])
     while first not in came_by:

@@ -13,10 +13,10 @@ from dockercise_prefect.pipeline import Code, Dependency, DependencyKind, StageN
 
 
 def without_guessed_circles(drafts: Mapping[StageName, Draft], findings: Findings) -> dict[StageName, Draft]:
-    """The stages without the guessed edges between those that wait for each other (DK039).
+    """The stages without the guessed edges between stages that wait for each other (DK039).
 
-    All of them are left out, not the fewest that would do, so that it does not depend on the order of stages which one stays.
-    An edge that surely is one stays, and a circle of such edges is an error.
+    All guessed edges between them are left out, not the smallest possible number. So the result does not depend on the order of
+    stages. Certain edges stay, and a circle of certain edges is an error.
     """
     found = dict(drafts)
     edges = {name: draft.edges for name, draft in drafts.items()}

@@ -1,6 +1,6 @@
-"""Which keys there are, and which are promised for later (LANGUAGE sections 1 and 2).
+"""The keys of the language, and the keys that are planned for later (LANGUAGE sections 1 and 2).
 
-The parser and the JSON schema (`schema`) read the same tables: a key is one line here, with what editors say of it.
+The parser and the JSON schema (`schema`) read the same tables. Each key is one line here, with the text that editors show.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dockercise_prefect.pipeline import IMAGE_SOURCE, Network, PullPolicy
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A key that stands for itself: it sets an attribute of `Stage` to what the reader makes of its value."""
+    """A simple key. It sets an attribute of `Stage` to the value that the reader returns."""
 
     attribute: str
     read: Reader[Any]
@@ -27,7 +27,7 @@ class Setting:
 
     @property
     def schema(self) -> Schema:
-        """What the reader takes, beside null."""
+        """What the reader accepts, in addition to null."""
         return self.read.schema
 
 
@@ -50,12 +50,12 @@ IMG = Key(
     scalar(rf"{IMAGE_SOURCE}|{names.NAME_SOURCE}", "write a stage, or name, name:tag or registry/name:tag"),
     "An image, or the stage whose image to use. `null` removes a default.",
 )
-"""Can be inherited, and is not a setting: whether it is the name of a stage is not seen in it."""
+"""A key that can be inherited but is not a setting: its value alone does not show whether it is the name of a stage."""
 
 BUILD = Key(
     builds.SCHEMA, "Build the image from a Dockerfile, in a folder of the code or below a stage's volume (`/stage/app`)."
 )
-"""Can be inherited too, and is not a setting: a stage has either an image or a build."""
+"""A key that can be inherited but is not a setting: a stage has either an image or a build."""
 
 OWN: Mapping[str, Key] = {
     "run": Key(
@@ -91,10 +91,10 @@ META: Mapping[str, Key | Setting] = {
 """Keys of `meta`."""
 
 OF_A_CONTAINER = frozenset(SETTINGS) - {"noLog", "triggers"}
-"""Keys without effect where nothing is run and nothing built."""
+"""Keys without effect if nothing is run and nothing is built."""
 
 OF_A_SCRIPT = OF_A_CONTAINER - {"network", "platform", "pull", "timeout"} | {"env", "vol", "on"}
-"""Keys without effect where an image is built and nothing run in it."""
+"""Keys without effect if an image is built and nothing is run in it."""
 
 _CONDITION = "write the test in the script: `if [ … ]; then …; fi`"
 
@@ -114,7 +114,7 @@ LATER_IN_STAGES: Mapping[str, str] = {
     "shell": "scripts are run by `/bin/sh`; for another shell write `bash -e <<'END'` in the script, and `END` at its end",
     "entrypoint": "`run` replaces the image's entrypoint and command",
 }
-"""Keys of a stage that are for later, and what can be written until then."""
+"""Keys of a stage that are planned for later, and what can be written until then."""
 
 LATER_IN_META: Mapping[str, str] = {
     "timeout": "`meta: {defaults: {timeout: …}}` gives one to every stage",
@@ -124,7 +124,7 @@ LATER_IN_META: Mapping[str, str] = {
 
 
 def read_settings(owner: str, by_key: Mapping[str, Node], findings: Findings) -> dict[str, Any]:
-    """What the keys of `SETTINGS` say, by the attributes they set; None where a key is wrong or unset by `null`."""
+    """The values of the keys of `SETTINGS`, by the attributes that they set; None if a key is wrong or unset by `null`."""
     settings: dict[str, Any] = {}
     for key, node in by_key.items():
         setting = SETTINGS.get(key)

@@ -32,11 +32,11 @@ from dockercise_prefect.pipeline import Code, StageName
 
 @dataclass(frozen=True, slots=True)
 class Meta:
-    """What `meta` says.
+    """The content of `meta`.
 
     Attributes:
         settings: what stages inherit, by the attributes of `Stage`.
-        written: the values they were read from, by key, for findings that only a stage makes clear.
+        written: the values that the settings were read from, by key, for findings that depend on a stage.
         implicit: whether edges are inferred.
         env: variables for every stage that starts a container, unless it has its own.
         lint_off: lint rules that are switched off.
@@ -57,10 +57,10 @@ def read_meta(document: MergedDocument, folder: str, variables: Variables, findi
     """Check and read `meta`.
 
     Args:
-        document: all files.
-        folder: what the pipeline is called when no `meta.name` says otherwise.
-        variables: read `meta.env`.
-        findings: take what is wrong.
+        document: all files merged into one.
+        folder: the pipeline's name if there is no `meta.name`.
+        variables: reads `meta.env`.
+        findings: collects what is wrong.
     """
     check_keys("meta", document.meta.values(), META, findings, later=LATER_IN_META, hint_for=_hint_for_meta)
     by_key = {key: value for key, (_, value) in document.meta.items() if not is_null(value)}
@@ -86,7 +86,7 @@ def _hint_for_meta(word: str) -> str | None:
         return f"write it in `defaults`: `meta: {{defaults: {{{word}: …}}}}`"
     if word in OWN:
         return f"`{word}` belongs to a stage"
-    return None if word == "default" else hint_for_top_level(word)  # `did you mean` says it better
+    return None if word == "default" else hint_for_top_level(word)  # `did you mean` is a better hint
 
 
 def _name(node: Node | None, folder: str, findings: Findings) -> str:
@@ -101,7 +101,7 @@ def _name(node: Node | None, folder: str, findings: Findings) -> str:
 
 
 def _check_image(field: Field, stages: Collection[StageName]) -> None:
-    """A default image has to be one, or a stage, also where no stage takes it over."""
+    """Check that a default image is an image or a stage, even if no stage inherits it."""
     if not isinstance(field.node, Scalar) or field.node.text not in stages:
         image(field)
 
@@ -111,7 +111,7 @@ def _implicit(node: Node | None, findings: Findings) -> bool:
 
 
 def _defaults(by_key: MappingOf[str, Node], findings: Findings) -> dict[str, Node]:
-    """What `meta.defaults` and the defaults beside it (`network`, `pull`, `platform`) say together."""
+    """The defaults of `meta.defaults`, together with those beside it (`network`, `pull`, `platform`)."""
     defaults: dict[str, Node] = {}
     node = by_key.get("defaults")
     if isinstance(node, Mapping):

@@ -1,4 +1,4 @@
-"""`vol`: what a stage finds mounted (LANGUAGE section 2)."""
+"""`vol`: the mounts of a stage (LANGUAGE section 2)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from dockercise_prefect.pipeline import (
 )
 
 _ENGINE_VOLUME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+\Z")
-"""What the Docker engine takes for the name of a volume."""
+"""What the Docker engine accepts as the name of a volume."""
 
 _FORMS = (
     "write `STAGE`, `STAGE:/path`, `/host/path:/path`, `./folder:/path` or `volume:/path`; folders and volumes can end in `:ro`"
@@ -39,14 +39,14 @@ SCHEMA: Schema = one_or_many(
         "write STAGE, STAGE:/path, /host/path:/path, ./folder:/path or volume:/path; folders and volumes can end in :ro",
     )
 )
-"""What can stand in a `vol`; whether a name is that of a stage or of the engine's own volume is not seen in it."""
+"""What can be written in a `vol`. The schema cannot know whether a name is that of a stage or of the engine's own volume."""
 
 
 @dataclass(slots=True)
 class PlacedMount:
-    """A mount, where it was written, and whether it was inferred from a script.
+    """A mount, its place, and whether it was inferred from a script.
 
-    Not frozen, for speed like the nodes, but never changed.
+    For speed, it is not frozen, like the nodes; but it is never changed.
     """
 
     mount: Mount
@@ -63,7 +63,7 @@ class Mounts:
         self._names = names
 
     def read(self) -> list[PlacedMount]:
-        """The mounts in the order written; one path holds one thing (DK033), the same thing twice is none."""
+        """The mounts in the order written. Two things at one path are an error (DK033); the same thing twice is not."""
         taken: dict[str, PlacedMount] = {}
         for placed in self._entries():
             target = placed.mount.target
@@ -132,7 +132,7 @@ class Mounts:
         return EngineVolume(source)
 
     def _warn_of_slip(self, source: str, target: str, place: Place) -> None:
-        """Beside a stage `build`, `/build:/x` and `biuld:/x` nearly always mean its volume, and mount something else."""
+        """Warn of a probable mistake. If there is a stage `build`, `/build:/x` and `biuld:/x` nearly always mean its volume."""
         is_folder = source.startswith("/")
         stage = self._stage_of(source) if is_folder else self._names.slip_of(source)
         if stage is None or stage == self._stage:
@@ -145,12 +145,12 @@ class Mounts:
         self._field.findings.warn(Code.NEARLY_A_STAGE, message, place, hint=hint)
 
     def _stage_of(self, folder: str) -> StageName | None:
-        """The stage whose folder has that path in a container. A `/` at the end says that the host's folder is meant."""
+        """The stage whose folder in a container has that path. With a `/` at the end, the host's folder is meant."""
         name = folder.split("/")[1]
         return name if name in self._names and not folder.endswith("/") else None
 
     def _is_free(self, mount: Mount, place: Place) -> bool:
-        """A stage's own volume, and `/out`, are where they are; mounting itself is left to the search for circles."""
+        """Whether a path is free. The stage's own volume and `/out` are fixed; the search for circles finds self-mounts."""
         target = mount.target
         if mount.source == StageVolume(self._stage) and target == f"/{self._stage}":
             return True

@@ -8,7 +8,7 @@ import unicodedata
 from dockercise_prefect.compiler.shapes import SPACE, Schema, matcher, scalar
 
 MAX_BYTES = 200
-"""A stage's name is a file's name in the results, with room for an ending."""
+"""The most bytes of a stage's name. In the results, it is the name of a file, and there must be room for an ending."""
 
 OUR_FOLDERS = frozenset({"meta", "code", "out", "index", "summary", ".", ".."})
 
@@ -18,7 +18,7 @@ IMAGE_FOLDERS = frozenset(
 
 IDENTIFIER_SOURCE = r"[A-Za-z_][A-Za-z0-9_]*"
 IDENTIFIER = matcher(IDENTIFIER_SOURCE)
-"""What a shell takes for a variable's name."""
+"""What a shell accepts as a variable's name."""
 
 OURS_SOURCE = r"OUT|DOCKERCISE_[\s\S]*|GRAPH_CI_RUN_ID"
 _OURS = matcher(OURS_SOURCE)
@@ -29,7 +29,7 @@ _SHELLS = (
     r"OSTYPE|PIPESTATUS|POSIXLY_CORRECT|PPID|PROMPT_[\s\S]*|PS[0-4]|PWD|RANDOM|READLINE_[\s\S]*|REPLY|SECONDS|SHELL|SHELLOPTS|SHLVL|"
     r"SRANDOM|TERM|TIMEFORMAT|TMOUT|TMPDIR|UID|_"
 )
-"""Variables that shells set themselves or act on; for some of them a value is an expression, whose substitutions are run."""
+"""Variables that shells set or use themselves. Some of them take an expression, and substitutions in it are run."""
 
 WELL_KNOWN = frozenset(
     {
@@ -48,12 +48,12 @@ WELL_KNOWN = frozenset(
         "USER",
     }
 )
-"""Variables that widely used images set, beside those of shells."""
+"""Variables that widely used images set, in addition to those of shells."""
 
 _TAKEN = matcher(rf"{OURS_SOURCE}|PATH|HOME|IFS|ENV|LD_[\s\S]*|{_SHELLS}")
 _RESERVED = OUR_FOLDERS | IMAGE_FOLDERS | {""}
 _EVERYDAY = re.compile(r"[A-Za-z0-9_.-]{1,200}\Z")
-"""Names with which nothing can be wrong but that they are reserved."""
+"""Names that are always valid, unless they are reserved."""
 
 _PREFECT_FORBIDS = frozenset("/%&<>")
 _CONTROL = r"\x00-\x1f\x7f-\x9f"
@@ -62,13 +62,13 @@ _FORBIDDEN = rf"/\\:{SPACE}{_CONTROL}"
 _CANNOT_STAND = re.compile(f"[{_FORBIDDEN}]")
 
 NAME_SOURCE = f"[^{_FORBIDDEN}]+"
-"""What a stage's name is made of. An expression cannot count its bytes, nor see whether it is composed."""
+"""The characters of a stage's name. A regular expression cannot count bytes, or see whether characters are composed."""
 
 REFERENCE: Schema = scalar(NAME_SOURCE, "the name of a stage has no white space, /, \\ or :")
-"""Where a stage is named."""
+"""For a place that refers to a stage by its name."""
 
 NEW_NAME_SOURCE = rf"(?!(?:{'|'.join(map(re.escape, sorted(OUR_FOLDERS | IMAGE_FOLDERS)))})$)[^{_FORBIDDEN}]{{1,{MAX_BYTES}}}"
-"""Where a stage gets its name."""
+"""For the place where a stage gets its name."""
 
 PIPELINE_NAME: Schema = {
     **scalar(
@@ -85,7 +85,7 @@ def is_ours(variable: str) -> bool:
 
 
 def is_taken(variable: str) -> bool:
-    """Whether a stage's value may not land in it unasked: the shell or the loader would act on it."""
+    """Whether a stage's value must not be inferred for the variable, because the shell or the loader would act on it."""
     return _TAKEN.match(variable) is not None
 
 
@@ -95,7 +95,7 @@ def is_environment(variable: str) -> bool:
 
 
 def stage_name_problem(name: str) -> tuple[str, str] | None:
-    """Why a stage cannot be called so, and a hint; None when it can."""
+    """Why a stage cannot have this name, and a hint; None if it can."""
     if name in _RESERVED:
         return _reserved_name_problem(name)
     return None if _EVERYDAY.match(name) else _odd_name_problem(name)
@@ -122,7 +122,7 @@ def _odd_name_problem(name: str) -> tuple[str, str] | None:
 
 
 def pipeline_name_problem(name: str) -> tuple[str, str] | None:
-    """Why a pipeline cannot be called so, and a hint; None when it can."""
+    """Why a pipeline cannot have this name, and a hint; None if it can."""
     if not name.strip() or name in {".", ".."}:
         return f"`{name}` cannot be the name of a pipeline", "choose a word"
     bad = next((character for character in name if character in _PREFECT_FORBIDS or not character.isprintable()), None)
@@ -134,7 +134,7 @@ def pipeline_name_problem(name: str) -> tuple[str, str] | None:
 
 
 def pipeline_name_from(folder: str) -> str:
-    """A folder's name with what a pipeline's name cannot hold replaced by `-`."""
+    """A folder's name, in which characters that a pipeline's name cannot contain are replaced by `-`."""
     name = "".join("-" if character in _PREFECT_FORBIDS or not character.isprintable() else character for character in folder)
     return "pipeline" if pipeline_name_problem(name) else name
 

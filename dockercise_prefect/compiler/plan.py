@@ -11,11 +11,11 @@ from dockercise_prefect.pipeline import Pipeline, StageName, meaning_of
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Two pipelines compared by what their stages do; places, and who inferred an edge, make none.
+    """The difference of two pipelines in what their stages do. Places, and whether an edge was inferred, do not count.
 
     Attributes:
         added: stages that only the later one has.
-        changed: stages of both that do something else, each with the fields of `compile --format json` that differ.
+        changed: stages in both that do something else, each with the fields of `compile --format json` that differ.
         affected: unchanged stages that need, at any distance, an added or changed one, each with the nearest reason.
         removed: stages that only the earlier one has.
     """
@@ -31,8 +31,8 @@ class Work:
     """What would run.
 
     Attributes:
-        targets: the stages whose triggers take a changed file.
-        reasons: every stage that would run, in order, and why.
+        targets: the stages whose triggers match a changed file.
+        reasons: every stage that would run, in order, with the reason.
     """
 
     targets: Mapping[StageName, tuple[Match, ...]]
@@ -40,7 +40,7 @@ class Work:
 
 
 def compare(earlier: Pipeline | None, later: Pipeline) -> Difference:
-    """What is different in the later pipeline; without an earlier one everything is new."""
+    """What is different in the later pipeline. Without an earlier one, everything is new."""
     before = {} if earlier is None else earlier.by_name
     added = tuple(stage.name for stage in later if stage.name not in before)
     fields = {stage.name: _fields(meaning_of(before[stage.name]), meaning_of(stage)) for stage in later if stage.name in before}
@@ -54,10 +54,10 @@ def compare(earlier: Pipeline | None, later: Pipeline) -> Difference:
 
 
 def work(pipeline: Pipeline, paths: Iterable[str]) -> Work:
-    """What changed files make run: the stages that they trigger and all these need; everything when no stage has triggers.
+    """The stages that run because of changed files: triggered ones and all that they need; all if no stage has triggers.
 
     Args:
-        paths: relative to the root, with `/`.
+        paths: paths of changed files relative to the root, with `/`.
     """
     if not any(stage.triggers for stage in pipeline):
         return Work({}, {stage.name: "no stage has triggers" for stage in pipeline})

@@ -41,7 +41,7 @@ _PARTS = re.compile(r"[^\s/:\\\"'`$;|&()<>\[\]{}=,@*?!]+")
 
 
 class _Path(NamedTuple):
-    """The first path in a script that leads to a stage, and whether one of them surely does."""
+    """The first path in a script that leads to a stage, and whether one of its paths certainly does."""
 
     piece: str
     position: int
@@ -53,9 +53,9 @@ class _Paths:
     """What the paths of a script lead to.
 
     Attributes:
-        volumes: stages, and the code, whose volumes it uses.
+        volumes: stages, and the code, whose volumes the script uses.
         outputs: stages whose output it reads.
-        aside: stages that its texts only speak of, or whose folder it makes itself.
+        aside: stages that its texts only mention, or whose folder it makes itself.
     """
 
     volumes: dict[StageName, _Path]
@@ -64,12 +64,12 @@ class _Paths:
 
 
 class References:
-    """Completes stages by what their scripts name; one for a whole pipeline, since it knows every stage.
+    """Completes stages by what their scripts name. There is one for a whole pipeline, because it knows every stage.
 
     Args:
         stages: the names of all stages.
-        positions: find the place of a word in its file.
-        findings: take what is not clear (DK041, DK042).
+        positions: finds the place of a word in its file.
+        findings: collects what is not clear (DK041, DK042).
     """
 
     def __init__(self, stages: Iterable[StageName], positions: Positions, findings: Findings) -> None:
@@ -82,7 +82,7 @@ class References:
             if IDENTIFIER.match(variable) and not is_taken(variable):
                 self._by_variable[variable].append(stage)
         self._meant: dict[str, str | None] = {}
-        # Names with characters that a shell quotes are not found as parts of the text; there are few.
+        # Names with characters that a shell quotes cannot be found as parts of the text. There are few of them.
         self._odd = [_QUOTES.sub("", stage) for stage in self._stages if not _PARTS.fullmatch(stage)]
 
     def complete(self, draft: Draft, inherited: AbstractSet[str]) -> Draft:
@@ -125,7 +125,7 @@ class References:
         )
 
     def _may_name(self, draft: Draft, given: AbstractSet[str]) -> bool:
-        """Whether it is worth the reading: where the text holds no name of a stage, or of its variable, it names none."""
+        """Whether to parse the script. This is not needed if its text holds no name of a stage or of a stage's variable."""
         script = draft.run.text if draft.run else ""
         plain = _QUOTES.sub("", script) if "\\" in script or '"' in script or "'" in script else script
         names = self._by_variable.keys() & {*_VARIABLES.findall(script), *_VARIABLES.findall(plain)}
@@ -138,7 +138,7 @@ class References:
         return CODE in parts or not self._stages.isdisjoint(parts) or any(stage in plain for stage in self._odd)
 
     def _meant_by(self, variable: str) -> str | None:
-        """The variable of a stage that one is a slip away from, if it is none itself."""
+        """The variable of a stage that a variable is a misspelling of, if it is not one itself."""
         if variable in self._by_variable:
             return None
         if variable not in self._meant:
@@ -150,7 +150,7 @@ class References:
         return Misspelt(self._by_variable)
 
     def _with_folder(self, draft: Draft) -> Draft:
-        """`dir: /build/app` is a path too."""
+        """Add the edge of `dir`, because `dir: /build/app` is a path too."""
         name = draft.working_dir.split("/")[1]
         if draft.dir_place is None or name == draft.name or (name not in self._stages and name != CODE):
             return draft
@@ -160,7 +160,7 @@ class References:
         return replace(draft, mounts=[*draft.mounts, mount], edges=[*draft.edges, *volume_edges([mount])])
 
     def _variables(self, draft: Draft, found: Mentions, script: _PlacedScript, given: AbstractSet[str]) -> Iterator[Variable]:
-        """Each variable that the script uses, neither has nor sets, and that is a stage's."""
+        """Each variable of a stage that the script uses, but neither has nor sets."""
         for name, use in found.uses.items():
             stages = [stage for stage in self._by_variable.get(name, ()) if stage != draft.name]
             if name in given or not stages:
@@ -207,7 +207,7 @@ class References:
         return paths
 
     def _warn(self, draft: Draft, found: Mentions, paths: _Paths, script: _PlacedScript) -> None:
-        """What could not be known."""
+        """Warn of what could not be known."""
         if not found.understood and draft.run:
             why, hint = _TOO_LONG if found.searched else _NO_SHELL
             self._findings.warn(Code.NOT_UNDERSTOOD, f"{draft.name}: the script {why}", draft.run.parts[0][1], hint=hint)
@@ -266,7 +266,7 @@ class _PlacedScript:
         self._positions = positions
 
     def place(self, piece: str, index: int) -> Place:
-        """Where the piece that begins at that character was written; where its text began, if that cannot be said."""
+        """The place of the piece that begins at that character; the place where its text begins, if that is not known."""
         for text, place in self._script.parts:
             if index <= len(text):
                 piece = _common_beginning(piece, text[index : index + len(piece)])
@@ -277,7 +277,7 @@ class _PlacedScript:
 
 
 def _common_beginning(piece: str, text: str) -> str:
-    """As much of a piece as the script writes as it is: quotes and backslashes may stand in it."""
+    """The beginning of a piece that is written unchanged in the script, which may contain quotes and backslashes."""
     pairs = zip(piece, text, strict=False)
     return piece[: next((at for at, (one, other) in enumerate(pairs) if one != other), min(len(piece), len(text)))]
 
@@ -287,5 +287,5 @@ def _mount(name: StageName, place: Place) -> PlacedMount:
 
 
 def _leads_below(target: str, path: str) -> bool:
-    """Whether the path is `target` or below it; a text may follow it."""
+    """Whether the path is `target` or below it; other text may follow the path."""
     return path.startswith(target) and (len(path) == len(target) or path[len(target)] in "/: \t\n\"'" or target == "/")

@@ -1,7 +1,8 @@
-"""The language as a JSON Schema, for editors: from the tables and readers that parse it (LANGUAGE sections 1 to 3).
+"""The language as a JSON Schema for editors, made from the tables and readers that parse it (LANGUAGE sections 1 to 3).
 
-Draft-07, since every tool knows it: for years the YAML language server read nothing later, and check-jsonschema takes all
-drafts. It says what one file looks like. Names of stages, circles and files that are merged are left to `dockercise lint`.
+The schema uses draft-07 because every tool knows it: for years, the YAML language server read no later draft, and
+check-jsonschema accepts all drafts. The schema describes one file. `dockercise lint` checks names of stages, circles and the
+merging of files.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ FILE = "dockercise.schema.json"
 """The file in the package that holds the schema's text."""
 
 _ID = "urn:dockercise:pipeline"
-"""A name and no address: nothing has to answer there."""
+"""The id of the schema. It is a name, not an address, so there is no server for it."""
 
 _ANCHORS = r"x-|\."
 
@@ -41,5 +42,5 @@ def pipeline_schema() -> dict[str, Any]:
 
 
 def schema_text() -> str:
-    """The schema as a file holds it: the same bytes each time."""
+    """The text of the schema's file; the same bytes each time."""
     return json.dumps(pipeline_schema(), indent=2, sort_keys=True) + "\n"

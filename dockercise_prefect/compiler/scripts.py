@@ -1,4 +1,4 @@
-"""`run`: a script, and common mistakes of writing it in YAML."""
+"""`run`: a script, and common mistakes when it is written in YAML."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ _COMPARISON = "=|==|!=|-(?:eq|ne|lt|le|gt|ge|nt|ot|ef)"
 
 _TEST_SOURCE = rf"-[A-Za-z] +[^ \n]+ *|[^ \n[]+ +(?:{_COMPARISON}) +[^ \n]+ *"
 _TEST = matcher(_TEST_SOURCE)
-"""The only item of a list: a test whose brackets YAML took for those of the list."""
+"""The only item of a list that was meant as a test: YAML read the brackets of the test as those of a list."""
 
 _DASH_SOURCE = r"-[^ \n][\s\S]*"
 _DASH = matcher(_DASH_SOURCE)
-"""A text that was meant as an item of a list, whose dash stands too close; no command begins so.
+"""A text that was meant as an item of a list, but has no space after the dash. No command begins like this.
 
-Items of a list may: they can go on where the line before ends in a backslash.
+Items of a list may begin like this: they can continue a line that ends with a backslash.
 """
 
 _MAX_SHOWN = 60
-"""Characters of a command that a finding repeats."""
+"""The most characters of a command that a finding repeats."""
 
 
 def _texts(source: str) -> Schema:
@@ -41,7 +41,7 @@ def _texts(source: str) -> Schema:
     }
 )
 def script(field: Field) -> Script | None:
-    """A shell script; a list is its items joined by newlines."""
+    """A shell script. A list is joined by newlines."""
     lines = scalars(field)
     if len(lines) == 1:
         _check(lines[0], field)
@@ -53,7 +53,7 @@ def script(field: Field) -> Script | None:
 
 
 def _check(line: Scalar, field: Field) -> None:
-    """DK024 for what is not a command, because YAML took a part of it for its own."""
+    """Report DK024 for a text that is not a command because YAML read a part of it as YAML syntax."""
     text = line.text
     pattern = _TEST if isinstance(field.node, List) else _DASH
     if line.kind != "text" or not pattern.match(text):

@@ -1,4 +1,4 @@
-"""`meta.secrets`: the variables whose values are never shown, wherever they come from (LANGUAGE section 1)."""
+"""`meta.secrets`: the variables whose values are never shown, whatever their source (LANGUAGE section 1)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NAME_SOURCE = f"[^{SPACE}=?]+"
 _NAME = matcher(_NAME_SOURCE)
 
 SCHEMA: Schema = one_or_many(scalar(_NAME_SOURCE, "write names of variables only"))
-"""Of `meta.secrets`."""
+"""The schema of `meta.secrets`."""
 
 
 def read_secrets(node: Node, findings: Findings) -> dict[str, Place]:
@@ -27,16 +27,16 @@ def read_secrets(node: Node, findings: Findings) -> dict[str, Place]:
         if _NAME.match(text):
             secrets.setdefault(folded(text), place)
         else:
-            # Not shown: what stands behind a `=` is the secret itself.
+            # The text is not shown, because after a `=` there is the secret itself.
             hint = "write the names of variables only; never write the secret itself into the file"
             findings.error(Code.VARIABLE_NAME, "meta.secrets: an entry is not the name of a variable", place, hint=hint)
     return secrets
 
 
 def silenced(stages: Mapping[StageName, Stage], secrets: Collection[str]) -> dict[StageName, Stage]:
-    """The stages, where those whose value is a secret variable say `noLog`, unless they say something themselves.
+    """The stages, with `noLog` set for those whose value is a secret variable, unless they set it themselves.
 
-    Their value is a secret, so it must not be seen where it is printed first.
+    The value of such a stage is a secret, so it must not be shown in the stage's own output either.
     """
     if not secrets:
         return dict(stages)
@@ -55,7 +55,7 @@ def silenced(stages: Mapping[StageName, Stage], secrets: Collection[str]) -> dic
 
 
 def report_unknown(secrets: Mapping[str, Place], stages: Mapping[StageName, Stage], findings: Findings) -> None:
-    """DK043: `meta.secrets` names what is not a variable of any stage."""
+    """DK043: a name in `meta.secrets` is not a variable of any stage."""
     known = {folded(name) for name in stages} | {folded(variable) for stage in stages.values() for variable in stage.env}
     for secret, place in secrets.items():
         if secret not in known:

@@ -41,17 +41,17 @@ _KINDS = tuple(DependencyKind)
 
 @dataclass(slots=True)
 class Draft:
-    """A stage that has been read, before it takes over what `meta.env` gives.
+    """A stage that has been read, before it inherits variables from `meta.env`.
 
-    Not frozen, for speed like the nodes, but never changed.
+    For speed, it is not frozen, like the nodes; but it is never changed.
 
     Attributes:
-        settings: attributes of `Stage`, its own and inherited ones.
-        starts_container: also when its image turned out to be wrong.
-        leaves_image: whether it starts a container or builds an image, so that others may run in what it left.
+        settings: its own and inherited settings, by the attributes of `Stage`.
+        starts_container: whether it starts a container, even if its image is wrong.
+        leaves_image: whether it starts a container or builds an image, so that other stages may run in the image it leaves.
         implicit: whether anything is inferred from its script.
         dir_place: where its `dir` was written.
-        guessed: inferred edges whose paths may be none: they stand in texts, or in words of commands that nobody knows.
+        guessed: inferred edges that may be wrong, because their paths are in texts or in words of unknown commands.
     """
 
     name: StageName
@@ -71,12 +71,12 @@ class Draft:
 
     @property
     def working_dir(self) -> str:
-        """Where its script begins (LANGUAGE section 3)."""
+        """The working directory in which its script starts (LANGUAGE section 3)."""
         written: str | None = self.settings.get("working_dir")
         return written or ("/" if self.on is None else f"/{self.name}")
 
     def stage(self, inherited: MappingOf[str, Variable]) -> Stage:
-        """The finished stage; its own variables win over inherited ones."""
+        """The finished stage. Its own variables replace inherited ones."""
         more = [variable for name, variable in inherited.items() if name not in self.env]
         env = {name: variable.source for name, variable in self.env.items()}
         env.update((variable.name, variable.source) for variable in more)
@@ -106,7 +106,7 @@ class StageReader:
         self._findings = findings
 
     def read(self, definition: StageDefinition) -> Draft:
-        """Check and read one stage; what is wrong is left out of it."""
+        """Check and read one stage. Wrong parts are left out of it."""
         name, place = definition.name, definition.key.place
         problem = stage_name_problem(name)
         if problem:
@@ -188,7 +188,7 @@ class StageReader:
     def _image_or_build(
         self, name: StageName, by_key: MappingOf[str, Node], fields: MappingOf[str, Field]
     ) -> tuple[Field | None, Field | None]:
-        """`img` and `build`, of which there is one at the most; what the stage itself says wins over a default."""
+        """`img` and `build`, of which at most one is not None. The stage's own value replaces a default."""
         img, build = fields.get("img"), fields.get("build")
         if img is None and build is None:
             img, build = (
@@ -208,7 +208,7 @@ class StageReader:
         return img, build
 
     def _image(self, name: StageName, field: Field) -> Image | None:
-        """The image; the name of another stage means what that stage built or left (LANGUAGE section 4)."""
+        """The image. The name of another stage means the image that it built or left (LANGUAGE section 4)."""
         written = field.node.text if isinstance(field.node, Scalar) else name
         if written == name or written not in self._names:
             return image(field)
@@ -216,7 +216,7 @@ class StageReader:
 
     def _check_run(self, name: StageName, fields: MappingOf[str, Field], *, has_image: bool, builds: bool) -> None:
         if has_image or (builds and "run" in fields) or not self._names.complete:
-            return  # what could not be read may hold the default that is missing here
+            return  # a file that could not be read may hold the missing default
         if "run" in fields:
             self._findings.error(
                 Code.NOTHING_TO_RUN_IN,
@@ -239,7 +239,7 @@ class StageReader:
     def _with_secrets(
         self, name: StageName, env: MappingOf[str, Variable], secrets: MappingOf[str, Variable]
     ) -> dict[str, Variable]:
-        """A build's secrets are variables of its stage; one of another source is an error (DK034)."""
+        """The variables of a stage with its build's secrets. Different sources for one variable are an error (DK034)."""
         for variable, secret in secrets.items():
             if variable in env and env[variable].source != secret.source:
                 self._findings.error(
@@ -264,7 +264,7 @@ class StageReader:
             yield Dependency(origin, DependencyKind.ON, field.place)
 
     def _origin(self, field: Field | None) -> StageName | None:
-        """The stage whose volume this one starts from, or `CODE`; `_on` says what is wrong with it."""
+        """The stage whose volume this one starts from, or `CODE`; `_on` reports what is wrong with it."""
         node = field.node if field else None
         known = isinstance(node, Scalar) and (node.text == CODE or node.text in self._names)
         return node.text if known and isinstance(node, Scalar) else None
@@ -308,13 +308,13 @@ def _build_edges(placed: PlacedBuild | None) -> Iterator[Dependency]:
 
 
 def _image_edges(image: Image | None, field: Field) -> Iterator[Dependency]:
-    """In the table of edges of LANGUAGE section 4 an image is one of those that are inferred."""
+    """The edge of an image. In the table of edges in LANGUAGE section 4, it is one of the inferred edges."""
     if isinstance(image, StageImage):
         yield Dependency(image.stage, DependencyKind.IMG, field.place, inferred=True)
 
 
 def env_edges(variables: Iterable[Variable]) -> list[Dependency]:
-    """An edge to each stage whose value is asked for."""
+    """An edge to each stage whose value is used."""
     return [
         Dependency(variable.source.stage, DependencyKind.ENV, variable.place, variable.inferred)
         for variable in variables
@@ -323,7 +323,7 @@ def env_edges(variables: Iterable[Variable]) -> list[Dependency]:
 
 
 def _in_order(edges: list[Dependency]) -> tuple[Dependency, ...]:
-    """The edges, one of a kind to each stage, by kind: the order in which a declaration in Python lists them."""
+    """The edges, one of each kind to each stage, ordered by kind as in a declaration in Python."""
     if len(edges) > 1:
         edges.sort(key=_position)
         if len({edge.stage for edge in edges}) < len(edges):

@@ -1,4 +1,4 @@
-"""Which lint rules are on: `meta.lint`, and what is said of a code that is not a lint rule."""
+"""Which lint rules are on: `meta.lint`, and the finding about a code that is not a lint rule."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ LINT_RULES = tuple(code for code in Code if code.is_lint_rule)
 
 
 class Switch(StrEnum):
-    """What `meta.lint` says of a rule; YAML 1.2 takes both words for texts."""
+    """A value for a rule in `meta.lint`. In YAML 1.2, both words are texts."""
 
     ON = "on"
     OFF = "off"
 
 
 SCHEMA: Schema = mapping_of({code: Key(one_of(Switch).schema, code.meaning) for code in LINT_RULES})
-"""Of `meta.lint`."""
+"""The schema of `meta.lint`."""
 
 
 def read_switches(node: Node, findings: Findings) -> frozenset[Code]:
@@ -44,7 +44,7 @@ def read_switches(node: Node, findings: Findings) -> frozenset[Code]:
 
 
 def not_a_rule(word: str) -> tuple[str, str]:
-    """Why a word names no lint rule, and a hint."""
+    """Why a word is not a lint rule, and a hint."""
     if word in list(Code):
         return f"`{word}` is not a lint rule", "only lint rules, DK100 and later, can be switched off"
     meant = did_you_mean(word.upper(), LINT_RULES)

@@ -1,4 +1,4 @@
-"""Which stages a change makes targets of, by their `triggers` (LANGUAGE section 2)."""
+"""Finds the stages that a change makes targets, by their `triggers` (LANGUAGE section 2)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["MAX_PATTERNS", "Match", "globs_problem", "triggered"]
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A changed file and the glob that took it."""
+    """A changed file and the glob that matched it."""
 
     glob: str
     path: str
@@ -23,11 +23,11 @@ class Match:
 def triggered(pipeline: Pipeline, paths: Iterable[str]) -> Mapping[StageName, tuple[Match, ...]]:
     """The stages that have a glob for one of the paths, each with its matches, in the pipeline's order.
 
-    Globs are git's, as in `.dockerciseignore`: one with a `/` in it begins at the root, one without holds at any depth, a
-    folder stands for all below it, and `!` takes away again what an earlier one took.
+    Globs are those of git, as in `.dockerciseignore`. A glob with a `/` in it begins at the root, and one without matches at
+    any depth. A folder stands for everything below it. `!` excludes what an earlier glob matched.
 
     Args:
-        paths: relative to the root, with `/`.
+        paths: paths of changed files relative to the root, with `/`.
     """
     changed = sorted(set(paths))
     found = {stage.name: tuple(_matches(stage.triggers, changed)) for stage in pipeline if stage.triggers}
@@ -36,7 +36,7 @@ def triggered(pipeline: Pipeline, paths: Iterable[str]) -> Mapping[StageName, tu
 
 @lru_cache(maxsize=256)
 def globs_problem(patterns: tuple[str, ...]) -> str | None:
-    """Why patterns cannot be used together, or None; many stages of a pipeline have the same ones."""
+    """Why patterns cannot be used together, or None. It is cached, because many stages of a pipeline have the same ones."""
     try:
         Globs(patterns)
     except ValueError as error:

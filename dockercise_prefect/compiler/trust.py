@@ -1,4 +1,4 @@
-"""What an untrusted pipeline may do: nothing with the engine's machine, and everything else within limits."""
+"""Restricts an untrusted pipeline. It may not use the engine's machine; everything else is allowed within limits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dockercise_prefect.pipeline import Code, EngineVolume, HostPath, Network, P
 from dockercise_prefect.quantities import shown_bytes, shown_seconds
 
 _ROOT = re.compile(r"(?:root|[+-]?0+)?(?::.*)?", re.DOTALL)
-"""What the engine takes for user 0 in whatever image: it reads a sign as part of the number, and no name at all as 0."""
+"""What the engine reads as user 0 in every image. It reads a sign as part of the number, and an empty name as 0."""
 
 _Refusal: TypeAlias = tuple[Code, str, str]
 """The code, what the stage does (its name comes before it), and what to do next."""
@@ -21,13 +21,13 @@ _Refusal: TypeAlias = tuple[Code, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a pipeline that is not trusted gets.
+    """The limits of a pipeline that is not trusted.
 
     Attributes:
-        stages: how many may run.
-        cpus: processors for each of them.
-        memory: bytes, the same.
-        timeout: seconds, the same.
+        stages: how many stages may run.
+        cpus: processors for each stage.
+        memory: bytes for each stage.
+        timeout: seconds for each stage.
     """
 
     stages: int
@@ -40,11 +40,11 @@ def restrained(pipeline: Pipeline, limits: Limits) -> Pipeline:
     """The pipeline within limits: a stage that starts a container has each limit that it does not set itself.
 
     Args:
-        pipeline: only the stages that are to run; what will not run does no harm.
-        limits: what a stage gets, and may set, at most.
+        pipeline: only the stages that will run; other stages can do no harm.
+        limits: the limits that a stage gets, and the highest that it may set.
 
     Raises:
-        DefinitionError: something is refused (DK070 to DK076); holds every refusal.
+        DefinitionError: something is refused (DK070 to DK076); the error holds every refusal.
     """
     findings = Findings()
     if len(pipeline) > limits.stages:

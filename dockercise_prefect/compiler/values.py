@@ -1,4 +1,4 @@
-"""Nodes to typed values: durations, sizes, images, paths. Each reader says what is wrong and gives None."""
+"""Reads nodes as typed values: durations, sizes, images, paths. If a value is wrong, its reader reports it and returns None."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from dockercise_prefect.quantities import (
 )
 
 MAX_NUMBER = 10**9
-"""Numbers of processors, and of each unit of a duration, are below it."""
+"""Numbers of processors, and of each unit of a duration, must be below this."""
 
 MAX_BYTES = 10**12
-"""Numbers of each unit of a size are below it."""
+"""Numbers of each unit of a size must be below this."""
 
 _WORD = rf"[^{SPACE}]+"
 
@@ -44,7 +44,7 @@ Value = TypeVar("Value")
 
 @dataclass(slots=True)
 class Field:
-    """A value that is being read: whose key it is, and where to complain. As plain as the nodes, and made as often."""
+    """A value that is being read, with the owner of its key and the findings. It is as simple as the nodes, and as frequent."""
 
     owner: str
     key: str
@@ -53,7 +53,7 @@ class Field:
 
     @property
     def place(self) -> Place:
-        """Where the value stands."""
+        """The place of the value."""
         return self.node.place
 
     def at(self, node: Node) -> Field:
@@ -61,7 +61,7 @@ class Field:
         return Field(self.owner, self.key, node, self.findings)
 
     def wrong_type(self, wanted: str, hint: str | None = None) -> None:
-        """DK023."""
+        """Report DK023."""
         given = {List: "a list", Mapping: "a mapping"}.get(type(self.node), "something else")
         if isinstance(self.node, Scalar):
             given = "empty" if self.node.kind == "null" else f"`{self.node.text}`"
@@ -70,24 +70,24 @@ class Field:
         )
 
     def wrong_value(self, why: str, hint: str | None = None) -> None:
-        """DK024."""
+        """Report DK024."""
         self.findings.error(Code.WRONG_VALUE, f"{self.owner}: `{self.key}`: {why}", self.place, hint=hint)
 
 
 @dataclass(frozen=True, slots=True)
 class Reader(Generic[Value]):
-    """How a value is read, and what can be read: side by side, so that the parser and the JSON schema do not part."""
+    """How a value is read, together with its schema, so that the parser and the JSON schema stay the same."""
 
     schema: Schema
     read: Callable[[Field], Value]
 
     def __call__(self, field: Field) -> Value:
-        """The value, or None where it is wrong, which has been said."""
+        """The value, or None if it is wrong, which is then already reported."""
         return self.read(field)
 
 
 def reads(schema: Schema) -> Callable[[Callable[[Field], Value]], Reader[Value]]:
-    """Make a function a reader of what the schema describes."""
+    """Turn a function into a reader of the values that the schema describes."""
     return lambda read: Reader(schema, read)
 
 
@@ -105,12 +105,12 @@ def text(field: Field) -> str | None:
 
 @reads(one_or_many(ANY))
 def texts(field: Field) -> list[tuple[str, Place]]:
-    """A text, or a list of them, each with its place; what is wrong is left out."""
+    """The texts of a text or of a list of texts, each with its place. Wrong items are left out."""
     return [(item.text, item.place) for item in scalars(field)]
 
 
 def scalars(field: Field) -> list[Scalar]:
-    """A text, or a list of them, as they were written; what is wrong is left out."""
+    """The scalars of a text or of a list of texts, as written. Wrong items are left out."""
     node = field.node
     if isinstance(node, List):
         return [item for item in node.items if _is_text(item, field)]
@@ -138,13 +138,13 @@ def _hint_for_item(item: Node, key: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A shell script, and the texts that it was written in, each with its place."""
+    """A shell script, and the texts that it consists of, each with its place."""
 
     parts: tuple[tuple[str, Place], ...]
 
     @property
     def text(self) -> str:
-        """What the shell is given: a list's items stand on lines of their own."""
+        """The text for the shell; each item of a list is on its own line."""
         return "\n".join(part for part, _ in self.parts)
 
 
@@ -215,7 +215,7 @@ def size(field: Field) -> int | None:
     }
 )
 def processors(field: Field) -> float | None:
-    """A number of processors, say `0.5`."""
+    """A number of processors, for example `0.5`."""
     value = text(field)
     if value is None:
         return None
@@ -250,7 +250,7 @@ def one_of(choices: type[Choice]) -> Reader[Choice | None]:
 
 @lru_cache(maxsize=1024)
 def _problem_of_image(text: str) -> tuple[str, str] | None:
-    """Most stages of a pipeline name the same few images."""
+    """`image_name_problem`, cached, because most stages of a pipeline name the same few images."""
     return image_name_problem(text)
 
 

@@ -43,7 +43,7 @@ _MAPPING: Schema = {
 }
 
 SCHEMA: Schema = {"anyOf": [*one_or_many(_ENTRY)["anyOf"], _MAPPING]}
-"""What can stand in an `env`."""
+"""What can be written in an `env`."""
 
 SECRETS_SCHEMA: Schema = {
     "anyOf": [
@@ -51,14 +51,14 @@ SECRETS_SCHEMA: Schema = {
         {**_MAPPING, "patternProperties": {f"^{IDENTIFIER_SOURCE}$": _VALUE_OF_STAGE}, "additionalProperties": False},
     ]
 }
-"""What can stand in a build's `secrets`: as in `env`, but no text, which would not be a secret."""
+"""What can be written in a build's `secrets`: the same as in `env`, but no text, because a text would not be secret."""
 
 
 @dataclass(slots=True)
 class Variable:
     """One variable, its source, its place, and whether it was only inferred from a script.
 
-    Not frozen, for speed like the nodes, but never changed.
+    For speed, it is not frozen, like the nodes; but it is never changed.
     """
 
     name: str
@@ -68,7 +68,7 @@ class Variable:
 
 
 class Variables:
-    """Reads `env`; one for a whole pipeline, since it knows every stage's variable."""
+    """Reads `env`. There is one for a whole pipeline, because it knows every stage's variable."""
 
     def __init__(self, stages: MappingOf[StageName, Place], names: StageNames) -> None:
         self._names = names
@@ -77,7 +77,7 @@ class Variables:
     def read(self, fields: Iterable[Field]) -> dict[str, Variable]:
         """The variables of one stage, or those of `meta`, in the order written.
 
-        Two sources for one variable are an error (DK034); the same source twice is none.
+        Two sources for one variable are an error (DK034); the same source twice is not.
         """
         variables: dict[str, Variable] = {}
         for field in fields:
@@ -95,11 +95,11 @@ class Variables:
         return variables
 
     def read_secrets(self, field: Field) -> dict[str, Variable]:
-        """The variables that a build gets as secrets; a text that stands in the pipeline is none."""
+        """The variables that a build gets as secrets. A text that is written in the pipeline is not a secret."""
         variables = self.read([field])
         for variable in variables.values():
             if isinstance(variable.source, LiteralValue):
-                # Not shown: it may be the secret itself.
+                # The value is not shown, because it may be the secret itself.
                 Field(field.owner, field.key, field.node, field.findings).wrong_value(
                     f"the text of `{variable.name}` is written in the pipeline, so it is not secret",
                     f"write `{variable.name}` alone to take it from outside",
@@ -186,7 +186,7 @@ class Variables:
         return Variable(variable, HostVariable(name, optional), field.place)
 
     def _literal(self, name: str, text: str, place: Place, field: Field) -> Variable | None:
-        """The image may want a name that no shell takes (`discovery.type`), so little is asked of it."""
+        """A variable with a text. Few names are refused: an image may need one that no shell accepts (`discovery.type`)."""
         if not name or "=" in name or any(character.isspace() or not character.isprintable() for character in name):
             field.findings.error(
                 Code.VARIABLE_NAME,

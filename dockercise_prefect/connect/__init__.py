@@ -1,1 +1,1 @@
-"""Connects a repository on GitHub with its deployments, and takes that back."""
+"""Connects a repository on GitHub with its deployments, and disconnects it."""

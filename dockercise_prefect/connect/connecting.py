@@ -1,4 +1,4 @@
-"""A repository on GitHub is connected: it lets us read it, tells us of pushes, and has a deployment."""
+"""Connects a repository on GitHub: adds a deploy key and a webhook to it, and makes its deployment."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from dockercise_prefect.orchestration.prefect.secret_blocks import delete_secret
 from dockercise_prefect.repository.address import parse_address
 
 SECRET_BYTES = 32
-"""Of a webhook's secret: as long as the digest that it is used in."""
+"""The length of a webhook's secret: the same as that of the digest that it is used for."""
 
 Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What a user wants connected.
+    """What a user wants to connect.
 
     Attributes:
         repository: `owner/name`.
-        webhook_url: where pushes are to be sent.
-        statuses_token: what commit statuses are to be sent with; None for no statuses.
+        webhook_url: the URL that pushes are sent to.
+        statuses_token: the token that commit statuses are sent with; None for no statuses.
     """
 
     repository: str
@@ -46,7 +46,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What there is before anything is changed: on GitHub, and in Prefect."""
+    """What exists on GitHub and in Prefect before anything is changed."""
 
     wish: Wish
     repository: Repository
@@ -59,7 +59,7 @@ class Survey:
     token: str | None = field(repr=False)
 
     def plan(self) -> list[str]:
-        """What `connect` would do, one line a step."""
+        """What `connect` would do, one line for each step."""
         name, blocks = self.repository.full_name, self.blocks
         key = "replace" if self.old_keys else "add"
         hook = "set" if self.hooks else "add"
@@ -78,12 +78,12 @@ class Survey:
 
 
 def survey(wish: Wish, github: GitHub) -> Survey:
-    """See whether the token can do what is wanted, and what there is; nothing is changed.
+    """Check whether the token has the needed rights, and find out what exists. Nothing is changed.
 
-    A fine-grained token does not tell what it may write before it writes.
+    Whether a fine-grained token may write cannot be known before something is written with it.
 
     Raises:
-        HostError: GitHub does not answer, or does not let us.
+        HostError: GitHub does not answer, or refuses access.
         OrchestratorError: Prefect does not answer.
     """
     repository = github.repository(wish.repository)
@@ -108,20 +108,20 @@ def survey(wish: Wish, github: GitHub) -> Survey:
 
 
 def connect(found: Survey, github: GitHub, registrar: Registrar, tell: Tell) -> str:
-    """Connect a repository, or bring its connection up to date; a failure takes back what was made.
+    """Connect a repository, or bring its connection up to date. If a step fails, what was made is undone.
 
-    The webhook comes last: pushes are sent when there is something that takes them. A secret that there is is kept, since a
-    push that arrives meanwhile is signed with it; the key is a new one each time.
+    The webhook is made last, so that pushes are sent only when a deployment can receive them. An existing secret of the webhook
+    is kept, because a push that arrives meanwhile is signed with it. The deploy key is a new one each time.
 
     Args:
         found: what `survey` found just before.
-        tell: is told of each step.
+        tell: called with a line for each step.
 
     Returns:
         The deployment.
 
     Raises:
-        DockerciseError: a step failed. What was made by this call is undone, and `tell` has been told what could not be.
+        DockerciseError: a step failed. What this call made is undone, and `tell` was called with what could not be undone.
     """
     name, wish = found.repository.full_name, found.wish
     with undone_on_failure(tell) as undo:
@@ -194,7 +194,7 @@ def _send_pushes(undo: Undo, found: Survey, github: GitHub, secret: str) -> None
 
 
 def _tidy(found: Survey, github: GitHub, tell: Tell) -> None:
-    """All is connected: what is there twice, or was there before, goes. What cannot go is not a failure."""
+    """Remove old deploy keys and second webhooks when all is connected. It is not a failure if one cannot be removed."""
     name = found.repository.full_name
     for key in found.old_keys:
         _without_failing(partial(github.remove_key, name, key.id), f"old deploy key {key.id} of {name}", tell)
@@ -221,7 +221,7 @@ def _remove_hooks(github: GitHub, name: str, hooks: Sequence[KnownHook]) -> bool
 
 
 def _known_hosts(repository: Repository, github: GitHub) -> tuple[str, ...]:
-    """The keys of the repository's host, as lines of a known_hosts file; none where it does not tell them."""
+    """The keys of the repository's host, as lines of a known_hosts file; empty if the host does not publish them."""
     host, _, port = parse_address(repository.ssh_url, Path("/")).host.partition(":")
     try:
         keys = github.host_keys()

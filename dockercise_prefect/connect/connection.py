@@ -1,4 +1,4 @@
-"""What a connection to a repository consists of, and how its parts are called: by the names, one finds them again."""
+"""The parts of a connection to a repository, and their names. The parts are found again by their names."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ class BlockNames:
 
     @classmethod
     def of(cls, host: str, repository: str) -> BlockNames:
-        """`dockercise-acme-infra-key` and so on; no two repositories have the same.
+        """The names of the blocks, `dockercise-acme-infra-key` and so on; no two repositories have the same names.
 
         Args:
-            host: where GitHub is.
-            repository: `owner/name`, in any case.
+            host: the host of GitHub.
+            repository: `owner/name`; letter case does not matter.
         """
         text = repository.lower()
         owner, _, name = text.partition("/")
         words = re.sub(r"[^a-z0-9]+", "-", f"{owner}-{name}").strip("-")
-        # Where the words could be another repository's as well, a digest tells them apart.
+        # If another repository could have the same words, a digest makes the names different.
         if host != _PUBLIC_HOST or "-" in owner or words != f"{owner}-{name}":
             words += "-" + hashlib.sha256(f"{host.lower()}/{text}".encode()).hexdigest()[:8]
         return cls(*(f"dockercise-{words}-{part}" for part in ("key", "webhook", "token")))
@@ -43,14 +43,14 @@ class BlockNames:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
-    """What a registration of a connected repository is told.
+    """What is needed to register a connected repository.
 
     Attributes:
         url: its ssh address.
-        credentials: Secret block with the private half of its deploy key.
-        webhook_secret: Secret block with what pushes are signed with.
-        statuses: Secret block with the token for commit statuses; None for no statuses.
-        host_keys: what its ssh server proves itself with, as lines of a known_hosts file.
+        credentials: name of the Secret block with the private half of its deploy key.
+        webhook_secret: name of the Secret block with the secret that pushes are signed with.
+        statuses: name of the Secret block with the token for commit statuses; None for no statuses.
+        host_keys: the host keys of its ssh server, as lines of a known_hosts file.
     """
 
     url: str
@@ -63,47 +63,47 @@ class Opening:
 class Registrar(Protocol):
     """Makes deployments of repositories, and removes them.
 
-    Methods raise `DockerciseError` for whatever keeps them from it, say YAML that does not compile; then nothing is changed.
-    Deployments are called `flow/deployment`.
+    Methods raise `DockerciseError` if they fail, for example because of YAML that does not compile. Then nothing is changed.
+    Deployments are named `flow/deployment`.
     """
 
     def register(self, opening: Opening) -> str:
-        """Look at the repository, compile it, create its deployment or bring it up to date; returns its name."""
+        """Read and compile the repository, and create or update its deployment; returns the deployment's name."""
 
     def registered(self, credentials: str) -> Sequence[str]:
-        """The deployments whose repository is opened by that Secret block."""
+        """The deployments whose repository is opened with that Secret block."""
 
     def remove(self, deployment: str) -> bool:
         """Remove a deployment; returns whether it was there."""
 
 
 def key_title(webhook_url: str) -> str:
-    """What a deploy key is called on GitHub: whose it is, for people and for `disconnect`."""
+    """The title of a deploy key on GitHub. It shows people and `disconnect` which connection the key belongs to."""
     return f"dockercise for {webhook_url}"
 
 
 def webhook_of(key: KnownKey) -> str | None:
-    """The webhook's address that a key of ours is called after."""
+    """The webhook's address in the title of a key that `connect` made."""
     return key.title.removeprefix("dockercise for ") if key.title.startswith("dockercise for ") else None
 
 
 def own_keys(keys: Sequence[KnownKey], private: DeployKey | None, webhook_url: str | None) -> tuple[KnownKey, ...]:
-    """The deploy keys that are this connection's: the one whose private half is kept, and those that are called so."""
+    """The deploy keys of this connection: the one whose private half is stored, and those with the title for the webhook."""
     titles = {key_title(webhook_url)} if webhook_url else set()
     prints = {private.fingerprint} if private else set()
     return tuple(key for key in keys if key.title in titles or fingerprint(key.public) in prints)
 
 
 def own_hooks(hooks: Sequence[KnownHook], webhook_url: str) -> tuple[KnownHook, ...]:
-    """The webhooks that lead to an address."""
+    """The webhooks that send to an address."""
     return tuple(hook for hook in hooks if hook.url.rstrip("/") == webhook_url.rstrip("/"))
 
 
 def checked_webhook_url(url: str) -> str:
-    """The address that pushes are to be sent to.
+    """The address that pushes are sent to, after a check.
 
     Raises:
-        UsageError: it is none, or holds a password, which GitHub would show.
+        UsageError: the text is not an address, or holds a password, which GitHub would show.
     """
     try:
         parts = urlsplit(url)

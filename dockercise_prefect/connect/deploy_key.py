@@ -1,4 +1,4 @@
-"""The key pair that a repository is read with: the host knows its public half, a Secret block holds the private one."""
+"""The key pair that a repository is read with. The host knows the public half, and a Secret block holds the private half."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class DeployKey:
 
     Attributes:
         public: one line, `ssh-ed25519 AAAA…`, without a comment.
-        private: as OpenSSH keeps it in a file, without a passphrase.
+        private: in OpenSSH's file format, without a passphrase.
     """
 
     public: str
@@ -31,19 +31,19 @@ class DeployKey:
 
     @property
     def fingerprint(self) -> str:
-        """What `ssh-keygen -l` and the host's pages call it: `SHA256:…`."""
+        """The fingerprint that `ssh-keygen -l` and the host's pages show: `SHA256:…`."""
         return fingerprint(self.public)
 
 
 def make_deploy_key() -> DeployKey:
-    """A new pair."""
+    """Make a new key pair."""
     key = Ed25519PrivateKey.generate()
     private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
     return DeployKey(_public(key), private.decode("ascii"))
 
 
 def read_deploy_key(private: str) -> DeployKey | None:
-    """The pair that a private half belongs to; None when the text is none of ours, whatever it is."""
+    """The key pair of a private half; None if the text is not an ed25519 key without a passphrase."""
     try:
         key = load_ssh_private_key(private.encode(), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
@@ -52,7 +52,7 @@ def read_deploy_key(private: str) -> DeployKey | None:
 
 
 def fingerprint(public: str) -> str:
-    """The fingerprint of a public key in OpenSSH's form; empty when it is in another."""
+    """The fingerprint of a public key in OpenSSH's format; empty if the key is in another format."""
     words = public.split()
     try:
         blob = base64.b64decode(words[1], validate=True)

@@ -1,4 +1,4 @@
-"""Removes what is left of a connection to a repository, here and on GitHub."""
+"""Removes the parts of a connection to a repository, here and on GitHub."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class Part:
 
 
 def parts(repository: str, webhook_url: str | None, github: GitHub, registrar: Registrar, tell: Tell) -> list[Part]:
-    """What there is of a connection, in the order in which it is to go: pushes stop first.
+    """The parts of a connection that exist, in the order in which to remove them: pushes stop first.
 
     Args:
-        repository: `owner/name`; one that was renamed is found under its old name too.
-        webhook_url: where its pushes go; None for what its deploy key says.
-        tell: is told of what cannot be known.
+        repository: `owner/name`; a renamed repository is found under its old name too.
+        webhook_url: the URL that pushes are sent to; None to take it from the title of the deploy key.
+        tell: called with a line for what cannot be known.
 
     Raises:
-        HostError: GitHub does not answer, or does not let us.
+        HostError: GitHub does not answer, or refuses access.
         OrchestratorError: Prefect does not answer.
     """
     names = [repository]
@@ -51,10 +51,10 @@ def parts(repository: str, webhook_url: str | None, github: GitHub, registrar: R
 
 
 def disconnect(found: Sequence[Part], tell: Tell) -> None:
-    """Remove the parts, each whatever becomes of the others.
+    """Remove the parts. If one cannot be removed, the others are removed all the same.
 
     Raises:
-        DockerciseError: the first that could not be removed; `tell` has been told of all.
+        DockerciseError: the error of the first part that could not be removed; `tell` was called for all of them.
     """
     failures: list[DockerciseError] = []
     for part in found:

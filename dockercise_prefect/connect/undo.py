@@ -9,10 +9,10 @@ from dockercise_prefect.errors import DockerciseError
 
 
 class Undo:
-    """What to take back should the rest fail.
+    """The steps to undo if a later step fails.
 
     Args:
-        tell: is told of each thing that was taken back, and of each that could not be.
+        tell: called with a line for each thing that was undone, and for each that could not be undone.
     """
 
     def __init__(self, tell: Callable[[str], None]) -> None:
@@ -20,22 +20,22 @@ class Undo:
         self._steps: list[tuple[str, Callable[[], object] | None]] = []
 
     def later(self, what: str, action: Callable[[], object]) -> None:
-        """Remember a step back.
+        """Remember how to undo a step.
 
-        Said before the step itself is made, since one that fails may have been made all the same: its answer was lost.
+        Call this before the step itself: a step that fails may have been done all the same, if only its answer was lost.
 
         Args:
-            what: was made.
-            action: takes it back, and does no harm where there is nothing to take back; returns False when there was nothing.
+            what: what the step makes.
+            action: undoes the step. It does no harm if there is nothing to undo, and then returns False.
         """
         self._steps.append((what, action))
 
     def cannot(self, what: str) -> None:
-        """Remember what stays when the rest is taken back, as a sentence."""
+        """Remember, as a sentence, what stays when the other steps are undone."""
         self._steps.append((what, None))
 
     def run(self) -> None:
-        """Take everything back, the newest first, as far as it goes."""
+        """Undo all steps as far as possible, the newest first."""
         while self._steps:
             what, action = self._steps.pop()
             if action is None:
@@ -52,7 +52,7 @@ class Undo:
 
 @contextmanager
 def undone_on_failure(tell: Callable[[str], None]) -> Iterator[Undo]:
-    """Inside, whatever ends the steps early takes back those that were made; the error then goes on."""
+    """If the body ends with an error, undo the steps that were made, and raise the error again."""
     undo = Undo(tell)
     try:
         yield undo

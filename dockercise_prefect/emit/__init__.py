@@ -17,7 +17,7 @@ __all__ = ["FORMATS", "Format", "Request", "module_name"]
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A way to write a pipeline down: the ending of its files, and what makes the text."""
+    """An output format of a pipeline: the ending of its files, and the function that makes the text."""
 
     suffix: str
     emit: Callable[[Request], str]
@@ -30,4 +30,4 @@ FORMATS: Mapping[str, Format] = {
     "dot": Format(".dot", dot),
     "text": Format(".txt", listing),
 }
-"""What `compile --format` takes."""
+"""The formats that `compile --format` accepts."""

@@ -1,4 +1,4 @@
-"""Stages as the calls of `dockercise_prefect.pipeline` that declare them."""
+"""Writes stages as the calls of `dockercise_prefect.pipeline` that declare them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from dockercise_prefect.pipeline import (
 )
 
 WIDTH = 88
-"""Columns that a list may take on one line: a formatter's default, so that none breaks it anew."""
+"""The most columns of a list on one line. It is the default of formatters, so that they do not break the list again."""
 
 
 class Declarations:
@@ -41,11 +41,11 @@ class Declarations:
         self._used = {"Pipeline"}
 
     def imports(self) -> list[str]:
-        """The names to import, classes first; complete once everything is written."""
+        """The names to import, classes first; complete after everything is written."""
         return sorted(self._used, key=lambda name: (name.islower(), name))
 
     def stage(self, stage: Stage) -> str:
-        """The assignment of a `stage(…)`: one argument a line, none that is as by default."""
+        """The assignment of a `stage(…)`: one argument on each line, without those that have their default."""
         self._used.add("stage")
         lines = [one_line(stage.name), *(f"{name}={value}" for name, value in self._arguments(stage))]
         body = "".join(f"    {line},\n" for line in lines)
@@ -173,7 +173,7 @@ def _placed(expression: str, mount: Mount, usual: str) -> str:
 
 
 def _mapping(texts: Mapping[str, str]) -> str:
-    """An argument of a split call: a mapping on one line where it fits, else with one entry a line."""
+    """A mapping as an argument of a split call: on one line if it fits, else with one entry on each line."""
     entries = [f"{one_line(name)}: {one_line(text)}" for name, text in texts.items()]
     line = "{" + ", ".join(entries) + "}"
     if 8 + len("args=") + len(line) + len(",") <= WIDTH:
@@ -182,7 +182,7 @@ def _mapping(texts: Mapping[str, str]) -> str:
 
 
 def _call(function: str, arguments: Sequence[str], *, before: str) -> str:
-    """A call on one line where it fits, else with one argument a line."""
+    """A call on one line if it fits, else with one argument on each line."""
     line = f"{function}({', '.join(arguments)})"
     if "\n" not in line and 4 + len(before) + len(line) + len(",") <= WIDTH:
         return line
@@ -190,7 +190,7 @@ def _call(function: str, arguments: Sequence[str], *, before: str) -> str:
 
 
 def _bracketed(items: Sequence[str], *, indent: int, before: str) -> str:
-    """A list on one line where it fits, else with one item a line."""
+    """A list on one line if it fits, else with one item on each line."""
     line = f"[{', '.join(items)}]"
     if indent + len(before) + len(line) + len(",") <= WIDTH:
         return line

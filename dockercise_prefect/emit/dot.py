@@ -24,8 +24,8 @@ _SHAPES = {
 def dot(request: Request) -> str:
     """The graph: boxes as `n0`, `n1` …, whatever the stages' names are.
 
-    A stage that builds is drawn as a component, one without a container as an ellipse, a target with a second border; an
-    arrow of inferred edges is dashed. Tool tips tell the places.
+    A stage that builds is drawn as a component, a stage without a container as an ellipse, and a target with a second border.
+    An arrow is dashed if all its edges are inferred. Tool tips show the places.
     """
     return "".join(f"{line}\n" for line in _lines(request))
 
@@ -58,5 +58,5 @@ def _arrow(arrow: Arrow) -> str:
 
 
 def _quoted(*lines: str) -> str:
-    r"""Lines as one quoted text: `\` begins an escape there, and `&` an entity of HTML."""
+    r"""Lines as one quoted text, in which `\` begins an escape and `&` an entity of HTML."""
     return '"' + r"\n".join(line.replace("\\", r"\\").replace('"', r"\"").replace("&", "&amp;") for line in lines) + '"'

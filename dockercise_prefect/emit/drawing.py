@@ -1,4 +1,4 @@
-"""A pipeline as boxes and arrows: what every picture of it shows, before any format's syntax."""
+"""A pipeline as boxes and arrows: what every picture of it shows, independent of the syntax of a format."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from dockercise_prefect.pipeline import (
 )
 
 LONGEST = 36
-"""Characters of a line in a box; longer ones lose their middle, where image references say least."""
+"""The most characters of a line in a box. The middle of longer lines is left out: it matters least in image references."""
 
 
 class Shape(StrEnum):
-    """What a stage does, as the form of its box."""
+    """What a stage does; it decides the form of its box."""
 
     RUN = "run"
     BUILD = "build"
@@ -37,8 +37,8 @@ class Box:
     """One stage.
 
     Attributes:
-        name: of the stage, printable and whole.
-        detail: the second line, what it runs in.
+        name: the whole name of the stage, printable.
+        detail: the second line: what the stage runs in.
         trigger: which changed files make it a target, or None.
         is_target: whether the user asked for it.
         place: where it was written, or None.
@@ -53,13 +53,13 @@ class Box:
 
     @property
     def lines(self) -> list[str]:
-        """The texts in the box, the name first, each short enough to be drawn."""
+        """The texts in the box, the name first, each shortened so that it can be drawn."""
         return [shortened(line) for line in (self.name, self.detail, self.trigger) if line]
 
 
 @dataclass(frozen=True, slots=True)
 class Arrow:
-    """All that one stage asks of another, drawn once: from the one that runs first to the one that needs it.
+    """All edges between two stages, drawn as one arrow: from the one that runs first to the one that needs it.
 
     Attributes:
         source, target: positions among the boxes.
@@ -77,7 +77,7 @@ class Arrow:
 
     @property
     def label(self) -> str:
-        """The kinds; inferred ones in brackets, so that a dashed line is not all that tells them."""
+        """The kinds of the edges. Inferred ones are in brackets, so that they can be recognized without the dashed line."""
         return ", ".join(f"({edge.kind})" if edge.inferred else str(edge.kind) for edge in self.dependencies)
 
     @property

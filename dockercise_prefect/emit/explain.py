@@ -1,4 +1,4 @@
-"""All about one stage, for reading: where it comes from, what it needs and why, who needs it, what runs for it."""
+"""Explains one stage for people: where it comes from, what it needs and why, which stages need it, what runs for it."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from dockercise_prefect.pipeline.sensitivity import sensitive_stages
 
 
 def explanation(pipeline: Pipeline, name: StageName) -> str:
-    """What there is to say about a stage; of variables the names and where they come from, never a value.
+    """The explanation of a stage. It shows the names and sources of variables, never a value.
 
     Raises:
-        DefinitionError: there is no such stage (DK040).
+        DefinitionError: the stage does not exist (DK040).
     """
     chosen = pipeline.only([name])
     stage = pipeline.by_name[name]
@@ -83,7 +83,7 @@ def _source(source: EnvSource) -> str:
 
 
 def _reason(stage: Stage, edge: Dependency) -> str:
-    """Why `stage`, which has the edge, comes after the edge's stage."""
+    """Why `stage`, which has the edge, runs after the edge's stage."""
     phrase = "builds from the volume of" if _is_context(stage, edge) else edge.kind.phrase
     written = f"inferred from `{edge.reference}`" if edge.inferred else f"by `{edge.kind}`"
     return f"{phrase} {edge.stage}, {written}" + (f"  ({edge.place})" if edge.place else "")

@@ -50,7 +50,7 @@ if __name__ == "__main__":
 
 
 def flow_module(request: Request) -> str:
-    """The module's text: a function of the pipeline and of where its root is, so the same input gives the same bytes."""
+    """The module's text. It depends only on the pipeline and the place of its root, so the same input gives the same bytes."""
     pipeline = request.pipeline
     declarations = Declarations(pipeline)
     text = "\n\n".join([*(declarations.stage(stage) for stage in pipeline), declarations.pipeline()])

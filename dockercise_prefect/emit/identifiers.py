@@ -1,4 +1,4 @@
-"""Names as Python identifiers: always possible, always unique (LANGUAGE section 3)."""
+"""Turns names into Python identifiers: every name has one, and each is unique (LANGUAGE section 3)."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def module_name(pipeline: str) -> str:
 def stage_identifiers(pipeline: str, stages: Iterable[str]) -> dict[str, str]:
     """The stages' identifiers in a pipeline's module, by their names.
 
-    None is a keyword, a builtin, the flow function or anything else that the module uses itself. Stages that come to the
-    same identifier are numbered in their order.
+    No identifier is a keyword, a builtin, the flow function or another name that the module uses itself. Stages that would get
+    the same identifier are numbered in their order.
     """
     used = {module_name(pipeline)}
     counts: dict[str, int] = {}
@@ -56,7 +56,7 @@ def stage_identifiers(pipeline: str, stages: Iterable[str]) -> dict[str, str]:
 
 
 def _identifier(name: str, fallback: str) -> str:
-    """The name in ASCII letters, digits and `_`: accents dropped, all else `_`; `fallback` where nothing is left."""
+    """The name in ASCII letters, digits and `_`: accents are dropped, all else becomes `_`; `fallback` if nothing is left."""
     plain = _ACCENT.sub("", unicodedata.normalize("NFKD", name))
     word = _NO_IDENTIFIER.sub("_", plain).strip("_") or fallback
     if word[0].isdigit():

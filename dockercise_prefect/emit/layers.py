@@ -1,7 +1,8 @@
-"""The rows of a layered drawing: which row each box is in, and in which order a row's places stand.
+"""The rows of a layered drawing: which row each box is in, and the order of the places in a row.
 
-After Sugiyama, Tagawa and Toda ("Methods for visual understanding of hierarchical system structures", 1981): boxes get rows so
-that every link goes down, links that pass rows get a place in each, and rows are sorted so that few links cross.
+The method is that of Sugiyama, Tagawa and Toda ("Methods for visual understanding of hierarchical system structures", 1981).
+Boxes get rows so that every link goes down. Links that pass rows get a place in each of them. Rows are sorted so that few links
+cross.
 """
 
 from __future__ import annotations
@@ -14,18 +15,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 NARROWEST = 8
-"""Boxes that a row may always hold."""
+"""The number of boxes that a row may always hold."""
 
 SWEEPS = 12
-"""How often the rows are sorted, downwards and upwards in turn. The best order is kept, so more is only slower."""
+"""How often the rows are sorted, alternately down and up. The best order is kept, so a larger number is only slower."""
 
 CROSSINGS_COUNTED = 20_000
-"""Steps up to which crossings are counted; in bigger drawings the last order is taken."""
+"""The most steps for which crossings are counted. In bigger drawings, the last order is used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A line from a box to a later one, by their positions; links to one box with one label share it."""
+    """A line from a box to a later one, by their positions. Links to one box with the same label share the label."""
 
     source: int
     target: int
@@ -34,14 +35,14 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class BoxPlace:
-    """Where a box stands in its row."""
+    """The place of a box in its row."""
 
     box: int
 
 
 @dataclass(frozen=True, slots=True)
 class LabelPlace:
-    """Where the label above a box stands: in the row just above it."""
+    """The place of the label of a box: in the row directly above the box."""
 
     target: int
     label: str
@@ -49,7 +50,7 @@ class LabelPlace:
 
 @dataclass(frozen=True, slots=True)
 class PassingPlace:
-    """Where links pass a row: one line for all that come from one box, or for all that lead to one label."""
+    """The place where links pass a row: one line for all that come from one box, or for all that lead to one label."""
 
     bundle: BoxPlace | LabelPlace
     row: int
@@ -60,11 +61,11 @@ Place = BoxPlace | LabelPlace | PassingPlace
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The order.
+    """The places in all rows, in order.
 
     Attributes:
-        rows: places from left to right; rows of boxes and rows of labels in turn.
-        steps: from a place to one in the next row, each with the links that take it.
+        rows: the places from left to right; rows of boxes and rows of labels alternate.
+        steps: the steps from a place to one in the next row, each with the links that use it.
     """
 
     rows: tuple[tuple[Place, ...], ...]
@@ -80,9 +81,9 @@ def in_rows(count: int, links: Sequence[Link]) -> Rows:
 
 
 def ranked(count: int, links: Sequence[Link]) -> list[int]:
-    """The rank of each box: below all it needs, by the longest way; a box that needs nothing stands just above its first user.
+    """The rank of each box: below all that it needs, by the longest path. One that needs nothing is just above its first user.
 
-    A rank that is full, in a drawing that would else be much wider than high, goes on in the next one.
+    If a rank is full, in a drawing that would otherwise be much wider than high, it continues in the next rank.
     """
     widest = max(NARROWEST, math.ceil(1.3 * math.sqrt(count)))
     needed: list[list[int]] = [[] for _ in range(count)]
@@ -113,7 +114,7 @@ def _without_gaps(ranks: Sequence[int]) -> list[int]:
 
 
 def _steps(ranks: Sequence[int], links: Sequence[Link]) -> dict[tuple[Place, Place], list[int]]:
-    """Every link as steps from row to row; boxes stand in even rows, labels in odd ones.
+    """Every link as steps from row to row. Boxes are in even rows, and labels in odd ones.
 
     A link that passes rows shares its line with the others from its box or with those to its label, whichever are more.
     """
@@ -146,7 +147,7 @@ def _initial_rows(ranks: Sequence[int], steps: Mapping[tuple[Place, Place], obje
 
 
 def _sorted_rows(rows: list[list[Place]], steps: Mapping[tuple[Place, Place], object]) -> tuple[tuple[Place, ...], ...]:
-    """The rows with few crossings: each is sorted by the mean position of what it is linked to (the barycentre method)."""
+    """The rows, with few crossings. Each is sorted by the mean position of the linked places (the barycentre method)."""
     above: dict[Place, list[Place]] = {}
     below: dict[Place, list[Place]] = {}
     for upper, lower in steps:
@@ -169,7 +170,7 @@ def _sorted_rows(rows: list[list[Place]], steps: Mapping[tuple[Place, Place], ob
 
 
 def _by_barycentre(row: list[Place], neighbours: Mapping[Place, list[Place]], beside: Mapping[Place, int]) -> list[Place]:
-    """The row sorted; what is linked to nothing keeps its position among the others."""
+    """The sorted row. A place that is linked to nothing keeps its position among the others."""
     size = max(len(beside), 1)
     wanted = {}
     for index, place in enumerate(row):

@@ -1,4 +1,4 @@
-"""Where everything in a drawing is, as numbers: for an SVG file, or for anything else that draws.
+"""Calculates where everything in a drawing is, for an SVG file or any other kind of drawing.
 
 Lengths are in pixels; x grows to the right and y downwards.
 """
@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from dockercise_prefect.emit.layers import BoxPlace, LabelPlace, Link, PassingPlace, Place, Rows, in_rows
 
 BETWEEN = 22.0
-"""Free room between two things in a row."""
+"""The space between two things in a row."""
 
 LINE = 8.0
-"""Width that a passing line takes."""
+"""The width of a line that passes a row."""
 
 PORTS = 26.0
-"""Room between lines that end at one box, where it is wide enough."""
+"""The space between lines that end at the same box, if the box is wide enough."""
 
 ROUNDS = 24
-"""How often places are drawn towards what they are linked to, downwards and upwards in turn."""
+"""How often places are moved towards the places that they are linked to, alternately downwards and upwards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Rectangle:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A label in its place, and the links that share it."""
+    """A label with its position, and the links that share it."""
 
     text: str
     where: Rectangle
@@ -71,10 +71,10 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A piece of one or more links, from an upper point to a lower one, leaving and arriving vertically.
+    """A part of one or more links, from an upper point to a lower one. It starts and ends vertically.
 
     Attributes:
-        links: those that take it.
+        links: the links that it is part of.
         is_end: whether it ends at a box.
     """
 
@@ -86,7 +86,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The whole drawing: boxes in the order they were given, with all that links them."""
+    """The whole drawing: the boxes in the given order, and everything that links them."""
 
     size: Size
     boxes: tuple[Rectangle, ...]
@@ -95,11 +95,11 @@ class Layout:
 
 
 def lay_out(boxes: Sequence[Size], links: Sequence[Link], labels: Mapping[str, Size]) -> Layout:
-    """Place boxes so that no two overlap and every link goes down; all boxes of a row get the height of its highest.
+    """Place boxes so that no two overlap and every link goes down. All boxes of a row get the height of the highest one.
 
     Args:
-        boxes: their sizes.
-        links: each from a box to a later one.
+        boxes: the sizes of the boxes.
+        links: the links, each from a box to a later one.
         labels: the sizes of the links' labels.
     """
     rows = in_rows(len(boxes), links)
@@ -127,7 +127,7 @@ def _size(place: Place, boxes: Sequence[Size], labels: Mapping[str, Size]) -> Si
 
 
 def _centres(rows: Rows, sizes: Mapping[Place, Size]) -> dict[Place, float]:
-    """The x of each place: as close to what it is linked to as its row allows."""
+    """The x of each place: as close to the linked places as its row allows."""
     above: dict[Place, list[Place]] = {}
     below: dict[Place, list[Place]] = {}
     for upper, lower in rows.steps:
@@ -151,9 +151,9 @@ def _mean(places: Sequence[Place], centres: Mapping[Place, float]) -> float:
 
 
 def _apart(row: Sequence[Place], wanted: Mapping[Place, float], sizes: Mapping[Place, Size]) -> dict[Place, float]:
-    """The centres closest to those wanted, by least squares, that keep the row's order and its room between.
+    """The centres closest to the wanted ones, by least squares, that keep the order of the row and the space between places.
 
-    With the room taken out this is isotonic regression, solved by pooling neighbours that stand in the wrong order.
+    Without the space, this is isotonic regression. It is solved by pooling neighbours that are in the wrong order.
     """
     offsets = [0.0]
     for left, right in itertools.pairwise(row):
@@ -170,7 +170,7 @@ def _apart(row: Sequence[Place], wanted: Mapping[Place, float], sizes: Mapping[P
 
 
 def _rectangles(rows: Rows, sizes: Mapping[Place, Size], centres: Mapping[Place, float]) -> dict[Place, Rectangle]:
-    """Rows one below the other; where lines go far to the side there is more room between them."""
+    """Places rows one below the other, with more space between them if lines go far to the side."""
     widest = [0.0] * len(rows.rows)
     row_of = {place: index for index, row in enumerate(rows.rows) for place in row}
     for upper, lower in rows.steps:

@@ -12,14 +12,14 @@ from dockercise_prefect.emit.request import Request
 _SHAPES = {Shape.RUN: ("[", "]"), Shape.BUILD: ("[[", "]]"), Shape.JOIN: ("([", "])")}
 
 _TOLD = re.compile(r'["#$%&*;<>\[\\\]^`{|}~]|(?<!\S)[-+./:,@_=!]|\.(?=\s)')
-"""What would end a text, begin an entity, HTML, Markdown or a formula in one, at least at a word's beginning."""
+"""Characters that would end a text, or begin an entity, HTML, Markdown or a formula in it; some only at a word's beginning."""
 
 
 def mermaid(request: Request) -> str:
     """The flowchart: boxes as `n0`, `n1` …, whatever the stages' names are.
 
-    A stage that builds has a double edge, one without a container round ends, a target a thick border; an arrow of inferred
-    edges is dotted.
+    A stage that builds has a double edge, a stage without a container has round ends, and a target has a thick border. An arrow
+    is dotted if all its edges are inferred.
     """
     return "".join(f"{line}\n" for line in _lines(request))
 
@@ -50,5 +50,5 @@ def _arrow(arrow: Arrow) -> str:
 
 
 def _text(text: str) -> str:
-    """A text between double quotes; entities are written with `#` there."""
+    """A text between double quotes, with entities written with `#`."""
     return _TOLD.sub(lambda found: f"#{ord(found[0])};", text)

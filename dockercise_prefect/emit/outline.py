@@ -1,4 +1,4 @@
-"""A pipeline's graph for a terminal: one line a stage."""
+"""A pipeline's graph for a terminal: one line for each stage."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dockercise_prefect.emit.request import Request
 
 
 def outline(request: Request) -> str:
-    """The stages in the order in which they can run, each with what it comes after and why."""
+    """The stages in the order in which they can run, each with the stages before it and the reasons."""
     picture = drawing(request)
     width = max((_columns(box.name) for box in picture.boxes), default=0)
     arriving: dict[int, list[Arrow]] = {}

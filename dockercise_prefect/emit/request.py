@@ -1,4 +1,4 @@
-"""What every format is given."""
+"""The input of every format."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from dockercise_prefect.pipeline import Pipeline, StageName
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A pipeline to write down.
+    """A pipeline to write in a format.
 
     Attributes:
-        targets: what the user asked for; empty means everything.
-        root: the way from the written file's folder to the root, with `/`.
+        targets: the stages that the user asked for; empty means everything.
+        root: the relative path from the written file's folder to the root, with `/`.
     """
 
     pipeline: Pipeline

@@ -1,4 +1,4 @@
-"""A pipeline as an SVG picture: complete in itself, readable on light and dark pages, the same bytes for the same pipeline."""
+"""A pipeline as an SVG picture: one file, readable on light and dark pages, with the same bytes for the same pipeline."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ARROW = 7.0
 NO_LOOKS: Mapping[StageName, Look] = MappingProxyType({})
 
 TOLD = 12
-"""Links that the tool tip of a shared line names."""
+"""The most links that the tool tip of a shared line names."""
 
 _STYLE = """\
 text { font-family: ui-sans-serif, system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; text-anchor: middle }
@@ -60,13 +60,13 @@ text { font-family: ui-sans-serif, system-ui, "Segoe UI", Roboto, "Helvetica Neu
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What else a box shows.
+    """What a box shows in addition.
 
     Attributes:
-        state: a class of its box: how the stage ended.
-        mark: stands before its name; no colour says anything alone.
-        told: what the pointer rests on tells.
-        link: where it leads.
+        state: how the stage ended, as a class of its box.
+        mark: a sign before its name, so that nothing is shown by colour alone.
+        told: the text of its tool tip.
+        link: the target of its link.
     """
 
     state: str
@@ -76,14 +76,14 @@ class Look:
 
 
 def svg(request: Request, looks: Mapping[StageName, Look] = NO_LOOKS) -> str:
-    """The picture, laid out by ourselves.
+    """The picture, with Dockercise's own layout.
 
     Args:
         request: the pipeline.
         looks: for stages of a run, how they ended.
 
-    A stage that builds has a double border, one without a container round ends, a target a thick border; a line of inferred
-    edges is dashed. What the pointer rests on tells its place.
+    A stage that builds has a double border, a stage without a container has round ends, and a target has a thick border. A line
+    is dashed if all its edges are inferred. Tool tips show the places.
     """
     picture = drawing(request)
     boxes = [_Looking(box, looks.get(stage.name)) for stage, box in zip(request.pipeline, picture.boxes, strict=True)]
@@ -96,7 +96,7 @@ def svg(request: Request, looks: Mapping[StageName, Look] = NO_LOOKS) -> str:
 def _document(picture: Drawing, boxes: Sequence[_Looking], layout: Layout) -> Iterator[str]:
     width, height = layout.size.width + 2 * MARGIN, layout.size.height + 2 * MARGIN
     title = escape(picture.title)
-    role = "group" if any(box.look for box in boxes) else "img"  # what is within an image cannot be reached
+    role = "group" if any(box.look for box in boxes) else "img"  # links inside of an `img` cannot be reached
     yield (
         f'<svg xmlns="http://www.w3.org/2000/svg" role="{role}" aria-label="Stages of {title}" '
         f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}">'
@@ -176,7 +176,7 @@ def _outline(where: Rectangle, radius: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Looking:
-    """A box, and what else it shows."""
+    """A box, and what it shows in addition."""
 
     box: Box
     look: Look | None
@@ -197,7 +197,7 @@ def _box_size(looking: _Looking) -> Size:
 
 
 def _width(text: str, size: int) -> float:
-    """About what a text takes in a common sans-serif font, rather more than less."""
+    """The approximate width of a text in a common sans-serif font, rather too large than too small."""
     return round(sum(_em(character) for character in text) * size, 1)
 
 

@@ -1,4 +1,4 @@
-"""A pipeline for reading: as a listing, and as JSON."""
+"""A pipeline as a listing for people, and as JSON."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def json_text(request: Request) -> str:
 
 
 def listing(request: Request) -> str:
-    """The stages in order, each with what it runs, sees and waits for."""
+    """The stages in order, each with what it runs, what it can read and what it waits for."""
     pipeline = request.pipeline
     stages = "1 stage" if len(pipeline) == 1 else f"{len(pipeline)} stages"
     head = f"{pipeline.name} · {stages} · {pipeline.digest}\n"
@@ -67,7 +67,7 @@ def _lines(stage: Stage) -> Iterator[tuple[str, str]]:
 
 
 def settings_of(stage: Stage) -> Iterator[tuple[str, str]]:
-    """What is not as by default, each as a name and a text."""
+    """The settings that do not have their default, each as a name and a text."""
     if stage.timeout is not None:
         yield "timeout", f"{stage.timeout} s"
     if stage.no_log:
@@ -137,5 +137,5 @@ def source_of(source: MountSource) -> str:
 
 
 def _visible(line: str) -> str:
-    """A line of a script without what would move the cursor."""
+    """A line of a script without characters that would move the cursor."""
     return line if line.replace("\t", "").isprintable() else one_line(line)

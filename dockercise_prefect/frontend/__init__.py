@@ -1,1 +1,1 @@
-"""From files to one checked document: what was written, with the place of every word, and nothing of what it means."""
+"""Reads files into one checked document: what was written, with the place of every word, but not what it means."""

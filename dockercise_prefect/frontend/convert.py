@@ -1,6 +1,6 @@
-"""The events of the YAML reader to our nodes: `<<` resolved, keys checked, aliases shared and their growth bounded.
+"""Converts the events of the YAML reader to nodes: resolves `<<`, checks keys, shares aliases and limits their growth.
 
-The reader's own composer is left out: it makes a node of every event, which would be thrown away for one of ours.
+The reader's own composer is not used. It makes its own node for every event, which would then be replaced by another one.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from dockercise_prefect.frontend.nodes import Mapping, Node, Position, Scalar, S
 from dockercise_prefect.pipeline import Code
 
 MAX_DEPTH = 64
-"""Nobody nests deeper by hand."""
+"""The deepest nesting that is allowed; nobody nests deeper by hand."""
 
 MAX_NODES = 1_000_000
-"""Values in one file, each counted as often as aliases and merges repeat it."""
+"""The most values in one file. Each value counts as often as aliases and merges repeat it."""
 
 _Event: TypeAlias = Any
-"""One of `yaml.events`: what each kind has is known from its class, and no stub says it."""
+"""One of `yaml.events`. Its class decides which attributes it has, and the type stubs do not say this."""
 
 _TAGS = "tag:yaml.org,2002:"
 _MERGE = _TAGS + "merge"
@@ -33,22 +33,22 @@ _OF_SEQUENCES = frozenset({None, _TAGS + "seq"})
 _OF_MAPPINGS = frozenset({None, _TAGS + "map"})
 
 _BARE_TAG = "!"
-"""A tag to YAML, which drops it; "not" to a shell, and "take away" to a list of globs."""
+"""YAML reads it as a tag and drops it. In a shell it means "not", and in a list of globs it means "exclude"."""
 
 _LOOKS_LIKE_INDENTATION = frozenset("\xa0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000")
-"""Spaces that YAML does not take for spaces: what they seem to indent is a key that begins with them."""
+"""Spaces that are not spaces for YAML. A key that they seem to indent is a key that begins with them."""
 
 _LONGEST_QUOTED = 60
-"""Characters of a text that a hint repeats."""
+"""The most characters of a text that a hint repeats."""
 
 
 class TooBigError(Exception):
-    """The document passes a bound; the text says which."""
+    """The document exceeds a limit; the text of the error says which."""
 
 
 @dataclass(slots=True)
 class _Anchored:
-    """What an anchor stands for: None while it is being read, and how many values there are below it."""
+    """The node that an anchor stands for (None while it is being read), and the number of values below it."""
 
     mark: Any
     node: Node | None = None
@@ -59,7 +59,7 @@ class Converter:
     """Converts the events of one file."""
 
     def __init__(self, path: str, text: str, take: Callable[[], _Event], findings: Findings) -> None:
-        """Take the file's path and text, and what gives the events in it, one after the other."""
+        """Take the file's path and text, and a function that returns the next event in it."""
         self._path = path
         self._text = text
         self._take = take
@@ -68,11 +68,11 @@ class Converter:
         self._size = 0
 
     def document(self) -> Node | None:
-        """The file's document; None when there is none. A second one is reported (DK004) and left alone.
+        """The file's document; None if the file is empty. A second document is reported (DK004) and not read.
 
         Raises:
-            TooBigError: it is nested too deep, or aliases and merges make too much of it.
-            yaml.MarkedYAMLError: it is no YAML.
+            TooBigError: the document is nested too deep, or aliases and merges make it too big.
+            yaml.MarkedYAMLError: the text is not YAML.
         """
         self._take()
         if self._take().__class__ is StreamEndEvent:
@@ -107,7 +107,7 @@ class Converter:
 
     def _scalar(self, event: _Event) -> Scalar:
         text = event.value
-        if event.implicit[0] and event.tag is None:  # it is plain
+        if event.implicit[0] and event.tag is None:  # a plain scalar
             scalar = Scalar(self._path, event.start_mark, text)
             if not text:
                 scalar = self._nothing(event.start_mark)
@@ -120,7 +120,7 @@ class Converter:
         return scalar
 
     def _nothing(self, mark: Any) -> Scalar:
-        """A value that is not there; the reader sets one that is missing at the end on a line below the last one."""
+        """A missing value. If it is at the end of the file, the reader places it on a line below the last one."""
         at_end = mark.index >= len(self._text)
         return Scalar(self._path, Position.end_of(self._text) if at_end else mark, "", "null")
 
@@ -142,7 +142,7 @@ class Converter:
                 break
             mark = item.start_mark
             node = self._node(item, depth + 1)
-            if isinstance(node, Sequence) and item.__class__ is AliasEvent:  # what is wrong with it is wrong here
+            if isinstance(node, Sequence) and item.__class__ is AliasEvent:  # findings about it are reported here
                 node = Sequence(self._path, mark, node.items)
             items.append(node)
         self._grow(len(items))
@@ -157,7 +157,7 @@ class Converter:
         merge_key: Scalar | None = None
         take = self._take
         pairs = 0
-        for pairs in range(MAX_NODES):  # noqa: B007  counted for what follows
+        for pairs in range(MAX_NODES):  # noqa: B007  the count is used below
             key_event = take()
             if key_event.__class__ is MappingEndEvent:
                 break
@@ -212,7 +212,7 @@ class Converter:
             raise TooBigError(f"it holds more than {MAX_NODES:,} values when its aliases are followed")
 
     def _merge(self, value: Node, merged: dict[str, tuple[Scalar, Node]]) -> None:
-        """Take over what is not there yet: of several merged mappings the first to have a key gives it."""
+        """Take over the keys that do not exist yet. If several merged mappings have a key, the first one wins."""
         for mapping in value.items if isinstance(value, Sequence) else (value,):
             if isinstance(mapping, Mapping):
                 for text, entry in mapping.by_text.items():
@@ -260,19 +260,19 @@ class Converter:
 
 
 def _quoted_hint(node: Node) -> str:
-    """How to write what stands behind a bare `!`, so that the `!` is kept."""
+    """How to write the text after a bare `!` so that the `!` is kept."""
     if isinstance(node, Scalar) and node.text and len(node.text) <= _LONGEST_QUOTED and node.text.isprintable():
         return "quote the whole text: `'! {}'`".format(node.text.replace("'", "''"))
     return "quote the whole text, or write it as a block below `|`; if you do not want the `!`, remove it"
 
 
 def is_stage_name(key: str) -> bool:
-    """Whether a top-level key is a stage: not `meta`, and no holder of anchors (`x-…`, `.…`)."""
+    """Whether a top-level key is a stage: not `meta`, and not a key that only holds anchors (`x-…`, `.…`)."""
     return key != "meta" and not key.startswith(("x-", "."))
 
 
 def report_stage_twice(later: Scalar, first: Scalar, findings: Findings) -> None:
-    """DK010: a stage stands in two files, or twice in one; neither wins silently."""
+    """DK010: a stage is defined in two files, or twice in one file. Neither definition wins silently."""
     findings.error(
         Code.STAGE_TWICE,
         f"the stage `{later.text}` is defined twice",

@@ -1,4 +1,4 @@
-"""What YAML 1.2's core schema takes a scalar for (LANGUAGE section 1)."""
+"""The kind of a scalar according to YAML 1.2's core schema (LANGUAGE section 1)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from dockercise_prefect.frontend.nodes import ScalarKind
 
 SPECIAL = frozenset("~nNtTfF-+.0123456789")
-"""What a plain scalar begins with that may be more than a text."""
+"""The first characters of plain scalars that may be something else than a text."""
 
 _PLAIN: tuple[tuple[re.Pattern[str], ScalarKind], ...] = (
     (re.compile(r"(?:~|null|Null|NULL|)\Z"), "null"),
@@ -29,7 +29,7 @@ _TAGGED: dict[str | None, ScalarKind] = {
 
 
 def kind_of_plain(text: str) -> ScalarKind:
-    """The kind of a scalar without quotes and tag."""
+    """The kind of a scalar that has no quotes and no tag."""
     if not text or text[0] in SPECIAL:
         for pattern, kind in _PLAIN:
             if pattern.match(text):
@@ -38,5 +38,5 @@ def kind_of_plain(text: str) -> ScalarKind:
 
 
 def kind_of_tag(tag: str | None) -> ScalarKind | None:
-    """The kind that a tag asks for, quotes alone ask for a text; None when the tag is not understood."""
+    """The kind that a tag asks for; quotes without a tag ask for a text. None if the tag is not understood."""
     return _TAGGED.get(tag)

@@ -1,4 +1,4 @@
-"""Which files make up a pipeline (LANGUAGE section 1)."""
+"""Finds the files that make up a pipeline (LANGUAGE section 1)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SUFFIXES = (".dockercise.yaml", ".dockercise.yml")
 SKIPPED = frozenset({".git", "node_modules"})
 
 MAX_BYTES = 16 * 1024 * 1024
-"""A bigger file was not written by hand, and would be held in memory several times."""
+"""The largest file in bytes. A bigger file was not written by hand, and would be held in memory several times."""
 
 OF_ANOTHER_REPOSITORY = (
     "GIT_DIR",
@@ -28,12 +28,12 @@ OF_ANOTHER_REPOSITORY = (
     "GIT_OBJECT_DIRECTORY",
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
 )
-"""What git's hooks set: it would make git look elsewhere than at the root."""
+"""Variables that git's hooks set. They would make git use another folder than the root."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One file: its path relative to the root with `/`, fit to be shown, and what it holds."""
+    """One file: its printable path relative to the root, with `/`, and its content."""
 
     path: str
     data: bytes
@@ -42,12 +42,12 @@ class Source:
 def read_sources(root: Path, findings: Findings) -> list[Source]:
     """Read every `*.dockercise.yaml` and `*.dockercise.yml` below the root, in path order.
 
-    Left out: `.git`, `node_modules`, what git ignores, and symbolic links that leave the root or lead nowhere. A file that is
-    reached by two ways is read once, by the way without links.
+    Left out are `.git`, `node_modules`, what git ignores, and symbolic links that leave the root or are broken. A file that is
+    reached by two paths is read once, by the path without links.
 
     Args:
         root: an existing folder.
-        findings: take files and folders that cannot be read (DK001, DK005), and a git that does not answer (DK014).
+        findings: collects files and folders that cannot be read (DK001, DK005), and a failure of git (DK014).
 
     Raises:
         UsageError: the root is not a folder.
@@ -60,12 +60,12 @@ def read_sources(root: Path, findings: Findings) -> list[Source]:
 
 
 def ignored_sources(root: Path) -> list[str]:
-    """Files of pipelines that are left out because git ignores them, but those in folders that it ignores as a whole."""
+    """Files of pipelines that are left out because git ignores them, except those in folders that are ignored as a whole."""
     return sorted(shown(path) for path in _ignored(root, Findings()) if path.endswith(SUFFIXES))
 
 
 class _Walk:
-    """The folders below the root, each real one once: first without links, then through those that stay inside."""
+    """Walks the folders below the root, each real folder once: first without links, then through links that stay inside it."""
 
     def __init__(self, root: Path, ignored: frozenset[str], findings: Findings) -> None:
         self._root = str(root)
@@ -77,7 +77,7 @@ class _Walk:
         self._links: list[str] = []
 
     def files(self) -> Iterator[str]:
-        """Paths of the pipeline's files relative to the root, in no order."""
+        """Paths of the pipeline's files relative to the root, in no particular order."""
         yield from self._below("")
         while self._links:
             links, self._links = sorted(self._links), []
@@ -110,7 +110,7 @@ class _Walk:
     def _through(self, link: str) -> Iterator[str]:
         try:
             real = self._real(link)
-        except OSError:  # a link below /proc that only another user may read: it leads nowhere for us
+        except OSError:  # a link below /proc that only another user may read counts as broken
             return
         if not real.startswith(self._real_root.rstrip("/") + "/"):
             return
@@ -160,7 +160,7 @@ def _read(root: Path, path: str, findings: Findings) -> Source | None:
 
 
 def _ignored(root: Path, findings: Findings) -> frozenset[str]:
-    """What git ignores below the root, as relative paths; folders that are ignored as a whole stand for all they hold."""
+    """What git ignores below the root, as relative paths. A folder that is ignored as a whole stands for everything in it."""
     if not _in_git(root.resolve()):
         return frozenset()
     quietly = ["--no-optional-locks", "-c", "core.fsmonitor=false"]  # a repository's settings start no program
@@ -195,5 +195,5 @@ def _first_line(output: bytes) -> str:
 
 
 def shown(path: str) -> str:
-    """A path as text that any terminal, JSON and comment can hold; the root itself is `.`."""
+    """A path as a text that is safe in a terminal, in JSON and in a comment; the root itself is `.`."""
     return printable(os.fsencode(path).decode("utf-8", "backslashreplace")) or "."

@@ -1,4 +1,4 @@
-"""One file's text to nodes with places: YAML 1.2's core schema, read by libyaml (LANGUAGE section 1)."""
+"""Reads one file's text into nodes with places: YAML 1.2's core schema, read by libyaml (LANGUAGE section 1)."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ except ImportError:  # PyYAML was built without libyaml: slower, otherwise the s
     from yaml import SafeLoader as _Loader  # type: ignore[assignment]  # the same interface
 
 _NOT_TEXT = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
-"""What YAML forbids, and the line ends of YAML 1.1 that an editor does not take for one."""
+"""Characters that YAML forbids, and line ends of YAML 1.1 that are not line ends in an editor."""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One file or package that could be read: its text, and what that says; `body` is None when it says nothing."""
+    """One file or package that could be read: its text, and the nodes in it; `body` is None if it is empty."""
 
     path: str
     text: str
@@ -36,10 +36,10 @@ class Document:
 def read_document(source: Source, findings: Findings) -> Document | None:
     """Check and read one file.
 
-    A byte-order mark and CRLF are taken as they come, anchors, aliases and `<<` are followed.
+    A byte-order mark and CRLF are accepted. Anchors, aliases and `<<` are resolved.
 
     Returns:
-        None when the file could not be read as a whole; the findings say why.
+        The document, or None if the file could not be read as a whole; the findings say why.
     """
     text = _decode(source, findings)
     if text is None:

@@ -1,4 +1,4 @@
-"""Where findings gather while a pipeline is read and compiled: all of them are reported, not the first."""
+"""Collects findings while a pipeline is read and compiled, so that all of them are reported and not only the first."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dockercise_prefect.errors import Diagnostic, Place, Related, Severity
 from dockercise_prefect.pipeline import Code
 
 MANY = 1_000
-"""Findings after which no more close words are looked for."""
+"""The number of findings after which similar words are no longer searched for hints."""
 
 
 class Findings:
-    """Collects; says the same thing about the same place once."""
+    """Collects findings. The same finding at the same place is kept once."""
 
     def __init__(self) -> None:
         self._all: dict[Diagnostic, None] = {}
@@ -20,42 +20,42 @@ class Findings:
     def error(
         self, code: Code, message: str, place: Place | None, *, hint: str | None = None, related: Sequence[Related] = ()
     ) -> None:
-        """Something that stops the compilation, at its end."""
+        """Add a finding that makes the compilation fail at its end."""
         self._all[Diagnostic(code, printable(message), place, hint=hint and printable(hint), related=tuple(related))] = None
 
     def warn(self, code: Code, message: str, place: Place | None, *, hint: str | None = None) -> None:
-        """Something to show that stops nothing."""
+        """Add a finding that is shown but stops nothing."""
         self._all[warning(code, message, place, hint=hint)] = None
 
     @property
     def are_many(self) -> bool:
-        """Whether there are more than anyone reads, so that what a hint costs is better saved."""
+        """Whether there are more findings than anyone reads, so that expensive hints are not worth their time."""
         return len(self._all) > MANY
 
     @property
     def failed(self) -> bool:
-        """Whether there is an error among them."""
+        """Whether one of the findings is an error."""
         return any(finding.severity is Severity.ERROR for finding in self._all)
 
     def in_order(self) -> tuple[Diagnostic, ...]:
-        """All of them, by place."""
+        """All findings, ordered by place."""
         return in_order(self._all)
 
 
 def warning(
     code: Code, message: str, place: Place | None, *, hint: str | None = None, related: Sequence[Related] = ()
 ) -> Diagnostic:
-    """A finding to show that stops nothing."""
+    """A finding that is shown but stops nothing."""
     return Diagnostic(code, printable(message), place, Severity.WARNING, hint and printable(hint), tuple(related))
 
 
 def in_order(found: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """Findings by file, line and column; those about no single place come first."""
+    """The findings, ordered by file, line and column. Those without a place come first."""
     return tuple(sorted(found, key=_position))
 
 
 def printable(text: str) -> str:
-    """The text on one line, with what a terminal would act on as escapes."""
+    """The text on one line, with control characters for a terminal written as escapes."""
     if text.isprintable():
         return text
     return "".join(

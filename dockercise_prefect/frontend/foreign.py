@@ -1,4 +1,4 @@
-"""Files that were written for another program: one finding says so, in place of one for each of their keys."""
+"""Recognizes files that were written for another program. They get one finding instead of one for each of their keys."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dockercise_prefect.frontend.nodes import Mapping, Node, Scalar, Sequence, i
 from dockercise_prefect.pipeline import Code
 
 _OF_STAGES_ALONE = frozenset({"after", "dir", "env", "img", "on", "run", "vol"})
-"""Keys that stages have, and that the outermost mappings of other programs do not."""
+"""Keys of stages that do not occur in the outermost mappings of other programs."""
 
 OF_STAGES = _OF_STAGES_ALONE.union(
     ("build", "cpus", "implicit", "memory", "network", "neverFail", "noLog", "platform", "pull", "timeout", "triggers", "user")
@@ -18,7 +18,7 @@ OF_STAGES = _OF_STAGES_ALONE.union(
 """All keys of stages."""
 
 OF_OTHERS = frozenset({"image", "script", "commands", "command", "needs", "depends_on"})
-"""Keys that other programs' stages have: each is told by its own name, and what it is called here."""
+"""Keys of stages in other programs. Each gets its own finding, with its name in Dockercise."""
 
 _WRITTEN_FOR: MappingOf[frozenset[str], str] = {
     frozenset({"on", "jobs"}): "GitHub Actions",
@@ -32,14 +32,14 @@ _WRITTEN_FOR: MappingOf[frozenset[str], str] = {
     frozenset({"language"}): "Travis CI",
     frozenset({"stages"}): "GitLab CI",
 }
-"""Outermost keys that give a program away, the surest first."""
+"""Outermost keys by which a program is recognized, the most certain first."""
 
 _ENOUGH = 2
-"""One wrong stage is a stage that is wrong; several without a single key of stages are something else."""
+"""The number of stages from which a file counts as foreign if none of them has a key of stages. One is just a wrong stage."""
 
 
 def is_foreign(body: Mapping | None, findings: Findings) -> bool:
-    """Whether nothing in a file is a stage, though something is there; then DK015 says so."""
+    """Whether a file is not empty, but nothing in it is a stage. If so, DK015 is reported."""
     if body is None or any(_looks_like_a_stage(value) for _, value in body):
         return False
     named = {key.text: value for key, value in body if is_stage_name(key.text) and not is_null(value)}
@@ -64,7 +64,7 @@ def _looks_like_a_stage(value: Node) -> bool:
 
 
 def _may_be_a_stage(value: Node) -> bool:
-    """Whether it is empty, or written as other programs write theirs."""
+    """Whether the value is empty, or is written like a stage of another program."""
     if not isinstance(value, Mapping):
         return False
     written = value.by_key

@@ -1,4 +1,4 @@
-"""All documents of a pipeline as one (LANGUAGE section 1)."""
+"""Merges all documents of a pipeline into one (LANGUAGE section 1)."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from dockercise_prefect.frontend.subgraphs import Packages, named_packages, read
 from dockercise_prefect.pipeline import Code
 
 _LISTS = frozenset({"env", "subgraphs", "tags", "triggers"})
-"""Settings of which a single text is a list of one."""
+"""Settings that are lists; a single text counts as a list of one item."""
 
 
 @dataclass(frozen=True, slots=True)
 class StageDefinition:
-    """A stage as written: its name, where it stands, and what is below it."""
+    """A stage as written: its name, its place, and the nodes below it."""
 
     key: Scalar
     body: Node
@@ -35,14 +35,14 @@ class StageDefinition:
 
 @dataclass(frozen=True, slots=True)
 class MergedDocument:
-    """All files in one.
+    """All files merged into one.
 
     Attributes:
-        stages: in the order of files and lines, no name twice.
-        meta: the settings of `meta` but `env`, merged, each with the key that set it first.
+        stages: the stages in the order of files and lines; no name occurs twice.
+        meta: the merged settings of `meta` except `env`, each with the key that set it first.
         meta_env: every `env` of a `meta`, in order.
-        texts: of the files and packages, by their paths.
-        complete: False when a file or a package could not be read, so that a name that is not here may be there.
+        texts: the texts of the files and packages, by their paths.
+        complete: False if a file or a package could not be read, so that it may define a name that is missing here.
     """
 
     stages: tuple[StageDefinition, ...]
@@ -53,7 +53,7 @@ class MergedDocument:
 
 
 def read_all(sources: Iterable[Source], packages: Packages, findings: Findings) -> MergedDocument:
-    """Read and merge files and the packages they name; one that cannot be read hides no finding of the others."""
+    """Read and merge files and the packages they name. If one cannot be read, the findings of the others are still reported."""
     files = [read_document(source, findings) for source in sources]
     readable = _ours(files, findings)
     printed = list(read_packages(readable, packages, findings))
@@ -62,7 +62,7 @@ def read_all(sources: Iterable[Source], packages: Packages, findings: Findings) 
 
 
 def read_part(sources: Iterable[Source], findings: Findings) -> MergedDocument:
-    """Read and merge files that others will complete: packages are named and not fetched, any name may be known elsewhere."""
+    """Read and merge files that others will complete. Packages are not fetched, and any name may be defined elsewhere."""
     readable = _ours([read_document(source, findings) for source in sources], findings)
     for document in readable:
         list(named_packages(document, findings))
@@ -70,12 +70,12 @@ def read_part(sources: Iterable[Source], findings: Findings) -> MergedDocument:
 
 
 def _ours(documents: Iterable[Document | None], findings: Findings) -> list[Document]:
-    """Those that could be read and were written for us."""
+    """The documents that could be read and were written for Dockercise."""
     return [document for document in documents if document is not None and not is_foreign(document.body, findings)]
 
 
 def merge(documents: SequenceOf[Document], findings: Findings, *, complete: bool) -> MergedDocument:
-    """Join documents; a stage in two of them is an error (DK010), as is a setting with two values (DK011)."""
+    """Merge documents. A stage in two of them is an error (DK010), and so is a setting with two values (DK011)."""
     stages: dict[str, StageDefinition] = {}
     meta: dict[str, tuple[Scalar, Node]] = {}
     meta_env: list[Node] = []
@@ -110,7 +110,7 @@ def _merge_meta(body: Node, meta: dict[str, tuple[Scalar, Node]], env: list[Node
 
 
 def _joined(first: Node, later: Node, name: str, path: str, findings: Findings) -> Node:
-    """Lists are joined, mappings merged, a scalar has one value."""
+    """Joins lists and merges mappings; a scalar can have only one value."""
     if is_null(later):
         return first
     if is_null(first):

@@ -1,6 +1,6 @@
-"""What a YAML file says, without YAML: scalars, sequences and mappings that know where they stand.
+"""The content of a YAML file, independent of the YAML library: scalars, sequences and mappings with their places.
 
-They are made by the hundred thousand, so they are plain; nobody changes one.
+There may be hundreds of thousands of nodes, so their classes are simple. Nodes are never changed.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ class Mark(Protocol):
 
     @property
     def line(self) -> int:
-        """Lines above."""
+        """The number of lines above."""
 
     @property
     def column(self) -> int:
-        """Characters to the left."""
+        """The number of characters to the left."""
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A position that no reader gave."""
+    """A position that does not come from the YAML reader."""
 
     line: int
     column: int
 
     @classmethod
     def end_of(cls, text: str) -> Position:
-        """The one behind the last character of a text, whose lines end as YAML's do."""
+        """The position after the last character of a text, with line ends as in YAML."""
         lines = re.split(r"\r\n|\r|\n", text)
         return cls(len(lines) - 1, len(lines[-1]))
 
@@ -50,14 +50,14 @@ class _Placed:
 
     @property
     def place(self) -> Place:
-        """Where it stands."""
+        """The place where it is written."""
         mark = self.mark
         return Place(self.path, mark.line + 1, mark.column + 1)
 
 
 @dataclass(slots=True)
 class Scalar(_Placed):
-    """A single value: `text` is the source text (`1.10` stays `1.10`), `kind` what YAML 1.2 takes it for."""
+    """A single value: `text` is the source text (`1.10` stays `1.10`), and `kind` is its kind in YAML 1.2."""
 
     path: str
     mark: Mark
@@ -76,7 +76,7 @@ class Sequence(_Placed):
 
 @dataclass(slots=True)
 class Mapping(_Placed):
-    """Keys and values in the order written, by the text of their keys; `<<` is resolved and no key stands twice."""
+    """Keys and values in the order written, by the text of their keys. `<<` is resolved, and no key occurs twice."""
 
     path: str
     mark: Mark

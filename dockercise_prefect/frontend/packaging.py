@@ -1,4 +1,4 @@
-"""The document that a package prints: what a folder says, as one."""
+"""Makes the document that a package prints: all files of a folder in one document."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from dockercise_prefect.frontend.nodes import Mapping, Node, Position, Scalar, S
 from dockercise_prefect.pipeline import Code
 
 _NOWHERE = "", Position(0, 0)
-"""Path and position of what joins several files."""
+"""Path and position of nodes that are merged from several files."""
 
 
 def packaged(merged: MergedDocument, findings: Findings) -> Mapping:
-    """One document that says what the files say: `meta` first, then the stages in their order.
+    """One document with the same meaning as the files: `meta` first, then the stages in their order.
 
-    `meta.name` is left out: it names this folder's pipeline, and would name, or collide with that of, each one that takes the
-    package.
+    `meta.name` is left out. It is the name of this folder's pipeline. In a pipeline that uses the package, it would become that
+    pipeline's name or conflict with it.
 
     Args:
         merged: the files.
-        findings: take a `meta.env` that is a list in one file and a mapping in another, which no single document can say.
+        findings: collects a `meta.env` that is a list in one file and a mapping in another: one document cannot hold both.
     """
     settings = [(key, value) for name, (key, value) in merged.meta.items() if name != "name" and not is_null(value)]
     env = _env([node for node in merged.meta_env if not is_null(node)], findings)
@@ -38,7 +38,7 @@ def _mapping(entries: Iterable[tuple[Scalar, Node]]) -> Mapping:
 
 
 def _env(nodes: SequenceOf[Node], findings: Findings) -> Node | None:
-    """Every `meta.env` in one; variables that stand twice have one source, or compiling had refused them."""
+    """Every `meta.env` in one. If a variable occurs twice, both have the same source; otherwise compiling would have failed."""
     if len(nodes) <= 1:
         return nodes[0] if nodes else None
     first, *others = nodes

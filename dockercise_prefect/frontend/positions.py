@@ -1,4 +1,4 @@
-"""Where a piece of a scalar stands in its file: a word of a script has a place of its own."""
+"""Finds the place of a part of a scalar in its file, for example of a word in a script."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 _PROPERTIES = re.compile(r"(?:[&!]\S*\s+)*")
 _BLOCK_HEADER = re.compile(r"[|>][^\r\n]*(?:\r\n|\r|\n|\Z)")
 _WORD = re.compile(r"[^\s'\"\\]+")
-"""What no quotes and no escapes change."""
+"""Text that quotes and escapes do not change."""
 
 _QUOTED = {'"': re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL), "'": re.compile(r"'(?:[^']|'')*'")}
 
@@ -20,11 +20,11 @@ _QUOTED = {'"': re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL), "'": re.compile(r"'
 class Positions:
     """Finds pieces of scalars in the text that they were read from.
 
-    YAML says only where a scalar begins, and a script in it may be indented, folded or quoted. But the words of a script stand
-    in the file in the same order, so the second `$A` of the script is the second one from where the scalar begins.
+    YAML says only where a scalar begins, and a script in it may be indented, folded or quoted. But the words of a script are in
+    the same order in the file. So the second `$A` of the script is the second one after the beginning of the scalar.
 
     Args:
-        texts: of files, by the path in their places.
+        texts: the texts of files, by the path in their places.
     """
 
     def __init__(self, texts: Mapping[str, str]) -> None:
@@ -32,12 +32,12 @@ class Positions:
         self._lines: dict[str, list[int]] = {}
 
     def of(self, piece: str, nth: int, scalar: Place) -> Place:
-        """The place of the `nth` occurrence (from 0) of `piece` in a scalar; the scalar's own where it is written differently.
+        """The place of the `nth` occurrence (from 0) of `piece` in a scalar, or the scalar's if it is written differently.
 
         Args:
             piece: a text without white space.
-            nth: how many stand before it in the scalar's value.
-            scalar: where the scalar begins.
+            nth: the number of earlier occurrences in the scalar's value.
+            scalar: the place where the scalar begins.
         """
         text = self._texts.get(scalar.path)
         if text is None:
@@ -49,12 +49,12 @@ class Positions:
         return scalar
 
     def within(self, text: str, index: int, scalar: Place) -> Place:
-        """The place of a character of a scalar; the scalar's own where it is written differently.
+        """The place of a character of a scalar, or the scalar's own place if it is written differently.
 
         Args:
             text: the scalar's value.
-            index: of the character.
-            scalar: where the scalar begins.
+            index: index of the character.
+            scalar: the place where the scalar begins.
         """
         word = _WORD.match(text, index)
         piece = word[0] if word else text[index : index + 1]
@@ -62,7 +62,7 @@ class Positions:
         return self.of(piece, before, scalar)
 
     def _region(self, text: str, scalar: Place) -> tuple[int, int]:
-        """From the first character of the content on; to its end where quotes say where that is."""
+        """The begin and the end of the content. If the scalar is not in quotes, the end is that of the file."""
         start = self._starts(scalar.path)[scalar.line - 1] + scalar.column - 1
         properties = _PROPERTIES.match(text, start)
         start = properties.end() if properties else start
@@ -82,7 +82,7 @@ class Positions:
 
 
 def occurrences(piece: str, text: str, begin: int = 0, end: int | None = None) -> Iterator[int]:
-    """Where `piece` stands in `text`, overlapping ones included."""
+    """The indexes of `piece` in `text`, including overlapping ones."""
     index = text.find(piece, begin, end) if piece else -1
     while index >= 0:
         yield index

@@ -25,9 +25,9 @@ class Package:
     """What an image printed.
 
     Attributes:
-        provenance: `image@digest`, the path in every place of the document.
-        id: which image it was; two names of one image are one package.
-        data: the document, as it was printed.
+        provenance: `image@digest`; it is the path in every place of the document.
+        id: the id of the image; two names of one image are one package.
+        data: the document as it was printed.
     """
 
     provenance: str
@@ -36,13 +36,13 @@ class Package:
 
 
 class PackageError(DockerciseError):
-    """A package has no document for us; it becomes a finding where the package is named."""
+    """A package gives no document. The error becomes a finding at the place where the package is named."""
 
     code: ClassVar[Code]
 
 
 class PackageMissingError(PackageError):
-    """DK060: the image is not to be had, or nothing runs it."""
+    """DK060: the image cannot be fetched, or there is nothing that can run it."""
 
     code = Code.PACKAGE_MISSING
 
@@ -54,31 +54,31 @@ class PackageBrokenError(PackageError):
 
 
 class PackageUnreadError(PackageError):
-    """DK062: the image was not to be run. A warning, because nothing is wrong, but what it defines is not known."""
+    """DK062: the image must not be run here. This is a warning: nothing is wrong, but what the package defines is not known."""
 
     code = Code.PACKAGE_UNREAD
 
 
 class PackageRefusedError(PackageError):
-    """DK077: the pipeline is not trusted, and a package is a container that runs before anything is known of it."""
+    """DK077: the pipeline is not trusted, and a package is a container that runs before its content is known."""
 
     code = Code.PACKAGE_REFUSED
 
 
 class Packages(Protocol):
-    """Where the documents of packages come from; the only way by which compiling reaches an engine."""
+    """The source of the documents of packages. Compiling uses an engine only through this interface."""
 
     def fetch(self, image: str) -> Package:
-        """What the image prints. It is asked once for each name; an image with several names is run once all the same.
+        """What the image prints. It is called once for each name. An image with several names still runs only once.
 
         Raises:
-            PackageError: there is no document; the message names the image.
+            PackageError: the image gives no document; the message names the image.
         """
         ...
 
 
 class NoPackages:
-    """Where nothing can be run: every package is an error."""
+    """For places where nothing can be run: every package is an error."""
 
     def fetch(self, image: str) -> Package:
         """Refuse."""
@@ -86,7 +86,7 @@ class NoPackages:
 
 
 class RefusedPackages:
-    """For a pipeline that is not trusted. What a package printed before is refused too: it may be nobody else's to see."""
+    """For a pipeline that is not trusted. Earlier output of a package is refused too, because it may be private."""
 
     def fetch(self, image: str) -> Package:
         """Refuse."""
@@ -98,13 +98,13 @@ class RefusedPackages:
 def read_packages(documents: Iterable[Document], packages: Packages, findings: Findings) -> Iterator[Document | None]:
     """The documents of all packages that the documents name, and that those name in turn.
 
-    They come in the order in which they are named, those of the files first. An image that was read is not read again, which
-    cuts every circle.
+    They come in the order in which they are named, those of the files first. An image that was read is not read again, so
+    circles end.
 
     Args:
-        documents: of the files.
-        packages: gives what an image prints.
-        findings: take what is wrong with the lists, and each package that could not be read, where it is named.
+        documents: the documents of the files.
+        packages: returns what an image prints.
+        findings: collects errors in the lists, and each package that could not be read, at the place where it is named.
 
     Yields:
         A document, or None for a package that could not be read.
@@ -133,7 +133,7 @@ def read_packages(documents: Iterable[Document], packages: Packages, findings: F
 
 
 class _Once:
-    """Asks for each name once, also where the answer was an error."""
+    """Asks for each name once, even if the answer was an error."""
 
     def __init__(self, packages: Packages) -> None:
         self._packages = packages
@@ -160,7 +160,7 @@ def _fetched(image: Scalar, source: _Once, findings: Findings) -> Package | None
 
 
 def _document(package: Package, image: Scalar, findings: Findings) -> Document | None:
-    """What a package printed, read like a file; what is wrong in it has its own findings, at places in it."""
+    """The output of a package, read like a file. Errors in it become findings with places in that output."""
     if len(package.data) > MAX_BYTES:
         _broken(package, image, f"printed {len(package.data):,} bytes; at most {MAX_BYTES:,} are read", findings)
         return None
@@ -186,7 +186,7 @@ def _broken(package: Package, image: Scalar, what: str, findings: Findings, *rel
 
 
 def named_packages(document: Document, findings: Findings) -> Iterator[Scalar | None]:
-    """The images that a document names in `meta.subgraphs`, in the order written; None, and a finding, for what names none."""
+    """The images that a document names in `meta.subgraphs`, in order; None and a finding for an entry that names no image."""
     meta = document.body.by_key.get("meta") if document.body else None
     node = meta.by_key.get(KEY) if isinstance(meta, Mapping) else None
     if node is None or is_null(node):

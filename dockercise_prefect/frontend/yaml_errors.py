@@ -44,7 +44,7 @@ _OPENS = {
 }
 
 _WRONG_BEHIND = ("expected alphabetic or numeric", "expected comment or line break", "expected key", "expected <block end>")
-"""What the reader says where more text stands behind a value that is complete to YAML."""
+"""What the reader says if there is more text after a value that is complete for YAML."""
 
 _BLOCK = re.compile(r"(?:[:-] +|^)[|>][-+0-9]*(?: +#.*)? *\Z")
 """The end of a line on which a block begins."""
@@ -59,7 +59,7 @@ class Problem(NamedTuple):
 
 
 def problem_of(error: yaml.MarkedYAMLError, text: str, path: str) -> Problem:
-    """What to say of a text that the reader refused."""
+    """The problem to report for a text that the reader refused."""
     lines = _LINE_END.split(text)
     place = _inside(error.problem_mark or error.context_mark, lines, path)
     line = lines[place.line - 1]
@@ -83,7 +83,7 @@ def problem_of(error: yaml.MarkedYAMLError, text: str, path: str) -> Problem:
 
 
 def _behind_a_value(problem: str, line: str, place: Place) -> str | None:
-    """The hint where a text begins like something else to YAML, which has ended before the text has."""
+    """The hint for a text whose beginning YAML reads as another value, which ends before the text does."""
     value = _VALUE.match(line)
     why = _OPENS.get(value[1]) if value else None
     if value is None or why is None or not any(words in problem for words in _WRONG_BEHIND):
@@ -95,7 +95,7 @@ def _behind_a_value(problem: str, line: str, place: Place) -> str | None:
 
 
 def _block_above(lines: Sequence[str], index: int) -> int | None:
-    """The line on which the block begins that ends above a line without indentation; None where none does."""
+    """The line where the block begins that ends above a line without indentation; None if no block ends there."""
     above = index - 1
     while above >= 0 and (not lines[above].strip() or (not lines[above].startswith(" ") and not _BLOCK.search(lines[above]))):
         above -= 1
@@ -107,7 +107,7 @@ def _block_above(lines: Sequence[str], index: int) -> int | None:
 
 
 def _inside(mark: Mark | None, lines: Sequence[str], path: str) -> Place:
-    """The mark's place; the reader sets what is missing at the end of a file on a line below the last one."""
+    """The mark's place. If something is missing at the end of a file, the reader places it on a line below the last one."""
     if mark is None:
         return Place(path, 1, 1)
     if mark.line >= len(lines):

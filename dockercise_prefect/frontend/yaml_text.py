@@ -1,4 +1,4 @@
-"""Nodes to YAML that gives the same nodes when it is read: kinds, source texts, order; nothing is shared by aliases."""
+"""Writes nodes as YAML that gives the same kinds, source texts and order when it is read. It uses no aliases."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from dockercise_prefect.frontend.nodes import Mapping, Node, Scalar, ScalarKind,
 _INDENT = "  "
 
 _LONGEST_KEY = 500
-"""Characters of a key that stands on one line with its value: YAML takes 1,024, escapes included, for such a key."""
+"""The most characters of a key that is on one line with its value. YAML allows 1,024 for such a key, including escapes."""
 
 _TAGS: dict[ScalarKind, str] = {"text": "!!str", "null": "!!null", "bool": "!!bool", "number": "!!float"}
 
 _PLAIN = re.compile(r"[A-Za-z0-9_/$(+.-](?:[^:#]|:(?=\S)|(?<=\S)#)*\Z")
-"""Texts that no indicator of YAML begins, and that hold neither `: ` nor ` #`."""
+"""Texts that do not begin with an indicator of YAML, and that contain neither `: ` nor ` #`."""
 
 _OLD_WORDS = frozenset("y n yes no on off".split())  # noqa: SIM905  a table
-"""Texts that YAML 1.1 reads as booleans: always quoted."""
+"""Texts that YAML 1.1 reads as booleans; they are always quoted."""
 
 _ESCAPES = {'"': r"\"", "\\": r"\\", "\n": r"\n", "\t": r"\t", "\r": r"\r"}
 
 
 def to_yaml(document: Mapping) -> str:
-    """A document's text: block style, scripts as literal blocks where YAML can say them so."""
+    """A document's text in block style, with scripts as literal blocks if YAML can represent them in this way."""
     return "".join(line + "\n" for line in _mapping(document, ""))
 
 
@@ -45,7 +45,7 @@ def _sequence(node: Sequence, indent: str) -> Iterator[str]:
 
 
 def _after(head: str, node: Node, indent: str) -> Iterator[str]:
-    """A value behind `key:` or `-`; what takes more than a line stands below, further in."""
+    """A value after `key:` or `-`. A value with more than one line is written below it, with more indentation."""
     match node:
         case Mapping(entries=()):
             yield f"{head} {{}}"
@@ -70,7 +70,7 @@ def _flat(node: Scalar) -> str:
     text, kind = node.text, node.kind
     if kind == "text":
         return text if _fits_plain(text) else _quoted(text)
-    # A tag may have made a number of any text; then it takes a tag again.
+    # A tag may have turned any text into a number. Then a tag is needed again.
     plain = text and kind_of_plain(text) == kind
     return text if plain else f"{_TAGS[kind]} {_quoted(text)}"
 
@@ -88,7 +88,7 @@ def _fits_plain(text: str) -> bool:
 
 
 def _fits_block(text: str) -> bool:
-    """Whether it has several lines and a literal block holds it exactly, its first line showing how far in it stands."""
+    """Whether the text has several lines, a literal block can hold it exactly, and its first line shows the indentation."""
     return "\n" in text and text[0] not in " \t\n" and all(line.replace("\t", "").isprintable() for line in text.split("\n"))
 
 

@@ -1,4 +1,4 @@
-"""Git, asked without touching the checkout, and the commits it knows."""
+"""Asks git without changing the checkout, and finds the commits that it knows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHORT_COMMIT = 12
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """A commit, and how the user called it."""
+    """A commit, and the name that the user gave for it."""
 
     name: str
     commit: str
@@ -26,11 +26,11 @@ def find_revision(root: Path, name: str) -> Revision:
     """The commit that a name stands for in the root's repository.
 
     Args:
-        root: a folder, the repository's or one in it.
-        name: a branch, a tag, `HEAD~1`, the beginning of a commit's id.
+        root: the folder of the repository, or a folder in it.
+        name: a branch, a tag, `HEAD~1`, or the beginning of a commit's id.
 
     Raises:
-        UsageError: the root is in no repository, there is no git, or the name stands for no commit.
+        UsageError: the root is not in a repository, git is not installed, or the name stands for no commit.
     """
     if not root.is_dir():
         raise UsageError(f"{root} is not a folder", "name the folder that holds the *.dockercise.yaml files")
@@ -48,13 +48,13 @@ def find_revision(root: Path, name: str) -> Revision:
 
 
 def current_commit(root: Path, *, compared: bool = True) -> str | None:
-    """The commit that the root's files are of: `1f0c2a9be37d`, with `-dirty` where tracked files differ from it.
+    """The commit that the root's files are of: `1f0c2a9be37d`, with `-dirty` if tracked files differ from it.
 
-    None where there is no git, no repository, or no commit yet: nobody needs it.
+    None if there is no git, no repository, or no commit yet. That is not an error, because nothing depends on the commit.
 
     Args:
         root: a folder.
-        compared: whether files are compared with the commit, which starts the filters that the repository's settings name.
+        compared: whether to compare files with the commit, which starts the filters that the repository's settings name.
     """
     dirty = ["--dirty"] if compared else []
     try:
@@ -65,16 +65,16 @@ def current_commit(root: Path, *, compared: bool = True) -> str | None:
 
 
 def ask_git(folder: Path, *arguments: str, given: bytes = b"", index: Path | None = None) -> bytes:
-    """What git answers in a folder.
+    """Run git in a folder and return what it prints.
 
     Args:
-        folder: where git runs: the root, or a submodule's folder.
+        folder: the folder in which git runs: the root, or a submodule's folder.
         arguments: the command and its arguments.
-        given: what it reads.
+        given: the standard input of git.
         index: the index to use instead of the repository's own.
 
     Raises:
-        UsageError: git says no, or is not installed.
+        UsageError: git fails, or is not installed.
     """
     done = run_git(folder, *arguments, given=given, index=index)
     if done.returncode != 0:
@@ -84,16 +84,16 @@ def ask_git(folder: Path, *arguments: str, given: bytes = b"", index: Path | Non
 
 
 def run_git(folder: Path, *arguments: str, given: bytes = b"", index: Path | None = None) -> subprocess.CompletedProcess[bytes]:
-    """Run git in a folder, as `ask_git` does, whatever its status is.
+    """Run git in a folder, as `ask_git` does, but without an error if git fails.
 
     Raises:
         UsageError: git is not installed.
     """
-    # What hooks set would make git look elsewhere than at the folder; other settings of git's own are the user's.
+    # Variables that hooks set would make git use another folder. Git's other variables are the user's, and stay.
     environment = {name: value for name, value in os.environ.items() if name not in OF_ANOTHER_REPOSITORY}
     if index is not None:
         environment["GIT_INDEX_FILE"] = str(index)
-    # No lock, no refreshed index: the checkout is never written to. No monitor: a repository's settings start no program.
+    # No lock and no refreshed index: nothing is written to the checkout. No monitor: a repository's settings start no program.
     command = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", *arguments]
     try:
         return subprocess.run(command, cwd=folder, env=environment, input=given, capture_output=True, check=False)

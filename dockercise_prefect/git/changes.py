@@ -17,20 +17,20 @@ from dockercise_prefect.git.tree import submodules_at
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Changed paths relative to the root, in order, and the submodules that could not be looked into."""
+    """Changed paths relative to the root, in order, and the submodules that could not be read."""
 
     paths: Sequence[str]
     unread: Sequence[Unread]
 
 
 def changed_files(root: Path, revision: Revision) -> Changes:
-    """What differs below the root from a commit: files changed, deleted, new and neither tracked nor ignored.
+    """What differs below the root from a commit: changed files, deleted files, and new files that are not tracked or ignored.
 
-    In submodules too, against the commits that were recorded for them. One that cannot be read counts itself as a path, where
-    the commit recorded for it differs or is gone. A file that was renamed counts under both names.
+    Submodules are compared too, with the commits that were recorded for them. A submodule that cannot be read counts as a
+    changed path itself if the commit recorded for it differs or is gone. A renamed file counts under both names.
 
     Raises:
-        UsageError: git cannot say.
+        UsageError: git fails.
     """
     paths: set[str] = set()
     unread: list[Unread] = []
@@ -39,7 +39,7 @@ def changed_files(root: Path, revision: Revision) -> Changes:
         prefix, tree = waiting.pop()
         folder = root / prefix
         earlier, later = submodules_at(folder, tree), _submodules_now(folder)
-        # One that is tracked no longer but still there is an untracked folder for git; what changed in it is asked below.
+        # For git, a submodule that still exists but is no longer tracked is an untracked folder. It is compared below.
         paths.update(prefix + path for path in _changed(folder, tree) if path.rstrip("/") not in earlier)
         for path in sorted({*earlier, *later}):
             commit = earlier.get(path)
@@ -74,7 +74,7 @@ def _changed(folder: Path, tree: str) -> Iterator[str]:
 
 
 def _submodules_now(folder: Path) -> Mapping[str, str]:
-    """The submodules that the index has below a folder: path relative to it, and commit."""
+    """The submodules in the index below a folder: path relative to it, and commit."""
     found = {}
     for line in ask_git(folder, "ls-files", "--stage", "-z").split(b"\0"):
         facts, _, path = line.partition(b"\t")
@@ -84,15 +84,15 @@ def _submodules_now(folder: Path) -> Mapping[str, str]:
 
 
 def _empty_tree(folder: Path) -> str:
-    """Git's name for what held nothing: all in a new submodule differs from it."""
+    """Git's id of an empty tree. Every file in a new submodule differs from it."""
     return ask_git(folder, "hash-object", "-t", "tree", "--stdin").decode("ascii").strip()
 
 
 @contextmanager
 def _index_of_its_own(folder: Path) -> Iterator[Path | None]:
-    """A copy of the repository's index: `git diff` writes down there which files have not changed after all.
+    """A copy of the repository's index, because `git diff` updates the index with files that turn out to be unchanged.
 
-    With its time: a file that is as old as the index is one that git compares by what it holds.
+    The copy has the same modification time: git compares the content of a file that is as old as the index.
     """
     index = folder / os.fsdecode(ask_git(folder, "rev-parse", "--git-path", "index").rstrip(b"\n"))
     with TemporaryDirectory(prefix="dockercise-") as copies:

@@ -16,12 +16,12 @@ from dockercise_prefect.git.tree import Blob, Tree, contents, read_tree
 from dockercise_prefect.pipeline import Code
 
 _MAX_LINKS = 40
-"""Symbolic links that lead from one to the next, as many as Linux follows."""
+"""The most symbolic links that are followed one after the other; the limit is that of Linux."""
 
 
 @dataclass(frozen=True, slots=True)
 class PastSources:
-    """The files, in path order, and the submodules that could not be looked into."""
+    """The files, in path order, and the submodules that could not be read."""
 
     sources: Sequence[Source]
     unread: Sequence[Unread]
@@ -30,8 +30,8 @@ class PastSources:
 def sources_at(root: Path, revision: Revision) -> PastSources:
     """The pipeline's files below the root as they were in a commit, and in the commits of its submodules.
 
-    The rules are those of `read_sources`: links that stay inside the root are followed, and a file that is reached by two ways
-    is read once, by the way without links.
+    The rules are those of `read_sources`: links that stay inside the root are followed. A file that is reached by two paths is
+    read once, by the path without links.
 
     Raises:
         DefinitionError: files are too big (DK005).
@@ -50,7 +50,7 @@ def sources_at(root: Path, revision: Revision) -> PastSources:
 
 
 class _Walk:
-    """The folders of a tree, each real one once: first without links, then through those that stay inside."""
+    """Walks the folders of a tree, each real folder once: first without links, then through links that stay inside the root."""
 
     def __init__(self, root: Path, tree: Tree) -> None:
         self._root = _names(os.path.realpath(root))
@@ -60,7 +60,7 @@ class _Walk:
         self._links: list[tuple[str, str]] = []
 
     def files(self) -> Iterator[tuple[str, Blob]]:
-        """Paths of the pipeline's files relative to the root and what they held, in no order."""
+        """Paths of the pipeline's files relative to the root, and their content, in no particular order."""
         yield from self._below("", "")
         while self._links:
             links, self._links = sorted(self._links), []
@@ -68,7 +68,7 @@ class _Walk:
                 yield from self._through(path, link)
 
     def _below(self, start: str, real_start: str) -> Iterator[tuple[str, Blob]]:
-        """Files below a folder that has one path as it was reached and another without links."""
+        """Files below a folder, given by the path by which it was reached and by its path without links."""
         waiting = [(start, real_start)]
         while waiting:
             folder, real_folder = waiting.pop()
@@ -100,7 +100,7 @@ class _Walk:
         return not known
 
     def _real(self, link: str) -> str | None:
-        """The path without links that a link leads to, relative to the root; None where it leads out, or in a circle."""
+        """The path without links that a link leads to, relative to the root; None if it leads out, or in a circle."""
         inside = len(self._root)
         done, waiting, followed = list(self._root), link.split("/")[::-1], 0
         while waiting:
@@ -121,7 +121,7 @@ class _Walk:
 
 
 def _folders(tree: Tree) -> dict[str, set[str]]:
-    """Each folder and the names in it."""
+    """Each folder, and the names in it."""
     folders: dict[str, set[str]] = {"": set()}
     for path in (*tree.files, *tree.links):
         folder, _, name = path.rpartition("/")

@@ -1,4 +1,4 @@
-"""All that a commit holds below the root, with what its submodules held then."""
+"""Reads everything that a commit holds below the root, and what its submodules held then."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _LINK = b"120000"
 _SUBMODULE = b"160000"
 
 _LONGEST_TARGET = 4096
-"""Bytes of a link's target: a longer one is a path that no system takes."""
+"""The most bytes of a link's target. No system accepts a longer path."""
 
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """What a file held.
+    """The content of a file in a commit.
 
     Attributes:
-        repository: the folder to ask git in.
-        name: git's name for it.
+        repository: the folder in which to ask git.
+        name: git's id of the content.
         size: in bytes.
     """
 
@@ -38,7 +38,7 @@ class Tree:
     """Files and symbolic links, by their paths relative to the root.
 
     Attributes:
-        links: where they lead, as written.
+        links: the targets of the links, as written.
         unread: submodules that could not be read, in path order.
     """
 
@@ -91,10 +91,10 @@ def submodules_at(folder: Path, tree: str) -> Mapping[str, str]:
     """The submodules that a commit or a tree records below a folder: path relative to it, and commit.
 
     Raises:
-        UsageError: git cannot say.
+        UsageError: git fails.
     """
     found = {}
-    # Without sizes, for which git would look at every file.
+    # Sizes are not requested, because git would have to look at every file for them.
     for line in ask_git(folder, "ls-tree", "-r", "-z", tree).split(b"\0"):
         facts, _, path = line.partition(b"\t")
         if facts.startswith(_SUBMODULE):
@@ -103,7 +103,7 @@ def submodules_at(folder: Path, tree: str) -> Mapping[str, str]:
 
 
 def contents(blobs: Sequence[Blob]) -> list[bytes]:
-    """What blobs hold, in their order; each repository is asked once.
+    """The contents of blobs, in the same order; each repository is asked once.
 
     Raises:
         UsageError: git cannot read them.

@@ -1,1 +1,1 @@
-"""The sites that repositories live on, GitHub, GitLab and Gitea: their calls, and the statuses of commits."""
+"""The git hosts GitHub, GitLab and Gitea: calls of their APIs, and commit statuses."""

@@ -1,4 +1,4 @@
-"""Commit statuses on Gitea, and on Forgejo, which speaks the same (Gitea's API documentation: repoCreateStatus)."""
+"""Commit statuses on Gitea, and on Forgejo, which has the same API (Gitea's API documentation: repoCreateStatus)."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ class GiteaStatuses:
     """Sends commit statuses to a Gitea.
 
     Attributes:
-        site: where its pages are.
-        token: with the scope `write:repository`.
+        site: the address of its pages.
+        token: a token with the scope `write:repository`.
     """
 
     site: str
     token: str = field(repr=False)
 
     def send(self, status: CommitStatus) -> None:
-        """As `Statuses` says; Gitea's words for states are GitHub's."""
+        """See `Statuses.send`. Gitea has the same words for states as GitHub."""
         url = f"{self.site}/api/v1/repos/{quote(status.repository)}/statuses/{quote(status.commit, safe='')}"
         body = {
             "state": status.state.value,

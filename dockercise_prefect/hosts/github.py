@@ -1,7 +1,7 @@
-"""GitHub, and GitHub Enterprise: what a repository is called there, its deploy keys, its webhooks, its commit statuses.
+"""GitHub and GitHub Enterprise: names of repositories, deploy keys, webhooks and commit statuses.
 
-PyGithub makes the calls. Two things are kept from it: its debug log, which holds the bodies of requests and so a webhook's
-secret, and its patience, since it would sleep for an hour where a rate limit says so.
+PyGithub makes the calls. Two of its features are switched off. Its debug log holds the bodies of requests, and so the secret of
+a webhook. And it would sleep for an hour if a rate limit requires that.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _RETRIES = Retry(
     connect=0,
     backoff_factor=0.2,
     status_forcelist=(500, 502, 503, 504),
-    allowed_methods=("GET", "DELETE"),  # what may be done twice
+    allowed_methods=("GET", "DELETE"),  # calls that may be made twice
     raise_on_status=False,
     respect_retry_after_header=False,
 )
@@ -44,14 +44,14 @@ _LOCAL = {"localhost", "127.0.0.1", "::1"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repository:
-    """What GitHub says of a repository.
+    """What GitHub says about a repository.
 
     Attributes:
-        full_name: `owner/name`, as it is called today.
-        default_branch: what a schedule runs.
-        ssh_url: where a deploy key opens it: `git@github.com:owner/name.git`.
+        full_name: its current name, `owner/name`.
+        default_branch: the branch that a schedule runs.
+        ssh_url: the address that a deploy key opens: `git@github.com:owner/name.git`.
         visibility: `public`, `private` or `internal`.
-        administered: whether the token's user administers it; True where GitHub does not say.
+        administered: whether the token's user administers it; True if GitHub does not say.
     """
 
     full_name: str
@@ -63,7 +63,7 @@ class Repository:
 
 @dataclass(frozen=True, slots=True)
 class KnownKey:
-    """A deploy key that GitHub knows; `public` is without its comment."""
+    """A deploy key that GitHub knows; `public` does not include the comment."""
 
     id: int
     title: str
@@ -81,17 +81,17 @@ class KnownHook:
 class GitHub:
     """One GitHub, with one token.
 
-    Methods block, for a minute at most. Each raises `HostRefusedError` for what cannot succeed (wrong token, missing right, no
-    such repository) and `HostError` for what may later (no answer, rate limit, GitHub's own failure). No message and no log
-    holds the token or a webhook's secret. Repositories are named `owner/name`, as `Repository.full_name` says.
+    Methods block, for a minute at most. They raise `HostRefusedError` if the call cannot succeed (wrong token, missing right,
+    no such repository), and `HostError` if it may succeed later (no answer, rate limit, a failure of GitHub itself). No message
+    and no log holds the token or a webhook's secret. Repositories are named `owner/name`, as in `Repository.full_name`.
 
     Args:
-        token: of a user or an app.
-        api: where the API is; GitHub Enterprise's is `https://HOST/api/v3`.
+        token: the token of a user or an app.
+        api: the address of the API; for GitHub Enterprise, `https://HOST/api/v3`.
         origin: where the token came from, for messages.
 
     Raises:
-        UsageError: the token or the address cannot be one.
+        UsageError: the text of the token or of the address is not a valid one.
     """
 
     def __init__(self, token: str, api: str = PUBLIC_API, origin: str = "the environment") -> None:
@@ -115,7 +115,7 @@ class GitHub:
         )
 
     def repository(self, name: str) -> Repository:
-        """What GitHub says of a repository; one that was renamed is found under its old name."""
+        """What GitHub says about a repository. A renamed repository is found under its old name too."""
         checked_name(name)
         with self._calling(f"read {name}", Right.METADATA, repository=name) as call:
             _, found = self._github.requester.requestJsonAndCheck("GET", f"/repos/{name}")
@@ -132,7 +132,7 @@ class GitHub:
             )
 
     def host_keys(self) -> tuple[str, ...]:
-        """The keys that its ssh server proves itself with, each `ssh-ed25519 AAAA…`; none where they are not published."""
+        """The host keys of its ssh server, each `ssh-ed25519 AAAA…`; empty if they are not published."""
         with self._calling("read the keys of its ssh server", Right.METADATA):
             _, found = self._github.requester.requestJsonAndCheck("GET", "/meta")
         keys = found.get("ssh_keys") if isinstance(found, Mapping) else None
@@ -145,7 +145,7 @@ class GitHub:
             return tuple(KnownKey(key.id, key.title, " ".join(key.key.split()[:2])) for key in found)
 
     def add_key(self, name: str, title: str, public: str) -> int:
-        """Let a key read the repository, and no more than read it; returns its id."""
+        """Add a deploy key that can read the repository, but not write to it; returns its id."""
         with self._calling(f"add a deploy key to {name}", Right.KEYS):
             return _number(self._github.get_repo(name).create_key(title, public, read_only=True).id)
 
@@ -161,15 +161,15 @@ class GitHub:
             return tuple(KnownHook(hook.id, str(hook.config.get("url") or "")) for hook in found)
 
     def add_hook(self, name: str, url: str, secret: str) -> int:
-        """Have every push sent to a URL, signed with a secret; returns the webhook's id."""
+        """Add a webhook that sends every push to a URL, signed with a secret; returns its id."""
         with self._calling(f"add a webhook to {name}", Right.HOOKS):
             made = self._github.get_repo(name).create_hook("web", _config(url, secret), events=["push"], active=True)
             return _number(made.id)
 
     def set_hook(self, name: str, number: int, url: str, secret: str) -> None:
-        """Make a webhook that is there what `add_hook` makes."""
+        """Give an existing webhook the same settings as `add_hook` gives a new one."""
         with self._calling(f"change webhook {number} of {name}", Right.HOOKS):
-            # PyGithub's own `edit` sends a `name`, which GitHub's description does not know here.
+            # PyGithub's own `edit` sends a `name`, which is not in GitHub's API description of this call.
             body = {"config": _config(url, secret), "events": ["push"], "active": True}
             _, found = self._github.requester.requestJsonAndCheck("PATCH", f"/repos/{name}/hooks/{number}", input=body)
             _number(found["id"])
@@ -186,14 +186,14 @@ class GitHub:
             if status.target_url is not None:
                 body["target_url"] = status.target_url
             path = f"/repos/{quote(status.repository)}/statuses/{quote(status.commit, safe='')}"
-            # PyGithub's own way leads over the commit, and asks for that first.
+            # PyGithub's own method belongs to a commit, and would request that commit first.
             _, found = self._github.requester.requestJsonAndCheck("POST", path, input=body)
             _number(found["id"])
 
     @contextmanager
     def _calling(self, what: str, right: Right, repository: str | None = None) -> Iterator[Call]:
         call = Call(what, right, self.host, self._origin, repository)
-        # The causes are cut off: they hold the request, and with it the token.
+        # The errors are raised without their causes, which hold the request and so the token.
         try:
             yield call
         except GithubException as error:
@@ -201,15 +201,15 @@ class GitHub:
         except requests.RequestException as error:
             raise unreachable(error, call) from None
         except (AssertionError, RuntimeError, ValueError, TypeError, AttributeError, KeyError):
-            # What PyGithub raises when an answer leads to another host, or is not what GitHub sends.
+            # PyGithub raises this if an answer redirects to another host, or is not an answer of GitHub.
             raise not_github(call) from None
 
 
 def checked_name(name: str) -> str:
-    """The name of a repository.
+    """The name of a repository, after a check.
 
     Raises:
-        UsageError: it is none.
+        UsageError: the text is not the name of a repository.
     """
     if not _NAME.fullmatch(name):
         raise UsageError(f"{name!r} is not a repository of GitHub", "write it as OWNER/REPO, say acme/infra")
@@ -221,7 +221,7 @@ def _config(url: str, secret: str) -> dict[str, str]:
 
 
 def _number(value: object) -> int:
-    """The id in an answer; an answer without one, say a redirection, has done nothing."""
+    """The id in an answer. If an answer has no id, for example a redirection, the call has changed nothing."""
     if not isinstance(value, int):
         raise TypeError("there is no id in the answer")
     return value
@@ -238,7 +238,7 @@ def _removed(delete: Any) -> bool:
 
 
 def _checked(api: str) -> str:
-    """The host of an address that a token may be sent to."""
+    """The host of an API address, after a check that a token may be sent there."""
     try:
         parts = urlsplit(api)
         named = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
@@ -256,5 +256,5 @@ def _hush() -> None:
 
 
 def _no_bodies(record: logging.LogRecord) -> bool:
-    """Whether a record of PyGithub may be kept: on DEBUG it is a whole request, and a webhook's secret is in its body."""
+    """Whether a log record of PyGithub may be kept. A DEBUG record is a whole request, and may hold a webhook's secret."""
     return record.levelno > logging.DEBUG

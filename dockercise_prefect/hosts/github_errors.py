@@ -1,4 +1,4 @@
-"""Errors of GitHub's API as messages: what was to be done, why it failed, and what to do next."""
+"""Turns errors of GitHub's API into messages: what was tried, why it failed, and what to do next."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HOW_TO_MAKE_ONE = (
 
 
 class Right(Enum):
-    """A right that a call needs: what a fine-grained token calls it, and the scope of a classic one."""
+    """A right that a call needs: its name for fine-grained tokens, and the scope of a classic token."""
 
     METADATA = ("Metadata: read", "repo")
     KEYS = ("Administration: read and write", "repo")
@@ -40,7 +40,7 @@ class Right(Enum):
 
 
 class NoRepositoryError(HostRefusedError):
-    """There is no such repository, or the token may not see it: GitHub does not tell one from the other."""
+    """There is no such repository, or the token may not see it. GitHub gives the same answer in both cases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +48,11 @@ class Call:
     """One call to GitHub.
 
     Attributes:
-        what: what it is to do, after “to”: `add a deploy key to acme/infra`.
-        right: what the token needs for it.
-        host: where GitHub is, for the user.
-        token_name: where the token came from, never the token.
-        repository: set where an answer of 404 speaks of the repository itself.
+        what: what it does, as the words after “to”: `add a deploy key to acme/infra`.
+        right: the right that the token needs.
+        host: the host of GitHub, for the user.
+        token_name: where the token came from; never the token itself.
+        repository: the repository, if an answer of 404 means that the repository itself is missing; else None.
     """
 
     what: str
@@ -63,7 +63,7 @@ class Call:
 
 
 def refused(error: GithubException, call: Call) -> HostError:
-    """What an answer that is not a success means."""
+    """The error for an answer that is not a success."""
     headers = {name.lower(): str(value) for name, value in (error.headers or {}).items()}
     status = error.status
     if status == _UNAUTHORIZED:
@@ -82,7 +82,7 @@ def refused(error: GithubException, call: Call) -> HostError:
 
 
 def unreachable(error: requests.RequestException, call: Call) -> HostError:
-    """What a connection that failed means. No text of the error is taken over: it may hold what was sent."""
+    """The error for a connection that failed. It takes no text from the original error, which may hold what was sent."""
     if isinstance(error, requests.exceptions.SSLError):
         hint = "does it use https? To trust its certificate, set REQUESTS_CA_BUNDLE"
         return HostError(f"no secure connection to {call.host}", hint)
@@ -94,7 +94,7 @@ def unreachable(error: requests.RequestException, call: Call) -> HostError:
 
 
 def not_github(call: Call) -> HostRefusedError:
-    """What an answer means that GitHub would not give."""
+    """The error for an answer that cannot come from GitHub."""
     return HostRefusedError(
         f"what answers at {call.host} is not GitHub's API", "`--api` looks like https://github.example.com/api/v3"
     )
@@ -120,14 +120,14 @@ def _not_found(call: Call) -> HostError:
             f"{call.host} has no repository {call.repository}, or the token in {call.token_name} may not see it",
             "is the name right, and does the token include this repository?",
         )
-    # GitHub does not tell what is not there from what may not be known.
+    # GitHub gives the same answer for what does not exist and for what the token may not see.
     return HostRefusedError(
         f"the token in {call.token_name} has no right to {call.what}, or it does not exist", f"it needs {call.right}"
     )
 
 
 def _is_rate_limit(status: int, headers: Mapping[str, str], error: GithubException) -> bool:
-    from github import RateLimitExceededException  # noqa: PLC0415  only what went wrong pays for it
+    from github import RateLimitExceededException  # noqa: PLC0415  imported only if there is an error
 
     if status == _RATE_LIMITED or isinstance(error, RateLimitExceededException):
         return True
@@ -135,7 +135,7 @@ def _is_rate_limit(status: int, headers: Mapping[str, str], error: GithubExcepti
 
 
 def _when(headers: Mapping[str, str]) -> str:
-    """When to try again, as GitHub's documentation of rate limits says."""
+    """When to try again, by the rules in GitHub's documentation of rate limits."""
     wait, reset = headers.get("retry-after", ""), headers.get("x-ratelimit-reset", "")
     if wait.isdecimal():
         return f"try again in {wait} seconds"

@@ -15,19 +15,19 @@ class GitHubStatuses:
     """Sends commit statuses to a GitHub.
 
     Attributes:
-        site: where its pages are.
-        token: with the right “Commit statuses: read and write”.
+        site: the address of its pages.
+        token: a token with the right “Commit statuses: read and write”.
     """
 
     site: str
     token: str = field(repr=False)
 
     def send(self, status: CommitStatus) -> None:
-        """As `Statuses` says."""
+        """See `Statuses.send`."""
         from dockercise_prefect.hosts.github import GitHub  # noqa: PLC0415  PyGithub takes a second to import
 
         api = _API if self.site == _SITE else f"{self.site}/api/v3"
-        # What GitHub said stands in the hints, and stays here.
+        # The hints hold what GitHub said, so they are not passed on.
         try:
             GitHub(self.token, api, "the Secret block").send(status)
         except (HostRefusedError, UsageError) as error:

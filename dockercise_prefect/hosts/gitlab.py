@@ -15,10 +15,10 @@ _STATES = {
     CommitState.PENDING: "pending",
     CommitState.SUCCESS: "success",
     CommitState.FAILURE: "failed",
-    CommitState.ERROR: "failed",  # GitLab does not tell one from the other
+    CommitState.ERROR: "failed",  # GitLab has only one state for failure and error
 }
 _LONGEST_URL = 255
-"""Characters of a target_url, after which GitLab refuses the whole status."""
+"""The most characters of a target_url. If it is longer, GitLab refuses the whole status."""
 
 _BAD_REQUEST = 400
 
@@ -28,15 +28,15 @@ class GitLabStatuses:
     """Sends commit statuses to a GitLab.
 
     Attributes:
-        site: where its pages are.
-        token: with the scope `api`, of somebody who may push.
+        site: the address of its pages.
+        token: a token with the scope `api`, of a user who may push.
     """
 
     site: str
     token: str = field(repr=False)
 
     def send(self, status: CommitStatus) -> None:
-        """As `Statuses` says."""
+        """See `Statuses.send`."""
         url = f"{self.site}/api/v4/projects/{quote(status.repository, safe='')}/statuses/{quote(status.commit, safe='')}"
         state = _STATES[status.state]
         target = status.target_url if status.target_url and len(status.target_url) <= _LONGEST_URL else None
@@ -47,7 +47,7 @@ class GitLabStatuses:
 
 
 def _is_there(answer: httpx.Response, state: str) -> bool:
-    """Whether GitLab refuses a status because it is there already, or a later one is."""
+    """Whether GitLab refuses a status because it already has this one or a later one."""
     if answer.status_code != _BAD_REQUEST:
         return False
     found = re.search(r"Cannot transition status via :\w+ from :(\w+)", answer.text)

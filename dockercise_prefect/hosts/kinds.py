@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class HostKind(StrEnum):
-    """Whose dialect a delivery is in; Forgejo speaks Gitea's, GitHub Enterprise speaks GitHub's."""
+    """The kind of host that a delivery comes from. Forgejo counts as Gitea, and GitHub Enterprise counts as GitHub."""
 
     GITHUB = "github"
     GITEA = "gitea"

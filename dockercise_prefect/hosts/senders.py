@@ -1,4 +1,4 @@
-"""Who sends commit statuses to which host."""
+"""Makes the sender of commit statuses for a host."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ _SENDERS: Mapping[HostKind, Callable[[str, str], Statuses]] = {
 
 
 def open_statuses(kind: HostKind, site: str, token: str) -> Statuses:
-    """A sender of statuses, as `OpenStatuses` says."""
+    """Make a sender of statuses; see `OpenStatuses`."""
     return _SENDERS[kind](site, token.strip())

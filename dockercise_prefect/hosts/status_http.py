@@ -10,7 +10,7 @@ import httpx
 from dockercise_prefect.hosts.statuses import StatusLaterError, StatusRefusedError
 
 SECONDS = 10.0
-"""For each part of a request: connecting, sending, waiting for the answer."""
+"""The time limit for each part of a request: connecting, sending, waiting for the answer."""
 
 _WHY = {
     401: "it does not accept the token",
@@ -22,18 +22,18 @@ _FAILED = 500
 
 
 def post(url: str, body: Mapping[str, str | None], *, token: str, header: str, prefix: str = "") -> httpx.Response:
-    """Send a status; redirections are not followed, since they would carry the token.
+    """Send a status. Redirections are not followed, because they would send the token to another place.
 
     Args:
-        url: of the host's API.
-        body: its fields; those that are None are left out.
-        token: what the host lets in.
-        header: where it belongs.
-        prefix: stands before it.
+        url: the URL in the host's API.
+        body: the fields; those that are None are left out.
+        token: the token that the host accepts.
+        header: the name of the header that holds the token.
+        prefix: the text before the token in that header.
 
     Raises:
-        StatusLaterError: the host does not answer, or has no time.
-        StatusRefusedError: what is called a token cannot be one.
+        StatusLaterError: the host does not answer, or is busy.
+        StatusRefusedError: the text is not a valid token.
     """
     if not re.fullmatch(r"[\x21-\x7e]+", token):
         raise StatusRefusedError("the Secret block holds no token", "store only the token in it")
@@ -42,7 +42,7 @@ def post(url: str, body: Mapping[str, str | None], *, token: str, header: str, p
         said = {name: value for name, value in body.items() if value is not None}
         answer = httpx.post(url, json=said, headers={header: prefix + token}, timeout=SECONDS, follow_redirects=False)
     except (httpx.HTTPError, httpx.InvalidURL):
-        # The cause is cut off: it holds the request, and with it the token.
+        # The error is raised without its cause, which holds the request and so the token.
         raise StatusLaterError(f"no answer from {host}", "check the network and the address") from None
     if answer.status_code in _BUSY or answer.status_code >= _FAILED:
         raise StatusLaterError(f"{host} is too busy for a commit status (status {answer.status_code})")
@@ -50,10 +50,10 @@ def post(url: str, body: Mapping[str, str | None], *, token: str, header: str, p
 
 
 def check(answer: httpx.Response) -> None:
-    """See that the host has taken a status.
+    """Check that the host has accepted a status.
 
     Raises:
-        StatusRefusedError: it has not.
+        StatusRefusedError: the host has not accepted it.
     """
     if answer.is_success:
         return

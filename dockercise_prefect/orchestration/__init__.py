@@ -1,4 +1,4 @@
-"""The only room that knows Prefect: what a compiled module needs to run, loaded when it is asked for."""
+"""The only package that imports Prefect: what a compiled module needs to run. Names are loaded when they are first used."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _HOME = {
 
 
 def __getattr__(name: str) -> object:
-    """Import late: the local server's commands live here too and need no Prefect."""
+    """Import late: the commands of the local server are also here and do not need Prefect."""
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_HOME[name]), name)

@@ -1,4 +1,4 @@
-"""The address of the flow of registered repositories: deployments that Prefect has name it, so it stays."""
+"""The import path of the flow of registered repositories. Existing deployments in Prefect use it, so it must not change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pipeline as a value, and how one is written in Python."""
+"""The pipeline as a value, and the functions with which a pipeline is written in Python."""
 
 from dockercise_prefect.pipeline.codec import from_json, meaning_of, stage_from_json, stage_to_json, to_json
 from dockercise_prefect.pipeline.codes import Code

@@ -1,4 +1,4 @@
-"""A pipeline to JSON and back: the stable object of `compile --format json` and of `index.json` (DESIGN section 3)."""
+"""Converts a pipeline to JSON and back: the stable object of `compile --format json` and `index.json` (DESIGN section 3)."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from dockercise_prefect.pipeline.sensitivity import sensitive_stages
 
 
 def to_json(pipeline: Pipeline, targets: Sequence[StageName] = ()) -> Json:
-    """The pipeline as plain JSON values, key order stable.
+    """The pipeline as plain JSON values, in a stable key order.
 
     Args:
-        pipeline: what to print.
-        targets: what the user asked for; empty means everything.
+        pipeline: the pipeline to print.
+        targets: the stages that the user asked for; empty means everything.
     """
     sensitive = sensitive_stages(pipeline)
     return {
@@ -41,7 +41,7 @@ def to_json(pipeline: Pipeline, targets: Sequence[StageName] = ()) -> Json:
 
 
 def from_json(data: Json) -> Pipeline:
-    """Read back what `to_json` gave.
+    """Read what `to_json` returned.
 
     Raises:
         KeyError, TypeError, ValueError: the object is not a printed pipeline.
@@ -51,7 +51,7 @@ def from_json(data: Json) -> Pipeline:
 
 
 def meaning_of(stage: Stage) -> Json:
-    """What a stage does: its entry in `to_json` without places, and without who wrote an edge."""
+    """What a stage does: its entry in `to_json` without places, and without whether an edge was written or inferred."""
     entry = stage_to_json(stage, None)
     del entry["at"], entry["sensitive"]
     edges = ({key: value for key, value in edge.items() if key not in {"at", "inferred"}} for edge in entry["depends_on"])
@@ -90,7 +90,7 @@ def stage_to_json(stage: Stage, sensitive: str | None = None) -> Json:
 
 
 def stage_from_json(name: StageName, entry: Json) -> Stage:
-    """Read back what `stage_to_json` gave.
+    """Read what `stage_to_json` returned.
 
     Raises:
         KeyError, TypeError, ValueError: the object is not a printed stage.

@@ -12,7 +12,7 @@ class Code(StrEnum):
     meaning: str
 
     def __new__(cls, code: str, meaning: str) -> Self:
-        """A text that is its code and knows its meaning."""
+        """Make a text with the code as its value and the meaning as an attribute."""
         member = str.__new__(cls, code)
         member._value_ = code
         member.meaning = meaning
@@ -92,5 +92,5 @@ class Code(StrEnum):
 
     @property
     def is_lint_rule(self) -> bool:
-        """Whether `lint` alone looks for it, and it can be switched off: the codes from DK100 on."""
+        """Whether only `lint` looks for it, so that it can be switched off. These are the codes from DK100 on."""
         return self.value >= "DK100"

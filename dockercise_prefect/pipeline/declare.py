@@ -1,4 +1,4 @@
-"""How a pipeline is written in Python: what a compiled module calls, and what a person may call without any YAML."""
+"""The functions with which a pipeline is written in Python, in a compiled module or by hand without YAML."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ from dockercise_prefect.pipeline.model import (
 )
 
 code = Mount(CodeSnapshot(), f"/{CODE}")
-"""The code, read-only at `/code`; `code.at(path)` puts it elsewhere, `on=code` works in a copy of it."""
+"""The code, read-only at `/code`. `code.at(path)` mounts it at another path, and `on=code` works in a copy of it."""
 
 
 def host(name: str, *, optional: bool = False) -> HostVariable:
-    """A variable from outside the run; with `optional`, unset where nothing has it."""
+    """A variable from outside the run. With `optional`, it is unset if it is not found."""
     return HostVariable(name, optional)
 
 
 def bind(path: str, target: str, mode: Mode = "rw") -> Mount:
-    """A folder of the engine's machine, or one below the root when `path` begins with `./`, at `target`."""
+    """A folder of the engine's machine, or one below the root if `path` begins with `./`, mounted at `target`."""
     return Mount(HostPath(path), target, mode)
 
 
 def engine_volume(name: str, target: str, mode: Mode = "rw") -> Mount:
-    """The engine's own volume `name` at `target`; it outlives the run."""
+    """The engine's own volume `name`, mounted at `target`. It is not removed after the run."""
     return Mount(EngineVolume(name), target, mode)
 
 
@@ -61,8 +61,8 @@ def built_from(
 
     Args:
         context: a stage, or `code`.
-        folder: below it.
-        dockerfile: below the folder.
+        folder: path of the folder below the context.
+        dockerfile: path of the Dockerfile below the folder.
         args: build arguments; they stay in the image's history.
         target: the stage of the Dockerfile to stop at.
         secrets: names of the stage's variables that the build gets as secrets.
@@ -95,22 +95,22 @@ def stage(
     memory: int | None = None,
     at: str | None = None,
 ) -> Stage:
-    """Declare a stage; LANGUAGE section 2 says what each key means.
+    """Declare a stage. LANGUAGE section 2 says what each key means.
 
     Args:
-        image: a reference, or the stage whose image it runs in: the one it built, else what it left behind.
-        build: `built_from(…)`, in place of `image`.
-        env: variable to its source: a stage's `.value`, `host(…)`, or its text.
+        image: a reference, or a stage: then it runs in the image that this stage built, or else left behind.
+        build: `built_from(…)`, instead of `image`.
+        env: maps each variable to its source: a stage's `.value`, `host(…)`, or a text.
         volumes: stages' `.volume`, `code`, `bind(…)`, `engine_volume(…)`.
         on: a stage, or `code`.
-        working_dir: by default `/<name>` with `on`, else `/`.
+        working_dir: the working directory; by default `/<name>` with `on`, else `/`.
         reads: stages whose output the script reads in `/out`.
         timeout: seconds.
         memory: bytes.
-        at: `path:line:column` of the YAML it was compiled from.
+        at: `path:line:column` of the YAML that the stage was compiled from.
 
     Raises:
-        ValueError: there is an `image` and a `build`, `network` or `pull` is none that there is, or `at` is no place.
+        ValueError: both `image` and `build` are given, `network` or `pull` is an unknown value, or `at` is not a place.
     """
     if image is not None and build is not None:
         raise ValueError(f"stage {name!r} has an image and builds one")

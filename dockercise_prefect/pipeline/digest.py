@@ -1,8 +1,8 @@
 """The digest of a pipeline: `sha256:…` over what it does.
 
-Left out are its name, the places of the source, whether an edge was written or inferred, and the order of all that has no
-order. The text that is hashed is `codec.meaning_of` of each stage as JSON with sorted keys; a test holds it to that. It is
-written here at once, because every compilation writes it for every stage.
+The digest does not depend on the pipeline's name, the places in the source, whether an edge was written or inferred, or the
+order of things that have no order. The hashed text is `codec.meaning_of` of each stage as JSON with sorted keys, and a test
+checks that. The text is written here directly, for speed: every compilation writes it for every stage.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def digest_of(pipeline: Pipeline) -> str:
 
 
 def digest_of_stages(stages: Iterable[Stage], tags: Iterable[str], secrets: Iterable[str]) -> str:
-    """The digest of a pipeline that is yet to be made of stages, in any order, tags and secrets."""
+    """The digest of a pipeline that does not exist yet, from its stages (in any order), tags and secrets."""
     digest = hashlib.sha256(f'{{"secrets":{_on_one_line(sorted(secrets))},"stages":{{'.encode())
     separator = ""
     for stage in sorted(stages, key=attrgetter("name")):

@@ -12,13 +12,13 @@ IMAGE_SOURCE = (
     rf"(?:{_DOMAIN}/)?{_PATH_PART}(?:/{_PATH_PART})*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?(?:@[A-Za-z][A-Za-z0-9]*"
     r"(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?"
 )
-"""The grammar of image references, as Docker's documentation of `reference` gives it; read alike by Python and ECMA-262."""
+"""The grammar of image references, from Docker's documentation of `reference`. It means the same in Python and ECMA-262."""
 
 IMAGE = re.compile(rf"(?:{IMAGE_SOURCE})\Z")
 
 
 def image_name_problem(name: str) -> tuple[str, str] | None:
-    """Why this names no image, and a hint; None when it does."""
+    """Why a text is not the name of an image, and a hint; None if it is."""
     if IMAGE.match(name):
         return None
     lower = name.lower()

@@ -1,7 +1,7 @@
 """A pipeline as JSON text, indented by two blanks.
 
-`codec` says what the JSON is, and a test holds this text to it. What every stage has is written here at once: the standard
-library indents in Python, which takes longer than all the rest of compiling.
+`codec` defines the JSON, and a test checks that this text is the same. The fields that every stage has are written here
+directly, for speed: the standard library indents in Python, which takes longer than all the rest of compiling.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _BOOLEANS = {None: "null", True: "true", False: "false"}
 
 
 def to_json_text(pipeline: Pipeline, targets: Sequence[StageName] = ()) -> str:
-    """What `to_json` gives, as a text of many lines.
+    """The result of `to_json` as a text of many lines.
 
     Args:
-        pipeline: what to print.
-        targets: what the user asked for; empty means everything.
+        pipeline: the pipeline to print.
+        targets: the stages that the user asked for; empty means everything.
     """
     sensitive = sensitive_stages(pipeline)
     stages = ",\n    ".join([_stage(stage, sensitive.get(stage.name)) for stage in pipeline.stages])
@@ -106,5 +106,5 @@ def _bracketed(items: str, margin: str) -> str:
 
 
 def _below(value: Any, margin: str) -> str:
-    """Any JSON value, where the line it begins on stands in by the margin; no newline in it is one of a text."""
+    """Any JSON value, for a line that is indented by the margin. JSON escapes newlines in texts, so all are line ends."""
     return json.dumps(value, indent=2, ensure_ascii=False).replace("\n", f"\n{margin}")

@@ -1,7 +1,7 @@
 """The central type: a pipeline as a value.
 
-Everything before it makes one, everything after it only reads it. It holds the names of outside variables, never their
-values, and prints as JSON (`codec`).
+The compiler makes a pipeline, and everything after it only reads it. A pipeline holds the names of outside variables, never
+their values. It can be printed as JSON (`codec`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ StageName: TypeAlias = str
 Mode: TypeAlias = Literal["ro", "rw"]
 
 CODE: StageName = "code"
-"""In `on` and in `vol`, the code itself; no stage may have this name."""
+"""The name of the code itself in `on` and in `vol`; no stage may have this name."""
 
 _FOLDED = re.compile(r"[^A-Z0-9_]")
 
@@ -39,7 +39,7 @@ class StageValue:
 
 @dataclass(frozen=True, slots=True)
 class HostVariable:
-    """A variable from outside (LANGUAGE section 3): asked for by its upper-cased name, then by `name` as written."""
+    """A variable from outside (LANGUAGE section 3). It is looked up by its name in upper case, then by `name` as written."""
 
     name: str
     optional: bool = False
@@ -47,7 +47,7 @@ class HostVariable:
 
 @dataclass(frozen=True, slots=True)
 class LiteralValue:
-    """A variable with the text written in the pipeline."""
+    """A variable with a text that is written in the pipeline."""
 
     text: str
 
@@ -69,14 +69,14 @@ class CodeSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class HostPath:
-    """A folder of the engine's machine, or, when it begins with `./`, one below the root."""
+    """A folder of the engine's machine, or, if the path begins with `./`, a folder below the root."""
 
     path: str
 
 
 @dataclass(frozen=True, slots=True)
 class EngineVolume:
-    """The engine's own volume of that name, kept after the run."""
+    """The engine's own volume with this name; it is kept after the run."""
 
     name: str
 
@@ -99,7 +99,7 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class ImageReference:
-    """An image as a registry or the engine knows it."""
+    """An image in a registry or in the engine."""
 
     ref: str
 
@@ -121,12 +121,12 @@ class Build:
     """An image to build from a Dockerfile (LANGUAGE section 4).
 
     Attributes:
-        context: what holds the folder that is built.
-        folder: the folder below it, `.` for all of it; without `..`.
+        context: the code or volume that holds the folder to build.
+        folder: the folder below the context, without `..`; `.` is all of it.
         dockerfile: the Dockerfile's path below the folder.
         args: build arguments. They stay in the image's history, so they are texts and never values of stages.
         target: the stage of the Dockerfile to stop at; None builds the last one.
-        secrets: those of the stage's variables that the build gets, by their names; they are in no image and no history.
+        secrets: names of the stage's variables that the build gets as secrets; they are not stored in the image or its history.
     """
 
     context: BuildContext
@@ -149,7 +149,7 @@ class DependencyKind(StrEnum):
 
     @property
     def phrase(self) -> str:
-        """What the edge says, as it stands between the later stage and the earlier one."""
+        """The words for the edge, to be written between the later stage and the earlier one."""
         return _PHRASES[self]
 
 
@@ -167,8 +167,8 @@ _PHRASES = {
 class Dependency:
     """One edge of the graph: the stage that has it runs after `stage`.
 
-    Two edges to one stage are kept apart when their kinds differ, since each does something else at run time; the graph's
-    order only asks for the set of stages.
+    Edges of different kinds to the same stage are separate, because each does something else at run time. The order of the
+    graph needs only the set of stages.
     """
 
     stage: StageName
@@ -178,7 +178,7 @@ class Dependency:
 
     @property
     def reference(self) -> str:
-        """What in a stage's definition asks for such an edge where it is inferred (LANGUAGE section 4)."""
+        """What in a stage's definition causes such an edge if it is inferred (LANGUAGE section 4)."""
         match self.kind:
             case DependencyKind.ENV:
                 return f"${folded(self.stage)}"
@@ -208,17 +208,17 @@ class PullPolicy(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """A node of the graph: one script in one container, or none.
+    """A node of the graph: one script in one container, or no container.
 
     Attributes:
-        image: None when the stage has no image, or builds its own.
+        image: the image; None if the stage has no image, or builds its own.
         build: the image that the stage builds; never together with `image`.
-        run: the shell script; None runs the image's own entrypoint and command, or leaves it at building.
-        env: variable name to where its value comes from, in the order written.
-        on: the stage (or `CODE`) whose volume this one starts from a copy of.
+        run: the shell script; None runs the image's own entrypoint and command, or only builds.
+        env: maps each variable name to the source of its value, in the order written.
+        on: the stage (or `CODE`) whose volume is copied as the start of this stage's volume.
         timeout: seconds after which the container is stopped.
-        no_log: its output is sensitive; None says that nothing was written about it.
-        cpus: processors, `memory`: bytes, both limits.
+        no_log: whether its output is sensitive; None if `noLog` was not written.
+        cpus: limit of processors. `memory`: limit of bytes.
         place: where the stage was written.
     """
 
@@ -245,12 +245,12 @@ class Stage:
 
     @property
     def starts_container(self) -> bool:
-        """Whether something runs in a container: not in a stage that only joins others, nor in one that only builds."""
+        """Whether something runs in a container. A stage that only joins others, or only builds, does not start one."""
         return self.image is not None or (self.build is not None and self.run is not None)
 
     @property
     def joins_only(self) -> bool:
-        """Whether it neither runs nor builds anything: its value comes from outside, else it is empty."""
+        """Whether the stage neither runs nor builds anything. Its value comes from outside, or is empty."""
         return self.image is None and self.build is None
 
     @property
@@ -260,12 +260,12 @@ class Stage:
 
     @property
     def volume(self) -> Mount:
-        """This stage's volume at its usual path, for a consumer's `volumes`."""
+        """This stage's volume at its usual path, for the `volumes` of another stage."""
         return Mount(StageVolume(self.name), f"/{self.name}")
 
     @property
     def needs(self) -> tuple[StageName, ...]:
-        """The stages this one runs after, each once, in the order written."""
+        """The stages that this one runs after, each once, in the order written."""
         return tuple(dict.fromkeys(dependency.stage for dependency in self.depends_on))
 
 
@@ -279,13 +279,13 @@ class Pipeline:
     """Stages in an order in which they can run.
 
     Attributes:
-        stages: every stage stands after all it needs.
-        tags: for the flow run.
-        secrets: variables whose values are sensitive, by their folded names: those of `meta.secrets`, and secrets of builds.
-        digest: `sha256:…` of what was compiled; None for one that is written in Python (`codec.digest_of`).
+        stages: the stages, each after all that it needs.
+        tags: tags of the flow run.
+        secrets: folded names of variables whose values are sensitive: those of `meta.secrets`, and secrets of builds.
+        digest: `sha256:…` of what was compiled; None for a pipeline that is written in Python (`codec.digest_of`).
 
     Raises:
-        ValueError: a name stands twice, or a stage stands before one that it needs.
+        ValueError: a name occurs twice, or a stage comes before one that it needs.
     """
 
     name: str
@@ -313,7 +313,7 @@ class Pipeline:
         return {stage.name: stage for stage in self.stages}
 
     def only(self, targets: Iterable[StageName]) -> Pipeline:
-        """The targets and all they need, order kept; the whole pipeline when there are none.
+        """The targets and all that they need, in the same order; the whole pipeline if there are no targets.
 
         Raises:
             DefinitionError: a target is not a stage (DK040).

@@ -1,4 +1,4 @@
-"""The parts of a stage to JSON and back: its image, its build, its variables, its mounts."""
+"""Converts the parts of a stage to JSON and back: its image, its build, its variables and its mounts."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def image_to_json(image: Image | None) -> Json | None:
 
 
 def image_from_json(data: Json | None) -> Image | None:
-    """Read back what `image_to_json` gave."""
+    """Read what `image_to_json` returned."""
     match data:
         case None:
             return None
@@ -50,7 +50,7 @@ def image_from_json(data: Json | None) -> Image | None:
 
 def build_to_json(build: Build) -> Json:
     """A stage's build."""
-    # Only where there are any: pipelines without them keep their digests.
+    # The key is left out if there are no secrets, so that pipelines without secrets keep their digests.
     secrets = {"secrets": list(build.secrets)} if build.secrets else {}
     return {
         "context": _source_to_json(build.context),
@@ -63,7 +63,7 @@ def build_to_json(build: Build) -> Json:
 
 
 def build_from_json(data: Json) -> Build:
-    """Read back what `build_to_json` gave."""
+    """Read what `build_to_json` returned."""
     context = _source_from_json(data["context"])
     if not isinstance(context, CodeSnapshot | StageVolume):
         raise ValueError(f"no context of a build: {data['context']!r}")  # noqa: TRY004  a document, not an argument
@@ -82,7 +82,7 @@ def env_to_json(source: EnvSource) -> Json:
 
 
 def env_from_json(data: Json) -> EnvSource:
-    """Read back what `env_to_json` gave."""
+    """Read what `env_to_json` returned."""
     match data:
         case {"stage": stage}:
             return StageValue(stage)
@@ -99,7 +99,7 @@ def mount_to_json(mount: Mount) -> Json:
 
 
 def mount_from_json(data: Json) -> Mount:
-    """Read back what `mount_to_json` gave."""
+    """Read what `mount_to_json` returned."""
     return Mount(_source_from_json(data["source"]), data["target"], data["mode"])
 
 
@@ -129,5 +129,5 @@ def _source_from_json(data: Json) -> MountSource:
 
 
 def triggers_in_order(stage: Stage) -> list[str]:
-    """A stage's globs as far as their order says something: one with `!` takes away what those before it took."""
+    """A stage's globs, sorted if their order has no meaning. It has one if there is a `!`, which excludes earlier matches."""
     return list(stage.triggers) if any(glob.startswith("!") for glob in stage.triggers) else sorted(stage.triggers)

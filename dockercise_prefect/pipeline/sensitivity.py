@@ -10,7 +10,7 @@ NOTHING: Mapping[StageName, Collection[str]] = {}
 
 
 def secret_variables(pipeline: Pipeline) -> dict[StageName, list[str]]:
-    """For each stage that has any, its variables that `meta.secrets` names; of one that only joins others, its own."""
+    """For each stage, its variables that `meta.secrets` names. A stage that only joins others counts with its own variable."""
     named = set(pipeline.secrets)
     if not named:
         return {}
@@ -21,12 +21,13 @@ def secret_variables(pipeline: Pipeline) -> dict[StageName, list[str]]:
 def sensitive_stages(pipeline: Pipeline, secrets: Mapping[StageName, Collection[str]] = NOTHING) -> dict[StageName, str]:
     """The stages whose output is sensitive, each with the reason.
 
-    It is where the stage says so, where it has a secret variable, and where it comes after a sensitive stage, in whatever way:
-    any edge gives it `/out/<stage>`. `noLog: false` says that a stage gives nothing away; what comes after it need not care.
+    The output is sensitive if the stage says so, if it has a secret variable, or if it comes after a sensitive stage: any kind
+    of edge gives it `/out/<stage>`. `noLog: false` says that a stage reveals nothing, so the stages after it are not sensitive
+    because of it.
 
     Args:
-        pipeline: in an order in which it can run.
-        secrets: what is known besides `meta.secrets`: for each stage, variables that hold a secret.
+        pipeline: the pipeline, in an order in which it can run.
+        secrets: for each stage, variables that hold a secret in addition to those in `meta.secrets`.
     """
     named = secret_variables(pipeline)
     reasons: dict[StageName, str] = {}
@@ -40,7 +41,7 @@ def sensitive_stages(pipeline: Pipeline, secrets: Mapping[StageName, Collection[
 def _reason(stage: Stage, secrets: list[str], reasons: Mapping[StageName, str]) -> str | None:
     if stage.no_log is not None:
         return "its `noLog` says so" if stage.no_log else None
-    if secrets and (stage.starts_container or stage.joins_only):  # what only builds prints an image's id, and no variable
+    if secrets and (stage.starts_container or stage.joins_only):  # a stage that only builds prints an image's id
         return f"its variable {secrets[0]} is secret"
     edge = next((edge for edge in stage.depends_on if edge.stage in reasons), None)
     return None if edge is None else f"it {edge.kind.phrase} {edge.stage}, which is sensitive"

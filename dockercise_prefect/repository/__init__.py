@@ -1,1 +1,1 @@
-"""Repositories on other machines: their addresses, a mirror of each here, and the trees of their commits. Knows no Prefect."""
+"""Repositories on other machines: their addresses, a local mirror of each, and the trees of commits. Does not use Prefect."""

@@ -18,25 +18,25 @@ from dockercise_prefect.repository.address import Address
 from dockercise_prefect.repository.command import configured
 
 _USER = "x-access-token"
-"""The user's name that goes with a token: GitHub asks for this one, GitLab and Gitea take any."""
+"""The user's name that is sent with a token. GitHub requires this one; GitLab and Gitea accept any."""
 
 _HELPER = (
     """!f() { test "$1" = get && """
     """printf 'username=%s\\npassword=%s\\n' "$DOCKERCISE_GIT_USER" "$DOCKERCISE_GIT_PASSWORD"; }; f"""
 )
-"""A credential helper, as gitcredentials(7) has them: git runs it, and it says what is in git's own environment."""
+"""A credential helper (gitcredentials(7)). Git runs it, and it prints values from git's own environment."""
 
 _SSH = ("ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=30", "-o", "ServerAliveInterval=15")
-"""Never prompts, and notices a host that stops answering."""
+"""The ssh command. It never prompts, and it notices if a host stops answering."""
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What opens a repository.
+    """The credentials for a repository.
 
     Attributes:
-        name: what the secret is called, None where there is none; never the secret.
-        secret: a token, `user:password`, or a private key; None for what the user's own git has: ssh agent, credential helper.
+        name: the name of the secret, never the secret itself; None if there is no secret.
+        secret: a token, `user:password`, or a private key; None to use the user's own ssh agent or credential helper.
     """
 
     name: str | None = None
@@ -44,18 +44,18 @@ class Access:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Texts that must not be shown, should git say them."""
+        """Texts that must be hidden if git prints them."""
         if self.secret is None:
             return ()
         return (self.secret, self.secret.strip(), _basic(self.secret.strip()))
 
     @contextmanager
     def environment(self, address: Address, known_hosts: Path) -> Iterator[Mapping[str, str]]:
-        """Variables for a git process; what they lead to is gone when the body ends.
+        """Variables for a git process. The files that they name are removed when the body ends.
 
         Args:
-            address: of the repository; a secret is sent to its host only.
-            known_hosts: keys of hosts that were seen first through here are kept in this file.
+            address: address of the repository; a secret is sent only to its host.
+            known_hosts: the file that stores the keys of hosts that are contacted for the first time.
 
         Raises:
             UsageError: the secret does not fit the address.
@@ -84,9 +84,9 @@ class Access:
         parts = urlsplit(address.url)
         asking = f"credential.{parts.scheme}://{parts.netloc}.helper"
         user, _, password = _pair(secret).partition(":")
-        # Git asks for it when this host wants it. A header of ours would go along wherever the host redirects to. The user's
-        # own helpers are not asked, and do not learn it. It is in the environment of git alone: on its command line, every user
-        # of the machine could read it.
+        # Git asks the helper for the secret only if this host requires it. An extra header would also be sent to any place that
+        # the host redirects to. The user's own helpers are not asked, and do not get the secret. It is only in git's
+        # environment: on the command line, every user of the machine could read it.
         said = {"DOCKERCISE_GIT_USER": user, "DOCKERCISE_GIT_PASSWORD": password}
         return configured((asking, ""), (asking, _HELPER)) | said
 
@@ -110,15 +110,15 @@ def _with_key(key: Path, known_hosts: Path) -> Mapping[str, str]:
 
 
 def _trusting(known_hosts: Path) -> list[str]:
-    """The key of a new host is trusted the first time, and must stay the same from then on."""
-    user = Path(os.path.expanduser("~")) / ".ssh/known_hosts"  # noqa: PTH111  Path.home() raises where there is none
+    """Options for ssh: the key of a new host is trusted the first time, and must stay the same from then on."""
+    user = Path(os.path.expanduser("~")) / ".ssh/known_hosts"  # noqa: PTH111  Path.home() raises if there is no home folder
     files = " ".join(f'"{path}"' for path in (known_hosts, user))
     return ["-o", "StrictHostKeyChecking=accept-new", "-o", f"UserKnownHostsFile={files}"]
 
 
 @contextmanager
 def _key_file(text: str) -> Iterator[Path]:
-    """A file in memory where the system can do that: it is gone with this process, also when that is killed."""
+    """A file with a private key. It is in memory if the system supports that: then it ends with this process."""
     with ExitStack() as stack:
         if hasattr(os, "memfd_create"):
             handle = os.memfd_create("key")
@@ -127,7 +127,7 @@ def _key_file(text: str) -> Iterator[Path]:
             path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dockercise-key-"))) / "key"
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         file = stack.enter_context(open(handle, "w", encoding="utf-8"))  # noqa: PTH123  a descriptor
-        os.fchmod(handle, 0o600)  # ssh takes no key that others may read
+        os.fchmod(handle, 0o600)  # ssh refuses a key that others may read
         file.write(text.replace("\r\n", "\n").strip() + "\n")
         file.flush()
         yield path

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 from dockercise_prefect.errors import UsageError
 
 _SHORT_SSH = re.compile(r"(?:(?P<user>[\w.-]+)@)?(?P<host>[\w.-]+|\[[0-9a-fA-F:]+\]):(?!//)(?P<path>[^\s:]\S*)", re.ASCII)
-"""`git@github.com:owner/name.git`, as git itself takes it."""
+"""The short form of an ssh address that git accepts: `git@github.com:owner/name.git`."""
 
 _KINDS = {"https": "https", "http": "https", "ssh": "ssh", "git+ssh": "ssh", "file": "file"}
 
@@ -25,9 +25,9 @@ class Address:
     """A repository's address without any secret.
 
     Attributes:
-        url: what git is given: a URL, `user@host:path`, or an absolute path.
-        host: where it is, lower-cased and with a port that is not the usual one; empty for this machine.
-        path: on the host, without `.git`.
+        url: the text that is passed to git: a URL, `user@host:path`, or an absolute path.
+        host: the host in lower case, with the port if it is not the usual one; empty for this machine.
+        path: the path on the host, without `.git`.
         kind: `https` (also plain http), `ssh` or `file`.
     """
 
@@ -43,7 +43,7 @@ class Address:
 
     @property
     def is_clear_text(self) -> bool:
-        """Whether a secret sent there could be read on the way."""
+        """Whether a secret that is sent there could be read on the way."""
         parts = urlsplit(self.url)
         return parts.scheme == "http" and parts.hostname not in {"localhost", "127.0.0.1", "::1"}
 
@@ -56,7 +56,7 @@ def parse_address(text: str, working: Path) -> Address:
         working: an absolute folder.
 
     Raises:
-        UsageError: it is none of these, or holds a password.
+        UsageError: the text is not one of these, or holds a password.
     """
     text = text.strip()
     if not text or text.startswith("-") or re.search(r"[\x00-\x1f\x7f]", text):
@@ -68,7 +68,7 @@ def parse_address(text: str, working: Path) -> Address:
     short = _SHORT_SSH.fullmatch(text)
     if short and not (working / text).exists():
         return Address(text, short["host"].lower(), _on_host(short["path"]), "ssh")
-    folder = os.path.normpath(working / os.path.expanduser(text))  # noqa: PTH111  Path.expanduser() raises for users there are not
+    folder = os.path.normpath(working / os.path.expanduser(text))  # noqa: PTH111  Path.expanduser() raises for unknown users
     return Address(folder, "", _without_suffix(folder), "file")
 
 
@@ -100,7 +100,7 @@ def _from_url(text: str) -> Address:
 
 
 def _without_suffix(path: str) -> str:
-    """The path without what git does without at its end."""
+    """The path without the endings that git does not need."""
     return path.rstrip("/").removesuffix("/.git").removesuffix(".git")
 
 

@@ -9,11 +9,11 @@ from dockercise_prefect.errors import UsageError
 
 
 def takes_branch(globs: Sequence[str], branch: str) -> bool:
-    r"""Whether globs take a branch: the last one that matches decides, as with `triggers`.
+    r"""Whether globs include a branch. The last glob that matches decides, as with `triggers`.
 
     Args:
-        globs: of fnmatch, where case counts; one that begins with `!` takes away, and `\!` begins a name with `!`.
-        branch: its name.
+        globs: globs of fnmatch, where case counts. One that begins with `!` excludes; `\!` is for a name that begins with `!`.
+        branch: name of the branch.
     """
     for glob in reversed(globs):
         takes_away = glob.startswith("!")
@@ -23,16 +23,16 @@ def takes_branch(globs: Sequence[str], branch: str) -> bool:
 
 
 def exactly(branch: str) -> str:
-    """The glob that takes this branch alone."""
+    """The glob that matches only this branch."""
     escaped = "".join(f"[{character}]" if character in "*?[" else character for character in branch)
     return f"\\{escaped}" if escaped.startswith("!") else escaped
 
 
 def check_branches(globs: Sequence[str]) -> None:
-    """Refuse globs that can take no branch.
+    """Refuse globs that can match no branch.
 
     Raises:
-        UsageError: the first takes away, when nothing has been taken yet, or one is empty.
+        UsageError: the first glob excludes, although nothing is included yet, or a glob is empty.
     """
     if "" in globs or "!" in globs:
         raise UsageError("--push-branch: a glob is empty", "write the name of a branch, or a glob such as `release/*`")

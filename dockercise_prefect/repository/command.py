@@ -1,4 +1,4 @@
-"""Runs git on untrusted repositories: nothing in them can start a program or read other places."""
+"""Runs git on untrusted repositories. Nothing in them can start a program or read files outside of them."""
 
 from __future__ import annotations
 
@@ -13,44 +13,44 @@ from dockercise_prefect.errors import RepositoryError
 from dockercise_prefect.frontend.discover import OF_ANOTHER_REPOSITORY
 
 LONGEST_SECONDS = 30 * 60
-"""Seconds that one command may take: a first fetch of a big repository over a slow line."""
+"""Seconds that one command may take. It is enough for the first fetch of a big repository over a slow connection."""
 
 TRUSTED = {
-    "safe.bareRepository": "all",  # the mirror is one
-    "safe.directory": "*",  # a data folder may be a volume that another user made; git does not tell a host's own git so
+    "safe.bareRepository": "all",  # the mirror is a bare repository
+    "safe.directory": "*",  # a data folder may be a volume that another user made; git does not pass this to a host's own git
 }
-"""What lets git read mirrors and checkouts of ours, whatever the user's settings are."""
+"""The settings that let git read Dockercise's mirrors and checkouts, whatever the user's settings are."""
 
 _SETTINGS = {
     "core.hooksPath": os.devnull,
     "core.fsmonitor": "false",
-    "gc.autoDetach": "false",  # nothing goes on when the command has ended
+    "gc.autoDetach": "false",  # nothing runs on after the command has ended
     "maintenance.autoDetach": "false",
     "submodule.recurse": "false",
     "fetch.recurseSubmodules": "false",
     "http.lowSpeedLimit": "100",  # bytes a second …
-    "http.lowSpeedTime": "60",  # … for so many seconds: the host has gone silent
+    "http.lowSpeedTime": "60",  # … for this many seconds: the host no longer answers
     "core.askPass": "",
     "advice.detachedHead": "false",
-    "core.autocrlf": "false",  # a tree is what the commit says, whatever the user's own git makes of line ends
+    "core.autocrlf": "false",  # files have the line ends of the commit, whatever the user's own setting is
     **TRUSTED,
     "protocol.allow": "never",
 }
 
 NO_LFS = {"filter.lfs.process": "", "filter.lfs.smudge": "", "filter.lfs.required": "false"}
-"""Files in LFS stay the small texts that stand for them."""
+"""The settings that leave files in LFS as their small pointer files."""
 
 REMOTE = ("https", "http", "ssh")
-"""Ways to a repository that may be taken on behalf of another repository."""
+"""The protocols that git may use for a repository that another repository names."""
 
 _HIDDEN = ("GIT_ASKPASS", "SSH_ASKPASS", "GIT_ALLOW_PROTOCOL", "GIT_CURL_VERBOSE", "GIT_EXTERNAL_DIFF", "GIT_TEMPLATE_DIR")
 
 
 class GitError(RepositoryError):
-    """Git said no.
+    """A git command failed.
 
     Attributes:
-        said: the last lines that it wrote, without secrets.
+        said: the last lines that git wrote, without secrets.
     """
 
     def __init__(self, message: str, hint: str | None, said: str) -> None:
@@ -67,19 +67,19 @@ def git(
     hidden: Sequence[str] = (),
     lock: int | None = None,
 ) -> bytes:
-    """What git prints.
+    """Run git and return what it prints.
 
     Args:
-        folder: where it runs.
+        folder: the folder in which git runs.
         arguments: the command and its arguments.
-        protocols: ways to other repositories that it may take: `https`, `ssh`, `file`.
-        settings: of git, for this command.
-        environment: variables besides this process's own.
-        hidden: texts that become `***` in what git says.
+        protocols: the protocols that it may use for other repositories: `https`, `ssh`, `file`.
+        settings: git's settings for this command.
+        environment: variables in addition to this process's own.
+        hidden: texts that become `***` in git's messages.
         lock: descriptor of a lock that is held as long as git runs, even if this process is killed before.
 
     Raises:
-        GitError: git says no, is not installed, or does not come to an end.
+        GitError: git fails, is not installed, or takes too long.
     """
     chosen = _SETTINGS | {f"protocol.{name}.allow": "always" for name in protocols} | dict(settings)
     command = ["git", *(word for name, value in chosen.items() for word in ("-c", f"{name}={value}")), *arguments]
@@ -92,7 +92,7 @@ def git(
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             pass_fds=() if lock is None else (lock,),
-            start_new_session=True,  # Ctrl-C is for us, and what git has started ends with it
+            start_new_session=True,  # git does not get Ctrl-C, and the processes that git started can be ended with it
         )
     except OSError as error:
         if isinstance(error, FileNotFoundError) and error.filename == "git":
@@ -118,10 +118,10 @@ def git(
 
 
 def configured(*settings: tuple[str, str]) -> dict[str, str]:
-    """Git settings as variables, after those that the user has set so.
+    """Git settings as environment variables, after those that the user has set in this way.
 
     Args:
-        settings: each a name and its value; a name may come several times.
+        settings: pairs of a name and its value; a name may occur several times.
     """
     given = os.environ.get("GIT_CONFIG_COUNT", "0")
     first = int(given) if given.isdecimal() else 0
@@ -132,8 +132,8 @@ def configured(*settings: tuple[str, str]) -> dict[str, str]:
 
 
 def _environment(folder: Path, more: Mapping[str, str]) -> dict[str, str]:
-    """The user's, without what would lead git elsewhere, make it ask questions, or have it write down what it sends."""
-    here_only = {"GIT_CEILING_DIRECTORIES": str(folder.parent)}  # a repository above a broken mirror is another one
+    """The user's environment, without variables that change git's repository, make it prompt, or make it log what it sends."""
+    here_only = {"GIT_CEILING_DIRECTORIES": str(folder.parent)}  # a repository above a broken mirror must not be used
     kept = {
         name: value
         for name, value in os.environ.items()

@@ -19,12 +19,13 @@ _LFS = {
 
 @dataclass(frozen=True, slots=True)
 class Extras:
-    """What is brought.
+    """What to fetch in addition to the files of the commit.
 
     Attributes:
-        url: of the repository: submodules may have addresses relative to it, and files in LFS lie there.
-        submodules: their trees, theirs too; of other hosts, never of this machine unless the repository itself is.
-        lfs: files in LFS instead of the texts that stand for them; needs `git-lfs`.
+        url: URL of the repository. Submodules may have addresses relative to it, and files in LFS are stored there.
+        submodules: whether to fetch submodules, and the submodules in them. They may be on other hosts, but on this machine
+            only if the repository itself is.
+        lfs: whether to fetch the files in LFS that the pointer files stand for; needs `git-lfs`.
     """
 
     url: str
@@ -32,29 +33,29 @@ class Extras:
     lfs: bool = False
 
     def bring_files(self, folder: Path, environment: Mapping[str, str], hidden: Sequence[str]) -> None:
-        """Bring files in LFS, where they are asked for.
+        """Fetch files in LFS, if they are asked for.
 
         Args:
             folder: the checkout.
-            environment: variables that git opens the repository with.
+            environment: variables with which git opens the repository.
             hidden: texts that must not be shown.
 
         Raises:
-            GitError: git says no.
+            GitError: git fails.
         """
         if self.lfs:
             self._git(folder, "lfs", "pull", "origin", environment=environment, hidden=hidden)
 
     def bring_submodules(self, folder: Path, environment: Mapping[str, str], hidden: Sequence[str]) -> None:
-        """Bring submodules; nobody else may do so in a checkout of the same mirror at that time.
+        """Fetch submodules. Nobody else may do so in a checkout of the same mirror at the same time.
 
         Args:
             folder, environment, hidden: as above.
 
         Raises:
-            GitError: git says no.
+            GitError: git fails.
         """
-        # What another commit said of a submodule stands in the settings that all checkouts of a mirror share.
+        # All checkouts of a mirror share their settings, and these may hold what another commit set for a submodule.
         listing = os.fsdecode(git(folder, "config", "--local", "--list", "--name-only", "-z"))
         known = {name.rpartition(".")[0] for name in listing.split("\0") if name.startswith("submodule.")}
         for section in sorted(known):

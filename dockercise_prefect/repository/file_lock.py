@@ -45,7 +45,7 @@ def file_lock(path: Path, patience: float) -> Iterator[int]:
     try:
         yield handle
     finally:
-        # Also for what goes on in the background with a copy of it, as credential helpers do.
+        # This also unlocks the copies of the descriptor that background processes hold, for example credential helpers.
         fcntl.flock(handle, fcntl.LOCK_UN)
         os.close(handle)
 
@@ -54,7 +54,7 @@ def _taken(path: Path) -> int | None:
     with ExitStack() as stack:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         stack.callback(os.close, handle)
-        with suppress(BlockingIOError, FileNotFoundError):  # held; or removed by whoever held it until now
+        with suppress(BlockingIOError, FileNotFoundError):  # locked by another process, or removed by the last holder
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.path.samestat(os.fstat(handle), path.stat()):
                 stack.pop_all()

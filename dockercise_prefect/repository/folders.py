@@ -11,7 +11,7 @@ def make_folder(path: Path) -> None:
     """Make the folder and those above it that are missing.
 
     Raises:
-        RepositoryError: it cannot be made.
+        RepositoryError: the folder cannot be made.
     """
     try:
         for folder in [*reversed(path.parents), path]:

@@ -10,15 +10,15 @@ from dockercise_prefect.errors import RepositoryError
 from dockercise_prefect.repository.folders import make_folder
 
 FILE = "known_hosts"
-"""In the folder of the mirrors, where ssh looks and adds what it sees itself."""
+"""The file in the folder of the mirrors. Ssh reads it, and adds the keys of new hosts to it."""
 
 
 def remember(folder: Path, lines: Iterable[str]) -> None:
-    """Have the mirrors below a folder know hosts by these keys.
+    """Store the keys of hosts for the mirrors below a folder.
 
     Args:
-        folder: holds the mirrors; made when needed.
-        lines: as known_hosts has them (sshd(8)): `github.com ssh-ed25519 AAAA…`.
+        folder: the folder of the mirrors; created if it does not exist.
+        lines: lines of a known_hosts file (sshd(8)): `github.com ssh-ed25519 AAAA…`.
 
     Raises:
         RepositoryError: the file cannot be written.
@@ -30,7 +30,7 @@ def remember(folder: Path, lines: Iterable[str]) -> None:
             text = file.read()
             known = set(text.splitlines())
             start = "\n" if text and not text.endswith("\n") else ""
-            # ssh adds to the file too: what is written goes behind that, whole.
+            # ssh adds lines to the file too. So the new lines are appended, all in one write.
             file.write(start + "".join(f"{line}\n" for line in dict.fromkeys(lines) if line not in known))
     except (OSError, ValueError) as error:
         raise RepositoryError(f"cannot write {path}: {error}", "it holds the keys of ssh hosts; fix or remove it") from error

@@ -1,4 +1,4 @@
-"""One bare mirror of each repository on this machine, shared by all processes: what was fetched once is not fetched again."""
+"""One bare mirror of each repository on this machine, shared by all processes, so that nothing is fetched twice."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from dockercise_prefect.repository.known_hosts import FILE
 from dockercise_prefect.repository.revision import Head, check_commit, check_ref
 
 _LATEST = "refs/dockercise/latest"
-"""What was fetched last: the host sends what is new since then."""
+"""The commit that was fetched last. The host sends only what is new since then."""
 
 _REFUSED = re.compile(
     r"""
@@ -33,45 +33,49 @@ _REFUSED = re.compile(
     """,
     re.VERBOSE,
 )
-"""What git and ssh say when a host answered, and does not let us in; they have the same exit status for a host that is down."""
+"""What git and ssh print if a host answers but refuses access. Their exit status is the same if the host is down."""
 
 _LOCK_PATIENCE = 30 * 60
 """Seconds to wait for another process that fetches."""
 
 _SWEEP_PATIENCE = 60
-"""Seconds to wait for a sweep of another mirror, which tries every lock that it finds, and may take one that is new."""
+"""Seconds to wait for a sweep of another mirror. A sweep tries every lock that it finds, and may take a new one."""
 
 _SHA256_DIGITS = 64
 
 _NO_FILTERS = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
-"""A tree is written without the user's settings: its attributes could start a filter that those name."""
+"""The variables that make git ignore the user's settings when it writes a tree.
+
+The tree's attributes could start a filter that the user's settings define.
+"""
 
 
 class Mirror:
-    """A repository here.
+    """The mirror of a repository.
 
-    Thread-safe, and safe against other processes with the same folder. Hooks, settings and links of the repository do nothing.
+    It may be used by several threads, and by several processes with the same folder. Hooks, settings and links of the
+    repository have no effect.
 
     Args:
-        folder: holds the mirrors and checkouts of this user; made when needed, readable by nobody else.
-        address: of the repository.
-        access: what opens it.
+        folder: holds the mirrors and checkouts of this user; created if it does not exist, and readable by nobody else.
+        address: address of the repository.
+        access: the credentials for the repository.
     """
 
     def __init__(self, folder: Path, address: Address, access: Access) -> None:
         self._folder = folder
         self._address = address
         self._access = access
-        # Whoever names another secret, or none, does not see what was fetched with this one.
+        # A user with another secret, or with none, must not see what was fetched with this one.
         told_apart = f"{address.url}\n{access.name or ''}"
         self._mirror = folder / f"{_file_name(address.name)}-{hashlib.sha256(told_apart.encode()).hexdigest()[:16]}.git"
 
     def head(self, ref: str | None) -> Head:
-        """What a branch or a tag stands for at the host now; the host's default branch for None.
+        """The commit that a branch or a tag stands for at the host now; None means the host's default branch.
 
         Raises:
-            UsageError: there is none of that name.
-            RepositoryError: the host does not answer, or does not let us.
+            UsageError: the host has no branch or tag of that name.
+            RepositoryError: the host does not answer, or refuses access.
         """
         asked = ["HEAD"] if ref is None else [f"refs/heads/{ref}", f"refs/tags/{ref}", f"refs/tags/{ref}^{{}}"]
         if ref is not None:
@@ -85,11 +89,11 @@ class Mirror:
             value, _, name = line.partition("\t")
             if not value.startswith("ref: "):
                 found[name] = value
-            elif name == "HEAD":  # a clone has HEADs of other places besides its own
+            elif name == "HEAD":  # a clone has its own HEAD, and HEADs of other repositories
                 found["symref"] = value.removeprefix("ref: ")
         if ref is None:
             return self._default(found)
-        # A tag that is an object of its own stands for the commit that it names.
+        # An annotated tag is an object of its own, and stands for the commit that it names.
         for name in (asked[0], asked[2], asked[1]):
             if name in found:
                 return Head(ref, found[name])
@@ -101,12 +105,12 @@ class Mirror:
         return self._mirror
 
     def fetch(self, commit: str) -> None:
-        """Have a commit here, and no more of the repository than needed where the host can do that.
+        """Fetch a commit if it is missing here, and no more of the repository than needed, if the host supports that.
 
         Raises:
-            UsageError: it is no commit's whole id.
-            CommitMissingError: the host does not have it.
-            RepositoryError: the host does not answer, or does not let us.
+            UsageError: the text is not the whole id of a commit.
+            CommitMissingError: the host does not have the commit.
+            RepositoryError: the host does not answer, or refuses access.
         """
         check_commit(commit)
         with self._locked() as lock:
@@ -115,14 +119,14 @@ class Mirror:
 
     @contextmanager
     def checkout(self, commit: str, extras: Extras) -> Iterator[Path]:
-        """The tree of a commit, in a folder that is there as long as the body runs.
+        """The tree of a commit, in a folder that exists as long as the body runs.
 
         Args:
-            commit: its whole id.
-            extras: what is brought besides: submodules, files in LFS.
+            commit: the whole id of the commit.
+            extras: what to fetch in addition: submodules, files in LFS.
 
         Raises:
-            UsageError, RepositoryError: as `fetch`; or the disk is full.
+            UsageError, RepositoryError: as in `fetch`, or the disk is full.
         """
         self.fetch(commit)
         checkouts = self._folder / "checkouts"
@@ -131,7 +135,7 @@ class Mirror:
         with ExitStack() as stack:
             with self._locked() as lock:
                 self._sweep(checkouts)
-                # As long as the checkout is used, and no longer than this process lives.
+                # The lock is held as long as the checkout is used, and no longer than this process lives.
                 self._hold(stack, folder, _SWEEP_PATIENCE)
                 stack.callback(self._remove, folder)
                 self._add(folder, commit, lock)
@@ -153,7 +157,7 @@ class Mirror:
         return Head(branch, found["HEAD"])
 
     def _fetch_soundly(self, commit: str, lock: int) -> None:
-        """Fetch it, into a mirror that is made anew where this one is broken: what is in it can be had again."""
+        """Fetch a commit. If the mirror is broken, it is made again, because everything in it can be fetched again."""
         with self._opened() as environment:
             try:
                 self._fetch(commit, environment, lock)
@@ -171,7 +175,7 @@ class Mirror:
         try:
             self._ask(*options, "--depth=1", "--", self._address.url, f"{commit}:{_LATEST}", lock=lock, **reach)
         except GitError as error:
-            # A host may give branches and tags only. What those do not hold, nobody gets.
+            # A host may send only branches and tags. A commit that is in none of them cannot be fetched.
             everything = ("+refs/heads/*:refs/dockercise/heads/*", "+refs/tags/*:refs/dockercise/tags/*")
             whole = ["--prune", *(["--unshallow"] if (self._mirror / "shallow").exists() else [])]
             self._ask(*options, *whole, "--", self._address.url, *everything, lock=lock, **reach)
@@ -219,12 +223,12 @@ class Mirror:
 
     @contextmanager
     def _locked(self) -> Iterator[int]:
-        """No other process changes the mirror; gives the lock, which a git that changes it holds too."""
+        """While the body runs, no other process changes the mirror. Yields the lock, for the git processes that change it."""
         make_folder(self._folder)
         with ExitStack() as stack:
             lock = self._hold(stack, self._mirror, _LOCK_PATIENCE)
             for left in (*self._mirror.glob("*.lock"), *self._mirror.glob("refs/**/*.lock")):
-                left.unlink(missing_ok=True)  # git's own, of one that was killed: whoever lives holds our lock
+                left.unlink(missing_ok=True)  # git's own lock, from a killed git: a live one would hold the mirror's lock
             yield lock
 
     def _hold(self, stack: ExitStack, folder: Path, patience: float) -> int:
@@ -239,7 +243,7 @@ class Mirror:
 
     @contextmanager
     def _opened(self) -> Iterator[Mapping[str, str]]:
-        """Variables that git opens the repository with; what it says gets a hint."""
+        """Variables with which git opens the repository. Git's errors get a hint."""
         try:
             with self._access.environment(self._address, self._folder / FILE) as environment:
                 yield environment
@@ -255,16 +259,16 @@ class Mirror:
         return "is the address right? If it is private, name a Secret block with a token or deploy key with `--credentials`"
 
     def _sweep(self, checkouts: Path) -> None:
-        """Remove what processes that died have left."""
+        """Remove the checkouts that dead processes have left."""
         for lock in checkouts.glob("*.lock"):
             with suppress(LockTimeoutError), file_lock(lock, 0):
                 self._remove(lock.with_suffix(""))
 
     def _remove(self, folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
-        for known in self._folder.glob(f"*.git/worktrees/{folder.name}"):  # a checkout that died may be of another mirror
+        for known in self._folder.glob(f"*.git/worktrees/{folder.name}"):  # an abandoned checkout may belong to another mirror
             shutil.rmtree(known, ignore_errors=True)
-        if not folder.exists():  # else the next sweep tries again
+        if not folder.exists():  # otherwise, the next sweep tries again
             _lock_of(folder).unlink(missing_ok=True)
 
 

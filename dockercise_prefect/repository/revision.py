@@ -18,7 +18,7 @@ _NO_NAME = re.compile(
     """,
     re.VERBOSE,
 )
-"""What no branch or tag has in its name (git's documentation of check-ref-format)."""
+"""What the name of a branch or tag cannot contain (git's documentation of check-ref-format)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +30,20 @@ class Head:
 
 
 def check_ref(ref: str) -> None:
-    """Refuse what no branch or tag is called.
+    """Refuse a text that cannot be the name of a branch or tag.
 
     Raises:
-        UsageError: it is none.
+        UsageError: the text is not the name of a branch or tag.
     """
     if not ref or ref == "@" or _NO_NAME.search(ref):
         raise UsageError(f"`{ref}` cannot be the name of a branch or tag", "name one, like `main` or `v1.2`")
 
 
 def check_commit(commit: str) -> None:
-    """Refuse what is not the whole id of a commit: a host gives no commit by the beginning of its id.
+    """Refuse a text that is not the whole id of a commit. A host does not find a commit by the beginning of its id.
 
     Raises:
-        UsageError: it is none.
+        UsageError: the text is not the whole id of a commit.
     """
     if not _COMMIT.fullmatch(commit):
         raise UsageError(f"`{commit}` is not a commit id", "give all 40 digits of it, as `git rev-parse` prints them")

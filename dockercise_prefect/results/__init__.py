@@ -1,1 +1,1 @@
-"""Where the results of a run go. Never public."""
+"""Stores and reads the results of runs. They are never public."""

@@ -1,4 +1,4 @@
-"""Opens the place that a user names for results: for the record of one run, or for the records of all."""
+"""Opens the place that a user names for results: for the record of one run, or for the records of all runs."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from dockercise_prefect.settings import Settings
 
 
 def open_store(place: str, pipeline: str, run_id: str, settings: Settings, notify: Callable[[str], None]) -> RunStore:
-    """What will keep the record of this run; nothing is written yet.
+    """The store for the record of this run. Nothing is written yet.
 
     Args:
-        place: a folder, a `file://` or an `s3://` URL.
-        pipeline: its name.
+        place: a folder, a `file://` URL or an `s3://` URL.
+        pipeline: the name of the pipeline.
         run_id: unique among the runs of this pipeline.
-        settings: how to get there.
-        notify: told when a bucket fails while the run goes on.
+        settings: the settings for access to the place.
+        notify: called with a message if a bucket fails during the run.
 
     Raises:
-        UsageError: the place is none that there is.
+        UsageError: the place is not valid.
         RefusedError: AWS cannot be used at all.
     """
     match parse_place(place):
@@ -40,14 +40,14 @@ def open_store(place: str, pipeline: str, run_id: str, settings: Settings, notif
 
 
 def open_objects(place: str, settings: Settings) -> Objects:
-    """Where the records of all runs lie.
+    """The place with the records of all runs.
 
     Args:
-        place: a folder, a `file://` or an `s3://` URL.
-        settings: how to get there.
+        place: a folder, a `file://` URL or an `s3://` URL.
+        settings: the settings for access to the place.
 
     Raises:
-        UsageError: the place is none that there is.
+        UsageError: the place is not valid.
         RefusedError: AWS cannot be used at all.
     """
     match parse_place(place):
@@ -58,6 +58,6 @@ def open_objects(place: str, settings: Settings) -> Objects:
 
 
 def _s3(bucket: Bucket, settings: Settings) -> Objects:
-    from dockercise_prefect.results.places.s3 import S3Objects  # noqa: PLC0415  boto3 takes a while, and a folder does without
+    from dockercise_prefect.results.places.s3 import S3Objects  # noqa: PLC0415  boto3 is slow to import, and a folder does not need it
 
     return S3Objects(bucket, settings)

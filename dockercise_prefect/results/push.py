@@ -1,4 +1,4 @@
-"""Sends what a bucket did not take while the run went on."""
+"""Sends the records that a bucket did not accept during the run."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from dockercise_prefect.results.report.runs_page import update_runs_page
 
 
 def push(run: UnsentRun, connect: Callable[[Destination], Objects], notify: Callable[[str], None]) -> str:
-    """Send all of a record, what has arrived before included, and remove it here. Again, it does no harm.
+    """Send all files of a record, including those that have already arrived, and remove it here. It is safe to repeat this.
 
     Args:
         run: the record.
-        connect: opens the place that it goes to.
-        notify: told when the record is there, but the list of runs does not name it.
+        connect: opens the place that the record goes to.
+        notify: called with a message if the record has arrived, but the list of runs does not have it.
 
     Returns:
         The URL of the record where it is now.
 
     Raises:
-        NotWaitingError: the run still goes on, or somebody else sends it or has sent it.
-        StorageError: the place fails; everything stays here.
+        NotWaitingError: the run is still running, or another process is sending the record or has sent it.
+        StorageError: the place fails. Everything stays here.
     """
     with run.held():
         destination = run.destination
@@ -42,13 +42,13 @@ def push(run: UnsentRun, connect: Callable[[Destination], Objects], notify: Call
         run.end()
     try:
         update_runs_page(objects, destination.pipeline)
-    except StorageError as error:  # the next run of the pipeline makes the list anew
+    except StorageError as error:  # the next run of the pipeline writes the list again
         notify(f"the list of runs is not up to date: {error.message}")
     return f"{objects.url}/{path}"
 
 
 def _files(folder: Path) -> list[Path]:
-    """The files of a record; what begins with a dot was never whole, and what another file took the place of is not needed."""
+    """The files of a record, without incomplete files (their names begin with a dot) and without files that were replaced."""
     with _reading(folder):
         found = [file for file in folder.iterdir() if file.is_file() and not file.name.startswith(".")]
     replaced = {replaced_by(file.name) for file in found}
@@ -64,5 +64,5 @@ def _reading(path: Path) -> Iterator[None]:
 
 
 def _turn(file: Path) -> tuple[int, str]:
-    """The index first, and last the summary, which says that the record is complete."""
+    """The order of sending: the index first, and the summary last, because it says that the record is complete."""
     return {INDEX: 0, SUMMARY: 2}.get(file.name, 1), file.name

@@ -1,4 +1,4 @@
-"""What is said of a run in the end: `summary.json`, `run --json`, and what a flow returns (DESIGN section 3)."""
+"""The summary of a run: `summary.json`, the output of `run --json`, and the result of a flow (DESIGN section 3)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, slots=True)
 class StageSummary:
-    """One stage's line of the summary; times are ISO 8601 in UTC, None for a stage that never started."""
+    """The entry of one stage in the summary. Times are ISO 8601 in UTC; None for a stage that never started."""
 
     status: StageStatus
     exit_code: int | None = None
@@ -26,24 +26,24 @@ class StageSummary:
 
     @property
     def seconds(self) -> float | None:
-        """How long it took; None for a stage that never started or has not ended."""
+        """How many seconds the stage took; None if it never started or has not ended."""
         return _seconds(self.started, self.finished)
 
     @property
     def headline(self) -> str:
-        """How it ended, in one line; more may follow in the message."""
+        """How the stage ended, in one line. The message may have more lines."""
         return _first_line(self.message or "") or self.status.value.replace("_", " ")
 
     def to_json(self) -> dict[str, Any]:
-        """Its entry of `summary.json`."""
+        """The entry of the stage in `summary.json`."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> StageSummary:
-        """Read back what `to_json` gave; keys that it does not know are left out, those that are missing are None.
+        """Parse the result of `to_json`. Unknown keys are ignored, missing keys become None.
 
         Raises:
-            KeyError, TypeError, ValueError: the object is none.
+            KeyError, TypeError, ValueError: the object is not the entry of a stage.
         """
         return cls(
             StageStatus(data["status"]),
@@ -58,12 +58,12 @@ class StageSummary:
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """A run in one value.
+    """The summary of a run.
 
     Attributes:
-        error: what went wrong outside the stages, None when nothing did.
+        error: what went wrong outside the stages; None if nothing did.
         results: the absolute URL of the run's folder.
-        code_digest: of the run's snapshot of the code (docs/digests.md); None when no stage used it.
+        code_digest: the digest of the run's snapshot of the code (docs/digests.md); None if no stage used it.
     """
 
     run_id: str
@@ -80,12 +80,12 @@ class RunSummary:
 
     @property
     def seconds(self) -> float | None:
-        """How long it took; None for one that never began."""
+        """How many seconds the run took; None if it never began."""
         return _seconds(self.started, self.finished)
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why it did not pass, a line each: what went wrong outside the stages, else every stage that is to blame."""
+        """Why the run did not pass, one line for each reason: the error outside the stages, otherwise every stage to blame."""
         if self.error:
             return (_first_line(self.error),)
         return tuple(f"{name} ({stage.headline})" for name, stage in self.stages.items() if stage.status.to_blame)
@@ -96,10 +96,10 @@ class RunSummary:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> RunSummary:
-        """Read back what `to_json` gave; keys that it does not know are left out, those that are missing are None.
+        """Parse the result of `to_json`. Unknown keys are ignored, missing keys become None.
 
         Raises:
-            AttributeError, KeyError, TypeError, ValueError: the object is none.
+            AttributeError, KeyError, TypeError, ValueError: the object is not a summary.
         """
         return cls(
             run_id=str(data["run_id"]),

@@ -73,5 +73,5 @@ def _settle(future: Future[R], function: Callable[[], R]) -> None:
             future.set_result(function())
         except InvalidStateError:
             raise
-        except BaseException as error:  # noqa: BLE001  raised where the result is asked for
+        except BaseException as error:  # noqa: BLE001  raised again for the caller, by `Future.result`
             future.set_exception(error)

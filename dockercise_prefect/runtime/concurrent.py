@@ -17,7 +17,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 AT_ONCE = 4
-"""Things that are done in the background at the same time."""
+"""How many background tasks run at the same time."""
 
 
 class Once(Generic[K, R]):
@@ -31,7 +31,7 @@ class Once(Generic[K, R]):
         self._made: dict[K, Future[R]] = {}
 
     def get(self, key: K, make: Callable[[], R]) -> R:
-        """What was made for the key; `make` is called when nothing was."""
+        """The value for the key; `make` is called if there is no value yet."""
         with self._lock:
             known = self._made.get(key)
             future = self._made.setdefault(key, Future())
@@ -47,9 +47,9 @@ class Once(Generic[K, R]):
 class Background:
     """Runs background work, a few tasks at a time, until it is closed.
 
-    Thread-safe. An `EngineError` of a task is not reported: code that needs its result meets the error there, and the end of a
-    run removes and reports what is left. Its threads do not keep the process from ending: an engine that does not answer would,
-    for minutes.
+    Thread-safe. An `EngineError` of a task is not reported: code that needs the task's result gets the error there, and the
+    end of a run removes and reports what is left. The threads do not keep the process from ending. Otherwise, an engine that
+    does not answer would keep it alive for minutes.
     """
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ class Background:
         self._workers = 0
 
     def do(self, thing: Callable[[], object]) -> None:
-        """Do it soon."""
+        """Run the task soon."""
         with self._changed:
             self._things.append(thing)
             if self._workers == AT_ONCE:
@@ -67,7 +67,7 @@ class Background:
         threading.Thread(target=self._work, name="dockercise-background", daemon=True).start()
 
     def close(self, seconds: float | None = None) -> None:
-        """Wait until all is done, at most so long."""
+        """Wait until all tasks are done, at most `seconds`."""
         with self._changed:
             self._changed.wait_for(lambda: not self._workers, seconds)
 
@@ -94,12 +94,12 @@ class Background:
 
 
 def run_each(function: Callable[[T], R], items: Iterable[T], *, at_once: int) -> list[R | DockerciseError]:
-    """Call the function for every item, some at once; return results and errors in the items' order.
+    """Call the function for every item, at most `at_once` at a time. Return results and errors in the order of the items.
 
-    The threads do not outlive an interpreter that ends, so Ctrl-C does not wait for, say, a pull.
+    The threads end with the interpreter, so Ctrl-C does not wait for, say, a pull.
 
     Raises:
-        BaseException: the first that is no `DockerciseError`.
+        BaseException: the first exception that is not a `DockerciseError`.
     """
     work: SimpleQueue[tuple[T, Future[R | DockerciseError]]] = SimpleQueue()
     futures: list[Future[R | DockerciseError]] = []
@@ -118,7 +118,7 @@ def run_each(function: Callable[[T], R], items: Iterable[T], *, at_once: int) ->
                 future.set_result(function(item))
             except DockerciseError as error:
                 future.set_result(error)
-            except BaseException as error:  # noqa: BLE001  raised where the result is asked for
+            except BaseException as error:  # noqa: BLE001  raised again by `Future.result`
                 future.set_exception(error)
 
     for _ in range(min(at_once, len(futures))):

@@ -1,4 +1,4 @@
-"""What runs containers, as a protocol: the Docker engine in production, a scripted one for speed and faults in tests."""
+"""The protocol of what runs containers: the Docker engine in production, a scripted one for speed and faults in tests."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from dockercise_prefect.pipeline import PullPolicy
 
 Channel: TypeAlias = Literal["stdout", "stderr"]
 OutputSink: TypeAlias = Callable[[Channel, bytes], None]
-"""Takes each chunk of output as it comes, in order, from one thread."""
+"""Gets each chunk of output as it comes, in order, from one thread."""
 
 Progress: TypeAlias = Callable[[str], None]
-"""Takes a line that says what takes so long, say an image that is pulled."""
+"""Gets a line that says what takes so long, for example the pull of an image."""
 
 KILLED = 137
 """The exit code of a process that was ended by SIGKILL: 128 and the number of the signal."""
@@ -27,7 +27,7 @@ class EngineInfo:
     Attributes:
         url: where it is, for people.
         has_init: whether it can put an init process in front of a script.
-        machine: the processor as engines call it, `amd64` say.
+        machine: the processor as engines call it, for example `amd64`.
     """
 
     version: str
@@ -38,12 +38,12 @@ class EngineInfo:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedImage:
-    """An image as it stands on the engine for a whole run.
+    """An image on the engine. It stays the same for a whole run.
 
     Attributes:
         id: what containers are created from, `sha256:…`.
-        digest: what the results record: the repository digest where there is one, else the id.
-        user: the image's own user, empty for root.
+        digest: what the results record: the repository digest if there is one, else the id.
+        user: the image's own user; empty for root.
         command: its entrypoint and command, joined.
     """
 
@@ -69,7 +69,7 @@ class ContainerMount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerSpec:
-    """One container to be, in our words; `docker_arguments` turns it into the SDK's.
+    """One container to create, in our own terms. `docker.arguments` turns it into the SDK's terms.
 
     Attributes:
         command: replaces the image's entrypoint and command.
@@ -77,7 +77,7 @@ class ContainerSpec:
         network: `bridge`, `none`, `host` or `container:<id>`.
         sysctls: kernel settings of the container's own network namespace.
         cpus: processors. memory: bytes, swap included. pids: processes and threads.
-        dropped: capabilities that its root goes without, `ALL` for all but those `added`.
+        dropped: capabilities that its root does not have; `ALL` for all except those in `added`.
     """
 
     name: str
@@ -103,7 +103,7 @@ class ExitState:
     """How a container ended, as the engine recorded it.
 
     Attributes:
-        start_error: what the engine said when the command itself could not be started (exit code 126 or 127), else None.
+        start_error: the engine's message if the command itself could not be started (exit code 126 or 127), else None.
     """
 
     exit_code: int
@@ -116,8 +116,8 @@ class RunningContainer:
     """A container that runs.
 
     Attributes:
-        hostname: what its processes take for the machine's name.
-        since: when it was started, as the engine tells it; no two starts of a container have the same.
+        hostname: the machine's name as its processes see it.
+        since: when it was started, as the engine reports it. No two starts of a container have the same value.
     """
 
     hostname: str
@@ -126,19 +126,19 @@ class RunningContainer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildSpec:
-    """One image to build, in our words.
+    """One image to build, in our own terms.
 
     Attributes:
-        what: whose image it is, for messages.
+        what: which image it is, for messages.
         dockerfile: the Dockerfile's text.
         path: the Dockerfile's path below the folder that is built.
-        ignore: the text of the context's `.dockerignore`, None where there is none.
+        ignore: the text of the context's `.dockerignore`; None if there is no such file.
         labels: of every image and every container that the build makes.
         args: build arguments, which stay in the image's history.
-        secrets: for `RUN --mount=type=secret`, by their ids; in no image, no cache and no log of the engine.
+        secrets: for `RUN --mount=type=secret`, by their ids. They are never in an image, a cache or a log of the engine.
         target: the stage of the Dockerfile to stop at; None for the last one.
         network: `bridge`, `none` or `host`.
-        pull: whether the images that the Dockerfile names are asked for at their registries, also where they are there.
+        pull: whether the registries are asked for the images that the Dockerfile names, even if the engine has these images.
         cpus: processors. memory: bytes, swap included; limits of each step.
     """
 
@@ -158,7 +158,7 @@ class BuildSpec:
 
     @property
     def limits(self) -> str | None:
-        """Which limits there are, for people; None for none."""
+        """The limits as text for people; None if there are no limits."""
         given = [name for name, value in (("cpus", self.cpus), ("memory", self.memory)) if value is not None]
         return " and ".join(f"`{name}`" for name in given) or None
 
@@ -168,7 +168,7 @@ class BuildEnd:
     """How a build ended.
 
     Attributes:
-        image: the id of what was built, None when a step of the Dockerfile failed.
+        image: the id of what was built; None if a step of the Dockerfile failed.
         exit_code: of the step that failed, else 0.
     """
 
@@ -178,7 +178,7 @@ class BuildEnd:
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """Something that a run has made and that lies on the engine."""
+    """Something on the engine that a run has made."""
 
     kind: Literal["container", "volume", "image"]
     id: str
@@ -186,13 +186,13 @@ class Leftover:
 
 
 class ContainerVanishedError(DockerciseError):
-    """Another program removed the container while it ran: its exit code cannot be known, and it counts as failed."""
+    """Another program removed the container while it ran. Its exit code cannot be known, so it counts as failed."""
 
     exit_status = ExitStatus.STAGE_FAILED
 
 
 class EngineLostError(EngineError):
-    """The engine does not answer: it went away, or was never there."""
+    """The engine does not answer: it is gone, or was never there."""
 
 
 class NoSuchPathError(EngineError):
@@ -203,25 +203,28 @@ class FileStream(Iterator[bytes], Protocol):
     """A tar stream of files in a container."""
 
     def close(self) -> None:
-        """Read no more of it; at any time, any number of times."""
+        """Stop reading. May be called at any time, and any number of times."""
         ...
 
 
 class ImageBuild(Protocol):
-    """A build that is about to begin or goes on."""
+    """A build that has not begun yet, or that is running."""
 
     def run(self, sink: OutputSink) -> BuildEnd:
-        """Build, and pass on the build's log as it comes, all of it on `stderr`. At most once.
+        """Build, and pass on the build's log as it comes, all of it on `stderr`. May be called at most once.
 
-        Nothing of the build runs any more when it returns or raises, as far as the engine lets us know.
+        When this returns or raises, nothing of the build runs any more, as far as the engine lets us know.
 
         Raises:
-            EngineError: no step failed, but there is no image all the same: the engine refused, or the build was stopped.
+            EngineError: no step failed, but there is no image: the engine refused, or the build was stopped.
         """
         ...
 
     def stop(self) -> None:
-        """Make it end, from another thread, at any time and any number of times; kills a step that runs. Returns at once."""
+        """Make the build end, and kill a step that runs. Returns at once.
+
+        May be called from another thread, at any time and any number of times.
+        """
         ...
 
 
@@ -229,29 +232,30 @@ class Conversation(Protocol):
     """A running container that answers each line with a line."""
 
     def ask(self, line: str) -> str:
-        """Send one line, return the next line of stdout. Raises `EngineError` when the container has ended."""
+        """Send one line, return the next line of stdout. Raises `EngineError` if the container has ended."""
         ...
 
     def close(self) -> None:
-        """Let go of the stream; the container sees the end of its input."""
+        """Close the stream. The container sees the end of its input."""
         ...
 
 
 class Engine(Protocol):
-    """Runs containers somewhere, perhaps not on this machine: files pass through its API only.
+    """Runs containers somewhere, perhaps not on this machine. So files only pass through its API.
 
-    Order: `create` before `run` or `converse`, each at most once a container; `stop` and `remove` at any time, any number of
-    times, also for what was never started or is long gone. Every method may be called from several threads at once for
-    different containers, and `stop` for one that another thread runs. `run` returns the exit state the engine recorded, never
-    a guess: if it cannot be learnt, it raises. Whatever a method made before it raised carries the labels it was given, so
-    that `leftovers` finds it.
+    Order: `create` comes before `run` or `converse`, and each may be called at most once per container. `stop` and `remove` may
+    be called at any time, any number of times, also for a container that was never started or does not exist any more. Every
+    method may be called from several threads at once for different containers, and `stop` also for a container that another
+    thread runs. `run` returns the exit state that the engine recorded, never a guess. If it cannot learn the exit state, it
+    raises. If a method raises, everything that it made until then has the labels it was called with, so that `leftovers`
+    finds it.
 
     Raises:
-        EngineError: from every method, when the engine does not answer or refuses; the message says what it refused.
+        EngineError: from every method, if the engine does not answer or refuses. The message says what the engine refused.
     """
 
     def info(self) -> EngineInfo:
-        """Ask the engine who it is; the cheapest call there is to learn that it answers."""
+        """Ask the engine for information about itself. This is the cheapest call to learn whether it answers."""
         ...
 
     def resolve_image(self, ref: str, *, pull: PullPolicy, platform: str | None, progress: Progress) -> ResolvedImage:
@@ -259,23 +263,24 @@ class Engine(Protocol):
         ...
 
     def build(self, spec: BuildSpec, context: Iterable[bytes]) -> ImageBuild:
-        """A build, not begun yet; its final image has no name that anybody else would use.
+        """A build that has not begun yet. Its final image has no name that anybody else would use.
 
-        Every image that it makes, also one of an earlier stage of the Dockerfile or of a build that failed or was broken off,
-        carries the labels, and so does every container of a step; but not what the engine keeps in its build cache.
+        Every image that it makes has the labels, also the images of earlier stages of the Dockerfile, and those of a build that
+        failed or was stopped. So has every container of a step. What the engine keeps in its build cache does not have them.
 
         Args:
             spec: what is built.
-            context: a tar stream of the folder that is built, read while the build runs; without `.dockerignore`, and
-                without what that takes away.
+            context: a tar stream of the folder that is built, read while the build runs. It does not have `.dockerignore`, nor
+                the files that `.dockerignore` excludes.
         """
         ...
 
     def commit(self, container: str, image: str, labels: Mapping[str, str]) -> str:
-        """Make an image without a name of the files of a container that has ended; return its id.
+        """Make an image without a name from the files of a container that has ended. Return its id.
 
-        Its configuration is that of `image`, whatever the container's is, with the labels added. Volumes are not part of it.
-        A variable of the container that `image` does not have may be in it by its name, never with a value.
+        Its configuration is that of `image` with the labels added, whatever the container's configuration is. Volumes are not
+        part of it. If the container has a variable that `image` does not have, the variable's name may be in the configuration,
+        but never its value.
         """
         ...
 
@@ -284,42 +289,42 @@ class Engine(Protocol):
         ...
 
     def volume_exists(self, name: str) -> bool:
-        """Whether there is a volume of that name, which a mount would otherwise create silently."""
+        """Whether there is a volume of that name. If there is none, a mount would silently create it."""
         ...
 
     def create(self, spec: ContainerSpec) -> str:
-        """Make the container, not started; return its id."""
+        """Create the container without starting it. Return its id."""
         ...
 
     def run(self, container: str, stdin: bytes, sink: OutputSink) -> ExitState:
         """Attach, start, send `stdin` and the end of input, pass on all output, wait for the end.
 
-        All output has been passed on when it returns, whatever the engine's log driver. A container that ends without
-        reading its input is not an error.
+        When this returns, all output has been passed on, with any log driver of the engine. It is not an error if a container
+        ends without reading its input.
 
         Raises:
-            ContainerVanishedError: it was removed while it ran.
+            ContainerVanishedError: the container was removed while it ran.
         """
         ...
 
     def converse(self, container: str) -> Conversation:
-        """Attach and start; the caller closes it."""
+        """Attach and start. The caller closes the conversation."""
         ...
 
     def running(self, container: str) -> RunningContainer | None:
-        """A container as it runs, also one that is not ours; None when it does not run, or is not there."""
+        """A running container, also one that is not ours; None if it does not run or does not exist."""
         ...
 
     def stop(self, container: str, grace: float) -> None:
-        """SIGTERM, and SIGKILL after `grace` seconds (0: at once); returns when it is down."""
+        """Send SIGTERM, and SIGKILL after `grace` seconds (0: at once). Returns when the container has ended."""
         ...
 
     def remove(self, container: str) -> None:
-        """Kill if it runs, remove with its anonymous volumes; gone already is done."""
+        """Kill the container if it runs, and remove it with its anonymous volumes. Does nothing if it does not exist."""
         ...
 
     def remove_volume(self, name: str) -> None:
-        """Remove; gone already is done."""
+        """Remove the volume. Does nothing if it does not exist."""
         ...
 
     def put(self, container: str, path: str, tar: Iterable[bytes]) -> None:
@@ -327,30 +332,33 @@ class Engine(Protocol):
         ...
 
     def get(self, container: str, path: str) -> FileStream:
-        """The tar stream of `path`; its entries begin with the last part of `path`. Owners, modes and links are kept.
+        """The tar stream of `path`. The names of its entries begin with the last part of `path`. Keeps owners, modes and links.
 
-        Whoever does not read it to its end closes it: the engine holds the container until then.
+        A caller that does not read it to its end must close it: the engine does not remove the container before that.
 
         Raises:
-            NoSuchPathError: there is nothing; a symbolic link at the end of `path` is something, wherever it leads.
+            NoSuchPathError: the path does not exist. A symbolic link at the end of `path` does exist, wherever it leads.
         """
         ...
 
     def leftovers(self) -> list[Leftover]:
-        """All that was made through `create`, `create_volume`, `build` and `commit`, by any run, containers first.
+        """Everything that was made through `create`, `create_volume`, `build` and `commit`, by any run, containers first.
 
-        What others have made is not listed, whatever labels it carries: an image hands its labels on to each container and each
-        image that is made of it. Neither is an image that has got a name, or that something of others needs.
+        What others have made is not listed, whatever labels it has: an image passes its labels on to every container and every
+        image that is made from it. An image is not listed either if it has got a name, or if a container or an image of
+        somebody else needs it.
         """
         ...
 
     def discard(self, leftover: Leftover) -> None:
-        """Remove it, running or not, and nothing else: not what an image was made from. Gone already is done.
+        """Remove the leftover, running or not, and nothing else: not what an image was made from.
+
+        Does nothing if it does not exist.
 
         An image that has got a name since it was listed stays.
         """
         ...
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close the connections."""
         ...

@@ -1,4 +1,4 @@
-"""Everything that one run makes on the engine: prepared, used by its stages, and removed at the end."""
+"""Everything that one run makes on the engine. It is prepared, used by the stages of the run, and removed at the end."""
 
 from __future__ import annotations
 
@@ -42,13 +42,16 @@ __all__ = ["AttemptLostError", "RunIdentity", "RuntimeOptions", "StagePorts", "W
 
 ROUNDS = 3
 PAUSE = 0.5
-"""Seconds before what could not be removed is tried again."""
+"""Seconds to wait before trying again to remove what could not be removed."""
 
 END_SECONDS = 15
 """Seconds that the end of a run waits for stages that are being killed."""
 
 BREAKING_OFF = 3
-"""Seconds that an interrupted end of a run waits for volumes that are being read: what reads them asks after every chunk."""
+"""Seconds that the end of a run, if it is interrupted, waits for volumes that are being read.
+
+The code that reads them checks after every chunk whether it has to stop.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +59,13 @@ class RuntimeOptions:
     """How a run uses its engine.
 
     Attributes:
-        root: the folder that the code and paths beginning with `./` are below; None for a pipeline that uses neither.
-        jobs: stages that run at once, at most.
-        aws: every stage gets a copy of the user's AWS folder.
+        root: the folder that has the code, and that paths beginning with `./` are relative to; None for a pipeline that uses
+            neither.
+        jobs: how many stages run at once, at most.
+        aws: whether every stage gets a copy of the user's AWS folder.
         grace_seconds: between SIGTERM and SIGKILL, at a timeout and when the run is cancelled.
-        masker: knows what is sensitive; what stages print is passed on masked.
-        confinement: what each stage is held to.
+        masker: knows what is sensitive. What stages print is passed on masked.
+        confinement: the limits of each stage.
     """
 
     root: Path | None
@@ -73,19 +77,19 @@ class RuntimeOptions:
 
 
 Attempt: TypeAlias = Callable[[Job, Ports], JobResult]
-"""Makes an attempt of a job, here or elsewhere."""
+"""Runs the attempt that a job describes, in this process or elsewhere."""
 
 
 class AttemptLostError(EngineError):
-    """Whatever made an attempt is gone, and left no result."""
+    """The process that ran an attempt is gone, and left no result."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StagePorts:
-    """What the stages of a run need that the workspace does not have.
+    """What the stages of a run need, besides the workspace.
 
     Attributes:
-        texts: of variables.
+        texts: knows the texts of variables.
         outputs: keeps what stages print.
     """
 
@@ -94,25 +98,26 @@ class StagePorts:
 
 
 class Workspace:
-    """One run's containers, volumes, networks and images. A context manager; all other methods are for its inside.
+    """The containers, volumes, networks and images of one run. A context manager: use all other methods inside of it.
 
-    Order: `prepare` once, then `run_stage` from as many threads as one likes, each stage after all it needs, and `put_away`
-    once for each result. `cancel`, `kill` and `abandon` at any time, from any thread. Whatever was made is labelled with the
-    run, and removed when the context ends, however it ends; where the engine does not let us, `notify` says what is left.
+    Order: call `prepare` once. Then call `run_stage` from any number of threads, for each stage after all stages that it needs,
+    and `put_away` once for each result. `cancel`, `kill` and `abandon` may be called at any time, from any thread. Everything
+    that is made has the labels of the run, and is removed when the context ends, however it ends. If the engine does not allow
+    that, `notify` is called with what is left.
 
     Args:
-        engine: where the stages run; whoever gives it closes it.
+        engine: where the stages run. The caller closes it.
         pipeline: the stages that will run.
         identity: which run this is.
-        options: how.
-        notify: told lines for the user; from several threads.
-        attempt: makes the attempts.
+        options: how the run uses the engine.
+        notify: called with lines for the user, from several threads.
+        attempt: runs the attempts.
 
     Attributes:
-        output_volumes: what stages printed, on the engine.
+        output_volumes: keep what stages printed, on the engine.
 
     Raises:
-        EngineError: this process is in a container, and the engine does not answer whether that is one of its own.
+        EngineError: this process is in a container, and the engine does not answer whether it runs that container.
     """
 
     def __init__(  # noqa: PLR0917  what a run on an engine takes
@@ -135,7 +140,7 @@ class Workspace:
         self._running = Running(options.grace_seconds, notify)
         self._slots = NetworkSlots(engine, self._labels, notify, options.confinement.closed)
         self._background = Background()
-        self._putting_away = Background()  # apart: a big volume must not hold up what stages wait for
+        self._putting_away = Background()  # separate: a big volume must not delay what stages wait for
         volumes = Volumes(engine, self._labels, self._background.do, self._running.refuse_when_cancelled)
         self._shared = SharedVolumes(engine, volumes, options.root, notify)
         self._mounts = StageMounts(volumes, self._shared, options.root, aws=options.aws)
@@ -161,9 +166,9 @@ class Workspace:
         """Check and make what must be there before the first stage starts.
 
         Raises:
-            DefinitionError: an external bind below the root is not there, or not below it.
+            DefinitionError: an external bind below the root does not exist, or is not really below the root.
             UsageError: there is no AWS folder.
-            EngineError: images cannot be had, or the code cannot be read; names all of them.
+            EngineError: images cannot be found or pulled, or the code cannot be read. The message names all of them.
         """
         check_host_paths(self._pipeline, self._options.root)
         resolved = resolve_images(self._engine, self._pipeline, self._notify)
@@ -178,13 +183,13 @@ class Workspace:
             self._shared.code(self._images.any())
 
     def run_stage(self, stage: Stage, inputs: Mapping[StageName, JobResult], ports: StagePorts, sink: OutputSink) -> JobResult:
-        """Run one stage. However it ends, and whatever the engine does, is in the result; nothing of the kind is raised.
+        """Run one stage. The result says how it ended, also if the engine failed. No error of that kind is raised.
 
         Args:
             stage: of the pipeline.
-            inputs: the results of all stages that it needs.
-            ports: what it needs besides.
-            sink: gets its output while it runs, masked.
+            inputs: the results of all stages that the stage needs.
+            ports: what the stage needs besides.
+            sink: gets the stage's output while it runs, masked.
         """
         started = datetime.now(UTC)
         try:
@@ -198,12 +203,12 @@ class Workspace:
         return result
 
     def put_away(self, stage: Stage, result: JobResult, keep: KeepVolume) -> None:
-        """Hand on what an attempt left in its volume, and remove its container.
+        """Pass on what an attempt left in its volume, and remove its container.
 
         Args:
-            stage: that was run.
+            stage: the stage that was run.
             result: of the attempt.
-            keep: is given the files, once, in the background or before this returns.
+            keep: called once with the files, in the background or before this returns.
         """
         container = result.container
         if container is None:
@@ -212,7 +217,7 @@ class Workspace:
             self._putting_away.do(lambda: self._read_and_remove(stage, result, container, keep))
 
     def _read_and_remove(self, stage: Stage, result: JobResult, container: str, keep: KeepVolume) -> None:
-        """While there is a container to read the volume through."""
+        """Read the volume through the container, and then remove the container."""
         is_kept = result.volume is not None and result.volume.written and not stage.no_log
         check = self._running.refuse_when_killed
         try:
@@ -228,11 +233,11 @@ class Workspace:
                 return self._not_attempted(stage, ports, Verdict(stop.status, None, stop.message), started)
             with self._network(stage) as lease:
                 result = self._attempted(self._jobs.make(stage, inputs, ports.outputs, lease.network), ports, sink)
-                # With the first process of a container, all its others have ended.
+                # When the first process of a container ends, all its other processes end too.
                 lease.clean = result.exit_code is not None or not (result.volume and result.volume.written)
                 return result
         except DockerciseError as error:
-            # What goes wrong once the run is cancelled is mostly because it is: a copy that was broken off, say.
+            # An error after the run was cancelled is mostly caused by the cancellation, for example a copy that was stopped.
             stop = self._running.cancelled
             verdict = Verdict(stop.status, None, stop.message) if stop else Verdict(StageStatus.ERROR, None, str(error))
             return self._not_attempted(stage, ports, verdict, started)
@@ -283,26 +288,30 @@ class Workspace:
 
     @property
     def code_digest(self) -> str | None:
-        """The digest of the run's snapshot of the code (docs/digests.md); None when no stage uses it."""
+        """The digest of the run's snapshot of the code (docs/digests.md); None if no stage uses it."""
         return self._shared.code_digest
 
     def cancel(self, *, reason: str) -> None:
-        """Start no stage any more and stop those that run, with grace; their results are cancelled. Returns at once."""
+        """Start no more stages, and stop those that run, with grace. Their status is then cancelled. Returns at once."""
         self._running.cancel(reason)
 
     def kill(self) -> None:
-        """As `cancel`, without grace, also after it. Returns at once."""
+        """Like `cancel`, but without grace. May be called after `cancel`. Returns at once."""
         self._running.kill("the run was stopped at once")
 
     def abandon(self) -> None:
-        """After `kill`: wait no more for an engine that does not answer. Returns at once, and so do stages that run.
+        """Stop waiting for an engine that does not answer. To be called after `kill`.
 
-        What the run has made is left to the next one.
+        Returns at once, and so do the calls of `run_stage` that are waiting. What the run has made is left on the engine, and
+        the next run removes it.
         """
         self._calls.abandon()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        """End what still runs and remove all that this run made. Never raises because of the engine; again, it does no harm."""
+        """End what still runs, and remove everything that this run made.
+
+        Never raises because of the engine. May be called again.
+        """
         if not self._calls.abandoned:
             self._put_away()
         self._running.kill("the run is over")
@@ -316,7 +325,7 @@ class Workspace:
         self._remove_everything()
 
     def _put_away(self) -> None:
-        """Wait until volumes are kept. If the wait is interrupted, their copies are marked as incomplete."""
+        """Wait until all volumes are kept. If the wait is interrupted, their copies are marked as incomplete."""
         try:
             self._putting_away.close()
         except BaseException:

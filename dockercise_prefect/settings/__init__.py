@@ -1,6 +1,6 @@
-"""What a user or a machine sets once: flags before the environment before a file before defaults.
+"""The settings of a user or a machine. Flags come before the environment, then the file, then the defaults.
 
-Every value knows where it came from, so that a message about a wrong one can say what to change.
+Every value remembers its origin, so that a message about a wrong value can say what to change.
 """
 
 from __future__ import annotations
@@ -28,27 +28,28 @@ class Settings:
     """The settings of one process.
 
     Attributes:
-        jobs: stages that run at once, at most.
+        jobs: the maximum number of stages that run at the same time.
         results: where records of runs go: an absolute folder, or a URL.
-        root: where the code is; None when nobody said, and the caller knows better.
-        log_lines: lines of one stage that Prefect's UI gets; the results always hold all of them.
+        root: where the code is; None if it is not set, and the caller decides.
+        log_lines: how many lines of one stage are sent to Prefect's UI; the results always contain all lines.
         data: the user's data folder, absolute.
-        server_hosts: names besides this machine's own by which the local Prefect server is reached.
-        registry_credentials: name of a Prefect block that holds credentials for a registry.
-        log_group: the CloudWatch log group that stages' logs go to besides; None for none.
-        aws_role: ARN of the role that is assumed for results and logs, perhaps in another account; None for the user's own.
-        s3_endpoint: address of what speaks S3; None for AWS, or what AWS's own variables say.
-        s3_encryption: how objects are encrypted, `AES256` or `aws:kms`; None for what the bucket does by itself.
-        s3_kms_key: id or ARN of the key for `aws:kms`; None for the account's own.
-        link_hours: how long a pre-signed link to a stored object works, at most; 0 for no such links.
-        untrusted: what is run is not trusted: it may do little, and within limits (docs/trust.md).
-        untrusted_stages: how many stages of such a pipeline run, at most.
-        untrusted_cpus: processors that each of its stages gets, at most.
-        untrusted_memory: bytes, the same.
-        untrusted_timeout: seconds, the same.
-        untrusted_pids: processes and threads, the same.
-        untrusted_output: bytes that each of its stages prints, at most.
-        untrusted_volume: bytes that each of its stages leaves in its volume, at most.
+        server_hosts: further names, besides this machine's own, under which the local Prefect server is reached.
+        registry_credentials: the name of the Prefect block with the credentials for a registry.
+        log_group: the CloudWatch log group that also gets the logs of stages; None to send them nowhere else.
+        aws_role: the ARN of the role that is assumed for results and logs, perhaps in another account; None to use the
+            user's own credentials.
+        s3_endpoint: the address of a service that is compatible with S3; None for AWS, or for what AWS's own variables say.
+        s3_encryption: how objects are encrypted, `AES256` or `aws:kms`; None for the default of the bucket.
+        s3_kms_key: the id or ARN of the key for `aws:kms`; None for the key of the account.
+        link_hours: the maximum number of hours that a pre-signed link to a stored object works; 0 for no such links.
+        untrusted: the pipeline is not trusted: its rights and resources are limited (docs/trust.md).
+        untrusted_stages: the maximum number of stages of an untrusted pipeline that run.
+        untrusted_cpus: the maximum number of processors for each of its stages.
+        untrusted_memory: the maximum memory for each of its stages, in bytes.
+        untrusted_timeout: the maximum duration of each of its stages, in seconds.
+        untrusted_pids: the maximum number of processes and threads of each of its stages.
+        untrusted_output: the maximum number of bytes that each of its stages prints.
+        untrusted_volume: the maximum number of bytes that each of its stages leaves in its volume.
     """
 
     jobs: int
@@ -81,7 +82,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """What relative and missing paths are made of, all absolute: the working folder, the home, the default data folder."""
+    """The base folders for relative and missing paths: the working folder, the home, the default data folder. All absolute."""
 
     working: Path
     home: Path
@@ -90,7 +91,7 @@ class Folders:
 
 @dataclass(frozen=True, slots=True)
 class ConfigFile:
-    """The user's file, read."""
+    """The content of the user's configuration file."""
 
     path: Path
     text: str
@@ -98,7 +99,7 @@ class ConfigFile:
 
 @dataclass(frozen=True, slots=True)
 class _Key:
-    """How a setting is read; `read` raises `ValueError` with what is allowed."""
+    """How a setting is read. `read` raises `ValueError` with what is allowed."""
 
     read: Callable[[Given], Any]
     in_file: bool = True
@@ -134,24 +135,24 @@ def read_settings(**flags: object) -> Settings:
     """The settings of this process.
 
     Args:
-        flags: by the settings' names, what flags gave; None is a flag that was not given.
+        flags: the values of flags, by the name of the setting; None for a flag that was not given.
 
     Raises:
         UsageError: a value is wrong, or the file cannot be read.
     """
     folders = Folders(
         working=Path.cwd(),
-        home=Path(os.path.expanduser("~")),  # noqa: PTH111  Path.home() raises where there is none
+        home=Path(os.path.expanduser("~")),  # noqa: PTH111  Path.home() raises an error if there is no home
         data=platformdirs.user_data_path(APPLICATION),
     )
     return load(os.environ, read_config(platformdirs.user_config_path(APPLICATION) / CONFIG_FILE), flags, folders)
 
 
 def read_config(path: Path) -> ConfigFile | None:
-    """The user's file, None when there is none.
+    """Return the content of the user's file; None if the file does not exist.
 
     Raises:
-        UsageError: it is there and cannot be read.
+        UsageError: the file exists but cannot be read.
     """
     try:
         return ConfigFile(path, path.read_text(encoding="utf-8"))
@@ -169,16 +170,16 @@ def load(
     overrides: Mapping[str, object],
     folders: Folders,
 ) -> Settings:
-    """The settings that these sources make; a variable that is empty counts as not set.
+    """Return the settings from these sources. An empty variable counts as not set.
 
     Args:
-        environment: variables; those that begin with `DOCKERCISE_` and name no setting are not ours to judge.
+        environment: the variables; those that begin with `DOCKERCISE_` but do not name a setting are ignored.
         config: the user's file.
-        overrides: what flags gave; None is a flag that was not given.
-        folders: of this machine.
+        overrides: the values of flags; None for a flag that was not given.
+        folders: the folders of this machine.
 
     Raises:
-        UsageError: lists every wrong value, with its origin and what is allowed.
+        UsageError: a value is wrong. The message lists every wrong value, with its origin and what is allowed.
     """
     problems: list[str] = []
     given: dict[str, Given] = {}
@@ -250,7 +251,7 @@ def _from_file(config: ConfigFile, folders: Folders, problems: list[str]) -> Ite
 
 
 def _line_of(name: str, text: str) -> int:
-    """The line on which a key of the file stands; tomllib does not say."""
+    """Return the line number of a key in the file; tomllib does not provide it."""
     written = re.compile(rf"\s*\[*\s*[\"']?{re.escape(name)}[\"']?\s*[=.\]]")
     return next((number for number, line in enumerate(text.splitlines(), 1) if written.match(line)), 1)
 

@@ -1,4 +1,4 @@
-"""Readers of setting values: each one returns the value, or raises `ValueError` with what is allowed."""
+"""Functions that read the values of settings. Each returns the value or raises `ValueError` with what is allowed."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from pathlib import Path
 from dockercise_prefect.quantities import MIN_CPUS, MIN_DURATION, MIN_MEMORY, bytes_of, processors_of, seconds_of
 
 LONGEST_LINK_HOURS = 7 * 24
+"""Signatures of version 4 hold for a week at most (S3's documentation of pre-signed URLs)."""
 
 LEAST_PROCESSES = 32
-"""Signatures of version 4 hold for a week at most (S3's documentation of pre-signed URLs)."""
+"""With fewer processes and threads, most programs cannot start."""
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A value as it was given; relative paths are below `base`, or refused if that is None."""
+    """A value as it was given. Relative paths are resolved below `base`; they are refused if `base` is None."""
 
     value: object
     origin: str
@@ -36,12 +37,12 @@ def count(given: Given, least: int) -> int:
 
 
 def positive(given: Given) -> int:
-    """How many there are of what there is one of at least."""
+    """A whole number, 1 or more."""
     return count(given, 1)
 
 
 def natural(given: Given) -> int:
-    """How many there are of what there may be none of."""
+    """A whole number, 0 or more."""
     return count(given, 0)
 
 
@@ -77,7 +78,7 @@ def log_group(given: Given) -> str:
 
 
 def hosts(given: Given) -> tuple[str, ...]:
-    """Names of hosts, in a list or apart by commas."""
+    """Names of hosts, as a list or separated by commas."""
     names = given.value if isinstance(given.value, list) else text(given).split(",")
     said = [str(name).strip().lower() for name in names]
     if not said or not all(re.fullmatch(r"[a-z0-9._-]+|\[[0-9a-f:.]+\]", name, re.ASCII) for name in said):
@@ -102,7 +103,7 @@ def link_hours(given: Given) -> int:
 
 
 def folder(given: Given) -> Path:
-    """An absolute folder; `~/` is the home."""
+    """An absolute folder. `~/` is the home."""
     said = text(given)
     path = given.home / said[2:] if said.startswith("~/") else Path(said)
     if not path.is_absolute():
@@ -119,7 +120,7 @@ def place(given: Given) -> str:
 
 
 def switch(given: Given) -> bool:
-    """`true` or `false`, in whatever case."""
+    """`true` or `false`, in upper or lower case."""
     said = str(given.value).strip().lower() if isinstance(given.value, str | bool) else ""
     if said not in {"true", "false"}:
         raise ValueError("must be `true` or `false`")
@@ -127,7 +128,7 @@ def switch(given: Given) -> bool:
 
 
 def processors(given: Given) -> float:
-    """A number of processors, as `cpus` takes it."""
+    """A number of processors, in the format of `cpus`."""
     number = processors_of(_written(given))
     if number is None or number < MIN_CPUS:
         raise ValueError(f"must be a number of processors, {MIN_CPUS} or more")
@@ -135,7 +136,7 @@ def processors(given: Given) -> float:
 
 
 def size(given: Given) -> int:
-    """Bytes, written as `memory` takes them."""
+    """Bytes, in the format of `memory`."""
     size_in_bytes = bytes_of(_written(given))
     if size_in_bytes is None or size_in_bytes < MIN_MEMORY:
         raise ValueError("must be a size like 512m or 2g, 6m or more")
@@ -143,7 +144,7 @@ def size(given: Given) -> int:
 
 
 def amount(given: Given) -> int:
-    """Bytes of data, written as `memory` takes them."""
+    """Bytes of data, in the format of `memory`."""
     size_in_bytes = bytes_of(_written(given))
     if not size_in_bytes:
         raise ValueError("must be a size like 500k, 100m or 2g")
@@ -151,12 +152,12 @@ def amount(given: Given) -> int:
 
 
 def processes(given: Given) -> int:
-    """How many processes and threads a container may have; an engine needs a dozen to start one."""
+    """The maximum number of processes and threads of a container. An engine needs about a dozen to start a container."""
     return count(given, LEAST_PROCESSES)
 
 
 def duration(given: Given) -> float:
-    """Seconds, written as `timeout` takes them."""
+    """Seconds, in the format of `timeout`."""
     seconds = seconds_of(_written(given))
     if seconds is None or seconds < MIN_DURATION:
         raise ValueError("must be a duration like 1h30m, 5m or 90s")
@@ -164,6 +165,6 @@ def duration(given: Given) -> float:
 
 
 def _written(given: Given) -> str:
-    """Numbers of the file as they are written; of anything else a text that is not a quantity."""
+    """Return a number of the file as it is written. For any other type, return a text that is not a quantity."""
     is_quantity = isinstance(given.value, str | int | float) and not isinstance(given.value, bool)
     return str(given.value).strip() if is_quantity else ""

@@ -1,1 +1,1 @@
-"""A push arrives: checked, kept on disk, answered, and turned into one flow run for each registration that it touches."""
+"""Receives pushes: checks each, stores it on disk, answers, and starts one flow run for each registration that it touches."""

@@ -1,4 +1,4 @@
-"""What is likely a mistake in a pipeline that compiles: rules beyond errors, each with a page in `docs/lint/`."""
+"""Lint rules: they find likely mistakes in a pipeline that compiles. Each has a page in `docs/lint/`."""
 
 from dockercise_prefect.compiler.lint.rules import RULES, Rule, lint
 

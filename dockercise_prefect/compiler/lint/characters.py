@@ -1,4 +1,4 @@
-"""The rule about characters in names that look like others, or like nothing."""
+"""The rule about characters in names that are invisible or look like others."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MISLEADING = re.compile(
     "[\xab\xad\xbb\u061c\u180e\u200b-\u200f\u2010-\u2015\u2018-\u201f\u2039\u203a\u2212"
     "\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]"
 )
-"""Characters without width or for the direction of writing, typographic quotes, hyphens and dashes."""
+"""Characters without width, characters that set the direction of writing, and typographic quotes, hyphens and dashes."""
 
 
 def misleading_name(subject: Subject) -> Iterator[Diagnostic]:

@@ -17,11 +17,11 @@ _WORD = re.compile(r"[^\s,]+")
 
 
 REFERENCES = "references"
-"""What a comment says to silence what the script on its line says of other stages, which `compiler.references` heeds."""
+"""The word in a comment that switches off inferred edges from the script on its line (see `compiler.references`)."""
 
 
 class _Ignored(NamedTuple):
-    """One word of such a comment, or None where a comment has none."""
+    """One word of such a comment; None if the comment has no words."""
 
     place: Place
     word: str | None

@@ -1,4 +1,4 @@
-"""Rules about edges: stages that no push reaches, and `after` without effect."""
+"""Rules about edges: stages that no push runs, and `after` without effect."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _OUT = re.compile(r"(?<![\w.-])out(?![\w.-])")
 _INTERPRETERS = re.compile(
     r"(?:[a-z]*sh|\.|source|python[\d.]*|node|deno|bun|perl|ruby|php|lua|Rscript|java|xargs|env|exec|eval|time|nice|sudo)\Z"
 )
-"""Commands that run what stands in a file or in their arguments."""
+"""Commands that run the content of a file or their arguments."""
 
 
 def runs_on_no_push(subject: Subject) -> Iterator[Diagnostic]:
-    """DK101: other stages have `triggers`; this one has none, and none of those needs it."""
+    """DK101: other stages have `triggers`; this one has none, and no stage with `triggers` needs it."""
     pipeline = subject.pipeline
     targets = [stage.name for stage in pipeline if stage.triggers]
     if not targets:
@@ -38,7 +38,7 @@ def runs_on_no_push(subject: Subject) -> Iterator[Diagnostic]:
 
 
 def after_is_implied(subject: Subject) -> Iterator[Diagnostic]:
-    """DK103: `after: A` where another edge leads to A, or where a longer way does and the script reads no `out/A`."""
+    """DK103: `after: A`, but another edge leads to A, or a longer path of edges does and the script does not read `out/A`."""
     all_needs = _AllNeeds(subject)
     for stage in subject.pipeline:
         for edge in stage.depends_on:
@@ -64,7 +64,7 @@ def _implied(stage: Stage, edge: Dependency, other: Dependency, why: str) -> Dia
 
 
 class _AllNeeds:
-    """Which stages lead to which, however long the way: a set of bits for each, since a pipeline may have thousands."""
+    """Which stages need which, at any distance. It is a set of bits for each, because a pipeline may have thousands."""
 
     def __init__(self, subject: Subject) -> None:
         self._bit: dict[StageName, int] = {}
@@ -77,12 +77,12 @@ class _AllNeeds:
             self._below[stage.name] = below
 
     def lead(self, stage: StageName, earlier: StageName) -> bool:
-        """Whether a stage needs the earlier one, by whatever way."""
+        """Whether a stage needs the earlier one, directly or through others."""
         return self._below[stage] & self._bit[earlier] != 0
 
 
 def _may_read_output(subject: Subject, stage: Stage) -> bool:
-    """Whether it cannot be excluded that something in the stage reads below `/out`."""
+    """Whether something in the stage may read below `/out`."""
     if not stage.starts_container:
         return False
     if stage.run is None:

@@ -1,4 +1,4 @@
-"""Rules about `$`: where it is not expanded, and where it means something else than in other tools."""
+"""Rules about `$`: places where it is not expanded, and places where its meaning differs from other tools."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dockercise_prefect.frontend.nodes import Mapping, Scalar
 from dockercise_prefect.pipeline import Code
 
 _VARIABLE = re.compile(r"\$(?:[A-Z_][A-Z0-9_]*\b|\{[A-Za-z_][A-Za-z0-9_]*[}:?+-])")
-"""A variable as scripts write it. Lower-case ones need braces: `pa$word` is nobody's variable."""
+"""A variable as it is written in scripts. Lower-case names need braces, because `pa$word` is probably not a variable."""
 
 _NAME_BEHIND = re.compile(r"\{[A-Za-z_]|[A-Za-z_]")
 
@@ -53,7 +53,7 @@ def _literals(written: Written) -> Iterator[Scalar]:
 
 
 def doubles_the_dollar(subject: Subject) -> Iterator[Diagnostic]:
-    """DK112: `$${NAME}` in a script, which escapes the `$` in other programs and is the process's id to the shell."""
+    """DK112: `$${NAME}` in a script. Other programs use it to escape the `$`, but in a shell `$$` is the id of the process."""
     for stage in subject.pipeline:
         script = subject.script(stage) if "$$" in (stage.run or "") else None
         for offset in _doubled(script.statements) if script is not None else ():
@@ -66,7 +66,7 @@ def doubles_the_dollar(subject: Subject) -> Iterator[Diagnostic]:
 
 
 def _doubled(statements: Sequence[Statement]) -> Iterator[int]:
-    """Where a script has `$$` right before a name."""
+    """The positions in a script of `$$` directly before a name."""
     for word in all_words(statements):
         for part, behind in pairwise(word.parts):
             is_id = isinstance(part, Expansion) and part.written == "$$"

@@ -1,4 +1,4 @@
-"""Rules about images: which version of one is meant, and whether an image is meant at all."""
+"""Rules about images: whether the version is clear, and whether an image is meant at all."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from dockercise_prefect.pipeline import Code, DependencyKind, ImageReference
 WELL_KNOWN = frozenset(
     "alpine amazonlinux busybox centos debian fedora golang httpd mariadb memcached mongo mysql nginx node openjdk".split()  # noqa: SIM905  a table
 ) | frozenset("perl php postgres python rabbitmq redis ruby rust ubuntu".split())  # noqa: SIM905  a table
-"""Public images that many people use, whose names are no likely names for something else."""
+"""Public images that many people use, and whose names are unlikely to be names of something else."""
 
 
 def image_without_tag(subject: Subject) -> Iterator[Diagnostic]:
-    """DK104: `img` has neither a tag nor a digest, so that it is another image some day; not for images of stages."""
+    """DK104: `img` has neither a tag nor a digest, so it may become another image later; not for images of stages."""
     for stage in subject.pipeline:
         written = subject.written(stage, "img")
         if not isinstance(stage.image, ImageReference) or written is None:
@@ -32,7 +32,7 @@ def image_without_tag(subject: Subject) -> Iterator[Diagnostic]:
 
 
 def hides_image(subject: Subject) -> Iterator[Diagnostic]:
-    """DK105: `img` names a stage, and a well-known image, or one that the pipeline uses with a tag, has that name too."""
+    """DK105: `img` names a stage that has the same name as a well-known image, or as one that the pipeline uses with a tag."""
     tagged = _tagged(subject)
     for stage in subject.pipeline:
         for edge in stage.depends_on:
@@ -53,7 +53,7 @@ def hides_image(subject: Subject) -> Iterator[Diagnostic]:
 
 
 def _tagged(subject: Subject) -> dict[str, Place]:
-    """Images that are used with a tag or a digest, by the name that goes without registry, and where that is first."""
+    """Images that are used with a tag or a digest, by their names without registry, each with the first place."""
     tagged: dict[str, Place] = {}
     for stage in subject.pipeline:
         written = subject.written(stage, "img")
@@ -65,7 +65,7 @@ def _tagged(subject: Subject) -> dict[str, Place]:
 
 
 def _repository(reference: str) -> tuple[str, bool]:
-    """An image's name without tag and digest, and on Docker Hub without registry; and whether it has one of the two."""
+    """An image's name without tag and digest (on Docker Hub also without registry), and whether it has a tag or a digest."""
     name, _, digest = reference.partition("@")
     folders, slash, last = name.rpartition("/")
     last, _, tag = last.partition(":")

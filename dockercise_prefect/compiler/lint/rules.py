@@ -1,4 +1,4 @@
-"""The table of rules, and what of their findings is shown."""
+"""The table of rules, and the selection of the findings that are shown."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ RULES: Mapping[Code, Rule] = {
 
 
 def lint(pipeline: Pipeline, origin: Origin) -> tuple[Diagnostic, ...]:
-    """What the rules find, by place; what `meta.lint` or a comment switches off is left out. All are warnings.
+    """The findings of the rules, ordered by place, without those that `meta.lint` or a comment switches off. All are warnings.
 
-    A rule has one finding for one place, also where many stages take over what stands there, from `meta` or an anchor. What
-    stands in a package is left to whoever makes it.
+    A rule has one finding for each place, even if many stages take over what is written there, from `meta` or an anchor.
+    Findings in packages are left out; they are for the maker of the package.
     """
     subject = Subject(pipeline, origin)
     on = [rule for code, rule in RULES.items() if code not in origin.lint_off]

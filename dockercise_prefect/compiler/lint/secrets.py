@@ -30,7 +30,7 @@ _FORMS = (
 _KNOWN = re.compile("|".join(f"({pattern})" for _, pattern in _FORMS))
 
 _FILLED = re.compile(r"(.)\1{7}")
-"""Eight times the same character: nobody's key."""
+"""The same character eight times. A real key does not contain that."""
 
 _NO_SECRET = re.compile(
     r"""
@@ -48,11 +48,11 @@ _NO_SECRET = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
-"""Texts that keep nothing secret: placeholders, and what databases of tests are opened with."""
+"""Texts that are not secret: placeholders, and common passwords of test databases."""
 
 
 class _Literal(NamedTuple):
-    """A variable with its text, as `env` has it, and where that was written."""
+    """A variable with its text in `env`, and the place where it is written."""
 
     name: str
     text: str
@@ -60,7 +60,7 @@ class _Literal(NamedTuple):
 
 
 def looks_secret(subject: Subject) -> Iterator[Diagnostic]:
-    """DK107: a text has the form of a well-known kind of key, or stands in a variable that is called like a secret."""
+    """DK107: a text has the form of a well-known kind of key, or is the value of a variable with a name like a secret's."""
     for owner, node in subject.environments():
         for literal in _literals(node):
             form = _form(literal.text)

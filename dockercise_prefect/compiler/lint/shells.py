@@ -1,4 +1,4 @@
-"""Rules about scripts that the shell reads differently than expected."""
+"""Rules about scripts that the shell does not read as expected."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dockercise_prefect.frontend.findings import warning
 from dockercise_prefect.pipeline import Code
 
 _NO_CHANGE = re.compile(r"#![ \t]*(?:/usr)?/bin/(?:env[ \t]+)?sh(?:[ \t]+-e)?[ \t]*\Z")
-"""Shebangs that name what runs the script anyway."""
+"""Shebangs that name the shell that runs the script anyway."""
 
 _ENDS = {
     "fi": "an `if` without its `fi`",
@@ -46,7 +46,7 @@ def shebang_without_effect(subject: Subject) -> Iterator[Diagnostic]:
 
 
 def left_open(subject: Subject) -> Iterator[Diagnostic]:
-    """DK114: a script ends before an `if`, a loop, a quote, a bracket or a here-document of it does."""
+    """DK114: an `if`, a loop, a quote, a bracket or a here-document is still open at the end of a script."""
     for stage in subject.pipeline:
         script = subject.script(stage)
         found = script.unclosed if script is not None else None

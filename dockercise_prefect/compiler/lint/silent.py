@@ -17,11 +17,11 @@ _SILENT = frozenset(
 """Commands that print nothing on stdout, unless an option asks for it."""
 
 _SILENT_WITH_ARGUMENTS = frozenset("export readonly set unset local umask wait".split())  # noqa: SIM905  a table
-"""Commands that print nothing on stdout when they are told what to do, and list what there is when not."""
+"""Commands that print nothing on stdout if they have arguments, and print a list if they have none."""
 
 
 def value_is_empty(subject: Subject) -> Iterator[Diagnostic]:
-    """DK102: `env` asks for the value of a stage that prints nothing, whatever happens in it."""
+    """DK102: `env` uses the value of a stage that never prints anything."""
     silent = {
         stage.name
         for stage in subject.pipeline
@@ -42,7 +42,7 @@ def value_is_empty(subject: Subject) -> Iterator[Diagnostic]:
 
 def _prints_nothing(command: Command) -> bool:
     if any((redirection.descriptor or 0) > STDERR for redirection in command.redirections) or command.streams.stderr:
-        return False  # streams that change places are not followed
+        return False  # exchanged streams are not followed
     return not (command.words and command.streams.stdout) or _is_silent(command)
 
 
@@ -56,7 +56,7 @@ def _is_silent(command: Command) -> bool:
 
 
 def _may_ask_to_print(word: str) -> bool:
-    """`-v`, alone or among others, `--verbose`, `--changes`, `--help`, `--version`, and what they can be shortened to."""
+    """Whether a word is `-v` (also among other letters), `--verbose`, `--changes`, `--help`, `--version`, or short for one."""
     if word.startswith("--"):
         return word.startswith(("--v", "--h", "--d", "--c"))
     return word.startswith("-") and not {"v", "c"}.isdisjoint(word)

@@ -1,4 +1,4 @@
-"""What lint rules look at: a pipeline that compiles, and how it was written."""
+"""What lint rules check: a pipeline that compiles, and how it was written."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ DEFAULTS = "meta.defaults"
 
 
 class Written(NamedTuple):
-    """A value of a key, and who has it: a stage, `meta` or `meta.defaults`."""
+    """A value of a key, and its owner: a stage, `meta` or `meta.defaults`."""
 
     owner: str
     node: Node
 
 
 class Subject:
-    """A pipeline for rules to look at; scripts are parsed once, and only if a rule asks.
+    """A pipeline for the rules to check. A script is parsed once, and only if a rule asks for it.
 
     Attributes:
-        pipeline: what the rules are about.
-        positions: find places in the files it was written in.
-        lines: of each file, by its path.
+        pipeline: the pipeline to check.
+        positions: finds places in the files of the pipeline.
+        lines: the lines of each file, by its path.
     """
 
     def __init__(self, pipeline: Pipeline, origin: Origin) -> None:
@@ -47,7 +47,7 @@ class Subject:
         self._scripts: dict[str, Script | None] = {}
 
     def script(self, stage: Stage) -> Script | None:
-        """The stage's script; None when it has none, or one that nests too deep to be read."""
+        """The stage's script; None if it has no script, or one with too deep nesting."""
         if stage.run is None:
             return None
         if stage.run not in self._scripts:
@@ -58,12 +58,12 @@ class Subject:
         return self._scripts[stage.run]
 
     def commands(self, stage: Stage) -> tuple[Command, ...] | None:
-        """The commands of the stage's script; None when it has none, or is not understood."""
+        """The commands of the stage's script; None if it has no script, or one that is not understood."""
         script = self.script(stage)
         return commands_of(script) if script is not None else None
 
     def written(self, stage: Stage, key: str) -> Written | None:
-        """What a stage says itself under a key, else what it inherits; None when nothing was written."""
+        """The stage's own value of a key, or else the inherited value; None if nothing was written."""
         body = self._bodies.get(stage.name, {})
         if key in body:
             return None if is_null(body[key]) else Written(stage.name, body[key])
@@ -86,7 +86,7 @@ class Subject:
                 yield Written(stage.name, own)
 
     def script_place(self, stage: Stage, offset: int) -> Place | None:
-        """Where a character of the stage's script was written; a list is its items joined by newlines."""
+        """The place of a character of the stage's script. A script that is a list is its items joined by newlines."""
         written = self.written(stage, "run")
         if written is None:
             return stage.place
@@ -107,7 +107,7 @@ class Subject:
 
 
 def scalars(node: Node) -> Iterator[Scalar]:
-    """The texts of a text, or of a list of them."""
+    """The scalars of a value that is a text or a list of texts."""
     for item in node.items if isinstance(node, Sequence) else (node,):
         if isinstance(item, Scalar):
             yield item

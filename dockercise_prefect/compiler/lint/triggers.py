@@ -12,7 +12,7 @@ from dockercise_prefect.pipeline import Code
 
 
 def never_triggers(subject: Subject) -> Iterator[Diagnostic]:
-    """DK110: a glob of `triggers` takes no file whatever changes, or has nothing to take away from."""
+    """DK110: a glob of `triggers` can match no file, or excludes although nothing is included before it."""
     for stage in subject.pipeline:
         written = subject.written(stage, "triggers")
         if written is None:
@@ -39,7 +39,7 @@ _WHY: Sequence[tuple[Callable[[str], object], str, str]] = (
 
 
 def _problem(glob: str, *, is_first: bool) -> tuple[str, str] | None:
-    """Why it never matches, and what to write; None where it may."""
+    """Why a glob can never match, and what to write instead; None if it can match."""
     if is_first and glob.startswith("!"):
         return "no glob before it includes anything", "write first what to include: `triggers: ['**', '!docs/**']`"
     return next(((why, hint) for finds, why, hint in _WHY if finds(glob)), None)

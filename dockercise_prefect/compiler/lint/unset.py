@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def nothing_sets(subject: Subject) -> Iterator[Diagnostic]:
     """DK108: a script uses a variable that neither the script, nor `env`, nor a stage, nor a shell sets."""
-    from dockercise_prefect.compiler.shell.mentions import mentions  # noqa: PLC0415  few pipelines need it for this
+    from dockercise_prefect.compiler.shell.mentions import mentions  # noqa: PLC0415  few pipelines need it here
 
     others = _OfStages(subject.pipeline)
     for stage in subject.pipeline:
@@ -38,7 +38,7 @@ def nothing_sets(subject: Subject) -> Iterator[Diagnostic]:
 
 
 def _unset(found: Mentions) -> Iterator[tuple[str, Use]]:
-    """Variables that a script expands, and neither sets nor takes for possibly missing."""
+    """Variables that a script expands, but neither sets nor treats as possibly missing."""
     if found.evaluates or not found.understood:
         return
     known = found.assigned | found.lent | found.tested
@@ -48,7 +48,7 @@ def _unset(found: Mentions) -> Iterator[tuple[str, Use]]:
 
 
 class _OfStages:
-    """Variables of stages, and those that are nearly one: the compiler itself says what is wrong with them."""
+    """Variables of stages, and misspelt ones. The compiler itself reports what is wrong with those."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._stages: dict[str, set[StageName]] = defaultdict(set)
@@ -58,7 +58,7 @@ class _OfStages:
         self._misspelt = Misspelt(self._stages)
 
     def has(self, name: str, stage: Stage) -> bool:
-        """Whether the variable is another stage's, or is taken for a slip of one's."""
+        """Whether the variable belongs to another stage, or counts as a misspelling of such a variable."""
         if name in self._stages:
             return self._stages[name] != {stage.name}
         return self._misspelt.meant_by(name) is not None

@@ -15,16 +15,16 @@ from dockercise_prefect.pipeline import CODE, Code, CodeSnapshot, Mount, Stage, 
 _OUT = "/out"
 
 _EACH = {"tee": "", "touch": "drt", "mkdir": "mZ", "rm": "", "rmdir": "", "mv": "S"}
-"""Commands that write each of their operands (`mv` takes the others away), to the letters of options with a value."""
+"""Commands that write to each of their operands (`mv` removes its sources), with the letters of options that take a value."""
 
 _LAST = {"cp": "S", "ln": "S"}
-"""Commands that write the last of their operands, to the letters of options with a value."""
+"""Commands that write to the last of their operands, with the letters of options that take a value."""
 
 _MOVING = frozenset({"cd", "pushd", "popd"})
 
 
 def writes_read_only(subject: Subject) -> Iterator[Diagnostic]:
-    """DK106: `run` writes to a path, known before it runs, below a mount that is read-only."""
+    """DK106: `run` writes to a path below a read-only mount; only paths that are known before the run are checked."""
     for stage in subject.pipeline:
         commands = subject.commands(stage) or ()
         folder = None if any(command.name in _MOVING for command in commands) else stage.working_dir
@@ -42,7 +42,7 @@ def writes_read_only(subject: Subject) -> Iterator[Diagnostic]:
 
 
 class _Mounts:
-    """What is mounted in one stage, its own volume and `/out` included."""
+    """What is mounted in one stage, including its own volume and `/out`."""
 
     def __init__(self, stage: Stage) -> None:
         self._mounts: dict[str, Mount] = {mount.target: mount for mount in stage.mounts}
@@ -52,7 +52,7 @@ class _Mounts:
             self._writable[_OUT] = False
 
     def read_only(self, path: str) -> str | None:
-        """Where the read-only mount is that a path is in; None when the path can be written."""
+        """The target of the read-only mount that contains a path; None if the path can be written."""
         while path != "/":
             if path in self._writable:
                 return None if self._writable[path] else path
@@ -78,7 +78,7 @@ def _is_sealed(mount: Mount) -> bool:
 
 
 def _absolute(path: str, folder: str | None) -> str | None:
-    """The path without `.` and `..`; None for a relative one where the folder is not known."""
+    """The path without `.` and `..`; None if it is relative and the folder is not known."""
     if not path or (folder is None and not path.startswith("/")):
         return None
     return posixpath.normpath(posixpath.join(folder or "/", path)).replace("//", "/")
@@ -100,7 +100,7 @@ def _written(command: Command) -> Iterator[tuple[Known, str]]:
 
 
 def _makes_if_missing(command: Command) -> bool:
-    """Whether a folder that is there already is left alone: `mkdir -p`."""
+    """Whether the command does nothing to an existing folder, like `mkdir -p`."""
     options = [word.text for word in command.words[1:] if word.text is not None and word.text.startswith("-")]
     return command.name == "mkdir" and any(
         option == "--parents" or (not option.startswith("--") and "p" in option) for option in options
@@ -108,7 +108,7 @@ def _makes_if_missing(command: Command) -> bool:
 
 
 def _operands(command: Command, with_value: str) -> list[Known]:
-    """A command's words but its name, its options and their values."""
+    """A command's words without its name, its options and their values."""
     operands: list[Known] = []
     words = iter(command.words[1:])
     for word in words:

@@ -1,1 +1,1 @@
-"""What a shell script says, by its grammar, without running it."""
+"""Analyses a shell script by its grammar, without running it."""

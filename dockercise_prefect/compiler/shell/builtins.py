@@ -1,4 +1,4 @@
-"""Commands that set variables, hand them on by name, move elsewhere, or run a script that is one of their words."""
+"""Commands that set variables, pass them on by name, change the working directory, or run a script in one of their words."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _ASSIGNED = re.compile(r"([A-Za-z_]\w*)(?:\[[^\]]*\])?\+?=", re.ASCII)
 _IN_TEXT = re.compile(r"\$\{?([A-Za-z_]\w*)", re.ASCII)
 
 _READERS = {"read": "adinNptu", "mapfile": "dnOsuCc", "readarray": "dnOsuCc"}
-"""Commands that set the variables that they name, to the letters of options with a value."""
+"""Commands that set the variables that they name, with the letters of options that take a value."""
 
 _BY_NAME = frozenset({"-e", "--env", "--build-arg"})
 _LONGEST_PATH = 4096
-"""Characters of a working directory that is followed: what Linux takes for a path."""
+"""The most characters of a working directory that is followed; the limit is that of paths in Linux."""
 
 _COMMAND_OPTION = re.compile(r"-[a-zA-Z]*c\Z")
 
@@ -35,40 +35,40 @@ def is_shell(name: str) -> bool:
 
 
 class Walk(Protocol):
-    """The script that a command stands in, and what the command may do to it (`walk.Walk`)."""
+    """The script that contains a command, and what the command may do to it (`walk.Walk`)."""
 
     found: Mentions
 
     def use(self, name: str, use: Use, scope: Scope) -> None:
-        """A variable's value is taken."""
+        """Note that a variable's value is used."""
         ...
 
     def assign(self, name: str, scope: Scope, *, local: bool = False) -> None:
-        """A variable is set."""
+        """Note that a variable is set."""
         ...
 
     def test(self, words: Sequence[Word | Assignment]) -> None:
-        """The words ask whether variables are there."""
+        """Note words that test whether variables are set."""
         ...
 
     def export(self, name: str, use: Use) -> None:
-        """A variable is handed on as it is."""
+        """Note that a variable is passed on unchanged."""
         ...
 
     def calculate(self, expression: Word, scope: Scope, *, expand: bool = True) -> None:
-        """An arithmetic expression."""
+        """Follow an arithmetic expression."""
         ...
 
     def script(self, text: Literal, scope: Scope) -> None:
-        """A text that is itself a script, run in this scope."""
+        """Follow a text that is itself a script, run in this scope."""
         ...
 
     def deferred(self, text: Literal, scope: Scope) -> None:
-        """A script that runs later."""
+        """Follow a script that runs later."""
         ...
 
     def make(self, text: Literal, scope: Scope) -> None:
-        """A folder that the script makes."""
+        """Note a folder that the script makes."""
         ...
 
 
@@ -77,11 +77,11 @@ class Call:
     """One call of a command.
 
     Attributes:
-        walk: the script it stands in.
-        name: of the command.
+        walk: the script that contains it.
+        name: name of the command.
         written: its other words.
         arguments: their texts.
-        scope: where it stands.
+        scope: the scope at the command.
     """
 
     walk: Walk
@@ -92,13 +92,13 @@ class Call:
 
 
 def apply(walk: Walk, written: Sequence[Word | Assignment], texts: Sequence[Literal], scope: Scope) -> None:
-    """What a command does to the scope it stands in.
+    """Apply what a command does to its scope.
 
     Args:
-        walk: the script it stands in.
+        walk: the script that contains the command.
         written: its words, the name first.
         texts: their texts.
-        scope: where it stands.
+        scope: the scope at the command.
     """
     start = effective([text.text for text in texts])
     name = called(texts[start].text)
@@ -108,7 +108,7 @@ def apply(walk: Walk, written: Sequence[Word | Assignment], texts: Sequence[Lite
 
 
 def _declare(call: Call) -> None:
-    """`local A` makes a variable of its own; `export A` hands on what there is; `export "A=x"` sets it."""
+    """`local A` makes a local variable, `export A` passes on the existing one, and `export "A=x"` sets it."""
     name, arguments, scope, walk = call.name, call.arguments, call.scope, call.walk
     letters = {letter for text in arguments if text.text.startswith("-") for letter in text.text[1:]}
     hands_on = name in {"export", "readonly"} or (name != "local" and not letters.isdisjoint("xr"))
@@ -227,7 +227,7 @@ def _move(call: Call) -> None:
 
 
 def _known_beginning(path: str) -> bool:
-    """Whether a path with an expansion surely lies below a folder, so that relative paths behind `cd` do too."""
+    """Whether a path with an expansion is certainly below a folder, so that relative paths after `cd` are too."""
     return path.startswith("/") and HOLE in path and HOLE not in path.split("/")[1]
 
 
@@ -268,7 +268,7 @@ def _evaluate(call: Call) -> None:
 
 
 def _alias(call: Call) -> None:
-    """What an alias stands for is run later."""
+    """The text of an alias is a script that runs later."""
     for text in call.arguments:
         name, equals, body = text.text.partition("=")
         if equals:
@@ -278,7 +278,7 @@ def _alias(call: Call) -> None:
 
 
 def _hand_on(call: Call) -> None:
-    """`docker run -e A` and `docker build --build-arg A` hand a variable on by its name."""
+    """`docker run -e A` and `docker build --build-arg A` pass a variable on by its name."""
     for at, text in enumerate(call.arguments):
         option, equals, value = text.text.partition("=")
         if option in _BY_NAME and equals and _NAME.fullmatch(value):
@@ -288,7 +288,7 @@ def _hand_on(call: Call) -> None:
 
 
 def _run(call: Call) -> None:
-    """`sh -c '…'`: its process has the same variables, and sets none here."""
+    """`sh -c '…'`: its process has the same variables, but sets none here."""
     for at, text in enumerate(call.arguments):
         if _COMMAND_OPTION.match(text.text) or text.text == "--command":
             for script in call.arguments[at + 1 : at + 2]:
@@ -299,7 +299,7 @@ def _run(call: Call) -> None:
 
 
 _OPTIONS_OF_SHELLS = 4
-"""Words of a shell behind which no `-c` comes."""
+"""The number of words of a shell after which no `-c` is expected."""
 
 
 def _find(call: Call) -> None:

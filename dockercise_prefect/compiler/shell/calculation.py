@@ -1,4 +1,4 @@
-"""Variables that stand without a dollar: in arithmetic, and in the texts of other languages."""
+"""Variables that are written without a dollar sign: in arithmetic, and in texts in other languages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 _NAME = re.compile(r"(?<![\w#.\0])[A-Za-z_]\w*", re.ASCII)
 _AFTER = re.compile(r"[ \t\n]{0,16}(?:\[[^\]]{0,200}\][ \t\n]{0,16})?(\+\+|--|(?:[-+*/%&|^]|<<|>>)?=(?!=))?")
 _BEFORE = 8
-"""Characters before a name that are looked at for `++`."""
+"""The number of characters before a name in which `++` is searched."""
 
 _V = r"([A-Za-z_]\w*)"
 NAMED_ELSEWHERE = re.compile(
@@ -18,10 +18,10 @@ NAMED_ELSEWHERE = re.compile(
     rf"""(?:[gG]etenv|environ\.get|env\.get|ENV\.fetch|env::var|\b(?:str)?env)\(["']?{_V}["']?[,)]""",
     re.ASCII,
 )
-"""How programs in other languages take a variable from their environment."""
+"""How programs in other languages read a variable from their environment."""
 
 SHORTEST = 7
-"""Characters of the shortest text in which one stands."""
+"""The number of characters of the shortest text that can contain one."""
 
 
 class Variable(NamedTuple):

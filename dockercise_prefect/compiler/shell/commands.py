@@ -1,4 +1,4 @@
-"""A script as a list of plain commands: their words, their redirections, and whether what they print leaves the script."""
+"""A script as a list of simple commands: their words, their redirections, and whether their output leaves the script."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from dockercise_prefect.compiler.shell.words import Known, known
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command, wherever in the script it stands.
+    """One command, at any place in the script.
 
     Attributes:
-        words: its name first; assignments before it are left out. None where only redirections stand, or those of a loop, a
-            group or a function.
-        redirections: from left to right.
-        streams: where its output goes, its redirections and all around it considered.
+        words: its words, the name first, without the assignments before it. There are none if there are only redirections, or
+            if these belong to a loop, a group or a function.
+        redirections: its redirections, from left to right.
+        streams: where its output goes, after its own redirections and all those around it.
     """
 
     words: tuple[Known, ...]
@@ -30,12 +30,12 @@ class Command:
 
     @property
     def name(self) -> str | None:
-        """What is called; None where only a run knows, or nothing is called."""
+        """The name of the command; None if it is known only during the run, or if nothing is called."""
         return self.words[0].text if self.words else None
 
 
 def commands_of(script: Script) -> tuple[Command, ...] | None:
-    """All commands of a script, in the order written; None when the script was not understood as a whole."""
+    """All commands of a script, in the order written; None if the script was not understood as a whole."""
     return tuple(_commands(script.statements, Streams())) if script.understood else None
 
 
@@ -71,7 +71,7 @@ def _command(statement: Statement, streams: Streams) -> Iterator[Command]:
 
 
 def _redirections(redirections: Iterable[syntax.Redirection]) -> tuple[Redirection, ...]:
-    """Those from and to files; a here-document opens none."""
+    """The redirections from and to files. A here-document opens no file."""
     return tuple(
         Redirection(each.operator, each.descriptor, _target(each))
         for each in redirections

@@ -1,4 +1,4 @@
-"""Reads the words of a shell script: quotes, escapes, and what the shell puts in place of `$…`."""
+"""Reads the words of a shell script: quotes, escapes, and the expansions of `$…`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from dockercise_prefect.compiler.shell.syntax import (
 )
 
 DEEPEST = 40
-"""Levels of nesting that are followed: each takes some of Python's stack."""
+"""The most levels of nesting that are followed. Each level uses some of Python's stack."""
 
 _PLAIN = re.compile(r"[^\s;&|()<>$`\"'\\]+")
 _PLAIN_IN_QUOTES = re.compile(r"[^$`\"\\]+")
@@ -37,29 +37,29 @@ _BACKQUOTED = re.compile(r"(?:[^`\\]|\\.)*", re.DOTALL)
 _ANSI = re.compile(r"(?:[^'\\]|\\.)*", re.DOTALL)
 
 _DEFAULTS = frozenset({":-", "-", ":=", "=", ":?", "?", ":+", "+"})
-"""Operators whose word takes the variable's place, or is shown: in double quotes single quotes protect nothing in it."""
+"""Operators whose word replaces the variable, or is shown. In double quotes, single quotes in this word have no effect."""
 
 _EXTENDED = frozenset("?*+@!")
-"""What makes a pattern of the parenthesis behind it."""
+"""Characters that turn the parenthesis after them into a pattern."""
 
 _SECOND_LOOKS = 16
-"""How often in a script `$((` is read again where it turns out to begin a substitution."""
+"""How often a script's `$((` is read again because it turns out to begin a substitution."""
 
 
 class TooDeepError(Exception):
-    """The script nests deeper than is followed."""
+    """The script is nested deeper than the limit."""
 
 
 class ExpansionReader(ABC):
     """Reads words from a script, from left to right.
 
     Attributes:
-        script: all of it.
-        at: where reading goes on.
-        end: where it ends.
-        understood: whether all fitted so far.
-        unclosed: what is open at the script's end, the innermost: what closes the others may be in it.
-        depth: of nesting.
+        script: the whole script.
+        at: index at which reading continues.
+        end: index at which reading ends.
+        understood: whether everything so far fits the grammar.
+        unclosed: the innermost part that is open at the script's end; it may contain what closes the others.
+        depth: depth of the nesting.
     """
 
     def __init__(self, script: str, positions: Sequence[int] | None, depth: int) -> None:
@@ -74,7 +74,7 @@ class ExpansionReader(ABC):
 
     @abstractmethod
     def substituted(self, close: str, opening: int) -> list[Statement]:
-        """The statements up to what closes them, which is passed, and where what it closes begins."""
+        """The statements up to `close`, which is passed; `opening` is where the part that it closes begins."""
 
     @abstractmethod
     def inner(self, script: str, positions: Sequence[int]) -> list[Statement]:
@@ -82,7 +82,7 @@ class ExpansionReader(ABC):
 
     @contextmanager
     def deeper(self) -> Iterator[None]:
-        """One level of nesting more."""
+        """Run the body one level of nesting deeper."""
         if self.depth >= DEEPEST:
             raise TooDeepError
         self.depth += 1
@@ -90,18 +90,18 @@ class ExpansionReader(ABC):
         self.depth -= 1
 
     def place(self, index: int) -> int:
-        """Where a character of this text stands in the whole script."""
+        """The position in the whole script of a character of this text."""
         if self._positions is None:
             return index
         return self._positions[index] if index < len(self._positions) else (self._positions[-1] + 1 if self._positions else 0)
 
     def leave_open(self, close: str, start: int) -> None:
-        """The script ends inside of what begins at `start`, and `close` would end."""
+        """Note that the script ends inside of the part that begins at `start` and that `close` would end."""
         self.understood = False
         self.unclosed = self.unclosed or Unclosed(close, self.place(start))
 
     def word(self) -> Word | None:
-        """The word that begins here, or None where there is none."""
+        """The word that begins here; None if no word begins here."""
         start = self.at
         parts: list[Part] = []
         while self.at < self.end:
@@ -121,7 +121,7 @@ class ExpansionReader(ABC):
         return Word(parts, self.place(start)) if self.at > start else None
 
     def pattern(self) -> Word | None:
-        """A word as `=~` takes it: parentheses and bars are part of it."""
+        """A word after `=~`, in which parentheses and bars are part of the word."""
         start = self.at
         parts: list[Part] = []
         while self.at < self.end:
@@ -171,7 +171,7 @@ class ExpansionReader(ABC):
         return self._expression(close)[0]
 
     def delimiter(self) -> tuple[str, bool]:
-        """What ends a here-document, and whether it is quoted, so that nothing is expanded in it."""
+        """The delimiter of a here-document, and whether it is quoted: then nothing is expanded in the document."""
         match = _DELIMITER.match(self.script, self.at, self.end)
         raw = match[0] if match else ""
         self.at += len(raw)
@@ -185,7 +185,7 @@ class ExpansionReader(ABC):
         self.at += len(text)
 
     def _special(self, sign: str, parts: list[Part]) -> bool:
-        """What is the same in all words: quotes, escapes, expansions. False where the sign is none of them."""
+        """Read what is the same in all words: quotes, escapes, expansions. Returns False if the sign begins none of these."""
         match sign:
             case "'":
                 self._single(parts)
@@ -228,7 +228,7 @@ class ExpansionReader(ABC):
         self.leave_open('"', start)
 
     def _escape(self, protected: str | None, parts: list[Part]) -> None:
-        """A backslash: it protects every character, or one of those; before any other it stands for itself."""
+        """A backslash. It protects every character, or only those in `protected`; before others it stands for itself."""
         following = self.script[self.at + 1 : min(self.at + 2, self.end)]
         if following == "\n":
             self.at += 2
@@ -239,7 +239,7 @@ class ExpansionReader(ABC):
             self._text("\\", parts, quoted=True)
 
     def _substitute(self, parts: list[Part], *, quoted: bool = False) -> None:
-        """What begins with `$` or a backquote."""
+        """Read an expansion that begins with `$` or a backquote."""
         start = self.at
         place = self.place(start)
         if self.script[start] == "`":
@@ -289,7 +289,7 @@ class ExpansionReader(ABC):
         return Substitution(self.substituted(")", start), place)
 
     def _expression(self, close: str) -> tuple[Word, bool]:
-        """An expression, and whether it ended as it should."""
+        """An expression, and whether it ended correctly."""
         start = self.at
         parts: list[Part] = []
         opened = 0
@@ -317,7 +317,7 @@ class ExpansionReader(ABC):
         return Word(parts, self.place(start)), True
 
     def _braces(self, parts: list[Part], *, quoted: bool) -> bool:
-        """`${A…}`; False where no parameter stands in the braces."""
+        """Read `${A…}`. Returns False if there is no parameter in the braces."""
         start = self.at
         parameter = _PARAMETER.match(self.script, start + 1, self.end)
         if parameter is None:
@@ -336,7 +336,7 @@ class ExpansionReader(ABC):
         return True
 
     def _operand(self, operator: str, opening: int, *, quoted: bool) -> Word:
-        """What stands in braces behind the parameter, up to the brace that closes them, which is passed."""
+        """The text after the parameter in braces, up to the closing brace, which is passed."""
         start = self.at
         parts: list[Part] = []
         bare_quotes = quoted and operator in _DEFAULTS

@@ -1,4 +1,4 @@
-"""What well-known commands take their words for: files, patterns, programs, or names of things that are elsewhere."""
+"""How well-known commands use their words: as files, patterns, programs, or names of things that are elsewhere."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ _WITH_FILES = (
         "go-junit-report"
     )
 )
-"""Commands whose paths surely are files of this machine."""
+"""Commands whose paths are certainly files of this machine."""
 
 _WRITING = frozenset({"rm", "mkdir", "rmdir", "touch", "chmod", "chown", "install"})
-"""Commands whose relative paths are more probably of the script's own making."""
+"""Commands whose relative paths are more probably made by the script itself."""
 
 _DISTANT = _words(
     "docker podman nerdctl buildah skopeo kubectl oc helm git gh glab aws az gcloud gsutil rclone npm yarn pnpm npx "
     "cargo mvn gradle pip pip3 apk apt apt-get yum dnf brew terraform ansible ansible-playbook ssh scp sftp curl wget "
     "systemctl service mount echo printf date export vault consul nomad heroku fly flyctl"
 )
-"""Commands whose words with a slash are mostly no paths: images, branches, objects, addresses, texts."""
+"""Commands whose words with a slash are usually not paths, but images, branches, objects, addresses or texts."""
 
 _REMOTE = _words(
     "docker podman nerdctl buildah skopeo kubectl oc scp sftp rsync rclone sshfs mount git lxc vagrant gcloud gsutil multipass"
@@ -54,10 +54,10 @@ _REMOTE = _words(
 _RUNNERS = _words(
     "sudo doas env time timeout nice nohup exec command builtin xargs parallel busybox setsid stdbuf ionice chroot watch retry"
 )
-"""Commands that run another one, which stands among their words."""
+"""Commands that run another command, which is among their words."""
 
 _RUN_OPTIONS_END = 40
-"""Words among which the command that another one runs is looked for."""
+"""The number of words among which the command that another one runs is searched."""
 
 _PRINTING = frozenset({"echo", "printf"})
 
@@ -85,12 +85,12 @@ def runs_stdin(name: str) -> bool:
 
 
 def is_script(file: str) -> bool:
-    """Whether a file's name is that of a program that its text will be run as."""
+    """Whether a file's name shows that its text is a program."""
     return _SCRIPT_NAMES.search(file) is not None
 
 
 def reading_of(name: str) -> Reading:
-    """How the operands of a command are to be read."""
+    """How to read the operands of a command."""
     called_as = called(name)
     return Reading(
         sure=called_as in _WITH_FILES,
@@ -101,7 +101,7 @@ def reading_of(name: str) -> Reading:
 
 
 def effective(texts: Sequence[str]) -> int:
-    """Index of the command that is meant: behind `sudo`, `env`, `xargs` and the like."""
+    """Index of the actual command, after `sudo`, `env`, `xargs` and similar commands."""
     at = 0
     while called(texts[at]) in _RUNNERS:
         among = range(at + 1, min(len(texts), at + _RUN_OPTIONS_END))
@@ -113,7 +113,7 @@ def effective(texts: Sequence[str]) -> int:
 
 
 def readings(texts: Sequence[str]) -> list[Reading | None]:
-    """How each word of a command is to be read; None for one that is not a path and holds none.
+    """How to read each word of a command; None for a word that is not a path and contains none.
 
     Args:
         texts: the words, the command's name first.
@@ -121,7 +121,7 @@ def readings(texts: Sequence[str]) -> list[Reading | None]:
     start = effective(texts)
     before: list[Reading | None] = [Reading(sure=True)] * start
     found = [*before, *_readings(texts[start:])]
-    for at, form in given(texts):  # also behind `find -exec`
+    for at, form in given(texts):  # also after `find -exec`
         found[at] = None if form is None else Reading(form)
     for at in _excluded(texts):
         found[at] = None
@@ -155,7 +155,7 @@ def _excluded(texts: Sequence[str]) -> Iterator[int]:
 
 
 def _values_of(options: frozenset[str]) -> Exceptions:
-    """The words behind these options, and what they are glued to."""
+    """The values of these options: the words after them, and the words that contain option and value."""
 
     def found(texts: Sequence[str]) -> Iterator[int]:
         for at, text in enumerate(texts):
@@ -168,7 +168,7 @@ def _values_of(options: frozenset[str]) -> Exceptions:
 
 
 def _of_containers(texts: Sequence[str]) -> Iterator[int]:
-    """`docker run` and the like name paths of the engine's machine and of another container."""
+    """`docker run` and similar commands name paths of the engine's machine and of another container."""
     verb = next((at for at, text in enumerate(texts) if text in _IN_A_CONTAINER and at <= _VERB_BEFORE), None)
     if verb is None:
         return
@@ -178,18 +178,18 @@ def _of_containers(texts: Sequence[str]) -> Iterator[int]:
 
 
 _VERB_BEFORE = 6
-"""Where at the latest the verb of `docker` stands: behind its own options."""
+"""The last position at which the verb of `docker` can be, after docker's own options."""
 
 
 def _of_clusters(texts: Sequence[str]) -> Iterator[int]:
-    """Behind `--` stands what runs in a pod; `--raw` names what is asked of the server."""
+    """The words after `--` run in a pod, and `--raw` names a path on the server."""
     end = texts.index("--") if "--" in texts else len(texts)
     yield from range(end, len(texts))
     yield from _values_of(frozenset({"--raw"}))(texts)
 
 
 def _of_ssh(texts: Sequence[str]) -> Iterator[int]:
-    """Behind the host stands what runs there."""
+    """The words after the host run on that host."""
     at = 1
     while at < len(texts) and texts[at].startswith("-"):
         at += 2 if texts[at] in _SHORT_WITH_VALUE else 1
@@ -197,7 +197,7 @@ def _of_ssh(texts: Sequence[str]) -> Iterator[int]:
 
 
 def _of_aws(texts: Sequence[str]) -> Iterator[int]:
-    """Only `s3` and a few options take files; names of parameters and of log groups look like paths."""
+    """Only `s3` and a few options use files. Names of parameters and of log groups look like paths."""
     if len(texts) > 1 and texts[1] == "s3":
         return
     for at, text in enumerate(texts):
@@ -222,7 +222,7 @@ def _of_git(texts: Sequence[str]) -> Iterator[int]:
 
 
 def _of_tests(texts: Sequence[str]) -> Iterator[int]:
-    """What `[` compares is a text and no file."""
+    """The words that `[` compares are texts, not files."""
     for at, text in enumerate(texts):
         if text in _COMPARING and at:
             yield from (each for each in (at - 1, at + 1) if 0 < each < len(texts))

@@ -1,4 +1,4 @@
-"""Texts in a script that may hold paths: words without their quotes, with a hole where only a run knows what stands there."""
+"""Texts in a script that may contain paths: words without quotes, with a hole for each part that is known only during a run."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from enum import Enum, auto
 from dockercise_prefect.compiler.shell.syntax import Assignment, Text, Word
 
 HOLE = "\0"
-"""Stands for an expansion; no script holds this character."""
+"""Stands for an expansion; no script contains this character."""
 
 
 class Form(Enum):
-    """How paths stand in a text."""
+    """How a text contains paths."""
 
     WORD = auto()
-    """It is a path, or an option, a list or an address with one."""
+    """A path, or an option, a list or an address that contains one."""
 
     TEXT = auto()
-    """A text that something on this machine reads: paths below a folder count, and whole ones in quotes of its own."""
+    """A text that something on this machine reads. Paths below a folder count, and whole paths in the text's own quotes."""
 
     PROGRAM = auto()
-    """A program, in which `/a/` may be a pattern: only what stands in quotes of its own counts."""
+    """A program, in which `/a/` may be a pattern. Only paths in the program's own quotes count."""
 
     ASIDE = auto()
-    """Words that are printed or kept: they may speak of paths, and use none."""
+    """Words that are printed or stored. They may mention paths, but do not use them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a text is to be read for paths.
+    """How to search a text for paths.
 
     Attributes:
-        sure: whether a path in it surely is a file of this container.
-        relative: whether it may hold relative paths.
+        sure: whether a path in it is certainly a file of this container.
+        relative: whether it may contain relative paths.
         names: whether a word without a slash is a path too: `cd build`.
         remote: whether `name:/path` is a path elsewhere.
     """
@@ -53,8 +53,8 @@ class Literal:
 
     Attributes:
         pieces: index in the text and position in the script of each of its pieces.
-        reading: how paths stand in it.
-        folder: the working directory where it stands, None where that is not known.
+        reading: how to search it for paths.
+        folder: the working directory at that place; None if it is not known.
     """
 
     text: str
@@ -63,12 +63,12 @@ class Literal:
     folder: str | None = None
 
     def position(self, index: int) -> int:
-        """Where a character of the text stands in the script."""
+        """The position in the script of a character of the text."""
         begin, start = self.pieces[max(0, bisect_right(self.pieces, (index, 1 << 62)) - 1)]
         return start + index - begin
 
     def positions(self) -> list[int]:
-        """The same of all its characters."""
+        """The positions in the script of all its characters."""
         return [self.position(index) for index in range(len(self.text))]
 
 

@@ -1,4 +1,4 @@
-"""What a script names: variables it uses, variables it sets itself, and texts that may hold paths (LANGUAGE section 4)."""
+"""Finds what a script names: variables that it uses or sets, and texts that may contain paths (LANGUAGE section 4)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from dockercise_prefect.compiler.shell.naming import Ignored, Mentions, Use
 from dockercise_prefect.compiler.shell.walk import Walk
 
 LONGEST = 131_072
-"""Characters of a script that is read by its grammar; a longer one is searched as a text."""
+"""The most characters of a script that is read by its grammar. A longer script is searched as a text."""
 
 _PIECE = 65_536
-"""Characters that are searched at once."""
+"""The number of characters that are searched at once."""
 
 _USE = re.compile(r"(?<!\\)((?:\\\\)*)(\$\{?[#!]?([A-Za-z_]\w*))", re.ASCII)
 
@@ -35,7 +35,7 @@ def mentions(script: str, folder: str | None = "/") -> Mentions:
 
 
 def _by_text(script: str, folder: str | None) -> Mentions:
-    """What the text looks like naming, rather too much: no quotes, comments or assignments are told apart."""
+    """What the text seems to name, rather too much than too little: quotes, comments and assignments are not recognized."""
     found = Mentions(understood=False, searched=True, ignored=Ignored(script))
     for start, piece in _pieces(script):
         for match in _USE.finditer(piece):
@@ -46,7 +46,7 @@ def _by_text(script: str, folder: str | None) -> Mentions:
 
 
 def _pieces(script: str) -> Iterator[tuple[int, str]]:
-    """The script in pieces that are cut where a line or a word ends, if one does: other threads go on between two of them."""
+    """The script in pieces, cut at the end of a line or a word if possible. Other threads can run between two pieces."""
     start = 0
     while start < len(script):
         stop = start + _PIECE

@@ -14,7 +14,7 @@ _IGNORED = re.compile(
 
 
 class Ignored:
-    """The lines of a script that a comment `# dockercise: ignore references` silences."""
+    """The lines of a script whose references a comment `# dockercise: ignore references` switches off."""
 
     def __init__(self, script: str = "") -> None:
         lines = list(_IGNORED.finditer(script)) if "dockercise:" in script else []
@@ -22,18 +22,18 @@ class Ignored:
         self._ends = [line.end() for line in lines]
 
     def has(self, position: int) -> bool:
-        """Whether a character stands on such a line."""
+        """Whether a character is on such a line."""
         at = bisect_right(self._begins, position) - 1
         return at >= 0 and position <= self._ends[at]
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """Where a variable is used first.
+    """The first use of a variable.
 
     Attributes:
-        text: what uses it: `$A`, `${A`, or its name alone.
-        start: where that begins, in characters from the script's start.
+        text: the text that uses it: `$A`, `${A`, or its name alone.
+        start: where this text begins, in characters from the script's start.
     """
 
     text: str
@@ -46,16 +46,16 @@ class Mentions:
 
     Attributes:
         uses: variables whose value the script takes and has not set before, each with its first use.
-        doubtful: the same behind a `. file`, which may have set them.
-        assigned: variables that the script sets itself, wherever it does.
-        lent: variables that it sets for one command alone: `A=x command`.
+        doubtful: the same after a `. file`, which may have set them.
+        assigned: variables that the script sets itself, at any place.
+        lent: variables that it sets only for one command: `A=x command`.
         tested: variables that it knows may be missing: `${A:-none}`, `[ -n "$A" ]`.
-        evaluates: whether it runs a text that nobody knows before the run, and that may set any variable: `eval "$(command)"`.
-        literals: its texts that may hold paths, comments left out, in order.
-        made: folders that it makes itself (`mkdir`, `git clone`), each with where it first does.
-        understood: False where the grammar did not understand it, or was not asked.
+        evaluates: whether it runs a text that is known only during the run and may set any variable: `eval "$(command)"`.
+        literals: its texts that may contain paths, without comments, in order.
+        made: folders that it makes itself (`mkdir`, `git clone`), each with the first place where it does so.
+        understood: False if the script does not fit the grammar, or was not read by its grammar.
         searched: whether it was searched as a text, because it is too long or nested too deeply for the grammar.
-        ignored: lines whose references are silenced.
+        ignored: lines whose references are switched off.
     """
 
     uses: dict[str, Use] = field(default_factory=dict)
@@ -71,5 +71,5 @@ class Mentions:
     ignored: Ignored = field(default_factory=Ignored)
 
     def is_ignored(self, position: int) -> bool:
-        """Whether a comment silences the references at that character."""
+        """Whether a comment switches off the references at that character."""
         return self.ignored.has(position)

@@ -1,4 +1,4 @@
-"""Paths in a text that may lead into the volume or the output of a stage (LANGUAGE section 4)."""
+"""Finds paths in a text that may lead into the volume or the output of a stage (LANGUAGE section 4)."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from dockercise_prefect.compiler.shell.literals import HOLE, Form, Literal
 
 _BOUNDARY = r"\s=,;|&(<>\"'`@:!{\["
 _BEGIN = re.compile(rf"(?:\A|(?<=[{_BOUNDARY}])|(?<=\A-[A-Za-z])|(?<=\s-[A-Za-z]))(?=[^{_BOUNDARY}\0-])")
-"""Where a path may begin: at the beginning of a word, behind a sign between words, glued to an option's letter."""
+"""Where a path may begin: at the beginning of a word, after a sign between words, or directly after an option's letter."""
 
 _STEP = re.compile(r"/+|\.(?=/)|\.\.(?=/|\Z)")
 _NAMES = re.compile(r"[^/\s:\\\0]+")
-"""A stage's name ends where a path's part ends, and holds no colon."""
+"""A stage's name in a path. It ends where the part of the path ends, and contains no colon."""
 
 _CUT = re.compile(r"[;|&()<>\[\]{}\"'`=,*?]")
-"""Where a name ends that stands in a text of its own syntax: `sh -c 'x=$(cat out/a); …'`."""
+"""Where a name ends in a text that has its own syntax: `sh -c 'x=$(cat out/a); …'`."""
 
 _BRACES = re.compile(r"\{([^{}/\s\0]*,[^{}/\s\0]*)\}")
 _SPACE = re.compile(r"\s")
@@ -25,10 +25,10 @@ _TOKEN = re.compile(r"[^\s\"'`]*\Z")
 _SEGMENT = re.compile(r"[^\s=,;\"'`@(:]*:\Z")
 _ADDRESS = re.compile(r"(?<!file)(?<!fileb)://|\?|\A:")
 _LONGEST_BEFORE = 200
-"""Characters before a path that are looked at."""
+"""The number of characters before a path that are checked."""
 
 _ABSOLUTE_IN_ADDRESS = 4
-"""Slashes behind the scheme of an address that names a file by its absolute path: `sqlite:////data/x`."""
+"""The number of slashes after the scheme of an address that names a file by its absolute path: `sqlite:////data/x`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,10 @@ class Mention:
     """A path that leads into a volume, or to an output.
 
     Attributes:
-        names: whose it may be, the most probable first.
+        names: names of the stages that it may belong to, the most probable first.
         is_output: whether it is below `/out`.
-        start: index of the text at which it begins.
-        prefix: what stands from there to the name.
+        start: index in the text at which it begins.
+        prefix: the text from there to the name.
         bare: whether nothing follows the name.
     """
 
@@ -51,7 +51,7 @@ class Mention:
 
 
 def mentioned(literal: Literal) -> Iterator[Mention]:
-    """What a text names, from left to right."""
+    """The paths in a text that may lead to a stage, from left to right."""
     text = literal.text
     folder = None if literal.folder is None else [part for part in literal.folder.split("/") if part]
     if "/" not in text:
@@ -77,7 +77,7 @@ def _is_path(mention: Mention) -> bool:
 
 
 def _whole(literal: Literal, folder: list[str] | None) -> Iterator[Mention]:
-    """A word without a slash: a name in `/out`, or in `/` for a command that takes it for a file."""
+    """A word without a slash: a name in `/out`, or in `/` for a command that uses it as a file."""
     if folder == ["out"] or (folder == [] and literal.reading.names):
         name = literal.text.removeprefix("./")
         if name and HOLE not in name:
@@ -85,7 +85,7 @@ def _whole(literal: Literal, folder: list[str] | None) -> Iterator[Mention]:
 
 
 def _from(text: str, start: int, folder: list[str], *, certain: bool) -> Iterator[Mention]:
-    """What the path that begins there leads to, where `folder` is where it sets out from."""
+    """What the path that begins at `start` leads to. It is relative to `folder`."""
     at, base = _stepped(text, start, folder)
     if base == ["out"]:
         yield from _names(text, start, at, is_output=True, certain=True)
@@ -101,7 +101,7 @@ def _from(text: str, start: int, folder: list[str], *, certain: bool) -> Iterato
 
 
 def _stepped(text: str, at: int, folder: list[str]) -> tuple[int, list[str]]:
-    """Over `/`, `./` and `../`, and the folder that they lead to."""
+    """The index after `/`, `./` and `../`, and the folder that they lead to."""
     base = list(folder)
     while match := _STEP.match(text, at):
         if match[0] == "..":
@@ -133,7 +133,7 @@ def _names(text: str, start: int, at: int, *, is_output: bool, certain: bool) ->
 
 
 def _is_here(literal: Literal, start: int) -> bool:
-    """Whether the slash begins a path of this machine: not one of an address, of another host, of a query."""
+    """Whether the slash begins a path of this machine, and not a part of an address, a path on another host or a query."""
     text = literal.text
     before = text[max(0, start - _LONGEST_BEFORE) : start]
     token = _TOKEN.search(before)

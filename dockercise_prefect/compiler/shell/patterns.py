@@ -1,4 +1,4 @@
-"""Which words of a command are patterns or programs: in `sed '/build/d'` the word is not a path."""
+"""Finds the words of a command that are patterns or programs: in `sed '/build/d'`, the word is not a path."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from dockercise_prefect.compiler.shell.literals import Form
 
 @dataclass(frozen=True, slots=True)
 class _Usage:
-    """How a command is told its pattern or program (POSIX, GNU and the programs' own manuals).
+    """How a command gets its pattern or program (POSIX, GNU and the programs' own manuals).
 
     Attributes:
-        given_by: letters of options whose value is one. In `long_given_by` the same for options in words.
-        read_from: letters of options whose value is a file that holds it.
+        given_by: letters of options whose value is one. `long_given_by`: the same for long options.
+        read_from: letters of options whose value is a file that contains one.
         with_value: letters of other options with a value.
-        is_operand: whether its first operand is one, where no option gave it.
-        form: how paths stand in it, None where there are none.
-        verb: the word that has to stand behind the command's name.
+        is_operand: whether its first operand is one if no option gave it.
+        form: how it contains paths; None if it contains none.
+        verb: the word that must come after the command's name.
     """
 
     given_by: str
@@ -66,14 +66,14 @@ _USAGES: Mapping[str, _Usage] = {
 _RUNNERS = frozenset(
     {"busybox", "command", "doas", "env", "exec", "find", "nice", "nohup", "parallel", "sudo", "time", "timeout", "xargs"}
 )
-"""Commands that run another one, which stands among their words."""
+"""Commands that run another command, which is among their words."""
 
 _RUN_OPTIONS_END = 40
-"""Words among which the command that another one runs is looked for."""
+"""The number of words among which the command that another one runs is searched."""
 
 
 def given(texts: Sequence[str]) -> Iterator[tuple[int, Form | None]]:
-    """The words of a command that are patterns or programs, and how paths stand in them.
+    """The words of a command that are patterns or programs, and how they contain paths.
 
     Args:
         texts: the words, the command's name first.
@@ -90,7 +90,7 @@ def given(texts: Sequence[str]) -> Iterator[tuple[int, Form | None]]:
 
 
 def _begins(texts: Sequence[str]) -> int:
-    """Index of the command that is meant: behind `sudo`, `xargs` and the like."""
+    """Index of the actual command, after `sudo`, `xargs` and similar commands."""
     if posixpath.basename(texts[0]) not in _RUNNERS:
         return 0
     among = enumerate(texts[:_RUN_OPTIONS_END])
@@ -121,8 +121,8 @@ class _Option:
     """One word of options.
 
     Attributes:
-        gives: its value is a pattern or program. `reads`: its value is a file that holds one.
-        takes_value: it has a value. `has_value`: which stands in the same word.
+        gives: whether its value is a pattern or program. `reads`: whether its value is a file that contains one.
+        takes_value: whether it has a value. `has_value`: whether the value is in the same word.
     """
 
     gives: bool = False

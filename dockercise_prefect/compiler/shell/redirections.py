@@ -18,7 +18,7 @@ from dockercise_prefect.compiler.shell.syntax import (
 )
 
 _DIGITS = 9
-"""Of a file descriptor's number. No shell opens a longer one, and a number of any length takes long to read."""
+"""The most digits of a file descriptor's number. No shell opens a longer one, and very long numbers are slow to read."""
 
 BLANKS = re.compile(r"(?:[ \t\r]|\\\n)*")
 _REDIRECTION = re.compile(r"(?:(\d*)|\{([A-Za-z_]\w*)\})(&>>|&>|<<<|<<-|<<|<&|<>|<|>&|>>|>\||>)", re.ASCII)
@@ -36,14 +36,14 @@ class Pending:
 
 
 class RedirectionReader(ExpansionReader, ABC):
-    """Reads redirections; the lines of a here-document come after the end of the line that asks for it."""
+    """Reads redirections. The lines of a here-document come after the end of the line that begins it."""
 
     def __init__(self, script: str, positions: Sequence[int] | None, depth: int) -> None:
         super().__init__(script, positions, depth)
         self.pending: list[Pending] = []
 
     def redirections(self) -> list[Redirection]:
-        """Those behind a compound command."""
+        """The redirections after a compound command."""
         found: list[Redirection] = []
         while True:
             blanks = BLANKS.match(self.script, self.at, self.end)
@@ -74,7 +74,7 @@ class RedirectionReader(ExpansionReader, ABC):
         return True
 
     def here_documents(self) -> None:
-        """What the here-documents of the line that just ended hold."""
+        """Read the here-documents of the line that just ended."""
         pending, self.pending = self.pending, []
         for each in pending:
             begin = self.at
@@ -88,7 +88,7 @@ class RedirectionReader(ExpansionReader, ABC):
             each.redirection.document = HereDocument(body, each.quoted)
 
     def _end_of(self, pending: Pending) -> int:
-        """Where the lines of a here-document end; reading goes on behind the line that ends it."""
+        """Where the lines of a here-document end. Reading continues after the line that ends it."""
         indented = False
         while self.at < self.end:
             begin = self.at

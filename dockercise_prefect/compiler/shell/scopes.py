@@ -1,4 +1,4 @@
-"""Which variables a script has set where it uses them: subshells, functions, sourced files."""
+"""Knows which variables a script has set at the place of a use, in subshells, functions and sourced files too."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dockercise_prefect.compiler.shell.naming import Use
 
 @dataclass(slots=True)
 class Frame:
-    """What a script, or the body of a function, asks of whoever runs it.
+    """What a script, or the body of a function, needs from the code that runs it.
 
     Attributes:
-        uses: variables that it takes from around it, with their first uses.
+        uses: variables that it uses from outside, with their first uses.
         doubtful: those that a sourced file may have set before.
-        sets: variables that it sets for those around it.
+        sets: variables that it sets for the code around it.
         calls: functions that it calls.
         sources: whether it sources a file, whose text is not known.
     """
@@ -27,14 +27,14 @@ class Frame:
     is_called: bool = False
 
     def use(self, name: str, use: Use, *, doubtful: bool) -> None:
-        """Note a use; the first one counts."""
+        """Note a use. Only the first use of a variable counts."""
         (self.doubtful if doubtful else self.uses).setdefault(name, use)
 
 
 class Scope:
-    """What holds at one place of a script: variables that are set, and the working directory.
+    """The state at one place of a script: the variables that are set, and the working directory.
 
-    A subshell has a scope of its own, which begins as the one around it and changes nothing there.
+    A subshell has its own scope. It begins as the scope around it, and does not change that one.
     """
 
     def __init__(self, frame: Frame, folder: str | None, around: Scope | None = None) -> None:
@@ -63,28 +63,28 @@ class Scope:
         return False
 
     def use(self, name: str, use: Use) -> None:
-        """The variable's value is taken here."""
+        """Note that the variable's value is used here."""
         if not self.has(name):
             self.frame.use(name, use, doubtful=self._sourced)
 
     def set(self, name: str, *, local: bool = False) -> None:
-        """The variable is set here."""
+        """Note that the variable is set here."""
         self._set.add(name)
         if self._around is None and not local:
             self.frame.sets.add(name)
 
     def source(self) -> None:
-        """A file is sourced here, which may set anything."""
+        """Note that a file is sourced here, which may set anything."""
         self._sourced = True
         if self._around is None:
             self.frame.sources = True
 
 
 class Functions:
-    """The functions of a script: what one asks for counts where it is called, or at the end where nothing calls it."""
+    """The functions of a script. What a function uses counts where it is called, or at the end if nothing calls it."""
 
     _STEPS = 200_000
-    """Variables looked at for calls. Then what functions use counts as used, whatever is set."""
+    """The most variables that are checked for calls. After that, what functions use counts as used, whatever is set."""
 
     def __init__(self) -> None:
         self._by_name: dict[str, Frame] = {}
@@ -92,19 +92,19 @@ class Functions:
         self._left = self._STEPS
 
     def define(self, name: str, frame: Frame) -> None:
-        """Add one."""
+        """Add a function."""
         self._by_name[name] = frame
         self._all.append(frame)
 
     def call(self, name: str, scope: Scope, *, inside: bool) -> None:
-        """A command of that name is called; inside a function it is noted, for the calls of that one."""
+        """Note that a command of this name is called. A call inside a function counts when that function is called."""
         if inside:
             scope.frame.calls[name] = None
         elif name in self._by_name:
             self._apply(self._by_name[name], scope)
 
     def finish(self, scope: Scope) -> None:
-        """What nothing called may be called by what nobody can follow: `trap`, `"$command"`."""
+        """Apply the functions that nothing called. Code that cannot be followed may call them: `trap`, `"$command"`."""
         for frame in self._all:
             if not frame.is_called:
                 self._apply(frame, scope)
@@ -129,7 +129,7 @@ class Functions:
                 scope.source()
 
     def _reached(self, called: Frame) -> list[Frame]:
-        """A function and those that it calls, by whatever way, callers first."""
+        """A function and those that it calls, directly or through others, callers first."""
         found = {id(called): called}
         waiting = [called]
         while waiting:

@@ -1,6 +1,6 @@
-"""Reads a shell script: the syntax of POSIX and what bash adds, in time linear in its length.
+"""Reads a shell script: the syntax of POSIX and the additions of bash, in time linear in its length.
 
-It never gives up. What does not fit is read as words, and `Script.understood` is false.
+It never fails because of the syntax. Text that does not fit is read as words, and `Script.understood` is false.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Script:
 
     Attributes:
         understood: whether all of it fits the grammar.
-        unclosed: what is open at its end.
+        unclosed: the part that is open at its end.
     """
 
     statements: list[Statement]
@@ -57,11 +57,11 @@ def read(script: str, positions: Sequence[int] | None = None, depth: int = 0) ->
 
     Args:
         script: its text.
-        positions: where each character stands, if not at its index, for a script inside another one.
-        depth: of nesting around it.
+        positions: position of each character, if it is not its index, for a script inside another one.
+        depth: depth of the nesting around it.
 
     Raises:
-        TooDeepError: it nests deeper than `expansions.DEEPEST`.
+        TooDeepError: the script is nested deeper than `expansions.DEEPEST`.
     """
     reader = _Reader(script, positions, depth)
     statements = reader.statements(())
@@ -72,7 +72,7 @@ class _Reader(RedirectionReader):
     """Reads statements; `RedirectionReader` reads the words and redirections in them."""
 
     def substituted(self, close: str, opening: int) -> list[Statement]:
-        """The statements up to a closing parenthesis, which is passed, and where what it closes begins."""
+        """The statements up to `close`, which is passed; `opening` is where the part that it closes begins."""
         pending, self.pending = self.pending, []
         with self.deeper():
             found = self.statements((close,))
@@ -128,7 +128,7 @@ class _Reader(RedirectionReader):
             self.here_documents()
 
     def _before(self, separator: str, statement: Statement) -> Statement:
-        """What a statement is because of what stands behind it."""
+        """A statement, changed by the separator after it."""
         if separator == "&":
             return Group([statement], [], own_process=True)
         if separator == "|&":
@@ -138,12 +138,12 @@ class _Reader(RedirectionReader):
         return statement
 
     def _errors_too(self) -> Redirection:
-        """`2>&1`, as `|&` has it."""
+        """The redirection `2>&1`, which `|&` implies."""
         place = self.place(self.at)
         return Redirection(">&", Word([Text("1", place, quoted=False)], place), descriptor=2)
 
     def _skip(self) -> bool:
-        """Over blanks and comments, to where something stands."""
+        """Pass blanks and comments."""
         while True:
             blanks = BLANKS.match(self.script, self.at, self.end)
             self.at = blanks.end() if blanks else self.at
@@ -160,7 +160,7 @@ class _Reader(RedirectionReader):
         return head is not None and head[0] in ends
 
     def _close(self, close: str, opening: int) -> None:
-        """Over a sign or word that ends what begins at `opening`."""
+        """Pass a sign or word that ends the part that begins at `opening`."""
         if self.script.startswith(close, self.at, self.end):
             self.at += len(close)
         elif self.at >= self.end:
@@ -169,7 +169,7 @@ class _Reader(RedirectionReader):
             self.understood = False
 
     def _statement(self) -> Statement | None:
-        """One command, or None for a word that only stands between commands."""
+        """One command; None for a word that only separates commands."""
         start = self.at
         head = _HEAD.match(self.script, self.at, self.end)
         word = head[0] if head else ""
@@ -248,7 +248,7 @@ class _Reader(RedirectionReader):
     def _body_of_loop(self, start: int) -> Group:
         self._lines()
         head = _HEAD.match(self.script, self.at, self.end)
-        brace = head is not None and head[0] == "{"  # bash and zsh take `for i in a; { …; }`
+        brace = head is not None and head[0] == "{"  # bash and zsh accept `for i in a; { …; }`
         if head is None or head[0] not in {"do", "{"}:
             self.understood = False
         else:
@@ -256,7 +256,7 @@ class _Reader(RedirectionReader):
         return self._group("}" if brace else "done", start)
 
     def _lines(self) -> None:
-        """Over blanks, line ends and one semicolon, as they stand between the parts of a loop."""
+        """Pass blanks, line ends and one semicolon between the parts of a loop."""
         while self._skip() and self.script[self.at] in "\n;":
             self.at += 1
             if self.script[self.at - 1] == "\n":

@@ -1,4 +1,4 @@
-"""Where what a command prints ends up, followed through redirections as the shell does."""
+"""Finds where the output of a command goes, by following redirections as the shell does."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Redirection:
 
     @property
     def writes(self) -> bool:
-        """Whether it opens a file to write to it."""
+        """Whether the redirection opens a file for writing."""
         named = self.target is not None and self.target.text is not None and self.target.text.isdecimal()
         return self.operator in _WRITING or (self.operator == ">&" and not named)
 
@@ -44,11 +44,11 @@ class Streams:
     stderr: bool = False
 
     def piped(self) -> Streams:
-        """The same where another command reads what this one prints."""
+        """The streams of a command whose output another command reads."""
         return replace(self, stdout=False)
 
     def after(self, redirections: Iterable[Redirection]) -> Streams:
-        """The same after redirections, from left to right. What cannot be followed counts as leading to stdout."""
+        """The streams after redirections, from left to right. A redirection that cannot be followed counts as one to stdout."""
         streams = {STDOUT: self.stdout, STDERR: self.stderr}
         for redirection in redirections:
             if redirection.operator.startswith("<") and redirection.operator != "<>":
@@ -64,7 +64,7 @@ class Streams:
 
 
 def _reaches(redirection: Redirection, streams: dict[int, bool]) -> bool:
-    """Whether what is redirected so ends up on the script's stdout."""
+    """Whether a stream with this redirection goes to the script's stdout."""
     if redirection.target is None:
         return False
     text = redirection.target.text

@@ -1,4 +1,4 @@
-"""The parts of a shell script, as `script.read` finds them. Every position counts characters from the script's beginning."""
+"""The parts of a shell script, as returned by `script.read`. Positions count characters from the script's beginning."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from typing import TypeAlias
 
 HERE_DOCUMENT = "<<"
 INDENTED_END = "  END"
-"""What a script may leave open beside what a sign or a word closes; in the second the last line is there, but indented."""
+"""Parts that a script may leave open, besides those that a sign or a word closes.
+
+In the second, the here-document's last line exists but is indented.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Unclosed:
-    """What a script leaves open at its end.
+    """A part of a script that is open at its end.
 
     Attributes:
         close: the sign or word that would close it, `HERE_DOCUMENT` or `INDENTED_END`.
@@ -25,10 +28,10 @@ class Unclosed:
 
 @dataclass(slots=True)
 class Text:
-    """Characters that stand for themselves, without the quotes and backslashes around them.
+    """Characters that are not expanded, without the quotes and backslashes around them.
 
     Attributes:
-        start: where the first one is written; the others follow it.
+        start: position of the first one; the others follow it.
         quoted: whether quotes or a backslash protect them.
     """
 
@@ -43,10 +46,10 @@ class Expansion:
 
     Attributes:
         name: the variable; digits and signs for the shell's own (`$1`, `$?`).
-        written: its beginning as it is written: `$A`, `${A`, `${#A`.
-        operator: what follows the name (`:-`, `%%`), or an empty text.
-        word: what follows the operator.
-        subscript: what stands in brackets behind the name.
+        written: its beginning as written: `$A`, `${A`, `${#A`.
+        operator: the operator after the name (`:-`, `%%`), or an empty text.
+        word: the word after the operator.
+        subscript: the text in brackets after the name.
     """
 
     name: str
@@ -62,7 +65,7 @@ class Substitution:
     """`$(…)`, backquotes, `<(…)` and `>(…)`.
 
     Attributes:
-        reads: whether it reads what is written to it, `>(…)`; all others are read from.
+        reads: whether it reads what is written to it, as `>(…)` does. The output of all others is read.
     """
 
     body: list[Statement]
@@ -83,14 +86,14 @@ Part: TypeAlias = Text | Expansion | Substitution | Arithmetic
 
 @dataclass(slots=True)
 class Word:
-    """Parts that stand together; also the text of a here-document, or of an arithmetic expression."""
+    """Parts without a blank between them; also the text of a here-document or of an arithmetic expression."""
 
     parts: list[Part]
     start: int
 
     @property
     def bare(self) -> str:
-        """Its text when it has neither quotes nor expansions, else an empty text."""
+        """Its text if it has neither quotes nor expansions, else an empty text."""
         part = self.parts[0] if len(self.parts) == 1 else None
         return part.text if isinstance(part, Text) and not part.quoted else ""
 
@@ -108,7 +111,7 @@ class Assignment:
 
 @dataclass(slots=True)
 class HereDocument:
-    """The lines between `<<END` and `END`; where `END` is quoted they are one text without expansions."""
+    """The lines between `<<END` and `END`. If `END` is quoted, they are one text without expansions."""
 
     body: Word
     quoted: bool
@@ -121,7 +124,7 @@ class Redirection:
     Attributes:
         descriptor: the number before it.
         variable: the name in braces before it.
-        document: of `<<` and `<<-`; `<<<` has a target.
+        document: the here-document of `<<` and `<<-`; `<<<` has a target.
     """
 
     operator: str
@@ -142,13 +145,13 @@ class Command:
 
 @dataclass(slots=True)
 class Group:
-    """A compound command: the statements in it, and the words that it has beside them.
+    """A compound command: the statements in it, and its own words.
 
     Attributes:
-        own_process: whether it changes nothing for what follows: `( … )`, or what runs in the background.
-        words: of a `for`, or what a `case` looks at.
+        own_process: whether it cannot change the state for later commands: `( … )`, or a background process.
+        words: the words of a `for`, or the word of a `case`.
         loops_over: the variable of a `for` or `select`.
-        patterns: of a `case`.
+        patterns: the patterns of a `case`.
     """
 
     body: list[Statement]
@@ -161,7 +164,7 @@ class Group:
 
 @dataclass(slots=True)
 class Pipeline:
-    """Commands that each read what the one before prints; each in a process of its own. `a |& b` is `a 2>&1 | b`."""
+    """Commands of which each reads the output of the one before, in its own process. `a |& b` is `a 2>&1 | b`."""
 
     members: list[Statement]
 
@@ -175,7 +178,7 @@ class Calculation:
 
 @dataclass(slots=True)
 class Condition:
-    """`[[ … ]]`: its words; those behind `==`, `!=` and `=~` are patterns."""
+    """`[[ … ]]`: its words. Those after `==`, `!=` and `=~` are patterns."""
 
     words: list[Word]
 

@@ -1,4 +1,4 @@
-"""Goes through a script: the words and statements in a statement, and the substitutions in a word."""
+"""Walks through a script: the words and statements in a statement, and the substitutions in a word."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from dockercise_prefect.compiler.shell.syntax import (
 
 
 def all_words(statements: Iterable[Statement]) -> Iterator[Word]:
-    """Every word of a script, and every word in one: those of substitutions, defaults and arithmetic too."""
+    """Every word of a script, including the words in substitutions, defaults and arithmetic."""
     for statement in statements:
         for word in words_of(statement):
             yield from _with_inner(word)
@@ -57,7 +57,7 @@ def statements_of(statement: Statement) -> list[Statement]:
 
 
 def substitutions(word: Word) -> Iterator[Substitution]:
-    """The substitutions in a word, also those in its defaults and its arithmetic; not those inside of others."""
+    """The substitutions in a word, including those in its defaults and its arithmetic, but not those inside of others."""
     for part in word.parts:
         match part:
             case Substitution():

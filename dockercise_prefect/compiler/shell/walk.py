@@ -1,4 +1,4 @@
-"""Follows a script in the order of its text, to see what it takes from around it."""
+"""Follows a script in the order of its text, to find what it uses from outside."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _COMPARING = frozenset({"=", "==", "!=", "=~", "<", ">"})
 _EMPTINESS = frozenset({"-n", "-z", "!"})
 _NUMBERS = frozenset({"-eq", "-ne", "-lt", "-le", "-gt", "-ge"})
 _FOLLOWED_SCRIPTS = 2
-"""How deep a script inside a script (`sh -c`, `eval`) is followed."""
+"""How many levels of scripts inside scripts (`sh -c`, `eval`) are followed."""
 
 
 class Walk:
@@ -47,7 +47,7 @@ class Walk:
 
     Args:
         script: its text.
-        folder: its working directory at the start, None where that is not known.
+        folder: its working directory at the start; None if it is not known.
     """
 
     def __init__(self, script: str, folder: str | None) -> None:
@@ -74,17 +74,17 @@ class Walk:
     # Variables
 
     def use(self, name: str, use: Use, scope: Scope) -> None:
-        """A variable's value is taken."""
+        """Note that a variable's value is used."""
         if not self.found.is_ignored(use.start):
             scope.use(name, use)
 
     def assign(self, name: str, scope: Scope, *, local: bool = False) -> None:
-        """A variable is set."""
+        """Note that a variable is set."""
         self.found.assigned.add(name)
         scope.set(name, local=local and self._in_function > 0)
 
     def test(self, words: Sequence[Word | Assignment]) -> None:
-        """The words of `test` or `[[ … ]]`: variables whose being there they ask for."""
+        """Note the variables that the words of `test` or `[[ … ]]` check for existence."""
         for at, word in enumerate(words):
             if not isinstance(word, Word) or (at == 0 and len(words) > 1):
                 continue
@@ -95,7 +95,7 @@ class Walk:
                 self.found.tested.update(part.name for part in word.parts if isinstance(part, Expansion))
 
     def export(self, name: str, use: Use) -> None:
-        """A variable is handed on as it is, to commands that may use it; it counts unless the script sets it somewhere."""
+        """Note that a variable is passed on unchanged to commands. It counts as used unless the script sets it somewhere."""
         if not self.found.is_ignored(use.start):
             self._exported.setdefault(name, use)
 
@@ -213,7 +213,7 @@ class Walk:
     # Words
 
     def _word(self, word: Word, scope: Scope) -> None:
-        """What stands in a word beside its text."""
+        """Follow the parts of a word other than its text."""
         for part in word.parts:
             match part:
                 case Expansion():
@@ -242,7 +242,7 @@ class Walk:
             self.assign(expansion.name, scope)
 
     def calculate(self, expression: Word, scope: Scope, *, expand: bool = True) -> None:
-        """An arithmetic expression, in which names are variables."""
+        """Follow an arithmetic expression, in which names are variables."""
         if expand:
             self._word(expression, scope)
         text = literal(expression)
@@ -253,7 +253,7 @@ class Walk:
                 self.assign(found.name, scope)
 
     def _text(self, text: Literal, reading: Reading | None, scope: Scope) -> None:
-        """A text that may hold paths, or name variables as other languages do."""
+        """Follow a text that may contain paths, or variables in the syntax of other languages."""
         for match in calculation.NAMED_ELSEWHERE.finditer(text.text) if len(text.text) > calculation.SHORTEST else ():
             name = next(name for name in match.groups() if name)
             self.use(name, Use(name, text.position(match.start(match.lastindex or 0))), scope)
@@ -265,7 +265,7 @@ class Walk:
     # Scripts inside the script
 
     def script(self, text: Literal, scope: Scope) -> None:
-        """A text that is itself a script, run in this scope."""
+        """Follow a text that is itself a script, run in this scope."""
         if self._inside >= _FOLLOWED_SCRIPTS:
             return
         self._inside += 1
@@ -277,21 +277,21 @@ class Walk:
         self._inside -= 1
 
     def deferred(self, text: Literal, scope: Scope) -> None:
-        """A script that runs later (`trap`): what it uses counts unless this script sets it somewhere."""
+        """Follow a script that runs later (`trap`). What it uses counts unless this script sets it somewhere."""
         frame = Frame()
         self.script(text, Scope(frame, scope.folder))
         for name, use in {**frame.doubtful, **frame.uses}.items():
             self.export(name, use)
 
     def make(self, text: Literal, scope: Scope) -> None:
-        """A folder that the script makes."""
+        """Note a folder that the script makes."""
         path = text.text
         if not path.startswith("/") and scope.folder is None:
             return
         whole = posixpath.normpath(posixpath.join(scope.folder or "/", path))
         parts = whole.strip("/").split("/")
         if path.startswith("/") and len(parts) > 1 and parts[0] != "out":
-            return  # a folder below one that is there
+            return  # a folder below an existing one
         self.found.made.setdefault("/" + "/".join(parts[: 2 if parts[0] == "out" else 1]), text.position(0))
 
 
@@ -299,7 +299,7 @@ _FILE_TESTS = frozenset("-a -b -c -d -e -f -h -k -p -r -s -u -w -x -L -N -O -G -
 
 
 def _reads_program(members: list[Statement]) -> int:
-    """Index of the last member of a pipeline that runs what it reads; 0 where there is none."""
+    """Index of the last member of a pipeline that runs what it reads; 0 if no member does."""
     found = 0
     for index, member in enumerate(members):
         if isinstance(member, Command) and member.words:

@@ -1,4 +1,4 @@
-"""What the shell makes of a word, where that is known before it runs."""
+"""Finds the value of a word, if it is known before the shell runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dockercise_prefect.compiler.shell.syntax import Assignment, Expansion, Text, Word
 
 _PATTERN = frozenset("*?[{")
-"""What makes a bare word more than its text; the last one only in shells that know braces."""
+"""Characters that make a bare word a pattern; the last one only in shells with brace expansion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +16,9 @@ class Known:
     """One word of a command.
 
     Attributes:
-        text: what it is after quotes and backslashes are taken away; None where only a run knows: variables, substitutions,
+        text: its text without quotes and backslashes; None if it is known only during a run: variables, substitutions,
             patterns, `~`.
-        is_variable: whether it is one variable and nothing else, so that it may be anything.
+        is_variable: whether it is a single variable, so that it may have any value.
         start: where it begins, in characters from the script's start.
     """
 
@@ -28,7 +28,7 @@ class Known:
 
 
 def known(word: Word | Assignment) -> Known:
-    """What is known of a word. The text of an assignment, such as an argument of `export`, is not needed and left unknown."""
+    """What is known of a word. The text of an assignment, such as an argument of `export`, is not needed and stays unknown."""
     if isinstance(word, Assignment):
         return Known(None, is_variable=False, start=word.start)
     parts = [part for part in word.parts if not isinstance(part, Text) or part.text]
@@ -38,7 +38,7 @@ def known(word: Word | Assignment) -> Known:
 
 
 def _is_plain(texts: Sequence[Text]) -> bool:
-    """Whether the shell leaves the texts as they are. A bracket alone is the command of that name."""
+    """Whether the shell does not change the texts. A bracket alone is the command of that name."""
     bare = [text.text for text in texts if not text.quoted]
     begins_at_home = bool(texts) and not texts[0].quoted and texts[0].text.startswith("~")
     return bare == ["["] or not (begins_at_home or any(not _PATTERN.isdisjoint(text) for text in bare))

@@ -1,1 +1,1 @@
-"""What somebody may have meant by a name that is not known."""
+"""Finds what was probably meant by an unknown name."""

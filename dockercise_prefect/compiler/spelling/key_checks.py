@@ -24,15 +24,15 @@ def check_keys(
     later: Mapping[str, str] | None = None,
     hint_for: Callable[[str], str | None] = _no_hint,
 ) -> None:
-    """DK021 for unknown keys, DK022 for those that are not supported yet.
+    """Report DK021 for unknown keys, and DK022 for those that are not supported yet.
 
     Args:
-        owner: whose keys they are.
+        owner: the owner of the keys.
         entries: the keys and values.
-        known: the keys that there are.
-        findings: take what is wrong.
+        known: the keys that exist.
+        findings: collects what is wrong.
         later: keys that are not supported yet, each with what to write until then.
-        hint_for: knows unknown keys that a hint can be given for; others get the known key that is closest, or all.
+        hint_for: returns the hint for an unknown key. If it returns None, the hint is the closest known key, or all of them.
     """
     words = sorted(known)
     for key, _ in entries:

@@ -75,14 +75,14 @@ _TOP_LEVEL: Mapping[str, str] = {
 }
 
 MEANS_AN_IMAGE = frozenset(_SAME_AS["img"].split()) | {"dockerfile", "context", "<<"}
-"""Keys of a stage that was given an image, though not under our name for it."""
+"""Keys of a stage that has an image, but not under Dockercise's key for it."""
 
 
 def hint_for_key(word: str) -> str | None:
-    """What to write in place of a stage's key; None where no other program is known to have it."""
+    """What to write instead of a stage's key; None if no other program is known to have the key."""
     return _HINTS.get(word)
 
 
 def hint_for_top_level(word: str) -> str | None:
-    """What to do with a key in the first column that is not a stage; None likewise."""
+    """What to do with a key in the first column that is not a stage; None if no other program is known to have the key."""
     return _TOP_LEVEL.get(word)

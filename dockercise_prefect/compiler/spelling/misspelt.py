@@ -1,4 +1,4 @@
-"""Names that are nearly a known one: a letter more, less, another or changed with the next."""
+"""Finds misspelt names: those with one letter too many, one missing, one wrong, or two neighbours exchanged."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterable, Iterator
 
 USED = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]{4,63})(?![A-Za-z0-9_])")
-"""A variable whose name is long enough to tell a slip from another name."""
+"""A variable with a name that is long enough to distinguish a misspelling from another name."""
 
 _LEAST = 5
 
 
 class Misspelt:
-    """Finds the name that may be meant, in time that depends on the name's length and not on how many there are."""
+    """Finds the name that may be meant. The time depends on the name's length, but not on the number of known names."""
 
     def __init__(self, known: Iterable[str]) -> None:
         self._by_shortened: dict[str, list[str]] = {}
@@ -22,7 +22,7 @@ class Misspelt:
                     self._by_shortened.setdefault(shortened, []).append(name)
 
     def meant_by(self, name: str) -> str | None:
-        """The known name that this one is a slip away from; one that differs by a digit is another one."""
+        """The known name that this one is a misspelling of. A name that differs by a digit is a different name."""
         if len(name) < _LEAST:
             return None
         near = (known for each in (name, *_shortened(name)) for known in self._by_shortened.get(each, ()))

@@ -1,4 +1,4 @@
-"""Suggestions of close names, while searching for them stays cheap."""
+"""Suggests similar names, as long as the search for them is cheap."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from dockercise_prefect.compiler.spelling.misspelt import Misspelt
 from dockercise_prefect.errors import Place, did_you_mean
 
 MAX_COMPARISONS = 50_000
-"""About half a second. A file of thousands of wrong names gets its hints for the first of them."""
+"""The most comparisons, which take about half a second. In a file with thousands of wrong names, only the first get hints."""
 
 
 def suggestion(word: str, known: Sequence[str]) -> str | None:
-    """The hint for a word out of a short list; all of it when nothing is close."""
+    """The hint with the most similar word of a short list, or with the whole list if no word is similar."""
     meant = did_you_mean(word, known)
     return f"did you mean `{meant}`?" if meant else f"there is {_listed(known)}" if known else None
 
@@ -24,10 +24,10 @@ def _listed(words: Sequence[str]) -> str:
 
 
 class StageNames:
-    """The names of all stages, where they stand, and which one a wrong name is close to."""
+    """The names of all stages with their places. It finds the stage that a wrong name is similar to."""
 
     def __init__(self, places: Mapping[str, Place], *, complete: bool) -> None:
-        """Take the names; `complete` is False when a file could not be read, so that more may exist."""
+        """Take the names. `complete` is False if a file could not be read, so that more stages may exist."""
         self._places = places
         self._names = tuple(places)
         self.complete = complete
@@ -38,11 +38,11 @@ class StageNames:
         return name in self._places
 
     def named(self, name: str) -> str:
-        """A stage as hints show it, with its place."""
+        """The text for a stage in hints, with its place."""
         return f"`{name}` ({self._places[name]})"
 
     def slip_of(self, word: str) -> str | None:
-        """The stage whose name a word is a slip away from; a plural is another word."""
+        """The stage whose name a word is a misspelling of. A plural is a different word."""
         stage = self._misspelt.meant_by(word)
         return None if stage is None or word == f"{stage}s" or word in self else stage
 
@@ -51,7 +51,7 @@ class StageNames:
         return Misspelt(self._names)
 
     def hint(self, word: str) -> str | None:
-        """`did you mean …?`, or None when no stage's name is close, or too many were already looked for."""
+        """`did you mean …?`, or None if no stage's name is similar, or if too many were already searched for."""
         if word not in self._hints:
             self._hints[word] = self._search(word)
         return self._hints[word]

@@ -1,4 +1,4 @@
-"""What packages printed, kept in the user's data folder: an image is run once, and compiling needs no engine after that."""
+"""A cache of the output of packages, in the user's data folder. An image is run once; later compilations need no engine."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from dockercise_prefect.results.places.files import make_folder, write_json, wri
 
 
 class PackageCache:
-    """Documents by image, and which image each name stood for when it was last read.
+    """Documents by image, and the image that each name referred to when it was last read.
 
-    Files are private to the user and appear whole; what cannot be kept is only said, for compiling needs no cache.
+    Files are private to the user and are written atomically. A failure to store is only reported, since compiling works
+    without the cache.
 
     Args:
-        folder: made when there is something to keep.
-        notify: told what cannot be kept or read.
+        folder: created when there is something to store.
+        notify: called with a message if something cannot be stored or read.
     """
 
     def __init__(self, folder: Path, notify: Callable[[str], None]) -> None:
@@ -26,11 +27,11 @@ class PackageCache:
         self._notify = notify
 
     def document(self, image_id: str) -> bytes | None:
-        """What that image printed; None when it is not known."""
+        """The output of the image; None if it is not known."""
         return self._read(self._document_path(image_id))
 
     def last(self, image: str) -> Package | None:
-        """The package that a name last stood for; None when it is not known.
+        """The package that a name last referred to; None if it is not known.
 
         Args:
             image: the reference as it was written.
@@ -39,13 +40,13 @@ class PackageCache:
         try:
             known = json.loads(text) if text else {}
             provenance, image_id = str(known["provenance"]), str(known["id"])
-        except (ValueError, KeyError, TypeError):  # nothing known, or not what we wrote
+        except (ValueError, KeyError, TypeError):  # nothing is known, or the file has another content than we wrote
             return None
         document = self.document(image_id)
         return None if document is None else Package(provenance, image_id, document)
 
     def keep(self, image: str, package: Package) -> None:
-        """Remember the package, and that the name stands for it."""
+        """Store the package, and that the name refers to it."""
         try:
             make_folder(self._folder)
             write_whole(self._document_path(package.id), package.data)

@@ -1,4 +1,4 @@
-"""Packages from an engine, or from what they printed before (`frontend.subgraphs.Packages`)."""
+"""Packages from an engine, or from their cached output (`frontend.subgraphs.Packages`)."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from dockercise_prefect.runtime.engine import Engine, ResolvedImage
 
 FOLDER = "packages"
-"""Below the user's data folder."""
+"""The name of the folder below the user's data folder."""
 
 
 class KeptPackages:
-    """Packages without an engine: each name as it was last read here.
+    """Packages without an engine: each name as it was last read on this machine.
 
     Args:
-        cache: opens what was kept.
-        absent: the error for a package that was not.
+        cache: opens the cache.
+        absent: returns the error for a package that is not in the cache.
     """
 
     def __init__(self, cache: Callable[[], PackageCache], absent: Callable[[str], PackageError]) -> None:
@@ -45,12 +45,12 @@ class KeptPackages:
 
 
 class EnginePackages:
-    """Packages run on an engine, each image once, ever: what it printed is kept.
+    """Packages that are run on an engine. Each image is run only once, because its output is stored.
 
     Args:
-        cache: opens what was kept.
-        connect: finds the engine, when the first package is asked for; an engine that does not answer is asked once.
-        notify: told what takes long.
+        cache: opens the cache.
+        connect: connects to the engine when the first package is needed. If the engine does not answer, it is not tried again.
+        notify: called with a message before something that takes long.
     """
 
     def __init__(self, cache: Callable[[], PackageCache], connect: Callable[[], Engine], notify: Callable[[str], None]) -> None:
@@ -79,7 +79,7 @@ class EnginePackages:
         return package
 
     def close(self) -> None:
-        """Let go of the engine."""
+        """Close the connection to the engine."""
         if self._engine is not None and not isinstance(self._engine, EngineError):
             self._engine.close()
 
@@ -114,6 +114,6 @@ class EnginePackages:
 
 
 def _is_document(package: Package) -> bool:
-    """Whether it is worth keeping: a slip of the image is not to be taken for its document for ever."""
+    """Whether the output is a valid document. Wrong output must not be stored for ever as the document of the image."""
     document = read_document(Source(package.provenance, package.data), Findings())
     return document is not None and document.body is not None

@@ -1,4 +1,4 @@
-"""Which Prefect API a run reports to: the configured one, else the local server."""
+"""The Prefect API that a run reports to: the configured API, otherwise the local server."""
 
 from __future__ import annotations
 
@@ -21,30 +21,32 @@ from dockercise_prefect.errors import OrchestratorError
 from dockercise_prefect.orchestration.prefect.local_server import ServerFolder
 
 LOST = (httpx.HTTPError, PrefectException)
-"""What Prefect raises when its API does not answer, or not as it should."""
+"""The exceptions that Prefect raises if its API does not answer, or gives a wrong answer."""
 
 LOST_SECONDS = 20.0
-"""Seconds that the end of a run waits for an API that does not answer: it may be starting again."""
+"""How many seconds the end of a run waits for an API that does not answer, because the API may be restarting."""
 
 
 def configured_api() -> str | None:
-    """The API that the user's environment or Prefect profile names, None when there is none."""
+    """The API from the user's environment or Prefect profile; None if no API is configured."""
     url: str | None = PREFECT_API_URL.value()
     return url
 
 
 def shown_api() -> str:
-    """The same, fit to be shown: a password in it is `***`."""
+    """The same address, safe to show: a password in it is replaced by `***`."""
     url = urlsplit(configured_api() or "")
     place = url.netloc.rpartition("@")[2]
     return url._replace(netloc=f"***@{place}" if "@" in url.netloc else place).geturl()
 
 
 def worker_variables(data: Path) -> Iterator[str]:
-    """What a worker's shell sets to reach the same API, fit to be shown: where the login is, or that there has to be one.
+    """The variables that the shell of a worker sets to reach the same API, safe to show.
+
+    They say where the login is, or that a login is needed.
 
     Args:
-        data: the user's data folder, where the local server lives.
+        data: the user's data folder, where the local server keeps its files.
     """
     yield f"PREFECT_API_URL={shown_api()}"
     if login := PREFECT_API_AUTH_STRING.value():
@@ -54,11 +56,11 @@ def worker_variables(data: Path) -> Iterator[str]:
 
 @contextmanager
 def prefect_api(data: Path, notify: Callable[[str], None]) -> Iterator[None]:
-    """Flows that are called inside report to the configured API, or to the local server, which is started when needed.
+    """Inside, flows report to the configured API, or to the local server, which is started if needed.
 
     Args:
-        data: the user's data folder, where the local server lives.
-        notify: told when the local server is started, since that takes seconds.
+        data: the user's data folder, where the local server keeps its files.
+        notify: called with a message when the local server is started, because that takes seconds.
 
     Raises:
         OrchestratorError: the local server cannot be started.
@@ -73,17 +75,17 @@ def prefect_api(data: Path, notify: Callable[[str], None]) -> Iterator[None]:
 
 
 def lost_api(error: Exception) -> OrchestratorError:
-    """What is said when Prefect failed us."""
+    """The error for a failure of Prefect."""
     return OrchestratorError(
         f"Prefect failed: {type(error).__name__}: {error}", "`dockercise status` shows the state of the server"
     )
 
 
 def missing_api(notify: Callable[[str], None]) -> Exception | None:
-    """Why Prefect does not answer, where it does not for a while; None as soon as it does.
+    """Check whether Prefect answers, and wait a while for it. Return None as soon as it answers, otherwise the last error.
 
     Args:
-        notify: told what is waited for.
+        notify: called with a message that says what is waited for.
     """
     deadline = time.monotonic() + LOST_SECONDS
     error = _api_error()
@@ -101,9 +103,9 @@ def _api_error() -> Exception | None:
 
 
 def ask_once() -> None:
-    """From here on, whatever is asked of Prefect in this context is asked once: it has been waited for long enough.
+    """From here on, do not repeat failed requests to Prefect in this context: it has been waited for long enough.
 
-    Prefect's engine would try for two minutes to tell an API that is gone how the flow run ended.
+    Prefect's engine would try for two minutes to report the end of the flow run to an API that is gone.
     """
     context = get_settings_context()
     settings = context.settings.copy_with_update(updates={PREFECT_CLIENT_MAX_RETRIES: 0})
@@ -111,10 +113,10 @@ def ask_once() -> None:
 
 
 def leave_lost_api(status: int) -> NoReturn:
-    """End this process now, after a run whose API was lost, with everything said and written.
+    """End this process now, after a run whose API was lost. All output has been shown and written.
 
-    An interpreter that ends waits for Prefect's threads, and they try for seven seconds with every event of the run to tell an
-    API that is gone: more than an hour for two hundred stages.
+    A normal exit waits for Prefect's threads. They try for seven seconds to send each event of the run to the API that is
+    gone: more than an hour for two hundred stages.
     """
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):

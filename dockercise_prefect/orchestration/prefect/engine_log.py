@@ -1,4 +1,4 @@
-"""What Prefect's engine says of a run that a worker started and that did not pass."""
+"""Filters for the log of Prefect's engine about a run that a worker started and that did not pass."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dockercise_prefect.errors import DockerciseError
 
 
 class _NotOurs(logging.Filter):
-    """Everything but our own errors: what those say stands in the flow run's state and log already, without a traceback."""
+    """Drops our own errors: their text is already in the state and the log of the flow run, without a traceback."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return not (record.exc_info and isinstance(record.exc_info[1], DockerciseError))
 
 
 class _NoEmptyErrors(logging.Filter):
-    """Everything but errors without an exception: Prefect's task engine dumps the state that a failed stage returns in one.
+    """Drops errors without an exception: Prefect's task engine logs the state that a failed stage returns in such a record.
 
-    What the stage came to is an error of its own in the log (`StageRunner`).
+    The result of the stage is logged as a separate error (`StageRunner`).
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -29,9 +29,9 @@ _OF_TASKS = _NoEmptyErrors()
 
 
 def keep_tracebacks_out() -> None:
-    """A flow that returns a failed state makes Prefect's engine log the exception in it; from here on it does not, for ours.
+    """From here on, keep Prefect's engine from logging our exceptions in the failed state that a flow returns.
 
-    Nor does its task engine log a state that a stage returned.
+    Its task engine no longer logs the state that a stage returned either.
     """
     for name in ("prefect.engine", "prefect.flow_runs"):
         logging.getLogger(name).addFilter(_FILTER)

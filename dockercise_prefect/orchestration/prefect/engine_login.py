@@ -1,4 +1,4 @@
-"""The engine of a run, with the credentials that a Prefect block holds for private registries."""
+"""The engine of a run, with the credentials for private registries from a Prefect block."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ def connect_engine(settings: Settings) -> DockerEngine:
 
     Raises:
         EngineError: no engine answers.
-        UsageError: the settings name a registry-credentials block that there is not.
+        UsageError: the registry-credentials block that the settings name does not exist.
     """
     return DockerEngine.connect(registry_credentials(settings))
 
 
 def registry_credentials(settings: Settings) -> Credentials:
-    """What the block that the settings name holds: registry to user and password; nothing where they name none.
+    """The content of the block that the settings name: registry to user and password. Empty if they do not name a block.
 
     Raises:
-        UsageError: there is no such block.
+        UsageError: the block does not exist.
     """
     block_name = settings.registry_credentials
     if block_name is None:
         return {}
-    from prefect_docker.credentials import DockerRegistryCredentials  # type: ignore[import-untyped]  # noqa: PLC0415  has no types; half a second for what few need
+    from prefect_docker.credentials import DockerRegistryCredentials  # type: ignore[import-untyped]  # noqa: PLC0415  has no types; takes half a second, and few need it
 
     try:
         block = DockerRegistryCredentials.load(block_name, _sync=True)

@@ -1,4 +1,4 @@
-"""The flow run that a pipeline runs in, as Prefect knows it."""
+"""Prefect's flow run of a pipeline."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from dockercise_prefect.pipeline import Pipeline
 from dockercise_prefect.results.reading.records import RUN_ID
 
 RUN_ID_TAIL = 4
-"""Hexadecimal digits of the flow run's id at the end of a run id: two runs of one second stay apart."""
+"""How many hexadecimal digits of the flow run's id end a run id. They distinguish two runs of the same second."""
 
 COMMIT_TAG = "commit:"
 
@@ -28,7 +28,7 @@ def current_flow_run() -> FlowRun:
     """The flow run that this is called in.
 
     Raises:
-        UsageError: there is none.
+        UsageError: the caller is not in a flow run.
     """
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
@@ -37,32 +37,32 @@ def current_flow_run() -> FlowRun:
 
 
 def page(flow_run: FlowRun) -> str | None:
-    """The address of the flow run in Prefect's UI, None where the API has no UI that is known."""
+    """The address of the flow run in Prefect's UI; None if the UI of the API is not known."""
     ui = get_current_settings().ui_url
     return f"{ui}/runs/flow-run/{flow_run.id}" if ui else None
 
 
 def new_run_id(flow_run: FlowRun, now: datetime) -> str:
-    """What a run that begins now is called, in this flow run."""
+    """The id of a run that begins now in this flow run."""
     return f"{now:%Y%m%dT%H%M%SZ}-{flow_run.id.hex[-RUN_ID_TAIL:]}"
 
 
 def run_name() -> str:
-    """The name of the flow run that this is called in: the id of its run, of the first one where it is tried again.
+    """The name of the flow run that this is called in: the id of its run. If the flow run is retried, the id of the first run.
 
-    For Prefect's `flow_run_name`, so that the flow run is called so from its first line on.
+    Passed as Prefect's `flow_run_name`, so that the flow run has this name from its first log line on.
     """
     flow_run = current_flow_run()
     return flow_run.name if flow_run.run_count and is_named(flow_run) else new_run_id(flow_run, datetime.now(UTC))
 
 
 def is_named(flow_run: FlowRun) -> bool:
-    """Whether the flow run has the name of a run of its own."""
+    """Whether the name of the flow run is the id of its own run."""
     return RUN_ID.fullmatch(flow_run.name) is not None and flow_run.name.endswith(flow_run.id.hex[-RUN_ID_TAIL:])
 
 
 def attempt(flow_run: FlowRun) -> int:
-    """1 for a run that is not tried again."""
+    """The number of the attempt; 1 for the first."""
     return max(flow_run.run_count, 1)
 
 
@@ -72,29 +72,29 @@ def commit_tag(commit: str) -> str:
 
 
 def pipeline_tag(name: str) -> str:
-    """The tag of flow runs of a pipeline."""
+    """The tag of all flow runs of a pipeline."""
     return f"pipeline:{name}"
 
 
 def found_by(pipeline: Pipeline, commit: str | None) -> set[str]:
-    """The tags that a flow run is found by: the pipeline's own, its name, and the commit."""
+    """The tags for finding a flow run: the tags of the pipeline, its name, and the commit."""
     return {*pipeline.tags, pipeline_tag(pipeline.name), *([commit_tag(commit)] if commit else [])}
 
 
 @contextmanager
 def without_tags(tags: Iterable[str]) -> Iterator[None]:
-    """Inside, task runs do not get these tags of their flow run: for every tag of a task, Prefect asks its API for a slot."""
+    """Inside, task runs do not get these tags of their flow run, because Prefect requests a slot for every tag of a task."""
     with TagsContext(current_tags=TagsContext.get().current_tags - set(tags)):
         yield
 
 
 def label(flow_run: FlowRun, name: str, tags: Iterable[str]) -> None:
-    """Name the flow run, and give it tags besides its own; of commits, only one.
+    """Name the flow run, and add tags to its own tags. Old commit tags are removed, so that only one is left.
 
-    And have Prefect take its end for its end: a compiled module's flow may have been given retries by
-    PREFECT_FLOWS_DEFAULT_RETRIES, and would be told to wait for the next one instead.
+    Also make its end final for Prefect: PREFECT_FLOWS_DEFAULT_RETRIES may have given retries to the flow of a compiled module,
+    and then the flow run would have to wait for the next retry instead.
 
-    An API that does not answer in this moment decides over nothing.
+    If the API does not answer at this moment, the run goes on.
     """
     once = flow_run.empirical_policy.model_copy(update={"retries": 0})
     given = set(tags)
@@ -107,7 +107,7 @@ def label(flow_run: FlowRun, name: str, tags: Iterable[str]) -> None:
 
 
 def hold_to(flow_run: FlowRun, commit: str) -> None:
-    """Have the flow run say which commit it is of, so that it is of the same when it is tried again."""
+    """Store the commit in the flow run, so that a retry uses the same commit."""
     try:
         with get_client(sync_client=True) as client:
             client.update_flow_run(flow_run.id, parameters={**flow_run.parameters, "commit": commit})

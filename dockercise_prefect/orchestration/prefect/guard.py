@@ -1,8 +1,9 @@
-"""Which requests the local Prefect server answers: those of programs, and those of its own pages.
+"""Limits the local Prefect server to the requests of programs and of its own pages.
 
-The server has no login unless one is asked for, and every page that is open in a browser can send requests to 127.0.0.1. The
-browser says where they come from, and a page cannot change that: `Host` is the name that was asked for, `Origin` the page's own
-(always there for what can change something and for WebSockets), `Sec-Fetch-Site` how the two relate. Programs send no `Origin`.
+By default the server has no login, and every page that is open in a browser can send requests to 127.0.0.1. The browser says
+where a request comes from, and a page cannot change that: `Host` is the requested name, `Origin` is the origin of the page
+(always present in WebSockets and in requests that can change something), and `Sec-Fetch-Site` is the relation of the two.
+Programs send no `Origin`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
-"""The names of this machine that cannot be made to lead elsewhere, and that no foreign name can stand for."""
+"""The names of this machine that cannot be redirected to another machine, and that no foreign name can replace."""
 
 HOSTS_VARIABLE = "DOCKERCISE_SERVER_HOSTS"
 
@@ -25,20 +26,20 @@ _SHOWN = 200
 
 
 class Guard:
-    """An ASGI application that refuses the requests of foreign pages before the one that it wraps sees them."""
+    """An ASGI application that refuses the requests of foreign pages before the wrapped application gets them."""
 
     def __init__(self, app: ASGIApp, hosts: AbstractSet[str] = frozenset()) -> None:
         """Wrap an application.
 
         Args:
-            app: answers what is not refused.
-            hosts: names besides this machine's own, by which its user reaches it.
+            app: answers the requests that are not refused.
+            hosts: further names, besides this machine's own, under which the user reaches it.
         """
         self._app = app
         self._hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse the request with status 403, WebSockets too, or hand it on."""
+        """Refuse the request with status 403, or pass it on. WebSockets too."""
         reason = None
         if scope["type"] in {"http", "websocket"}:
             reason = refusal(Headers(scope=scope), scope.get("method", "GET"), self._hosts)
@@ -49,12 +50,12 @@ class Guard:
 
 
 def refusal(headers: Headers, method: str, hosts: AbstractSet[str] = frozenset()) -> str | None:
-    """Why a request is refused, None for one that is answered.
+    """Why a request is refused; None if it is answered.
 
     Args:
-        headers: of the request, or of a WebSocket's handshake.
-        method: of the request.
-        hosts: names besides this machine's own, by which its user reaches it.
+        headers: the headers of the request, or of the handshake of a WebSocket.
+        method: the method of the request.
+        hosts: further names, besides this machine's own, under which the user reaches it.
     """
     asked = headers.getlist("host")
     host = asked[0].lower() if len(asked) == 1 else ""

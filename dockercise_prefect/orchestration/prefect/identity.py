@@ -1,4 +1,4 @@
-"""How the local server proves that it belongs to a data folder: it answers with a secret that only the folder has."""
+"""How the local server proves that it belongs to a data folder: it signs answers with a secret that only the folder has."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ _LONGEST_ANSWER = 4096
 
 
 def answer(secret: bytes, challenge: str, claim: Mapping[str, Any]) -> dict[str, Any]:
-    """What a server answers, JSON.
+    """The answer of a server, as JSON.
 
     Args:
-        secret: of its data folder.
-        challenge: what it was asked, another one each time.
-        claim: what it says of itself. It contains the port, so another server cannot reuse the answer.
+        secret: the secret of its data folder.
+        challenge: the text that the client sent, a new one each time.
+        claim: what the server says about itself. It contains the port, so another server cannot reuse the answer.
     """
     return {"claim": dict(claim), "proof": _proof(secret, challenge, claim)}
 
 
 def ask(host: str, port: int, secret: bytes) -> dict[str, Any] | None:
-    """What the server at a port says of itself.
+    """What the server at a port says about itself.
 
     Returns:
-        None where nothing answers within 15 seconds, an empty claim where what answers does not know the secret.
+        The claim; None if nothing answers within 15 seconds; an empty claim if the server does not know the secret.
     """
     challenge = secrets.token_hex(32)
     connection = http.client.HTTPConnection(host, port, timeout=ANSWER_SECONDS)
@@ -56,10 +56,10 @@ def ask(host: str, port: int, secret: bytes) -> dict[str, Any] | None:
 
 
 def make_secret(file: Path) -> bytes:
-    """The secret in a file that only its owner may read; made where there is none.
+    """The secret in a file that only its owner may read. The file is created if it does not exist.
 
     Raises:
-        OSError: it cannot be read or written.
+        OSError: the file cannot be read or written.
     """
     if not file.exists():
         write_whole(file, secrets.token_hex(32).encode())

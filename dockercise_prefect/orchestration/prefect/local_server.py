@@ -1,9 +1,9 @@
-"""The local Prefect server: started once, left standing with its UI, shared by all runs of this user.
+"""The local Prefect server. It is started once, keeps running with its UI, and is shared by all runs of this user.
 
-A temporary server for each run costs 5 to 17 seconds and takes the run's page away with it (docs/adr/0003). The server keeps
-everything below one data folder: its database, its log, and `server.json`, which says where it is. A process id alone is never
-believed: the process must have been started when the file says. Nor is a port: whatever answers there must prove that it is the
-server of this folder, or runs would report to somebody else's.
+A temporary server for each run costs 5 to 17 seconds, and the page of the run ends with it (docs/adr/0003). The server keeps
+everything below one data folder: its database, its log, and `server.json`, which says where it is. A process id alone is not
+enough: the process must also have been started at the time in the file. A port alone is not enough either: the server there
+must prove that it is the server of this folder. Otherwise runs could report to the server of somebody else.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from dockercise_prefect.runtime.cleanup.processes import boot_id, start_of
 
 HOST = "127.0.0.1"
 PREFERRED_PORT = 4200
-"""Prefect's own, so that its documentation's addresses are right where the port is free."""
+"""Prefect's default port, so that the addresses in its documentation are right if the port is free."""
 
 START_SECONDS = 600.0
-"""For a machine that is busy; a server that ended is seen at once."""
+"""Long enough for a busy machine. If the server ends, this is noticed at once."""
 STOP_SECONDS = 20.0
 
 _BACKLOG = 1024
@@ -43,7 +43,7 @@ _BACKLOG = 1024
 
 @dataclass(frozen=True, slots=True)
 class LocalServer:
-    """A server that was started here; `started` says when its process was, as `started` below counts."""
+    """A server that was started here. `started` is the start time of its process, as the function `started` returns it."""
 
     port: int
     pid: int
@@ -51,16 +51,16 @@ class LocalServer:
 
     @property
     def api_url(self) -> str:
-        """What `PREFECT_API_URL` is to be."""
+        """The value for `PREFECT_API_URL`."""
         return f"http://{HOST}:{self.port}/api"
 
     @property
     def ui_url(self) -> str:
-        """What a browser opens."""
+        """The address for a browser."""
         return f"http://{HOST}:{self.port}"
 
     def process(self) -> psutil.Process | None:
-        """The server's process, None when it is gone."""
+        """The process of the server; None if it has ended."""
         try:
             process = psutil.Process(self.pid)
             alive = process.status() != psutil.STATUS_ZOMBIE and started(self.pid) == self.started
@@ -69,12 +69,12 @@ class LocalServer:
         return process if alive else None
 
     def as_json(self) -> dict[str, Any]:
-        """Its fields."""
+        """The fields of the server."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> LocalServer | None:
-        """The server that these fields say, None when they say none."""
+        """The server from these fields; None if they do not describe a server."""
         try:
             return cls(int(told["port"]), int(told["pid"]), str(told["started"]))
         except (KeyError, TypeError, ValueError):
@@ -82,10 +82,10 @@ class LocalServer:
 
 
 class ServerFolder:
-    """Where the local server lives.
+    """The folder of the local server.
 
     Args:
-        data: the user's data folder; made when needed.
+        data: the user's data folder; created when needed.
     """
 
     def __init__(self, data: Path) -> None:
@@ -97,15 +97,15 @@ class ServerFolder:
         self.login_file = data / "server.login"
 
     def find(self) -> LocalServer | None:
-        """The server that runs, healthy or still starting; None when there is none."""
+        """The running server, healthy or still starting; None if no server runs."""
         server = self._remembered()
         return server if server and server.process() else self._recollect(server.port if server else PREFERRED_PORT)
 
     def up(self, notify: Callable[[str], None]) -> LocalServer:
-        """The healthy server, started when there is none; of several processes that ask at once, one starts it.
+        """The healthy server. It is started if it does not run; if several processes call this at once, one of them starts it.
 
         Raises:
-            OrchestratorError: it did not start, or does not answer in time.
+            OrchestratorError: the server did not start, or does not answer in time.
         """
         with self._held():
             secret = make_secret(self._secret)
@@ -117,7 +117,7 @@ class ServerFolder:
             return server
 
     def down(self) -> LocalServer | None:
-        """Stop the server and wait until it is gone; returns what was stopped, None when none ran."""
+        """Stop the server and wait until it has ended. Returns the stopped server; None if no server ran."""
         server = self.find()
         if server is None or (process := server.process()) is None:
             return None
@@ -131,28 +131,28 @@ class ServerFolder:
         return server
 
     def answers(self, server: LocalServer) -> bool:
-        """Whether the server answers, and is the one of this folder."""
+        """Whether the server answers and is the server of this folder."""
         return self._asked(server.port) == server
 
     def login(self) -> str | None:
-        """The `name:password` that the server asks for, None when it asks for none."""
+        """The `name:password` that the server requires; None if it does not require a login."""
         try:
             return self.login_file.read_text(encoding="utf-8").strip() or None
         except FileNotFoundError:
             return None
 
     def login_variable(self) -> str:
-        """What gives a program the login, as a shell takes it; the login itself is not in it."""
+        """The setting of a variable, for a shell, that gives a program the login. It does not contain the login itself."""
         return f'PREFECT_API_AUTH_STRING="$(cat {shlex.quote(str(self.login_file))})"'
 
     def require_login(self, login: str | None) -> None:
-        """Have the server ask for a login from its next start on.
+        """Make the server require a login from its next start on.
 
         Args:
-            login: `name:password`; None for the one that it has, or a new one.
+            login: `name:password`; None to use the existing login, or a new one.
 
         Raises:
-            OrchestratorError: it runs already, and asks for another login or for none.
+            OrchestratorError: the server already runs with another login, or without a login.
         """
         with self._held():
             before = self.login()
@@ -162,10 +162,10 @@ class ServerFolder:
                 write_whole(self.login_file, f"{wanted}\n".encode())
 
     def require_no_login(self) -> None:
-        """Have the server ask for no login from its next start on.
+        """Make the server require no login from its next start on.
 
         Raises:
-            OrchestratorError: it runs already, and asks for one.
+            OrchestratorError: the server already runs with a login.
         """
         with self._held():
             if self.login() is not None:
@@ -204,7 +204,7 @@ class ServerFolder:
         return LocalServer.from_json(claim) if claim else None
 
     def _recollect(self, port: int) -> LocalServer | None:
-        """The server of this folder at a port, although `server.json` does not know its process; it does afterwards."""
+        """The server of this folder at a port, if `server.json` does not have its process. Afterwards the file has it."""
         server = self._asked(port)
         if server is None:
             return None
@@ -225,7 +225,7 @@ class ServerFolder:
     def _start(self) -> LocalServer:
         remembered = self._remembered()
         self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # The port is ours from here on: what is said of it is true, whoever else starts a server now.
+        # This process holds the port from here on: the file is right, even if somebody else starts a server now.
         with _listen(remembered.port if remembered else PREFERRED_PORT) as listener, self.log.open("wb") as log:
             port = listener.getsockname()[1]
             process = subprocess.Popen(
@@ -242,14 +242,14 @@ class ServerFolder:
                 env=self._environment(port),
                 cwd=self._data,
                 pass_fds=[listener.fileno()],
-                start_new_session=True,  # Ctrl-C in the terminal of the run that started it is not for the server
+                start_new_session=True,  # Ctrl-C in the terminal of the run that started the server must not end it
             )
         server = LocalServer(port, process.pid, started(process.pid) or "")
         write_json(self._record, server.as_json())
         return server
 
     def _environment(self, port: int) -> dict[str, str]:
-        # What the user set for clients (an API key, a profile, another database) is not meant for this server.
+        # The user's settings for clients (an API key, a profile, another database) are not meant for this server.
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")}
         address = f"http://{HOST}:{port}"
         login = self.login()
@@ -259,10 +259,10 @@ class ServerFolder:
                 "PREFECT_HOME": str(self._home),
                 "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
                 "PREFECT_API_URL": f"{address}/api",
-                "PREFECT_SERVER_UI_API_URL": "/api",  # under whatever name and port the browser has its page from
+                "PREFECT_SERVER_UI_API_URL": "/api",  # the name and port from which the browser loaded the page
                 "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": address,
                 "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
-                # Events carry the tags that a run has now, not those that it had when it was made.
+                # Events have the current tags of a run, not those from when it was created.
                 "PREFECT_SERVER_EVENTS_RELATED_RESOURCE_CACHE_TTL": "PT0S",
             }
             | ({"PREFECT_SERVER_API_AUTH_STRING": login} if login else {})
@@ -289,18 +289,18 @@ class ServerFolder:
 
 
 def started(pid: int) -> str | None:
-    """When a process was started, in a way that no clock that is set changes; None when it is gone."""
+    """When a process was started, in a form that does not change if the clock is set; None if the process has ended."""
     if boot := boot_id():
         ticks = start_of(pid)
         return ticks and f"{boot}/{ticks}"
     try:
-        return f"{psutil.Process(pid).create_time():.0f}"  # no Linux: the system noted the time itself, once
+        return f"{psutil.Process(pid).create_time():.0f}"  # not Linux: the system stored the time when the process started
     except psutil.Error:
         return None
 
 
 def _listen(wanted: int) -> socket.socket:
-    """A socket that listens on `wanted`, or on a port that the system picks where that is taken."""
+    """A socket that listens on `wanted`. If that port is in use, the system chooses another one."""
     try:
         return socket.create_server((HOST, wanted), backlog=_BACKLOG)
     except OSError:

@@ -1,4 +1,4 @@
-"""Prefect's Secret blocks: where credentials are, encrypted, for all of a user's workers."""
+"""Prefect's Secret blocks, which store credentials, encrypted, for all workers of a user."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from dockercise_prefect.orchestration.prefect.api import LOST, lost_api
 
 
 def load_secret(block: str) -> str | None:
-    """What the Secret block of that name holds, None when there is none.
+    """The content of the Secret block with that name; None if the block does not exist.
 
     Raises:
         PrefectException, httpx.HTTPError: Prefect did not answer; a missing block is not an error.
     """
-    if not re.fullmatch(r"[^/%&<>?#\s]*[^/%&<>?#\s.]", block):  # it would be part of an address; Prefect has none so named
+    if not re.fullmatch(r"[^/%&<>?#\s]*[^/%&<>?#\s.]", block):  # it becomes part of an address; Prefect allows no such name
         return None
-    # Their `Secret.load` also tells Prefect that it was called, which keeps a process from ending where Prefect is down.
+    # Prefect's `Secret.load` also reports its call to Prefect, and that keeps a process from ending if Prefect is down.
     with get_client(sync_client=True) as client:
         try:
             document = client.read_block_document_by_name(block, "secret", include_secrets=True)
@@ -34,7 +34,7 @@ def load_secret(block: str) -> str | None:
 
 
 def find_secret(block: str) -> str | None:
-    """What the Secret block of that name holds, None when there is none.
+    """The content of the Secret block with that name; None if the block does not exist.
 
     Raises:
         OrchestratorError: Prefect does not answer.
@@ -44,10 +44,10 @@ def find_secret(block: str) -> str | None:
 
 
 def needed_secret(block: str) -> str:
-    """What the Secret block of that name holds.
+    """The content of the Secret block with that name.
 
     Raises:
-        UsageError: there is none.
+        UsageError: the block does not exist.
         OrchestratorError: Prefect does not answer.
     """
     secret = find_secret(block)
@@ -59,11 +59,11 @@ def needed_secret(block: str) -> str:
 
 
 def save_secret(block: str, text: str) -> None:
-    """Put a text into the Secret block of that name, in the place of what it holds.
+    """Store a text in the Secret block with that name, and replace its old content.
 
     Args:
-        block: lower-case letters, digits and dashes.
-        text: what is secret.
+        block: the name: lower-case letters, digits and dashes.
+        text: the secret.
 
     Raises:
         OrchestratorError: Prefect does not answer.
@@ -73,7 +73,7 @@ def save_secret(block: str, text: str) -> None:
 
 
 def delete_secret(block: str) -> bool:
-    """Remove the Secret block of that name; returns whether there was one.
+    """Remove the Secret block with that name. Returns whether it existed.
 
     Raises:
         OrchestratorError: Prefect does not answer.

@@ -1,8 +1,8 @@
-"""The local Prefect server's own process: Prefect's application, behind a guard against foreign pages.
+"""The process of the local Prefect server: Prefect's application behind a guard against foreign pages.
 
     python -m dockercise_prefect.orchestration.prefect.serve FD SECRET_FILE
 
-FD is a socket that listens. The process does what `prefect server start` does, with the same settings.
+FD is a listening socket. The process does the same as `prefect server start`, with the same settings.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from dockercise_prefect.settings import read_settings
 
 
 class Identified:
-    """An ASGI application that answers one path with a proof of who it is, and leaves the rest to the one that it wraps."""
+    """An ASGI application that answers one path with a proof of its identity. The wrapped application answers all others."""
 
     def __init__(self, app: ASGIApp, secret: bytes, claim: Mapping[str, Any]) -> None:
-        """Wrap an application; `secret` and `claim` are those of `identity.answer`."""
+        """Wrap an application. `secret` and `claim` are the arguments of `identity.answer`."""
         self._app = app
         self._secret = secret
         self._claim = claim
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or hand the request on."""
+        """Answer the request, or pass it on."""
         if scope["type"] != "http" or scope["path"] != identity.PATH:
             await self._app(scope, receive, send)
             return
@@ -47,9 +47,9 @@ class Identified:
 
 
 class OwnServerOnly:
-    """An ASGI application whose pages can send requests to their own server only, by a Content-Security-Policy.
+    """An ASGI application that limits its pages to requests to their own server, by a Content-Security-Policy.
 
-    Prefect's second UI asks another company's server for settings before it has read that analytics are off.
+    Prefect's second UI requests settings from another company's server before it has read that analytics are off.
     """
 
     POLICY = "connect-src 'self' blob: data:"
@@ -59,7 +59,7 @@ class OwnServerOnly:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand the request on; browsers learn from the answer what the page may ask."""
+        """Pass the request on. The answer tells browsers which requests the page may send."""
 
         async def send_with_policy(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -73,8 +73,8 @@ def serve(listener: socket.socket, secret: bytes) -> None:
     """Answer requests until a signal asks to end.
 
     Args:
-        listener: listens already.
-        secret: of the data folder that this server is for.
+        listener: a socket that is already listening.
+        secret: the secret of the data folder of this server.
     """
     server = get_current_settings().server
     me = LocalServer(listener.getsockname()[1], os.getpid(), started(os.getpid()) or "")
@@ -92,7 +92,7 @@ def serve(listener: socket.socket, secret: bytes) -> None:
 
 
 def main() -> None:
-    """Serve, with what the command line names."""
+    """Serve with the arguments of the command line."""
     descriptor, secret_file = sys.argv[1:]
     listener = socket.socket(fileno=int(descriptor))
     listener.set_inheritable(False)

@@ -13,11 +13,11 @@ from types import FrameType
 from typing import Any
 
 INSISTING = 2.0
-"""Seconds after the first signal from which on another one is meant: those before are of the same impatience."""
+"""Seconds after the first signal. Signals within this time belong to the first one; a later signal is a new request."""
 
 
 def interruptions() -> tuple[signal.Signals, ...]:
-    """The signals that ask the process to end; of a terminal that closes (SIGHUP), unless `nohup` said to outlive it."""
+    """The signals that ask the process to end. SIGHUP (the terminal closes) is one of them, unless `nohup` ignores it."""
     asked = (signal.SIGINT, signal.SIGTERM)
     return asked if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (*asked, signal.SIGHUP)
 
@@ -26,14 +26,14 @@ def interruptions() -> tuple[signal.Signals, ...]:
 def raised(*numbers: signal.Signals) -> Iterator[None]:
     """Inside, these signals raise `TerminationSignal`, as Prefect has SIGTERM do in a flow run, instead of ending the process.
 
-    So what was made is removed, and what happened is told. A signal that does not ask the process to end is left as it is;
-    outside the main thread, signals cannot be caught, and nothing changes.
+    So a run can clean up and report what happened. A signal that does not ask the process to end is not changed. Outside the
+    main thread, signals cannot be caught, and nothing changes.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    from prefect.exceptions import TerminationSignal  # noqa: PLC0415  commands that need no Prefect ask for `interruptions`
+    from prefect.exceptions import TerminationSignal  # noqa: PLC0415  commands without Prefect call `interruptions`
 
     def terminate(number: int, _frame: FrameType | None) -> None:
         raise TerminationSignal(signal=number)
@@ -47,10 +47,10 @@ def raised(*numbers: signal.Signals) -> Iterator[None]:
 
 
 class Interruptions:
-    """Turns the signals that ask the process to end into one KeyboardInterrupt, at a moment that suits.
+    """Turns the signals that ask the process to end into one KeyboardInterrupt, at a suitable moment.
 
-    While they are held, as at first, a signal is only noted; `release` raises it. Those that follow within `INSISTING` seconds
-    are dropped: they would break off what the first one asks for. A later one raises, held or not.
+    While signals are held (the initial state), a signal is only stored, and `release` raises it. Signals that follow within
+    `INSISTING` seconds are dropped: they would interrupt what the first signal started. A later signal raises, held or not.
     """
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class Interruptions:
         self._before: dict[signal.Signals, Any] = {}
 
     def install(self) -> None:
-        """Handle the signals from here on, but those that the process was started to ignore.
+        """Handle the signals from here on, except those that the process was started to ignore.
 
         Outside the main thread, signals cannot be caught, and nothing changes.
         """
@@ -69,14 +69,14 @@ class Interruptions:
             self._before = {number: signal.signal(number, self._handle) for number in heeded}
 
     def restore(self, *numbers: signal.Signals) -> None:
-        """Leave these signals to whoever had them before."""
+        """Restore the earlier handlers of these signals."""
         for number in numbers:
             if number in self._before:
                 signal.signal(number, self._before.pop(number))
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """Inside, signals are handled; afterwards everything is as before."""
+        """Inside, signals are handled. Afterwards, the earlier handlers are restored."""
         self.install()
         try:
             yield
@@ -84,14 +84,14 @@ class Interruptions:
             self.restore(*tuple(self._before))
 
     def hold(self) -> None:
-        """Only note what comes."""
+        """From here on, only store a signal."""
         self._is_held = True
 
     def release(self) -> None:
-        """From here on, signals raise.
+        """From here on, signals raise an exception.
 
         Raises:
-            KeyboardInterrupt: one came while they were held.
+            KeyboardInterrupt: a signal came while signals were held.
         """
         self._is_held = False
         if self._is_pending:
@@ -100,10 +100,10 @@ class Interruptions:
 
     @contextmanager
     def released(self) -> Iterator[None]:
-        """Inside, signals raise, also one that came before; afterwards they are held.
+        """Inside, signals raise an exception, including one that came before. Afterwards they are held.
 
         Raises:
-            KeyboardInterrupt: one came while they were held, or comes inside.
+            KeyboardInterrupt: a signal came while signals were held, or a signal comes inside.
         """
         try:
             self.release()
@@ -122,11 +122,11 @@ class Interruptions:
 
 
 OF_THE_COMMAND = Interruptions()
-"""Those of a process that is the command `dockercise`; it installs them in its first line."""
+"""The signals of a process of the command `dockercise`, which installs them in its first line."""
 
 
 def leave_at_once(status: int) -> None:
-    """From here on a signal ends the process: all is said, and only threads of libraries are waited for."""
+    """From here on, a signal ends the process: all output is done, and the process only waits for threads of libraries."""
 
     def leave(_number: int, _frame: FrameType | None) -> None:
         for stream in (sys.stdout, sys.stderr):
@@ -140,6 +140,6 @@ def leave_at_once(status: int) -> None:
 
 
 def ignore() -> None:
-    """From here on signals do nothing: those that an interpreter has handled end the process where it hands them back."""
+    """From here on, signals do nothing. Python restores the handlers at its end, and then a signal would end the process."""
     for number in interruptions():
         signal.signal(number, signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""The code of a registered repository, on this machine for as long as it is needed."""
+"""The code of a registered repository, on this machine while it is needed."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from dockercise_prefect.repository.mirror import Mirror
 from dockercise_prefect.settings import Settings
 
 FOLDER = "repositories"
-"""Below the user's data folder."""
+"""The name of the folder below the user's data folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """Code, and the commit that it is of; None for a folder without a repository."""
+    """Code and its commit. The commit is None for a folder without a repository."""
 
     folder: Path
     commit: str | None
 
 
 def check_extras(registration: Registration, settings: Settings) -> None:
-    """Refuse what would be fetched besides, for a repository that is not trusted: it chooses the addresses.
+    """Refuse submodules and LFS files for a repository that is not trusted, because the repository chooses their addresses.
 
     Raises:
-        UsageError: submodules or files in LFS are asked for.
+        UsageError: submodules or files in LFS are requested.
     """
     if registration.settings(settings).untrusted and (registration.submodules or registration.lfs):
         hint = "remove --submodules and --lfs"
@@ -45,14 +45,14 @@ def check_extras(registration: Registration, settings: Settings) -> None:
 
 
 def open_mirror(registration: Registration, data: Path) -> Mirror:
-    """The repository's mirror on this machine, which knows the keys of its host from here on.
+    """The mirror of the repository on this machine. The host keys of the registration are stored for it.
 
     Args:
-        registration: names what opens it.
+        registration: names the Secret block that opens the repository.
         data: the user's data folder.
 
     Raises:
-        UsageError: the Secret block that it names is not there.
+        UsageError: the Secret block does not exist.
     """
     if registration.host_keys:
         remember(data / FOLDER, registration.host_keys)
@@ -61,16 +61,16 @@ def open_mirror(registration: Registration, data: Path) -> Mirror:
 
 @contextmanager
 def checked_out(registration: Registration, commit: str | None, settings: Settings) -> Iterator[Checkout]:
-    """The code of a commit, as long as the body runs.
+    """The code of a commit, while the body runs.
 
     Args:
-        registration: of the repository.
-        commit: its whole id; None for what the registration's branch or tag stands for now.
-        settings: of this machine: where mirrors are, and whether it trusts the repository.
+        registration: the registration of the repository.
+        commit: the full id of the commit; None for the current commit of the registration's branch or tag.
+        settings: the settings of this machine: where mirrors are, and whether it trusts the repository.
 
     Raises:
-        UsageError: there is no such commit or branch; or a folder without a repository has none; or submodules or files in LFS
-            are asked for of a repository that is not trusted.
+        UsageError: the commit or the branch does not exist; or a commit is requested for a folder without a repository; or
+            submodules or files in LFS are requested for a repository that is not trusted.
         RepositoryError: the repository cannot be read.
     """
     if registration.ref is None:
@@ -91,13 +91,13 @@ def checked_out(registration: Registration, commit: str | None, settings: Settin
 def compile_checkout(
     checkout: Checkout, registration: Registration, settings: Settings, notify: Callable[[str], None]
 ) -> Compiled:
-    """Compile the pipeline in a checkout; packages are run on the engine of the settings, for repositories that are trusted.
+    """Compile the pipeline in a checkout. If the repository is trusted, packages are run on the engine of the settings.
 
     Args:
-        notify: told what takes long.
+        notify: called with a message before something that takes long.
 
     Raises:
-        DockerciseError: as `compile_folder`.
+        DockerciseError: see `compile_folder`.
     """
     name = registration.address.name
     if registration.settings(settings).untrusted:

@@ -1,4 +1,4 @@
-"""What strangers' commits hold, read and compiled in a process of its own, which takes no more than it may."""
+"""Reads and compiles the commits of strangers in a separate process with limits."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ from dockercise_prefect.repository.command import TRUSTED, configured
 from dockercise_prefect.settings import Settings
 
 BOUNDS = Bounds(cpu=20, seconds=300, memory=2 << 30)
-"""Of the process, and of each git that it starts; images of packages may have to be pulled."""
+"""The limits of the process and of each git process that it starts. Images of packages may have to be pulled."""
 
 _AT_ONCE = BoundedSemaphore(2)
 
 
 class BrokenCommitError(UsageError):
-    """The pipeline at a commit does not compile; the message holds its findings."""
+    """The pipeline at a commit does not compile. The message has the findings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
-    """Where a pipeline is.
+    """The place of a pipeline.
 
     Attributes:
-        folder: a checkout; or a repository, bare or not, when there is a commit.
-        commit: whose files are read, without writing them anywhere; None for those in the folder.
-        name: what the pipeline is called when nothing in it says so.
+        folder: a checkout; or, if `commit` is set, a repository, bare or not.
+        commit: the commit whose files are read without a checkout; None to read the files in the folder.
+        name: the name of the pipeline if its files do not set one.
     """
 
     folder: Path
@@ -49,17 +49,18 @@ class Code:
 
 
 def compile_apart(code: Code, settings: Settings) -> Pipeline | None:
-    """The pipeline in a commit; None where there is none.
+    """The pipeline in a commit; None if the commit has no pipeline.
 
     Args:
-        code: where it is.
-        settings: of this machine, for this repository: packages are run on its engine where the repository is trusted.
+        code: where the pipeline is.
+        settings: the settings of this machine for this repository. If the repository is trusted, packages are run on the
+            engine of the machine.
 
     Raises:
-        BrokenCommitError: it does not compile.
-        UsageError: git cannot read it, within the bounds.
-        PackagesMissingError: packages could not be had; nothing else is known to be wrong.
-        TooMuchWorkError: it takes more time or memory than it may.
+        BrokenCommitError: the pipeline does not compile.
+        UsageError: git cannot read the commit within the limits.
+        PackagesMissingError: packages could not be loaded; no other problem is known.
+        TooMuchWorkError: the work needs more time or memory than allowed.
         ProcessEndedError: the process ended without an answer.
     """
     said = _worked(_compiled, [code, settings])
@@ -73,16 +74,16 @@ def compile_apart(code: Code, settings: Settings) -> Pipeline | None:
 
 
 def changed_apart(repository: Path, before: str, after: str) -> Sequence[str]:
-    """Paths that differ between two commits, in order; a file that was renamed counts under both names.
+    """The paths that differ between two commits, in order. A renamed file is listed with both names.
 
     Args:
-        repository: has both of them.
+        repository: the repository that has both commits.
         before: the earlier commit.
         after: the later one.
 
     Raises:
-        TooMuchWorkError: there are too many to list.
-        ProcessEndedError: git cannot say.
+        TooMuchWorkError: there are too many paths to list.
+        ProcessEndedError: git cannot compare the commits.
     """
     return [os.fsdecode(path.encode("latin-1")) for path in _worked(_changed, [repository, before, after])]
 
@@ -97,8 +98,8 @@ def _worked(work: Callable[..., Any], given: Sequence[object]) -> Any:
 
 
 def work(given: bytes) -> bytes:
-    """What the other process does."""
-    os.environ |= configured(*TRUSTED.items())  # this process reads mirrors and checkouts of ours only
+    """The work of the separate process."""
+    os.environ |= configured(*TRUSTED.items())  # this process reads only mirrors and checkouts that dockercise made
     function, arguments = pickle.loads(given)  # noqa: S301  made by `_worked`, in the process that started this one
     return json.dumps(function(*arguments)).encode()
 
@@ -120,7 +121,7 @@ def _compiled(code: Code, settings: Settings) -> dict[str, Any]:
 def _compile(code: Code, settings: Settings) -> Pipeline:
     if settings.untrusted:
         return _with(code, RefusedPackages())
-    from dockercise_prefect.orchestration.packages.cache import PackageCache  # noqa: PLC0415  what needs no package is quicker
+    from dockercise_prefect.orchestration.packages.cache import PackageCache  # noqa: PLC0415  pipelines without packages compile faster
     from dockercise_prefect.orchestration.packages.fetch import FOLDER, EnginePackages  # noqa: PLC0415  as above
     from dockercise_prefect.orchestration.prefect.engine_login import connect_engine  # noqa: PLC0415  as above
 

@@ -1,4 +1,4 @@
-"""Deployments of registered repositories, as Prefect keeps them."""
+"""Deployments of registered repositories in Prefect."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ from dockercise_prefect.orchestration.registrations.timetable import Timetable, 
 
 DEFAULT_POOL = "dockercise"
 PAGE = 200
-"""Deployments that one answer of Prefect's API holds, at most."""
+"""The maximum number of deployments in one answer of Prefect's API."""
 
 REFUSALS = (404, 409, 422)
-"""What Prefect answers when it is the request that is wrong, not the moment."""
+"""The statuses with which Prefect rejects a wrong request. Another try does not help."""
 
 NOT_IN_NAMES = frozenset("/%&<>")
-"""What no name of a deployment may hold."""
+"""Characters that the name of a deployment must not contain."""
 
 ENTRYPOINT = "dockercise_prefect.orchestration.registered.registered"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentRequest:
-    """A deployment as it is to be.
+    """A deployment to create or change.
 
     Attributes:
-        flow: the pipeline's name.
-        name: its own.
-        parameters: of its runs, unless a run names others.
-        job_variables: of the work pool's, for the infrastructure of its runs.
-        concurrency: runs at once, at most; None for any number.
-        skip_overlapping: whether one too many is not started at all, instead of waiting.
+        flow: the name of the pipeline.
+        name: the name of the deployment.
+        parameters: the default parameters of its runs.
+        job_variables: the variables of the work pool for the infrastructure of its runs.
+        concurrency: the maximum number of runs at the same time; None for no limit.
+        skip_overlapping: whether a run above that limit is skipped instead of delayed.
     """
 
     flow: str
@@ -64,12 +64,12 @@ class DeploymentRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployed:
-    """A deployment as it is.
+    """An existing deployment.
 
     Attributes:
-        id: Prefect's.
+        id: Prefect's id of the deployment.
         name: `flow/deployment`.
-        schedules: in words.
+        schedules: the schedules in words.
     """
 
     id: str
@@ -82,22 +82,22 @@ class Deployed:
 
     @property
     def pipeline(self) -> str:
-        """The name of its flow, which is that of the pipeline."""
+        """The name of its flow, which is the name of the pipeline."""
         return self.name.partition("/")[0]
 
     @property
     def page(self) -> str | None:
-        """Its address in Prefect's UI, None where that is not known."""
+        """The address of the deployment in Prefect's UI; None if it is not known."""
         ui = get_current_settings().ui_url
         return f"{ui}/deployments/deployment/{self.id}" if ui else None
 
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A deployment whose label was edited, or made by a newer version.
+    """A deployment whose label was edited, or was written by a newer version.
 
     Attributes:
-        id, name: as of `Deployed`.
+        id, name: see `Deployed`.
         why: what is wrong with the label.
     """
 
@@ -107,7 +107,7 @@ class Unreadable:
 
 
 def deployments() -> Sequence[Deployed]:
-    """All of registered repositories, by name; those that a newer version made are left out.
+    """The deployments of all registered repositories, sorted by name, without those that a newer version made.
 
     Raises:
         OrchestratorError: Prefect does not answer.
@@ -116,7 +116,7 @@ def deployments() -> Sequence[Deployed]:
 
 
 def registrations() -> Sequence[Deployed | Unreadable]:
-    """All of registered repositories, by name, also those that a newer version made.
+    """The deployments of all registered repositories, sorted by name, including those that a newer version made.
 
     Raises:
         OrchestratorError: Prefect does not answer.
@@ -128,10 +128,10 @@ def registrations() -> Sequence[Deployed | Unreadable]:
 
 
 def find_registration(name: str) -> Deployed | Unreadable:
-    """The one of that name: `flow/deployment`, or the deployment's alone where that is clear.
+    """The deployment with that name: `flow/deployment`, or only the name of the deployment if it is unique.
 
     Raises:
-        UsageError: there is none, or several.
+        UsageError: no deployment, or more than one, has that name.
         OrchestratorError: Prefect does not answer.
     """
     known = registrations()
@@ -145,10 +145,10 @@ def find_registration(name: str) -> Deployed | Unreadable:
 
 
 def deployment_of(deployment_id: str) -> Deployed:
-    """The one of that id.
+    """The deployment with that id.
 
     Raises:
-        UsageError: it is gone, or none of a registered repository.
+        UsageError: the deployment does not exist any more, or is not of a registered repository.
         OrchestratorError: Prefect does not answer.
     """
     with _client() as client:
@@ -164,7 +164,7 @@ def deployment_of(deployment_id: str) -> Deployed:
 
 
 def schedules_of(name: str) -> Sequence[object]:
-    """Prefect's schedules of a deployment, `flow/deployment`; none where there is no such deployment.
+    """Prefect's schedules of a deployment, `flow/deployment`. Empty if the deployment does not exist.
 
     Raises:
         OrchestratorError: Prefect does not answer.
@@ -177,13 +177,14 @@ def schedules_of(name: str) -> Sequence[object]:
 
 
 def save(request: DeploymentRequest) -> tuple[Deployed, bool]:
-    """Create the deployment, or make the one of that name what is asked for.
+    """Create the deployment, or update the existing one with that name.
 
     Returns:
-        It, and whether it is new.
+        The deployment, and whether it is new.
 
     Raises:
-        UsageError: one of that name is of another repository, there is no such work pool, or Prefect does not take it.
+        UsageError: the existing deployment is of another repository, the work pool does not exist, or Prefect refuses the
+            request.
         OrchestratorError: Prefect does not answer.
     """
     if set(request.name) & NOT_IN_NAMES:
@@ -211,7 +212,7 @@ def save(request: DeploymentRequest) -> tuple[Deployed, bool]:
             concurrency_limit=request.concurrency,
             concurrency_options=ConcurrencyOptions(collision_strategy=strategy) if request.concurrency else None,
         )
-        # Their method for this knows no labels.
+        # Prefect's method for this has no argument for labels.
         try:
             answer = client.request("POST", "/deployments/", json=create.model_dump(mode="json", exclude_unset=True))
         except PrefectHTTPStatusError as error:
@@ -224,7 +225,7 @@ def save(request: DeploymentRequest) -> tuple[Deployed, bool]:
 
 
 def describe(deployed: Deployed, description: str, version: str | None, parameter_schema: Mapping[str, Any]) -> None:
-    """Say anew what the deployment runs, after a push; nothing else of it changes.
+    """Update the description of what the deployment runs, after a push. Nothing else of it changes.
 
     Raises:
         OrchestratorError: Prefect does not answer.
@@ -235,20 +236,20 @@ def describe(deployed: Deployed, description: str, version: str | None, paramete
 
 
 def refusal(error: PrefectHTTPStatusError) -> str:
-    """What Prefect says of a request that it refuses."""
+    """Prefect's message about a request that it refuses."""
     try:
         return str(error.response.json()["detail"])
-    except (ValueError, KeyError, TypeError):  # not JSON, or of another shape
+    except (ValueError, KeyError, TypeError):  # not JSON, or with another structure
         return error.response.text
 
 
 def remove(deployed: Deployed | Unreadable) -> None:
-    """Remove a deployment, its schedules and its runs that have not begun. Runs that were stay.
+    """Remove a deployment, its schedules and its runs that have not begun. Earlier runs stay.
 
     Raises:
         OrchestratorError: Prefect does not answer.
     """
-    with _client() as client, suppress(ObjectNotFound):  # somebody else was faster
+    with _client() as client, suppress(ObjectNotFound):  # somebody else has already removed it
         client.delete_deployment(UUID(deployed.id))
 
 
@@ -307,12 +308,12 @@ def _ensure_pool(client: SyncPrefectClient, name: str) -> None:
         if name != DEFAULT_POOL:
             hint = f"`prefect work-pool create --type process {name}` creates one; use `--type docker` for containers"
             raise UsageError(f"there is no work pool {name}", hint) from None
-        with suppress(ObjectAlreadyExists):  # somebody else's first registration
+        with suppress(ObjectAlreadyExists):  # another registration has just created it
             client.create_work_pool(WorkPoolCreate(name=name, type="process", base_job_template=_process_template()))
 
 
 def _process_template() -> dict[str, Any]:
-    """What Prefect's own command gives a pool of type process."""
-    from prefect.workers.process import ProcessWorker  # noqa: PLC0415  a second, which only the first registration pays
+    """The template that Prefect's own command uses for a pool of type process."""
+    from prefect.workers.process import ProcessWorker  # noqa: PLC0415  takes a second, only needed for the first registration
 
     return ProcessWorker.get_default_base_job_template()

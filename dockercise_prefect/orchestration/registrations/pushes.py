@@ -1,4 +1,4 @@
-"""What a push to a registered repository touches, and the flow run that it starts."""
+"""Finds the stages that a push to a registered repository affects, and starts the flow run."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from dockercise_prefect.pipeline import Pipeline
 from dockercise_prefect.settings import Settings
 
 EVERYTHING: None = None
-"""As targets: all stages that the deployment runs."""
+"""The value of `targets` for all stages that the deployment runs."""
 
 _WRITING = Lock()
-"""Held while Prefect is told of something: its server on SQLite makes writers that meet wait for seconds each."""
+"""Held during a write to Prefect: with SQLite, its server makes concurrent writers wait for seconds each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +37,9 @@ class Arrival:
     """Commits that arrived on a branch.
 
     Attributes:
-        before: the commit that the branch was at; None for a new branch.
-        after: the commit that it is at.
-        changed: paths as the host lists them; None where it does not list them all.
+        before: the commit of the branch before the push; None for a new branch.
+        after: the commit of the branch after the push.
+        changed: the changed paths as the host lists them; None if it does not list all of them.
     """
 
     branch: str
@@ -49,24 +49,24 @@ class Arrival:
 
 
 def touched(deployed: Deployed, arrival: Arrival, settings: Settings) -> tuple[str, ...] | None:
-    """The stages whose `triggers` take a changed file; none where there is nothing to run.
+    """The stages whose `triggers` match a changed file; an empty tuple if no stage has to run.
 
-    Everything where no stage has triggers, or nobody can say what changed. So it is where the pipeline does not compile:
-    the run then says why, and fails. From now on the deployment's page says what is in its branch.
+    Returns `EVERYTHING` if no stage has triggers, or if it is not known what changed. The same if the pipeline does not
+    compile: the run then fails and says why. If the push is to the deployment's own branch, its page is updated too.
 
     Raises:
         RepositoryError: the repository cannot be read now.
-        DockerciseError: what is at the commit cannot run.
+        DockerciseError: the pipeline at the commit cannot run.
     """
     registration = deployed.registration
     try:
         pipeline = _pipeline(registration, arrival.after, settings)
-    except (PackagesMissingError, BrokenCommitError):  # the run's worker may have an engine, where there is none here
+    except (PackagesMissingError, BrokenCommitError):  # the worker of the run may have an engine, even if this machine has none
         return EVERYTHING
     if pipeline is None:
         return ()
     if arrival.branch == registration.ref:
-        with suppress(OrchestratorError), _WRITING:  # the push's run is what matters
+        with suppress(OrchestratorError), _WRITING:  # only the run of the push is important
             describe(
                 deployed,
                 description(registration, pipeline, arrival.after),
@@ -81,17 +81,17 @@ def touched(deployed: Deployed, arrival: Arrival, settings: Settings) -> tuple[s
 
 
 def submit(deployed: Deployed, commit: str, targets: Sequence[str] | None, key: str) -> tuple[str, str | None]:
-    """One flow run of the deployment at a commit, however often this is called with one key.
+    """Start a flow run of the deployment at a commit. Further calls with the same key start no other run.
 
     Args:
-        targets: `EVERYTHING` leaves it to the deployment.
+        targets: the stages to run; `EVERYTHING` for the targets of the deployment.
         key: Prefect's idempotency key.
 
     Returns:
-        The flow run's id, and its page in Prefect's UI where that is known.
+        The flow run's id, and its page in Prefect's UI if that is known.
 
     Raises:
-        UsageError: the deployment is gone, or does not take the parameters.
+        UsageError: the deployment does not exist any more, or does not accept the parameters.
         OrchestratorError: Prefect does not answer.
     """
     parameters = {"commit": commit} | ({"targets": list(targets)} if targets is not None else {})
@@ -112,7 +112,7 @@ def submit(deployed: Deployed, commit: str, targets: Sequence[str] | None, key: 
 
 
 def state_types(flow_run_ids: Sequence[str]) -> Mapping[str, str]:
-    """How flow runs are doing, as Prefect calls it (`RUNNING`, `COMPLETED`); those that it knows no more are left out.
+    """The types of the states of flow runs in Prefect (`RUNNING`, `COMPLETED`). Runs that do not exist any more are left out.
 
     Raises:
         OrchestratorError: Prefect does not answer.
@@ -127,7 +127,7 @@ def state_types(flow_run_ids: Sequence[str]) -> Mapping[str, str]:
 
 
 def _pipeline(registration: Registration, commit: str, settings: Settings) -> Pipeline | None:
-    """What is at a commit, without writing it: only submodules and LFS have to be checked out to be read."""
+    """The pipeline at a commit, read without a checkout. Only submodules and LFS need a checkout."""
     name, trusting = registration.address.name, registration.settings(settings)
     if registration.submodules or registration.lfs:
         with checked_out(registration, commit, settings) as checkout:
@@ -138,7 +138,10 @@ def _pipeline(registration: Registration, commit: str, settings: Settings) -> Pi
 
 
 def _changed(deployed: Deployed, arrival: Arrival, settings: Settings) -> Sequence[str] | None:
-    """What git says, which is exact; what the host says where the earlier commit is gone, by a forced push, or never was."""
+    """The changed paths from git, which are exact.
+
+    If there is no earlier commit, or it is gone after a forced push, the paths from the host.
+    """
     if arrival.before is None:
         return arrival.changed
     try:

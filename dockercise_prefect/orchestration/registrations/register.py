@@ -1,4 +1,4 @@
-"""Registers a repository as a deployment: checks it out, compiles it and saves it in Prefect. It must compile."""
+"""Registers a repository as a deployment: checks it out, compiles it and saves it in Prefect. The pipeline must compile."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ from dockercise_prefect.results.places.place import check_outside
 from dockercise_prefect.settings import Settings
 
 LISTED = 50
-"""Stages that a deployment's page names."""
+"""The maximum number of stages that the page of a deployment names."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RegisterRequest:
-    """What a user asks to register.
+    """A request of the user to register a repository.
 
     Attributes:
-        registration: its `ref` may be None, which asks for the repository's default branch.
-        name: of the deployment; None for the repository's.
-        targets: of runs that nobody names others for; empty for all stages.
-        env: variables of runs; Prefect stores them in clear text.
-        results: where records go; None for each worker's setting.
-        job_variables: of the work pool's, for its runs: the image of a Docker pool, say.
-        concurrency: runs at once, at most; None for any number.
-        skip_overlapping: whether one too many is not started at all, instead of waiting.
-        unscheduled: schedules that the deployment has are to be taken away.
+        registration: the registration; if its `ref` is None, the repository's default branch is used.
+        name: the name of the deployment; None for the name of the repository.
+        targets: the default targets of runs; empty for all stages.
+        env: the variables of runs; Prefect stores them in clear text.
+        results: where records go; None for the setting of each worker.
+        job_variables: the variables of the work pool for its runs, for example the image of a Docker pool.
+        concurrency: the maximum number of runs at the same time; None for no limit.
+        skip_overlapping: whether a run above that limit is skipped instead of delayed.
+        unscheduled: whether to remove the existing schedules of the deployment.
     """
 
     registration: Registration
@@ -66,7 +66,7 @@ class RegisterRequest:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A repository, looked at: what is in it, at which commit, and the registration with its branch filled in."""
+    """The content of a repository: its pipeline, the commit, and the registration with its branch filled in."""
 
     registration: Registration
     compiled: Compiled
@@ -74,16 +74,16 @@ class Found:
 
 
 def look(request: RegisterRequest, settings: Settings, notify: Callable[[str], None]) -> Found:
-    """Check the repository out and compile what is in it.
+    """Check the repository out and compile its pipeline.
 
     Args:
-        request: what is asked for.
-        settings: of this machine.
-        notify: told what takes long.
+        request: the request of the user.
+        settings: the settings of this machine.
+        notify: called with a message before something that takes long.
 
     Raises:
-        DockerciseError: it cannot be read, does not compile, asks for what it may not, or has no such target; secrets that are
-            named are not there.
+        DockerciseError: the repository cannot be read; or its pipeline does not compile, requests something that is not
+            allowed, or does not have a target; or a Secret block that is named does not exist.
     """
     registration = request.registration
     settings = registration.settings(settings)
@@ -116,13 +116,13 @@ def look(request: RegisterRequest, settings: Settings, notify: Callable[[str], N
 
 
 def register(request: RegisterRequest, found: Found) -> tuple[Deployed, bool]:
-    """Create the deployment, or make the one of that name what is asked for.
+    """Create the deployment, or update the existing one with that name.
 
     Returns:
-        It, and whether it is new.
+        The deployment, and whether it is new.
 
     Raises:
-        UsageError: what is asked for is wrong, or would take a schedule away that nobody spoke of.
+        UsageError: the request is wrong, or would remove a schedule that it does not mention.
         OrchestratorError: Prefect does not answer.
     """
     pipeline = found.compiled.pipeline
@@ -158,7 +158,7 @@ def _keep_schedules(deployment: str) -> None:
 
 
 def description(registration: Registration, pipeline: Pipeline, commit: str | None) -> str:
-    """What a deployment's page in Prefect's UI says, in Markdown."""
+    """The text of the deployment's page in Prefect's UI, in Markdown."""
     names = [stage.name for stage in pipeline]
     more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
     of = f"`{registration.ref}` of `{registration.url}`" if registration.ref else f"`{registration.url}`"
@@ -175,7 +175,7 @@ def parameter_schema(pipeline: Pipeline) -> Mapping[str, Any]:
 
 
 def _is_plain_folder(address: Address) -> bool:
-    """Whether it is a folder of this machine that git knows nothing of."""
+    """Whether the address is a folder on this machine that is not in a git repository."""
     folder = Path(address.url)
     if address.kind != "file" or not folder.is_dir():
         return False
@@ -183,7 +183,7 @@ def _is_plain_folder(address: Address) -> bool:
 
 
 def _repository_above(folder: Path) -> Path | None:
-    """The git repository that a folder is a part of, unless it is ignored there."""
+    """The git repository that contains the folder; None if the repository ignores it."""
     if (
         not any((above / ".git").exists() for above in folder.parents)
         or run_git(folder, "check-ignore", "-q", ".").returncode == 0

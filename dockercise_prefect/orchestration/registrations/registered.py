@@ -1,4 +1,4 @@
-"""The flow of every registered repository: check a commit out, compile what is in it, run that."""
+"""The flow of every registered repository: check a commit out, compile its pipeline, run it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def registered(
     """
     keep_tracebacks_out()
     try:
-        settings = replace(read_settings(), root=None)  # the code is the checkout, whatever DOCKERCISE_ROOT says
+        settings = replace(read_settings(), root=None)  # the code is in the checkout, so DOCKERCISE_ROOT is ignored
         with ExitStack() as stack:
             deployed = _deployment()
             registration = deployed.registration
@@ -76,6 +76,6 @@ def _deployment() -> Deployed:
 
 
 def _not_run(error: DockerciseError) -> RunSummary:
-    """The final state of a run that ended before its first stage, with what is wrong in the flow run's log and message."""
+    """The final state of a run that ended before its first stage. The error is in the log and the message of the flow run."""
     get_run_logger().error("%s", error)
     return cast("RunSummary", Failed(message=error.message, data=error))

@@ -1,7 +1,7 @@
-"""The registration of a repository, as its deployment has it: the address and the credentials.
+"""The registration of a repository: its address, and the names of its credentials.
 
-It travels as a label of the deployment, so that Prefect holds all there is to know and any worker can run it. Secrets are
-named, never held: a label is readable for everybody who reads Prefect's API.
+It is stored as a label of the deployment. So Prefect has all the data, and any worker can run the deployment. It contains only
+the names of secrets, because everybody who can read Prefect's API can read a label.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ class Registration:
     """A repository that was registered.
 
     Attributes:
-        url: what git is given; for a folder without a repository, its absolute path.
-        ref: the branch or tag that runs without a commit of their own are of; None for a folder without a repository.
-        credentials: Secret block with the token or key that opens the repository.
-        host_keys: what its host proves itself with over ssh, as lines of a known_hosts file; none for who is seen first.
-        secrets: variable to the Secret block that holds it.
-        submodules: they are checked out too.
-        lfs: files in LFS are fetched too.
-        untrusted: its pipelines are held to the limits for repositories that are not trusted.
-        pushed_as: address that pushes name the repository by, where that is not its own.
-        branches: globs on branches whose pushes start runs; none means `ref` alone.
-        webhook_secret: Secret block with what pushes are signed with.
-        statuses: Secret block with the token that commit statuses are sent with.
+        url: the address for git; for a folder without a repository, its absolute path.
+        ref: the branch or tag for runs without an explicit commit; None for a folder without a repository.
+        credentials: the Secret block with the token or key that opens the repository.
+        host_keys: the ssh keys of the host, as lines of a known_hosts file; empty to trust the first key that is seen.
+        secrets: the Secret block of each secret variable, by the name of the variable.
+        submodules: whether submodules are checked out too.
+        lfs: whether files in LFS are fetched too.
+        untrusted: whether the limits for repositories that are not trusted apply to its pipelines.
+        pushed_as: the address that pushes use for the repository, if it differs from `url`.
+        branches: globs for the branches whose pushes start runs; empty for `ref` only.
+        webhook_secret: the Secret block with the secret that pushes are signed with.
+        statuses: the Secret block with the token for sending commit statuses.
     """
 
     url: str
@@ -56,29 +56,29 @@ class Registration:
 
     @property
     def address(self) -> Address:
-        """Where the repository is."""
+        """The address of the repository."""
         return parse_address(self.url, Path("/"))
 
     @property
     def extras(self) -> Extras:
-        """What a checkout of it holds besides its tree."""
+        """What a checkout contains besides the files of the commit."""
         return Extras(self.url, submodules=self.submodules, lfs=self.lfs)
 
     def settings(self, settings: Settings) -> Settings:
-        """A machine's settings for this repository: both the machine and the registration must trust it."""
+        """The settings of a machine for this repository. Both the machine and the registration must trust the repository."""
         return replace(settings, untrusted=settings.untrusted or self.untrusted)
 
     def to_label(self) -> str:
-        """The label's text."""
+        """The registration as the text of the label."""
         given = {name: value for name, value in asdict(self).items() if value not in (None, False, (), {})}
         return json.dumps(given, sort_keys=True)
 
     @classmethod
     def from_label(cls, text: str) -> Registration:
-        """Read back what `to_label` gave.
+        """Parse the result of `to_label`.
 
         Raises:
-            UsageError: it is of another making.
+            UsageError: the text cannot be read, for example because a newer version wrote it.
         """
         try:
             return _LABELS.validate_json(text)

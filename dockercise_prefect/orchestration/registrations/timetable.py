@@ -1,4 +1,4 @@
-"""Schedules of a deployment, as a user writes them and as Prefect expects them."""
+"""The schedules of a deployment, as a user writes them and as Prefect expects them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from dockercise_prefect.quantities import seconds_of, shown_seconds
 
 @dataclass(frozen=True, slots=True)
 class Timetable:
-    """What was asked for.
+    """The schedules that the user requested.
 
     Attributes:
-        crons: `0 3 * * *`, as in crontab.
-        intervals: `10m`, `1h30m`.
-        rrules: `FREQ=DAILY;BYHOUR=3`, recurrence rules of iCalendar (RFC 5545).
-        timezone: an IANA name, that crons and rules are meant in.
+        crons: cron expressions, as in crontab: `0 3 * * *`.
+        intervals: durations: `10m`, `1h30m`.
+        rrules: recurrence rules of iCalendar (RFC 5545): `FREQ=DAILY;BYHOUR=3`.
+        timezone: the IANA name of the time zone of crons and rules.
     """
 
     crons: tuple[str, ...] = ()
@@ -31,10 +31,10 @@ class Timetable:
     timezone: str = "UTC"
 
     def schedules(self) -> list[CronSchedule | IntervalSchedule | RRuleSchedule]:
-        """As Prefect takes them.
+        """The schedules as Prefect expects them.
 
         Raises:
-            UsageError: one of them means nothing.
+            UsageError: a schedule is not valid.
         """
         return [*self._schedules()]
 

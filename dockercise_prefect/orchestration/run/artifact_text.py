@@ -1,4 +1,4 @@
-"""What Prefect's UI shows of stages and runs besides their states, as Markdown: pure, nothing sent here."""
+"""The Markdown that Prefect's UI shows for stages and runs besides their states. Pure functions, nothing is sent here."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ from dockercise_prefect.results.summary import RunSummary, StageSummary
 from dockercise_prefect.status import StageStatus
 
 LONGEST_SLUG = 60
-"""Characters of a name in a key."""
+"""The maximum number of characters of a name in a key."""
 
 MOST_TOLD = 5
-"""Stages whose last lines a run's artifact shows; the others' are one click away."""
+"""How many stages have their last lines in the artifact of a run. Those of the others are one click away."""
 
 Find = Callable[[str], str]
-"""From a file of the record to an address at which it is found."""
+"""Returns the address of a file of the record."""
 
 TASK_RUNS = "../../runs/task-run"
-"""Where task runs are, seen from the pages that show artifacts: a link stays in its reader's UI, and at its address."""
+"""The path of task runs, relative to the pages that show artifacts. So a link works under any address of the UI."""
 
 _ORDER = (
     {StageStatus.FAILED, StageStatus.TIMED_OUT, StageStatus.ERROR},
     {StageStatus.CANCELLED, StageStatus.RUNNING},
     {StageStatus.NOT_STARTED},
 )
-"""What a reader wants to see first; all others follow in the pipeline's order."""
+"""The states that are shown first. All others follow in the order of the pipeline."""
 
 _PARTS: Mapping[str, str] = {".log": "log", ".log.zst": "log", ".tar.zst": "volume", ".json": "JSON"}
-"""What the files of a stage's record are, by their endings."""
+"""The kinds of the files in a stage's record, by their endings."""
 
 
 def run_key(pipeline: str) -> str:
-    """The key of a run's artifact: the same for all runs of a pipeline, so that Prefect lists them together."""
+    """The key of the artifact of a run. It is the same for all runs of a pipeline, so that Prefect lists them together."""
     return f"{_slug(pipeline)}-run"
 
 
 def stage_key(pipeline: str, stage: StageName) -> str:
-    """The key of a stage's artifact: the same in all runs, and no other stage's."""
+    """The key of the artifact of a stage. It is the same in all runs and unique to the stage."""
     return f"{_slug(pipeline)}-stage-{_slug(stage)}"
 
 
@@ -54,18 +54,18 @@ def stage_headline(summary: StageSummary) -> str:
     return f"{_state(summary)}{took}{why}"
 
 
-def stage_text(  # noqa: PLR0917  all that is shown of a stage
+def stage_text(  # noqa: PLR0917  everything that is shown of a stage
     name: StageName, summary: StageSummary, tail: Sequence[str], files: Sequence[str], find: Find, base: StageName | None = None
 ) -> str:
-    """A stage: how it ended, where its record is, the end of its log.
+    """The text about a stage: how it ended, where its record is, the end of its log.
 
     Args:
         name: the stage.
         summary: how it ended.
         tail: the last lines of its log, masked.
-        files: those of its record, as `<stage>.log`.
-        find: finds them.
-        base: the stage whose archive holds the files of the volume that both have.
+        files: the names of the files of its record, such as `<stage>.log`.
+        find: returns the addresses of the files.
+        base: the stage whose archive contains the files that both volumes have in common.
     """
     notes = {f"{name}.tar.zst": f": {plain(shared_with(base))}"} if base else {}
     rows = [
@@ -89,13 +89,13 @@ def run_headline(summary: RunSummary) -> str:
 
 
 def run_text(summary: RunSummary, pipeline: Pipeline, files: Sequence[str], find: Find) -> str:
-    """A run: every stage, failures first, what they printed last, the critical path, where the record is.
+    """The text about a run: all stages, failures first, their last lines, the critical path, where the record is.
 
     Args:
         summary: how it ended.
-        pipeline: what ran.
-        files: of the record that concern the whole run.
-        find: finds them.
+        pipeline: the pipeline that ran.
+        files: the names of the files of the record about the whole run.
+        find: returns the addresses of the files.
     """
     path = critical_path({stage.name: stage.needs for stage in pipeline}, summary.stages)
     stages = sorted(summary.stages.items(), key=lambda item: _rank(item[1]))
@@ -128,12 +128,12 @@ def _span(path: Sequence[StageName], summary: RunSummary) -> float:
 
 
 def _last_lines(stage: StageSummary) -> list[str]:
-    """Those that its message ends with, of a stage that is to blame."""
+    """The lines at the end of the message of a stage that is to blame."""
     return (stage.message or "").strip().split("\n")[1:] if stage.status.to_blame else []
 
 
 def _slug(name: str) -> str:
-    """Lower-case letters, digits and dashes, which is all that a key may hold; distinct names stay distinct."""
+    """The name in lower-case letters, digits and dashes, the only characters of a key. Distinct names stay distinct."""
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
     if slug == name and len(slug) <= LONGEST_SLUG:
         return slug
@@ -157,6 +157,6 @@ def _paged(name: StageName, stage: StageSummary) -> str:
 
 
 def _found(file: str, find: Find) -> str:
-    """A link that a browser follows, or the path of a file: pages from the network may not open files."""
+    """A link that a browser follows; for a local file, its path, because pages from the network cannot open files."""
     url = find(file)
     return link(file, url) if url.startswith("http") else code(shown(url))

@@ -1,4 +1,4 @@
-"""Artifacts of a run in Prefect: made in the background, so that no stage waits for them."""
+"""The artifacts of a run in Prefect. They are sent in the background, so that no stage waits for them."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from prefect.client.schemas.actions import ArtifactCreate
 from prefect.exceptions import PrefectException
 
 SENDING_SECONDS = 30.0
-"""Seconds that the end of a run waits for them."""
+"""How many seconds the end of a run waits for the artifacts."""
 
 
 class Artifacts:
-    """Sends the artifacts of one flow run; every method may be called from any thread.
+    """Sends the artifacts of one flow run. Every method may be called from any thread.
 
-    A Prefect that does not take one costs a notice and the artifacts that follow, and nothing else: the record has it all.
+    If Prefect does not accept an artifact, the user gets a notice, and the artifacts that follow are not sent. Nothing is
+    lost, because the record has all the content.
 
     Args:
-        flow_run_id: whose they are.
-        notify: told when Prefect fails.
-        patience: seconds that `close` waits for it.
+        flow_run_id: the id of the flow run.
+        notify: called with a message if Prefect fails.
+        patience: how many seconds `close` waits for Prefect.
     """
 
     def __init__(self, flow_run_id: UUID, notify: Callable[[str], None], patience: float = SENDING_SECONDS) -> None:
@@ -34,19 +35,19 @@ class Artifacts:
         self._patience = patience
         self._given_up = threading.Event()
         self._queue: SimpleQueue[ArtifactCreate | None] = SimpleQueue()
-        # A thread that Prefect did not start knows neither the flow run nor the API that it reports to.
+        # A thread that Prefect did not start has neither the flow run nor its API in its context.
         context = copy_context()
         self._thread = threading.Thread(target=lambda: context.run(self._work), name="artifacts", daemon=True)
         self._thread.start()
 
     def add(self, key: str, headline: str, text: str, task_run_id: str | None = None) -> None:
-        """Send one soon.
+        """Send an artifact soon.
 
         Args:
-            key: lower-case letters, digits and dashes.
-            headline: Markdown, one line: Prefect's lists of artifacts show it, and so does the page, above the text.
-            text: Markdown.
-            task_run_id: whose it is; None for one of the flow run.
+            key: the key: lower-case letters, digits and dashes.
+            headline: one line of Markdown. Prefect shows it in lists of artifacts, and on the page above the text.
+            text: the text, in Markdown.
+            task_run_id: the task run of the artifact; None for an artifact of the flow run.
         """
         artifact = ArtifactCreate(key=key, type="markdown", description=headline, data=text, flow_run_id=self._flow_run_id)
         if task_run_id is not None:
@@ -54,7 +55,7 @@ class Artifacts:
         self._queue.put(artifact)
 
     def close(self) -> None:
-        """Wait until all have been sent, but not for ever: a Prefect that does not answer gets no more of them."""
+        """Wait until all artifacts have been sent, but not for ever. If Prefect does not answer, the rest is not sent."""
         self._queue.put(None)
         self._thread.join(self._patience)
         if self._thread.is_alive():

@@ -1,4 +1,4 @@
-"""Signals during the clean-up of a run: the first one asks for patience, the second one ends it."""
+"""Signals during the clean-up of a run: the first one only shows a message, the second one ends the clean-up."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class CleanupSignals:
     thread, signals cannot be caught, and it does nothing.
 
     Args:
-        notify: told what to expect; from a thread of its own, since a handler may interrupt whoever holds its locks.
+        notify: called with the message, in a separate thread, because a handler may interrupt code that holds its locks.
     """
 
     def __init__(self, notify: Callable[[str], None]) -> None:

@@ -1,4 +1,4 @@
-"""The end of a run: its summary, written and told, however far the run got."""
+"""The end of a run: its summary is written and reported, even if the run ended early."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ Phase = TypeVar("Phase", bound=Started)
 
 
 class Ending:
-    """Ends a run. A context manager around its phases, which are to be told by `reached`; `close` is called after it.
+    """Ends a run. A context manager around the phases of the run. Call `reached` for each phase, and `close` after the body.
 
-    However the body ends, errors and interruptions become part of the run's summary, and are not raised.
+    Errors and interruptions in the body become part of the run's summary and are not raised.
 
     Args:
-        run: that has started.
+        run: the run that has started.
     """
 
     def __init__(self, run: Started) -> None:
@@ -46,7 +46,7 @@ class Ending:
         self._signals = Interruptions()
 
     def reached(self, run: Phase) -> Phase:
-        """The run has come so far."""
+        """The run has reached this phase."""
         self._run = run
         return run
 
@@ -60,7 +60,7 @@ class Ending:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> bool:
-        """Take what broke the run off, if it is of the kinds that end runs."""
+        """Catch the exception that ended the run, if it is of an expected kind."""
         self._signals.install()
         match error:
             case DockerciseError():
@@ -76,10 +76,10 @@ class Ending:
         return True
 
     def close(self) -> RunSummary:
-        """Write the summary, notify all observers, and answer Prefect.
+        """Write the summary, notify all observers, and report to Prefect.
 
-        A signal breaks off what may take long, and nothing else. SIGTERM does so until the flow run has its final state, which
-        Prefect's engine, whose own handler comes back then, would call Crashed.
+        A signal interrupts only steps that may take long. For SIGTERM, this applies until the flow run has its final state:
+        the earlier handler is that of Prefect's engine, and it would make the flow run Crashed.
         """
         run = self._run
         is_lost = self._is_api_lost()
@@ -88,7 +88,7 @@ class Ending:
             self._show(run, summary)
         run.observe(RunEnded(summary))
         run.observe(Waiting("Prefect to record the end of the run"))
-        # In a flow of another flow, Prefect's handler is the outer one's.
+        # In a subflow, Prefect's handler belongs to the outer flow.
         kept = () if run.flow_run.parent_task_run_id else (signal.SIGTERM,)
         self._signals.restore(*{signal.SIGINT, signal.SIGHUP, signal.SIGTERM}.difference(kept))
         if summary.status is RunStatus.PASSED:
@@ -105,7 +105,7 @@ class Ending:
             run.notify("Prefect does not show all artifacts of this run: it was interrupted")
 
     def _is_api_lost(self) -> bool:
-        """Whether Prefect is gone, which makes the run one in error; from then on it is not waited for again."""
+        """Whether Prefect does not answer any more. If so, the run ends in error, and nothing waits for Prefect again."""
         lost: Exception | None
         try:
             with self._signals.released():
@@ -119,14 +119,14 @@ class Ending:
         return True
 
     def _kept(self, run: Opened) -> RunSummary:
-        """The summary, written. A record that does not get to its place makes the run one in error, and is left where it is."""
+        """Write and return the summary. If the record does not reach its place, it stays here and the run ends in error."""
         self._ship(run)
         try:
             summary = self._finished(run)
         except StorageError as error:
             self._cause = self._cause or error
             summary = self._summary()
-            with suppress(StorageError):  # it has been told that this place fails
+            with suppress(StorageError):  # the failure of this place has been reported
                 _report(run, summary)
             _leave(run, summary)
         else:
@@ -164,7 +164,7 @@ class Ending:
                 update_runs_page(WithEndings(run.store.objects, run.options.settings.data), run.pipeline.name)
         except DockerciseError as error:
             run.notify(f"the list of runs is not up to date: {error.message}")
-        except KeyboardInterrupt:  # the run itself is over, and its record complete
+        except KeyboardInterrupt:  # the run itself is over, and its record is complete
             run.notify("the list of runs is not up to date: it was interrupted")
 
     def _summary(self) -> RunSummary:
@@ -190,7 +190,7 @@ class Ending:
         )
 
     def _status(self, stages: Iterable[StageSummary]) -> RunStatus:
-        """An error of ours weighs more than a cancellation, and that more than a failed stage (DESIGN section 3)."""
+        """Our own error takes precedence over a cancellation, and a cancellation over a failed stage (DESIGN section 3)."""
         statuses = {stage.status for stage in stages}
         if self._cause is not None or StageStatus.ERROR in statuses:
             return RunStatus.ERROR
@@ -212,5 +212,5 @@ def _leave(run: Opened, summary: RunSummary) -> None:
     try:
         run.store.leave(summary)
     except StorageError:
-        with suppress(StorageError):  # then nobody can say it
+        with suppress(StorageError):  # then it cannot be stored anywhere
             end_elsewhere(summary, run.options.settings.data)

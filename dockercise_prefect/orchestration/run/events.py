@@ -1,4 +1,4 @@
-"""Events of a run, as values: everything that shows a run is based on them."""
+"""The events of a run, as values. Everything that shows a run is based on them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dockercise_prefect.results.summary import RunSummary, StageSummary
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """The flow run exists; nothing has been checked yet. `pipeline` holds the stages that are to run."""
+    """The flow run exists, but nothing has been checked yet. `pipeline` contains the stages that will run."""
 
     run_id: str
     pipeline: Pipeline
@@ -30,7 +30,7 @@ class EngineFound:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A line for the user about the run as a whole: an image is pulled, leftovers were swept, the run is being cancelled."""
+    """A line for the user about the whole run: an image is pulled, leftovers were removed, the run is being cancelled."""
 
     text: str
 
@@ -51,7 +51,7 @@ class StageStarted:
 
 @dataclass(frozen=True, slots=True)
 class StageOutput:
-    """One line that a stage printed, without its end of line; never of a stage whose output is sensitive."""
+    """One line that a stage printed, without its end of line. Never sent for a stage with sensitive output."""
 
     stage: StageName
     channel: Literal["stdout", "stderr"]
@@ -76,4 +76,4 @@ class RunEnded:
 Event: TypeAlias = RunStarted | EngineFound | Notice | Waiting | StageStarted | StageOutput | StageEnded | RunEnded
 
 Observer: TypeAlias = Callable[[Event], None]
-"""Called from several threads; must not block and must not raise."""
+"""A function that is called with each event, from several threads. It must not block and must not raise."""

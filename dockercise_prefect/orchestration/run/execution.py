@@ -1,4 +1,4 @@
-"""The stages of a run, run."""
+"""Runs the stages of a run."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Executed:
     """All stages have ended, or will never start.
 
     Attributes:
-        interrupted_by: the name of the signal that ended the run early, None when none did.
-        code_digest: of the run's snapshot of the code (docs/digests.md); None when no stage used it.
+        interrupted_by: the name of the signal that ended the run early; None if no signal came.
+        code_digest: the digest of the run's snapshot of the code (docs/digests.md); None if no stage used it.
     """
 
     interrupted_by: str | None
@@ -33,10 +33,10 @@ class Executed:
 
 
 def execute(run: Resolved, root: Path | None) -> Executed:
-    """Check the engine and the images, then run the stages; nothing of them is left on the engine.
+    """Check the engine and the images, then run the stages. Nothing of them stays on the engine.
 
     Raises:
-        DockerciseError: what must be there before the first stage is not.
+        DockerciseError: a condition for the first stage is not met.
     """
     options, settings = run.options, run.options.settings
     identity = RunIdentity(run.run_id, run.pipeline.name, str(run.flow_run.id))
@@ -53,7 +53,7 @@ def execute(run: Resolved, root: Path | None) -> Executed:
         info = engine.info()
         run.observe(EngineFound(info.version, info.url))
         workspace = stack.enter_context(Workspace(engine, run.pipeline, identity, how, run.notify))
-        stack.callback(signals.begin)  # however the body ends, before the workspace is removed
+        stack.callback(signals.begin)  # always called before the workspace is removed
         workspace.prepare()
         outputs = RunOutputs(run.pipeline, run.store, run.secrecy, workspace.output_volumes, run.record.failed)
         stack.callback(outputs.close)

@@ -1,4 +1,4 @@
-"""The exceptions by which a run that did not pass leaves its flow."""
+"""The exceptions that a flow raises for a run that did not pass."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from dockercise_prefect.status import RunStatus, StageStatus
 
 
 class RunFailedError(DockerciseError):
-    """A run did not pass: a stage failed, we failed, or it was cancelled.
+    """A run did not pass: a stage failed, dockercise failed, or the run was cancelled.
 
     Args:
-        summary: how it ended.
-        cause: what stopped it outside its stages, None when nothing did.
+        summary: how the run ended.
+        cause: the error outside the stages that stopped the run; None if there was no such error.
     """
 
     def __init__(self, summary: RunSummary, cause: DockerciseError | None = None) -> None:
@@ -26,12 +26,12 @@ class RunFailedError(DockerciseError):
 
 
 class ApiLostError(RunFailedError):
-    """Prefect did not take the end of the run.
+    """Prefect did not accept the end of the run.
 
     Args:
-        summary: of a run in error.
+        summary: the summary of the run, which ended in error.
         cause: how Prefect failed.
-        is_news: whether the observer has been told that the run ended otherwise.
+        is_news: whether the observer has been called with a different end of the run.
     """
 
     def __init__(self, summary: RunSummary, cause: DockerciseError, *, is_news: bool) -> None:
@@ -40,7 +40,7 @@ class ApiLostError(RunFailedError):
 
 
 class RunInterruptedError(RunFailedError):
-    """The process was asked to end before the run began, or when it was over and told: its summary says which."""
+    """The process was asked to end before the run began, or after its end was reported. The summary says which."""
 
     def __init__(self, summary: RunSummary) -> None:
         super().__init__(summary)
@@ -51,9 +51,9 @@ def not_begun(pipeline: Pipeline, error: str | None, status: RunStatus) -> RunSu
     """The summary of a run that ended before its flow run began.
 
     Args:
-        pipeline: what was to run.
-        error: why, None where it was cancelled.
-        status: how it ended.
+        pipeline: the pipeline that should have run.
+        error: the reason; None if the run was cancelled.
+        status: how the run ended.
     """
     now = datetime.now(UTC)
     why = StageSummary(StageStatus.NOT_STARTED, message="not started: the run ended first")
@@ -69,5 +69,5 @@ def not_begun(pipeline: Pipeline, error: str | None, status: RunStatus) -> RunSu
 
 
 def headline(summary: RunSummary) -> str:
-    """What is said of a run in one line: `failed: check (exit code 1)`."""
+    """The end of a run in one line: `failed: check (exit code 1)`."""
     return summary.status.value + (f": {', '.join(summary.reasons)}" if summary.reasons else "")

@@ -1,4 +1,4 @@
-"""A run from the command line: the pipeline as a flow of this process, reported to the user's Prefect."""
+"""A run from the command line: the pipeline runs as a flow in this process, which reports to the user's Prefect."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from dockercise_prefect.status import RunStatus
 
 
 def pipeline_flow(pipeline: Pipeline, root: Path, options: RunOptions) -> Flow[..., RunSummary]:
-    """The flow that a compiled module would declare, made in memory.
+    """Build in memory the flow that a compiled module would declare.
 
     Args:
-        pipeline: what it runs.
+        pipeline: the pipeline to run.
         root: where the code is.
         options: how to run.
     """
@@ -61,9 +61,9 @@ def launch(
         The summary of a run that passed.
 
     Raises:
-        RunFailedError: it did not pass; holds its summary.
-        RunInterruptedError: it was interrupted before it began, or after its end.
-        ApiLostError: Prefect was lost before the run's end could be told.
+        RunFailedError: the run did not pass; the error has its summary.
+        RunInterruptedError: the run was interrupted before it began, or after its end.
+        ApiLostError: the connection to Prefect was lost before the end of the run could be reported.
     """
     ended: list[RunSummary] = []
     signals = Interruptions()
@@ -83,13 +83,13 @@ def launch(
     try:
         with signals.installed(), signals.released(), ExitStack() as stack:
             if options.engine is None and options.settings.registry_credentials is None:
-                # Without an engine there is no need to wait for Prefect; credentials are in Prefect.
+                # The engine comes first: without one, nobody has to wait for Prefect. But credentials are in Prefect.
                 watched = replace(watched, engine=stack.enter_context(closing(connect_engine(options.settings))))
             stack.enter_context(prefect_api(options.settings.data, lambda text: observe(Notice(text))))
-            # A flow run's events carry the tags that it was created with.
+            # The events of a flow run have the tags with which it was created.
             watched = replace(watched, commit=commit_of(watched, watched.settings.root or root))
             stack.enter_context(tags(*found_by(pipeline, watched.commit)))
-            signals.hold()  # a run that is interrupted before its first line or after its last would be Crashed
+            signals.hold()  # a run that is interrupted before its first line or after its last line would be Crashed
             call = partial(pipeline_flow(pipeline, root, watched), targets=list(targets) or None)
             return copy_context().run(call)
     except (KeyboardInterrupt, TerminationSignal) as interruption:
@@ -104,12 +104,12 @@ def launch(
 
 
 def _lost(pipeline: Pipeline, options: RunOptions, ended: Sequence[RunSummary], lost: OrchestratorError) -> RunFailedError:
-    """What a run comes to whose Prefect failed: before it began, while it went on, or only when all of it was told."""
+    """The result of a run if Prefect failed: before the run began, during the run, or only after its end was reported."""
     if not ended:
         return RunFailedError(not_begun(pipeline, lost.message, RunStatus.ERROR), lost)
     if ended[-1].status is RunStatus.ERROR:
         return ApiLostError(ended[-1], lost, is_news=False)
     summary = replace(ended[-1], status=RunStatus.ERROR, error=ended[-1].error or lost.message)
-    with suppress(DockerciseError):  # the record says what was known before
+    with suppress(DockerciseError):  # then the record keeps the earlier summary
         rewrite_summary(open_objects(options.settings.results, options.settings), summary)
     return ApiLostError(summary, lost, is_news=True)

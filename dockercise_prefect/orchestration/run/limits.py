@@ -1,4 +1,4 @@
-"""What a run may do with a pipeline that the settings say is not trusted."""
+"""The limits of a run with a pipeline that is not trusted according to the settings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dockercise_prefect.settings import Settings
 
 
 def confinement_of(settings: Settings) -> Confinement:
-    """What each stage of a run is held to."""
+    """The limits of each stage of a run."""
     if not settings.untrusted:
         return Confinement()
     return Confinement(
@@ -23,15 +23,15 @@ def confinement_of(settings: Settings) -> Confinement:
 
 
 def within_trust(pipeline: Pipeline, options: RunOptions) -> Pipeline:
-    """The pipeline as it may run: as it is where it is trusted, else within limits.
+    """The pipeline as it may run: unchanged if it is trusted, otherwise with limits.
 
     Args:
-        pipeline: only the stages that are to run.
-        options: whose settings say whether it is trusted.
+        pipeline: only the stages that should run.
+        options: their settings say whether the pipeline is trusted.
 
     Raises:
-        UsageError: credentials are to go to one that is not.
-        DefinitionError: it asks for what it may not; holds every refusal.
+        UsageError: credentials would go to a pipeline that is not trusted.
+        DefinitionError: the pipeline requests something that is not allowed; has every refusal.
     """
     settings = options.settings
     if not settings.untrusted:

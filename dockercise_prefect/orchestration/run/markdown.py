@@ -1,4 +1,4 @@
-"""Markdown of texts that may hold anything: they stay text, and tear nothing open. As Prefect's UI reads it (marked, GFM)."""
+"""Builds Markdown from arbitrary texts, which cannot break its structure. For the parser of Prefect's UI (marked, GFM)."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ _HARMLESS = re.compile(r"[^\W_]([\w. -]*[^\W_])?")
 
 
 def plain(text: str) -> str:
-    """The text as it is, whatever it would mean in Markdown, on one line."""
+    """The text on one line, with all Markdown in it escaped."""
     return _SPECIAL.sub(r"\\\1", " ".join(plain_line(part) for part in text.split()))
 
 
 def code(text: str) -> str:
-    """The text in the letters of code; as plain text where it holds what would end that, or a cell of a table."""
+    """The text as code; as plain text if it contains something that would end the code or a cell of a table."""
     return plain(text) if re.search(r"[`|\r\n]", text) else f"`{text}`"
 
 
 def link(text: str, url: str) -> str:
-    """The text, plain, as a link, or beside one: Prefect's UI shows the backslashes that are in a link."""
+    """The plain text as a link. If it needs escapes, the link is beside it: Prefect's UI shows the backslashes in a link."""
     return f"[{text}](<{url}>)" if _HARMLESS.fullmatch(text) else f"{plain(text)} [↗](<{url}>)"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """The lines of a table; cells are Markdown."""
+    """The lines of a table. The cells are Markdown."""
     yield f"| {' | '.join(head)} |"
     yield f"|{'---|' * len(head)}"
     for row in rows:
@@ -36,7 +36,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
 
 
 def fenced(lines: Sequence[str]) -> Iterator[str]:
-    """The lines, but for what would steer a terminal, between fences that are longer than any run of back quotes in them."""
+    """The lines, without control sequences for terminals, between fences longer than any run of back quotes in the lines."""
     cleaned = [plain_line(line) for line in lines]
     longest = max((len(run) for line in cleaned for run in re.findall("`+", line)), default=0)
     fence = "`" * max(3, longest + 1)

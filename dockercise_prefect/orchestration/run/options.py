@@ -1,4 +1,4 @@
-"""What a run is told besides its pipeline and the flow run's parameters."""
+"""The options of a run, besides its pipeline and the parameters of the flow run."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ class RunOptions:
     """How to run.
 
     Attributes:
-        settings: of this user and machine.
-        flags: variables from `--env`; never parameters of the flow run, which Prefect stores.
-        file_variables: those from `--env-file`; neither.
-        secret_blocks: variable to the Prefect Secret block that a registration names for it.
-        commit: the one that the code is of, short, where that is known; None asks git.
-        aws: every stage gets a copy of the user's AWS folder.
-        fail_fast: the first failure stops the independent branches too.
-        engine: where stages run; None finds the user's. Whoever gives one closes it.
-        observer: is told what happens.
+        settings: the settings of this user and machine.
+        flags: the variables from `--env`. They are never parameters of the flow run, because Prefect stores those.
+        file_variables: the variables from `--env-file`. They are never parameters of the flow run either.
+        secret_blocks: the Prefect Secret block of each secret variable of a registration, by the name of the variable.
+        commit: the short id of the code's commit, if it is known; None to ask git.
+        aws: whether every stage gets a copy of the user's AWS folder.
+        fail_fast: whether the first failure also stops the independent branches.
+        engine: the engine that runs the stages; None to find the user's engine. The caller closes an engine that it passes.
+        observer: called with each event.
     """
 
     settings: Settings

@@ -1,4 +1,4 @@
-"""What stages print on stdout: in the record where it may be there, else on the run's engine."""
+"""What stages print on stdout: stored in the record if that is allowed, otherwise on the engine of the run."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ from dockercise_prefect.runtime.stage.job import JobResult, Stdout
 from dockercise_prefect.runtime.stage.ports import OutputWriter
 
 LONGEST_VALUE = 1_048_576
-"""Bytes of a value that is in the JSON of its stage; readers of the JSON have all of it in memory."""
+"""The maximum size in bytes of a value in the JSON of its stage. Readers load all of the JSON into memory."""
 
 
 class RunOutputs:
-    """The outputs of one run (`runtime.stage.ports.Outputs`). Thread-safe; to be closed.
+    """The outputs of one run (`runtime.stage.ports.Outputs`). Thread-safe. Must be closed.
 
-    What a stage prints that is not sensitive goes to its file in the record as it comes. What may be sensitive is kept where
-    nobody finds it until the stage has ended, and goes to the record then, if no secret is found in it. What the record may not
-    have lies in a volume of the run on its engine, for the stages that need it.
+    Output that is not sensitive is written to its file in the record at once. Output that may be sensitive is stored in a
+    private place until the stage has ended. It then goes to the record if no secret is found in it. Output that is not
+    allowed in the record is stored in a volume of the run on its engine, for the stages that need it.
 
     Args:
         pipeline: the stages that run.
-        store: keeps the record.
+        store: stores the record.
         secrecy: says what is sensitive.
-        volumes: of the run, for outputs.
-        failed: told when the record cannot have an output.
+        volumes: the volumes of the run for outputs.
+        failed: called with the error if an output cannot be stored in the record.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class RunOutputs:
             yield Printed.of(b"")
 
     def kept(self, stage: Stage, result: JobResult) -> Kept:
-        """What the record may hold of what a stage printed."""
+        """The part of a stage's output that may be in the record."""
         kept = Kept(sensitive=self._secrecy.because(stage), attempt=result.attempt)
         with self._lock:
             if (why := self._left_out.get(stage.name)) is not None:
@@ -96,14 +96,14 @@ class RunOutputs:
         return kept if kept.sensitive else self._with_value(kept, result.stdout)
 
     def learn(self, stage: StageName) -> None:
-        """From here on, the value of a stage that has ended is masked where it is sensitive."""
+        """From here on, mask the value of a stage that has ended, if the value is sensitive."""
         with self._lock:
             value = self._to_learn.pop(stage, b"")
         if value:
             self._secrecy.masker.add(value)
 
     def close(self) -> None:
-        """Let go of what is kept here."""
+        """Release the outputs that are stored here."""
         self._spool.close()
 
     def _with_value(self, kept: Kept, stdout: Stdout) -> Kept:
@@ -113,14 +113,14 @@ class RunOutputs:
                 if size <= LONGEST_VALUE:
                     value = printed.value().decode("utf-8", errors="replace")
                     return replace(kept, value=self._secrecy.masker.text(value))
-        except StorageError as error:  # somebody has removed the record
+        except StorageError as error:  # somebody removed the record
             self._failed(error)
             return kept
         why = f"it has {size:,} bytes; {stdout.file or OUTPUTS} has all of them"
         return replace(kept, left_out={**kept.left_out, "value": why})
 
     def _decided(self, stage: Stage, printed: Printed, digest: str) -> Stdout:
-        """Where the output of a sensitive stage is from now on."""
+        """Decide where the output of a sensitive stage is stored from now on."""
         scan = self._secrecy.scan(stage)
         with self._lock:
             self._to_learn[stage.name] = printed.value_beginning(LONGEST)
@@ -159,7 +159,7 @@ class RunOutputs:
 
 
 class _Spooled:
-    """An `OutputWriter` of what nobody is to find."""
+    """An `OutputWriter` for output that must stay private."""
 
     def __init__(self, spool: Spool, decide: Callable[[Printed, str], Stdout]) -> None:
         self._output = SpooledOutput(spool)
@@ -175,7 +175,7 @@ class _Spooled:
 
 
 class _Recorded:
-    """An `OutputWriter` to a file of the record; where that fails, to the spool: a record decides over no stage."""
+    """An `OutputWriter` to a file of the record. If that fails, it writes to the spool: a record must not fail a stage."""
 
     def __init__(
         self, store: RunStore, stage: StageName, spool: Spool, lost: Callable[[StorageError, Printed, str], Stdout]
@@ -217,7 +217,7 @@ class _Recorded:
         return Stdout(self._size, digest, file=output_file(self._stage))
 
     def _fall_back(self, file: StdoutWriter, error: StorageError) -> None:
-        """Go on without the file: what it holds goes to the spool."""
+        """Go on without the file. Its content goes to the spool."""
         with _opened(file.path, self._size) as printed:
             for chunk in printed.chunks():
                 self._output.write(chunk)

@@ -1,4 +1,4 @@
-"""The phases of a run before its stages run. Each is a value that is made of the one before it."""
+"""The phases of a run before its stages run. Each phase is a value that is made from the phase before it."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ from dockercise_prefect.runtime.stage.environment import OutsideSource, Variable
 
 @dataclass(frozen=True, kw_only=True)
 class Started:
-    """A run that exists: its flow run, and its id.
+    """A run that exists, with its flow run and its id.
 
     Attributes:
-        context: of the flow's thread; a thread that Prefect did not start knows neither the flow run nor its API.
-        secrecy: knows what is sensitive of the whole pipeline.
+        context: the context of the flow's thread. Threads that Prefect did not start have neither the flow run nor its API.
+        secrecy: says what is sensitive in the whole pipeline.
     """
 
     pipeline: Pipeline
@@ -53,22 +53,22 @@ class Started:
     secrecy: Secrecy
 
     def notify(self, text: str) -> None:
-        """Tell the user a line; from any thread."""
+        """Show the user a line. May be called from any thread."""
         text = self.secrecy.masker.text(text)
         self.observe(Notice(text))
         self.context.copy().run(lambda: get_run_logger().info("%s", text))
 
     def observe(self, event: Event) -> None:
-        """Tell the observer what happens."""
+        """Pass an event to the observer."""
         self.options.observer(event)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Selected(Started):
-    """The stages that are to run are known: `pipeline` holds them and all they need.
+    """The stages to run are known: `pipeline` contains the targets and all stages that they need.
 
     Attributes:
-        targets: what the user asked for.
+        targets: the targets that the user named.
         commit: the short id of the code's commit; None if it is not known.
     """
 
@@ -78,7 +78,7 @@ class Selected(Started):
 
 @dataclass(frozen=True, kw_only=True)
 class Opened(Selected):
-    """The record has begun: from here on the run leaves a trace, however it ends."""
+    """The record has begun. From here on, every run leaves a record, even if it fails."""
 
     store: RunStore
     record: RunRecord
@@ -88,13 +88,13 @@ class Opened(Selected):
 
 @dataclass(frozen=True, kw_only=True)
 class Resolved(Opened):
-    """Every stage's variables are known, and those that are secret are masked."""
+    """The variables of every stage are known, and secret variables are masked."""
 
     texts: VariableTexts
 
 
 def start(pipeline: Pipeline, options: RunOptions) -> Started:
-    """The run of the flow run that this is called in."""
+    """Start a run in the flow run that this is called in."""
     flow_run = current_flow_run()
     started = datetime.now(UTC)
     is_new = attempt(flow_run) == 1 and is_named(flow_run)
@@ -110,7 +110,7 @@ def start(pipeline: Pipeline, options: RunOptions) -> Started:
 
 
 def select(run: Started, targets: Sequence[StageName], commit: str | None) -> Selected:
-    """Keep the targets and what they need; the run is announced, with tags to find it by.
+    """Keep the targets and the stages that they need. The run is announced, with tags for finding it.
 
     Raises:
         DefinitionError: a target is not a stage.
@@ -127,10 +127,10 @@ def select(run: Started, targets: Sequence[StageName], commit: str | None) -> Se
 
 
 def restrain(run: Selected) -> Selected:
-    """Refuse what the pipeline may not do where it is not trusted; what remains is within limits.
+    """Apply the limits to a pipeline that is not trusted, and refuse what is not allowed.
 
     Raises:
-        UsageError, DefinitionError: it asks for what it may not.
+        UsageError, DefinitionError: the pipeline requests something that is not allowed.
     """
     return replace(run, pipeline=within_trust(run.pipeline, run.options))
 
@@ -139,8 +139,8 @@ def open_record(run: Selected, place: str, root: Path | None) -> Opened:
     """Begin the record.
 
     Raises:
-        UsageError: the place is none that there is, or below the root.
-        StorageError: it cannot be written.
+        UsageError: the place is not valid, or is below the root.
+        StorageError: the record cannot be written.
     """
     if root is not None:
         check_outside(place, root)
@@ -154,7 +154,7 @@ def open_record(run: Selected, place: str, root: Path | None) -> Opened:
 
 
 def resolve(run: Opened, sources: Sequence[OutsideSource]) -> Resolved:
-    """Find every stage's variables from outside.
+    """Find the variables from outside for every stage.
 
     Raises:
         DefinitionError: a variable is set nowhere, or cannot be passed on.

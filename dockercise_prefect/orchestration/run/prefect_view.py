@@ -1,4 +1,4 @@
-"""What Prefect's UI shows of a run and its stages."""
+"""Shows a run and its stages in Prefect's UI."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from dockercise_prefect.results.summary import RunSummary
 
 
 class ArtifactQueue(Protocol):
-    """Takes artifacts, from any thread (`artifacts.Artifacts`)."""
+    """Accepts artifacts from any thread (`artifacts.Artifacts`)."""
 
     def add(self, key: str, headline: str, text: str, task_run_id: str | None = None) -> None:
-        """Send one soon."""
+        """Send an artifact soon."""
         ...
 
     def close(self) -> None:
-        """Wait until all have been sent, but not for ever."""
+        """Wait until all artifacts have been sent, but not for ever."""
         ...
 
 
 class PrefectView:
-    """Shows one run; `stage` may be called from any thread.
+    """Shows one run. `stage` may be called from any thread.
 
     Args:
-        pipeline: what runs.
-        record: knows how each stage ended.
-        store: knows where the record is found.
-        artifacts: takes what is to be shown.
+        pipeline: the pipeline that runs.
+        record: has the end of each stage.
+        store: has the address of the record.
+        artifacts: sends the artifacts.
     """
 
     def __init__(self, pipeline: Pipeline, record: RunRecord, store: RunStore, artifacts: ArtifactQueue) -> None:
@@ -50,7 +50,7 @@ class PrefectView:
         self._artifacts = artifacts
 
     def stage(self, stage: Stage, tail: Sequence[str], volume: KeptVolume | None) -> None:
-        """Show a stage that all is recorded of (`stage_runner.PutAway`)."""
+        """Show a stage that is completely recorded (`stage_runner.PutAway`)."""
         self._store.when_log_is_kept(stage.name, lambda log: self._show(stage, tail, log, volume))
 
     def _show(self, stage: Stage, tail: Sequence[str], log: str | None, volume: KeptVolume | None) -> None:
@@ -61,13 +61,13 @@ class PrefectView:
         self._artifacts.add(stage_key(self._pipeline.name, stage.name), stage_headline(summary), text, summary.task_run_id)
 
     def run(self, summary: RunSummary) -> None:
-        """Show the run, which is over; waits until Prefect has taken everything, but not for ever."""
+        """Show the run, which is over. Waits until Prefect has accepted everything, but not for ever."""
         text = run_text(summary, self._pipeline, [REPORT, OUTPUTS, SUMMARY, INDEX], self._find)
         self._artifacts.add(run_key(self._pipeline.name), run_headline(summary), text)
         self._artifacts.close()
 
     def _find(self, file: str) -> str:
-        """A link; where none can be signed, since the credentials have ended, what the file is called."""
+        """A link to the file; its plain URL if no link can be signed, because the credentials have expired."""
         try:
             return self._store.link(file)
         except StorageError:

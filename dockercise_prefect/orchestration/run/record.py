@@ -1,6 +1,6 @@
-"""The record of a run while it happens: what each stage came to, kept by the store and told to the observer.
+"""The record of a run while it runs: the result of each stage is written to the store and passed to the observer.
 
-A store that fails does not decide over stages: the run goes on, and ends in error with what the store said first.
+A failure of the store does not affect stages: the run goes on, and ends in error with the first message of the store.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ class KeptVolume:
     """A stage's volume is in the record.
 
     Attributes:
-        base: the stage whose archive holds the files that both have; None where the stage's own holds all.
+        base: the stage whose archive contains the common files; None if the stage's own archive contains all files.
     """
 
     base: StageName | None = None
 
 
 class RunRecord:
-    """One run's record; every method may be called from any thread.
+    """The record of one run. Every method may be called from any thread.
 
     Args:
-        store: keeps it.
-        observer: is told.
-        secrecy: says what must not be kept.
+        store: stores the record.
+        observer: called with each event.
+        secrecy: says what must not be stored.
     """
 
     def __init__(self, store: RunStore, observer: Observer, secrecy: Secrecy) -> None:
@@ -58,16 +58,16 @@ class RunRecord:
 
     @property
     def storage_error(self) -> str | None:
-        """What the store said when it first failed, None when it never did."""
+        """The message of the first failure of the store; None if it did not fail."""
         return self._storage_error
 
     @property
     def url(self) -> str:
-        """Where the record is, or will be once the run is over."""
+        """The URL of the record, now or after the end of the run."""
         return self._store.url
 
     def stages(self) -> dict[StageName, StageSummary]:
-        """What is known of each stage that was started or will never be."""
+        """The summary of each stage that was started or will never start."""
         with self._lock:
             return dict(self._stages)
 
@@ -79,13 +79,13 @@ class RunRecord:
         self._observer(StageStarted(stage.name))
 
     def log(self, stage: Stage) -> LogWriter:
-        """Where the stage's output goes."""
+        """The writer for the output of the stage."""
         return self._store.log(stage.name)
 
     def stage_ended(self, stage: Stage, result: JobResult, kept: Kept, task_run_id: str | None) -> None:
-        """The stage ran and ended; `kept` says what the record may hold of what it printed.
+        """The stage ran and ended. `kept` says which part of its output may be in the record.
 
-        What it left in its volume may be kept from here on, if nothing in it is sensitive that is known now.
+        From here on, its volume may be stored, if it contains nothing that is now known to be sensitive.
         """
         summary = StageSummary(
             result.status,
@@ -105,21 +105,21 @@ class RunRecord:
         self._end(stage.name, summary, kept)
 
     def stage_not_started(self, stage: Stage, message: str, task_run_id: str | None) -> None:
-        """The stage will never start; `message` says why."""
+        """The stage will never start. `message` says why."""
         summary = StageSummary(StageStatus.NOT_STARTED, task_run_id=task_run_id, message=message)
         self._end(stage.name, summary, Kept(sensitive=self._secrecy.because(stage)))
 
     def stage_broke(self, stage: Stage, message: str, task_run_id: str | None) -> None:
-        """We failed at the stage, in a way that left no result."""
+        """Dockercise failed to run the stage, and there is no result."""
         shown = self._secrecy.masker.text(message)
         summary = StageSummary(StageStatus.ERROR, task_run_id=task_run_id, message=shown)
         self._end(stage.name, summary, Kept(sensitive=self._secrecy.because(stage)))
 
     def keep_volume(self, stage: Stage, files: Iterator[bytes]) -> KeptVolume | None:
-        """Keep what the stage left in its volume, after `stage_ended`; of a sensitive one only what holds nothing sensitive.
+        """Store the volume of the stage, after `stage_ended`. For a sensitive stage, only if nothing sensitive is found in it.
 
         Returns:
-            How it is kept; None where it is not.
+            How the volume is stored; None if it is not stored.
         """
         digests: list[str] = []
         try:
@@ -142,17 +142,17 @@ class RunRecord:
         return None
 
     def leave_volume_out(self, stage: Stage) -> None:
-        """The stage left nothing in its volume, or nothing that may be kept."""
+        """The stage left nothing in its volume, or nothing that may be stored."""
         self._store.leave_volume_out(stage.name)
         self._forget_value(stage)
 
     def stage(self, name: StageName) -> StageSummary:
-        """What is known of a stage that was started or will never be."""
+        """The summary of a stage that was started or will never start."""
         with self._lock:
             return self._stages[name]
 
     def bundle_outputs(self, pipeline: Pipeline) -> None:
-        """Keep what the stages printed in one file, after the last has ended."""
+        """Store the outputs of all stages in one file, after the last stage has ended."""
         self._keep(lambda: self._store.bundle_outputs(stage.name for stage in pipeline if stage.name in self._outputs))
 
     def _leave_out(self, stage: Stage, what: str, why: str) -> None:
@@ -160,7 +160,7 @@ class RunRecord:
         self._observer(Notice(_left_out(what, stage, why)))
 
     def _amend(self, stage: Stage, change: Callable[[Kept], Kept]) -> None:
-        """More is known of what is kept of a stage that has ended."""
+        """Update the information on what is stored of a stage that has ended."""
         with self._lock:
             kept = self._kept[stage.name] = change(self._kept[stage.name])
             summary = self._stages[stage.name]
@@ -174,7 +174,7 @@ class RunRecord:
         self._observer(StageEnded(name, summary))
 
     def _forget_value(self, stage: Stage) -> None:
-        """The stage's JSON is not written again, and the value in it would stay in memory until the run ends."""
+        """Drop the value from memory: the stage's JSON is not written again, and the value would stay until the run ends."""
         with self._lock:
             if stage.name in self._kept:
                 self._kept[stage.name] = replace(self._kept[stage.name], value=None)
@@ -190,7 +190,7 @@ class RunRecord:
             self.failed(error)
 
     def failed(self, error: StorageError) -> None:
-        """The record cannot have all that it should: the run goes on, and ends in error."""
+        """The record will not be complete. The run goes on, and ends in error."""
         with self._lock:
             first = self._storage_error is None
             self._storage_error = self._storage_error or error.message

@@ -1,4 +1,4 @@
-"""Builds the page of a run from the picture of its stages and their results."""
+"""Builds the page of a run from the graph of its stages and their results."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dockercise_prefect.results.report.run_page import run_page, stage_anchor
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 
 LARGEST_GRAPH = 400
-"""The largest number of stages to draw; a bigger picture is unreadable."""
+"""The largest number of stages to draw. A bigger picture is unreadable."""
 
 
 def report(folder: Path, pipeline: Pipeline, summary: RunSummary, commit: str | None = None) -> str:
@@ -20,9 +20,9 @@ def report(folder: Path, pipeline: Pipeline, summary: RunSummary, commit: str | 
 
     Args:
         folder: where its record is, on this machine.
-        pipeline: what ran.
+        pipeline: the pipeline that ran.
         summary: how it ended.
-        commit: of the code that ran, None where it is not known.
+        commit: the commit of the code that ran; None if it is not known.
     """
     graph = None
     if 1 < len(pipeline) <= LARGEST_GRAPH:

@@ -1,4 +1,4 @@
-"""A run from its first check to its summary, inside a Prefect flow: what every compiled module calls."""
+"""A run from its first check to its summary, inside a Prefect flow. Every compiled module calls this."""
 
 from __future__ import annotations
 
@@ -33,23 +33,23 @@ def run_pipeline(
     """Run the pipeline in the flow run that this is called in.
 
     Args:
-        pipeline: what to run.
+        pipeline: the pipeline to run.
         root: where its code is; `DOCKERCISE_ROOT` overrides it.
-        targets: run only these and all they need.
+        targets: run only these stages and all stages that they need.
         env: variables from outside.
-        commit: only for pipelines of registered repositories, whose runs are given the checkout of it.
+        commit: only for pipelines of registered repositories: `root` is then the checkout of this commit.
         results: where the record goes; None for the user's setting.
         options: None for the user's settings.
 
     Returns:
-        The summary of a run that passed. For any other, what is returned is the final state that Prefect asks a flow to
-        return; it makes the call of the flow raise `RunFailedError`, without a traceback in the flow run's log.
+        The summary of a run that passed. For any other run, the final state that a Prefect flow must return. With this state,
+        the call of the flow raises `RunFailedError`, without a traceback in the log of the flow run.
     """
     keep_tracebacks_out()
     options = options or RunOptions(settings=read_settings())
     run = start(pipeline, options)
-    where = options.settings.root or root  # DOCKERCISE_ROOT overrides what the module says of itself
-    with Ending(run) as ending, raised(signal.SIGHUP):  # SIGINT and SIGTERM raise as it is, in a flow run
+    where = options.settings.root or root  # DOCKERCISE_ROOT overrides the root of the module
+    with Ending(run) as ending, raised(signal.SIGHUP):  # in a flow run, SIGINT and SIGTERM already raise
         if commit is not None:
             raise UsageError("`commit` is only for pipelines of a registered repository", "leave it out")
         selected = ending.reached(select(run, targets or (), commit_of(options, where)))
@@ -61,16 +61,16 @@ def run_pipeline(
 
 
 def refuse_pipeline(name: str, error: DockerciseError, *, results: str | None, options: RunOptions) -> RunSummary:
-    """End the flow run that this is called in, whose pipeline cannot be run, and leave a record that says why.
+    """End the flow run that this is called in, because its pipeline cannot be run, and write a record that says why.
 
     Args:
-        name: of the pipeline.
-        error: what is wrong with it; its text is the `error` of the record.
-        results: as for `run_pipeline`.
-        options: as for `run_pipeline`.
+        name: the name of the pipeline.
+        error: what is wrong with the pipeline; its text becomes the `error` of the record.
+        results: see `run_pipeline`.
+        options: see `run_pipeline`.
 
     Returns:
-        As `run_pipeline` does for a run in error.
+        The same as `run_pipeline` for a run in error.
     """
     run = start(Pipeline(name, []), options)
     with Ending(run) as ending, raised(signal.SIGHUP):

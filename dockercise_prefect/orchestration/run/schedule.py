@@ -1,8 +1,8 @@
-"""Which stage may start when: pure, no threads, no Prefect.
+"""Decides when each stage may start. Pure code: no threads, no Prefect.
 
-A stage is settled when it has ended or will never start. It is looked at exactly once, when all it needs is settled: then it
-may start, or it is blocked. So a pipeline of n stages and e edges is scheduled in O(n + e), nothing ever waits in a thread, and
-when a blocked stage is reported all it needs has been reported before.
+A stage is settled when it has ended or will never start. Each stage is checked exactly once, when all stages that it needs are
+settled: then it may start, or it is blocked. So a pipeline of n stages and e edges is scheduled in O(n + e), and nothing waits
+in a thread. When a blocked stage is reported, all stages that it needs have already been reported.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from dockercise_prefect.pipeline import Pipeline, Stage, StageName
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """All that the stage needs has succeeded."""
+    """All stages that the stage needs have succeeded."""
 
     stage: Stage
 
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """The stage will never start: `because` is the stage that failed, not one that was blocked itself."""
+    """The stage will never start. `because` is the stage that failed, not one that was blocked itself."""
 
     stage: Stage
     because: StageName
 
 
 class Schedule:
-    """The order of one run. Not thread-safe: one thread asks and tells.
+    """The order of one run. Not thread-safe: only one thread may use it.
 
     Args:
-        pipeline: stages in topological order.
+        pipeline: the stages in topological order.
     """
 
     def __init__(self, pipeline: Pipeline) -> None:
@@ -50,9 +50,9 @@ class Schedule:
         return (Ready(stage) for stage in self._pipeline if not stage.needs)
 
     def settle(self, name: StageName, *, succeeded: bool) -> Iterator[Ready | Blocked]:
-        """Tell how a stage ended; what can be said now of those that need it, whatever it needs first.
+        """Settle a stage that ended, and yield the stages that can be decided now, each after all stages that it needs.
 
-        A stage that is yielded as blocked is settled by that: it is not to be told again.
+        A stage that is yielded as blocked is thereby settled. Do not call `settle` for it.
         """
         told = [(name, succeeded)]
         while told:

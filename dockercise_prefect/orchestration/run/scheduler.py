@@ -1,7 +1,7 @@
 """Runs a pipeline's stages as task runs from one ready queue.
 
-Task runs are submitted only when all they need has ended: a waiting task would hold a thread, and many of them starve a bounded
-pool (FACTS section 2). The flow's own thread submits; tasks tell it through an inbox, and so do signals.
+A task run is submitted only when all stages that it needs have ended: a waiting task would occupy a thread, and many waiting
+tasks would use up a bounded pool (FACTS section 2). The flow's own thread submits. Tasks and signals put messages in its inbox.
 """
 
 from __future__ import annotations
@@ -24,34 +24,34 @@ from dockercise_prefect.orchestration.run.schedule import Blocked, Ready, Schedu
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
 
 LONGEST_SLEEP = 0.25
-"""Seconds until a signal is noticed, at worst."""
+"""The maximum number of seconds until a signal is noticed."""
 
 KILL_SECONDS = 20.0
-"""Seconds that an engine has to end what it was told to kill; one that answers takes less than one."""
+"""How many seconds an engine has to end the containers after a kill. A healthy engine needs less than one second."""
 
 INSISTENT_SECONDS = 3.0
-"""The same, where the user has asked once more since."""
+"""The same, if the user has sent another signal since."""
 
 
 class TaskRun(Protocol):
-    """A task run that was submitted; ends by itself."""
+    """A task run that was submitted. It ends by itself."""
 
     @property
     def task_run_id(self) -> object:
-        """Its id."""
+        """The id of the task run."""
         ...
 
     @property
     def failure(self) -> str | None:
-        """How it broke, once it has ended without leaving a result."""
+        """How the task run failed, if it has ended without a result."""
         ...
 
     def wait(self) -> None:
-        """Until it has ended."""
+        """Wait until the task run has ended."""
         ...
 
     def when_ended(self, then: Callable[[], None]) -> None:
-        """Call this once it has ended, in any thread."""
+        """Call `then` when the task run has ended, in any thread."""
         ...
 
 
@@ -59,19 +59,19 @@ T = TypeVar("T", bound=TaskRun)
 
 
 class TaskRuns(Protocol[T]):
-    """Submits task runs, each named as its stage; used by one thread."""
+    """Submits task runs. Each is named after its stage. Used by one thread."""
 
     def submit(self, stage: Stage, needed: Mapping[StageName, T]) -> T:
         """Start to run a stage.
 
         Args:
-            stage: what runs.
-            needed: the task runs of all stages that it needs; they have ended.
+            stage: the stage to run.
+            needed: the task runs of all stages that it needs. They have ended.
         """
         ...
 
     def submit_blocked(self, stage: Stage, message: str, needed: Mapping[StageName, T]) -> T:
-        """Show a stage that will never start; `message` says why."""
+        """Show a stage that will never start. `message` says why."""
         ...
 
 
@@ -93,17 +93,17 @@ Message: TypeAlias = Ended | Interrupted
 
 
 class Scheduler(Generic[T]):
-    """One run of one pipeline; `execute` is called once, in the flow's thread.
+    """One run of one pipeline. `execute` is called once, in the flow's thread.
 
     Args:
         pipeline: the stages to run.
         tasks: submits task runs.
-        record: knows in the end what became of each stage.
-        jobs: stages that run at once, at most.
-        fail_fast: stop everything at the first stage that does not succeed.
-        stop: asks what runs to end, with grace; its argument says why.
-        kill: ends what runs at once.
-        abandon: makes what still runs after that count as ended: the engine does not answer.
+        record: has the result of each stage in the end.
+        jobs: the maximum number of stages that run at the same time.
+        fail_fast: whether to stop everything when the first stage does not succeed.
+        stop: asks the running stages to end, with a grace period; its argument says why.
+        kill: ends the running stages at once.
+        abandon: makes stages that still run after that count as ended, because the engine does not answer.
     """
 
     def __init__(
@@ -137,10 +137,10 @@ class Scheduler(Generic[T]):
         self._patience = KILL_SECONDS
 
     def execute(self) -> str | None:
-        """Run until every stage is settled, or nothing runs any more after a stop.
+        """Run until every stage is settled, or until no stage runs any more after a stop.
 
         Returns:
-            The name of the signal that interrupted the run, None when none did.
+            The name of the signal that interrupted the run; None if no signal came.
         """
         with self._interruptible():
             self._take(self._schedule.first())
@@ -163,7 +163,7 @@ class Scheduler(Generic[T]):
             task_run.when_ended(partial(self._inbox.put, Ended(stage)))
 
     def _next(self) -> Message:
-        """The next message. A signal that comes just before this thread falls asleep is handled only when it wakes up."""
+        """The next message. A signal that comes just before this thread begins to wait is handled only when the wait ends."""
         while True:
             with suppress(Empty):
                 return self._inbox.get(timeout=LONGEST_SLEEP)
@@ -219,7 +219,7 @@ class Scheduler(Generic[T]):
 
     @contextmanager
     def _interruptible(self) -> Iterator[None]:
-        """While stages run, signals to end become messages; outside the main thread, they cannot be caught."""
+        """While stages run, signals to end become messages. Outside the main thread, signals cannot be caught."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return

@@ -1,4 +1,4 @@
-"""`python flows/hello.py`: a compiled module run as a program."""
+"""`python flows/hello.py`: runs a compiled module as a program."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from dockercise_prefect.settings import read_settings
 
 
 def run_as_script(flow: Flow[..., Any]) -> int:
-    """Run the flow once, the words of the command line being its targets; return the process's exit status.
+    """Run the flow once with the arguments of the command line as its targets. Return the exit status of the process.
 
-    `--help` shows that, and any other option is refused, both by ending the process: `dockercise run` has options.
+    `--help` shows this, and any other option is refused. Both end the process. `dockercise run` has options.
 
-    Prefect's own console log shows the run. The run reports to the configured API, or to the local server; where that is lost
-    the process ends here.
+    Prefect's own console log shows the run. The run reports to the configured API, or to the local server. If the connection
+    to it is lost, the process ends here.
     """
     targets = _targets(flow.name)
     try:

@@ -1,4 +1,4 @@
-"""What is sensitive in one run: texts, which are masked wherever text leaves the process, and stages, each with the reason."""
+"""What is sensitive in one run: texts, which are masked in all output of the process, and stages, each with the reason."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ E = TypeVar("E", bound=DockerciseError)
 
 
 class SensitiveFoundError(DockerciseError):
-    """What was to be kept holds something sensitive."""
+    """The data to store contains something sensitive."""
 
 
 class Secrecy:
-    """Thread-safe once `begin` has returned.
+    """The sensitive texts and stages of one run. Thread-safe after `begin` has returned.
 
     Args:
-        pipeline: the stages that run; texts of secret variables that stand in it are known from here on.
+        pipeline: the stages that run. The texts of secret variables in it are masked from here on.
     """
 
     def __init__(self, pipeline: Pipeline) -> None:
@@ -39,7 +39,7 @@ class Secrecy:
                     self._learn(source.text)
 
     def begin(self, outside: Outside) -> None:
-        """The variables from outside are known, and nothing has started: learn those that are secret."""
+        """Add the secret variables from outside. Called before any stage has started."""
         named = set(self._pipeline.secrets)
         for name, variables in outside.variables.items():
             secret = outside.secret.get(name, ())
@@ -49,19 +49,19 @@ class Secrecy:
         self._reasons = sensitive_stages(self._pipeline, outside.secret)
 
     def because(self, stage: Stage) -> str | None:
-        """Why the stage's output is sensitive, None when it is not."""
+        """Why the output of the stage is sensitive; None if it is not."""
         return self._reasons.get(stage.name)
 
     def scan(self, stage: Stage) -> Scan | None:
-        """What searches files of the stage for secrets before they are kept; None if that is not needed."""
+        """A scan that searches the files of the stage for secrets before they are stored; None if it is not needed."""
         return self.masker.scan() if self.because(stage) and not stage.no_log else None
 
     def masked(self, result: JobResult) -> JobResult:
-        """The result, with a message that may be shown."""
+        """The result, with a message that is safe to show."""
         return replace(result, message=self.masker.text(result.message)) if result.message else result
 
     def masked_error(self, error: E) -> E:
-        """The error, with texts that may be shown."""
+        """The error, with texts that are safe to show."""
         shown = copy.copy(error)
         shown.message = self.masker.text(error.message)
         shown.hint = self.masker.text(error.hint) if error.hint else None
@@ -73,10 +73,10 @@ class Secrecy:
 
 
 def looked_through(chunks: Iterable[bytes], scan: Scan | None) -> Iterator[bytes]:
-    """The chunks, as long as there is nothing sensitive in them.
+    """Pass the chunks on, unless they contain something sensitive.
 
     Raises:
-        SensitiveFoundError: there is.
+        SensitiveFoundError: the chunks contain something sensitive.
     """
     for chunk in chunks:
         if scan is not None:

@@ -1,4 +1,4 @@
-"""What a stage prints, on its way: complete to the run's record, as lines to Prefect and to the observers."""
+"""Passes on the output of a stage: all bytes to the record of the run, and lines to Prefect and to the observers."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from dockercise_prefect.runtime.files.lines import LineDecoder
 PrefectLogger: TypeAlias = "logging.Logger | logging.LoggerAdapter[Any]"
 
 TAIL = 40
-"""Lines that an artifact of the stage shows."""
+"""How many lines the artifact of a stage shows."""
 
 LONGEST_SHOWN = 500
-"""Characters of each of them."""
+"""The maximum number of characters of each of these lines."""
 
 LONGEST_LINE = 16_384
-"""Characters of a log record; Prefect drops records of a megabyte, and its UI is no place for lines that long."""
+"""The maximum number of characters of a log record. Prefect drops records of a megabyte, and its UI cannot show them well."""
 
 
 class StageLog:
-    """Takes a stage's output, masked, chunk by chunk; to be closed.
+    """Receives the masked output of a stage, chunk by chunk. Must be closed.
 
-    Prefect's log gets the first `budget` lines and then one that says where all of them are: its UI freezes at many thousands,
-    and its database grows with each. What waits to be sent is in memory, so a line counts once more for every 500 characters.
-    The record and the observer get everything.
+    Prefect's log gets the first `budget` lines, and then one line that says where to find all of them. With many thousands of
+    lines its UI freezes, and its database grows with each line. Lines that wait to be sent are in memory, so a line counts once
+    more for every 500 characters. The record and the observer get everything.
 
     Args:
-        stage: that prints.
-        record: keeps what it prints, and is closed with this.
-        logger: Prefect's, of the task run.
-        observer: is told each line.
-        ship: takes each line elsewhere.
-        where: the record is, for people.
-        budget: lines that Prefect's log gets, 0 for none.
+        stage: the stage that prints.
+        record: stores the output, and is closed together with this object.
+        logger: Prefect's logger of the task run.
+        observer: called with each line.
+        ship: sends each line to another place.
+        where: the place of the record, for people.
+        budget: how many lines Prefect's log gets; 0 for none.
     """
 
     def __init__(
@@ -72,11 +72,11 @@ class StageLog:
 
     @property
     def tail(self) -> list[str]:
-        """The last lines, for a page that shows how it ended."""
+        """The last lines, for a page about the end of the stage."""
         return list(self._tail)
 
     def close(self) -> None:
-        """Pass on the last line of each channel, if it has no end."""
+        """Pass on the last line of each channel, if it does not end with an end of line."""
         for channel, decoder in self._decoders.items():
             for line in decoder.flush():
                 self._show(channel, line)
@@ -95,4 +95,4 @@ class StageLog:
 
 
 def silent(_channel: Channel, _chunk: bytes) -> None:
-    """Where the output of a `noLog` stage goes."""
+    """The sink for the output of a `noLog` stage."""

@@ -1,4 +1,4 @@
-"""One stage inside its task run: its log opened, its container run, its end recorded."""
+"""Runs one stage inside its task run: opens its log, runs its container, records its end."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Lines: TypeAlias = list[str]
 Inputs: TypeAlias = Mapping[StageName, JobResult]
 
 PutAway: TypeAlias = Callable[[Stage, Lines, KeptVolume | None], None]
-"""Told when all of a stage is in its record: the stage, the last lines of its log, how its volume is kept if it is."""
+"""Called when a stage is completely recorded: with the stage, the last lines of its log, and how its volume is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,8 @@ class CurrentTask:
     """The task run that a stage runs in.
 
     Attributes:
-        id: None outside of one.
-        logger: of the task run.
+        id: the id; None outside a task run.
+        logger: the logger of the task run.
     """
 
     id: str | None
@@ -42,18 +42,18 @@ class CurrentTask:
 
 
 class StageRunner:
-    """Runs the stages of one run, several at once, each in the thread of its task run.
+    """Runs the stages of one run. Several stages run at the same time, each in the thread of its task run.
 
     Args:
         workspace: runs containers.
-        record: what became of each stage.
-        outputs: what stages print.
-        options: of the run.
-        texts: of variables.
+        record: records the result of each stage.
+        outputs: stores the output of stages.
+        options: the options of the run.
+        texts: the texts of variables.
         secrecy: says what must not be shown.
-        current_task: the task run of the thread that asks.
-        shipping: gives for each stage what takes its lines elsewhere.
-        put_away: told when a stage is done with; from several threads.
+        current_task: returns the task run of the calling thread.
+        shipping: returns, for each stage, a function that sends its lines to another place.
+        put_away: called when a stage is finished, from several threads.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class StageRunner:
         self._put_away = put_away
 
     def run(self, stage: Stage, inputs: Inputs) -> JobResult:
-        """Run the stage; however it ends is in the result and in the record."""
+        """Run the stage. Its end is in the result and in the record, even if it failed."""
         task = self._current_task()
         self._record.stage_started(stage, datetime.now(UTC), task.id)
         result, tail = self._run(stage, inputs, task.logger)
@@ -112,7 +112,7 @@ class StageRunner:
         )
 
     def _keep(self, stage: Stage, tail: Lines, files: Iterator[bytes] | None) -> None:
-        """Keep what the stage left in its volume (`runtime.files.volume_export.KeepVolume`)."""
+        """Store the content of the stage's volume (`runtime.files.volume_export.KeepVolume`)."""
         volume = None
         if files is None:
             self._record.leave_volume_out(stage)
@@ -122,7 +122,7 @@ class StageRunner:
 
 
 def _say_failure(result: JobResult, logger: PrefectLogger) -> None:
-    """Log a failure as an error, so that it can be found by its level. Its lines were logged before that, as they came."""
+    """Log a failure as an error, so that it can be found by its level. Its lines have already been logged."""
     if result.status.to_blame:
         logger.error("%s", result.message)
     elif result.status is StageStatus.TOLERATED:

@@ -1,4 +1,4 @@
-"""A stage as a Prefect task: one task, one task run, both named as the stage (LANGUAGE section 5)."""
+"""A stage as a Prefect task: one task and one task run, both named after the stage (LANGUAGE section 5)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NOT_STARTED = "NotStarted"
 
 
 class PrefectTaskRun:
-    """A task run of Prefect's (`scheduler.TaskRun`)."""
+    """A task run in Prefect (`scheduler.TaskRun`)."""
 
     def __init__(self, future: StageFuture) -> None:
         self.future = future
@@ -64,7 +64,7 @@ class PrefectTaskRuns:
         self._run = run
 
     def submit(self, stage: Stage, needed: Mapping[StageName, PrefectTaskRun]) -> PrefectTaskRun:
-        """See `TaskRuns`. Results travel as futures, although all have ended: that draws the edges of the run graph."""
+        """See `TaskRuns`. Results are passed as futures, although all have ended, so that Prefect draws the edges."""
 
         def run_stage(inputs: dict[StageName, JobResult]) -> State[Any]:
             return final_state(self._run(stage, inputs))
@@ -72,10 +72,11 @@ class PrefectTaskRuns:
         return PrefectTaskRun(_task(stage, run_stage, lambda: stage.name).submit(inputs=_futures(needed)))
 
     def submit_blocked(self, stage: Stage, message: str, needed: Mapping[StageName, PrefectTaskRun]) -> PrefectTaskRun:
-        """See `TaskRuns`: a task run in a final state of its own, with its edges and without a length.
+        """See `TaskRuns`. The task run gets its own final state, has its edges, and takes no time.
 
-        Prefect leaves a task run whose upstream failed in NotReady, which is pending for ever. So the task refuses to run where
-        Prefect's engine asks for its name, before it would start, and what follows is told here, in the flow's own thread.
+        If an upstream task failed, Prefect leaves a task run in NotReady, which is pending for ever. So the task refuses to run
+        when Prefect's engine asks for its name, before it would start. Then this method, in the flow's own thread, sends the
+        state.
         """
         refused: list[PrefectRecord] = []
 
@@ -103,20 +104,20 @@ def _futures(needed: Mapping[StageName, PrefectTaskRun]) -> dict[StageName, Stag
 
 
 def current_task() -> CurrentTask:
-    """The task run of the thread that asks; to be called in one."""
+    """The task run of the calling thread. Must be called in a task run."""
     context = TaskRunContext.get()
     return CurrentTask(str(context.task_run.id) if context else None, get_run_logger())
 
 
 def _tell_not_started(task_run: PrefectRecord, message: str) -> None:
-    """Prefect's task engine tells of states by events, and so does this."""
+    """Send the state as an event, as Prefect's task engine does."""
     state: State[Any] = Cancelled(name=NOT_STARTED, message=message)
     over = task_run.model_copy(update={"start_time": state.timestamp, "end_time": state.timestamp})
     emit_task_run_state_change_event(task_run=over, initial_state=task_run.state, validated_state=state)
 
 
 def final_state(result: JobResult) -> State[Any]:
-    """The task run's final state: its type says whether consumers may start, its message says how the stage ended."""
+    """The final state of the task run. Its type says whether consumers may start, its message says how the stage ended."""
     message = result.message
     match result.status:
         case StageStatus.PASSED:
@@ -138,8 +139,8 @@ def final_state(result: JobResult) -> State[Any]:
 
 
 def _task(stage: Stage, function: Callable[..., Any], run_name: Callable[[], str]) -> Task[..., Any]:
-    # Values are handed on in memory only: a persisted result or a cache key would write them down. And a stage is run once,
-    # whatever PREFECT_TASKS_DEFAULT_RETRIES says: what it did is done.
+    # Values are passed on in memory only: a persisted result or a cache key would write them to disk. A stage is run once, even
+    # if PREFECT_TASKS_DEFAULT_RETRIES is set, because its effects cannot be undone.
     return Task(
         function,
         name=stage.name,

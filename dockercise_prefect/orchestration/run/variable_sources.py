@@ -1,4 +1,4 @@
-"""The sources of variables from outside, in order (LANGUAGE section 3)."""
+"""The sources of variables from outside, in the order of lookup (LANGUAGE section 3)."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from dockercise_prefect.runtime.stage.environment import OutsideSource
 
 
 def outside_sources(options: RunOptions, parameter: Mapping[str, str] | None) -> list[OutsideSource]:
-    """The chain that a variable is looked up in; a pipeline that is not trusted gets only what it was given.
+    """The sources in which a variable is looked up. A pipeline that is not trusted gets only variables that were given to it.
 
     Args:
-        options: hold what `--env` and `--env-file` gave, and whether the pipeline is trusted.
+        options: have the variables of `--env` and `--env-file`, and whether the pipeline is trusted.
         parameter: the flow run's `env`.
     """
     given = [
@@ -25,7 +25,7 @@ def outside_sources(options: RunOptions, parameter: Mapping[str, str] | None) ->
         OutsideSource("the flow run's env parameter", dict(parameter or {}).get, explicit=True),
         OutsideSource("a Secret block named at registration", partial(named_secret, options), explicit=True, secret=True),
     ]
-    if options.settings.untrusted:  # by naming a variable or a block it would have what is in it
+    if options.settings.untrusted:  # it could read any variable or block by its name
         return given
     return [
         *given,
@@ -35,7 +35,7 @@ def outside_sources(options: RunOptions, parameter: Mapping[str, str] | None) ->
 
 
 def secret_block(name: str) -> str | None:
-    """The value of the Secret block of that name, None when there is none: `AWS_REGION` is block `aws-region`.
+    """The value of the Secret block for that variable; None if it does not exist. The block of `AWS_REGION` is `aws-region`.
 
     Raises:
         ObjectUnsupported, httpx.HTTPError: Prefect did not answer; a missing block is not an error.
@@ -44,10 +44,10 @@ def secret_block(name: str) -> str | None:
 
 
 def named_secret(options: RunOptions, name: str) -> str | None:
-    """The value of the Secret block that was named for a variable at registration, None where none was.
+    """The value of the Secret block that the registration names for a variable; None if it names no block.
 
     Raises:
-        UsageError: it was, and is not there.
+        UsageError: the block that it names does not exist.
     """
     block = options.secret_blocks.get(name)
     if block is None:

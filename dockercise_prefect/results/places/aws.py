@@ -1,4 +1,4 @@
-"""The user's AWS: clients with the credentials that results and logs are written with, and what goes wrong there, in words."""
+"""Access to the user's AWS: clients with the credentials for results and logs, and readable error messages."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ from dockercise_prefect.settings import Settings
 
 CONNECT_SECONDS = 5
 READ_SECONDS = {"s3": 60, "logs": 10, "sts": 10}
-"""For an answer. S3 may put gigabytes together before it gives one; who sends lines has more of them by then."""
+"""How many seconds to wait for an answer. S3 may have to combine gigabytes first; log lines must not wait that long."""
 
 ATTEMPTS = 4
-"""Tries of one request, the first included; what is asked for in the background is tried again later."""
+"""The number of tries of one request, including the first. Background work is tried again later."""
 
 ROLE_SESSION = "dockercise"
-"""What the other account's log calls us."""
+"""The name of dockercise in the log of the other account."""
 
 CREDENTIALS_HINT = "`aws sts get-caller-identity` shows who you are; AWS_PROFILE chooses a profile"
 
@@ -71,26 +71,26 @@ _HINTS = {
     "PermanentRedirect": "the bucket is in another region: set AWS_DEFAULT_REGION",
     "AuthorizationHeaderMalformed": "the bucket is in another region: set AWS_DEFAULT_REGION",
 }
-"""What to do, by the code of the service's answer."""
+"""What to do, by the error code of the service."""
 
 
 def aws_client(service: str, settings: Settings) -> Any:
-    """A client of a service of AWS, or of what speaks its protocol; to be used by any number of threads.
+    """A client for a service of AWS, or for a compatible service. Any number of threads may use it.
 
     Args:
         service: `s3`, `logs`.
-        settings: name the role that is assumed, and the address of what speaks S3.
+        settings: have the role to assume, and the address of the service that is compatible with S3.
 
     Raises:
-        RefusedError: there is no region, no such profile, or nothing to ask for the role with.
+        RefusedError: the region is missing, the profile does not exist, or there are no credentials to assume the role with.
     """
     own = settings.s3_endpoint if service == "s3" else None
     config = Config(
         **_patience(service),
         max_pool_connections=16,
-        # Links are signed in the way of old where boto3 may choose, which buckets with KMS and newer regions refuse.
+        # By default, boto3 may sign links with the old version, which buckets with KMS and newer regions refuse.
         **({"signature_version": "s3v4"} if service == "s3" else {}),
-        # Storages of others know neither names of buckets as names of hosts nor the newest checksums.
+        # Other storage services support neither bucket names as host names nor the newest checksums.
         **({"s3": {"addressing_style": "path"}} if own else {}),
         **({"request_checksum_calculation": "when_required", "response_checksum_validation": "when_required"} if own else {}),
     )
@@ -100,10 +100,10 @@ def aws_client(service: str, settings: Settings) -> Any:
 
 @contextmanager
 def aws_errors(what: str) -> Iterator[None]:
-    """Whatever boto3 raises inside becomes a `StorageError`; a `RefusedError` where trying again is of no use.
+    """Turn every exception of boto3 inside into a `StorageError`; into a `RefusedError` if another try does not help.
 
     Args:
-        what: what could not be done, as the message begins: `cannot write s3://bucket/key`.
+        what: what failed, as the beginning of the message: `cannot write s3://bucket/key`.
     """
     try:
         yield
@@ -111,7 +111,7 @@ def aws_errors(what: str) -> Iterator[None]:
         raise RefusedError(f"{what}: there are no AWS credentials", "set AWS_PROFILE, or run `aws configure`") from error
     except NoRegionError as error:
         raise RefusedError(f"{what}: no region is set", "set AWS_DEFAULT_REGION") from error
-    except ParamValidationError as error:  # many lines, the first of which says nothing
+    except ParamValidationError as error:  # the message has many lines, and the first one says nothing
         raise RefusedError(f"{what}: {' '.join(str(error).split())}", "look at the settings for AWS and S3") from error
     except (SSOError, TokenRetrievalError) as error:
         raise RefusedError(f"{what}: {_first_line(error)}", "log in again: `aws sso login`") from error
@@ -129,7 +129,7 @@ def aws_errors(what: str) -> Iterator[None]:
 
 
 def _patience(service: str) -> Mapping[str, Any]:
-    """What botocore's `Config` takes for how long, and how often, a service is asked."""
+    """The arguments of botocore's `Config` for timeouts and the number of tries of a service."""
     return {
         "connect_timeout": CONNECT_SECONDS,
         "read_timeout": READ_SECONDS[service],
@@ -146,7 +146,7 @@ def _session(role: str | None) -> Session:
 
 
 class _Role(CredentialProvider):  # type: ignore[misc]  # has no types
-    """Credentials of a role, asked for when they are needed and again before they end, with the user's own."""
+    """The credentials of a role. The user's own credentials request them when they are needed, and again before they expire."""
 
     METHOD = "dockercise-role"
 
@@ -158,7 +158,7 @@ class _Role(CredentialProvider):  # type: ignore[misc]  # has no types
         """See botocore's `CredentialProvider`.
 
         Raises:
-            NoCredentialsError: there are none to ask with.
+            NoCredentialsError: there are no credentials to request the role with.
         """
         user = get_session()
         own = user.get_credentials()
@@ -194,11 +194,11 @@ _PASSING = {
     "OperationAborted",
     "OperationAbortedException",
 }
-"""Answers of the class of refusals that another try may change."""
+"""Answers that look like refusals by their status, but for which another try may succeed."""
 
 
 def _no_answer(error: Exception) -> str:
-    """What is said of a connection that failed: botocore names the whole address, which is long and may be signed."""
+    """The message about a failed connection. botocore's message has the full address, which is long and may be signed."""
     address = _address(error)
     return f"no answer from {address}" if address else type(error).__name__
 

@@ -1,4 +1,4 @@
-"""A place in a bucket, as a user writes it: `s3://bucket/prefix`."""
+"""A place in a bucket, in the form that a user writes: `s3://bucket/prefix`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
 _ADDRESS = re.compile(r"[0-9]+(\.[0-9]+){3}", re.ASCII)
 
 LONGEST_PREFIX = 300
-"""Bytes; a key takes 1,024, and pipeline, run and stage come after."""
+"""Bytes. A key can have 1,024, and the names of the pipeline, the run and the stage come after the prefix."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """The bucket's name, and the prefix without a slash at either end, perhaps empty."""
+    """The name of the bucket, and the prefix without a slash at either end. The prefix may be empty."""
 
     name: str
     prefix: str
@@ -27,19 +27,19 @@ class Bucket:
         return f"s3://{self.name}/{self.prefix}" if self.prefix else f"s3://{self.name}"
 
     def key(self, path: str) -> str:
-        """The key of what lies under a path of this place."""
+        """The key of the object at a path of this place."""
         return "/".join(part for part in (self.prefix, path) if part)
 
 
 def parse_bucket(place: str) -> Bucket:
-    """Read `s3://bucket/prefix`; what follows the bucket is taken as it stands, nothing in it is quoted.
+    """Parse `s3://bucket/prefix`. The prefix is used unchanged; it has no quoting.
 
     Raises:
-        UsageError: it is no such place; says why (S3's documentation, "Bucket naming rules").
+        UsageError: the text is not such a place; the message says why (S3's documentation, "Bucket naming rules").
     """
     name, _, prefix = place.strip().removeprefix("s3://").partition("/")
     prefix = prefix.strip("/")
-    if "@" in name or ":" in name:  # a secret key may hold a slash, so what looks like the name may be half of the keys
+    if "@" in name or ":" in name:  # a secret key may contain a slash, so the apparent name may be part of the credentials
         what = "the place cannot have credentials or a port"
         raise UsageError(f"results cannot go there: {what}", "write s3://bucket/prefix")
     problem = _problem_with_name(name) or _problem_with_prefix(prefix)

@@ -1,4 +1,4 @@
-"""Files that nobody else can read and that appear whole."""
+"""Writes files atomically. No other user can read them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _HINTS = {
 
 @contextmanager
 def storing(path: Path) -> Iterator[None]:
-    """Whatever the system says about `path` inside becomes a `StorageError`."""
+    """Turn an error of the system about `path` inside into a `StorageError`."""
     try:
         yield
     except OSError as error:
@@ -37,33 +37,33 @@ def storing(path: Path) -> Iterator[None]:
 
 
 def storage_error(path: Path, error: OSError) -> StorageError:
-    """The error that says that `path` could not be written."""
+    """The error for a `path` that could not be written."""
     return StorageError(f"cannot write {path}: {error.strerror or error}", _HINTS.get(error.errno or 0))
 
 
 def make_folder(path: Path) -> None:
-    """Make the folder and those above it that are missing; what is there already keeps its mode."""
+    """Create the folder and its missing parents. Existing folders keep their mode."""
     for folder in [*reversed(path.parents), path]:
-        # The mode of `Path.mkdir` is not that of the parents it makes.
+        # `Path.mkdir` does not use its mode for the parents that it creates.
         if not folder.is_dir():
             folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
 
 
 def write_json(path: Path, data: Any) -> None:
-    """Write an object so that a reader, or a process that is killed, never sees half of it.
+    """Write an object as JSON, atomically: the file is never half-written, even if the process is killed.
 
     Args:
-        path: what it is to be called; an older file there is replaced.
+        path: the path of the file. An older file there is replaced.
         data: JSON values.
 
     Raises:
-        OSError: it cannot be written; nothing is left of it, and an older file is as it was.
+        OSError: the file cannot be written. No part of it is left, and an older file is unchanged.
     """
     write_whole(path, json_bytes(data))
 
 
 def json_bytes(data: Any) -> bytes:
-    """JSON values as the text of a file. What is no Unicode (half a surrogate pair) becomes U+FFFD."""
+    """JSON values as the content of a file. Text that is not valid Unicode (half a surrogate pair) becomes U+FFFD."""
     text = json.dumps(data, ensure_ascii=False, indent=2) + "\n"
     try:
         return text.encode()
@@ -72,10 +72,10 @@ def json_bytes(data: Any) -> bytes:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that nobody else can read; half of it is never seen.
+    """Write a file atomically. No other user can read it.
 
     Raises:
-        OSError: it cannot be written; nothing is left of it, and an older file is as it was.
+        OSError: the file cannot be written. No part of it is left, and an older file is unchanged.
     """
     with whole_file(path) as file:
         file.write(content)
@@ -83,12 +83,13 @@ def write_whole(path: Path, content: bytes) -> None:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """A file to write to that nobody else can read, and that nobody sees before the body has ended well.
+    """Open a new file for writing. No other user can read it, and it appears only after the body has succeeded.
 
     Raises:
-        OSError: it cannot be written. Then, and whatever the body raises, nothing is left, and an older file is as it was.
+        OSError: the file cannot be written. In this case, and if the body raises, nothing is left and an older file is
+            unchanged.
     """
-    # The longest name of a stage and `.json` is close to what file systems take: the temporary name is short instead.
+    # The longest stage name plus `.json` is close to the limit of file systems, so the temporary name is short.
     number, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
     try:
         with os.fdopen(number, "wb") as file:

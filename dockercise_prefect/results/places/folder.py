@@ -1,4 +1,4 @@
-"""A folder of the user's that holds records of runs."""
+"""A local folder with the records of runs."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from dockercise_prefect.results.places.files import make_folder, storing, whole_
 from dockercise_prefect.results.places.objects import NotStoredError
 
 CHUNK = 262_144
-"""Bytes that are read at once."""
+"""How many bytes are read at once."""
 
 
 class FolderObjects:
     """`Objects` in a folder.
 
     Args:
-        folder: absolute; it need not exist.
+        folder: an absolute path. The folder need not exist.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Where records of runs lie, as a protocol: a folder, or a bucket."""
+"""The protocol of places with records of runs: a folder or a bucket."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from dockercise_prefect.errors import StorageError
 
 
 class NotStoredError(StorageError):
-    """There is nothing under that path."""
+    """There is no object at the path."""
 
 
 class RefusedError(StorageError):
-    """The place answered that it will not, and will say the same the next time."""
+    """The place refused the request. Another try will not help."""
 
 
 class Objects(Protocol):
-    """Paths, with `/` between their parts and none at either end, to bytes.
+    """Maps paths to bytes. Paths have `/` between their parts, and no `/` at either end.
 
-    The parts are names of pipelines, runs and files as they are; nothing is quoted. Every method may be called from several
-    threads at once. What is written can be read by nobody but the user.
+    The parts are the unchanged names of pipelines, runs and files, without quoting. Every method may be called from several
+    threads at once. Only the user can read what is written.
 
     Raises:
-        StorageError: from every method: the place cannot be read or written; names it, and what to do.
+        StorageError: from every method: the place cannot be read or written. The message names the place and what to do.
     """
 
     @property
@@ -33,41 +33,41 @@ class Objects(Protocol):
         ...
 
     def folders(self, path: str) -> list[str]:
-        """The names of the folders right below a path, sorted; none where there is nothing. An empty path is the place."""
+        """The names of the folders directly below a path, sorted; empty if nothing is there. An empty path is the place."""
         ...
 
     def chunks(self, path: str, start: int = 0) -> Iterator[bytes]:
-        """The bytes under a path from the offset `start` on, in pieces; none where it is the end or behind it.
+        """The bytes of the object at a path from the offset `start` on, in pieces. No pieces if `start` is at or after the end.
 
         Raises:
-            NotStoredError: there is nothing, said before the first piece.
+            NotStoredError: there is no object at the path. Raised before the first piece.
         """
         ...
 
     def put(self, path: str, content: BinaryIO) -> None:
-        """Store what can be read from `content`, in bounded memory. An older object is replaced; half of one is never seen."""
+        """Store the rest of `content`, in bounded memory. Replaces an older object. Objects are never half-written."""
         ...
 
     def remove(self, path: str) -> None:
-        """Remove the object, if it is there."""
+        """Remove the object, if it exists."""
         ...
 
     def link(self, path: str) -> str:
-        """An address at which a browser finds the object, whether it is there yet or not."""
+        """The address of the object for a browser. The object need not exist yet."""
         ...
 
 
 def read(objects: Objects, path: str) -> bytes:
-    """All that lies under a path.
+    """All bytes of the object at a path.
 
     Raises:
-        NotStoredError: there is nothing.
+        NotStoredError: there is no object at the path.
         StorageError: the place cannot be read.
     """
     return b"".join(objects.chunks(path))
 
 
 def remove_outdated(objects: Objects, path: str) -> None:
-    """Remove an object that another one took the place of, so that nobody reads it any more; where that fails, it stays."""
+    """Remove an object that another one has replaced and that nobody reads any more. If that fails, the object stays."""
     with suppress(StorageError):
         objects.remove(path)

@@ -1,4 +1,4 @@
-"""Where results go, as a user writes it: a folder, or a URL."""
+"""The place of results, in the form that a user writes: a folder or a URL."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from dockercise_prefect.results.places.bucket import Bucket, parse_bucket
 
 
 def check_outside(place: str, root: Path) -> None:
-    """Results never go below the root: the next run would take them for code, and git would show them.
+    """Refuse a place for results below the root: the next run would treat them as code, and git would show them.
 
     Args:
-        place: as for `open_store`.
+        place: see `open_store`.
         root: where the code is.
 
     Raises:
-        UsageError: the place is the root or below it, or is none that there is.
+        UsageError: the place is the root or below it, or is not valid.
     """
     parsed = parse_place(place)
     if isinstance(parsed, Path) and parsed.resolve().is_relative_to(root.resolve()):
@@ -26,7 +26,7 @@ def check_outside(place: str, root: Path) -> None:
 
 
 def shown(url: str) -> str:
-    """The URL of a record as a user wants to read and type it: a folder's path where it is one."""
+    """The URL of a record in a form that is easy to read and type: if it is a folder, its path."""
     return unquote(urlsplit(url).path, errors="surrogateescape") if url.startswith("file:") else url
 
 
@@ -34,10 +34,10 @@ def parse_place(place: str) -> Path | Bucket:
     """The place that a user names.
 
     Args:
-        place: a folder, a `file://` or an `s3://` URL.
+        place: a folder, a `file://` URL or an `s3://` URL.
 
     Raises:
-        UsageError: the place is none that there is.
+        UsageError: the place is not valid.
     """
     if not place.strip():
         raise UsageError("the place for results is empty", "give `--results` a folder or s3://bucket/prefix")
@@ -68,7 +68,7 @@ def _folder(place: str, url: SplitResult) -> Path:
 
 
 def _home_expanded(place: str) -> Path:
-    # A flow run's parameter or a variable has seen no shell that would have done it.
+    # A shell has not expanded the parameter of a flow run, or a variable.
     try:
         return Path(place).expanduser()
     except RuntimeError as error:

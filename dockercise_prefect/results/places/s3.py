@@ -1,4 +1,4 @@
-"""A bucket that holds records of runs."""
+"""A bucket with the records of runs."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from dockercise_prefect.results.places.upload import upload
 from dockercise_prefect.settings import Settings
 
 PAGE = 1000
-"""Names that one answer lists, the most that S3 gives."""
+"""How many names one answer lists, the maximum of S3."""
 
 CHUNK = 262_144
-"""Bytes that are read at once."""
+"""How many bytes are read at once."""
 
 CONTENT_TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -27,7 +27,7 @@ CONTENT_TYPES = {
     ".zip": "application/zip",
     ".zst": "application/zstd",
 }
-"""What a browser is told, by the ending of the name."""
+"""The content types for browsers, by the ending of the name."""
 
 _NOTHING_THERE = {"NoSuchKey", "404"}
 
@@ -35,14 +35,14 @@ _NOTHING_THERE = {"NoSuchKey", "404"}
 class S3Objects:
     """`Objects` in a bucket.
 
-    Objects are sent without an ACL: they are private by default, and buckets that own all their objects refuse any other.
+    Objects are sent without an ACL: they are private by default, and buckets that own all their objects refuse ACLs.
 
     Args:
-        bucket: where they are.
-        settings: how to get there, how objects are encrypted, and how long links work.
+        bucket: where the objects are.
+        settings: the settings for access, for the encryption of objects, and for how long links work.
 
     Raises:
-        RefusedError: there is no region, or no such profile.
+        RefusedError: the region is missing, or the profile does not exist.
     """
 
     def __init__(self, bucket: Bucket, settings: Settings) -> None:
@@ -77,14 +77,14 @@ class S3Objects:
                 code = error.response.get("Error", {}).get("Code")
                 if code in _NOTHING_THERE:
                     raise NotStoredError(f"there is no {self._named(path)}") from error
-                if code == "InvalidRange":  # the end, or behind it
+                if code == "InvalidRange":  # at or after the end
                     return
                 raise
             with closing(answer["Body"]) as body:
                 yield from body.iter_chunks(CHUNK)
 
     def put(self, path: str, content: BinaryIO) -> None:
-        """See `Objects`. A file that breaks off leaves nothing but parts, which the service does not count as an object."""
+        """See `Objects`. An interrupted upload leaves only parts, which the service does not count as an object."""
         ending = path[path.rfind(".") :] if "." in path else ""
         how = {"ContentType": CONTENT_TYPES.get(ending, "application/octet-stream"), **self._encryption}
         with aws_errors(f"cannot write {self._named(path)}"):
@@ -96,7 +96,7 @@ class S3Objects:
             self._client.delete_object(Bucket=self._bucket.name, Key=self._bucket.key(path))
 
     def link(self, path: str) -> str:
-        """See `Objects`. Signed here, without asking the service; the object's plain URL where links are not to work."""
+        """See `Objects`. Signed here, without a request to the service. If links are off, the plain URL of the object."""
         if not self._link_seconds:
             return self._named(path)
         where = {"Bucket": self._bucket.name, "Key": self._bucket.key(path)}
@@ -108,7 +108,7 @@ class S3Objects:
 
 
 def _encryption(settings: Settings) -> Mapping[str, str]:
-    """How an upload says that its object is to be encrypted; a key alone means KMS."""
+    """The arguments of an upload for the encryption of its object. A key alone means KMS."""
     key = {"SSEKMSKeyId": settings.s3_kms_key} if settings.s3_kms_key else {}
     how = settings.s3_encryption or ("aws:kms" if key else None)
     return {"ServerSideEncryption": how, **key} if how else {}

@@ -1,7 +1,7 @@
-"""Sends an object of any size to a bucket, in the thread of whoever calls.
+"""Sends an object of any size to a bucket, in the thread of the caller.
 
-boto3's own transfers have threads that a process waits for when it ends, and that a Ctrl-C does not reach: with a bucket that
-hangs, both take minutes.
+boto3's own transfers use threads. A process waits for them when it ends, and Ctrl-C does not reach them: if a bucket does not
+answer, both take minutes.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from typing import Any, BinaryIO
 from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]  # has no types
 
 PART = 8 * 1024 * 1024
-"""Bytes of a part of a multipart upload: 10,000 parts, the most there may be, are 80 GB."""
+"""The size in bytes of a part of a multipart upload. The maximum of 10,000 parts is 80 GB."""
 
 
 def upload(client: Any, where: Mapping[str, str], content: BinaryIO, how: Mapping[str, str]) -> None:
-    """Store what is left to read of `content` as it is now; no more than two parts of it are in memory.
+    """Store the rest of `content` as it is now. At most two parts of it are in memory.
 
     Args:
-        client: of S3.
+        client: a client of S3.
         where: `Bucket` and `Key`.
-        content: can be sought in. What comes to its end meanwhile is left to another time.
-        how: the object's type and encryption, as `PutObject` and `CreateMultipartUpload` take them.
+        content: a seekable file. Data that is appended to it during the upload is not sent.
+        how: the type and the encryption of the object, as arguments of `PutObject` and `CreateMultipartUpload`.
 
     Raises:
-        ClientError, BotoCoreError: it is not stored; parts that were sent are removed if the service lets us.
+        ClientError, BotoCoreError: the object is not stored. Parts that were sent are removed if the service allows it.
     """
     parts = _parts(content)
     first = next(parts, b"")
@@ -39,14 +39,14 @@ def upload(client: Any, where: Mapping[str, str], content: BinaryIO, how: Mappin
     try:
         sent = _send_parts(client, begun, chain([first], parts))
         client.complete_multipart_upload(**begun, MultipartUpload={"Parts": sent})
-    except Exception:  # not when interrupted: nobody who presses Ctrl-C wants to wait for one more answer
+    except Exception:  # not after an interruption: a user who presses Ctrl-C does not want to wait for another answer
         with suppress(ClientError, BotoCoreError):
             client.abort_multipart_upload(**begun)
         raise
 
 
 def _parts(content: BinaryIO) -> Iterator[bytes]:
-    """As they are now: only the last may be small, and whoever runs after a log that grows never gets to its end."""
+    """The parts of the content up to its current length, because a growing log would never end. Only the last may be small."""
     begin = content.tell()
     left = content.seek(0, SEEK_END) - begin
     content.seek(begin)

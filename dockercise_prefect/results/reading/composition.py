@@ -1,4 +1,4 @@
-"""A volume put together again from its archive and those that it is relative to (docs/adr/0026)."""
+"""Restores a volume from its archive and the archives that it is relative to (docs/adr/0026)."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from dockercise_prefect.results.places.objects import NotStoredError
 from dockercise_prefect.results.record.difference import BASE, REMOVED, Member
 
 LONGEST_NAME = 255
-"""Bytes of a stage's name, which is a file's."""
+"""The maximum number of bytes of a stage's name, because it is also a file name."""
 
 LONGEST_PATH = 1_048_576
-"""Bytes of a path; an engine's archive can hold longer ones than its kernel opens."""
+"""The maximum number of bytes of a path. The archive of an engine can contain longer paths than its kernel opens."""
 
 Archive = Callable[[StageName], Iterator[Member]]
-"""From a stage to the members of its archive, which says that it is not stored before the first one."""
+"""Returns the members of a stage's archive. If it is not stored, this is raised before the first member."""
 
 
 class BrokenArchiveError(ValueError):
-    """The archive of `stage` cannot be used: it is hostile, damaged or missing."""
+    """The archive of `stage` cannot be used, because it is hostile, damaged or missing."""
 
     def __init__(self, stage: StageName, why: str) -> None:
         super().__init__(why)
@@ -37,17 +37,18 @@ class BrokenArchiveError(ValueError):
 def composed(stage: StageName, archive: Archive) -> Iterator[Member]:
     """All members of a stage's volume, in bounded memory. If its archive has a base, hard links come last.
 
-    The archives are read in order: the stage's own, then that of its base, and so on. The first that has a path decides, and a
-    path that one names as removed is ignored in all that follow. The stage's own has all folders and hard links.
+    The archives are read in order: the stage's own archive, then that of its base, and so on. The first archive that has a
+    path decides. A path that an archive lists as removed is ignored in all later archives. The stage's own archive has all
+    folders and hard links.
 
     Args:
-        stage: whose volume it is; the paths of all members begin with its name.
-        archive: opens one.
+        stage: the stage of the volume; the paths of all members begin with its name.
+        archive: opens the archive of a stage.
 
     Raises:
         NotStoredError: the stage has no archive.
         BrokenArchiveError: a base is missing, is not a stage or depends on this one, or a path leads out of its folder.
-        StorageError: the disk is too full to note the paths.
+        StorageError: the disk is too full to store the paths.
     """
     base, entries = _opened(stage, archive)
     if base is None:
@@ -73,7 +74,7 @@ def composed(stage: StageName, archive: Archive) -> Iterator[Member]:
 
 
 def base_of(stage: StageName, entries: Iterator[Member]) -> tuple[StageName | None, Iterator[Member]]:
-    """The stage whose archive this one is relative to, None if it is whole; and the members that belong to the volume."""
+    """The stage whose archive this one is relative to (None if it is complete), and the members that belong to the volume."""
     first = next(entries, None)
     if first is None:
         return None, entries
@@ -100,7 +101,7 @@ def _base_opened(base: StageName, archive: Archive, stage: StageName) -> tuple[S
 
 
 def _uncovered(entries: Iterable[Member], stage: StageName, covered: PathMap) -> Iterator[Member]:
-    """The members whose paths no earlier archive has or removes. From then on, `covered` has their paths too."""
+    """The members whose paths no earlier archive has or removes. Their paths are added to `covered`."""
     for member, content in entries:
         if member.name == f"{stage}{REMOVED}" and member.isreg():
             for path in _paths(content, stage):

@@ -1,4 +1,4 @@
-"""Logs of a run in the order in which they are shown: one after the other, or as they grow."""
+"""The logs of a run in the order in which they are shown: one after the other, or as they grow."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dockercise_prefect.status import StageStatus
 
 @dataclass(frozen=True, slots=True)
 class Printed:
-    """A piece of what a stage printed."""
+    """A piece of the output of a stage."""
 
     stage: StageName
     chunk: bytes
@@ -22,7 +22,7 @@ class Printed:
 
 @dataclass(frozen=True, slots=True)
 class LogEnded:
-    """No more of a stage follows; `kept` says whether there is a log of it at all."""
+    """The log of a stage has ended. `kept` says whether the stage has a log at all."""
 
     stage: StageName
     kept: bool
@@ -40,17 +40,17 @@ def as_stored(run: RecordedRun, stages: Sequence[StageName]) -> Iterator[Part]:
 def as_printed(
     run: RecordedRun, stages: Sequence[StageName], needs: Mapping[StageName, Sequence[StageName]], pause: Callable[[], None]
 ) -> Iterator[Part]:
-    """The logs as they grow, until each stage has ended, or the run has.
+    """The logs as they grow, until all stages or the run have ended.
 
     Args:
-        run: that goes on.
-        stages: whose logs.
-        needs: for each stage, those that it runs after; it is not looked for before the ones among `stages` have ended.
-        pause: called between two looks.
+        run: a run that is still running.
+        stages: the stages whose logs are read.
+        needs: for each stage, the stages that it runs after. Its log is not read before those among `stages` have ended.
+        pause: called between two checks.
     """
     logs = {stage: _Log(run, stage) for stage in stages}
     while logs:
-        over = run.is_over()  # asked first: what was printed before the end is seen in the same look
+        over = run.is_over()  # checked first, so that output from before the end is read in the same pass
         due = list(logs) if over else [stage for stage in logs if logs.keys().isdisjoint(needs[stage])]
         for stage in due:
             ended = over or _has_ended(run, stage)
@@ -76,13 +76,13 @@ class _Log:
         self._kept = False
 
     def rest(self, *, ended: bool) -> Iterator[Part]:
-        """What has come since, and that it was the last where the stage has ended."""
+        """The new output since the last call, and `LogEnded` if the stage has ended."""
         try:
             for chunk in self._run.log(self._stage, self._read):
                 self._read += len(chunk)
                 yield Printed(self._stage, chunk)
             self._kept = True
         except NotStoredError:
-            pass  # of a stage that waits, or is sensitive, there is none
+            pass  # a stage that waits, or is sensitive, has no log
         if ended:
             yield LogEnded(self._stage, self._kept)

@@ -1,4 +1,4 @@
-"""One run's record, read: a run that has ended, one that goes on, or what a killed process left of one."""
+"""Reads the record of one run: of a run that has ended, of a running one, or of one that was aborted."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Parsed = TypeVar("Parsed")
 
 
 class BrokenRecordError(StorageError):
-    """What lies there is not what a run writes."""
+    """The record has content that a run does not write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class StageEntry:
 
     Attributes:
         sensitive: whether its value counts as sensitive.
-        left_out: parts that were not kept, each with the reason.
+        left_out: the parts that were not stored, each with the reason.
     """
 
     summary: StageSummary
@@ -50,10 +50,10 @@ class StageEntry:
 
 @dataclass(frozen=True, slots=True)
 class RecordedRun:
-    """Where one run's record lies.
+    """The record of one run.
 
     Raises:
-        BrokenRecordError: from every method that reads JSON: it is not what a run writes; names the object.
+        BrokenRecordError: from every method that reads JSON: a run does not write such JSON. The message names the object.
         StorageError: the place cannot be read.
     """
 
@@ -63,25 +63,25 @@ class RecordedRun:
 
     @property
     def path(self) -> str:
-        """Where it is below the place of all results."""
+        """The path of the record below the place of all results."""
         return f"{self.pipeline}/{self.run_id}"
 
     @property
     def url(self) -> str:
-        """The absolute URL of the record, where it lies now."""
+        """The absolute URL of the record's current place."""
         place = self.objects.url
         return f"{place}/{quote(self.path) if place.startswith('file:') else self.path}"
 
     @property
     def began(self) -> datetime:
-        """When the run began, to the second: its id says so."""
+        """When the run began, to the second, as in its id."""
         return datetime.strptime(self.run_id.partition("Z")[0], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
 
     def index(self) -> Pipeline:
         """The pipeline as it was run.
 
         Raises:
-            BrokenRecordError: also where there is no index.
+            BrokenRecordError: also if there is no index.
         """
         index = self._parsed(INDEX, from_json)
         if index is None:
@@ -89,11 +89,11 @@ class RecordedRun:
         return index
 
     def summary(self) -> RunSummary | None:
-        """How the run ended; None when it goes on, or was broken off."""
+        """How the run ended; None if it is still running or was aborted."""
         return self._parsed(SUMMARY, RunSummary.from_json)
 
     def entry(self, stage: StageName) -> StageEntry | None:
-        """What became of a stage; None when it has not been started yet."""
+        """The result of a stage; None if it has not been started yet."""
         return self._parsed(f"{stage}.json", _entry_from_json)
 
     def is_over(self) -> bool:
@@ -101,19 +101,19 @@ class RecordedRun:
         return self.has(SUMMARY)
 
     def log(self, stage: StageName, start: int = 0) -> Iterator[bytes]:
-        """What a stage has printed so far, from an offset on, whether its log is compressed or not.
+        """The output of a stage so far, from an offset on, from its plain or its compressed log.
 
         Args:
-            stage: whose log.
-            start: bytes of what it printed that are left out.
+            stage: the stage of the log.
+            start: how many bytes of the output are left out at the beginning.
 
         Raises:
             NotStoredError: there is no log.
-            BrokenRecordError: it is compressed, and cut or damaged.
+            BrokenRecordError: the log is compressed, and is incomplete or damaged.
         """
         plain, packed = f"{self.path}/{plain_log(stage)}", packed_log(stage)
-        # The compressed one first: a plain one beside it may have been sent while it grew. And again in the end: between the
-        # first two looks it may have taken the place of the plain one.
+        # The compressed log first: a plain log beside it may be an incomplete copy from when it grew. And again at the end:
+        # the compressed log may have replaced the plain one between the first two tries.
         for look in (
             self._packed(packed, start),
             self.objects.chunks(plain, start),
@@ -125,11 +125,11 @@ class RecordedRun:
         raise NotStoredError(f"there is no {shown(self.url)}/{plain_log(stage)}")
 
     def output(self, stage: StageName) -> Iterator[bytes]:
-        """What a stage has printed on stdout so far, byte for byte.
+        """The bytes that a stage has printed on stdout so far, unchanged.
 
         Raises:
-            NotStoredError: it is not kept, or the stage has not started.
-            BrokenRecordError: the record of an older version holds it in a bundle that is damaged.
+            NotStoredError: the output is not stored, or the stage has not started.
+            BrokenRecordError: an older version stored the output in a bundle, and the bundle is damaged.
         """
         try:
             yield from self.objects.chunks(f"{self.path}/{output_file(stage)}")
@@ -137,11 +137,11 @@ class RecordedRun:
             yield from self._bundled(stage)
 
     def volume(self, stage: StageName) -> Iterator[Member]:
-        """The members of a stage's volume, with what is stored with other stages; their paths begin with the stage's name.
+        """All members of a stage's volume, also those in the archives of other stages. Their paths begin with the stage's name.
 
         Raises:
-            NotStoredError: it is not kept.
-            BrokenRecordError: an archive that it needs is cut, damaged, or not there.
+            NotStoredError: the volume is not stored.
+            BrokenRecordError: an archive of the volume is incomplete, damaged or missing.
         """
         try:
             yield from composed(stage, self._members)
@@ -149,11 +149,11 @@ class RecordedRun:
             raise self.broken(f"{error.stage}.tar.zst", str(error)) from error
 
     def volume_base(self, stage: StageName) -> StageName | None:
-        """The stage whose archive holds the files that its volume and this stage's have in common; None where there is none.
+        """The stage whose archive contains the files that both volumes have in common; None if there is no such stage.
 
         Raises:
-            NotStoredError: the volume is not kept.
-            BrokenRecordError: the archive is cut, or damaged.
+            NotStoredError: the volume is not stored.
+            BrokenRecordError: the archive is incomplete or damaged.
         """
         try:
             return base_of(stage, self._members(stage))[0]
@@ -161,16 +161,16 @@ class RecordedRun:
             raise self.broken(f"{stage}.tar.zst", str(error)) from error
 
     def archive(self, stage: StageName) -> Iterator[bytes]:
-        """A stage's archive as a tar stream; where it has a base, not all of the volume is in it (docs/adr/0026).
+        """The archive of a stage as a tar stream. If it has a base, it does not contain all of the volume (docs/adr/0026).
 
         Raises:
-            NotStoredError: there is none.
-            BrokenRecordError: it is cut, or damaged.
+            NotStoredError: the stage has no archive.
+            BrokenRecordError: the archive is incomplete or damaged.
         """
         return self._packed(f"{stage}.tar.zst")
 
     def has(self, name: str) -> bool:
-        """Whether there is an object of that name."""
+        """Whether an object with that name exists."""
         try:
             next(self.objects.chunks(f"{self.path}/{name}"), b"")
         except NotStoredError:
@@ -178,15 +178,15 @@ class RecordedRun:
         return True
 
     def link(self, name: str) -> str:
-        """An address of an object for people: a path, or what a browser opens."""
+        """The address of an object for people: a path, or a URL for a browser."""
         return shown(self.objects.link(f"{self.path}/{name}"))
 
     def broken(self, name: str, why: str) -> BrokenRecordError:
-        """The error that says that an object is not what a run writes."""
+        """The error for an object with content that a run does not write."""
         return BrokenRecordError(f"{shown(self.url)}/{name} is broken: {why}", "the rest of the record can still be read")
 
     def _packed(self, name: str, start: int = 0) -> Iterator[bytes]:
-        """What is compressed in an object, from an offset on."""
+        """The decompressed content of an object, from an offset on."""
         left = start
         try:
             for chunk in decompressed(self.objects.chunks(f"{self.path}/{name}")):
@@ -197,7 +197,7 @@ class RecordedRun:
             raise self.broken(name, str(error)) from error
 
     def _bundled(self, stage: StageName) -> Iterator[bytes]:
-        """What a stage printed, of a record that has it in `out.zip` alone, as records had before November 2026."""
+        """The output of a stage in a record from before November 2026, which has it only in `out.zip`."""
         with TemporaryFile() as file:
             for chunk in self.objects.chunks(f"{self.path}/{OUTPUTS}"):
                 file.write(chunk)

@@ -1,4 +1,4 @@
-"""Records of runs, found by what a user calls them, wherever they lie."""
+"""Finds the records of runs by the names that a user gives, in any place."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from dockercise_prefect.results.places.place import shown
 from dockercise_prefect.results.reading.recorded_run import RecordedRun
 
 RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{4}")
-"""What a run's folder is called: when it began, and four digits. Other folders in a place of results are not ours."""
+"""The name of a run's folder: when the run began, and four digits. Other folders in a place of results are ignored."""
 
 LAST = "last"
-"""What stands for the newest run."""
+"""The name for the newest run."""
 
 NAMED = 4
-"""Runs that a message names before it counts them."""
+"""How many runs a message names before it only counts them."""
 
 
 class Records:
-    """All runs whose records lie in one place.
+    """All runs whose records are in one place.
 
     Args:
         objects: the place.
-        pipeline: only its runs; None for those of all.
-        here: the name of the pipeline that `last` means where it has runs; None for that of any.
+        pipeline: the pipeline of the runs; None for the runs of all pipelines.
+        here: returns the pipeline that `last` refers to, if it has runs; None for any pipeline.
 
     Raises:
         StorageError: from every method: the place cannot be read.
-        UsageError: from every method: there is no such pipeline.
+        UsageError: from every method: the pipeline does not exist.
     """
 
     def __init__(self, objects: Objects, pipeline: str | None = None, here: Callable[[], str | None] = lambda: None) -> None:
@@ -40,7 +40,7 @@ class Records:
 
     @property
     def place(self) -> str:
-        """Where they lie, as a user reads it."""
+        """The place of the records, in a form for users."""
         return shown(self._objects.url)
 
     def runs(self) -> list[RecordedRun]:
@@ -53,10 +53,11 @@ class Records:
         """The run that a user means.
 
         Args:
-            wanted: a run id, the beginning of one, or `last`: that of the pipeline here, if it has run, else that of any.
+            wanted: a run id, the beginning of one, or `last`: the last run of the pipeline here, if it has runs, otherwise
+                of any pipeline.
 
         Raises:
-            UsageError: there is none, or there are several.
+            UsageError: no run, or more than one, matches.
         """
         runs = self.runs()
         if wanted == LAST:

@@ -1,4 +1,4 @@
-"""Runs in one line each, for lists of them."""
+"""Lists of runs, with one line for each run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dockercise_prefect.results.reading.run_view import READERS
 from dockercise_prefect.results.summary import RunSummary
 
 UNFINISHED = "unfinished"
-"""The state of a run without a summary: it goes on, or was broken off."""
+"""The state of a run without a summary: it is still running, or was aborted."""
 
 BROKEN = "broken"
 """The state of a run whose summary cannot be read."""
@@ -22,8 +22,8 @@ class Listed:
     """A run and how it ended.
 
     Attributes:
-        summary: None when it has none, or a broken one.
-        problem: what is wrong with its record.
+        summary: the summary; None if it is missing or broken.
+        problem: what is wrong with the record.
     """
 
     run: RecordedRun
@@ -32,7 +32,7 @@ class Listed:
 
     @property
     def status(self) -> str:
-        """How it ended, or that this is not known."""
+        """How the run ended, or that this is not known."""
         if self.summary is not None:
             return self.summary.status.value
         return BROKEN if self.problem else UNFINISHED

@@ -1,4 +1,4 @@
-"""A run at one moment, for those who show it."""
+"""The data about a run at one moment, for the code that shows it."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from dockercise_prefect.results.reading.timeline import critical_path
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 
 READERS = 16
-"""Small objects that are read at once: a bucket takes its time for each."""
+"""How many small objects are read at the same time, because a bucket needs some time for each."""
 
 Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """All that a record says of a run.
+    """All information about a run in its record.
 
     Attributes:
-        pipeline: what was run; without edges where the index is lost.
-        summary: None when the run goes on, or was broken off.
-        stages: of the pipeline, those that were started or will never be.
-        problems: what is missing or broken, a line each.
+        pipeline: the pipeline that was run; without edges if the index is lost.
+        summary: the summary; None if the run is still running or was aborted.
+        stages: the stages of the pipeline that were started or will never start.
+        problems: what is missing or broken, one line for each problem.
     """
 
     run: RecordedRun
@@ -38,19 +38,19 @@ class RunView:
 
     @property
     def needs(self) -> Mapping[StageName, tuple[StageName, ...]]:
-        """For each stage, those that it runs after."""
+        """For each stage, the stages that it runs after."""
         return {stage.name: stage.needs for stage in self.pipeline}
 
     @property
     def critical_path(self) -> tuple[StageName, ...]:
-        """See `timeline.critical_path`; of a run that has not ended, so far."""
+        """See `timeline.critical_path`. If the run has not ended, the path so far."""
         return critical_path(self.needs, self.stages)
 
     def stage(self, name: StageName) -> Stage:
         """A stage of the run.
 
         Raises:
-            UsageError: it has no such stage.
+            UsageError: the run has no such stage.
         """
         try:
             return self.pipeline.by_name[name]
@@ -61,7 +61,7 @@ class RunView:
 
 
 def look(run: RecordedRun) -> RunView:
-    """Read what there is; what is broken is left out, and said.
+    """Read the record. Broken parts are left out and listed in `problems`.
 
     Raises:
         StorageError: the place cannot be read.
@@ -77,7 +77,7 @@ def look(run: RecordedRun) -> RunView:
 
 
 def _entries(run: RecordedRun, names: list[StageName], problems: list[str]) -> dict[StageName, StageSummary]:
-    """What the stages' own objects say of them."""
+    """The summaries from the stages' own objects."""
 
     def entry(name: StageName) -> StageEntry | None:
         return _unless_broken(lambda: run.entry(name), problems)

@@ -1,4 +1,4 @@
-"""Text that a stage printed, made harmless for a terminal."""
+"""Makes the output of a stage safe for a terminal."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _CONTROL = re.compile(
 
 
 def plain_line(line: str) -> str:
-    """The line without control sequences; of a progress bar that returns to the line's start, its last state."""
+    """The line without control sequences. If the line is a progress bar that returns to the line's start, its last state."""
     return line if line.isprintable() else _CONTROL.sub("", _last_state(line))
 
 
 def coloured_line(line: str) -> str:
-    """The same, but with its colours, which end where the line ends."""
+    """The same, but with its colours, which are reset at the end of the line."""
     if line.isprintable():
         return line
     kept = _CONTROL.sub(lambda match: match["colour"] or "", _last_state(line))

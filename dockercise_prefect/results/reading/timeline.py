@@ -1,4 +1,4 @@
-"""When the stages of a run ran, and which of them its end waited for."""
+"""The critical path of a run: the stages that its end waited for."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dockercise_prefect.results.summary import StageSummary
 
 
 def critical_path(needs: Mapping[str, Sequence[str]], stages: Mapping[str, StageSummary]) -> tuple[str, ...]:
-    """The chain of stages that made the run as long as it was, first to last: to make it shorter, shorten one of them.
+    """The chain of stages that determined the duration of the run, first to last. A shorter run needs a shorter one of them.
 
-    It ends with the stage that ended last, in a run that failed with the failure that came last. Before each stage
-    comes the one that ended last of those it needs.
+    It ends with the stage that ended last; in a run that failed, with the last failure. Before each stage comes the stage
+    that ended last of those that it needs.
 
     Args:
-        needs: for each stage, the stages it runs after.
-        stages: how they ended; those that never started are on no path.
+        needs: for each stage, the stages that it runs after.
+        stages: how the stages ended. Stages that never started are not on the path.
     """
     ends = {name: stage.finished for name, stage in stages.items() if stage.started and stage.finished}
     path: list[str] = []
@@ -27,5 +27,5 @@ def critical_path(needs: Mapping[str, Sequence[str]], stages: Mapping[str, Stage
 
 
 def _last_to_end(names: Sequence[str], ends: Mapping[str, str]) -> str | None:
-    # All times are ISO 8601 in UTC, written by one program: their order is that of their texts.
+    # All times are ISO 8601 in UTC, written by one program, so their texts sort in order of time.
     return max((name for name in names if name in ends), key=lambda name: (ends[name], name), default=None)

@@ -1,8 +1,8 @@
-"""A volume's archive back to files, below one folder and nowhere else.
+"""Unpacks the archive of a volume to files, only below one folder.
 
-The archive may be hostile: it came from a bucket, and its stage may have run anything. Nothing in it is trusted to name a
-place: each path is walked from the folder's own descriptor, part by part, never through a symbolic link. (Python's own filters
-for this are not in Debian 12's 3.11.2.)
+The archive may be hostile: it came from a bucket, and its stage may have run any program. So its paths are not trusted: each
+path is opened part by part from the folder's own descriptor, and never through a symbolic link. (Debian 12's Python 3.11.2
+does not have Python's own filters for this.)
 """
 
 from __future__ import annotations
@@ -27,27 +27,28 @@ _NANOSECONDS = 1_000_000_000
 
 
 class WrongArchiveError(ValueError):
-    """The archive is none that an engine makes of a volume: hostile, or damaged."""
+    """An engine does not make such an archive of a volume: it is hostile or damaged."""
 
 
 def unpack(members: Members, volume: str, folder: Path) -> list[str]:
-    """Write a volume's files; whatever goes wrong, none of them is left.
+    """Write the files of a volume. If anything fails, none of them is left.
 
-    Modes, links and times are kept. Owners are kept, by number, where root unpacks; else all is the user's, and set-id bits are
-    dropped. The volume's root itself gives the folder nothing. Devices, pipes and the like are left out.
+    Modes, links and times are kept. If root unpacks, owners are kept, by number. Otherwise the user owns all files, and set-id
+    bits are dropped. The mode, owner and time of the volume's root are not used for the folder. Devices, pipes and similar
+    entries are left out.
 
     Args:
-        members: of the archive, in its order.
+        members: the members of the archive, in its order.
         volume: the name that all paths begin with.
-        folder: new, or empty.
+        folder: a new or empty folder.
 
     Returns:
-        The paths of what was left out.
+        The paths of the entries that were left out.
 
     Raises:
-        UsageError: the folder is there and not empty, or is none.
-        WrongArchiveError: a path leads out of the folder or through something that is no folder, or stands twice.
-        StorageError: it cannot be written.
+        UsageError: the folder is not empty, or the path is not a folder.
+        WrongArchiveError: a path leads out of the folder, leads through something that is not a folder, or occurs twice.
+        StorageError: the files cannot be written.
     """
     with _all_or_nothing(folder):
         root = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -56,7 +57,7 @@ def unpack(members: Members, volume: str, folder: Path) -> list[str]:
                 return unpacking.run(members)
         except WrongArchiveError:
             raise
-        except (OverflowError, ValueError) as error:  # a time or an owner beyond all numbers, a NUL in a name
+        except (OverflowError, ValueError) as error:  # a time or an owner out of range, or a NUL in a name
             raise WrongArchiveError(f"no file can be made of an entry ({error})") from error
         finally:
             os.close(root)
@@ -64,7 +65,7 @@ def unpack(members: Members, volume: str, folder: Path) -> list[str]:
 
 @contextmanager
 def _all_or_nothing(folder: Path) -> Iterator[None]:
-    """When the body fails, the folder is as it was: empty, or not there."""
+    """If the body fails, restore the folder: it is empty, or does not exist."""
     try:
         made = _ready(folder)
         try:
@@ -80,7 +81,7 @@ def _all_or_nothing(folder: Path) -> Iterator[None]:
 
 
 def _ready(folder: Path) -> bool:
-    """Make the folder, private, where there is none; whether it was made."""
+    """Create the folder, private, if it does not exist. Return whether it was created."""
     try:
         if any(folder.iterdir()):
             raise UsageError(f"{folder} is not empty", "name a folder that is new or empty")
@@ -98,7 +99,7 @@ def _empty(folder: Path) -> None:
         for name in folders:
             path = Path(parent, name)
             if not path.is_symlink():
-                path.chmod(FOLDER_MODE)  # it may have got a mode that nothing can be removed from
+                path.chmod(FOLDER_MODE)  # its mode may forbid to remove anything from it
     for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -107,7 +108,7 @@ def _empty(folder: Path) -> None:
 
 
 class _Unpacking:
-    """One archive on its way into the folder that is open as `root`."""
+    """Unpacks one archive into the folder that is open as `root`."""
 
     def __init__(self, root: int, volume: str) -> None:
         self._root = root
@@ -119,11 +120,11 @@ class _Unpacking:
         self._folder = os.dup(root)
 
     def close(self) -> None:
-        """Let go of the folder that is open."""
+        """Close the open folder."""
         os.close(self._folder)
 
     def run(self, members: Members) -> list[str]:
-        """Write all; returns the paths of what was left out."""
+        """Write all members. Return the paths of the entries that were left out."""
         left_out = []
         for member, content in members:
             parts = self._below(member.name)
@@ -137,7 +138,7 @@ class _Unpacking:
             else:
                 left_out.append(member.name)
         self._folders.pop((), None)
-        # Innermost first, when nothing is added any more: a folder may let nobody write to it, and has a time.
+        # Innermost folders first, after everything is written: a folder may be read-only, and its time must stay.
         for parts, member in sorted(self._folders.items(), reverse=True):
             self._describe(self._open(parts), member)
         return left_out
@@ -151,7 +152,7 @@ class _Unpacking:
         return tuple(parts[1:])
 
     def _open(self, parts: _Parts) -> int:
-        """A folder below the root, made where there is none; open until the next one is: neighbours follow each other."""
+        """Open a folder below the root, and create it if it does not exist. It stays open until another one is needed."""
         if parts != self._parts:
             folder = self._walk(parts)
             os.close(self._folder)
@@ -217,7 +218,7 @@ class _Unpacking:
             os.close(source)
 
     def _describe(self, descriptor: int, member: TarInfo) -> None:
-        """Give what is open its owner, mode and time; the mode after the owner, since a change of that drops set-id bits."""
+        """Set the owner, mode and time of an open file. The mode after the owner, because a new owner drops set-id bits."""
         if self._owners:
             os.fchown(descriptor, member.uid, member.gid)
         os.fchmod(descriptor, member.mode & self._modes)

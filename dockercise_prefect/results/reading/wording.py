@@ -1,4 +1,4 @@
-"""How states and times are written wherever a person reads them: the terminal, pages, Prefect's UI."""
+"""The texts for states and times for people: in the terminal, in pages, and in Prefect's UI."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MARKS: Mapping[StageStatus, str] = {
     StageStatus.NOT_STARTED: "·",
     StageStatus.CANCELLED: "×",
 }
-"""A character that says how a stage ended, so that no colour has to say it alone."""
+"""A character for the state of a stage, so that the state is not shown by colour alone."""
 
 _MINUTES_IN_AN_HOUR = 60
 _LONGEST_IN_SECONDS = 99.95
@@ -38,5 +38,5 @@ def words(status: StageStatus) -> str:
 
 
 def shared_with(base: str) -> str:
-    """What a reader of an archive has to know whose stage works on another."""
+    """A note for readers of an archive whose stage works on another stage."""
     return f"files that {base} has are stored with {base}"

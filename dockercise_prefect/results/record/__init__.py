@@ -1,1 +1,1 @@
-"""Writes the record of a run: on this machine first, to a bucket behind it."""
+"""Writes the record of a run: first on this machine, then to a bucket."""

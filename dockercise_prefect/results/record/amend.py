@@ -1,4 +1,4 @@
-"""What is said of a run after its record was finished."""
+"""Changes the summary of a run after its record was finished."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from dockercise_prefect.results.summary import RunSummary
 
 
 def rewrite_summary(objects: Objects, summary: RunSummary) -> None:
-    """Replace the summary of a record that is in its place.
+    """Replace the summary of a record that has reached its place.
 
     Raises:
-        StorageError: it cannot be written.
+        StorageError: the summary cannot be written.
     """
     path = f"{summary.pipeline}/{summary.run_id}/{SUMMARY}"
     objects.put(path, io.BytesIO(json_bytes(summary.to_json())))

@@ -1,4 +1,4 @@
-"""What stages print, line by line, to CloudWatch Logs: a log stream for each stage of each run."""
+"""Sends the output of stages, line by line, to CloudWatch Logs: one log stream for each stage of each run."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ MOST_EVENTS = 10_000
 MOST_BYTES = 1_048_576
 EVENT_BYTES = 26
 LONGEST_SPAN_MS = 24 * 3600 * 1000
-"""Of one request: events, bytes of their texts with so many more for each, and time between the first and the last
-(CloudWatch Logs' documentation of PutLogEvents)."""
+"""The limits of one request: the number of events; the bytes of their texts, plus `EVENT_BYTES` for each event; and the time
+between the first and the last event (CloudWatch Logs' documentation of PutLogEvents)."""
 
 FLUSH_SECONDS = 1.0
-"""How long a line waits for others to go with."""
+"""How many seconds a line waits for other lines, to be sent in one request."""
 
 MOST_WAITING = 8 * 1024 * 1024
-"""Bytes that wait to be sent; a stage that prints faster than the service takes is held up."""
+"""The maximum number of bytes that wait to be sent. A stage that prints faster than the service accepts has to wait."""
 
 SHIPPING_SECONDS = 60.0
-"""Seconds that a service that fails is tried again."""
+"""For how many seconds a request to a failing service is repeated."""
 
 PAUSE = 2.0
-"""Seconds between two of these tries."""
+"""Seconds between two tries."""
 
 _REFUSED_IN_NAMES = re.compile(r"[:*]")
 
@@ -55,7 +55,7 @@ class _Stream:
     made: bool = False
 
     def batch(self, most: int) -> list[_Event]:
-        """The oldest events, so many at most, and no more than one request takes."""
+        """The oldest events: at most `most`, and at most as many as one request can have."""
         taken: list[_Event] = []
         size = 0
         for event in islice(self.events, min(most, MOST_EVENTS)):
@@ -67,13 +67,13 @@ class _Stream:
 
 
 class CloudWatchLogs:
-    """The logs of one run. Thread-safe; sends in the background, in order.
+    """The logs of one run. Thread-safe. Sends in the background, in order.
 
     Args:
-        group: the log group, made when it is missing.
-        run: what the names of the streams begin with: `<pipeline>/<run-id>`.
-        settings: how to get there.
-        notify: told once, when the service is given up.
+        group: the log group, which is created if it is missing.
+        run: the beginning of the names of the streams: `<pipeline>/<run-id>`.
+        settings: the settings for access to the service.
+        notify: called once with a message, when no more is sent because the service failed.
 
     Raises:
         RefusedError: AWS cannot be used at all.
@@ -94,7 +94,7 @@ class CloudWatchLogs:
         self._thread.start()
 
     def stream(self, stage: str) -> Callable[[str], None]:
-        """Where the lines of a stage go, each without its end of line; held up while too much waits."""
+        """A function that sends a line of the stage, without its end of line. It blocks while too much waits to be sent."""
         wanted = _REFUSED_IN_NAMES.sub("_", f"{self._run}/{stage}")
         with self._changed:
             name, count = wanted, 1
@@ -109,7 +109,7 @@ class CloudWatchLogs:
         """Wait until everything has been sent.
 
         Raises:
-            StorageError: the service failed, and was given up.
+            StorageError: the service failed, and the rest was not sent.
         """
         with self._changed:
             self._closing = True
@@ -120,7 +120,7 @@ class CloudWatchLogs:
             raise StorageError(message, self._failure.hint or "the full logs are in the results")
 
     def _append(self, stream: _Stream, line: str) -> None:
-        text = line or " "  # the service takes no empty text
+        text = line or " "  # the service does not accept empty texts
         event = _Event(int(time.time() * 1000), text, len(text.encode("utf-8", "replace")) + EVENT_BYTES)
         with self._changed:
             self._changed.wait_for(lambda: self._waiting < MOST_WAITING or self._failure)
@@ -131,13 +131,13 @@ class CloudWatchLogs:
                     self._changed.notify_all()
 
     def _try_group(self) -> None:
-        """Somebody else may have made it, and we may not: whether it is there is found out with the first stream."""
+        """Try to create the group. A failure is ignored, because the group may already exist: the first stream will show it."""
         try:
             self._make_group()
         except RefusedError as error:
             if not isinstance(error.__cause__, ClientError):
                 raise
-        except StorageError:  # it may be back by the time there is something to send
+        except StorageError:  # the service may work again when there is something to send
             return
 
     def _work(self) -> None:
@@ -151,14 +151,14 @@ class CloudWatchLogs:
             except StorageError as error:
                 self._give_up(error)
                 return
-            except Exception as error:  # noqa: BLE001  with a thread that is gone, stages would wait for ever
+            except Exception as error:  # noqa: BLE001  without this thread, stages would wait for ever
                 self._give_up(StorageError(f"{type(error).__name__}: {error}"))
                 return
             if closing:
                 return
 
     def _send(self, stream: _Stream) -> None:
-        """Everything of the stream that is there now; what comes meanwhile lets the other streams go first."""
+        """Send all events that the stream has now. For later events, the other streams come first."""
         if not stream.made:
             self._patiently(lambda: self._make(stream))
             stream.made = True
@@ -175,7 +175,7 @@ class CloudWatchLogs:
             left -= len(batch)
 
     def _make(self, stream: _Stream) -> None:
-        """The stream; its group too, where that could not be made in the beginning, or has been removed."""
+        """Create the stream; also its group, if that could not be created in the beginning, or was removed."""
         try:
             self._make_stream(stream)
         except RefusedError as error:
@@ -197,7 +197,7 @@ class CloudWatchLogs:
     def _put(self, stream: _Stream, events: list[_Event]) -> None:
         latest = 0
         entries = []
-        for event in events:  # a clock that was set back does not make an event earlier than the one before
+        for event in events:  # if the clock was set back, an event still does not get an earlier time than the event before it
             latest = max(latest, event.milliseconds)
             entries.append({"timestamp": latest, "message": event.text})
         with aws_errors(f"cannot write to the log stream {stream.name}"):
@@ -206,10 +206,10 @@ class CloudWatchLogs:
             raise RefusedError(f"the log stream {stream.name} takes no events of this time", "is this machine's clock right?")
 
     def _patiently(self, call: Callable[[], None]) -> None:
-        """Again and again, while the service fails and may come back.
+        """Repeat the call while the service fails temporarily.
 
         Raises:
-            StorageError: it refuses, or has failed for too long.
+            StorageError: the service refuses, or has failed for too long.
         """
         deadline = time.monotonic() + SHIPPING_SECONDS
         while True:

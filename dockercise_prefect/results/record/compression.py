@@ -1,4 +1,4 @@
-"""What `zstd` compressed, read in bounded memory, and known to be whole."""
+"""Reads data that `zstd` compressed, in bounded memory, and checks that it is complete."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Iterable, Iterator
 from zstandard import ZstdDecompressor, ZstdError
 
 LEVEL = 3
-"""Of compression, as `zstd` has it by default."""
+"""The level of compression, the default of `zstd`."""
 
 SMALLEST, LARGEST = 32, 512
-"""Bytes that are decompressed at once. Four of them can stand for 128 KiB, so at most 1 or 16 MiB come of a piece."""
+"""How many bytes are decompressed at once. Four bytes can become 128 KiB, so a piece becomes at most 1 or 16 MiB."""
 
 PLENTY = 262_144
-"""Bytes. When more of them come of one piece, the next is smaller."""
+"""Bytes. If a piece becomes more than this, the next piece is smaller."""
 
 
 def decompressed(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """The content of one compressed frame.
 
     Raises:
-        ValueError: it is damaged, or cut, or something stands behind it. What comes from `chunks` itself comes out as it is.
+        ValueError: the frame is damaged or incomplete, or other data follows it. Errors from `chunks` itself are not changed.
     """
     frame = ZstdDecompressor().decompressobj()
     size = SMALLEST

@@ -1,4 +1,4 @@
-"""Leaves out of a volume's archive what another stage's archive already has (docs/adr/0026)."""
+"""Leaves out of a volume's archive the files that another stage's archive already has (docs/adr/0026)."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from dockercise_prefect.results.places.files import storing
 Member: TypeAlias = tuple[TarInfo, Iterable[bytes]]
 
 BASE = ".base"
-"""Ends the name of the first member of an archive that has a base: the content is the name of the base's stage."""
+"""The suffix of the first member of an archive with a base. Its content is the name of the base's stage."""
 
 REMOVED = ".removed"
-"""Ends the name of the last member of such an archive: the paths that the base has and the volume has not."""
+"""The suffix of the last member of such an archive. Its content is the paths that only the base has."""
 
 IN_MEMORY = 1_048_576
-"""Bytes of a file that are in memory until it is known whether the base has the same."""
+"""The maximum number of bytes of a file in memory, until it is known whether the base has the same file."""
 
 _NAMES = {"path", "linkpath"}
 """Headers that repeat a member's name or target."""
@@ -37,11 +37,11 @@ _NAMES = {"path", "linkpath"}
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """An archive that another one leaves out files of.
+    """An archive whose files are left out of another archive.
 
     Attributes:
-        stage: whose it is.
-        manifest: the paths in its volume, each with a digest of all that is said of it and of its content.
+        stage: the stage of the archive.
+        manifest: the paths in its volume, each with a digest of its metadata and its content.
     """
 
     stage: StageName
@@ -49,14 +49,14 @@ class Base:
 
 
 def archived(files: Iterable[bytes], stage: StageName, base: Base | None, manifest: PathMap, scratch: Path) -> Iterator[bytes]:
-    """A volume's archive, relative to its base where it has one.
+    """The archive of a volume, relative to its base if it has one.
 
     Args:
-        files: the volume as a tar stream; what it raises comes out here.
-        stage: what its paths begin with.
-        base: what the archive is relative to.
-        manifest: gets all that is in the volume.
-        scratch: a folder for large files, each until it is known whether it is left out.
+        files: the volume as a tar stream. Its exceptions are passed on.
+        stage: the name that its paths begin with.
+        base: the archive that this one is relative to; None if there is no base.
+        manifest: all paths of the volume are added to it.
+        scratch: a folder for large files, which are there until it is known whether they are left out.
 
     Raises:
         StorageError: the stream is not an archive of the stage's volume, or the disk is too full.
@@ -71,7 +71,7 @@ def archived(files: Iterable[bytes], stage: StageName, base: Base | None, manife
 
 
 def _noted(files: Iterable[bytes], stage: StageName, manifest: PathMap) -> Iterator[bytes]:
-    """The stream, unchanged; all its members are noted in the manifest."""
+    """The stream, unchanged. All its members are added to the manifest."""
     read: list[bytes] = []
 
     def reading() -> Iterator[bytes]:
@@ -95,11 +95,11 @@ def _noted(files: Iterable[bytes], stage: StageName, manifest: PathMap) -> Itera
 
 
 def _difference(entries: Iterable[Member], stage: StageName, base: Base, manifest: PathMap, scratch: Path) -> Iterator[Member]:
-    """The members that turn the base's volume into this one.
+    """The members that change the base's volume into this volume.
 
     They are the base's name, all folders, all hard links, everything else that differs from the base, and the paths that only
-    the base has. Hard links are always included: without them, unpacking by hand over the base would keep the files that the
-    links led to before.
+    the base has. Hard links are always included. Without them, unpacking by hand over the base would keep the files that the
+    links pointed to before.
     """
     name = base.stage.encode("utf-8", "surrogateescape")
     yield _of_ours(f"{stage}{BASE}", len(name)), [name]
@@ -119,7 +119,7 @@ def _difference(entries: Iterable[Member], stage: StageName, base: Base, manifes
 
 
 def _said_of(member: TarInfo) -> bytes:
-    """A digest of all that is said of a member, but for its name and a hard link's target, which begin with the stage's."""
+    """A digest of the metadata of a member, without its name and a hard link's target, which begin with the stage's name."""
     headers = sorted((key, text) for key, text in member.pax_headers.items() if key not in _NAMES)
     owner = (member.uid, member.gid, member.uname, member.gname)
     device = (member.devmajor, member.devminor)
@@ -146,9 +146,9 @@ def _digested(content: Iterable[bytes], update: Callable[[bytes], None]) -> Iter
 
 @contextmanager
 def _held(content: Iterable[bytes], size: int, scratch: Path) -> Iterator[Iterable[bytes]]:
-    """The content, read to its end, so that it can be read once more inside.
+    """Read the content to its end, so that it can be read again inside.
 
-    A large one is stored in a nameless file, compressed: a terabyte of zeros takes hardly any room there.
+    Large content is stored compressed in a nameless file. There, a terabyte of zeros takes very little space.
     """
     if size <= IN_MEMORY:
         yield list(content)

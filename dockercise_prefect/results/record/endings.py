@@ -1,4 +1,4 @@
-"""How runs ended whose folder of results could not be written any more: kept in the user's data folder instead."""
+"""The summaries of runs whose folder of results could not be written any more. They are in the user's data folder instead."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from dockercise_prefect.results.record.local_store import SUMMARY
 from dockercise_prefect.results.summary import RunSummary
 
 ENDED = "ended"
-"""Below the user's data folder; in it, paths are those of the place of results."""
+"""The folder below the user's data folder. Its paths are the same as in the place of results."""
 
 
 def end_elsewhere(summary: RunSummary, data: Path) -> None:
-    """Keep how a run ended, which its place did not take: it is not to be listed for ever as one that goes on.
+    """Store the summary of a run that its place did not accept. Without it, the run would be listed as running for ever.
 
     Args:
-        summary: of the run.
+        summary: the summary of the run.
         data: the user's data folder.
 
     Raises:
-        StorageError: nor does the data folder.
+        StorageError: the data folder cannot be written either.
     """
     rewrite_summary(FolderObjects(data / ENDED), summary)
 
 
 class WithEndings:
-    """`Objects` of a place, with the summaries that it did not take.
+    """`Objects` of a place, together with the summaries that it did not accept.
 
     Args:
         objects: the place.

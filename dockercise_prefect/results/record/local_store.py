@@ -1,4 +1,4 @@
-"""The record of a run as a folder of the user's (DESIGN section 3).
+"""The record of a run as a local folder (DESIGN section 3).
 
 `<results>/<pipeline>/<run-id>/` holds `index.json`, `<stage>.json`, `<stage>.log` or `<stage>.log.zst`, `<stage>.out`,
 `<stage>.tar.zst` and, in the end, `out.zip`, `report.html` and `summary.json`.
@@ -45,17 +45,17 @@ OUTPUTS = "out.zip"
 REPORT = "report.html"
 
 THREADS = 2
-"""That compress one volume, while this one reads on."""
+"""The number of threads that compress one volume, besides the thread that reads it."""
 
 RESERVED = frozenset({"index", "summary"})
-"""What no stage may be called (LANGUAGE section 3): its `.json` would take the place of the run's."""
+"""Names that are not allowed for a stage (LANGUAGE section 3): its `.json` would replace the file of the run."""
 
 
 def checked_name(name: str, what: str) -> str:
-    """A name that is used as a file's; the compiler lets no other through, but a pipeline may be written in Python.
+    """Check that a name can be a file name. The compiler accepts no other names, but a pipeline may be written in Python.
 
     Raises:
-        UsageError: it would lead out of its folder, or is another file's.
+        UsageError: the name would lead out of its folder, or is the name of another file.
     """
     if not name or name in {".", ".."} | RESERVED or "/" in name or "\0" in name:
         raise UsageError(f"{what} cannot be called {name!r}: its results could not be kept under that name", "rename it")
@@ -66,12 +66,12 @@ class LocalStore:
     """A `RunStore` in a folder.
 
     Args:
-        results: the folder of all results; made when needed.
-        pipeline: its name.
-        run_id: no other run of this pipeline may have it.
+        results: the folder of all results, which is created when needed.
+        pipeline: the name of the pipeline.
+        run_id: the id of the run, unique among the runs of this pipeline.
 
     Raises:
-        UsageError: the pipeline's name cannot name a folder.
+        UsageError: the pipeline's name cannot be the name of a folder.
     """
 
     def __init__(self, results: Path, pipeline: str, run_id: str) -> None:
@@ -112,7 +112,7 @@ class LocalStore:
         self._bases = VolumeBases({name: stage["on"] for name, stage in stages.items() if not stage["no_log"]})
         with storing(self._folder):
             make_folder(self._folder.parent)
-            self._folder.mkdir(mode=FOLDER_MODE)  # never into the folder of another run
+            self._folder.mkdir(mode=FOLDER_MODE)  # never write into the folder of another run
         try:
             self._write(INDEX, index)
         except StorageError:
@@ -149,15 +149,15 @@ class LocalStore:
         self._write_stage(name, summary, kept)
         log = self._log_of(name)
         if log is not None and log.failure is not None:
-            failure, log.failure = log.failure, None  # said once
+            failure, log.failure = log.failure, None  # reported only once
             raise failure
 
     def keep_volume(self, name: str, files: Iterable[bytes]) -> StageName | None:
         """See `RunStore`."""
         compressor = ZstdCompressor(
             level=LEVEL, write_checksum=True, threads=THREADS
-        )  # as `zstd` does: who reads it learns of damage
-        with self._bases.keeping(name) as (base, manifest):  # whoever waits for the archive finds it in its place
+        )  # as `zstd` does, so that readers notice damage
+        with self._bases.keeping(name) as (base, manifest):  # the archive is in its place before others stop waiting for it
             chunks = files if manifest is None else archived(files, name, base, manifest, self._folder)
             with self._whole(f"{name}.tar.zst") as file, compressor.stream_writer(file, closefd=False) as compressed:
                 for chunk in chunks:
@@ -187,7 +187,7 @@ class LocalStore:
             file.write(page.encode("utf-8", "replace"))
 
     def settle(self) -> None:
-        """See `RunStore`. Besides long logs, what a folder was given is in its place."""
+        """See `RunStore`. In a folder, everything except long logs is already in its place."""
         self._packer.wait()
 
     def finish(self, summary: RunSummary) -> None:

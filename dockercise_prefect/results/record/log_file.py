@@ -1,4 +1,4 @@
-"""The log of one stage as a file: it grows while the stage prints, and is packed when it is long."""
+"""The log of one stage as a file. It grows while the stage prints, and a long log is compressed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dockercise_prefect.results.places.files import FILE_MODE, storage_error
 from dockercise_prefect.results.record.log_packer import PACKED, LogPacker
 
 LONGEST_PLAIN = 1_048_576
-"""Bytes of a log that stays as it is; a longer one is compressed."""
+"""The maximum size in bytes of a log that stays plain. A longer log is compressed."""
 
 _PLAIN = ".log"
 
@@ -33,7 +33,7 @@ def replaced_by(file: str) -> str | None:
 
 
 class SilentLog:
-    """A `LogWriter` that keeps nothing, of a stage whose output is sensitive."""
+    """A `LogWriter` that stores nothing, for a stage with sensitive output."""
 
     def write(self, chunk: bytes) -> None:
         """See `LogWriter`."""
@@ -46,12 +46,12 @@ class LogFile:
     """A `LogWriter`.
 
     Args:
-        path: of the file; what is there already stays before what is written.
-        packer: takes the log when it is closed, if it is long.
+        path: the path of the file. New output is added after the existing content.
+        packer: compresses a long log after it is closed.
 
     Attributes:
-        failure: what went wrong first, None when nothing did.
-        kept: the name of the file that has the log, once it is known.
+        failure: the first error; None if there was no error.
+        kept: the name of the file that has the log, when it is known.
     """
 
     def __init__(self, path: Path, packer: LogPacker) -> None:
@@ -68,7 +68,7 @@ class LogFile:
             self.kept.set_result(path.name)
 
     def write(self, chunk: bytes) -> None:
-        """See `LogWriter`. Without a buffer: what is in one is lost with the process."""
+        """See `LogWriter`. There is no buffer, because its content would be lost if the process is killed."""
         if self._file is None:
             return
         try:

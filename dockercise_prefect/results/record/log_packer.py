@@ -1,4 +1,4 @@
-"""Replaces long logs by compressed ones, in the background (docs/adr/0027)."""
+"""Replaces long logs with compressed ones, in the background (docs/adr/0027)."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from dockercise_prefect.results.places.files import whole_file
 from dockercise_prefect.results.record.compression import LEVEL
 
 PACKED = ".zst"
-"""Ends the name of a compressed log, after the name of the plain one."""
+"""The suffix of a compressed log, after the name of the plain log."""
 
 CHUNK = 262_144
-"""Bytes that are read at once."""
+"""How many bytes are read at once."""
 
 
 class LogPacker:
-    """Compresses the logs of one run, one at a time, to leave processors to the stages. Thread-safe."""
+    """Compresses the logs of one run, one at a time, so that the stages can use the processors. Thread-safe."""
 
     def __init__(self) -> None:
         self._turn = threading.Lock()
@@ -60,9 +60,9 @@ class LogPacker:
                     self._compress(log, packed)
                     result = packed
             finally:
-                kept.set_result(result.name)  # also after an error of ours: somebody may wait for it
+                kept.set_result(result.name)  # also after an error, because somebody may wait for it
             if result == packed:
-                with suppress(OSError):  # then both files stay, with the same content
+                with suppress(OSError):  # if this fails, both files stay, with the same content
                     log.unlink()
 
     def _compress(self, log: Path, packed: Path) -> None:

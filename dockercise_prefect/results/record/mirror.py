@@ -11,29 +11,30 @@ from dockercise_prefect.errors import StorageError
 from dockercise_prefect.results.places.objects import Objects, remove_outdated
 
 WORKERS = 3
-"""Files that are sent at once: a big one does not hold up the small ones."""
+"""The number of files that are sent at the same time, so that a big file does not delay the small ones."""
 
 SHORTEST_PAUSE = 2.0
 LONGEST_PAUSE = 60.0
-"""Seconds until a place that failed is tried again; each failure in a row doubles them."""
+"""Seconds until a place that failed is tried again. Each failure in a row doubles the pause."""
 
 GROWING_SECONDS = 5.0
-"""Seconds after which a file that grows is sent again, at least."""
+"""The minimum number of seconds until a growing file is sent again."""
 
 GROWING_FACTOR = 10
-"""So many times as long as sending it took, it waits: a log of gigabytes does not keep the network busy."""
+"""A growing file waits this many times as long as sending it took, so that a huge log does not keep the network busy."""
 
 
 class Mirror:
-    """Sends files of one folder in the background, each as it is when its turn comes. Thread-safe.
+    """Sends the files of one folder in the background. Each file is sent with its content at that time. Thread-safe.
 
-    A place that fails slows nobody down: what could not be sent is tried again, later and later, and once more in the end.
+    A failure of the place does not delay the run: the files are tried again after longer and longer pauses, and once more in
+    the end.
 
     Args:
-        folder: of the record.
-        objects: where to.
-        path: of the record there.
-        notify: told once, when the place fails first while nobody waits for it.
+        folder: the folder of the record.
+        objects: the place that the files are sent to.
+        path: the path of the record in that place.
+        notify: called once with a message, on the first failure of the place that no other caller waits for.
     """
 
     def __init__(self, folder: Path, objects: Objects, path: str, notify: Callable[[str], None]) -> None:
@@ -42,12 +43,12 @@ class Mirror:
         self._path = path
         self._notify = notify
         self._changed = threading.Condition()
-        self._due: dict[str, float] = {}  # file to the time from which on it is to be sent
-        self._after: dict[str, str] = {}  # file to the one that goes before it
-        self._replaced: dict[str, str] = {}  # file to the one whose place it takes
-        self._sending: dict[str, int] = {}  # file to the call in which its try began
+        self._due: dict[str, float] = {}  # file to the time from which it may be sent
+        self._after: dict[str, str] = {}  # file to the file that must be sent before it
+        self._replaced: dict[str, str] = {}  # file to the file that it replaces
+        self._sending: dict[str, int] = {}  # file to the number of the call during which its try began
         self._call = 0
-        self._growing: dict[str, float] = {}  # file that grows to the seconds it waits
+        self._growing: dict[str, float] = {}  # growing file to the seconds that it waits
         self._pause = 0.0
         self._resume = 0.0
         self._failure: StorageError | None = None
@@ -58,7 +59,7 @@ class Mirror:
         self._workers = 0
 
     def put(self, name: str, *, after: str | None = None) -> None:
-        """The file is whole, or is another one than before: send it soon, but not before the last of the one it comes after."""
+        """The file is complete or has changed: send it soon. But first send the last state of the file `after`."""
         with self._changed:
             self._growing.pop(name, None)
             if after is not None:
@@ -67,9 +68,9 @@ class Mirror:
             self._get_to_work()
 
     def put_instead(self, name: str, former: str) -> None:
-        """The file is whole and takes the place of one that grew.
+        """The file is complete and replaces a file that was growing.
 
-        The former is sent no more, and removed there once this one has arrived.
+        The replaced file is not sent any more. It is removed from the place after this file has arrived.
         """
         with self._changed:
             self._due.pop(former, None)
@@ -78,33 +79,33 @@ class Mirror:
             self.put(name, after=former)
 
     def grew(self, name: str) -> None:
-        """There is more of the file, and more will come: send it now and then."""
+        """The file has grown and will grow further: send it from time to time."""
         with self._changed:
             if name not in self._due:
                 self._due[name] = time.monotonic() + self._growing.setdefault(name, GROWING_SECONDS)
                 self._get_to_work()
 
     def knock(self, name: str, within: float) -> None:
-        """Send the first file, and wait so many seconds for what the place says to it.
+        """Send the first file, and wait at most `within` seconds for the answer of the place.
 
         Raises:
-            StorageError: the place failed; the file is tried again as any other.
+            StorageError: the place failed. The file is tried again like any other file.
         """
-        with self._changed:  # nobody else is told of the failure that this waits for
+        with self._changed:  # no other caller gets the failure that this call waits for
             self.put(name)
             self.settle(within)
 
     def settle(self, within: float | None = None) -> bool:
-        """Wait until everything has been sent; what failed before is tried once more.
+        """Wait until everything has been sent. Files that failed before are tried once more.
 
         Args:
-            within: seconds to wait at most; None for as long as it takes.
+            within: the maximum number of seconds to wait; None for no limit.
 
         Returns:
             Whether everything has been sent.
 
         Raises:
-            StorageError: the place failed again; what was not sent stays to be sent.
+            StorageError: the place failed again. The files that were not sent can still be sent later.
         """
         with self._changed:
             self._last_call = self._waited_for = True
@@ -120,7 +121,7 @@ class Mirror:
                 self._last_call = self._waited_for = False
 
     def close(self) -> None:
-        """Send nothing more; what is under way may still arrive."""
+        """Send nothing more. A file that is being sent may still arrive."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -143,13 +144,13 @@ class Mirror:
                 self._failed(name, error)
             except OSError as error:
                 self._failed(name, StorageError(f"cannot read {self._folder / name}: {error.strerror}"))
-            except Exception as error:  # noqa: BLE001  with a thread that is gone, the run would wait for ever
+            except Exception as error:  # noqa: BLE001  without this thread, the run would wait for ever
                 self._failed(name, StorageError(f"cannot send {name}: {type(error).__name__}: {error}"))
             else:
                 self._sent(name, time.monotonic() - began)
 
     def _next(self) -> str | None:
-        """The file whose turn it is, marked as being sent; None when all is over."""
+        """The next file to send, marked as being sent; None after `close`."""
         with self._changed:
             while not self._closed:
                 now = time.monotonic()
@@ -182,16 +183,16 @@ class Mirror:
     def _failed(self, name: str, error: StorageError) -> None:
         with self._changed:
             began = self._sending.pop(name)
-            if name in self._replaced.values():  # the one that takes its place has all of it
+            if name in self._replaced.values():  # the file that replaces it has all its content
                 self._changed.notify_all()
                 return
             self._due.setdefault(name, 0.0)
-            # A try that began before the last call is not the last one: it is made again.
+            # If a try began before the last call, it is not the last try: it is repeated.
             if not (self._last_call and began < self._call):
                 self._failure = error
                 self._pause = min(LONGEST_PAUSE, max(SHORTEST_PAUSE, 2 * self._pause))
                 self._resume = time.monotonic() + self._pause
-                # In a last call, whoever waits for it hears of this failure; nobody tries again before.
+                # In a last call, the waiting caller gets this failure. Nothing is tried again before that.
                 self._last_call = False
             tell = not (self._told or self._waited_for or self._closed)
             self._told = self._told or tell

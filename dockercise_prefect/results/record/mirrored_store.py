@@ -1,4 +1,4 @@
-"""The record of a run in a bucket: written here first, and sent from here while the run goes on (docs/adr/0013)."""
+"""The record of a run in a bucket. It is written on this machine first, and sent during the run (docs/adr/0013)."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from dockercise_prefect.results.record.unsent import Destination, UnsentRun
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 
 KNOCK_SECONDS = 10.0
-"""That a run waits for the bucket's first answer before it starts."""
+"""How many seconds a run waits for the bucket's first answer before it starts."""
 
 SILENT_SECONDS = 5.0
-"""Seconds of waiting for the bucket in the end, after which the user is told what is waited for."""
+"""How many seconds the end of a run waits for the bucket before the user gets a message about it."""
 
 
 class MirroredStore:
     """A `RunStore` in a bucket.
 
-    A bucket that fails fails no method but `start`, `settle` and `finish`. The record is complete in the folder of the unsent
+    If the bucket fails, only `start`, `settle` and `finish` raise an error. The record is complete in the folder of the unsent
     run until all of it has been sent.
 
     Args:
         objects: the place of all results.
-        pipeline: its name.
-        unsent: where the record lies until it is sent.
-        notify: told when the bucket fails while the run goes on.
+        pipeline: the name of the pipeline.
+        unsent: the folder of the record until it is sent.
+        notify: called with a message if the bucket fails during the run.
 
     Raises:
-        UsageError: the pipeline's name cannot name a folder.
+        UsageError: the pipeline's name cannot be the name of a folder.
     """
 
     def __init__(self, objects: Objects, pipeline: str, unsent: UnsentRun, notify: Callable[[str], None]) -> None:
@@ -64,10 +64,10 @@ class MirroredStore:
         return self.objects.link(f"{self._path}/{name}")
 
     def start(self, index: Mapping[str, Any]) -> None:
-        """See `RunStore`. A bucket that refuses us refuses all of the record, of which nothing is left then."""
+        """See `RunStore`. If the bucket refuses access, nothing of the record is left on this machine."""
         try:
             self._local.start(index)
-            self._unsent.begin(self._destination)  # not before there is something to send
+            self._unsent.begin(self._destination)  # only when there is something to send
             self._knock()
         except BaseException:
             self._mirror.close()
@@ -88,7 +88,7 @@ class MirroredStore:
         return _MirroredLog(log, lambda: self._mirror.grew(file), lambda: self._log_closed(name))
 
     def output(self, name: str) -> StdoutWriter:
-        """See `RunStore`. It is sent when it is whole."""
+        """See `RunStore`. The output is sent when it is complete."""
         return _MirroredOutput(self._local.output(name), lambda: self._mirror.put(output_file(name)))
 
     def when_log_is_kept(self, name: str, then: Callable[[str | None], None]) -> None:
@@ -100,11 +100,11 @@ class MirroredStore:
         try:
             self._local.stage_ended(name, summary, kept)
         finally:
-            # Who follows the log in the bucket takes this for its end.
+            # For readers who follow the log in the bucket, this file is the end of the log.
             self._local.when_log_is_kept(name, lambda log: self._mirror.put(f"{name}.json", after=log))
 
     def keep_volume(self, name: str, files: Iterable[bytes]) -> StageName | None:
-        """See `RunStore`. Nobody finds an archive in the bucket before its base."""
+        """See `RunStore`. An archive is sent to the bucket after its base."""
         base = self._local.keep_volume(name, files)
         self._mirror.put(f"{name}.tar.zst", after=f"{base}.tar.zst" if base else None)
         return base
@@ -159,12 +159,12 @@ class MirroredStore:
             self._mirror.put(file)
 
     def _knock(self) -> None:
-        """See whether the bucket refuses us; one that fails, or takes too long to say so, is not waited for."""
+        """Check whether the bucket refuses access. If it fails or takes too long to answer, the run does not wait for it."""
         try:
             self._mirror.knock(INDEX, KNOCK_SECONDS)
         except RefusedError:
             raise
-        except StorageError:  # it may be back later, and is tried again soon
+        except StorageError:  # the bucket may work later, and is tried again soon
             return
 
     def _unsent_error(self, error: StorageError) -> StorageError:
@@ -175,7 +175,7 @@ class MirroredStore:
 
 
 class _MirroredLog:
-    """A `LogWriter` that says when its log grew, and when it was closed."""
+    """A `LogWriter` that calls a function when its log grows, and when it is closed."""
 
     def __init__(self, log: LogWriter, grew: Callable[[], None], closed: Callable[[], None]) -> None:
         self._log = log
@@ -194,7 +194,7 @@ class _MirroredLog:
 
 
 class _MirroredOutput:
-    """A `StdoutWriter` that says when it was closed."""
+    """A `StdoutWriter` that calls a function when it is closed."""
 
     def __init__(self, output: StdoutWriter, closed: Callable[[], None]) -> None:
         self._output = output

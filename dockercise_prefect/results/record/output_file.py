@@ -1,4 +1,4 @@
-"""What one stage printed on stdout, as a file of the record: it grows while the stage prints."""
+"""The stdout of one stage as a file of the record. It grows while the stage prints."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from dockercise_prefect.results.places.files import FILE_MODE, storing
 
 
 def output_file(stage: StageName) -> str:
-    """The file of a record with exactly what the stage printed on stdout."""
+    """The file of a record with the exact stdout of the stage."""
     return f"{stage}.out"
 
 
 class OutputFile:
-    """Takes what one stage prints on stdout, byte for byte. Used by one thread.
+    """Receives the bytes that one stage prints on stdout, unchanged. Used by one thread.
 
-    What was written is there at once for whoever reads the file, and stays when this process is killed.
+    Readers of the file see written data at once, and it is not lost if this process is killed.
 
     Args:
-        path: of the file, which replaces an older one.
+        path: the path of the file, which replaces an older one.
 
     Raises:
-        StorageError: from every method: it cannot be written.
+        StorageError: from every method: the file cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -33,14 +33,14 @@ class OutputFile:
         self._is_open = True
 
     def write(self, chunk: bytes) -> None:
-        """Append, without a buffer: what is in one is lost with the process."""
+        """Append the chunk, without a buffer: its content would be lost if the process is killed."""
         left = memoryview(chunk)
         with storing(self.path):
             while left:
                 left = left[os.write(self._file, left) :]
 
     def close(self) -> None:
-        """No more follows; may be called again."""
+        """The output is complete. May be called again."""
         if self._is_open:
             self._is_open = False
             with storing(self.path):  # network file systems report a full disk only here

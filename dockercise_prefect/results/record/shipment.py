@@ -1,4 +1,4 @@
-"""Where logs go besides the record, as a protocol: to CloudWatch, or nowhere."""
+"""The protocol for sending logs to another place besides the record: to CloudWatch, or nowhere."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from dockercise_prefect.settings import Settings
 
 
 class Shipment(Protocol):
-    """Takes the lines of a run's stages elsewhere. Thread-safe."""
+    """Sends the lines of a run's stages to another place. Thread-safe."""
 
     def stream(self, stage: str) -> Callable[[str], None]:
-        """Where the lines of a stage go, each without its end of line; asked for once a stage."""
+        """A function that sends one line of the stage, without its end of line. Call this once for each stage."""
         ...
 
     def close(self) -> None:
-        """Wait until everything has arrived; again, it says the same.
+        """Wait until everything has arrived. A second call has the same result.
 
         Raises:
-            StorageError: it has not.
+            StorageError: not everything has arrived.
         """
         ...
 
 
 class NoShipment:
-    """Logs go nowhere else."""
+    """Sends logs nowhere else."""
 
     def stream(self, stage: str) -> Callable[[str], None]:
         """See `Shipment`."""
@@ -37,19 +37,19 @@ class NoShipment:
 
 
 def open_shipment(run: str, settings: Settings, notify: Callable[[str], None]) -> Shipment:
-    """Where the logs of a run go by the user's settings.
+    """The shipment for the logs of a run, according to the user's settings.
 
     Args:
-        run: its path: `<pipeline>/<run-id>`.
+        run: the path of the run: `<pipeline>/<run-id>`.
         settings: may name a log group.
-        notify: told when logs can be taken nowhere any more.
+        notify: called with a message if logs cannot be sent any more.
 
     Raises:
         RefusedError: AWS cannot be used at all.
     """
     if settings.log_group is None:
         return NoShipment()
-    from dockercise_prefect.results.record.cloudwatch import CloudWatchLogs  # noqa: PLC0415  boto3 takes a while
+    from dockercise_prefect.results.record.cloudwatch import CloudWatchLogs  # noqa: PLC0415  boto3 is slow to import
 
     return CloudWatchLogs(settings.log_group, run, settings, notify)
 

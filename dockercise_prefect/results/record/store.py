@@ -1,4 +1,4 @@
-"""What keeps the record of a run, as a protocol."""
+"""The protocol of stores for the record of a run."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from dockercise_prefect.results.summary import RunSummary, StageSummary
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What is kept of a stage besides how it ended.
+    """What is stored of a stage besides its end.
 
     Attributes:
-        value: what it printed, trimmed; None when it printed nothing that may be kept, or too much of it.
-        sensitive: why its output is sensitive, None when it is not.
-        left_out: what is not kept, `value`, `output` or `volume`, and why.
-        attempt: which attempt at the stage it was, from 1 on; None for one that has not ended, or never starts.
-        output_digest: of what it printed on stdout, `sha256:…`; None when that is not kept.
-        volume_digest: of what its volume holds (docs/digests.md); None when that is not kept.
+        value: its output, trimmed; None if there is no output that may be stored, or if it is too long.
+        sensitive: why its output is sensitive; None if it is not.
+        left_out: the parts that are not stored (`value`, `output` or `volume`), each with the reason.
+        attempt: the number of the attempt, from 1; None for a stage that has not ended, or never starts.
+        output_digest: the digest of its stdout, `sha256:…`; None if the output is not stored.
+        volume_digest: the digest of the content of its volume (docs/digests.md); None if the volume is not stored.
     """
 
     value: str | None = None
@@ -34,71 +34,74 @@ class Kept:
 
 
 class LogWriter(Protocol):
-    """Takes what one stage prints, both channels, byte for byte and in order.
+    """Receives the bytes that one stage prints, on both channels, unchanged and in order.
 
-    Used by one thread. What was written is there at once for whoever reads the log while the stage runs, and stays when this
-    process is killed. Neither method raises: a log that could not be written whole fails its stage's `stage_ended`.
+    Used by one thread. Readers of the log see written data at once, while the stage runs, and it is not lost if this process is
+    killed. Neither method raises. If the log could not be written completely, `stage_ended` of its stage raises the error.
     """
 
     def write(self, chunk: bytes) -> None:
-        """Append."""
+        """Append the chunk."""
         ...
 
     def close(self) -> None:
-        """No more follows; may be called again."""
+        """The output is complete. May be called again."""
         ...
 
 
 class StdoutWriter(Protocol):
-    """Takes what one stage prints on stdout, byte for byte. Used by one thread.
+    """Receives the bytes that one stage prints on stdout, unchanged. Used by one thread.
 
-    What was written is there at once for whoever reads it on this machine, and stays when this process is killed.
+    Readers on this machine see written data at once, and it is not lost if this process is killed.
 
     Raises:
-        StorageError: from every method: it cannot be written.
+        StorageError: from every method: the output cannot be written.
     """
 
     @property
     def path(self) -> Path:
-        """Where it is on this machine, at least until the run is over."""
+        """The path of the output on this machine, which is valid at least until the run is over."""
         ...
 
     def write(self, chunk: bytes) -> None:
-        """Append."""
+        """Append the chunk."""
         ...
 
     def close(self) -> None:
-        """No more follows; may be called again."""
+        """The output is complete. May be called again."""
         ...
 
 
 class RunStore(Protocol):
-    """Keeps the record of one run.
+    """Stores the record of one run.
 
-    Order: `start` once and first, `settle` and `finish` once and last, and `leave` where one of these failed. Between them, for
-    each stage: `stage_started`, `log` and `output` at most once, `stage_ended` at least once; a stage that never starts has
-    only this.
-    `keep_volume` at most once for a stage and at any time, or `leave_volume_out`; one of both for a stage that others work on,
-    and not later than for those. `bundle_outputs` and `keep_report` at most once, after the last stage has ended. Stages are
-    independent otherwise: any thread may call for any of them at any time.
+    The order of calls: `start` once and first; `settle` and `finish` once and last; `leave` if one of these two failed.
 
-    Everything but logs and outputs appears whole or not at all, however the process ends; a later JSON object of a stage takes
-    the place of the former. Nobody but the user can read any of it.
+    Between them, for each stage: `stage_started`, `log` and `output` at most once, and `stage_ended` at least once. For a stage
+    that never starts, only `stage_ended`. `keep_volume` or `leave_volume_out` at most once for each stage, at any time. For a
+    stage that other stages work on, one of the two is required, and not later than for those stages. `bundle_outputs` and
+    `keep_report` at most once, after the last stage has ended. Otherwise stages are independent: any thread may call methods
+    for any stage at any time.
 
-    A stage that the index marks as sensitive leaves no value, whatever is handed over; one with `"no_log": true` no log either.
+    Everything except logs and outputs is written completely or not at all, even if the process is killed. A later JSON object
+    of a stage replaces the earlier one. Only the user can read the record.
+
+    A stage that the index marks as sensitive gets no value in the record, even if a value is passed. A stage with
+    `"no_log": true` gets no log either.
 
     Raises:
-        StorageError: from every method but `log`: it could not be kept; names the place. Nothing half-written is left.
+        StorageError: from every method except `log`: the data could not be stored. The message names the place. No
+            half-written data is left.
     """
 
     @property
     def objects(self) -> Objects:
-        """The place that holds the records of all runs, of which this is one."""
+        """The place with the records of all runs, including this one."""
         ...
 
     @property
     def folder(self) -> Path:
-        """Where the record is on this machine, at least until the run is over."""
+        """The folder of the record on this machine, which exists at least until the run is over."""
         ...
 
     @property
@@ -107,7 +110,7 @@ class RunStore(Protocol):
         ...
 
     def link(self, name: str) -> str:
-        """An address at which a browser finds a file of the record, whether it is there yet or not."""
+        """The address of a file of the record for a browser. The file need not exist yet."""
         ...
 
     def start(self, index: Mapping[str, Any]) -> None:
@@ -117,78 +120,78 @@ class RunStore(Protocol):
             index: the pipeline as `pipeline.to_json` prints it.
 
         Raises:
-            UsageError: a stage's name cannot name a file.
+            UsageError: a stage's name cannot be the name of a file.
         """
         ...
 
     def stage_started(self, name: str, summary: StageSummary) -> None:
-        """The stage runs."""
+        """The stage has started."""
         ...
 
     def log(self, name: str) -> LogWriter:
-        """Where the stage's output goes; the caller closes it before `stage_ended`."""
+        """The writer for the stage's output. The caller closes it before `stage_ended`."""
         ...
 
     def output(self, name: str) -> StdoutWriter:
-        """Where the stage's stdout goes; the caller closes it before `stage_ended`."""
+        """The writer for the stage's stdout. The caller closes it before `stage_ended`."""
         ...
 
     def when_log_is_kept(self, name: str, then: Callable[[str | None], None]) -> None:
-        """Say which file of the record has the stage's log; to be asked once the log was closed.
+        """Report which file of the record has the stage's log. Call this after the log was closed.
 
         Args:
             name: the stage.
-            then: is given the file's name as soon as it is known, None where there is no log: at once, or later in another
-                thread, but before `settle` returns. Must not raise.
+            then: called with the name of the file when it is known, or with None if there is no log. It is called at once, or
+                later in another thread, but before `settle` returns. Must not raise.
         """
         ...
 
     def stage_ended(self, name: str, summary: StageSummary, kept: Kept) -> None:
-        """The stage ended, or will never start; said again when more is known of what is kept."""
+        """The stage ended, or will never start. Called again when more is known about what is stored."""
         ...
 
     def keep_volume(self, name: str, files: Iterable[bytes]) -> StageName | None:
-        """Keep the stage's volume as `<stage>.tar.zst`, in bounded memory; what another volume of the run has, only once.
+        """Store the stage's volume as `<stage>.tar.zst`, in bounded memory. Files that another volume also has are stored once.
 
-        A stage that works `on` another waits here until it is known whether that one's volume is kept.
+        If the stage works `on` another stage, this waits until it is known whether that stage's volume is stored.
 
         Args:
             name: the stage.
-            files: a tar stream whose paths begin with the stage's name. What it raises comes out here, and nothing is left.
+            files: a tar stream whose paths begin with the stage's name. Its exceptions are passed on, and nothing is left.
 
         Returns:
-            The stage whose archive holds the files that both have; None where this one holds all.
+            The stage whose archive contains the common files; None if this archive contains all files.
         """
         ...
 
     def leave_volume_out(self, name: str) -> None:
-        """The stage's volume is not kept."""
+        """The stage's volume is not stored."""
         ...
 
     def bundle_outputs(self, stages: Iterable[StageName]) -> None:
-        """Keep what these stages printed on stdout as `out.zip`, one entry a stage, byte for byte, in bounded memory.
+        """Store the stdout of these stages, unchanged, as `out.zip`, with one entry for each stage, in bounded memory.
 
         Args:
-            stages: whose `output` was closed.
+            stages: the stages. Their `output` has been closed.
         """
         ...
 
     def keep_report(self, page: str) -> None:
-        """Keep the run's page as `report.html`."""
+        """Store the run's page as `report.html`."""
         ...
 
     def settle(self) -> None:
-        """Wait until all that was kept so far is in its place.
+        """Wait until everything that was stored so far is in its place.
 
         Raises:
-            StorageError: it cannot get there; says where it is kept instead, and how it gets there later.
+            StorageError: the data cannot reach its place. The message says where it is instead, and how to send it later.
         """
         ...
 
     def finish(self, summary: RunSummary) -> None:
-        """The run is over, and so is the record once all of it is in its place."""
+        """The run is over. The record is finished when all of it is in its place."""
         ...
 
     def leave(self, summary: RunSummary) -> None:
-        """The run is over, after `settle` or `finish` failed: what did not get to its place stays where it is kept."""
+        """The run is over, and `settle` or `finish` failed. Data that did not reach its place stays where it is."""
         ...

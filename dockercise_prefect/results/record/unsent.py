@@ -1,4 +1,4 @@
-"""Records that are on their way to a bucket: kept in the user's data folder until all of them is there."""
+"""Records that have not completely arrived in a bucket. Until then, they are in the user's data folder."""
 
 from __future__ import annotations
 
@@ -22,24 +22,25 @@ _LOCK = "lock"
 
 
 class NotWaitingError(UsageError):
-    """The record does not wait to be sent: its run goes on, or somebody else sends it or has done so."""
+    """The record does not wait to be sent: its run is still running, or another process is sending it or has sent it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where a record goes: the place of all results, and the pipeline's name."""
+    """The destination of a record: the place of all results, and the name of the pipeline."""
 
     place: str
     pipeline: str
 
 
 class UnsentRun:
-    """One record on its way, in a folder of its own: `<data>/unsent/<run-id>/`.
+    """One unsent record, in its own folder: `<data>/unsent/<run-id>/`.
 
-    It holds where the record goes, a lock that its run holds while it goes on, and below `<pipeline>/<run-id>/` the record.
+    The folder contains the destination of the record, a lock that its run holds while it runs, and the record itself, below
+    `<pipeline>/<run-id>/`.
 
     Args:
-        folder: named as the run; it need not exist.
+        folder: the folder, named as the run. It need not exist.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -53,10 +54,10 @@ class UnsentRun:
 
     @property
     def destination(self) -> Destination:
-        """Where it goes.
+        """Where the record goes.
 
         Raises:
-            StorageError: the folder does not say.
+            StorageError: the folder does not contain the destination.
         """
         path = self.folder / _PLACE
         try:
@@ -70,10 +71,10 @@ class UnsentRun:
         return self.folder / pipeline / self.run_id
 
     def begin(self, destination: Destination) -> None:
-        """Note where it goes, and hold it until `end` or `leave`.
+        """Write the destination, and lock the record until `end` or `leave`.
 
         Raises:
-            StorageError: it cannot be written.
+            StorageError: the folder cannot be written.
         """
         with storing(self.folder):
             make_folder(self.folder)
@@ -81,22 +82,22 @@ class UnsentRun:
             write_json(self.folder / _PLACE, {"place": destination.place, "pipeline": destination.pipeline})
 
     def leave(self) -> None:
-        """Let go of it: it is to be sent another time."""
+        """Release the lock. The record will be sent another time."""
         self._lock.release()
 
     def end(self) -> None:
-        """All of it has been sent: remove it."""
-        with suppress(OSError):  # first what makes it one that waits: nobody takes what is half removed for a record
+        """Remove the record, because all of it has been sent."""
+        with suppress(OSError):  # the destination first, so that a half-removed folder does not count as a waiting record
             (self.folder / _PLACE).unlink()
         shutil.rmtree(self.folder, ignore_errors=True)
         self._lock.release()
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Inside, no other process sends or writes it.
+        """Inside, no other process sends or writes the record.
 
         Raises:
-            NotWaitingError: its run still goes on, or another process sends it or has sent it.
+            NotWaitingError: its run is still running, or another process is sending the record or has sent it.
             StorageError: the folder cannot be written.
         """
         try:
@@ -107,7 +108,7 @@ class UnsentRun:
             raise storage_error(self.folder, error) from error
         try:
             if not (self.folder / _PLACE).exists():
-                shutil.rmtree(self.folder, ignore_errors=True)  # the lock alone has made it again
+                shutil.rmtree(self.folder, ignore_errors=True)  # taking the lock has created the folder again
                 raise NotWaitingError(f"{self.run_id} was sent by another process")
             yield
         finally:

@@ -1,4 +1,4 @@
-"""Which archive of a run leaves out what another one has (docs/adr/0026)."""
+"""Decides which archive of a run leaves out the files of another archive (docs/adr/0026)."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ _End: TypeAlias = "Future[Base | None]"
 
 
 class VolumeBases:
-    """Knows the base of each archive of one run. Thread-safe.
+    """Provides the base of each archive of one run. Thread-safe.
 
-    The base of a stage that works `on` another is the archive of that one. Of all stages on the code, the first whose archive
-    is begun is kept whole, and is the base of the others. Where the base is not kept, another one takes its place, or there is
-    none.
+    If a stage works `on` another stage, its base is the archive of that stage. Of all stages on the code, the archive that is
+    begun first is stored completely and is the base of the others. If the base is not stored, another archive replaces it, or
+    there is no base.
 
-    An archive is waited for until it is there or given up. So nobody waits for ever: what a stage works on has ended before the
-    stage begins, and what is the first on the code is being written and waits for nobody.
+    A stage waits for the archive of its base until it is stored or left out. This always ends: the stage that another stage
+    works on has ended before that stage begins, and the first archive on the code is already being written and waits for
+    nothing.
 
     Args:
-        origins: for each stage whose volume may be kept, what it works `on`: a stage, `CODE`, or None.
+        origins: for each stage whose volume may be stored, what it works `on`: a stage, `CODE`, or None.
     """
 
     def __init__(self, origins: Mapping[StageName, StageName | None]) -> None:
@@ -39,10 +40,11 @@ class VolumeBases:
 
     @contextmanager
     def keeping(self, stage: StageName) -> Iterator[tuple[Base | None, PathMap | None]]:
-        """The archive of the stage is written inside, and kept when that ends well.
+        """Write the archive of the stage inside. It counts as stored if the body succeeds.
 
         Returns:
-            Its base, which may have to be waited for, None without one; and what gets all its paths, None if nobody needs them.
+            Its base, or None if it has no base (this may have to wait); and the map to which all its paths must be added, or
+            None if it is not needed.
         """
         told = [self._ends[stage]] if stage in self._ends else []
         manifest: PathMap | None = None
@@ -66,7 +68,7 @@ class VolumeBases:
             self._ends[stage].set_result(None)
 
     def close(self) -> None:
-        """No archive is written any more."""
+        """Release the bases. Called when no archive is written any more."""
         with self._lock:
             for base in self._kept:
                 base.manifest.close()
@@ -79,7 +81,7 @@ class VolumeBases:
         return self._ends[origin].result() if origin in self._ends else None
 
     def _base_on_code(self, told: list[_End]) -> Base | None:
-        """The first archive on the code; None where that is now the caller's, who will be waited for."""
+        """The first archive on the code; None if the caller's archive is now the first, and the others wait for it."""
         while True:
             with self._lock:
                 first = self._first_on_code

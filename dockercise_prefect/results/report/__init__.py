@@ -1,1 +1,1 @@
-"""Pages about runs that last: each is one file that needs nothing else, on disk and in a bucket."""
+"""Permanent pages about runs. Each page is a single file without dependencies, on disk and in a bucket."""

@@ -1,4 +1,4 @@
-"""A log, or as much of it as a page can hold: its beginning, and more of its end."""
+"""An excerpt of a log for a page: its beginning, and a longer part of its end."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dockercise_prefect.errors import StorageError
 from dockercise_prefect.results.reading.terminal_text import plain_line
 
 HEAD_SHARE = 4
-"""The beginning gets one part in so many; what went wrong is at the end."""
+"""The beginning gets one part in so many. The end gets more, because errors are there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +18,9 @@ class Excerpt:
     """Lines without control characters.
 
     Attributes:
-        head: the beginning, or all of it.
-        left_out: bytes between head and tail.
-        tail: the end; empty where the head is all.
+        head: the beginning, or the whole log.
+        left_out: the number of bytes between head and tail.
+        tail: the end; empty if the head is the whole log.
     """
 
     head: str
@@ -29,11 +29,11 @@ class Excerpt:
 
 
 def excerpt(log: Iterable[bytes], budget: int) -> Excerpt | None:
-    """What a page shows of a log; None where there is none, or nothing in it.
+    """The excerpt of a log for a page; None if there is no log, or if it is empty.
 
     Args:
-        log: its bytes, in pieces; no more than the budget and a piece of them are in memory at once.
-        budget: bytes of it, at most.
+        log: the bytes of the log, in pieces. At most the budget and one piece are in memory at once.
+        budget: the maximum number of bytes in the excerpt.
     """
     of_begin, of_end = budget // HEAD_SHARE, budget - budget // HEAD_SHARE
     begin, end, size = b"", _End(of_end), 0
@@ -48,14 +48,14 @@ def excerpt(log: Iterable[bytes], budget: int) -> Excerpt | None:
     if size <= budget:
         whole = _plain(begin + end.content)
         return Excerpt(whole, 0, "") if whole.strip() else None
-    # Whole lines, where there are any.
+    # Whole lines, if there are any.
     head, tail = begin.rpartition(b"\n"), end.content.partition(b"\n")
     first, last = (head[0] + head[1]) or head[2], tail[2] or tail[0]
     return Excerpt(_plain(first), size - len(first) - len(last), _plain(last))
 
 
 class _End:
-    """The last bytes of what comes in pieces."""
+    """Collects the last bytes of a sequence of pieces."""
 
     def __init__(self, length: int) -> None:
         self._length = length

@@ -1,4 +1,4 @@
-"""Templates to pages: styles and scripts are in them, and nothing else is asked for."""
+"""Renders templates to pages. Styles and scripts are inside the pages, which load nothing else."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _KILO = 1024
 
 
 def page(template: str, script: str | None = None, **what: object) -> str:
-    """A whole page.
+    """A complete page.
 
     Args:
-        template: its file.
-        script: a file of JavaScript, None for a page without; nothing else may run in it.
-        what: the template's variables; texts are escaped.
+        template: the file of the template.
+        script: a file of JavaScript, the only script that may run in the page; None for a page without scripts.
+        what: the variables of the template. Texts are escaped.
     """
     code = _asset(script) if script else None
     digest = base64.b64encode(hashlib.sha256((code or "").encode()).digest()).decode()
@@ -49,7 +49,7 @@ def _asset(name: str) -> Markup:
 
 
 def _moment(text: str) -> str:
-    """`2026-11-26 12:01:30`, of an ISO 8601 time in UTC."""
+    """`2026-11-26 12:01:30`, from an ISO 8601 time in UTC."""
     return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M:%S}"
 
 

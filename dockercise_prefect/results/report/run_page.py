@@ -1,4 +1,4 @@
-"""`report.html`: a run in one file that lasts, to be read on any screen, with or without a mouse."""
+"""`report.html`: the page of a run in one permanent file, for any screen, with or without a mouse."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from dockercise_prefect.results.summary import RunSummary, StageSummary
 LOGS = 4 * 1024 * 1024
 LONGEST_LOG = 256 * 1024
 SHORTEST_LOG = 4 * 1024
-"""Bytes of all logs in a page, about; of one, at most; of one in any case."""
+"""Bytes: about the size of all logs in a page; the maximum of one log; the size that every log may have in any case."""
 
 LONGEST_VALUE = 16 * 1024
-"""Characters of a value in a page, at most; as few as bytes of a log where there are many stages."""
+"""The maximum number of characters of a value in a page. With many stages, the byte limit of a log applies, if it is lower."""
 
 
 def stage_anchor(name: StageName) -> str:
-    """Where in the page a stage is: `#stage=build`."""
+    """The link to a stage in the page: `#stage=build`."""
     return f"#stage={quote(name)}"
 
 
@@ -42,11 +42,11 @@ def run_page(folder: Path, pipeline: Pipeline, summary: RunSummary, graph: str |
     """The page of a run.
 
     Args:
-        folder: of the record, complete but for this page and the summary.
-        pipeline: what ran.
+        folder: the folder of the record, complete except for this page and the summary.
+        pipeline: the pipeline that ran.
         summary: how it ended.
-        graph: the stages as SVG whose boxes lead to `stage_anchor`, None for too many of them.
-        commit: of the code that ran, None where it is not known.
+        graph: the stages as SVG, whose boxes link to `stage_anchor`; None if there are too many stages.
+        commit: the commit of the code that ran; None if it is not known.
     """
     path = critical_path({stage.name: stage.needs for stage in pipeline}, summary.stages)
     budget = max(SHORTEST_LOG, min(LONGEST_LOG, LOGS // max(1, len(pipeline))))
@@ -66,21 +66,21 @@ def run_page(folder: Path, pipeline: Pipeline, summary: RunSummary, graph: str |
         blamed=[stage for stage in stages if stage.is_to_blame],
         path=path,
         path_seconds=sum(summary.stages[name].seconds or 0.0 for name in path),
-        graph=Markup(graph) if graph else None,  # noqa: S704  made by us, with all texts escaped
+        graph=Markup(graph) if graph else None,  # noqa: S704  our own SVG, with all texts escaped
         files=[name for name in (INDEX, SUMMARY, OUTPUTS) if name != OUTPUTS or (folder / OUTPUTS).exists()],
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Clock:
-    """The run's time, for bars: when it began, and how many seconds it took."""
+    """The time of the run, for the bars: when it began, and how many seconds it took."""
 
     began: datetime
     seconds: float
 
     @classmethod
     def of(cls, summary: RunSummary) -> _Clock | None:
-        """None for a run in which nothing ran."""
+        """The clock of a run; None if no stage ran."""
         starts = [datetime.fromisoformat(stage.started) for stage in summary.stages.values() if stage.started]
         ends = [datetime.fromisoformat(stage.finished) for stage in summary.stages.values() if stage.finished]
         if not starts or not ends:
@@ -88,7 +88,7 @@ class _Clock:
         return cls(min(starts), max(0.001, (max(ends) - min(starts)).total_seconds()))
 
     def bar(self, stage: StageSummary) -> tuple[float, float] | None:
-        """Where its bar begins and how long it is, in hundredths; None for a stage that did not run."""
+        """The start and the length of the stage's bar, in hundredths; None for a stage that did not run."""
         if stage.started is None or stage.seconds is None:
             return None
         left = (datetime.fromisoformat(stage.started) - self.began).total_seconds() / self.seconds * 100
@@ -118,17 +118,17 @@ class _Entry:
 
     @property
     def id(self) -> str:
-        """Of its element."""
+        """The id of its element."""
         return f"stage={self.name}"
 
     @property
     def href(self) -> str:
-        """What leads to it."""
+        """The link to the stage."""
         return stage_anchor(self.name)
 
     @property
     def text(self) -> str:
-        """What a filter looks in."""
+        """The text that a filter searches."""
         return f"{self.name} {self.words} {self.headline} {'critical' if self.is_critical else ''}".lower()
 
 
@@ -195,7 +195,7 @@ def _facts(stage: Stage, summary: StageSummary, kept: Mapping[str, object]) -> I
 
 
 def _volume_facts(folder: Path, name: StageName) -> Iterator[str]:
-    with suppress(StorageError):  # most stages have no volume; `fetch` says what is wrong with one
+    with suppress(StorageError):  # most stages have no volume; if one is broken, `fetch` reports it
         base = _recorded(folder).volume_base(name)
         if base is not None:
             yield f"volume: {shared_with(base)}"

@@ -1,7 +1,7 @@
 """`<results>/<pipeline>/index.html`: the runs of a pipeline, newest first.
 
-The page holds what it says as data too, so that the next run reads only what the page does not know yet. Two runs that end at
-once heal each other: whoever comes next finds the folders of both.
+The page also contains its content as data, so that the next run reads only runs that are not on the page yet. If two runs end
+at the same time, one of them may be missing: the next run finds the folders of both and adds it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from dockercise_prefect.results.report.pages import page
 PAGE = "index.html"
 
 MOST = 500
-"""Runs that the page lists."""
+"""The maximum number of runs that the page lists."""
 
 _DATA = re.compile(rb'<script type="application/json" id="runs">(.*?)</script>', re.DOTALL)
 
@@ -40,16 +40,16 @@ class Row:
 
     @property
     def is_final(self) -> bool:
-        """Whether it will be the same the next time."""
+        """Whether the row will not change any more."""
         return self.status != UNFINISHED
 
 
 def update_runs_page(objects: Objects, pipeline: str) -> None:
-    """Write the page anew, with the runs that it does not know.
+    """Write the page again, and add the runs that are not on it yet.
 
     Args:
         objects: the place of all results.
-        pipeline: whose runs.
+        pipeline: the pipeline of the runs.
 
     Raises:
         StorageError: the place cannot be read or written.
@@ -67,17 +67,17 @@ def runs_page(pipeline: str, rows: Iterable[Row], *, more: int) -> str:
     """The page.
 
     Args:
-        pipeline: its name.
-        rows: newest first.
-        more: runs that are older than these.
+        pipeline: the name of the pipeline.
+        rows: the rows, newest first.
+        more: how many runs are older than these.
     """
     rows = list(rows)
-    data = json.dumps([asdict(row) for row in rows]).replace("<", "\\u003c")  # no text ends the script
+    data = json.dumps([asdict(row) for row in rows]).replace("<", "\\u003c")  # so that no text can end the script
     return page("runs.html.j2", pipeline=pipeline, runs=rows, more=more, data=Markup(data))  # noqa: S704  escaped above
 
 
 def _known(objects: Objects, pipeline: str) -> list[Row]:
-    """What the page says that is there; nothing where there is none, or one that we do not understand."""
+    """The rows of the existing page; empty if there is no page, or if its data cannot be read."""
     try:
         found = _DATA.search(read(objects, f"{pipeline}/{PAGE}"))
     except NotStoredError:

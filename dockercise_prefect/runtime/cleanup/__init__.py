@@ -1,1 +1,1 @@
-"""Marks what runs make on an engine, and removes it."""
+"""Labels what runs make on an engine, and removes it."""

@@ -18,7 +18,7 @@ OWNER = "dockercise.owner"
 ATTEMPT = "dockercise.attempt"
 
 STEPS = "dockercise.steps"
-"""Of an image: how many instructions of the Dockerfile may come after the one that sets the labels; a commit has none."""
+"""Label of an image: how many instructions of the Dockerfile may follow the one that sets the labels; for a commit, 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +31,19 @@ class RunIdentity:
 
 
 def attempt_labels(stage: StageName, attempt: int) -> dict[str, str]:
-    """What tells one attempt at a stage from all others of its run."""
+    """The labels that distinguish one attempt at a stage from all others of its run."""
     return {STAGE: stage, ATTEMPT: str(attempt)}
 
 
 class Labels:
     """Labels and names for all that one run, or one attempt at a stage, makes on an engine. Thread-safe.
 
-    Names are unique on the engine, also when two runs have one id; they say which run they belong to as far as Docker's
-    alphabet lets them. The labels hold the exact names.
+    Names are unique on the engine, even if two runs have the same id. A name shows which run it belongs to, but characters
+    that Docker does not allow in names are replaced. The labels hold the exact names.
 
     Args:
         identity: of the run.
-        owner: the process that it belongs to.
+        owner: the process that the run belongs to.
         further: labels of an attempt (`attempt_labels`).
     """
 
@@ -59,11 +59,11 @@ class Labels:
         self._numbers = itertools.count(1)
 
     def of_run(self) -> dict[str, str]:
-        """For what belongs to the run, or the attempt, as a whole."""
+        """The labels of what belongs to the run, or the attempt, as a whole."""
         return dict(self._all)
 
     def of_stage(self, stage: StageName) -> dict[str, str]:
-        """For what belongs to one stage."""
+        """The labels of what belongs to one stage."""
         return self._all | {STAGE: stage}
 
     def name(self, what: str) -> str:
@@ -76,5 +76,5 @@ class Labels:
 
 
 def _plain(text: str) -> str:
-    """The text in the alphabet of Docker's names, and short."""
+    """The text, shortened and in the characters that Docker allows in names."""
     return re.sub(r"[^a-zA-Z0-9_.-]", "_", text)[:40] or "_"

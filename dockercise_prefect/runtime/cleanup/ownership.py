@@ -1,11 +1,13 @@
-"""Which process made what lies on an engine, and whether that process is dead for sure.
+"""Which process made a thing on an engine, and whether that process is dead for sure.
 
-A run that was killed leaves containers and volumes. The next run on that engine removes them, but an engine may be shared: by
+A run that was killed leaves containers and volumes. The next run on that engine removes them. But an engine may be shared: by
 runs of this process and of others, by other machines, by processes in containers that see other process ids. So an owner is
-judged only from where it can be seen, and everything in doubt is left alone: what stays costs space, what goes may be a run.
+judged only by a process that can see it, and everything in doubt is left alone: a thing that is left only costs space, but a
+thing that is removed may belong to a run that is alive.
 
-A process in a container of the same engine, as a flow run of a Docker work pool is, cannot be seen from outside, and from
-nowhere after its container is gone. The engine can tell: when that start of the container is over, so is all that ran in it.
+A process in a container of the same engine, for example a flow run of a Docker work pool, cannot be seen from outside the
+container, and after the container is gone it cannot be seen from anywhere. But the engine knows the container: when that start
+of the container is over, everything that ran in it is over too.
 """
 
 from __future__ import annotations
@@ -26,12 +28,15 @@ from dockercise_prefect.runtime.engine import Engine
 _NETWORK = Path("/sys/class/net")
 
 _MOUNTED = re.compile(r"/([0-9a-f]{64})(?:/userdata)?/(?:hostname|hosts|resolv\.conf) /etc/(?:hostname|hosts|resolv\.conf) ")
-"""An engine mounts these files of a container from a folder that has the container's id (proc(5): the root, then the place)."""
+"""An engine mounts these files of a container from a folder whose name is the container's id.
+
+proc(5): the root of the mount comes first, then the mount point.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class ContainerStart:
-    """One start of a container on the engine in question: its id, and when that was."""
+    """One start of a container on the engine in question: the container's id, and the time of the start."""
 
     id: str
     since: str
@@ -51,12 +56,12 @@ class Owner:
     """A process, named so that no other process anywhere ever has the same name.
 
     Attributes:
-        host: the machine's name, or the container's; the start of the container where the engine itself runs it.
-        machine: what tells the machine from all others, empty where nothing does.
-        boot: one start of the machine, empty where the system does not name it.
-        namespace: where the process id counts, empty likewise.
-        pid: the process.
-        start: when it started, as the system counts.
+        host: the name of the machine or of the container; if the engine itself runs the container, the container's start.
+        machine: what distinguishes the machine from all others; empty if nothing does.
+        boot: one start of the machine; empty if the system does not name it.
+        namespace: the namespace that the process id belongs to; empty if the system does not name it.
+        pid: the process id.
+        start: when the process started, as the system counts.
     """
 
     host: str
@@ -79,13 +84,13 @@ class Owner:
 
 
 def this_process(engine: Engine) -> Owner:
-    """The process that asks.
+    """The process that calls this.
 
     Args:
-        engine: where it is going to leave things.
+        engine: the engine on which the process is going to make things.
 
     Raises:
-        EngineError: the process is in a container, and the engine does not answer whether that is one of its own.
+        EngineError: the process is in a container, and the engine does not answer whether it runs that container.
     """
     pid = os.getpid()
     hostname = socket.gethostname()
@@ -95,10 +100,10 @@ def this_process(engine: Engine) -> Owner:
 
 
 def container_id(mounts: str) -> str:
-    """The id of the container that a process is in, empty where it is in none.
+    """The id of the container that a process is in; empty if it is not in a container.
 
-    Control groups and host names do not always tell: groups may have a namespace of their own, and with the host's network a
-    container has the host's name.
+    Control groups and host names do not always show it: control groups may have a namespace of their own, and a container
+    with the host's network has the host's name.
 
     Args:
         mounts: the process's `/proc/self/mountinfo`.
@@ -108,11 +113,13 @@ def container_id(mounts: str) -> str:
 
 
 def start_of_container(engine: Engine, container: str, hostname: str) -> ContainerStart | None:
-    """The container's present start; None when the engine runs no such container, so that it must be another engine's.
+    """The container's present start.
+
+    None if the engine runs no such container: then it must be a container of another engine.
 
     Args:
-        container: its id, or nothing.
-        hostname: as it is seen from inside.
+        container: its id, or empty.
+        hostname: the host name that processes in the container see.
 
     Raises:
         EngineError: the engine does not answer.
@@ -122,10 +129,11 @@ def start_of_container(engine: Engine, container: str, hostname: str) -> Contain
 
 
 def machine_of(machine_id: str, addresses: list[str]) -> str:
-    """What tells a machine from all others, empty where that is in doubt.
+    """What distinguishes a machine from all others; empty if that is in doubt.
 
-    The id alone does not: cloned machines share it, and so do the containers of an image that holds one. Their network hardware
-    has addresses of its own, and a container without the host's network has no hardware.
+    The id alone is not enough: cloned machines have the same id, and so have the containers of an image that holds an id.
+    The network hardware of cloned machines has different addresses. A container without the host's network has no network
+    hardware.
 
     Args:
         machine_id: of `/etc/machine-id`.
@@ -139,14 +147,16 @@ def machine_of(machine_id: str, addresses: list[str]) -> str:
 def is_dead(owner: str, observer: Owner, engine: Engine) -> bool:
     """Whether the owner is dead for sure.
 
-    Its container has ended or been started anew, if the engine ran it in one; the machine has been started since, if it is the
-    same machine for sure; or the process has ended, if it was one of this start of the machine and its number means the same
-    here.
+    It is dead in any of these cases:
+
+    - the engine ran it in a container, and that container has ended or has been started again;
+    - it ran on this machine for sure, and the machine has been restarted since;
+    - it ran since the machine's last start, its process id means the same here, and the process has ended.
 
     Args:
         owner: the label.
         observer: this process.
-        engine: where the label is.
+        engine: the engine that has the labelled thing.
 
     Raises:
         EngineError: the engine does not answer.
@@ -166,10 +176,10 @@ def is_dead(owner: str, observer: Owner, engine: Engine) -> bool:
 
 
 def sweep(engine: Engine, observer: Owner, notify: Callable[[str], None]) -> None:
-    """Remove what dead owners left on the engine, and say so.
+    """Remove what dead owners left on the engine, and report it through `notify`.
 
     Raises:
-        EngineError: the engine does not answer. That something cannot be removed is only said.
+        EngineError: the engine does not answer. If something cannot be removed, that is only reported.
     """
     leftovers = engine.leftovers()
     owners = {leftover.labels.get(OWNER, "") for leftover in leftovers}
@@ -185,7 +195,7 @@ def sweep(engine: Engine, observer: Owner, notify: Callable[[str], None]) -> Non
 
 
 def _addresses() -> list[str]:
-    """Of the network hardware; what programs make up, bridges and the like, has no device."""
+    """The addresses of the network hardware. Interfaces that programs make, such as bridges, have no device."""
     return [address for path in _NETWORK.glob("*/device") if (address := read(path.parent / "address"))]
 
 

@@ -1,6 +1,6 @@
-"""Identifies processes: numbers are reused, so a process is identified by its start time, as the kernel counts it.
+"""Identifies processes. Process ids are reused, so a process is also identified by its start time, as the kernel counts it.
 
-The kernel counts clock ticks since the machine's start, which nobody can set, unlike the clock.
+The kernel counts clock ticks since the machine's start. Nobody can change that count, unlike the clock.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ PROC = Path("/proc")
 
 
 def boot_id() -> str:
-    """This start of the machine; empty where the system does not name it, as elsewhere than on Linux."""
+    """The id of this start of the machine; empty if the system has none, for example if it is not Linux."""
     return read(PROC / "sys/kernel/random/boot_id")
 
 
@@ -20,7 +20,7 @@ def start_of(pid: int) -> str | None:
     """When a living process started, in ticks since the machine's start.
 
     Returns:
-        None for a process that is not there, that has ended and waits to be asked how, or that we may not look at.
+        None if there is no such process, if it has ended but its parent has not yet waited for it, or if we may not look at it.
     """
     return _start_in(_stat(pid))
 
@@ -28,12 +28,12 @@ def start_of(pid: int) -> str | None:
 def is_over(pid: int, start: str) -> bool:
     """Whether a process has ended for sure.
 
-    Processes may be hidden (`hidepid` of `/proc`): one that we cannot look at is over only when the kernel does not know
+    Processes may be hidden (`hidepid` of `/proc`). A process that we cannot look at is over only if the kernel does not know
     its number.
 
     Args:
         pid: its number.
-        start: what `start_of` said of it.
+        start: what `start_of` returned for it.
     """
     if stat := _stat(pid):
         return _start_in(stat) != start
@@ -47,7 +47,7 @@ def is_over(pid: int, start: str) -> bool:
 
 
 def read(path: Path) -> str:
-    """A small file's text without white space around it, empty where it cannot be read."""
+    """A small file's text without white space around it; empty if the file cannot be read."""
     try:
         return path.read_text(encoding="utf-8", errors="replace").strip()
     except OSError:
@@ -59,5 +59,5 @@ def _stat(pid: int) -> str:
 
 
 def _start_in(stat: str) -> str | None:
-    fields = stat.rpartition(")")[2].split()  # the program's name before it may hold anything
+    fields = stat.rpartition(")")[2].split()  # the program's name, before that, may hold any characters
     return fields[19] if fields and fields[0] not in {"Z", "X", "x"} else None

@@ -13,9 +13,10 @@ AT_ONCE = 8
 
 
 def remove_all(engine: Engine, leftovers: Sequence[Leftover]) -> list[tuple[Leftover, EngineError]]:
-    """Remove all of it, containers first, since they use the rest; what could not be removed, and why.
+    """Remove all of it, containers first, since they use the rest. Return what could not be removed, and why.
 
-    An image cannot be removed before those that were made from it: whatever is refused is tried again for as long as others go.
+    An image cannot be removed before the images that were made from it. So what the engine refuses to remove is tried again,
+    as long as something else was removed in the meantime.
     """
     containers = [leftover for leftover in leftovers if leftover.kind == "container"]
     others = [leftover for leftover in leftovers if leftover.kind not in {"container", "image"}]
@@ -34,6 +35,6 @@ def _try_all(engine: Engine, leftovers: Sequence[Leftover]) -> list[tuple[Leftov
 
 
 def counted(leftovers: Iterable[Leftover]) -> str:
-    """`2 containers, 1 volume`."""
+    """The leftovers, counted by kind: `2 containers, 1 volume`."""
     kinds = Counter(leftover.kind for leftover in leftovers)
     return ", ".join(f"{number} {kind}{'' if number == 1 else 's'}" for kind, number in kinds.items())

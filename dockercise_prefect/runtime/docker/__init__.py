@@ -1,1 +1,1 @@
-"""The Docker engine; the only importer of its SDK."""
+"""The Docker engine. Only this package imports Docker's SDK."""

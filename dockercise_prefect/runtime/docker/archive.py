@@ -1,7 +1,7 @@
 """The files of a container as a tar stream that its reader can close.
 
-The SDK's own stream cannot be closed: it lives until nobody knows it any more, an exception's traceback for one, and so long
-the engine does not remove the container.
+The SDK's own stream cannot be closed. It stays open as long as anything refers to it, for example an exception's traceback.
+Until then, the engine does not remove the container.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ class DockerArchive:
 
     Args:
         client: shared by all threads.
-        container: whose files.
-        path: of them.
+        container: the container that has the files.
+        path: of the files in the container.
         doing: begins the message of an error.
 
     Raises:
@@ -45,7 +45,7 @@ class DockerArchive:
             create_api_error_from_http_exception(error)
         connection = self._response.raw.connection
         if connection is not None and connection.sock is not None:
-            connection.sock.settimeout(None)  # no silence is too long
+            connection.sock.settimeout(None)  # wait for data without a time limit
         self._chunks = self._response.iter_content(_CHUNK, decode_unicode=False)
 
     def __iter__(self) -> DockerArchive:

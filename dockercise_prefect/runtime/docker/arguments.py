@@ -1,4 +1,4 @@
-"""Our specs as the JSON of the Docker engine's API; pure."""
+"""Turns our specs into the JSON of the Docker engine's API. All functions are pure."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from dockercise_prefect.runtime.engine import BuildSpec, ContainerMount, Contain
 _NANO = 1_000_000_000
 
 _PERIOD = 100_000
-"""Microseconds of the scheduler in which a limited step gets its part of the processors."""
+"""The scheduler's period in microseconds. In each period, a limited step gets its part of the processors."""
 
 
 def container_config(spec: ContainerSpec, *, init: bool, processors: int | None = None) -> dict[str, Any]:
     """The body of the engine's "create a container".
 
-    The command goes into the entrypoint, which drops the image's own command too: an image whose entrypoint is `git` works.
-    Logs are off: output comes through the attached stream alone, nothing is stored, and that is the fastest. The image's
-    health check, stop signal and restarts have no part in a stage.
+    The command is set as the entrypoint. That also drops the image's own command, so an image whose entrypoint is `git` works.
+    Logs are off: output comes only through the attached stream, and nothing is stored. That is the fastest way. The image's
+    health check, stop signal and restart policy are not used for a stage.
 
     Args:
         init: whether the engine can put an init process in front.
-        processors: how many the engine has: it refuses a limit above it, which means the same as that number.
+        processors: how many the engine has. It refuses a higher limit, so a higher limit is replaced by this number.
     """
     config: dict[str, Any] = {
         "Image": spec.image,
@@ -51,8 +51,8 @@ def container_config(spec: ContainerSpec, *, init: bool, processors: int | None 
 def build_parameters(spec: BuildSpec, dockerfile: str, mark: str) -> dict[str, str]:
     """The query of the engine's "build an image".
 
-    The cache is off: it would bring images of other builds, without the labels of this one, and a run's labels, which stand in
-    the Dockerfile, make it miss anyway. Containers of steps are removed, of failed ones too.
+    The cache is off: it would give images of other builds, without the labels of this one. The run's labels are part of the
+    Dockerfile, so the cache would not match anyway. The containers of steps are removed, also those of failed steps.
 
     Args:
         dockerfile: its path in the context.
@@ -83,15 +83,15 @@ def build_parameters(spec: BuildSpec, dockerfile: str, mark: str) -> dict[str, s
 def committed_config(
     image: Mapping[str, Any] | None, container: Mapping[str, Any], labels: Mapping[str, str]
 ) -> dict[str, Any]:
-    """The configuration of an image that is made of a container: that of the container's own image.
+    """The configuration of an image that is made from a container: that of the container's own image.
 
-    The engine fills in from the container what it takes for missing here, so that nothing may look missing: an empty user is
-    said as root's number, an empty working directory as `/`, and a variable that the image does not have by its name alone,
-    which unsets it.
+    If a setting seems to be missing here, the engine takes it from the container. So no setting may look missing: an empty user
+    is written as root's number, and an empty working directory as `/`. A variable of the container that the image does not have
+    is written as its name alone, which unsets it.
 
     Args:
-        image: the configuration of the container's image, as the engine tells it.
-        container: that of the container.
+        image: the configuration of the container's image, as the engine reports it.
+        container: the configuration of the container.
         labels: added to the image's own.
     """
     own = dict(image or {})
@@ -130,7 +130,7 @@ _ARCHITECTURES = {
     "armel": ("arm", "v6"),
     "i386": ("386", ""),
 }
-_VARIANTS = {"arm64": "v8", "arm": "v7"}  # what the OCI's tools take for granted where nothing is said
+_VARIANTS = {"arm64": "v8", "arm": "v7"}  # the variants that the OCI's tools assume if none is given
 
 
 def _host_config(spec: ContainerSpec, *, init: bool, processors: int | None) -> dict[str, Any]:
@@ -157,5 +157,5 @@ def _host_config(spec: ContainerSpec, *, init: bool, processors: int | None) -> 
 def _mount(mount: ContainerMount) -> dict[str, Any]:
     common = {"Source": mount.source, "Target": mount.target, "ReadOnly": mount.read_only}
     if mount.kind == "host":
-        return {"Type": "bind", **common}  # of this type a missing folder is an error, not silently made
+        return {"Type": "bind", **common}  # with this type, a missing folder is an error; it is not created silently
     return {"Type": "volume", **common, "VolumeOptions": {"NoCopy": True}}

@@ -1,4 +1,4 @@
-"""A build on a Docker engine, by its own builder: sent, followed, and broken off when it is to end."""
+"""A build on a Docker engine with the engine's own builder: sends the context, follows the log, and can stop the build."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from dockercise_prefect.runtime.dockerfile.labelled import labelled
 from dockercise_prefect.runtime.engine import BuildEnd, BuildSpec, OutputSink
 
 STOP_SECONDS: Final = 15.0
-"""Seconds that the engine may take to end a build that was broken off, before we listen no more."""
+"""Seconds that the engine may take to end a build that was stopped. After that, we close the connection."""
 
 _IGNORE_FILE: Final = ".dockerignore"
 
@@ -43,7 +43,7 @@ class DockerBuild:
         client: shared by all threads.
         spec: what is built.
         context: a tar stream.
-        credentials: asked for what each registry is told.
+        credentials: returns the credentials for each registry.
     """
 
     def __init__(
@@ -79,13 +79,13 @@ class DockerBuild:
             self._hang_up()
 
     def _end(self, end: BuildEnd) -> BuildEnd:
-        """The end, where it came by itself: a step that was killed because we hung up has an exit code too."""
+        """The end, if the build was not stopped: a step that was killed because we stopped the build has an exit code too."""
         if end.image is None and self._stopped is not None:
             raise self._broken_off()
         return end
 
     def _begin(self) -> requests.Response:
-        """Send the context; the engine answers when its log begins."""
+        """Send the context. The engine answers when the log begins."""
         name = f".dockerfile.{self._mark}"
         upload = Upload(self._checked(chain([_front(self._spec, name, self._mark)], self._context)))
         header = encode_header(dict(self._credentials()))
@@ -119,7 +119,7 @@ class DockerBuild:
             yield chunk
 
     def _listen_to(self, response: requests.Response) -> None:
-        """From here on `stop` reaches the connection, and no silence is too long."""
+        """From now on, `stop` can end the connection, and reading from it has no time limit."""
         connection = response.raw.connection
         with self._lock:
             self._wire = connection.sock if connection is not None else None
@@ -130,9 +130,9 @@ class DockerBuild:
                 self._hang_up()
 
     def _hang_up(self) -> None:
-        """Say that nobody waits for the image any more, and go on listening: the engine then ends the build, and says so.
+        """Close our sending half of the connection, and keep reading: the engine then ends the build, and reports it.
 
-        Where it does not, or the connection has no halves, the whole of it ends.
+        If the engine does not, or the connection cannot be half-closed, the whole connection is closed.
         """
         if self._wire is None or self._stopped is None:
             return
@@ -149,7 +149,7 @@ class DockerBuild:
 
 
 def decoded(chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
-    """The engine's events: one JSON object a line, however the lines are cut.
+    """The engine's events: one JSON object per line. A line may come in several chunks.
 
     Raises:
         ValueError: a line is not JSON.
@@ -167,11 +167,11 @@ def follow(events: Iterable[Mapping[str, Any]], sink: OutputSink, doing: str) ->
 
     Args:
         events: of the engine.
-        sink: gets the log, also the engine's last word on a step that failed.
+        sink: gets the log, also the engine's last message about a step that failed.
         doing: begins the message of an error.
 
     Raises:
-        EngineError: the build failed for another reason than a step's exit code, or ended without an image.
+        EngineError: the build failed for a reason other than a step's exit code, or ended without an image.
     """
     image: str | None = None
     pulling = PullProgress("an image of the Dockerfile")
@@ -194,17 +194,17 @@ def follow(events: Iterable[Mapping[str, Any]], sink: OutputSink, doing: str) ->
 
 
 def _front(spec: BuildSpec, name: str, mark: str) -> bytes:
-    """What goes before the context: the Dockerfile with our labels, and a `.dockerignore` that takes it away again.
+    """What is sent before the context: the Dockerfile with our labels, and a `.dockerignore` that excludes it.
 
-    The engine applies that file to the Dockerfile and to the file itself when it has read both, so that neither our Dockerfile
-    nor, where there was none, our `.dockerignore` is there for a `COPY`.
+    The engine reads both files first, and then applies `.dockerignore` to both. So a `COPY` never sees our Dockerfile. It does
+    not see our `.dockerignore` either, if the context had none.
     """
     ignore = _IGNORE_FILE.encode() if spec.ignore is None else spec.ignore
     files = [
         _file(name, labelled(spec.dockerfile, marked(spec.labels, mark))),
         _file(_IGNORE_FILE, ignore + f"\n{name}\n".encode()),
     ]
-    return b"".join(tar_stream(files))[: -2 * BLOCK]  # the context goes on where an archive of its own would end
+    return b"".join(tar_stream(files))[: -2 * BLOCK]  # no end-of-archive blocks: the context follows
 
 
 def _file(path: str, text: bytes) -> File:

@@ -1,4 +1,4 @@
-"""A build with BuildKit, by the `docker` command: the context goes to its standard input, its log is what it says."""
+"""A build with BuildKit, by the `docker` command. The command reads the context from its standard input and prints the log."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from dockercise_prefect.runtime.docker.marks import build_name, marked
 from dockercise_prefect.runtime.engine import BuildEnd, BuildSpec, OutputSink
 
 KILL_AFTER: Final = 15.0
-"""Seconds that the command may take to end a build that was broken off, before it is killed."""
+"""Seconds that the command may take to end a build that was stopped. After that, it is killed."""
 
 _IGNORE_FILE: Final = ".dockerignore"
 
 _CHUNK: Final = 1 << 16
 
 _LAST_WORDS: Final = 8192
-"""Bytes at the end of the log in which the command says why it failed."""
+"""Bytes at the end of the log that hold the command's reason for a failure."""
 
 _STEP_FAILED = re.compile(r"exit code: (\d+)$")
 _BEFORE_THE_REASON = re.compile(
@@ -45,14 +45,14 @@ Credentials = Callable[[], Mapping[str, Mapping[str, Any]]]
 class BuildKitBuild:
     """One build (`runtime.engine.ImageBuild` says what each method promises).
 
-    Its image gets a name of ours, by which it is found and removed; what BuildKit keeps in its cache stays there.
+    Its image gets a name from us, by which it is found and removed. What BuildKit keeps in its cache stays there.
 
     Args:
         client: of the engine, shared by all threads.
-        command: what builds there.
+        command: the command that builds on that engine.
         spec: what is built.
         context: a tar stream.
-        credentials: asked for what registries are told beyond the user's configuration; None where that is all.
+        credentials: returns credentials for registries besides those of the user's configuration; None if there are no others.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class BuildKitBuild:
             if self._stopped:
                 raise self._broken_off()
             with engine_errors(f"{self._doing}: the `docker` command does not start"):
-                # A session of its own: Ctrl-C must not reach it, and its plugin is stopped with it.
+                # Its own session: Ctrl-C must not reach the command, and its plugin is stopped together with it.
                 self._process = subprocess.Popen(
                     [*self._command.words, *arguments(self._spec, self._mark)],
                     env=environment,
@@ -124,20 +124,20 @@ class BuildKitBuild:
             return stack.enter_context(self._process)
 
     def _feed(self, stdin: IO[bytes]) -> None:
-        """Give it the context; it may end before it has read all of it."""
+        """Send the context to the command. The command may end before it has read all of it."""
         with suppress(BrokenPipeError), stdin:
             try:
                 for chunk in self._context:
                     stdin.write(chunk)
             except BrokenPipeError:
                 raise
-            except BaseException as error:  # noqa: BLE001  raised where the build is waited for
+            except BaseException as error:  # noqa: BLE001  raised again by `run`
                 self._failure = error
                 if self._process is not None:
                     _signal(self._process, signal.SIGTERM)
 
     def _kill(self, process: subprocess.Popen[bytes]) -> None:
-        """Make sure that nothing of it runs any more."""
+        """Make sure that no process of the command runs any more."""
         with self._lock:
             self._process = None
         if process.poll() is None:
@@ -153,7 +153,7 @@ class BuildKitBuild:
 
 
 def arguments(spec: BuildSpec, mark: str) -> list[str]:
-    """What follows the command; the context comes through its standard input.
+    """The arguments of the command, which reads the context from its standard input.
 
     Args:
         spec: what is built.
@@ -182,17 +182,17 @@ def _secret_variables(spec: BuildSpec) -> dict[str, str]:
 
 
 def failed_end(last_words: bytes, doing: str) -> BuildEnd:
-    """How a build ended that has made no image.
+    """How a build ended that did not make an image.
 
-    Every line of a step's own output has a number before it, so that the last line is the command's: it says the exit code of
-    a step that failed, and the reason for anything else.
+    Every line of a step's own output begins with a number, so the last line is the command's own. It gives the exit code of a
+    step that failed, or the reason for any other failure.
 
     Args:
         last_words: the end of the log.
         doing: begins the message of an error.
 
     Raises:
-        EngineError: it was not a step that failed.
+        EngineError: the build failed, but not because a step failed.
     """
     lines = [line for line in last_words.decode(errors="replace").splitlines() if line.strip()]
     last = lines[-1].strip() if lines else "the `docker` command said nothing"
@@ -217,11 +217,11 @@ def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
 
 
 def _front(spec: BuildSpec) -> bytes:
-    """What goes before the context: the Dockerfile, which `.dockerignore` may have left out of it, and that file itself."""
+    """What is sent before the context: the Dockerfile, which `.dockerignore` may exclude, and `.dockerignore` itself."""
     files = [_file(spec.path, spec.dockerfile)]
     if spec.ignore is not None and not DockerIgnore(spec.ignore).excludes(_IGNORE_FILE):
         files.append(_file(_IGNORE_FILE, spec.ignore))
-    return b"".join(tar_stream(files))[: -2 * BLOCK]  # the context goes on where an archive of its own would end
+    return b"".join(tar_stream(files))[: -2 * BLOCK]  # no end-of-archive blocks: the context follows
 
 
 def _file(path: str, text: bytes) -> File:

@@ -1,4 +1,4 @@
-"""The `docker` command, which can build with BuildKit where it has the plugin for it or is older than that."""
+"""The `docker` command, which can build with BuildKit if it has the plugin for it, or is too old to need the plugin."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from typing import Any, Final
 from dockercise_prefect.runtime.docker.connection import Address
 
 _PLUGGED: Final = 23
-"""From this version on the command builds with BuildKit through its plugin alone."""
+"""From this version on, the command builds with BuildKit only through its plugin."""
 
 _ASKING: Final = 30
-"""Seconds that the command may take to say its version."""
+"""Seconds that the command may take to print its version."""
 
 _CHOOSES_ENGINE: Final = frozenset(
     {"BUILDX_BUILDER", "DOCKER_CERT_PATH", "DOCKER_CONTEXT", "DOCKER_HOST", "DOCKER_TLS", "DOCKER_TLS_VERIFY"}
 )
 
 _SHARED: Final = ("cli-plugins", "contexts", "tls")
-"""Of the folder with the user's Docker configuration, what another such folder needs too."""
+"""The parts of the user's Docker configuration folder that a copy of it needs too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +35,9 @@ class BuildCommand:
     """A command that builds with BuildKit on one engine.
 
     Attributes:
-        words: its beginning.
-        plugged: whether the plugin builds, which has options that older commands have not.
-        environment: its variables.
+        words: the first words of the command.
+        plugged: whether the plugin builds, which has options that older commands do not have.
+        environment: the environment variables of the command.
     """
 
     words: tuple[str, ...]
@@ -46,11 +46,11 @@ class BuildCommand:
 
 
 def find_build_command(address: Address, environ: Mapping[str, str]) -> BuildCommand | str:
-    """The command that builds with BuildKit on the engine at an address; else why there is none.
+    """The command that builds with BuildKit on the engine at an address, or the reason why there is no such command.
 
     Args:
         address: of the engine.
-        environ: our own variables. `DOCKER_BUILDKIT=0` asks for the engine's own builder, as it does of the command.
+        environ: our own variables. `DOCKER_BUILDKIT=0` asks for the engine's own builder, as it does for the command.
     """
     if environ.get("DOCKER_BUILDKIT") == "0":
         return "DOCKER_BUILDKIT=0 asks for the engine's own builder"
@@ -67,7 +67,7 @@ def find_build_command(address: Address, environ: Mapping[str, str]) -> BuildCom
 
 
 def command_environment(address: Address, environ: Mapping[str, str]) -> dict[str, str]:
-    """Variables with which the command speaks to the engine at an address, whatever ours say."""
+    """Variables with which the command uses the engine at an address, whatever our own variables say."""
     if address.origin == "DOCKER_HOST":
         kept = {name: environ[name] for name in ("DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH") if name in environ}
         chosen = {"DOCKER_HOST": address.url, **kept}
@@ -81,11 +81,11 @@ def command_environment(address: Address, environ: Mapping[str, str]) -> dict[st
 
 @contextmanager
 def with_credentials(credentials: Mapping[str, Mapping[str, Any]], environ: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    """Variables that have the command use these credentials, by a private copy of the user's configuration.
+    """Variables that make the command use these credentials, through a private copy of the user's configuration.
 
     Args:
         credentials: for each registry, as the SDK has them.
-        environ: whose `DOCKER_CONFIG` says where the user's configuration is.
+        environ: variables; `DOCKER_CONFIG` says where the user's configuration is.
     """
     own = Path(environ.get("DOCKER_CONFIG") or Path(environ.get("HOME") or Path.home()) / ".docker")
     with tempfile.TemporaryDirectory(prefix="dockercise-docker-") as name:
@@ -111,7 +111,7 @@ def _read(config: Path) -> dict[str, Any]:
 
 
 def _authentication(given: Mapping[str, Any]) -> dict[str, str]:
-    """One registry's entry, of what the SDK spells in two ways."""
+    """One registry's entry in the configuration. The SDK has two spellings for its keys."""
     found = {key.lower(): value for key, value in given.items()}
     if token := found.get("identitytoken"):
         return {"identitytoken": token}
@@ -120,7 +120,7 @@ def _authentication(given: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _output(words: tuple[str, ...], environment: Mapping[str, str]) -> str | None:
-    """What a command prints; None where it fails or is not there."""
+    """What a command prints; None if it fails or does not exist."""
     try:
         done = subprocess.run(
             words, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_ASKING, check=False
@@ -131,6 +131,6 @@ def _output(words: tuple[str, ...], environment: Mapping[str, str]) -> str | Non
 
 
 def _major(version: str) -> int:
-    """Of `Docker version 20.10.24+dfsg1, build 297e128`; 0 where it says something else."""
+    """The major version in a text like `Docker version 20.10.24+dfsg1, build 297e128`; 0 for any other text."""
     found = re.search(r"version (\d+)\.", version)
     return int(found[1]) if found else 0

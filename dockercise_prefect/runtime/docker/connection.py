@@ -1,4 +1,4 @@
-"""Find the user's engine and connect: `DOCKER_HOST`, else the Docker context, else the usual sockets."""
+"""Finds the user's engine and connects to it: `DOCKER_HOST`, else the Docker context, else the usual sockets."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from dockercise_prefect.runtime.docker.ssh import SshAdapter, ssh_command
 DEFAULT_SOCKET: Final = "unix:///var/run/docker.sock"
 
 _CONNECT_TIMEOUT: Final = 30
-"""Seconds that an engine may take to say who it is."""
+"""Seconds that an engine may take to answer when we connect."""
 
 _ANSWER_TIMEOUT: Final = 180
-"""Seconds that an engine may take for any one call; it starts some five containers a second, and hundreds may wait."""
+"""Seconds that an engine may take for one call. It starts about five containers a second, and hundreds may be waiting."""
 
 _POOL_SIZE: Final = 512
-"""Connections kept; more than that are made but not kept."""
+"""How many connections are kept for reuse. More are made if needed, but not kept."""
 
 _KEEP_ALIVE = [
     (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
@@ -41,17 +41,17 @@ _KEEP_ALIVE = [
     *(
         (socket.IPPROTO_TCP, getattr(socket, name), value)
         for name, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 20), ("TCP_KEEPCNT", 4))
-        if hasattr(socket, name)  # not every system names them
+        if hasattr(socket, name)  # not every system has all of them
     ),
 ]
-"""Notices within minutes a machine that went away, and keeps gateways from forgetting the connection of a silent stage."""
+"""Keepalive options: we notice within minutes that a machine is gone, and gateways keep a silent stage's connection open."""
 
 
 _PODMAN: Final = "Podman Engine"
 
 
 class UnsupportedEngineError(EngineError):
-    """An engine answers, and cannot run stages."""
+    """An engine answers, but it cannot run stages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +59,9 @@ class Address:
     """Where an engine may be.
 
     Attributes:
-        origin: who says so, as text for messages.
-        tls: certificates, where the connection is encrypted.
-        context: the Docker context that names it, None where none does.
+        origin: where the address comes from, as text for messages.
+        tls: the certificates, if the connection is encrypted.
+        context: the Docker context that has the address; None if it is not from a context.
     """
 
     url: str
@@ -79,8 +79,8 @@ def connect() -> tuple[APIClient, Address]:
     """A client of the first engine that answers, and where that is.
 
     Raises:
-        UnsupportedEngineError: the only ones that do cannot run stages.
-        EngineError: none does; names every address that was tried.
+        UnsupportedEngineError: only engines that cannot run stages answer.
+        EngineError: no engine answers. The message has every address that was tried.
     """
     failures: list[tuple[Address, BaseException]] = []
     for address in find_addresses(os.environ):
@@ -92,12 +92,13 @@ def connect() -> tuple[APIClient, Address]:
 
 
 def find_addresses(environ: Mapping[str, str]) -> list[Address]:
-    """Where an engine may be, in the order to try: one place where the user named one, else the usual sockets.
+    """The addresses to try, in order: only the user's own if the user set one, else the usual sockets.
 
-    As with the Docker command line, `DOCKER_HOST` beats `DOCKER_CONTEXT`, and that the configuration's current context.
+    As with the Docker command line, `DOCKER_HOST` takes precedence over `DOCKER_CONTEXT`, and `DOCKER_CONTEXT` over the current
+    context of the configuration.
 
     Raises:
-        EngineError: what the user named is not there, or its certificates are not.
+        EngineError: the Docker context does not exist or cannot be read, or the certificates do not exist.
     """
     if environ.get("DOCKER_HOST"):
         with engine_errors("cannot use the certificates that DOCKER_CERT_PATH names"):
@@ -121,8 +122,8 @@ def open_client(address: Address) -> APIClient:
     """A client of the engine at an address, for all threads.
 
     Raises:
-        UnsupportedEngineError: it cannot run stages.
-        EngineError: it does not answer.
+        UnsupportedEngineError: the engine cannot run stages.
+        EngineError: the engine does not answer.
     """
     with engine_errors(f"cannot reach the engine at {address.shown} ({address.origin})"):
         with closing(_client(address, MINIMUM_DOCKER_API_VERSION)) as probe:
@@ -134,14 +135,14 @@ def open_client(address: Address) -> APIClient:
 
 
 def refuse_podman(version: Mapping[str, Any], address: Address) -> None:
-    """Refuse Podman, which speaks Docker's API: stages would run there without their inputs, and could pass.
+    """Refuse Podman, which has Docker's API: stages would run there without their inputs, and could still pass.
 
     Args:
-        version: what the engine says of itself.
-        address: where it is.
+        version: the engine's answer about its version.
+        address: of the engine.
 
     Raises:
-        UnsupportedEngineError: it is Podman.
+        UnsupportedEngineError: the engine is Podman.
     """
     parts = {part.get("Name"): part.get("Version") for part in version.get("Components") or ()}
     if _PODMAN in parts:
@@ -168,7 +169,7 @@ def _is_there(path: str) -> bool:
 
 
 def _client(address: Address, version: str) -> APIClient:
-    """A client that has not spoken yet."""
+    """A client that has not yet sent a request."""
     over_ssh = address.url.startswith("ssh://")
     client = APIClient(
         base_url="tcp://ssh:2375" if over_ssh else address.url,
@@ -177,8 +178,8 @@ def _client(address: Address, version: str) -> APIClient:
         tls=address.tls or False,
         max_pool_size=_POOL_SIZE,
     )
-    # The address and the certificates are those that the user named for the engine: REQUESTS_CA_BUNDLE would replace the
-    # latter, and a proxy from the environment carries no hijacked streams.
+    # The address and the certificates are those that the user set for the engine. REQUESTS_CA_BUNDLE would replace the
+    # certificates, and a proxy from the environment cannot carry hijacked streams.
     client.trust_env = False
     if over_ssh:
         client.mount("http://", SshAdapter(ssh_command(address.url)))
@@ -189,10 +190,10 @@ def _client(address: Address, version: str) -> APIClient:
 
 
 class _KeepAliveAdapter(HTTPAdapter):
-    """Plain or encrypted TCP whose connections notice that the other side is gone."""
+    """Makes plain or encrypted TCP connections, which notice that the other side is gone."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Make the pools, with our socket options."""
+        """Make the connection pools, with our socket options."""
         super().init_poolmanager(*args, **kwargs, socket_options=_KEEP_ALIVE)
 
 

@@ -39,6 +39,6 @@ class DockerConversation:
         return answer.decode(errors="replace")
 
     def close(self) -> None:
-        """Let go of both streams; the container sees the end of its input."""
+        """Close both streams. The container sees the end of its input."""
         self._input.close()
         self._output.close()

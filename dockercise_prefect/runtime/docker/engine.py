@@ -1,4 +1,4 @@
-"""The `Engine` of production: Docker, through its API and nothing else."""
+"""The `Engine` used in production: Docker, only through its API."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ from dockercise_prefect.runtime.engine import (
 __all__ = ["Credentials", "DockerEngine"]
 
 _WAIT_SPELL: Final = 60
-"""Seconds of one request that waits for a container; it is repeated, so that no gateway between cuts a long stage short."""
+"""Seconds that one request waits for a container. The request is repeated, so that no gateway breaks off a long stage."""
 
 _REMOVAL_SPELL: Final = 15
 """How many seconds another program may take to remove a container that we also want to remove."""
@@ -64,7 +64,7 @@ _NOT_FOUND: Final = 127
 
 _EXECUTABLE: Final = 0o111
 _FOLDER: Final = 1 << 31
-"""Bits of a file's mode as the engine tells it, which is Go's."""
+"""The bit for a folder in a file's mode. The engine reports modes in Go's form."""
 
 
 class DockerEngine:
@@ -73,9 +73,9 @@ class DockerEngine:
     Args:
         client: shared by all threads.
         address: where the engine is.
-        has_init: whether the engine has an init binary; naming one that is not there would make every start fail.
-        credentials: for private registries, before the user's Docker configuration.
-        processors: how many the engine has; None where that is not known.
+        has_init: whether the engine has an init binary. If it has none, asking for an init process would make every start fail.
+        credentials: for private registries. They take precedence over the user's Docker configuration.
+        processors: how many the engine has; None if that is not known.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class DockerEngine:
         """The engine that `DOCKER_HOST`, the Docker context or the usual sockets lead to.
 
         Raises:
-            EngineError: none answers; the message names the addresses tried.
+            EngineError: no engine answers. The message has the addresses that were tried.
         """
         client, address = docker_connection.connect()
         with engine_errors(f"cannot ask the engine at {address.shown} what it is"):
@@ -209,7 +209,7 @@ class DockerEngine:
             except APIError as error:
                 if error.status_code != CONFLICT:
                     raise
-                # Somebody else is removing it, say the engine itself at the end of a build that nobody waits for.
+                # Somebody else is removing it, for example the engine itself at the end of a build that nobody waits for.
                 self._client.wait(container, timeout=_REMOVAL_SPELL, condition="removed")
 
     def remove_volume(self, name: str) -> None:
@@ -248,7 +248,7 @@ class DockerEngine:
                 self._remove_image(leftover.id)
 
     def _remove_image(self, image: str) -> None:
-        """Remove it and none that it was made from, or only our name of it where somebody has given it another meanwhile."""
+        """Remove the image, but no image that it was made from. If it has got another name meanwhile, remove only our name."""
         with engine_errors(f"cannot remove image {image}"), suppress(NotFound):
             found = self._client.inspect_image(image)  # type: ignore[no-untyped-call]  # its stub has no types
             if name := own_name(found):
@@ -260,7 +260,7 @@ class DockerEngine:
         self._client.close()
 
     def _start(self, container: str) -> ExitState | None:
-        """Start it; return how it ended where the engine could not even start its command."""
+        """Start it. If the engine could not start the command, return how the container ended."""
         doing = f"cannot start container {_short(container)}"
         with engine_errors(doing):
             try:
@@ -273,11 +273,12 @@ class DockerEngine:
         return None
 
     def _refuse_half(self, container: str) -> None:
-        """To be called when the output has ended: a gateway that tires of a silent stream ends it as the engine would.
+        """Refuse output that has ended before its container. To be called when the output has ended.
 
-        An init process keeps the output open until the container's end, and the engine ends our stream and notes the
-        container's end in one step, so that a container that still runs has more to say. Without an init it may have closed its
-        output itself.
+        A gateway may close a stream that is silent for too long, and that looks as if the engine had ended it. An init process
+        keeps the output open until the container ends, and the engine ends our stream and records the end of the container in
+        one step. So if the container still runs, there may be more output. Without an init process, the container may have
+        closed its output itself.
 
         Raises:
             EngineError: the container still runs.
@@ -300,7 +301,7 @@ class DockerEngine:
         """What the engine recorded when the container ended.
 
         Raises:
-            ContainerVanishedError: it has been or is being removed.
+            ContainerVanishedError: the container has been or is being removed.
         """
         with engine_errors(f"cannot learn how container {_short(container)} ended"):
             try:
@@ -316,9 +317,10 @@ class DockerEngine:
         return ExitState(state["ExitCode"], oom_killed=oom_killed, start_error=unstarted or None)
 
     def _unstartable(self, container: str, inspected: Mapping[str, Any]) -> str | None:
-        """Why the command could not be started, where an init process, not the engine, was to start it.
+        """Why an init process could not start the command; None if it could, or if the engine was to start it.
 
-        Such a container has started for the engine, and its exit code could as well be a script's: look at the command.
+        For the engine, such a container has started, and a script could have ended with the same exit code. So we look at the
+        command's file.
         """
         command: str = inspected["Path"]
         if not inspected["HostConfig"].get("Init") or not command.startswith("/"):
@@ -332,7 +334,7 @@ class DockerEngine:
         return f"{command}: not a program"
 
     def _wait(self, container: str) -> None:
-        """Wait for the end, however long it takes; the connection need not live that long."""
+        """Wait for the end, however long it takes. The connection does not have to stay open for all that time."""
         while True:
             try:
                 self._client.wait(container, timeout=_WAIT_SPELL)
@@ -344,7 +346,7 @@ class DockerEngine:
 
 
 def _timed_out(error: requests.RequestException) -> bool:
-    """Whether a request ended by its time limit; the SDK's client wraps one that passed while the body was read."""
+    """Whether a request reached its time limit. If that happens while the body is read, the HTTP client wraps the error."""
     return isinstance(error, requests.ReadTimeout) or any(isinstance(part, ReadTimeoutError) for part in error.args)
 
 

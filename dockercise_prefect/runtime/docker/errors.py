@@ -1,4 +1,4 @@
-"""The one place where what the SDK, its HTTP client or the network raise becomes an `EngineError`."""
+"""The one place where errors of the SDK, its HTTP client and the network become an `EngineError`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dockercise_prefect.runtime.engine import EngineLostError
 _LOST = (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, StreamParseError, OSError)
 
 CONFLICT = 409
-"""HTTP status of the engine when a thing's state forbids what was asked: not running, being removed, in use."""
+"""The engine's HTTP status if the state of a thing does not allow the request: not running, being removed, in use."""
 
 
 @contextmanager
@@ -27,8 +27,8 @@ def engine_errors(doing: str) -> Iterator[None]:
         doing: begins the message, say `cannot create container dockercise-1`.
 
     Raises:
-        EngineError: the engine refused, with its own words.
-        EngineLostError: it did not answer.
+        EngineError: the engine refused. The message has the engine's own words.
+        EngineLostError: the engine did not answer.
     """
     try:
         yield
@@ -43,7 +43,7 @@ def engine_errors(doing: str) -> Iterator[None]:
 
 
 def explanation(error: APIError) -> str:
-    """What the engine said."""
+    """The engine's own message."""
     text = error.explanation
     if isinstance(text, bytes):
         text = text.decode(errors="replace")
@@ -51,14 +51,14 @@ def explanation(error: APIError) -> str:
 
 
 def root_cause(error: BaseException) -> BaseException:
-    """What an error began with, below the wrappings of the libraries in between."""
+    """The original error, without the errors in which libraries wrapped it."""
     while inner := error.__cause__ or (None if error.__suppress_context__ else error.__context__):
         error = inner
     return error
 
 
 def describe(error: BaseException) -> str:
-    """An error in few words."""
+    """An error in a few words."""
     if isinstance(error, EngineError):
         return error.message
     return (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__

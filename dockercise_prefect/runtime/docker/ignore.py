@@ -1,4 +1,4 @@
-"""What `.dockerignore` leaves out of a build, in Docker's own meaning; pure."""
+"""What `.dockerignore` excludes from a build, by Docker's own rules. All functions are pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class DockerIgnore:
     """The patterns of one `.dockerignore` (Docker's documentation, "Build context").
 
     Args:
-        text: of the file, None where there is none.
+        text: of the file; None if there is no such file.
     """
 
     def __init__(self, text: bytes | None) -> None:
@@ -27,15 +27,15 @@ class DockerIgnore:
         # Spaces may stand between `!` and its pattern, and a pattern that is nothing but `!` means nothing.
         patterns = [f"!{line[1:].strip()}" if line.startswith("!") else line for line in patterns]
         self._matcher = PatternMatcher([_for_the_sdk(pattern) for pattern in patterns if pattern not in {"", "!"}])
-        # The SDK adds one for the file itself, which is sent all the same: an engine takes it away when it has read it.
+        # The SDK adds a pattern for `.dockerignore` itself. That file is sent anyway: the engine removes it after reading it.
         del self._matcher.patterns[-1]
         self._exceptions = [f"{pattern.cleaned_pattern}/" for pattern in self._matcher.patterns if pattern.exclusion]
         self._closed = functools.lru_cache(maxsize=4096)(self._is_closed)
 
     def excludes(self, path: str) -> bool:
-        """Whether what is at a path, seen from the folder that is built, is left out.
+        """Whether what is at a path is excluded. The path is relative to the folder that is built.
 
-        As in Docker, nobody looks into a folder that is left out unless an exception (`!…`) begins with its path.
+        As in Docker, everything in an excluded folder is excluded, unless an exception (`!…`) begins with the folder's path.
         """
         if not self._matcher.patterns:
             return False
@@ -54,5 +54,5 @@ class DockerIgnore:
 
 
 def _for_the_sdk(pattern: str) -> str:
-    """The pattern for the SDK, whose classes are a shell's, where `!` negates; Docker's are Go's, where `^` does."""
+    """The pattern in the SDK's syntax. `!` negates a character class there, as in a shell; in Docker `^` does, as in Go."""
     return _CLASS.sub(lambda match: {"[^": "[!", "[!": "[\\!"}.get(match[0], match[0]), pattern)

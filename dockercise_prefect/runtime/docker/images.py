@@ -17,7 +17,7 @@ from dockercise_prefect.runtime.dockerfile.reference import Reference, parse_ref
 from dockercise_prefect.runtime.engine import Progress, ResolvedImage
 
 Credentials: TypeAlias = Mapping[str, tuple[str, str]]
-"""User name and password by registry; these go before the user's Docker configuration."""
+"""User name and password by registry. They take precedence over the user's Docker configuration."""
 
 
 class DockerImages:
@@ -31,7 +31,7 @@ class DockerImages:
         """The image that `ref` means now, pulled as the policy says (LANGUAGE section 2).
 
         Raises:
-            EngineError: there is none, it is for another platform, or it cannot be pulled.
+            EngineError: there is no such image, it is for another platform, or it cannot be pulled.
         """
         reference = parse_reference(ref)
         image = self._inspect(ref)
@@ -54,13 +54,14 @@ class DockerImages:
 
     @property
     def has_credentials(self) -> bool:
-        """Whether there are any beyond the user's Docker configuration."""
+        """Whether there are credentials besides the user's Docker configuration."""
         return bool(self._credentials)
 
     def all_credentials(self) -> dict[str, Any]:
-        """For each registry what a build may need there, since the engine alone knows which ones it will ask.
+        """The credentials for all registries, since only the engine knows which registries a build will ask.
 
-        A credential helper that fails has nothing to say: most builds need none, and one that does is told so by the registry.
+        If a credential helper fails, it is ignored: most builds need no credentials. If a build does need them, the registry
+        refuses the build.
         """
         try:
             found = auth.load_config(credstore_env=self._client.credstore_env).get_all_credentials()  # type: ignore[no-untyped-call]  # its stub has no types
@@ -105,7 +106,7 @@ class DockerImages:
                 progress(line)
 
     def _authentication(self, registry: str) -> dict[str, str] | None:
-        """What the caller gave for a registry; with None the SDK asks the user's Docker configuration and its helpers."""
+        """The caller's credentials for a registry. If None, the SDK uses the user's Docker configuration and its helpers."""
         if registry not in self._credentials:
             return None
         username, password = self._credentials[registry]
@@ -113,7 +114,7 @@ class DockerImages:
 
 
 def resolved_image(ref: str, reference: Reference, image: Mapping[str, Any]) -> ResolvedImage:
-    """What an inspected image is to a run: its digest in the repository that `ref` names, else its id."""
+    """An inspected image as a run uses it. Its digest is the one in the repository of `ref` if there is one, else its id."""
     config = image.get("Config") or {}
     digests = [digest for digest in image.get("RepoDigests") or [] if not reference.is_id and _same(reference, digest)]
     return ResolvedImage(

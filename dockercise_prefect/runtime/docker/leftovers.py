@@ -1,4 +1,4 @@
-"""What runs have made and left on a Docker engine, found by marks that no image hands on (`docker_marks`)."""
+"""Finds what runs have made and left on a Docker engine, by marks that no image passes on (`marks`)."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class DockerLeftovers:
         self._client = client
 
     def find(self) -> list[Leftover]:
-        """All that is surely ours, of any run, containers first.
+        """Everything that is surely ours, of any run, containers first.
 
-        An image that somebody else's container or image needs is not listed: it would have to stay.
+        An image that a container or an image of somebody else needs is not listed: it could not be removed.
 
         Raises:
             DockerException, requests.RequestException: the engine does not answer, or refuses.
@@ -52,7 +52,8 @@ class DockerLeftovers:
         ]
 
     def _images(self, others: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-        labelled = self._client.images(filters=_OURS_AND_COPIES, all=True)  # else only those from which nothing was made
+        # Without `all`, the engine lists only images from which nothing was made.
+        labelled = self._client.images(filters=_OURS_AND_COPIES, all=True)
         ours = [image for image in labelled if is_our_image(image, self._history(image["Id"]))]
         if not ours:
             return

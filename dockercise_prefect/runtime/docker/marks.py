@@ -1,11 +1,11 @@
-"""How we know that a thing on a Docker engine is ours, since labels alone do not say it.
+"""How we know that a thing on a Docker engine is ours. Labels alone do not show it.
 
-An engine copies an image's labels to every container and every image that anybody makes of it. So each thing also carries a
-mark, a label whose value is bound to the thing itself by something that no image hands on:
+An engine copies an image's labels to every container and every image that anybody makes from it. So each thing also has a
+mark: a label whose value matches something in the thing itself that no image passes on:
 
 - a container or a volume that we create: the mark is its own name;
-- a container of a build's step, which the engine names: a host name that only this build gives its steps;
-- an image that the engine's own builder made, or that was made of a container: its history ends where we stopped, at most
+- a container of a build's step, which gets its name from the engine: a host name that only this build gives its steps;
+- an image that the engine's own builder made, or that was made from a container: its history ends where we stopped, at most
   `STEPS` instructions after the one that has the mark;
 - an image that BuildKit made: its own name.
 
@@ -32,7 +32,7 @@ def marked(labels: Mapping[str, str], mark: str) -> dict[str, str]:
 
 
 def labels_of(found: Answer) -> dict[str, str]:
-    """The labels that a thing was given, without the mark."""
+    """The labels of a thing, without the mark."""
     return {name: value for name, value in (found.get("Labels") or {}).items() if name not in {MARK, STEPS}}
 
 
@@ -42,17 +42,17 @@ def has_run(found: Answer) -> bool:
 
 
 def is_our_volume(volume: Answer) -> bool:
-    """Whether we created a volume, as the engine lists it."""
+    """Whether we created a volume. `volume` is as the engine lists it."""
     return has_run(volume) and _mark(volume) == volume["Name"]
 
 
 def is_our_container(container: Answer) -> bool:
-    """Whether we created a container, as the engine lists it."""
+    """Whether we created a container. `container` is as the engine lists it."""
     return has_run(container) and f"/{_mark(container)}" in (container.get("Names") or ())
 
 
 def step_host(mark: str) -> str:
-    """What the steps of a build with this mark find in their `/etc/hosts`, as the engine's API takes it.
+    """The entry in `/etc/hosts` of a build's steps for this mark, in the form of the engine's API.
 
     The domain exists nowhere (RFC 2606).
     """
@@ -60,7 +60,7 @@ def step_host(mark: str) -> str:
 
 
 def is_our_step(inspected: Answer) -> bool:
-    """Whether a container is one in which a build of ours runs a step."""
+    """Whether a container runs a step of one of our builds."""
     labels = inspected["Config"].get("Labels") or {}
     return MARK in labels and step_host(labels[MARK]) in (inspected["HostConfig"].get("ExtraHosts") or ())
 
@@ -71,22 +71,22 @@ def build_name(mark: str) -> str:
 
 
 def own_name(image: Answer) -> str | None:
-    """The name that we have given an image, as the engine lists or inspects it; None where we gave it none."""
+    """The name that we gave an image; None if we did not name it. `image` is as the engine lists or inspects it."""
     name = build_name(_mark(image))
     return name if name in (image.get("RepoTags") or ()) else None
 
 
 def is_nameless(image: Answer) -> bool:
-    """Whether nobody has given an image a name; one that was pushed or pulled has one."""
+    """Whether an image has no name from anybody. An image that was pushed or pulled has a name."""
     return not any(name for key in ("RepoTags", "RepoDigests") for name in image.get(key) or () if "<none>" not in name)
 
 
 def is_our_image(image: Answer, history: Sequence[Answer]) -> bool:
-    """Whether an image is one that we made, not one that somebody has made from it.
+    """Whether we made an image; False if somebody made it from one of our images.
 
     Args:
         image: as the engine lists it.
-        history: the newest entry first.
+        history: of the image, the newest entry first.
     """
     mark = _mark(image)
     if own_name(image):
@@ -98,11 +98,11 @@ def is_our_image(image: Answer, history: Sequence[Answer]) -> bool:
 
 
 def held_images(ours: Iterable[str], images: Iterable[Answer], in_use: Iterable[str]) -> set[str]:
-    """Of all images, those that others need: for their containers, or for images that they have made.
+    """The images that others need: for their containers, or for images that they have made.
 
     Args:
         ours: ids of our images.
-        images: all of the engine's.
+        images: all images of the engine.
         in_use: ids of the images of containers that are not ours.
     """
     parents = {image["Id"]: image.get("ParentId") or "" for image in images}
@@ -121,7 +121,7 @@ def _said(entry: Answer) -> str:
 
 
 def _mark(found: Answer) -> str:
-    """The mark of a thing as the engine lists it, or of an image as it inspects it."""
+    """The mark of a thing as the engine lists it, or of an image as the engine inspects it."""
     labels = found.get("Labels") or (found.get("Config") or {}).get("Labels") or {}
     mark: str = labels.get(MARK, "")
     return mark

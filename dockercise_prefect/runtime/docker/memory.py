@@ -1,7 +1,7 @@
-"""Whether a container ran out of memory, also where the engine hears of that after the container's end.
+"""Whether a container ran out of memory, also if the engine learns of that only after the container's end.
 
-The kernel tells the engine of the one and of the other by two ways. On a busy machine the end comes first about once in a
-hundred times; the engine then never corrects `OOMKilled` and only sends an event.
+The kernel reports the lack of memory and the end of the container to the engine in two separate ways. On a busy machine, the
+end is reported first in about one of a hundred cases. Then the engine never corrects `OOMKilled`; it only sends an event.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from docker import APIClient
 from dockercise_prefect.runtime.engine import KILLED
 
 EVENT_DELAY = 1
-"""Whole seconds after the end's own in which the event may come; it was seen to come after 0.3 to 0.6."""
+"""Whole seconds, after the second of the end, in which the event may come. We have seen it come after 0.3 to 0.6 seconds."""
 
 
 def ran_out_of_memory(client: APIClient, inspected: Mapping[str, Any]) -> bool:
-    """Whether the kernel ended a container for want of memory.
+    """Whether the kernel killed a container because it ran out of memory.
 
     Args:
-        client: of its engine.
+        client: of the container's engine.
         inspected: the container as the engine describes it after its end.
 
     Raises:
@@ -33,7 +33,7 @@ def ran_out_of_memory(client: APIClient, inspected: Mapping[str, Any]) -> bool:
         return bool(state["OOMKilled"])
     filters = {"container": inspected["Id"], "event": "oom"}
     until = _second(state["FinishedAt"]) + 1 + EVENT_DELAY  # by the engine's own clock
-    # Read to its end: the SDK can break a stream off on some kinds of connections only.
+    # Read the stream to its end: the SDK can close a stream early only on some kinds of connections.
     return bool(list(client.events(since=_second(state["StartedAt"]), until=until, filters=filters)))
 
 

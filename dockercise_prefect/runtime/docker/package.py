@@ -41,7 +41,7 @@ class NewPackage:
     _client: APIClient
 
     def call(self, name: str) -> None:
-        """Give it its name, with or without a tag; an older image loses it.
+        """Give the image its name, with or without a tag. An older image with this name loses it.
 
         Raises:
             EngineError: the engine refuses.
@@ -53,14 +53,14 @@ class NewPackage:
 
 @contextmanager
 def new_package(document: bytes, base: ResolvedImage, pipeline: str) -> Iterator[NewPackage]:
-    """Make the image, on the engine that the environment names; where the body fails, it is removed.
+    """Make the image, on the engine that the environment names. If the body of the `with` fails, the image is removed.
 
-    The same document on the same base is the same image, as long as the engine keeps its layers.
+    The same document on the same base gives the same image, as long as the engine keeps its layers.
 
     Args:
-        document: what it prints.
+        document: what the image prints.
         base: an image with `cat`.
-        pipeline: for the label `dockercise.package`, by which the engine lists packages.
+        pipeline: the value of the label `dockercise.package`, by which the engine can list packages.
 
     Raises:
         EngineError: the engine refuses.
@@ -76,7 +76,7 @@ def new_package(document: bytes, base: ResolvedImage, pipeline: str) -> Iterator
 
 
 def _built(client: APIClient, document: bytes, base: ResolvedImage, labels: Mapping[str, str]) -> str:
-    """The image, without a name. The base is named by its id, so that nothing is pulled behind our back."""
+    """The image, without a name. The base is given by its id, so that the engine does not pull anything."""
     files = {"Dockerfile": _DOCKERFILE.format(base=base.id).encode(), _FILE: document}
     context = BytesIO(b"".join(tar_stream(_file(name, content) for name, content in files.items())))
     doing = f"cannot build the package on {base.ref}"
@@ -97,7 +97,7 @@ def _file(name: str, content: bytes) -> File:
 
 
 def _discard(client: APIClient, image: str) -> None:
-    """Remove the image, unless it has a name: then somebody made the very same before."""
+    """Remove the image, unless it has a name: then somebody had made the same image before."""
     with engine_errors(f"cannot remove image {image}"), suppress(NotFound):
         if not client.inspect_image(image).get("RepoTags"):  # type: ignore[no-untyped-call]  # its stub has no types
             client.remove_image(image)

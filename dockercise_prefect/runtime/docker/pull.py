@@ -13,10 +13,10 @@ _MEGABYTE = 1_000_000
 
 
 class PullProgress:
-    """Takes the events of one pull, returns now and then a line.
+    """Takes the events of one pull, and returns a line from time to time.
 
     Args:
-        clock: seconds that only grow.
+        clock: returns seconds that never go back.
     """
 
     def __init__(self, ref: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -26,7 +26,7 @@ class PullProgress:
         self._layers: dict[str, tuple[int, int]] = {}
 
     def line(self, event: Mapping[str, Any]) -> str | None:
-        """Take one event; return a line when it is time for one and there is something to say."""
+        """Take one event. Return a line if it is time for one and there is something to report."""
         self._take(event)
         now = self._clock()
         if not self._layers or now - self._last < _SPACING:

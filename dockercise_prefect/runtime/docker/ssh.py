@@ -1,7 +1,7 @@
-"""An engine behind ssh, as the Docker command line reaches it: `ssh HOST docker system dial-stdio` for each connection.
+"""An engine behind ssh, reached as the Docker command line does: `ssh HOST docker system dial-stdio` for each connection.
 
-The SDK's own way needs paramiko or a file object that is not a socket; here the client's end of a socket pair is one, so that
-time limits and hijacked streams work as on any other transport.
+The SDK's own way needs paramiko, or a file object that is not a socket. Here the client has one end of a socket pair, which is
+a real socket. So time limits and hijacked streams work as on any other transport.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _COMPLAINT_PATIENCE = 2
 
 
 def ssh_command(url: str) -> list[str]:
-    """The command that connects standard input and output with the engine at `ssh://[USER@]HOST[:PORT]`.
+    """The command that connects its standard input and output with the engine at `ssh://[USER@]HOST[:PORT]`.
 
     Raises:
-        EngineError: the address is of another form.
+        EngineError: the address has another form.
     """
     try:
         parts = urlsplit(url)
@@ -48,25 +48,25 @@ def ssh_command(url: str) -> list[str]:
 
 
 class SshAdapter(BaseHTTPAdapter):
-    """Carries the requests of a session over connections that a command makes."""
+    """Sends the requests of a session over connections that a command makes."""
 
     def __init__(self, command: list[str]) -> None:
         self._pool = _SshPool(command)
         super().__init__()
 
     def get_connection(self, *_: Any) -> Any:
-        """The one pool, whatever the address: all connections lead to the same engine."""
+        """The only pool, for any address: all connections lead to the same engine."""
         return self._pool
 
     def request_url(self, request: requests.PreparedRequest, *_: Any) -> str:
-        """The path alone; no proxy stands in between."""
+        """The path alone: there is no proxy in between."""
         return request.path_url
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        """Send a request; a failure says what ssh said of it.
+        """Send a request. If it fails, the error has what ssh printed.
 
         Raises:
-            requests.RequestException: it failed.
+            requests.RequestException: the request failed.
         """
         try:
             return super().send(request, *args, **kwargs)
@@ -76,7 +76,7 @@ class SshAdapter(BaseHTTPAdapter):
             raise
 
     def close(self) -> None:
-        """Let go of the idle connections."""
+        """Close the idle connections."""
         self._pool.close()
         super().close()
 
@@ -111,7 +111,7 @@ class _SshPool(urllib3.connectionpool.HTTPConnectionPool):
         return _SshConnection(self._start)
 
     def _start(self, end: socket.socket) -> None:
-        # A session of its own: Ctrl-C must not cut the connection over which containers are stopped with grace.
+        # Its own session: Ctrl-C must not end the connection over which containers are stopped with grace.
         process = subprocess.Popen(
             self._command, stdin=end.fileno(), stdout=end.fileno(), stderr=subprocess.PIPE, start_new_session=True
         )
@@ -120,7 +120,7 @@ class _SshPool(urllib3.connectionpool.HTTPConnectionPool):
         self._listeners.append(listener)
 
     def _listen(self, process: subprocess.Popen[bytes]) -> None:
-        """Hear the command out, and bury it."""
+        """Keep what the command prints on stderr until it ends, and wait for its end."""
         with process:
             for line in process.stderr or ():
                 self._heard.append(line.decode(errors="replace").strip())

@@ -1,7 +1,7 @@
 """A container's standard streams, carried over connections that the engine hands over ("hijacked" in its documentation).
 
-Output and input travel on connections of their own: the end of input is then the end of its connection, on every transport;
-TLS knows no half-closed one.
+Output and input have separate connections. So on every transport, closing the input's connection ends the input. A single
+connection would have to be half-closed, which TLS does not allow.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SILENCE: Final = 10.0
 """Seconds without output after which the engine is asked whether the container still runs."""
 
 _HEADER = struct.Struct(">BxxxL")
-_CHANNELS: dict[int, Channel] = {0: "stdout", 1: "stdout", 2: "stderr", 3: "stderr"}  # 3: the engine's own complaints
+_CHANNELS: dict[int, Channel] = {0: "stdout", 1: "stdout", 2: "stderr", 3: "stderr"}  # 3: errors of the engine itself
 _CHUNK = 65536
 
 
@@ -45,7 +45,7 @@ class Wire:
         self._socket: socket.socket = connection.sock
 
     def read(self, patience: float) -> bytes | None:
-        """The next bytes, empty at the end, None when none came for `patience` seconds.
+        """The next bytes; empty at the end, and None if nothing came for `patience` seconds.
 
         Raises:
             EngineError: the connection broke.
@@ -58,22 +58,22 @@ class Wire:
                 return None
 
     def send(self, data: bytes, patience: float | None) -> None:
-        """Send all; waits at most `patience` seconds where the container does not read.
+        """Send all of the data. If the container does not read, wait at most `patience` seconds.
 
         Raises:
-            EngineError: it did not, or the connection broke.
+            EngineError: the container did not read in time, or the connection broke.
         """
         with engine_errors("cannot send input to the container"):
             self._socket.settimeout(patience)
             self._socket.sendall(data)
 
     def shut(self) -> None:
-        """End both directions, which wakes who waits in `read` or `send`."""
+        """End both directions. This wakes threads that wait in `read` or `send`."""
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """End both directions and let go of the connection."""
+        """End both directions and close the connection."""
         self.shut()
         self._response.close()
 
@@ -99,7 +99,7 @@ def attach(client: APIClient, container: str, *channels: str) -> Wire:
 
 
 class Feed:
-    """Sends a container its input from a thread, so that one that does not read cannot stall its output."""
+    """Sends a container its input from a thread, so that a container that does not read cannot block its own output."""
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
@@ -109,7 +109,7 @@ class Feed:
         return self
 
     def start(self, data: bytes) -> None:
-        """Begin to send; the end of input follows."""
+        """Begin to send the data, and then the end of input."""
         self._thread = threading.Thread(target=self._send, args=(data,), name="container-stdin", daemon=True)
         self._thread.start()
 
@@ -120,14 +120,15 @@ class Feed:
         self._wire.close()
 
     def _send(self, data: bytes) -> None:
-        # A container may end without reading; a lost engine shows on the output's side, and lost variables in what `boot` says.
+        # A container may end without reading. A lost engine is noticed where the output is read, and lost variables are
+        # reported by `boot`.
         with suppress(EngineError):
             self._wire.send(data, None)
         self._wire.shut()
 
 
 class FrameSplitter:
-    """Takes apart the engine's multiplexed output: frames of eight bytes of header and a payload, however they are cut."""
+    """Splits the engine's multiplexed output into frames: a header of eight bytes, and a payload. They may be cut anywhere."""
 
     def __init__(self) -> None:
         self._header = b""
@@ -136,14 +137,14 @@ class FrameSplitter:
 
     @property
     def between_frames(self) -> bool:
-        """Whether the last frame came whole."""
+        """Whether the last frame is complete."""
         return not self._header and not self._left
 
     def feed(self, data: bytes) -> Iterator[tuple[Channel, bytes]]:
-        """The payloads in `data`, as far as they have come.
+        """The payloads in `data`. A payload that is not complete yet is given as far as it has come.
 
         Raises:
-            EngineError: these are not frames.
+            EngineError: the data are not frames.
         """
         at = 0
         while at < len(data):
@@ -169,13 +170,13 @@ def pump(
 ) -> None:
     """Pass on all output, until the stream ends.
 
-    An engine may leave the stream of an ended container open: after two silent spells, the container having ended in the
-    first, there is no more to come.
+    An engine may leave the stream open after the container has ended. So after each period of silence, the engine is asked
+    whether the container still runs. If it has ended, and another period of silence follows, there is no more output.
 
     Args:
         read: gives the next bytes, as `Wire.read` does.
-        is_running: asks the engine; also what notices that it is gone where the connection does not.
-        silence: seconds of a spell.
+        is_running: asks the engine. It also notices that the engine is gone if the connection does not notice it.
+        silence: seconds of one period of silence.
 
     Raises:
         EngineError: the stream broke off, or the engine does not answer.

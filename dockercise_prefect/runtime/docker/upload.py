@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 
 
 class Upload:
-    """The chunks of a request's body; keeps the failure of whoever makes them apart from one of the connection.
+    """The chunks of a request's body. Distinguishes an error in making the chunks from an error of the connection.
 
     Attributes:
-        failure: what the chunks' maker raised, None when it did not.
+        failure: the error raised while the chunks were made; None if there was no such error.
     """
 
     def __init__(self, chunks: Iterable[bytes]) -> None:

@@ -1,1 +1,1 @@
-"""Reads Dockerfiles and names of images. No effects."""
+"""Reads Dockerfiles and names of images. Has no side effects."""

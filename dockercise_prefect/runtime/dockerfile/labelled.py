@@ -1,8 +1,9 @@
-"""Labels for every image of a build: the Dockerfile with one instruction more below each `FROM`.
+"""Labels for every image of a build: adds an instruction to the Dockerfile below each `FROM`.
 
-The labels that an engine takes beside a Dockerfile go to its last image alone. What a step before it made, what an earlier
-stage of the Dockerfile made, and what is there when a build breaks off would carry nothing that tells whose it is. The
-instruction also says how many others follow it: an image with more of them is somebody else's, made from ours.
+An engine also takes labels as an option of the build, but it sets these only on the last image. The images of earlier steps,
+of earlier stages of the Dockerfile, and of a build that breaks off would then have no label that shows whose they are. The
+added instruction also says how many other instructions follow it. An image with more than that was made by somebody else from
+one of our images.
 """
 
 from __future__ import annotations
@@ -15,17 +16,17 @@ from dockercise_prefect.runtime.dockerfile.reader import BACKSLASH, escape_chara
 
 
 def labelled(dockerfile: bytes, labels: Mapping[str, str]) -> bytes:
-    """The Dockerfile with a `LABEL` below each `FROM`, `STEPS` added to the labels; nothing else in it is changed.
+    """The Dockerfile with a `LABEL` below each `FROM`. `STEPS` is added to the labels. Nothing else in the Dockerfile changes.
 
-    Lines go together as the Dockerfile reference says ("Format", "Parser directives"): the escape character at the end of a
-    line continues it, comments and empty lines between do not end it.
+    Lines are joined as the Dockerfile reference says ("Format", "Parser directives"): the escape character at the end of a
+    line continues it, and comments and empty lines in between do not end it.
 
     Args:
         dockerfile: its text, in UTF-8.
-        labels: any texts in one line each.
+        labels: any texts, each in one line.
 
     Raises:
-        EngineError: a label has several lines, which no Dockerfile can say.
+        EngineError: a label has several lines, which cannot be written in a Dockerfile.
     """
     lines = lines_of(dockerfile)
     escape = escape_character(lines)
@@ -45,11 +46,13 @@ def labelled(dockerfile: bytes, labels: Mapping[str, str]) -> bytes:
 
 
 def base_images(dockerfile: bytes, target: str | None) -> list[str]:
-    """The images that its `FROM`s name, each once; without those that hang on an argument, which only the engine knows.
+    """The images that a Dockerfile's `FROM`s name, each once.
+
+    Names that contain an argument are left out, since only the engine knows them.
 
     Args:
         dockerfile: its text, in UTF-8.
-        target: the stage at which the build stops, by name or by number; None builds them all.
+        target: the stage at which the build stops, by name or by number; None if all stages are built.
     """
     known = {"scratch"}
     found: list[str] = []
@@ -69,7 +72,7 @@ def base_images(dockerfile: bytes, target: str | None) -> list[str]:
 
 
 def label_instruction(labels: Mapping[str, str], escape: str = BACKSLASH) -> str:
-    """One `LABEL` instruction whose values come out as they are.
+    """One `LABEL` instruction, with its values quoted so that the engine reads them unchanged.
 
     Args:
         escape: the Dockerfile's escape character.

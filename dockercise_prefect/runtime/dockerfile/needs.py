@@ -15,16 +15,16 @@ _OPTIONS: Final = {
     "COPY": _COPYING,
     "ADD": _COPYING | {"--checksum", "--keep-git-dir", "--unpack"},
 }
-"""Options of instructions that an engine's own builder refuses (Dockerfile reference)."""
+"""For each instruction, the options that an engine's own builder refuses (Dockerfile reference)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """One such thing.
+    """A part of a Dockerfile that needs BuildKit.
 
     Attributes:
         line: its line, counted from 1.
-        what: as it is written, or what it is called.
+        what: the part as it is written, or its usual name.
     """
 
     line: int
@@ -32,7 +32,7 @@ class Need:
 
 
 def first_need(dockerfile: bytes) -> Need | None:
-    """The first thing in a Dockerfile that needs BuildKit; None where an engine's own builder can build it."""
+    """The first part of a Dockerfile that needs BuildKit; None if an engine's own builder can build it."""
     return next(_needs(lines_of(dockerfile)), None)
 
 

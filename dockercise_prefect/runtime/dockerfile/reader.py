@@ -1,4 +1,4 @@
-"""The instructions of a Dockerfile, as far as we have to know them (Dockerfile reference: "Format", "Parser directives")."""
+"""Reads the instructions of a Dockerfile, as far as we need them (Dockerfile reference: "Format", "Parser directives")."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ class Instruction:
 
     Attributes:
         keyword: in capitals.
-        words: what follows it, options among them.
+        words: what follows the keyword, including options.
         first: the number of its first line, counted from 0.
-        last: of its last line, without its here-documents; behind the last one of all where the file's end cuts it off.
+        last: the number of its last line, without its here-documents. If the file ends before the instruction does, this is the
+            number after the file's last line.
     """
 
     keyword: str
@@ -34,7 +35,7 @@ class Instruction:
 
     @property
     def here_documents(self) -> list[tuple[str, bool]]:
-        """What ends each of its here-documents, and whether tabs may stand before it. Only BuildKit knows them."""
+        """The word that ends each here-document, and whether tabs may come before it. Only BuildKit supports here-documents."""
         if self.keyword not in _WITH_HERE_DOCUMENTS:
             return []
         found = (_HERE_DOCUMENT.fullmatch(word) for word in self.words)
@@ -42,15 +43,15 @@ class Instruction:
 
 
 def lines_of(dockerfile: bytes) -> list[str]:
-    """Its lines, any bytes kept."""
+    """The lines of a Dockerfile. All bytes are kept, also those that are not UTF-8."""
     return dockerfile.decode("utf-8", "surrogateescape").split("\n")
 
 
 def instructions(lines: Sequence[str]) -> Iterator[Instruction]:
-    """All of them, in order.
+    """All instructions, in order.
 
-    The escape character at the end of a line continues it; comments and empty lines between do not end it. What a here-document
-    holds is not an instruction, whatever it looks like.
+    The escape character at the end of a line continues it. Comments and empty lines in between do not end it. The text in a
+    here-document is never an instruction, even if it looks like one.
     """
     continued = re.compile(rf"{re.escape(escape_character(lines))}[ \t]*$")
     words: list[str] = []
@@ -70,7 +71,7 @@ def instructions(lines: Sequence[str]) -> Iterator[Instruction]:
 
 
 def directives(lines: Sequence[str]) -> Iterator[tuple[str, str, int]]:
-    """The parser directives above everything else: name in small letters, value, number of the line counted from 0."""
+    """The parser directives at the top of the file: name in lower case, value, and number of the line, counted from 0."""
     for number, line in enumerate(lines):
         directive = _DIRECTIVE.fullmatch((line.removeprefix("\ufeff") if number == 0 else line).strip())
         if directive is None:
@@ -79,7 +80,7 @@ def directives(lines: Sequence[str]) -> Iterator[tuple[str, str, int]]:
 
 
 def escape_character(lines: Sequence[str]) -> str:
-    """What a directive says, else a backslash."""
+    """The escape character that a directive sets, else a backslash."""
     return next((value for name, value, _ in directives(lines) if name == "escape" and value in {BACKSLASH, "`"}), BACKSLASH)
 
 
@@ -88,7 +89,7 @@ def _instruction(words: Sequence[str], first: int, last: int) -> Instruction:
 
 
 def _behind(lines: Sequence[str], start: int, here_documents: Sequence[tuple[str, bool]]) -> int:
-    """The number of the first line behind these here-documents; one that nothing ends is none."""
+    """The number of the first line after these here-documents. One that never ends does not count as a here-document."""
     number = start
     for end, tabs in here_documents:
         bodies = enumerate((line.rstrip("\r") for line in lines[number:]), number)

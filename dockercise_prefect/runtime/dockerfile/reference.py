@@ -11,7 +11,7 @@ DEFAULT_REGISTRY = "docker.io"
 
 _MAX_NAME = 255
 
-# The grammar of the distribution project's reference package, which the engine itself parses with.
+# The grammar of the distribution project's `reference` package, which the engine itself uses.
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
 _HOST = rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
@@ -26,12 +26,12 @@ _ID = re.compile(r"(?:sha256:)?[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """An image reference taken apart.
+    """The parts of an image reference.
 
     Attributes:
-        name: as written, without tag and digest; what is asked of the engine.
-        version: the digest where there is one, else the tag, else `latest`.
-        is_id: it is the id of an image on the engine, which no registry knows.
+        name: as written, without tag and digest. The engine is asked for this name.
+        version: the digest if there is one, else the tag, else `latest`.
+        is_id: whether it is the id of an image on the engine, which no registry knows.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Reference:
 
     @property
     def repository(self) -> str:
-        """The whole name: `busybox` and `docker.io/library/busybox` are one."""
+        """The full name: `busybox` and `docker.io/library/busybox` give the same name."""
         registry, path = _split(self.name)
         if registry == DEFAULT_REGISTRY and "/" not in path:
             path = f"library/{path}"
@@ -53,10 +53,10 @@ class Reference:
 
 
 def parse_reference(text: str) -> Reference:
-    """Take a reference apart.
+    """Split a reference into its parts.
 
     Raises:
-        EngineError: it is none.
+        EngineError: the text is not an image reference.
     """
     if _ID.fullmatch(text):
         return Reference(text, "", is_id=True)
@@ -68,7 +68,7 @@ def parse_reference(text: str) -> Reference:
 
 
 def registry_host(address: str) -> str:
-    """The host of a registry as people write it: with or without scheme and path, by any of Docker Hub's names."""
+    """The host in a registry's address as people write it: with or without scheme and path, and by any name of Docker Hub."""
     host = address.partition("://")[2] or address
     host = host.partition("/")[0]
     return DEFAULT_REGISTRY if host in {"index.docker.io", "registry-1.docker.io", "hub.docker.com"} else host

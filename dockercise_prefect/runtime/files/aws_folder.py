@@ -9,7 +9,7 @@ from dockercise_prefect.archives.tarball import Entry, File, Folder
 from dockercise_prefect.errors import UsageError
 
 SHARED_PATH = "/run/dockercise-aws"
-"""Where every user of a container reaches it; `/root` is closed to all but root in most images."""
+"""A path that every user of a container can reach. In most images, only root can read `/root`."""
 
 ROOT_PATH = "/root/.aws"
 
@@ -20,12 +20,12 @@ VARIABLES = {
 
 
 def aws_entries(home: Path, environment: Mapping[str, str]) -> list[Entry]:
-    """A copy of the user's AWS folder: files 0444, folders 0555, links followed.
+    """A copy of the user's AWS folder: files have mode 0444, folders 0555, and links are followed.
 
     Args:
-        home: the user's.
-        environment: this process's; its `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE` stand in for the folder's `config`
-            and `credentials`.
+        home: the user's home folder.
+        environment: of this process. If it has `AWS_CONFIG_FILE` or `AWS_SHARED_CREDENTIALS_FILE`, these files replace the
+            folder's `config` and `credentials`.
 
     Raises:
         UsageError: there is no such folder, or it cannot be read.

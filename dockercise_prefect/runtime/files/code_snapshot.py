@@ -15,10 +15,10 @@ from dockercise_prefect.globs import Globs
 IGNORE_FILE = ".dockerciseignore"
 
 MOST_IGNORED = 1024 * 1024
-"""Bytes of that file that are read, at most."""
+"""How many bytes of that file are read, at most."""
 
 NAMED = 10
-"""Files that an error names."""
+"""How many files an error names, at most."""
 
 # What git sets for hooks would make it look at another repository.
 _GIT_VARIABLES = (
@@ -35,15 +35,15 @@ _GIT_VARIABLES = (
 
 
 def code_entries(root: Path, notify: Callable[[str], None]) -> list[Entry]:
-    """The code below a folder, sorted by path, every folder before what is in it; owned by root, modes and links kept.
+    """The code below a folder, sorted by path, so that every folder comes before what is in it. Root is the owner.
 
-    In a git repository: the files that git tracks and those it neither tracks nor ignores, in submodules too. Elsewhere:
-    everything. Never: `.git`, and what `.dockerciseignore` takes away. The contents are read when the entries are streamed;
-    nothing is ever written.
+    In a git repository: the files that git tracks, and those it neither tracks nor ignores, in submodules too. Elsewhere:
+    everything. Never: `.git`, and what `.dockerciseignore` excludes. Modes and links are kept. The contents are read when the
+    entries are streamed. Nothing is ever written.
 
     Args:
         root: may be a folder inside a repository.
-        notify: told what is left out since it is not a file: sockets, pipes and devices.
+        notify: called with what is left out because it is not a file: sockets, pipes and devices.
 
     Raises:
         EngineError: files cannot be read, or git fails.
@@ -55,7 +55,7 @@ def code_entries(root: Path, notify: Callable[[str], None]) -> list[Entry]:
 
 
 def _in_git(root: Path) -> bool:
-    """Whether git has an opinion on the root: it is in a repository, and not ignored by it as a whole."""
+    """Whether git decides which files belong to the code: the root is in a repository that does not ignore the whole root."""
     if not any((folder / ".git").exists() for folder in (root, *root.parents)):
         return False
     return (root / ".git").exists() or _git(root, "check-ignore", "--quiet", ".", expect=(0, 1)).returncode == 1
@@ -67,7 +67,7 @@ def _tracked(repository: Path) -> Iterator[PurePosixPath]:
         path = PurePosixPath(os.fsdecode(name))
         real = repository / path
         if real.is_dir() and not real.is_symlink():
-            # A submodule, or a repository of its own that nobody added; an empty folder when it is not checked out.
+            # A submodule, or another repository that nobody added. A submodule that is not checked out is an empty folder.
             if (real / ".git").exists():
                 yield from (path / inner for inner in _tracked(real))
         elif os.path.lexists(real):  # tracked, but deleted in the working tree
@@ -99,12 +99,12 @@ def _without_ignored(root: Path, paths: Iterable[PurePosixPath]) -> Iterator[Pur
 
 
 def _ignore_lines(root: Path) -> list[str]:
-    """Lines of the file, none where there is none; what a link leads to outside the root is not ours to read."""
-    path = Path(os.path.realpath(root / IGNORE_FILE))  # Path.resolve() raises where links go in a circle
+    """The lines of the file; no lines if it does not exist. If it is a link that leads out of the root, it is not read."""
+    path = Path(os.path.realpath(root / IGNORE_FILE))  # Path.resolve() raises if links form a circle
     try:
         if not path.exists() or not path.is_relative_to(root):
             return []
-        if not path.is_file():  # a pipe would never end
+        if not path.is_file():  # reading a pipe might never end
             raise EngineError(f"{IGNORE_FILE} is not a file")
         with path.open("rb") as file:
             data = file.read(MOST_IGNORED + 1)
@@ -163,7 +163,7 @@ def _folder(path: str, status: os.stat_result) -> Folder:
 
 
 def _read(real: Path, path: str, size: int) -> Iterator[bytes]:
-    """The file's content; no more than was announced, so that a log that grows does no harm."""
+    """The file's content, but no more bytes than `size`, so that a log file that grows meanwhile does no harm."""
     try:
         with real.open("rb") as file:
             left = size
@@ -190,7 +190,8 @@ def _some_of(names: Sequence[str]) -> str:
 
 def _git(folder: Path, *arguments: str, expect: tuple[int, ...] = (0,)) -> subprocess.CompletedProcess[bytes]:
     environment = {name: value for name, value in os.environ.items() if name not in _GIT_VARIABLES}
-    # No lock, no refreshed index: the root is never written to. No monitor: a repository's settings start no program.
+    # No lock and no refreshed index: nothing is ever written to the root. No monitor: a repository's settings must not start
+    # a program.
     command = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", *arguments]
     try:
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False, stdin=subprocess.DEVNULL)

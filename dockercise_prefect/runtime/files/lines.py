@@ -1,4 +1,4 @@
-"""What stages print, as lines: for logs, and for the message of a failure."""
+"""Turns what stages print into lines: for logs, and for the message of a failure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dockercise_prefect.runtime.engine import Channel
 class LineDecoder:
     """Turns the chunks of one channel into lines of text, for logs.
 
-    Lines end at a line feed, with or without a carriage return before it. Bytes that are no UTF-8 become U+FFFD. Nothing is
+    Lines end at a line feed, with or without a carriage return before it. Bytes that are not UTF-8 become U+FFFD. Nothing is
     dropped: a line longer than `longest` characters comes in several pieces.
     """
 
@@ -24,16 +24,16 @@ class LineDecoder:
         """The lines that this chunk completes."""
         *complete, self._pending = (self._pending + self._decoder.decode(chunk)).split("\n")
         lines = [piece for line in complete for piece in self._pieces(line.removesuffix("\r"))]
-        length = len(self._pending.removesuffix("\r"))  # which may belong to the end of the line
+        length = len(self._pending.removesuffix("\r"))  # the carriage return may belong to the end of the line
         whole = length - length % self._longest
         if whole and whole == length:
-            whole -= self._longest  # the last piece waits: what follows may be nothing but the end of the line
+            whole -= self._longest  # keep the last piece: only the end of the line may follow
         lines += self._pieces(self._pending[:whole]) if whole else []
         self._pending = self._pending[whole:]
         return lines
 
     def flush(self) -> list[str]:
-        """The last line, where it has no end."""
+        """The last line, if it was not ended by a line feed."""
         rest = self._pending + self._decoder.decode(b"", final=True)
         self._pending = ""
         return self._pieces(rest) if rest else []
@@ -54,7 +54,7 @@ class LogTail:
         self._channel: Channel | None = None
 
     def add(self, channel: Channel, chunk: bytes) -> None:
-        """Take the next chunk; what the other channel prints begins a new line."""
+        """Take the next chunk. If it comes from another channel than the last one, it begins a new line."""
         if channel != self._channel and self._chunks and not self._chunks[-1].endswith(b"\n"):
             chunk = b"\n" + chunk
         self._channel = channel
@@ -65,6 +65,6 @@ class LogTail:
             self._size -= len(self._chunks.popleft())
 
     def text(self) -> str:
-        """The lines, the first perhaps cut; empty where nothing was printed."""
+        """The lines; empty if nothing was printed. The beginning of the first line may be missing."""
         text = b"".join(self._chunks)[-self.BYTES :].decode("utf-8", errors="replace")
         return "\n".join(text.replace("\r\n", "\n").rstrip().split("\n")[-self.LINES :])

@@ -1,4 +1,4 @@
-"""What a stage prints on stdout, byte for byte, in bounded memory."""
+"""Keeps what a stage prints on stdout, byte for byte, in bounded memory."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 
 IN_MEMORY = 65_536
-"""Bytes of one stage's stdout that stay in memory; what is longer goes to the spool."""
+"""Bytes of one stage's stdout that stay in memory. Longer output goes to the spool."""
 
 CHUNK = 262_144
 """Bytes that are read at once."""
 
 
 class Printed:
-    """What a stage printed, as long as whatever holds it is open.
+    """What a stage printed. Can be read as long as the file or spool that has it is open.
 
     Args:
         size: bytes.
-        read: gives so many bytes from an offset on.
+        read: called with an offset and a number of bytes, returns these bytes.
     """
 
     def __init__(self, size: int, read: Callable[[int, int], bytes]) -> None:
@@ -29,7 +29,7 @@ class Printed:
 
     @classmethod
     def of(cls, data: bytes) -> Printed:
-        """What is short, and in memory."""
+        """Short output that is in memory."""
         return cls(len(data), lambda offset, size: data[offset : offset + size])
 
     def chunks(self) -> Iterator[bytes]:
@@ -37,7 +37,7 @@ class Printed:
         return (self._piece(start) for start in range(0, self.size, CHUNK))
 
     def value_size(self) -> int:
-        """Bytes of the stage's value, which is all of it without the ASCII white space at both ends (LANGUAGE section 3)."""
+        """Bytes of the stage's value: what it printed, without ASCII white space at both ends (LANGUAGE section 3)."""
         blank = 0
         for start in reversed(range(0, self.size, CHUNK)):
             chunk = self._piece(start)
@@ -47,11 +47,11 @@ class Printed:
         return 0
 
     def value(self) -> bytes:
-        """The stage's value, which the caller knows to be short: it is in memory."""
+        """The stage's value, in memory. The caller must know that it is short."""
         return self.value_beginning(self.size).rstrip()
 
     def value_beginning(self, most: int) -> bytes:
-        """The first `most` bytes of the value; where it has fewer, white space may follow it."""
+        """The first `most` bytes of the value. If the value is shorter, white space may follow it."""
         start = self._blank_before()
         return self._read(start, min(most, self.size - start))
 
@@ -70,8 +70,8 @@ class Printed:
 class Spool:
     """One temporary file for the long outputs of a run.
 
-    The file has no name: nothing is left of it when the process is killed, and what is sensitive is never in a file that
-    others could open. One file for all keeps the number of open files small. Thread-safe.
+    The file has no name. So nothing is left of it if the process is killed, and others cannot open it to read sensitive
+    output. One file for all stages keeps the number of open files small. Thread-safe.
     """
 
     def __init__(self) -> None:
@@ -80,7 +80,7 @@ class Spool:
         self._end = 0
 
     def append(self, data: bytes) -> int:
-        """Keep the data, return the offset where it begins. Raises `OSError` when the disk is full."""
+        """Keep the data, return the offset where it begins. Raises `OSError` if the disk is full."""
         with self._lock:
             if self._file is None:
                 with tempfile.TemporaryFile() as file:
@@ -93,14 +93,14 @@ class Spool:
             return offset
 
     def read(self, offset: int, size: int) -> bytes:
-        """Up to `size` bytes from `offset`. Raises `ValueError` when the spool is closed."""
+        """Up to `size` bytes from `offset`. Raises `ValueError` if the spool is closed."""
         with self._lock:
             if self._file is None:
                 raise ValueError("the run is over: its outputs are gone")
             return os.pread(self._file, size, offset)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         with self._lock:
             if self._file is not None:
                 os.close(self._file)
@@ -108,21 +108,21 @@ class Spool:
 
 
 class SpooledOutput:
-    """A stage's stdout in a spool, where nobody finds it. One thread writes; when it is done, any number may read.
+    """A stage's stdout, in memory or in a spool. One thread writes. When it is done, any number of threads may read.
 
     Args:
-        spool: where it goes when it is long.
+        spool: where long output goes.
     """
 
     def __init__(self, spool: Spool) -> None:
         self._spool = spool
         self._tail = bytearray()
-        self._starts: list[int] = []  # of what is in the spool: where it begins in the output,
-        self._offsets: list[int] = []  # and where in the spool
+        self._starts: list[int] = []  # for each chunk in the spool: its offset in the output,
+        self._offsets: list[int] = []  # and its offset in the spool
         self._spooled = 0
 
     def write(self, chunk: bytes) -> None:
-        """Append. Raises `OSError` when the disk is full."""
+        """Append. Raises `OSError` if the disk is full."""
         self._tail += chunk
         if len(self._tail) > IN_MEMORY:
             data = bytes(self._tail)

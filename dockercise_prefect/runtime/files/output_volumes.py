@@ -1,4 +1,4 @@
-"""What stages printed, on the run's own engine, where the record may not have it."""
+"""Keeps what stages printed on the run's own engine, if it may not be in the record."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ class OutputVolumes:
         self._image = image
 
     def keep(self, stage: StageName, printed: Printed) -> str:
-        """A new volume with all of it; its name.
+        """Make a new volume with all of the output. Return its name.
 
         Raises:
-            EngineError: it cannot be made.
+            EngineError: the volume cannot be made.
         """
         file = File(path=_FILE, size=printed.size, content=printed.chunks, mode=0o400)
         return self._volumes.with_file(f"stdout-{stage}", self._image(), file)
 
     @contextmanager
     def open(self, volume: str) -> Iterator[Printed]:
-        """What a volume holds, in a nameless file of this machine for as long as it is open.
+        """What a volume holds. It is copied to a file without a name on this machine, until the context ends.
 
         Raises:
-            EngineError: it is gone.
+            EngineError: the volume is gone.
             OSError: the disk is full.
         """
         self._volumes.check_there(volume, "what a stage printed")

@@ -1,4 +1,4 @@
-"""What several stages of a run share: the code, the AWS folder, what they find in `/out` (LANGUAGE section 3)."""
+"""The volumes that several stages of a run share: the code, the AWS folder, and `/out` (LANGUAGE section 3)."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ Opened: TypeAlias = Callable[[], AbstractContextManager[Printed]]
 
 
 class SharedVolumes:
-    """Volumes that are made once, when they are first asked for. Thread-safe.
+    """Volumes that are made once, when they are first needed. Thread-safe.
 
     Args:
         engine: where they are.
         volumes: makes them.
         root: the folder that the code is taken from.
-        notify: told what cannot be copied.
+        notify: called with what cannot be copied.
 
     Attributes:
-        code_digest: of the code (docs/digests.md), once it was made.
+        code_digest: the digest of the code (docs/digests.md), once the code's volume was made.
     """
 
     def __init__(self, engine: Engine, volumes: Volumes, root: Path | None, notify: Callable[[str], None]) -> None:
@@ -48,7 +48,7 @@ class SharedVolumes:
         self.code_digest: str | None = None
 
     def empty(self, stage: StageName) -> str:
-        """An empty volume that stands for the one of a stage that has none."""
+        """An empty volume, used in place of a stage's volume if the stage has none."""
         return self._made.get(f"/{stage}", lambda: self._volumes.empty(stage))
 
     def code(self, image: str) -> str:
@@ -68,7 +68,7 @@ class SharedVolumes:
         return self._made.get(CODE, fill)
 
     def aws(self, image: str) -> str:
-        """A copy of the user's AWS folder, closed to changes.
+        """A copy of the user's AWS folder that cannot be changed.
 
         Raises:
             UsageError: there is no such folder.
@@ -78,10 +78,10 @@ class SharedVolumes:
         )
 
     def out(self, outputs: Mapping[StageName, tuple[int, Opened]], image: str) -> str:
-        """The volume with one file for each of these stages, its stdout; stages with the same needs share it.
+        """The volume with one file for each of these stages: its stdout. Stages with the same needs share this volume.
 
         Args:
-            outputs: for each stage, the size of its stdout, and what opens it.
+            outputs: for each stage, the size of its stdout, and a function that opens the stdout.
             image: the id of any image on the engine.
         """
         now = time.time()
@@ -96,7 +96,7 @@ class SharedVolumes:
         return self._made.get(frozenset(outputs), fill)
 
     def keep(self, name: str) -> None:
-        """See to it that the engine's own volume of that name exists. It has no label of ours, so no run removes it."""
+        """Make sure that the engine's own volume of that name exists. It does not get our labels, so no run removes it."""
 
         def make() -> None:
             if not self._engine.volume_exists(name):

@@ -1,4 +1,4 @@
-"""Which user a container runs as: root or not, and its numbers (`docker run --user`)."""
+"""Which user a container runs as: whether it is root, and its user and group ids (`docker run --user`)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dockercise_prefect.errors import EngineError
 from dockercise_prefect.runtime.engine import Engine
 
 _LINKS: Final = 40
-"""Symbolic links that are followed for one file, as many as Linux does."""
+"""How many symbolic links are followed for one file. It is the same number as in Linux."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +30,14 @@ def is_root(user: str) -> bool:
 
 
 def ids_of(user: str, passwd: bytes, group: bytes) -> Ids:
-    """The numbers of a user setting, `user[:group]`, each a name or a number.
+    """The ids of a user setting, `user[:group]`. Both parts may be names or numbers.
 
-    What is not in the image's files is root: such a container does not start, and the engine says why.
+    What is not in the image's files counts as root: such a container does not start, and the engine says why.
 
     Args:
         user: the setting.
-        passwd: the image's `/etc/passwd`, empty where there is none.
-        group: its `/etc/group`.
+        passwd: the image's `/etc/passwd`; empty if there is no such file.
+        group: the image's `/etc/group`; empty likewise.
     """
     name, _, group_name = user.partition(":")
     account = next((fields for fields in _lines(passwd, 4) if name in {fields[0], fields[2]}), None)
@@ -50,7 +50,7 @@ def ids_of(user: str, passwd: bytes, group: bytes) -> Ids:
 
 
 def look_up(engine: Engine, container: str, user: str) -> Ids:
-    """The numbers of a user setting in a container that was created."""
+    """The ids of a user setting in a container that was created."""
     return ids_of(user, _file(engine, container, "/etc/passwd"), _file(engine, container, "/etc/group"))
 
 
@@ -66,9 +66,9 @@ def _number(fields: list[str] | None, index: int) -> int:
 
 
 def _file(engine: Engine, container: str, path: str) -> bytes:
-    """A small file of the container, empty where there is none: not every image has users.
+    """A small file of the container; empty if it does not exist, since not every image has users.
 
-    The engine gives a symbolic link as a link, so links are followed here. Whatever else goes wrong leaves the numbers unknown.
+    The engine returns a symbolic link as a link, so links are followed here. On any other error, the ids stay unknown.
     """
     try:
         for _ in range(_LINKS):

@@ -13,23 +13,25 @@ from dockercise_prefect.errors import EngineError
 from dockercise_prefect.runtime.engine import Engine
 
 KeepVolume: TypeAlias = Callable[[Iterator[bytes] | None], None]
-"""Takes a tar stream whose paths begin with the stage's name, None where the volume is empty or not to be kept; must not raise.
-What the stream raises, an `EngineError`, says that the volume could not be read to its end."""
+"""Called with a tar stream whose paths begin with the stage's name; with None if the volume is empty or is not kept.
+
+It must not raise. If the stream raises an `EngineError`, the volume could not be read to its end.
+"""
 
 HEAD = 65_536
-"""Bytes; an empty volume has less, whatever its only entry says."""
+"""Bytes. The archive of an empty volume, which has only one entry, is always shorter."""
 
 
 @contextmanager
 def files_of(engine: Engine, container: str, stage: str, check: Callable[[], None]) -> Iterator[Iterator[bytes] | None]:
-    """The files in the volume of a stage, by way of its container, which has ended; None where there are none.
+    """The files in the volume of a stage, read through its container, which has ended; None if there are no files.
 
-    The engine is read from no more when the context ends: it does not remove a container that somebody reads from.
+    When the context ends, reading stops, since the engine does not remove a container while its files are read.
 
     Args:
         engine: where the container is.
         stage: its name.
-        check: called while files are read; raises when that is to end.
+        check: called while files are read; raises if reading has to stop.
     """
     try:
         archive = engine.get(container, f"/{stage}")
@@ -55,7 +57,7 @@ def _files(stream: Iterator[bytes], stage: str) -> Iterator[bytes] | None:
 
 
 def _holds_files(head: list[bytes]) -> bool:
-    """Whether there is more than the volume's own root."""
+    """Whether the archive has more than the volume's own root."""
     return any(count > 1 for count, _ in enumerate(members(head), start=1))
 
 

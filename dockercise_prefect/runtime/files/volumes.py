@@ -1,7 +1,7 @@
 """Makes volumes on an engine and fills them (LANGUAGE section 3).
 
-Files reach volumes through the engine's API only, by way of containers that are created with the volume mounted and never
-started. So it works with engines on other machines and needs no shell and no program in any image.
+Files reach volumes only through the engine's API, by containers that are created with the volume mounted, and never started.
+So this works with engines on other machines, and needs no shell and no program in any image.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class Volumes:
     Args:
         engine: where they are.
         labels: of the run.
-        later: does what nobody waits for: it removes what helped to fill them.
-        check: called while files are copied; raises when that is to end.
+        later: runs a task that nobody waits for: removing the containers that helped to fill the volumes.
+        check: called while files are copied; raises if copying has to stop.
     """
 
     def __init__(
@@ -41,22 +41,22 @@ class Volumes:
         self._check = check
 
     def own(self, stage: StageName) -> str:
-        """A new, empty volume for a stage; its root is root's until `make_writable`."""
+        """A new, empty volume for a stage. Only root can write to it until `make_writable` is called."""
         name = self._labels.name(stage)
         self._engine.create_volume(name, self._labels.of_stage(stage))
         return name
 
     def restored(self, stage: StageName, image: str, files: Iterable[bytes], digest: str) -> str:
-        """A new volume of a stage, as its record has it: names, modes, owners, links and bytes.
+        """A new volume of a stage with everything that the record has of it: names, modes, owners, links and bytes.
 
         Args:
-            stage: whose it was.
+            stage: the stage that the volume belonged to.
             image: the id of any image on the engine.
-            files: a tar stream whose paths begin with the stage's name; what it raises comes out here.
+            files: a tar stream whose paths begin with the stage's name. Its exceptions are raised here.
             digest: of what the volume held (docs/digests.md).
 
         Raises:
-            EngineError: the files are not those of the digest, or the engine refuses. Then there is no volume.
+            EngineError: the files do not match the digest, or the engine refuses. Then no volume is left.
         """
         name = self.own(stage)
         try:
@@ -84,16 +84,16 @@ class Volumes:
         return self.filled(what, image, tar_stream([file]))
 
     def check_there(self, name: str, what: str) -> None:
-        """See to it that a volume is still there.
+        """Make sure that a volume still exists.
 
         Raises:
-            EngineError: somebody removed it; a mount would silently make an empty one.
+            EngineError: somebody removed it. A mount would silently make an empty volume.
         """
         if not self._engine.volume_exists(name):
             raise EngineError(f"{what} is gone from the engine", "another program removed it during the run")
 
     def make_writable(self, stage: StageName, container: str) -> None:
-        """Let every user write to the root of the stage's own volume, by way of the stage's container, which is not started."""
+        """Let every user write to the root of the stage's own volume, through the stage's container, which is not started."""
         root = Folder(path=stage, mode=WRITABLE_FOR_ALL, mtime=time.time())
         self._engine.put(container, "/", tar_stream([root]))
 
@@ -101,12 +101,12 @@ class Volumes:
         """Fill the stage's own volume with a copy of another volume. Modes, owners and links are kept.
 
         Args:
-            stage: whose volume is filled, by way of its `container`, which is not started.
+            stage: the stage whose volume is filled, through its `container`, which is not started.
             source: the name of the other volume.
             image: the id of any image on the engine.
-            owner: whose the copies are to be, None for the owners that they have.
+            owner: the owner of the copies; None if they keep their owners.
         """
-        # The source is mounted under the name of the destination, since that is what the entries are called.
+        # The source is mounted under the stage's name, since the names of the entries begin with the mounted folder's name.
         folder = f"/from/{stage}"
         mount = ContainerMount("volume", source, folder, read_only=True)
         with self.reader(image, mount) as loader, closing(self._engine.get(loader, folder)) as archive:
@@ -117,7 +117,7 @@ class Volumes:
 
     @contextmanager
     def reader(self, image: str, mount: ContainerMount) -> Iterator[str]:
-        """A container with a volume mounted, never started; `image` is the id of any image on the engine."""
+        """A container with a volume mounted. It is never started. `image` is the id of any image on the engine."""
         spec = ContainerSpec(
             name=self._labels.name("loader"),
             image=image,

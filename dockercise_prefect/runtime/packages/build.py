@@ -14,21 +14,21 @@ from dockercise_prefect.runtime.packages.run import PackageFailedError, PackageL
 def build_package(
     engine: Engine, document: bytes, *, name: str, base: str, pipeline: str, notify: Callable[[str], None]
 ) -> str:
-    """Make the image, see that it prints the document, and give it its name; return its id.
+    """Make the image, check that it prints the document, and give it its name. Return its id.
 
-    Whoever has read the same document on the same base need not run it again. Where anything fails nothing is left, and an
-    older image keeps the name.
+    A caller that has already read the same document from an image with the same base does not need to run it again. If anything
+    fails, nothing is left, and an older image keeps the name.
 
     Args:
         engine: where the image is made: the one that the environment names.
-        document: what it prints.
+        document: what the image prints.
         name: of the image, with or without a tag.
         base: an image with `cat`.
-        pipeline: for the label `dockercise.package`, by which the engine lists packages.
-        notify: told when something has to be pulled.
+        pipeline: the value of the label `dockercise.package`, by which the engine can list packages.
+        notify: called if something has to be pulled.
 
     Raises:
-        EngineError: the base is not to be had, has no `cat`, or the engine refuses.
+        EngineError: the base cannot be found or pulled, it has no `cat`, or the engine refuses.
     """
     base_image = engine.resolve_image(base, pull=PullPolicy.MISSING, platform=None, progress=notify)
     with new_package(document, base_image, pipeline) as package:

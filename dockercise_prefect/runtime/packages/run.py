@@ -16,11 +16,11 @@ from dockercise_prefect.runtime.stage.running import Deadline, Running
 from dockercise_prefect.status import StageStatus
 
 GRACE = 1.0
-"""Seconds between SIGTERM and SIGKILL: a package has nothing to put in order."""
+"""Seconds between SIGTERM and SIGKILL. A package has nothing to clean up."""
 
 SAID_LINES = 3
 SAID_CHARACTERS = 300
-"""Of what a package wrote to stderr, as much as is told."""
+"""How many characters of a package's stderr a message shows, at most."""
 
 _KEPT_OF_STDERR = 4096
 
@@ -30,7 +30,7 @@ class PackageLimits:
     """What a package may take.
 
     Attributes:
-        seconds: after them it is stopped.
+        seconds: the time that it may take. After that, it is stopped.
         output: bytes on its stdout. memory: bytes, swap included.
     """
 
@@ -40,24 +40,24 @@ class PackageLimits:
 
 
 class PackageFailedError(DockerciseError):
-    """The package ran and has no document for us; the message goes on after its name."""
+    """The package ran, but gave no document. The message continues a text that begins with the package's name."""
 
 
 def run_package(engine: Engine, image: ResolvedImage, limits: PackageLimits, notify: Callable[[str], None]) -> bytes:
     """Run the image's own command, once, and return what it prints on stdout.
 
-    It sees nothing: no network, no mounts, no variables but the image's own, an empty standard input. The container carries the
-    labels of a run, so that the next run on that engine removes what a killed process left of it.
+    It gets nothing: no network, no mounts, no variables except the image's own, and an empty standard input. The container has
+    the labels of a run, so that the next run on that engine removes it if this process is killed.
 
     Args:
         engine: where the image is.
         image: the package.
-        limits: what it may take.
-        notify: told when the engine refuses to stop it.
+        limits: of the package.
+        notify: called if the engine refuses to stop the package.
 
     Raises:
-        PackageFailedError: it failed, took too much, or has nothing to run.
-        EngineError: it could not be run.
+        PackageFailedError: the package failed, exceeded a limit, or has nothing to run.
+        EngineError: the package could not be run.
     """
     if not image.command:
         raise PackageFailedError("has no command that could print a document", 'give it one: `CMD ["cat", "/dockercise.yaml"]`')
@@ -109,7 +109,7 @@ class _Printed:
             self._give_up(self.too_much)
 
     def said(self) -> str:
-        """The first lines of stderr, to be put behind a message; empty where there was none."""
+        """The first lines of stderr, to be added to the end of a message; empty if nothing was written to stderr."""
         lines = [line.strip() for line in self._stderr.decode("utf-8", "replace").splitlines() if line.strip()]
         text = " / ".join(lines[:SAID_LINES])
         if len(text) > SAID_CHARACTERS:

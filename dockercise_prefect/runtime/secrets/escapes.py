@@ -1,6 +1,6 @@
-"""How programs write a text: in addresses, in JSON, in HTML, for a shell, as Python shows it.
+"""The ways in which programs write a text: in addresses, in JSON, in HTML, for a shell, as Python shows it.
 
-All of them work character by character, so the forms of a text's pieces are pieces of the text's forms.
+All of them work character by character. So a form of a piece of a text is a piece of a form of the whole text.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ _PLAIN = re.compile(rb"[A-Za-z0-9_.-]*")
 """Texts that all programs write as they are."""
 
 _UNRESERVED = {"RFC 3986": "", "a path": "/", "JavaScript": "!'()*"}
-"""What the usual functions leave as it is in an address, besides letters, digits and `-._~`."""
+"""Characters that the usual functions do not change in an address, besides letters, digits and `-._~`."""
 
 _SHELL_SPECIAL = re.compile(rb"[ !\"$&'()*,;<>?\[\\\]^`{|}]|(?<=[=:])~")
 _SHELL_SPECIAL_AT_FIRST = re.compile(rb"\A[#~]")
-"""What bash's `printf %q` puts a backslash before, in a text that has no control characters."""
+"""Characters that get a backslash from bash's `printf %q`, in a text without control characters."""
 
 _ANSI_C = {7: "\\a", 8: "\\b", 9: "\\t", 10: "\\n", 11: "\\v", 12: "\\f", 13: "\\r", 27: "\\E", 39: "\\'", 92: "\\\\"}
 """How bash writes bytes between `$'` and `'`. It writes other control characters as three octal digits."""
@@ -29,7 +29,7 @@ _ANSI_C_SPECIAL_IN_ASCII = re.compile(rb"[\x00-\x1f\x7f-\xff'\\]")
 
 
 def escaped(text: bytes) -> set[bytes]:
-    """All forms of the text, itself among them."""
+    """All forms of the text, including the text itself."""
     if _PLAIN.fullmatch(text):
         return {text}
     return {text, *_with_carriage_returns(text), *_in_addresses(text), *_in_shells(text), *_as_characters(text)}
@@ -41,7 +41,7 @@ def _with_carriage_returns(text: bytes) -> Iterator[bytes]:
 
 
 def _in_addresses(text: bytes) -> Iterator[bytes]:
-    """Once and twice, with hexadecimal digits in capital and in small letters."""
+    """Escaped once and twice, with hexadecimal digits in upper case and in lower case."""
     for kept in _UNRESERVED.values():
         for once in _both_cases(quote(text, safe=kept)):
             yield once
@@ -81,13 +81,13 @@ def _as_characters(text: bytes) -> Iterator[bytes]:
 
 
 def _as_python_shows(shown: str) -> Iterator[bytes]:
-    """`shown` stood between single quotes; Python takes double quotes where a text holds single ones only."""
+    """`shown` was between single quotes. Python uses double quotes if a text has single quotes but no double quotes."""
     yield shown.encode()
     yield shown.replace("\\'", "'").encode()
 
 
 def _in_json(characters: str) -> Iterator[bytes]:
-    """Once, and as JSON in JSON."""
+    """Escaped once, and as JSON in JSON."""
     for ascii_only in (True, False):
         usual = json.dumps(characters, ensure_ascii=ascii_only)[1:-1]
         of_go = re.sub("[&<>]", lambda match: f"\\u{ord(match[0]):04x}", usual)

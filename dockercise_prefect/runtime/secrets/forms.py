@@ -1,7 +1,7 @@
-"""The forms in which a sensitive text may show up: as it is, by its lines, in pieces, encoded, escaped.
+"""The forms in which a sensitive text may appear: as it is, line by line, in pieces, encoded, escaped.
 
-A long text is searched for in pieces. So nothing that is searched for is long, whatever a stage printed: time and memory are
-in proportion to what is learnt, and of a text that is still coming in only a few hundred bytes have to wait.
+A long text is searched for in pieces. So nothing that is searched for is long, whatever a stage printed. Time and memory are
+in proportion to the size of the sensitive texts. While output is still coming in, only a few hundred bytes of it have to wait.
 """
 
 from __future__ import annotations
@@ -14,37 +14,37 @@ from dockercise_prefect.runtime.secrets.escapes import escaped
 from dockercise_prefect.runtime.secrets.texts import texts_of
 
 PIECE = 64
-"""Bytes of a text that are searched for as one; of a longer text, pieces of this length are."""
+"""The longest text, in bytes, that is searched for as a whole. A longer text is searched for in pieces of this length."""
 
 SHORTEST_PIECE = 32
-"""Bytes of a piece that ends with a line."""
+"""The shortest piece, in bytes, that ends at the end of a line."""
 
 OVERLAP = 2
-"""Bytes that a piece has in common with the one before it: in base64 a character may belong to two bytes."""
+"""Bytes by which a piece overlaps the piece before it: in base64, a character may belong to two bytes."""
 
 SHORTEST_BASE64 = 5
-"""Characters of a text in base64; shorter ones are in every text."""
+"""The shortest base64 form, in characters, that is searched for. Shorter ones appear in every text."""
 
 LONGEST = 65_536
-"""Bytes of a value that are searched for; what comes after them in it is not known."""
+"""Bytes of a value that are searched for. What comes after them is not searched for."""
 
 FEWEST_CHARACTERS = 4
-"""Different bytes in a piece of a longer text; pieces with fewer are rules, blanks and borders of tables."""
+"""How many different bytes a piece of a longer text must have. Pieces with fewer are lines, blanks and borders of tables."""
 
 _CONTINUES = range(0x80, 0xC0)
-"""Bytes of UTF-8 that are not the first of a character."""
+"""Bytes of UTF-8 that are not the first byte of a character."""
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 Shared: TypeAlias = int
-"""Which characters beside a text hold some of its bits: `ALONE`, or `BEFORE`, `AFTER`, or both."""
+"""Which characters next to a text hold some of its bits: `ALONE` for none, or `BEFORE`, `AFTER`, or both."""
 
 ALONE, BEFORE, AFTER = 0, 1, 2
 
 
 def forms_of(value: bytes) -> Mapping[bytes, Shared]:
-    """All forms of a value; none where it is too short or too common to be told from other text."""
+    """All forms of a value; empty if the value is too short or too common to be distinguished from other text."""
     pieces = dict.fromkeys(piece for text in texts_of(value[:LONGEST].strip()) for piece in _pieces(text))
     forms: dict[bytes, Shared] = {}
     for piece in pieces:
@@ -56,7 +56,7 @@ def forms_of(value: bytes) -> Mapping[bytes, Shared]:
 
 
 def _pieces(text: bytes) -> Iterator[bytes]:
-    """The text, or pieces that cover it; no character of UTF-8 is cut."""
+    """The text, or pieces that cover it. No UTF-8 character is cut."""
     if len(text) <= PIECE:
         yield text
         return
@@ -69,7 +69,7 @@ def _pieces(text: bytes) -> Iterator[bytes]:
 
 
 def _line_end(text: bytes, start: int) -> int:
-    """Where the last line ends that a piece can hold, 0 where none does. So lines that repeat become equal pieces."""
+    """The end of the last line that fits into a piece; 0 if no line fits. So lines that repeat become equal pieces."""
     return text.rfind(b"\n", start + SHORTEST_PIECE - 1, start + PIECE) + 1
 
 
@@ -79,12 +79,15 @@ def _telling(piece: bytes) -> Iterator[bytes]:
 
 
 def _character_at(text: bytes, index: int) -> int:
-    """Where the character begins that has this byte. In what is not UTF-8, the byte itself."""
+    """The index at which the character with this byte begins. If it is not UTF-8, the index of the byte itself."""
     return next((index - back for back in range(4) if text[index - back] not in _CONTINUES), index)
 
 
 def _base64(text: bytes) -> Iterator[tuple[bytes, Shared]]:
-    """The text in base64 wherever it begins in what was encoded, without the characters that hold bits of its neighbours."""
+    """The text in base64, for each position that it can have in what was encoded.
+
+    Characters that also hold bits of the neighboring bytes are left out.
+    """
     for before in range(3):
         encoded = base64.b64encode(bytes(before) + text).rstrip(b"=")
         shared = (BEFORE if before else ALONE) | (AFTER if (before + len(text)) % 3 else ALONE)

@@ -1,4 +1,4 @@
-"""Keeps sensitive texts out of whatever leaves the process: they become `***`, in all their forms (docs/adr/0020)."""
+"""Replaces sensitive texts, in all their forms, by `***` in everything that leaves the process (docs/adr/0020)."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from dockercise_prefect.runtime.secrets.search import CONTEXT, Searcher, Span, m
 MASK = b"***"
 
 SLICE = 32_768
-"""Bytes that are searched at once: nothing else runs in this process while they are."""
+"""Bytes that are searched at once. Nothing else runs in this process during a search."""
 
 _BREAKS = b"\r\n"
 _BETWEEN_BREAKS = re.compile(rb"[^\r\n]+")
 
 
 class Masker:
-    """The sensitive texts of one run. Thread-safe; grows while the run goes on."""
+    """The sensitive texts of one run. Thread-safe. Texts may be added during the run."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -28,7 +28,7 @@ class Masker:
         self._searcher = Searcher()
 
     def add(self, value: bytes) -> None:
-        """From here on, this value is masked; white space around it does not count."""
+        """Mask this value from now on. White space around it is ignored."""
         forms = forms_of(value)
         with self._lock:
             known = self._known
@@ -45,7 +45,7 @@ class Masker:
         return shown.decode("utf-8", "surrogatepass")
 
     def json(self, value: Any) -> Any:
-        """JSON values with all texts in them masked; names of objects stay."""
+        """A JSON value with all texts in it masked. The names in objects are not changed."""
         if not self._searcher:
             return value
         match value:
@@ -63,31 +63,31 @@ class Masker:
         return MaskedStream(self)
 
     def scan(self) -> Scan:
-        """A look for what is sensitive now; what is added later does not count."""
+        """A search for the texts that are sensitive now. Texts that are added later are not found."""
         return Scan(self._searcher)
 
     @property
     def searcher(self) -> Searcher:
-        """What is searched for at this moment."""
+        """A searcher for the texts that are sensitive now."""
         return self._searcher
 
 
 class MaskedStream:
-    """Masks text that comes in pieces, wherever it is cut. Used by one thread.
+    """Masks text that comes in pieces, which may be cut anywhere. Used by one thread.
 
     Args:
-        masker: knows what is sensitive, also what becomes so on the way.
+        masker: knows the sensitive texts, also those that are added meanwhile.
     """
 
     def __init__(self, masker: Masker) -> None:
         self._masker = masker
         self._before = b""
         self._held = b""
-        self._covered = 0  # of what is held, so many bytes belong to something that was found already
+        self._covered = 0  # bytes at the beginning of what is held that belong to a text that was already found
         self._in_mask = False
 
     def feed(self, chunk: bytes) -> bytes:
-        """The next piece, masked; its end may wait for what follows."""
+        """Take the next piece, and return what is masked so far. The end of the piece may be held back until more comes."""
         if not self._masker.searcher:
             self._before = (self._before + chunk[-CONTEXT:])[-CONTEXT:]
             return chunk
@@ -99,7 +99,7 @@ class MaskedStream:
         return self._pass_on(data, spans, settled)
 
     def flush(self) -> bytes:
-        """What waited; nothing follows."""
+        """Return what was held back, masked. To be called at the end of the text."""
         data = self._before + self._held
         spans, _ = self._masker.searcher.look(data)
         return self._pass_on(data, spans, len(data))
@@ -127,7 +127,7 @@ class MaskedStream:
         return data
 
     def _masked(self, data: bytes) -> bytes:
-        """Each line of it masked, so that lines stay lines; what goes on with a mask gets no second one."""
+        """The data with each line masked, so that lines stay lines. Data that continues a mask gets no second mask."""
         masked = _BETWEEN_BREAKS.sub(MASK, data)
         goes_on = self._in_mask and data[0] not in _BREAKS
         self._in_mask = data[-1] not in _BREAKS
@@ -143,7 +143,7 @@ class Scan:
         self.found = False
 
     def feed(self, chunk: bytes) -> None:
-        """Look at the next piece; `found` says whether there was something, up to here."""
+        """Search the next piece. `found` says whether something sensitive was found so far."""
         for piece in _slices(chunk) if self._searcher else ():
             if self.found:
                 return

@@ -1,8 +1,8 @@
 """Finds any of many texts in bytes that come in pieces.
 
-An automaton finds the beginnings of texts, eight bytes each, and a look into a table says which of them go on. So what is
-built is small, whatever the texts are, and building it takes time in proportion to their number. It is built in parts, since
-nothing else runs in this process meanwhile.
+An automaton finds the beginnings of texts, eight bytes each. A table then shows which texts continue from there. So the
+automaton is small, whatever the texts are, and the time to build it is in proportion to their number. It is built in parts,
+since nothing else runs in this process meanwhile.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from dockercise_prefect.runtime.secrets.forms import AFTER, BEFORE, Shared
 from dockercise_prefect.runtime.secrets.texts import SHORTEST
 
 BEGINNING = 8
-"""Bytes of a text that the automaton knows; of a shorter text, `SHORTEST`."""
+"""How many bytes of a text the automaton knows. For a shorter text it is `SHORTEST`."""
 
 LARGEST_PART = 6_000
-"""Texts of a part. Building its automaton holds up the process for 30 ms at most."""
+"""How many texts a part has, at most. Building its automaton blocks the process for 30 ms at most."""
 
 SMALL_PART = 500
-"""Texts of a part that is built anew whenever texts are added: it takes a few milliseconds."""
+"""How many texts a part has, at most, that is rebuilt whenever texts are added. Rebuilding it takes a few milliseconds."""
 
 CONTEXT = 16
-"""Bytes before those that are looked at that decide what is found in them."""
+"""How many bytes before the searched bytes can change what is found in them."""
 
 _IN_BASE64 = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_")
 
@@ -44,11 +44,11 @@ Match: TypeAlias = tuple[int, int, Shared]
 
 
 class Look(NamedTuple):
-    """What there is in some bytes.
+    """What was found in some bytes.
 
     Attributes:
-        spans: where texts are, first to last; they neither overlap nor touch.
-        settled: what is found before this index stays, whatever comes after the bytes.
+        spans: where texts are, in order. They do not overlap or touch.
+        settled: what was found before this index is final, whatever comes after the bytes.
     """
 
     spans: list[Span]
@@ -59,7 +59,7 @@ class Searcher:
     """Knows texts, and finds them. Immutable.
 
     Args:
-        parts: the texts; one that may be changed comes last.
+        parts: the texts. A part that may be changed comes last.
     """
 
     def __init__(self, parts: tuple[_Part, ...] = ()) -> None:
@@ -70,7 +70,7 @@ class Searcher:
         return bool(self._parts)
 
     def adding(self, texts: Mapping[bytes, Shared]) -> Searcher:
-        """A searcher that knows these texts, too. How long this takes depends on their number, and hardly on what is known."""
+        """A searcher that knows these texts too. The time for this depends on their number, and hardly on the known texts."""
         fresh = iter(texts.items())
         parts = list(self._parts)
         while batch := dict(islice(fresh, LARGEST_PART)):
@@ -80,7 +80,7 @@ class Searcher:
         return Searcher(tuple(parts))
 
     def look(self, data: bytes) -> Look:
-        """Where texts are in the data, as it stands and where it is wrapped."""
+        """Where texts are in the data, both as they are and with line breaks from wrapping."""
         matches, settled = self._matches(data)
         wraps = _wraps(data)
         if wraps:
@@ -89,7 +89,7 @@ class Searcher:
             matches += [(origin(start), origin(end - 1) + 1, shared) for start, end, shared in in_joined]
             settled = min(settled, origin(settled_in_joined))
         spans = [(start - _shares_before(data, start, shared), end) for start, end, shared in matches]
-        # What comes next may share the last character.
+        # The text that comes next may share the last character.
         return Look(merged(spans), settled - (settled > 0 and data[settled - 1] in _IN_BASE64))
 
     def _matches(self, data: bytes) -> tuple[list[Match], int]:
@@ -120,11 +120,15 @@ class _Part:
 
     @property
     def texts(self) -> dict[bytes, Shared]:
-        """All of them."""
+        """All texts of this part."""
         return dict(zip(self._texts, self._shared, strict=True))
 
     def find(self, data: bytes, matches: list[Match]) -> int:
-        """Append the texts in the data, the longest where several begin, and return where one may begin that goes on."""
+        """Append the texts found in the data to `matches`. If several begin at one place, append the longest.
+
+        Returns:
+            Where a text may begin that continues after the data.
+        """
         texts, ranges, longest, total = self._texts, self._ranges, self._longest, len(data)
         settled = total
         for index, start, _ in self._beginnings.find_matches_as_indexes(data, overlapping=True):
@@ -145,13 +149,13 @@ class _Part:
         return settled
 
     def _goes_on(self, rest: bytes) -> bool:
-        """Whether a text begins with the rest, and is longer."""
+        """Whether there is a longer text that begins with `rest`."""
         place = bisect_right(self._texts, rest)
         return place < len(self._texts) and self._texts[place].startswith(rest)
 
 
 def _ranges(texts: Sequence[bytes]) -> dict[bytes, tuple[int, int]]:
-    """The beginnings of the texts, which are sorted; for each, from where to where its texts are."""
+    """The beginnings of the texts, which are sorted. For each beginning, the range of the texts that have it."""
     ranges: dict[bytes, tuple[int, int]] = {}
     for index, text in enumerate(texts):
         beginning = text[: BEGINNING if len(text) >= BEGINNING else SHORTEST]
@@ -161,7 +165,7 @@ def _ranges(texts: Sequence[bytes]) -> dict[bytes, tuple[int, int]]:
 
 
 def _shorter(texts: Sequence[bytes]) -> Iterator[int]:
-    """For each of the texts, which are sorted, the longest other that it begins with; -1 where there is none."""
+    """For each of the texts, which are sorted, the index of the longest other text that it begins with; -1 if there is none."""
     nested: list[int] = []
     for index, text in enumerate(texts):
         while nested and not text.startswith(texts[nested[-1]]):
@@ -171,13 +175,13 @@ def _shorter(texts: Sequence[bytes]) -> Iterator[int]:
 
 
 def _wraps(data: bytes) -> list[Span]:
-    """The line breaks that wrap a text; a carriage return at the end may become one."""
+    """The line breaks that wrap a text. A carriage return at the end may become such a line break."""
     found = [(end - 1 - (data[end - 2] == _RETURN), end) for end in map(re.Match.end, _WRAP.finditer(data))]
     return [*found, (len(data) - 1, len(data))] if data[-1:] == b"\r" else found
 
 
 def merged(spans: Iterable[Span]) -> list[Span]:
-    """The spans in order, as one where they overlap or touch."""
+    """The spans in order. Spans that overlap or touch become one."""
     found: list[Span] = []
     for start, end in sorted(spans):
         if found and start <= found[-1][1]:
@@ -192,10 +196,10 @@ def _go_together(known: int, fresh: int) -> bool:
 
 
 def _joined(data: bytes, wraps: Sequence[Span]) -> tuple[bytes, Callable[[int], int]]:
-    """The data without these line breaks, and what leads from an index in it to one in the data."""
+    """The data without these line breaks, and a function from an index in the result to the index in the data."""
     borders = [0, *(border for wrap in wraps for border in wrap), len(data)]
     lines = [data[start:end] for start, end in zip(borders[::2], borders[1::2], strict=True)]
-    ends = list(accumulate(map(len, lines[:-1])))  # in the joined data, of each line that goes on
+    ends = list(accumulate(map(len, lines[:-1])))  # in the joined data, the end of each line that continues
     left_out = [0, *accumulate(end - start for start, end in wraps)]
     return b"".join(lines), lambda index: index + left_out[bisect_right(ends, index)]
 

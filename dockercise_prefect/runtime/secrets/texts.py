@@ -1,4 +1,4 @@
-"""The texts that are sensitive where a value is: the value itself, its lines, what they set something to, texts in JSON."""
+"""The sensitive texts in a value: the value itself, its lines, what the lines assign to a name, and texts in JSON."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from collections.abc import Iterator
 from itertools import islice
 
 SHORTEST = 4
-"""Characters of a whole value; what is shorter is in every text, and masking it would spell it out."""
+"""The shortest value, in characters, that is masked. Shorter ones are in every text, and masking them would reveal them."""
 
 SHORTEST_PART = 8
-"""Characters of a line, or of a text in JSON, that is searched for by itself."""
+"""The shortest line, or text in JSON, that is searched for by itself, in characters."""
 
 FEWEST_DIGITS = 6
-"""Of a value that is nothing but a number: shorter ones are counts, ports and years."""
+"""The shortest number that is masked, in digits, if a value is only a number. Shorter ones are counts, ports and years."""
 
 MOST_PARTS = 500
-"""Lines, or texts in JSON, of one value that are searched for by themselves; more would make each search slow."""
+"""How many lines, or texts in JSON, of one value are searched for by themselves. More would make each search slow."""
 
 COMMON = frozenset(
     """
@@ -25,7 +25,7 @@ COMMON = frozenset(
     root test text true undefined user warn warning yaml yes
     """.split()  # noqa: SIM905  a list of words is read as words
 )
-"""Values that say nothing about what they are the value of."""
+"""Values that reveal nothing, since they are common."""
 
 _LONGEST_COMMON = max(map(len, COMMON))
 
@@ -39,7 +39,7 @@ _BEGINS_JSON = frozenset({b"{", b"[", b'"'})
 def texts_of(value: bytes) -> Iterator[bytes]:
     """The value, and the texts in it that are searched for by themselves.
 
-    Nothing where the value is too short or too common to be told from other text.
+    There are none if the value is too short or too common to be distinguished from other text.
     """
     if len(value) < SHORTEST or _is_common(value) or (value.isdigit() and len(value) < FEWEST_DIGITS):
         return
@@ -50,20 +50,20 @@ def texts_of(value: bytes) -> Iterator[bytes]:
 
 
 def _is_common(text: bytes) -> bool:
-    # One character again and again is a rule or a placeholder; it would be found anew at each of its characters.
+    # One repeated character is a separator line or a placeholder. It would be found again at each of its characters.
     if text == text[:1] * len(text):
         return True
     return len(text) <= _LONGEST_COMMON and text.decode("utf-8", "replace").casefold() in COMMON
 
 
 def _parts(value: bytes) -> Iterator[bytes]:
-    """The texts in a value that is JSON; of any other, those in each line, or the line and what it sets something to."""
+    """The texts in a JSON value. For another value: the texts in each line that is JSON, else the line and what it assigns."""
     leaves = _leaves(value)
     if leaves is not None:
         yield from leaves
         return
     for line in map(bytes.strip, value.splitlines()):
-        if _PEM.fullmatch(line):  # every key has it
+        if _PEM.fullmatch(line):  # every key has such a line
             continue
         leaves = _leaves(line)
         yield from leaves or _of_a_line(line)
@@ -79,7 +79,7 @@ def _of_a_line(line: bytes) -> Iterator[bytes]:
 
 
 def _leaves(value: bytes) -> list[bytes] | None:
-    """The texts in a JSON value; its lines are mostly names, which are not secret. None if it is not JSON."""
+    """The texts in a JSON value, since its lines are mostly names, which are not secret. None if it is not JSON."""
     if value[:1] not in _BEGINS_JSON:
         return None
     try:

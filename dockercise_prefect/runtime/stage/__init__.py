@@ -1,1 +1,1 @@
-"""What one stage needs to run in a container, and what its end means."""
+"""Runs one stage in a container: what the stage needs, and what its end means."""

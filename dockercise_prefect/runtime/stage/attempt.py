@@ -1,4 +1,4 @@
-"""One attempt at a stage: a job becomes what it left (LANGUAGE section 3)."""
+"""One attempt at a stage: takes a job, and returns what the attempt left (LANGUAGE section 3)."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ from dockercise_prefect.runtime.stage.variables import (
 from dockercise_prefect.status import StageStatus
 
 NOT_FOUND = 127
-"""Exit code of a command that there is not."""
+"""Exit code of a shell if the command does not exist."""
 
 
 def run_attempt(job: Job, ports: Ports) -> JobResult:
     """Make one attempt at a stage.
 
-    However it ends, and whatever the engine does, is in the result; nothing of the kind is raised. Whatever it made carries the
-    labels of the run, the stage and the attempt before this returns or raises. Its container has ended, and is to be removed by
-    whoever reads the volume through it.
+    The result says how the attempt ended, also if the engine failed. No error of that kind is raised. When this returns or
+    raises, everything that it made has the labels of the run, the stage and the attempt. Its container has ended. The caller
+    that reads the volume through the container must remove it.
 
     Args:
-        job: what it is made of.
-        ports: everything else that it uses.
+        job: describes the attempt.
+        ports: everything else that the attempt uses.
     """
     return _Attempt(job, ports).result()
 
@@ -97,12 +97,12 @@ class _Attempt:
         except (ContainerVanishedError, StageError) as error:
             return Verdict(StageStatus.FAILED, None, str(error))
         except DockerciseError as error:
-            # What goes wrong once the run is cancelled is mostly because it is: a copy that was broken off, say.
+            # An error after the run was cancelled is mostly caused by the cancellation, for example a copy that was stopped.
             stop = self._ports.running.cancelled
             return Verdict(stop.status, None, stop.message) if stop else Verdict(StageStatus.ERROR, None, str(error))
 
     def _ended(self, writer: OutputWriter) -> Verdict:
-        """Build, run, or both, with one deadline for both; a stage that only joins others prints its variable from outside."""
+        """Build, run, or both, with one deadline for both. A stage that only joins others prints its variable from outside."""
         if self._stage.joins_only:
             value = next(iter(self._ports.texts.of(self._stage.name).values()), "")
             writer.write(value.encode("utf-8", "surrogateescape"))
@@ -123,14 +123,14 @@ class _Attempt:
         return Verdict(StageStatus.PASSED, 0, None)
 
     def _build_secrets(self, build: Build) -> dict[str, bytes]:
-        """The texts of the build's secrets; without those that may be missing and are."""
+        """The texts of the build's secrets. An optional secret that is not set is left out."""
         with self._values() as values:
             texts = self._ports.texts.of(self._stage.name)
             return chosen_variables(self._job.variables, build.secrets, values=values, texts=texts)
 
     @contextmanager
     def _values(self) -> Iterator[Mapping[StageName, Printed]]:
-        """What the stages printed whose values are variables of this one."""
+        """The output of the stages whose values are variables of this stage."""
         with ExitStack() as stack:
             opened = {}
             for name in takes_values_from(self._job.variables):
@@ -141,14 +141,14 @@ class _Attempt:
             yield opened
 
     def _in_container(self, image: ResolvedImage, deadline: Deadline | None, writer: OutputWriter) -> Verdict:
-        """Run it in the image; its time begins with the container, unless a deadline says that it has begun."""
+        """Run it in the image. Its time begins with the container, unless `deadline` is given: then it has begun already."""
         variables = self._variables()
         start = launch(self._stage.run, image, variables.unseen)
         container = self._create(image, start, variables)
         self._fill(container, image)
         verdict = self._execute(container, start, deadline, writer)
         if verdict.exit_code == NOT_FOUND and start.command[0] == SHELL and not self._has_shell(container):
-            # Into the first line, which is the one that is shown everywhere.
+            # Add it to the first line, since that is the line that is shown everywhere.
             first, _, rest = (verdict.message or "").partition("\n")
             message = f"{first}: the image {image.ref} has no {SHELL} to run the script\n{rest}"
             verdict = Verdict(verdict.status, verdict.exit_code, message.rstrip())
@@ -157,7 +157,7 @@ class _Attempt:
         return verdict
 
     def _left_image(self, container: str, image: ResolvedImage) -> ResolvedImage:
-        """An image of what the stage left in its container."""
+        """An image made from what the stage left in its container."""
         made = self._ports.engine.commit(container, image.id, self._labels.of_run())
         return made_image(self._ports.engine, made, f"that {self._stage.name} left")
 
@@ -176,7 +176,7 @@ class _Attempt:
                 texts=texts,
                 secrets=self._job.secrets,
             )
-        # The image's own command may do without a shell, which is what takes variables that are not stored.
+        # Variables that are not stored need a shell, and the image's own command may run without a shell.
         leaves_none = self._stage.run is not None and self._job.keeps_image
         return variables.unstored() if leaves_none else variables
 
@@ -204,7 +204,7 @@ class _Attempt:
         return self._container
 
     def _script(self, image: ResolvedImage, start: Launch) -> Iterator[ContainerMount]:
-        """A script that is a file lies in a volume: an image that is made of the container does not hold it."""
+        """The mount of a script that is a file. It is in a volume, so an image made from the container does not have it."""
         if start.script is not None:
             path, text = start.script
             folder, _, name = path.rpartition("/")
@@ -212,10 +212,10 @@ class _Attempt:
             yield ContainerMount("volume", self._volumes.with_file("script", image.id, script), folder, read_only=True)
 
     def _fill(self, container: str, image: ResolvedImage) -> None:
-        """Put what the stage is to find into its container."""
+        """Put the files that the stage needs into its container."""
         stage, user = self._stage, self._stage.user or image.user
         if self._job.origin is not None:
-            # The code, which nobody owns, belongs to the user that the stage runs as.
+            # The code has no owner of its own, so its copy belongs to the user that the stage runs as.
             owner = look_up(self._ports.engine, container, user) if stage.on == CODE and not is_root(user) else None
             self._volumes.copy(stage.name, self._job.origin, container, image.id, owner)
         if not is_root(user):
@@ -227,7 +227,7 @@ class _Attempt:
         with running.watch(ending, deadline or Deadline.of(self._stage.timeout)) as watch:
             if watch.stop is not None:
                 return Verdict(watch.stop.status, None, watch.stop.message)
-            give_up = lambda why: running.end(watch, Stop(StageStatus.ERROR, why))  # noqa: E731  as short as it is long
+            give_up = lambda why: running.end(watch, Stop(StageStatus.ERROR, why))  # noqa: E731  a `def` would not be clearer
             capture = Capture(writer.write, self._ports.masker, self._ports.sink, give_up)
             bounded = self._job.confinement.printing(capture, partial(running.end, watch))
             if self._volume is not None:

@@ -1,14 +1,14 @@
 r"""How values reach a script without being stored: through its standard input.
 
-A container's configuration can be read by everyone who can reach the engine, and goes into every image that is made of the
-container. So the container's command is a small POSIX shell script, the boot, which reads variables from its input, exports
-them and then replaces itself by the real command, whose input is empty. It ends with 125 when the input ends too early: a
-script must not run, and perhaps pass, without its variables. A script may end with 125 as well, so the boot says it too, in
-words that hold the marker of this one launch.
+A container's configuration can be read by everyone who can reach the engine, and it is copied to every image that is made from
+the container. So the container's command is a small POSIX shell script, the boot. It reads variables from its input, exports
+them, and then replaces itself by the real command, whose input is empty. It ends with 125 if the input ends too early: a
+script must not run, and perhaps pass, without its variables. A script may end with 125 as well. So the boot also prints a line
+that has the marker of this one launch.
 
-The boot uses nothing but builtins. Each variable is one line, `command export NAME='text'`, with line feeds as `"$…"`, so that
-reading takes linear time. `command` keeps the shell alive where it guards a name for itself, as bash does with `UID`: the
-shell says so on stderr, as it would for a variable that was set in any other way.
+The boot uses only builtins. Each variable is one line, `command export NAME='text'`, with line feeds as `"$…"`, so that
+reading takes linear time. Some names are read-only in a shell, for example `UID` in bash. Because of `command`, the shell does
+not end there: it only reports the error on stderr, as it would for a variable that was set in any other way.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from dockercise_prefect.runtime.engine import ResolvedImage
 SHELL = "/bin/sh"
 
 LOST_INPUT = 125
-"""Exit code of a boot whose input ended before all variables had come."""
+"""Exit code of a boot if its input ended before all variables had come."""
 
 LONGEST_ARGUMENT = 131_071
-"""Bytes that Linux takes as one argument or variable, its final NUL left out (MAX_ARG_STRLEN)."""
+"""Bytes that Linux accepts as one argument or variable, without its final NUL (MAX_ARG_STRLEN)."""
 
 _LOST = "this stage did not receive its variables, so it did not run"
 
@@ -53,10 +53,9 @@ class Launch:
 
     Attributes:
         command: its command.
-        stdin: what it is sent.
-        script: path and text of a file that must lie in the container, in a folder of its own, None when the script is an
-            argument.
-        lost: the last line of a boot whose input ended too early; None where there is no boot.
+        stdin: what is sent to it.
+        script: path and text of a file that must be in the container, in its own folder; None if the script is an argument.
+        lost: the last line of a boot whose input ended too early; None if there is no boot.
     """
 
     command: tuple[str, ...]
@@ -65,11 +64,11 @@ class Launch:
     lost: str | None = None
 
     def was_lost(self, exit_code: int, last_line: str) -> bool:
-        """Whether a container that ended so had never got to its real command, for want of its variables.
+        """Whether a container that ended like this never started its real command, because its variables were missing.
 
         Args:
             exit_code: of the container.
-            last_line: that it printed.
+            last_line: the last line that it printed.
         """
         return self.lost is not None and exit_code == LOST_INPUT and last_line == self.lost
 
@@ -78,10 +77,10 @@ def launch(script: str | None, image: ResolvedImage, variables: Mapping[str, byt
     """The command and the input for a script, or for the image's own command.
 
     Args:
-        script: run by `/bin/sh` under `set -e`; None for the image's own command, which needs a shell only where there are
-            variables to hand over.
-        image: what it runs in.
-        variables: name, an identifier, to its text, any bytes but NUL.
+        script: run by `/bin/sh` with `set -e`; None for the image's own command, which needs a shell only if there are
+            variables to pass.
+        image: the image of the container.
+        variables: from a name, which is an identifier, to its text, which may have any bytes except NUL.
     """
     if script is None:
         return _through_boot(image.command, variables) if variables else Launch(image.command)

@@ -1,6 +1,6 @@
 """The folder that is built, as a stream: read from a volume through a container that is never started (LANGUAGE section 4).
 
-Nothing of it is ever on a disk of ours or in our memory as a whole.
+It is never on a disk of this machine, and never completely in memory.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from dockercise_prefect.runtime.engine import Engine, NoSuchPathError
 IGNORE_FILE = ".dockerignore"
 
 MOST_LINKS = 16
-"""Symbolic links that lead from one to the next before they are taken for a circle."""
+"""How many symbolic links are followed in a row. More links count as a circle."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenContext:
-    """What a build is given.
+    """The files for a build.
 
     Attributes:
         dockerfile: its text.
-        ignore: the text of `.dockerignore`, None where there is none.
-        stream: the folder's files as a tar, without `.dockerignore` and without what that leaves out; to be read once.
+        ignore: the text of `.dockerignore`; None if there is no such file.
+        stream: the folder's files as a tar, without `.dockerignore` and without the files that it excludes. Can be read once.
     """
 
     dockerfile: bytes
@@ -42,13 +42,13 @@ def open_context(engine: Engine, container: str, mounted: str, build: Build) -> 
 
     Args:
         engine: where the container is.
-        container: never started, with the volume that holds the folder mounted.
-        mounted: where.
+        container: a container that is never started, with the volume that holds the folder mounted.
+        mounted: where the volume is mounted.
         build: which folder and which Dockerfile.
 
     Raises:
-        EngineError: there is no such folder, or no such Dockerfile in it; names it. The stream raises it too, where what
-            was taken for a folder is none.
+        EngineError: the folder does not exist, or does not have the Dockerfile. The message names what is missing. The stream
+            raises this error too, if it turns out that the folder is not a folder.
     """
     folder = _real(engine, container, mounted, build)
     try:
@@ -63,7 +63,7 @@ def open_context(engine: Engine, container: str, mounted: str, build: Build) -> 
 
 
 def _real(engine: Engine, container: str, mounted: str, build: Build) -> str:
-    """Where the folder is, through symbolic links that stay in what is mounted; as it was written if it is not there."""
+    """The folder's path, after following symbolic links inside the mount. If it does not exist, the path as it was written."""
     path = build.folder
     for _ in range(MOST_LINKS):
         folder = posixpath.normpath(posixpath.join(mounted, path))
@@ -80,7 +80,7 @@ def _real(engine: Engine, container: str, mounted: str, build: Build) -> str:
 
 
 def _behind(path: str, link: str) -> str:
-    """What a symbolic link at a path leads to, seen from the same folder and never out of it."""
+    """The target of a symbolic link at a path, relative to the same folder and never outside of it."""
     return posixpath.normpath(posixpath.join("/", posixpath.dirname(path), link)).lstrip("/") or "."
 
 
@@ -93,7 +93,7 @@ def where(build: Build) -> str:
 def _kept(
     engine: Engine, container: str, folder: str, build: Build, ignore: DockerIgnore
 ) -> Iterator[tuple[TarInfo, Iterable[bytes]]]:
-    """The members of the folder that are built, their paths seen from it."""
+    """The members of the folder that are built, with their paths relative to it."""
     stand_ins: dict[str, str] = {}
     for member, content in members(engine.get(container, folder)):
         path = _inner(member.name)
@@ -109,19 +109,19 @@ def _kept(
             elif target in stand_ins:
                 yield renamed(member, path, stand_ins[target]), content
             else:
-                # A hard link to what is left out: this is the file now.
+                # A hard link to a file that is excluded: this member becomes the file.
                 stand_ins[target] = path
                 for file, data in members(engine.get(container, f"{folder}/{path}")):
                     yield renamed(file, path), data
 
 
 def _inner(name: str) -> str:
-    """A path of an archive as seen from the folder that the archive is of."""
+    """A path of an archive, relative to the folder that was archived."""
     return name.strip("/").partition("/")[2]
 
 
 def _reason(engine: Engine, container: str, folder: str, build: Build, error: EngineError) -> EngineError:
-    """Why the Dockerfile could not be read: the folder is to blame, or the file, or the engine."""
+    """Why the Dockerfile could not be read: the folder is missing, or the file, or the engine failed."""
     try:
         found, _ = next(members(engine.get(container, folder)))
     except NoSuchPathError:
@@ -141,10 +141,10 @@ def _no_folder(build: Build) -> EngineError:
 
 
 def _read(engine: Engine, container: str, folder: str, path: str) -> bytes:
-    """A file below the folder, through symbolic links that do not lead out of it.
+    """The content of a file below the folder, after following symbolic links that do not lead out of it.
 
     Raises:
-        NoSuchPathError: there is none.
+        NoSuchPathError: there is no such file.
     """
     for _ in range(MOST_LINKS):
         whole = posixpath.join(folder, path)

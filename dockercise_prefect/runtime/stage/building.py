@@ -1,4 +1,4 @@
-"""A stage's image, built from a Dockerfile (LANGUAGE section 4, "`build`")."""
+"""Builds a stage's image from a Dockerfile (LANGUAGE section 4, "`build`")."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from dockercise_prefect.runtime.stage.running import Deadline
 from dockercise_prefect.status import StageStatus
 
 CONTEXT = "/context"
-"""Where the volume that holds what is built is mounted in the container that it is read through."""
+"""Where the volume with the build context is mounted, in the container through which it is read."""
 
 
 class Building:
     """The build of one job.
 
     Args:
-        job: with a stage that builds.
-        build: what the stage says of it.
+        job: a job whose stage builds an image.
+        build: the stage's `build` settings.
         ports: of the attempt.
         labels: of the attempt.
         volumes: of the attempt.
@@ -47,13 +47,13 @@ class Building:
 
         Args:
             secrets: the texts of its secrets, by their names.
-            deadline: when its time is over.
+            deadline: when the time of the stage is over.
 
         Returns:
-            The image; else how the stage ended because of the build.
+            The image, or how the stage ended if the build failed.
 
         Raises:
-            EngineError: there is nothing to build, or it could not be built for another reason than a step that failed.
+            EngineError: there is nothing to build, or the build failed for a reason other than a failed step.
         """
         if self._job.context is None or self._job.helper is None:
             raise EngineError("the job does not say what holds the folder that is built")
@@ -72,8 +72,8 @@ class Building:
             self._refuse_missing(spec.dockerfile, spec.target)
         process = self._ports.engine.build(spec, self._checked(stream))
         with running.watch(lambda _grace: process.stop(), deadline) as watch:
-            give_up = lambda why: running.end(watch, Stop(StageStatus.ERROR, why))  # noqa: E731  as short as it is long
-            # The build's log comes on `stderr`: stdout is for the stage's value.
+            give_up = lambda why: running.end(watch, Stop(StageStatus.ERROR, why))  # noqa: E731  a `def` would not be clearer
+            # The build's log comes on `stderr`, since stdout is for the stage's value.
             capture = Capture(len, self._ports.masker, self._ports.sink, give_up)
             end = BuildEnd(None)
             try:
@@ -92,7 +92,7 @@ class Building:
         return verdict if self._job.stage.no_log else verdict.with_tail(capture.tail.text())
 
     def _refuse_missing(self, dockerfile: bytes, target: str | None) -> None:
-        """`pull: never`: an engine's builder would pull what is missing, without asking."""
+        """Refuse missing images for `pull: never`, since an engine's builder would pull them without asking."""
         resolve = partial(self._ports.engine.resolve_image, pull=PullPolicy.NEVER, platform=None, progress=lambda _: None)
         for ref in base_images(dockerfile, target):
             resolve(ref)

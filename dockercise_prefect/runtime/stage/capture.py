@@ -11,16 +11,16 @@ from dockercise_prefect.runtime.stage.ports import MaskedStream, Masking
 
 
 class Capture:
-    """An output sink that keeps stdout, and passes everything on, masked; to be finished.
+    """An output sink that keeps stdout, and passes everything on, masked. Call `finish` at the end.
 
-    When that fails, because a disk is full, say, the container is not left running for hours: `give_up` is told once, and
-    what comes after is dropped.
+    If keeping or passing on fails, for example because a disk is full, `give_up` is called once, so that the container does
+    not run on for hours. What comes after that is dropped.
 
     Args:
-        keep: gets stdout as it is: it is for other stages.
+        keep: gets stdout without masking, since it is for other stages.
         masker: knows what is sensitive.
-        sink: gets everything, masked, as do the last lines.
-        give_up: told why nothing more is taken.
+        sink: gets everything, masked. The last lines, which are kept for messages, are masked too.
+        give_up: called with the reason why nothing more is taken.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Capture:
             self._give_up(f"its output cannot be saved: {error}")
 
     def finish(self) -> None:
-        """Nothing follows: pass on what waited, since it might have been the beginning of something sensitive."""
+        """End the output: pass on what was held back because it might have been the beginning of something sensitive."""
         if not self._failed:
             for channel, stream in self._streams.items():
                 self._pass_on(channel, stream.flush())

@@ -1,4 +1,4 @@
-"""Limits of the stages of a run, besides processors, memory and time."""
+"""Limits for the stages of a run, besides processors, memory and time."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ METADATA: Final[tuple[IPNetwork, ...]] = (
     ip_network("fd00:ec2::254/128"),  # AWS
     ip_network("fd20:ce::254/128"),  # Google Cloud
 )
-"""Where a cloud tells its machines who they are, credentials included."""
+"""The addresses at which clouds give their machines information about themselves, including credentials."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confinement:
-    """What a stage may not exceed, and where it may not go.
+    """The limits of a stage, and the addresses that it cannot reach.
 
     Attributes:
-        pids: processes and threads that it has at once, at most.
-        output: bytes that it prints, at most; None for any number.
-        volume: bytes that it leaves in its volume, at most; None likewise.
-        closed: what its network does not reach. Where there is any, its root cannot make packets of its own either.
+        pids: how many processes and threads it may have at once.
+        output: how many bytes it may print; None for no limit.
+        volume: how many bytes it may leave in its volume; None for no limit.
+        closed: the networks that it cannot reach. If there are any, its root cannot make its own packets either.
     """
 
     pids: int = 4096
@@ -44,18 +44,18 @@ class Confinement:
 
     @property
     def dropped(self) -> tuple[str, ...]:
-        """The capabilities that its root goes without: with its own packets it would go around closed routes."""
+        """The capabilities that its root does not have: with its own packets it could go around closed routes."""
         return ("NET_RAW",) if self.closed else ()
 
     def printing(self, sink: OutputSink, end: Callable[[Stop], None]) -> OutputSink:
-        """The sink, up to the bound; then `end` is told once, and what follows is dropped."""
+        """The sink, up to the limit. At the limit, `end` is called once, and what follows is dropped."""
         return sink if self.output is None else _BoundedSink(sink, self.output, end)
 
     def leaving(self, files: Iterable[bytes]) -> Iterator[bytes]:
-        """The stream of a volume's files, up to the bound.
+        """The stream of a volume's files, up to the limit.
 
         Raises:
-            EngineError: there is more.
+            EngineError: the stream exceeds the limit.
         """
         size = 0
         for chunk in files:

@@ -1,4 +1,4 @@
-"""Variables from outside the run: where they are looked for, and the texts that hold them (LANGUAGE section 3, "Variables")."""
+"""Variables from outside the run: where they are looked up, and their texts (LANGUAGE section 3, "Variables")."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from dockercise_prefect.pipeline import HostVariable, LiteralValue, Pipeline, St
 from dockercise_prefect.runtime.stage.variables import trouble_with
 
 Lookup: TypeAlias = Callable[[str], str | None]
-"""The text of a variable by its exact name, None when it is not set; empty counts as set."""
+"""Returns the text of a variable by its exact name; None if it is not set. An empty text counts as set."""
 
 _WHITE_SPACE = " \t\n\v\f\r\x85\xa0"
 
 
 @dataclass(frozen=True, slots=True)
 class OutsideSource:
-    """One place where variables from outside come from.
+    """One source of variables from outside.
 
     Attributes:
-        label: what it is called in messages.
-        secret: what it holds is nobody else's to see.
-        explicit: the user gave it for this run; stages that only join others take their variable from such sources only.
+        label: its name in messages.
+        secret: whether its texts are secret.
+        explicit: whether the user gave it for this run. Stages that only join others use only such sources.
     """
 
     label: str
@@ -47,8 +47,8 @@ class Outside:
     """The variables that stages get from outside.
 
     Attributes:
-        variables: for each stage, variable to text. Optional ones that nothing has are left out. A stage that only joins others
-            has its one variable, by its folded name, or none.
+        variables: for each stage, from variable to text. Optional variables that no source has are left out. A stage that only
+            joins others has at most one variable, under its folded name.
         secret: for each stage that has any, the variables whose texts came from a source of secrets.
     """
 
@@ -61,7 +61,7 @@ class VariableTexts:
     """The texts of the variables of stages (`ports.Texts`).
 
     Attributes:
-        pipeline: with texts that are written in it.
+        pipeline: has the texts that are written in it.
         outside: the texts from outside, as `resolve_outside` found them.
     """
 
@@ -69,7 +69,7 @@ class VariableTexts:
     outside: Mapping[StageName, Mapping[str, str]]
 
     def of(self, stage: StageName) -> Mapping[str, str]:
-        """All of one stage, by the names that its container has them under."""
+        """All texts of one stage, by the names of the variables in its container."""
         env = self.pipeline.by_name[stage].env
         written = {name: source.text for name, source in env.items() if isinstance(source, LiteralValue)}
         return {**written, **self.outside.get(stage, {})}
@@ -78,14 +78,15 @@ class VariableTexts:
 def resolve_outside(pipeline: Pipeline, sources: Sequence[OutsideSource]) -> Outside:
     """Every stage's variables from outside, before anything starts.
 
-    Each source, first to last, is asked for the upper-cased name, then for the name as written; each only once a run.
+    Each source, first to last, is asked for the name in upper case, then for the name as written. A source is asked for a name
+    only once per run.
 
     Args:
         pipeline: only the stages that will run.
         sources: first to last.
 
     Raises:
-        DefinitionError: a variable is set nowhere (DK050) or cannot be passed on (DK051); holds all of them.
+        DefinitionError: a variable is not set in any source (DK050), or cannot be passed on (DK051). Has all such variables.
     """
     lookup = _Chain(sources)
     variables: dict[StageName, dict[str, str]] = {}
@@ -106,7 +107,7 @@ def resolve_outside(pipeline: Pipeline, sources: Sequence[OutsideSource]) -> Out
 
 
 class _Chain:
-    """The sources, first to last; remembers what they said, since some are far away."""
+    """The sources, first to last. Remembers their answers, since some sources are slow to ask."""
 
     def __init__(self, sources: Sequence[OutsideSource]) -> None:
         self.explicit = functools.cache(lambda name: self._ask(name, [source for source in sources if source.explicit]))
@@ -137,14 +138,14 @@ def _wanted(stage: Stage, chain: _Chain) -> Iterator[tuple[str, _Found | Diagnos
             if not source.optional:
                 yield variable, _unset(stage, source.name, is_given=chain.is_given)
             continue
-        # `http_proxy` means HTTP_PROXY, but http_proxy where only that exists. Another name was given on purpose.
+        # `http_proxy` means HTTP_PROXY, or http_proxy if only that exists. A different variable name was given on purpose.
         actual = found.name if variable == source.name.upper() else variable
         trouble = trouble_with(actual, found.text.encode("utf-8", "surrogateescape"))
         yield actual, found if trouble is None else _unfit(stage, found, trouble)
 
 
 def _unset(stage: Stage, name: str, *, is_given: bool) -> Diagnostic:
-    """Where variables come from what was given alone, setting one is of no use."""
+    """The error for a variable that is not set. If only given variables are used, the hint does not say to set it."""
     upper = name.upper()
     why, do = ("which it was not given", "") if is_given else ("which is not set", f"set {upper}, or ")
     hint = f"{do}pass `--env {upper}=…`; `{name}?` if it may be unset"
@@ -161,10 +162,12 @@ def _reading_order(finding: Diagnostic) -> tuple[Place, str]:
 
 
 def parse_env_option(option: str, lookup: Lookup) -> tuple[str, str] | None:
-    """`NAME=text`, or `NAME` alone for what `lookup` has under it: None where it has nothing, as `docker run --env` does.
+    """The variable of an option: `NAME=text`, or `NAME` alone for the text that `lookup` has for it.
+
+    None if `lookup` has no such variable, as with `docker run --env`.
 
     Raises:
-        UsageError: there is no name, or one with white space or a NUL.
+        UsageError: there is no name, or it has white space or a NUL.
     """
     name, equals, text = option.partition("=")
     trouble = _trouble_with_name(name)
@@ -177,8 +180,9 @@ def parse_env_option(option: str, lookup: Lookup) -> tuple[str, str] | None:
 def parse_env_file(text: str, path: str, lookup: Lookup) -> dict[str, str]:
     """The variables of an environment file, in the syntax of `docker run --env-file`.
 
-    One `NAME=text` a line, the text as it stands, quotes and all; `NAME` alone passes on what `lookup` has under it. Empty
-    lines and lines that begin with `#` are skipped, white space before a name too. A later line wins over an earlier one.
+    Each line is one `NAME=text`. The text is taken unchanged, including quotes. `NAME` alone passes on the text that `lookup`
+    has for it. Empty lines, lines that begin with `#`, and white space before a name are skipped. A later line takes precedence
+    over an earlier one.
 
     Args:
         text: what is in the file.
@@ -186,7 +190,7 @@ def parse_env_file(text: str, path: str, lookup: Lookup) -> dict[str, str]:
         lookup: this process's environment.
 
     Raises:
-        DefinitionError: lines without a name, or with one that holds white space (DK052); holds all of them.
+        DefinitionError: lines have no name, or a name with white space (DK052). Has all such lines.
     """
     variables: dict[str, str] = {}
     findings: list[Diagnostic] = []

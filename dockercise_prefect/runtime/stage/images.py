@@ -1,4 +1,4 @@
-"""The images of a run, each resolved once: what runs is what was there when the run began (LANGUAGE section 4)."""
+"""The images of a run. Each is resolved once, so stages use the images that existed when the run began (LANGUAGE section 4)."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from dockercise_prefect.runtime.dockerfile.reference import parse_reference
 from dockercise_prefect.runtime.engine import BuildSpec, Engine, ResolvedImage
 
 AT_ONCE = 4
-"""Images that are looked up or pulled at the same time."""
+"""How many images are looked up or pulled at the same time."""
 
 
 class Images:
-    """What each stage of a run runs in: images that were there when it began, and those that its stages make. Thread-safe.
+    """The image of each stage of a run: images that existed when it began, and images that its stages make. Thread-safe.
 
     Args:
         engine: where they are.
@@ -38,10 +38,10 @@ class Images:
         self._empty: Once[None, str] = Once()
 
     def of(self, stage: Stage) -> ResolvedImage | None:
-        """The image of a stage; None for one that builds its own, or has none.
+        """The image of a stage; None if it builds its own, or has none.
 
         Raises:
-            EngineError: the stage that was to leave it left none.
+            EngineError: the stage that should have left the image did not.
         """
         if isinstance(stage.image, StageImage):
             maker = stage.image.stage
@@ -53,23 +53,23 @@ class Images:
         return self._resolved.get(stage.name)
 
     def any(self) -> str:
-        """The id of any image that helpers can be made of; where no stage names one, an empty one is made.
+        """The id of any image that helper containers can be made from. If no stage names an image, an empty one is made.
 
         Raises:
-            EngineError: it could not be made.
+            EngineError: the empty image could not be made.
         """
         known = next(iter(self._resolved.values()), None)
         return self._empty.get(None, self._make_empty) if known is None else known.id
 
     def is_to_be_kept(self, stage: Stage) -> bool:
-        """Whether what the stage leaves in its container is to become an image: a stage that runs wants it.
+        """Whether an image is to be made from what the stage leaves in its container, since another stage of the run needs it.
 
-        Of a stage that builds, others get what it built.
+        False for a stage that builds: other stages get the image that it built.
         """
         return stage.name in self._wanted and stage.build is None
 
     def note(self, stage: StageName, image: ResolvedImage) -> None:
-        """Take note of an image that a stage made, for all stages that run in it."""
+        """Record an image that a stage made, for all stages that run in it."""
         self._made[stage] = image
 
     def _make_empty(self) -> str:
@@ -89,29 +89,29 @@ def made_image(engine: Engine, id_: str, what: str) -> ResolvedImage:
         what: which image it is, for messages.
 
     Raises:
-        EngineError: it is gone.
+        EngineError: the image is gone.
     """
     found = engine.resolve_image(id_, pull=PullPolicy.NEVER, platform=None, progress=lambda _: None)
     return replace(found, ref=what)
 
 
 _BY_STRENGTH = (PullPolicy.ALWAYS, PullPolicy.MISSING, PullPolicy.NEVER)
-"""Of stages that name one image and differ in `pull`, the first of these counts: it has one digest for the whole run."""
+"""If stages name one image with different `pull`, the first of these is used: an image has one digest for the whole run."""
 
 _Asked: TypeAlias = tuple[str, str, str | None]
-"""An image as all its names mean it, and a platform: `busybox` and `docker.io/library/busybox:latest` are one."""
+"""An image and a platform. `busybox` and `docker.io/library/busybox:latest` are the same image."""
 
 
 def resolve_images(engine: Engine, pipeline: Pipeline, notify: Callable[[str], None]) -> Mapping[StageName, ResolvedImage]:
     """The image of every stage that names one, one digest for the whole run.
 
     Args:
-        engine: where the images are to be.
+        engine: the engine that needs the images.
         pipeline: the stages that will run.
-        notify: told what is pulled.
+        notify: called with what is pulled.
 
     Raises:
-        EngineError: images cannot be had; names all of them.
+        EngineError: images cannot be found or pulled. The message names all of them.
     """
     users: dict[_Asked, list[tuple[Stage, str]]] = defaultdict(list)
     for stage in pipeline:

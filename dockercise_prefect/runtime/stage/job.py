@@ -1,7 +1,7 @@
-"""One attempt at a stage, as values: what it is made of, and what it leaves (docs/adr/0028).
+"""One attempt at a stage, as values: what it needs, and what it leaves (docs/adr/0028).
 
-Both are JSON both ways and small, whatever a stage prints. Neither holds a value of a variable, a lock, a client or a file: the
-process that made a job need not be the one that runs it, nor the one that asks what became of it.
+Both can be written as JSON and read back, and both are small, whatever a stage prints. Neither has a value of a variable, a
+lock, a client or a file. So one process can make a job, another can run it, and a third can ask for its result.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class WrittenText:
 
 
 VariableSource: TypeAlias = StageValue | HostVariable | WrittenText
-"""Where a variable comes from: from what a stage printed, from outside, or from the pipeline."""
+"""Where a variable comes from: what a stage printed, outside, or the pipeline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,9 @@ class Stdout:
 
     Attributes:
         size: bytes.
-        digest: `sha256:…` of them.
-        file: the file of the run's record that holds them; None where the record may not have them.
-        volume: the volume on the run's engine that holds them instead; None where nobody needs them.
+        digest: of the bytes, `sha256:…`.
+        file: the file of the run's record that has the bytes; None if the record may not have them.
+        volume: the volume on the run's engine that has the bytes instead; None if nobody needs them.
     """
 
     size: int
@@ -52,11 +52,11 @@ class Stdout:
 
 @dataclass(frozen=True, slots=True)
 class OwnVolume:
-    """The volume that an attempt could write to; sealed once the attempt has ended.
+    """The volume that an attempt could write to. Nothing writes to it after the attempt has ended.
 
     Attributes:
-        name: on the run's engine.
-        written: whether something ran that could write to it.
+        name: of the volume on the run's engine.
+        written: whether anything ran that could write to it.
     """
 
     name: str
@@ -65,18 +65,19 @@ class OwnVolume:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobResult:
-    """What an attempt left: how it ended, and where the rest is.
+    """The result of an attempt: how it ended, and where its output and files are.
 
     Attributes:
-        attempt: which one it was, from 1 on.
-        exit_code: None when there was no container or its code is not to be learnt.
-        message: how it ended, its first line short; None for a stage that simply passed.
-        started: in UTC, as `finished`.
-        image: that it ran in, or built; None when it never got so far, or has none.
-        made_image: what it built or left for others to run in.
-        stdout: None where the attempt got lost before anybody could say what it printed.
-        volume: None where it has none.
-        container: that has ended, and through which the volume is read; still to be removed. None where there is none.
+        attempt: the number of the attempt, from 1 on.
+        exit_code: None if there was no container, or if its exit code cannot be known.
+        message: how it ended, with a short first line; None for a stage that simply passed.
+        started: in UTC, like `finished`.
+        image: the image that it ran in, or built; None if it did not get that far, or has no image.
+        made_image: the image that it built, or left for other stages to run in.
+        stdout: None if the attempt was lost before anything knew what it printed.
+        volume: None if the attempt has no volume.
+        container: a container that has ended, through which the volume is read. It must still be removed. None if there is no
+            container.
     """
 
     stage: StageName
@@ -118,25 +119,25 @@ Read = TypeVar("Read")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What one attempt at a stage is made of.
+    """Everything that one attempt at a stage needs.
 
     Attributes:
-        run: whose stage it is.
-        owner: the process that whatever the attempt makes belongs to, for its labels.
+        run: the run of the stage.
+        owner: the process that owns everything that the attempt makes, for its labels.
         stage: without its variables.
-        attempt: from 1 on.
-        variables: where each of the stage's variables comes from; the texts come from `ports.Texts`.
-        inputs: what the stages left that it needs.
-        image: that it runs in; None when it builds its own, or has none.
+        attempt: the number of the attempt, from 1 on.
+        variables: where each of the stage's variables comes from. The texts come from `ports.Texts`.
+        inputs: what the stages that it needs left.
+        image: the image that it runs in; None if it builds its own, or has none.
         helper: the id of any image on the engine, for containers that are never started; None for a stage that needs none.
-        mounts: everything that its container mounts but its own volume.
-        origin: the volume that its own starts as a copy of, None for an empty one.
-        context: the volume that holds what it builds, None for a stage that builds nothing.
-        network: of its container, as `engine.ContainerSpec` has it.
-        keeps_image: others run in what it leaves in its container.
-        aws: it is told where its copy of the user's AWS folder is.
-        secrets: variables that are stored nowhere, by their folded names.
-        confinement: what it is held to.
+        mounts: everything that its container mounts, except its own volume.
+        origin: the volume whose copy is the beginning of its own volume; None if its own volume begins empty.
+        context: the volume with what it builds; None for a stage that does not build.
+        network: of its container, in the form of `engine.ContainerSpec`.
+        keeps_image: whether other stages run in what it leaves in its container.
+        aws: whether it gets variables that say where its copy of the user's AWS folder is.
+        secrets: variables that are never stored, by their folded names.
+        confinement: its limits.
     """
 
     run: RunIdentity

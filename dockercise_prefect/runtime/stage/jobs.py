@@ -1,4 +1,4 @@
-"""Makes the jobs of one run: everything that an attempt is to find is made before it, and named in its job."""
+"""Makes the jobs of one run. Everything that an attempt needs is made before the attempt, and named in its job."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class Jobs:
 
     Attributes:
         identity: of the run.
-        owner: the process that whatever they make belongs to.
+        owner: the process that owns everything that the jobs make.
         images: of the run.
         shared: what several stages mount.
         mounts: turns what a stage mounts into mounts of the engine.
-        aws: every stage gets a copy of the user's AWS folder.
-        secrets: variables that are stored nowhere, by their folded names.
-        confinement: what each stage is held to.
+        aws: whether every stage gets a copy of the user's AWS folder.
+        secrets: variables that are never stored, by their folded names.
+        confinement: the limits of each stage.
     """
 
     identity: RunIdentity
@@ -45,14 +45,14 @@ class Jobs:
         """The job of an attempt at a stage.
 
         Args:
-            stage: what is to run.
-            inputs: what all stages left that it needs.
-            outputs: has what they printed.
+            stage: the stage to run.
+            inputs: what the stages that it needs left.
+            outputs: has what these stages printed.
             network: of its container.
-            attempt: from 1 on.
+            attempt: the number of the attempt, from 1 on.
 
         Raises:
-            DockerciseError: something that it is to find is gone, or cannot be made.
+            DockerciseError: something that the attempt needs is gone, or cannot be made.
         """
         job = Job(
             run=self.identity,
@@ -80,7 +80,7 @@ class Jobs:
         )
 
     def _origin(self, stage: Stage, inputs: Mapping[StageName, JobResult], helper: str) -> str | None:
-        """The volume that the stage's own starts as a copy of."""
+        """The volume whose copy is the beginning of the stage's own volume."""
         if stage.on is None:
             return None
         return self.shared.code(helper) if stage.on == CODE else self.mounts.volume_of(stage.on, inputs)

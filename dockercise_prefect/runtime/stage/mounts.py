@@ -42,10 +42,10 @@ def engine_volumes(pipeline: Pipeline) -> list[str]:
 
 
 def check_host_paths(pipeline: Pipeline, root: Path | None) -> None:
-    """See to it that every external bind below the root is there, and below the root.
+    """Make sure that every external bind below the root exists, and is really below the root.
 
     Raises:
-        DefinitionError: one is not (DK053); holds all of them.
+        DefinitionError: binds do not exist, or are not below the root (DK053). Has all of them.
     """
     findings = [
         Diagnostic(
@@ -83,12 +83,12 @@ def _is_below_root(path: str) -> bool:
 
 
 class StageMounts:
-    """Turns what a stage mounts into mounts of the engine; makes what several stages share.
+    """Turns what a stage mounts into mounts of the engine. Also makes what several stages share.
 
     Args:
         volumes: makes them.
         shared: what several stages mount.
-        root: the folder that paths beginning with `./` are below.
+        root: the folder that paths beginning with `./` are relative to.
         aws: whether every stage gets the AWS folder.
     """
 
@@ -101,12 +101,12 @@ class StageMounts:
     def of(
         self, stage: Stage, inputs: Mapping[StageName, JobResult], outputs: Outputs, image: str
     ) -> tuple[ContainerMount, ...]:
-        """All that the stage's container mounts but its own volume.
+        """Everything that the stage's container mounts, except the stage's own volume.
 
         Args:
-            stage: whose container it is.
-            inputs: what all stages left that it needs.
-            outputs: has what they printed.
+            stage: the stage of the container.
+            inputs: what the stages that it needs left.
+            outputs: has what these stages printed.
             image: the id of any image on the engine.
 
         Raises:
@@ -115,7 +115,7 @@ class StageMounts:
         return tuple(self._all(stage, inputs, outputs, image))
 
     def out(self, inputs: Mapping[StageName, JobResult], outputs: Outputs, image: str) -> str:
-        """The volume with what these stages printed; stages with the same needs share it."""
+        """The volume with what these stages printed. Stages with the same needs share it."""
         printed: dict[StageName, tuple[int, Opened]] = {}
         for name, result in inputs.items():
             if result.stdout is None:
@@ -124,7 +124,7 @@ class StageMounts:
         return self._shared.out(printed, image)
 
     def volume_of(self, stage: StageName, inputs: Mapping[StageName, JobResult]) -> str:
-        """The volume of a stage that has ended; of one that has none, an empty one.
+        """The volume of a stage that has ended. If the stage has none, this is an empty volume.
 
         Raises:
             EngineError: somebody removed it.
@@ -149,7 +149,7 @@ class StageMounts:
         read_only = mount.mode == "ro"
         match mount.source:
             case StageVolume(stage):
-                # Sealed: whatever is written in Python, nobody changes the volume of another stage.
+                # Always read-only, whatever the pipeline says: no stage may change the volume of another stage.
                 return ContainerMount("volume", self.volume_of(stage, inputs), mount.target, read_only=True)
             case CodeSnapshot():
                 return ContainerMount("volume", self._shared.code(image), mount.target, read_only=True)

@@ -1,11 +1,11 @@
-"""The program that holds a standing network: ours, from its first instruction to its last, and nothing of any image.
+"""The program that holds a standing network. All of its instructions are our own, and nothing of it comes from an image.
 
-It opens the three files that an engine makes for a container's network and remembers what is in them. Then, for each line that
-it reads, it writes them back, as whoever joined the network may have changed them, and repeats the line. It ends when its
-input ends, and also when anything goes otherwise than it should, so that nobody joins a network that is not as it was.
+It opens the three files that an engine makes for a container's network, and remembers what is in them. Then, for each line that
+it reads, it writes the files back, since a container that joined the network may have changed them, and repeats the line. It
+ends when its input ends. It also ends if anything goes wrong, so that no container joins a network that was changed.
 
-It can also close the network to addresses, before anything else: the kernel then has a route for them that leads nowhere.
-Whoever joins it without `CAP_NET_ADMIN` cannot take that back.
+It can also close the network to some addresses, before anything else: the kernel then has a route for them that leads nowhere.
+A container that joins the network without `CAP_NET_ADMIN` cannot undo that.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FILES: Final = ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf")
 """What Docker shares between containers with one network."""
 
 LONGEST: Final = 65_536
-"""Bytes of one of them, at most."""
+"""The largest size of one of these files, in bytes."""
 
 MODE: Final = 0o644
 
@@ -32,7 +32,7 @@ _READ_WRITE: Final = 2
 _STDIN, _STDOUT = 0, 1
 _LINE: Final = 64
 
-# Routes, as the kernel is told them: netlink(7), rtnetlink(7), <linux/rtnetlink.h>, <linux/fib_rules.h>.
+# Routes in the kernel's format: netlink(7), rtnetlink(7), <linux/rtnetlink.h>, <linux/fib_rules.h>.
 _AF_INET, _AF_INET6, _AF_NETLINK = 2, 10, 16
 _SOCK_RAW: Final = 3
 _NETLINK_ROUTE: Final = 0
@@ -50,7 +50,7 @@ def route_to_nowhere(network: IPNetwork, number: int) -> bytes:
     """The message that makes a network unreachable.
 
     Args:
-        number: of the message, which its answer repeats.
+        number: of the message. The kernel repeats it in its answer.
     """
     address = network.network_address.packed
     family = _AF_INET if network.version == 4 else _AF_INET6  # noqa: PLR2004  the version's number is its name
@@ -61,11 +61,11 @@ def route_to_nowhere(network: IPNetwork, number: int) -> bytes:
 
 
 def holder(closed: Sequence[IPNetwork] = ()) -> Program:
-    """The program; its only input are lines of less than 64 bytes.
+    """The program. Its only input is lines of less than 64 bytes.
 
     Args:
-        closed: what the network is not to reach. Whether the kernel takes an IPv6 network is not asked: where it does not, IPv6
-            is off.
+        closed: what the network must not reach. For an IPv6 network, the program does not check whether the kernel accepts the
+            route: if the kernel does not, IPv6 is off.
     """
     program = Program()
     if closed:
@@ -77,7 +77,7 @@ def holder(closed: Sequence[IPNetwork] = ()) -> Program:
             program.need_equal(program.call("write", kernel, program.data(message), len(message)), size)
             program.need_positive(program.call("read", kernel, answer, _ANSWER))
             if network.version == 4:  # noqa: PLR2004  the version's number is its name
-                # The error, 4 bytes that are 0, then the message's own head, which begins with its size.
+                # The error, 4 bytes that are 0, then the header of the original message, which begins with its size.
                 program.need_equal(Cell(answer + _ERROR_AT), program.number(len(message) << 32))
     kept = []
     for path in FILES:
@@ -86,7 +86,7 @@ def holder(closed: Sequence[IPNetwork] = ()) -> Program:
         text = program.room(LONGEST)
         size = program.call("read", file, text, LONGEST)
         program.need_positive(size)
-        program.need_zero(program.call("read", file, program.room(1), 1))  # that was all of it
+        program.need_zero(program.call("read", file, program.room(1), 1))  # nothing more can be read: that was the whole file
         kept.append((file, text, size))
     line = program.room(_LINE)
     again = program.here()

@@ -1,16 +1,16 @@
-"""Standing network namespaces: a container that joins one starts in less than half the time of one with its own.
+"""Standing network namespaces. A container that joins one starts in less than half the time of a container with its own.
 
-A slot is a container that does nothing but hold a network namespace. One stage at a time joins it, so that every stage has a
-namespace of its own (LANGUAGE section 3, "Network"): no process of an earlier stage lives in it any more, and no connection of
-one lingers, since the kernel keeps none in TIME_WAIT there. What a joined container does share are the files that Docker makes
-for the network, `/etc/hosts`, `/etc/hostname` and `/etc/resolv.conf`; the slot writes them back before each stage.
+A slot is a container that does nothing but hold a network namespace. Only one stage at a time joins it, so every stage has a
+namespace for itself (LANGUAGE section 3, "Network"). No process of an earlier stage runs in it any more. No connection of an
+earlier stage is left either, since the kernel keeps none in TIME_WAIT there. But a joined container shares the files that
+Docker makes for the network: `/etc/hosts`, `/etc/hostname` and `/etc/resolv.conf`. The slot writes them back before each stage.
 
-What runs in a slot is a program of ours (`network_holder`), without capabilities that it does not need and within limits. A
-container is made of an image, but nothing of that image runs: whoever made it could see and redirect what stages of other
-images send.
+A slot runs our own program (`network_holder`), with limits and without capabilities that it does not need. Its container needs
+an image, but nothing of that image runs. Otherwise, the maker of the image could see and redirect what stages of other images
+send.
 
-A slot is a matter of speed only: where there is none, or it failed, a stage gets its own bridge network. Not so where stages
-are to be kept from addresses: then each has a slot that is closed to them, made when it is wanted, or does not start.
+Slots only save time: if there is none, or it failed, a stage gets its own bridge network. It is different if some addresses are
+closed to the stages. Then each stage gets a slot that is closed to them, which is made if needed, or the stage does not start.
 """
 
 from __future__ import annotations
@@ -30,37 +30,38 @@ from dockercise_prefect.runtime.stage.network_holder import holder
 from dockercise_prefect.runtime.stage.tiny_program import MACHINES
 
 MOST = 4
-"""More slots make a run no faster (FACTS section 4)."""
+"""How many slots there are, at most. More slots do not make a run faster (FACTS section 4)."""
 
 STAGES_A_SLOT = 3
-"""A slot costs as much as it saves in this many stages."""
+"""A slot takes as much time to make as it saves for this number of stages."""
 
 JOIN_SECONDS = 15
 """Seconds that the end of a run waits for slots that are being made."""
 
 RESTORE = "restore"
-"""The one thing a slot is asked for; it answers with what it was asked."""
+"""The only request to a slot. It answers with the same text."""
 
 HOLDER = "/.dockercise-network-holder"
-"""Where the program lies in the slot's container; of the image nothing runs."""
+"""Where the program is in the slot's container. Nothing of the image runs."""
 
 MEMORY = 16 * 1024 * 1024
 PIDS = 64
-"""What a slot may take; the engine itself needs a dozen threads to start it."""
+"""Limits of a slot. The engine itself needs a dozen threads to start it."""
 
-# Nothing lingers on a port after its stage has ended; where the kernel does not know this for a namespace, there are no slots.
+# No connection is left on a port after its stage has ended. If the kernel does not have this setting for a namespace, there are
+# no slots.
 SYSCTLS = {"net.ipv4.tcp_max_tw_buckets": "0"}
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A standing namespace and the line to who holds it."""
+    """A standing namespace, and the conversation with the program that holds it."""
 
     container: str
     conversation: Conversation
 
     def restore(self) -> bool:
-        """Put its files back; False when it is not to be used any more."""
+        """Write its files back. False if the slot must not be used any more."""
         try:
             return self.conversation.ask(RESTORE) == RESTORE
         except EngineError:
@@ -68,7 +69,7 @@ class Slot:
 
 
 def useful_slots(pipeline: Pipeline, jobs: int) -> int:
-    """How many slots pay for themselves: none for a few stages, no more than can be used at once.
+    """How many slots save more time than they cost: 0 for a few stages, and never more than can be used at once.
 
     Args:
         pipeline: the stages that will run.
@@ -96,8 +97,8 @@ class NetworkSlots:
     Args:
         engine: where they are.
         labels: of the run.
-        notify: told when slots cannot be had.
-        closed: what no stage is to reach.
+        notify: called if slots cannot be made.
+        closed: the networks that no stage may reach.
     """
 
     def __init__(self, engine: Engine, labels: Labels, notify: Callable[[str], None], closed: Sequence[IPNetwork] = ()) -> None:
@@ -118,7 +119,7 @@ class NetworkSlots:
 
         Args:
             count: how many.
-            image: the id of any image, since a container is made of one; None where every image is yet to be made.
+            image: the id of any image, since a container needs one; None if every image of the run is still to be built.
         """
         self._image = image
         if image is None:
@@ -132,7 +133,7 @@ class NetworkSlots:
         """A network for one stage, from before its container is created until after it has ended.
 
         Raises:
-            EngineError: there is none that is closed to what it is not to reach.
+            EngineError: some addresses must be closed, and no slot that is closed to them can be made.
         """
         slot = self._take()
         if slot is None and self._closed_to:
@@ -145,7 +146,7 @@ class NetworkSlots:
                 self._give_back(slot, clean=lease.clean)
 
     def close(self) -> None:
-        """Make no more, end all; what cannot be removed is left to the run's final clean-up."""
+        """Make no more slots, and end all. What cannot be removed is left to the run's final clean-up."""
         with self._lock:
             self._closed = True
         for thread in self._threads:
@@ -186,7 +187,7 @@ class NetworkSlots:
             self._free.append(slot)
 
     def _drop(self, slot: Slot) -> None:
-        """Use it no more; without its input it ends, and is removed with the rest of the run."""
+        """Stop using the slot. Without its input it ends, and it is removed with the rest of the run."""
         slot.conversation.close()
         with self._lock:
             if slot in self._all:
@@ -208,7 +209,7 @@ class NetworkSlots:
     def _complain(self, trouble: str) -> None:
         with self._lock:
             said, self._complained = self._complained, True
-        if not said and not self._closed_to:  # else each stage tells it that asks for one
+        if not said and not self._closed_to:  # else each stage that needs a slot reports it
             self._notify(f"no shared networks, so every stage gets its own, which takes a little longer: {trouble}")
 
     def _start_one(self, image: str) -> Slot:
@@ -252,7 +253,7 @@ class Lease:
 
     Attributes:
         network: for the container's configuration.
-        clean: whether surely no process is in it, so that another stage may have it.
+        clean: whether there is surely no process in it, so that another stage may use it.
     """
 
     network: str

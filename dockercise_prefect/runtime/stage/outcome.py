@@ -1,4 +1,4 @@
-"""How a stage ended, and how that follows from what the engine recorded (LANGUAGE section 3, "Outcome")."""
+"""How a stage ended, worked out from what the engine recorded (LANGUAGE section 3, "Outcome")."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dockercise_prefect.status import StageStatus
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """We ended the container: why, and what its stage is called for it."""
+    """We ended the container: the reason, and the status of its stage because of that."""
 
     status: StageStatus
     message: str
@@ -18,14 +18,14 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How a stage ended: the part of its result that is worked out."""
+    """How a stage ended: the part of its result that `judge` works out."""
 
     status: StageStatus
     exit_code: int | None
     message: str | None
 
     def with_tail(self, tail: str) -> Verdict:
-        """With the last lines of the log below the message; those of a success are not told."""
+        """The verdict with the last lines of the log below the message. A success gets no lines."""
         if self.status.succeeded or not tail:
             return self
         return Verdict(self.status, self.exit_code, f"{self.message}\n{tail}")
@@ -36,8 +36,9 @@ def judge(state: ExitState, *, stop: Stop | None, never_fail: bool) -> Verdict:
 
     Args:
         state: as the engine recorded it.
-        stop: why we stopped the container, None when it ended by itself.
-        never_fail: any exit code that the engine reported counts as success. Not: out of memory, our own stop.
+        stop: why we stopped the container; None if it ended by itself.
+        never_fail: any exit code that the engine reported counts as success. This does not apply if the container ran out of
+            memory, or if we stopped it.
     """
     code = state.exit_code
     if stop is not None:

@@ -1,4 +1,4 @@
-"""What an attempt needs besides its job, as protocols: each may be in another process than the attempt."""
+"""What an attempt needs besides its job, as protocols. Each may be implemented in another process than the attempt's."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Texts(Protocol):
     """Knows the texts of variables that are written in the pipeline or come from outside."""
 
     def of(self, stage: StageName) -> Mapping[str, str]:
-        """All of one stage, by the names that its container has them under."""
+        """All texts of one stage, by the names of the variables in its container."""
         ...
 
 
@@ -26,11 +26,11 @@ class MaskedStream(Protocol):
     """Masks text that comes in pieces."""
 
     def feed(self, chunk: bytes) -> bytes:
-        """What may be shown now that this piece is known."""
+        """Take the next piece, and return the text that can be shown now."""
         ...
 
     def flush(self) -> bytes:
-        """Nothing follows: what may be shown of the rest."""
+        """End the text, and return the rest of what can be shown."""
         ...
 
 
@@ -54,7 +54,7 @@ class OutputWriter(Protocol):
         ...
 
     def close(self) -> Stdout:
-        """Nothing follows: where all of it is from now on.
+        """End the output, and return where all of it is kept.
 
         Raises:
             OSError, DockerciseError: it cannot be kept.
@@ -63,7 +63,7 @@ class OutputWriter(Protocol):
 
 
 class Outputs(Protocol):
-    """Keeps what stages print on stdout: in the run's record, or on the run's engine where the record may not have it."""
+    """Keeps what stages print on stdout: in the run's record, or on the run's engine if the record may not have it."""
 
     def writer(self, stage: StageName) -> OutputWriter:
         """Where the stdout of an attempt at the stage goes."""
@@ -73,7 +73,7 @@ class Outputs(Protocol):
         """What an attempt printed.
 
         Raises:
-            DockerciseError: it is gone, or cannot be read.
+            DockerciseError: the output is gone, or cannot be read.
         """
         ...
 
@@ -83,13 +83,13 @@ class Ports:
     """Everything that an attempt uses.
 
     Attributes:
-        engine: where it runs.
-        texts: of its variables.
+        engine: where the attempt runs.
+        texts: the texts of its variables.
         masker: masks what it prints.
-        outputs: keeps its stdout, and has that of the stages that it needs.
+        outputs: keeps its stdout, and has the stdout of the stages that it needs.
         sink: gets what it prints on both channels while it runs, masked.
-        running: stops it, and is told what runs.
-        later: does what nobody waits for, some time after the attempt.
+        running: knows what runs, and stops it.
+        later: runs a task that nobody waits for, some time after the attempt.
     """
 
     engine: Engine

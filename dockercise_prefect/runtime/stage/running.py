@@ -14,10 +14,10 @@ from dockercise_prefect.runtime.stage.outcome import Stop, duration
 from dockercise_prefect.status import StageStatus
 
 ASK_AGAIN = 0.5
-"""Seconds after which what goes on is stopped once more: the first time, it had perhaps not been started yet."""
+"""Seconds after which something that still runs is stopped again: at the first stop, it had perhaps not been started yet."""
 
 Ending: TypeAlias = Callable[[float], None]
-"""Makes something end, with so many seconds of grace; may be called again and again."""
+"""Makes something end, with so many seconds of grace. May be called several times."""
 
 
 class EndedAtOnceError(EngineError):
@@ -29,10 +29,10 @@ class EndedAtOnceError(EngineError):
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """When a stage has run for too long.
+    """The time at which a stage has run for too long.
 
     Attributes:
-        seconds: that it may take, from when this is made.
+        seconds: how long the stage may take, from the creation of this object.
     """
 
     seconds: float
@@ -40,12 +40,12 @@ class Deadline:
 
     @classmethod
     def of(cls, timeout: float | None) -> Deadline | None:
-        """One that begins now; None for a stage without a timeout."""
+        """A deadline whose time begins now; None for a stage without a timeout."""
         return None if timeout is None else cls(timeout)
 
     @property
     def left(self) -> float:
-        """Seconds until then; 0 when it is over."""
+        """Seconds until the deadline; 0 after it."""
         return max(0.0, self._began + self.seconds - time.monotonic())
 
 
@@ -68,7 +68,7 @@ class Watch:
         return self._stop
 
     def decide(self, stop: Stop) -> bool:
-        """Note why it is stopped; False when it has ended already. The first reason holds."""
+        """Record why it is stopped; False if it has ended already. Only the first reason is kept."""
         with self._lock:
             if self._ended.is_set():
                 return False
@@ -76,21 +76,21 @@ class Watch:
             return True
 
     def end(self) -> None:
-        """It has ended: from here on, a stop comes too late."""
+        """Record that it has ended. From now on, it is too late to stop it."""
         with self._lock:
             self._ended.set()
 
     def ended_within(self, seconds: float) -> bool:
-        """Wait for its end, at most so long."""
+        """Wait for its end, at most `seconds`. Return whether it has ended."""
         return self._ended.wait(seconds)
 
 
 class Running:
-    """All of a run that runs now. Every method may be called from any thread, a signal handler's included.
+    """Everything of a run that is running now. Every method may be called from any thread, also from a signal handler.
 
     Args:
         grace: seconds between SIGTERM and SIGKILL.
-        notify: told when the engine refuses to stop something.
+        notify: called if the engine refuses to stop something.
     """
 
     def __init__(self, grace: float, notify: Callable[[str], None]) -> None:
@@ -103,32 +103,32 @@ class Running:
 
     @property
     def cancelled(self) -> Stop | None:
-        """Why nothing is to start any more, None while stages may start."""
+        """Why nothing may start any more; None while stages may start."""
         return self._cancelled
 
     def refuse_when_cancelled(self) -> None:
-        """To be called now and then by what takes long.
+        """Raise if the run is cancelled. Code that takes long should call this from time to time.
 
         Raises:
-            EngineError: nothing is to go on any more.
+            EngineError: the run is cancelled, so nothing may continue.
         """
         if self._cancelled is not None:
             raise EngineError(self._cancelled.message)
 
     def refuse_when_killed(self) -> None:
-        """As `refuse_when_cancelled`, for what is to be done even so, unless there is no time for it.
+        """Raise if the run is killed. For work that is still done after a cancellation, but not if there is no time for it.
 
         Raises:
-            EndedAtOnceError: nothing is to go on any more, and nothing is waited for.
+            EndedAtOnceError: the run is killed, so nothing may continue, and nothing is waited for.
         """
         if self._killed:
             raise EndedAtOnceError
 
     @contextmanager
     def watch(self, ending: Ending, deadline: Deadline | None) -> Iterator[Watch]:
-        """Around the run of a container or a build: it can be stopped from here on, and is when its time is over.
+        """Watch a container or a build while it runs: it can be stopped, and it is stopped when its time is over.
 
-        Where the run is cancelled already, the watch says so from the start, and nothing is to be started.
+        If the run is cancelled already, the watch says so from the start, and the caller must not start anything.
 
         Args:
             ending: makes it end.
@@ -156,7 +156,7 @@ class Running:
                 self._changed.notify_all()
 
     def cancel(self, reason: str) -> None:
-        """Start nothing more, and stop what runs, with grace. Returns at once; again, it changes nothing."""
+        """Start nothing more, and stop what runs, with grace. Returns at once. A second call changes nothing."""
         with self._changed:
             if self._cancelled is not None:
                 return
@@ -171,11 +171,11 @@ class Running:
         self._end_all(self._cancelled, 0)
 
     def end(self, watch: Watch, stop: Stop) -> None:
-        """Stop one of them, with grace. Returns at once."""
+        """Stop one container or build, with grace. Returns at once."""
         self._end_each([watch], stop, self._grace)
 
     def wait(self, seconds: float) -> bool:
-        """Until nothing runs any more, at most so long; whether that is so."""
+        """Wait until nothing runs any more, at most `seconds`. Return whether that is the case."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._watches, seconds)
 

@@ -1,4 +1,4 @@
-r"""Tiny programs for Linux: a sequence of system calls, as a static executable that needs no image.
+r"""Makes tiny programs for Linux: a sequence of system calls, as a static executable that needs no image.
 
     program = Program()
     text = program.data(b"hello\n")
@@ -6,9 +6,9 @@ r"""Tiny programs for Linux: a sequence of system calls, as a static executable 
     program.need_equal(written, program.number(6))
     executable = program.executable("arm64")
 
-A program is written once, in these steps, and encoded for either processor: no compiler is needed, and no binary lies in the
-package. Values live in memory, 8 bytes each; a step loads what it takes into registers and stores what it gives. A condition
-that does not hold ends the program with exit code 1, and so does its end.
+A program is written once, in these steps, and encoded for either processor. So no compiler is needed, and the package has no
+binary. Values are in memory, 8 bytes each. A step loads its arguments into registers, and stores its result in memory. If a
+condition does not hold, the program ends with exit code 1. It also ends with exit code 1 after its last step.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 _HEADERS: Final = 0x140
-"""Bytes of the file before the data: the ELF header and those of four segments."""
+"""Bytes of the file before the data: the ELF header and the headers of four segments."""
 
 _CODE_AT: Final = 0x40_0000
 _DATA_AT: Final = 0x80_0000
 _ROOM_AT: Final = 0x100_0000
-"""Addresses of the segments; far apart, so that whatever size pages have no two segments share one."""
+"""Addresses of the segments. They are far apart, so that two segments never share a page, whatever the size of a page is."""
 
 _PAGE: Final = 0x1_0000
 """The largest page that either processor has."""
@@ -32,13 +32,13 @@ _PAGE: Final = 0x1_0000
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """8 bytes of memory that hold a value, at an address."""
+    """8 bytes of memory at an address, which hold a value."""
 
     address: int
 
 
 Argument: TypeAlias = int | Cell
-"""Of a system call: a number, say an address, or what is in a cell when it is made."""
+"""Argument of a system call: a number, for example an address, or the value of a cell at the time of the call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ _Step: TypeAlias = _Call | _ExitUnless | _Jump
 
 
 class Program:
-    """A program in the making."""
+    """A program that is being written."""
 
     def __init__(self) -> None:
         self._data = bytearray()
@@ -73,37 +73,37 @@ class Program:
         self._zero = self.number(0)
 
     def data(self, content: bytes) -> int:
-        """Bytes that the program brings along; returns their address."""
+        """Add bytes to the program's file. Returns their address in memory."""
         address = _DATA_AT + _HEADERS + len(self._data)
         self._data += content + bytes(-len(content) % 8)
         return address
 
     def number(self, value: int) -> Cell:
-        """A cell that holds a number from the start."""
+        """Add a cell that has a number as its initial value."""
         return Cell(self.data(struct.pack("<q", value)))
 
     def room(self, size: int) -> int:
-        """Memory that is zero at first; returns its address."""
+        """Reserve memory that is zero at first. Returns its address."""
         address = _ROOM_AT + self._room
         self._room += size + -size % 8
         return address
 
     def call(self, name: str, *arguments: Argument) -> Cell:
-        """A system call; the cell holds what the kernel answers, below zero where it refuses."""
+        """Add a system call. The cell has the kernel's answer, which is negative if the kernel refuses."""
         result = Cell(self.room(8))
         self._steps.append(_Call(name, arguments, result))
         return result
 
     def need_equal(self, left: Cell, right: Cell) -> None:
-        """End unless both cells hold the same."""
+        """End the program unless both cells have the same value."""
         self._steps.append(_ExitUnless("equal", left, right))
 
     def need_zero(self, cell: Cell) -> None:
-        """End unless the cell holds 0."""
+        """End the program unless the cell's value is 0."""
         self.need_equal(cell, self._zero)
 
     def need_positive(self, cell: Cell) -> None:
-        """End unless the cell holds more than 0."""
+        """End the program unless the cell's value is greater than 0."""
         self._steps.append(_ExitUnless("greater", cell, self._zero))
 
     def here(self) -> int:
@@ -111,7 +111,7 @@ class Program:
         return len(self._steps)
 
     def go_to(self, place: int) -> None:
-        """Go on at a place."""
+        """Continue at a place."""
         self._steps.append(_Jump(place))
 
     def executable(self, machine: str) -> bytes:
@@ -172,10 +172,11 @@ class _Machine:
 
     Attributes:
         elf: the processor's number in an ELF file.
-        numbers: of system calls.
-        call: the instructions of a system call.
-        exit_unless: those of a condition; takes how far to go, from behind them, where it does not hold.
-        jump: those of a jump; takes how far, from behind them.
+        numbers: the numbers of the system calls.
+        call: returns the instructions of a system call.
+        exit_unless: returns the instructions of a condition. It takes the distance to jump if the condition does not hold,
+            counted from the end of these instructions.
+        jump: returns the instructions of a jump. It takes the distance, counted from the end of these instructions.
     """
 
     elf: int
@@ -186,7 +187,7 @@ class _Machine:
 
 
 def _encoded(steps: Sequence[_Step], machine: _Machine) -> bytes:
-    """The instructions of all steps; what a step is long does not hang on where it leads."""
+    """The instructions of all steps. The length of a step does not depend on where it jumps to."""
 
     def encode(step: _Step, distance: int) -> bytes:
         match step:

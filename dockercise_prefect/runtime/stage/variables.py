@@ -1,4 +1,4 @@
-"""The variables of one container: what is stored with it, what is handed over unseen, and what the kernel takes."""
+"""The variables of one container: which are stored with it, which are passed without storing, and what the kernel accepts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dockercise_prefect.runtime.stage.boot import LONGEST_ARGUMENT
 from dockercise_prefect.runtime.stage.job import VariableSource, WrittenText
 
 TOGETHER = 2_097_152 - 131_072
-"""Bytes of arguments and variables that Linux takes together (a quarter of the usual 8 MB stack), less what an image adds."""
+"""Bytes that Linux accepts for all arguments and variables (a quarter of the usual 8 MB stack), less what an image adds."""
 
 POINTER = 8
 """Bytes that the kernel counts for each variable besides its text."""
@@ -29,21 +29,24 @@ class Variables:
 
     Attributes:
         stored: part of the container's configuration, which everyone who can reach the engine can read.
-        unseen: stages' values and variables from outside, which never are.
+        unseen: values of stages and variables from outside. They are never part of the configuration.
     """
 
     stored: Mapping[str, str]
     unseen: Mapping[str, bytes]
 
     def unstored(self) -> Variables:
-        """The same, nothing of it stored but what no shell takes as a name: an image of the container would keep it."""
+        """The same variables, but not stored, since an image made from the container would keep them.
+
+        Only variables whose names a shell does not accept stay stored.
+        """
         moved = {name: text for name, text in self.stored.items() if IDENTIFIER.fullmatch(name)}
         encoded = {name: text.encode("utf-8", "surrogateescape") for name, text in moved.items()}
         return Variables({name: text for name, text in self.stored.items() if name not in moved}, encoded | dict(self.unseen))
 
 
 def runtime_variables(identity: RunIdentity, stage: StageName) -> dict[str, str]:
-    """What is always set; `GRAPH_CI_RUN_ID` is for scripts of the first dockercise."""
+    """The variables that are always set. `GRAPH_CI_RUN_ID` is for scripts of the first dockercise."""
     return {
         "OUT": f"/{stage}",
         "DOCKERCISE_RUN_ID": identity.run_id,
@@ -66,14 +69,14 @@ def container_variables(
 
     Args:
         sources: where each of them comes from.
-        script: that takes room beside them.
-        always: what is always set; wins over what the stage sets itself.
-        values: what the stages printed that it takes values from.
-        texts: of those that are written in the pipeline or come from outside.
-        secrets: variables that are never stored, texts of the pipeline's own included, by their folded names.
+        script: the stage's script, which counts towards the same limit of the kernel.
+        always: the variables that are always set. They take precedence over the stage's own variables.
+        values: the output of the stages whose values the stage uses.
+        texts: of the variables that are written in the pipeline or come from outside.
+        secrets: variables that are never stored, by their folded names. Texts that are written in the pipeline may be included.
 
     Raises:
-        StageError: the kernel does not take them; the message says what to do instead.
+        StageError: the kernel does not accept them. The message says what to do instead.
     """
     literals = {name: texts[name] for name, source in sources.items() if isinstance(source, WrittenText)}
     open_texts = {name: text for name, text in literals.items() if folded(name) not in secrets}
@@ -105,16 +108,16 @@ def chosen_variables(
     values: Mapping[StageName, Printed],
     texts: Mapping[str, str],
 ) -> dict[str, bytes]:
-    """The texts of some of a stage's variables, say of the secrets of its build.
+    """The texts of some of a stage's variables, for example of the secrets of its build.
 
     Args:
         sources: where each variable of the stage comes from.
-        names: which ones; one that may be missing, and is, is left out.
-        values: what the stages printed that it takes values from.
-        texts: of those that are written in the pipeline or come from outside.
+        names: the names of the variables. An optional variable that is not set is left out.
+        values: the output of the stages whose values the stage uses.
+        texts: of the variables that are written in the pipeline or come from outside.
 
     Raises:
-        StageError: one is not a variable of the stage, or cannot be handed over as one.
+        StageError: a name is not a variable of the stage, or its text cannot be passed as a variable.
     """
     hint = "a build gets secrets as variables of the `docker` command"
     chosen: dict[str, bytes] = {}
@@ -134,7 +137,7 @@ def chosen_variables(
 
 
 def _fit(name: str, text: bytes, what: str, hint: str) -> bytes:
-    """The text, where it can be handed over as the variable `name`."""
+    """The text, after checking that it can be passed as the variable `name`."""
     trouble = trouble_with(name, text)
     if trouble is not None:
         raise StageError(f"{what}{name} cannot be a variable: {trouble}", hint)
@@ -142,7 +145,7 @@ def _fit(name: str, text: bytes, what: str, hint: str) -> bytes:
 
 
 def _fit_value(name: str, output: Printed, what: str, hint: str) -> bytes:
-    """The value of a stage, where it can be handed over as the variable `name`; only then it is read."""
+    """The value of a stage, after checking that it can be passed as the variable `name`. Only then it is read."""
     trouble = _trouble_with_size(name, output.value_size())
     if trouble is not None:
         raise StageError(f"{what}{name} cannot be a variable: {trouble}", hint)
@@ -150,7 +153,7 @@ def _fit_value(name: str, output: Printed, what: str, hint: str) -> bytes:
 
 
 def trouble_with(name: str, text: bytes) -> str | None:
-    """Why `text` cannot be handed over as the variable `name`, None when it can (LANGUAGE section 3)."""
+    """Why `text` cannot be passed as the variable `name`; None if it can (LANGUAGE section 3)."""
     if not IDENTIFIER.fullmatch(name):
         return "a shell takes only names of letters, digits and `_`"
     return _trouble_with_text(name, text)
@@ -187,5 +190,5 @@ def _check_together(script: str | None, sources: Mapping[str, VariableSource], v
 
 
 def takes_values_from(sources: Mapping[str, VariableSource]) -> tuple[StageName, ...]:
-    """The stages whose values are variables."""
+    """The stages whose values are used as variables."""
     return tuple(dict.fromkeys(source.stage for source in sources.values() if isinstance(source, StageValue)))

@@ -1,1 +1,1 @@
-"""What a host sends: from bytes to a push that is believed. No effects."""
+"""Turns the bytes that a host sends into a verified push. No side effects."""

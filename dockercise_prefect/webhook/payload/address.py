@@ -11,27 +11,28 @@ import idna
 
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ssh": 22, "git": 9418}
 _LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
-"""Of ASCII alone: beyond it, letters that differ in more than their case would become one."""
+"""Only ASCII letters. With other letters, two that differ in more than their case could become the same one."""
 
 _HOST = re.compile(r"[^\W_][\w.-]*|\w")
 _PATH = re.compile(r"[^\s:?#%@\\]+")
-"""What every git host takes, and more; nothing that would mean something else when it is read again."""
+"""Takes every path that git hosts allow, and more. Excludes characters that would change the meaning when it is read again."""
 
 _SCP_LIKE = re.compile(r"(?:[^@/\s]+@)?(?P<host>[^:/@\s]+):(?!/?/)(?P<path>\S+)")
 """git's short way to write an ssh address, `git@host:owner/name.git` (git-clone(1), GIT URLS)."""
 
 
 def canonical(address: str) -> str:
-    """`host/owner/name`, whatever the scheme, the user, the letter case and the ending; on this machine the absolute path.
+    """`host/owner/name`, whatever the scheme, the user, the letter case and the ending; for this machine, the absolute path.
 
-    Hosts that send pushes do not tell names apart by case, so neither do we; on disk, case counts. A host has the name that DNS
-    is asked for (IDNA, UTS #46 without transitional mappings). What is canonical already stays as it is.
+    Hosts that send pushes ignore letter case in names, so it is ignored here too. On disk, case counts. The host is written as
+    in a DNS query (IDNA, UTS #46 without transitional mappings). An address that is already canonical does not change.
 
     Args:
-        address: of a repository, as git or a host writes it: https, ssh, git or file URL, `git@host:path`, absolute path.
+        address: address of a repository, as git or a host writes it: https, ssh, git or file URL, `git@host:path`, or absolute
+            path.
 
     Raises:
-        ValueError: it is not an address.
+        ValueError: the text is not an address.
     """
     text = address.strip()
     if text.startswith("/"):
@@ -48,7 +49,7 @@ def canonical(address: str) -> str:
 
 
 def canonical_all(addresses: Iterable[str]) -> frozenset[str]:
-    """The canonical form of those that are addresses."""
+    """The canonical forms of the texts that are addresses; the others are left out."""
     found = set()
     for address in addresses:
         try:
@@ -59,9 +60,9 @@ def canonical_all(addresses: Iterable[str]) -> frozenset[str]:
 
 
 def page_of(address: str) -> str | None:
-    """Where a repository's page is, by the address that it was registered with; None where that is of this machine, or none.
+    """The URL of a repository's page, from its registered address; None if that is on this machine or is not an address.
 
-    `http` stays so, and everything else has its pages at `https`.
+    `http` stays `http`. For every other scheme, the page is at `https`.
     """
     try:
         place = canonical(address)
@@ -77,7 +78,7 @@ def page_of(address: str) -> str | None:
 
 
 def lowered(text: str) -> str:
-    """Text in which letter case does not count."""
+    """The text with its ASCII letters in lower case."""
     return text.translate(_LOWER)
 
 
@@ -85,7 +86,7 @@ def _host_name(host: str) -> str:
     """A host as DNS knows it.
 
     Raises:
-        ValueError: it is none (`idna.IDNAError` is one).
+        ValueError: the text is not the name of a host (`idna.IDNAError` is a ValueError).
     """
     if not _HOST.fullmatch(host):
         raise ValueError("this is not a host")
@@ -110,7 +111,7 @@ def _trimmed(path: str) -> str:
 
 
 def _settled(step: Callable[[str], str], text: str) -> str:
-    """The text after as many steps as change it, so that what is canonical stays as it is."""
+    """Repeats the step until the text no longer changes, so that a canonical address does not change."""
     after = step(text)
     while after != text:
         text, after = after, step(after)

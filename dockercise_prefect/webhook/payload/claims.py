@@ -1,8 +1,8 @@
-"""Which repositories a body says it is about, found without reading it.
+"""Finds which repositories a body claims to be about, without parsing it.
 
-Which secret proves a delivery depends on its repository, and a body is not parsed before it is proven. So it is searched for
-the names of the fields that hold addresses. A text inside of JSON cannot pass for such a field, as its quotes are escaped; and
-what is found here only says which secrets are tried.
+The secret that proves a delivery depends on its repository, and a body is not parsed before it is proven. So the body is
+searched for the names of the fields that hold addresses. A text inside of JSON cannot be mistaken for such a field, because its
+quotes are escaped. The addresses found here only decide which secrets are tried.
 """
 
 from __future__ import annotations
@@ -17,14 +17,17 @@ from dockercise_prefect.webhook.payload.delivery import Delivery
 from dockercise_prefect.webhook.payload.repository import address_fields
 
 MOST_FIELDS = 1000
-"""Fields whose names end like those of addresses that are looked at; a push has about a hundred, whatever its size."""
+"""The most fields that are looked at, of those whose names end like the names of address fields.
+
+A push has about a hundred, whatever its size.
+"""
 
 _ENDING = b"_url"
 _STEP = 1024 * 1024
-"""Bytes that one call looks through: other threads go on between two calls."""
+"""Bytes that are searched in one call. Other threads can run between two calls."""
 
 _PARTS = 2
-"""Of host, owner and name: what has fewer is the page of a person, which payloads call by the same names."""
+"""The number of slashes in `host/owner/name`. An address with fewer is a person's page; payloads use the same field names."""
 
 _NAME = 32
 _VALUE = 4096
@@ -41,7 +44,7 @@ def claimed_addresses(delivery: Delivery) -> frozenset[str]:
 
 
 def _fields(body: bytes, *, form: bool) -> Iterator[tuple[str, str]]:
-    """Names and values of fields whose names end as those of addresses do."""
+    """Names and values of fields whose names end like the names of address fields."""
     quote = b"%22" if form else b'"'
     seen = 0
     for place in _places(body, _ENDING + quote):

@@ -1,4 +1,7 @@
-"""The content of a body. It is only read, within limits, after its signature was checked: reading costs time and memory."""
+"""Parses the content of a body.
+
+A body is parsed only after its signature was checked, and within limits, because parsing costs time and memory.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +20,14 @@ _STEP = 64 * 1024
 def read_payload(body: bytes, *, form: bool) -> Mapping[str, Any]:
     """The JSON object in a body.
 
-    Nesting is bounded by the parser (`RecursionError`, some hundred levels), the length of numbers by Python.
+    The parser limits the nesting (`RecursionError` after some hundred levels), and Python limits the length of numbers.
 
     Args:
-        body: as it came.
+        body: the body as received.
         form: whether the object is the field `payload` of a form.
 
     Raises:
-        MalformedError: there is none.
+        MalformedError: the body holds no JSON object.
     """
     given = _field_of_form(body) if form else body
     try:
@@ -32,7 +35,7 @@ def read_payload(body: bytes, *, form: bool) -> Mapping[str, Any]:
     except UnicodeDecodeError as error:
         raise MalformedError(f"the payload is not UTF-8 (byte {error.start})") from error
     except (ValueError, RecursionError) as error:
-        # The message of a JSON error says what it expected and where, and nothing of the text.
+        # The message of a JSON error says what was expected and where. It holds nothing of the text.
         what = error.args[0] if isinstance(error, json.JSONDecodeError) else "nested too deeply, or a number too long"
         raise MalformedError(f"the payload is not valid JSON: {what}") from error
     if not isinstance(payload, dict):
@@ -51,11 +54,11 @@ def _field_of_form(body: bytes) -> bytes:
 
 
 def _unquoted(text: bytes) -> Iterator[bytes]:
-    """In pieces: the library makes a list of all that stands between escapes."""
+    """Unquotes the text in pieces, because the library makes a list of everything between the escapes."""
     start = 0
     while start < len(text):
         end = start + _STEP
-        while text[end - 2 : end].rfind(b"%") >= 0:  # an escape is not cut
+        while text[end - 2 : end].rfind(b"%") >= 0:  # do not cut an escape
             end -= 1
         yield unquote_to_bytes(text[start:end].replace(b"+", b" "))
         start = end

@@ -1,4 +1,4 @@
-"""A request, taken as a delivery of one of the hosts by its headers; its body is not read, and nothing is believed yet."""
+"""Reads the headers of a request as a delivery of one of the hosts. The body is not parsed, and nothing is verified yet."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FORM = "application/x-www-form-urlencoded"
 
 
 class MalformedError(WebhookError):
-    """The request is not a delivery, or its payload lacks what its event must have."""
+    """The request is not a delivery, or its payload lacks something that its event must have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,12 +24,12 @@ class Delivery:
     """What a request says it is.
 
     Attributes:
-        kind: whose dialect it is in.
+        kind: the kind of host whose format it has.
         event: the host's name for what happened.
         identity: the delivery's id; the same when a host sends it again.
-        proofs: what it brings to be believed, none when it is unsigned.
+        proofs: its signatures and tokens; empty if it is unsigned.
         form: whether the payload is the field `payload` of a form, as GitHub sends it by default.
-        body: as it came.
+        body: the body as received.
     """
 
     kind: HostKind
@@ -53,11 +53,11 @@ def read_delivery(headers: Mapping[str, str], body: bytes) -> Delivery:
     """Read the headers of a request.
 
     Args:
-        headers: by their names in small letters, each byte one character.
-        body: all of it.
+        headers: values by names in lower case, each byte one character.
+        body: the whole body.
 
     Raises:
-        MalformedError: it is not a delivery of a host that is known.
+        MalformedError: the request is not a delivery of a known host.
     """
     kind = kind_of(headers)
     if kind is None:
@@ -74,7 +74,10 @@ def read_delivery(headers: Mapping[str, str], body: bytes) -> Delivery:
 
 
 def kind_of(headers: Mapping[str, str]) -> HostKind | None:
-    """Whose dialect a request is in. Gitea and Forgejo send GitHub's headers besides their own, so theirs come first."""
+    """The kind of host that a request comes from.
+
+    Gitea and Forgejo send GitHub's headers in addition to their own, so their own headers are checked first.
+    """
     if "x-gitea-event" in headers or "x-forgejo-event" in headers:
         return HostKind.GITEA
     if "x-gitlab-event" in headers:
@@ -112,7 +115,10 @@ def _gitlab(headers: Mapping[str, str], body: bytes) -> tuple[str, str, tuple[Pr
 
 
 def _gitlab_identity(headers: Mapping[str, str], body: bytes) -> str:
-    """GitLab's ids by age: the last two are older, and the last may be shared by events that webhooks set off in a row."""
+    """The id in GitLab's headers, the newest kind first.
+
+    The last two kinds are older. Events that webhooks trigger one after the other may share an id of the last kind.
+    """
     identity = headers.get("webhook-id") or headers.get("idempotency-key")
     if identity:
         return identity

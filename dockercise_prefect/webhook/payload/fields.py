@@ -1,4 +1,4 @@
-"""Fields of a stranger's JSON: of the right type and fit to be kept, or named in an error."""
+"""Reads fields of untrusted JSON. A field with a wrong type, or with a text that cannot be stored, is named in an error."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def text(fields: Fields, name: str, inside: str = "") -> str:
 
     Args:
         fields: the object.
-        name: of the field.
+        name: name of the field.
         inside: the object's own name, for the message; empty for the payload itself.
 
     Raises:
-        MalformedError: it is missing, no text, or none that could be kept.
+        MalformedError: the field is missing, is not a text, or is a text that cannot be stored.
     """
     value = _present(fields, name, inside)
     if not isinstance(value, str) or not value or len(value) > _LONGEST or not storable(value):
@@ -30,7 +30,7 @@ def text(fields: Fields, name: str, inside: str = "") -> str:
 
 
 def optional_text(fields: Fields, name: str, inside: str = "") -> str | None:
-    """The same, or None where it is missing, null or empty."""
+    """Like `text`, but None if the field is missing, null or empty."""
     value = fields.get(name)
     return None if value is None or value == "" else text(fields, name, inside)
 
@@ -39,7 +39,7 @@ def listed(fields: Fields, name: str, inside: str = "") -> Sequence[Any]:
     """A list.
 
     Raises:
-        MalformedError: it is missing or something else.
+        MalformedError: the field is missing or is not a list.
     """
     value = _present(fields, name, inside)
     if not isinstance(value, list):
@@ -48,10 +48,10 @@ def listed(fields: Fields, name: str, inside: str = "") -> Sequence[Any]:
 
 
 def optional_fields(fields: Fields, name: str) -> Fields | None:
-    """An object, or None where it is missing or null.
+    """An object, or None if it is missing or null.
 
     Raises:
-        MalformedError: it is something else.
+        MalformedError: the field is not an object.
     """
     value = fields.get(name)
     if value is not None and not isinstance(value, dict):
@@ -60,12 +60,15 @@ def optional_fields(fields: Fields, name: str) -> Fields | None:
 
 
 def storable(value: str) -> bool:
-    """JSON can spell half of a surrogate pair, which no encoding can write, and NUL, which git and SQLite cut at."""
+    """Whether a text can be stored.
+
+    JSON can hold half of a surrogate pair, which no encoding can write, and NUL, at which git and SQLite cut a text.
+    """
     return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def shown(value: str, longest: int = 80) -> str:
-    """Text of a stranger on one line, without what a terminal would obey."""
+    """Untrusted text on one line, without control characters that a terminal would obey."""
     plain = "".join(character if character.isprintable() else "?" for character in value[: longest + 1])
     return plain if len(plain) <= longest else plain[: longest - 1] + "…"
 

@@ -18,7 +18,7 @@ _KEY_PREFIX = "whsec_"
 
 
 class Proof(Protocol):
-    """One way to show it.
+    """One way to prove that the sender knows the secret.
 
     Attributes:
         body_alone: whether the body is signed and the delivery's id is not. Then a repeated body is a replay, because an
@@ -32,15 +32,15 @@ class Proof(Protocol):
         """Whether the sender knew the secret.
 
         Args:
-            body: the request's, as it came.
-            secret: never empty.
+            body: the request's body as received.
+            secret: the secret; never empty.
             now: seconds since 1970.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class BodySignature:
-    """GitHub's and Gitea's: HMAC-SHA256 of the body under the secret, in hexadecimal."""
+    """The signature of GitHub and Gitea: HMAC-SHA256 of the body with the secret as key, in hexadecimal."""
 
     digest: str
     body_alone: bool = True
@@ -67,7 +67,7 @@ class PlainToken:
 class StandardSignature:
     """GitLab's signing token, by the Standard Webhooks specification: HMAC-SHA256 of `id.timestamp.body`, in base64.
 
-    The key is the secret without `whsec_`, decoded from base64; a secret that is not base64 is the key as it stands.
+    The key is the secret without `whsec_`, decoded from base64. A secret that is not base64 is used as the key unchanged.
     """
 
     identity: str

@@ -13,7 +13,7 @@ from dockercise_prefect.webhook.payload.fields import Fields, listed, optional_f
 from dockercise_prefect.webhook.payload.repository import repository_of
 
 MOST_PATHS = 5000
-"""Changed paths that are carried along; git knows the others."""
+"""The most changed paths that a push holds. If there are more, git is asked."""
 
 MOST_COMMITS = 2048
 """GitHub lists no more commits of a push (its documentation of the push event)."""
@@ -28,18 +28,18 @@ _PUSH_EVENTS = {HostKind.GITHUB: "push", HostKind.GITEA: "push", HostKind.GITLAB
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Push:
-    """Commits arrived on a branch.
+    """Commits that arrived on a branch.
 
     Attributes:
-        kind: whose payload it was.
+        kind: the kind of host that sent it.
         repository: the repository's path on its host, `owner/name`.
-        addresses: of the repository, in canonical form (`webhook.address.canonical`), sorted.
-        branch: its short name, `main` or `feature/one`.
-        before: the commit that the branch was at; None for a branch that is new.
-        after: the commit that it is at.
-        forced: whether history was rewritten, as far as the payload says: Gitea and GitLab do not.
-        changed: paths that its commits added, changed and removed, sorted; None where the payload does not say all of them.
-        sender: who pushed, by the host's name for them; empty when the payload does not say.
+        addresses: the repository's addresses in canonical form (`webhook.address.canonical`), sorted.
+        branch: short name of the branch, `main` or `feature/one`.
+        before: the commit that the branch was at; None for a new branch.
+        after: the commit that the branch is at now.
+        forced: whether history was rewritten, if the payload says so; payloads of Gitea and GitLab do not.
+        changed: paths that its commits added, changed and removed, sorted; None if the payload does not list all of them.
+        sender: the host's name for the user who pushed; empty if the payload does not say.
     """
 
     kind: HostKind
@@ -58,12 +58,12 @@ class Push:
         return self.before is None
 
     def to_json(self) -> str:
-        """All of it."""
+        """The whole push as JSON."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, given: str) -> Push:
-        """Read back what `to_json` gave."""
+        """Read what `to_json` returned."""
         fields = json.loads(given)
         changed = fields["changed"]
         return cls(
@@ -78,13 +78,13 @@ class Push:
 
 @dataclass(frozen=True, slots=True)
 class NoPush:
-    """Something else happened, or nothing that could run; `reason` is for the host's list of deliveries."""
+    """The delivery is not a push, or it is a push that can start nothing; `reason` is for the host's list of deliveries."""
 
     reason: str
 
 
 def other_event(delivery: Delivery) -> NoPush | None:
-    """Why a delivery is not a push, as far as its headers say; None when they say that it is one."""
+    """Why a delivery is not a push, according to its headers; None if they say that it is a push."""
     if delivery.event == "ping":
         return NoPush("pong: waiting for pushes to this repository")
     if delivery.event != _PUSH_EVENTS[delivery.kind]:
@@ -93,15 +93,15 @@ def other_event(delivery: Delivery) -> NoPush | None:
 
 
 def read_push(kind: HostKind, body: bytes, *, form: bool) -> Push | NoPush:
-    """What was pushed, by the body of a push event.
+    """Read the body of a push event.
 
     Args:
-        kind: the host's dialect.
-        body: as it came; proven, since reading it costs time and memory.
+        kind: the kind of host that sent it.
+        body: the body as received. Its proof must have been checked before, because reading it costs time and memory.
         form: whether the payload is a field of a form.
 
     Raises:
-        MalformedError: the body is not JSON, or lacks what a push must have.
+        MalformedError: the body is not JSON, or lacks something that a push must have.
     """
     payload = read_payload(body, form=form)
     repository = repository_of(kind, payload)
@@ -128,10 +128,10 @@ def read_push(kind: HostKind, body: bytes, *, form: bool) -> Push | NoPush:
 
 
 def _changed(payload: Fields) -> tuple[str, ...] | None:
-    """All paths in GitHub's list of commits; None when it may be cut short.
+    """All paths in GitHub's list of commits; None if the list may be incomplete.
 
-    Only GitHub says whether history was rewritten. Where it was, commits that went away changed files, too, and no payload
-    lists those; an empty list is one that says nothing.
+    Only GitHub says whether history was rewritten. If it was, the removed commits changed files too, and no payload lists them.
+    An empty list says nothing about the changes.
     """
     commits = listed(payload, "commits")
     if not 0 < len(commits) < MOST_COMMITS:

@@ -1,7 +1,7 @@
-"""Bodies that are proven, read as pushes: short ones here, long ones in a process of their own.
+"""Reads proven bodies as pushes: short ones in this process, long ones in a separate process.
 
-Reading JSON stops all threads of a process, and takes up to twenty times its size in memory; who knows one secret of a
-receiver is not to stop it for all others.
+Reading JSON blocks all threads of a process, and takes up to twenty times its size in memory. A sender who knows one secret of
+a receiver must not be able to block it for all others.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dockercise_prefect.webhook.payload.delivery import Delivery, MalformedError
 from dockercise_prefect.webhook.payload.push import NoPush, Push, read_push
 
 READ_HERE = 256 * 1024
-"""Bytes of a body that is read in this process, within some milliseconds whatever it holds."""
+"""The largest body in bytes that is read in this process. Reading it takes some milliseconds, whatever it holds."""
 
 _BOUNDS = Bounds(cpu=10, seconds=60, memory=512 << 20)
 _WORK = f"{__name__}:work"
@@ -23,10 +23,10 @@ _ONE_AT_A_TIME = BoundedSemaphore()
 
 
 def pushed(delivery: Delivery) -> Push | NoPush:
-    """What was pushed.
+    """Read a delivery as a push.
 
     Raises:
-        MalformedError: the body is not JSON, lacks what a push must have, or takes too much to read.
+        MalformedError: the body is not JSON, lacks something that a push must have, or takes too much time or memory to read.
     """
     if len(delivery.body) <= READ_HERE:
         return read_push(delivery.kind, delivery.body, form=delivery.form)
@@ -43,7 +43,7 @@ def pushed(delivery: Delivery) -> Push | NoPush:
 
 
 def work(given: bytes) -> bytes:
-    """`pushed`, in the other process."""
+    """Does the work of `pushed` in the separate process."""
     head, _, body = given.partition(b"\n")
     kind, form = json.loads(head)
     try:

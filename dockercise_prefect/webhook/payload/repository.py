@@ -12,11 +12,11 @@ from dockercise_prefect.webhook.payload.fields import Fields, optional_fields, o
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repository:
-    """Where something happened.
+    """A repository that a payload names.
 
     Attributes:
-        path: on its host, `owner/name`.
-        addresses: canonical, sorted.
+        path: its path on the host, `owner/name`.
+        addresses: its addresses in canonical form, sorted.
     """
 
     path: str
@@ -25,7 +25,7 @@ class Repository:
 
 @dataclass(frozen=True, slots=True)
 class _Names:
-    """What a host calls the fields."""
+    """The host's names for the fields."""
 
     object: str
     path: str
@@ -53,7 +53,7 @@ def repository_of(kind: HostKind, payload: Fields) -> Repository:
     """The repository that a payload names.
 
     Raises:
-        MalformedError: it names none, or does not say where it is.
+        MalformedError: the payload names no repository, or gives no address of it.
     """
     names = _NAMES[kind]
     found = optional_fields(payload, names.object)

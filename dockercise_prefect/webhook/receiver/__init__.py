@@ -1,1 +1,1 @@
-"""The server that takes pushes, keeps them on disk, and turns them into runs."""
+"""The server that receives pushes, stores them on disk, and turns them into runs."""

@@ -20,14 +20,14 @@ from dockercise_prefect.webhook.receiver.intake import Answer, Intake, Result
 from dockercise_prefect.webhook.receiver.metrics import CONTENT_TYPE, Metrics
 
 DOORS = ("/", "/webhook")
-"""Where deliveries are taken."""
+"""The paths that accept deliveries."""
 
 ASKING_SECONDS = 3.0
-"""How long a delivery waits for the registrations to be read again; the host itself waits for ten seconds."""
+"""Seconds that a delivery waits for the registrations to be read again. The host itself waits for ten seconds."""
 
 
 class Doors:
-    """What requests meet. Everything is answered with one JSON object that says what became of it."""
+    """The handlers of requests. Each answer is one JSON object that says what became of the request."""
 
     def __init__(
         self,
@@ -39,14 +39,14 @@ class Doors:
         say: Callable[[str], None],
         bodies: Bodies | None = None,
     ) -> None:
-        """Put it together.
+        """Make the handlers.
 
         Args:
             intake: judges deliveries.
-            directory: reads the registrations again when an unknown repository asks.
-            inbox: says whether it can take more.
-            metrics: counts.
-            say: gets one line for each delivery, and one more if the operator can do something.
+            directory: reads the registrations again when a delivery comes from an unknown repository.
+            inbox: says whether it can accept more deliveries.
+            metrics: counts the answers.
+            say: called with one line for each delivery, and with one more if the operator can do something.
             bodies: reads bodies.
         """
         self._intake = intake
@@ -95,7 +95,7 @@ class Doors:
         return answer
 
     async def _asked(self) -> bool:
-        """Have the registrations read again; whether they were, in time."""
+        """Have the registrations read again; returns whether that was done in time."""
         asked = self._directory.asked()
         if asked is None:
             return False

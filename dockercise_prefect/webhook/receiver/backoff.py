@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backoff:
-    """Seconds between attempts: each time twice as many, up to `longest`, and by chance up to a quarter less.
+    """Seconds between attempts: doubled each time, up to `longest`, then made shorter at random by up to a quarter.
 
-    Chance keeps many that failed at the same moment from coming back at the same moment.
+    The random part avoids that many attempts that failed at the same moment are repeated at the same moment.
     """
 
     first: float = 1.0
     longest: float = 60.0
 
     def pause(self, attempts: int) -> float:
-        """Seconds to wait after so many attempts that failed before this one."""
+        """Seconds to wait when this many attempts failed before this one."""
         whole = min(self.longest, self.first * 2.0 ** min(attempts, 30))
-        return whole * random.uniform(0.75, 1.0)  # noqa: S311  no secret depends on it
+        return whole * random.uniform(0.75, 1.0)  # noqa: S311  no secret depends on this number

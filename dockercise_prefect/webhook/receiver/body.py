@@ -1,4 +1,4 @@
-"""Bodies of requests: of bounded size, in bounded time, and bounded together."""
+"""Reads the bodies of requests, with limits on their size, their time and their total size."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ LARGEST = 25 * 1024 * 1024
 """Bytes of a payload; GitHub sends no larger ones (its documentation of webhook payloads)."""
 
 SMALL = 256 * 1024
-"""Bytes up to which a body is small: nearly every push is."""
+"""The largest size in bytes of a small body. Nearly every push is small."""
 
 SMALL_TOGETHER = 64 * 1024 * 1024
 """The total size in bytes of all small bodies at one time, from all senders."""
 
 LARGE_TOGETHER = 3 * LARGEST
-"""Bytes of all others: large bodies that nobody asked for keep other large ones out, and no small one."""
+"""The total size in bytes of all other bodies. So unwanted large bodies can keep out other large ones, but no small ones."""
 
 SECONDS = 10.0
-"""How long a body may take to arrive; GitHub itself gives up after that."""
+"""Seconds that a body may take to arrive. GitHub itself gives up after this time."""
 
 
 class TooBigError(WebhookError):
@@ -36,7 +36,7 @@ class TooMuchError(WebhookError):
 
 
 class Bodies:
-    """Reads bodies, and knows how much of them is held now. For one thread."""
+    """Reads bodies, and knows how many bytes of them are held now. For use by one thread."""
 
     def __init__(self, seconds: float = SECONDS) -> None:
         self._seconds = seconds
@@ -44,20 +44,20 @@ class Bodies:
         self._large = LARGE_TOGETHER
 
     async def read(self, stream: AsyncIterator[bytes], announced: str | None) -> bytes:
-        """All of a body; `let_go` gives its room back.
+        """Read a whole body. `let_go` releases the room that it takes.
 
         Args:
-            stream: the body as it comes.
-            announced: the request's Content-Length, None when it has none.
+            stream: the parts of the body as they arrive.
+            announced: the request's Content-Length; None if it has no such header.
 
         Raises:
-            TooBigError: it is larger than any payload, or says that it will be.
-            TooSlowError: it did not come in time.
-            TooMuchError: there is no room now.
+            TooBigError: the body is larger than any payload, or announces that it will be.
+            TooSlowError: the body did not arrive in time.
+            TooMuchError: there is no room for it now.
         """
         if announced is not None and announced.isdecimal():
             _check(int(announced[:20]))
-        body = bytearray()  # parts may be of one byte each, and a list of them many times as large
+        body = bytearray()  # each part may be one byte, and a list of such parts would be many times as large
         try:
             async with asyncio.timeout(self._seconds):
                 async for part in stream:
@@ -73,14 +73,14 @@ class Bodies:
         return bytes(body)
 
     def let_go(self, body: bytes) -> None:
-        """The body is held no more."""
+        """Release the room of a body that is no longer needed."""
         self._give_back(len(body))
 
     def _take(self, before: int, size: int) -> None:
-        """Room for a body that grows; one that stops being small leaves the room of the small ones.
+        """Take room for a body that grows. A body that is no longer small releases the room of the small ones.
 
         Raises:
-            TooMuchError: there is none; the room is as it was.
+            TooMuchError: there is not enough room. The room that is taken has not changed.
         """
         small = _small(size) - _small(before)
         large = _large(size) - _large(before)

@@ -1,4 +1,4 @@
-"""The file in which the receiver keeps what it has accepted, so that a process that is killed loses none of it."""
+"""The file in which the receiver stores accepted deliveries, so that none is lost if the process is killed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from dockercise_prefect.errors import WebhookError
 
 VERSION = 2
-"""Goes up when the tables change."""
+"""The version of the tables. Increase it when they change."""
 
 _TABLES = """
 CREATE TABLE deliveries (
@@ -61,27 +61,27 @@ CREATE TABLE secrets (block TEXT PRIMARY KEY, value TEXT NOT NULL);
 _UPGRADES = {
     1: (
         "ALTER TABLE orders ADD COLUMN site TEXT",
-        # Sites were what payloads said. No status goes there any more.
+        # The sites came from payloads. No status is sent to those any more.
         "DELETE FROM notices",
         "UPDATE orders SET token = NULL",
         "UPDATE deliveries SET push = json_remove(push, '$.site') WHERE push IS NOT NULL",
     ),
 }
-"""How the tables of a version become those of the next."""
+"""The statements that turn the tables of a version into those of the next."""
 
 
 class Database:
-    """One connection for all threads, one transaction at a time.
+    """One connection for all threads, with one transaction at a time.
 
-    The file holds secrets of webhooks, so only its owner may read it. A transaction that was left in order is on disk: it
-    outlives the process and the machine's power.
+    The file holds secrets of webhooks, so only its owner may read it. A transaction that ended without an error is on disk. It
+    is not lost if the process ends or the machine loses power.
     """
 
     def __init__(self, path: Path) -> None:
-        """Open the file, made when it is not there.
+        """Open the file, and create it if it does not exist.
 
         Raises:
-            WebhookError: it cannot be opened, or is not a file of ours.
+            WebhookError: the file cannot be opened, or is not a receiver's file.
         """
         self._lock = threading.RLock()
         try:
@@ -115,25 +115,25 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Inside, statements belong together; they are on disk when it is left, or undone when it is left by an error."""
+        """Run the statements of the body as one transaction. It is on disk at the end, or undone if there is an error."""
         with self._lock:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
                 self._connection.execute("COMMIT")
             except BaseException:
-                # A full disk has undone everything already, and says so of an attempt to do it again.
+                # If the disk is full, SQLite has already undone the transaction, and a second rollback is an error.
                 with suppress(sqlite3.Error):
                     self._connection.execute("ROLLBACK")
                 raise
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """Inside, nothing changes in between; for statements that write nothing."""
+        """For statements that only read. No other statement runs while the body runs."""
         with self._lock:
             yield self._connection
 
     def close(self) -> None:
-        """No statement may follow."""
+        """Close the connection. No statement may follow."""
         with self._lock:
             self._connection.close()

@@ -1,4 +1,4 @@
-"""Which deployments wait for pushes to which repository, and their secrets."""
+"""Knows which deployments wait for pushes to which repository, and their secrets."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from dockercise_prefect.webhook.receiver.hub import Hub, Registered
 from dockercise_prefect.webhook.receiver.loop import Loop
 
 MOST_ASKING = 20
-"""Deliveries for unknown repositories that wait at once for the registrations to be read again."""
+"""The most deliveries for unknown repositories that wait at the same time for the registrations to be read again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DirectoryPace:
-    """Seconds between two readings: as a rule, and at least, however many ask."""
+    """Seconds between two readings: the usual time, and the shortest time, however many deliveries ask for one."""
 
     usual: float = 30.0
     least: float = 2.0
@@ -34,7 +34,7 @@ class Health:
     Attributes:
         count: how many there are.
         hub_answers: whether they could be read at the last attempt.
-        age: seconds since they were read; None when never by this process.
+        age: seconds since they were read; None if this process has never read them.
     """
 
     count: int
@@ -43,10 +43,10 @@ class Health:
 
 
 class Directory:
-    """The registrations and their secrets, as they were when they could last be read: at most half a minute ago, as a rule.
+    """The registrations and their secrets, as last read; usually that was at most half a minute ago.
 
-    A copy is in the database, so that a receiver that is started while Prefect is down knows them too. Methods may be called
-    from several threads at once.
+    The database holds a copy, so that a receiver that starts while Prefect is down knows them too. Methods may be called from
+    several threads at once.
     """
 
     def __init__(
@@ -57,13 +57,13 @@ class Directory:
         say: Callable[[str], None],
         pace: DirectoryPace | None = None,
     ) -> None:
-        """Take over the copy; `start` begins to read.
+        """Load the copy. `start` begins to read.
 
         Args:
             hub: knows the registrations.
-            database: keeps the copy.
-            own_secret: for registrations that name none; None where the receiver has none.
-            say: told when the hub stops and begins to answer.
+            database: holds the copy.
+            own_secret: the receiver's own secret, for registrations that name none; None if the receiver has none.
+            say: called with a line when the hub stops answering, and when it answers again.
             pace: how often to read.
         """
         self._hub = hub
@@ -81,22 +81,22 @@ class Directory:
         self._loop = Loop("registrations", self._step, say)
 
     def start(self) -> None:
-        """Begin to read, at once."""
+        """Begin to read, with the first reading at once."""
         self._loop.start()
 
     def stop(self) -> None:
-        """Read no more."""
+        """Stop reading."""
         self._loop.stop()
 
     def join(self, seconds: float) -> bool:
-        """Wait for a reading that goes on; returns whether none does."""
+        """Wait for a running reading to end; returns whether no reading is running any more."""
         return self._loop.join(seconds)
 
     def find(self, addresses: Iterable[str]) -> tuple[Registered, ...]:
-        """The registrations of a repository, by name.
+        """The registrations of a repository, ordered by name.
 
         Args:
-            addresses: of the repository, canonical.
+            addresses: addresses of the repository in canonical form.
         """
         wanted = set(addresses)
         return tuple(one for one in self._registered.values() if wanted & one.repositories)
@@ -106,11 +106,11 @@ class Directory:
         return self._registered.get(deployment_id)
 
     def secret(self, registered: Registered) -> str | None:
-        """The secret that deliveries for a registration must show to be known; None when it has none, and none may come in."""
+        """The secret that the sender of deliveries for a registration must know; if it is None, none are accepted."""
         return self._own_secret if registered.secret is None else self._secrets.get(registered.secret)
 
     def asked(self) -> Future[None] | None:
-        """A future that is done when the registrations have been read again; None when too many wait for that already."""
+        """A future that is done when the registrations have been read again; None if too many already wait for that."""
         with self._lock:
             if len(self._asking) >= MOST_ASKING:
                 return None
@@ -125,7 +125,7 @@ class Directory:
         return Health(len(self._registered), self._answers, age)
 
     def _step(self) -> float:
-        """Read when it is time, or somebody asks; returns seconds until then."""
+        """Read if it is time to, or if somebody has asked for it; returns the seconds until the next reading."""
         with self._lock:
             asked = bool(self._asking)
         since = float("inf") if self._tried_at is None else time.monotonic() - self._tried_at
@@ -192,7 +192,7 @@ class Directory:
 
 
 def _by_id(found: Iterable[Registered]) -> dict[str, Registered]:
-    """In the order of their names, with addresses in canonical form."""
+    """The registrations by their deployments' ids, ordered by name, with addresses in canonical form."""
     ordered = sorted(found, key=lambda one: (one.name, one.deployment_id))
     return {one.deployment_id: replace(one, repositories=canonical_all(one.repositories)) for one in ordered}
 

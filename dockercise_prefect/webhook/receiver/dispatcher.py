@@ -14,17 +14,17 @@ from dockercise_prefect.webhook.receiver.hub import Hub, HubDownError, PushRefus
 from dockercise_prefect.webhook.receiver.orders import Order, Orders, Told
 
 AT_ONCE = 8
-"""Orders that are worked on side by side, each of another deployment."""
+"""Orders that are processed in parallel, each of a different deployment."""
 
 MOST_SURPRISES = 5
-"""Attempts of an order that fails in a way that no contract knows; then it is given up, so that others can follow."""
+"""Attempts for an order that fails with an unexpected error. After them it is refused, so that other orders can follow."""
 
 
 class Dispatcher:
-    """One step: take an order that is due, ask what the push touches, start a run, note it.
+    """One step: take an order that is due, ask what the push touches, start a run, and store that it was started.
 
-    A hub that does not answer costs nothing but time: the order stays first in its deployment's line, and is tried for as long
-    as the hub says that it is worth it. The key of an order is the same for all attempts: Prefect makes one run of them.
+    If the hub does not answer, only time is lost: the order stays the first of its deployment, and is tried for as long as the
+    error of the hub says. The key of an order is the same for all attempts, so Prefect makes one run of them.
     """
 
     def __init__(
@@ -38,15 +38,15 @@ class Dispatcher:
         submitted: Callable[[], None],
         backoff: Backoff,
     ) -> None:
-        """Put it together.
+        """Make the dispatcher.
 
         Args:
             hub: starts runs.
             directory: knows the registrations.
-            orders: what there is to do.
-            say: told what became of an order.
-            count: told the same in one word: started, untouched, refused, later.
-            submitted: called when a run was started, or a host is to be told of something.
+            orders: the orders to process.
+            say: called with a line that says what became of an order.
+            count: called with the same in one word: started, untouched, refused, later.
+            submitted: called when a run was started, or when a status is to be sent to a host.
             backoff: how long to wait after a failure.
         """
         self._hub = hub
@@ -59,7 +59,7 @@ class Dispatcher:
         self._surprises: Counter[int] = Counter()
 
     def step(self) -> float:
-        """Work on one order; returns seconds until there may be another."""
+        """Process one order; returns the seconds until there may be another."""
         order = self._orders.claim(time.time())
         if order is None:
             due = self._orders.next_due()
@@ -86,8 +86,8 @@ class Dispatcher:
                 self._refuse(order, registered, error.message)
         except DockerciseError as error:
             self._surprise(order, registered, error.message)
-        except Exception as error:  # noqa: BLE001  one order that surprises must not end the work on all others
-            # The text of an error that nobody foresaw may hold anything, so only its type is told.
+        except Exception as error:  # noqa: BLE001  an unexpected error of one order must not stop all others
+            # The text of an unexpected error may hold anything, so only its type is shown.
             self._surprise(order, registered, type(error).__name__)
 
     def _start(self, order: Order, registered: Registered) -> None:
@@ -128,9 +128,10 @@ class Dispatcher:
 
 
 def _told(registered: Registered, order: Order) -> Told | None:
-    """Where commit statuses go, and by which token.
+    """Where commit statuses are sent, and with which token.
 
-    What was registered says so, and no payload; where one calls the repository by another name, nothing is sent.
+    This comes from the registration, never from a payload. If the payload calls the repository by another name, nothing is
+    sent.
     """
     site = registered.site_of(order.push.repository)
     return None if registered.token is None or site is None else Told(site, registered.token)

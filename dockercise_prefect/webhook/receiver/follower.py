@@ -1,4 +1,4 @@
-"""Follows the runs that pushes started, to the end."""
+"""Follows the runs that pushes started until they end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dockercise_prefect.webhook.receiver.inbox import KEPT_SECONDS
 from dockercise_prefect.webhook.receiver.orders import Orders, Outstanding
 
 MOST_AT_ONCE = 100
-"""Runs that the hub is asked about in one call."""
+"""The most runs that the hub is asked about in one call."""
 
 _VERDICTS = {
     RunState.SUCCESS: (CommitState.SUCCESS, "passed"),
@@ -31,23 +31,23 @@ class Looks:
     longest: float = 30.0
 
     def pause(self, age: float) -> float:
-        """How long to wait when a run is so old."""
+        """Seconds to wait for a run of this age."""
         return min(self.longest, max(self.shortest, age / 20))
 
 
 class Follower:
-    """One step: ask how the runs are doing whose turn it is, and note those that have ended."""
+    """One step: ask for the states of the runs that are due, and store which of them have ended."""
 
     def __init__(
         self, hub: Hub, orders: Orders, say: Callable[[str], None], ended: Callable[[str], None], looks: Looks
     ) -> None:
-        """Put it together.
+        """Make the follower.
 
         Args:
-            hub: knows how runs are doing.
+            hub: knows the states of runs.
             orders: knows which runs are outstanding.
-            say: told when a run has ended.
-            ended: called with the state of each run that has.
+            say: called with a line when a run has ended.
+            ended: called with the state of each run that has ended.
             looks: how often to ask.
         """
         self._hub = hub
@@ -57,7 +57,7 @@ class Follower:
         self._looks = looks
 
     def step(self) -> float:
-        """Look at some runs; returns seconds until the next look."""
+        """Look at some runs; returns the seconds until the next look."""
         now = time.time()
         runs = self._orders.outstanding(now, MOST_AT_ONCE)
         if not runs:
@@ -66,7 +66,7 @@ class Follower:
         try:
             states = self._hub.states([run.flow_run_id for run in runs])
         except DockerciseError:
-            return self._looks.longest  # the directory says that the hub is down
+            return self._looks.longest  # the directory already reports that the hub is down
         going_on = [run for run in runs if not self._settled(run, states.get(run.flow_run_id, RunState.GONE), now)]
         self._orders.look_later([(now + self._looks.pause(now - run.submitted), run.seq) for run in going_on])
         return 0.0

@@ -1,4 +1,4 @@
-"""The port from the receiver to registrations, git and Prefect."""
+"""The interface of the receiver to registrations, git and Prefect."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from dockercise_prefect.webhook.payload.push import Push
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registered:
-    """A deployment that pushes to a repository start.
+    """A deployment that is started by pushes to a repository.
 
     Attributes:
         deployment_id: Prefect's id, as text.
         name: `flow/deployment`.
-        repositories: addresses of the repository, in any spelling (`webhook.address.canonical` makes one of them all); a push
-            that names any of them is meant.
-        branches: globs on branch names, for `repository.branches`; a push to a branch that they do not take starts nothing.
+        repositories: addresses of the repository, in any spelling (`webhook.address.canonical` gives them one form). A push
+            that names any of them is for this deployment.
+        branches: globs on branch names, for `repository.branches`; a push to a branch that they do not match starts nothing.
         secret: name of the Prefect Secret block with the webhook's secret; None for the receiver's own.
         token: name of the Prefect Secret block with the token that commit statuses are sent with; None for no statuses.
-        page: URL of the repository's page on its host, by what was registered; the token goes to that site and no other. None
-            where there is no host.
+        page: URL of the repository's page on its host, from the registration; the token is sent to that site and no other. None
+            if there is no host.
     """
 
     deployment_id: str
@@ -37,7 +37,7 @@ class Registered:
     page: str | None = None
 
     def site_of(self, repository: str) -> str | None:
-        """Where the host's pages are, `https://github.com`, if what was registered is this repository there.
+        """The address of the host's pages, `https://github.com`, if this repository is the registered one.
 
         Args:
             repository: its path on the host, `owner/name`, as a payload says.
@@ -48,21 +48,21 @@ class Registered:
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """What a push touches: `targets` are stages, None is everything, and an empty tuple nothing."""
+    """What a push touches: `targets` are stages. None means everything, and an empty tuple means nothing."""
 
     targets: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A flow run that waits or goes on; `url` is its page in Prefect's UI, None when that is not known."""
+    """A flow run that waits or runs; `url` is its page in Prefect's UI, None if that is not known."""
 
     flow_run_id: str
     url: str | None
 
 
 class RunState(StrEnum):
-    """How a flow run is doing; ERROR is a run that ended without a verdict: crashed, cancelled, our own failure."""
+    """The state of a flow run. ERROR is a run that ended without a result: it crashed, was cancelled, or Dockercise failed."""
 
     PENDING = "pending"
     SUCCESS = "success"
@@ -72,17 +72,17 @@ class RunState(StrEnum):
 
     @property
     def final(self) -> bool:
-        """Whether it stays so."""
+        """Whether the state cannot change any more."""
         return self is not RunState.PENDING
 
 
 class HubDownError(WebhookError):
-    """Prefect or the git host does not answer, or not as it should: the same call may succeed later.
+    """Prefect or the git host does not answer, or not as it should. The same call may succeed later.
 
     Args:
         message: what does not answer.
         hint: what to do.
-        patience: seconds since the push came in which it is worth trying; after them it counts as refused.
+        patience: seconds, counted from the arrival of the push, in which to try again; after them the push counts as refused.
     """
 
     def __init__(self, message: str, hint: str | None = None, *, patience: float = float("inf")) -> None:
@@ -91,18 +91,18 @@ class HubDownError(WebhookError):
 
 
 class PushRefusedError(WebhookError):
-    """The push can start nothing, now or later: its YAML is broken, its commit is gone.
+    """The push can start nothing, now or later; for example, its YAML is broken or its commit is gone.
 
-    The message's first line becomes the description of the commit status, so it is the first finding with its place.
+    The first line of the message becomes the description of the commit status. So it is the first finding with its place.
     """
 
 
 class Hub(Protocol):
     """Knows what is registered, what a push touches, and how to start and follow runs.
 
-    All methods block, may be called from several threads at once, and end within some minutes by themselves. Whatever fails
-    because something does not answer is `HubDownError`; the caller tries again for as long as it says, so it must not be
-    raised for what cannot change. No message holds a secret.
+    All methods block, may be called from several threads at once, and end by themselves within some minutes. They raise
+    `HubDownError` if something does not answer. The caller then tries again for as long as the error says, so this error must
+    not be raised for failures that are permanent. No message holds a secret.
     """
 
     def registrations(self) -> Sequence[Registered]:
@@ -113,7 +113,7 @@ class Hub(Protocol):
         """
 
     def secret(self, block: str) -> str | None:
-        """What a Secret block holds; None when there is no such block, or nothing in it.
+        """The content of a Secret block; None if the block does not exist or is empty.
 
         Raises:
             HubDownError: Prefect does not answer.
@@ -122,26 +122,26 @@ class Hub(Protocol):
     def touched(self, registered: Registered, push: Push) -> Touched:
         """What a push touches, by the `triggers` in the repository at the push's commit.
 
-        Where `push.changed` is None, or `push.before` is, or the two commits are unrelated, git knows more than the payload.
+        If `push.changed` or `push.before` is None, or the two commits are unrelated, git knows more than the payload.
 
         Raises:
             HubDownError: Prefect or the git host does not answer.
-            PushRefusedError: what is at that commit cannot run.
+            PushRefusedError: the pipeline at that commit cannot run.
         """
 
     def submit(self, registered: Registered, commit: str, targets: tuple[str, ...] | None, key: str) -> Started:
-        """One flow run of the deployment at that commit; None is all targets.
+        """Start one flow run of the deployment at that commit; None means all targets.
 
-        The key is Prefect's idempotency key: any number of calls with the same one make one run, and all return it, also when
-        an earlier call raised after the run was made.
+        The key is Prefect's idempotency key. Any number of calls with the same key make one run, and all of them return it,
+        even if an earlier call raised an error after the run was made.
 
         Raises:
             HubDownError: Prefect does not answer.
-            PushRefusedError: the deployment is gone, or does not take the parameters.
+            PushRefusedError: the deployment is gone, or does not accept the parameters.
         """
 
     def states(self, flow_run_ids: Sequence[str]) -> Mapping[str, RunState]:
-        """How runs are doing, by id; every id that was asked for is in it, GONE when Prefect knows it no more.
+        """The states of runs, by id. Every given id is a key; the state is GONE if Prefect no longer knows the run.
 
         Raises:
             HubDownError: Prefect does not answer.

@@ -1,4 +1,4 @@
-"""Deliveries that were accepted: each once, and on disk before it is answered."""
+"""Stores accepted deliveries: each once, and on disk before it is answered."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from dockercise_prefect.webhook.payload.push import Push
 from dockercise_prefect.webhook.receiver.database import Database
 
 KEPT_SECONDS = 30 * 24 * 3600
-"""How long a delivery is remembered."""
+"""Seconds that a delivery is remembered."""
 
 MOST_WAITING = 10_000
-"""Orders that wait to be submitted; more are not accepted."""
+"""The most orders that may wait to be submitted; no more are accepted."""
 
 
 MOST_WAITING_EACH = 500
-"""Of them, those of one deployment: one that cannot be started fills no room of others."""
+"""The most of these that one deployment may have. So a deployment that cannot be started takes no room of others."""
 
 
 class Acceptance(StrEnum):
-    """What became of a delivery at the door."""
+    """What became of a delivery when it arrived."""
 
     QUEUED = "queued"
     REPEATED = "repeated"
@@ -37,11 +37,12 @@ class Addressee(NamedTuple):
 
 
 class Inbox:
-    """The door of the queue.
+    """The entrance of the queue.
 
-    A delivery is known by the host's id. Where the host signs the body and not the id, it is known by the body's digest too:
-    whoever has captured a request cannot have it run again under another id. It is known for each deployment apart, since
-    one push may come by two webhooks with two secrets, and a deployment may be registered before a delivery is sent again.
+    A delivery is recognized by the host's id. If the host signs the body but not the id, it is recognized by the body's digest
+    too. So an attacker who captured a request cannot have it run again under another id. It is recognized separately for each
+    deployment, because one push may arrive through two webhooks with two secrets, and because a deployment may be registered
+    before a delivery is sent again.
     """
 
     def __init__(self, database: Database, most_waiting: int = MOST_WAITING, each: int = MOST_WAITING_EACH) -> None:
@@ -50,19 +51,20 @@ class Inbox:
         self._most_waiting = most_waiting
 
     def accept(self, identity: str, digest: str | None, push: Push, addressees: Sequence[Addressee], now: float) -> Acceptance:
-        """Keep a delivery; when this returns QUEUED it is on disk.
+        """Store a delivery. If this returns QUEUED, it is on disk.
 
-        FULL means that it is not, or only for those addressees that have room: sent again, it can come in for the others.
+        FULL means that it is not stored, or is stored only for those addressees that have room. If the delivery is sent again,
+        it can be accepted for the others.
 
         Args:
             identity: kind and id of the delivery.
-            digest: of its body, where that alone is signed; else None, as the same commits may be pushed again.
-            push: what it says.
-            addressees: for whom it is, one order each.
+            digest: digest of its body if only the body is signed; else None, because the same commits may be pushed again.
+            push: the push that it holds.
+            addressees: the deployments that it is for; each gets one order.
             now: seconds since 1970.
 
         Raises:
-            sqlite3.Error: it cannot be kept.
+            sqlite3.Error: the delivery cannot be stored.
         """
         with self._database.transaction() as connection:
             rows = connection.execute(
@@ -98,7 +100,7 @@ class Inbox:
         return Acceptance.QUEUED if roomy == new else Acceptance.FULL
 
     def waiting(self) -> int:
-        """Orders that are not submitted yet.
+        """The number of orders that are not submitted yet.
 
         Raises:
             sqlite3.Error: the file cannot be read.
@@ -108,11 +110,11 @@ class Inbox:
 
     @property
     def full(self) -> bool:
-        """Whether no more is accepted now."""
+        """Whether no more orders are accepted now."""
         return self.waiting() >= self._most_waiting
 
     def forget(self, now: float) -> int:
-        """Remove what came long ago, whatever became of it, orders that still wait aside; returns how many.
+        """Forget old deliveries, whatever became of them, but not those with orders that still wait; returns how many.
 
         Raises:
             sqlite3.Error: the file cannot be written.

@@ -21,10 +21,13 @@ from dockercise_prefect.webhook.receiver.hub import Registered
 from dockercise_prefect.webhook.receiver.inbox import Acceptance, Addressee, Inbox
 
 MOST_HASHED = 128 * 1024 * 1024
-"""Bytes that are hashed to find the secret of one delivery: five secrets for the largest body, thousands for a usual one."""
+"""The most bytes that are hashed to find the secret of one delivery.
+
+This is enough for five secrets if the body is the largest, and for thousands if it has a usual size.
+"""
 
 _HASH_COST = 8 * 1024
-"""Bytes that could be hashed in the time that one attempt takes besides."""
+"""The cost of one attempt in addition to hashing the body, as the bytes that could be hashed in the same time."""
 
 
 class Result(StrEnum):
@@ -63,15 +66,15 @@ _STATUSES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What the host is told, and what the log is.
+    """What is answered to the host, and what is written to the log.
 
     Attributes:
         result: what became of the request.
-        message: one line for the host's list of deliveries; never a secret or a payload.
+        message: one line for the host's list of deliveries; never holds a secret or a payload.
         about: kind of host, repository, branch and commit, as far as they are known.
-        hint: for the log only: what the operator can do.
-        asks: whether it may be another one when the registrations have been read again.
-        unread: whether the rest of the body stays in the connection, which is of no more use then.
+        hint: what the operator can do; for the log only.
+        asks: whether the answer may change after the registrations have been read again.
+        unread: whether the rest of the body was not read from the connection. Then the connection cannot be used again.
     """
 
     result: Result
@@ -85,17 +88,17 @@ class Answer:
 class Intake:
     """Judges requests. Methods may be called from several threads at once, and take milliseconds.
 
-    The order is what keeps strangers from costing much: a body is searched for the repositories that it claims to be about,
-    then proven as it came, by a secret of one of those, and only then read.
+    The order of the steps keeps the cost of unknown senders low. First, a body is searched for the repositories that it claims
+    to be about. Then the body is proven as received, with a secret of one of those. Only then is it parsed.
     """
 
     def __init__(self, directory: Directory, inbox: Inbox, queued: Callable[[], None]) -> None:
-        """Put it together.
+        """Make the intake.
 
         Args:
             directory: knows the registrations.
-            inbox: keeps what is accepted.
-            queued: called when something was.
+            inbox: stores accepted deliveries.
+            queued: called when a delivery was stored.
         """
         self._directory = directory
         self._inbox = inbox
@@ -105,8 +108,8 @@ class Intake:
         """Check a request, and store it if it is a push that a deployment waits for.
 
         Args:
-            headers: by their names in small letters, each byte one character.
-            body: all of it.
+            headers: values by names in lower case, each byte one character.
+            body: the whole body.
         """
         try:
             return self._judged(read_delivery(headers, body))
@@ -136,7 +139,7 @@ class Intake:
         return self._wanted(delivery, push, proven)
 
     def _wanted(self, delivery: Delivery, push: Push, proven: Mapping[str, Proof]) -> Answer:
-        """Judge what was read: each deployment of its repository is started by its own secret alone."""
+        """Judge a push that was read. Each deployment of its repository is started only if its own secret was proven."""
         where = (delivery.kind, shown(push.repository))
         registered = self._directory.find(push.addresses)
         secrets = {one: self._directory.secret(one) or "" for one in registered}
@@ -150,9 +153,9 @@ class Intake:
         return self._kept(delivery, push, wanting, any(proof.body_alone for proof in proofs.values()), about)
 
     def _proven(self, delivery: Delivery, registered: Sequence[Registered]) -> dict[str, Proof]:
-        """The secrets of registrations that the sender knows, and how it shows that.
+        """The secrets of registrations that the sender knows, each with the proof of that.
 
-        What is hashed to find out is bounded, however many registrations a body claims to be about.
+        The number of hashed bytes is limited, however many registrations a body claims to be about.
         """
         now = time.time()
         cost = len(delivery.proofs) * (len(delivery.body) + _HASH_COST)

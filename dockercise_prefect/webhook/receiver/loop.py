@@ -1,4 +1,4 @@
-"""Background work that goes on until it is stopped."""
+"""Background work that runs until it is stopped."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import time
 from collections.abc import Callable
 
 LONGEST_PAUSE = 5.0
-"""Seconds after which a thread looks for work also when nothing woke it.
+"""Seconds after which a thread looks for work even if nothing woke it.
 
-One that has put something off may be held up by something else when that is due; the others, which slept, do not know of it.
+A thread that has put some work off may be busy with other work when it is due. The other threads slept and do not know of it.
 """
 
 _AFTER_A_FAILURE = 5.0
 
 
 class Loop:
-    """Threads that all do the same: one step, then a pause as long as the step says, or until they are woken.
+    """Threads that all do the same: one step, then a pause of the length that the step returns, or until they are woken.
 
-    The threads do not hold up the end of the process: what they were at is done again by the next one.
+    The process does not wait for the threads when it ends. The next process repeats the steps that were not finished.
     """
 
     def __init__(
@@ -31,14 +31,14 @@ class Loop:
         threads: int = 1,
         longest: float = LONGEST_PAUSE,
     ) -> None:
-        """Make it; `start` begins.
+        """Make the loop. `start` starts the threads.
 
         Args:
-            name: of the threads.
-            step: does one thing, and returns seconds to pause before the next, 0 for none.
-            say: told when a step fails, which none should.
-            threads: how many do steps side by side.
-            longest: seconds that a pause lasts at most.
+            name: name of the threads.
+            step: does one thing, and returns the seconds to pause before the next step; 0 means no pause.
+            say: called with a line when a step fails, which should never happen.
+            threads: the number of threads that do steps in parallel.
+            longest: the longest pause in seconds.
         """
         self._step = step
         self._say = say
@@ -49,24 +49,24 @@ class Loop:
         self._threads = [threading.Thread(target=self._run, name=f"{name}-{number}", daemon=True) for number in range(threads)]
 
     def start(self) -> None:
-        """Begin."""
+        """Start the threads."""
         for thread in self._threads:
             thread.start()
 
     def wake(self) -> None:
-        """There is work: end all pauses."""
+        """End all pauses, because there is work."""
         with self._changed:
             self._wakes += 1
             self._changed.notify_all()
 
     def stop(self) -> None:
-        """Begin no further step."""
+        """Start no further step."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
 
     def join(self, seconds: float) -> bool:
-        """Wait for the steps that are being done; returns whether all have ended."""
+        """Wait for the running steps; returns whether all have ended."""
         until = time.monotonic() + seconds
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
@@ -88,6 +88,6 @@ class Loop:
             return self._step()
         except sqlite3.Error as error:
             self._say(f"the database of deliveries fails: {error}; trying again")
-        except Exception as error:  # noqa: BLE001  a thread that ends would end the work in silence
+        except Exception as error:  # noqa: BLE001  if the thread ended, the work would stop without a message
             self._say(f"{threading.current_thread().name} failed: {type(error).__name__}; trying again")
         return _AFTER_A_FAILURE

@@ -16,14 +16,14 @@ _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 
 
 class Metrics:
-    """All figures of one receiver. No label comes from a stranger, so the number of series is known."""
+    """All metrics of one receiver. No label comes from untrusted input, so the number of series is known."""
 
     def __init__(self, waiting: Callable[[], int], health: Callable[[], Health]) -> None:
-        """Make them.
+        """Make the metrics.
 
         Args:
-            waiting: says how many orders wait.
-            health: says how far the registrations can be relied on.
+            waiting: returns how many orders wait.
+            health: returns how far the registrations can be relied on.
         """
         self._registry = CollectorRegistry()
         prefix = "dockercise_webhook"
@@ -47,24 +47,24 @@ class Metrics:
         age.set_function(lambda: _or_nan(health().age))
 
     def answered(self, result: Result, seconds: float) -> None:
-        """A request was answered."""
+        """Count a request that was answered."""
         self._deliveries.labels(result).inc()
         self._seconds.observe(seconds)
 
     def ordered(self, result: str) -> None:
-        """An order was worked on: started, untouched, refused, later."""
+        """Count an order that was processed, with its result: started, untouched, refused, later."""
         self._orders.labels(result).inc()
 
     def ended(self, state: str) -> None:
-        """A run has ended."""
+        """Count a run that has ended."""
         self._runs.labels(state).inc()
 
     def told(self, result: str) -> None:
-        """A status was sent, put off or lost."""
+        """Count a status that was sent, put off or lost."""
         self._statuses.labels(result).inc()
 
     def text(self) -> bytes:
-        """All of them, in Prometheus's text format."""
+        """All metrics, in Prometheus's text format."""
         return generate_latest(self._registry)
 
 

@@ -1,4 +1,4 @@
-"""Commit statuses that are still to be sent: one at most for each order, the newest."""
+"""Commit statuses that still have to be sent: for each order at most one, the newest."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ CONTEXT = "dockercise"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """A status, and where it goes.
+    """A status, and where to send it.
 
     Attributes:
         order: the number of its order.
-        kind: the host's dialect.
-        site: where the host's pages are.
+        kind: the kind of host.
+        site: the address of the host's pages.
         token: name of the Secret block with the token.
-        status: what the host is to show.
+        status: the status that the host shows.
         attempts: how often it was tried.
-        since: when it was first to be sent, in seconds since 1970.
+        since: when it was first due, in seconds since 1970.
     """
 
     order: int
@@ -36,14 +36,14 @@ class Notice:
 
 
 class Notices:
-    """What git hosts have not been told yet. Statuses of one order are sent one at a time, so that the last one stays."""
+    """The statuses that are not sent yet. Those of one order are sent one at a time, so that the host keeps the last one."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._busy: set[int] = set()
 
     def claim(self, now: float) -> Notice | None:
-        """Take the next one that is due; no other thread gets it until `release`. None if there is none now."""
+        """Take the next status that is due; no other thread gets it until `release`. None if no status is due now."""
         with self._database.reading() as connection:
             for row in connection.execute(_WAITING + " WHERE notices.due <= ? ORDER BY notices.due", (now,)):
                 if row["order_seq"] not in self._busy:
@@ -53,23 +53,23 @@ class Notices:
         return None
 
     def release(self, notice: Notice) -> None:
-        """Let a newer one of the same order follow."""
+        """Release a status, so that a newer one of the same order can follow."""
         with self._database.reading():
             self._busy.discard(notice.order)
 
     def next_due(self) -> float | None:
-        """When there is something to claim, in seconds since 1970; None when nothing waits."""
+        """When the next status is due, in seconds since 1970; None if none waits."""
         with self._database.reading() as connection:
             rows = connection.execute("SELECT order_seq, due FROM notices").fetchall()
             return min((row["due"] for row in rows if row["order_seq"] not in self._busy), default=None)
 
     def settled(self, notice: Notice) -> None:
-        """It was sent, or never will be; a newer one that came meanwhile stays."""
+        """Remove a status that was sent or is given up. A newer one that was added meanwhile stays."""
         with self._database.transaction() as connection:
             connection.execute("DELETE FROM notices WHERE order_seq = ? AND state = ?", (notice.order, notice.status.state))
 
     def later(self, notice: Notice, due: float) -> None:
-        """Try again; a newer one that came meanwhile is due as it was."""
+        """Try again at that time. A newer status that was added meanwhile keeps its own time."""
         with self._database.transaction() as connection:
             connection.execute(
                 "UPDATE notices SET attempts = attempts + 1, due = ? WHERE order_seq = ? AND state = ?",
@@ -78,7 +78,7 @@ class Notices:
 
 
 def put_notice(connection: sqlite3.Connection, order: int, state: CommitState, description: str, now: float) -> None:
-    """Have a status sent, in the caller's transaction; it takes the place of one that was not sent yet."""
+    """Add a status to send, in the caller's transaction. It replaces one of the same order that was not sent yet."""
     connection.execute(
         "INSERT OR REPLACE INTO notices (order_seq, state, description, since, due) VALUES (?, ?, ?, ?, ?)",
         (order, state, description[:LONGEST_DESCRIPTION], now, now),

@@ -1,4 +1,4 @@
-"""Sends commit statuses to git hosts, without delaying anything. A status that cannot be sent is dropped in the end."""
+"""Sends commit statuses to git hosts, without delaying other work. A status that cannot be sent is dropped after some time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dockercise_prefect.webhook.receiver.hub import Hub, HubDownError
 from dockercise_prefect.webhook.receiver.notices import Notice, Notices
 
 TRIED_SECONDS = 3600
-"""How long a status is tried to be sent."""
+"""Seconds during which the sending of a status is tried."""
 
 
 class Notifier:
@@ -29,14 +29,14 @@ class Notifier:
         count: Callable[[str], None],
         backoff: Backoff,
     ) -> None:
-        """Put it together.
+        """Make the notifier.
 
         Args:
-            hub: knows the tokens, which are not kept anywhere else.
-            notices: what is to be sent.
+            hub: knows the tokens, which are not stored anywhere else.
+            notices: the statuses to send.
             open_statuses: makes senders.
-            say: told of statuses that are given up.
-            count: told what became of an attempt, in one word: sent, later, lost.
+            say: called with a line for each status that is given up.
+            count: called with the result of each attempt, in one word: sent, later, lost.
             backoff: how long to wait after a failure.
         """
         self._hub = hub
@@ -47,7 +47,7 @@ class Notifier:
         self._backoff = backoff
 
     def step(self) -> float:
-        """Send one; returns seconds until there may be another."""
+        """Send one status; returns the seconds until there may be another."""
         notice = self._notices.claim(time.time())
         if notice is None:
             due = self._notices.next_due()
@@ -69,8 +69,8 @@ class Notifier:
             self._put_off(notice, error.message)
         except DockerciseError as error:
             self._lose(notice, error.message)
-        except Exception as error:  # noqa: BLE001  one status that surprises must not end the sending of all others
-            # The text of an error that nobody foresaw may hold the token, so only its type is told.
+        except Exception as error:  # noqa: BLE001  an unexpected error of one status must not stop all others
+            # The text of an unexpected error may hold the token, so only its type is shown.
             self._put_off(notice, type(error).__name__)
         else:
             self._notices.settled(notice)

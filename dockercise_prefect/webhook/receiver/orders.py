@@ -1,4 +1,4 @@
-"""What accepted deliveries ask for: one order for each deployment that a delivery is for."""
+"""The orders that accepted deliveries make: one for each deployment that a delivery is for."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from dockercise_prefect.webhook.receiver.notices import put_notice
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """A flow run that is to be started, if the push touches anything.
+    """A flow run that has to be started if the push touches anything.
 
     Attributes:
-        seq: its number; smaller ones of the same deployment go first.
-        key: the same for all attempts, also in another process; another for every other order.
-        deployment_id: what is to run.
-        name: of the deployment.
-        push: why.
+        seq: its number; orders of the same deployment with smaller numbers go first.
+        key: identifies the order: the same for all attempts, also in another process, and different for every other order.
+        deployment_id: the deployment to run.
+        name: name of the deployment.
+        push: the push that made the order.
         attempts: how often it was tried.
-        received: when the push came, in seconds since 1970.
+        received: when the push arrived, in seconds since 1970.
     """
 
     seq: int
@@ -39,13 +39,13 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outstanding:
-    """A flow run that was started and has not ended, as far as we know.
+    """A flow run that was started and, as far as is known, has not ended.
 
     Attributes:
-        seq: of its order.
-        name: of the deployment.
-        flow_run_id: of the run.
-        submitted: when, in seconds since 1970.
+        seq: the number of its order.
+        name: name of the deployment.
+        flow_run_id: Prefect's id of the run.
+        submitted: when it was submitted, in seconds since 1970.
     """
 
     seq: int
@@ -55,7 +55,7 @@ class Outstanding:
 
 
 class Told(NamedTuple):
-    """Who is told how a run is doing: a host's site, and the Secret block with the token for it."""
+    """Where the statuses of a run are sent: a host's site, and the Secret block with the token for it."""
 
     site: str
     token: str
@@ -64,9 +64,9 @@ class Told(NamedTuple):
 class Orders:
     """All orders, each in one of four states: queued, submitted, done, refused.
 
-    Orders of one deployment are submitted one after the other, as they came; those of several go side by side. One process
-    has the file at a time, so which ones are being worked on is known in memory alone: a process that is killed leaves them
-    queued.
+    Orders of one deployment are submitted one after the other, in the order in which they arrived. Orders of different
+    deployments are submitted in parallel. Only one process uses the file at a time, so the orders that are being processed are
+    known only in memory. If the process is killed, they stay queued.
     """
 
     def __init__(self, database: Database) -> None:
@@ -74,7 +74,7 @@ class Orders:
         self._busy: set[str] = set()
 
     def claim(self, now: float) -> Order | None:
-        """Take the next order that is due; no other thread gets it until `release`. None if there is none now."""
+        """Take the next order that is due; no other thread gets it until `release`. None if no order is due now."""
         with self._database.reading() as connection:
             for row in connection.execute(_HEADS + " ORDER BY head.due, head.seq"):
                 if row["due"] > now:
@@ -86,25 +86,25 @@ class Orders:
         return None
 
     def release(self, order: Order) -> None:
-        """Let the next one of the same deployment follow, or the same one again when it is due."""
+        """Release an order. Then the next one of the same deployment can follow, or the same one again when it is due."""
         with self._database.reading():
             self._busy.discard(order.deployment_id)
 
     def next_due(self) -> float | None:
-        """When there is something to claim, in seconds since 1970; None when nothing waits."""
+        """When the next order is due, in seconds since 1970; None if none waits."""
         with self._database.reading() as connection:
             heads = connection.execute(_HEADS).fetchall()
             return min((row["due"] for row in heads if row["deployment_id"] not in self._busy), default=None)
 
     def later(self, order: Order, due: float, reason: str) -> None:
-        """Try again."""
+        """Try the order again when it is due."""
         with self._database.transaction() as connection:
             connection.execute(
                 "UPDATE orders SET attempts = attempts + 1, due = ?, reason = ? WHERE seq = ?", (due, reason, order.seq)
             )
 
     def submitted(self, order: Order, started: Started, told: Told | None, now: float) -> None:
-        """Its run exists; where a host is told of it, that is to be done."""
+        """Store that the run of the order exists. If a host gets statuses of it, add one to send."""
         with self._database.transaction() as connection:
             connection.execute(
                 "UPDATE orders SET state = 'submitted', flow_run_id = ?, url = ?, site = ?, token = ?, submitted = ?, due = ?,"
@@ -116,13 +116,13 @@ class Orders:
                 put_notice(connection, order.seq, CommitState.PENDING, "waits or runs", now)
 
     def done(self, order: Order, reason: str) -> None:
-        """There is nothing to run."""
+        """Store that there is nothing to run."""
         with self._database.transaction() as connection:
             connection.execute("UPDATE orders SET state = 'done', reason = ? WHERE seq = ?", (reason, order.seq))
             _drop_push(connection, order.seq)
 
     def refused(self, order: Order, reason: str, told: Told | None, now: float) -> None:
-        """It cannot run, ever; where a host is told of it, that is to be done."""
+        """Store that the order can never run. If a host gets statuses of it, add one to send."""
         with self._database.transaction() as connection:
             connection.execute(
                 "UPDATE orders SET state = 'refused', reason = ?, site = ?, token = ? WHERE seq = ?",
@@ -133,7 +133,7 @@ class Orders:
                 put_notice(connection, order.seq, CommitState.ERROR, reason, now)
 
     def outstanding(self, now: float, most: int) -> Sequence[Outstanding]:
-        """Runs whose turn it is to be looked at."""
+        """Runs that are due to be looked at."""
         with self._database.reading() as connection:
             rows = connection.execute(
                 "SELECT seq, name, flow_run_id, submitted FROM orders WHERE state = 'submitted' AND due <= ?"
@@ -143,18 +143,18 @@ class Orders:
         return [Outstanding(**row) for row in rows]
 
     def next_look(self) -> float | None:
-        """When the next run is to be looked at, in seconds since 1970; None when none is outstanding."""
+        """When the next run is due to be looked at, in seconds since 1970; None if no run is outstanding."""
         with self._database.reading() as connection:
             (due,) = connection.execute("SELECT min(due) FROM orders WHERE state = 'submitted'").fetchone()
         return None if due is None else float(due)
 
     def look_later(self, looks: Sequence[tuple[float, int]]) -> None:
-        """Look again at runs: pairs of a time and an order's number."""
+        """Look at runs again later. Each pair is a time and an order's number."""
         with self._database.transaction() as connection:
             connection.executemany("UPDATE orders SET due = ? WHERE seq = ?", looks)
 
     def ended(self, run: Outstanding, state: RunState, verdict: CommitState, description: str, now: float) -> None:
-        """The run has ended; where there is a token for statuses, the host is to be told."""
+        """Store that the run has ended. If there is a token for statuses, add one to send."""
         with self._database.transaction() as connection:
             row = connection.execute(
                 "UPDATE orders SET state = 'done', reason = ? WHERE seq = ? RETURNING token", (state, run.seq)
@@ -187,7 +187,7 @@ def _order(connection: sqlite3.Connection, seq: int) -> Order:
 
 
 def _drop_push(connection: sqlite3.Connection, seq: int) -> None:
-    """What was pushed is kept for as long as an order of the delivery needs it, no longer."""
+    """Remove the push of a delivery if none of its orders needs it any more."""
     connection.execute(
         "UPDATE deliveries SET push = NULL WHERE seq = (SELECT delivery FROM orders WHERE seq = ?)"
         " AND NOT EXISTS (SELECT 1 FROM orders WHERE delivery = deliveries.seq AND state = 'queued')",

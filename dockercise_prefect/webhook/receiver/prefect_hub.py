@@ -1,4 +1,4 @@
-"""The hub over a real Prefect server, and git."""
+"""The implementation of the hub with a real Prefect server and git."""
 
 from __future__ import annotations
 
@@ -23,10 +23,13 @@ from dockercise_prefect.webhook.payload.push import Push
 from dockercise_prefect.webhook.receiver.hub import HubDownError, PushRefusedError, Registered, RunState, Started, Touched
 
 REFUSED_PATIENCE = 10 * 60.0
-"""Seconds in which a key that does not open a repository may be mended, and a host that takes nobody in may recover."""
+"""Seconds during which a repository that could not be opened is tried again.
+
+In this time, somebody may replace a wrong key, or a host that refuses everybody may recover.
+"""
 
 SILENT_PATIENCE = 24 * 3600.0
-"""Seconds in which a git host that does not answer is asked again."""
+"""Seconds during which a git host that does not answer is asked again."""
 
 _STATES = {
     "COMPLETED": RunState.SUCCESS,
@@ -40,7 +43,7 @@ class PrefectHub:
     """See `webhook.hub.Hub`.
 
     Args:
-        settings: of this machine: where mirrors are, which engine packages run on.
+        settings: the settings of this machine: where mirrors are, which engine packages run on.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -52,7 +55,7 @@ class PrefectHub:
             return [registered_of(one) for one in deployments() if one.registration.ref is not None]
 
     def secret(self, block: str) -> str | None:
-        """What a Secret block holds."""
+        """The content of a Secret block."""
         with _translated():
             return find_secret(block) or None
 
@@ -65,19 +68,19 @@ class PrefectHub:
             return Touched(touched(deployment_of(registered.deployment_id), arrival, self._settings))
 
     def submit(self, registered: Registered, commit: str, targets: tuple[str, ...] | None, key: str) -> Started:
-        """One flow run."""
+        """Start one flow run."""
         with _translated():
             return Started(*submit(deployment_of(registered.deployment_id), commit, targets, key))
 
     def states(self, flow_run_ids: Sequence[str]) -> Mapping[str, RunState]:
-        """How runs are doing."""
+        """The states of runs."""
         with _translated():
             known = state_types(flow_run_ids)
         return {one: _STATES.get(known[one], RunState.PENDING) if one in known else RunState.GONE for one in flow_run_ids}
 
 
 def registered_of(deployed: Deployed) -> Registered:
-    """A deployment as those who wait for pushes know it."""
+    """A deployment in the form that the receiver uses."""
     registration = deployed.registration
     addresses = {registration.url, registration.pushed_as}
     return Registered(
@@ -93,7 +96,7 @@ def registered_of(deployed: Deployed) -> Registered:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """What may be different in a minute is `HubDownError`, and the rest is not."""
+    """Translates errors: those that may not occur a minute later become `HubDownError`, and the others do not."""
     try:
         yield
     except CommitMissingError as error:

@@ -29,7 +29,7 @@ from dockercise_prefect.webhook.receiver.notifier import Notifier
 from dockercise_prefect.webhook.receiver.orders import Orders
 
 FOLDER = "webhook"
-"""Below the data folder."""
+"""The receiver's folder below the data folder."""
 
 STATUSES_AT_ONCE = 2
 
@@ -39,14 +39,14 @@ _ENDING_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How often what is done, and how much is held.
+    """How often the receiver does its work, and its limits.
 
     Attributes:
-        directory: reading registrations.
-        backoff: trying again what failed.
-        looks: looking at runs.
-        most_waiting: orders that wait, at most.
-        body_seconds: how long a body may take to arrive.
+        directory: how often to read registrations.
+        backoff: how long to wait after a failure.
+        looks: how often to look at runs.
+        most_waiting: the most orders that may wait.
+        body_seconds: seconds that a body may take to arrive.
     """
 
     directory: DirectoryPace = field(default_factory=DirectoryPace)
@@ -57,7 +57,10 @@ class Pace:
 
 
 class Receiver:
-    """The doors and the work behind them. One for a data folder at a time: it knows in memory what it is working on."""
+    """The HTTP endpoints and the work behind them.
+
+    There can be only one for a data folder at a time, because it knows only in memory what it is working on.
+    """
 
     def __init__(
         self,
@@ -69,15 +72,15 @@ class Receiver:
         say: Callable[[str], None],
         pace: Pace | None = None,
     ) -> None:
-        """Open the file with the deliveries; `start` begins.
+        """Open the file with the deliveries. `start` begins the work.
 
         Args:
-            hub: the port to Prefect and git.
+            hub: the interface to Prefect and git.
             open_statuses: makes senders of commit statuses.
             data: the user's data folder.
-            own_secret: for registrations that name none.
-            say: told, line by line, what happens.
-            pace: how often what is done.
+            own_secret: the receiver's own secret, for registrations that name none.
+            say: called with one line for each thing that happens.
+            pace: how often the work is done, and its limits.
 
         Raises:
             WebhookError: the file cannot be opened, or another receiver has it.
@@ -129,19 +132,19 @@ class Receiver:
 
     @property
     def app(self) -> Starlette:
-        """The ASGI application with all doors."""
+        """The ASGI application with all endpoints."""
         return self._doors.app()
 
     def start(self) -> None:
-        """Begin the work behind the doors."""
+        """Begin the work behind the endpoints."""
         self._directory.start()
         for loop in self._loops:
             loop.start()
 
     def stop(self) -> None:
-        """End the work, and let another receiver have the file; what is accepted and not done is done by that one.
+        """Stop the work and release the file. The next receiver does what was accepted and is not done.
 
-        What does not end within ten seconds, because it waits for an answer, is left to the end of the process.
+        Work that waits for an answer, and does not end within ten seconds, ends with the process.
         """
         self._directory.stop()
         for loop in self._loops:
@@ -158,7 +161,7 @@ class Receiver:
 
 
 def _taken(folder: Path) -> FileLock:
-    """The folder's lock, ours until the process ends, however it ends."""
+    """Take the folder's lock. The process holds it until it ends, however it ends."""
     lock = FileLock(folder / "receiver.lock", mode=0o600)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Closes connections that do not send a request in time: uvicorn alone waits for ever."""
+"""Closes connections that do not send a request in time. Uvicorn itself would wait for ever."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 SECONDS = 10.0
-"""How long the head of a request may take to arrive, counted from the connection or its first byte."""
+"""Seconds that the head of a request may take to arrive, counted from the connection or from its first byte."""
 
 
 class TimedConnection(H11Protocol):
-    """uvicorn's HTTP/1.1, with a bound on how long a request's head may take."""
+    """Uvicorn's HTTP/1.1 protocol, with a limit on the time that a request's head may take."""
 
     head_seconds = SECONDS
 

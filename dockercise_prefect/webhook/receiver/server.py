@@ -15,7 +15,7 @@ from dockercise_prefect.orchestration.prefect.signals import interruptions
 from dockercise_prefect.webhook.receiver.request_timeout import TimedConnection
 
 MOST_CONNECTIONS = 500
-"""Connections at once; further ones are answered with 503."""
+"""The most connections at the same time; further ones are answered with 503."""
 
 _KEEP_ALIVE_SECONDS = 15
 _ENDING_SECONDS = 15
@@ -23,7 +23,7 @@ _BACKLOG = 1024
 
 
 class _Server(uvicorn.Server):
-    """Says when it has begun. Signals are the caller's: uvicorn would raise them again when it has ended."""
+    """Calls `ready` when it has started. The caller handles signals, because uvicorn would raise them again after its end."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
         super().__init__(config)
@@ -39,14 +39,14 @@ class _Server(uvicorn.Server):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that is listened on.
+    """Open a socket that listens.
 
     Args:
         host: a name or address of this machine.
-        port: 0 for any that is free.
+        port: the port; 0 for any free one.
 
     Raises:
-        WebhookError: there is no such place here, or somebody else has it.
+        WebhookError: the address does not exist on this machine, or is in use.
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
@@ -67,18 +67,18 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def address_of(listener: socket.socket) -> str:
-    """Where a socket is reached, as a URL."""
+    """The URL at which a socket can be reached."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if listener.family == socket.AF_INET6 else f"http://{host}:{port}"
 
 
 async def serve(app: Starlette, listener: socket.socket, ready: Callable[[], None]) -> None:
-    """Answer requests until a signal asks to end; those that are being answered then are answered still.
+    """Answer requests until a signal asks to end. Requests that have already arrived are still answered.
 
     Args:
-        app: answers.
-        listener: closed in the end.
-        ready: called when requests are answered.
+        app: the application that answers.
+        listener: the socket; it is closed at the end.
+        ready: called as soon as requests are answered.
     """
     server = make_server(app, ready)
     loop = asyncio.get_running_loop()
@@ -92,7 +92,7 @@ async def serve(app: Starlette, listener: socket.socket, ready: Callable[[], Non
 
 
 def make_server(app: Starlette, ready: Callable[[], None]) -> uvicorn.Server:
-    """A server that keeps no log of its own and leaves signals alone; `ready` is called when it answers."""
+    """A server that writes no log of its own and does not handle signals; `ready` is called as soon as it answers."""
     config = uvicorn.Config(
         app,
         http=TimedConnection,
