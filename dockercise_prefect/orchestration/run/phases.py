@@ -11,6 +11,7 @@ from pathlib import Path
 from prefect.client.schemas.objects import FlowRun
 from prefect.logging import get_run_logger
 
+from dockercise_prefect.orchestration.prefect.artifacts import Artifacts
 from dockercise_prefect.orchestration.prefect.flow_run import (
     attempt,
     current_flow_run,
@@ -20,7 +21,6 @@ from dockercise_prefect.orchestration.prefect.flow_run import (
     new_run_id,
     page,
 )
-from dockercise_prefect.orchestration.run.artifacts import Artifacts
 from dockercise_prefect.orchestration.run.events import Event, Notice, RunStarted
 from dockercise_prefect.orchestration.run.limits import within_trust
 from dockercise_prefect.orchestration.run.options import RunOptions

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
-from dockercise_prefect.orchestration.run.artifacts import Artifacts
+from dockercise_prefect.orchestration.prefect.artifacts import Artifacts
 from tests.support.fault_proxy import FaultProxy, fault_proxy
 from tests.support.prefect_records import ask, eventually
 
