@@ -1,11 +1,10 @@
 """The pipeline as a value, and the functions with which a pipeline is written in Python."""
 
-from dockercise_prefect.pipeline.codec import from_json, meaning_of, stage_from_json, stage_to_json, to_json
+from dockercise_prefect.pipeline.codec import meaning_of, stage_from_json, stage_to_json
 from dockercise_prefect.pipeline.codes import Code
 from dockercise_prefect.pipeline.declare import bind, built_from, code, engine_volume, host, stage
 from dockercise_prefect.pipeline.digest import digest_of, digest_of_stages
 from dockercise_prefect.pipeline.image_name import IMAGE, IMAGE_SOURCE, image_name_problem
-from dockercise_prefect.pipeline.json_text import to_json_text
 from dockercise_prefect.pipeline.model import (
     CODE,
     Build,
@@ -33,6 +32,7 @@ from dockercise_prefect.pipeline.model import (
     build_secrets,
     folded,
 )
+from dockercise_prefect.pipeline.pipeline_json import from_json, to_json, to_json_text
 
 __all__ = [
     "CODE",

@@ -1,12 +1,9 @@
-"""Converts a pipeline to JSON and back: the stable object of `compile --format json` and `index.json` (DESIGN section 3)."""
+"""Converts a stage to plain JSON values and back."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from dockercise_prefect.errors import Place
-from dockercise_prefect.pipeline.digest import digest_of
-from dockercise_prefect.pipeline.model import Dependency, DependencyKind, Network, Pipeline, PullPolicy, Stage, StageName
+from dockercise_prefect.pipeline.model import Dependency, DependencyKind, Network, PullPolicy, Stage, StageName
 from dockercise_prefect.pipeline.parts import (
     Json,
     build_from_json,
@@ -19,35 +16,6 @@ from dockercise_prefect.pipeline.parts import (
     mount_to_json,
     triggers_in_order,
 )
-from dockercise_prefect.pipeline.sensitivity import sensitive_stages
-
-
-def to_json(pipeline: Pipeline, targets: Sequence[StageName] = ()) -> Json:
-    """The pipeline as plain JSON values, in a stable key order.
-
-    Args:
-        pipeline: the pipeline to print.
-        targets: the stages that the user asked for; empty means everything.
-    """
-    sensitive = sensitive_stages(pipeline)
-    return {
-        "name": pipeline.name,
-        "digest": pipeline.digest or digest_of(pipeline),
-        "targets": list(targets),
-        "tags": list(pipeline.tags),
-        "secrets": list(pipeline.secrets),
-        "stages": {stage.name: stage_to_json(stage, sensitive.get(stage.name)) for stage in pipeline},
-    }
-
-
-def from_json(data: Json) -> Pipeline:
-    """Read what `to_json` returned.
-
-    Raises:
-        KeyError, TypeError, ValueError: the object is not a printed pipeline.
-    """
-    stages = tuple(stage_from_json(name, entry) for name, entry in data["stages"].items())
-    return Pipeline(data["name"], stages, tuple(data["tags"]), tuple(data.get("secrets", ())), data["digest"])
 
 
 def meaning_of(stage: Stage) -> Json:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,6 +27,7 @@ from dockercise_prefect.pipeline import (
     host,
     stage,
     to_json,
+    to_json_text,
 )
 
 
@@ -98,6 +100,15 @@ def test_json_says_what_was_asked_for() -> None:
 
     assert printed["targets"] == ["second"]
     assert printed["digest"] == digest_of(pipeline)
+
+
+@pytest.mark.parametrize("odd", [{"run": "echo \udc80"}, {"memory": 2**70}])
+def test_what_only_python_can_write_is_printed_too(odd: dict[str, Any]) -> None:
+    """Half a surrogate pair and a number of over 64 bits have a text and a digest."""
+    pipeline = Pipeline("p", [stage("a", image="busybox", **odd)])
+
+    assert json.loads(to_json_text(pipeline)) == to_json(pipeline)
+    assert digest_of(pipeline) != digest_of(Pipeline("p", [stage("a", image="busybox")]))
 
 
 def test_digest_ignores_the_order_of_triggers_and_tags() -> None:

@@ -18,8 +18,7 @@ from dockercise_prefect.errors import DefinitionError, DockerciseError, NothingT
 from dockercise_prefect.frontend.subgraphs import Packages, RefusedPackages
 from dockercise_prefect.git.ask import Revision, ask_git
 from dockercise_prefect.git.sources import sources_at
-from dockercise_prefect.pipeline import Pipeline
-from dockercise_prefect.pipeline.codec import from_json, to_json
+from dockercise_prefect.pipeline import Pipeline, from_json, to_json
 from dockercise_prefect.repository.command import TRUSTED, configured
 from dockercise_prefect.settings import Settings
 

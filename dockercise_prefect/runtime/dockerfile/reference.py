@@ -1,4 +1,4 @@
-"""Image references: their grammar, and which names mean the same repository."""
+"""Image references: their parts, and which names mean the same repository."""
 
 from __future__ import annotations
 
@@ -6,21 +6,13 @@ import re
 from dataclasses import dataclass
 
 from dockercise_prefect.errors import EngineError
+from dockercise_prefect.pipeline.image_name import DIGEST_SOURCE, NAME_SOURCE, TAG_SOURCE
 
 DEFAULT_REGISTRY = "docker.io"
 
 _MAX_NAME = 255
 
-# The grammar of the distribution project's `reference` package, which the engine itself uses.
-_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
-_HOST = rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
-_REFERENCE = re.compile(
-    rf"(?P<name>(?:{_HOST}/)?{_COMPONENT}(?:/{_COMPONENT})*)"
-    r"(?::(?P<tag>\w[\w.-]{0,127}))?"
-    r"(?:@(?P<digest>[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}))?",
-    re.ASCII,
-)
+_REFERENCE = re.compile(rf"(?P<name>{NAME_SOURCE})(?::(?P<tag>{TAG_SOURCE}))?(?:@(?P<digest>{DIGEST_SOURCE}))?")
 _ID = re.compile(r"(?:sha256:)?[0-9a-f]{64}")
 
 

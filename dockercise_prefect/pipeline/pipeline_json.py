@@ -1,0 +1,52 @@
+"""Converts a pipeline to JSON and back: the stable object of `compile --format json` and `index.json` (DESIGN section 3)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import orjson
+
+from dockercise_prefect.pipeline.codec import stage_from_json, stage_to_json
+from dockercise_prefect.pipeline.digest import digest_of
+from dockercise_prefect.pipeline.model import Pipeline, StageName
+from dockercise_prefect.pipeline.parts import Json
+from dockercise_prefect.pipeline.sensitivity import sensitive_stages
+
+
+def to_json(pipeline: Pipeline, targets: Sequence[StageName] = ()) -> Json:
+    """The pipeline as plain JSON values, in a stable key order.
+
+    Args:
+        pipeline: the pipeline to print.
+        targets: the stages that the user asked for; empty means everything.
+    """
+    sensitive = sensitive_stages(pipeline)
+    return {
+        "name": pipeline.name,
+        "digest": pipeline.digest or digest_of(pipeline),
+        "targets": list(targets),
+        "tags": list(pipeline.tags),
+        "secrets": list(pipeline.secrets),
+        "stages": {stage.name: stage_to_json(stage, sensitive.get(stage.name)) for stage in pipeline},
+    }
+
+
+def to_json_text(pipeline: Pipeline, targets: Sequence[StageName] = ()) -> str:
+    """The result of `to_json` as a text of many lines, indented by two blanks."""
+    printed = to_json(pipeline, targets)
+    try:
+        return orjson.dumps(printed, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+    except orjson.JSONEncodeError:
+        # A pipeline that was written in Python can hold what orjson refuses: half a surrogate pair, a number of over 64 bits.
+        return json.dumps(printed, indent=2, ensure_ascii=False) + "\n"
+
+
+def from_json(data: Json) -> Pipeline:
+    """Read what `to_json` returned.
+
+    Raises:
+        KeyError, TypeError, ValueError: the object is not a printed pipeline.
+    """
+    stages = tuple(stage_from_json(name, entry) for name, entry in data["stages"].items())
+    return Pipeline(data["name"], stages, tuple(data["tags"]), tuple(data.get("secrets", ())), data["digest"])
