@@ -2,7 +2,7 @@
 
 import atexit
 
-from dockercise_prefect.orchestration.prefect.signals import OF_THE_COMMAND, ignore, leave_at_once
+from dockercise_prefect.signals import OF_THE_COMMAND, ignore, leave_at_once
 
 
 def main() -> None:

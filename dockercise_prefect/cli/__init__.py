@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TextIO
 import click
 
 from dockercise_prefect.errors import DefinitionError, DockerciseError, ExitStatus, did_you_mean
-from dockercise_prefect.orchestration.prefect.signals import OF_THE_COMMAND
+from dockercise_prefect.signals import OF_THE_COMMAND
 
 
 class _Entry(NamedTuple):

@@ -14,8 +14,8 @@ from dockercise_prefect.cli.registering import (
     takes_registration_of_connected,
     worker_command,
 )
-from dockercise_prefect.cli.signals import as_interrupt
 from dockercise_prefect.errors import UsageError
+from dockercise_prefect.signals import as_interrupt
 
 if TYPE_CHECKING:
     from dockercise_prefect.orchestration.registrations.deployments import Deployed

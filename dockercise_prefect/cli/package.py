@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 
 from dockercise_prefect.cli.findings import show_findings
-from dockercise_prefect.cli.signals import as_interrupt
 from dockercise_prefect.compiler import Part, check_part
 from dockercise_prefect.errors import DefinitionError, NothingToDoError, UsageError
 from dockercise_prefect.frontend.discover import MAX_BYTES
@@ -18,6 +17,7 @@ from dockercise_prefect.frontend.packaging import packaged
 from dockercise_prefect.frontend.yaml_text import to_yaml
 from dockercise_prefect.pipeline import image_name_problem
 from dockercise_prefect.settings import read_settings
+from dockercise_prefect.signals import as_interrupt
 
 
 @click.command

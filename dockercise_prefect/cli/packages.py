@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dockercise_prefect.cli.signals import as_interrupt
 from dockercise_prefect.frontend.subgraphs import (
     Package,
     PackageError,
@@ -21,6 +20,7 @@ from dockercise_prefect.frontend.subgraphs import (
 from dockercise_prefect.orchestration.packages.cache import PackageCache
 from dockercise_prefect.orchestration.packages.fetch import FOLDER, EnginePackages, KeptPackages
 from dockercise_prefect.settings import read_settings
+from dockercise_prefect.signals import as_interrupt
 
 if TYPE_CHECKING:
     from dockercise_prefect.runtime.engine import Engine

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 
 from dockercise_prefect.cli.findings import show_findings
-from dockercise_prefect.cli.signals import as_interrupt
 from dockercise_prefect.errors import DefinitionError, UsageError
 from dockercise_prefect.git.ask import SHORT_COMMIT
 from dockercise_prefect.settings import read_settings
+from dockercise_prefect.signals import as_interrupt
 
 if TYPE_CHECKING:
     from dockercise_prefect.orchestration.registrations.deployments import Deployed

@@ -23,7 +23,6 @@ from dockercise_prefect.cli.present.stream import ForgivingStream
 from dockercise_prefect.cli.untrusted import check_surroundings
 from dockercise_prefect.compiler import compile_folder
 from dockercise_prefect.errors import DockerciseError, NothingToDoError, UsageError
-from dockercise_prefect.orchestration.prefect.signals import OF_THE_COMMAND
 from dockercise_prefect.orchestration.run.events import Waiting
 from dockercise_prefect.orchestration.run.failure import ApiLostError, RunFailedError, RunInterruptedError, not_begun
 from dockercise_prefect.orchestration.run.limits import within_trust
@@ -32,6 +31,7 @@ from dockercise_prefect.pipeline import Pipeline
 from dockercise_prefect.results.summary import RunSummary
 from dockercise_prefect.runtime.stage.environment import parse_env_file, parse_env_option
 from dockercise_prefect.settings import read_settings
+from dockercise_prefect.signals import OF_THE_COMMAND
 from dockercise_prefect.status import RunStatus
 
 

@@ -1,145 +1,22 @@
-"""The signals that ask a process to end."""
+"""Signals in a flow run that Prefect did not start."""
 
 from __future__ import annotations
 
-import os
 import signal
-import sys
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from types import FrameType
-from typing import Any
+from contextlib import AbstractContextManager
 
-INSISTING = 2.0
-"""Seconds after the first signal. Signals within this time belong to the first one; a later signal is a new request."""
+from prefect.exceptions import TerminationSignal
+
+from dockercise_prefect.signals import handled, interruptions
 
 
-def interruptions() -> tuple[signal.Signals, ...]:
-    """The signals that ask the process to end. SIGHUP (the terminal closes) is one of them, unless `nohup` ignores it."""
-    asked = (signal.SIGINT, signal.SIGTERM)
-    return asked if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (*asked, signal.SIGHUP)
-
-
-@contextmanager
-def raised(*numbers: signal.Signals) -> Iterator[None]:
+def raised(*numbers: signal.Signals) -> AbstractContextManager[None]:
     """Inside, these signals raise `TerminationSignal`, as Prefect has SIGTERM do in a flow run, instead of ending the process.
 
-    So a run can clean up and report what happened. A signal that does not ask the process to end is not changed. Outside the
-    main thread, signals cannot be caught, and nothing changes.
+    So a run can clean up and report what happened. A signal that does not ask the process to end is not changed.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
 
-    from prefect.exceptions import TerminationSignal  # noqa: PLC0415  commands without Prefect call `interruptions`
-
-    def terminate(number: int, _frame: FrameType | None) -> None:
+    def terminate(number: signal.Signals) -> None:
         raise TerminationSignal(signal=number)
 
-    before = {number: signal.signal(number, terminate) for number in numbers if number in interruptions()}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-class Interruptions:
-    """Turns the signals that ask the process to end into one KeyboardInterrupt, at a suitable moment.
-
-    While signals are held (the initial state), a signal is only stored, and `release` raises it. Signals that follow within
-    `INSISTING` seconds are dropped: they would interrupt what the first signal started. A later signal raises, held or not.
-    """
-
-    def __init__(self) -> None:
-        self._first: float | None = None
-        self._is_pending = False
-        self._is_held = True
-        self._before: dict[signal.Signals, Any] = {}
-
-    def install(self) -> None:
-        """Handle the signals from here on, except those that the process was started to ignore.
-
-        Outside the main thread, signals cannot be caught, and nothing changes.
-        """
-        if threading.current_thread() is threading.main_thread():
-            heeded = [number for number in interruptions() if signal.getsignal(number) is not signal.SIG_IGN]
-            self._before = {number: signal.signal(number, self._handle) for number in heeded}
-
-    def restore(self, *numbers: signal.Signals) -> None:
-        """Restore the earlier handlers of these signals."""
-        for number in numbers:
-            if number in self._before:
-                signal.signal(number, self._before.pop(number))
-
-    @contextmanager
-    def installed(self) -> Iterator[None]:
-        """Inside, signals are handled. Afterwards, the earlier handlers are restored."""
-        self.install()
-        try:
-            yield
-        finally:
-            self.restore(*tuple(self._before))
-
-    def hold(self) -> None:
-        """From here on, only store a signal."""
-        self._is_held = True
-
-    def release(self) -> None:
-        """From here on, signals raise an exception.
-
-        Raises:
-            KeyboardInterrupt: a signal came while signals were held.
-        """
-        self._is_held = False
-        if self._is_pending:
-            self._is_pending = False
-            raise KeyboardInterrupt
-
-    @contextmanager
-    def released(self) -> Iterator[None]:
-        """Inside, signals raise an exception, including one that came before. Afterwards they are held.
-
-        Raises:
-            KeyboardInterrupt: a signal came while signals were held, or a signal comes inside.
-        """
-        try:
-            self.release()
-            yield
-        finally:
-            self.hold()
-
-    def _handle(self, _number: int, _frame: FrameType | None) -> None:
-        now = time.monotonic()
-        is_insisting = self._first is not None and now - self._first > INSISTING
-        is_repeated = self._first is not None and not is_insisting
-        self._first = self._first or now
-        if is_insisting or not (self._is_held or is_repeated):
-            raise KeyboardInterrupt
-        self._is_pending = self._is_pending or not is_repeated
-
-
-OF_THE_COMMAND = Interruptions()
-"""The signals of a process of the command `dockercise`, which installs them in its first line."""
-
-
-def leave_at_once(status: int) -> None:
-    """From here on, a signal ends the process: all output is done, and the process only waits for threads of libraries."""
-
-    def leave(_number: int, _frame: FrameType | None) -> None:
-        for stream in (sys.stdout, sys.stderr):
-            with suppress(OSError, ValueError):
-                stream.flush()
-        os._exit(status)
-
-    for number in interruptions():
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, leave)
-
-
-def ignore() -> None:
-    """From here on, signals do nothing. Python restores the handlers at its end, and then a signal would end the process."""
-    for number in interruptions():
-        signal.signal(number, signal.SIG_IGN)
+    return handled(terminate, [number for number in numbers if number in interruptions()])

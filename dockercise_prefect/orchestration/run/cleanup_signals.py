@@ -5,11 +5,12 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from queue import SimpleQueue
-from types import FrameType, TracebackType
-from typing import Any, Self
+from types import TracebackType
+from typing import Self
 
-from dockercise_prefect.orchestration.prefect.signals import interruptions
+from dockercise_prefect.signals import handled
 
 STILL_REMOVING = "removing what the run made on the engine; one more signal leaves the rest to the next run"
 
@@ -27,9 +28,9 @@ class CleanupSignals:
 
     def __init__(self, notify: Callable[[str], None]) -> None:
         self._notify = notify
-        self._told: SimpleQueue[str | None] = SimpleQueue()
-        self._before: dict[signal.Signals, Any] = {}
-        self._asked = False
+        self._messages: SimpleQueue[str | None] = SimpleQueue()
+        self._handled = ExitStack()
+        self._was_asked = False
 
     def __enter__(self) -> Self:
         """Nothing changes before `begin`."""
@@ -37,23 +38,20 @@ class CleanupSignals:
 
     def begin(self) -> None:
         """The clean-up begins."""
-        if threading.current_thread() is not threading.main_thread():
-            return
-        threading.Thread(target=self._tell, name="tidying", daemon=True).start()
-        self._before = {number: signal.signal(number, self._handle) for number in interruptions()}
+        threading.Thread(target=self._show, name="clean-up signals", daemon=True).start()
+        self._handled.enter_context(handled(self._handle))
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         """The clean-up is over."""
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-        self._told.put(None)
+        self._handled.close()
+        self._messages.put(None)
 
-    def _handle(self, _number: int, _frame: FrameType | None) -> None:
-        if self._asked:
+    def _handle(self, _number: signal.Signals) -> None:
+        if self._was_asked:
             raise KeyboardInterrupt
-        self._asked = True
-        self._told.put(STILL_REMOVING)
+        self._was_asked = True
+        self._messages.put(STILL_REMOVING)
 
-    def _tell(self) -> None:
-        while (text := self._told.get()) is not None:
+    def _show(self) -> None:
+        while (text := self._messages.get()) is not None:
             self._notify(text)

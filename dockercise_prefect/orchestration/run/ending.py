@@ -15,7 +15,6 @@ from prefect.states import Cancelled, Failed
 from dockercise_prefect.errors import DockerciseError, StorageError
 from dockercise_prefect.orchestration.prefect.api import LOST, ask_once, lost_api, missing_api
 from dockercise_prefect.orchestration.prefect.flow_run import page
-from dockercise_prefect.orchestration.prefect.signals import Interruptions
 from dockercise_prefect.orchestration.run.events import RunEnded, Waiting
 from dockercise_prefect.orchestration.run.execution import Executed
 from dockercise_prefect.orchestration.run.failure import RunFailedError, headline
@@ -24,6 +23,7 @@ from dockercise_prefect.orchestration.run.report import report
 from dockercise_prefect.results.record.endings import WithEndings, end_elsewhere
 from dockercise_prefect.results.report.runs_page import update_runs_page
 from dockercise_prefect.results.summary import RunSummary, StageSummary
+from dockercise_prefect.signals import Interruptions
 from dockercise_prefect.status import RunStatus, StageStatus
 
 Phase = TypeVar("Phase", bound=Started)

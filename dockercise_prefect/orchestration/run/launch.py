@@ -16,7 +16,6 @@ from dockercise_prefect.errors import DockerciseError, OrchestratorError
 from dockercise_prefect.orchestration.prefect.api import LOST, lost_api, prefect_api
 from dockercise_prefect.orchestration.prefect.engine_login import connect_engine
 from dockercise_prefect.orchestration.prefect.flow_run import found_by, run_name
-from dockercise_prefect.orchestration.prefect.signals import Interruptions
 from dockercise_prefect.orchestration.run.events import Event, Notice, RunEnded, RunStarted
 from dockercise_prefect.orchestration.run.failure import ApiLostError, RunFailedError, RunInterruptedError, not_begun
 from dockercise_prefect.orchestration.run.options import RunOptions
@@ -25,6 +24,7 @@ from dockercise_prefect.pipeline import Pipeline, StageName
 from dockercise_prefect.results.opening import open_objects
 from dockercise_prefect.results.record.amend import rewrite_summary
 from dockercise_prefect.results.summary import RunSummary
+from dockercise_prefect.signals import Interruptions
 from dockercise_prefect.status import RunStatus
 
 

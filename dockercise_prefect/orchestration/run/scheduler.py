@@ -7,21 +7,19 @@ tasks would use up a bounded pool (FACTS section 2). The flow's own thread submi
 from __future__ import annotations
 
 import signal
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from queue import Empty, SimpleQueue
-from types import FrameType
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
-from dockercise_prefect.orchestration.prefect.signals import interruptions
 from dockercise_prefect.orchestration.run.record import RunRecord
 from dockercise_prefect.orchestration.run.schedule import Blocked, Ready, Schedule
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
+from dockercise_prefect.signals import handled
 
 LONGEST_SLEEP = 0.25
 """The maximum number of seconds until a signal is noticed."""
@@ -142,7 +140,7 @@ class Scheduler(Generic[T]):
         Returns:
             The name of the signal that interrupted the run; None if no signal came.
         """
-        with self._interruptible():
+        with handled(self._interrupted):  # signals to end become messages
             self._take(self._schedule.first())
             while self._running or self._waiting:
                 self._submit()
@@ -217,19 +215,5 @@ class Scheduler(Generic[T]):
             self._waiting.clear()
             self._stop(reason)
 
-    @contextmanager
-    def _interruptible(self) -> Iterator[None]:
-        """While stages run, signals to end become messages. Outside the main thread, signals cannot be caught."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-
-        def interrupt(number: int, _frame: FrameType | None) -> None:
-            self._inbox.put(Interrupted(signal.Signals(number).name))
-
-        before = {number: signal.signal(number, interrupt) for number in interruptions()}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+    def _interrupted(self, number: signal.Signals) -> None:
+        self._inbox.put(Interrupted(number.name))

@@ -11,7 +11,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from dockercise_prefect.errors import WebhookError
-from dockercise_prefect.orchestration.prefect.signals import interruptions
+from dockercise_prefect.signals import interruptions
 from dockercise_prefect.webhook.receiver.request_timeout import TimedConnection
 
 MOST_CONNECTIONS = 500

@@ -11,7 +11,6 @@ import pytest
 from prefect import flow
 
 from dockercise_prefect.errors import ExitStatus
-from dockercise_prefect.orchestration.prefect.signals import interruptions
 from dockercise_prefect.orchestration.run.cleanup_signals import STILL_REMOVING
 from dockercise_prefect.orchestration.run.events import Event, Notice
 from dockercise_prefect.orchestration.run.failure import RunFailedError
@@ -22,6 +21,7 @@ from dockercise_prefect.pipeline import Pipeline, stage
 from dockercise_prefect.results.summary import RunSummary
 from dockercise_prefect.runtime.engine import EngineInfo, Leftover
 from dockercise_prefect.settings import read_settings
+from dockercise_prefect.signals import interruptions
 from dockercise_prefect.status import RunStatus
 from tests.engines.scripted import BUSYBOX, Behaviour, ScriptedEngine
 

@@ -13,7 +13,7 @@ from typing import IO, cast
 import pytest
 
 from dockercise_prefect.errors import ExitStatus
-from dockercise_prefect.orchestration.prefect.signals import Interruptions
+from dockercise_prefect.signals import Interruptions
 from tests.engines.scripted import BUSYBOX
 
 LOADED = ["click", "dockercise_prefect.compiler.compile", "pydantic", "prefect.settings.base"]
