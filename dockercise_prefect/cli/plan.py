@@ -16,10 +16,10 @@ from dockercise_prefect.compiler import compile_sources
 from dockercise_prefect.compiler.plan import compare, work
 from dockercise_prefect.errors import DefinitionError
 from dockercise_prefect.frontend.discover import shown
+from dockercise_prefect.frontend.past_sources import sources_at
 from dockercise_prefect.frontend.subgraphs import Packages
 from dockercise_prefect.git.ask import Revision, find_revision
 from dockercise_prefect.git.changes import changed_files
-from dockercise_prefect.git.sources import sources_at
 from dockercise_prefect.git.submodules import Unread
 from dockercise_prefect.pipeline import Pipeline
 

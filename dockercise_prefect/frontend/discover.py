@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from dockercise_prefect.errors import Place, UsageError
 from dockercise_prefect.frontend.findings import Findings, printable
+from dockercise_prefect.git.run import GitMissingError, in_repository, run_git
 from dockercise_prefect.pipeline import Code
 
 SUFFIXES = (".dockercise.yaml", ".dockercise.yml")
@@ -18,17 +18,6 @@ SKIPPED = frozenset({".git", "node_modules"})
 
 MAX_BYTES = 16 * 1024 * 1024
 """The largest file in bytes. A bigger file was not written by hand, and would be held in memory several times."""
-
-OF_ANOTHER_REPOSITORY = (
-    "GIT_DIR",
-    "GIT_WORK_TREE",
-    "GIT_INDEX_FILE",
-    "GIT_PREFIX",
-    "GIT_COMMON_DIR",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-)
-"""Variables that git's hooks set. They would make git use another folder than the root."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,23 +150,15 @@ def _read(root: Path, path: str, findings: Findings) -> Source | None:
 
 def _ignored(root: Path, findings: Findings) -> frozenset[str]:
     """What git ignores below the root, as relative paths. A folder that is ignored as a whole stands for everything in it."""
-    if not _in_git(root.resolve()):
+    if not in_repository(root.resolve()):
         return frozenset()
-    quietly = ["--no-optional-locks", "-c", "core.fsmonitor=false"]  # a repository's settings start no program
-    listing = ["ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z"]
-    command = ["git", "-C", str(root), *quietly, *listing]
-    env = {name: value for name, value in os.environ.items() if name not in OF_ANOTHER_REPOSITORY}
     try:
-        answer = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, check=True).stdout
-    except FileNotFoundError:
-        return _warn(findings, "git is not installed")
-    except subprocess.CalledProcessError as error:
-        return _warn(findings, _first_line(error.stderr) or f"git ended with status {error.returncode}")
-    return frozenset(path.rstrip("/") for path in os.fsdecode(answer).split("\0"))
-
-
-def _in_git(root: Path) -> bool:
-    return any((folder / ".git").exists() for folder in (root, *root.parents))
+        done = run_git(root, "ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z")
+    except GitMissingError as error:
+        return _warn(findings, error.message)
+    if done.returncode != 0:
+        return _warn(findings, _first_line(done.stderr) or f"git ended with status {done.returncode}")
+    return frozenset(path.rstrip("/") for path in os.fsdecode(done.stdout).split("\0"))
 
 
 def _warn(findings: Findings, why: str) -> frozenset[str]:

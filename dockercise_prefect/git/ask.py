@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from dockercise_prefect.errors import UsageError
-from dockercise_prefect.frontend.discover import OF_ANOTHER_REPOSITORY
+from dockercise_prefect.git.run import run_git
 
 SHORT_COMMIT = 12
 """Digits of a commit's id that are shown."""
@@ -81,24 +79,6 @@ def ask_git(folder: Path, *arguments: str, given: bytes = b"", index: Path | Non
         said = done.stderr.decode("utf-8", "replace").strip() or f"status {done.returncode}"
         raise unreadable(said)
     return done.stdout
-
-
-def run_git(folder: Path, *arguments: str, given: bytes = b"", index: Path | None = None) -> subprocess.CompletedProcess[bytes]:
-    """Run git in a folder, as `ask_git` does, but without an error if git fails.
-
-    Raises:
-        UsageError: git is not installed.
-    """
-    # Variables that hooks set would make git use another folder. Git's other variables are the user's, and stay.
-    environment = {name: value for name, value in os.environ.items() if name not in OF_ANOTHER_REPOSITORY}
-    if index is not None:
-        environment["GIT_INDEX_FILE"] = str(index)
-    # No lock and no refreshed index: nothing is written to the checkout. No monitor: a repository's settings start no program.
-    command = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", *arguments]
-    try:
-        return subprocess.run(command, cwd=folder, env=environment, input=given, capture_output=True, check=False)
-    except FileNotFoundError as error:
-        raise UsageError("git is not installed, so there is nothing to compare with", "install git") from error
 
 
 def unreadable(why: str) -> UsageError:

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from dockercise_prefect.git.ask import run_git
+from dockercise_prefect.git.run import run_git
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from dockercise_prefect.errors import RepositoryError
-from dockercise_prefect.frontend.discover import OF_ANOTHER_REPOSITORY
+from dockercise_prefect.git.run import own_environment
 
 LONGEST_SECONDS = 30 * 60
 """Seconds that one command may take. It is enough for the first fetch of a big repository over a slow connection."""
@@ -135,8 +135,6 @@ def _environment(folder: Path, more: Mapping[str, str]) -> dict[str, str]:
     """The user's environment, without variables that change git's repository, make it prompt, or make it log what it sends."""
     here_only = {"GIT_CEILING_DIRECTORIES": str(folder.parent)}  # a repository above a broken mirror must not be used
     kept = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in OF_ANOTHER_REPOSITORY and name not in _HIDDEN and not name.startswith("GIT_TRACE")
+        name: value for name, value in own_environment().items() if name not in _HIDDEN and not name.startswith("GIT_TRACE")
     }
     return kept | here_only | {"GIT_TERMINAL_PROMPT": "0", "GIT_LFS_SKIP_SMUDGE": "1", "LC_ALL": "C.UTF-8", **more}

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from dockercise_prefect.errors import DefinitionError, UsageError
-from dockercise_prefect.git import sources as module
+from dockercise_prefect.frontend import past_sources as module
+from dockercise_prefect.frontend.past_sources import sources_at
 from dockercise_prefect.git.ask import current_commit, find_revision
 from dockercise_prefect.git.changes import changed_files
-from dockercise_prefect.git.sources import sources_at
 from tests.support.git_repository import git, make_repository
 
 FILES = {

@@ -15,9 +15,9 @@ from typing import Any
 from dockercise_prefect.bounded_process import Bounds, TooMuchWorkError, work_in_process
 from dockercise_prefect.compiler import compile_folder, compile_sources
 from dockercise_prefect.errors import DefinitionError, DockerciseError, NothingToDoError, PackagesMissingError, UsageError
+from dockercise_prefect.frontend.past_sources import sources_at
 from dockercise_prefect.frontend.subgraphs import Packages, RefusedPackages
 from dockercise_prefect.git.ask import Revision, ask_git
-from dockercise_prefect.git.sources import sources_at
 from dockercise_prefect.pipeline import Pipeline, from_json, to_json
 from dockercise_prefect.repository.command import TRUSTED, configured
 from dockercise_prefect.settings import Settings

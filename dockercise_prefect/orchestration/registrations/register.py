@@ -10,7 +10,8 @@ from typing import Any
 
 from dockercise_prefect.compiler import Compiled
 from dockercise_prefect.errors import UsageError
-from dockercise_prefect.git.ask import SHORT_COMMIT, run_git
+from dockercise_prefect.git.ask import SHORT_COMMIT
+from dockercise_prefect.git.run import run_git
 from dockercise_prefect.orchestration.prefect.secret_blocks import needed_secret
 from dockercise_prefect.orchestration.registrations.checkout import check_extras, checked_out, compile_checkout, open_mirror
 from dockercise_prefect.orchestration.registrations.deployments import (

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from dockercise_prefect.archives.tarball import CHUNK, Entry, File, Folder, Link
 from dockercise_prefect.errors import EngineError
+from dockercise_prefect.git.run import GitMissingError, in_repository, run_git
 from dockercise_prefect.globs import Globs
 
 IGNORE_FILE = ".dockerciseignore"
@@ -19,19 +20,6 @@ MOST_IGNORED = 1024 * 1024
 
 NAMED = 10
 """How many files an error names, at most."""
-
-# What git sets for hooks would make it look at another repository.
-_GIT_VARIABLES = (
-    "GIT_DIR",
-    "GIT_WORK_TREE",
-    "GIT_INDEX_FILE",
-    "GIT_PREFIX",
-    "GIT_COMMON_DIR",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-    "GIT_NAMESPACE",
-    "GIT_CEILING_DIRECTORIES",
-)
 
 
 def code_entries(root: Path, notify: Callable[[str], None]) -> list[Entry]:
@@ -56,7 +44,7 @@ def code_entries(root: Path, notify: Callable[[str], None]) -> list[Entry]:
 
 def _in_git(root: Path) -> bool:
     """Whether git decides which files belong to the code: the root is in a repository that does not ignore the whole root."""
-    if not any((folder / ".git").exists() for folder in (root, *root.parents)):
+    if not in_repository(root):
         return False
     return (root / ".git").exists() or _git(root, "check-ignore", "--quiet", ".", expect=(0, 1)).returncode == 1
 
@@ -189,14 +177,10 @@ def _some_of(names: Sequence[str]) -> str:
 
 
 def _git(folder: Path, *arguments: str, expect: tuple[int, ...] = (0,)) -> subprocess.CompletedProcess[bytes]:
-    environment = {name: value for name, value in os.environ.items() if name not in _GIT_VARIABLES}
-    # No lock and no refreshed index: nothing is ever written to the root. No monitor: a repository's settings must not start
-    # a program.
-    command = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", *arguments]
     try:
-        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False, stdin=subprocess.DEVNULL)
-    except FileNotFoundError as error:
-        raise EngineError("the code is a git repository, but git is not installed to list its files", "install git") from error
+        done = run_git(folder, *arguments)
+    except GitMissingError as error:
+        raise EngineError("the code is a git repository, but git is not installed to list its files", error.hint) from error
     if done.returncode not in expect:
         said = done.stderr.decode("utf-8", errors="replace").strip()
         raise EngineError(f"git cannot list the code in {folder}: {said}")

@@ -10,8 +10,8 @@ import pytest
 
 from dockercise_prefect.frontend.discover import Source, read_sources
 from dockercise_prefect.frontend.findings import Findings
+from dockercise_prefect.frontend.past_sources import sources_at
 from dockercise_prefect.git.ask import find_revision
-from dockercise_prefect.git.sources import sources_at
 from tests.support.git_repository import commit_all, make_repository
 
 FILES = {
