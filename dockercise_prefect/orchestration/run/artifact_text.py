@@ -33,7 +33,13 @@ _ORDER = (
 )
 """The states that are shown first. All others follow in the order of the pipeline."""
 
-_PARTS: Mapping[str, str] = {".log": "log", ".log.zst": "log", ".tar.zst": "volume", ".json": "JSON"}
+_PARTS: Mapping[str, str] = {
+    ".log": "log",
+    ".log.zst": "log",
+    ".out": "output",
+    ".tar.zst": "volume",
+    ".json": "JSON",
+}
 """The kinds of the files in a stage's record, by their endings."""
 
 

@@ -17,6 +17,7 @@ from dockercise_prefect.orchestration.run.artifact_text import (
 from dockercise_prefect.orchestration.run.record import KeptVolume, RunRecord
 from dockercise_prefect.pipeline import Pipeline, Stage
 from dockercise_prefect.results.record.local_store import INDEX, OUTPUTS, REPORT, SUMMARY
+from dockercise_prefect.results.record.output_file import output_file
 from dockercise_prefect.results.record.store import RunStore
 from dockercise_prefect.results.summary import RunSummary
 
@@ -54,8 +55,9 @@ class PrefectView:
         self._store.when_log_is_kept(stage.name, lambda log: self._show(stage, tail, log, volume))
 
     def _show(self, stage: Stage, tail: Sequence[str], log: str | None, volume: KeptVolume | None) -> None:
+        output = output_file(stage.name) if self._record.has_output(stage.name) else None
         archive = f"{stage.name}.tar.zst" if volume else None
-        files = [file for file in (log, archive, f"{stage.name}.json") if file]
+        files = [file for file in (log, output, archive, f"{stage.name}.json") if file]
         summary = self._record.stage(stage.name)
         text = stage_text(stage.name, summary, tail, files, self._find, volume.base if volume else None)
         self._artifacts.add(stage_key(self._pipeline.name, stage.name), stage_headline(summary), text, summary.task_run_id)

@@ -151,6 +151,11 @@ class RunRecord:
         with self._lock:
             return self._stages[name]
 
+    def has_output(self, name: StageName) -> bool:
+        """Whether the output of a stage that has ended is in the record."""
+        with self._lock:
+            return name in self._outputs
+
     def bundle_outputs(self, pipeline: Pipeline) -> None:
         """Store the outputs of all stages in one file, after the last stage has ended."""
         self._keep(lambda: self._store.bundle_outputs(stage.name for stage in pipeline if stage.name in self._outputs))

@@ -20,6 +20,7 @@ from dockercise_prefect.results.reading.timeline import critical_path
 from dockercise_prefect.results.reading.wording import MARKS, duration, shared_with, words
 from dockercise_prefect.results.record.local_store import INDEX, OUTPUTS, SUMMARY
 from dockercise_prefect.results.record.log_file import packed_log, plain_log
+from dockercise_prefect.results.record.output_file import output_file
 from dockercise_prefect.results.report.excerpt import Excerpt, excerpt
 from dockercise_prefect.results.report.pages import page
 from dockercise_prefect.results.summary import RunSummary, StageSummary
@@ -158,7 +159,7 @@ def _entry(
 
 
 def _files(name: StageName) -> tuple[str, ...]:
-    return packed_log(name), plain_log(name), f"{name}.json", f"{name}.tar.zst"
+    return packed_log(name), plain_log(name), output_file(name), f"{name}.json", f"{name}.tar.zst"
 
 
 def _recorded(folder: Path) -> RecordedRun:

@@ -37,7 +37,7 @@ def test_a_stage_says_how_it_ended() -> None:
         "check",
         ran(StageStatus.FAILED, 0, 2.5, 3, "exit code 3\nno"),
         ["looking", "no"],
-        ["check.log", "check.json"],
+        ["check.log", "check.out", "check.json"],
         in_folder,
     )
 
@@ -53,6 +53,7 @@ def test_a_stage_says_how_it_ended() -> None:
 | message | exit code 3 |
 | image | `sha256:aa` |
 | log | `/home/me/results/shop/{run_id()}/check.log` |
+| output | `/home/me/results/shop/{run_id()}/check.out` |
 | JSON | `/home/me/results/shop/{run_id()}/check.json` |
 
 The last 2 lines of its log:

@@ -16,7 +16,7 @@ from dockercise_prefect.pipeline import Pipeline, stage, to_json
 from dockercise_prefect.results.record.local_store import LocalStore
 from dockercise_prefect.results.record.store import Kept
 from dockercise_prefect.results.summary import RunSummary
-from dockercise_prefect.runtime.stage.job import JobResult
+from dockercise_prefect.runtime.stage.job import JobResult, Stdout
 from dockercise_prefect.status import RunStatus, StageStatus
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
@@ -56,13 +56,20 @@ def store(tmp_path: Path) -> LocalStore:
 
 @pytest.fixture
 def record(store: LocalStore) -> RunRecord:
-    """Whose stage `test` failed, with a log."""
+    """Whose stage `test` printed a line and failed, with a log."""
     record = RunRecord(store, lambda _event: None, Secrecy(PIPELINE))
     log = store.log("test")
     log.write(b"why\n")
     log.close()
     result = JobResult(
-        stage="test", attempt=1, status=StageStatus.FAILED, exit_code=3, message="exit code 3", started=NOW, finished=NOW
+        stage="test",
+        attempt=1,
+        status=StageStatus.FAILED,
+        exit_code=3,
+        message="exit code 3",
+        started=NOW,
+        finished=NOW,
+        stdout=Stdout(4, "sha256:aa", file="test.out"),
     )
     record.stage_ended(PIPELINE.by_name["test"], result, Kept(), "task-1")
     return record
@@ -79,7 +86,7 @@ def test_a_stage_shows_its_end_and_its_files(store: LocalStore, record: RunRecor
     assert task_run_id == "task-1"
     assert "exit code 3" in text
     assert "why" in text
-    for name in ("test.log", "test.json", "test.tar.zst"):
+    for name in ("test.log", "test.out", "test.json", "test.tar.zst"):
         assert f"`{store.folder}/{name}`" in text
     assert "build" in text
 
@@ -91,6 +98,16 @@ def test_a_stage_without_a_volume_links_none(store: LocalStore, record: RunRecor
     PrefectView(PIPELINE, record, store, shown).stage(PIPELINE.by_name["test"], [], None)
 
     assert "tar.zst" not in shown.artifacts["shop-stage-test"][1]
+
+
+def test_a_stage_whose_output_is_not_in_the_record_links_none(store: LocalStore) -> None:
+    """The output of a stage with `noLog`, and of one that never started, is not linked."""
+    record, shown = RunRecord(store, lambda _event: None, Secrecy(PIPELINE)), Shown()
+    record.stage_not_started(PIPELINE.by_name["test"], "not started: build failed", None)
+
+    PrefectView(PIPELINE, record, store, shown).stage(PIPELINE.by_name["test"], [], None)
+
+    assert "test.out" not in shown.artifacts["shop-stage-test"][1]
 
 
 def test_a_run_shows_all_its_stages(store: LocalStore, record: RunRecord) -> None:

@@ -47,6 +47,18 @@ class Elements(HTMLParser):
         self.text += data
 
 
+def test_the_files_of_a_stage_are_linked(tmp_path: Path) -> None:
+    """Its log, its output and its entry, each if it is in the record."""
+    greet, check = stage("greet", image="bb:1", run="x"), stage("check", image="bb:1", run="y")
+    (tmp_path / "greet.out").write_bytes(b"hello\n")
+
+    page = page_of(tmp_path, *((one, ran(StageStatus.PASSED, 0, 1), b"hello\n") for one in (greet, check)))
+
+    linked = {attributes["href"] for tag, attributes in Elements(page).elements if tag == "a"}
+    assert {"greet.log", "greet.out", "greet.json", "check.log", "check.json"} <= linked
+    assert "check.out" not in linked
+
+
 def test_the_page_says_what_went_wrong_first(tmp_path: Path) -> None:
     """Failures stand above the graph and the list, with the last lines of their logs and a link to the stage."""
     greet, check = stage("greet", image="bb:1", run="x"), stage("check", image="bb:1", run="y")
