@@ -5,21 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import AfterValidator, StrictInt, TypeAdapter
 
 from dockercise_prefect.status import RunStatus, StageStatus
 
-Value = TypeVar("Value")
+
+def _in_a_zone(text: str) -> str:
+    if datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError("a time without a zone")
+    return text
+
+
+Time: TypeAlias = Annotated[str, AfterValidator(_in_a_zone)]
+"""A time in ISO 8601 with its zone, which is UTC in what we write."""
 
 
 @dataclass(frozen=True, slots=True)
 class StageSummary:
-    """The entry of one stage in the summary. Times are ISO 8601 in UTC; None for a stage that never started."""
+    """The entry of one stage in the summary. A stage that never started has no times."""
 
     status: StageStatus
-    exit_code: int | None = None
-    started: str | None = None
-    finished: str | None = None
+    exit_code: StrictInt | None = None
+    started: Time | None = None
+    finished: Time | None = None
     image_digest: str | None = None
     task_run_id: str | None = None
     message: str | None = None
@@ -43,17 +53,9 @@ class StageSummary:
         """Parse the result of `to_json`. Unknown keys are ignored, missing keys become None.
 
         Raises:
-            KeyError, TypeError, ValueError: the object is not the entry of a stage.
+            ValueError: the object is not the entry of a stage.
         """
-        return cls(
-            StageStatus(data["status"]),
-            exit_code=_of_type(int, data.get("exit_code")),
-            started=_time(data.get("started")),
-            finished=_time(data.get("finished")),
-            image_digest=_of_type(str, data.get("image_digest")),
-            task_run_id=_of_type(str, data.get("task_run_id")),
-            message=_of_type(str, data.get("message")),
-        )
+        return _STAGES.validate_python(data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,8 @@ class RunSummary:
     pipeline: str
     status: RunStatus
     error: str | None = None
-    started: str | None = None
-    finished: str | None = None
+    started: Time | None = None
+    finished: Time | None = None
     flow_run_id: str | None = None
     flow_run_url: str | None = None
     results: str | None = None
@@ -99,39 +101,19 @@ class RunSummary:
         """Parse the result of `to_json`. Unknown keys are ignored, missing keys become None.
 
         Raises:
-            AttributeError, KeyError, TypeError, ValueError: the object is not a summary.
+            ValueError: the object is not a summary.
         """
-        return cls(
-            run_id=str(data["run_id"]),
-            pipeline=str(data["pipeline"]),
-            status=RunStatus(data["status"]),
-            error=_of_type(str, data.get("error")),
-            started=_time(data.get("started")),
-            finished=_time(data.get("finished")),
-            flow_run_id=_of_type(str, data.get("flow_run_id")),
-            flow_run_url=_of_type(str, data.get("flow_run_url")),
-            results=_of_type(str, data.get("results")),
-            code_digest=_of_type(str, data.get("code_digest")),
-            stages={name: StageSummary.from_json(stage) for name, stage in data["stages"].items()},
-        )
+        return _RUNS.validate_python(data)
+
+
+_STAGES = TypeAdapter(StageSummary)
+_RUNS = TypeAdapter(RunSummary)
 
 
 def _seconds(started: str | None, finished: str | None) -> float | None:
     if started is None or finished is None:
         return None
     return max(0.0, (datetime.fromisoformat(finished) - datetime.fromisoformat(started)).total_seconds())
-
-
-def _time(text: Any) -> str | None:
-    if text is not None and datetime.fromisoformat(text).tzinfo is None:
-        raise ValueError(f"a time without a zone: {text}")
-    return _of_type(str, text)
-
-
-def _of_type(kind: type[Value], value: Any) -> Value | None:
-    if value is not None and not isinstance(value, kind):
-        raise TypeError(f"{value!r} is no {kind.__name__}")
-    return value
 
 
 def _first_line(text: str) -> str:

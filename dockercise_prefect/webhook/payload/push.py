@@ -6,6 +6,8 @@ import json
 import re
 from dataclasses import asdict, dataclass
 
+from pydantic import TypeAdapter
+
 from dockercise_prefect.hosts.kinds import HostKind
 from dockercise_prefect.webhook.payload.content import read_payload
 from dockercise_prefect.webhook.payload.delivery import Delivery, MalformedError
@@ -63,17 +65,15 @@ class Push:
 
     @classmethod
     def from_json(cls, given: str) -> Push:
-        """Read what `to_json` returned."""
-        fields = json.loads(given)
-        changed = fields["changed"]
-        return cls(
-            **{
-                **fields,
-                "kind": HostKind(fields["kind"]),
-                "addresses": tuple(fields["addresses"]),
-                "changed": None if changed is None else tuple(changed),
-            }
-        )
+        """Read what `to_json` returned.
+
+        Raises:
+            ValueError: the text is something else.
+        """
+        return _PUSHES.validate_python(json.loads(given))
+
+
+_PUSHES = TypeAdapter(Push)
 
 
 @dataclass(frozen=True, slots=True)

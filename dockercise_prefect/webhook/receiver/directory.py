@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+
+from pydantic import TypeAdapter
 
 from dockercise_prefect.errors import DockerciseError
 from dockercise_prefect.webhook.payload.address import canonical_all
 from dockercise_prefect.webhook.receiver.database import Database
 from dockercise_prefect.webhook.receiver.hub import Hub, Registered
 from dockercise_prefect.webhook.receiver.loop import Loop
+
+_REGISTERED = TypeAdapter(Registered)
+"""Reads and writes a row of the copy."""
 
 MOST_ASKING = 20
 """The most deliveries for unknown repositories that wait at the same time for the registrations to be read again."""
@@ -180,7 +184,8 @@ class Directory:
             connection.execute("DELETE FROM registrations")
             connection.execute("DELETE FROM secrets")
             connection.executemany(
-                "INSERT INTO registrations VALUES (?, ?)", [(key, _to_json(one)) for key, one in registered.items()]
+                "INSERT INTO registrations VALUES (?, ?)",
+                [(key, _REGISTERED.dump_json(one).decode()) for key, one in registered.items()],
             )
             connection.executemany("INSERT INTO secrets VALUES (?, ?)", list(secrets.items()))
 
@@ -188,20 +193,10 @@ class Directory:
         with self._database.reading() as connection:
             rows = connection.execute("SELECT content FROM registrations").fetchall()
             secrets = {row["block"]: row["value"] for row in connection.execute("SELECT block, value FROM secrets")}
-        return _by_id(_from_json(row["content"]) for row in rows), secrets
+        return _by_id(_REGISTERED.validate_json(row["content"]) for row in rows), secrets
 
 
 def _by_id(found: Iterable[Registered]) -> dict[str, Registered]:
     """The registrations by their deployments' ids, ordered by name, with addresses in canonical form."""
     ordered = sorted(found, key=lambda one: (one.name, one.deployment_id))
     return {one.deployment_id: replace(one, repositories=canonical_all(one.repositories)) for one in ordered}
-
-
-def _to_json(registered: Registered) -> str:
-    return json.dumps({**asdict(registered), "repositories": sorted(registered.repositories)})
-
-
-def _from_json(text: str) -> Registered:
-    fields = json.loads(text)
-    lists = {"repositories": frozenset(fields["repositories"]), "branches": tuple(fields["branches"])}
-    return Registered(**{**fields, **lists})
