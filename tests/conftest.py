@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, settings
 pytest_plugins = [
     "tests.engines.fixtures",
     "tests.support.acceptance",
+    "tests.support.command",
     "tests.support.failures_at_once",
     "tests.support.github_fixtures",
     "tests.support.prefect_server",

@@ -9,9 +9,9 @@ import shlex
 from pathlib import Path
 
 from dockercise_prefect.compiler.schema import schema_text
-from tests.cli.conftest import Command, command
 from tests.compiler.instances import problems
 from tests.compiler.sources import codes, compiled
+from tests.support.command import Command, command
 from tests.test_user_pages import blocks
 
 DOCS = Path(__file__).parent.parent / "docs"

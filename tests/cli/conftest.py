@@ -1,47 +1,18 @@
-"""How tests call the command line: whole, with what it prints and its exit status, but in this process."""
+"""What the tests of commands share."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import pytest
 
-from dockercise_prefect.cli import main
+from tests.support.command import Command
 from tests.support.github_server import TOKEN, GitHubServer
 
 if TYPE_CHECKING:
     from tests.cli.connected_world import World
-
-
-class Outcome(NamedTuple):
-    """What a user sees of a command."""
-
-    status: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Outcome]
-
-
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Call `dockercise` with arguments, in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    # Commands set it for their own process, which is that of all tests here.
-    monkeypatch.setenv("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-
-    def call(*arguments: str) -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["dockercise", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        printed = capsys.readouterr()
-        return Outcome(int(ended.value.code or 0), printed.out, printed.err)
-
-    return call
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Command
+from tests.support.command import Command
 
 GOOD = "build: {img: x, run: make}\ntest: {img: x, after: build, run: make test}\nother: {img: x}\n"
 BAD = "build: {img: x, rnu: make}\ntest: {img: x, after: biuld}\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Command
+from tests.support.command import Command
 from tests.support.recorded_runs import Recorded, run_id
 
 PIPELINE = "build: {img: x, run: make}\nbundle: {img: x, run: make, after: build}\ntest: {img: x, run: make}\n"

@@ -8,8 +8,8 @@ import pytest
 
 from dockercise_prefect.emit.explain import explanation
 from dockercise_prefect.pipeline import Dependency, DependencyKind, Pipeline, Stage
-from tests.cli.conftest import Command
 from tests.compiler.sources import compiled
+from tests.support.command import Command
 
 TEXT = """
 source: {img: git, run: clone}

@@ -20,7 +20,7 @@ from dockercise_prefect.archives.tarball import Entry, File, Folder, Link, tar_s
 from dockercise_prefect.errors import ExitStatus
 from dockercise_prefect.results.summary import StageSummary
 from dockercise_prefect.status import StageStatus
-from tests.cli.conftest import Command
+from tests.support.command import Command
 from tests.support.recorded_runs import FIRST, Recorded, failed_run, ran, run_id
 
 VOLUME: list[Entry] = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dockercise_prefect.compiler import compile_folder
-from tests.cli.conftest import Command
+from tests.support.command import Command
 
 
 def test_first_pipeline_compiles(command: Command, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.cli.conftest import Command
+from tests.support.command import Command
 
 
 def test_quiet_when_all_is_well(command: Command, tmp_path: Path) -> None:

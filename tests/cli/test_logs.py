@@ -15,7 +15,7 @@ import pytest
 from dockercise_prefect.errors import ExitStatus
 from dockercise_prefect.results.summary import StageSummary
 from dockercise_prefect.status import StageStatus
-from tests.cli.conftest import Command
+from tests.support.command import Command
 from tests.support.recorded_runs import FIRST, Recorded, failed_run, ran, run_id
 
 RAW = b"\xff\x00 half\r\n\x1b[31mred\x1b[0m \x1b]0;title\x07done"

@@ -16,8 +16,8 @@ from docker import APIClient
 from dockercise_prefect.runtime.cleanup.labels import PIPELINE
 from dockercise_prefect.runtime.docker.connection import connect
 from dockercise_prefect.runtime.docker.engine import DockerEngine
-from tests.cli.conftest import Command
 from tests.engines.scripted import BUSYBOX
+from tests.support.command import Command
 
 LIBRARY = """\
 meta: {name: tools, defaults: {img: busybox}}

@@ -16,8 +16,8 @@ from dockercise_prefect.errors import EngineError
 from dockercise_prefect.frontend.subgraphs import Package, PackageBrokenError, PackageMissingError
 from dockercise_prefect.orchestration.packages.cache import PackageCache
 from dockercise_prefect.orchestration.packages.fetch import EnginePackages, KeptPackages
-from tests.cli.conftest import Command
 from tests.engines.scripted import Behaviour, ScriptedEngine
+from tests.support.command import Command
 
 TOOLS = "host.example/tools:1"
 DOCUMENT = b"scan: {img: x:1}\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Command
+from tests.support.command import Command
 from tests.support.git_repository import add_submodule, commit_all, git, make_repository
 
 PIPELINE = (

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dockercise_prefect.orchestration.registered import registered
-from tests.cli.conftest import Command
+from tests.support.command import Command
 
 BEFORE = Path(__file__).parents[1] / "results/before-attempts"
 RUN = "20261128T120000Z-7f3a"

@@ -10,7 +10,7 @@ import pytest
 
 from dockercise_prefect.errors import ExitStatus
 from dockercise_prefect.status import RunStatus, StageStatus
-from tests.cli.conftest import Command
+from tests.support.command import Command
 from tests.support.recorded_runs import SHOP, Recorded, failed_run, ran, run_id
 
 

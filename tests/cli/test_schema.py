@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dockercise_prefect.compiler.schema import schema_text
-from tests.cli.conftest import Command
+from tests.support.command import Command
 
 
 def test_schema_on_standard_output(command: Command, tmp_path: Path) -> None:

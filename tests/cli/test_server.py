@@ -13,7 +13,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from dockercise_prefect.errors import ExitStatus
 from dockercise_prefect.orchestration.prefect.api import prefect_api
 from dockercise_prefect.orchestration.prefect.local_server import LocalServer, ServerFolder
-from tests.cli.conftest import Command
+from tests.support.command import Command
 
 ADDRESS = "https://ada:hunter2@prefect.example.org/api"
 

@@ -10,7 +10,7 @@ from dockercise_prefect.errors import ExitStatus
 from dockercise_prefect.pipeline import ImageReference, Pipeline, Stage
 from dockercise_prefect.results.summary import StageSummary
 from dockercise_prefect.status import RunStatus, StageStatus
-from tests.cli.conftest import Command
+from tests.support.command import Command
 from tests.support.recorded_runs import FIRST, Recorded, failed_run, ran, run_id
 
 

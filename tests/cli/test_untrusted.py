@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dockercise_prefect.errors import ExitStatus
-from tests.cli.conftest import Command, Outcome
+from tests.support.command import Command, Outcome
 
 NO_ENGINE = "unix:///nowhere/docker.sock"
 

@@ -13,7 +13,7 @@ import pytest
 
 from dockercise_prefect.webhook.receiver.database import Database
 from dockercise_prefect.webhook.receiver.inbox import Inbox
-from tests.cli.conftest import Command
+from tests.support.command import Command
 from tests.webhook.command import running
 from tests.webhook.payloads import SECRET, Sent, github_push, github_sent
 from tests.webhook.scripted_world import ScriptedWorld

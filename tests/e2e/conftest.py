@@ -6,9 +6,10 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from scripts.busybox import ensure_busybox
 from scripts.engine import ensure_engine
 from scripts.screenshot import ARGUMENTS, CHROMIUM, VIEW
+from tests.support.command import Command
 from tests.support.prefect_pages import DRAWN_MS, window
+from tests.support.site import Site, make_site
 
 expect.set_options(timeout=DRAWN_MS)
 
@@ -50,6 +53,18 @@ def busybox() -> str:
 def environment(prefect_api: str, tmp_path: Path) -> dict[str, str]:
     """Runs report to the session's server and keep their results in the test's folder."""
     return os.environ | {"PREFECT_API_URL": prefect_api, "DOCKERCISE_DATA": str(tmp_path / "data")}
+
+
+NewSite = Callable[[str, Mapping[str, str]], Site]
+
+
+@pytest.fixture
+def new_site(
+    tmp_path: Path, prefect_api: str, environment: dict[str, str], command: Command, monkeypatch: pytest.MonkeyPatch
+) -> NewSite:
+    """Makes a repository with a pipeline and other files."""
+    monkeypatch.setenv("DOCKERCISE_DATA", environment["DOCKERCISE_DATA"])
+    return partial(make_site, tmp_path, prefect_api, environment, command)
 
 
 Dockercise = Callable[..., Said]

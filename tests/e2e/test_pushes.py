@@ -11,17 +11,17 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page
 
 from dockercise_prefect.orchestration.prefect.secret_blocks import save_secret
+from tests.e2e.conftest import NewSite
 from tests.support import prefect_records, workers
 from tests.support.github_server import ENTERPRISE, TOKEN, running_github
 from tests.support.prefect_pages import open_page
-from tests.support.site import Site, make_site
+from tests.support.site import Site
 from tests.webhook.payloads import Sent, github_push, github_sent
 
 pytestmark = [pytest.mark.docker, pytest.mark.browser]
@@ -37,9 +37,10 @@ REPOSITORY = "Codertocat/Hello-World"
 
 
 @pytest.fixture
-def site(tmp_path: Path, prefect_api: str, environment: dict[str, str], busybox: str) -> Site:
+def site(new_site: NewSite, busybox: str) -> Site:
     """A repository whose pushes come in GitHub's name."""
-    site = make_site(tmp_path, prefect_api, environment, PIPELINE, {"version.txt": "one\n", "app/a": "", "docs/d": ""})
+    files = {"version.txt": "one\n", "app/a": "", "docs/d": ""}
+    site = new_site(PIPELINE, files)
     save_secret(f"{site.name}-hook", SECRET)
     return site
 

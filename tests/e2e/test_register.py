@@ -1,84 +1,27 @@
-"""A repository is registered, and workers run what is in it at the commit of each run."""
+"""A repository is registered, changed and removed, and what cannot be registered is refused."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-from pathlib import Path
-
 import pytest
 
-from dockercise_prefect.orchestration.prefect.secret_blocks import save_secret
-from tests.support import prefect_records, workers
+from tests.e2e.conftest import NewSite
+from tests.support import prefect_records
 from tests.support.git_repository import make_bare_repository
-from tests.support.site import Site, make_site
+from tests.support.site import Site
 
 pytestmark = pytest.mark.docker
 
 PIPELINE = """\
-hello: {img: busybox, run: cat /code/name.txt, triggers: name.txt}
-shout: {img: busybox, run: 'echo "$HELLO" | tr a-z A-Z'}
-other: {img: busybox, run: echo other, triggers: other/}
-"""
-
-
-ASKING = """\
-open: {img: busybox, env: COLOUR, run: echo $COLOUR}
-hidden: {img: busybox, env: PASSWORD, run: 'echo $PASSWORD; echo ${#PASSWORD}'}
+hello: {img: busybox, run: echo hello}
+shout: {img: busybox, run: 'echo "$HELLO"'}
+other: {img: busybox, run: echo other}
 """
 
 
 @pytest.fixture
-def site(tmp_path: Path, prefect_api: str, environment: dict[str, str], busybox: str) -> Site:
+def site(new_site: NewSite, busybox: str) -> Site:
     """The repository that is registered."""
-    return make_site(tmp_path, prefect_api, environment, PIPELINE, {"name.txt": "first\n"})
-
-
-def test_a_run_takes_what_is_in_the_repository_at_its_own_commit(site: Site) -> None:
-    """Without a commit the branch's newest runs, pipeline and code; with one, that commit's; targets run a part."""
-    first = site.head
-    said = site.register()
-    site.push({"name.txt": "second\n", "more.dockercise.yaml": "late: {img: busybox, run: echo late}\n"})
-
-    newest = site.run()
-    values_of_newest = site.values()
-    older = site.run(commit=first, targets=["shout"])
-    values_of_older = site.values()
-
-    assert said.returncode == 0, said.stderr
-    assert f"{site.name} · 3 stages in 1 file · main at {first[:12]}" in said.stdout
-    assert (newest.type, older.type) == ("COMPLETED", "COMPLETED")
-    assert values_of_newest == {"hello": "second", "shout": "SECOND", "other": "other", "late": "late"}
-    assert values_of_older == {"hello": "first", "shout": "FIRST"}
-    assert {f"pipeline:{site.name}", f"commit:{first[:12]}"} <= older.tags
-    assert not list((site.folder / "data/repositories/checkouts").iterdir())
-
-
-def test_a_retry_is_of_the_same_commit_and_keeps_its_name(site: Site) -> None:
-    """A failed run of the branch's head that Prefect tries again after a push is of the commit that failed, and says so."""
-    site.push({"fails.dockercise.yaml": "fails: {img: busybox, run: exit 3}\n"})
-    failed = site.head
-    site.register()
-    flow_run = workers.start_run(site.api, site.deployment)
-    workers.work_once(site.name, site.environment, site.folder)
-    first = prefect_records.flow_run(site.api, flow_run)
-    site.push({"fails.dockercise.yaml": "fails: {img: busybox, run: exit 0}\n"})
-
-    retry = [*workers.PREFECT, "flow-run", "retry", flow_run]
-    subprocess.run(retry, check=True, env={**site.environment}, cwd=site.folder, capture_output=True)
-    workers.work_once(site.name, site.environment, site.folder)
-    again = prefect_records.flow_run(site.api, flow_run)
-
-    said = prefect_records.logs(site.api, flow_run, "attempt 2")
-    records = sorted(path.name for path in (site.folder / "data/results" / site.name).iterdir() if path.is_dir())
-    assert (first.state, again.state) == ("Failed", "Failed")
-    assert again.name == first.name == records[0]
-    assert again.parameters["commit"] == failed
-    assert [tag for tag in again.tags if tag.startswith("commit:")] == [f"commit:{failed[:12]}"]
-    assert any(
-        line.startswith(f"attempt 2 of {first.name} of commit {failed[:12]}: all stages run again") and records[1] in line
-        for line in said
-    )
+    return new_site(PIPELINE, {"name.txt": "first\n"})
 
 
 def test_registering_again_changes_the_one_deployment(site: Site) -> None:
@@ -87,20 +30,20 @@ def test_registering_again_changes_the_one_deployment(site: Site) -> None:
     before = prefect_records.ask(site.api, f"deployments/name/{site.deployment}")
     second = site.register("--interval", "1h", "--concurrency", "1", "--on-overlap", "skip", "--paused")
     after = prefect_records.ask(site.api, f"deployments/name/{site.deployment}")
-    listed = site.dockercise("register", "list")
-    removed = site.dockercise("register", "remove", site.name)
-    gone = site.dockercise("register", "remove", site.name)
+    listed = site.command("register", "list")
+    removed = site.command("register", "remove", site.name)
+    gone = site.command("register", "remove", site.name)
 
-    assert "registered" in first.stdout
-    assert "schedules: cron `0 3 * * *` (Europe/Berlin)" in first.stdout
-    assert f"changed {site.deployment}, paused" in second.stdout
+    assert "registered" in first.out
+    assert "schedules: cron `0 3 * * *` (Europe/Berlin)" in first.out
+    assert f"changed {site.deployment}, paused" in second.out
     assert before["id"] == after["id"]
     assert (before["parameters"], after["parameters"]) == ({"targets": ["shout"]}, {})
     assert [schedule["schedule"]["interval"] for schedule in after["schedules"]] == [3600.0]
     assert after["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
-    assert f"{site.deployment} · paused\n  {site.source} · main · work pool {site.name} · schedules: every 1h" in listed.stdout
-    assert removed.stdout == f"removed {site.deployment}\n"
-    assert (gone.returncode, "there is no registration" in gone.stderr) == (2, True)
+    assert f"{site.deployment} · paused\n  {site.source} · main · work pool {site.name} · schedules: every 1h" in listed.out
+    assert removed.out == f"removed {site.deployment}\n"
+    assert (gone.status, "there is no registration" in gone.err) == (2, True)
 
 
 def test_the_run_form_explains_its_parameters(site: Site) -> None:
@@ -114,77 +57,6 @@ def test_the_run_form_explains_its_parameters(site: Site) -> None:
     assert "Stages: hello, shout, other." in schema["targets"]["description"]
     assert all(parameter["description"] for parameter in schema.values())
     assert "`hello`, `shout`, `other`" in deployment["description"]
-
-
-def test_a_repository_that_does_not_compile_is_not_registered(site: Site) -> None:
-    """What is wrong is said with its place; a deployment that was there stays, and a run of the broken commit says the same.
-
-    So does the record of that run.
-    """
-    good = site.head
-    site.register("--cron", "0 3 * * *")
-    site.push({"broken.dockercise.yaml": "a: {img: busybox, volume: b}\n"})
-
-    said = site.register()
-    broken = site.run()
-    record = json.loads(site.dockercise("show", "last", "--pipeline", site.name, "--json").stdout)
-    still = site.run(commit=good)
-
-    assert said.returncode == 2
-    assert "broken.dockercise.yaml:1:19: DK021" in said.stderr
-    assert "nothing registered" in said.stderr
-    assert len(prefect_records.ask(site.api, f"deployments/name/{site.deployment}")["schedules"]) == 1
-    assert broken.type == "FAILED"
-    assert broken.message is not None
-    assert broken.message.startswith("error: broken.dockercise.yaml:1:19: DK021")
-    assert record["status"] == "error"
-    assert "broken.dockercise.yaml:1:19: DK021" in record["error"]
-    assert record["stages"] == {}
-    assert still.type == "COMPLETED"
-
-
-def test_variables_and_results_travel_with_the_deployment(site: Site) -> None:
-    """`--env` gives a variable, `--secret` one from a block, masked; `--results` says where the record goes."""
-    save_secret(f"{site.name}-password", "hunter2-hunter2")
-    site.push({"more.dockercise.yaml": ASKING})
-    record = site.folder / "elsewhere"
-
-    said = site.register(
-        "--env",
-        "COLOUR=blue",
-        "--secret",
-        f"PASSWORD={site.name}-password",
-        "--results",
-        str(record),
-    )
-    ended = site.run()
-
-    assert (said.returncode, ended.type) == (0, "COMPLETED"), said.stderr
-    folder = next(path for path in (record / site.name).iterdir() if path.is_dir())
-    assert json.loads((folder / "open.json").read_text())["value"] == "blue"
-    assert (folder / "hidden.log").read_text() == "***\n15\n"
-
-
-@pytest.mark.parametrize(
-    ("parameters", "message"),
-    [
-        ({"commit": "abc"}, "`abc` is not a commit id"),
-        ({"commit": "1" * 40}, "has no commit 1111"),
-        ({"targets": ["nowhere"]}, "the target `nowhere` is not a stage"),
-    ],
-)
-def test_a_run_that_cannot_begin_says_why(site: Site, parameters: dict[str, object], message: str) -> None:
-    """The flow run fails with a sentence and no traceback."""
-    site.register()
-
-    flow_run = workers.start_run(site.api, site.deployment, **parameters)
-    workers.work_once(site.name, site.environment, site.folder)
-
-    ended = prefect_records.flow_run(site.api, flow_run)
-    assert ended.type == "FAILED"
-    assert message in (ended.message or "")
-    log = prefect_records.logs(site.api, flow_run, "Finished in state")
-    assert not [line for line in log if "Traceback" in line]
 
 
 @pytest.mark.parametrize(
@@ -207,26 +79,11 @@ def test_a_run_that_cannot_begin_says_why(site: Site, parameters: dict[str, obje
 )
 def test_what_cannot_be_registered_is_said(site: Site, arguments: list[str], said: str) -> None:
     """Each mistake is named, exit status 2 or 3, and nothing is registered."""
-    answer = site.dockercise("register", *(argument.format(source=site.source) for argument in arguments))
+    answer = site.command("register", *(argument.format(source=site.source) for argument in arguments))
 
-    assert answer.returncode in {2, 3}
-    assert said in answer.stderr
-    assert site.source not in site.dockercise("register", "list").stdout
-
-
-def test_a_folder_without_a_repository_runs_as_it_is(site: Site) -> None:
-    """Its runs take what it holds when they begin."""
-    folder = site.folder / site.name
-    folder.mkdir()
-    (folder / "a.dockercise.yaml").write_text("a: {img: busybox, run: cat /code/text}\n")
-    (folder / "text").write_text("before")
-    said = site.dockercise("register", str(folder), "--work-pool", site.name)
-    (folder / "text").write_text("after")
-
-    ended = site.run()
-
-    assert (said.returncode, ended.type) == (0, "COMPLETED"), said.stderr
-    assert site.values() == {"a": "after"}
+    assert answer.status in {2, 3}
+    assert said in answer.err
+    assert site.source not in site.command("register", "list").out
 
 
 def test_a_part_of_a_repository_is_not_taken_for_a_plain_folder(site: Site) -> None:
@@ -234,11 +91,11 @@ def test_a_part_of_a_repository_is_not_taken_for_a_plain_folder(site: Site) -> N
     (site.work / "part").mkdir()
     (site.work / "part/p.dockercise.yaml").write_text("a: {img: busybox, run: echo a}\n")
 
-    said = site.dockercise("register", str(site.work / "part"), "--work-pool", site.name)
+    said = site.command("register", str(site.work / "part"), "--work-pool", site.name)
 
-    assert said.returncode == 2
-    assert f"is a folder of the git repository {site.work}" in said.stderr
-    assert f"`dockercise register {site.work}`" in said.stderr
+    assert said.status == 2
+    assert f"is a folder of the git repository {site.work}" in said.err
+    assert f"`dockercise register {site.work}`" in said.err
 
 
 def test_a_deployment_of_another_repository_is_not_taken_over(site: Site) -> None:
@@ -246,38 +103,17 @@ def test_a_deployment_of_another_repository_is_not_taken_over(site: Site) -> Non
     site.register()
     other = make_bare_repository(site.folder / f"other/{site.name}.git", site.work)
 
-    refused = site.dockercise("register", other.as_uri(), "--work-pool", site.name)
-    taken = site.dockercise("register", other.as_uri(), "--work-pool", site.name, "--name", "mine")
+    refused = site.command("register", other.as_uri(), "--work-pool", site.name)
+    taken = site.command("register", other.as_uri(), "--work-pool", site.name, "--name", "mine")
 
-    assert refused.returncode == 2
-    assert f"there is a deployment {site.deployment} already, of {site.source}" in refused.stderr
-    assert f"registered {site.name}/mine" in taken.stdout
-
-
-def test_a_repository_that_is_not_trusted_is_held_to_its_limits(site: Site) -> None:
-    """What it may not do is refused with a place, registered or run; no variable of the worker reaches it."""
-    asks = "limits: {img: busybox, env: 'PREFECT_API_URL?', run: 'echo ${PREFECT_API_URL:-none}'}\n"
-    site.push({"more.dockercise.yaml": asks})
-    said = site.register("--untrusted")
-    fine = site.run()
-    values = site.values()
-    site.push({"worse.dockercise.yaml": "worse: {img: busybox, network: host, vol: '/etc:/host', run: cat /host/shadow}\n"})
-
-    again = site.register("--untrusted", "--name", "again")
-    refused = site.run()
-
-    assert (said.returncode, fine.type) == (0, "COMPLETED"), said.stderr
-    assert values["limits"] == "none"
-    assert again.returncode == 2
-    assert "worse.dockercise.yaml:1:1: DK07" in again.stderr
-    assert "2 findings in 1 file, nothing registered" in again.stderr
-    assert refused.type == "FAILED"
-    assert "worse.dockercise.yaml:1:1: DK07" in (refused.message or "")
+    assert refused.status == 2
+    assert f"there is a deployment {site.deployment} already, of {site.source}" in refused.err
+    assert f"registered {site.name}/mine" in taken.out
 
 
 def test_what_a_repository_that_is_not_trusted_brings_is_not_fetched(site: Site) -> None:
     """Submodules and LFS would have it choose addresses that are asked in the worker's name."""
     said = site.register("--untrusted", "--submodules")
 
-    assert said.returncode == 2
-    assert "with your credentials" in said.stderr
+    assert said.status == 2
+    assert "with your credentials" in said.err

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support import workers
+from tests.support.command import Command, Outcome
 from tests.support.git_repository import commit_all, git, make_bare_repository, make_repository
 from tests.support.prefect_records import FlowRunRecord
 
@@ -26,6 +25,7 @@ class Site:
         environment: of commands and workers.
         api: of the Prefect server.
         folder: the test's own.
+        command: calls `dockercise`, in this process, because starting one takes seconds.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Site:
     environment: Mapping[str, str]
     api: str
     folder: Path
+    command: Command
 
     @property
     def source(self) -> str:
@@ -49,18 +50,9 @@ class Site:
         """The clone's commit."""
         return git(self.work, "rev-parse", "HEAD")
 
-    def register(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def register(self, *arguments: str) -> Outcome:
         """`dockercise register` of the repository, for its work pool."""
-        return self.dockercise("register", self.source, "--work-pool", self.name, *arguments)
-
-    def dockercise(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """The command, as a process."""
-        command = [sys.executable, "-m", "dockercise_prefect", *arguments]
-        said = subprocess.run(
-            command, check=False, capture_output=True, text=True, env=self.environment, cwd=self.folder, timeout=120
-        )
-        assert "Traceback" not in said.stderr, said.stderr
-        return said
+        return self.command("register", self.source, "--work-pool", self.name, *arguments)
 
     def push(self, files: Mapping[str, str]) -> str:
         """Commit and push; the commit."""
@@ -80,14 +72,16 @@ class Site:
         return values_in(self.folder / "data/results" / self.name)
 
 
-def make_site(folder: Path, api: str, environment: Mapping[str, str], pipeline: str, files: Mapping[str, str]) -> Site:
+def make_site(  # noqa: PLR0917  all that there is
+    folder: Path, api: str, environment: Mapping[str, str], command: Command, pipeline: str, files: Mapping[str, str]
+) -> Site:
     """A repository with a pipeline and other files, pushed, and a work pool of type process."""
     name = f"pipeline-{uuid.uuid4().hex[:8]}"
     work = make_repository(folder / "work", {f"{name}.dockercise.yaml": pipeline, **files}, branch="main")
     host = make_bare_repository(folder / f"host/{name}.git", work)
     git(work, "remote", "add", "origin", str(host))
-    workers.create_pool(name, environment)
-    return Site(name, work, environment, api, folder)
+    workers.create_pool(name, api)
+    return Site(name, work, environment, api, folder, command)
 
 
 def values_in(records: Path) -> dict[str, Any]:

@@ -15,12 +15,12 @@ from tests.support.prefect_records import FlowRunRecord
 PREFECT = [sys.executable, "-m", "prefect"]
 
 
-def create_pool(name: str, environment: Mapping[str, str]) -> str:
-    """A work pool of type process; its name."""
-    # The client asks again when a young server is slow to answer, and would be told that its own pool is there already.
-    command = [*PREFECT, "work-pool", "create", "--type", "process", "--overwrite", name]
-    subprocess.run(command, check=True, env=environment, capture_output=True)
-    return name
+def create_pool(name: str, api: str) -> None:
+    """Create a work pool of type process."""
+    from prefect.workers.process import ProcessWorker
+
+    template = ProcessWorker.get_default_base_job_template()
+    prefect_records.ask(api, "work_pools/", {"name": name, "type": "process", "base_job_template": template})
 
 
 def start_run(api: str, deployment: str, **parameters: object) -> str:

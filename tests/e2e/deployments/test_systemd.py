@@ -84,7 +84,7 @@ def test_the_worker_starts(tmp_path: Path, prefect_api: str) -> None:
     """It takes up its work; as it stands, in the pool that registrations go to by themselves."""
     (unit,) = (unit for unit in UNITS if "worker" in unit.stem)
     environment = {"PREFECT_API_URL": prefect_api}
-    create_pool(tmp_path.name, os.environ | environment)
+    create_pool(tmp_path.name, prefect_api)
 
     words, of_registrations = value(unit, "ExecStart"), "--pool dockercise "
 
