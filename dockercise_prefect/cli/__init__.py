@@ -1,4 +1,4 @@
-"""The command `dockercise`: the only room that prints or sets an exit status."""
+"""The command `dockercise`. Only this room prints, or sets an exit status."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from dockercise_prefect.signals import OF_THE_COMMAND
 
 
 class _Entry(NamedTuple):
-    """Where a command lives, and what the list of commands says of it, so that nothing is imported to print that list.
+    """Where a command is, and its line in the list of commands. So the list is printed without importing the commands.
 
     Attributes:
-        holds: whether signals are held when it begins, since it has something to say also when it is interrupted.
+        holds: whether signals are held back when it starts, since it also prints something if it is interrupted.
     """
 
     where: str
@@ -54,11 +54,11 @@ _COMMANDS = {
 
 
 class _ReaderLeftError(Exception):
-    """Whoever read standard output has closed it. No OSError, or click would end the process with status 1."""
+    """The reader has closed standard output. This is not an OSError, since click would then exit with status 1."""
 
 
 class _LazyGroup(click.Group):
-    """Imports a command when it is called: `compile` and `--help` stay free of Prefect and Docker."""
+    """Imports a command when it is called, so that `compile` and `--help` do not import Prefect and Docker."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -117,18 +117,18 @@ def dockercise() -> None:
 
 
 def main() -> None:
-    """Run the command that the process's arguments name, and exit with its status."""
+    """Run the command that the arguments of the process name, and exit with its status."""
     sys.exit(command())
 
 
 def command() -> int:
-    """Run the command that the process's arguments name; its exit status."""
+    """Run the command that the arguments of the process name, and return its exit status."""
     status: int = ExitStatus.DONE
     try:
         status = _status_of(sys.argv[1:])
         sys.stdout.flush()
     except (BrokenPipeError, _ReaderLeftError):
-        # Whoever read the output has enough. What is still buffered must not fail again when the interpreter ends.
+        # The reader has left. Buffered output must not cause another error when the interpreter ends.
         _forget(sys.stdout)
     return status
 
@@ -138,7 +138,7 @@ def _forget(stream: TextIO) -> None:
 
 
 def _explain(show: Callable[[], object]) -> None:
-    """Print the error on stderr; if that is closed, only the exit status tells it."""
+    """Print the error on stderr. If stderr is closed, only the exit status shows the error."""
     try:
         show()
     except BrokenPipeError:

@@ -1,4 +1,4 @@
-"""`compile`: the pipeline as a Prefect flow file, as JSON, as a listing."""
+"""`compile`: writes the pipeline as a Prefect flow file, as JSON or as a listing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from dockercise_prefect.pipeline import Pipeline, digest_of
 
 
 class OutOfDateError(DockerciseError):
-    """What `--check` compared is not what compiling gives."""
+    """The file that `--check` compared differs from the compiled pipeline."""
 
 
 @click.command("compile")
@@ -78,13 +78,13 @@ def _narrowed(pipeline: Pipeline, targets: tuple[str, ...]) -> Pipeline:
 
 
 def _file(output: Path, name: str, chosen: Format) -> Path:
-    """The file to write: what ends as the format's files do is a file, anything else a folder."""
+    """The file to write. A path with the format's file ending is a file, any other path is a folder."""
     is_file = output.suffix == chosen.suffix and not output.is_dir()
     return output if is_file else output / f"{module_name(name)}{chosen.suffix}"
 
 
 def _way(folder: Path, root: Path) -> str:
-    """The root as seen from the folder of the written file: no path of this machine enters a module."""
+    """The root, relative to the folder of the written file, so that a module contains no path of this machine."""
     return Path(os.path.relpath(root.resolve(), folder.resolve())).as_posix()
 
 

@@ -1,4 +1,4 @@
-"""How commands that only look at a pipeline compile it."""
+"""Compiles the pipeline for commands that only read it."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from dockercise_prefect.pipeline import Pipeline
 
 
 def compiled_below(root: Path, packages: Packages) -> Pipeline:
-    """The pipeline below a folder; warnings are shown.
+    """Return the pipeline below a folder, and show warnings.
 
     Args:
         root: the folder.
         packages: from `chosen_packages`.
 
     Raises:
-        DockerciseError: as `compile_folder`.
+        DockerciseError: as in `compile_folder`.
     """
     compiled = compile_folder(root, packages=packages)
     show_findings(compiled.warnings)

@@ -1,4 +1,4 @@
-"""`completion`: what shells need to complete commands, options, stages and runs."""
+"""`completion`: helps shells to complete commands, options, stages and runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _WHERE = {"bash": "~/.bashrc", "zsh": "~/.zshrc", "fish": "~/.config/fish/comple
 _PROGRAM = "dockercise"
 
 _VARIABLE = "_DOCKERCISE_COMPLETE"
-"""By which click knows that a shell asks, and what it asks."""
+"""The variable that tells click that a shell asks for completions, and for which."""
 
 
 @click.command
@@ -31,7 +31,7 @@ def completion(context: click.Context, shell: str) -> None:
 
 
 def complete_stages(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The pipeline's stages that begin so; nothing where it does not compile."""
+    """The pipeline's stages that begin with the given text; none if the pipeline does not compile."""
     from dockercise_prefect.cli.packages import kept_packages
     from dockercise_prefect.compiler import compile_folder
     from dockercise_prefect.errors import DockerciseError
@@ -44,7 +44,7 @@ def complete_stages(context: click.Context, _parameter: click.Parameter, incompl
 
 
 def complete_runs(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """`last`, and the runs whose records lie in a folder of this machine, newest first; a bucket is not asked."""
+    """`last`, and the runs with a record in a folder of this machine, newest first. Buckets are not read."""
     from dockercise_prefect.errors import DockerciseError
     from dockercise_prefect.results.opening import open_objects
     from dockercise_prefect.results.reading.records import LAST, Records

@@ -81,7 +81,7 @@ def connect(
     if statuses_token_env and not statuses:
         raise UsageError("--statuses-token-env names a token for --statuses, which is not given", "add --statuses")
     statuses_token = _token(statuses_token_env or token_env) if statuses else None
-    request("https://github.com/" + repository)  # what is wrong with the options is said before anything is looked at
+    request("https://github.com/" + repository)  # report wrong options before any other work
     with reporting(), as_interrupt():
         from dockercise_prefect.cli.registrar import CliRegistrar
         from dockercise_prefect.connect import connecting

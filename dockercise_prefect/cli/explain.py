@@ -1,4 +1,4 @@
-"""`explain`: all about one stage, or about one kind of finding."""
+"""`explain`: describes one stage, or one kind of finding."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def explain(stage: str, root: Path | None, *, offline: bool) -> None:
 
 
 def _page(word: str) -> str:
-    """The page of a lint rule; of another code its meaning."""
+    """The page of a lint rule; for another code, its meaning."""
     code = next((code for code in Code if code == word), None)
     if code is None:
         meant = did_you_mean(word, [code.value for code in Code])

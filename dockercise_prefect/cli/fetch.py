@@ -1,4 +1,4 @@
-"""`fetch`: a stage's volume, back as files; or what it printed on stdout."""
+"""`fetch`: unpacks the files of a stage's volume, or prints what the stage wrote to stdout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How findings are shown: on stderr, each with its place and hint, and a line that counts them."""
+"""Shows findings on stderr, each with its place and hint, and a line that counts them."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ import click
 from dockercise_prefect.errors import Diagnostic
 
 MAX_OF_FILE = 50
-"""Findings about one file that are shown: who has more of them begins with the first."""
+"""How many findings about one file are shown. Users with more findings fix the first ones first."""
 
 MAX_SHOWN = 200
-"""Findings that are shown at all: a whole disk of other people's files has tens of thousands."""
+"""How many findings are shown in total. A root with many unrelated files can have tens of thousands."""
 
 _ALL = "`dockercise lint --format json` prints them all"
 
 
 def show_findings(findings: Sequence[Diagnostic], *outcome: str) -> None:
-    """Print findings and `2 findings in 2 files`, followed by what comes of them; nothing when there are none."""
+    """Print findings and `2 findings in 2 files`, followed by the outcome. Print nothing if there are no findings."""
     for line in finding_lines(findings, *outcome):
         click.echo(line, err=True)
 
 
 def finding_lines(findings: Sequence[Diagnostic], *outcome: str) -> Iterator[str]:
-    """What `show_findings` prints.
+    """The lines that `show_findings` prints.
 
-    Of one file the first `MAX_OF_FILE` are there, of all `MAX_SHOWN`, and how many more there are.
+    They contain at most `MAX_OF_FILE` findings of one file and `MAX_SHOWN` in total, and say how many more there are.
     """
     shown = told = 0
     for path, some in groupby(findings, key=lambda finding: finding.place.path if finding.place else None):
@@ -48,7 +48,7 @@ def finding_lines(findings: Sequence[Diagnostic], *outcome: str) -> Iterator[str
 
 
 def counted(findings: Sequence[Diagnostic]) -> str:
-    """`2 findings in 2 files`; findings about no file are not counted as one."""
+    """`2 findings in 2 files`. Findings without a file do not count as a file."""
     files = {finding.place.path for finding in findings if finding.place}
     number = "1 finding" if len(findings) == 1 else f"{len(findings):,} findings"
     return number + (f" in {len(files):,} file{'s' if len(files) > 1 else ''}" if files else "")

@@ -1,4 +1,4 @@
-"""`graph`: a picture of the pipeline."""
+"""`graph`: draws the pipeline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Graphviz, where it is installed."""
+"""Uses Graphviz, if it is installed."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from dockercise_prefect.errors import UsageError
 
 
 def graphviz() -> str | None:
-    """The path of Graphviz's program `dot`, or None."""
+    """The path of Graphviz's program `dot`, or None if it is not installed."""
     return shutil.which("dot")
 
 
 def draw(program: str, text: str, kind: str) -> bytes:
-    """A picture of a graph in DOT.
+    """Draw a graph in DOT, and return the picture.
 
     Args:
-        program: what `graphviz` found.
-        text: the graph.
+        program: the path that `graphviz` returned.
+        text: the graph, in DOT.
         kind: `svg`, `png` or `pdf`.
 
     Raises:
-        UsageError: Graphviz cannot.
+        UsageError: Graphviz cannot draw it.
     """
     try:
         done = subprocess.run([program, f"-T{kind}"], input=text.encode(), capture_output=True, check=False)

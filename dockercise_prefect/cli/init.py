@@ -1,4 +1,4 @@
-"""`init`: a first pipeline, to be changed."""
+"""`init`: writes a first pipeline, which the user then changes."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def init(root_argument: Path | None, root_option: Path | None) -> None:
     path = root / FILE
     try:
         write_new(path, FIRST_PIPELINE)
-    except OSError as error:  # FileExistsError is one
+    except OSError as error:  # includes FileExistsError
         raise UsageError(f"{path} cannot be written: {error.strerror}") from error
     click.echo(f"wrote {path}")
     click.echo(f"run it:                   dockercise run{_option(root)}")

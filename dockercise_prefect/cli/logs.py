@@ -1,4 +1,4 @@
-"""`logs`: what the stages of a run printed."""
+"""`logs`: prints the logs of a run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from dockercise_prefect.status import StageStatus
 
 FOLDER_SECONDS = 0.5
 BUCKET_SECONDS = 2.0
-"""Between two looks at a record that grows; a bucket gets a log every few seconds only, and is paid for each look."""
+"""Seconds between two reads of a growing record. A bucket gets a log only every few seconds, and each read costs money."""
 
 
 @click.command
@@ -65,7 +65,7 @@ def _parts(view: RunView, names: list[StageName], *, follow: bool) -> Iterator[P
 
 
 def _in_order(view: RunView) -> list[StageName]:
-    """The stages as they were started; those that were not, as they stand in the pipeline."""
+    """The stages in the order in which they started, then the others in the order of the pipeline."""
     names = [stage.name for stage in view.pipeline]
     started = {name: view.stages[name].started for name in names if name in view.stages}
     return sorted(names, key=lambda name: (started.get(name) is None, started.get(name) or ""))
@@ -77,7 +77,7 @@ def _printer(names: list[StageName], *, alone: bool) -> LogPrinter:
         return ExactLog(sys.stdout.buffer)
     clean = coloured_line if terminal and not os.environ.get("NO_COLOR") else plain_line
     if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # what a stage printed need not be in the terminal's encoding
+        sys.stdout.reconfigure(errors="replace")  # a stage may have printed characters outside the terminal's encoding
     if alone:
         return LogLines(sys.stdout, lambda _: "", clean)
     from dockercise_prefect.cli.present.lines import name_width, output_prefix
@@ -88,7 +88,7 @@ def _printer(names: list[StageName], *, alone: bool) -> LogPrinter:
 
 
 def _missed(view: RunView, name: StageName, *, say: bool) -> list[StageName]:
-    """The stage, if there should be a log of it; else why there is none is told, where that is no matter of course."""
+    """The stage, if its log should exist. Otherwise, print why there is no log, unless the reason is obvious."""
     entry = view.run.entry(name)
     if view.stage(name).no_log or (entry and entry.sensitive):
         click.echo(f"the log of {name} is not kept: its output is sensitive", err=True)

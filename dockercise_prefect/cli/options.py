@@ -14,7 +14,7 @@ Command = TypeVar("Command", bound=Callable[..., None])
 
 
 def takes_root(command: Command) -> Command:
-    """The root, as an argument or as `-C`; the function takes both as `root_argument` and `root_option`."""
+    """Add the root as an argument and as `-C`. The function gets them as `root_argument` and `root_option`."""
     argument = click.argument("root_argument", metavar="[ROOT]", required=False, type=click.Path(path_type=Path))
     option = click.option(
         "-C",
@@ -28,17 +28,17 @@ def takes_root(command: Command) -> Command:
 
 
 def takes_offline(command: Command) -> Command:
-    """`--offline`; the function takes it as `offline`, for `cli.packages.chosen_packages`."""
+    """Add `--offline`. The function gets it as `offline`, for `cli.packages.chosen_packages`."""
     return click.option(
         "--offline", is_flag=True, help="Do not run packages (meta.subgraphs): use what each printed last time."
     )(command)
 
 
 def chosen_root(argument: Path | None, option: Path | None) -> Path:
-    """The root that was named, by default the working directory.
+    """The root that the user named; by default, the working directory.
 
     Raises:
-        UsageError: two different ones were named.
+        UsageError: the user named two different roots.
     """
     if argument is not None and option is not None and argument != option:
         raise UsageError(f"two roots are given: {argument} and --root {option}", "name one of them")

@@ -1,4 +1,4 @@
-"""`package`: a folder's stages as an image that other pipelines name in `meta.subgraphs`."""
+"""`package`: builds an image with the stages of a folder, which other pipelines name in `meta.subgraphs`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where commands get packages from: the user's engine, or what it printed before (`frontend.subgraphs.Packages`)."""
+"""Packages for commands: from the user's engine, or from kept output (`frontend.subgraphs.Packages`)."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 @contextmanager
 def chosen_packages(*, offline: bool, untrusted: bool = False) -> Iterator[Packages]:
-    """What `--offline` asks for. Neither settings nor an engine are looked for before the first package is.
+    """The packages that a command may use. Settings are read, and the engine is used, only for the first package.
 
     Args:
-        offline: whether no engine may be asked.
-        untrusted: whether it is known that the pipeline is not trusted; else the user's settings say it.
+        offline: whether the engine must not be used.
+        untrusted: whether the pipeline is known to be untrusted. If False, the user's settings decide.
     """
     if untrusted:
         yield RefusedPackages()
@@ -44,7 +44,7 @@ def chosen_packages(*, offline: bool, untrusted: bool = False) -> Iterator[Packa
 
 
 def not_kept(image: str) -> PackageError:
-    """DK060, where no engine may be asked."""
+    """DK060, for a command that must not use an engine."""
     hint = "run once without --offline: what it prints is kept"
     return PackageMissingError(f"the package `{image}` was never read here", hint)
 
@@ -56,16 +56,16 @@ def not_asked_for(image: str) -> PackageError:
 
 
 def kept_packages() -> Packages:
-    """What was kept, and a warning for each other package: nothing is run."""
+    """The packages whose output was kept, and a warning for each other package. Nothing is run."""
     return WhereTrusted(KeptPackages(_cache, not_asked_for), _is_untrusted)
 
 
 class WhereTrusted:
-    """Packages, unless the pipeline turns out not to be trusted.
+    """Packages, unless the pipeline is untrusted.
 
     Args:
-        packages: of one that is.
-        untrusted: says whether it is not, when the first package is asked for.
+        packages: used if the pipeline is trusted.
+        untrusted: called for the first package; returns whether the pipeline is untrusted.
     """
 
     def __init__(self, packages: Packages, untrusted: Callable[[], bool]) -> None:

@@ -1,4 +1,4 @@
-"""`plan`: what a change does to the pipeline, and what would run."""
+"""`plan`: shows what a change does to the pipeline, and what would run."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def plan(root_argument: Path | None, root_option: Path | None, since: str, forma
 
 @dataclass(frozen=True, slots=True)
 class _Earlier:
-    """The pipeline at the revision; else None, and why there is none."""
+    """The pipeline at the revision; or None, and why there is none."""
 
     pipeline: Pipeline | None
     note: str | None
@@ -71,7 +71,7 @@ def _earlier(root: Path, revision: Revision, name: str, packages: Packages) -> _
 
 
 def _note(why: str | None, unread: Iterable[Unread]) -> str | None:
-    """What the user should know of what was left out, each submodule once; None where all was read."""
+    """What the user should know about parts that were left out, each submodule once; None if everything was read."""
     submodules = {left_out.path: left_out.why for left_out in unread}
     said = [f"the submodule {shown(path)} is left out: {reason}" for path, reason in sorted(submodules.items())]
     return ". ".join([*([why] if why else []), *said]) or None

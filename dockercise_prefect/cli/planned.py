@@ -1,4 +1,4 @@
-"""How a plan is shown: for reading, and as JSON."""
+"""Shows a plan: as text, and as JSON."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from dockercise_prefect.frontend.findings import printable
 from dockercise_prefect.git.ask import Revision
 
 LISTED = 20
-"""Changed files that the text names; JSON holds all."""
+"""How many changed files the text lists. JSON has all of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """All that a plan says.
+    """Everything that a plan contains.
 
     Attributes:
-        since: what the working tree was compared with.
+        since: the revision that the working tree was compared with.
         paths: the changed files, relative to the root.
-        note: why nothing is known of the pipeline as it was, and which submodules were left out, or None.
+        note: why the earlier pipeline is unknown, and which submodules were left out, or None.
     """
 
     since: Revision
@@ -33,7 +33,7 @@ class Planned:
 
 
 def as_json(plan: Planned) -> str:
-    """One object, stable."""
+    """The plan as one JSON object. Its format is stable."""
     difference, work = plan.difference, plan.work
     data = {
         "since": {"revision": plan.since.name, "commit": plan.since.commit},
@@ -53,7 +53,7 @@ def as_json(plan: Planned) -> str:
 
 
 def as_text(plan: Planned) -> str:
-    """What changed, then what would run."""
+    """The plan as text: what changed, then what would run."""
     return "".join(f"{line}\n" for line in _lines(plan))
 
 
@@ -72,7 +72,7 @@ def _lines(plan: Planned) -> Iterator[str]:
 
 
 def _would_run(work: Work) -> Sequence[str]:
-    """The stages, each with its reason; where all run for the one reason, it is said once."""
+    """The stages, each with its reason. If all run for the same reason, it is given once."""
     if work.reasons and not work.targets:
         return ["would run, because no stage has triggers", f"  {printable(', '.join(work.reasons))}"]
     reasons = [f"{name}: {shown(reason)}" for name, reason in work.reasons.items()]

@@ -1,4 +1,4 @@
-"""How commands that read records find them."""
+"""Finds records, for commands that read them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dockercise_prefect.settings import read_settings
 
 
 def takes_records(command: Callable[..., None]) -> Callable[..., None]:
-    """`--results`, `--pipeline` and `-C`; the function takes what they mean together as `records`."""
+    """Add `--results`, `--pipeline` and `-C`. The function gets the records that they choose as `records`."""
 
     @click.option("-C", "--root", metavar="DIR", type=click.Path(path_type=Path), help="Only runs of the pipeline below DIR.")
     @click.option("--pipeline", metavar="NAME", help="Only runs of the pipeline of this name.")
@@ -32,7 +32,7 @@ def takes_records(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def found_run(records: Records, wanted: str) -> RunView:
-    """The run that a user means; what is missing or broken in its record is said on stderr."""
+    """Return the run that a user means, and print on stderr what is missing or broken in its record."""
     view = look(records.find(wanted))
     for problem in view.problems:
         click.echo(f"note: {problem}", err=True)
@@ -40,7 +40,7 @@ def found_run(records: Records, wanted: str) -> RunView:
 
 
 def _pipeline_here() -> str | None:
-    """The pipeline that begins in the working directory: a file of it stands there, or it is the top of a git repository."""
+    """The pipeline whose root is the working directory: it contains a pipeline file, or is the top of a git repository."""
     from dockercise_prefect.frontend.discover import SUFFIXES
 
     if not Path(".git").exists() and not any(path.name.endswith(SUFFIXES) for path in Path().iterdir()):

@@ -1,4 +1,4 @@
-"""`register`: a repository becomes a Prefect deployment; `register list` and `register remove`."""
+"""`register`: makes a repository a Prefect deployment. Also `register list` and `register remove`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dockercise_prefect.cli.registering import MakeRequest, carry_out, reporting
 
 
 class _Register(click.Group):
-    """`register SOURCE` besides its subcommands: what does not begin with the name of one is a source and its options."""
+    """`register SOURCE` and subcommands. If the first word is not a subcommand, it is a source or an option."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         known = args and args[0] in self.commands

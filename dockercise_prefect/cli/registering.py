@@ -1,4 +1,4 @@
-"""The options of a registration, for every command that registers, and what such a command does with them."""
+"""The options of a registration, and the registration itself, for all commands that register."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 
 class MakeRequest(Protocol):
-    """What the options ask for, of a source; other options than the user's may be given by their names."""
+    """Makes the request for a source from the user's options. A command can set other options by name."""
 
     def __call__(self, source: str, **others: object) -> RegisterRequest:
-        """The request.
+        """Return the request.
 
         Raises:
             UsageError: an option is wrong.
@@ -36,17 +36,17 @@ class MakeRequest(Protocol):
 
 
 def takes_registration(command: Callable[..., None]) -> Callable[..., None]:
-    """The options of a registration; the function takes them as `request`, a `MakeRequest`."""
+    """Add the options of a registration. The function gets them as `request`, a `MakeRequest`."""
     return _taking(command, (*_OPTIONS, *_OPENING_OPTIONS), {})
 
 
 def takes_registration_of_connected(command: Callable[..., None]) -> Callable[..., None]:
-    """The same without what opens a repository and signs its pushes, which a command that connects it says by itself."""
+    """The same without the options for access and signed pushes, which a command that connects a repository sets itself."""
     return _taking(command, _OPTIONS, dict.fromkeys(_OPENING_NAMES))
 
 
 def carry_out(asked: RegisterRequest) -> None:
-    """Look at the repository, register it, and say what was found and made.
+    """Check the repository, register it, and print what was found and created.
 
     Raises:
         DockerciseError: nothing was registered.
@@ -57,10 +57,10 @@ def carry_out(asked: RegisterRequest) -> None:
 
 
 def make(asked: RegisterRequest) -> tuple[Found, Deployed, bool]:
-    """Look at the repository and register it; findings are shown.
+    """Check the repository, show findings, and register it.
 
     Returns:
-        What was found, what was made of it, and whether that is new.
+        What was found, the deployment, and whether it is new.
 
     Raises:
         DockerciseError: nothing was registered.
@@ -79,7 +79,7 @@ def make(asked: RegisterRequest) -> tuple[Found, Deployed, bool]:
 
 @contextmanager
 def reporting() -> Iterator[None]:
-    """Inside, Prefect is the configured one, or the local server, which is started when needed."""
+    """Inside, the configured Prefect server is used, or the local one, which is started if needed."""
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     from dockercise_prefect.orchestration.prefect.api import prefect_api
 
@@ -174,7 +174,7 @@ def _request(
     timetable = Timetable(tuple(crons), tuple(intervals), tuple(rrules), timezone)
     if unscheduled and (crons or intervals or rrules):
         raise UsageError("--no-cron removes schedules, but others are given", "use one of them")
-    timetable.schedules()  # what is wrong with it is said before anything is looked at
+    timetable.schedules()  # report a wrong timetable before any other work
     if name is not None and (not name.strip() or set(name) & NOT_IN_NAMES):
         raise UsageError(f"`{name}` cannot be the name of a deployment", f"leave out {' '.join(sorted(NOT_IN_NAMES))}")
     pairs = (parse_env_option(option, os.environ.get) for option in variables)
@@ -208,7 +208,7 @@ def _request(
 
 
 _NAMES = [name for name in signature(_request).parameters if name not in {"source", "host_keys"}]
-"""What options say; host keys are said by a command that knows them."""
+"""The parameters that options set. Host keys are set by a command that knows them."""
 
 _OPENING_NAMES = ("credentials", "pushed_as", "webhook_secret", "statuses")
 
@@ -234,7 +234,7 @@ def _named_block(option: str) -> tuple[str, str]:
 
 
 def _job_variable(option: str) -> tuple[str, Any]:
-    """As `prefect deploy --job-variable` has it: JSON where it is JSON, else the text."""
+    """As in `prefect deploy --job-variable`: the value is JSON if it can be parsed, otherwise text."""
     name, separator, value = option.partition("=")
     if not (name and separator):
         raise UsageError(f"--job-variable: `{option}` gives no value", "write NAME=VALUE, such as image=dockercise:1")
@@ -245,7 +245,7 @@ def _job_variable(option: str) -> tuple[str, Any]:
 
 
 def summary(found: Found) -> str:
-    """What is in a repository, in a line: `infra · 7 stages in 2 files · main at 0123456789ab`."""
+    """One line about a repository: `infra · 7 stages in 2 files · main at 0123456789ab`."""
     pipeline, files = found.compiled.pipeline, found.compiled.files
     counted = f"{len(pipeline)} {'stage' if len(pipeline) == 1 else 'stages'} in {files} {'file' if files == 1 else 'files'}"
     at = f" · {found.registration.ref} at {found.commit[:SHORT_COMMIT]}" if found.commit else ""
@@ -264,7 +264,7 @@ def _told(found: Found, deployed: Deployed, *, new: bool) -> Iterator[str]:
 
 
 def worker_command(deployed: Deployed) -> str:
-    """What starts a worker that runs a deployment."""
+    """The command that starts a worker for a deployment."""
     from dockercise_prefect.orchestration.prefect.api import worker_variables
 
     return f"{' '.join(worker_variables(read_settings().data))} prefect worker start --pool {deployed.work_pool}"

@@ -1,4 +1,4 @@
-"""The registrations of connected repositories, as the command line makes them."""
+"""Registers connected repositories for the command line."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 class CliRegistrar:
-    """Registers as `dockercise register` does; `Registrar` says what is to be.
+    """Registers as `dockercise register` does. See `Registrar` for the methods.
 
     Args:
-        request: what the user's options ask for; None where nothing is to be registered.
-        tell: is told what was found.
+        request: makes the request from the user's options; None if nothing will be registered.
+        tell: called with a line about what was found.
     """
 
     def __init__(self, request: MakeRequest | None, tell: Callable[[str], None]) -> None:
@@ -26,7 +26,7 @@ class CliRegistrar:
         self.deployed: Deployed | None = None
 
     def register(self, opening: Opening) -> str:
-        """Register the repository; `deployed` is what was made."""
+        """Register the repository, and set `deployed` to the deployment."""
         if self._request is None:
             raise TypeError("there is nothing to register")
         asked = self._request(
@@ -41,13 +41,13 @@ class CliRegistrar:
         return self.deployed.name
 
     def registered(self, credentials: str) -> Sequence[str]:
-        """Deployments by the Secret block that opens their repository."""
+        """The deployments whose repository is accessed with this Secret block."""
         from dockercise_prefect.orchestration.registrations.deployments import deployments
 
         return [one.name for one in deployments() if one.registration.credentials == credentials]
 
     def remove(self, deployment: str) -> bool:
-        """Remove one by its name."""
+        """Remove a deployment by its name. Returns whether it existed."""
         from dockercise_prefect.orchestration.registrations.deployments import deployments, remove
 
         found = [one for one in deployments() if one.name == deployment]

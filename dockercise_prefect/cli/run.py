@@ -1,4 +1,4 @@
-"""`run`: compile what is below the root and run it now."""
+"""`run`: compiles the pipeline below the root and runs it now."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def run(  # noqa: PLR0917  click gives each option as an argument
         _tell(sys.stdout, json.dumps(summary.to_json(), indent=2))
     if failure is not None:
         is_lost = isinstance(failure, ApiLostError)
-        is_news = isinstance(failure, ApiLostError) and failure.is_news  # the last line could not know
+        is_news = isinstance(failure, ApiLostError) and failure.is_news  # it happened after the last line was printed
         _say(failure, shown=summary.flow_run_id is not None and not is_news)
         if is_lost:
             _leave(failure.exit_status)
@@ -100,7 +100,7 @@ def run(  # noqa: PLR0917  click gives each option as an argument
 
 
 def _refuse_folders(targets: Sequence[str]) -> None:
-    """No stage has a `/` in its name, so a folder is meant, as with commands that take one."""
+    """Refuse targets with a `/`. No stage has one in its name, so the user means a folder, as in other commands."""
     for target in targets:
         if "/" in target or target in {".", ".."}:
             raise UsageError(
@@ -117,7 +117,7 @@ def _compiled(root: Path, *, offline: bool, untrusted: bool) -> Pipeline:
     return compiled.pipeline
 
 
-def _run(  # noqa: PLR0917  what the command was given
+def _run(  # noqa: PLR0917  the arguments of the command
     pipeline: Pipeline,
     root: Path,
     targets: Sequence[str],
@@ -125,9 +125,10 @@ def _run(  # noqa: PLR0917  what the command was given
     options: Sequence[str],
     files: Sequence[Path],
 ) -> tuple[RunSummary, RunFailedError | None]:
-    """Run; once the pipeline is compiled, all ends have a summary (DESIGN section 3).
+    """Run the pipeline. Since it is compiled, there is always a summary, however the run ends (DESIGN section 3).
 
-    What can be wrong with the command is found before anything is started. Signals wait until here, and then until all is said.
+    Errors in the command are found before anything starts. Signals are held back until here, and again afterwards until
+    everything is printed.
     """
     try:
         with OF_THE_COMMAND.released():
@@ -158,7 +159,7 @@ def _launched(  # noqa: PLR0917  as above
 
 
 def _say(failure: RunFailedError, *, shown: bool) -> None:
-    """What the last line of the run has not said of an error of ours; all of it where there was no last line."""
+    """Print the parts of our error that are not in the last line of the run; all of it if there was no last line."""
     told = str(failure.cause or "")
     rest = told.partition("\n")[2] if shown else told
     if rest:
@@ -166,7 +167,7 @@ def _say(failure: RunFailedError, *, shown: bool) -> None:
 
 
 def _tell(stream: TextIO, text: str) -> None:
-    """Print, unless stdout is closed: the exit status also tells how the run ended."""
+    """Print, unless the stream is closed. The exit status also shows how the run ended."""
     forgiving = ForgivingStream(stream)
     forgiving.write(f"{text}\n")
     forgiving.flush()
@@ -180,10 +181,10 @@ def _presenter(*, quiet: bool, as_json: bool) -> Presenter:
 def _launch(
     pipeline: Pipeline, root: Path, targets: Sequence[str], options: RunOptions
 ) -> tuple[RunSummary, RunFailedError | None]:
-    # Read when Prefect is imported: what it would print itself is shown by the presenter already.
+    # Prefect reads these when it is imported. The presenter already shows what Prefect would print.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_LOGGING_INTERNAL_LEVEL", "CRITICAL")
-    logging.raiseExceptions = False  # nor does a Prefect that does not answer have every record of a log written here
+    logging.raiseExceptions = False  # otherwise each log record is printed here if Prefect does not answer
     options.observer(Waiting("Prefect to start"))
     from dockercise_prefect.orchestration.run.launch import launch
 

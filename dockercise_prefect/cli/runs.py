@@ -1,4 +1,4 @@
-"""`runs`: the runs whose records are in a place."""
+"""`runs`: lists the runs whose records are in a place."""
 
 from __future__ import annotations
 

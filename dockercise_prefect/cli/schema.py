@@ -1,4 +1,4 @@
-"""`schema`: the language for editors."""
+"""`schema`: prints the JSON Schema of the language, for editors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`up`, `down` and `status`: the local Prefect server and its UI."""
+"""`up`, `down` and `status`: manage the local Prefect server and its UI."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`show`: how a run went."""
+"""`show`: shows how a run went."""
 
 from __future__ import annotations
 

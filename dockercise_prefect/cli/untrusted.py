@@ -1,4 +1,4 @@
-"""What the command line reads itself, and a repository that is not trusted must not write."""
+"""Protects files that the command line reads itself: an untrusted repository must not provide them."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from dockercise_prefect.errors import UsageError
 
 
 def check_surroundings(root: Path, env_files: Iterable[Path]) -> None:
-    """See to it that neither our own settings nor the run's variables come from the repository.
+    """Ensure that neither our own settings nor the variables of the run come from the repository.
 
-    Prefect takes settings from the working folder, its API's address among them, and sends the user's key there. A line
-    `NAME` of an `--env-file` passes on a variable of this process, and a symbolic link may lead to any file.
+    Prefect reads settings from the working folder, including the address of its API, and sends the user's key there. A line
+    `NAME` of an `--env-file` passes on a variable of this process, and a symbolic link may point to any file.
 
     Args:
-        root: the folder that is not trusted.
-        env_files: what `--env-file` named.
+        root: the untrusted folder.
+        env_files: the files of `--env-file`.
 
     Raises:
-        UsageError: the working folder, or one of the files, is in it.
+        UsageError: the working folder or one of the files is in it.
     """
     if _is_in(root, Path.cwd()):
         raise UsageError(
@@ -35,6 +35,6 @@ def check_surroundings(root: Path, env_files: Iterable[Path]) -> None:
 
 
 def _is_in(root: Path, path: Path) -> bool:
-    """Whether a path leads through a folder, by its own name or by links."""
+    """Whether a path is in a folder, directly or through links."""
     absolute = path.absolute()
     return any(part.resolve().is_relative_to(root.resolve()) for part in (absolute, *absolute.parents))

@@ -1,4 +1,4 @@
-"""`webhook`: receive pushes, in the foreground."""
+"""`webhook`: receives pushes, in the foreground."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def webhook(host: str, port: int) -> None:
     from dockercise_prefect.webhook.receiver.server import address_of, listen, serve
 
     settings = read_settings()
-    secret = os.environ.pop(SECRET, None)  # what is started from here, git say, has no need of it
+    secret = os.environ.pop(SECRET, None)  # child processes such as git do not need it
     log = _Log()
     with listen(host, port) as listener:
         receiver = Receiver(
@@ -52,7 +52,7 @@ def webhook(host: str, port: int) -> None:
 
 
 class _Log:
-    """Lines on standard output, each with its time, whole, from several threads."""
+    """Prints complete lines on standard output, each with its time. Thread-safe."""
 
     def __init__(self) -> None:
         self._stream = ForgivingStream(sys.stdout)

@@ -9,12 +9,12 @@ from dockercise_prefect.errors import UsageError
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write a file, and the folders above it, so that a reader never sees half of it; a link stays one.
+    """Write a file, and create the folders above it. A reader never sees an incomplete file. A link stays a link.
 
-    A text is written in UTF-8.
+    Text is written as UTF-8.
 
     Raises:
-        UsageError: it cannot be written.
+        UsageError: the file cannot be written.
     """
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
@@ -31,10 +31,10 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 
 
 def write_new(path: Path, content: str | bytes) -> None:
-    """Write a file that there is not.
+    """Write a new file.
 
     Raises:
-        FileExistsError: there is one.
+        FileExistsError: the file exists.
     """
     file = path.open("xb")
     try:
