@@ -1,4 +1,4 @@
-"""What all tests share: the engines, a Prefect server, turns at them, and the marker for what is too long for every day."""
+"""Shared by all tests: the engines, a Prefect server, exclusive use of an engine, and the marker `acceptance`."""
 
 import os
 import signal
@@ -22,9 +22,9 @@ settings.load_profile("busy machine")
 
 
 def pytest_configure() -> None:
-    """Make the tests find the same on every machine and in every shell."""
-    # A shell that starts the tests in the background has them ignore Ctrl-C, and so would every process that they start.
+    """Give the tests the same environment on every machine and in every shell."""
+    # If a shell starts the tests in the background, they ignore Ctrl-C, and so does every process that they start.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    # Which builder a machine has must not decide what is tested: tests of BuildKit ask for it themselves.
+    # The tests must not depend on the machine's builder. Tests of BuildKit turn it on themselves.
     os.environ["DOCKER_BUILDKIT"] = "0"

@@ -1,6 +1,6 @@
-"""Tests that are too long for every day run only when `-m` asks for them by name.
+"""Tests that take too long for every day run only if `-m` names their marker.
 
-A marker expression in pytest's own options would be replaced by whatever `-m` says, and `-m "not docker"` would then run them.
+A marker expression in pytest's own options does not work: `-m` replaces it, so `-m "not docker"` would run these tests.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ MARKER = "acceptance"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the marked tests out, counted as deselected, unless the marker expression names them."""
+    """Deselect the marked tests, unless the marker expression names their marker."""
     if MARKER in config.option.markexpr:
         return
     left_out = [item for item in items if item.get_closest_marker(MARKER)]

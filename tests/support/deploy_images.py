@@ -1,4 +1,4 @@
-"""The images that `deployments/` names, made here: what stands in for its two public ones, and ours by its own Dockerfile."""
+"""Makes the images that `deployments/` names: replacements for its two public images, and ours from its Dockerfile."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ exec postgres -D "$data" -c listen_addresses='*'
 
 
 def base_image() -> str:
-    """Stands in for `python:3.12-slim`, with git and ssh in it, so that the build needs nothing from the network."""
+    """A replacement for `python:3.12-slim` that includes git and ssh, so that the build needs no network."""
     reference = f"{BASE}:{tag_of(*(name.encode() for name in _BASE_PACKAGES))}"
 
     def build(client: docker.DockerClient) -> None:
@@ -65,7 +65,7 @@ def base_image() -> str:
 
 
 def postgres_image() -> str:
-    """Stands in for the official Postgres image: Debian's package."""
+    """A replacement for the official Postgres image, made from Debian's package."""
     base = base_image()
     reference = f"{POSTGRES}:{tag_of(base.encode(), _POSTGRES_ENTRYPOINT.encode())}"
 
@@ -145,7 +145,7 @@ def our_image() -> str:
 
 
 def _context_files() -> list[Path]:
-    """What the Dockerfile takes from the repository."""
+    """The files of the repository that the Dockerfile copies."""
     single = [
         "CHANGELOG.md",
         "LICENSE",
@@ -160,7 +160,7 @@ def _context_files() -> list[Path]:
 
 
 def _wheels() -> Path:
-    """A folder with all that the lock names for the Python of the base image; kept in the repository's cache."""
+    """A folder with all packages of the lock, for the Python of the base image. It is kept in the repository's cache."""
     lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
     folder = ROOT / ".cache/wheels" / tag_of(lock.encode(), base_image().encode())
     if not folder.exists():
@@ -181,7 +181,7 @@ def _wheels() -> Path:
 
 
 def _needed_by(version: str, lock: str) -> str:
-    """The lock's entries for another Python than this one, without their conditions: pip would judge them by its own Python."""
+    """The lock's entries for another Python, without their conditions, which pip would evaluate for its own Python."""
     other = {"python_version": ".".join(version.split(".")[:2]), "python_full_version": version}
     entries = []
     for entry in re.split(r"^(?=[a-zA-Z])", lock, flags=re.MULTILINE)[1:]:

@@ -1,4 +1,4 @@
-"""A client of the engine that the tests use: the one that the package itself would find."""
+"""A client of the engine that the tests use. The package itself would find the same engine."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dockercise_prefect.runtime.docker.connection import connect
 
 
 def engine_client() -> docker.DockerClient:
-    """The caller closes it.
+    """Return a client. The caller must close it.
 
     Raises:
         EngineError: no engine answers.
     """
-    # An explicit version keeps it from asking the default address before the right one is set.
+    # Without an explicit version, the client asks the default address before the right one is set.
     client = docker.DockerClient(version=DEFAULT_DOCKER_API_VERSION)
     client.api.close()
     client.api = connect()[0]

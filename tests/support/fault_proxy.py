@@ -1,4 +1,4 @@
-"""An HTTP proxy in front of a service, which refuses, fails or dawdles when a test says so."""
+"""An HTTP proxy in front of a service. Tests can make it refuse, fail or delay requests."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from urllib.parse import SplitResult, urlsplit
 
 Fault = Literal["refused", "403", "500", "slow", "cut"]
 Judge = Callable[[int, str, str], Fault | None]
-"""From the number of a request, its method and its path to what goes wrong with it."""
+"""Takes the number of a request, its method and its path, and returns the fault of the request."""
 
 PATIENCE = 120
-"""Seconds that a request dawdles, unless the test ends it."""
+"""Seconds that a request is delayed, unless the test ends the faults earlier."""
 
 _OF_THIS_CONNECTION = {"content-length", "transfer-encoding", "connection"}
 _RESET_ON_CLOSE = b"\1\0\0\0\0\0\0\0"
@@ -29,12 +29,12 @@ def _nothing(_number: int, _method: str, _path: str) -> None:
 
 @dataclass
 class FaultProxy:
-    """A proxy that runs.
+    """A running proxy.
 
     Attributes:
-        url: stands for the service's own address.
-        judge: may be changed at any time.
-        seen: method and path of each request.
+        url: its address, to use instead of the service's address.
+        judge: decides about each request. It may be changed at any time.
+        seen: the method and path of each request.
     """
 
     url: str
@@ -44,16 +44,16 @@ class FaultProxy:
     _healed: threading.Event = field(default_factory=threading.Event)
 
     def after(self, count: int, fault: Fault) -> None:
-        """From that many requests on, everything fails."""
+        """After that many requests, all requests fail."""
         self.judge = lambda number, _method, _path: fault if number >= count else None
 
     def heal(self) -> None:
-        """Nothing fails any more; what dawdles goes on."""
+        """End all faults. Delayed requests continue."""
         self.judge = _nothing
         self._healed.set()
 
     def fault(self, method: str, path: str) -> Fault | None:
-        """What goes wrong with this request; one that dawdles has done so when this returns."""
+        """The fault of this request. A delayed request is delayed in this method."""
         with self._lock:
             fault = self.judge(len(self.seen), method, path)
             self.seen.append((method, path))
@@ -117,12 +117,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"" if self.command == "HEAD" else arrives)
 
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  its name in the base class
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def fault_proxy(target: str) -> Iterator[FaultProxy]:
-    """A proxy in front of `target`, an address like http://127.0.0.1:5000."""
+    """Run a proxy in front of `target`, an address like http://127.0.0.1:5000."""
     server = _Server(urlsplit(target))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:

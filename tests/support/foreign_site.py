@@ -1,4 +1,4 @@
-"""A web site of somebody else on this machine: it answers every request with an empty page."""
+"""Another web site on this machine. It answers every request with an empty page."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class _Page(BaseHTTPRequestHandler):
         self.wfile.write(b"<!doctype html><title>elsewhere</title><body></body>")
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the name in http.server
-        """Nothing is logged."""
+        """Log nothing."""
 
 
 @contextmanager
 def foreign_site() -> Iterator[int]:
-    """The port where it answers, on 127.0.0.1."""
+    """Run the site, and give its port on 127.0.0.1."""
     site = ThreadingHTTPServer(("127.0.0.1", 0), _Page)
     thread = threading.Thread(target=site.serve_forever)
     thread.start()

@@ -1,4 +1,4 @@
-"""A disk that is full, as far as this process can tell."""
+"""Makes the disk seem full for this process."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def largest_file(size: int) -> Iterator[None]:
-    """Inside, the system lets no file grow beyond `size` bytes, as on a full disk."""
+    """Inside, no file can grow beyond `size` bytes, as on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:

@@ -1,4 +1,4 @@
-"""Hosts of git repositories on loopback, as real as they get: git's own HTTP backend behind a password, and an SSH server."""
+"""Real git hosts on loopback: git's own HTTP backend with a password, and an SSH server."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from tests.support.ssh_server import running_ssh
 
 @contextmanager
 def http_host(folder: Path, authorization: str | None, sent: list[str | None] | None = None) -> Iterator[str]:
-    """The repositories in a folder, over HTTP, for whoever sends that `Authorization` header, or for all; the address.
+    """Serve the repositories in a folder over HTTP, and give the address.
 
     Args:
-        sent: takes the `Authorization` header of each request.
+        authorization: the `Authorization` header that requests must have; None for no check.
+        sent: gets the `Authorization` header of each request.
     """
 
     class Handler(BaseHTTPRequestHandler):
@@ -72,7 +73,7 @@ def http_host(folder: Path, authorization: str | None, sent: list[str | None] | 
 
 @contextmanager
 def redirecting(elsewhere: str) -> Iterator[str]:
-    """A host that sends everybody to another one, as hosts do when a repository was moved; the address."""
+    """Run a host that redirects all requests to another one, as after the move of a repository. Gives its address."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -102,7 +103,7 @@ def _served(handler: type[BaseHTTPRequestHandler]) -> Iterator[int]:
 
 @dataclass(frozen=True)
 class SshHost:
-    """An SSH server: its address with user and port, and the private key that it lets in, as text and as a file."""
+    """An SSH server: its address with user and port, and the private key that it accepts, as text and as a file."""
 
     address: str
     key: str
@@ -111,7 +112,7 @@ class SshHost:
 
 @contextmanager
 def ssh_host(folder: Path) -> Iterator[SshHost]:
-    """An SSH server that serves git repositories by their absolute paths; its keys are in a folder that is made."""
+    """Run an SSH server that serves git repositories by their absolute paths. The folder for its keys is created."""
     folder.mkdir(mode=0o700)
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / "user")], check=True)
 

@@ -1,4 +1,4 @@
-"""Git repositories for tests: made by git itself, the same bytes every time, untouched by the developer's own configuration."""
+"""Git repositories for tests. They always have the same bytes, and ignore the developer's configuration of git."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _IDENTITY = {
 
 
 def git(folder: Path, *arguments: str, given: str | None = None) -> str:
-    """Run git in a folder, with something to read or nothing; return what it printed.
+    """Run git in a folder, with `given` as its input, and return what it printed.
 
     Raises:
-        subprocess.CalledProcessError: git said no.
+        subprocess.CalledProcessError: git failed.
     """
     environment = {**os.environ, **_IDENTITY}
     done = subprocess.run(
@@ -33,7 +33,7 @@ def git(folder: Path, *arguments: str, given: str | None = None) -> str:
 
 
 def make_repository(folder: Path, files: Mapping[str, str], branch: str = "master") -> Path:
-    """A repository with one commit of these files, path to text; returns the folder."""
+    """Make a repository with one commit of these files (path to text), and return the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for path, text in files.items():
         file = folder / path
@@ -46,19 +46,19 @@ def make_repository(folder: Path, files: Mapping[str, str], branch: str = "maste
 
 
 def make_bare_repository(folder: Path, source: Path) -> Path:
-    """A bare clone of `source`, as a server keeps one; returns the folder."""
+    """Make a bare clone of `source`, as on a server, and return the folder."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     git(source, "clone", "--quiet", "--bare", "--no-hardlinks", str(source), str(folder))
     return folder
 
 
 def add_submodule(folder: Path, source: Path, path: str) -> None:
-    """Record `source` as the submodule `path` of the repository in `folder`, checked out, and commit that."""
+    """Add `source` as the submodule `path` to the repository in `folder`, checked out, and commit that."""
     git(folder, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(source), path)
     commit_all(folder)
 
 
 def commit_all(folder: Path) -> None:
-    """Commit whatever has changed in the working tree, ignored files aside."""
+    """Commit all changes in the working tree, except ignored files."""
     git(folder, "add", "--all")
     git(folder, "commit", "--quiet", "--message", "Go on")

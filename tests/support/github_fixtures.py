@@ -1,4 +1,4 @@
-"""GitHub on loopback for tests of what is said to it."""
+"""A fixture with GitHub on loopback."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.github_server import GitHubServer, running_github
 
 @pytest.fixture
 def github_server() -> Iterator[GitHubServer]:
-    """A GitHub with the repository acme/infra; a request that GitHub's description does not know fails the test."""
+    """A GitHub with the repository acme/infra. A request that is not in GitHub's description fails the test."""
     with running_github() as server:
         server.host("acme/infra")
         yield server

@@ -1,7 +1,7 @@
-"""GitHub on loopback, held to GitHub's own description: of every request, and of every answer.
+"""GitHub on loopback. It checks every request and every answer against GitHub's own description.
 
-It has repositories with deploy keys, webhooks and statuses, and fails when a test says so. What is wrong with a request, or
-with one of its own answers, is kept in `wrong`, and fails the test that asked for the fixture.
+It has repositories with deploy keys, webhooks and statuses, and fails if a test asks for it. Errors in a request, or in one of
+its own answers, are kept in `wrong`, and fail the test that uses the fixture.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ OPENAPI = NpmPackage(
     "sha512-pV8M7L9GY23AybNvTmo2nyjmpmnt6+2sRE/tqr0ZLQcPS4lnw7u5eZGNmwRNkBC3D7gZXbFx5AHzLUVRBXGDhg==",
 )
 GITHUB, ENTERPRISE = "api.github.com", "ghes-3.19"
-"""The description of GitHub itself, and of a GitHub Enterprise."""
+"""The descriptions of GitHub itself and of GitHub Enterprise."""
 
 TOKEN = "github_pat_11ABCDE0Zx8Kq2Lw9Rt_s3cretTokenOfTheTests4Yb"
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDAZFvDtFqGn2Q6rqUvFl0n3zOtuLbMxSsK5bR4rbGJo"
@@ -37,7 +37,7 @@ Answer = tuple[int, Any]
 
 @dataclass
 class HostedRepository:
-    """A repository on the server; hooks keep their secrets, which answers do not show."""
+    """A repository on the server. Its hooks contain their secrets, but answers do not show them."""
 
     name: str
     admin: bool = True
@@ -50,12 +50,12 @@ class HostedRepository:
 
 @dataclass(frozen=True)
 class Failure:
-    """What goes wrong with requests of a method to a path; `done` says whether the server does first what it was asked.
+    """A failure of requests with a method to a path. `done` says whether the server first does what the request asks.
 
     Attributes:
-        status: of the answer; None for a connection that is cut.
-        times: of requests, before all is well again.
-        meanwhile: happens before the answer.
+        status: the status of the answer; None cuts the connection.
+        times: how many requests fail.
+        meanwhile: called before the answer.
     """
 
     method: str
@@ -70,14 +70,14 @@ class Failure:
 
 @dataclass
 class GitHubServer:
-    """A server that runs.
+    """A running server.
 
     Attributes:
-        api: its API's address.
-        repositories: by name.
+        api: the address of its API.
+        repositories: the repositories, by name.
         moved: old name to new.
-        requests: method and path of each.
-        wrong: what the description says is wrong, with requests and answers.
+        requests: the method and path of each request.
+        wrong: errors in requests and answers, according to the description.
     """
 
     api: str
@@ -94,24 +94,24 @@ class GitHubServer:
     _last: int = 100
 
     def host(self, name: str, **about: Any) -> HostedRepository:
-        """A repository from now on."""
+        """Add a repository."""
         self.repositories[name] = HostedRepository(name, **about)
         return self.repositories[name]
 
     def fail(self, failure: Failure) -> None:
-        """Let requests fail from now on."""
+        """Make requests fail from now on."""
         self._failures.append([failure, failure.times])
 
     def heal(self) -> None:
-        """Nothing fails any more."""
+        """End all failures."""
         self._failures.clear()
 
     def written(self) -> list[tuple[str, str]]:
-        """The requests that were to change something."""
+        """The requests that ask for a change."""
         return [(method, path) for method, path in self.requests if method != "GET"]
 
     def take(self, request: Request) -> tuple[int | None, Any, Mapping[str, str]]:
-        """Answer a request: status (None for none at all), body and headers."""
+        """Answer a request: status (None for no answer), body and headers."""
         with self._lock:
             self.requests.append((request.method, request.path))
             self.wrong += self._wrong(request)
@@ -266,7 +266,7 @@ def _description(kind: str) -> Description:
 
 @contextmanager
 def running_github(kind: str = GITHUB) -> Iterator[GitHubServer]:
-    """A GitHub without repositories, as long as the block lasts."""
+    """Run a GitHub without repositories."""
     prefix = "" if kind == GITHUB else "/api/v3"
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     description = _description(kind)
@@ -309,7 +309,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_POST = do_PATCH = do_DELETE = do_GET  # noqa: N815  the base class's names
 
     def log_message(self, *_arguments: object) -> None:
-        """A test's output is the test's."""
+        """Log nothing."""
 
 
 def _message(text: str) -> Json:

@@ -1,4 +1,4 @@
-"""Everything that `docker inspect` says of a run's containers while they are there."""
+"""Everything that `docker inspect` says about the containers of a run while they exist."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ STAGE_LABEL = "dockercise.stage"
 
 
 class InspectionRecorder:
-    """Inspects each container of any run when it is created and when it starts, for as long as the block lasts.
+    """Inspects each container of any run when it is created and when it starts.
 
-    The engine's own events say when, so that a container of a tenth of a second is seen too.
+    It follows the engine's events, so it also sees a container that exists for a tenth of a second.
     """
 
     def __init__(self) -> None:
@@ -36,13 +36,13 @@ class InspectionRecorder:
         return {stage for stage, texts in self._texts.items() if stage and texts}
 
     def containers(self, pipeline: str) -> list[dict[str, Any]]:
-        """What the engine said of the containers of a pipeline's stages; other tests run theirs on the engine meanwhile."""
+        """The data of the containers of one pipeline. Other tests may run containers on the engine at the same time."""
         each = [json.loads(text) for stage, texts in self._texts.items() if stage for text in texts]
         return [inspected for inspected in each if inspected["Config"]["Labels"].get(PIPELINE_LABEL) == pipeline]
 
     @property
     def text(self) -> str:
-        """All that was said."""
+        """All data, as text."""
         return "\n".join(text for texts in self._texts.values() for text in texts)
 
     def __enter__(self) -> Self:

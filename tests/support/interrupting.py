@@ -1,4 +1,4 @@
-"""Ctrl-C at moments that only other threads see."""
+"""Presses Ctrl-C at moments that only other threads can see."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.engines.driving import PATIENCE
 
 
 def wait_for_the_end_of_the_run() -> None:
-    """Until the main thread has left its stages behind and waits for what is still being put away."""
+    """Wait until the main thread has finished its stages and waits for results that are still being stored."""
     main = _main_thread()
     until = time.monotonic() + PATIENCE
     while Background.close.__code__ not in {frame.f_code for frame, _ in traceback.walk_stack(sys._current_frames()[main])}:
@@ -22,7 +22,7 @@ def wait_for_the_end_of_the_run() -> None:
 
 
 def press_ctrl_c() -> None:
-    """As a terminal does: the signal also wakes a main thread that waits."""
+    """Send the signal as a terminal does. It also wakes a waiting main thread."""
     signal.pthread_kill(_main_thread(), signal.SIGINT)
 
 

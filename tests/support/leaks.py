@@ -1,4 +1,4 @@
-"""Everything a run leaves and says, as bytes to look for secrets in."""
+"""Everything that a run leaves and prints, as bytes, to search it for secrets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from zstandard import ZstdDecompressor
 
 
 def forms(secret: str) -> Iterator[bytes]:
-    """A secret in the forms in which it could leak."""
+    """The forms in which a secret could leak."""
     yield secret.encode()
     yield quote(secret, safe="").encode()
     for before in (b"", b"x", b"xy"):
@@ -24,7 +24,7 @@ def forms(secret: str) -> Iterator[bytes]:
 
 
 def unpacked(files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Files by name, compressed ones as they are and as what is in them."""
+    """Files by name. Compressed files are included both compressed and unpacked."""
     everything = dict(files)
     for name, content in files.items():
         if name.endswith(".zst"):
@@ -37,7 +37,7 @@ def unpacked(files: Mapping[str, bytes]) -> dict[str, bytes]:
 
 
 def database(data: Path) -> bytes:
-    """All that the local server below a data folder has stored: the bytes of its database, and a dump of it."""
+    """Everything that the local server of a data folder has stored: the bytes of its database, and a dump."""
     files = [path for path in data.rglob("*.db*") if path.is_file()]
     assert files, f"no database below {data}"
     dumps = []
@@ -49,7 +49,7 @@ def database(data: Path) -> bytes:
 
 
 def found(channels: Mapping[str, bytes], secrets: Mapping[str, str]) -> list[tuple[str, str, bytes]]:
-    """Where which secret is, in which form."""
+    """The secrets that were found: the channel, the secret and its form."""
     return [
         (channel, name, form)
         for channel, content in channels.items()

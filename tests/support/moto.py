@@ -1,4 +1,4 @@
-"""AWS on loopback: moto's server answers the protocol, and remembers what a pipeline did to it."""
+"""AWS on loopback: moto's server implements the protocol, and remembers what a pipeline did."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ FOLDER_SECRET = "folder-secret-7Qw2Zx9Lm4Kp8Rt1Vb6Ny3Hj5Gd0Sa"
 
 @dataclass(frozen=True)
 class Aws:
-    """A running server; `url` is its endpoint, on loopback."""
+    """A running server. `url` is its endpoint on loopback."""
 
     url: str
 
     def client(self, service: str) -> Any:
-        """A client of the account that a test's own credentials belong to."""
+        """A client for the account of the test's own credentials."""
         return boto3.client(
             service,
             endpoint_url=self.url,
@@ -36,12 +36,12 @@ class Aws:
         )
 
     def bucket(self, name: str) -> str:
-        """Make a bucket, return its URL."""
+        """Make a bucket, and return its URL."""
         self.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
         return f"s3://{name}"
 
     def objects(self, bucket: str) -> dict[str, bytes]:
-        """All that is in a bucket, by its key."""
+        """All objects of a bucket, by key."""
         client = self.client("s3")
         pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
         keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
@@ -70,12 +70,12 @@ class Aws:
         return tuple(secret for role in roles for secret in (role.access_key_id, role.secret_access_key, role.session_token))
 
     def stack_status(self, account: str, name: str) -> str | None:
-        """The status of a CloudFormation stack of that account, None when there is no such stack."""
+        """The status of a CloudFormation stack of that account; None if there is no such stack."""
         stacks = cloudformation_backends[account][REGION].stacks.values()
         return next((str(stack.status) for stack in stacks if stack.name == name), None)
 
     def write_folder(self, folder: Path) -> Path:
-        """Write an AWS folder, as `aws configure` makes one, whose default profile talks to this server; returns it."""
+        """Write an AWS folder as `aws configure` does, with this server in its default profile, and return the folder."""
         folder.mkdir(mode=0o700, parents=True)
         config = folder / "config"
         config.write_text(f"[default]\nregion = {REGION}\noutput = json\nendpoint_url = {self.url}\n", encoding="ascii")
@@ -90,13 +90,13 @@ class Aws:
 
 @contextmanager
 def running_aws() -> Iterator[Aws]:
-    """An empty AWS for as long as the block lasts, on a free port."""
+    """Run an empty AWS on a free port."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:
         host, port = server.get_host_and_port()
         url = f"http://{host}:{port}"
-        # What a server remembers is the process's: a second one starts with what the first was told.
+        # The state of a server belongs to the process: a second server starts with the state of the first one.
         httpx.post(f"{url}/moto-api/reset").raise_for_status()
         yield Aws(url)
     finally:

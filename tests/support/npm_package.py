@@ -1,4 +1,4 @@
-"""Files out of npm's packages: of one version, checked against its digest, fetched once for all tests on this machine."""
+"""Files of npm packages. A version is checked against its digest, and downloaded once for all tests on this machine."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _CACHE = platformdirs.user_cache_path("dockercise-tests") / "npm"
 
 @dataclass(frozen=True)
 class NpmPackage:
-    """A version of a package; `integrity` is what `npm view NAME dist.integrity` says of it."""
+    """A version of a package. `integrity` is the output of `npm view NAME dist.integrity`."""
 
     name: str
     version: str
     integrity: str
 
     def file(self, path: str) -> Path:
-        """A file of the package, by its path in it, unpacked."""
+        """The unpacked file of the package with this path."""
         folder = _CACHE / f"{self.name.strip('@').replace('/', '-')}-{self.version}"
         folder.mkdir(parents=True, exist_ok=True)
         unpacked = folder / "files" / path

@@ -1,6 +1,6 @@
-"""An OpenAPI 3.0 description, asked whether requests and answers are what it says.
+"""Checks requests and answers against an OpenAPI 3.0 description.
 
-It is stricter than the standard: what the description does not name is wrong.
+It is stricter than the standard: something that the description does not name is an error.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _WHERE = "urn:description"
 
 @dataclass(frozen=True)
 class Operation:
-    """A path and a method of the description; `pointer` leads to it."""
+    """A path and a method of the description. `pointer` is its JSON pointer."""
 
     name: str
     pointer: str
@@ -33,7 +33,7 @@ class Operation:
 
 @dataclass(frozen=True)
 class Request:
-    """A request as it came; `path` is without a prefix of the server's, `headers` are in lower case."""
+    """A request. `path` is without the server's prefix, and the names in `headers` are in lower case."""
 
     method: str
     path: str
@@ -50,13 +50,13 @@ class Description:
         self._registry: Registry[Any] = Registry().with_resource(_WHERE, DRAFT4.create_resource(self._whole))
 
     def example(self, name: str) -> dict[str, Any]:
-        """A copy of an example of its components."""
+        """A copy of an example in the description's components."""
         copy = json.loads(json.dumps(self._whole["components"]["examples"][name]["value"]))
         assert isinstance(copy, dict)
         return copy
 
     def find(self, method: str, path: str) -> Operation | None:
-        """The operation of a request; None when the description knows none."""
+        """The operation of a request; None if the description has none."""
         for pattern, template in self._templates:
             match = pattern.fullmatch(path)
             if match and method.lower() in self._whole["paths"][template]:
@@ -68,7 +68,7 @@ class Description:
         return None
 
     def wrong_in_request(self, request: Request) -> list[str]:
-        """What is wrong with a request, nothing when it is what the description says."""
+        """The errors in a request; empty if it matches the description."""
         operation = self.find(request.method, request.path)
         if operation is None:
             return [f"the description knows no {request.method} {request.path}"]
@@ -76,7 +76,7 @@ class Description:
         return [f"{operation.name}: {text}" for text in wrong]
 
     def wrong_in_answer(self, operation: Operation, status: int, body: Any) -> list[str]:
-        """What is wrong with an answer. Errors that the description does not list for an operation are its basic errors."""
+        """The errors in an answer. An error status that the operation does not list is checked as a basic error."""
         answers = operation.about["responses"]
         if str(status) not in answers:
             if status < 400:
@@ -91,7 +91,7 @@ class Description:
 
     @cached_property
     def _templates(self) -> list[tuple[re.Pattern[str], str]]:
-        """Paths, those with the fewest variables first: they win (OpenAPI 3.0, Paths Object)."""
+        """Paths, those with the fewest variables first, since they have priority (OpenAPI 3.0, Paths Object)."""
         templates = sorted(self._whole["paths"], key=lambda path: path.count("{"))
         return [(re.compile(re.sub(r"\\\{\w+\\\}", "([^/]+)", re.escape(path))), path) for path in templates]
 
@@ -146,7 +146,7 @@ class Description:
                 yield f"{where} has no {name}"
 
     def _followed(self, entry: Mapping[str, Any], pointer: str) -> tuple[Mapping[str, Any], str]:
-        """What a reference leads to, and where that is."""
+        """The target of a reference, and its JSON pointer."""
         while "$ref" in entry:
             pointer = entry["$ref"].removeprefix("#")
             entry = self._whole

@@ -1,4 +1,4 @@
-"""Packages in memory: what each image prints is what the test says it prints."""
+"""Packages in memory. The test sets the output of each image."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ class PackagesInMemory:
     """The port `frontend.subgraphs.Packages` without an engine.
 
     Args:
-        documents: what images print, by name; an error instead is raised. Names with equal documents are one image.
+        documents: the output of images, by name; an error is raised instead. Names with equal documents are one image.
 
     Attributes:
-        fetched: the names that were asked for, in order.
+        fetched: the requested names, in order.
     """
 
     def __init__(self, **documents: str | bytes | PackageError) -> None:

@@ -18,20 +18,20 @@ DRAWN_MS = 180_000
 """Milliseconds that the UI may take to load or draw a page; on a busy machine it takes many seconds."""
 
 LOAD_MS = 60_000
-"""Milliseconds after which a page that does not show what it should is loaded again, as a user would do."""
+"""Milliseconds after which a page with missing content is loaded again, as a user would do."""
 
 BAD = 400
-"""From this status on, an answer is a refusal."""
+"""Answers with this status or a higher one are refusals."""
 
 
 @contextmanager
 def window(browser: Browser, now: datetime | None = None, **options: Any) -> Iterator[Page]:
-    """A window of its own, with time enough for a busy machine; what went wrong in it is in the log of the test.
+    """Open a separate window, with timeouts for a busy machine. Its errors are in the log of the test.
 
     Args:
-        browser: Where the window opens.
-        now: What the window's clock says, if not the time.
-        options: What `Browser.new_page` takes.
+        browser: the browser that opens the window.
+        now: the time of the window's clock; by default, the current time.
+        options: arguments of `Browser.new_page`.
     """
     page = browser.new_page(**options)
     page.context.set_default_timeout(DRAWN_MS)
@@ -47,7 +47,7 @@ def window(browser: Browser, now: datetime | None = None, **options: Any) -> Ite
 
 
 def open_page(page: Page, url: str, shows: Locator) -> None:
-    """Load a page until it shows something; fails with what it shows instead, and with what went wrong in it."""
+    """Load a page until it shows an element. If it never does, fail with its content and its errors."""
     with troubles_of(page) as troubles:
         for _ in range(DRAWN_MS // LOAD_MS):
             try:
@@ -63,7 +63,7 @@ def open_page(page: Page, url: str, shows: Locator) -> None:
 
 @contextmanager
 def troubles_of(page: Page) -> Iterator[list[str]]:
-    """Gathers the refusals, lost requests and errors of a page, and of those that it opens."""
+    """Collect the refusals, lost requests and errors of a page, and of the pages that it opens."""
     troubles: list[str] = []
 
     def answered(answer: Response) -> None:

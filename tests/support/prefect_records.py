@@ -1,6 +1,6 @@
-"""What Prefect's API says of a run.
+"""Reads data about a run from Prefect's API.
 
-Prefect records task runs some time after they ended, so each question is asked until the answer is complete.
+Prefect records task runs some time after they ended, so each request is repeated until the answer is complete.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 PATIENCE = 60.0
-"""Seconds until an answer that is still incomplete fails the test."""
+"""Seconds after which an incomplete answer fails the test."""
 
 PAGE = 200
-"""Entries of one answer, the most that the API gives."""
+"""Entries of one answer. This is the maximum of the API."""
 
 ATTEMPTS = 10
 
@@ -29,7 +29,7 @@ FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 @dataclass(frozen=True)
 class TaskRunRecord:
-    """A task run as the API has it; `needs` are the names of the task runs it has an edge from."""
+    """A task run from the API. `needs` are the names of the task runs that have an edge to it."""
 
     name: str
     type: str
@@ -40,7 +40,7 @@ class TaskRunRecord:
 
 @dataclass(frozen=True)
 class FlowRunRecord:
-    """A flow run as the API has it."""
+    """A flow run from the API."""
 
     name: str
     type: str
@@ -51,7 +51,7 @@ class FlowRunRecord:
 
 
 def ask(api: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    """One request; a body makes it a POST. A server whose database is locked for a moment is asked again, as clients do."""
+    """Send one request; with a body, a POST. If the server's database is locked, send it again, as clients do."""
     for _ in range(ATTEMPTS):
         try:
             return _ask(api, path, body)
@@ -70,10 +70,10 @@ def _ask(api: str, path: str, body: dict[str, Any] | None) -> Any:
 
 
 def eventually(question: Callable[[], T], complete: Callable[[T], bool], patience: float = PATIENCE) -> T:
-    """Ask until the answer is complete, for so many seconds.
+    """Ask until the answer is complete, for at most `patience` seconds.
 
     Raises:
-        AssertionError: it never was; shows the last answer.
+        AssertionError: it never was. The error shows the last answer.
     """
     deadline = time.monotonic() + patience
     while not complete(answer := question()):
@@ -83,7 +83,7 @@ def eventually(question: Callable[[], T], complete: Callable[[T], bool], patienc
 
 
 def flow_run(api: str, flow_run_id: str) -> FlowRunRecord:
-    """The flow run, once it is final."""
+    """The flow run, when it is final."""
     found = eventually(
         lambda: ask(api, f"flow_runs/{flow_run_id}"), lambda answer: (answer["state"] or {}).get("type") in FINAL
     )
@@ -94,7 +94,7 @@ def flow_run(api: str, flow_run_id: str) -> FlowRunRecord:
 
 
 def task_runs(api: str, flow_run_id: str, count: int) -> dict[str, TaskRunRecord]:
-    """The task runs of a flow run by name, once there are `count` that are final."""
+    """The task runs of a flow run, by name, when `count` of them are final."""
 
     def settled(run: dict[str, Any]) -> bool:
         state = run["state"] or {}
@@ -111,7 +111,7 @@ def task_runs(api: str, flow_run_id: str, count: int) -> dict[str, TaskRunRecord
 
 
 def logs(api: str, flow_run_id: str, last: str) -> list[str]:
-    """The messages of a flow run's log in the order of the API, once `last` is among them."""
+    """The messages of a flow run's log, in the order of the API, when they contain `last`."""
 
     def fetch() -> list[str]:
         found: list[str] = []

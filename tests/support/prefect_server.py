@@ -1,4 +1,4 @@
-"""A real Prefect server for the tests: one for the whole session, all workers of it included, gone at its end."""
+"""A real Prefect server for the tests. All workers of a session share it, and it is removed at the end."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ DATA = "DOCKERCISE_TEST_DATA"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The controller chooses the folder; workers of pytest-xdist inherit it."""
+    """Choose the folder in the controller. The workers of pytest-xdist inherit it."""
     if DATA not in os.environ:
         os.environ[DATA] = tempfile.mkdtemp(prefix="dockercise-tests-")
         config.stash[_OWNED] = Path(os.environ[DATA])
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Whoever chose the folder stops what runs in it and removes it."""
+    """Stop what runs in the folder and remove it, in the process that chose the folder."""
     data = config.stash.get(_OWNED, None)
     if data is not None:
         ServerFolder(data).down()
@@ -36,19 +36,19 @@ _OWNED = pytest.StashKey[Path]()
 
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
-    """The data folder of this test session, where its Prefect server lives."""
+    """The data folder of this test session and its Prefect server."""
     return Path(os.environ[DATA])
 
 
 @pytest.fixture(scope="session")
 def server(data_folder: Path) -> LocalServer:
-    """The session's Prefect server, healthy; started by whichever test asks first."""
+    """The session's Prefect server, healthy. The first test that needs it starts it."""
     return ServerFolder(data_folder).up(lambda _text: None)
 
 
 @pytest.fixture
 def prefect_api(server: LocalServer) -> Iterator[str]:
-    """Flows called in this process report to the session's server; its API's address."""
+    """Let flows in this process report to the session's server. Gives the address of its API."""
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     with temporary_settings({PREFECT_API_URL: server.api_url}):

@@ -1,4 +1,4 @@
-"""Records of runs as a run leaves them, without a run."""
+"""Makes records of runs without running anything."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from dockercise_prefect.results.summary import RunSummary, StageSummary
 from dockercise_prefect.status import RunStatus, StageStatus
 
 FIRST = datetime(2026, 11, 22, 19, 3, 12, tzinfo=UTC)
-"""When the first run of a test begins."""
+"""The start of the first run of a test."""
 
 _greet = stage("greet", image="bb:1", run="echo hello")
 _hush = stage("hush", image="bb:1", run="cat key", no_log=True)
 _check = stage("check", image="bb:1", run="grep x greet", volumes=[_greet.volume])
 _deliver = stage("deliver", image="bb:1", after=[_check])
 SHOP = Pipeline("shop", [_greet, _hush, _check, _deliver])
-"""Four stages: `check` mounts the volume of `greet`, `deliver` comes after `check`, `hush` says noLog."""
+"""Four stages: `check` mounts the volume of `greet`, `deliver` comes after `check`, and `hush` has noLog."""
 
 
 def run_id(number: int = 0) -> str:
-    """The id of the test's run of that number, a minute after the one before."""
+    """The id of the test's run with this number. Each run starts one minute after the previous one."""
     return f"{FIRST + timedelta(minutes=number):%Y%m%dT%H%M%SZ}-{number:04x}"
 
 
 def ran(status: StageStatus, after: float, seconds: float, exit_code: int = 0, message: str | None = None) -> StageSummary:
-    """How a stage ended that began so many seconds after the run."""
+    """The summary of a stage that started `after` seconds after the run."""
     began = FIRST + timedelta(seconds=after)
     ended = began + timedelta(seconds=seconds)
     return StageSummary(status, exit_code, began.isoformat(), ended.isoformat(), "sha256:aa", "task-1", message)
 
 
 class Recorded:
-    """A record that is written as a run goes on.
+    """A record that is written during a simulated run.
 
     Args:
         results: the folder of all results.
-        pipeline: what runs.
-        number: of the run, see `run_id`.
+        pipeline: the pipeline of the run.
+        number: the number of the run, see `run_id`.
     """
 
     def __init__(self, results: Path, pipeline: Pipeline = SHOP, number: int = 0) -> None:
@@ -53,11 +53,11 @@ class Recorded:
 
     @property
     def folder(self) -> Path:
-        """Where the record is."""
+        """The folder of the record."""
         return self.store.folder
 
     def stage(self, name: str, summary: StageSummary, log: bytes | None = None, volume: list[Entry] | None = None) -> None:
-        """A stage that printed and left this, and ended so."""
+        """Add a stage with this summary, log and volume."""
         if log is not None:
             writer = self.store.log(name)
             writer.write(log)
@@ -68,12 +68,12 @@ class Recorded:
         self._stages[name] = summary
 
     def end(self, status: RunStatus = RunStatus.PASSED, seconds: float = 2, error: str | None = None) -> None:
-        """The run ends, and all of its record is in its place."""
+        """End the run, and wait until its record is complete."""
         self.store.settle()
         self.store.finish(self._summary(status, seconds, error))
 
     def leave(self) -> None:
-        """The run ends, and does not wait for its record."""
+        """End the run without waiting for its record."""
         self.store.leave(self._summary(RunStatus.ERROR, 2, "interrupted"))
 
     def _summary(self, status: RunStatus, seconds: float, error: str | None) -> RunSummary:
@@ -93,7 +93,7 @@ class Recorded:
 
 
 def failed_run(results: Path, number: int = 0) -> Recorded:
-    """A run of `SHOP` whose stage `check` failed."""
+    """Make a run of `SHOP` whose stage `check` failed."""
     run = Recorded(results, number=number)
     run.stage("greet", ran(StageStatus.PASSED, 0.1, 0.4), b"hello\n")
     run.stage("hush", ran(StageStatus.PASSED, 0.2, 0.2))

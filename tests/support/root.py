@@ -1,6 +1,6 @@
-"""Tests that need root are skipped for everybody else, with the reason.
+"""Skips tests that need root if the user is not root, with the reason.
 
-Some make an engine or an image of their own, which only root can. Whoever has access to an engine can run all others.
+These tests make their own engine or image, which only root can do. All other tests need only access to an engine.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from scripts.console import NeedsRootError
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup() -> Generator[None, object, object]:
-    """Skip a test with a fixture that needs root."""
+    """Skip a test if one of its fixtures needs root."""
     return (yield from _skipping())
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call() -> Generator[None, object, object]:
-    """Skip a test that needs root."""
+    """Skip a test if it needs root itself."""
     return (yield from _skipping())
 
 

@@ -1,4 +1,4 @@
-"""The seed's own pipeline, run as a user would run it, against an AWS on loopback."""
+"""Runs the seed's own pipeline as a user would run it, with an AWS on loopback."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scripts.environment import ROOT
 from tests.support.moto import REGION, Aws
 
 ACCOUNT = "327070154264"
-"""Of the role that the seed assumes."""
+"""The account of the role that the seed assumes."""
 
 CREDENTIAL_STAGES = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 STAGES = {"assume-role", *CREDENTIAL_STAGES, "get-code", "create-stack", "wait-for-success"}
@@ -28,7 +28,7 @@ EDGES = {
 
 @dataclass(frozen=True)
 class SeedRun:
-    """What is left to look at after the run: its exit status, what it printed."""
+    """The result of the run: its exit status and its output."""
 
     exit_status: int
     summary: dict[str, Any]
@@ -41,7 +41,7 @@ class SeedRun:
 
     @property
     def api(self) -> str:
-        """The API of the server that the run reported to, from the address of the run's page."""
+        """The API of the server that the run reported to, derived from the address of the run's page."""
         return str(self.summary["flow_run_url"]).partition("/runs/flow-run/")[0] + "/api"
 
     @property
@@ -51,14 +51,14 @@ class SeedRun:
 
 
 def run_seed(folder: Path, data: Path, aws: Aws, *options: str, silent: bool = False) -> SeedRun:
-    """Run the seed's files, byte for byte, with a test's AWS folder; the images are there.
+    """Run the seed's unchanged files with a test's AWS folder. The images must exist.
 
     Args:
-        folder: the test's own, for the root, the home and the results.
-        data: the user's data folder, where the local server lives.
-        aws: what the AWS folder leads to.
-        options: of `run`, besides `--aws` and `--json`.
-        silent: the four stages that handle credentials say `noLog: true` in this copy.
+        folder: the test's own folder, for the root, the home and the results.
+        data: the user's data folder, with the local server.
+        aws: the server in the AWS folder.
+        options: options of `run`, in addition to `--aws` and `--json`.
+        silent: whether the four stages that handle credentials have `noLog: true` in this copy.
     """
     root = folder / "infra"
     root.mkdir()
@@ -87,7 +87,7 @@ def run_seed(folder: Path, data: Path, aws: Aws, *options: str, silent: bool = F
 
 
 def user_environment(home: Path, data: Path, results: Path) -> dict[str, str]:
-    """A user with nothing but the test's AWS folder: a developer's own credentials and Prefect settings stay out."""
+    """The environment of a user with only the test's AWS folder, without the developer's credentials and Prefect settings."""
     own = {name: text for name, text in os.environ.items() if not name.startswith(("AWS_", "PREFECT_", "DOCKERCISE_"))}
     return own | {
         "HOME": str(home),

@@ -1,4 +1,4 @@
-"""An AWS on loopback in a process of its own: what it holds is not in the memory of a test or a benchmark."""
+"""An AWS on loopback in a separate process, so that its data is not in the memory of a test or a benchmark."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ import boto3  # type: ignore[import-untyped]  # has no types
 import httpx
 
 PATIENCE = 120.0
-"""Seconds until it answers."""
+"""Seconds to wait until it answers."""
 
 
 @contextmanager
 def separate_aws(log: Path) -> Iterator[tuple[str, Any]]:
-    """Its address, and a client of its S3.
+    """Run an AWS, and give its address and a client of its S3.
 
     Args:
-        log: where it writes what it is asked.
+        log: the file for its log of requests.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""A repository on a host of its own, ready to be registered: what the tests of registrations and pushes begin with."""
+"""A repository with an origin, ready to be registered. Tests of registrations and pushes start with it."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tests.support.prefect_records import FlowRunRecord
 
 @dataclass(frozen=True)
 class Site:
-    """A developer's clone, its origin, a work pool, and where the worker keeps its things.
+    """A developer's clone, its origin, a work pool, and the folder of the worker.
 
     Attributes:
-        name: of the pipeline, the repository and the work pool; no other test has it.
+        name: the name of the pipeline, the repository and the work pool. No other test uses it.
         work: the clone.
-        environment: of commands and workers.
-        api: of the Prefect server.
-        folder: the test's own.
+        environment: the environment of commands and workers.
+        api: the API of the Prefect server.
+        folder: the test's own folder.
         command: calls `dockercise`, in this process, because starting one takes seconds.
     """
 
@@ -42,20 +42,20 @@ class Site:
 
     @property
     def deployment(self) -> str:
-        """The deployment's whole name."""
+        """The deployment's full name."""
         return f"{self.name}/{self.name}"
 
     @property
     def head(self) -> str:
-        """The clone's commit."""
+        """The current commit of the clone."""
         return git(self.work, "rev-parse", "HEAD")
 
     def register(self, *arguments: str) -> Outcome:
-        """`dockercise register` of the repository, for its work pool."""
+        """Call `dockercise register` for the repository and its work pool."""
         return self.command("register", self.source, "--work-pool", self.name, *arguments)
 
     def push(self, files: Mapping[str, str]) -> str:
-        """Commit and push; the commit."""
+        """Commit and push files, and return the commit."""
         for path, text in files.items():
             (self.work / path).parent.mkdir(parents=True, exist_ok=True)
             (self.work / path).write_text(text)
@@ -64,7 +64,7 @@ class Site:
         return self.head
 
     def run(self, **parameters: object) -> FlowRunRecord:
-        """A flow run of the deployment, run by a worker to its end."""
+        """Create a flow run of the deployment, and let a worker run it to its end."""
         return workers.run_to_end(self.api, self.deployment, self.environment, self.folder, **parameters)
 
     def values(self) -> dict[str, Any]:

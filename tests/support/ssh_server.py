@@ -1,4 +1,4 @@
-"""A git host's ssh server on loopback: whoever has a key that it is told of may read repositories, and nobody may write."""
+"""A git host's ssh server on loopback. Users with an accepted key can read repositories, and nobody can write."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ import asyncssh
 
 @dataclass
 class SshServer:
-    """A server that runs.
+    """A running server.
 
     Attributes:
-        port: on 127.0.0.1.
-        host_key: what it proves itself with, `ssh-ed25519 AAAA…`.
-        let_in: tells which public keys may come in, asked each time.
-        entered: the keys that came in.
+        port: its port on 127.0.0.1.
+        host_key: its public host key, `ssh-ed25519 AAAA…`.
+        let_in: returns the accepted public keys; called for each connection.
+        entered: the keys that were used to log in.
     """
 
     root: Path
@@ -38,7 +38,7 @@ class SshServer:
 
 @contextmanager
 def running_ssh(root: Path, let_in: Callable[[], list[str]]) -> Iterator[SshServer]:
-    """A server for the bare repositories in a folder, as long as the block lasts."""
+    """Run a server for the bare repositories in a folder."""
     running = SshServer(root, let_in)
     started = threading.Event()
     loop = asyncio.new_event_loop()
@@ -84,7 +84,7 @@ def running_ssh(root: Path, let_in: Callable[[], list[str]]) -> Iterator[SshServ
 
 
 async def _read(process: asyncssh.SSHServerProcess[bytes], root: Path) -> int:
-    """Carry out what was asked for, if that is to read a repository; returns its exit status."""
+    """Run the requested command if it reads a repository, and return its exit status."""
     words = shlex.split(process.command or "")
     if len(words) != 2 or words[0] != "git-upload-pack":
         process.stderr.write(b"only reading is allowed\n")

@@ -1,4 +1,4 @@
-"""A host on loopback that takes requests for commit statuses, and answers as a test says."""
+"""A host on loopback that receives commit statuses. The test sets its answers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Taken:
-    """A request: its path as it came, its headers in lower case, its body read."""
+    """A request: its unchanged path, its headers with names in lower case, and its parsed body."""
 
     path: str
     headers: Mapping[str, str]
@@ -22,7 +22,7 @@ class Taken:
 
 @dataclass
 class StatusHost:
-    """A host that runs; `status` None cuts the connection."""
+    """A running host. If `status` is None, it cuts the connection."""
 
     site: str
     status: int | None = 201
@@ -33,7 +33,7 @@ class StatusHost:
 
 @contextmanager
 def running_host() -> Iterator[StatusHost]:
-    """A host, as long as the block lasts."""
+    """Run a host."""
     host = StatusHost("")
 
     class Handler(BaseHTTPRequestHandler):
@@ -51,7 +51,7 @@ def running_host() -> Iterator[StatusHost]:
             self.wfile.write(text)
 
         def log_message(self, *_arguments: object) -> None:
-            """A test's output is the test's."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     host.site = f"http://127.0.0.1:{server.server_port}"

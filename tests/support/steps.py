@@ -1,4 +1,4 @@
-"""What happens while a reader waits."""
+"""Runs actions while a reader waits."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 
 def steps(*actions: Callable[[], object]) -> Callable[[], None]:
-    """What happens between two looks, in order; there must be no further look."""
+    """Return a wait function that runs the next action at each call. There must not be more calls than actions."""
     left: Iterator[Callable[[], object]] = iter(actions)
 
     def pause() -> None:

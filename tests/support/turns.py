@@ -1,7 +1,7 @@
-"""Tests side by side on one engine: those that are marked `alone` have it for themselves.
+"""Lets tests share one engine. A test that is marked `alone` is the only one that uses it.
 
-Any run removes what a dead one has left on the engine, so a test that looks at that must have no run beside it. The turns
-are taken through a file's lock, which other processes of pytest-xdist take too, and which ends with its process.
+Any run removes what a dead run has left on the engine. So while a test checks such leftovers, no other run may be active. A
+file lock ensures this. All processes of pytest-xdist use it, and it ends with its process.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.support.prefect_server import DATA
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Wait until the engine is free for the test, with all that its fixtures do."""
+    """Wait until the engine is free for the test and its fixtures."""
     if item.get_closest_marker("docker") is None:
         return (yield)
     turn = fcntl.LOCK_EX if item.get_closest_marker("alone") else fcntl.LOCK_SH

@@ -1,4 +1,4 @@
-"""Prefect's own workers, as processes of the tests."""
+"""Runs Prefect's own workers as processes of the tests."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ def create_pool(name: str, api: str) -> None:
 
 
 def start_run(api: str, deployment: str, **parameters: object) -> str:
-    """A flow run of a deployment, `flow/name`, that waits for a worker; its id."""
+    """Create a flow run of a deployment, `flow/name`, that waits for a worker, and return its id."""
     found = prefect_records.ask(api, f"deployments/name/{deployment}")
     answer = prefect_records.ask(api, f"deployments/{found['id']}/create_flow_run", {"parameters": parameters})
     return str(answer["id"])
 
 
 def work_once(pool: str, environment: Mapping[str, str], folder: Path) -> None:
-    """Have a worker run what waits in the pool now, to its end."""
+    """Let a worker run all waiting runs of the pool to their end."""
     command = [*PREFECT, "worker", "start", "--pool", pool, "--run-once"]
     subprocess.run(command, check=True, env=environment, cwd=folder, capture_output=True, timeout=300)
 
 
 def run_to_end(api: str, deployment: str, environment: Mapping[str, str], folder: Path, **parameters: object) -> FlowRunRecord:
-    """A flow run of a deployment, run by a worker to its end."""
+    """Create a flow run of a deployment, and let a worker run it to its end."""
     pool = prefect_records.ask(api, f"deployments/name/{deployment}")["work_pool_name"]
     flow_run = start_run(api, deployment, **parameters)
     work_once(pool, environment, folder)
@@ -46,7 +46,7 @@ def run_to_end(api: str, deployment: str, environment: Mapping[str, str], folder
 
 @contextmanager
 def working(pool: str, environment: Mapping[str, str], folder: Path) -> Iterator[None]:
-    """A worker that goes on as long as the body runs."""
+    """Run a worker while the body runs."""
     log = folder / f"worker-{pool}.log"
     with log.open("w") as file:
         command = [*PREFECT, "worker", "start", "--pool", pool]
@@ -57,6 +57,6 @@ def working(pool: str, environment: Mapping[str, str], folder: Path) -> Iterator
             process.send_signal(signal.SIGINT)
             try:
                 process.wait(timeout=60)
-            except subprocess.TimeoutExpired:  # it can wait for ever for a run that it has reaped
+            except subprocess.TimeoutExpired:  # it may wait for ever for a run whose process has already been reaped
                 process.kill()
                 process.wait()
