@@ -1,8 +1,8 @@
-"""The image that stands in for the seed's two: Debian with git, jq and the AWS command line, made from packages alone.
+"""The image that replaces the seed's two images: Debian with git, jq and the AWS command line, made only from packages.
 
-`pebbletech/docker-aws-cli` and `bravissimolabs/alpine-git` are on a registry that not every machine reaches, and years old. One
-image under both names has what the seed's stages use. It turns the repository that the seed clones into one of its own, so that
-nothing leaves the machine. Made once and kept by the engine, its name holding a hash of how it is made.
+`pebbletech/docker-aws-cli` and `bravissimolabs/alpine-git` are years old, and their registry is not available on every machine.
+One image with both names has everything that the seed's stages use. It contains a repository that replaces the one that the
+seed clones, so no data leaves the machine. It is made once and kept by the engine. Its name contains a hash of the recipe.
 """
 
 from __future__ import annotations
@@ -51,15 +51,15 @@ PYTHONPATH=/opt/awscli exec python3 -m awscli "$@"
 
 
 def recipe_hash() -> str:
-    """Names the image: another recipe, another image."""
+    """A hash for the image's name. It differs if the recipe differs."""
     return tag_of(Path(__file__).read_bytes(), AWSCLI_LOCK.read_bytes())
 
 
 def ensure_aws_image() -> str:
-    """The image's reference; made first if the engine does not have it, which takes about two minutes and needs root.
+    """Return the image's reference. If the engine does not have the image, make it: about two minutes, needs root.
 
     Raises:
-        SetUpError: something is missing that the recipe needs.
+        SetUpError: the recipe needs something that is missing.
     """
     reference = f"{REPOSITORY}:{recipe_hash()}"
     return ensure(reference, lambda client: _build(client, reference))
@@ -67,10 +67,10 @@ def ensure_aws_image() -> str:
 
 @contextmanager
 def seed_images() -> Iterator[None]:
-    """The seed's two image names, for as long as the block lasts.
+    """Inside, the image has the seed's two image names.
 
     Raises:
-        SetUpError: the engine holds other images under these names; they are the developer's and stay untouched.
+        SetUpError: the engine has other images with these names. They belong to the developer and are not changed.
     """
     client = engine_client()
     image = client.images.get(ensure_aws_image())
@@ -105,7 +105,7 @@ def _add_awscli(tree: Path) -> None:
     target = tree / "opt/awscli"
     pip = [sys.executable, "-m", "pip", "-qq", "--disable-pip-version-check", "install", "--no-compile", "--require-hashes"]
     run(*pip, "--only-binary=:all:", "--python-version", python, "--target", str(target), "--requirement", str(AWSCLI_LOCK))
-    # Containers never keep what Python compiles, so it is compiled here, by the Python that will run it.
+    # Containers do not keep compiled Python files, so the image's own Python compiles them here.
     run("chroot", str(tree), "python3", "-m", "compileall", "-q", "/opt/awscli")
     command = tree / "usr/local/bin/aws"
     command.write_text(_AWS_COMMAND, encoding="ascii")

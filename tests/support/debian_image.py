@@ -1,6 +1,6 @@
-"""Images made from this system's own Debian packages, for tests that need more than a shell and must not need a registry.
+"""Images made from this system's Debian packages, for tests that need more than a shell, but no registry.
 
-Made once and kept by the engine: an image's tag is a hash of how it is made.
+They are made once and kept by the engine. An image's tag is a hash of its recipe.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ LABEL = "dockercise-test.recipe"
 
 
 def tag_of(*parts: bytes) -> str:
-    """Names an image: another recipe, another release of the system it is made of, another image."""
+    """A hash for an image's tag. It differs if the recipe or the release of the system differs."""
     parts = (Path(__file__).read_bytes(), debootstrap.codename().encode(), *parts)
     return hashlib.sha256(b"\0".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()[:16]
 
 
 def ensure(reference: str, build: Callable[[docker.DockerClient], None]) -> str:
-    """The reference of an image that the engine has; built first if it has not, by one test process at a time.
+    """Return the reference of an image. If the engine does not have it, build it, one test process at a time.
 
     Raises:
-        SetUpError: something is missing that the recipe needs.
+        SetUpError: the recipe needs something that is missing.
     """
     client = engine_client()
     try:
@@ -46,13 +46,13 @@ def ensure(reference: str, build: Callable[[docker.DockerClient], None]) -> str:
 
 
 def _lock(reference: str) -> Path:
-    """The file that one process locks; each user has their own, which nobody else could open."""
+    """The lock file. Each user has a separate one, since a user cannot open the lock file of another user."""
     name = reference.split(":", maxsplit=1)[0].replace("/", "-")
     return Path(tempfile.gettempdir()) / f"{name}-image-{os.getuid()}.lock"
 
 
 def exists(client: docker.DockerClient, reference: str) -> bool:
-    """Whether the engine has it."""
+    """Whether the engine has the image."""
     try:
         client.images.get(reference)
     except ImageNotFound:
@@ -61,10 +61,10 @@ def exists(client: docker.DockerClient, reference: str) -> bool:
 
 
 def bootstrap(tree: Path, packages: Sequence[str]) -> None:
-    """Make a small Debian of this system's release below a folder.
+    """Make a small Debian system in a folder, with the same release as this system.
 
     Raises:
-        SetUpError: we are not root, or a package cannot be had.
+        SetUpError: we are not root, or a package is not available.
     """
     debootstrap.bootstrap(tree, debootstrap.codename(), packages, "the tests' images")
 
