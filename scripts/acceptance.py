@@ -1,8 +1,8 @@
-"""The tests on each engine, the newest Python and the oldest Prefect: what `make acceptance` does beside the long tests.
+"""Tests on each engine, the newest Python and the oldest Prefect. `make acceptance` also runs the long tests.
 
 Needs root and Debian.
 
-Runs on `.venv`'s Python: `.venv/bin/python -m scripts.acceptance [ENGINE]… [python] [prefect]`; with no word it does all of it.
+Runs on `.venv`'s Python: `.venv/bin/python -m scripts.acceptance [ENGINE]… [python] [prefect]`. Without arguments, it runs all.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ def check_podman() -> bool:
             check=False,
         )
     say(f"podman: exit status {done.returncode}, {done.stderr.strip()}")
-    return done.returncode == 3 and "is Podman" in done.stderr  # noqa: PLR2004  no engine that can run it
+    return done.returncode == 3 and "is Podman" in done.stderr  # noqa: PLR2004  there is no usable engine
 
 
 def check_newest_python() -> bool:
-    """Whether the tests that need no engine pass on the newest Python, in an environment of its own."""
+    """Whether the tests that need no engine pass on the newest Python, in a separate environment."""
     python = newest(versions(_candidates()))
     if python is None:
         say(f"this machine has no newer Python than {sys.version.split()[0]}")
@@ -65,7 +65,7 @@ def check_newest_python() -> bool:
 
 
 def check_oldest_prefect() -> bool:
-    """Whether what knows Prefect passes its tests on the oldest one that is allowed, in an environment of its own."""
+    """Whether the tests that use Prefect pass on the oldest allowed version, in a separate environment."""
     oldest = lower_bound("prefect", (ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     folder = f".venv-prefect-{oldest}"
     python = str(ROOT / folder / "bin/python")
@@ -78,8 +78,8 @@ def lower_bound(package: str, project: str) -> str:
     """The oldest version of a package that pyproject.toml allows.
 
     Args:
-        package: its name, as it is written there.
-        project: what is written there.
+        package: its name in pyproject.toml.
+        project: the text of pyproject.toml.
     """
     asked = (Requirement(line) for line in tomllib.loads(project)["project"]["dependencies"])
     (wanted,) = (one for one in asked if one.name == package)
@@ -87,18 +87,18 @@ def lower_bound(package: str, project: str) -> str:
 
 
 def newest(found: Mapping[str, tuple[int, int]], ours: tuple[int, int] = sys.version_info[:2]) -> str | None:
-    """The newest Python of those found; None when none is newer than ours.
+    """The newest of the given Pythons; None if none is newer than ours.
 
     Args:
-        found: command to its version, major and minor.
-        ours: what the tests run on already.
+        found: each command and its version, major and minor.
+        ours: the version that the tests already run on.
     """
     newer = {command: version for command, version in found.items() if version > ours}
     return max(newer, key=lambda command: newer[command], default=None)
 
 
 def versions(commands: Iterable[str]) -> dict[str, tuple[int, int]]:
-    """The version of each command that is a Python; one that does not run, say a shim of pyenv, is left out."""
+    """The version of each command. A command that does not run, for example a shim of pyenv, is left out."""
     found = {}
     for command in commands:
         try:
@@ -111,7 +111,7 @@ def versions(commands: Iterable[str]) -> dict[str, tuple[int, int]]:
 
 
 def _candidates() -> list[str]:
-    """Commands that may be a Python: on the path by their version, and all that pyenv has."""
+    """Commands that may be a Python: those on the path with a version in their name, and all of pyenv."""
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     of_pyenv = [str(path) for minor in MINORS for path in sorted(pyenv.glob(f"versions/3.{minor}.*/bin/python3.{minor}"))]
     return [*(f"python3.{minor}" for minor in MINORS), *of_pyenv]
@@ -123,7 +123,7 @@ def _passes(what: str, command: Sequence[str], **environment: str) -> bool:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Check what the command line names, all of it to the end; what failed is named last."""
+    """Run all checks that the command line names, even if one fails. At the end, print which failed."""
     parser = argparse.ArgumentParser(prog="python -m scripts.acceptance", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument(
         "what", nargs="*", metavar="WHAT", help=f"{', '.join([*ENGINES, PYTHON, PREFECT])}; all where none is named"

@@ -1,4 +1,4 @@
-"""The image `busybox:latest` on the engine: there already, pulled, or built from Debian's static busybox."""
+"""Provides the image `busybox:latest` on the engine. If it is missing, pulls it, or builds it from Debian's static busybox."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from scripts.console import SetUpError, say
 REPOSITORY, TAG = "busybox", "latest"
 PROGRESS = "progress"
 REGISTRY_SECONDS = 20
-"""How long the engine may be silent while it pulls; it waits much longer by itself where nothing answers."""
+"""Seconds that the engine may be silent during a pull. By itself, it waits much longer if no registry answers."""
 
 CHANGES = ["ENV PATH=/bin", 'CMD ["sh"]']
 PASSWD = b"root:x:0:0:root:/root:/bin/sh\n"
@@ -33,7 +33,7 @@ def ensure_busybox(client: APIClient) -> None:
     """Make sure that the engine has the image.
 
     Raises:
-        SetUpError: no registry answers, and it cannot be built here either.
+        SetUpError: no registry answers, and the image cannot be built here.
     """
     if has_image(client):
         return
@@ -54,11 +54,11 @@ def has_image(client: APIClient) -> bool:
 
 
 def image_tar(binary: bytes, applets: Sequence[str]) -> bytes:
-    """The file system of an image with nothing but busybox: same input, same bytes.
+    """The file system of an image that contains only busybox. The same input gives the same bytes.
 
     Args:
         binary: a static busybox.
-        applets: the names it answers to; its own among them is not a link, or it would point to itself.
+        applets: the names of its commands. For its own name, no link is made, since the link would point to itself.
     """
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as tar:
@@ -81,9 +81,9 @@ def _add(
 
 
 def _pull(client: APIClient) -> str | None:
-    """Pull the image; what stood in the way, in one line, or None when it is there."""
+    """Pull the image. Returns the error in one line, or None if the image was pulled."""
     answers: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-    # The SDK cannot bound how long a pull is silent, so a thread waits that nobody waits for.
+    # The SDK cannot limit how long a pull is silent, so the pull runs in a thread that nobody waits for.
     threading.Thread(target=_follow_pull, args=(client, answers.put), daemon=True).start()
     try:
         while (answer := answers.get(timeout=REGISTRY_SECONDS)) == PROGRESS:
@@ -114,7 +114,7 @@ def _check_architecture(client: APIClient) -> None:
 
 
 def _static_busybox() -> bytes:
-    """Debian's static busybox: the installed one, or from its package, which is then not installed."""
+    """Debian's static busybox: the installed one, or the one from its package, which is not installed."""
     installed = Path("/bin/busybox")
     if _is_installed("busybox-static") and installed.exists():
         return installed.read_bytes()

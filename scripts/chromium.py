@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Chromium that does not notice when network interfaces come and go.
+"""Runs a Chromium that does not notice changes of network interfaces.
 
-Docker makes and removes interfaces with every network and container. Chromium fails all requests that are under way when
-that happens (`net::ERR_NETWORK_CHANGED`), and pages stay half empty. It learns of it through a netlink socket; this program
-makes the kernel refuse such sockets (seccomp(2)), and then becomes Chromium.
+Docker creates and removes interfaces with every network and container. When this happens, Chromium fails all running requests
+(`net::ERR_NETWORK_CHANGED`), and pages stay half empty. Chromium notices the change through a netlink socket. This program
+makes the kernel refuse such sockets (seccomp(2)), and then executes Chromium.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ ALLOW = 0x7FFF0000
 REFUSE = 0x00050000 | errno.EAFNOSUPPORT
 
 NUMBER_OF_THE_CALL, FIRST_ARGUMENT = 0, 16
-"""Offsets into what the kernel shows a filter of a call (`struct seccomp_data`)."""
+"""Offsets in the data about a call that the kernel gives to a filter (`struct seccomp_data`)."""
 
 SOCKET = {"x86_64": 41, "aarch64": 198}
-"""The number of the call `socket`, by the kind of machine; on others, Chromium runs as it is."""
+"""The number of the call `socket`, by kind of machine. On other machines, Chromium runs without a filter."""
 
 
 class Instruction(ctypes.Structure):
@@ -48,13 +48,13 @@ class Program(ctypes.Structure):
 
 
 def refuse_netlink(call_number: int) -> None:
-    """From now on, this process and those that it starts get no netlink socket.
+    """From now on, this process and its child processes cannot open netlink sockets.
 
     Args:
-        call_number: of the call `socket` on this machine.
+        call_number: the number of the call `socket` on this machine.
 
     Raises:
-        OSError: The kernel takes no filter.
+        OSError: the kernel does not accept the filter.
     """
     instructions = (Instruction * 6)(
         Instruction(LOAD, 0, 0, NUMBER_OF_THE_CALL),
@@ -74,4 +74,4 @@ def refuse_netlink(call_number: int) -> None:
 if __name__ == "__main__":
     if platform.machine() in SOCKET:
         refuse_netlink(SOCKET[platform.machine()])
-    os.execv(CHROMIUM, [CHROMIUM, *sys.argv[1:]])  # noqa: S606 - no shell is wanted
+    os.execv(CHROMIUM, [CHROMIUM, *sys.argv[1:]])  # noqa: S606 - no shell is needed

@@ -1,4 +1,4 @@
-"""How the scripts talk: plain lines that say what is being done, and one shape for what is missing."""
+"""Output of the scripts: lines that say what is being done, and one form for messages about missing things."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 
 class SetUpError(Exception):
-    """Something is missing that a script cannot get by itself.
+    """Something is missing, and the script cannot provide it.
 
     Args:
         message: what is missing.
-        next_step: what the user does about it.
+        next_step: what the user can do about it.
     """
 
     def __init__(self, message: str, next_step: str) -> None:
@@ -20,10 +20,10 @@ class SetUpError(Exception):
 
 
 class NeedsRootError(SetUpError):
-    """Only root can do that.
+    """Only root can do this.
 
     Args:
-        what: what needs root, as in `a second engine`.
+        what: what needs root, for example `a second engine`.
     """
 
     def __init__(self, what: str) -> None:
@@ -36,7 +36,7 @@ def say(text: str) -> None:
 
 
 def run_script(script: Callable[[], None]) -> None:
-    """Run a script's `main`; what is missing is printed without a traceback and ends the process with exit status 2."""
+    """Run a script's `main`. On a `SetUpError`, print it without a traceback and exit with status 2."""
     try:
         script()
     except SetUpError as error:

@@ -1,4 +1,4 @@
-"""Debian's and Ubuntu's packages: what is missing is installed as root, and named to everyone else."""
+"""Packages of Debian and Ubuntu. As root, missing packages are installed. Other users get a message that names them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from scripts.console import SetUpError, say
 
 OS_RELEASE = Path("/etc/os-release")
 SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
-"""Daemons lie in folders that the search path of a user, and of a root who came by `su`, does not hold."""
+"""Daemons are in folders that are not in the search path of a user, or of root after `su`."""
 
 
 def which(command: str) -> str | None:
-    """Where the command is, daemons included; None when it is not, or is a link to nothing."""
+    """The path of a command or a daemon; None if it does not exist or is a broken link."""
     return shutil.which(command, path=SEARCH_PATH)
 
 
@@ -28,22 +28,22 @@ def parse_os_release(text: str) -> dict[str, str]:
 
 
 def is_debian_like(os_release: Mapping[str, str]) -> bool:
-    """Whether the system is Debian, Ubuntu or one made from them."""
+    """Whether the system is Debian, Ubuntu or derived from them."""
     return bool({os_release.get("ID"), *os_release.get("ID_LIKE", "").split()} & {"debian", "ubuntu"})
 
 
 def missing_packages(needed: Mapping[str, str], find: Callable[[str], str | None] = which) -> list[str]:
-    """The packages of those commands that are not there, each once.
+    """The packages of the missing commands, each once.
 
     Args:
-        needed: command to the package that holds it.
-        find: tells where a command is.
+        needed: each command and its package.
+        find: returns the path of a command.
     """
     return list(dict.fromkeys(package for command, package in needed.items() if find(command) is None))
 
 
 def install(packages: Iterable[str], purpose: str) -> None:
-    """Install packages, saying so; nothing is done when there are none.
+    """Install packages, and print a message. Do nothing if there are no packages.
 
     Raises:
         SetUpError: we are not root, this is neither Debian nor Ubuntu, or apt failed.
@@ -60,7 +60,7 @@ def install(packages: Iterable[str], purpose: str) -> None:
     if os.geteuid() != 0:
         raise SetUpError(f"missing for {purpose}: {', '.join(names)}", f"as root: {command}")
     say(f"installing {', '.join(names)} for {purpose}")
-    # Lists may be missing (a container) or old; whether the packages are to be had is for the install to say.
+    # The package lists may be missing (in a container) or old. `install` reports whether the packages are available.
     _apt("update")
     done = _apt("install", "--yes", "--no-install-recommends", *names)
     if done.returncode != 0:
@@ -68,14 +68,14 @@ def install(packages: Iterable[str], purpose: str) -> None:
 
 
 def download(package: str, folder: Path) -> Path:
-    """Fetch a package's file into a folder; works for any user where apt has lists.
+    """Download a package's file into a folder. This works for any user if apt has package lists.
 
     Raises:
-        SetUpError: apt cannot get it.
+        SetUpError: apt cannot download it.
     """
     if os.geteuid() == 0:
         _apt("update")
-    # apt drops its privileges for a download where it may write as another user, and warns at length where it may not.
+    # For a download, apt drops its privileges if the other user can write to the folder. Otherwise, it prints a long warning.
     done = _apt("-o", "APT::Sandbox::User=root", "download", package, cwd=folder)
     files = sorted(folder.glob(f"{package}_*.deb"))
     if done.returncode != 0 or not files:

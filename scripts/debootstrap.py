@@ -1,4 +1,4 @@
-"""A small Debian in a folder, made with debootstrap from the archive that this system's own apt uses."""
+"""Makes a small Debian system in a folder, with debootstrap, from the archive that this system's apt uses."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _TARGETS = "$(CODENAME)\t$(COMPONENT)\t$(REPO_URI)"
 
 
 def bootstrap(tree: Path, suite: str, packages: Sequence[str], purpose: str) -> None:
-    """Make a small Debian below a folder; it takes a minute or two.
+    """Make a small Debian system in a folder. This takes a minute or two.
 
     Args:
-        tree: the folder, which need not be there.
-        suite: the release, say `trixie`.
-        packages: what is installed beyond the least.
-        purpose: what it is for, for messages.
+        tree: the folder, which need not exist.
+        suite: the release, for example `trixie`.
+        packages: the packages to install in addition to the minimum.
+        purpose: its purpose, for messages.
 
     Raises:
         NeedsRootError: we are not root.
-        SetUpError: a package cannot be had.
+        SetUpError: a package is not available.
     """
     if os.geteuid() != 0:
         raise NeedsRootError(f"debootstrap, which makes {purpose},")
@@ -36,14 +36,14 @@ def bootstrap(tree: Path, suite: str, packages: Sequence[str], purpose: str) -> 
 
 
 def archive(targets: str, release: str) -> tuple[Sequence[str], str]:
-    """The components and the address of the archive that apt takes a release from.
+    """The components and the address of the archive that apt uses for a release.
 
     Args:
-        targets: what `apt-get indextargets` printed: code name, component and address in each line, with tabs between.
-        release: its code name.
+        targets: the output of `apt-get indextargets`: code name, component and address in each line, separated by tabs.
+        release: the code name of the release.
 
     Raises:
-        SetUpError: apt takes it from nowhere.
+        SetUpError: apt has no archive for it.
     """
     rows = [line.split("\t") for line in targets.splitlines()]
     found = [(component, address) for name, component, address in rows if name == release]
@@ -59,7 +59,7 @@ def codename() -> str:
 
 
 def run(*command: str) -> str:
-    """Run a command; return what it printed.
+    """Run a command, and return its output.
 
     Raises:
         SetUpError: it failed.

@@ -1,6 +1,6 @@
-"""`make demo`: from an installed package to a pipeline's run in Prefect's UI.
+"""`make demo`: runs a pipeline with the installed package, and shows the run in Prefect's UI.
 
-Runs on `.venv`'s Python. Each step says what it does; a second time all that is there already is used.
+Runs on `.venv`'s Python. Each step says what it does. A second run uses everything that already exists.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ PIPELINE = "flows/hello"
 
 
 def show() -> dict[str, Any]:
-    """Run the demonstration; returns the run's summary, the object of `dockercise run --json`.
+    """Run the demonstration, and return the run's summary, the object of `dockercise run --json`.
 
     Raises:
-        SetUpError: a step could not be done.
+        SetUpError: a step failed.
     """
     with closing(ensure_engine()) as client:
         ensure_busybox(client)
@@ -33,7 +33,7 @@ def show() -> dict[str, Any]:
     say(f"dockercise compile {PIPELINE} -o flows")
     _dockercise("compile", PIPELINE, "-o", "flows")
     say(f"dockercise run -C {PIPELINE}")
-    # Its summary goes to stdout, its progress straight to the terminal.
+    # The summary goes to stdout, and the progress directly to the terminal.
     summary: dict[str, Any] = json.loads(_dockercise("run", "-C", PIPELINE, "--json"))
     return summary
 

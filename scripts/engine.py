@@ -1,4 +1,4 @@
-"""Find a Docker engine as the package itself finds it, or, as root on Debian or Ubuntu, install and start Debian's.
+"""Finds a Docker engine as the package itself does. As root on Debian or Ubuntu, it can install and start Debian's engine.
 
 Runs on `.venv`'s Python: `.venv/bin/python -m scripts.engine`.
 """
@@ -21,14 +21,14 @@ LOG = Path("/var/log/dockerd.log")
 PID_FILES = {Path("/var/run/docker.pid"): "dockerd", Path("/var/run/docker/containerd/containerd.pid"): "containerd"}
 START_SECONDS = 60
 NEEDED = {"dockerd": "docker.io", "iptables": "iptables", "docker-init": "tini"}
-"""Command to Debian's package; docker.io only recommends the other two, but networks and init processes need them."""
+"""Commands and their Debian packages. docker.io only recommends the other two, but networks and init processes need them."""
 
 
 def ensure_engine() -> APIClient:
-    """A client of the user's engine, after one was started where none answered; the caller closes it.
+    """Return a client of the user's engine, which the caller must close. If no engine answers, start one.
 
     Raises:
-        SetUpError: none answers, and it is not ours to start one.
+        SetUpError: no engine answers, and we cannot start one.
     """
     client = _connect()
     if isinstance(client, EngineError):
@@ -54,7 +54,7 @@ def _start(problem: EngineError) -> APIClient:
     debian.install(debian.missing_packages(NEEDED), "a Docker engine")
     if Path("/run/systemd/system").is_dir():
         return _start_by_systemd()
-    # Installing the package may have started one already, where Debian's init scripts are allowed to.
+    # Installing the package may already have started an engine, if Debian's init scripts may start services.
     if _alive():
         return _wait(None)
     for pid_file, name in PID_FILES.items():
@@ -73,11 +73,11 @@ def _start_by_systemd() -> APIClient:
 
 
 def stale(pid_file: Path, name: str, processes: Path = Path("/proc")) -> bool:
-    """Whether a pid file was left by a process that is gone; a daemon that finds one refuses to start.
+    """Whether a pid file is from a process that has ended. A daemon that finds a pid file refuses to start.
 
     Args:
-        pid_file: holds a process's number.
-        name: the program that wrote it; another program under that number is not a reason to wait.
+        pid_file: contains the id of a process.
+        name: the program that wrote it. If the id belongs to another program, the file is stale.
         processes: the proc file system.
     """
     try:
@@ -96,7 +96,7 @@ def _alive() -> bool:
 
 
 def _start_detached() -> subprocess.Popen[bytes]:
-    # A session of its own: it outlives make, and Ctrl-C does not reach it.
+    # In a new session, the engine keeps running after make, and Ctrl-C does not reach it.
     with LOG.open("ab") as log:
         return subprocess.Popen(
             [debian.which("dockerd") or "dockerd"],

@@ -1,7 +1,8 @@
-"""Make `.venv` hold exactly what a lock names, and the package itself, editable.
+"""Makes `.venv` contain exactly the packages of a lock file, and the package itself as editable.
 
-Runs on the system's Python with nothing but its standard library: `python3 -m scripts.environment requirements.lock`. A second
-run with the same lock costs nothing: a stamp in `.venv` remembers what was installed. A second argument names another folder.
+Runs on the system's Python and needs only the standard library: `python3 -m scripts.environment requirements.lock`. A second
+run with the same lock file does nothing, since a stamp in `.venv` records what was installed. A second argument names another
+folder.
 """
 
 from __future__ import annotations
@@ -24,30 +25,30 @@ OLDEST_PYTHON = (3, 11)
 
 
 def fingerprint(lock: bytes, project: bytes, python: str) -> str:
-    """What an environment depends on, as one hash: the lock, the project's own metadata, the Python."""
+    """One hash of everything that an environment depends on: the lock file, the project's metadata, the Python."""
     parts = (hashlib.sha256(part).hexdigest() for part in (lock, project, python.encode()))
     return hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
 
 def satisfied_by(lock: str) -> tuple[str, ...]:
-    """The locks whose installation gives all that `lock` names: `make lock` makes the developers' a superset."""
+    """The lock files that contain all packages of `lock`. `make lock` makes the developers' lock file a superset."""
     return (lock, DEV_LOCK) if lock == RUNTIME_LOCK else (lock,)
 
 
 def count_pins(lock: str) -> int:
-    """How many packages a lock names."""
+    """How many packages a lock file names."""
     return sum("==" in line and not line[0].isspace() and not line.startswith("#") for line in lock.splitlines() if line)
 
 
 def ensure(lock: str, venv: Path = VENV) -> None:
-    """Make or bring up to date an environment for the lock.
+    """Create or update an environment for the lock file.
 
     Args:
-        lock: its name.
+        lock: the name of the lock file.
         venv: the environment's folder.
 
     Raises:
-        SetUpError: Python cannot make environments here, or pip cannot get a package.
+        SetUpError: Python cannot create environments here, or pip cannot download a package.
     """
     if _works(venv) and any(_is_installed(name, venv) for name in satisfied_by(lock)):
         return
@@ -56,17 +57,17 @@ def ensure(lock: str, venv: Path = VENV) -> None:
     text = (ROOT / lock).read_text(encoding="utf-8")
     say(f"installing {count_pins(text)} packages from {lock} into {venv.name} (a minute or two the first time)")
     _stamp(lock, venv).unlink(missing_ok=True)
-    # The lock is complete. Looking for dependencies, pip would want newer versions of what is asked for with extras.
+    # The lock file is complete. If pip looked for dependencies, it would want newer versions of packages with extras.
     _pip(venv, "install", "--no-deps", "--require-hashes", "--requirement", str(ROOT / lock))
-    # The build back end is in the lock too, so nothing unlocked is fetched to build the package.
+    # The build back end is in the lock file too, so the build downloads only locked packages.
     _pip(venv, "install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
     _stamp(lock, venv).write_text(_fingerprint(lock, venv), encoding="ascii")
 
 
 def is_usable(pip_version: str, venv: Path) -> bool:
-    """Whether an environment is one of ours that works, by what its own `pip --version` prints.
+    """Whether the environment is ours and works, according to the output of its `pip --version`.
 
-    The commands of an environment hold its path, so one that was moved or copied is none. The form is pip's:
+    The commands of an environment contain its path, so a moved or copied environment does not work. Example of the output:
     `pip 23.0 from /folder/lib/python3.11/site-packages/pip (python 3.11)`.
     """
     found = re.search(r" from (?P<place>.+) \(python (?P<major>\d+)\.(?P<minor>\d+)\)", pip_version)
@@ -102,7 +103,7 @@ def _create(venv: Path) -> None:
 
 
 def _pip(venv: Path, *arguments: str) -> None:
-    # Twice quiet: errors only.
+    # `--quiet` twice: only errors are printed.
     command = [str(_python(venv)), "-m", "pip", "-qq", "--disable-pip-version-check", "--no-input", *arguments]
     if subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode != 0:
         raise SetUpError(
@@ -131,7 +132,7 @@ def _python(venv: Path) -> Path:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Make an environment for the lock named by the first argument: `.venv`, or the folder that the second one names."""
+    """Create the environment for the lock file in the first argument. Its folder is the second argument, or `.venv`."""
     lock, *folder = sys.argv[1:] if arguments is None else arguments
     ensure(lock, *(ROOT / name for name in folder))
 

@@ -1,12 +1,12 @@
-"""Feed bytes of all kinds to the compiler, as long as asked, and keep what breaks it as a new case.
+"""Gives random bytes to the compiler for a given time, and keeps inputs that break it as new cases.
 
     make fuzz                                        ten minutes
     .venv/bin/python -m scripts.fuzz [--seconds N]
 
-It begins with the files of `tests/cases` and changes them under the eyes of atheris, which sees what code they reach. What
-must hold of any file says `tests/compiler/invariants.py`. A file that breaks it is written to `tests/cases/fuzz-…/`, where the
-golden cases hold it once the code is mended. Atheris exists for some versions of Python only, so no lock holds it:
-`.venv/bin/uv pip install atheris`.
+It starts with the files of `tests/cases` and changes them with atheris, which sees the code that they reach.
+`tests/compiler/invariants.py` says what must be true for any file. A file that breaks a rule is written to
+`tests/cases/fuzz-…/`. When the code is fixed, it becomes a golden case. Atheris exists only for some versions of Python, so
+it is in no lock file: `.venv/bin/uv pip install atheris`.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from typing import Any
 
 CASES = Path(__file__).resolve().parents[1] / "tests" / "cases"
 LONGEST = 4096
-"""Bytes of an input: what goes wrong goes wrong in little."""
+"""The maximum size of an input in bytes. Small inputs are enough to find errors."""
 
 
 def keep(data: bytes) -> Path:
-    """Write a file that broke something as a case of its own."""
+    """Write a file that broke something as a new case."""
     folder = CASES / f"fuzz-{hashlib.sha256(data).hexdigest()[:12]}"
     folder.mkdir(exist_ok=True)
     path = folder / "a.dockercise.yaml"
@@ -36,18 +36,18 @@ def keep(data: bytes) -> Path:
 
 
 def try_out(check: Any, data: bytes) -> None:
-    """Check one input; keep it and end when something does not hold."""
+    """Check one input. If it breaks a rule, keep it and end the process."""
     try:
         check(data)
-    except Exception:  # noqa: BLE001  whatever it is, it is what was looked for
+    except Exception:  # noqa: BLE001  any exception is a finding
         print(f"\nkept as {keep(data)}", file=sys.stderr, flush=True)
         traceback.print_exc()
         sys.stderr.flush()
-        os._exit(1)  # atheris would hide the status in its own report
+        os._exit(1)  # atheris would replace the status with its own
 
 
 def main() -> None:
-    """Fuzz until the time is over (exit status 0) or something broke (1)."""
+    """Fuzz until the time is over (exit status 0) or something breaks (1)."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--seconds", type=int, default=600)
     arguments = parser.parse_args()

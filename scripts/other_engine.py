@@ -1,14 +1,14 @@
-"""Start a newer Docker engine, or Podman, beside the machine's own: from Debian's packages, in a folder. Needs root and Debian.
+"""Starts a newer Docker engine, or Podman, in a folder, from Debian's packages. Needs root and Debian.
 
     .venv/bin/python -m scripts.other_engine start containerd
     .venv/bin/python -m scripts.other_engine stop containerd
 
-`start` prints what to set `DOCKER_HOST` to. The first start unpacks a Debian of about 1 GB, which takes two minutes. All of it
-is in `/var/tmp/dockercise-engines`, or in the folder that `DOCKERCISE_ENGINES` names; to remove it, stop the engines and delete
-the folder.
+`start` prints the value for `DOCKER_HOST`. The first start unpacks a Debian system of about 1 GB, which takes two minutes.
+Everything is in `/var/tmp/dockercise-engines`, or in the folder that `DOCKERCISE_ENGINES` names. To remove it, stop the engines
+and delete the folder.
 
-An engine has file systems of its own, but the machine's network and its `/tmp`, so that folders there can be mounted. It leaves
-the machine's firewall as it is: containers on its bridge reach each other and the machine, and nothing beyond.
+An engine has its own file systems, but uses the machine's network and its `/tmp`, so that folders there can be mounted. It does
+not change the machine's firewall: containers on its bridge reach each other and the machine, but nothing else.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from scripts.console import NeedsRootError, SetUpError, run_script, say
 from scripts.debootstrap import bootstrap, run
 from scripts.engine import stale
 
-HOME = Path("/var/tmp/dockercise-engines")  # noqa: S108  kept over a restart, and on a disk
+HOME = Path("/var/tmp/dockercise-engines")  # noqa: S108  on a disk, and kept after a reboot
 START_SECONDS = 60
 STOP_SECONDS = 60
 
@@ -65,10 +65,10 @@ class OtherEngine:
     """An engine that can be started.
 
     Attributes:
-        suite: the release of Debian whose packages it is made of.
-        packages: of Debian.
-        program: what runs.
-        containerd_store: whether Docker keeps its images in containerd, as new installs since Docker 29 do.
+        suite: the Debian release of its packages.
+        packages: its Debian packages.
+        program: the program to run.
+        containerd_store: whether Docker stores its images in containerd, as new installations do since Docker 29.
         network: the third part of its bridge's address.
     """
 
@@ -79,9 +79,9 @@ class OtherEngine:
     network: int = 0
 
     def command(self, name: str) -> list[str]:
-        """The words that start it, inside its root; `/engine` is its folder there."""
+        """The command that starts it inside its root. Its folder there is `/engine`."""
         if self.program == "podman":
-            # runc, since crun refuses machines that have both kinds of control groups
+            # runc, since crun does not work on machines with both kinds of control groups
             options = ["--runtime", "runc", "--storage-driver", "vfs", "--cgroup-manager", "cgroupfs", "--root", "/engine/data"]
             return ["podman", *options, "system", "service", "--time", "0", "unix:///engine/engine.sock"]
         return [
@@ -93,7 +93,7 @@ class OtherEngine:
         ]
 
     def configuration(self) -> str:
-        """What Docker's configuration file says: where images are kept."""
+        """The content of Docker's configuration file. It sets where images are stored."""
         return json.dumps({"features": {"containerd-snapshotter": self.containerd_store}})
 
 
@@ -103,15 +103,15 @@ ENGINES = {
     "containerd": OtherEngine("sid", (*COMMON, *DOCKER, *PODMAN), containerd_store=True, network=203),
     "podman": OtherEngine("sid", (*COMMON, *DOCKER, *PODMAN), program="podman"),
 }
-"""Docker of Debian trixie (26.1); of sid (28.5 in November 2026), and with the containerd image store; Podman of sid (5.8)."""
+"""Docker from Debian trixie (26.1) and sid (28.5 in November 2026), also with the containerd store; Podman from sid (5.8)."""
 
 
 @contextmanager
 def other_engine(name: str) -> Iterator[str]:
-    """An engine that runs; gives what `DOCKER_HOST` is set to, and stops it in the end.
+    """Run an engine, give the value for `DOCKER_HOST`, and stop the engine at the end.
 
     Raises:
-        SetUpError: it cannot be made or started.
+        SetUpError: the engine cannot be made or started.
     """
     try:
         yield start(name)
@@ -120,10 +120,10 @@ def other_engine(name: str) -> Iterator[str]:
 
 
 def start(name: str) -> str:
-    """Start an engine, unless it runs; return its address.
+    """Start an engine, unless it is running, and return its address.
 
     Raises:
-        SetUpError: it cannot be made or started.
+        SetUpError: the engine cannot be made or started.
     """
     engine, folder = ENGINES[name], _folder(name)
     url = f"unix://{folder}/engine.sock"
@@ -154,7 +154,7 @@ def start(name: str) -> str:
 
 
 def stop(name: str) -> None:
-    """End an engine and its containers; its images stay for the next start. Not running is done."""
+    """Stop an engine and its containers. Its images stay for the next start. Do nothing if it is not running."""
     if _alive(name):
         process = int(_pid_file(name).read_text(encoding="ascii"))
         os.kill(process, signal.SIGTERM)
@@ -171,7 +171,7 @@ def stop(name: str) -> None:
 
 
 def client_configuration(name: str) -> Path:
-    """A `DOCKER_CONFIG` with which the machine's own `docker` command has the buildx plugin of an engine that was started."""
+    """A `DOCKER_CONFIG` that gives the machine's `docker` command the buildx plugin of a started engine."""
     plugins = _folder(name) / "client/cli-plugins"
     plugins.mkdir(parents=True, exist_ok=True)
     plugin = plugins / "docker-buildx"
@@ -181,7 +181,7 @@ def client_configuration(name: str) -> Path:
 
 
 def bridge(name: str) -> str:
-    """The engine's network interface, whose name may have 15 characters: another's bridge must not be taken."""
+    """The name of the engine's network interface: at most 15 characters, and different for each engine."""
     return f"dke-{name}"[:15]
 
 
@@ -203,7 +203,7 @@ def _alive(name: str) -> bool:
 
 
 def _unpacked(engine: OtherEngine) -> Path:
-    """The folder in which the packages are unpacked, one for each set of them; one that was broken off is made anew."""
+    """The folder with the unpacked packages, one for each set of packages. An incomplete folder is made again."""
     root = _folder(f"root-{engine.suite}-{zlib.crc32(' '.join(engine.packages).encode()):08x}")
     unfinished = root.with_suffix(".unfinished")
     if not root.exists():
@@ -224,7 +224,7 @@ def _make_bridge(name: str, network: int) -> None:
 
 
 def _wait(name: str, url: str, process: subprocess.Popen[bytes]) -> str:
-    """The engine's version, when it answers."""
+    """Wait until the engine answers, and return its version."""
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:

@@ -1,4 +1,4 @@
-"""The pictures of the documentation, taken with headless Chromium: pages of Prefect's UI, and pages that runs leave.
+"""Takes the pictures of the documentation with headless Chromium: pages of Prefect's UI, and pages of records.
 
 python -m scripts.screenshot run http://127.0.0.1:4200/runs/flow-run/… docs/images/run.png
 python -m scripts.screenshot artifact http://127.0.0.1:4200/artifacts/artifact/… docs/images/artifact.png
@@ -19,20 +19,20 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking",
 VIEW: ViewportSize = {"width": 1280, "height": 860}
 DRAWN = "[class*=run-graph]"
 TO_COME = "Scheduled for "
-"""What the UI writes before the time of a run to come."""
+"""The text that the UI shows before the time of a future run."""
 SETTLE_MS = 3_000
-"""Milliseconds for the graph, a canvas, to be laid out and for its images to arrive."""
+"""Milliseconds to wait for the layout of the graph, which is a canvas, and for its images."""
 
 
 def open_run(page: Page, url: str) -> None:
-    """Show the run's page with its graph drawn."""
+    """Open the run's page, and wait until its graph is drawn."""
     page.goto(url, wait_until="networkidle")
     page.locator(DRAWN).first.wait_for(state="visible")
     page.wait_for_timeout(SETTLE_MS)
 
 
 def task_runs(page: Page) -> list[str]:
-    """The names of the task runs that the page lists."""
+    """The names of the task runs on the page."""
     page.get_by_role("tab", name="Task Runs").or_(page.get_by_text("Task Runs", exact=True)).first.click()
     names = page.locator("[class*=state-list-item] a[href*='/runs/task-run/']")
     names.first.wait_for(state="visible")
@@ -40,19 +40,19 @@ def task_runs(page: Page) -> list[str]:
 
 
 def open_artifact(page: Page, url: str) -> None:
-    """Show an artifact's page, its text drawn."""
+    """Open an artifact's page, and wait until its text is drawn."""
     page.goto(url, wait_until="networkidle")
     page.locator("table").first.wait_for(state="visible")
 
 
 def open_report(page: Page, url: str) -> None:
-    """Show a page that a run left."""
+    """Open a page of a run's record."""
     page.goto(url)
     page.locator("h1").first.wait_for(state="visible")
 
 
 def open_upcoming(page: Page, url: str) -> None:
-    """Show a page that lists runs to come: a deployment's upcoming ones, or the runs of the days ahead."""
+    """Open a page with future runs: those of a deployment, or those of the next days."""
     page.goto(url, wait_until="networkidle")
     page.get_by_text(TO_COME).first.wait_for(state="visible")
 
@@ -66,7 +66,7 @@ PAGES: dict[str, Callable[[Page, str], None]] = {
 
 
 def main() -> None:
-    """Take one picture; of a run, list its task runs too."""
+    """Take one picture. For a run, also print its task runs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("page", choices=PAGES)
     parser.add_argument("url")

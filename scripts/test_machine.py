@@ -1,4 +1,4 @@
-"""What the tests need beside `.venv`: an engine, and a few of Debian's packages.
+"""Provides what the tests need in addition to `.venv`: an engine, and some Debian packages.
 
 Runs on `.venv`'s Python: `.venv/bin/python -m scripts.test_machine`.
 """
@@ -12,25 +12,25 @@ from scripts.engine import ensure_engine
 NEEDED = {
     "busybox": "busybox-static",  # the image of most stages
     "chromium": "chromium",  # Prefect's UI in a real browser
-    "curl": "curl",  # deliveries sent by hand, as the documentation does
+    "curl": "curl",  # sends deliveries by hand, as in the documentation
     "debootstrap": "debootstrap",  # the image of the AWS pipelines
     "docker-compose": "docker-compose",  # the deployment of one machine
     "dot": "graphviz",  # graphs drawn by Graphviz
-    "git": "git",  # repositories that pipelines are found in
+    "git": "git",  # repositories with pipelines
     "git-lfs": "git-lfs",  # files in LFS
-    "jq": "jq",  # what a stage printed, read as the documentation does
+    "jq": "jq",  # reads the output of a stage, as in the documentation
     "ip": "iproute2",  # a bridge for a second engine
     "ssh-keygen": "openssh-client",  # deploy keys
-    "npm": "npm",  # what GitHub publishes about itself: payloads of webhooks, the description of its API
-    "openssl": "openssl",  # signs them
-    "systemd-analyze": "systemd",  # judges units, without running any
+    "npm": "npm",  # data that GitHub publishes: payloads of webhooks, the description of its API
+    "openssl": "openssl",  # signs deliveries
+    "systemd-analyze": "systemd",  # checks units without running them
     "unzip": "unzip",  # the bundle of a run
 }
-"""Command to Debian's package."""
+"""Commands and their Debian packages."""
 
 
 def main() -> None:
-    """Install what is missing and start an engine where none answers."""
+    """Install missing packages, and start an engine if none answers."""
     ensure_engine().close()
     debian.install(debian.missing_packages(NEEDED), "the tests")
 
