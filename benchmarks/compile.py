@@ -1,15 +1,16 @@
-"""What compiling costs: to JSON against bare `yaml.compose` of the same text, to a module against `import prefect`.
+"""Measures compiling: to JSON, compared with `yaml.compose` of the same text; to a module, compared with `import prefect`.
 
     python benchmarks/compile.py [--rounds 5] [--stages 10000]
 
-Each round does the same work in turns in one process: `yaml.compose` with libyaml of every file, then the compiler and its
-JSON. Ratios are taken round by round, of processor seconds; the table shows medians. In the rows named "kept", and those of
-one file, the composed files are held until the last one is read, as whatever joins them has to; in the others each is
-dropped at once, which spares the bare reader the collector's work and most of the memory: shown, without a bound. Modules
-are imported by whole processes, the compiled one with and without its `.pyc`. Memory is the peak of a process that compiles,
-as Linux tells it. `gitlab-ci-local --list` is installed by npm into a temporary folder.
+Each round does the same work, one after the other, in one process: `yaml.compose` with libyaml for every file, then the
+compiler and its JSON. Ratios are calculated for each round, from processor seconds. The table shows medians. In the rows
+named "kept", and in those with one file, all composed files are kept until the last one is read, as in any program that joins
+them. In the other rows, each file is discarded at once, which saves the plain reader the work of the garbage collector and
+most of the memory. These rows are shown without a limit. Modules are imported by separate processes, the compiled one with
+and without its `.pyc`. Memory is the peak of a process that compiles, as reported by Linux. npm installs `gitlab-ci-local`
+(for `--list`) into a temporary folder.
 
-The exit status is 1 when a bound is missed.
+The exit status is 1 if a limit is exceeded.
 """
 
 from __future__ import annotations
@@ -38,26 +39,26 @@ FILES = 500
 SIZES = (1_000, 2_000, 5_000, 10_000, 20_000)
 JOBS = 1_000
 GITLAB_CI_LOCAL = "gitlab-ci-local@4.61.1"
-"""Later versions want a later Node.js than distributions have."""
+"""Later versions need a later Node.js than distributions have."""
 
 COMPOSE_AT_MOST = 3.0
 GROWTH_AT_MOST = 1.5
 IMPORT_AT_MOST = 2.0
 
 LAYER = 10
-"""Stages side by side in one layer of diamonds."""
+"""Parallel stages in one layer of diamonds."""
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def chain(count: int) -> list[str]:
-    """Stages that each use the value of the one before."""
+    """Stages that each use the value of the previous one."""
     first = "s0:\n  img: busybox\n  run: echo 0\n"
     return [first] + [f"s{n}:\n  img: busybox\n  env: s{n - 1}\n  run: echo $S{n - 1}.\n" for n in range(1, count)]
 
 
 def wide(count: int) -> list[str]:
-    """Stages side by side between a first and a last one."""
+    """Parallel stages between a first and a last one."""
     middle = [f"s{n}" for n in range(1, count - 1)]
     stages = [f"{name}:\n  img: busybox\n  env: first\n  run: echo $FIRST {name}\n" for name in middle]
     last = f"last:\n  img: busybox\n  after: [{', '.join(middle)}]\n  run: echo done\n"
@@ -65,7 +66,7 @@ def wide(count: int) -> list[str]:
 
 
 def diamonds(count: int) -> list[str]:
-    """Layers in turns: stages that each come after the one above them, and stages that come after the whole layer above."""
+    """Alternating layers: stages that each come after one stage above, and stages that come after the whole layer above."""
     return [_in_layers(n) for n in range(count)]
 
 
@@ -78,14 +79,14 @@ def _in_layers(number: int) -> str:
 
 
 def gitlab_jobs(count: int) -> str:
-    """A `.gitlab-ci.yml` of as many jobs, each needing the one before."""
+    """A `.gitlab-ci.yml` with `count` jobs. Each job needs the previous one."""
     first = "s0:\n  image: busybox\n  script: echo 0\n"
     needs = [f"s{n}:\n  image: busybox\n  needs: [s{n - 1}]\n  script: echo {n}\n" for n in range(1, count)]
     return first + "".join(needs)
 
 
 def in_files(stages: Sequence[str], count: int) -> dict[str, str]:
-    """The stages spread over files, in order: paths and texts."""
+    """The stages, distributed over files in order: paths and texts."""
     each = -(-len(stages) // count)
     parts = [stages[begin : begin + each] for begin in range(0, len(stages), each)]
     return {f"f{number:05}.dockercise.yaml": "".join(part) for number, part in enumerate(parts)}
@@ -96,16 +97,16 @@ SHAPES: Mapping[str, Callable[[int], list[str]]] = {"chain": chain, "wide": wide
 
 @dataclass
 class Table:
-    """Prints rows and remembers whether a bound was missed."""
+    """Prints rows, and remembers whether a limit was exceeded."""
 
     missed: list[str] = field(default_factory=list)
 
     def head(self, *columns: str) -> None:
-        """The names of the two sides."""
+        """Print the names of the two sides."""
         print(f"\n{'':<34}" + "".join(f"{name:>14}" for name in (*columns, "ratio", "at most")), flush=True)
 
     def row(self, name: str, sides: tuple[str, str], ratio: float, at_most: float | None) -> None:
-        """One comparison; without a bound it is only shown."""
+        """Print one comparison. Without a limit, it is only shown."""
         bound = "" if at_most is None else f"{at_most:.2f}"
         print(f"{name:<34}{sides[0]:>14}{sides[1]:>14}{ratio:>14.2f}{bound:>14}", flush=True)
         if at_most is not None and ratio > at_most:
@@ -113,29 +114,29 @@ class Table:
 
 
 def as_sources(stages: Sequence[str], files: int) -> list[Source]:
-    """Files as the compiler takes them."""
+    """The files in the form that the compiler needs."""
     return [Source(path, text.encode()) for path, text in in_files(stages, files).items()]
 
 
 def to_json(sources: Sequence[Source]) -> str:
-    """What `compile --format json` does with files that have been read."""
+    """Do what `compile --format json` does after it has read the files."""
     return FORMATS["json"].emit(Request(compile_sources(sources, "bench").pipeline))
 
 
 def compose(texts: Sequence[str]) -> None:
-    """The bare reader; each file is forgotten at once."""
+    """The plain reader. Each file is discarded at once."""
     for text in texts:
         yaml.compose(text, Loader=yaml.CSafeLoader)
 
 
 def compose_and_keep(texts: Sequence[str]) -> None:
-    """The bare reader; all files are held until the last one is read."""
+    """The plain reader. All files are kept until the last one is read."""
     kept = [yaml.compose(text, Loader=yaml.CSafeLoader) for text in texts]
     del kept
 
 
 def processor_seconds(work: Callable[[], object]) -> float:
-    """How long some work keeps the processor."""
+    """The processor time of some work, in seconds."""
     gc.collect()
     began = time.process_time()
     work()
@@ -143,7 +144,7 @@ def processor_seconds(work: Callable[[], object]) -> float:
 
 
 def against_compose(table: Table, stages: int, rounds: int) -> None:
-    """JSON in units of reading YAML."""
+    """Compare compiling to JSON with reading the YAML."""
     table.head("compose, s", "ours, s")
     for shape, make in SHAPES.items():
         for files in (1, FILES):
@@ -163,7 +164,7 @@ def against_compose(table: Table, stages: int, rounds: int) -> None:
 
 
 def growth(table: Table, rounds: int) -> None:
-    """Time and memory a stage, in units of those in the smallest pipeline."""
+    """Compare the time and memory for each stage with those in the smallest pipeline."""
     for what, unit, measured in (("time", "µs", microseconds_each), ("memory", "kB", kilobytes_each)):
         table.head(f"{SIZES[0]:,}, {unit}", f"more, {unit}")
         for shape in SHAPES:
@@ -174,32 +175,32 @@ def growth(table: Table, rounds: int) -> None:
 
 
 def microseconds_each(shape: str, stages: int, rounds: int) -> float:
-    """Processor time for one stage."""
+    """The processor time for one stage."""
     sources = as_sources(SHAPES[shape](stages), 1)
     return 1e6 * statistics.median(processor_seconds(lambda: to_json(sources)) for _ in range(rounds)) / stages
 
 
 def kilobytes_each(shape: str, stages: int, rounds: int) -> float:
-    """Peak memory for one stage, beyond that of a process that compiles next to nothing."""
+    """The peak memory for one stage, minus that of a process that compiles almost nothing."""
     peaks = [peak_kilobytes(shape, stages) - peak_kilobytes(shape, 2) for _ in range(rounds)]
     return statistics.median(peaks) / stages
 
 
 def peak_kilobytes(shape: str, stages: int) -> int:
-    """Peak memory of a process that compiles."""
+    """The peak memory of a process that compiles."""
     command = [sys.executable, __file__, "--peak", shape, str(stages)]
     result = subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
     return int(result.stdout)
 
 
 def own_peak_kilobytes() -> int:
-    """Peak memory of this process. What `getrusage` says would begin with the peak of the process that started it."""
+    """The peak memory of this process. `getrusage` would include the peak of the parent process."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return int(status.partition("VmHWM:")[2].split()[0])
 
 
 def imports(table: Table, stages: int, rounds: int) -> None:
-    """Whole processes: the compiled module in units of `import prefect`."""
+    """Compare the import of the compiled module with `import prefect`, in separate processes."""
     table.head("prefect, s", "module, s")
     for shape, make in SHAPES.items():
         with tempfile.TemporaryDirectory() as folder:
@@ -224,12 +225,12 @@ def imports(table: Table, stages: int, rounds: int) -> None:
 
 
 def python(code: str, environment: dict[str, str]) -> float:
-    """Processor seconds of a whole process."""
+    """The processor seconds of a Python process."""
     return child_seconds([sys.executable, "-c", code], environment, None)
 
 
 def child_seconds(command: Sequence[str], environment: dict[str, str] | None, folder: Path | None) -> float:
-    """Processor seconds of a command and its children."""
+    """The processor seconds of a command and its child processes."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, check=True, env=environment, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -237,7 +238,7 @@ def child_seconds(command: Sequence[str], environment: dict[str, str] | None, fo
 
 
 def beside_gitlab(table: Table, rounds: int) -> None:
-    """As many jobs listed by gitlab-ci-local; whole processes."""
+    """Compare with gitlab-ci-local, which lists the same number of jobs, in separate processes."""
     if shutil.which("npm") is None:
         print("\ngitlab-ci-local is left out: npm is not installed", flush=True)
         return
@@ -279,7 +280,7 @@ def beside_gitlab(table: Table, rounds: int) -> None:
 
 
 def main() -> int:
-    """Measure and print the tables."""
+    """Measure, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--stages", type=int, default=10_000)

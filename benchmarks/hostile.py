@@ -1,13 +1,13 @@
-"""What text that strangers write costs: the time grows with its size and no faster, and nothing stops the process meanwhile.
+"""Measures the work for untrusted text: its time must grow in proportion to the size, and it must not block the process.
 
     python -m benchmarks.hostile [SECTION ...] [--rounds 20]
 
-Each case makes an input of a size and of twice that size, and gives both to a reader of ours. Two bounds hold: twice the input
-takes at most 2.3 times the processor time; and another thread of the process, which does nothing but look at the clock, is
-never held up for more than 100 ms. On a busy machine single measurements are too high, never too low, so a case that is
-above its bounds is measured again, and the least counts.
+Each case makes an input of a size and one of twice that size, and gives both to one of our readers. There are two limits: twice
+the input takes at most 2.3 times the processor time; and another thread of the process, which only reads the clock, is never
+blocked for more than 100 ms. On a busy machine, single measurements are too high, never too low. So a case above its limits is
+measured again, and the lowest result counts.
 
-The cases are in `hostile_cases.py`. The exit status is 1 when a bound is missed.
+The cases are in `hostile_cases.py`. The exit status is 1 if a limit is exceeded.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from typing import Any, Self
 from benchmarks.hostile_cases import SECTIONS, Case
 
 GROWTH = 2.3
-"""Times as long that twice the input may take."""
+"""How many times as long twice the input may take."""
 
 HOLD = 100.0
-"""Milliseconds for which no other thread may run."""
+"""The longest time in milliseconds in which other threads may be blocked."""
 
 LEAST = 0.001
-"""Seconds below which growth is not told from noise."""
+"""Below this number of seconds, growth cannot be distinguished from noise."""
 
 TICK = 0.001
 
 
 class Watch:
-    """Another thread of this process, which notes how long it was held up at most, in milliseconds."""
+    """Another thread of this process. It records the longest time that it was blocked, in milliseconds."""
 
     def __init__(self) -> None:
         self.longest = 0.0
@@ -60,24 +60,24 @@ class Watch:
 
 
 def seconds(case: Case, given: Any) -> float:
-    """Processor time of this process."""
+    """The processor time of this process for a case, in seconds."""
     began = time.process_time()
     case.work(given)
     return time.process_time() - began
 
 
 def held_up(case: Case, given: Any) -> float:
-    """Milliseconds for which another thread was held up, at most."""
+    """The longest time in milliseconds in which another thread was blocked."""
     with Watch() as watch:
         case.work(given)
     return watch.longest
 
 
 def measured(case: Case, rounds: int) -> tuple[float, float, float]:
-    """Seconds for the larger input, how many times those for the smaller, and milliseconds without another thread."""
+    """Seconds for the larger input, their ratio to those for the smaller one, and the longest block in milliseconds."""
     small, large = case.make(case.size), case.make(2 * case.size)
     gc.collect()
-    gc.freeze()  # Python's collector goes through what the reader makes, and not through all that was imported
+    gc.freeze()  # so that the garbage collector visits only objects of the reader, not everything that was imported
     once = twice = hold = math.inf
     for _ in range(rounds):
         once = min(once, seconds(case, small))
@@ -90,7 +90,7 @@ def measured(case: Case, rounds: int) -> tuple[float, float, float]:
 
 
 def main() -> int:
-    """Measure, print, compare with the bounds."""
+    """Measure, print, and compare with the limits."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)}; all when none is named")
     parser.add_argument("--rounds", type=int, default=20, help="at most, for a case above its bounds")

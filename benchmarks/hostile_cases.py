@@ -1,7 +1,7 @@
-"""Texts that do harm to readers that look ahead, go back or nest, and the readers of ours that get them.
+"""Texts that are hard for readers that look ahead, go back or nest, and our readers that get them.
 
-To add a case, add a line to the function of its section. To add a section, write such a function and add it to `SECTIONS`. An
-input has to be one that is accepted: what is refused for its size is refused at once.
+To add a case, add a line to the function of its section. To add a section, write such a function and add it to `SECTIONS`. The
+reader must accept the input, since an input that is refused because of its size is refused at once.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ class Case:
     """One kind of text, and one reader.
 
     Attributes:
-        name: unique in its section.
-        size: of the smaller input, in whatever `make` counts.
-        make: an input of a size.
-        work: reads it.
+        name: a name that is unique in its section.
+        size: the size of the smaller input, in the unit of `make`.
+        make: makes an input of a size.
+        work: reads the input.
     """
 
     name: str
@@ -61,7 +61,7 @@ def learnt(*values: bytes) -> Masker:
 
 
 def shown(masker: Masker, pieces: Sequence[bytes]) -> None:
-    """Mask a text that comes in pieces, and look for secrets in it."""
+    """Mask a text that arrives in pieces, and search it for secrets."""
     stream, scan = masker.stream(), masker.scan()
     for piece in pieces:
         stream.feed(piece)
@@ -70,28 +70,28 @@ def shown(masker: Masker, pieces: Sequence[bytes]) -> None:
 
 
 def chunks(text: bytes, size: int) -> list[bytes]:
-    """The text in pieces of a size."""
+    """The text in pieces of one size."""
     return [text[start : start + size] for start in range(0, len(text), size)]
 
 
 def noise(size: int) -> bytes:
-    """Bytes without any order, the same ones each time."""
+    """Pseudo-random bytes, always the same ones."""
     return hashlib.shake_128(b"noise").digest(size)
 
 
 def tokens(count: int) -> list[bytes]:
-    """Values as they are in practice."""
+    """Realistic values."""
     return list(map(base64.b64encode, chunks(noise(30 * count), 30)))
 
 
 def repeated(text: str, length: int) -> Callable[[int], list[str]]:
-    """Makes so many lines of the text again and again, each of a length."""
+    """Return a function that makes a number of lines. Each line repeats the text up to the length."""
     line = text * (length // len(text))
     return lambda count: [line] * count
 
 
 def one_line(text: str, length: int) -> list[str]:
-    """A line of the text again and again."""
+    """A line that repeats the text."""
     return repeated(text, length)(1)
 
 
@@ -125,7 +125,7 @@ def learning() -> Iterator[Case]:
 
 
 def masking() -> Iterator[Case]:
-    """Texts in which secrets are looked for."""
+    """Texts that are searched for secrets."""
     line, key = learnt(b"line\n" * 3_000), tokens(1)[0]
     alike = learnt(b"\n".join(b"password: %s%d" % (b"x" * (i % 50), i) for i in range(500)))
     few, many = learnt(*tokens(5)), learnt(*tokens(300))
@@ -151,7 +151,7 @@ def masking() -> Iterator[Case]:
 
 
 def decoded(pieces: Sequence[bytes]) -> None:
-    """Turn output into lines, and keep the last."""
+    """Split output into lines, and keep the last one."""
     lines, tail = LineDecoder(LONGEST_LINE), LogTail()
     for piece in pieces:
         lines.feed(piece)
@@ -161,7 +161,7 @@ def decoded(pieces: Sequence[bytes]) -> None:
 
 
 def split(pieces: Sequence[bytes]) -> None:
-    """Take the frames of an engine apart."""
+    """Split the frames of an engine."""
     splitter = FrameSplitter()
     for piece in pieces:
         for _ in splitter.feed(piece):
@@ -176,7 +176,7 @@ def cleaned(lines: Sequence[str]) -> None:
 
 
 def log_lines() -> Iterator[Case]:
-    """What stages print, on its way to the terminal, the record and Prefect."""
+    """The output of stages, as it is processed for the terminal, the record and Prefect."""
     frame = b"\x01\x00\x00\x00\x00\x00\x00\x01."
     yield Case("a line without an end", 20_000_000, lambda n: chunks(b"x" * n, 65_536), decoded)
     yield Case("the same, byte by byte", 50_000, lambda n: chunks(b"x" * n, 1), decoded)
@@ -200,13 +200,13 @@ def log_lines() -> Iterator[Case]:
 
 
 def compiled(text: str) -> None:
-    """Read one file, and say what is wrong with it."""
+    """Read one file, and find its errors."""
     with suppress(DefinitionError):
         compile_sources([Source("a.dockercise.yaml", text.encode())], "hostile")
 
 
 def pipelines() -> Iterator[Case]:
-    """What stands in a repository's pipeline files."""
+    """The pipeline files of a repository."""
     stage = "a: {img: x, run: y}\n"
     for name, size, make in (
         ("a long list", 64_000, lambda n: "x-a: [" + "a," * n + "]\n" + stage),
@@ -225,7 +225,7 @@ def pipelines() -> Iterator[Case]:
 
 
 def globs() -> Iterator[Case]:
-    """What stands in `triggers`, within the bounds for it."""
+    """Globs of `triggers`, within the limits of the language."""
     for piece in ("?", "a*", "[!b]", "**/a/"):
         make = partial(_globs, piece)
         yield Case(f"of {piece}", MAX_LENGTH // 4, make, lambda patterns: Globs(patterns).takes("b/" * 200))
@@ -236,19 +236,19 @@ def _globs(piece: str, length: int) -> list[str]:
 
 
 def named(script: str) -> None:
-    """Look for what a script names, and for the paths in it."""
+    """Find the names and the paths in a script."""
     for literal in mentions(script).literals:
         for _ in mentioned(literal):
             pass
 
 
 def numbered(piece: str, size: int) -> str:
-    """The piece over and over, each with a number of its own where it says `%d`."""
+    """Repeat the piece. In each repetition, `%d` is replaced by another number."""
     return "".join(piece.replace("%d", str(number)) for number in range(size // len(piece)))
 
 
 def scripts() -> Iterator[Case]:
-    """Scripts, as the compiler reads them for what they say of other stages."""
+    """Scripts, in which the compiler searches for references to other stages."""
     for piece in SCRIPT_PIECES:
         yield Case(f"{piece!r} over and over", 20_000, partial(numbered, piece), named)
     for piece in ("x", "echo $A%d /a/b\n", "/a/b ", "${A"):
@@ -272,22 +272,22 @@ SCRIPT_PIECES = (
     *("sudo env xargs ", "process.env.A ", 'getenv("A', "echo $A # dockercise: ignore references\n", "dockercise: "),
     *("é$A ", "x"),
 )
-"""What does harm to readers that look ahead, go back or nest."""
+"""Pieces that are hard for readers that look ahead, go back or nest."""
 
 
 def proven(body: bytes) -> None:
-    """Read a body as the receiver does once its signature is proven."""
+    """Read a body as the receiver does after the check of its signature."""
     read_payload(body, form=False)
 
 
 def unproven(body: bytes) -> None:
-    """Read a body as the receiver does before its signature is proven."""
+    """Read a body as the receiver does before the check of its signature."""
     for form in (False, True):
         claimed_addresses(Delivery(kind=HostKind.GITHUB, event="push", identity="1", proofs=(), form=form, body=body))
 
 
 def json_bodies() -> Iterator[Case]:
-    """What is sent to the receiver: bodies of any size before their proof, then those that are short enough for its process."""
+    """Bodies for the receiver: of any size before the check of the signature, then those small enough for its own process."""
     for name, form, piece in (
         ("texts", '["%s"]', "a"),
         ("escapes", '["%s"]', "\\u0061"),

@@ -1,11 +1,11 @@
-"""What a run costs beyond the containers: a chain of 20 stages and 40 side by side, against bare engine calls in the same run.
+"""Measures the overhead of a run: a chain of 20 stages, and 40 parallel stages, compared with plain engine calls.
 
     python benchmarks/overhead.py [--rounds 3] [--image busybox]
 
-Each round does the same work in turns: bare engine calls (create, start, wait, logs, remove; on the default bridge
-network), then `dockercise run`. The ratio is taken round by round. "ours" counts from the first stage's start to the end of the
-run, its cleaning up included; the start-up (Python, Prefect, the flow run, checks) is a column of its own. The local Prefect
-server is up before the first round.
+Each round does the same work, one after the other: plain engine calls (create, start, wait, logs, remove; on the default bridge
+network), then `dockercise run`. The ratio is calculated for each round. "ours" is the time from the start of the first stage to
+the end of the run, including its clean-up. The start-up (Python, Prefect, the flow run, checks) is in a separate column. The
+local Prefect server is running before the first round.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ WIDE_AT_MOST = 1.35
 
 @dataclass(frozen=True)
 class Measured:
-    """One run of ours: seconds without start-up, seconds of start-up, peak memory of the process in MB."""
+    """One of our runs: seconds without start-up, seconds of start-up, peak memory of the process in MB."""
 
     stages: float
     startup: float
@@ -44,14 +44,14 @@ class Measured:
 
 
 def chain(count: int, image: str) -> str:
-    """YAML of stages that each use the value of the one before."""
+    """YAML with stages that each use the value of the previous one."""
     lines = [f"s0: {{img: {image}, run: echo 0}}"]
     lines += [f"s{n}: {{img: {image}, env: s{n - 1}, run: 'echo $S{n - 1}.'}}" for n in range(1, count)]
     return "\n".join(lines) + "\n"
 
 
 def wide(count: int, image: str) -> str:
-    """YAML of stages between a first and a last one."""
+    """YAML with parallel stages between a first and a last one."""
     lines = [f"first: {{img: {image}, run: echo first}}"]
     lines += [f"s{n}: {{img: {image}, env: first, run: 'echo $FIRST {n}'}}" for n in range(count)]
     names = ", ".join(f"s{n}" for n in range(count))
@@ -60,7 +60,7 @@ def wide(count: int, image: str) -> str:
 
 
 def bare_container(client: docker.APIClient, image: str) -> None:
-    """What anybody's first script does."""
+    """Run one container with plain engine calls, as a simple script does."""
     container = client.create_container(image, ["/bin/sh", "-c", "echo hi"], host_config=client.create_host_config())["Id"]
     client.start(container)
     client.wait(container)
@@ -77,7 +77,7 @@ def bare_chain(client: docker.APIClient, image: str) -> float:
 
 
 def bare_wide(client: docker.APIClient, image: str) -> float:
-    """Seconds for one container, forty at ten at once, and one more."""
+    """Seconds for one container, then forty (ten at once), then one more."""
     began = time.perf_counter()
     bare_container(client, image)
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -87,7 +87,7 @@ def bare_wide(client: docker.APIClient, image: str) -> float:
 
 
 def ours(yaml: str, data: Path) -> Measured:
-    """Run the pipeline as a user does; fails when it does not pass."""
+    """Run the pipeline as a user does. It must pass."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "bench.dockercise.yaml").write_text(yaml, encoding="utf-8")
         command = [sys.executable, "-m", "dockercise_prefect", "run", "-C", folder, "--json", "--jobs", str(AT_ONCE)]
@@ -96,7 +96,7 @@ def ours(yaml: str, data: Path) -> Measured:
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment(data)) as process:
             output = process.stdout.read() if process.stdout else b""
             _, _, usage = os.wait4(process.pid, 0)
-            process.returncode = 0  # it has been waited for, and the summary says how it ended
+            process.returncode = 0  # `wait4` has already waited for it, and the summary says how it ended
         ended = time.time()
     if not output:
         raise SystemExit(f"the run printed nothing; try `{' '.join(command)}`")
@@ -109,26 +109,26 @@ def ours(yaml: str, data: Path) -> Measured:
 
 
 def compile_ratio() -> float:
-    """Whole processes: compiling the seed's pipeline, in units of importing what any such tool imports."""
+    """The time of a process that compiles the seed's pipeline, divided by that of a process with only the needed imports."""
     root = Path(__file__).resolve().parents[1]
     ours = seconds([sys.executable, "-m", "dockercise_prefect", "compile", str(root / "flows/infra"), "--format", "json"])
     return ours / seconds([sys.executable, "-c", "import yaml, click"])
 
 
 def seconds(command: list[str]) -> float:
-    """How long a command takes."""
+    """The duration of a command, in seconds."""
     began = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - began
 
 
 def environment(data: Path) -> dict[str, str]:
-    """The benchmark's own local server and results, apart from the user's."""
+    """The environment for a separate local server and separate results."""
     return os.environ | {"DOCKERCISE_DATA": str(data)}
 
 
 def compare(name: str, at_most: float, bare: Callable[[], float], run: Callable[[], Measured], rounds: int) -> None:
-    """Print one line: medians of both sides and of the ratios, round by round."""
+    """Print one line: the medians of both sides, and the median of the ratios of all rounds."""
     pairs = [(bare(), run()) for _ in range(rounds)]
     ratio = statistics.median(measured.stages / seconds for seconds, measured in pairs)
     seconds = statistics.median(seconds for seconds, _ in pairs)
@@ -138,7 +138,7 @@ def compare(name: str, at_most: float, bare: Callable[[], float], run: Callable[
 
 
 def main() -> None:
-    """Measure and print the table."""
+    """Measure, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--image", default="busybox")

@@ -1,13 +1,14 @@
-"""How fast a volume goes into the results, against `tar | zstd` of the same files in the same run.
+"""Measures how fast a volume is stored in the results, compared with `tar | zstd` of the same files.
 
     python benchmarks/results.py [--rounds 5] [--megabytes 256]
 
-The files are half text that compresses and half random bytes. Each round does the same in turns: `tar -cf - FOLDER | zstd -3`
-to a file; a tar stream of the same files through the store of a run to a folder; the same to a bucket of an S3 server on
-loopback (moto, a process of its own), with the wait until it is there. Ratios are of megabytes a second, taken round by round;
-the table shows medians. The bucket's row is shown without a bound: it measures the server most of all.
+Half of the files are text that can be compressed, and half are random bytes. Each round does the same work, one after the
+other: `tar -cf - FOLDER | zstd -3` to a file; a tar stream of the same files through the store of a run to a folder; the same
+to a bucket of an S3 server on loopback (moto, a separate process), including the wait until it is there. Ratios are
+calculated for each round, from megabytes a second. The table shows medians. The row of the bucket has no limit, since it
+mostly measures the server.
 
-The exit status is 1 when a bound is missed.
+The exit status is 1 if a limit is missed.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ PIPELINE = Pipeline("big", [stage("build", image="busybox", run="make")])
 
 
 def make_files(folder: Path, megabytes: int) -> None:
-    """Files of equal size, every other one text."""
+    """Make files of equal size. Every second one is text."""
     size = megabytes * 1024 * 1024 // FILES
     text = b"".join(b"%08d the quick brown fox jumps over the lazy dog %d\n" % (n, n * n) for n in range(40_000))
     for number in range(FILES):
@@ -47,7 +48,7 @@ def make_files(folder: Path, megabytes: int) -> None:
 
 
 def tar(folder: Path) -> Iterator[bytes]:
-    """A tar stream of the folder, as an engine gives one: made by another process."""
+    """A tar stream of the folder, made by another process, as an engine does."""
     command = ["tar", "-C", str(folder.parent), "-cf", "-", folder.name]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -56,7 +57,7 @@ def tar(folder: Path) -> Iterator[bytes]:
 
 
 def with_tools(folder: Path, target: Path) -> None:
-    """What one would type."""
+    """Do the same with `tar` and `zstd`."""
     with target.open("wb") as file, subprocess.Popen(["zstd", "-q", "-3"], stdin=subprocess.PIPE, stdout=file) as zstd:
         subprocess.run(["tar", "-C", str(folder.parent), "-cf", "-", folder.name], stdout=zstd.stdin, check=True)
         assert zstd.stdin is not None
@@ -64,7 +65,7 @@ def with_tools(folder: Path, target: Path) -> None:
 
 
 class Ours:
-    """A volume through the store of a run, with the wait until it is in its place."""
+    """Stores a volume as a run does, and waits until it is in its place."""
 
     def __init__(self, place: str, settings: Settings) -> None:
         self._place = place
@@ -72,7 +73,7 @@ class Ours:
         self._runs = 0
 
     def __call__(self, folder: Path) -> None:
-        """Keep it, as a run does."""
+        """Store the folder as a volume."""
         self._runs += 1
         store: RunStore = open_store(self._place, "big", f"run-{self._runs}", self._settings, print)
         store.start(to_json(PIPELINE))
@@ -81,14 +82,14 @@ class Ours:
 
 
 def seconds(work: Callable[[], None]) -> float:
-    """How long it takes."""
+    """The duration of the work, in seconds."""
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
 
 
 def main() -> int:
-    """Measure, print, compare with the bound."""
+    """Measure, print, and compare with the limit."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--megabytes", type=int, default=256)

@@ -1,15 +1,15 @@
-"""How fast deliveries are answered, against an app that answers 202 to everything and does nothing.
+"""Measures how fast deliveries are answered, compared with an app that only answers 202 to every request.
 
     python benchmarks/webhook.py [--rounds 5] [--deliveries 1000] [--at-once 50]
 
 Both are processes with one uvicorn each. The receiver checks the signature of each delivery, which is a real GitHub payload,
-keeps it on disk, synchronised, before it answers, and starts its run with a hub that answers at once: what Prefect takes is not
-measured. Each round sends the same number of deliveries to both in turns, at most so many at once, over connections that are
-kept open. Ratios are taken round by round, ours by theirs; the table shows medians. Besides, at the pace of 20 deliveries a
-second: how long an answer takes when nothing queues up at the door. And how long /health takes to answer while
-strangers send eight forged deliveries of 25 MB at once, over and over.
+writes it to disk with fsync before it answers, and starts its run with a hub that answers at once. So the time of Prefect is
+not measured. Each round sends the same number of deliveries to one process and then to the other, at most `--at-once` at the
+same time, over connections that stay open. Ratios (ours divided by theirs) are calculated for each round, and the table shows
+medians. Two more measurements follow: the time of an answer at 20 deliveries a second, when no delivery has to wait; and the
+time that /health needs to answer while strangers repeatedly send eight forged deliveries of 25 MB at once.
 
-The exit status is 1 when a bound is missed.
+The exit status is 1 if a limit is exceeded.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ CALM_DELIVERIES = 100
 STRANGERS = 8
 STRANGE_SECONDS = 10.0
 SLOWEST_HEALTH = 0.2
-"""Seconds that the slowest answer of /health may take meanwhile."""
+"""Seconds that the slowest answer of /health may take while strangers send."""
 
 SLOWEST_MEDIAN = 0.025
-"""Seconds: answers in milliseconds, with room for a machine that is busy with other things."""
+"""Seconds. Answers take milliseconds; the limit allows for a busy machine."""
 
 _BARE = """
 import asyncio, socket, sys, uvicorn
@@ -63,7 +63,7 @@ asyncio.run(uvicorn.Server(config).serve(sockets=[listener]))
 
 @dataclass(frozen=True)
 class Measured:
-    """One round: deliveries a second, and seconds to an answer."""
+    """One round: deliveries a second, and seconds until an answer."""
 
     rate: float
     median: float
@@ -71,24 +71,24 @@ class Measured:
 
     @classmethod
     def of(cls, seconds: Sequence[float], took: float) -> Measured:
-        """From the answers' times."""
+        """Make the result from the times of the answers."""
         ordered = sorted(seconds)
         return cls(len(ordered) / took, statistics.median(ordered), ordered[int(len(ordered) * 0.99)])
 
 
 def wire(sent: Sent) -> bytes:
-    """A delivery as bytes."""
+    """A delivery as the bytes of an HTTP request."""
     head = "".join(f"{name}: {text}\r\n" for name, text in sent.headers.items())
     return f"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: {len(sent.body)}\r\n{head}\r\n".encode() + sent.body
 
 
 def deliveries(count: int) -> list[bytes]:
-    """So many genuine ones, each of its own."""
+    """`count` genuine deliveries, for several repositories."""
     return [wire(github_sent(github_push(f"acme/service-{number % REPOSITORIES}"))) for number in range(count)]
 
 
 async def send_all(port: int, requests: Sequence[bytes], at_once: int, pause: float = 0.0) -> Measured:
-    """Send them over so many connections, each the next one when it has an answer, and with a pause where one is asked for."""
+    """Send requests over `at_once` connections. Each sends its next request after an answer and, optionally, a pause."""
     waiting = iter(requests)
     seconds: list[float] = []
 
@@ -111,14 +111,14 @@ async def send_all(port: int, requests: Sequence[bytes], at_once: int, pause: fl
 
 
 def forged() -> bytes:
-    """A delivery as large as one may be, with the address of a repository that is registered, signed with a guess."""
+    """A delivery of the maximum size for a registered repository, signed with a wrong secret."""
     start, end = b'{"repository": {"clone_url": "https://github.com/acme/service-0.git"}, "a": [', b"[]]}"
     body = start + b"[]," * ((LARGEST - len(start) - len(end)) // 3) + end
     return wire(Sent(headers=github_sent({}, secret=SECRET[1:]).headers, body=body))
 
 
 async def ask(port: int, request: bytes) -> tuple[float, bytes]:
-    """Send one request over a connection of its own; returns seconds to the answer, and its first line."""
+    """Send one request over a new connection. Returns the seconds until the answer, and its first line."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     began = time.perf_counter()
     writer.write(request)
@@ -129,7 +129,7 @@ async def ask(port: int, request: bytes) -> tuple[float, bytes]:
 
 
 async def send_strange(port: int) -> None:
-    """Forged deliveries for some seconds, so many at once."""
+    """Send forged deliveries for some seconds, several at once."""
     until = time.perf_counter() + STRANGE_SECONDS
     request = forged()
 
@@ -142,7 +142,7 @@ async def send_strange(port: int) -> None:
 
 
 async def health(port: int, sends: Callable[[], bool]) -> list[float]:
-    """How long health takes to answer as long as somebody sends."""
+    """The times of answers of /health while somebody sends."""
     seconds = []
     while sends():
         took, line = await ask(port, b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n")
@@ -153,7 +153,7 @@ async def health(port: int, sends: Callable[[], bool]) -> list[float]:
 
 
 def beside_strangers(port: int) -> tuple[list[float], list[float]]:
-    """How long health takes to answer when nobody sends, and while strangers do, who are a process of their own."""
+    """The times of answers of /health when nobody sends, and while strangers send from a separate process."""
     looks = iter(range(CALM_DELIVERIES))
     calm = asyncio.run(health(port, lambda: next(looks, None) is not None))
     strangers = Process(target=lambda: asyncio.run(send_strange(port)))
@@ -163,7 +163,7 @@ def beside_strangers(port: int) -> tuple[list[float], list[float]]:
 
 @contextmanager
 def bare() -> Iterator[int]:
-    """The app that does nothing; its port."""
+    """Run the app that does nothing, and give its port."""
     with subprocess.Popen([sys.executable, "-c", _BARE], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -174,7 +174,7 @@ def bare() -> Iterator[int]:
 
 @contextmanager
 def ours(scratch: Path) -> Iterator[int]:
-    """The receiver; its port."""
+    """Run the receiver, and give its port."""
     world = ScriptedWorld(scratch / "world.sqlite")
     for number in range(REPOSITORIES):
         world.register(f"acme/service-{number}", SECRET)
@@ -187,7 +187,7 @@ def ours(scratch: Path) -> Iterator[int]:
 
 
 def main() -> int:
-    """Measure, print, compare with the bound."""
+    """Measure, print, and compare with the limits."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--deliveries", type=int, default=1000)
@@ -212,7 +212,7 @@ def main() -> int:
 
 
 def show_strange(alone: Sequence[float], beside: Sequence[float]) -> None:
-    """How health answered while strangers sent."""
+    """Print the times of /health while strangers sent."""
     print(f"/health{'':16} {'alone':>10} {'forged':>10}   {STRANGERS} forged deliveries of {LARGEST >> 20} MB at once")
     medians = statistics.median(alone) * 1000, statistics.median(beside) * 1000
     row("answer, median, ms", *medians, medians[1] / medians[0])
@@ -221,7 +221,7 @@ def show_strange(alone: Sequence[float], beside: Sequence[float]) -> None:
 
 
 def show(rounds: Sequence[tuple[Measured, Measured]], calm: Sequence[Measured], at_once: int) -> None:
-    """The table."""
+    """Print the table."""
     print(f"{at_once} at once{'':13} {'bare app':>10} {'receiver':>10} {'ratio':>7}")
     figures: list[tuple[str, float, Callable[[Measured], float]]] = [
         ("deliveries a second", 1.0, lambda one: one.rate),
@@ -241,7 +241,7 @@ def show(rounds: Sequence[tuple[Measured, Measured]], calm: Sequence[Measured], 
 
 
 def row(title: str, theirs: float, mine: float, ratio: float) -> None:
-    """One line of it."""
+    """Print one line of the table."""
     print(f"{title:23} {theirs:10.1f} {mine:10.1f} {ratio:7.2f}")
 
 
