@@ -1,4 +1,4 @@
-"""What `run` shows while it runs: three forms of the same lines."""
+"""Shows a run while it runs. There are three forms of the same lines."""
 
 from dockercise_prefect.cli.present.choice import Presenter, presenter_for
 from dockercise_prefect.cli.present.live import LivePresenter

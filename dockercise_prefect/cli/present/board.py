@@ -1,4 +1,4 @@
-"""What stands below the scrolling output of a run: as many stages as fit, and a count of all."""
+"""The table below the scrolling output of a run: as many stages as fit, and the counts of all stages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dockercise_prefect.results.summary import StageSummary
 from dockercise_prefect.status import StageStatus
 
 SMALLEST = 3
-"""Rows that the board takes even where the screen is hardly larger."""
+"""The minimum number of rows of the board, even on a very small screen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,8 @@ class Board:
     """The stages at one moment.
 
     Attributes:
-        started: when each stage that was started began, in seconds of some clock.
-        ended: how each stage that has ended did.
+        started: the start of each started stage, in seconds of some clock.
+        ended: the summary of each ended stage.
     """
 
     pipeline: Pipeline
@@ -31,12 +31,12 @@ class Board:
     ended: Mapping[StageName, StageSummary]
 
     def rows(self, now: float, screen_height: int, marks: Marks) -> Iterator[Text]:
-        """All stages where that is at most half of the screen; else what runs and what failed, and how many there are of each.
+        """All stages, if they fit on half of the screen. Otherwise, running and failed stages, and the counts of all states.
 
         Args:
-            now: by the clock of `started`.
-            screen_height: in rows.
-            marks: of the terminal.
+            now: the time, of the clock of `started`.
+            screen_height: the number of rows of the screen.
+            marks: the characters for the terminal.
         """
         width = name_width(stage.name for stage in self.pipeline)
         room = max(SMALLEST, screen_height // 2)
@@ -57,7 +57,7 @@ class Board:
         return stage_row(mark=marks.waiting, name=stage.name, width=width, details="waiting", style="dim")
 
     def _worth_showing(self, room: int) -> set[StageName]:
-        """What runs and what failed last; where there are too many, neither crowds the other out."""
+        """Running stages, and the stages that failed last. If there are too many, each kind gets at least half of the rows."""
         running = [name for name in self.started if name not in self.ended]
         blamed = [name for name, summary in self.ended.items() if summary.status.to_blame]
         for_blamed = min(len(blamed), max(room // 2, room - len(running)))

@@ -1,4 +1,4 @@
-"""Which form suits a stream."""
+"""Chooses the form for a stream."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from dockercise_prefect.orchestration.run.events import Event
 
 
 class Presenter(Protocol):
-    """Shows a run: an `orchestration.events.Observer`, called from any thread, that never raises.
+    """Shows a run. It is an `orchestration.run.events.Observer`, can be called from any thread, and never raises.
 
-    A reader that is slow slows the run down, as with any command; one that is gone does not matter.
+    A slow reader makes the run slower, as with any command. A reader that has left does not matter.
     """
 
     def __call__(self, event: Event) -> None:
-        """Show what happened."""
+        """Show the event."""
         ...
 
     def close(self) -> None:
-        """Leave the stream in order, also when the run broke off without `RunEnded`; may be called again."""
+        """Clean up the stream, also if the run stopped without `RunEnded`. May be called again."""
         ...
 
 
 def presenter_for(stream: TextIO) -> Presenter:
-    """The live form on a terminal that can move its cursor, the plain one elsewhere."""
+    """The live form for a terminal that can move its cursor; otherwise, the plain form."""
     movable = stream.isatty() and os.environ.get("TERM", "").lower() not in {"", "dumb", "unknown"}
     return LivePresenter(stream) if movable else PlainPresenter(stream)

@@ -1,4 +1,4 @@
-"""The lines that say how a run goes, as values: what to print, in which style, nothing printed here."""
+"""The lines about a run, as values with text and style. Nothing is printed here."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from dockercise_prefect.results.summary import RunSummary, StageSummary
 from dockercise_prefect.status import RunStatus, StageStatus
 
 WIDEST_NAME = 24
-"""Columns that names are aligned to; a longer one is shown whole and shifts its line."""
+"""Names are aligned to at most this many columns. A longer name is not cut, but shifts its line."""
 
 EDGES = 2
-"""Edges that a line names before it counts them."""
+"""How many edges a line names. The others are counted."""
 
 REASONS = 3
-"""Stages that the last line blames before it counts them."""
+"""How many failed stages the last line names. The others are counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """Characters that carry a meaning; never colour alone."""
+    """Characters with a meaning, so that colour is never the only information."""
 
     bar: str
     dot: str
@@ -86,17 +86,17 @@ def marks_for(encoding: str) -> Marks:
 
 
 def name_width(names: Iterable[str]) -> int:
-    """Columns that these names need, at most `WIDEST_NAME`."""
+    """The columns that these names need, at most `WIDEST_NAME`."""
     return min(max(map(cell_len, names), default=0), WIDEST_NAME)
 
 
 def padded(name: str, width: int) -> str:
-    """The name, filled up to a width in columns; `☃` and its like may take two."""
+    """The name, padded to a width in columns. Characters like `☃` may need two columns."""
     return name + " " * (width - cell_len(name))
 
 
 def opening_lines(run: RunStarted, engine: EngineFound | None, marks: Marks) -> Iterator[Text]:
-    """What runs, where, and the run's page: `hello · 6 stages · engine 20.10.24 (unix:///…) · 10 at once`."""
+    """The pipeline, the engine and the run's page: `hello · 6 stages · engine 20.10.24 (unix:///…) · 10 at once`."""
     count = len(run.pipeline)
     parts = [run.pipeline.name, "1 stage" if count == 1 else f"{count} stages"]
     if engine is not None:
@@ -108,7 +108,7 @@ def opening_lines(run: RunStarted, engine: EngineFound | None, marks: Marks) -> 
 
 
 def output_prefix(name: str, width: int, marks: Marks) -> str:
-    """What stands before each line that a stage printed."""
+    """The prefix of each line that a stage printed."""
     return f"{padded(name, width)} {marks.bar} "
 
 
@@ -123,7 +123,7 @@ def stage_row(*, mark: str, name: str, width: int, took: str = "", details: str 
 
 
 def stage_lines(stage: Stage, summary: StageSummary, width: int, marks: Marks) -> Iterator[Text]:
-    """How a stage ended, in one line; for an error of ours, all that is known."""
+    """How a stage ended, in one line. For our own errors, everything that is known."""
     took = "" if summary.seconds is None else duration(summary.seconds)
     yield stage_row(
         mark=marks.stages[summary.status],
@@ -138,7 +138,7 @@ def stage_lines(stage: Stage, summary: StageSummary, width: int, marks: Marks) -
 
 
 def further_lines(summary: StageSummary) -> Iterator[Text]:
-    """What a stage's message says below its first line."""
+    """The lines of a stage's message after its first line."""
     for line in (summary.message or "").strip().splitlines()[1:]:
         yield Text(f"      {plain_line(line)}")
 
@@ -154,7 +154,7 @@ def last_line(summary: RunSummary, marks: Marks) -> Text:
 
 
 def reasons(summary: RunSummary) -> str:
-    """Why a run did not pass, in one line; empty for one that did."""
+    """Why a run did not pass, in one line; empty for a run that passed."""
     named, more = summary.reasons[:REASONS], len(summary.reasons) - REASONS
     return plain_line(", ".join(named) + (f" and {more} more" if more > 0 else ""))
 
@@ -174,7 +174,7 @@ def _details(stage: Stage, summary: StageSummary) -> str:
 
 
 def _edges(stage: Stage) -> str:
-    """`after greet (env, vol), fetch (on) and 3 more`: what a stage waited for."""
+    """The stages that a stage waited for: `after greet (env, vol), fetch (on) and 3 more`."""
     kinds: dict[str, list[str]] = {}
     for edge in stage.depends_on:
         kinds.setdefault(edge.stage, []).append(edge.kind.value)

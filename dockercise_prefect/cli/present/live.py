@@ -1,4 +1,4 @@
-"""The form for a terminal: what stages print scrolls by above a table that is drawn anew a few times a second."""
+"""The form for a terminal. The output of stages scrolls above a table that is drawn a few times a second."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ from dockercise_prefect.results.summary import RunSummary, StageSummary
 
 SECONDS_BETWEEN_DRAWINGS = 0.125
 LINES_AT_ONCE = 1000
-"""Lines that wait for the next drawing at most: drawing for each would take longer than most stages, all would take memory."""
+"""The maximum number of lines that wait for the next drawing. One drawing for each line would be too slow, and an unlimited
+number would need too much memory."""
 
 _PREFIX_STYLE = Style.parse("cyan")
 
@@ -50,7 +51,7 @@ class LivePresenter:
 
     Args:
         stream: a terminal.
-        clock: seconds that never go back.
+        clock: returns seconds that never decrease.
     """
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
@@ -115,7 +116,7 @@ class LivePresenter:
     def _end(self, summary: RunSummary) -> None:
         self._stop()
         self._open(None)
-        if self._run is not None and self._ended:  # else nothing has begun, and the last line says why
+        if self._run is not None and self._ended:  # otherwise no stage has started, and the last line says why
             for stage in self._run.pipeline:
                 if stage.name in summary.stages:
                     self._say(stage_lines(stage, summary.stages[stage.name], self._width, self._marks))
@@ -127,7 +128,7 @@ class LivePresenter:
             self._console.print(line, soft_wrap=True)
 
     def _wait_for(self, what: str) -> None:
-        """A row that the next one takes the place of."""
+        """Show a row that the next row replaces."""
         row = Text(f"waiting for {what}", "dim", no_wrap=True, overflow="crop")
         self._waiting = Live(row, console=self._console, auto_refresh=False, transient=True)
         self._waiting.start(refresh=True)
@@ -150,15 +151,15 @@ class LivePresenter:
                 self._draw()
 
     def _draw(self) -> None:
-        """Let what has been printed scroll by, and the table follow it."""
-        with self._console:  # both in one write, or the table flickers
+        """Print the new output, and draw the table below it."""
+        with self._console:  # both in one write, so that the table does not flicker
             if self._scrolling:
                 self._console.print(_Scrolling(self._scrolling), crop=False)
                 self._scrolling = []
             if self._live is not None and self._run is not None:
                 board = Board(self._run.pipeline, self._started, self._ended)
                 rows = board.rows(self._clock(), self._console.height, self._marks)
-                # A row that wrapped would be one more than the board counted.
+                # A wrapped row would need one row more than the board has counted.
                 self._live.update(Text("\n", no_wrap=True, overflow="crop").join(rows), refresh=True)
 
     def _stop(self) -> None:
@@ -170,7 +171,7 @@ class LivePresenter:
 
 
 class _Scrolling:
-    """Lines that rich writes as they are: wrapping is the terminal's work, and measuring each would take long."""
+    """Lines that rich writes unchanged. The terminal wraps them, since measuring each line would take long."""
 
     def __init__(self, segments: list[Segment]) -> None:
         self._segments = segments

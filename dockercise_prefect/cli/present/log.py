@@ -1,4 +1,4 @@
-"""Logs of a run on standard output."""
+"""Prints logs of a run on standard output."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from dockercise_prefect.pipeline import StageName
 from dockercise_prefect.runtime.files.lines import LineDecoder
 
 LONGEST_LINE = 1_048_576
-"""Characters of a line that are held back until its end is there."""
+"""How many characters of a line are held back until its end arrives."""
 
 
 class LogPrinter(Protocol):
-    """Prints pieces of logs as they come."""
+    """Prints pieces of logs as they arrive."""
 
     def take(self, stage: StageName, chunk: bytes) -> None:
-        """The next piece of a stage's log."""
+        """Print the next piece of a stage's log."""
         ...
 
     def end(self, stage: StageName) -> None:
-        """No more of that stage follows."""
+        """End the log of the stage."""
         ...
 
 
 class ExactLog:
-    """A `LogPrinter` of one stage for programs: byte for byte.
+    """A `LogPrinter` of one stage for programs, byte for byte.
 
     Args:
-        stream: where to.
+        stream: the stream to print on.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -44,11 +44,11 @@ class ExactLog:
 
 
 class LogLines:
-    """A `LogPrinter` for people: whole lines, and no control sequence that a stage printed reaches the terminal.
+    """A `LogPrinter` for people. It prints whole lines, and makes control sequences of stages harmless.
 
     Args:
-        stream: where to.
-        prefix: what stands before each line of a stage.
+        stream: the stream to print on.
+        prefix: the prefix of each line of a stage.
         clean: makes a line harmless.
     """
 

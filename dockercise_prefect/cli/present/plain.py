@@ -1,4 +1,4 @@
-"""The form for logs and pipes: one line after the other, no colours, each written at once."""
+"""The form for logs and pipes: lines without colours, each written at once."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from dockercise_prefect.results.reading.terminal_text import plain_line
 
 
 class PlainPresenter:
-    """See `Presenter`. A stage's end is shown when it ends, below what it printed.
+    """See `Presenter`. The end of a stage is shown when it ends, below its output.
 
     Args:
-        stream: where to.
+        stream: the stream to print on.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -73,7 +73,7 @@ class PlainPresenter:
                 return
 
     def _open(self, engine: EngineFound | None) -> Iterator[str]:
-        """The opening, once: with the engine when it has answered, in the end without."""
+        """The opening lines, once: with the engine when it has answered, or without it at the end."""
         if self._run is not None and not self._opened:
             self._opened = True
             yield from (text.plain for text in opening_lines(self._run, engine, self._marks))

@@ -1,4 +1,4 @@
-"""Lines on standard output: in colour on a terminal, plain elsewhere."""
+"""Prints lines on standard output: in colour on a terminal, otherwise plain."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def marks() -> Marks:
 
 
 def print_lines(lines: Iterable[Text]) -> None:
-    """Print them, unless stdout is closed."""
+    """Print the lines, unless stdout is closed."""
     stream = ForgivingStream(sys.stdout)
     console = Console(file=cast("IO[str]", stream), highlight=False, markup=False, emoji=False)
     for line in lines:

@@ -1,4 +1,4 @@
-"""The form for those who only want to know what failed."""
+"""The form for users who only want to know what failed."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from dockercise_prefect.status import StageStatus
 
 
 class QuietPresenter:
-    """See `Presenter`: the stages that are to blame, with all that is known of why, and the last line.
+    """See `Presenter`. Shows the failed stages with all details, and the last line.
 
     Args:
-        stream: where to.
+        stream: the stream to print on.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -44,7 +44,7 @@ class QuietPresenter:
             case StageEnded(name, summary) if self._run is not None and summary.status.to_blame:
                 stage = self._run.pipeline.by_name[name]
                 yield from (text.plain for text in stage_lines(stage, summary, self._width, self._marks))
-                if summary.status is not StageStatus.ERROR:  # whose line says everything anyway
+                if summary.status is not StageStatus.ERROR:  # the line of an error already says everything
                     yield from (text.plain for text in further_lines(summary))
             case RunEnded(summary):
                 yield last_line(summary, self._marks).plain

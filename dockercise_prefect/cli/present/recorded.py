@@ -1,4 +1,4 @@
-"""The lines that say how recorded runs went, as values."""
+"""The lines about recorded runs, as values."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _HEAD = ("run", "pipeline", "status", "started (UTC)", "took", "why")
 
 
 def list_lines(runs: Sequence[Listed]) -> Iterator[Text]:
-    """A table of runs, in their order."""
+    """A table of runs, in the given order."""
     rows = [_HEAD, *map(_cells, runs)]
     widths = [max(cell_len(row[column]) for row in rows) for column in range(len(_HEAD))]
     for number, row in enumerate(rows):
@@ -46,12 +46,12 @@ def list_lines(runs: Sequence[Listed]) -> Iterator[Text]:
 
 
 def run_lines(view: RunView, links: Sequence[tuple[str, str]], marks: Marks) -> Iterator[Text]:
-    """How a run went, as `run` shows it in the end, and where all of it is.
+    """How a run went, as `run` shows it at the end, and where its record is.
 
     Args:
         view: the run.
-        links: names of further parts of the record, and where they are.
-        marks: of the terminal.
+        links: the names of other parts of the record, and their places.
+        marks: the characters for the terminal.
     """
     count = len(view.pipeline)
     head = [
@@ -106,7 +106,7 @@ def _stage_lines(view: RunView, stage: Stage, width: int, marks: Marks) -> Itera
         yield stage_row(mark=mark, name=stage.name, width=width, details="running, or interrupted", style="bold")
     else:
         yield from stage_lines(stage, summary, width, marks)
-        if summary.status.to_blame and summary.status is not StageStatus.ERROR:  # whose line says everything anyway
+        if summary.status.to_blame and summary.status is not StageStatus.ERROR:  # the line of an error already says everything
             yield from further_lines(summary)
 
 

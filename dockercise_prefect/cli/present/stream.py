@@ -1,4 +1,4 @@
-"""A text stream that cannot fail a run: a pipe that was closed and a poor encoding are no reason to stop."""
+"""A text stream that never makes a run fail, even if its pipe is closed or its encoding lacks characters."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TextIO
 
 
 class ForgivingStream:
-    """Writes to a stream until its reader is gone.
+    """Writes to a stream until its reader has left.
 
     Args:
         stream: stdout or stderr.
@@ -20,33 +20,33 @@ class ForgivingStream:
 
     @property
     def encoding(self) -> str:
-        """What characters become."""
+        """The encoding of the stream."""
         return self._stream.encoding or "utf-8"
 
     def isatty(self) -> bool:
-        """Whether it is a terminal."""
+        """Whether the stream is a terminal."""
         return self._stream.isatty()
 
     def fileno(self) -> int:
-        """The descriptor, for the terminal's size."""
+        """The file descriptor, which gives the size of the terminal."""
         return self._stream.fileno()
 
     def write(self, text: str) -> int:
-        """Write what can be written; `?` stands for characters that the stream does not have."""
+        """Write the text. `?` replaces characters that the encoding does not have."""
         if self._gone:
             return len(text)
         try:
             self._stream.write(text)
         except UnicodeEncodeError:
             return self.write(text.encode(self.encoding, "replace").decode(self.encoding))
-        except BlockingIOError:  # somebody made the pipe non-blocking and does not read: this piece is lost, not the rest
+        except BlockingIOError:  # the pipe is non-blocking and nobody reads: only this piece is lost
             return len(text)
         except (OSError, ValueError):
             self._let_go()
         return len(text)
 
     def flush(self) -> None:
-        """Pass on what was written."""
+        """Flush the stream."""
         if self._gone:
             return
         try:
@@ -57,7 +57,7 @@ class ForgivingStream:
             self._let_go()
 
     def _let_go(self) -> None:
-        """Nobody reads: what is left in buffers goes nowhere, or the interpreter's last flush fails the process."""
+        """Discard buffered output, since nobody reads it. Otherwise, the last flush of the interpreter would fail."""
         self._gone = True
         with suppress(OSError, ValueError):
             nowhere = os.open(os.devnull, os.O_WRONLY)
