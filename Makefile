@@ -28,6 +28,7 @@ test: check test-machine
 
 acceptance: dev-environment test-machine
 	@$(BIN)/pytest -m acceptance --timeout 3600 $(ARGS)
+	@$(BIN)/pytest -m "hypothesis and not docker" --hypothesis-profile thorough $(ARGS)
 	@$(BIN)/python -m scripts.acceptance
 
 fuzz: dev-environment

@@ -17,8 +17,10 @@ pytest_plugins = [
 ]
 
 # How long an example takes says nothing on a machine that others use too: no deadline, and no check of the speed.
-settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("busy machine")
+everyday = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+settings.register_profile("everyday", everyday)
+settings.register_profile("thorough", everyday, max_examples=400)  # `make acceptance`
+settings.load_profile("everyday")
 
 
 def pytest_configure() -> None:

@@ -155,8 +155,16 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
     assert (result.returncode, result.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("closed", ["stdout", "stderr"])
-@pytest.mark.parametrize("arguments", [["run", "--json"], ["run"], ["run", "--json", "nobody"], ["lint", "--no-such"]])
+@pytest.mark.parametrize(
+    ("arguments", "closed"),
+    [
+        (["run", "--json"], "stdout"),
+        (["run"], "stderr"),
+        (["run", "--json", "nobody"], "stdout"),
+        (["lint", "--no-such"], "stdout"),
+        (["lint", "--no-such"], "stderr"),
+    ],
+)
 def test_a_failure_that_nobody_hears_is_one(tmp_path: Path, arguments: list[str], closed: str) -> None:
     """Who has closed a pipe still learns from the exit status that the command failed."""
     (tmp_path / "a.dockercise.yaml").write_text("a: {img: x, run: 'true'}\n")

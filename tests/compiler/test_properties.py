@@ -7,7 +7,7 @@ import json
 import random
 from collections.abc import Mapping
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dockercise_prefect.compiler import compile_sources
@@ -27,8 +27,6 @@ from tests.compiler.strategies import (
     settings_of_meta,
 )
 
-thorough = settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-
 graphs = st.integers(1, 9).flatmap(
     lambda count: st.fixed_dictionaries(
         {f"s{index}": st.lists(st.sampled_from([f"s{other}" for other in range(count)]), max_size=3) for index in range(count)}
@@ -40,7 +38,6 @@ def _compiled(files: Mapping[str, str], name: str = "test") -> Pipeline:
     return compile_sources([Source(path, text.encode()) for path, text in sorted(files.items())], name).pipeline
 
 
-@thorough
 @given(
     st.one_of(
         st.binary(), st.text().map(str.encode), st.text("ab:- {}[]&*!|>'\"%@`#,?\n\t\\<=~0").map(str.encode), changed_files
@@ -51,14 +48,12 @@ def test_any_bytes_compile_or_are_refused(data: bytes) -> None:
     check_file(data)
 
 
-@thorough
 @given(documents)
 def test_any_document_compiles_or_is_refused(document: object) -> None:
     """Mappings, lists and texts in any nesting, the keys of stages among them, are taken or refused with findings."""
     check_file(flow_style(document).encode())
 
 
-@thorough
 @given(st.text("ab:- {}[]&*!|>\n<=~01", max_size=80))
 def test_any_value_of_any_key_compiles_or_is_refused(value: str) -> None:
     """Whatever is written as the value of a key is taken or refused with findings."""
@@ -68,7 +63,6 @@ def test_any_value_of_any_key_compiles_or_is_refused(value: str) -> None:
     check_file(text.encode())
 
 
-@thorough
 @given(settings_of_meta, st.randoms(use_true_random=False))
 def test_digest_does_not_depend_on_the_order_of_meta(parts: list[Definition], chance: random.Random) -> None:
     """Files that each add to `meta` give the same digest whatever they are called and in whichever order they come."""
@@ -80,7 +74,6 @@ def test_digest_does_not_depend_on_the_order_of_meta(parts: list[Definition], ch
     assert compile_sources(shuffled, "test").pipeline.digest == compile_sources(files, "test").pipeline.digest
 
 
-@thorough
 @given(definitions(), st.randoms(use_true_random=False))
 def test_digest_does_not_depend_on_files(definition: dict[str, Definition], chance: random.Random) -> None:
     """Spreading the stages over files of any names, in any order, leaves the digest as it is."""
@@ -98,7 +91,6 @@ def test_digest_does_not_depend_on_files(definition: dict[str, Definition], chan
     assert several.digest == one.digest
 
 
-@thorough
 @given(definitions())
 def test_order_respects_every_edge(definition: dict[str, Definition]) -> None:
     """Every stage stands after all the stages it needs, and none is lost."""
@@ -109,7 +101,6 @@ def test_order_respects_every_edge(definition: dict[str, Definition]) -> None:
     assert all(position[edge.stage] < position[stage.name] for stage in pipeline for edge in stage.depends_on)
 
 
-@thorough
 @given(definitions(), pipeline_names)
 def test_everything_written_says_the_same(definition: dict[str, Definition], name: str) -> None:
     """JSON reads back as the pipeline and is as the standard library indents it; the module declares the same pipeline."""
@@ -118,7 +109,6 @@ def test_everything_written_says_the_same(definition: dict[str, Definition], nam
     check_pipeline(pipeline)
 
 
-@thorough
 @given(definitions())
 def test_digest_is_over_the_meaning(definition: dict[str, Definition]) -> None:
     """What is hashed is the meaning of every stage as JSON with sorted keys."""
@@ -147,7 +137,6 @@ def test_huge_scripts_arrive_whole(pieces: list[str]) -> None:
     check_pipeline(pipeline)
 
 
-@thorough
 @given(graphs)
 def test_reported_circles_are_circles(graph: dict[str, list[str]]) -> None:
     """Each reported circle follows edges that there are, through different stages, back to where it began."""
@@ -161,7 +150,6 @@ def test_reported_circles_are_circles(graph: dict[str, list[str]]) -> None:
             assert edge.stage == following
 
 
-@thorough
 @given(graphs)
 def test_a_graph_is_ordered_or_has_a_circle(graph: dict[str, list[str]]) -> None:
     """All stages come out in order exactly when no circle is reported."""
@@ -172,7 +160,6 @@ def test_a_graph_is_ordered_or_has_a_circle(graph: dict[str, list[str]]) -> None
     assert (len(ordered) == len(graph)) == (not list(circles(edges)))
 
 
-@thorough
 @given(definitions())
 def test_targets_are_kept_with_what_they_need(definition: dict[str, Definition]) -> None:
     """A target keeps all it needs, and nothing that it does not need."""

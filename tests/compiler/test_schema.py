@@ -8,7 +8,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import dockercise_prefect
@@ -134,8 +134,6 @@ a/b: {{}}
 "": {{}}
 {"a" * 201}: {{}}"""
 
-thorough = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-
 odd_scalars = st.sampled_from(
     "0x1F 0o17 1e3 1E3 .5 5. -1 -0 +1 .inf .nan TRUE ~ 1.10 512 yes on 1_000 90s 1:30".split()  # noqa: SIM905  a table
 ).map(Plain)
@@ -207,7 +205,6 @@ def _changed(draw: st.DrawFn, value: Any) -> Any:
     return rest if draw(st.integers(0, 5)) == 0 else {**rest, key: draw(_changed(value[key]))}
 
 
-@thorough
 @given(definitions(), metas())
 def test_what_the_parser_takes_the_schema_takes(definition: dict[str, Definition], meta: Definition) -> None:
     """A right pipeline, with any right `meta`, is valid."""
@@ -235,7 +232,6 @@ def test_flows_are_valid(file: Path) -> None:
     assert problems(file.read_text()) == []
 
 
-@thorough
 @given(files())
 def test_what_the_schema_takes_has_the_right_form(file: Definition) -> None:
     """The parser finds nothing wrong with the form of a file that the schema takes."""
@@ -245,7 +241,6 @@ def test_what_the_schema_takes_has_the_right_form(file: Definition) -> None:
     assert [finding for finding in findings(text) if is_about_form(finding)] == []
 
 
-@thorough
 @given(st.one_of(mutated(definitions()), mutated(metas().map(lambda meta: {"meta": meta})), mutated(files())))
 def test_what_the_schema_refuses_the_parser_refuses(file: Definition) -> None:
     """A file that is nearly right and that the schema refuses has an error."""

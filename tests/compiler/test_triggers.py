@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dockercise_prefect.compiler.triggers import Match, triggered
@@ -53,7 +53,6 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@settings(max_examples=40)
 @given(patterns=globs, changed=st.lists(paths, unique=True, min_size=1, max_size=6))
 def test_globs_are_those_of_git(repository: Path, patterns: list[str], changed: list[str]) -> None:
     """Without `!`, a path is taken exactly when git would ignore it by the same lines."""

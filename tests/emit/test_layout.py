@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from itertools import combinations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dockercise_prefect.emit.layers import Link, in_rows, ranked
@@ -37,7 +37,6 @@ def _pieces(layout: Layout, link: int) -> list[tuple[float, float]]:
     return sorted(lines + labels)
 
 
-@settings(max_examples=60)
 @given(graphs())
 def test_nothing_overlaps(graph: tuple[list[Size], list[Link]]) -> None:
     """No two boxes overlap, no two labels, and no label a box; all lie within the drawing."""
@@ -50,7 +49,6 @@ def test_nothing_overlaps(graph: tuple[list[Size], list[Link]]) -> None:
     assert all(thing.bottom <= layout.size.height + 0.01 for thing in things)
 
 
-@settings(max_examples=60)
 @given(graphs())
 def test_every_link_goes_down_without_a_break(graph: tuple[list[Size], list[Link]]) -> None:
     """A link leaves the lower edge of its box and goes down, through its label, to the other's upper edge."""
@@ -66,7 +64,6 @@ def test_every_link_goes_down_without_a_break(graph: tuple[list[Size], list[Link
         assert ends == sorted(set(ends))
 
 
-@settings(max_examples=60)
 @given(graphs())
 def test_no_line_crosses_a_box(graph: tuple[list[Size], list[Link]]) -> None:
     """Lines are curved between rows only; where they pass a row, they are straight and beside its boxes."""
@@ -78,7 +75,6 @@ def test_no_line_crosses_a_box(graph: tuple[list[Size], list[Link]]) -> None:
         assert not any(_overlap(way, box) for box in layout.boxes)
 
 
-@settings(max_examples=60)
 @given(graphs())
 def test_the_same_graph_is_placed_the_same(graph: tuple[list[Size], list[Link]]) -> None:
     """A layout is a function of what it is given."""

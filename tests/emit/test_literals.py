@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dockercise_prefect.emit.literals import one_line, text_literal
@@ -13,7 +13,6 @@ from dockercise_prefect.emit.literals import one_line, text_literal
 any_text = st.one_of(st.text(st.characters(codec="utf-8")), st.text("\"'\\\n\r\t x\u202e\x00"))
 
 
-@settings(max_examples=300)
 @given(any_text)
 def test_literals_are_exact(text: str) -> None:
     """Python reads from a literal the very text it was made for."""
@@ -21,7 +20,6 @@ def test_literals_are_exact(text: str) -> None:
     assert ast.literal_eval(one_line(text)) == text
 
 
-@settings(max_examples=300)
 @given(any_text)
 def test_literals_hide_nothing(text: str) -> None:
     """A literal holds no invisible or direction-changing character, no blank at a line's end, and one line where it should."""

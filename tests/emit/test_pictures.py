@@ -11,7 +11,7 @@ from html import unescape
 from itertools import combinations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from dockercise_prefect.emit import FORMATS, Request
 from dockercise_prefect.emit.drawing import LONGEST, drawing, shortened
@@ -52,7 +52,6 @@ def _shown(text: str) -> list[str]:
     return [unescape(re.sub(r"#(\d+);", r"&#\1;", line)) for line in text.split("<br/>")]
 
 
-@settings(max_examples=100)
 @given(requests())
 def test_mermaid_is_what_its_grammar_takes(request_: Request) -> None:
     """Whatever the names are, every line is a node or an edge, and the labels show the very names."""
@@ -69,7 +68,6 @@ def test_mermaid_is_what_its_grammar_takes(request_: Request) -> None:
     assert [(int(found[1]), int(found[4])) for found in edges] == [(arrow.source, arrow.target) for arrow in picture.arrows]
 
 
-@settings(max_examples=25)
 @given(requests())
 def test_graphviz_takes_the_dot(request_: Request) -> None:
     """Whatever the names are, Graphviz reads the graph and finds the boxes, the arrows and the very names."""
@@ -83,7 +81,6 @@ def test_graphviz_takes_the_dot(request_: Request) -> None:
     assert len(graph.get("edges", [])) == len(picture.arrows)
 
 
-@settings(max_examples=60)
 @given(requests())
 def test_svg_is_xml_that_holds_every_name(request_: Request) -> None:
     """Whatever the names are, the picture is well-formed, shows them, and asks for nothing from elsewhere."""

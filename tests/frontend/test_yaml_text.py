@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dockercise_prefect.frontend.discover import Source
@@ -11,8 +11,6 @@ from dockercise_prefect.frontend.document import read_document
 from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.nodes import Mapping, Node, Position, Scalar, ScalarKind, Sequence
 from dockercise_prefect.frontend.yaml_text import to_yaml
-
-thorough = settings(max_examples=400)
 
 NOWHERE = "", Position(0, 0)
 
@@ -73,7 +71,6 @@ def _read(text: str) -> Mapping:
     return document.body
 
 
-@thorough
 @given(mappings(nodes).filter(lambda body: len(body.entries) > 0))
 def test_what_is_written_is_read(body: Mapping) -> None:
     """Any document gives itself: keys and values in order, source texts and kinds."""

@@ -232,7 +232,7 @@ def test_malformed_deliveries(world: ScriptedWorld, receiver: Receiving) -> None
     assert receiver.deliver(Sent(headers={}, body=b"hello")).status_code == 400
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(body=st.binary(), event=st.sampled_from(["x-github-event", "x-gitlab-event", "x-gitea-event", "x-nothing"]))
 def test_any_bytes_at_the_door(receiver: Receiving, body: bytes, event: str) -> None:
     """Whatever comes, the answer is a client's error, and never our own."""

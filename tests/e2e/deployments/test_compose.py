@@ -178,6 +178,7 @@ def test_flows_are_deployed_and_run(stack: Stack) -> None:
     assert record["status"] == "passed"
 
 
+@pytest.mark.acceptance
 def test_it_survives_a_restart_of_the_database(stack: Stack) -> None:
     """The server finds the database again by itself, with all that was in it, and the worker goes on."""
     before = len(_summaries(stack))

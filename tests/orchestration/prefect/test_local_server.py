@@ -110,6 +110,7 @@ def test_the_secret_is_for_its_owner_only(tmp_path: Path) -> None:
 
 
 @pytest.mark.docker
+@pytest.mark.acceptance
 def test_two_folders_that_start_at_once_get_a_server_each(tmp_path: Path) -> None:
     """Two users' servers that begin at the same moment listen on two ports, and each folder's runs reach its own."""
     from prefect.client.orchestration import get_client

@@ -7,7 +7,7 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from zstandard import ZstdCompressor
 
@@ -198,7 +198,6 @@ def test_a_log_is_cut_at_lines_in_its_middle() -> None:
     assert all(re.fullmatch(r"line \d{5}", line) for line in (shown.head + shown.tail).splitlines())
 
 
-@settings(max_examples=40)
 @given(pieces=st.lists(st.binary(max_size=500), max_size=8), budget=st.integers(16, 400))
 def test_any_log_has_an_excerpt(pieces: list[bytes], budget: int) -> None:
     """Whatever is in a log, and however it comes, what is shown is about as long as it may be, and accounts for the rest."""

@@ -40,7 +40,7 @@ def variables_of(printed: bytes) -> dict[bytes, bytes]:
     return dict(entry.split(b"=", 1) for entry in printed.split(b"\0") if entry)
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(variables=st.dictionaries(NAMES, TEXTS, max_size=4))
 def test_any_text_arrives_exactly(shell: str, variables: Mapping[str, bytes]) -> None:
     """Any text but NUL arrives as the variable it was sent as, byte for byte."""
