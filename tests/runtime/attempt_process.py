@@ -1,19 +1,19 @@
 """Attempts in processes of their own, which get a job as JSON and the addresses of the ports, and nothing else.
 
-python -m tests.runtime.attempt_process PORTS ENGINE
+Each process is forked from one that has imported this module and has done nothing else: importing takes a second.
 """
 
 from __future__ import annotations
 
 import itertools
 import logging
-import subprocess
-import sys
+import multiprocessing
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from signal import Signals
 from typing import Any, cast
@@ -43,7 +43,11 @@ THROUGH_PORTS = "ports"
 """The address of an engine that is reached through the ports."""
 
 
-def in_a_process(job: Job, ports: Ports, started: Callable[[subprocess.Popen[str]], object] = id) -> JobResult:
+FRESH = multiprocessing.get_context("forkserver")
+FRESH.set_forkserver_preload([__name__])
+
+
+def in_a_process(job: Job, ports: Ports, started: Callable[[BaseProcess], object] = id) -> JobResult:
     """Make the attempt in a fresh process (`workspace.Attempt`).
 
     Raises:
@@ -51,20 +55,19 @@ def in_a_process(job: Job, ports: Ports, started: Callable[[subprocess.Popen[str
     """
     engine = THROUGH_PORTS if isinstance(ports.engine, ScriptedEngine) else "environment"
     with tempfile.TemporaryDirectory() as folder:
-        address = f"{folder}/ports"
+        address, result = f"{folder}/ports", Path(folder, "result")
         with closing(_Ports(ports)) as near, closing(PortLine(address, near)):
-            command = [sys.executable, "-m", "tests.runtime.attempt_process", address, engine]
-            process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
-            )
-            with process, ports.running.watch(near.stop, None) as watch:
+            process = FRESH.Process(target=main, args=(job.to_json(), address, engine, str(result)))
+            process.start()
+            with ports.running.watch(near.stop, None) as watch:
                 near.stopped = watch
                 started(process)
-                said, _ = process.communicate(job.to_json())
-    if process.returncode != 0:
-        how = f"was ended by {Signals(-process.returncode).name}" if process.returncode < 0 else "failed"
-        raise AttemptLostError(f"the process of the attempt {how}")
-    return JobResult.from_json(said)
+                process.join()
+        status = process.exitcode or 0
+        if status != 0:
+            how = f"was ended by {Signals(-status).name}" if status < 0 else "failed"
+            raise AttemptLostError(f"the process of the attempt {how}")
+        return JobResult.from_json(result.read_text(encoding="utf-8"))
 
 
 class _Ports:
@@ -251,9 +254,9 @@ def _follow(address: str, running: Running) -> None:
         running.cancel(reason) if grace > 0 else running.kill(reason)
 
 
-def main(address: str, engine_address: str) -> None:
-    """Read a job, make the attempt, write what it left."""
-    job = Job.from_json(sys.stdin.read())
+def main(text: str, address: str, engine_address: str, result_path: str) -> None:
+    """Read a job, make the attempt, write its result."""
+    job = Job.from_json(text)
     background = Background()
     with ExitStack() as stack:
         if engine_address == THROUGH_PORTS:
@@ -273,8 +276,4 @@ def main(address: str, engine_address: str) -> None:
         )
         result = run_attempt(job, ports)
         background.close()
-    sys.stdout.write(result.to_json())
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+    Path(result_path).write_text(result.to_json(), encoding="utf-8")

@@ -1,11 +1,11 @@
 """How stages end: the same scenarios on the scripted engine and on the real one, so that the scripted one cannot drift."""
 
-import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -267,7 +267,7 @@ def test_a_process_that_is_killed(engine: Engine, run_id: str) -> None:
     """SIGKILL of the process that makes an attempt is an outcome: an error of ours, and nothing of the attempt is left."""
     rehearse(engine, "echo up; sleep 60", Behaviour(stdout=b"up\n", blocks=True))
     a = stage("a", image=BUSYBOX, run="echo up; sleep 60")
-    processes: list[subprocess.Popen[str]] = []
+    processes: list[BaseProcess] = []
     workspaces.ATTEMPT.set(partial(in_a_process, started=processes.append))
 
     with workspace(engine, a, run_id=run_id) as ran, ThreadPoolExecutor() as pool:
