@@ -26,6 +26,9 @@ from dockercise_prefect.settings import read_settings
 from tests.engines.scripted import BUSYBOX, ScriptedEngine
 
 
+pytestmark = pytest.mark.docker
+
+
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """A data folder of its own, for a server that may be killed."""
@@ -39,7 +42,6 @@ def victim(data: Path) -> Iterator[LocalServer]:
     ServerFolder(data).down()
 
 
-@pytest.mark.docker
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("as_module", [False, True])
 def test_the_stages_end_and_their_results_are_kept(victim: LocalServer, data: Path, tmp_path: Path, as_module: bool) -> None:
