@@ -25,7 +25,6 @@ from dockercise_prefect.pipeline import Pipeline, stage
 from dockercise_prefect.settings import read_settings
 from tests.engines.scripted import BUSYBOX, ScriptedEngine
 
-
 pytestmark = pytest.mark.docker
 
 
