@@ -51,8 +51,3 @@ def judge(state: ExitState, *, stop: Stop | None, never_fail: bool) -> Verdict:
     if never_fail:
         return Verdict(StageStatus.TOLERATED, code, f"{text}, tolerated (neverFail)")
     return Verdict(StageStatus.FAILED, code, text if state.start_error is None else f"{text}\n{state.start_error}")
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a user would write them: `90 s`, `0.5 s`."""
-    return f"{seconds:g} s"

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from dockercise_prefect.errors import EngineError
-from dockercise_prefect.runtime.stage.outcome import Stop, duration
+from dockercise_prefect.quantities import shown_seconds
+from dockercise_prefect.runtime.stage.outcome import Stop
 from dockercise_prefect.status import StageStatus
 
 ASK_AGAIN = 0.5
@@ -141,7 +142,7 @@ class Running:
                 watch.decide(self._cancelled)
         timer: threading.Timer | None = None
         if deadline is not None:
-            stop = Stop(StageStatus.TIMED_OUT, f"timed out after {duration(deadline.seconds)}")
+            stop = Stop(StageStatus.TIMED_OUT, f"timed out after {shown_seconds(deadline.seconds)}")
             timer = threading.Timer(deadline.left, self._press, (watch, stop, self._grace))
             timer.daemon = True
             timer.start()

@@ -82,7 +82,7 @@ def test_its_time_is_bounded(engine: Engine, image: ResolvedImage) -> None:
 
     message = _failure(engine, _image(image, "sleep", "1000"), PackageLimits(output=1000, seconds=0.1))
 
-    assert message == "failed: timed out after 0.1 s"
+    assert message == "failed: timed out after 0.1s"
     assert _containers(engine) == 0
 
 

@@ -89,7 +89,7 @@ def test_its_time_is_over(running: Running) -> None:
     with running.watch(thing.end, Deadline(0.05)) as watch:
         assert thing.ended.wait(LONG)
 
-    assert watch.stop == Stop(StageStatus.TIMED_OUT, "timed out after 0.05 s")
+    assert watch.stop == Stop(StageStatus.TIMED_OUT, "timed out after 0.05s")
     assert thing.graces[0] == 7
 
 

@@ -173,7 +173,7 @@ def test_a_build_that_takes_too_long(engine: Engine, run_id: str, tmp_path: Path
 
     ran = run_all(engine, first, root=write(tmp_path, "RUN sleep 1000"), run_id=run_id)
 
-    assert (ran.results["first"].status, ran.results["first"].message) == (StageStatus.TIMED_OUT, "timed out after 1 s")
+    assert (ran.results["first"].status, ran.results["first"].message) == (StageStatus.TIMED_OUT, "timed out after 1s")
     assert left(engine, run_id) == []
 
 
@@ -185,7 +185,7 @@ def test_the_timeout_counts_from_the_builds_begin(engine: Engine, run_id: str, t
     ran = run_all(engine, first, root=write(tmp_path), run_id=run_id)
 
     assert ran.results["first"].status is StageStatus.TIMED_OUT
-    assert str(ran.results["first"].message).startswith("timed out after 2 s")
+    assert str(ran.results["first"].message).startswith("timed out after 2s")
 
 
 def test_a_tolerated_stage_leaves_an_image(engine: Engine, run_id: str) -> None:
