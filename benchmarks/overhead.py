@@ -1,11 +1,13 @@
 """Measures the overhead of a run: a chain of 20 stages, and 40 parallel stages, compared with plain engine calls.
 
-    python benchmarks/overhead.py [--rounds 3] [--image busybox]
+    python benchmarks/overhead.py [--rounds 3] [--image busybox] [--against ../before/.venv/bin/python]
 
-Each round does the same work, one after the other: plain engine calls (create, start, wait, logs, remove; on the default bridge
-network), then `dockercise run`. The ratio is calculated for each round. "ours" is the time from the start of the first stage to
-the end of the run, including its clean-up. The start-up (Python, Prefect, the flow run, checks) is in a separate column. The
-local Prefect server is running before the first round.
+Each round does the same work, one after the other: plain engine calls (create, start, wait, logs, remove; on the default
+bridge network), then `dockercise run` of this version, then of the other one if there is one. Ratios are calculated for each
+round; the table has medians. "seconds" is the time from the start of the first stage to the end of the run, including its
+clean-up. The start-up (Python, Prefect, the flow run, checks) is in a separate column. "processor" is the processor time of the
+whole machine, in seconds, from the start of the command to its end: with the engine, the containers and the Prefect server. It
+changes less from round to round than the time. The local Prefect server of each version is running before the first round.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,14 +35,86 @@ MANY = 200
 CHAIN_AT_MOST = 1.25
 WIDE_AT_MOST = 1.35
 
+TITLES = ("seconds", "/ calls", "at most", "/ this", "start-up", "processor", "/ this")
+
 
 @dataclass(frozen=True)
 class Measured:
-    """One of our runs: seconds without start-up, seconds of start-up, peak memory of the process in MB."""
+    """One measurement.
 
-    stages: float
+    Attributes:
+        seconds: without start-up.
+        startup: seconds.
+        processor: seconds of the whole machine.
+        peak_mb: peak memory of the process, in MB.
+    """
+
+    seconds: float
     startup: float
+    processor: float
     peak_mb: float
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of dockercise.
+
+    Attributes:
+        name: its name in the table.
+        python: the interpreter that has it.
+        data: the folder for its local server and its results.
+    """
+
+    name: str
+    python: str
+    data: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of its commands."""
+        return os.environ | {"DOCKERCISE_DATA": str(self.data)}
+
+    def call(self, command: str, *, check: bool) -> None:
+        """Call a command that takes no arguments."""
+        words = [self.python, "-m", "dockercise_prefect", command]
+        subprocess.run(words, check=check, env=self.environment, stdout=subprocess.DEVNULL, cwd=self.data)
+
+    def run(self, yaml: str) -> Measured:
+        """Run the pipeline as a user does. It must pass."""
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder, "bench.dockercise.yaml").write_text(yaml, encoding="utf-8")
+            command = [self.python, "-m", "dockercise_prefect", "run", "-C", folder, "--json", "--jobs", str(AT_ONCE)]
+            command += ["--results", str(self.data / "results")]
+            began, busy = time.time(), processor_seconds()
+            with subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=self.environment, cwd=self.data
+            ) as process:
+                output = process.stdout.read() if process.stdout else b""
+                _, _, usage = os.wait4(process.pid, 0)
+                process.returncode = 0  # `wait4` has already waited for it, and the summary says how it ended
+            ended, busy = time.time(), processor_seconds() - busy
+        if not output:
+            raise SystemExit(f"the run printed nothing; try `{' '.join(command)}`")
+        summary = json.loads(output)
+        if summary["status"] != "passed":
+            raise SystemExit(f"the run did not pass: {summary['error'] or summary['stages']}")
+        first = min(datetime.fromisoformat(stage["started"]).timestamp() for stage in summary["stages"].values())
+        finished = datetime.fromisoformat(summary["finished"]).timestamp()
+        return Measured(finished - first, (ended - began) - (finished - first), busy, usage.ru_maxrss / 1024)
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """How many rounds there are, and which versions run in each."""
+
+    count: int
+    versions: Sequence[Version]
+
+
+def processor_seconds() -> float:
+    """The processor time that this machine has spent since it started, except idling, in seconds."""
+    user, nice, system, _idle, _iowait, irq, softirq = map(int, Path("/proc/stat").read_text().split()[1:8])
+    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
 
 
 def chain(count: int, image: str) -> str:
@@ -68,44 +142,25 @@ def bare_container(client: docker.APIClient, image: str) -> None:
     client.remove_container(container)
 
 
-def bare_chain(client: docker.APIClient, image: str) -> float:
-    """Seconds for containers one after the other."""
-    began = time.perf_counter()
+def bare_chain(client: docker.APIClient, image: str) -> None:
+    """Containers one after the other."""
     for _ in range(CHAIN):
         bare_container(client, image)
-    return time.perf_counter() - began
 
 
-def bare_wide(client: docker.APIClient, image: str) -> float:
-    """Seconds for one container, then forty (ten at once), then one more."""
-    began = time.perf_counter()
+def bare_wide(client: docker.APIClient, image: str) -> None:
+    """One container, then forty (ten at once), then one more."""
     bare_container(client, image)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(lambda _: bare_container(client, image), range(WIDE)))
     bare_container(client, image)
-    return time.perf_counter() - began
 
 
-def ours(yaml: str, data: Path) -> Measured:
-    """Run the pipeline as a user does. It must pass."""
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "bench.dockercise.yaml").write_text(yaml, encoding="utf-8")
-        command = [sys.executable, "-m", "dockercise_prefect", "run", "-C", folder, "--json", "--jobs", str(AT_ONCE)]
-        command += ["--results", str(data / "results")]
-        began = time.time()
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment(data)) as process:
-            output = process.stdout.read() if process.stdout else b""
-            _, _, usage = os.wait4(process.pid, 0)
-            process.returncode = 0  # `wait4` has already waited for it, and the summary says how it ended
-        ended = time.time()
-    if not output:
-        raise SystemExit(f"the run printed nothing; try `{' '.join(command)}`")
-    summary = json.loads(output)
-    if summary["status"] != "passed":
-        raise SystemExit(f"the run did not pass: {summary['error'] or summary['stages']}")
-    first = min(datetime.fromisoformat(stage["started"]).timestamp() for stage in summary["stages"].values())
-    finished = datetime.fromisoformat(summary["finished"]).timestamp()
-    return Measured(finished - first, (ended - began) - (finished - first), usage.ru_maxrss / 1024)
+def measured(work: Callable[[], None]) -> Measured:
+    """Measure work of this process."""
+    began, busy = time.perf_counter(), processor_seconds()
+    work()
+    return Measured(time.perf_counter() - began, 0.0, processor_seconds() - busy, 0.0)
 
 
 def compile_ratio() -> float:
@@ -122,19 +177,25 @@ def seconds(command: list[str]) -> float:
     return time.perf_counter() - began
 
 
-def environment(data: Path) -> dict[str, str]:
-    """The environment for a separate local server and separate results."""
-    return os.environ | {"DOCKERCISE_DATA": str(data)}
+def compare(name: str, at_most: float, bare: Callable[[], None], run: Callable[[Version], Measured], sides: Rounds) -> None:
+    """Print a line for the plain calls and one for each version."""
+    rounds = [[measured(bare), *map(run, sides.versions)] for _ in range(sides.count)]
+    plain, *ours = zip(*rounds, strict=True)
+    print(f"{name:<24} {middle(one.seconds for one in plain):9.2f} {'':>39} {middle(one.processor for one in plain):9.2f}")
+    for version, ones in zip(sides.versions, ours, strict=True):
+        ratio = middle(one.seconds / calls.seconds for one, calls in zip(ones, plain, strict=True))
+        before = middle(one.seconds / first.seconds for one, first in zip(ones, ours[0], strict=True))
+        busy = middle(one.processor / first.processor for one, first in zip(ones, ours[0], strict=True))
+        print(
+            f"  {version.name:<22} {middle(one.seconds for one in ones):9.2f} {ratio:9.2f} {at_most:9.2f} {before:9.2f}"
+            f" {middle(one.startup for one in ones):9.2f} {middle(one.processor for one in ones):9.2f} {busy:9.2f}",
+            flush=True,
+        )
 
 
-def compare(name: str, at_most: float, bare: Callable[[], float], run: Callable[[], Measured], rounds: int) -> None:
-    """Print one line: the medians of both sides, and the median of the ratios of all rounds."""
-    pairs = [(bare(), run()) for _ in range(rounds)]
-    ratio = statistics.median(measured.stages / seconds for seconds, measured in pairs)
-    seconds = statistics.median(seconds for seconds, _ in pairs)
-    stages = statistics.median(measured.stages for _, measured in pairs)
-    startup = statistics.median(measured.startup for _, measured in pairs)
-    print(f"{name:<22} {seconds:9.2f} {stages:9.2f} {ratio:9.2f} {at_most:9.2f} {startup:9.2f}", flush=True)
+def middle(numbers: Iterable[float]) -> float:
+    """The median."""
+    return statistics.median(numbers)
 
 
 def main() -> None:
@@ -142,31 +203,43 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--image", default="busybox")
+    parser.add_argument("--against", help="the interpreter of another checkout, to compare with")
     arguments = parser.parse_args()
+    image = arguments.image
     client = docker.APIClient(version="auto")
     with tempfile.TemporaryDirectory() as folder:
-        data = Path(folder)
-        dockercise = [sys.executable, "-m", "dockercise_prefect"]
+        versions = [Version("this version", sys.executable, Path(folder, "this"))]
+        if arguments.against:
+            versions.append(Version("the other", str(Path(arguments.against).absolute()), Path(folder, "other")))
         try:
-            subprocess.run([*dockercise, "up"], check=True, env=environment(data), stdout=subprocess.DEVNULL)
-            ours(chain(1, arguments.image), data)  # the first flow run on a new database is slower
-            print(f"{'':<22} {'bare, s':>9} {'ours, s':>9} {'ratio':>9} {'at most':>9} {'start-up':>9}")
-            image, rounds = arguments.image, arguments.rounds
+            for version in versions:
+                version.data.mkdir()
+                version.call("up", check=True)
+                version.run(chain(1, image))  # the first flow run on a new database is slower
+            print(f"{'':<24}", *(f"{title:>9}" for title in TITLES))
+            sides = Rounds(arguments.rounds, versions)
             compare(
-                "chain of 20", CHAIN_AT_MOST, lambda: bare_chain(client, image), lambda: ours(chain(CHAIN, image), data), rounds
+                f"chain of {CHAIN}",
+                CHAIN_AT_MOST,
+                lambda: bare_chain(client, image),
+                lambda version: version.run(chain(CHAIN, image)),
+                sides,
             )
             compare(
-                "wide, 40 at 10 at once",
+                f"wide, {WIDE} at {AT_ONCE} at once",
                 WIDE_AT_MOST,
                 lambda: bare_wide(client, image),
-                lambda: ours(wide(WIDE, image), data),
-                rounds,
+                lambda version: version.run(wide(WIDE, image)),
+                sides,
             )
             compiling = statistics.median(compile_ratio() for _ in range(5))
             print(f"compile flows/infra --format json, against `python -c 'import yaml, click'`: {compiling:.2f} (at most 4)")
-            print(f"peak memory of a run of {MANY} stages: {ours(wide(MANY - 2, image), data).peak_mb:.0f} MB")
+            for version in versions:
+                peak = version.run(wide(MANY - 2, image)).peak_mb
+                print(f"peak memory of a run of {MANY} stages, {version.name}: {peak:.0f} MB")
         finally:
-            subprocess.run([*dockercise, "down"], check=False, env=environment(data), stdout=subprocess.DEVNULL)
+            for version in versions:
+                version.call("down", check=False)
 
 
 if __name__ == "__main__":
