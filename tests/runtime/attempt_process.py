@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import logging
 import multiprocessing
+import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -53,7 +54,7 @@ def in_a_process(job: Job, ports: Ports, started: Callable[[BaseProcess], object
     Raises:
         AttemptLostError: the process ended without a result.
     """
-    engine = THROUGH_PORTS if isinstance(ports.engine, ScriptedEngine) else "environment"
+    engine = THROUGH_PORTS if isinstance(ports.engine, ScriptedEngine) else ports.engine.info().url
     with tempfile.TemporaryDirectory() as folder:
         address, result = f"{folder}/ports", Path(folder, "result")
         with closing(_Ports(ports)) as near, closing(PortLine(address, near)):
@@ -262,6 +263,7 @@ def main(text: str, address: str, engine_address: str, result_path: str) -> None
         if engine_address == THROUGH_PORTS:
             engine = cast("Engine", _Engine(address))
         else:
+            os.environ["DOCKER_HOST"] = engine_address
             engine = stack.enter_context(closing(DockerEngine.connect()))
         running = Running(1.0, logging.warning)
         threading.Thread(target=_follow, args=(address, running), daemon=True).start()
