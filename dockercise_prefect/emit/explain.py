@@ -36,8 +36,8 @@ def explanation(pipeline: Pipeline, name: StageName) -> str:
         [_row(key, value) for key, value in _facts(stage, sensitive_stages(pipeline).get(name))],
         ["needs", *(_row(edge.stage, _reason(stage, edge)) for edge in stage.depends_on)]
         if stage.depends_on
-        else ["needs no stage"],
-        ["is needed by", *users] if users else ["is needed by no stage"],
+        else ["needs no other stage"],
+        ["is needed by", *users] if users else ["no stage needs it"],
         [f"to run it, {len(chosen)} of {len(pipeline)} stages run, in this order", f"  {printable(', '.join(chosen.by_name))}"],
     ]
     return "\n\n".join("\n".join(section) for section in sections) + "\n"
@@ -77,7 +77,7 @@ def _source(source: EnvSource) -> str:
         case StageValue(stage):
             return f"the value of {stage}"
         case HostVariable(name, optional):
-            return f"{name} from outside" + (", unset where nothing has it" if optional else "")
+            return f"{name} from outside" + (", unset if nothing sets it" if optional else "")
         case LiteralValue():
             return "written in the pipeline"
 

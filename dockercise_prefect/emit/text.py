@@ -113,7 +113,7 @@ def _source(source: EnvSource) -> str:
         case StageValue(stage):
             return f"value of {stage}"
         case HostVariable(name, optional):
-            return f"{name} from outside" + (", if it is there" if optional else "")
+            return f"{name} from outside" + (", if it is set" if optional else "")
         case LiteralValue(text):
             return one_line(text)
 
@@ -131,7 +131,7 @@ def source_of(source: MountSource) -> str:
         case CodeSnapshot():
             return "the code"
         case HostPath(path):
-            return f"{path} of the root" if path.startswith("./") else f"{path} of the engine's machine"
+            return f"{path} below the root" if path.startswith("./") else f"{path} on the engine's machine"
         case EngineVolume(name):
             return f"the engine's volume {name}"
 

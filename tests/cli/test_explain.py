@@ -45,7 +45,7 @@ deploy, a stage of test  (a.dockercise.yaml:5:1)
   mount      /cache = the engine's volume cache (rw)
   variable   LOGIN, the value of login
   variable   REGION, REGION from outside
-  variable   PROXY, PROXY from outside, unset where nothing has it
+  variable   PROXY, PROXY from outside, unset if nothing sets it
   variable   PASSWORD, written in the pipeline
   timeout    300 s
   trigger    app/**
@@ -87,8 +87,8 @@ def test_a_stage_without_edges() -> None:
     """A stage says that it needs nothing, or that nothing needs it; one without a container, where its value comes from."""
     pipeline = compiled(a=TEXT)
 
-    assert "needs no stage" in explanation(pipeline, "source")
-    assert "is needed by no stage" in explanation(pipeline, "done")
+    assert "needs no other stage" in explanation(pipeline, "source")
+    assert "no stage needs it" in explanation(pipeline, "done")
     assert "  value      the variable done from --env" in explanation(pipeline, "done")
 
 

@@ -126,7 +126,7 @@ def test_listing_says_what_a_stage_is() -> None:
     assert text.startswith("test · 2 stages · sha256:")
     listed = [line.split() for line in text.split("\n\n")[2].splitlines()]
     assert ["env", "A", "=", "value", "of", "a"] in listed
-    assert ["env", "HOME", "=", "HOME", "from", "outside,", "if", "it", "is", "there"] in listed
+    assert ["env", "HOME", "=", "HOME", "from", "outside,", "if", "it", "is", "set"] in listed
     assert ["mount", "/data", "=", "volume", "of", "a", "(ro)"] in listed
     assert ["timeout", "300", "s"] in listed
     assert ["needs", "a,", "by", "vol", "(a.dockercise.yaml:5:8)"] in listed
