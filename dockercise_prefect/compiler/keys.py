@@ -105,20 +105,20 @@ LATER_IN_STAGES: Mapping[str, str] = {
     "unless": _CONDITION,
     "stopGrace": "leave it out",
     "cache": "a volume of the engine keeps files from run to run: `vol: cache:/root/.cache`",
-    "services": "start the service in the script, in the background, or name the address of one that runs elsewhere in `env`",
-    "matrix": "write a stage for each value; what they share can be an anchor, `<<: *name`",
+    "services": "start the service in the background in the script, or pass the address of a running service in `env`",
+    "matrix": "write a stage for each value, and share common keys with an anchor, `<<: *name`",
     "secrets": "`env: NAME` takes a secret from outside, also from a Prefect Secret block, and `meta.secrets` hides it",
     "approve": "run the stages up to here first, and the others in a second run",
-    "concurrency": "`dockercise run --jobs N` says how many stages run at once",
+    "concurrency": "`dockercise run --jobs N` sets how many stages run at once",
     "artifacts": "what a stage leaves in `$OUT` is kept, and `vol: STAGE` gives it to another stage",
-    "shell": "scripts are run by `/bin/sh`; for another shell write `bash -e <<'END'` in the script, and `END` at its end",
+    "shell": "`/bin/sh` runs scripts; to use another shell, write `bash -e <<'END'` in the script, and `END` at its end",
     "entrypoint": "`run` replaces the image's entrypoint and command",
 }
 """Keys of a stage that are planned for later, and what can be written until then."""
 
 LATER_IN_META: Mapping[str, str] = {
     "timeout": "`meta: {defaults: {timeout: …}}` gives one to every stage",
-    "concurrency": "`dockercise run --jobs N` says how many stages run at once",
+    "concurrency": "`dockercise run --jobs N` sets how many stages run at once",
 }
 """The same for `meta`."""
 

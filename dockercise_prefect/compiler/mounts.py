@@ -94,7 +94,7 @@ class Mounts:
             return None
         if source in self._names or source == CODE:
             if mode == "rw":
-                why = "a stage's volume never changes again" if source != CODE else "the code is never written to"
+                why = "a stage's volume is read-only for other stages" if source != CODE else "the code is read-only"
                 self._not_understood(entry, place, f"{why}; work in a copy of it with `on: {source}`")
                 return None
             return Mount(CodeSnapshot() if source == CODE else StageVolume(source), normal_path(target))
@@ -126,7 +126,7 @@ class Mounts:
             if not self._names.complete:
                 return None
             self._not_understood(
-                entry, place, self._names.hint(source) or f"`{source}` is neither a stage nor a valid name of a volume"
+                entry, place, self._names.hint(source) or f"`{source}` is neither a stage nor a valid volume name"
             )
             return None
         return EngineVolume(source)
@@ -138,7 +138,7 @@ class Mounts:
         if stage is None or stage == self._stage:
             return
         kind = "a folder" if is_folder else "a volume"
-        message = f"{self._field.owner}: `{source}` is {kind} of the engine's machine, not the volume of the stage `{stage}`"
+        message = f"{self._field.owner}: `{source}` is {kind} on the engine's machine, not the volume of the stage `{stage}`"
         hint = f"did you mean `{stage}:{target}`?"
         if is_folder:
             hint += f" If you mean the folder, write `{source}/:{target}`"
@@ -155,7 +155,7 @@ class Mounts:
         if mount.source == StageVolume(self._stage) and target == f"/{self._stage}":
             return True
         if target in {"/", f"/{self._stage}", "/out"} or target.startswith("/out/"):
-            self._error(Code.MOUNT_TWICE, f"`{target}` is taken, nothing can be mounted there", place, "choose another path")
+            self._error(Code.MOUNT_TWICE, f"`{target}` is reserved: nothing can be mounted there", place, "choose another path")
             return False
         return True
 

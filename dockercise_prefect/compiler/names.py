@@ -113,7 +113,7 @@ def _reserved_name_problem(name: str) -> tuple[str, str]:
 def _odd_name_problem(name: str) -> tuple[str, str] | None:
     bad = _CANNOT_STAND.search(name)
     if bad is not None:
-        return f"{_described(bad[0])} is not allowed in a stage's name", "put `-` or `_` in its place"
+        return f"{_described(bad[0])} is not allowed in a stage's name", "use `-` or `_` instead"
     if len(name.encode()) > MAX_BYTES:
         return f"a stage's name has at most {MAX_BYTES} bytes, but this one has {len(name.encode())}", "shorten it"
     if not unicodedata.is_normalized("NFC", name):
@@ -124,10 +124,10 @@ def _odd_name_problem(name: str) -> tuple[str, str] | None:
 def pipeline_name_problem(name: str) -> tuple[str, str] | None:
     """Why a pipeline cannot have this name, and a hint; None if it can."""
     if not name.strip() or name in {".", ".."}:
-        return f"`{name}` cannot be the name of a pipeline", "choose a word"
+        return f"`{name}` cannot be the name of a pipeline", "choose another name"
     bad = next((character for character in name if character in _PREFECT_FORBIDS or not character.isprintable()), None)
     if bad is not None:
-        return f"{_described(bad)} is not allowed in a pipeline's name", "put `-` in its place"
+        return f"{_described(bad)} is not allowed in a pipeline's name", "use `-` instead"
     if len(name.encode()) > MAX_BYTES:
         return f"a pipeline's name has at most {MAX_BYTES} bytes, but this one has {len(name.encode())}", "shorten it"
     return None

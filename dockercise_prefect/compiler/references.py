@@ -227,8 +227,8 @@ class References:
             if stages and name not in draft.env:
                 self._findings.warn(
                     Code.MAY_BE_SET,
-                    f"{draft.name}: `{use.text}` is not read as the value of `{stages[0]}`, because a file that is sourced "
-                    "before may set it",
+                    f"{draft.name}: `{use.text}` is not read as the value of `{stages[0]}`, because a file that the script "
+                    "sources earlier may set it",
                     script.place(use.text, use.start),
                     hint=(
                         f"if you mean the stage, write `env: {stages[0]}`; if not, write `# dockercise: ignore "
@@ -253,7 +253,7 @@ _NO_SHELL = (
     "look for an open quote, bracket, `if` or here-document; `dockercise explain STAGE` shows what was found",
 )
 _TOO_LONG = (
-    "is too long or too deeply nested to be read as shell: what only looks like a reference to another stage counts as one",
+    "is too long or too deeply nested to be read as shell, so all that looks like a reference to another stage counts as one",
     "move it into a file beside the pipeline, and run that: `sh /code/FILE`; `dockercise explain STAGE` shows what was found",
 )
 

@@ -62,6 +62,6 @@ def _check(line: Scalar, field: Field) -> None:
     hint = (
         f"quote a test with its brackets: `'[ {shown} ]'`"
         if pattern is _TEST
-        else "an item of a list is `- command`, with a blank"
+        else "write an item of a list as `- command`, with a space after `-`"
     )
     field.at(line).wrong_value(f"`{shown}` is not a command", hint)

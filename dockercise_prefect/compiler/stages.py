@@ -202,7 +202,7 @@ class StageReader:
                 Code.IMAGE_AND_BUILD,
                 f"{img.owner}: `img` names an image and `build` makes one",
                 build.place,
-                hint=f"keep one of the two; to build in one stage and run in another write `img: {name}` there",
+                hint=f"keep one of the two; to build in one stage and run in another, write `img: {name}` there",
                 related=[Related("the image is named here", img.place)],
             )
         return img, build
@@ -288,7 +288,7 @@ def report_missing_images(drafts: MappingOf[StageName, Draft], findings: Finding
                     Code.NO_IMAGE_LEFT,
                     f"{draft.name}: `img` names the stage `{edge.stage}`, which starts no container and leaves no image",
                     edge.place,
-                    hint=f"for the image of that name write `docker.io/library/{edge.stage}`",
+                    hint=f"to use the image of that name, write `docker.io/library/{edge.stage}`",
                     related=[Related("the stage is here", drafts[edge.stage].place)],
                 )
 

@@ -48,4 +48,7 @@ def not_a_rule(word: str) -> tuple[str, str]:
     if word in list(Code):
         return f"`{word}` is not a lint rule", "only lint rules, DK100 and later, can be switched off"
     meant = did_you_mean(word.upper(), LINT_RULES)
-    return f"there is no lint rule `{word}`", f"did you mean `{meant}`?" if meant else "they are DK100 to " + LINT_RULES[-1]
+    return (
+        f"there is no lint rule `{word}`",
+        f"did you mean `{meant}`?" if meant else f"the rules are DK100 to {LINT_RULES[-1]}",
+    )

@@ -92,7 +92,7 @@ def _mounts(stage: Stage) -> Iterator[_Refusal]:
     for mount in stage.mounts:
         match mount.source:
             case HostPath(path):
-                yield Code.HOST_PATH, f"mounts `{path}` of the engine's machine", hint
+                yield Code.HOST_PATH, f"mounts `{path}` from the engine's machine", hint
             case EngineVolume(name):
                 yield Code.ENGINE_VOLUME, f"mounts `{name}`, a volume of the engine that may belong to someone else", hint
 

@@ -228,7 +228,7 @@ def processors(field: Field) -> float | None:
 
 def _above(field: Field, number: float, least: float, hint: str) -> float | None:
     if number < least:
-        field.wrong_value("this is too little", hint)
+        field.wrong_value("this is too small", hint)
         return None
     return number
 
@@ -242,7 +242,7 @@ def one_of(choices: type[Choice]) -> Reader[Choice | None]:
         value = text(field)
         if value is None or value in words:
             return None if value is None else choices(value)
-        field.wrong_value(f"`{value}` is not one of its values", suggestion(value, words))
+        field.wrong_value(f"`{value}` is not an allowed value", suggestion(value, words))
         return None
 
     return read

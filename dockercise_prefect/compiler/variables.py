@@ -36,7 +36,7 @@ _VALUE_OF_STAGE: Schema = {
 _MAPPING: Schema = {
     "type": "object",
     "propertyNames": key_names(
-        rf"(?!(?:{OURS_SOURCE})$){_LITERAL_NAME}", "not a valid name of a variable, or one that dockercise sets"
+        rf"(?!(?:{OURS_SOURCE})$){_LITERAL_NAME}", "not a valid variable name, or one that dockercise sets"
     ),
     "patternProperties": {f"^{IDENTIFIER_SOURCE}$": {"anyOf": [ANY, _VALUE_OF_STAGE]}},
     "additionalProperties": ANY,
@@ -130,7 +130,7 @@ class Variables:
             return self._literal(key.text, node.text, key.place, field)
         stage = self._stage_of(node)
         if stage is None:
-            hint = f'for an empty text write `{key.text}: ""`, for a variable from outside a list: `- {key.text}`'
+            hint = f'write `{key.text}: ""` for an empty text, or a list, `- {key.text}`, for a variable from outside'
             Field(field.owner, f"env: {key.text}", node, field.findings).wrong_type("a text, or `{stage: NAME}`", hint)
             return None
         if stage.text not in self._names:
@@ -156,7 +156,7 @@ class Variables:
         variable = folded(stage)
         if IDENTIFIER.match(variable) and not is_taken(variable):
             return Variable(variable, StageValue(stage), field.place)
-        why = "is taken" if is_taken(variable) else "is not a valid name of a variable"
+        why = "is reserved" if is_taken(variable) else "is not a valid variable name"
         field.findings.error(
             Code.VARIABLE_TAKEN,
             f"{field.owner}: the value of `{stage}` would be in `{variable}`, which {why}",
@@ -190,7 +190,7 @@ class Variables:
         if not name or "=" in name or any(character.isspace() or not character.isprintable() for character in name):
             field.findings.error(
                 Code.VARIABLE_NAME,
-                f"{field.owner}: `{name}` is not a valid name of a variable",
+                f"{field.owner}: `{name}` is not a valid variable name",
                 place,
                 hint="write `NAME=text`",
             )
@@ -203,7 +203,7 @@ class Variables:
         if not IDENTIFIER.match(name):
             field.findings.error(
                 Code.VARIABLE_NAME,
-                f"{field.owner}: `{name}` is neither a stage nor a valid name of a variable",
+                f"{field.owner}: `{name}` is neither a stage nor a valid variable name",
                 field.place,
                 hint=self._names.hint(name) or "variables have letters, digits and `_`",
             )

@@ -53,7 +53,7 @@ def test_a_refusal_is_wrong_input_with_places(stranger: Stranger) -> None:
     summary = json.loads(outcome.out)
     assert outcome.status == ExitStatus.WRONG_INPUT
     assert outcome.err == (
-        "p.dockercise.yaml:1:1: DK070 not trusted: a mounts `/` of the engine's machine\n"
+        "p.dockercise.yaml:1:1: DK070 not trusted: a mounts `/` from the engine's machine\n"
         "  hint: mount the code (`vol: code`) or volumes of stages\n"
         "p.dockercise.yaml:2:1: DK072 not trusted: b uses the network of the engine's machine\n"
         "  hint: remove `network: host`: a stage reaches the internet through its own network\n"

@@ -45,14 +45,14 @@ NOT_SEEN_IN_A_SCHEMA = {
     Code.VARIABLE_TWICE: "names of stages and variables are compared after folding",
     Code.VARIABLE_TAKEN: "names of stages are folded",
     Code.LOOKS_LIKE_STAGE: "names of stages are folded",
-    Code.VARIABLE_NAME: "what is not a valid name of a variable may be that of a stage; which characters print",
+    Code.VARIABLE_NAME: "what is not a valid variable name may be that of a stage; which characters print",
     Code.CIRCLE: "edges",
     Code.UNKNOWN_SECRET: "names of stages and variables",
 }
 """Findings about a file that the schema takes, and why it cannot know."""
 
 VALUES_NOT_SEEN_IN_A_SCHEMA = {
-    "this is too little": "an expression does not add up `0h0.0001s`",
+    "this is too small": "an expression does not add up `0h0.0001s`",
     "Docker needs at least 6m": "an expression does not multiply `512k`",
     "is outside the folder that is built": "an expression does not resolve `a/../..`",
     "is not a file below the context": "an expression does not resolve `a/..`",

@@ -36,10 +36,10 @@ def refusals(pipeline: Pipeline, limits: Limits = LIMITS) -> tuple[Diagnostic, .
 @pytest.mark.parametrize(
     ("keys", "code", "said"),
     [
-        ("vol: '/etc:/mnt'", "DK070", "a mounts `/etc` of the engine's machine"),
-        ("vol: '/var/run/docker.sock:/sock:ro'", "DK070", "a mounts `/var/run/docker.sock` of the engine's machine"),
-        ("vol: './below:/mnt'", "DK070", "a mounts `./below` of the engine's machine"),
-        ("vol: '.:/mnt'", "DK070", "a mounts `./` of the engine's machine"),
+        ("vol: '/etc:/mnt'", "DK070", "a mounts `/etc` from the engine's machine"),
+        ("vol: '/var/run/docker.sock:/sock:ro'", "DK070", "a mounts `/var/run/docker.sock` from the engine's machine"),
+        ("vol: './below:/mnt'", "DK070", "a mounts `./below` from the engine's machine"),
+        ("vol: '.:/mnt'", "DK070", "a mounts `./` from the engine's machine"),
         ("vol: 'cache:/mnt'", "DK071", "a mounts `cache`, a volume of the engine that may belong to someone else"),
         ("network: host", "DK072", "a uses the network of the engine's machine"),
         ("user: 0", "DK073", "a runs as root (`user: 0`)"),

@@ -42,7 +42,7 @@ def _names(env: Node) -> Iterator[tuple[str, Place]]:
         yield from ((item.text.partition("=")[0], item.place) for item in scalars(env))
 
 
-_HINT = "type it again: a text editor or a web page put it in"
+_HINT = "type it again: a text editor or a web page inserted it"
 
 
 def _told(whose: str, character: str) -> str:

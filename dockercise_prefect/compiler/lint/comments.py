@@ -41,8 +41,9 @@ def ignores_nothing(subject: Subject) -> Iterator[Diagnostic]:
         for number, line in enumerate(lines, start=1):
             for place, word in _in_line(line, path, number):
                 if word is None:
-                    hint = "name them: `# dockercise: ignore DK104`"
-                    yield warning(Code.IGNORES_NOTHING, "this comment ignores nothing: it names no lint rule", place, hint=hint)
+                    hint = "name the rules: `# dockercise: ignore DK104`"
+                    why = "it does not name a lint rule"
+                    yield warning(Code.IGNORES_NOTHING, f"this comment ignores nothing: {why}", place, hint=hint)
                 elif word not in LINT_RULES and word != REFERENCES:
                     why, hint = not_a_rule(word)
                     yield warning(Code.IGNORES_NOTHING, f"this comment ignores nothing: {why}", place, hint=hint)

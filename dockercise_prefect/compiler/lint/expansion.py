@@ -29,7 +29,7 @@ def stays_as_written(subject: Subject) -> Iterator[Diagnostic]:
                 Code.STAYS_AS_WRITTEN,
                 f"{owner}: `{found[0].rstrip(':?+-')}` in {key} is not expanded: only scripts expand variables",
                 node.place,
-                hint="expand it in the script; for the value of a stage write `env: {NAME: {stage: STAGE}}`",
+                hint="expand it in the script; to pass the value of a stage, write `env: {NAME: {stage: STAGE}}`",
             )
 
 

@@ -47,7 +47,7 @@ def hides_image(subject: Subject) -> Iterator[Diagnostic]:
                 Code.HIDES_IMAGE,
                 f"{stage.name}: `img: {edge.stage}` is the image of the stage `{edge.stage}`, not the public image",
                 edge.place,
-                hint=f"for the image write `docker.io/library/{edge.stage}` and a tag, or rename the stage",
+                hint=f"to use the public image, write `docker.io/library/{edge.stage}` and a tag, or rename the stage",
                 related=related,
             )
 

@@ -40,7 +40,7 @@ def shebang_without_effect(subject: Subject) -> Iterator[Diagnostic]:
                 Code.SHEBANG_WITHOUT_EFFECT,
                 f"{stage.name}: the line `{first}` has no effect: `/bin/sh` runs the script",
                 subject.script_place(stage, 0),
-                hint="for another program write `bash -e <<'END'` and the script below it, `END` at its end; "
+                hint="to use another program, write `bash -e <<'END'`, then the script, then `END`; "
                 "or run a file of the code: `bash code/script.sh`",
             )
 
@@ -55,5 +55,5 @@ def left_open(subject: Subject) -> Iterator[Diagnostic]:
                 Code.LEFT_OPEN,
                 f"{stage.name}: the script ends inside {_ENDS[found.close]}",
                 subject.script_place(stage, found.start),
-                hint="close it: the shell rejects such a script, or reads on to its end",
+                hint="close it: the shell rejects such a script, or reads on to the end of the script",
             )

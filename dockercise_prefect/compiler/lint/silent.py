@@ -35,7 +35,7 @@ def value_is_empty(subject: Subject) -> Iterator[Diagnostic]:
                     Code.VALUE_IS_EMPTY,
                     f"the value of `{edge.stage}` is always empty: its `run` prints nothing on stdout",
                     edge.place,
-                    hint=f"for the order alone write `after: {edge.stage}`, for its files `vol: {edge.stage}`",
+                    hint=f"write `after: {edge.stage}` for the order alone, or `vol: {edge.stage}` for its files",
                     related=[Related("the stage is here", place)] if place else [],
                 )
 

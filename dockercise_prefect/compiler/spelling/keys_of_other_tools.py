@@ -42,7 +42,7 @@ _HINTS: Mapping[str, str] = {
     "tags": "tags are those of the pipeline: `meta: {tags: …}`",
     "checkout": "`vol: code` mounts the code, `on: code` works in a copy of it",
     "ports": "ports are not published; a script reaches what it starts itself at 127.0.0.1",
-    "outputs": "what a stage prints is its value (`env: STAGE`), what it leaves in `$OUT` its files (`vol: STAGE`)",
+    "outputs": "what a stage prints is its value (`env: STAGE`), and what it leaves in `$OUT` are its files (`vol: STAGE`)",
     "privileged": "privileged stages are not supported",
 }
 

@@ -15,12 +15,12 @@ MAX_COMPARISONS = 50_000
 def suggestion(word: str, known: Sequence[str]) -> str | None:
     """The hint with the most similar word of a short list, or with the whole list if no word is similar."""
     meant = did_you_mean(word, known)
-    return f"did you mean `{meant}`?" if meant else f"there is {_listed(known)}" if known else None
+    return f"did you mean `{meant}`?" if meant else f"use {_listed(known)}" if known else None
 
 
 def _listed(words: Sequence[str]) -> str:
     quoted = [f"`{word}`" for word in words]
-    return quoted[0] if len(quoted) == 1 else ", ".join(quoted[:-1]) + f" and {quoted[-1]}"
+    return quoted[0] if len(quoted) == 1 else ", ".join(quoted[:-1]) + f" or {quoted[-1]}"
 
 
 class StageNames:

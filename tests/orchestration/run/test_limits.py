@@ -71,7 +71,7 @@ def test_a_refusal_is_a_run_in_error_that_starts_nothing(runner: Runner, prefect
     flow_run = prefect_records.flow_run(prefect_api, failure.summary.flow_run_id or "")
     assert failure.exit_status == ExitStatus.WRONG_INPUT
     assert failure.summary.status is RunStatus.ERROR
-    assert f"{AT}: DK070 not trusted: bad mounts `/` of the engine's machine" in (failure.summary.error or "")
+    assert f"{AT}: DK070 not trusted: bad mounts `/` from the engine's machine" in (failure.summary.error or "")
     assert f"{AT}: DK073 not trusted: bad runs as root (`user: 0`)" in (failure.summary.error or "")
     assert (flow_run.name, flow_run.type) == (failure.summary.run_id, "FAILED")
     assert "pipeline:strange" in flow_run.tags
