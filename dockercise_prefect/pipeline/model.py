@@ -304,7 +304,7 @@ class Pipeline:
                 raise ValueError(f"two stages are named {stage.name!r}")
             late = [name for name in stage.needs if name not in seen]
             if late:
-                raise ValueError(f"stage {stage.name!r} stands before {late[0]!r}, which it needs")
+                raise ValueError(f"stage {stage.name!r} comes before {late[0]!r}, which it needs")
             seen.add(stage.name)
 
     @cached_property

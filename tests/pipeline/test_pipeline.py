@@ -126,7 +126,7 @@ def test_digest_ignores_the_order_of_triggers_and_tags() -> None:
 )
 def test_a_pipeline_is_in_order(stages: list[Stage]) -> None:
     """A stage twice, one before what it needs, and one that needs something that is not there are refused."""
-    with pytest.raises(ValueError, match=r"two stages are named|stands before"):
+    with pytest.raises(ValueError, match=r"two stages are named|comes before"):
         Pipeline("p", stages)
 
 
