@@ -42,7 +42,7 @@ def read_sources(root: Path, findings: Findings) -> list[Source]:
         UsageError: the root is not a folder.
     """
     if not root.is_dir():
-        raise UsageError(f"{root} is not a folder", "name the folder that holds the *.dockercise.yaml files")
+        raise UsageError(f"{root} is not a folder", "name the folder that contains the *.dockercise.yaml files")
     walk = _Walk(root, _ignored(root, findings), findings)
     found = sorted(walk.files(), key=lambda path: path.split("/"))
     return [source for path in found if (source := _read(root, path, findings)) is not None]

@@ -31,9 +31,9 @@ def find_revision(root: Path, name: str) -> Revision:
         UsageError: the root is not in a repository, git is not installed, or the name stands for no commit.
     """
     if not root.is_dir():
-        raise UsageError(f"{root} is not a folder", "name the folder that holds the *.dockercise.yaml files")
+        raise UsageError(f"{root} is not a folder", "name the folder that contains the *.dockercise.yaml files")
     if run_git(root, "rev-parse", "--git-dir").returncode != 0:
-        raise UsageError(f"{root} is not in a git repository, so there is nothing to compare with", "`git init` makes one")
+        raise UsageError(f"{root} is not in a git repository, so there is nothing to compare with", "`git init` creates one")
     found = run_git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
     if found.returncode != 0 or not name:
         if run_git(root, "rev-parse", "--is-shallow-repository").stdout.strip() == b"true":

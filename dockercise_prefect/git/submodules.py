@@ -43,7 +43,7 @@ def why_unread(folder: Path, path: str, commit: str | None) -> str | None:
         return f"git cannot read it: {next(iter(top.stderr.decode('utf-8', 'replace').splitlines()), 'it does not say why')}"
     if top.stdout.strip():
         # The `.git` in there is not a repository, so git used the repository around it.
-        return "its folder holds no repository; `git submodule update --init` fetches it"
+        return "its folder is not a repository; `git submodule update --init` fetches it"
     if commit is not None and run_git(submodule, "cat-file", "-e", f"{commit}^{{commit}}").returncode != 0:
         return f"it does not have the commit {commit[:12]}; `git fetch` in its folder may fetch it"
     return None

@@ -150,7 +150,7 @@ def test_what_is_no_repository_where_a_submodule_was(root: Path) -> None:
 
     past = sources_at(root, _head(root))
 
-    assert [left_out.why.partition(";")[0] for left_out in past.unread] == ["its folder holds no repository"]
+    assert [left_out.why.partition(";")[0] for left_out in past.unread] == ["its folder is not a repository"]
 
 
 def test_a_repository_that_git_refuses(root: Path) -> None:
