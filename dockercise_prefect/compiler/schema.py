@@ -29,7 +29,7 @@ def pipeline_schema() -> dict[str, Any]:
         "$schema": "http://json-schema.org/draft-07/schema#",
         "$id": _ID,
         "title": "dockercise",
-        "description": "A pipeline: each key is a stage, except `meta` and keys that hold anchors (`x-…`, `.…`).",
+        "description": "A pipeline: each key is a stage, except `meta` and keys that contain anchors (`x-…`, `.…`).",
         "type": ["object", "null"],
         "propertyNames": key_names(
             rf"meta|(?:{_ANCHORS})[\s\S]*|{NEW_NAME_SOURCE}", "this name is reserved, or has white space, /, \\ or :"

@@ -83,7 +83,7 @@ class Converter:
         if second.__class__ is not StreamEndEvent:
             self._findings.error(
                 Code.SECOND_DOCUMENT,
-                "a second document begins here, but a file can hold only one",
+                "a second document begins here, but a file can contain only one",
                 Scalar(self._path, second.start_mark, "").place,
                 hint="move it to its own file, or remove the `---`",
             )
@@ -95,7 +95,7 @@ class Converter:
         if event.__class__ is AliasEvent:
             return self._alias(event)
         if depth > MAX_DEPTH:
-            raise TooBigError(f"it is nested more than {MAX_DEPTH} deep")
+            raise TooBigError(f"it is nested more than {MAX_DEPTH} levels deep")
         read = self._mapping if event.__class__ is MappingStartEvent else self._sequence
         if event.anchor is None:
             return read(event, depth)
@@ -130,7 +130,7 @@ class Converter:
         if kind is None:
             self._refuse_tag(event, scalar)
         if "\0" in scalar.text:
-            self._findings.error(Code.NOT_PLAIN, "neither a script nor a variable can hold a NUL character", scalar.place)
+            self._findings.error(Code.NOT_PLAIN, "neither a script nor a variable can contain a NUL character", scalar.place)
         return scalar
 
     def _sequence(self, event: _Event, depth: int) -> Sequence:
@@ -209,7 +209,7 @@ class Converter:
     def _grow(self, values: int) -> None:
         self._size += values
         if self._size >= MAX_NODES:
-            raise TooBigError(f"it holds more than {MAX_NODES:,} values when its aliases are followed")
+            raise TooBigError(f"it contains more than {MAX_NODES:,} values when its aliases are followed")
 
     def _merge(self, value: Node, merged: dict[str, tuple[Scalar, Node]]) -> None:
         """Take over the keys that do not exist yet. If several merged mappings have a key, the first one wins."""

@@ -58,7 +58,7 @@ def read_document(source: Source, findings: Findings) -> Document | None:
         return Document(source.path, text, body if isinstance(body, Mapping) else None)
     findings.error(
         Code.NO_STAGES,
-        "a file must map names of stages to stages, but this is something else",
+        "a file must map names of stages to stages, but this one does not",
         body.place,
         hint="write `name-of-stage:` and below it, indented, `img: …` and `run: …`",
     )

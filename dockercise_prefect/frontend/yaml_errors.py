@@ -17,16 +17,16 @@ _HINTS = (
     ("found a no-break space", "indent with plain spaces; editors and web pages put no-break spaces in when text is copied"),
     ("expected whitespace or line break", "a text that begins with `!` needs quotes: `'!*.md'`"),
     ("cannot start any token", "a text that begins like this needs quotes"),
-    ("mapping values are not allowed", "a text that holds `: ` needs quotes; write each key on its own line"),
+    ("mapping values are not allowed", "a text that contains `: ` needs quotes; write each key on its own line"),
     ("expected node content", "something is missing here: a value, or the quotes around it"),
     ("did not find expected key", "is the line above indented differently, or a quote not closed?"),
-    ("expected '-' indicator", "put all items of a list in one column, and nothing else"),
+    ("expected '-' indicator", "put all items of a list in the same column"),
     ("',' or ']'", "close the list with `]`"),
     ("',' or '}'", "close the mapping with `}`"),
     ("unexpected end of stream", "close the quote"),
     ("expected ':'", "a key ends in `:`"),
     ("undefined alias", "give the value an anchor first: `&name`"),
-    ("duplicate anchor", "give each anchor a name of its own"),
+    ("duplicate anchor", "give each anchor a different name"),
     ("expected alphabetic or numeric", "a text that begins with `*` or `&` needs quotes"),
     ("unknown escape character", r"in double quotes write `\\` for a backslash, or use single quotes"),
 )
@@ -74,10 +74,10 @@ def problem_of(error: yaml.MarkedYAMLError, text: str, path: str) -> Problem:
     if "expected ':'" in problem and opened is not None and opened.column == 0:
         header = _block_above(lines, min(opened.line, len(lines) - 1))
         if header is not None:
-            message = f"this line is not indented, so it ends the block that begins in line {header + 1}"
+            message = f"this line is not indented, so it ends the block that begins on line {header + 1}"
             hint = "indent every line of the block, those of a here-document too: the script gets them without the indentation"
             return Problem(message, Place(path, opened.line + 1, 1), hint)
-    since = f" (in what began in line {opened.line + 1})" if opened and opened.line != place.line - 1 else ""
+    since = f" (in the part that began on line {opened.line + 1})" if opened and opened.line != place.line - 1 else ""
     advice = _behind_a_value(problem, line, place) or next((hint for words, hint in _HINTS if words in problem), None)
     return Problem(f"this is not YAML: {problem}{since}", place, advice)
 

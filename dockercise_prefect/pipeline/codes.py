@@ -21,7 +21,7 @@ class Code(StrEnum):
     UNREADABLE = "DK001", "a file or a folder cannot be read"
     NOT_TEXT = "DK002", "a file is not plain UTF-8 text"
     NOT_YAML = "DK003", "a file is not valid YAML"
-    SECOND_DOCUMENT = "DK004", "a file holds more than one YAML document"
+    SECOND_DOCUMENT = "DK004", "a file contains more than one YAML document"
     TOO_BIG = "DK005", "a document is too big, nested too deep, or grows too big when its aliases are followed"
     NOT_PLAIN = "DK006", "a tag, a key that is not a text, or a character that is not allowed"
     KEY_TWICE = "DK007", "a key appears twice in one mapping"

@@ -49,7 +49,7 @@ _HINTS: Mapping[str, str] = {
 _TOP_LEVEL: Mapping[str, str] = {
     **dict.fromkeys(
         ("variables", "env", "environment", "vars"),
-        "variables for all stages belong to `meta: {env: …}`; if a key only holds anchors, begin its name with `x-`",
+        "variables for all stages belong to `meta: {env: …}`; if a key only contains anchors, begin its name with `x-`",
     ),
     **dict.fromkeys(("name", "title"), "the pipeline's name belongs to `meta: {name: …}`"),
     **dict.fromkeys(("tags", "labels"), "tags belong to `meta: {tags: …}`"),
@@ -68,7 +68,9 @@ _TOP_LEVEL: Mapping[str, str] = {
         ("on", "trigger", "triggers", "branches"),
         "`triggers` belongs to a stage; branches are named when a repository is registered",
     ),
-    **dict.fromkeys(("anchors", "templates", "definitions", "common"), "if a key only holds anchors, begin its name with `x-`"),
+    **dict.fromkeys(
+        ("anchors", "templates", "definitions", "common"), "if a key only contains anchors, begin its name with `x-`"
+    ),
     "version": "leave it out: the language has no versions",
     "secrets": "names of secret variables belong to `meta: {secrets: …}`",
     "lint": "lint rules belong to `meta: {lint: …}`",
