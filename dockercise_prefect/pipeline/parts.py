@@ -45,7 +45,7 @@ def image_from_json(data: Json | None) -> Image | None:
             return ImageReference(ref)
         case {"stage": stage}:
             return StageImage(stage)
-    raise ValueError(f"no image: {data!r}")
+    raise ValueError(f"not an image: {data!r}")
 
 
 def build_to_json(build: Build) -> Json:
@@ -66,7 +66,7 @@ def build_from_json(data: Json) -> Build:
     """Read what `build_to_json` returned."""
     context = _source_from_json(data["context"])
     if not isinstance(context, CodeSnapshot | StageVolume):
-        raise ValueError(f"no context of a build: {data['context']!r}")  # noqa: TRY004  a document, not an argument
+        raise ValueError(f"not the context of a build: {data['context']!r}")  # noqa: TRY004  a document, not an argument
     return Build(context, data["folder"], data["dockerfile"], data["args"], data["target"], tuple(data.get("secrets", ())))
 
 
@@ -90,7 +90,7 @@ def env_from_json(data: Json) -> EnvSource:
             return HostVariable(name, optional)
         case {"value": text}:
             return LiteralValue(text)
-    raise ValueError(f"no source of a variable: {data!r}")
+    raise ValueError(f"not the source of a variable: {data!r}")
 
 
 def mount_to_json(mount: Mount) -> Json:
@@ -125,7 +125,7 @@ def _source_from_json(data: Json) -> MountSource:
             return HostPath(path)
         case {"volume": name}:
             return EngineVolume(name)
-    raise ValueError(f"no source of a mount: {data!r}")
+    raise ValueError(f"not the source of a mount: {data!r}")
 
 
 def triggers_in_order(stage: Stage) -> list[str]:
