@@ -79,8 +79,8 @@ def _on_github(name: str, webhook_url: str | None, github: GitHub, private: Sequ
     if not urls and hooks:
         addresses = ", ".join(hook.url for hook in hooks)
         tell(
-            f"which webhook of {name} belongs to dockercise is no longer known; there are {addresses}: `--webhook-url "
-            "URL` removes one"
+            f"dockercise no longer knows which webhook of {name} is its own; there are {addresses}: `--webhook-url URL` "
+            "removes one"
         )
     return [
         *(Part(f"webhook to {hook.url} of {name}", partial(github.remove_hook, name, hook.id)) for hook in ours),

@@ -162,7 +162,7 @@ def test_disconnect_what_is_half_gone(world: World) -> None:
     unknown = world.disconnect()
     known = world.disconnect("--webhook-url", URL)
 
-    assert f"which webhook of {world.name} belongs to dockercise is no longer known; there are {URL}" in unknown.out
+    assert f"dockercise no longer knows which webhook of {world.name} is its own; there are {URL}" in unknown.out
     assert known.out == f"removed: webhook to {URL} of {world.name}\n"
     assert world.state() == ({}, {}, dict.fromkeys(world.secrets()), [])
 
