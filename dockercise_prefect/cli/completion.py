@@ -26,7 +26,7 @@ def completion(context: click.Context, shell: str) -> None:
     """
     made = get_completion_class(shell)
     if made is None:
-        raise click.UsageError(f"{shell} is not known to this version of click")
+        raise click.UsageError(f"this version of click does not support {shell}")
     click.echo(made(context.find_root().command, {}, _PROGRAM, _VARIABLE).source())
 
 

@@ -79,7 +79,7 @@ def connect(
     checked_webhook_url(webhook_url)
     github = GitHub(_token(token_env), api or PUBLIC_API, token_env)
     if statuses_token_env and not statuses:
-        raise UsageError("--statuses-token-env names a token for --statuses, which is not given", "add --statuses")
+        raise UsageError("--statuses-token-env cannot be used without --statuses", "add --statuses")
     statuses_token = _token(statuses_token_env or token_env) if statuses else None
     request("https://github.com/" + repository)  # report wrong options before any other work
     with reporting(), as_interrupt():

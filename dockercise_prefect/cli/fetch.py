@@ -31,10 +31,12 @@ def fetch(records: Records, run: str, stage: str, folder: Path | None, *, wants_
     RUN is a run id, the beginning of one, or `last`: the last run of the pipeline in this folder, or of any pipeline if this
     folder has none. Modes, links and times are kept; owners only if root unpacks.
     Exit status: 0 success, 2 wrong usage, 3 the archive is broken or DIR cannot be written (then DIR stays empty), 4 nothing to
-        unpack.
+    unpack.
     """
     if wants_output == (folder is not None):
-        raise UsageError("fetch takes either a DIR or --out", "name a folder for the files of the stage, or none with --out")
+        raise UsageError(
+            "fetch takes either a DIR or --out", "name a folder for the stage's files, or use --out without a folder"
+        )
     view = found_run(records, run)
     name = view.stage(stage).name
     try:

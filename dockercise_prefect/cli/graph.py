@@ -78,10 +78,10 @@ def _picture(request: Request, kind: str, layout: str) -> str | bytes:
     if kind == "svg" and layout == "auto":
         return svg(request)
     hint = "install Graphviz (Debian's package is graphviz), or write an .svg with `--layout own`"
-    raise UsageError(f"Graphviz, which has to draw this .{kind}, is not installed: there is no `dot` on the PATH", hint)
+    raise UsageError(f"Graphviz is needed for a .{kind}, but it is not installed: there is no `dot` on the PATH", hint)
 
 
 def _unknown_ending(output: Path) -> UsageError:
     meant = did_you_mean(output.suffix, _ENDINGS) if output.suffix else None
-    hint = f"did you mean `{output.with_suffix(meant)}`?" if meant else f"the endings are {', '.join(_ENDINGS)}"
-    return UsageError(f"{output}: the ending says what to draw, and `{output.suffix}` is none of those that there are", hint)
+    hint = f"did you mean `{output.with_suffix(meant)}`?" if meant else f"the supported endings are {', '.join(_ENDINGS)}"
+    return UsageError(f"{output}: the ending sets the format, and `{output.suffix}` is not supported", hint)

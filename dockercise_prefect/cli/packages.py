@@ -45,13 +45,13 @@ def chosen_packages(*, offline: bool, untrusted: bool = False) -> Iterator[Packa
 
 def not_kept(image: str) -> PackageError:
     """DK060, for a command that must not use an engine."""
-    hint = "run once without --offline: what it prints is kept"
-    return PackageMissingError(f"the package `{image}` was never read here", hint)
+    hint = "run once without --offline, to store what it prints"
+    return PackageMissingError(f"the package `{image}` has never been read here", hint)
 
 
 def not_asked_for(image: str) -> PackageError:
     """DK062, for a command that does not run packages."""
-    hint = "`dockercise lint --packages` runs it; until then, any name may be defined in it"
+    hint = "`dockercise lint --packages` runs it; until then, it may define any name"
     return PackageUnreadError(f"the package `{image}` was not read, because lint does not run packages", hint)
 
 

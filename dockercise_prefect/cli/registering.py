@@ -92,7 +92,7 @@ _OPTIONS = (
     click.option("--name", metavar="NAME", help="The deployment's name; default: the repository's."),
     click.option("--cron", "crons", metavar="CRON", multiple=True, help="Run at these times, such as '0 3 * * *'."),
     click.option("--interval", "intervals", metavar="TIME", multiple=True, help="Run at this interval, such as 30m."),
-    click.option("--rrule", "rrules", metavar="RULE", multiple=True, help="Run by an iCalendar rule."),
+    click.option("--rrule", "rrules", metavar="RULE", multiple=True, help="Run at the times of an iCalendar rule."),
     click.option("--timezone", metavar="ZONE", default="UTC", show_default=True, help="The time zone of --cron and --rrule."),
     click.option("--no-cron", "unscheduled", is_flag=True, help="Remove its schedules."),
     click.option("--target", "targets", metavar="STAGE", multiple=True, help="Run only these stages and what they need."),
@@ -173,7 +173,7 @@ def _request(
     address = parse_address(source, Path.cwd())
     timetable = Timetable(tuple(crons), tuple(intervals), tuple(rrules), timezone)
     if unscheduled and (crons or intervals or rrules):
-        raise UsageError("--no-cron removes schedules, but others are given", "use one of them")
+        raise UsageError("--no-cron cannot be used with --cron, --interval or --rrule", "use one of them")
     timetable.schedules()  # report a wrong timetable before any other work
     if name is not None and (not name.strip() or set(name) & NOT_IN_NAMES):
         raise UsageError(f"`{name}` cannot be the name of a deployment", f"leave out {' '.join(sorted(NOT_IN_NAMES))}")
@@ -229,7 +229,9 @@ def _taking(
 def _named_block(option: str) -> tuple[str, str]:
     name, separator, block = option.partition("=")
     if not (name and separator and block):
-        raise UsageError(f"--secret: `{name}` names no Secret block", "write NAME=BLOCK, such as AWS_SECRET_ACCESS_KEY=aws-key")
+        raise UsageError(
+            f"--secret: `{name}` does not name a Secret block", "write NAME=BLOCK, such as AWS_SECRET_ACCESS_KEY=aws-key"
+        )
     return name, block
 
 
@@ -237,7 +239,7 @@ def _job_variable(option: str) -> tuple[str, Any]:
     """As in `prefect deploy --job-variable`: the value is JSON if it can be parsed, otherwise text."""
     name, separator, value = option.partition("=")
     if not (name and separator):
-        raise UsageError(f"--job-variable: `{option}` gives no value", "write NAME=VALUE, such as image=dockercise:1")
+        raise UsageError(f"--job-variable: `{option}` has no value", "write NAME=VALUE, such as image=dockercise:1")
     try:
         return name, json.loads(value)
     except ValueError:

@@ -30,7 +30,7 @@ def push_command(runs: tuple[str, ...], place: str | None) -> int:
     settings = read_settings(results=place)
     waiting = unsent_runs(settings.data)
     if not waiting and not runs:
-        click.echo("nothing waits to be sent", err=True)
+        click.echo("nothing is waiting to be sent", err=True)
         return ExitStatus.NOTHING_TO_DO
 
     def connect(destination: Destination) -> Objects:
@@ -55,6 +55,6 @@ def _named(name: str, waiting: list[UnsentRun]) -> UnsentRun:
     found = [run for run in waiting if run.run_id.startswith(name)]
     if len(found) == 1:
         return found[0]
-    what = "several runs begin" if found else "no run that waits to be sent begins"
+    what = "several runs begin" if found else "no run that is waiting to be sent begins"
     ids = ", ".join(run.run_id for run in found or waiting)
-    raise UsageError(f"{what} with {name}", f"these wait: {ids}" if ids else "nothing waits to be sent")
+    raise UsageError(f"{what} with {name}", f"these are waiting: {ids}" if ids else "nothing is waiting to be sent")

@@ -91,7 +91,7 @@ def test_own_layout_draws_svg_only(command: Command, root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "hint"), [("g.sgv", "did you mean `g.svg`?"), ("g", "the endings are .svg, .png, .pdf, .dot, .mmd")]
+    ("name", "hint"), [("g.sgv", "did you mean `g.svg`?"), ("g", "the supported endings are .svg, .png, .pdf, .dot, .mmd")]
 )
 def test_unknown_ending(command: Command, root: Path, name: str, hint: str) -> None:
     """A file whose ending says nothing is status 2 with the endings that there are."""

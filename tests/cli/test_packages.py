@@ -125,7 +125,7 @@ def test_kept_packages_need_no_engine(port: Callable[[], EnginePackages], cache:
     kept = KeptPackages(lambda: cache, not_kept)
 
     assert kept.fetch(TOOLS) == package
-    with pytest.raises(PackageMissingError, match="was never read here"):
+    with pytest.raises(PackageMissingError, match="has never been read here"):
         kept.fetch("host.example/tools:2")
 
 
@@ -220,8 +220,8 @@ def test_offline_needs_what_was_read(pipeline: ScriptedEngine, command: Command)
 
     assert (before.status, before.out) == (3, "")
     assert before.err == (
-        f"a.dockercise.yaml:1:19: DK060 the package `{TOOLS}` was never read here\n"
-        "  hint: run once without --offline: what it prints is kept\n1 finding in 1 file, nothing written\n"
+        f"a.dockercise.yaml:1:19: DK060 the package `{TOOLS}` has never been read here\n"
+        "  hint: run once without --offline, to store what it prints\n1 finding in 1 file, nothing written\n"
     )
     assert (offline.status, offline.out) == (0, online.out)
     assert pipeline.calls.total() == asked
@@ -256,7 +256,7 @@ def test_run_stops_without_its_packages(pipeline: ScriptedEngine, command: Comma
     outcome = command("run", "--offline")
 
     assert outcome.status == 3
-    assert "was never read here" in outcome.err
+    assert "has never been read here" in outcome.err
     assert pipeline.calls.total() == 0
 
 

@@ -73,7 +73,7 @@ def test_the_run_form_explains_its_parameters(site: Site) -> None:
         (["{source}", "--target", "helo"], "did you mean `hello`?"),
         (["{source}", "--work-pool", "nowhere"], "there is no work pool nowhere"),
         (["{source}", "--credentials", "nowhere"], "there is no Secret block `nowhere`"),
-        (["{source}", "--secret", "PASSWORD"], "names no Secret block"),
+        (["{source}", "--secret", "PASSWORD"], "does not name a Secret block"),
         (["{source}", "--name", "a/b"], "cannot be the name of a deployment"),
     ],
 )
