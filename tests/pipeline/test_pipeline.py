@@ -148,7 +148,7 @@ def test_a_reader_of_json_refuses_what_it_does_not_know() -> None:
     ]:
         printed = to_json(_everything())
         printed["stages"]["first"][key] = value
-        with pytest.raises(ValueError, match=r"no image|no source"):
+        with pytest.raises(ValueError, match=r"not an image|not the source"):
             from_json(printed)
 
 
