@@ -43,7 +43,7 @@ def test_what_is_said_is_what_the_code_says() -> None:
     """Every sentence that the table explains is in the code."""
     code = "".join(path.read_text() for path in (ROOT / "dockercise_prefect/results").rglob("*.py"))
 
-    for said in ("there are no AWS credentials", "no region is set", "no answer from", "takes no events of this time"):
+    for said in ("there are no AWS credentials", "no region is set", "no answer from", "does not accept events with this time"):
         assert f"| `{said}" in PAGE
         assert said in code
 

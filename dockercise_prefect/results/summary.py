@@ -14,7 +14,7 @@ from dockercise_prefect.status import RunStatus, StageStatus
 
 def _in_a_zone(text: str) -> str:
     if datetime.fromisoformat(text).tzinfo is None:
-        raise ValueError("a time without a zone")
+        raise ValueError("a time without a time zone")
     return text
 
 

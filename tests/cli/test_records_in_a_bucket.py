@@ -93,7 +93,7 @@ def test_a_run_that_is_not_there(command: Command, run: Recorded) -> None:
     outcome = command("show", "1999", "--results", PLACE)
 
     assert outcome.status == ExitStatus.WRONG_INPUT
-    assert outcome.err.endswith("lists all runs; `dockercise results push` sends what the bucket did not take\n")
+    assert outcome.err.endswith("lists all runs; `dockercise results push` sends what the bucket did not accept\n")
 
 
 @pytest.mark.parametrize("arguments", [["runs"], ["show", "last"], ["logs", "last"], ["fetch", "last", "greet", "out"]])

@@ -54,7 +54,7 @@ def parse_place(place: str) -> Path | Bucket:
             return _folder(place, url)
         case scheme:
             raise UsageError(
-                f"results cannot go to {place}: there is no way to keep them at {scheme}://",
+                f"results cannot go to {place}: {scheme}:// is not supported",
                 "name a folder or s3://bucket/prefix",
             )
 
@@ -62,7 +62,7 @@ def parse_place(place: str) -> Path | Bucket:
 def _folder(place: str, url: SplitResult) -> Path:
     if url.netloc not in {"", "localhost"} or url.query or url.fragment or not url.path.startswith("/"):
         raise UsageError(
-            f"results cannot go to {place}: that names no folder of this machine", "write file:///path/of/a/folder"
+            f"results cannot go to {place}: that is not a folder on this machine", "write file:///path/of/a/folder"
         )
     return Path(unquote(url.path, errors="surrogateescape"))
 
@@ -72,4 +72,6 @@ def _home_expanded(place: str) -> Path:
     try:
         return Path(place).expanduser()
     except RuntimeError as error:
-        raise UsageError(f"results cannot go to {place}: there is no such home folder", "write the path without `~`") from error
+        raise UsageError(
+            f"results cannot go to {place}: that home folder does not exist", "write the path without `~`"
+        ) from error

@@ -73,7 +73,7 @@ class Records:
             what += "" if wanted == LAST else f" whose id is `{wanted}`, or begins with it,"
             hint = "`dockercise runs` lists all runs" if runs else "`--results` names another place"
             if self._objects.url.startswith("s3:"):
-                hint += "; `dockercise results push` sends what the bucket did not take"
+                hint += "; `dockercise results push` sends what the bucket did not accept"
             raise UsageError(f"there is {what} in {self.place}", hint)
         raise UsageError(f"`{wanted}` may be any of {_named(matching)}", _how_to_choose(matching))
 
@@ -83,7 +83,7 @@ class Records:
             return names
         if self._pipeline not in names:
             meant = did_you_mean(self._pipeline, names)
-            hint = f"did you mean `{meant}`?" if meant else "`dockercise runs` lists what there is"
+            hint = f"did you mean `{meant}`?" if meant else "`dockercise runs` lists all runs"
             raise UsageError(f"there is no run of a pipeline `{self._pipeline}` in {self.place}", hint)
         return [self._pipeline]
 

@@ -58,7 +58,7 @@ def unpack(members: Members, volume: str, folder: Path) -> list[str]:
         except WrongArchiveError:
             raise
         except (OverflowError, ValueError) as error:  # a time or an owner out of range, or a NUL in a name
-            raise WrongArchiveError(f"no file can be made of an entry ({error})") from error
+            raise WrongArchiveError(f"an entry cannot be written as a file ({error})") from error
         finally:
             os.close(root)
 

@@ -203,7 +203,9 @@ class CloudWatchLogs:
         with aws_errors(f"cannot write to the log stream {stream.name}"):
             answer = self._client.put_log_events(logGroupName=self._group, logStreamName=stream.name, logEvents=entries)
         if answer.get("rejectedLogEventsInfo"):
-            raise RefusedError(f"the log stream {stream.name} takes no events of this time", "is this machine's clock right?")
+            raise RefusedError(
+                f"the log stream {stream.name} does not accept events with this time", "is this machine's clock right?"
+            )
 
     def _patiently(self, call: Callable[[], None]) -> None:
         """Repeat the call while the service fails temporarily.

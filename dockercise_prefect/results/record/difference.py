@@ -67,7 +67,7 @@ def archived(files: Iterable[bytes], stage: StageName, base: Base | None, manife
         else:
             yield from packed(_difference(members(files), stage, base, manifest, scratch))
     except TarError as error:
-        raise StorageError(f"it came as no archive ({error})") from error
+        raise StorageError(f"the engine sent a broken archive ({error})") from error
 
 
 def _noted(files: Iterable[bytes], stage: StageName, manifest: PathMap) -> Iterator[bytes]:

@@ -64,7 +64,7 @@ class UnsentRun:
             data = json.loads(path.read_text(encoding="utf-8"))
             return Destination(data["place"], data["pipeline"])
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise StorageError(f"{path} does not say where {self.run_id} goes", "copy the record by hand") from error
+            raise StorageError(f"{path} does not say where to send {self.run_id}", "copy the record by hand") from error
 
     def record(self, pipeline: str) -> Path:
         """The folder of the record itself."""

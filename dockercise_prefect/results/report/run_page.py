@@ -178,7 +178,7 @@ def _shortened(kept: Mapping[str, object], longest: int) -> Mapping[str, object]
     value = kept.get("value")
     if not isinstance(value, str) or len(value) <= longest:
         return kept
-    return {**kept, "value": f"{value[:longest]}… and {len(value) - longest:,} characters more, in the file"}
+    return {**kept, "value": f"{value[:longest]}… and {len(value) - longest:,} more characters, in the file"}
 
 
 def _facts(stage: Stage, summary: StageSummary, kept: Mapping[str, object]) -> Iterator[str]:

@@ -123,7 +123,7 @@ def test_long_values_of_many_stages_are_cut(tmp_path: Path) -> None:
     page = report(tmp_path, pipeline, RunSummary(run_id(), "shop", RunStatus.PASSED, stages=known))
 
     assert len(page) < 6_000_000
-    assert "characters more, in the file" in page
+    assert "more characters, in the file" in page
 
 
 def test_the_page_says_when_and_from_which_commit(tmp_path: Path) -> None:

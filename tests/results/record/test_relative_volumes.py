@@ -100,7 +100,7 @@ def test_no_name_of_a_file_can_clash(run: Run, tmp_path: Path) -> None:
 def test_what_is_no_archive_is_an_error_where_others_build_on_it(run: Run) -> None:
     """A stream that cannot be read is not kept, and says so."""
     for stream in (b"no archive" * 100, b"".join(tar_stream([Folder(path="test"), text("test/a")]))):
-        with pytest.raises(StorageError, match="it came as no archive"):
+        with pytest.raises(StorageError, match="the engine sent a broken archive"):
             Run(run.store.folder / str(len(stream))).store.keep_volume("build", [stream])
 
 
