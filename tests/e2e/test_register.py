@@ -107,7 +107,7 @@ def test_a_deployment_of_another_repository_is_not_taken_over(site: Site) -> Non
     taken = site.command("register", other.as_uri(), "--work-pool", site.name, "--name", "mine")
 
     assert refused.status == 2
-    assert f"there is a deployment {site.deployment} already, of {site.source}" in refused.err
+    assert f"there is already a deployment {site.deployment}, of {site.source}" in refused.err
     assert f"registered {site.name}/mine" in taken.out
 
 

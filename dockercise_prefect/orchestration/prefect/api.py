@@ -90,7 +90,7 @@ def missing_api(notify: Callable[[str], None]) -> Exception | None:
     deadline = time.monotonic() + LOST_SECONDS
     error = _api_error()
     if error is not None:
-        notify(f"Prefect does not answer: waiting {LOST_SECONDS:g} s for it, to report how the run ended")
+        notify(f"Prefect does not answer: waiting up to {LOST_SECONDS:g} s to report how the run ended")
     while error is not None and time.monotonic() < deadline:
         time.sleep(1)
         error = _api_error()

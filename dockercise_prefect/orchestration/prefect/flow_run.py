@@ -112,4 +112,4 @@ def hold_to(flow_run: FlowRun, commit: str) -> None:
         with get_client(sync_client=True) as client:
             client.update_flow_run(flow_run.id, parameters={**flow_run.parameters, "commit": commit})
     except (httpx.HTTPError, PrefectException) as error:
-        get_run_logger().warning("a retry of this run may be of a later commit: %s", error)
+        get_run_logger().warning("a retry of this run may use a later commit: %s", error)

@@ -61,7 +61,7 @@ def refusal(headers: Headers, method: str, hosts: AbstractSet[str] = frozenset()
     host = asked[0].lower() if len(asked) == 1 else ""
     name = _name(host)
     if name not in LOOPBACK | hosts:
-        return _refused(f"to the name {', '.join(asked) or 'of nothing'}", name)
+        return _refused(f"to the name {', '.join(asked)}" if asked else "without a name", name)
     for origin in headers.getlist("origin"):
         _, _, authority = origin.lower().partition("://")
         if authority != host and _name(authority) not in hosts:

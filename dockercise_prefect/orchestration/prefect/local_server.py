@@ -279,13 +279,15 @@ class ServerFolder:
                 raise OrchestratorError(f"the local Prefect server at {server.ui_url} does not answer", self._see_log())
             time.sleep(0.1)
         if LocalServer.from_json(claim) != server:
-            raise OrchestratorError(f"what answers at {server.ui_url} is not the server of {self._data}", self._see_log())
+            raise OrchestratorError(
+                f"the server that answers at {server.ui_url} is not the one of {self._data}", self._see_log()
+            )
 
     def _last_lines(self) -> str:
         return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-10:])
 
     def _see_log(self) -> str:
-        return f"its log is {self.log}; `dockercise down` and then `dockercise up` start it anew"
+        return f"its log is {self.log}; `dockercise down` and then `dockercise up` restart it"
 
 
 def started(pid: int) -> str | None:

@@ -78,7 +78,9 @@ def checked_out(registration: Registration, commit: str | None, settings: Settin
             raise UsageError(f"{registration.url} is a folder without a git repository, so it has no commit {commit}")
         folder = Path(registration.url)
         if not folder.is_dir():
-            raise UsageError(f"{folder} is not a folder of this machine", "run its worker where it was registered")
+            raise UsageError(
+                f"{folder} is not a folder on this machine", "run the worker on the machine where it was registered"
+            )
         yield Checkout(folder, None)
         return
     check_extras(registration, settings)

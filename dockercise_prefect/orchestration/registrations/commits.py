@@ -92,7 +92,7 @@ def _worked(work: Callable[..., Any], given: Sequence[object]) -> Any:
         with _AT_ONCE:
             return json.loads(work_in_process(f"{__name__}:work", pickle.dumps([work, given]), BOUNDS))
     except TooMuchWorkError as error:
-        message = f"the commit is too much to read: {error.message}"
+        message = f"the commit is too big to read: {error.message}"
         raise TooMuchWorkError(message, "make its tree or its pipeline smaller") from error
 
 

@@ -155,10 +155,13 @@ def deployment_of(deployment_id: str) -> Deployed:
         try:
             one = client.read_deployment(deployment_id)
         except ObjectNotFound as error:
-            raise UsageError(f"the deployment {deployment_id} is gone", "`dockercise register` creates it again") from error
+            raise UsageError(
+                f"the deployment {deployment_id} does not exist any more", "`dockercise register` creates it again"
+            ) from error
         if LABEL not in (one.labels or {}):
             raise UsageError(
-                f"the deployment {one.name} is not of a registered repository", "`dockercise register` creates such deployments"
+                f"the deployment {one.name} is not for a registered repository",
+                "`dockercise register` creates such deployments",
             )
         return _deployed(one, client.read_flow(one.flow_id).name)
 
@@ -188,7 +191,7 @@ def save(request: DeploymentRequest) -> tuple[Deployed, bool]:
         OrchestratorError: Prefect does not answer.
     """
     if set(request.name) & NOT_IN_NAMES:
-        hint = f"name it without {' '.join(sorted(NOT_IN_NAMES))} by `--name`"
+        hint = f"use `--name` to choose a name without {' '.join(sorted(NOT_IN_NAMES))}"
         raise UsageError(f"`{request.name}` cannot be the name of a deployment", hint)
     with _client() as client:
         new = _is_new(client, request)
@@ -297,7 +300,7 @@ def _is_new(client: SyncPrefectClient, request: DeploymentRequest) -> bool:
     theirs = Registration.from_label(str(label)).url if label else "something that was not registered"
     if theirs != request.registration.url:
         name = f"{request.flow}/{request.name}"
-        raise UsageError(f"there is a deployment {name} already, of {theirs}", "give this one another name with `--name`")
+        raise UsageError(f"there is already a deployment {name}, of {theirs}", "give this one another name with `--name`")
     return False
 
 

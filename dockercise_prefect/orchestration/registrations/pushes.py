@@ -101,7 +101,9 @@ def submit(deployed: Deployed, commit: str, targets: Sequence[str] | None, key: 
                 UUID(deployed.id), parameters=parameters, idempotency_key=key, tags=[commit_tag(commit[:SHORT_COMMIT])]
             )
     except ObjectNotFound as error:
-        raise UsageError(f"the deployment {deployed.name} is gone", "`dockercise register` creates it again") from error
+        raise UsageError(
+            f"the deployment {deployed.name} does not exist any more", "`dockercise register` creates it again"
+        ) from error
     except PrefectHTTPStatusError as error:
         if error.response.status_code in REFUSALS:
             raise UsageError(f"the deployment {deployed.name} does not accept this run: {refusal(error)}") from error

@@ -12,7 +12,7 @@ from typing import Self
 
 from dockercise_prefect.signals import handled
 
-STILL_REMOVING = "removing what the run made on the engine; one more signal leaves the rest to the next run"
+STILL_REMOVING = "removing what the run created on the engine; another signal leaves the rest for the next run"
 
 
 class CleanupSignals:

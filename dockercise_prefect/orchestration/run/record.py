@@ -128,12 +128,14 @@ class RunRecord:
         except (SensitiveFoundError, EndedAtOnceError) as error:
             self._leave_out(stage, "volume", error.message)
         except EngineLostError as error:
-            message = f"the engine went away ({error.message}), so the volume of {stage.name} is not in the results"
+            message = f"the engine stopped answering ({error.message}), so the volume of {stage.name} is not in the results"
             self.failed(StorageError(message, error.hint))
         except (StorageError, EngineError) as error:
             self.failed(StorageError(f"the volume of {stage.name} is not in the results: {error.message}", error.hint))
         except TarError as error:
-            self.failed(StorageError(f"the volume of {stage.name} is not in the results: it came as no archive ({error})"))
+            self.failed(
+                StorageError(f"the volume of {stage.name} is not in the results: the engine sent a broken archive ({error})")
+            )
         else:
             self._amend(stage, lambda kept: replace(kept, volume_digest=digests[0]))
             return KeptVolume(base)

@@ -129,9 +129,9 @@ def test_a_deployment_that_is_gone_is_no_outage(asked: DeploymentRequest) -> Non
     prefect.remove(deployed)
     prefect.remove(deployed)
 
-    with pytest.raises(PushRefusedError, match="is gone"):
+    with pytest.raises(PushRefusedError, match="does not exist any more"):
         PrefectHub(read_settings()).submit(registered_of(deployed), "1" * 40, None, "key")
-    with pytest.raises(UsageError, match="is gone"):
+    with pytest.raises(UsageError, match="does not exist any more"):
         prefect.deployment_of(deployed.id)
 
 

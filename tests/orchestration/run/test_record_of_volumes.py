@@ -20,7 +20,7 @@ from tests.engines.scripted import BUSYBOX
     ("error", "said"),
     [
         (EngineError("it refused"), "the volume of b1 is not in the results: it refused"),
-        (EngineLostError("no answer"), "the engine went away (no answer), so the volume of b1 is not in the results"),
+        (EngineLostError("no answer"), "the engine stopped answering (no answer), so the volume of b1 is not in the results"),
     ],
 )
 def test_a_volume_that_is_not_kept_says_why(tmp_path: Path, error: EngineError, said: str) -> None:
