@@ -97,7 +97,7 @@ class GitHub:
     def __init__(self, token: str, api: str = PUBLIC_API, origin: str = "the environment") -> None:
         token = token.strip()
         if not re.fullmatch(r"[\x21-\x7e]+", token):
-            raise UsageError(f"{origin} holds no token", HOW_TO_MAKE_ONE)
+            raise UsageError(f"{origin} does not contain a token", HOW_TO_MAKE_ONE)
         self.host = _checked(api)
         self._origin = origin
         _hush()
@@ -212,7 +212,7 @@ def checked_name(name: str) -> str:
         UsageError: the text is not the name of a repository.
     """
     if not _NAME.fullmatch(name):
-        raise UsageError(f"{name!r} is not a repository of GitHub", "write it as OWNER/REPO, say acme/infra")
+        raise UsageError(f"{name!r} is not a repository of GitHub", "write it as OWNER/REPO, such as acme/infra")
     return name
 
 
@@ -223,7 +223,7 @@ def _config(url: str, secret: str) -> dict[str, str]:
 def _number(value: object) -> int:
     """The id in an answer. If an answer has no id, for example a redirection, the call has changed nothing."""
     if not isinstance(value, int):
-        raise TypeError("there is no id in the answer")
+        raise TypeError("the answer contains no id")
     return value
 
 

@@ -89,7 +89,7 @@ def unreachable(error: requests.RequestException, call: Call) -> HostError:
     if isinstance(error, requests.exceptions.ProxyError):
         return HostError(f"cannot reach {call.host}: the proxy refuses", "see HTTPS_PROXY and NO_PROXY")
     if isinstance(error, requests.exceptions.Timeout):
-        return HostError(f"no answer from {call.host} in time", "check the network, and try again")
+        return HostError(f"{call.host} did not answer in time", "check the network, and try again")
     return HostError(f"no answer from {call.host}", "check the network and the address")
 
 
@@ -104,14 +104,14 @@ def _forbidden(error: GithubException, headers: Mapping[str, str], call: Call) -
     sign_on = re.search(r"url=(https://\S+)", headers.get("x-github-sso", ""))
     if sign_on:
         return HostRefusedError(
-            f"the organisation asks for single sign-on before the token in {call.token_name} may {call.what}",
+            f"the organisation requires single sign-on before the token in {call.token_name} may {call.what}",
             f"authorise it at {sign_on[1]}",
         )
     asked = headers.get("x-accepted-github-permissions")
-    more = f"; {call.host} asks for {_one_line(asked)}" if asked else ""
+    more = f"; {call.host} requires {_one_line(asked)}" if asked else ""
     if said := _said(error.data):
         more += f", and says: {said}"
-    return HostRefusedError(f"the token in {call.token_name} has no right to {call.what}", f"it needs {call.right}{more}")
+    return HostRefusedError(f"the token in {call.token_name} is not allowed to {call.what}", f"it needs {call.right}{more}")
 
 
 def _not_found(call: Call) -> HostError:
@@ -122,7 +122,7 @@ def _not_found(call: Call) -> HostError:
         )
     # GitHub gives the same answer for what does not exist and for what the token may not see.
     return HostRefusedError(
-        f"the token in {call.token_name} has no right to {call.what}, or it does not exist", f"it needs {call.right}"
+        f"the token in {call.token_name} is not allowed to {call.what}, or it does not exist", f"it needs {call.right}"
     )
 
 

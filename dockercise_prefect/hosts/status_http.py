@@ -14,7 +14,7 @@ SECONDS = 10.0
 
 _WHY = {
     401: "it does not accept the token",
-    403: "the token has no right to it",
+    403: "the token is not allowed to do this",
     404: "there is no such repository or commit, or the token may not see it",
 }
 _BUSY = {408, 409, 425, 429}
@@ -36,7 +36,7 @@ def post(url: str, body: Mapping[str, str | None], *, token: str, header: str, p
         StatusRefusedError: the text is not a valid token.
     """
     if not re.fullmatch(r"[\x21-\x7e]+", token):
-        raise StatusRefusedError("the Secret block holds no token", "store only the token in it")
+        raise StatusRefusedError("the Secret block does not contain a token", "store only the token in it")
     host = httpx.URL(url).netloc.decode("ascii")
     try:
         said = {name: value for name, value in body.items() if value is not None}

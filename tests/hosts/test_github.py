@@ -193,7 +193,7 @@ def test_missing_right(github_server: GitHubServer, github: GitHub, call: str, r
     body = {"message": "Resource not accessible by personal access token"}
     github_server.fail(Failure(method, path, status, body=body))
 
-    with pytest.raises(HostRefusedError, match="the token in GITHUB_TOKEN has no right to") as refused:
+    with pytest.raises(HostRefusedError, match="the token in GITHUB_TOKEN is not allowed to") as refused:
         CALLS[call](github)
 
     assert right in str(refused.value)
@@ -204,7 +204,7 @@ def test_what_github_asks_for_is_said(github_server: GitHubServer, github: GitHu
     headers = {"X-Accepted-GitHub-Permissions": "administration=write"}
     github_server.fail(Failure("POST", ".*/keys", 403, body={"message": "Resource not accessible"}, headers=headers))
 
-    with pytest.raises(HostRefusedError, match="asks for administration=write, and says: Resource not accessible"):
+    with pytest.raises(HostRefusedError, match="requires administration=write, and says: Resource not accessible"):
         github.add_key("acme/infra", "a title", "ssh-ed25519 AAAA")
 
 
@@ -297,7 +297,7 @@ def test_nobody_there() -> None:
 @pytest.mark.parametrize("token", ["", " ", "two words", "line\nbreak", "umläut"])
 def test_no_token(token: str) -> None:
     """What cannot be a token is sent nowhere, and not shown."""
-    with pytest.raises(UsageError, match="GITHUB_TOKEN holds no token"):
+    with pytest.raises(UsageError, match="GITHUB_TOKEN does not contain a token"):
         GitHub(token, origin="GITHUB_TOKEN")
 
 

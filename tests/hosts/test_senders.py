@@ -175,7 +175,7 @@ def test_github_fails(status: int, error: type[Exception]) -> None:
 @pytest.mark.parametrize("token", ["", "two words\n1", "umläut"])
 def test_no_token(host: StatusHost, kind: HostKind, token: str) -> None:
     """What cannot be a token is sent nowhere, for ever, and not shown."""
-    with pytest.raises(StatusRefusedError, match="holds no token") as refused:
+    with pytest.raises(StatusRefusedError, match="does not contain a token") as refused:
         open_statuses(kind, host.site, token).send(STATUS)
 
     assert not token or token not in str(refused.value)
