@@ -65,7 +65,7 @@ class Access:
         elif "PRIVATE KEY" in self.secret:
             if address.kind != "ssh":
                 raise UsageError(
-                    f"{self.name} holds a private key, and {address.url} is not an ssh address", _address_hint(address)
+                    f"{self.name} contains a private key, but {address.url} is not an ssh address", _address_hint(address)
                 )
             with _key_file(self.secret) as key:
                 yield _with_key(key, known_hosts)
@@ -75,12 +75,12 @@ class Access:
     def _with_token(self, address: Address) -> Mapping[str, str]:
         if address.kind != "https":
             hint = "give its https address, or a deploy key"
-            raise UsageError(f"{self.name} holds a token, and {address.url} is not an https address", hint)
+            raise UsageError(f"{self.name} contains a token, but {address.url} is not an https address", hint)
         if address.is_clear_text:
             raise UsageError(f"a token would be sent to {address.host} in clear text", "give its https address")
         secret = (self.secret or "").strip()
         if not re.fullmatch(r"[\x21-\x7e]+", secret):
-            raise UsageError(f"{self.name} holds neither a token nor a private key", "fix the Secret block")
+            raise UsageError(f"{self.name} contains neither a token nor a private key", "fix the Secret block")
         parts = urlsplit(address.url)
         asking = f"credential.{parts.scheme}://{parts.netloc}.helper"
         user, _, password = _pair(secret).partition(":")

@@ -17,7 +17,7 @@ _KINDS = {"https": "https", "http": "https", "ssh": "ssh", "git+ssh": "ssh", "fi
 
 _TAKEN = "give an https, ssh or file URL, or a folder"
 
-_SHOW_INSTEAD = "name a Prefect Secret block that holds it by `--credentials`"
+_SHOW_INSTEAD = "name a Prefect Secret block that contains it with `--credentials`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +87,13 @@ def _from_url(text: str) -> Address:
     if parts.password is not None or (parts.username is not None and kind == "https"):
         raise UsageError(f"the address at {parts.hostname} contains a user or a password, which would be logged", _SHOW_INSTEAD)
     if parts.query or parts.fragment:
-        raise UsageError(f"the address of a repository has no `?` or `#`: {scheme}://{parts.hostname}{parts.path}")
+        raise UsageError(f"the address of a repository cannot contain `?` or `#`: {scheme}://{parts.hostname}{parts.path}")
     if kind == "file":
         if parts.hostname not in {None, "localhost"}:
-            raise UsageError(f"file:// addresses are of this machine, not of {parts.hostname}", "write file:///path")
+            raise UsageError(f"file:// addresses are for this machine, not for {parts.hostname}", "write file:///path")
         return Address(text, "", _without_suffix(unquote(parts.path)), "file")
     if not parts.hostname or not parts.path.strip("/"):
-        raise UsageError(f"{text} names no repository", f"write {scheme}://host/owner/name")
+        raise UsageError(f"{text} does not name a repository", f"write {scheme}://host/owner/name")
     usual = {"https": 443, "http": 80, "ssh": 22, "git+ssh": 22}[scheme]
     host = parts.hostname.lower() + (f":{port}" if port not in {None, usual} else "")
     return Address(text, host, _on_host(unquote(parts.path)), kind)

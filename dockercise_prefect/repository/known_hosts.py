@@ -33,4 +33,4 @@ def remember(folder: Path, lines: Iterable[str]) -> None:
             # ssh adds lines to the file too. So the new lines are appended, all in one write.
             file.write(start + "".join(f"{line}\n" for line in dict.fromkeys(lines) if line not in known))
     except (OSError, ValueError) as error:
-        raise RepositoryError(f"cannot write {path}: {error}", "it holds the keys of ssh hosts; fix or remove it") from error
+        raise RepositoryError(f"cannot write {path}: {error}", "it contains the keys of ssh hosts; fix or remove it") from error

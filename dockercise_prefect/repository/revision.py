@@ -36,7 +36,7 @@ def check_ref(ref: str) -> None:
         UsageError: the text is not the name of a branch or tag.
     """
     if not ref or ref == "@" or _NO_NAME.search(ref):
-        raise UsageError(f"`{ref}` cannot be the name of a branch or tag", "name one, like `main` or `v1.2`")
+        raise UsageError(f"`{ref}` cannot be the name of a branch or tag", "write a name such as `main` or `v1.2`")
 
 
 def check_commit(commit: str) -> None:
@@ -46,4 +46,4 @@ def check_commit(commit: str) -> None:
         UsageError: the text is not the whole id of a commit.
     """
     if not _COMMIT.fullmatch(commit):
-        raise UsageError(f"`{commit}` is not a commit id", "give all 40 digits of it, as `git rev-parse` prints them")
+        raise UsageError(f"`{commit}` is not a commit id", "write all 40 digits, as `git rev-parse` prints them")

@@ -113,8 +113,8 @@ def test_without_a_secret_git_asks_nobody(work: Path, tmp_path: Path) -> None:
     ("address", "secret", "said"),
     [
         ("http://git.example.org/a/b", TOKEN, "clear text"),
-        ("git@git.example.org:a/b", TOKEN, "holds a token"),
-        ("https://git.example.org/a/b", "-----BEGIN OPENSSH PRIVATE KEY-----", "holds a private key"),
+        ("git@git.example.org:a/b", TOKEN, "contains a token"),
+        ("https://git.example.org/a/b", "-----BEGIN OPENSSH PRIVATE KEY-----", "contains a private key"),
         ("https://git.example.org/a/b", "two words", "neither a token nor a private key"),
         ("https://git.example.org/a/b", "", "neither a token nor a private key"),
     ],

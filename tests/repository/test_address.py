@@ -56,10 +56,10 @@ def test_a_folder_is_made_absolute(tmp_path: Path) -> None:
         ("ext::evil", "ext:: addresses are not supported"),
         ("ftp://example.org/a", "ftp:// addresses are not supported"),
         ("--upload-pack=evil", "is not an address"),
-        ("https://example.org", "names no repository"),
+        ("https://example.org", "does not name a repository"),
         ("https://example.org:port/a", "cannot be read"),
-        ("https://example.org/a?token=hunter2", "has no `?`"),
-        ("file://elsewhere/a", "of this machine"),
+        ("https://example.org/a?token=hunter2", "cannot contain `?`"),
+        ("file://elsewhere/a", "are for this machine"),
         (" ", "is not an address"),
     ],
 )

@@ -277,7 +277,7 @@ def test_nobody_else_can_read_what_was_fetched(mirror: Mirror, work: Path, tmp_p
         tmp_path / "data/repositories", parse_address((tmp_path / "host/infra.git").as_uri(), tmp_path), Access("b", "t")
     )
 
-    with pytest.raises(UsageError, match="holds a token"):
+    with pytest.raises(UsageError, match="contains a token"):
         other.fetch(commit)
 
     assert (tmp_path / "data/repositories").stat().st_mode & 0o077 == 0
