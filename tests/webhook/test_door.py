@@ -87,7 +87,7 @@ def test_the_ping_of_an_organisation(receiver: Receiving) -> None:
 
     answer = receiver.deliver(github_sent(ping, event="ping"))
 
-    assert (answer.status_code, answer.json()["message"]) == (200, "the delivery names no repository")
+    assert (answer.status_code, answer.json()["message"]) == (200, "the delivery does not name a repository")
 
 
 def test_a_forged_delivery(world: ScriptedWorld, receiver: Receiving) -> None:

@@ -32,7 +32,7 @@ def test_targets_that_the_push_touches(world: ScriptedWorld, receiver: Receiving
     eventually(lambda: len(world.runs()) == 2)
 
     assert [(run.commit, run.targets) for run in world.runs()] == [(some["after"], ("test", "docs")), (every["after"], None)]
-    assert receiver.logged(f"acme/infra main {nothing['after'][:7]} registered/acme/infra: touches nothing")
+    assert receiver.logged(f"acme/infra main {nothing['after'][:7]} registered/acme/infra: no stage matches the changed files")
 
 
 def test_several_deployments_of_one_repository(world: ScriptedWorld, receiver: Receiving) -> None:

@@ -68,7 +68,7 @@ def read_delivery(headers: Mapping[str, str], body: bytes) -> Delivery:
     read = {HostKind.GITHUB: _github, HostKind.GITEA: _gitea, HostKind.GITLAB: _gitlab}[kind]
     event, identity, proofs = read(headers, body)
     if not _IDENTITY.fullmatch(identity):
-        raise MalformedError(f"no delivery: {kind}'s header with the delivery's id is missing, or not plain text")
+        raise MalformedError(f"not a delivery: {kind}'s header with the delivery's id is missing, or not plain text")
     form = headers.get("content-type", "").partition(";")[0].strip().lower() == _FORM
     return Delivery(kind=kind, event=event, identity=identity, proofs=proofs, form=form, body=body)
 

@@ -139,7 +139,7 @@ def _changed(payload: Fields) -> tuple[str, ...] | None:
     paths: set[str] = set()
     for commit in commits:
         if not isinstance(commit, dict):
-            raise MalformedError("`commits` in the payload holds something that is not a commit")
+            raise MalformedError("`commits` in the payload contains something that is not a commit")
         files = [path for name in ("added", "modified", "removed") for path in listed(commit, name, "commits[]")]
         if not all(isinstance(path, str) for path in files):
             raise MalformedError("`commits` in the payload lists something that is not a path")

@@ -66,7 +66,7 @@ class Doors:
         try:
             answer = await self._answer(request)
         except ClientDisconnect:
-            answer = Answer(result=Result.TOO_SLOW, message="the sender left before all of the body had come")
+            answer = Answer(result=Result.TOO_SLOW, message="the sender disconnected before the whole body arrived")
         took = time.perf_counter() - began
         self._metrics.answered(answer.result, took)
         self._tell(answer, took)

@@ -95,7 +95,7 @@ class Dispatcher:
         if touched.targets == ():
             self._orders.done(order, "untouched")
             self._count("untouched")
-            self._say(f"{_what(order)}: touches nothing")
+            self._say(f"{_what(order)}: no stage matches the changed files")
             return
         started = self._hub.submit(registered, order.push.after, touched.targets, order.key)
         self._orders.submitted(order, started, _told(registered, order), time.time())

@@ -18,7 +18,7 @@ MOST_AT_ONCE = 100
 _VERDICTS = {
     RunState.SUCCESS: (CommitState.SUCCESS, "passed"),
     RunState.FAILURE: (CommitState.FAILURE, "failed"),
-    RunState.ERROR: (CommitState.ERROR, "ended without a verdict"),
+    RunState.ERROR: (CommitState.ERROR, "ended without a result"),
     RunState.GONE: (CommitState.ERROR, "was removed from Prefect"),
 }
 

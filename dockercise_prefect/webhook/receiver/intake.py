@@ -125,7 +125,7 @@ class Intake:
             return Answer(result=Result.FORGED, message="the delivery is not signed", about=where, hint=_UNSIGNED)
         claimed = claimed_addresses(delivery)
         if not claimed:
-            return Answer(result=Result.IGNORED, message="the delivery names no repository", about=where)
+            return Answer(result=Result.IGNORED, message="the delivery does not name a repository", about=where)
         registered = self._directory.find(claimed)
         if not registered:
             return self._unknown((*where, shown(max(claimed, key=_parts))))
@@ -186,7 +186,7 @@ class Intake:
                 result=Result.UNKNOWN,
                 message="no deployment waits for pushes to this repository",
                 about=where,
-                hint="`dockercise register` makes one",
+                hint="`dockercise register` creates one",
                 asks=True,
             )
         return Answer(result=Result.FAILED, message="the registrations cannot be read now", about=where, asks=True)

@@ -42,7 +42,7 @@ class Metrics:
         up = Gauge(f"{prefix}_prefect_up", "Whether Prefect answered at the last attempt", registry=registry)
         up.set_function(lambda: health().hub_answers)
         age = Gauge(
-            f"{prefix}_registrations_age_seconds", "Since the registrations were read; NaN for never", registry=registry
+            f"{prefix}_registrations_age_seconds", "Seconds since the registrations were read; NaN if never", registry=registry
         )
         age.set_function(lambda: _or_nan(health().age))
 

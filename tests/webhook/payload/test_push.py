@@ -186,7 +186,7 @@ def without(payload: dict[str, Any], *path: str) -> dict[str, Any]:
         (github_sent(github_push(ref="refs/heads/a\0b")), "`ref` in the payload is not a text"),
         (github_sent(github_push(ref="refs/heads/" + "x" * 5000)), "`ref` in the payload is not a text"),
         (github_sent(github_push(commits={})), "`commits` in the payload is not a list"),
-        (github_sent(github_push(commits=[1])), "holds something that is not a commit"),
+        (github_sent(github_push(commits=[1])), "contains something that is not a commit"),
         (
             github_sent(github_push(commits=[{"added": [1], "modified": [], "removed": []}])),
             "lists something that is not a path",
