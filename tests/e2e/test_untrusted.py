@@ -86,7 +86,7 @@ def test_what_it_prints_and_reaches_is_limited(dockercise_run: Dockercise, tmp_p
     }
     assert "203.0.113.7 via" in said.stderr
     assert said.stages["loud"]["message"].startswith("it printed more than the limit of 2m (DOCKERCISE_UNTRUSTED_OUTPUT)")
-    assert "the volume of large is not in the results: it holds more than the limit of 2m" in said.stderr
+    assert "the volume of large is not in the results: it is larger than the limit of 2m" in said.stderr
     assert pids == {99}
 
 

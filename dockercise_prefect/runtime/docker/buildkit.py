@@ -110,7 +110,7 @@ class BuildKitBuild:
         with self._lock:
             if self._stopped:
                 raise self._broken_off()
-            with engine_errors(f"{self._doing}: the `docker` command does not start"):
+            with engine_errors(f"{self._doing}: the `docker` command cannot be started"):
                 # Its own session: Ctrl-C must not reach the command, and its plugin is stopped together with it.
                 self._process = subprocess.Popen(
                     [*self._command.words, *arguments(self._spec, self._mark)],

@@ -111,7 +111,7 @@ def find_addresses(environ: Mapping[str, str]) -> list[Address]:
         raise EngineError(f"cannot read the Docker context {name or 'in use'}: {error}", "see `docker context ls`") from error
     if context is None:
         raise EngineError(
-            f"there is no Docker context {name or 'of the name in use'}", "see `docker context ls`, or set DOCKER_HOST"
+            f"the Docker context {name or 'in use'} does not exist", "see `docker context ls`, or set DOCKER_HOST"
         )
     if context.name == "default" or not context.Host:
         return _usual_sockets(environ)

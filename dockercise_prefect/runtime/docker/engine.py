@@ -117,9 +117,9 @@ class DockerEngine:
             return BuildKitBuild(self._client, command, spec, context, credentials)
         need = first_need(spec.dockerfile)
         if need or spec.secrets:
-            what = f"{need.what} in line {need.line} of `{spec.path}` needs" if need else "its `secrets` need"
+            what = f"{need.what} on line {need.line} of `{spec.path}` needs" if need else "its `secrets` need"
             raise EngineError(
-                f"cannot build the image of {spec.what}: {what} BuildKit, and {command}",
+                f"cannot build the image of {spec.what}: {what} BuildKit, but {command}",
                 "install the `docker` command with its buildx plugin",
             )
         return DockerBuild(self._client, spec, context, self._images.all_credentials)
@@ -303,7 +303,7 @@ class DockerEngine:
         Raises:
             ContainerVanishedError: the container has been or is being removed.
         """
-        with engine_errors(f"cannot learn how container {_short(container)} ended"):
+        with engine_errors(f"cannot find out how container {_short(container)} ended"):
             try:
                 self._wait(container)
                 inspected = self._client.inspect_container(container)

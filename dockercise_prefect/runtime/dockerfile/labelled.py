@@ -86,7 +86,8 @@ def label_instruction(labels: Mapping[str, str], escape: str = BACKSLASH) -> str
 def _quoted(name: str, value: str, escape: str) -> str:
     if len(value.splitlines()) > 1:
         raise EngineError(
-            f"the label {name} has several lines, which a Dockerfile cannot express: {value!r}", "is that a name?"
+            f"the label {name} has several lines, which a Dockerfile cannot express: {value!r}",
+            "names cannot contain line breaks",
         )
     special = f'"${escape}'
     return '"' + "".join(f"{escape}{character}" if character in special else character for character in value) + '"'

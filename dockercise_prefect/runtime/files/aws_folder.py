@@ -36,7 +36,7 @@ def aws_entries(home: Path, environment: Mapping[str, str]) -> list[Entry]:
         if environment.get(variable):
             sources[name] = Path(environment[variable]).expanduser()
     if not sources:
-        raise UsageError(f"--aws: there is no AWS folder {folder}", "`aws configure` makes one")
+        raise UsageError(f"--aws: there is no AWS folder {folder}", "`aws configure` creates one")
     entries: dict[str, Entry] = {}
     for name, path in sorted(sources.items()):
         for parent in [parent.as_posix() for parent in reversed(Path(name).parents[:-1])]:

@@ -166,7 +166,7 @@ def _refuse_unreadable(paths: Iterable[str]) -> None:
     named = sorted(paths)
     if named:
         raise EngineError(
-            f"the code cannot be copied, these cannot be read: {_some_of(named)}",
+            f"the code cannot be copied, because these cannot be read: {_some_of(named)}",
             f"change their permissions, or exclude them with {IGNORE_FILE}",
         )
 

@@ -96,7 +96,7 @@ class Spool:
         """Up to `size` bytes from `offset`. Raises `ValueError` if the spool is closed."""
         with self._lock:
             if self._file is None:
-                raise ValueError("the run is over: its outputs are gone")
+                raise ValueError("the run has ended and its outputs are deleted")
             return os.pread(self._file, size, offset)
 
     def close(self) -> None:

@@ -66,7 +66,7 @@ class Volumes:
             raise
         if found != digest:
             self._engine.remove_volume(name)
-            raise EngineError(f"the volume of {stage} is not what its record says: its digest is {found}, not {digest}")
+            raise EngineError(f"the volume of {stage} does not match its record: its digest is {found}, not {digest}")
         return name
 
     def empty(self, what: str) -> str:
@@ -90,7 +90,7 @@ class Volumes:
             EngineError: somebody removed it. A mount would silently make an empty volume.
         """
         if not self._engine.volume_exists(name):
-            raise EngineError(f"{what} is gone from the engine", "another program removed it during the run")
+            raise EngineError(f"{what} is no longer on the engine", "another program removed it during the run")
 
     def make_writable(self, stage: StageName, container: str) -> None:
         """Let every user write to the root of the stage's own volume, through the stage's container, which is not started."""

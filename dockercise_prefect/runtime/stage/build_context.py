@@ -155,4 +155,4 @@ def _read(engine: Engine, container: str, folder: str, path: str) -> bytes:
         if not member.issym():
             raise EngineError(f"`{path}` is not a file", "a build reads it")
         path = _behind(path, member.linkname)
-    raise EngineError(f"`{path}` is a symbolic link that leads in a circle")
+    raise EngineError(f"`{path}` is a symbolic link that leads back to itself")

@@ -56,7 +56,7 @@ class Building:
             EngineError: there is nothing to build, or the build failed for a reason other than a failed step.
         """
         if self._job.context is None or self._job.helper is None:
-            raise EngineError("the job does not say what holds the folder that is built")
+            raise EngineError("the job does not say which volume contains the folder to build")
         mount = ContainerMount("volume", self._job.context, CONTEXT, read_only=True)
         with self._volumes.reader(self._job.helper, mount) as reader:
             context = open_context(self._ports.engine, reader, CONTEXT, self._build)

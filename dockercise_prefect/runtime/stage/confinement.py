@@ -61,7 +61,7 @@ class Confinement:
         for chunk in files:
             size += len(chunk)
             if self.volume is not None and size > self.volume:
-                message = f"it holds more than the limit of {shown_bytes(self.volume)}"
+                message = f"it is larger than the limit of {shown_bytes(self.volume)}"
                 raise EngineError(message, "ask the operator to raise DOCKERCISE_UNTRUSTED_VOLUME")
             yield chunk
 

@@ -203,7 +203,7 @@ def parse_env_file(text: str, path: str, lookup: Lookup) -> dict[str, str]:
         if trouble is not None:
             column = len(raw) - len(raw.lstrip()) + 1
             hint = "a line is NAME=text, or NAME alone, or a comment that begins with #"
-            findings.append(Diagnostic("DK052", f"no variable: {trouble}", Place(path, number, column), hint=hint))
+            findings.append(Diagnostic("DK052", f"not a variable: {trouble}", Place(path, number, column), hint=hint))
             continue
         given = value if equals else lookup(name)
         if given is not None:
@@ -217,5 +217,6 @@ def _trouble_with_name(name: str) -> str | None:
     if not name:
         return "there is no name before the `=`"
     if any(character in _WHITE_SPACE or character == "\0" for character in name):
-        return "the name, all before the first `=`, holds white space"  # not shown: where a `=` was forgotten, it is a secret
+        # The name is not shown: where a `=` was forgotten, it is a secret.
+        return "the name, all before the first `=`, contains white space"
     return None

@@ -215,7 +215,7 @@ class NetworkSlots:
     def _start_one(self, image: str) -> Slot:
         machine = self._engine.info().machine
         if machine not in MACHINES:
-            raise EngineError(f"there is no program to hold them for the engine's processor, {machine}")
+            raise EngineError(f"dockercise has no program for the engine's processor, {machine}, to keep them open")
         spec = ContainerSpec(
             name=self._labels.name("network"),
             image=image,
@@ -238,7 +238,7 @@ class NetworkSlots:
             raise
         if not slot.restore():
             self._drop(slot)
-            raise EngineError("the container that holds it does not answer")
+            raise EngineError("the container that keeps it open does not answer")
         return slot
 
 

@@ -155,13 +155,13 @@ def _fit_value(name: str, output: Printed, what: str, hint: str) -> bytes:
 def trouble_with(name: str, text: bytes) -> str | None:
     """Why `text` cannot be passed as the variable `name`; None if it can (LANGUAGE section 3)."""
     if not IDENTIFIER.fullmatch(name):
-        return "a shell takes only names of letters, digits and `_`"
+        return "a shell accepts only names of letters, digits and `_`"
     return _trouble_with_text(name, text)
 
 
 def _trouble_with_text(name: str, text: bytes) -> str | None:
     if b"\0" in text:
-        return "it holds a NUL byte"
+        return "it contains a NUL byte"
     try:
         text.decode("utf-8")
     except UnicodeDecodeError:
@@ -172,7 +172,7 @@ def _trouble_with_text(name: str, text: bytes) -> str | None:
 def _trouble_with_size(name: str, length: int) -> str | None:
     size = len(name.encode()) + 1 + length
     if size > LONGEST_ARGUMENT:
-        return f"it takes {size:,} bytes with its name, and the kernel takes {LONGEST_ARGUMENT:,}"
+        return f"it takes {size:,} bytes with its name, but the kernel takes at most {LONGEST_ARGUMENT:,}"
     return None
 
 
@@ -185,7 +185,8 @@ def _check_together(script: str | None, sources: Mapping[str, VariableSource], v
         named = [source.stage for source in sources.values() if isinstance(source, StageValue)]
         files = ", ".join(f"/out/{name}" for name in dict.fromkeys(named)) or "a file of the code"
         raise StageError(
-            f"the variables take {total:,} bytes together, and the kernel takes about {TOGETHER:,}", f"read {files} instead"
+            f"the variables take {total:,} bytes together, but the kernel takes only about {TOGETHER:,}",
+            f"read {files} instead",
         )
 
 

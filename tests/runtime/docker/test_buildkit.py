@@ -188,7 +188,7 @@ def test_a_stage_gives_its_build_secrets(buildkit: DockerEngine, run_id: str, tm
 @needs_engine
 def test_secrets_need_buildkit(docker_engine: DockerEngine, labels: Labels) -> None:
     """The engine's own builder has no place for them, so nothing is built without them."""
-    with pytest.raises(EngineError, match=r"its `secrets` need BuildKit, and DOCKER_BUILDKIT=0") as caught:
+    with pytest.raises(EngineError, match=r"its `secrets` need BuildKit, but DOCKER_BUILDKIT=0") as caught:
         docker_engine.build(spec(labels, "RUN true", secrets={"TOKEN": b"hidden"}), [FILE])
 
     assert "hidden" not in str(caught.value)
@@ -305,7 +305,7 @@ def test_limits_of_a_step_are_for_the_engines_own_builder(buildkit: DockerEngine
 
     end = buildkit.build(spec(labels, "RUN true", memory=1 << 27), [FILE]).run(output)
     remove_all(buildkit, left(buildkit, labels))
-    with pytest.raises(EngineError, match=r"`RUN --mount` in line 2 of `Dockerfile` needs BuildKit, and `memory`"):
+    with pytest.raises(EngineError, match=r"`RUN --mount` on line 2 of `Dockerfile` needs BuildKit, but `memory`"):
         buildkit.build(spec(labels, "RUN --mount=type=cache,target=/c true", memory=1 << 27), [FILE])
 
     assert end.image is not None
@@ -315,7 +315,7 @@ def test_limits_of_a_step_are_for_the_engines_own_builder(buildkit: DockerEngine
 @needs_engine
 def test_without_buildkit_a_dockerfile_that_needs_it_is_refused(docker_engine: DockerEngine, labels: Labels) -> None:
     """Before the build, with the line and the reason."""
-    with pytest.raises(EngineError, match=r"a here-document in line 2 of `Dockerfile` needs BuildKit, and DOCKER_BUILDKIT=0"):
+    with pytest.raises(EngineError, match=r"a here-document on line 2 of `Dockerfile` needs BuildKit, but DOCKER_BUILDKIT=0"):
         docker_engine.build(spec(labels, "RUN <<E", "true", "E"), [FILE])
 
 

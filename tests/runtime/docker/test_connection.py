@@ -103,7 +103,7 @@ def test_the_usual_sockets(configuration: Path, tmp_path: Path, environ: Mapping
 
 def test_an_unknown_context(configuration: Path) -> None:
     """A context that is not there is an error that names it, not the default engine."""
-    with pytest.raises(EngineError, match="no Docker context elsewhere"):
+    with pytest.raises(EngineError, match="the Docker context elsewhere does not exist"):
         find_addresses({"DOCKER_CONTEXT": "elsewhere"})
 
 

@@ -110,7 +110,7 @@ def test_a_spool_that_is_closed_refuses_to_read() -> None:
 
     spool.close()
 
-    with pytest.raises(ValueError, match="over"):
+    with pytest.raises(ValueError, match="has ended"):
         list(output.chunks())
 
 

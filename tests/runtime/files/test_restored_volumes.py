@@ -17,7 +17,7 @@ def test_files_of_another_digest_make_no_volume(scripted: ScriptedEngine, run_id
     image = scripted.resolve_image("i:1", pull=PullPolicy.NEVER, platform=None, progress=print).id
     files = tar_stream([Folder(path="a"), File(path="a/f", size=1, content=lambda: [b"x"])])
 
-    with pytest.raises(EngineError, match="is not what its record says"):
+    with pytest.raises(EngineError, match="does not match its record"):
         volumes_of(scripted, run_id).restored("a", image, files, "sha256:00")
 
     assert scripted.leftovers() == []

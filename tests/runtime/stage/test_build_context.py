@@ -140,7 +140,7 @@ def test_a_folder_may_be_a_link(scripted: ScriptedEngine, container: str, target
         (Build(StageVolume("a")), "there is no Dockerfile `Dockerfile` in the volume of a"),
         (Build(CodeSnapshot(), dockerfile="ci/None"), "there is no Dockerfile `ci/None` in the code"),
         (Build(CodeSnapshot(), dockerfile="app"), "`app` is not a file"),
-        (Build(CodeSnapshot(), dockerfile="circle"), "leads in a circle"),
+        (Build(CodeSnapshot(), dockerfile="circle"), "leads back to itself"),
     ],
 )
 def test_what_is_not_there_is_named(scripted: ScriptedEngine, container: str, build: Build, says: str) -> None:

@@ -83,7 +83,7 @@ def test_what_is_left_in_a_volume_is_bounded(engine: Engine, run_id: str, bound:
 
         ran.run(ran.pipeline.by_name["a"], keep=keep)
 
-    assert told == ([] if kept else ["it holds more than the limit of 4000"])
+    assert told == ([] if kept else ["it is larger than the limit of 4000"])
 
 
 CLOSED = Confinement(closed=METADATA)
