@@ -77,7 +77,7 @@ def work_in_process(work: str, given: bytes, bounds: Bounds) -> bytes:
         raise TooMuchWorkError(f"it took more than {bounds.cpu} seconds of processor time")
     if process.returncode == _NO_MEMORY or process.returncode < 0:
         # If C code gets no memory, a signal is as likely as an error.
-        raise TooMuchWorkError(f"it took more than {bounds.memory >> 20} MiB of memory")
+        raise TooMuchWorkError(f"it used more than {bounds.memory >> 20} MiB of memory")
     if process.returncode != 0:
         raise ProcessEndedError(f"the process for {work} ended with status {process.returncode}")
     return answer

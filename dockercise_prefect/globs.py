@@ -81,10 +81,10 @@ def _check_bounds(lines: Iterable[str]) -> None:
     longest = max(map(len, patterns), default=0)
     total = sum(map(len, patterns))
     if longest > MAX_LENGTH:
-        raise ValueError(f"a pattern has at most {MAX_LENGTH:,} characters, and one has {longest:,}")
+        raise ValueError(f"a pattern can have at most {MAX_LENGTH:,} characters, but one has {longest:,}")
     if len(patterns) > MAX_PATTERNS:
-        raise ValueError(f"there are at most {MAX_PATTERNS:,} patterns, and these are {len(patterns):,}")
+        raise ValueError(f"there can be at most {MAX_PATTERNS:,} patterns, but there are {len(patterns):,}")
     if total > MAX_TOTAL:
-        raise ValueError(f"the patterns have at most {MAX_TOTAL:,} characters together, and these have {total:,}")
+        raise ValueError(f"the patterns can have at most {MAX_TOTAL:,} characters together, but these have {total:,}")
     if any(_NAMED_CLASS.search(pattern) for pattern in patterns):
         raise ValueError("named classes such as `[[:digit:]]` are not supported; write `[0-9]`")

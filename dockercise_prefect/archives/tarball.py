@@ -74,7 +74,7 @@ def _pieces(entries: Iterable[Entry]) -> Iterator[bytes]:
                 sent += len(chunk)
                 yield chunk
             if sent != entry.size:
-                raise EngineError(f"{entry.path} changed while it was copied", "run again when nothing writes to it")
+                raise EngineError(f"{entry.path} changed while it was copied", "run again when no program writes to it")
             yield b"\0" * (-sent % BLOCK)
     yield b"\0" * (2 * BLOCK)
 

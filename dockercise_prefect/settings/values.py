@@ -98,7 +98,7 @@ def link_hours(given: Given) -> int:
     """Hours that a signed link works."""
     hours = count(given, 0)
     if hours > LONGEST_LINK_HOURS:
-        raise ValueError(f"must be {LONGEST_LINK_HOURS} or less: S3 signs no link for longer than seven days")
+        raise ValueError(f"must be {LONGEST_LINK_HOURS} or less: S3 does not sign links for more than seven days")
     return hours
 
 
