@@ -39,7 +39,7 @@ _COMMANDS = {
     "disconnect": _Entry("dockercise_prefect.cli.connect:disconnect", "Undo what `connect` did."),
     "runs": _Entry("dockercise_prefect.cli.runs:runs", "List runs, newest first."),
     "show": _Entry("dockercise_prefect.cli.show:show", "Show how a run went."),
-    "logs": _Entry("dockercise_prefect.cli.logs:logs", "Print the logs of a run, also while it goes on."),
+    "logs": _Entry("dockercise_prefect.cli.logs:logs", "Print the logs of a run, even while it is running."),
     "fetch": _Entry("dockercise_prefect.cli.fetch:fetch", "Unpack the files that a stage left in its volume."),
     "package": _Entry("dockercise_prefect.cli.package:package", "Build an image with a folder's stages, for other pipelines."),
     "results": _Entry("dockercise_prefect.cli.results:results", "Send records of runs that did not reach the bucket."),

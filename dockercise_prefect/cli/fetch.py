@@ -23,7 +23,7 @@ from dockercise_prefect.status import StageStatus
 @click.argument("run", shell_complete=complete_runs)
 @click.argument("stage", shell_complete=complete_stages)
 @click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
-@click.option("--out", "wants_output", is_flag=True, help="Print what STAGE printed on stdout instead, byte for byte.")
+@click.option("--out", "wants_output", is_flag=True, help="Print the stage's stdout instead, byte for byte.")
 @takes_records
 def fetch(records: Records, run: str, stage: str, folder: Path | None, *, wants_output: bool) -> None:
     """Unpack the volume of STAGE in RUN into DIR, which must be new or empty.

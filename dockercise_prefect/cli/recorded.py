@@ -19,7 +19,7 @@ def takes_records(command: Callable[..., None]) -> Callable[..., None]:
     """Add `--results`, `--pipeline` and `-C`. The function gets the records that they choose as `records`."""
 
     @click.option("-C", "--root", metavar="DIR", type=click.Path(path_type=Path), help="Only runs of the pipeline below DIR.")
-    @click.option("--pipeline", metavar="NAME", help="Only runs of the pipeline of this name.")
+    @click.option("--pipeline", metavar="NAME", help="Only runs of the pipeline with this name.")
     @click.option("--results", metavar="PLACE", help="Where the records are; default: where `run` puts them.")
     @wraps(command)
     def with_records(*, results: str | None, pipeline: str | None, root: Path | None, **others: object) -> None:

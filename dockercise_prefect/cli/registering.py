@@ -117,7 +117,7 @@ _OPTIONS = (
     ),
     click.option("--paused", is_flag=True, help="Start no scheduled runs until you resume the deployment."),
     click.option("--submodules", is_flag=True, help="Also check out submodules."),
-    click.option("--lfs", is_flag=True, help="Also fetch files in LFS."),
+    click.option("--lfs", is_flag=True, help="Also fetch LFS files."),
     click.option("--untrusted", is_flag=True, help="Do not trust the pipeline: refuse what could do harm, and limit the rest."),
     click.option(
         "--push-branch", "branches", metavar="GLOB", multiple=True, help="Branches whose pushes start runs; default: --ref."

@@ -43,7 +43,7 @@ from dockercise_prefect.status import RunStatus
     "options",
     metavar="NAME[=TEXT]",
     multiple=True,
-    help="A variable from outside; without =TEXT, with its value in your environment.",
+    help="A variable from outside; without =TEXT, its value comes from your environment.",
 )
 @click.option(
     "--env-file", "files", type=click.Path(path_type=Path), multiple=True, help="A file of variables, as for `docker run`."

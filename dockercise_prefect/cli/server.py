@@ -17,7 +17,7 @@ LOGIN_VARIABLE = "PREFECT_SERVER_API_AUTH_STRING"
 @click.option(
     "--login/--no-login",
     default=None,
-    help=f"Require a login from now on: the one in {LOGIN_VARIABLE}, or a new one. Default: as before; a new server has none.",
+    help=f"Require a login from now on: the one in {LOGIN_VARIABLE}, or a new one. Default: no change; a new server has none.",
 )
 def up(login: bool | None) -> None:
     """Start the local Prefect server if it is not running, and print the address of its UI.

@@ -24,7 +24,7 @@ def test_it_looks_like_the_end_of_run(command: Command, tmp_path: Path) -> None:
 
     assert (outcome.status, outcome.err) == (0, "")
     assert outcome.out == (
-        f"shop · {run_id()} · 4 stages · began 2026-11-22 19:03:12 UTC\n"
+        f"shop · {run_id()} · 4 stages · started 2026-11-22 19:03:12 UTC\n"
         "http://127.0.0.1:4200/runs/flow-run/f10\n"
         "  ✓ greet     0.4 s\n"
         "  ✓ hush      0.2 s\n"

@@ -58,7 +58,7 @@ def run_lines(view: RunView, links: Sequence[tuple[str, str]], marks: Marks) -> 
         view.pipeline.name,
         view.run.run_id,
         "1 stage" if count == 1 else f"{count} stages",
-        f"began {_time(view.run.began)} UTC",
+        f"started {_time(view.run.began)} UTC",
     ]
     yield Text(plain_line(f" {marks.dot} ".join(head)))
     if view.summary and view.summary.flow_run_url:

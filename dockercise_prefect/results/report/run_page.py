@@ -206,7 +206,7 @@ def _when(summary: StageSummary, clock: _Clock | None) -> str:
     if clock is None or summary.started is None or summary.seconds is None:
         return ""
     after = max(0.0, (datetime.fromisoformat(summary.started) - clock.began).total_seconds())
-    return f"began {duration(after)} into the run, took {duration(summary.seconds)}"
+    return f"started {duration(after)} into the run, took {duration(summary.seconds)}"
 
 
 def _why_no_log(stage: Stage, summary: StageSummary) -> str:
