@@ -280,7 +280,7 @@ class ServerFolder:
             time.sleep(0.1)
         if LocalServer.from_json(claim) != server:
             raise OrchestratorError(
-                f"the server that answers at {server.ui_url} is not the one of {self._data}", self._see_log()
+                f"the program that answers at {server.ui_url} is not the server of {self._data}", self._see_log()
             )
 
     def _last_lines(self) -> str:
