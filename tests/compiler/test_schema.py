@@ -45,7 +45,7 @@ NOT_SEEN_IN_A_SCHEMA = {
     Code.VARIABLE_TWICE: "names of stages and variables are compared after folding",
     Code.VARIABLE_TAKEN: "names of stages are folded",
     Code.LOOKS_LIKE_STAGE: "names of stages are folded",
-    Code.VARIABLE_NAME: "what is not a valid variable name may be that of a stage; which characters print",
+    Code.VARIABLE_NAME: "what is not a valid name of a variable may be that of a stage; which characters print",
     Code.CIRCLE: "edges",
     Code.UNKNOWN_SECRET: "names of stages and variables",
 }

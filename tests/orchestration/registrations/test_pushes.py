@@ -149,7 +149,7 @@ def test_a_tree_without_end(work: Path, deployed: Deployed, settings: Settings, 
     commit = git(work, "commit-tree", tree, "-m", "A bomb")
     git(work, "branch", "bomb", commit)
 
-    with pytest.raises((TooMuchWorkError, UsageError), match=r"the commit (is too much to|cannot be) read"):
+    with pytest.raises((TooMuchWorkError, UsageError), match=r"the commit (is too big to|cannot be) read"):
         touched(deployed, Arrival(branch="bomb", before=None, after=commit, changed=None), settings)
 
 
