@@ -22,7 +22,7 @@ class Code(StrEnum):
     NOT_TEXT = "DK002", "a file is not plain UTF-8 text"
     NOT_YAML = "DK003", "a file is not valid YAML"
     SECOND_DOCUMENT = "DK004", "a file contains more than one YAML document"
-    TOO_BIG = "DK005", "a document is too big, nested too deep, or grows too big when its aliases are followed"
+    TOO_BIG = "DK005", "a document is too big, nested too deeply, or grows too big when its aliases are followed"
     NOT_PLAIN = "DK006", "a tag, a key that is not a text, or a character that is not allowed"
     KEY_TWICE = "DK007", "a key appears twice in one mapping"
     NO_STAGES = "DK008", "the top level of a file is not a mapping"

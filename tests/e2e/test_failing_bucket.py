@@ -188,7 +188,7 @@ def test_waiting_for_a_bucket_that_hangs_ends_when_it_is_interrupted(place: Plac
 
     run = json.loads(said)
     assert process.returncode == 3
-    assert "it was interrupted" in run["error"]
+    assert "was interrupted" in run["error"]
     assert f"`dockercise results push {run['run_id']}` sends them" in why
     kept = place.unsent(run)
     assert {path.name for path in kept.iterdir()} == FILES

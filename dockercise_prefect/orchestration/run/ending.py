@@ -102,7 +102,7 @@ class Ending:
             with self._signals.released():
                 run.view.run(summary)
         except KeyboardInterrupt:
-            run.notify("Prefect does not show all artifacts of this run: it was interrupted")
+            run.notify("Prefect does not show all artifacts of this run: sending them was interrupted")
 
     def _is_api_lost(self) -> bool:
         """Whether Prefect does not answer any more. If so, the run ends in error, and nothing waits for Prefect again."""
@@ -140,7 +140,7 @@ class Ending:
         except StorageError as error:
             self._cause = self._cause or error
         except KeyboardInterrupt:
-            lost = StorageError("not all logs have been sent: it was interrupted", "the full logs are in the results")
+            lost = StorageError("not all logs have been sent: sending them was interrupted", "the full logs are in the results")
             self._cause = self._cause or lost
 
     def _finished(self, run: Opened) -> RunSummary:
@@ -155,7 +155,7 @@ class Ending:
             hint = f"they are kept in {store.folder}"
             if store.url != store.folder.as_uri():
                 hint += f"; `dockercise results push {run.run_id}` sends them"
-            raise StorageError(f"not all results are at {store.url}: it was interrupted", hint) from error
+            raise StorageError(f"not all results are at {store.url}: sending them was interrupted", hint) from error
         return summary
 
     def _list_run(self, run: Opened) -> None:
@@ -165,7 +165,7 @@ class Ending:
         except DockerciseError as error:
             run.notify(f"the list of runs is not up to date: {error.message}")
         except KeyboardInterrupt:  # the run itself is over, and its record is complete
-            run.notify("the list of runs is not up to date: it was interrupted")
+            run.notify("the list of runs is not up to date: the update was interrupted")
 
     def _summary(self) -> RunSummary:
         run = self._run

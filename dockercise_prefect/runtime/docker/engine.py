@@ -95,7 +95,7 @@ class DockerEngine:
             EngineError: no engine answers. The message has the addresses that were tried.
         """
         client, address = docker_connection.connect()
-        with engine_errors(f"cannot ask the engine at {address.shown} what it is"):
+        with engine_errors(f"cannot get information about the engine at {address.shown}"):
             found = client.info()
         # An engine that cannot run its init binary says "N/A" for the commit it was made from.
         has_init = bool(found.get("InitBinary")) and (found.get("InitCommit") or {}).get("ID", "N/A") != "N/A"
@@ -103,7 +103,7 @@ class DockerEngine:
         return cls(client, address, has_init=has_init, credentials=credentials or {}, processors=processors)
 
     def info(self) -> EngineInfo:
-        with engine_errors(f"cannot ask the engine at {self._address.shown} for its version"):
+        with engine_errors(f"cannot get the version of the engine at {self._address.shown}"):
             version = self._client.version()
         return EngineInfo(version["Version"], self._address.shown, self._has_init, version["Arch"])
 

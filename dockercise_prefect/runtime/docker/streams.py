@@ -38,7 +38,7 @@ class Wire:
         connection = response.raw.connection
         if connection is None or connection.sock is None:
             response.close()
-            raise EngineError("the engine answered without handing over the stream", "does a proxy block HTTP upgrades?")
+            raise EngineError("the engine answered, but did not give access to the stream", "does a proxy block HTTP upgrades?")
         self._response = response
         self._socket: socket.socket = connection.sock
 

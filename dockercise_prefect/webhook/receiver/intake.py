@@ -117,7 +117,7 @@ class Intake:
             kind = kind_of(headers)
             return Answer(result=Result.MALFORMED, message=error.message, about=(kind,) if kind else (), hint=error.hint)
         except sqlite3.Error as error:
-            return Answer(result=Result.FAILED, message="the delivery cannot be kept now", hint=str(error))
+            return Answer(result=Result.FAILED, message="the delivery cannot be stored now", hint=str(error))
 
     def _judged(self, delivery: Delivery) -> Answer:
         where: tuple[str, ...] = (delivery.kind,)
