@@ -24,7 +24,7 @@ demo: environment
 
 test: check test-machine
 	@echo "==> pytest"
-	@$(BIN)/pytest -n 3 --dist loadfile $(ARGS)
+	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 acceptance: dev-environment test-machine
 	@$(BIN)/pytest -m acceptance --timeout 3600 $(ARGS)

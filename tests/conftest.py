@@ -11,6 +11,7 @@ pytest_plugins = [
     "tests.support.command",
     "tests.support.failures_at_once",
     "tests.support.github_fixtures",
+    "tests.support.order",
     "tests.support.prefect_server",
     "tests.support.root",
     "tests.support.turns",

@@ -22,6 +22,10 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     if item.get_closest_marker("docker") is None:
         return (yield)
     turn = fcntl.LOCK_EX if item.get_closest_marker("alone") else fcntl.LOCK_SH
-    with (Path(os.environ[DATA]) / "turns.lock").open("w") as file:
-        fcntl.flock(file, turn)
+    data = Path(os.environ[DATA])
+    with (data / "queue.lock").open("w") as queue, (data / "turns.lock").open("w") as turns:
+        # Who waits for its turn keeps the others in the queue. Else a test that must be alone could wait for ever.
+        fcntl.flock(queue, fcntl.LOCK_EX)
+        fcntl.flock(turns, turn)
+        fcntl.flock(queue, fcntl.LOCK_UN)
         return (yield)
