@@ -136,6 +136,7 @@ def test_the_graph_does_not_grow(failed: str, window: Window, prefect_api: str, 
     assert unlike(page, open_graph(page, url), open_graph(hour_later, url)) <= ALIKE
 
 
+@pytest.mark.acceptance
 def test_a_graph_that_grows_would_be_seen(failed: str, window: Window, prefect_api: str) -> None:
     """Where such stages had no end, the graph an hour later would be another one: the comparison sees it."""
     url = f"{prefect_api.removesuffix('/api')}/runs/flow-run/{failed}"

@@ -8,11 +8,13 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import certifi
 import pytest
 
 from dockercise_prefect.orchestration.prefect.local_server import LocalServer, ServerFolder
 
 DATA = "DOCKERCISE_TEST_DATA"
+CERTIFICATES = "PREFECT_API_SSL_CERT_FILE"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -20,6 +22,16 @@ def pytest_configure(config: pytest.Config) -> None:
     if DATA not in os.environ:
         os.environ[DATA] = tempfile.mkdtemp(prefix="dockercise-tests-")
         config.stash[_OWNED] = Path(os.environ[DATA])
+        os.environ[CERTIFICATES] = str(_one_certificate(Path(os.environ[DATA])))
+
+
+def _one_certificate(folder: Path) -> Path:
+    """A file with one certificate. Every client of Prefect reads all certificates of all authorities, which takes long."""
+    pem = Path(certifi.where()).read_text(encoding="utf-8")
+    end = "-----END CERTIFICATE-----\n"
+    file = folder / "certificates.pem"
+    file.write_text(pem[: pem.index(end)] + end, encoding="utf-8")
+    return file
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -28,7 +40,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if data is not None:
         ServerFolder(data).down()
         shutil.rmtree(data, ignore_errors=True)
-        del os.environ[DATA]
+        del os.environ[DATA], os.environ[CERTIFICATES]
 
 
 _OWNED = pytest.StashKey[Path]()

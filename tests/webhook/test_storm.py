@@ -16,7 +16,11 @@ from tests.webhook.world import World
 SIZES = [50, pytest.param(500, marks=pytest.mark.acceptance)]
 
 
-@pytest.fixture(params=["scripted", pytest.param("prefect", marks=pytest.mark.docker)])
+PREFECT = pytest.param("prefect", marks=pytest.mark.docker)
+RARELY_PREFECT = pytest.param("prefect", marks=[pytest.mark.docker, pytest.mark.acceptance])
+
+
+@pytest.fixture
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     """The scripted world, and a real Prefect server with real repositories."""
     if request.param == "scripted":
@@ -38,6 +42,7 @@ def process(world: World, tmp_path: Path) -> Iterator[ReceiverProcess]:
     process.kill()
 
 
+@pytest.mark.parametrize("world", ["scripted", RARELY_PREFECT], indirect=True)
 @pytest.mark.parametrize("count", SIZES)
 def test_every_genuine_delivery_runs_once(world: World, process: ReceiverProcess, count: int) -> None:
     """Every genuine delivery becomes exactly one run, every forged one is refused; the process ends in order."""
@@ -50,6 +55,7 @@ def test_every_genuine_delivery_runs_once(world: World, process: ReceiverProcess
     assert process.stop() == 0
 
 
+@pytest.mark.parametrize("world", ["scripted", PREFECT], indirect=True)
 @pytest.mark.parametrize("count", SIZES)
 def test_the_same_with_a_receiver_that_is_killed(world: World, process: ReceiverProcess, count: int) -> None:
     """The same holds where the receiver is killed again and again, before, while and after Prefect is down."""
