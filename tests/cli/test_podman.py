@@ -35,9 +35,9 @@ def address(asked: list[str]) -> Iterator[str]:
     "arguments",
     [
         ("run", "-C", "flows/hello"),
-        ("package", "flows/hello", "-t", "acme/hello"),
+        pytest.param(("package", "flows/hello", "-t", "acme/hello"), marks=pytest.mark.acceptance),
         ("compile", "{folder}"),
-        ("run", "-C", "{folder}"),
+        pytest.param(("run", "-C", "{folder}"), marks=pytest.mark.acceptance),
     ],
     ids=["run", "package", "compile with packages", "run with packages"],
 )

@@ -16,6 +16,7 @@ from tests.webhook.world import World
 SIZES = [50, pytest.param(500, marks=pytest.mark.acceptance)]
 
 
+RARELY_SCRIPTED = pytest.param("scripted", marks=pytest.mark.acceptance)
 PREFECT = pytest.param("prefect", marks=pytest.mark.docker)
 RARELY_PREFECT = pytest.param("prefect", marks=[pytest.mark.docker, pytest.mark.acceptance])
 
@@ -55,7 +56,7 @@ def test_every_genuine_delivery_runs_once(world: World, process: ReceiverProcess
     assert process.stop() == 0
 
 
-@pytest.mark.parametrize("world", ["scripted", PREFECT], indirect=True)
+@pytest.mark.parametrize("world", [RARELY_SCRIPTED, PREFECT], indirect=True)
 @pytest.mark.parametrize("count", SIZES)
 def test_the_same_with_a_receiver_that_is_killed(world: World, process: ReceiverProcess, count: int) -> None:
     """The same holds where the receiver is killed again and again, before, while and after Prefect is down."""
