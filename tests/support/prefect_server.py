@@ -14,7 +14,6 @@ import pytest
 from dockercise_prefect.orchestration.prefect.local_server import LocalServer, ServerFolder
 
 DATA = "DOCKERCISE_TEST_DATA"
-CERTIFICATES = "PREFECT_API_SSL_CERT_FILE"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -22,16 +21,6 @@ def pytest_configure(config: pytest.Config) -> None:
     if DATA not in os.environ:
         os.environ[DATA] = tempfile.mkdtemp(prefix="dockercise-tests-")
         config.stash[_OWNED] = Path(os.environ[DATA])
-        os.environ[CERTIFICATES] = str(_one_certificate(Path(os.environ[DATA])))
-
-
-def _one_certificate(folder: Path) -> Path:
-    """A file with one certificate. Every client of Prefect reads all certificates of all authorities, which takes long."""
-    pem = Path(certifi.where()).read_text(encoding="utf-8")
-    end = "-----END CERTIFICATE-----\n"
-    file = folder / "certificates.pem"
-    file.write_text(pem[: pem.index(end)] + end, encoding="utf-8")
-    return file
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -40,7 +29,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if data is not None:
         ServerFolder(data).down()
         shutil.rmtree(data, ignore_errors=True)
-        del os.environ[DATA], os.environ[CERTIFICATES]
+        del os.environ[DATA]
 
 
 _OWNED = pytest.StashKey[Path]()
@@ -58,10 +47,20 @@ def server(data_folder: Path) -> LocalServer:
     return ServerFolder(data_folder).up(lambda _text: None)
 
 
-@pytest.fixture
-def prefect_api(server: LocalServer) -> Iterator[str]:
-    """Let flows in this process report to the session's server. Gives the address of its API."""
-    from prefect.settings import PREFECT_API_URL, temporary_settings
+@pytest.fixture(scope="session")
+def one_certificate(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A file with one certificate. Every client of Prefect reads those of all authorities, which takes longer than its work."""
+    pem = Path(certifi.where()).read_text(encoding="utf-8")
+    end = "-----END CERTIFICATE-----\n"
+    file = tmp_path_factory.mktemp("certificates") / "one.pem"
+    file.write_text(pem[: pem.index(end)] + end, encoding="utf-8")
+    return str(file)
 
-    with temporary_settings({PREFECT_API_URL: server.api_url}):
+
+@pytest.fixture
+def prefect_api(server: LocalServer, one_certificate: str) -> Iterator[str]:
+    """Let flows in this process report to the session's server. Gives the address of its API."""
+    from prefect.settings import PREFECT_API_SSL_CERT_FILE, PREFECT_API_URL, temporary_settings
+
+    with temporary_settings({PREFECT_API_URL: server.api_url, PREFECT_API_SSL_CERT_FILE: one_certificate}):
         yield server.api_url
