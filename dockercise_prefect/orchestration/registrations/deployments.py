@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -265,11 +265,19 @@ def _client() -> Iterator[SyncPrefectClient]:
         raise lost_api(error) from error
 
 
-def _all(client: SyncPrefectClient) -> Iterator[DeploymentResponse]:
-    offset = 0
-    while page := client.read_deployments(limit=PAGE, offset=offset):
-        yield from (one for one in page if LABEL in (one.labels or {}))
+def _all(client: SyncPrefectClient) -> Iterable[DeploymentResponse]:
+    """All deployments of registered repositories, each once.
+
+    If another process creates a deployment between two pages, the second page repeats the last deployment of the first one.
+    """
+    found: dict[UUID, DeploymentResponse] = {}
+    offset, more = 0, True
+    while more:
+        page = client.read_deployments(limit=PAGE, offset=offset)
+        found |= {one.id: one for one in page if LABEL in (one.labels or {})}
         offset += len(page)
+        more = len(page) == PAGE
+    return found.values()
 
 
 def _read(one: DeploymentResponse, flow: str) -> Deployed | Unreadable:

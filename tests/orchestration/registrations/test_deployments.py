@@ -11,7 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
 
 from dockercise_prefect.compiler import Compiled
 from dockercise_prefect.errors import UsageError
@@ -66,6 +66,27 @@ def edit(deployed: Deployed, label: str, prefect_api: str) -> None:
     with get_client(sync_client=True) as client:
         body = {"name": there["name"], "flow_id": there["flow_id"], "labels": {LABEL: label}}
         client.request("POST", "/deployments/", json=body)
+
+
+def test_what_comes_between_two_pages_repeats_nothing(asked: DeploymentRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages are sorted by name, so one more deployment at their beginning moves all others on."""
+    for name in ("b", "c", "d"):
+        prefect.save(request(asked.flow, name=name))
+    read, pages = SyncPrefectClient.read_deployments, []
+
+    def one_comes_between(client: SyncPrefectClient, **options: Any) -> Any:
+        pages.append(page := read(client, **options))
+        if len(pages) == 1:
+            prefect.save(request(asked.flow, name="a"))
+        return page
+
+    monkeypatch.setattr(prefect, "PAGE", 2)
+    monkeypatch.setattr(SyncPrefectClient, "read_deployments", one_comes_between)
+    names = [one.name for one in prefect.registrations()]
+
+    assert len(pages) > 1
+    assert len(names) == len(set(names))
+    assert {f"{asked.flow}/{name}" for name in ("b", "c", "d")} <= set(names)
 
 
 def test_what_is_left_out_is_taken_away(asked: DeploymentRequest, prefect_api: str) -> None:
