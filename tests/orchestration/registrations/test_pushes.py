@@ -21,7 +21,7 @@ from dockercise_prefect.orchestration.registrations.pushes import EVERYTHING, Ar
 from dockercise_prefect.orchestration.registrations.registration import Registration
 from dockercise_prefect.settings import Settings, read_settings
 from dockercise_prefect.webhook.receiver.prefect_hub import registered_of
-from tests.support.fault_proxy import fault_proxy
+from tests.support.fault_proxy import FaultProxy, fault_proxy
 from tests.support.git_repository import commit_all, git, make_repository
 from tests.webhook.world import eventually
 
@@ -205,6 +205,11 @@ def test_a_registration_waits_for_its_own_branch_unless_it_names_others(
     assert registered_of(replace(deployed, registration=registration)).branches == waits_for
 
 
+def posts(proxy: FaultProxy) -> int:
+    """How many POST requests have arrived so far."""
+    return [method for method, _ in proxy.seen].count("POST")
+
+
 @pytest.mark.docker
 def test_prefect_is_told_of_one_push_after_another(deployed: Deployed, prefect_api: str) -> None:
     """While it takes its time over one, no other is sent; then all of them are."""
@@ -215,12 +220,12 @@ def test_prefect_is_told_of_one_push_after_another(deployed: Deployed, prefect_a
         with temporary_settings({PREFECT_API_URL: f"{proxy.url}/api"}):
             asked = [pool.submit(copy_context().run, submit, gone, "1" * 40, None, str(key)) for key in range(4)]
 
-        eventually(lambda: proxy.seen != [])
+        eventually(lambda: posts(proxy) > 0)
         time.sleep(1)
-        at_once = [method for method, _ in proxy.seen].count("POST")
+        at_once = posts(proxy)
         proxy.heal()
         told = [one.exception() for one in asked]
 
     assert at_once == 1
     assert {type(error) for error in told} == {UsageError}
-    assert [method for method, _ in proxy.seen].count("POST") == 4
+    assert posts(proxy) == 4
