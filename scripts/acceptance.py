@@ -25,7 +25,7 @@ from scripts.other_engine import ENGINES, client_configuration, other_engine
 
 TESTS_OF_ENGINES = ("tests/runtime", "tests/e2e/test_hello.py", "tests/e2e/test_images.py")
 DOCKER = [name for name, engine in ENGINES.items() if engine.program == "dockerd"]
-TESTS_OF_PREFECT = ("tests/orchestration", "tests/e2e/test_hello.py", "tests/e2e/test_register.py")
+TESTS_OF_PREFECT = ("tests/orchestration", "tests/e2e/test_hello.py", "tests/e2e/test_registered_runs.py")
 PYTHON = "python"
 PREFECT = "prefect"
 MINORS = range(11, 30)
