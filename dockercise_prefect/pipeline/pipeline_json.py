@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import orjson
 
@@ -21,25 +21,45 @@ def to_json(pipeline: Pipeline, targets: Sequence[StageName] = ()) -> Json:
         pipeline: the pipeline to print.
         targets: the stages that the user asked for; empty means everything.
     """
-    sensitive = sensitive_stages(pipeline)
+    return {**_head(pipeline, targets), "stages": dict(_stages(pipeline))}
+
+
+def to_json_text(pipeline: Pipeline, targets: Sequence[StageName] = ()) -> str:
+    """The result of `to_json` as a text of many lines, indented by two blanks."""
+    head = _indented({**_head(pipeline, targets), "stages": {}}).removesuffix(_NO_STAGES)
+    # One stage after another: Python's garbage collector would take longer over all of them than it takes to write them.
+    stages = [
+        _indented({"stages": {name: entry}}).removeprefix(_BEFORE).removesuffix(_BEHIND) for name, entry in _stages(pipeline)
+    ]
+    return (head + "{\n" + ",\n".join(stages) + _BEHIND if stages else head + _NO_STAGES) + "\n"
+
+
+_NO_STAGES = "{}\n}"
+_BEFORE = '{\n  "stages": {\n'
+_BEHIND = "\n  }\n}"
+
+
+def _head(pipeline: Pipeline, targets: Sequence[StageName]) -> Json:
     return {
         "name": pipeline.name,
         "digest": pipeline.digest or digest_of(pipeline),
         "targets": list(targets),
         "tags": list(pipeline.tags),
         "secrets": list(pipeline.secrets),
-        "stages": {stage.name: stage_to_json(stage, sensitive.get(stage.name)) for stage in pipeline},
     }
 
 
-def to_json_text(pipeline: Pipeline, targets: Sequence[StageName] = ()) -> str:
-    """The result of `to_json` as a text of many lines, indented by two blanks."""
-    printed = to_json(pipeline, targets)
+def _stages(pipeline: Pipeline) -> Iterator[tuple[StageName, Json]]:
+    sensitive = sensitive_stages(pipeline)
+    return ((stage.name, stage_to_json(stage, sensitive.get(stage.name))) for stage in pipeline)
+
+
+def _indented(value: Json) -> str:
     try:
-        return orjson.dumps(printed, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+        return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
     except orjson.JSONEncodeError:
         # A pipeline that was written in Python can hold what orjson refuses: half a surrogate pair, a number of over 64 bits.
-        return json.dumps(printed, indent=2, ensure_ascii=False) + "\n"
+        return json.dumps(value, indent=2, ensure_ascii=False)
 
 
 def from_json(data: Json) -> Pipeline:
