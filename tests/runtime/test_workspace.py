@@ -7,11 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from dockercise_prefect.archives.content_digest import content_digested
 from dockercise_prefect.errors import DefinitionError, EngineError
 from dockercise_prefect.pipeline import Pipeline, bind, code, engine_volume, host, stage
 from dockercise_prefect.runtime.cleanup.labels import RunIdentity
-from dockercise_prefect.runtime.engine import Engine
 from dockercise_prefect.runtime.workspace import RuntimeOptions, Workspace
 from dockercise_prefect.status import StageStatus
 from tests.engines.scripted import Behaviour, ScriptedEngine
@@ -205,39 +203,6 @@ def test_an_external_volume_that_is_there_is_left_alone(scripted: ScriptedEngine
     assert scripted.volume_exists("new")
 
 
-def test_the_code_is_one_snapshot(scripted: ScriptedEngine, tmp_path: Path) -> None:
-    """What changes below the root after the run has begun is not seen by later stages; the mount is read-only."""
-    (tmp_path / "f").write_text("before")
-    seen = Seen("/code/f")
-    scripted.script("look", Behaviour(action=seen))
-    a, b = sh("a", "x", volumes=[code]), sh("b", "look", volumes=[code])
-
-    with workspace(scripted, a, b, root=tmp_path) as ran:
-        ran.run(a)
-        (tmp_path / "f").write_text("after")
-        ran.run(b)
-
-    assert seen.files == {"/code/f": b"before"}
-    assert [mount.read_only for spec in scripted.specs for mount in spec.mounts if mount.target == "/code"] == [True, True]
-
-
-def test_code_without_a_root_is_an_error(scripted: ScriptedEngine) -> None:
-    """A pipeline that uses the code cannot run without a place to take it from."""
-    with pytest.raises(EngineError, match="root"), workspace(scripted, sh("a", "x", volumes=[code])):
-        pass
-
-
-def test_on_code_belongs_to_the_user_of_the_stage(scripted: ScriptedEngine, tmp_path: Path) -> None:
-    """A copy of the code can be changed by the user that the stage runs as."""
-    (tmp_path / "f").write_text("x")
-    owners: dict[str, tuple[int, int]] = {}
-    scripted.script("look", Behaviour(action=lambda c: owners.update({name: (e.uid, e.gid) for name, e in c.below("/a")})))
-
-    run_all(scripted, sh("a", "look", on=code, user="1000:1001"), root=tmp_path)
-
-    assert owners["a/f"] == (1000, 1001)
-
-
 def test_on_copies_what_a_stage_left(scripted: ScriptedEngine) -> None:
     """`on` starts from a private copy, and the original does not change."""
     seen = Seen("/a/f")
@@ -378,28 +343,3 @@ def test_many_at_once(scripted: ScriptedEngine) -> None:
     assert values == [b"%d" % number for number in range(200)]
     assert scripted.leftovers() == []
     assert threading.active_count() < 20
-
-
-def test_the_digest_of_the_code(engine: Engine, run_id: str, tmp_path: Path) -> None:
-    """A stage that copies the code and changes nothing leaves a volume with the digest of the code."""
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "folder/file").write_text("text")
-    (tmp_path / "folder/file").chmod(0o750)
-    (tmp_path / "link").symlink_to("folder/file")
-    found: list[str] = []
-
-    with workspace(engine, sh("a", "true", on=code), root=tmp_path, run_id=run_id) as ran:
-        ran.run(ran.pipeline.by_name["a"])
-        of_code = ran.workspace.code_digest
-    for _ in content_digested([ran.volumes["a"] or b""], "a", found.append):
-        pass
-
-    assert found == [of_code]
-
-
-def test_without_code_there_is_no_digest_of_it(scripted: ScriptedEngine) -> None:
-    """Where no stage uses the code, it is not read."""
-    with workspace(scripted, sh("a", "x")) as ran:
-        ran.run(ran.pipeline.by_name["a"])
-
-        assert ran.workspace.code_digest is None
