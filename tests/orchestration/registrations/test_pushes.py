@@ -156,7 +156,7 @@ def test_a_tree_without_end(work: Path, deployed: Deployed, settings: Settings, 
 def test_yaml_that_takes_too_much(work: Path, deployed: Deployed, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """A pipeline that takes more processor time than it may is refused, with a message that says so."""
     monkeypatch.setattr("dockercise_prefect.orchestration.registrations.commits.BOUNDS", replace(BOUNDS, cpu=1))
-    arrival = change(work, "p.dockercise.yaml", text="".join(f"s{number}: {{img: b, run: x}}\n" for number in range(20_000)))
+    arrival = change(work, "p.dockercise.yaml", text="".join(f"s{number}: {{img: b, run: x}}\n" for number in range(100_000)))
 
     with pytest.raises(TooMuchWorkError, match="it took more than 1 seconds of processor time"):
         touched(deployed, arrival, settings)
