@@ -1,4 +1,7 @@
-"""AWS on loopback: moto's server implements the protocol, and remembers what a pipeline did."""
+"""AWS on loopback: moto's server implements the protocol, and remembers what a pipeline did.
+
+moto is imported where it is used: it takes seconds, and hundreds of megabytes that most test processes do not need.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,6 @@ from typing import Any
 
 import boto3  # type: ignore[import-untyped]  # has no types
 import httpx
-from moto.cloudformation.models import cloudformation_backends
-from moto.server import ThreadedMotoServer
-from moto.sts.models import sts_backends
 
 REGION = "eu-west-1"
 FOLDER_KEY_ID = "AKIAFOLDERKEY0000001"
@@ -66,11 +66,15 @@ class Aws:
 
     def issued_secrets(self, account: str) -> tuple[str, ...]:
         """Keys and session tokens of the account's roles that were assumed."""
+        from moto.sts.models import sts_backends
+
         roles = sts_backends[account]["aws"].assumed_roles
         return tuple(secret for role in roles for secret in (role.access_key_id, role.secret_access_key, role.session_token))
 
     def stack_status(self, account: str, name: str) -> str | None:
         """The status of a CloudFormation stack of that account; None if there is no such stack."""
+        from moto.cloudformation.models import cloudformation_backends
+
         stacks = cloudformation_backends[account][REGION].stacks.values()
         return next((str(stack.status) for stack in stacks if stack.name == name), None)
 
@@ -91,6 +95,8 @@ class Aws:
 @contextmanager
 def running_aws() -> Iterator[Aws]:
     """Run an empty AWS on a free port."""
+    from moto.server import ThreadedMotoServer
+
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:
