@@ -28,7 +28,7 @@ from dockercise_prefect.runtime.files.volumes import Volumes
 from dockercise_prefect.runtime.secrets.masking import Masker
 from dockercise_prefect.runtime.stage.attempt import run_attempt
 from dockercise_prefect.runtime.stage.confinement import Confinement
-from dockercise_prefect.runtime.stage.images import Images, resolve_images
+from dockercise_prefect.runtime.stage.images import Images
 from dockercise_prefect.runtime.stage.job import Job, JobResult, Stdout
 from dockercise_prefect.runtime.stage.jobs import Jobs
 from dockercise_prefect.runtime.stage.mounts import StageMounts, check_host_paths, engine_volumes, uses_code
@@ -144,8 +144,18 @@ class Workspace:
         volumes = Volumes(engine, self._labels, self._background.do, self._running.refuse_when_cancelled)
         self._shared = SharedVolumes(engine, volumes, options.root, notify)
         self._mounts = StageMounts(volumes, self._shared, options.root, aws=options.aws)
-        self._images = Images(engine, pipeline, self._labels, {})
-        self.output_volumes = OutputVolumes(engine, volumes, self._any_image)
+        self._images = Images(engine, pipeline, self._labels)
+        self._jobs = Jobs(
+            identity=identity,
+            owner=str(self._owner),
+            images=self._images,
+            shared=self._shared,
+            mounts=self._mounts,
+            aws=options.aws,
+            secrets=pipeline.secrets,
+            confinement=options.confinement,
+        )
+        self.output_volumes = OutputVolumes(engine, volumes, self._images.any)
         self._calls = AbandonableCalls()
         self._results: dict[StageName, JobResult] = {}
         self._dependents: dict[StageName, list[Stage]] = defaultdict(list)
@@ -171,10 +181,8 @@ class Workspace:
             EngineError: images cannot be found or pulled, or the code cannot be read. The message names all of them.
         """
         check_host_paths(self._pipeline, self._options.root)
-        resolved = resolve_images(self._engine, self._pipeline, self._notify)
-        self._images = Images(self._engine, self._pipeline, self._labels, resolved)
-        image = next((image.id for image in resolved.values()), None)
-        self._slots.start(useful_slots(self._pipeline, self._options.jobs), image)
+        self._images.resolve(self._notify)
+        self._slots.start(useful_slots(self._pipeline, self._options.jobs), self._images.first)
         for volume in engine_volumes(self._pipeline):
             self._shared.keep(volume)
         if self._options.aws and any(stage.starts_container for stage in self._pipeline):
@@ -263,22 +271,6 @@ class Workspace:
         with suppress(OSError, DockerciseError):
             return _without_attempt(stage, verdict, started, ports.outputs.writer(stage.name).close())
         return _without_attempt(stage, verdict, started, None)
-
-    @property
-    def _jobs(self) -> Jobs:
-        return Jobs(
-            identity=self._identity,
-            owner=str(self._owner),
-            images=self._images,
-            shared=self._shared,
-            mounts=self._mounts,
-            aws=self._options.aws,
-            secrets=self._pipeline.secrets,
-            confinement=self._options.confinement,
-        )
-
-    def _any_image(self) -> str:
-        return self._images.any()
 
     @contextmanager
     def _network(self, stage: Stage) -> Iterator[Lease]:

@@ -20,22 +20,33 @@ AT_ONCE = 4
 
 
 class Images:
-    """The image of each stage of a run: images that existed when it began, and images that its stages make. Thread-safe.
+    """The image of each stage of a run: images that existed when it began, and images that its stages make.
+
+    Thread-safe, after `resolve` was called.
 
     Args:
         engine: where they are.
         pipeline: the stages that will run.
         labels: of the run.
-        resolved: the images of the stages that name one.
     """
 
-    def __init__(self, engine: Engine, pipeline: Pipeline, labels: Labels, resolved: Mapping[StageName, ResolvedImage]) -> None:
+    def __init__(self, engine: Engine, pipeline: Pipeline, labels: Labels) -> None:
         self._engine = engine
+        self._pipeline = pipeline
         self._labels = labels
-        self._resolved = resolved
+        self._resolved: Mapping[StageName, ResolvedImage] = {}
         self._wanted = {stage.image.stage for stage in pipeline if isinstance(stage.image, StageImage)}
         self._made: dict[StageName, ResolvedImage] = {}
         self._empty: Once[None, str] = Once()
+
+    def resolve(self, notify: Callable[[str], None]) -> None:
+        """Find the images that stages name; see `resolve_images`."""
+        self._resolved = resolve_images(self._engine, self._pipeline, notify)
+
+    @property
+    def first(self) -> str | None:
+        """The id of the image of the first stage that names one; None if no stage names an image."""
+        return next((image.id for image in self._resolved.values()), None)
 
     def of(self, stage: Stage) -> ResolvedImage | None:
         """The image of a stage; None if it builds its own, or has none.
@@ -58,8 +69,7 @@ class Images:
         Raises:
             EngineError: the empty image could not be made.
         """
-        known = next(iter(self._resolved.values()), None)
-        return self._empty.get(None, self._make_empty) if known is None else known.id
+        return self.first or self._empty.get(None, self._make_empty)
 
     def is_to_be_kept(self, stage: Stage) -> bool:
         """Whether an image is to be made from what the stage leaves in its container, since another stage of the run needs it.
