@@ -17,8 +17,8 @@ from click.testing import CliRunner
 from dockercise_prefect.archives.tarball import File, Folder, tar_stream
 from dockercise_prefect.cli import dockercise
 from dockercise_prefect.pipeline import Pipeline, stage, to_json
+from dockercise_prefect.results.record.file_names import packed_log
 from dockercise_prefect.results.record.local_store import LocalStore
-from dockercise_prefect.results.record.log_file import packed_log
 from dockercise_prefect.results.record.store import Kept
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 from dockercise_prefect.status import RunStatus, StageStatus

@@ -16,6 +16,7 @@ from dockercise_prefect.results.reading.records import Records
 from dockercise_prefect.results.reading.run_view import RunView
 from dockercise_prefect.results.reading.terminal_text import plain_line
 from dockercise_prefect.results.reading.unpack import WrongArchiveError, unpack
+from dockercise_prefect.results.record.file_names import volume_file
 from dockercise_prefect.status import StageStatus
 
 
@@ -64,7 +65,7 @@ def _unpacked(run: RecordedRun, stage: str, folder: Path) -> list[str]:
     try:
         return unpack(run.volume(stage), stage, folder)
     except WrongArchiveError as error:
-        raise run.broken(f"{stage}.tar.zst", str(error)) from error
+        raise run.broken(volume_file(stage), str(error)) from error
 
 
 def _why_nothing(view: RunView, name: str, what: str) -> str:

@@ -14,7 +14,7 @@ from dockercise_prefect.results.reading.recorded_run import RecordedRun
 from dockercise_prefect.results.reading.records import Records
 from dockercise_prefect.results.reading.run_list import UNFINISHED
 from dockercise_prefect.results.reading.run_view import RunView, look
-from dockercise_prefect.results.record.local_store import OUTPUTS, REPORT
+from dockercise_prefect.results.record.file_names import OUTPUTS, REPORT
 from dockercise_prefect.results.summary import RunSummary
 
 _PARTS = {"report": REPORT, "outputs": OUTPUTS}

@@ -217,7 +217,7 @@ class Stage:
         env: maps each variable name to the source of its value, in the order written.
         on: the stage (or `CODE`) whose volume is copied as the start of this stage's volume.
         timeout: seconds after which the container is stopped.
-        no_log: whether its output is sensitive; None if `noLog` was not written.
+        no_log: whether its output is shown nowhere; None if `noLog` was not written.
         cpus: limit of processors. `memory`: limit of bytes.
         place: where the stage was written.
     """

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from dockercise_prefect.errors import StorageError
 from dockercise_prefect.results.places.objects import Objects, remove_outdated
-from dockercise_prefect.results.record.local_store import INDEX, SUMMARY
-from dockercise_prefect.results.record.log_file import replaced_by
+from dockercise_prefect.results.record.file_names import INDEX, SUMMARY, replaced_by
 from dockercise_prefect.results.record.unsent import Destination, UnsentRun
 from dockercise_prefect.results.report.runs_page import update_runs_page
 

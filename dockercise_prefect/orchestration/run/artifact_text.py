@@ -11,6 +11,7 @@ from dockercise_prefect.pipeline import Pipeline, StageName
 from dockercise_prefect.results.places.place import shown
 from dockercise_prefect.results.reading.timeline import critical_path
 from dockercise_prefect.results.reading.wording import MARKS, duration, shared_with, words
+from dockercise_prefect.results.record.file_names import volume_file
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 from dockercise_prefect.status import StageStatus
 
@@ -73,7 +74,7 @@ def stage_text(  # noqa: PLR0917  everything that is shown of a stage
         find: returns the addresses of the files.
         base: the stage whose archive contains the files that both volumes have in common.
     """
-    notes = {f"{name}.tar.zst": f": {plain(shared_with(base))}"} if base else {}
+    notes = {volume_file(name): f": {plain(shared_with(base))}"} if base else {}
     rows = [
         ("took", _took(summary)),
         ("exit code", _exit_code(summary)),

@@ -51,7 +51,7 @@ class StageStarted:
 
 @dataclass(frozen=True, slots=True)
 class StageOutput:
-    """One line that a stage printed, without its end of line. Never sent for a stage with sensitive output."""
+    """One line that a stage printed, without its end of line. Never sent for a stage with `noLog`."""
 
     stage: StageName
     channel: Literal["stdout", "stderr"]

@@ -66,7 +66,7 @@ def execute(run: Resolved, root: Path | None) -> Executed:
             secrecy=run.secrecy,
             current_task=current_task,
             shipping=run.shipment.stream,
-            put_away=run.view.stage,
+            show=run.view.stage,
         )
         scheduler = Scheduler(
             run.pipeline,

@@ -15,8 +15,7 @@ from dockercise_prefect.archives.content_digest import written
 from dockercise_prefect.errors import StorageError
 from dockercise_prefect.orchestration.run.secrecy import Secrecy, SensitiveFoundError, looked_through
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
-from dockercise_prefect.results.record.local_store import OUTPUTS
-from dockercise_prefect.results.record.output_file import output_file
+from dockercise_prefect.results.record.file_names import OUTPUTS, output_file
 from dockercise_prefect.results.record.store import Kept, RunStore, StdoutWriter
 from dockercise_prefect.runtime.files.output import Printed, Spool, SpooledOutput
 from dockercise_prefect.runtime.files.output_volumes import OutputVolumes
@@ -125,7 +124,7 @@ class RunOutputs:
         with self._lock:
             self._to_learn[stage.name] = printed.value_beginning(LONGEST)
         if stage.no_log or scan is None:
-            return self._on_engine(stage, printed, digest)
+            return self._on_engine(stage, printed, None)
         try:
             for _ in looked_through(printed.chunks(), scan):
                 pass
@@ -135,7 +134,7 @@ class RunOutputs:
                 self._left_out[stage.name] = error.message
         except StorageError as error:
             self._failed(error)
-        return self._on_engine(stage, printed, digest)
+        return self._on_engine(stage, printed, None)
 
     def _in_record(self, stage: Stage, printed: Printed, digest: str) -> Stdout:
         output = self._store.output(stage.name)
@@ -148,7 +147,7 @@ class RunOutputs:
             raise
         return Stdout(printed.size, digest, file=output_file(stage.name))
 
-    def _on_engine(self, stage: Stage, printed: Printed, digest: str) -> Stdout:
+    def _on_engine(self, stage: Stage, printed: Printed, digest: str | None) -> Stdout:
         if stage.name not in self._needed or printed.size == 0:
             return Stdout(printed.size, digest)
         return Stdout(printed.size, digest, volume=self._volumes.keep(stage.name, printed))

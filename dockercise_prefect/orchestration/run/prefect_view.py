@@ -14,12 +14,12 @@ from dockercise_prefect.orchestration.run.artifact_text import (
     stage_key,
     stage_text,
 )
-from dockercise_prefect.orchestration.run.record import KeptVolume, RunRecord
+from dockercise_prefect.orchestration.run.record import RunRecord
 from dockercise_prefect.pipeline import Pipeline, Stage
-from dockercise_prefect.results.record.local_store import INDEX, OUTPUTS, REPORT, SUMMARY
-from dockercise_prefect.results.record.output_file import output_file
+from dockercise_prefect.results.record.file_names import INDEX, OUTPUTS, REPORT, SUMMARY, entry_file
 from dockercise_prefect.results.record.store import RunStore
 from dockercise_prefect.results.summary import RunSummary
+from dockercise_prefect.runtime.stage.job import JobResult
 
 
 class ArtifactQueue(Protocol):
@@ -50,16 +50,16 @@ class PrefectView:
         self._store = store
         self._artifacts = artifacts
 
-    def stage(self, stage: Stage, tail: Sequence[str], volume: KeptVolume | None) -> None:
-        """Show a stage that is completely recorded (`stage_runner.PutAway`)."""
-        self._store.when_log_is_kept(stage.name, lambda log: self._show(stage, tail, log, volume))
+    def stage(self, stage: Stage, result: JobResult, tail: Sequence[str]) -> None:
+        """Show a stage that is completely recorded (`stage_runner.Show`)."""
+        self._store.when_log_is_kept(stage.name, lambda log: self._show(stage, result, tail, log))
 
-    def _show(self, stage: Stage, tail: Sequence[str], log: str | None, volume: KeptVolume | None) -> None:
-        output = output_file(stage.name) if self._record.has_output(stage.name) else None
-        archive = f"{stage.name}.tar.zst" if volume else None
-        files = [file for file in (log, output, archive, f"{stage.name}.json") if file]
+    def _show(self, stage: Stage, result: JobResult, tail: Sequence[str], log: str | None) -> None:
+        output = result.stdout.file if result.stdout else None
+        archive = result.volume.file if result.volume else None
+        files = [file for file in (log, output, archive, entry_file(stage.name)) if file]
         summary = self._record.stage(stage.name)
-        text = stage_text(stage.name, summary, tail, files, self._find, volume.base if volume else None)
+        text = stage_text(stage.name, summary, tail, files, self._find, result.volume.base if result.volume else None)
         self._artifacts.add(stage_key(self._pipeline.name, stage.name), stage_headline(summary), text, summary.task_run_id)
 
     def run(self, summary: RunSummary) -> None:

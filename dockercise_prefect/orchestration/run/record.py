@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from tarfile import TarError
 
@@ -16,24 +16,14 @@ from dockercise_prefect.errors import EngineError, StorageError
 from dockercise_prefect.orchestration.run.events import Notice, Observer, StageEnded, StageStarted
 from dockercise_prefect.orchestration.run.secrecy import Secrecy, SensitiveFoundError, looked_through
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
+from dockercise_prefect.results.record.file_names import volume_file
 from dockercise_prefect.results.record.store import Kept, LogWriter, RunStore
 from dockercise_prefect.results.summary import StageSummary
 from dockercise_prefect.runtime.engine import EngineLostError
 from dockercise_prefect.runtime.secrets.masking import Scan
-from dockercise_prefect.runtime.stage.job import JobResult
+from dockercise_prefect.runtime.stage.job import JobResult, OwnVolume
 from dockercise_prefect.runtime.stage.running import EndedAtOnceError
 from dockercise_prefect.status import StageStatus
-
-
-@dataclass(frozen=True, slots=True)
-class KeptVolume:
-    """A stage's volume is in the record.
-
-    Attributes:
-        base: the stage whose archive contains the common files; None if the stage's own archive contains all files.
-    """
-
-    base: StageName | None = None
 
 
 class RunRecord:
@@ -115,11 +105,11 @@ class RunRecord:
         summary = StageSummary(StageStatus.ERROR, task_run_id=task_run_id, message=shown)
         self._end(stage.name, summary, Kept(sensitive=self._secrecy.because(stage)))
 
-    def keep_volume(self, stage: Stage, files: Iterator[bytes]) -> KeptVolume | None:
+    def keep_volume(self, stage: Stage, volume: OwnVolume, files: Iterator[bytes]) -> OwnVolume:
         """Store the volume of the stage, after `stage_ended`. For a sensitive stage, only if nothing sensitive is found in it.
 
         Returns:
-            How the volume is stored; None if it is not stored.
+            The volume. Its `file` is None if it is not stored.
         """
         digests: list[str] = []
         try:
@@ -138,10 +128,10 @@ class RunRecord:
             )
         else:
             self._amend(stage, lambda kept: replace(kept, volume_digest=digests[0]))
-            return KeptVolume(base)
+            return replace(volume, digest=digests[0], file=volume_file(stage.name), base=base)
         finally:
             self._forget_value(stage)
-        return None
+        return volume
 
     def leave_volume_out(self, stage: Stage) -> None:
         """The stage left nothing in its volume, or nothing that may be stored."""
@@ -152,11 +142,6 @@ class RunRecord:
         """The summary of a stage that was started or will never start."""
         with self._lock:
             return self._stages[name]
-
-    def has_output(self, name: StageName) -> bool:
-        """Whether the output of a stage that has ended is in the record."""
-        with self._lock:
-            return name in self._outputs
 
     def bundle_outputs(self, pipeline: Pipeline) -> None:
         """Store the outputs of all stages in one file, after the last stage has ended."""

@@ -19,6 +19,7 @@ from typing import Generic, Protocol, TypeAlias, TypeVar
 from dockercise_prefect.orchestration.run.record import RunRecord
 from dockercise_prefect.orchestration.run.schedule import Blocked, Ready, Schedule
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
+from dockercise_prefect.runtime.stage.job import JobResult
 from dockercise_prefect.signals import handled
 
 LONGEST_SLEEP = 0.25
@@ -44,8 +45,8 @@ class TaskRun(Protocol):
         """How the task run failed, if it has ended without a result."""
         ...
 
-    def wait(self) -> None:
-        """Wait until the task run has ended."""
+    def wait(self) -> JobResult | None:
+        """Wait until the task run has ended, and return its result; None if it has none."""
         ...
 
     def when_ended(self, then: Callable[[], None]) -> None:
@@ -96,7 +97,7 @@ class Scheduler(Generic[T]):
     Args:
         pipeline: the stages to run.
         tasks: submits task runs.
-        record: has the result of each stage in the end.
+        record: is told of stages that never start, or that end without a result.
         jobs: the maximum number of stages that run at the same time.
         fail_fast: whether to stop everything when the first stage does not succeed.
         stop: asks the running stages to end, with a grace period; its argument says why.
@@ -187,11 +188,10 @@ class Scheduler(Generic[T]):
 
     def _settle(self, stage: Stage) -> None:
         task_run = self._task_runs[stage.name]
-        task_run.wait()
-        known = self._record.stages().get(stage.name)
-        if known is None or known.finished is None:
+        result = task_run.wait()
+        if result is None:
             self._record.stage_broke(stage, f"internal error: {task_run.failure}", str(task_run.task_run_id))
-        succeeded = known is not None and known.status.succeeded
+        succeeded = result is not None and result.status.succeeded
         if not succeeded and self._fail_fast:
             self._end_early(f"{stage.name} failed and the run fails fast")
         self._take(self._schedule.settle(stage.name, succeeded=succeeded))

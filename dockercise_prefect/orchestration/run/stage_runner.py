@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TypeAlias
 
 from dockercise_prefect.orchestration.run.options import RunOptions
 from dockercise_prefect.orchestration.run.outputs import RunOutputs
-from dockercise_prefect.orchestration.run.record import KeptVolume, RunRecord
+from dockercise_prefect.orchestration.run.record import RunRecord
 from dockercise_prefect.orchestration.run.secrecy import Secrecy
 from dockercise_prefect.orchestration.run.stage_log import PrefectLogger, StageLog, silent
 from dockercise_prefect.pipeline import Stage, StageName
@@ -24,8 +24,8 @@ Shipping: TypeAlias = Callable[[StageName], Callable[[str], None]]
 Lines: TypeAlias = list[str]
 Inputs: TypeAlias = Mapping[StageName, JobResult]
 
-PutAway: TypeAlias = Callable[[Stage, Lines, KeptVolume | None], None]
-"""Called when a stage is completely recorded: with the stage, the last lines of its log, and how its volume is stored."""
+Show: TypeAlias = Callable[[Stage, JobResult, Lines], None]
+"""Called when a stage is completely recorded, with the last lines of its log. The result names the files of the record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class StageRunner:
         secrecy: says what must not be shown.
         current_task: returns the task run of the calling thread.
         shipping: returns, for each stage, a function that sends its lines to another place.
-        put_away: called when a stage is finished, from several threads.
+        show: called when a stage is finished, from several threads.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class StageRunner:
         secrecy: Secrecy,
         current_task: Callable[[], CurrentTask],
         shipping: Shipping,
-        put_away: PutAway,
+        show: Show,
     ) -> None:
         self._workspace = workspace
         self._record = record
@@ -77,7 +77,7 @@ class StageRunner:
         self._secrecy = secrecy
         self._current_task = current_task
         self._shipping = shipping
-        self._put_away = put_away
+        self._show = show
 
     def run(self, stage: Stage, inputs: Inputs) -> JobResult:
         """Run the stage. Its end is in the result and in the record, even if it failed."""
@@ -86,7 +86,7 @@ class StageRunner:
         result, tail = self._run(stage, inputs, task.logger)
         self._record.stage_ended(stage, result, self._outputs.kept(stage, result), task.id)
         self._outputs.learn(stage.name)
-        self._workspace.put_away(stage, result, partial(self._keep, stage, tail))
+        self._workspace.put_away(stage, result, partial(self._keep, stage, result, tail))
         return result
 
     def _run(self, stage: Stage, inputs: Inputs, logger: PrefectLogger) -> tuple[JobResult, Lines]:
@@ -111,14 +111,13 @@ class StageRunner:
             budget=self._options.settings.log_lines,
         )
 
-    def _keep(self, stage: Stage, tail: Lines, files: Iterator[bytes] | None) -> None:
+    def _keep(self, stage: Stage, result: JobResult, tail: Lines, files: Iterator[bytes] | None) -> None:
         """Store the content of the stage's volume (`runtime.files.volume_export.KeepVolume`)."""
-        volume = None
-        if files is None:
+        if files is None or result.volume is None:
             self._record.leave_volume_out(stage)
         else:
-            volume = self._record.keep_volume(stage, files)
-        self._put_away(stage, tail, volume)
+            result = replace(result, volume=self._record.keep_volume(stage, result.volume, files))
+        self._show(stage, result, tail)
 
 
 def _say_failure(result: JobResult, logger: PrefectLogger) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias, assert_never
 from uuid import UUID
 
@@ -29,10 +29,16 @@ NOT_STARTED = "NotStarted"
 
 
 class PrefectTaskRun:
-    """A task run in Prefect (`scheduler.TaskRun`)."""
+    """A task run in Prefect (`scheduler.TaskRun`).
 
-    def __init__(self, future: StageFuture) -> None:
+    Args:
+        future: of the task run.
+        results: gets the result before the task run ends. Prefect itself returns an exception for some final states.
+    """
+
+    def __init__(self, future: StageFuture, results: Sequence[JobResult]) -> None:
         self.future = future
+        self._results = results
 
     @property
     def task_run_id(self) -> UUID:
@@ -44,9 +50,10 @@ class PrefectTaskRun:
         """See `TaskRun`."""
         return self.future.state.message
 
-    def wait(self) -> None:
+    def wait(self) -> JobResult | None:
         """See `TaskRun`."""
         self.future.wait()
+        return next(iter(self._results), None)
 
     def when_ended(self, then: Callable[[], None]) -> None:
         """See `TaskRun`."""
@@ -65,11 +72,13 @@ class PrefectTaskRuns:
 
     def submit(self, stage: Stage, needed: Mapping[StageName, PrefectTaskRun]) -> PrefectTaskRun:
         """See `TaskRuns`. Results are passed as futures, although all have ended, so that Prefect draws the edges."""
+        results: list[JobResult] = []
 
         def run_stage(inputs: dict[StageName, JobResult]) -> State[Any]:
-            return final_state(self._run(stage, inputs))
+            results.append(self._run(stage, inputs))
+            return final_state(results[0])
 
-        return PrefectTaskRun(_task(stage, run_stage, lambda: stage.name).submit(inputs=_futures(needed)))
+        return PrefectTaskRun(_task(stage, run_stage, lambda: stage.name).submit(inputs=_futures(needed)), results)
 
     def submit_blocked(self, stage: Stage, message: str, needed: Mapping[StageName, PrefectTaskRun]) -> PrefectTaskRun:
         """See `TaskRuns`. The task run gets its own final state, has its edges, and takes no time.
@@ -96,7 +105,7 @@ class PrefectTaskRuns:
         future.wait()
         for task_run in refused:
             _tell_not_started(task_run, message)
-        return PrefectTaskRun(future)
+        return PrefectTaskRun(future, [])
 
 
 def _futures(needed: Mapping[StageName, PrefectTaskRun]) -> dict[StageName, StageFuture]:

@@ -22,9 +22,16 @@ from dockercise_prefect.results.places.place import shown
 from dockercise_prefect.results.reading.composition import BrokenArchiveError, base_of, composed
 from dockercise_prefect.results.record.compression import decompressed
 from dockercise_prefect.results.record.difference import Member
-from dockercise_prefect.results.record.local_store import INDEX, OUTPUTS, SUMMARY
-from dockercise_prefect.results.record.log_file import packed_log, plain_log
-from dockercise_prefect.results.record.output_file import output_file
+from dockercise_prefect.results.record.file_names import (
+    INDEX,
+    OUTPUTS,
+    SUMMARY,
+    entry_file,
+    output_file,
+    packed_log,
+    plain_log,
+    volume_file,
+)
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 
 Parsed = TypeVar("Parsed")
@@ -41,11 +48,14 @@ class StageEntry:
     Attributes:
         sensitive: whether its value counts as sensitive.
         left_out: the parts that were not stored, each with the reason.
+        volume_digest: the digest of the content of its volume (docs/digests.md); None if the record does not have the volume,
+            or was made before there were digests.
     """
 
     summary: StageSummary
     sensitive: bool
     left_out: Mapping[str, str]
+    volume_digest: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +104,7 @@ class RecordedRun:
 
     def entry(self, stage: StageName) -> StageEntry | None:
         """The result of a stage; None if it has not been started yet."""
-        return self._parsed(f"{stage}.json", _entry_from_json)
+        return self._parsed(entry_file(stage), _entry_from_json)
 
     def is_over(self) -> bool:
         """Whether the run has ended and nothing more will be written."""
@@ -146,7 +156,7 @@ class RecordedRun:
         try:
             yield from composed(stage, self._members)
         except BrokenArchiveError as error:
-            raise self.broken(f"{error.stage}.tar.zst", str(error)) from error
+            raise self.broken(volume_file(error.stage), str(error)) from error
 
     def volume_base(self, stage: StageName) -> StageName | None:
         """The stage whose archive contains the files that both volumes have in common; None if there is no such stage.
@@ -158,7 +168,7 @@ class RecordedRun:
         try:
             return base_of(stage, self._members(stage))[0]
         except BrokenArchiveError as error:
-            raise self.broken(f"{stage}.tar.zst", str(error)) from error
+            raise self.broken(volume_file(stage), str(error)) from error
 
     def archive(self, stage: StageName) -> Iterator[bytes]:
         """The archive of a stage as a tar stream. If it has a base, it does not contain all of the volume (docs/adr/0026).
@@ -167,7 +177,7 @@ class RecordedRun:
             NotStoredError: the stage has no archive.
             BrokenRecordError: the archive is incomplete or damaged.
         """
-        return self._packed(f"{stage}.tar.zst")
+        return self._packed(volume_file(stage))
 
     def has(self, name: str) -> bool:
         """Whether an object with that name exists."""
@@ -224,7 +234,7 @@ class RecordedRun:
         try:
             yield
         except TarError as error:
-            raise self.broken(f"{stage}.tar.zst", str(error)) from error
+            raise self.broken(volume_file(stage), str(error)) from error
 
     def _parsed(self, name: str, parse: Callable[[Any], Parsed]) -> Parsed | None:
         try:
@@ -242,4 +252,9 @@ class RecordedRun:
 
 
 def _entry_from_json(data: Mapping[str, Any]) -> StageEntry:
-    return StageEntry(StageSummary.from_json(data), bool(data.get("sensitive")), dict(data.get("left_out") or {}))
+    return StageEntry(
+        StageSummary.from_json(data),
+        bool(data.get("sensitive")),
+        dict(data.get("left_out") or {}),
+        data.get("volume_digest"),
+    )

@@ -6,7 +6,7 @@ import io
 
 from dockercise_prefect.results.places.files import json_bytes
 from dockercise_prefect.results.places.objects import Objects
-from dockercise_prefect.results.record.local_store import SUMMARY
+from dockercise_prefect.results.record.file_names import SUMMARY
 from dockercise_prefect.results.summary import RunSummary
 
 

@@ -9,7 +9,7 @@ from typing import BinaryIO
 from dockercise_prefect.results.places.folder import FolderObjects
 from dockercise_prefect.results.places.objects import NotStoredError, Objects
 from dockercise_prefect.results.record.amend import rewrite_summary
-from dockercise_prefect.results.record.local_store import SUMMARY
+from dockercise_prefect.results.record.file_names import SUMMARY
 from dockercise_prefect.results.summary import RunSummary
 
 ENDED = "ended"

@@ -32,17 +32,22 @@ from dockercise_prefect.results.places.folder import FolderObjects
 from dockercise_prefect.results.places.objects import Objects
 from dockercise_prefect.results.record.compression import LEVEL
 from dockercise_prefect.results.record.difference import archived
-from dockercise_prefect.results.record.log_file import LogFile, SilentLog, plain_log
+from dockercise_prefect.results.record.file_names import (
+    INDEX,
+    OUTPUTS,
+    REPORT,
+    SUMMARY,
+    entry_file,
+    output_file,
+    plain_log,
+    volume_file,
+)
+from dockercise_prefect.results.record.log_file import LogFile, SilentLog
 from dockercise_prefect.results.record.log_packer import CHUNK, LogPacker
-from dockercise_prefect.results.record.output_file import OutputFile, output_file
+from dockercise_prefect.results.record.output_file import OutputFile
 from dockercise_prefect.results.record.store import Kept, LogWriter, StdoutWriter
 from dockercise_prefect.results.record.volume_bases import VolumeBases
 from dockercise_prefect.results.summary import RunSummary, StageSummary
-
-INDEX = "index.json"
-SUMMARY = "summary.json"
-OUTPUTS = "out.zip"
-REPORT = "report.html"
 
 THREADS = 2
 """The number of threads that compress one volume, besides the thread that reads it."""
@@ -159,7 +164,7 @@ class LocalStore:
         )  # as `zstd` does, so that readers notice damage
         with self._bases.keeping(name) as (base, manifest):  # the archive is in its place before others stop waiting for it
             chunks = files if manifest is None else archived(files, name, base, manifest, self._folder)
-            with self._whole(f"{name}.tar.zst") as file, compressor.stream_writer(file, closefd=False) as compressed:
+            with self._whole(volume_file(name)) as file, compressor.stream_writer(file, closefd=False) as compressed:
                 for chunk in chunks:
                     compressed.write(chunk)
         return base.stage if base else None
@@ -216,7 +221,7 @@ class LocalStore:
             "output_digest": kept.output_digest,
             "volume_digest": kept.volume_digest,
         }
-        self._write(f"{name}.json", {"stage": name, **summary.to_json(), **entry})
+        self._write(entry_file(name), {"stage": name, **summary.to_json(), **entry})
 
     @contextmanager
     def _whole(self, name: str) -> Iterator[BinaryIO]:

@@ -7,29 +7,11 @@ from concurrent.futures import Future
 from pathlib import Path
 
 from dockercise_prefect.errors import StorageError
-from dockercise_prefect.pipeline import StageName
 from dockercise_prefect.results.places.files import FILE_MODE, storage_error
-from dockercise_prefect.results.record.log_packer import PACKED, LogPacker
+from dockercise_prefect.results.record.log_packer import LogPacker
 
 LONGEST_PLAIN = 1_048_576
 """The maximum size in bytes of a log that stays plain. A longer log is compressed."""
-
-_PLAIN = ".log"
-
-
-def plain_log(stage: StageName) -> str:
-    """The file of a record with the stage's log while it grows. A short log stays there."""
-    return f"{stage}{_PLAIN}"
-
-
-def packed_log(stage: StageName) -> str:
-    """The file of a record with the stage's log if it is long."""
-    return f"{plain_log(stage)}{PACKED}"
-
-
-def replaced_by(file: str) -> str | None:
-    """The plain log that this file of a record replaced; None if the file is not a compressed log."""
-    return file.removesuffix(PACKED) if file.endswith(f"{_PLAIN}{PACKED}") else None
 
 
 class SilentLog:

@@ -11,9 +11,7 @@ from zstandard import ZstdCompressor, ZstdError
 
 from dockercise_prefect.results.places.files import whole_file
 from dockercise_prefect.results.record.compression import LEVEL
-
-PACKED = ".zst"
-"""The suffix of a compressed log, after the name of the plain log."""
+from dockercise_prefect.results.record.file_names import PACKED
 
 CHUNK = 262_144
 """How many bytes are read at once."""

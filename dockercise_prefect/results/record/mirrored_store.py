@@ -9,10 +9,19 @@ from typing import Any
 from dockercise_prefect.errors import StorageError
 from dockercise_prefect.pipeline import StageName
 from dockercise_prefect.results.places.objects import Objects, RefusedError
-from dockercise_prefect.results.record.local_store import INDEX, OUTPUTS, REPORT, SUMMARY, LocalStore
-from dockercise_prefect.results.record.log_file import packed_log, plain_log
+from dockercise_prefect.results.record.file_names import (
+    INDEX,
+    OUTPUTS,
+    REPORT,
+    SUMMARY,
+    entry_file,
+    output_file,
+    packed_log,
+    plain_log,
+    volume_file,
+)
+from dockercise_prefect.results.record.local_store import LocalStore
 from dockercise_prefect.results.record.mirror import Mirror
-from dockercise_prefect.results.record.output_file import output_file
 from dockercise_prefect.results.record.store import Kept, LogWriter, StdoutWriter
 from dockercise_prefect.results.record.unsent import Destination, UnsentRun
 from dockercise_prefect.results.summary import RunSummary, StageSummary
@@ -77,7 +86,7 @@ class MirroredStore:
     def stage_started(self, name: str, summary: StageSummary) -> None:
         """See `RunStore`."""
         self._local.stage_started(name, summary)
-        self._mirror.put(f"{name}.json")
+        self._mirror.put(entry_file(name))
 
     def log(self, name: str) -> LogWriter:
         """See `RunStore`."""
@@ -101,12 +110,12 @@ class MirroredStore:
             self._local.stage_ended(name, summary, kept)
         finally:
             # For readers who follow the log in the bucket, this file is the end of the log.
-            self._local.when_log_is_kept(name, lambda log: self._mirror.put(f"{name}.json", after=log))
+            self._local.when_log_is_kept(name, lambda log: self._mirror.put(entry_file(name), after=log))
 
     def keep_volume(self, name: str, files: Iterable[bytes]) -> StageName | None:
         """See `RunStore`. An archive is sent to the bucket after its base."""
         base = self._local.keep_volume(name, files)
-        self._mirror.put(f"{name}.tar.zst", after=f"{base}.tar.zst" if base else None)
+        self._mirror.put(volume_file(name), after=volume_file(base) if base else None)
         return base
 
     def leave_volume_out(self, name: str) -> None:

@@ -5,13 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from dockercise_prefect.pipeline import StageName
 from dockercise_prefect.results.places.files import FILE_MODE, storing
-
-
-def output_file(stage: StageName) -> str:
-    """The file of a record with the exact stdout of the stage."""
-    return f"{stage}.out"
 
 
 class OutputFile:

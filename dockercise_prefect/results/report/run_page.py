@@ -18,9 +18,16 @@ from dockercise_prefect.results.places.folder import FolderObjects
 from dockercise_prefect.results.reading.recorded_run import RecordedRun
 from dockercise_prefect.results.reading.timeline import critical_path
 from dockercise_prefect.results.reading.wording import MARKS, duration, shared_with, words
-from dockercise_prefect.results.record.local_store import INDEX, OUTPUTS, SUMMARY
-from dockercise_prefect.results.record.log_file import packed_log, plain_log
-from dockercise_prefect.results.record.output_file import output_file
+from dockercise_prefect.results.record.file_names import (
+    INDEX,
+    OUTPUTS,
+    SUMMARY,
+    entry_file,
+    output_file,
+    packed_log,
+    plain_log,
+    volume_file,
+)
 from dockercise_prefect.results.report.excerpt import Excerpt, excerpt
 from dockercise_prefect.results.report.pages import page
 from dockercise_prefect.results.summary import RunSummary, StageSummary
@@ -159,7 +166,7 @@ def _entry(
 
 
 def _files(name: StageName) -> tuple[str, ...]:
-    return packed_log(name), plain_log(name), output_file(name), f"{name}.json", f"{name}.tar.zst"
+    return packed_log(name), plain_log(name), output_file(name), entry_file(name), volume_file(name)
 
 
 def _recorded(folder: Path) -> RecordedRun:
@@ -168,7 +175,7 @@ def _recorded(folder: Path) -> RecordedRun:
 
 def _kept(folder: Path, name: StageName) -> Mapping[str, object]:
     try:
-        kept = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        kept = json.loads((folder / entry_file(name)).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return kept if isinstance(kept, dict) else {}

@@ -6,8 +6,6 @@ import functools
 import re
 from pathlib import PurePosixPath
 
-from docker.utils.build import PatternMatcher
-
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -26,6 +24,8 @@ class DockerIgnore:
         patterns = [line.strip() for line in lines if not line.startswith("#")]
         # Spaces may stand between `!` and its pattern, and a pattern that is nothing but `!` means nothing.
         patterns = [f"!{line[1:].strip()}" if line.startswith("!") else line for line in patterns]
+        from docker.utils.build import PatternMatcher  # noqa: PLC0415  imports all of the SDK, which most runs do not need here
+
         self._matcher = PatternMatcher([_for_the_sdk(pattern) for pattern in patterns if pattern not in {"", "!"}])
         # The SDK adds a pattern for `.dockerignore` itself. That file is sent anyway: the engine removes it after reading it.
         del self._matcher.patterns[-1]

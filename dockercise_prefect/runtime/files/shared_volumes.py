@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -23,6 +24,21 @@ from dockercise_prefect.runtime.files.volumes import Volumes
 
 Opened: TypeAlias = Callable[[], AbstractContextManager[Printed]]
 """Opens what a stage printed."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutFile:
+    """A file of `/out`: what one attempt at a stage printed on stdout.
+
+    Attributes:
+        attempt: the number of the attempt.
+        size: bytes.
+        opened: opens the bytes.
+    """
+
+    attempt: int
+    size: int
+    opened: Opened
 
 
 class SharedVolumes:
@@ -43,7 +59,7 @@ class SharedVolumes:
         self._volumes = volumes
         self._root = root
         self._notify = notify
-        self._made: Once[frozenset[StageName] | str, str] = Once()
+        self._made: Once[frozenset[tuple[StageName, int]] | str, str] = Once()
         self._kept: Once[str, None] = Once()
         self.code_digest: str | None = None
 
@@ -77,23 +93,23 @@ class SharedVolumes:
             "aws", lambda: self._volumes.filled("aws", image, tar_stream(aws_entries(Path.home(), os.environ)))
         )
 
-    def out(self, outputs: Mapping[StageName, tuple[int, Opened]], image: str) -> str:
-        """The volume with one file for each of these stages: its stdout. Stages with the same needs share this volume.
+    def out(self, outputs: Mapping[StageName, OutFile], image: str) -> str:
+        """The volume with one file for each of these stages. Stages that need the same attempts share this volume.
 
         Args:
-            outputs: for each stage, the size of its stdout, and a function that opens the stdout.
+            outputs: the files, by the names of the stages.
             image: the id of any image on the engine.
         """
         now = time.time()
 
         def fill() -> str:
             entries = [
-                File(path=name, size=size, content=partial(_chunks, opened), mode=0o444, mtime=now)
-                for name, (size, opened) in sorted(outputs.items())
+                File(path=name, size=file.size, content=partial(_chunks, file.opened), mode=0o444, mtime=now)
+                for name, file in sorted(outputs.items())
             ]
             return self._volumes.filled("out", image, tar_stream(entries))
 
-        return self._made.get(frozenset(outputs), fill)
+        return self._made.get(frozenset((name, file.attempt) for name, file in outputs.items()), fill)
 
     def keep(self, name: str) -> None:
         """Make sure that the engine's own volume of that name exists. It does not get our labels, so no run removes it."""

@@ -11,15 +11,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network
-from typing import Annotated, Literal, TypeAlias, TypeVar
+from typing import Annotated, ClassVar, Literal, TypeAlias, TypeVar
 
-from pydantic import PlainValidator, TypeAdapter
+from pydantic import ConfigDict, PlainValidator, TypeAdapter
 
 from dockercise_prefect.pipeline import HostVariable, Stage, StageName, StageValue, stage_from_json, stage_to_json
 from dockercise_prefect.runtime.cleanup.labels import RunIdentity
 from dockercise_prefect.runtime.engine import ContainerMount, ResolvedImage
 from dockercise_prefect.runtime.stage.confinement import Confinement
 from dockercise_prefect.status import StageStatus
+
+_STRICT = ConfigDict(extra="forbid")
+"""Another version of dockercise may write fields that this version does not know. Such JSON is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +42,15 @@ class Stdout:
 
     Attributes:
         size: bytes.
-        digest: of the bytes, `sha256:…`.
+        digest: of the bytes, `sha256:…`; None if they are sensitive: the digest of a short secret reveals the secret.
         file: the file of the run's record that has the bytes; None if the record may not have them.
         volume: the volume on the run's engine that has the bytes instead; None if nobody needs them.
     """
 
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
     size: int
-    digest: str
+    digest: str | None
     file: str | None = None
     volume: str | None = None
 
@@ -55,12 +60,20 @@ class OwnVolume:
     """The volume that an attempt could write to. Nothing writes to it after the attempt has ended.
 
     Attributes:
-        name: of the volume on the run's engine.
+        name: of the volume on the engine.
         written: whether anything ran that could write to it.
+        digest: of its content (docs/digests.md); None until the volume was read.
+        file: the file of the run's record that has its content; None if the record does not have it.
+        base: the stage whose file has the content that both volumes have in common; None if `file` has all of it.
     """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     name: str
     written: bool
+    digest: str | None = None
+    file: str | None = None
+    base: StageName | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +92,8 @@ class JobResult:
         container: a container that has ended, through which the volume is read. It must still be removed. None if there is no
             container.
     """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     stage: StageName
     attempt: int
@@ -138,7 +153,12 @@ class Job:
         aws: whether it gets variables that say where its copy of the user's AWS folder is.
         secrets: variables that are never stored, by their folded names.
         confinement: its limits.
+
+    Raises:
+        ValueError: the stage has variables. A job must not contain their texts.
     """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     run: RunIdentity
     owner: str
@@ -156,6 +176,10 @@ class Job:
     aws: bool = False
     secrets: tuple[str, ...] = ()
     confinement: Confinement = field(default_factory=Confinement)
+
+    def __post_init__(self) -> None:
+        if self.stage.env:
+            raise ValueError(f"the job of {self.stage.name} contains texts of variables")
 
     def to_json(self) -> str:
         """As a JSON text; `from_json` reads it back."""

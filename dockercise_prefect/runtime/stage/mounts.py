@@ -20,7 +20,7 @@ from dockercise_prefect.pipeline import (
 )
 from dockercise_prefect.runtime.engine import ContainerMount
 from dockercise_prefect.runtime.files import aws_folder
-from dockercise_prefect.runtime.files.shared_volumes import Opened, SharedVolumes
+from dockercise_prefect.runtime.files.shared_volumes import OutFile, SharedVolumes
 from dockercise_prefect.runtime.files.volumes import Volumes
 from dockercise_prefect.runtime.stage.job import JobResult
 from dockercise_prefect.runtime.stage.ports import Outputs
@@ -115,13 +115,13 @@ class StageMounts:
         return tuple(self._all(stage, inputs, outputs, image))
 
     def out(self, inputs: Mapping[StageName, JobResult], outputs: Outputs, image: str) -> str:
-        """The volume with what these stages printed. Stages with the same needs share it."""
-        printed: dict[StageName, tuple[int, Opened]] = {}
+        """The volume with what these stages printed. Stages that need the same attempts share it."""
+        files: dict[StageName, OutFile] = {}
         for name, result in inputs.items():
             if result.stdout is None:
                 raise EngineError(f"what {name} printed is lost")
-            printed[name] = (result.stdout.size, partial(outputs.open, result.stdout))
-        return self._shared.out(printed, image)
+            files[name] = OutFile(result.attempt, result.stdout.size, partial(outputs.open, result.stdout))
+        return self._shared.out(files, image)
 
     def volume_of(self, stage: StageName, inputs: Mapping[StageName, JobResult]) -> str:
         """The volume of a stage that has ended. If the stage has none, this is an empty volume.

@@ -14,7 +14,7 @@ from typing import Any
 from dockercise_prefect.orchestration.run.events import Event
 from dockercise_prefect.orchestration.run.options import RunOptions
 from dockercise_prefect.orchestration.run.outputs import RunOutputs
-from dockercise_prefect.orchestration.run.record import KeptVolume, RunRecord
+from dockercise_prefect.orchestration.run.record import RunRecord
 from dockercise_prefect.orchestration.run.secrecy import Secrecy
 from dockercise_prefect.orchestration.run.stage_runner import CurrentTask, StageRunner
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName, to_json
@@ -35,7 +35,7 @@ class StageWorld:
 
     Attributes:
         results: what each left. events: that observers were told.
-        put_away: for each stage that is done with, the last lines of its log, and how its volume is kept.
+        shown: for each stage that is completely recorded, its result and the last lines of its log.
     """
 
     engine: ScriptedEngine
@@ -45,7 +45,7 @@ class StageWorld:
     store: LocalStore
     outputs: RunOutputs
     events: list[Event]
-    put_away: dict[StageName, tuple[list[str], KeptVolume | None]]
+    shown: dict[StageName, tuple[JobResult, list[str]]]
     results: dict[StageName, JobResult] = field(default_factory=dict)
 
     def run(self, name: StageName) -> JobResult:
@@ -81,14 +81,14 @@ def stage_world(
     store = open_store(results, pipeline.name, "run")
     store.start(to_json(pipeline))
     events: list[Event] = []
-    put_away: dict[StageName, tuple[list[str], KeptVolume | None]] = {}
+    shown: dict[StageName, tuple[JobResult, list[str]]] = {}
     secrecy = Secrecy(pipeline)
     secrecy.begin(Outside(outside or {}, {}))
     record = RunRecord(store, events.append, secrecy)
     how = RuntimeOptions(None, 10, aws=False, masker=secrecy.masker)
 
-    def told(stage: Stage, tail: list[str], volume: KeptVolume | None) -> None:
-        put_away[stage.name] = (tail, volume)
+    def show(stage: Stage, result: JobResult, tail: list[str]) -> None:
+        shown[stage.name] = (result, tail)
 
     with Workspace(engine, pipeline, replace(IDENTITY, pipeline=pipeline.name), how, logging.warning) as workspace:
         workspace.prepare()
@@ -102,7 +102,7 @@ def stage_world(
                 secrecy=secrecy,
                 current_task=lambda: CurrentTask("task-1", LOG),
                 shipping=lambda _stage: lambda _line: None,
-                put_away=told,
+                show=show,
             )
-            yield StageWorld(engine, pipeline, runner, record, store, outputs, events, put_away)
+            yield StageWorld(engine, pipeline, runner, record, store, outputs, events, shown)
             record.bundle_outputs(pipeline)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,19 +10,32 @@ import pytest
 
 from dockercise_prefect.errors import StorageError
 from dockercise_prefect.orchestration.run.prefect_view import PrefectView
-from dockercise_prefect.orchestration.run.record import KeptVolume, RunRecord
+from dockercise_prefect.orchestration.run.record import RunRecord
 from dockercise_prefect.orchestration.run.secrecy import Secrecy
 from dockercise_prefect.pipeline import Pipeline, stage, to_json
 from dockercise_prefect.results.record.local_store import LocalStore
 from dockercise_prefect.results.record.store import Kept
 from dockercise_prefect.results.summary import RunSummary
-from dockercise_prefect.runtime.stage.job import JobResult, Stdout
+from dockercise_prefect.runtime.stage.job import JobResult, OwnVolume, Stdout
 from dockercise_prefect.status import RunStatus, StageStatus
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
 
 BUILD = stage("build", image="busybox", run="x")
 PIPELINE = Pipeline("shop", [BUILD, stage("test", image="busybox", run="x", on=BUILD, after=[BUILD])])
+
+
+RESULT = JobResult(
+    stage="test",
+    attempt=1,
+    status=StageStatus.FAILED,
+    exit_code=3,
+    message="exit code 3",
+    started=NOW,
+    finished=NOW,
+    stdout=Stdout(4, "sha256:aa", file="test.out"),
+    volume=OwnVolume("v", written=True, digest="sha256:bb", file="test.tar.zst", base="build"),
+)
 
 
 @dataclass
@@ -61,17 +74,7 @@ def record(store: LocalStore) -> RunRecord:
     log = store.log("test")
     log.write(b"why\n")
     log.close()
-    result = JobResult(
-        stage="test",
-        attempt=1,
-        status=StageStatus.FAILED,
-        exit_code=3,
-        message="exit code 3",
-        started=NOW,
-        finished=NOW,
-        stdout=Stdout(4, "sha256:aa", file="test.out"),
-    )
-    record.stage_ended(PIPELINE.by_name["test"], result, Kept(), "task-1")
+    record.stage_ended(PIPELINE.by_name["test"], RESULT, Kept(), "task-1")
     return record
 
 
@@ -79,7 +82,7 @@ def test_a_stage_shows_its_end_and_its_files(store: LocalStore, record: RunRecor
     """The stage's artifact belongs to its task run, and has its last lines and links to its files."""
     shown = Shown()
 
-    PrefectView(PIPELINE, record, store, shown).stage(PIPELINE.by_name["test"], ["why"], KeptVolume("build"))
+    PrefectView(PIPELINE, record, store, shown).stage(PIPELINE.by_name["test"], RESULT, ["why"])
 
     headline, text, task_run_id = shown.artifacts["shop-stage-test"]
     assert "failed" in headline
@@ -92,20 +95,24 @@ def test_a_stage_shows_its_end_and_its_files(store: LocalStore, record: RunRecor
 
 
 def test_a_stage_without_a_volume_links_none(store: LocalStore, record: RunRecord) -> None:
-    """An archive that there is not is not linked."""
+    """A volume that is not in the record is not linked."""
     shown = Shown()
 
-    PrefectView(PIPELINE, record, store, shown).stage(PIPELINE.by_name["test"], [], None)
+    PrefectView(PIPELINE, record, store, shown).stage(
+        PIPELINE.by_name["test"], replace(RESULT, volume=OwnVolume("v", written=True)), []
+    )
 
     assert "tar.zst" not in shown.artifacts["shop-stage-test"][1]
 
 
-def test_a_stage_whose_output_is_not_in_the_record_links_none(store: LocalStore) -> None:
-    """The output of a stage with `noLog`, and of one that never started, is not linked."""
-    record, shown = RunRecord(store, lambda _event: None, Secrecy(PIPELINE)), Shown()
-    record.stage_not_started(PIPELINE.by_name["test"], "not started: build failed", None)
+@pytest.mark.parametrize("stdout", [None, Stdout(4, None)])
+def test_a_stage_whose_output_is_not_in_the_record_links_none(
+    store: LocalStore, record: RunRecord, stdout: Stdout | None
+) -> None:
+    """The output of a stage with `noLog`, and of one whose output is lost, is not linked."""
+    shown = Shown()
 
-    PrefectView(PIPELINE, record, store, shown).stage(PIPELINE.by_name["test"], [], None)
+    PrefectView(PIPELINE, record, store, shown).stage(PIPELINE.by_name["test"], replace(RESULT, stdout=stdout), [])
 
     assert "test.out" not in shown.artifacts["shop-stage-test"][1]
 
@@ -136,6 +143,6 @@ def test_what_cannot_be_linked_is_named(record: RunRecord, tmp_path: Path) -> No
     store = Expired(tmp_path / "other", "shop", "run")
     store.start(to_json(PIPELINE))
 
-    PrefectView(PIPELINE, record, store, shown).stage(PIPELINE.by_name["test"], [], None)
+    PrefectView(PIPELINE, record, store, shown).stage(PIPELINE.by_name["test"], RESULT, [])
 
     assert f"`{store.folder}/test.json`" in shown.artifacts["shop-stage-test"][1]

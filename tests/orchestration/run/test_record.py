@@ -16,7 +16,7 @@ from dockercise_prefect.orchestration.run.secrecy import Secrecy
 from dockercise_prefect.pipeline import Pipeline, to_json
 from dockercise_prefect.results.record.local_store import LocalStore
 from dockercise_prefect.runtime.files.output_volumes import OutputVolumes
-from dockercise_prefect.runtime.stage.job import JobResult
+from dockercise_prefect.runtime.stage.job import JobResult, OwnVolume
 from dockercise_prefect.runtime.stage.running import EndedAtOnceError
 from dockercise_prefect.status import StageStatus
 from tests.compiler.sources import compiled
@@ -51,7 +51,7 @@ def recorded(tmp_path: Path, pipeline: Pipeline, printed: bytes, volume: Iterato
     )
     record.stage_ended(stage, result, outputs.kept(stage, result), None)
     if volume is not None:
-        record.keep_volume(stage, volume)
+        record.keep_volume(stage, OwnVolume("volume", written=True), volume)
     record.bundle_outputs(pipeline)
     found: dict[str, Any] = json.loads((tmp_path / "p/run/a.json").read_bytes())
     return found

@@ -13,6 +13,7 @@ from dockercise_prefect.orchestration.run.secrecy import Secrecy
 from dockercise_prefect.pipeline import Pipeline, stage, to_json
 from dockercise_prefect.results.record.local_store import LocalStore
 from dockercise_prefect.runtime.engine import EngineLostError
+from dockercise_prefect.runtime.stage.job import OwnVolume
 from tests.engines.scripted import BUSYBOX
 
 
@@ -35,6 +36,7 @@ def test_a_volume_that_is_not_kept_says_why(tmp_path: Path, error: EngineError, 
         raise error
         yield
 
-    kept = [record.keep_volume(each, broken()) for each in (one, two)]
+    volume = OwnVolume("volume", written=True)
+    kept = [record.keep_volume(each, volume, broken()) for each in (one, two)]
 
-    assert (kept, record.storage_error) == ([None, None], said)
+    assert (kept, record.storage_error) == ([volume, volume], said)

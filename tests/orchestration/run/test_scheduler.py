@@ -35,10 +35,12 @@ class Task:
     task_run_id: str
     failure: str | None = None
     ended: threading.Event = field(default_factory=threading.Event)
+    result: JobResult | None = None
 
-    def wait(self) -> None:
+    def wait(self) -> JobResult | None:
         """See `TaskRun`."""
         assert self.ended.wait(60)
+        return self.result
 
     def when_ended(self, then: Callable[[], None]) -> None:
         """See `TaskRun`."""
@@ -98,6 +100,7 @@ class Tasks:
         else:
             result = JobResult(stage=stage.name, attempt=1, status=status, exit_code=0, message=None, started=NOW, finished=NOW)
             self.record.stage_ended(stage, result, Kept(), task.task_run_id)
+            task.result = result
         with self._lock:
             self._now -= 1
         task.ended.set()

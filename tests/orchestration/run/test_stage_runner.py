@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from dockercise_prefect.orchestration.run.events import StageEnded, StageOutput, StageStarted
-from dockercise_prefect.orchestration.run.record import KeptVolume
 from dockercise_prefect.status import StageStatus
 from tests.compiler.sources import compiled
 from tests.engines.scripted import BUSYBOX, Behaviour, ScriptedEngine
@@ -35,17 +34,22 @@ def test_a_stage_that_passes(scripted: ScriptedEngine, tmp_path: Path) -> None:
     assert (entry["value"], entry["attempt"], entry["task_run_id"]) == ("one\ntwo", 1, "task-1")
     assert entry["output_digest"].startswith("sha256:")
     assert entry["volume_digest"].startswith("sha256:")
-    assert world.put_away == {"a": (["one", "two"], KeptVolume())}
+    shown, tail = world.shown["a"]
+    assert tail == ["one", "two"]
+    assert shown.stdout is not None
+    assert shown.volume is not None
+    assert (shown.stdout.file, shown.stdout.digest) == ("a.out", entry["output_digest"])
+    assert (shown.volume.file, shown.volume.digest) == ("a.tar.zst", entry["volume_digest"])
 
 
 def test_a_stage_without_files(scripted: ScriptedEngine, tmp_path: Path) -> None:
     """A stage that leaves nothing in its volume has no archive and no digest of one, and is done with all the same."""
     with stage_world(scripted, compiled(a=ONE), tmp_path) as world:
-        world.run("a")
+        result = world.run("a")
 
     assert "a.tar.zst" not in world.files()
     assert world.entry("a")["volume_digest"] is None
-    assert world.put_away == {"a": ([], None)}
+    assert world.shown["a"] == (result, [])
 
 
 @pytest.mark.parametrize(

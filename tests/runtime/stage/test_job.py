@@ -34,15 +34,18 @@ RESULTS = st.builds(
     finished=TIMES,
     image=st.none() | IMAGES,
     made_image=st.none() | IMAGES,
-    stdout=st.none() | st.builds(Stdout, st.integers(0, 2**50), DIGESTS, st.none() | TEXTS, st.none() | TEXTS),
-    volume=st.none() | st.builds(OwnVolume, TEXTS, st.booleans()),
+    stdout=st.none() | st.builds(Stdout, st.integers(0, 2**50), st.none() | DIGESTS, st.none() | TEXTS, st.none() | TEXTS),
+    volume=st.none() | st.builds(OwnVolume, TEXTS, st.booleans(), st.none() | DIGESTS, st.none() | TEXTS, st.none() | TEXTS),
     container=st.none() | TEXTS,
 )
 JOBS = st.builds(
     Job,
     run=st.builds(RunIdentity, TEXTS, TEXTS, TEXTS),
     owner=TEXTS,
-    stage=definitions().filter(bool).flatmap(lambda definition: st.sampled_from(compiled(a=as_yaml(definition)).stages)),
+    stage=definitions()
+    .filter(bool)
+    .flatmap(lambda definition: st.sampled_from(compiled(a=as_yaml(definition)).stages))
+    .map(lambda one: replace(one, env={})),
     attempt=st.integers(1, 9),
     variables=st.dictionaries(
         TEXTS, st.builds(StageValue, TEXTS) | st.builds(HostVariable, TEXTS, st.booleans()) | st.just(WrittenText()), max_size=4
