@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from dockercise_prefect.archives.content_digest import content_digested
-from dockercise_prefect.archives.tarball import members, packed
+from dockercise_prefect.archives.tarball import members
+from dockercise_prefect.orchestration.run.outputs import restored_volume
 from dockercise_prefect.pipeline import PullPolicy
 from dockercise_prefect.results.places.folder import FolderObjects
 from dockercise_prefect.results.reading.recorded_run import RecordedRun
@@ -50,11 +51,6 @@ def content_of(engine: Engine, volumes: Volumes, image: str, volume: str, stage:
         yield from archive
 
 
-def recorded(run: RecordedRun, stage: str) -> Iterator[bytes]:
-    """What is in a stage's volume, as the record has it."""
-    return packed(run.volume(stage))
-
-
 @pytest.mark.docker
 def test_a_record_comes_back_on_another_engine(
     dockercise_run: Dockercise, tmp_path: Path, engine_folder: Path, run_id: str, monkeypatch: pytest.MonkeyPatch
@@ -73,12 +69,12 @@ def test_a_record_comes_back_on_another_engine(
             volumes = volumes_of(engine, run_id)
             image = engine.resolve_image(BUSYBOX, pull=PullPolicy.NEVER, platform=None, progress=print).id
             for stage, digest in digests.items():
-                volume = volumes.restored(stage, image, recorded(run, stage), digest)
+                volume = restored_volume(run, stage, volumes, image)
                 found: list[str] = []
-                there = content_digested(content_of(engine, volumes, image, volume, stage), stage, found.append)
+                there = content_digested(content_of(engine, volumes, image, volume.name, stage), stage, found.append)
                 unpack(members(there), stage, tmp_path / "there" / stage)
                 unpack(run.volume(stage), stage, tmp_path / "here" / stage)
-                engine.remove_volume(volume)
+                engine.remove_volume(volume.name)
                 assert (stage, found) == (stage, [digest])
 
     assert ran.exit_status == 0

@@ -50,7 +50,7 @@ from tests.engines.images import BUSYBOX, ScriptedImages
 
 __all__ = ["BUSYBOX", "Behaviour", "ContractBreachError", "Run", "ScriptedBuild", "ScriptedContainer", "ScriptedEngine"]
 
-_PATIENCE = 20.0
+_PATIENCE = 120.0
 """Seconds after which a test that waits for something that never happens fails instead of hanging."""
 
 

@@ -133,7 +133,7 @@ class _Ports:
         return self._keep(printed), printed.size
 
     def printed_read(self, number: int, offset: int, size: int) -> bytes:
-        return cast("bytes", self._opened[number]._read(offset, size))
+        return cast("bytes", self._opened[number].read(offset, size))
 
     def engine(self, method: str, *arguments: Any) -> Any:
         return getattr(self._ports.engine, method)(*arguments)

@@ -1,6 +1,5 @@
 """How stages end: the same scenarios on the scripted engine and on the real one, so that the scripted one cannot drift."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -15,13 +14,14 @@ from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import EnvSource, Stage, host, stage
 from dockercise_prefect.runtime.docker.engine import DockerEngine
 from dockercise_prefect.runtime.engine import Engine, Leftover
-from dockercise_prefect.runtime.stage.attempt import run_attempt
 from tests.engines.driving import PATIENCE, rehearse
 from tests.engines.line import line_to
 from tests.engines.scripted import BUSYBOX, Behaviour, ScriptedEngine
 from tests.runtime import workspaces
 from tests.runtime.attempt_process import in_a_process
 from tests.runtime.workspaces import Ran, run_all, workspace
+
+pytestmark = pytest.mark.usefixtures("attempts")
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,6 @@ class Scenario:
     says: str | None = None
     value: bytes | None = b""
     more: dict[str, Any] = field(default_factory=dict)
-
-
-@pytest.fixture(params=[run_attempt, in_a_process], ids=["here", "in a process"], autouse=True)
-def attempts(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Each attempt is made here, or in a fresh process that has its job and the addresses of the ports, and nothing else."""
-    token = workspaces.ATTEMPT.set(request.param)
-    yield
-    workspaces.ATTEMPT.reset(token)
 
 
 NEVER_FAIL = {"never_fail": True}

@@ -1,4 +1,8 @@
-"""What stages print on stdout: stored in the record if that is allowed, otherwise on the engine of the run."""
+"""What stages leave, in its two places: the engine of the run, and the record of the run.
+
+What a stage prints on stdout is stored in the record if that is allowed, otherwise on the engine. A volume is on the engine
+first, and can be restored from the record on any engine.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +16,18 @@ from pathlib import Path
 from threading import Lock
 
 from dockercise_prefect.archives.content_digest import written
+from dockercise_prefect.archives.tarball import packed
 from dockercise_prefect.errors import StorageError
 from dockercise_prefect.orchestration.run.secrecy import Secrecy, SensitiveFoundError, looked_through
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
-from dockercise_prefect.results.record.file_names import OUTPUTS, output_file
+from dockercise_prefect.results.reading.recorded_run import RecordedRun
+from dockercise_prefect.results.record.file_names import OUTPUTS, output_file, volume_file
 from dockercise_prefect.results.record.store import Kept, RunStore, StdoutWriter
 from dockercise_prefect.runtime.files.output import Printed, Spool, SpooledOutput
 from dockercise_prefect.runtime.files.output_volumes import OutputVolumes
+from dockercise_prefect.runtime.files.volumes import Volumes
 from dockercise_prefect.runtime.secrets.forms import LONGEST
-from dockercise_prefect.runtime.stage.job import JobResult, Stdout
+from dockercise_prefect.runtime.stage.job import JobResult, OwnVolume, Stdout
 from dockercise_prefect.runtime.stage.ports import OutputWriter
 
 LONGEST_VALUE = 1_048_576
@@ -155,6 +162,27 @@ class RunOutputs:
     def _lost(self, stage: Stage, error: StorageError, printed: Printed, digest: str) -> Stdout:
         self._failed(error)
         return self._on_engine(stage, printed, digest)
+
+
+def restored_volume(run: RecordedRun, stage: StageName, volumes: Volumes, image: str) -> OwnVolume:
+    """The volume of a stage of a recorded run as a new volume on an engine, with modes, links and owners.
+
+    Args:
+        run: the recorded run.
+        stage: the stage that the volume belonged to.
+        volumes: makes the volume, on any engine.
+        image: the id of any image on that engine.
+
+    Raises:
+        StorageError: the record does not have the volume or its digest, or cannot be read.
+        EngineError: the volume does not match its digest, or the engine refuses. Then no volume is left.
+    """
+    entry = run.entry(stage)
+    digest = entry.volume_digest if entry else None
+    if digest is None:
+        raise StorageError(f"{run.url} does not have the volume of {stage}, or not its digest")
+    name = volumes.restored(stage, image, packed(run.volume(stage)), digest)
+    return OwnVolume(name, written=True, digest=digest, file=volume_file(stage))
 
 
 class _Spooled:

@@ -20,12 +20,12 @@ class Printed:
 
     Args:
         size: bytes.
-        read: called with an offset and a number of bytes, returns these bytes.
+        read: returns the bytes from an offset on, so many.
     """
 
     def __init__(self, size: int, read: Callable[[int, int], bytes]) -> None:
         self.size = size
-        self._read = read
+        self.read = read
 
     @classmethod
     def of(cls, data: bytes) -> Printed:
@@ -53,7 +53,7 @@ class Printed:
     def value_beginning(self, most: int) -> bytes:
         """The first `most` bytes of the value. If the value is shorter, white space may follow it."""
         start = self._blank_before()
-        return self._read(start, min(most, self.size - start))
+        return self.read(start, min(most, self.size - start))
 
     def _blank_before(self) -> int:
         blank = 0
@@ -64,7 +64,7 @@ class Printed:
         return blank
 
     def _piece(self, start: int) -> bytes:
-        return self._read(start, min(CHUNK, self.size - start))
+        return self.read(start, min(CHUNK, self.size - start))
 
 
 class Spool:

@@ -67,6 +67,7 @@ def tar(*files: tuple[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
+@pytest.mark.usefixtures("attempts")
 def test_files_go_from_stage_to_stage_under_any_name(docker_engine: DockerEngine, run_id: str) -> None:
     """Volumes, copies and `/out` work for stages named with ☃, dots and quotes; what is sealed stays as it was left."""
     maker = "it's.☃"
@@ -101,6 +102,7 @@ def test_files_go_from_stage_to_stage_under_any_name(docker_engine: DockerEngine
     assert ran.value("later") == b"two"
 
 
+@pytest.mark.usefixtures("attempts")
 def test_any_user_can_write_to_its_own_volume(docker_engine: DockerEngine, run_id: str, as_user: str, tmp_path: Path) -> None:
     """`user: 1000` and an image with USER write to `$OUT`, to a copy of another stage's volume and to one of the code."""
     (tmp_path / "d").mkdir()

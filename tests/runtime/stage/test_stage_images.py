@@ -32,6 +32,7 @@ def left(engine: Engine, run_id: str) -> list[Leftover]:
     return [each for each in engine.leftovers() if each.labels["dockercise.run"] == run_id]
 
 
+@pytest.mark.usefixtures("attempts")
 def test_a_chain_of_images(engine: Engine, run_id: str, tmp_path: Path) -> None:
     """Built in one stage, installed into in a second, tested in a third, and nothing is left."""
     rehearse(engine, "> /tool", Behaviour(writes={"/tool": b"installed\n", "/second/v": b"x"}))
@@ -50,6 +51,7 @@ def test_a_chain_of_images(engine: Engine, run_id: str, tmp_path: Path) -> None:
     assert left(engine, run_id) == []
 
 
+@pytest.mark.usefixtures("attempts")
 def test_a_build_with_a_script(engine: Engine, run_id: str, tmp_path: Path) -> None:
     """The script runs in the built image, its value is its stdout, and who runs in it gets what was built, nothing more."""
     rehearse(engine, "RUN echo log", Behaviour(stderr=b"log\n"))
@@ -65,6 +67,7 @@ def test_a_build_with_a_script(engine: Engine, run_id: str, tmp_path: Path) -> N
     assert ran.results["first"].image_digest == ran.results["second"].image_digest
 
 
+@pytest.mark.usefixtures("attempts")
 def test_a_step_that_fails_fails_the_stage(engine: Engine, run_id: str, tmp_path: Path) -> None:
     """With its exit code and the last lines of the build's log; `neverFail` tolerates no build that failed."""
     rehearse(engine, "exit 3", Behaviour(stderr=b"why\n", exit_code=3))
