@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-PATIENCE = 60.0
+PATIENCE = 240.0
 """Seconds after which an incomplete answer fails the test."""
 
 PAGE = 200
