@@ -29,7 +29,7 @@ from dockercise_prefect.pipeline import Pipeline, stage, to_json
 from dockercise_prefect.results.opening import open_store
 from dockercise_prefect.results.record.store import RunStore
 from dockercise_prefect.settings import Settings, read_settings
-from tests.support.separate_aws import separate_aws
+from tests.support.aws.separate_aws import separate_aws
 
 AT_LEAST = 0.7
 FILES = 64

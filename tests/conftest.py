@@ -7,14 +7,14 @@ from hypothesis import HealthCheck, settings
 
 pytest_plugins = [
     "tests.engines.fixtures",
-    "tests.support.acceptance",
+    "tests.support.suite.acceptance",
     "tests.support.command",
-    "tests.support.failures_at_once",
-    "tests.support.github_fixtures",
-    "tests.support.order",
-    "tests.support.prefect_server",
-    "tests.support.root",
-    "tests.support.turns",
+    "tests.support.suite.failures_at_once",
+    "tests.support.hosts.github_fixtures",
+    "tests.support.suite.order",
+    "tests.support.prefect.prefect_server",
+    "tests.support.suite.root",
+    "tests.support.suite.turns",
 ]
 
 # How long an example takes says nothing on a machine that others use too: no deadline, and no check of the speed.

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from dockercise_prefect.cli import dockercise
 from tests.compiler.sources import compiled
-from tests.support.git_repository import git, make_repository
+from tests.support.hosts.git_repository import git, make_repository
 from tests.test_user_pages import blocks
 
 ROOT = Path(__file__).resolve().parents[1]

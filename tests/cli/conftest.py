@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.command import Command
-from tests.support.github_server import TOKEN, GitHubServer
+from tests.support.hosts.github_server import TOKEN, GitHubServer
 
 if TYPE_CHECKING:
     from tests.cli.connected_world import World

@@ -12,8 +12,8 @@ from dockercise_prefect.connect.connection import BlockNames
 from dockercise_prefect.orchestration.prefect.secret_blocks import delete_secret, find_secret
 from dockercise_prefect.orchestration.registrations.deployments import Deployed, deployments
 from tests.support.command import Command, Outcome
-from tests.support.git_repository import commit_all, git, make_bare_repository, make_repository
-from tests.support.github_server import GitHubServer, HostedRepository
+from tests.support.hosts.git_repository import commit_all, git, make_bare_repository, make_repository
+from tests.support.hosts.github_server import GitHubServer, HostedRepository
 from tests.support.ssh_server import SshServer, running_ssh
 
 URL = "https://hooks.example.org"

@@ -14,7 +14,7 @@ from dockercise_prefect.archives.tarball import Folder
 from dockercise_prefect.errors import ExitStatus
 from dockercise_prefect.status import StageStatus
 from tests.support.command import Command
-from tests.support.git_repository import make_repository
+from tests.support.hosts.git_repository import make_repository
 from tests.support.recorded_runs import failed_run, ran
 
 

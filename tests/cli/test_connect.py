@@ -15,9 +15,9 @@ from dockercise_prefect.connect.connection import key_title
 from dockercise_prefect.connect.deploy_key import read_deploy_key
 from dockercise_prefect.orchestration.prefect.secret_blocks import delete_secret
 from tests.cli.connected_world import URL, World
-from tests.support.git_repository import git
-from tests.support.github_server import TOKEN, Failure
-from tests.support.leaks import found as leaks
+from tests.support.hosts.git_repository import git
+from tests.support.hosts.github_server import TOKEN, Failure
+from tests.support.suite.leaks import found as leaks
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(180)]
 

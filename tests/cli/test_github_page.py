@@ -52,7 +52,7 @@ def test_what_is_said_is_what_the_code_says() -> None:
     places = ("webhook", "connect", "hosts", "cli", "orchestration")
     modules = (path for place in places for path in (ROOT / "dockercise_prefect" / place).rglob("*.py"))
     code = "".join(path.read_text(encoding="utf-8") for path in modules)
-    code += (ROOT / "tests/support/github_server.py").read_text(encoding="utf-8")
+    code += (ROOT / "tests/support/hosts/github_server.py").read_text(encoding="utf-8")
     said = re.findall(r"^\| (?:findings, )?`([^`]+)`", PAGE, re.MULTILINE)
 
     assert len(said) > 10

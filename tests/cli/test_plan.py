@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import Command
-from tests.support.git_repository import add_submodule, commit_all, git, make_repository
+from tests.support.hosts.git_repository import add_submodule, commit_all, git, make_repository
 
 PIPELINE = (
     "make: {img: x, run: make, triggers: src/**}\ntest: {img: x, run: test, vol: make, triggers: tests/**}\nold: {img: x}\n"

@@ -19,8 +19,8 @@ from dockercise_prefect.results.places.objects import Objects
 from dockercise_prefect.results.summary import StageSummary
 from dockercise_prefect.settings import read_settings
 from dockercise_prefect.status import StageStatus
+from tests.support.aws.moto import FOLDER_KEY_ID, FOLDER_SECRET, REGION, Aws, running_aws
 from tests.support.command import Command
-from tests.support.moto import FOLDER_KEY_ID, FOLDER_SECRET, REGION, Aws, running_aws
 from tests.support.recorded_runs import FIRST, Recorded, failed_run, ran, run_id
 
 pytestmark = pytest.mark.docker  # for the server

@@ -20,7 +20,7 @@ from scripts.busybox import ensure_busybox
 from scripts.engine import ensure_engine
 from scripts.screenshot import ARGUMENTS, CHROMIUM, VIEW
 from tests.support.command import Command
-from tests.support.prefect_pages import DRAWN_MS, window
+from tests.support.prefect.prefect_pages import DRAWN_MS, window
 from tests.support.site import Site, make_site
 
 expect.set_options(timeout=DRAWN_MS)

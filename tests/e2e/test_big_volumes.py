@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.separate_aws import separate_aws
+from tests.support.aws.separate_aws import separate_aws
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 

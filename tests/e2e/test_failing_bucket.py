@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import Dockercise, Said
+from tests.support.aws.moto import Aws, running_aws
 from tests.support.fault_proxy import PATIENCE, FaultProxy, fault_proxy
-from tests.support.moto import Aws, running_aws
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 

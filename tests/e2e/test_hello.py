@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import Dockercise
-from tests.support import prefect_records
+from tests.support.prefect import prefect_records
 
 pytestmark = pytest.mark.docker
 

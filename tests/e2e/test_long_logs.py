@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import Dockercise
-from tests.support.prefect_records import ask
+from tests.support.prefect.prefect_records import ask
 
 pytestmark = pytest.mark.docker
 

@@ -10,8 +10,8 @@ import pytest
 
 from dockercise_prefect.results.places.aws import RIGHTS_HINT
 from tests.e2e.conftest import Dockercise
+from tests.support.aws.moto import running_aws
 from tests.support.fault_proxy import fault_proxy
-from tests.support.moto import running_aws
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 

@@ -18,9 +18,9 @@ from playwright.sync_api import Page
 
 from dockercise_prefect.orchestration.prefect.secret_blocks import save_secret
 from tests.e2e.conftest import NewSite
-from tests.support import prefect_records, workers
-from tests.support.github_server import ENTERPRISE, TOKEN, running_github
-from tests.support.prefect_pages import open_page
+from tests.support.hosts.github_server import ENTERPRISE, TOKEN, running_github
+from tests.support.prefect import prefect_records, workers
+from tests.support.prefect.prefect_pages import open_page
 from tests.support.site import Site
 from tests.webhook.payloads import Sent, github_push, github_sent
 

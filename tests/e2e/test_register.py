@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.e2e.conftest import NewSite
-from tests.support import prefect_records
-from tests.support.git_repository import make_bare_repository
+from tests.support.hosts.git_repository import make_bare_repository
+from tests.support.prefect import prefect_records
 from tests.support.site import Site
 
 pytestmark = pytest.mark.docker

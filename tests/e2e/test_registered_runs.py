@@ -9,7 +9,7 @@ import pytest
 
 from dockercise_prefect.orchestration.prefect.secret_blocks import save_secret
 from tests.e2e.conftest import NewSite
-from tests.support import prefect_records, workers
+from tests.support.prefect import prefect_records, workers
 from tests.support.site import Site
 
 pytestmark = pytest.mark.docker

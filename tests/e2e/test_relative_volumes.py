@@ -15,7 +15,7 @@ from dockercise_prefect.results.opening import open_objects
 from dockercise_prefect.results.reading.recorded_run import RecordedRun
 from dockercise_prefect.settings import read_settings
 from tests.e2e.conftest import Dockercise
-from tests.support.separate_aws import separate_aws
+from tests.support.aws.separate_aws import separate_aws
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 

@@ -19,10 +19,10 @@ from pydantic import SecretStr
 from dockercise_prefect.orchestration.prefect.local_server import LocalServer
 from scripts.busybox import ensure_busybox
 from scripts.engine import ensure_engine
+from tests.support.aws.moto import running_aws
 from tests.support.inspection import InspectionRecorder
-from tests.support.leaks import database, found, unpacked
-from tests.support.moto import running_aws
-from tests.support.prefect_records import task_runs
+from tests.support.prefect.prefect_records import task_runs
+from tests.support.suite.leaks import database, found, unpacked
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 

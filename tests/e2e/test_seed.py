@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.aws_image import seed_images
+from tests.support.aws.aws_image import seed_images
+from tests.support.aws.moto import FOLDER_KEY_ID, FOLDER_SECRET, running_aws
 from tests.support.engine_client import engine_client
 from tests.support.inspection import InspectionRecorder
-from tests.support.moto import FOLDER_KEY_ID, FOLDER_SECRET, running_aws
-from tests.support.prefect_records import ask, flow_run, task_runs
+from tests.support.prefect.prefect_records import ask, flow_run, task_runs
 from tests.support.seed import ACCOUNT, CREDENTIAL_STAGES, EDGES, STAGES, SeedRun, run_seed
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]

@@ -16,12 +16,12 @@ from playwright.sync_api import Page, expect
 
 from scripts.screenshot import open_artifact, open_run
 from scripts.screenshot import task_runs as listed_task_runs
-from tests.support.aws_image import seed_images
+from tests.support.aws.aws_image import seed_images
+from tests.support.aws.moto import FOLDER_SECRET, running_aws
 from tests.support.inspection import InspectionRecorder
-from tests.support.leaks import database, found, unpacked
-from tests.support.moto import FOLDER_SECRET, running_aws
-from tests.support.prefect_records import ask, eventually, task_runs
+from tests.support.prefect.prefect_records import ask, eventually, task_runs
 from tests.support.seed import ACCOUNT, CREDENTIAL_STAGES, STAGES, SeedRun, run_seed
+from tests.support.suite.leaks import database, found, unpacked
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 

@@ -10,7 +10,7 @@ from prefect.blocks.system import Secret
 
 from dockercise_prefect.errors import ExitStatus
 from tests.e2e.conftest import Dockercise
-from tests.support.git_repository import git, make_repository
+from tests.support.hosts.git_repository import git, make_repository
 from tests.support.inspection import STAGE_LABEL, InspectionRecorder
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]

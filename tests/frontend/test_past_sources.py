@@ -12,7 +12,7 @@ from dockercise_prefect.frontend.discover import Source, read_sources
 from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.past_sources import sources_at
 from dockercise_prefect.git.ask import find_revision
-from tests.support.git_repository import commit_all, make_repository
+from tests.support.hosts.git_repository import commit_all, make_repository
 
 FILES = {
     "real/base.yaml": "s: {img: x}\n",

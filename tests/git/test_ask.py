@@ -12,7 +12,7 @@ from dockercise_prefect.frontend import past_sources as module
 from dockercise_prefect.frontend.past_sources import sources_at
 from dockercise_prefect.git.ask import current_commit, find_revision
 from dockercise_prefect.git.changes import changed_files
-from tests.support.git_repository import git, make_repository
+from tests.support.hosts.git_repository import git, make_repository
 
 FILES = {
     "b.dockercise.yml": "b: {img: x}\n",

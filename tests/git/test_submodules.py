@@ -12,7 +12,7 @@ from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.past_sources import sources_at
 from dockercise_prefect.git.ask import Revision, find_revision
 from dockercise_prefect.git.changes import changed_files
-from tests.support.git_repository import add_submodule, commit_all, git, make_repository
+from tests.support.hosts.git_repository import add_submodule, commit_all, git, make_repository
 
 PIPELINE = "s: {img: x, triggers: '*.c'}\n"
 

@@ -14,7 +14,7 @@ from dockercise_prefect.errors import HostError, HostRefusedError, UsageError
 from dockercise_prefect.hosts.github import GitHub, KnownHook
 from dockercise_prefect.hosts.github_errors import NoRepositoryError
 from dockercise_prefect.hosts.statuses import CommitState, CommitStatus
-from tests.support.github_server import ENTERPRISE, HOST_KEY, TOKEN, Failure, GitHubServer, running_github
+from tests.support.hosts.github_server import ENTERPRISE, HOST_KEY, TOKEN, Failure, GitHubServer, running_github
 
 SECRET = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 URL = "https://hooks.example.org"

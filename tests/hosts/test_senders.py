@@ -11,8 +11,8 @@ import pytest
 from dockercise_prefect.hosts.kinds import HostKind
 from dockercise_prefect.hosts.senders import open_statuses
 from dockercise_prefect.hosts.statuses import CommitState, CommitStatus, OpenStatuses, StatusLaterError, StatusRefusedError
-from tests.support.github_server import ENTERPRISE, TOKEN, Failure, running_github
-from tests.support.status_host import StatusHost, running_host
+from tests.support.hosts.github_server import ENTERPRISE, TOKEN, Failure, running_github
+from tests.support.hosts.status_host import StatusHost, running_host
 
 COMMIT = "6dcb09b5b57875f334f61aebed695e2e4193db5e"
 STATUS = CommitStatus(

@@ -15,8 +15,8 @@ from dockercise_prefect.repository.access import Access
 from dockercise_prefect.repository.address import parse_address
 from dockercise_prefect.repository.extras import Extras
 from dockercise_prefect.repository.mirror import Mirror
-from tests.support.git_hosts import http_host, redirecting, ssh_host
-from tests.support.git_repository import git, make_bare_repository, make_repository
+from tests.support.hosts.git_hosts import http_host, redirecting, ssh_host
+from tests.support.hosts.git_repository import git, make_bare_repository, make_repository
 
 TOKEN = "ghp_0123456789abcdefghijklmnopqrstuvwxyz"
 SENT = base64.b64encode(f"x-access-token:{TOKEN}".encode()).decode()
@@ -181,6 +181,6 @@ def _another_key(folder: Path) -> str:
 
 
 def _until_there(path: Path) -> None:
-    from tests.support.prefect_records import eventually
+    from tests.support.prefect.prefect_records import eventually
 
     eventually(path.exists, bool)

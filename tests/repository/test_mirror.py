@@ -15,7 +15,7 @@ from dockercise_prefect.repository.address import parse_address
 from dockercise_prefect.repository.extras import Extras
 from dockercise_prefect.repository.file_lock import file_lock
 from dockercise_prefect.repository.mirror import Mirror
-from tests.support.git_repository import add_submodule, commit_all, git, make_bare_repository, make_repository
+from tests.support.hosts.git_repository import add_submodule, commit_all, git, make_bare_repository, make_repository
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from dockercise_prefect.repository.access import Access
 from dockercise_prefect.repository.address import parse_address
 from dockercise_prefect.repository.extras import Extras
 from dockercise_prefect.repository.mirror import Mirror
-from tests.support.git_hosts import http_host
-from tests.support.git_repository import add_submodule, commit_all, git, make_bare_repository, make_repository
+from tests.support.hosts.git_hosts import http_host
+from tests.support.hosts.git_repository import add_submodule, commit_all, git, make_bare_repository, make_repository
 
 FILES = {"a.txt": "one\n" * 1000, "b.txt": "two\n"}
 

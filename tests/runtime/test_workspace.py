@@ -14,7 +14,7 @@ from dockercise_prefect.runtime.workspace import RuntimeOptions, Workspace
 from dockercise_prefect.status import StageStatus
 from tests.engines.scripted import Behaviour, ScriptedEngine
 from tests.runtime.workspaces import IDENTITY, Ran, Seen, run_all, sh, workspace
-from tests.support.prefect_records import eventually
+from tests.support.prefect.prefect_records import eventually
 
 
 def test_out_holds_what_a_stage_depends_on_byte_for_byte_and_nothing_else(scripted: ScriptedEngine) -> None:

@@ -36,7 +36,7 @@ def test_long(): pass
 )
 def test_long_tests_run_only_when_asked_for(tmp_path: Path, arguments: list[str], expected: str) -> None:
     """A test marked `acceptance` runs when `-m` names the marker, and never because `-m` says something else."""
-    (tmp_path / "conftest.py").write_text('pytest_plugins = ["tests.support.acceptance"]\n', encoding="ascii")
+    (tmp_path / "conftest.py").write_text('pytest_plugins = ["tests.support.suite.acceptance"]\n', encoding="ascii")
     (tmp_path / "test_some.py").write_text(TESTS, encoding="ascii")
 
     done = subprocess.run(

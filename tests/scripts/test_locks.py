@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 
 from scripts.environment import DEV_LOCK, ROOT, RUNTIME_LOCK
 
-IMAGE_LOCK = "tests/support/awscli.lock"
+IMAGE_LOCK = "tests/support/aws/awscli.lock"
 
 
 def _pins(lock: str) -> dict[str, str]:

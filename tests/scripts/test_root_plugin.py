@@ -35,7 +35,7 @@ def test_plain(): pass
 
 def test_only_what_needs_root_is_skipped(tmp_path: Path) -> None:
     """A fixture or a test that needs root is skipped, with the reason; everything else that is missing is an error."""
-    (tmp_path / "conftest.py").write_text('pytest_plugins = ["tests.support.root"]\n', encoding="ascii")
+    (tmp_path / "conftest.py").write_text('pytest_plugins = ["tests.support.suite.root"]\n', encoding="ascii")
     (tmp_path / "test_some.py").write_text(TESTS, encoding="ascii")
 
     done = subprocess.run(

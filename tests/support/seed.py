@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.environment import ROOT
-from tests.support.moto import REGION, Aws
+from tests.support.aws.moto import REGION, Aws
 
 ACCOUNT = "327070154264"
 """The account of the role that the seed assumes."""

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support import workers
 from tests.support.command import Command, Outcome
-from tests.support.git_repository import commit_all, git, make_bare_repository, make_repository
-from tests.support.prefect_records import FlowRunRecord
+from tests.support.hosts.git_repository import commit_all, git, make_bare_repository, make_repository
+from tests.support.prefect import workers
+from tests.support.prefect.prefect_records import FlowRunRecord
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from dockercise_prefect.settings import read_settings
 from dockercise_prefect.webhook.receiver.hub import Hub, Registered
-from tests.support import prefect_records
-from tests.support.git_repository import git, make_repository
+from tests.support.hosts.git_repository import git, make_repository
+from tests.support.prefect import prefect_records
 from tests.webhook.world import Run, eventually
 
 PIPELINE = "build: {img: busybox, run: echo built}\n"

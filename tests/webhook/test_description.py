@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.github_server import GITHUB, OPENAPI
-from tests.support.openapi import Description, Request
+from tests.support.hosts.github_server import GITHUB, OPENAPI
+from tests.support.hosts.openapi import Description, Request
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ import pytest
 
 from tests.e2e.deployments.conftest import command
 from tests.support.deploy_images import ROOT
-from tests.support.prefect_records import eventually
+from tests.support.prefect.prefect_records import eventually
 from tests.webhook.payloads import github_push, github_sent
 
 pytestmark = pytest.mark.docker

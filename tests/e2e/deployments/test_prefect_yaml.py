@@ -17,9 +17,9 @@ from playwright.sync_api import Browser, Page, expect
 from dockercise_prefect.orchestration.prefect.local_server import LocalServer
 from scripts.screenshot import TO_COME, VIEW, open_upcoming
 from tests.e2e.deployments.conftest import command
-from tests.support import prefect_records
 from tests.support.deploy_images import ROOT
-from tests.support.prefect_pages import window
+from tests.support.prefect import prefect_records
+from tests.support.prefect.prefect_pages import window
 
 pytestmark = pytest.mark.docker
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.deploy_images import ROOT
-from tests.support.prefect_records import eventually
-from tests.support.workers import create_pool
+from tests.support.prefect.prefect_records import eventually
+from tests.support.prefect.workers import create_pool
 
 pytestmark = pytest.mark.docker
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.deployments.conftest import PREFECT
-from tests.support import prefect_records
 from tests.support.deploy_images import ROOT
+from tests.support.prefect import prefect_records
 
 pytestmark = pytest.mark.docker
 

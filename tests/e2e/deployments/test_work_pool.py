@@ -24,10 +24,10 @@ from dockercise_prefect.runtime.docker.engine import DockerEngine
 from dockercise_prefect.runtime.engine import Leftover
 from tests.e2e.conftest import Dockercise
 from tests.e2e.deployments.conftest import PREFECT, command
-from tests.support import prefect_records
 from tests.support.deploy_images import ROOT
-from tests.support.git_hosts import http_host
-from tests.support.git_repository import make_bare_repository, make_repository
+from tests.support.hosts.git_hosts import http_host
+from tests.support.hosts.git_repository import make_bare_repository, make_repository
+from tests.support.prefect import prefect_records
 
 pytestmark = pytest.mark.docker
 

@@ -12,7 +12,7 @@ from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, tempor
 
 from dockercise_prefect.orchestration.prefect.artifacts import Artifacts
 from tests.support.fault_proxy import FaultProxy, fault_proxy
-from tests.support.prefect_records import ask, eventually
+from tests.support.prefect.prefect_records import ask, eventually
 
 pytestmark = pytest.mark.docker
 

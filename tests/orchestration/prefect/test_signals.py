@@ -17,7 +17,7 @@ from dockercise_prefect.errors import ExitStatus
 from dockercise_prefect.runtime.docker.engine import DockerEngine
 from tests.engines.line import line_to
 from tests.engines.scripted import BUSYBOX
-from tests.support import prefect_records
+from tests.support.prefect import prefect_records
 
 pytestmark = pytest.mark.docker
 

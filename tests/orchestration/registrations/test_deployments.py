@@ -25,7 +25,7 @@ from dockercise_prefect.pipeline import ImageReference, Pipeline, Stage
 from dockercise_prefect.settings import read_settings
 from dockercise_prefect.webhook.receiver.hub import PushRefusedError
 from dockercise_prefect.webhook.receiver.prefect_hub import PrefectHub, registered_of
-from tests.support.prefect_records import ask
+from tests.support.prefect.prefect_records import ask
 
 pytestmark = pytest.mark.docker
 

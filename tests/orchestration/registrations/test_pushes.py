@@ -22,7 +22,7 @@ from dockercise_prefect.orchestration.registrations.registration import Registra
 from dockercise_prefect.settings import Settings, read_settings
 from dockercise_prefect.webhook.receiver.prefect_hub import registered_of
 from tests.support.fault_proxy import FaultProxy, fault_proxy
-from tests.support.git_repository import commit_all, git, make_repository
+from tests.support.hosts.git_repository import commit_all, git, make_repository
 from tests.webhook.world import eventually
 
 PIPELINE = """\

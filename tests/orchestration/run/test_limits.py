@@ -18,7 +18,7 @@ from dockercise_prefect.results.summary import RunSummary
 from dockercise_prefect.settings import Settings, read_settings
 from dockercise_prefect.status import RunStatus
 from tests.engines.scripted import BUSYBOX, ScriptedEngine
-from tests.support import prefect_records
+from tests.support.prefect import prefect_records
 
 pytestmark = pytest.mark.docker  # for the Prefect server: the engine is scripted
 

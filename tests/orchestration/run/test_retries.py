@@ -19,7 +19,7 @@ from dockercise_prefect.pipeline import Pipeline, stage
 from dockercise_prefect.results.summary import RunSummary
 from dockercise_prefect.settings import read_settings
 from tests.engines.scripted import BUSYBOX, Behaviour, ScriptedEngine
-from tests.support import prefect_records
+from tests.support.prefect import prefect_records
 
 pytestmark = pytest.mark.docker  # for the Prefect server: the engine is scripted
 

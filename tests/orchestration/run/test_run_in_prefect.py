@@ -12,7 +12,7 @@ from dockercise_prefect.settings import Settings
 from dockercise_prefect.status import RunStatus, StageStatus
 from tests.engines.scripted import Behaviour, ScriptedEngine
 from tests.orchestration.running import RunIt, sh
-from tests.support import prefect_records
+from tests.support.prefect import prefect_records
 
 pytestmark = pytest.mark.docker  # for the Prefect server: the engine is scripted
 

@@ -33,8 +33,8 @@ from dockercise_prefect.results.record.unsent import UnsentRun
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 from dockercise_prefect.settings import Settings, read_settings
 from dockercise_prefect.status import RunStatus, StageStatus
+from tests.support.aws.moto import Aws, running_aws
 from tests.support.fault_proxy import PATIENCE, fault_proxy
-from tests.support.moto import Aws, running_aws
 from tests.support.recorded_runs import SHOP, run_id
 
 pytestmark = pytest.mark.docker  # for the server

@@ -16,9 +16,9 @@ from dockercise_prefect.results.places.objects import RefusedError
 from dockercise_prefect.results.record import cloudwatch
 from dockercise_prefect.results.record.cloudwatch import CloudWatchLogs
 from dockercise_prefect.settings import Settings, read_settings
+from tests.support.aws.moto import Aws, running_aws
 from tests.support.fault_proxy import FaultProxy, fault_proxy
-from tests.support.moto import Aws, running_aws
-from tests.support.prefect_records import eventually
+from tests.support.prefect.prefect_records import eventually
 
 pytestmark = pytest.mark.docker  # for the server
 

@@ -12,7 +12,7 @@ from tests.e2e.conftest import Dockercise
 
 pytestmark = [pytest.mark.docker, pytest.mark.browser]
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_the_run_page_shows_every_stage(dockercise_run: Dockercise, tmp_path: Path) -> None:

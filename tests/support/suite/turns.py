@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.prefect_server import DATA
+from tests.support.prefect.prefect_server import DATA
 
 
 @pytest.hookimpl(wrapper=True)

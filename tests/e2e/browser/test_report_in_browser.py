@@ -12,7 +12,7 @@ from dockercise_prefect.orchestration.run.report import report
 from dockercise_prefect.pipeline import Pipeline, stage
 from dockercise_prefect.results.summary import RunSummary
 from dockercise_prefect.status import RunStatus, StageStatus
-from tests.support.prefect_pages import window
+from tests.support.prefect.prefect_pages import window
 from tests.support.recorded_runs import SHOP, Recorded, ran
 
 pytestmark = [pytest.mark.docker, pytest.mark.browser]

@@ -13,7 +13,7 @@ from tests.compiler.sources import compiled
 from tests.e2e.conftest import Dockercise
 from tests.test_user_pages import blocks
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs/secrets.md").read_text()
+PAGE = (Path(__file__).resolve().parents[3] / "docs/secrets.md").read_text()
 (PIPELINE,) = blocks(PAGE, "yaml")
 RAN, EXPLAINED = (block.partition("\n")[2] for block in blocks(PAGE, "console"))
 

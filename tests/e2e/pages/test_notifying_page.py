@@ -20,7 +20,7 @@ from tests.test_user_pages import blocks
 
 pytestmark = pytest.mark.docker
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs/notifying.md").read_text()
+PAGE = (Path(__file__).resolve().parents[3] / "docs/notifying.md").read_text()
 (BLOCK,) = blocks(PAGE, "python")
 (AUTOMATION,) = blocks(PAGE, "yaml")
 

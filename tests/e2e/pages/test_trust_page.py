@@ -17,7 +17,7 @@ from tests.compiler.sources import compiled
 from tests.e2e.conftest import Dockercise
 from tests.test_user_pages import blocks
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs/trust.md").read_text()
+PAGE = (Path(__file__).resolve().parents[3] / "docs/trust.md").read_text()
 (REFUSED,) = blocks(PAGE, "yaml refused")
 PIPELINE, CLOUD = blocks(PAGE, "yaml")
 REFUSALS, RAN, NOT_GIVEN, STANDING, ENV_FILE, REACHED = (block.partition("\n") for block in blocks(PAGE, "console"))
@@ -67,7 +67,7 @@ def test_what_the_repository_would_choose_is_refused_as_shown(home: Path, monkey
 def test_the_run_prints_what_is_shown(dockercise_run: Dockercise, home: Path) -> None:
     """What was given is there, what was not is not, whatever the environment has."""
     shop = write(home, PIPELINE)
-    own = {"AWS_SECRET_ACCESS_KEY": "key-of-the-user", "VERSION": "0.0-mine", "PYTHONPATH": str(Path(__file__).parents[2])}
+    own = {"AWS_SECRET_ACCESS_KEY": "key-of-the-user", "VERSION": "0.0-mine", "PYTHONPATH": str(Path(__file__).parents[3])}
 
     ran = dockercise_run("--untrusted", "-C", shop, "--env", "VERSION=1.4", **own)
     not_given = dockercise_run("--untrusted", "-C", shop, **own)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.github_server import GitHubServer, running_github
+from tests.support.hosts.github_server import GitHubServer, running_github
 
 
 @pytest.fixture

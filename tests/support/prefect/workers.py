@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support import prefect_records
-from tests.support.prefect_records import FlowRunRecord
+from tests.support.prefect import prefect_records
+from tests.support.prefect.prefect_records import FlowRunRecord
 
 PREFECT = [sys.executable, "-m", "prefect"]
 

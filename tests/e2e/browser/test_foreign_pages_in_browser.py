@@ -14,8 +14,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from dockercise_prefect.orchestration.prefect.local_server import LocalServer
 from scripts.screenshot import ARGUMENTS, CHROMIUM
 from tests.support.foreign_site import foreign_site
-from tests.support.prefect_pages import open_page
-from tests.support.prefect_records import ask
+from tests.support.prefect.prefect_pages import open_page
+from tests.support.prefect.prefect_records import ask
 
 pytestmark = [pytest.mark.docker, pytest.mark.browser]
 

@@ -17,8 +17,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
+from tests.support.hosts.openapi import Description, Operation, Request
 from tests.support.npm_package import NpmPackage
-from tests.support.openapi import Description, Operation, Request
 
 OPENAPI = NpmPackage(
     "@octokit/openapi",

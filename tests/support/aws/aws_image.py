@@ -21,7 +21,7 @@ from scripts.console import SetUpError
 from scripts.debootstrap import run
 from tests.support.debian_image import LABEL, bootstrap, ensure, exists, import_tree, tag_of
 from tests.support.engine_client import engine_client
-from tests.support.git_repository import make_bare_repository, make_repository
+from tests.support.hosts.git_repository import make_bare_repository, make_repository
 
 SEED_IMAGES = ("pebbletech/docker-aws-cli", "bravissimolabs/alpine-git")
 SEED_REPOSITORY = "https://github.com/distributedlife/dockercise.git"

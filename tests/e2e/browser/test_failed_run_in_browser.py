@@ -14,9 +14,9 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from scripts.screenshot import VIEW
 from tests.e2e.conftest import Dockercise
-from tests.support.prefect_pages import open_page
-from tests.support.prefect_pages import window as window_of
-from tests.support.prefect_records import ask, task_runs
+from tests.support.prefect.prefect_pages import open_page
+from tests.support.prefect.prefect_pages import window as window_of
+from tests.support.prefect.prefect_records import ask, task_runs
 
 pytestmark = [pytest.mark.docker, pytest.mark.browser]
 

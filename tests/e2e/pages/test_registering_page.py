@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from dockercise_prefect.cli import registering
-from tests.support.prefect_records import eventually
+from tests.support.prefect.prefect_records import eventually
 from tests.test_user_pages import blocks
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs/registering.md").read_text()
+PAGE = (Path(__file__).resolve().parents[3] / "docs/registering.md").read_text()
 BEGIN, REGISTER, WORKER, RECEIVER, PUSH, END = blocks(PAGE, "sh")
 REGISTERED, RECEIVED, ENDED = blocks(PAGE, "text")
 _VARYING = [

@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from scripts.screenshot import open_artifact
 from tests.e2e.conftest import Dockercise, Said
-from tests.support.prefect_records import ask, task_runs
+from tests.support.prefect.prefect_records import ask, task_runs
 
 pytestmark = [pytest.mark.docker, pytest.mark.browser]
 
