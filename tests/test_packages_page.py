@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from dockercise_prefect.cli import dockercise
-from dockercise_prefect.cli.packages import not_asked_for, not_kept
+from dockercise_prefect.cli.package_sources import not_asked_for, not_kept
 from dockercise_prefect.compiler import compile_sources
 from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.merge import read_part

@@ -10,7 +10,7 @@ import click
 
 from dockercise_prefect.cli.findings import show_findings
 from dockercise_prefect.cli.options import chosen_root, takes_offline, takes_root
-from dockercise_prefect.cli.packages import chosen_packages
+from dockercise_prefect.cli.package_sources import chosen_packages
 from dockercise_prefect.cli.writing import write_atomically
 from dockercise_prefect.compiler import compile_folder
 from dockercise_prefect.emit import FORMATS, Format, Request, module_name

@@ -32,7 +32,7 @@ def completion(context: click.Context, shell: str) -> None:
 
 def complete_stages(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The pipeline's stages that begin with the given text; none if the pipeline does not compile."""
-    from dockercise_prefect.cli.packages import kept_packages
+    from dockercise_prefect.cli.package_sources import kept_packages
     from dockercise_prefect.compiler import compile_folder
     from dockercise_prefect.errors import DockerciseError
 

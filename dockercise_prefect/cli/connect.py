@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from dockercise_prefect.cli.registering import (
+from dockercise_prefect.cli.registration_options import (
     MakeRequest,
     reporting,
     takes_registration_of_connected,

@@ -11,7 +11,7 @@ import click
 from dockercise_prefect.cli.compiling import compiled_below
 from dockercise_prefect.cli.completion import complete_stages
 from dockercise_prefect.cli.options import chosen_root, takes_offline
-from dockercise_prefect.cli.packages import chosen_packages
+from dockercise_prefect.cli.package_sources import chosen_packages
 from dockercise_prefect.emit.explain import explanation
 from dockercise_prefect.errors import UsageError, did_you_mean
 from dockercise_prefect.pipeline import Code

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from dockercise_prefect.cli.completion import complete_runs, complete_stages
-from dockercise_prefect.cli.recorded import found_run, takes_records
+from dockercise_prefect.cli.record_options import found_run, takes_records
 from dockercise_prefect.errors import NothingToDoError, UsageError
 from dockercise_prefect.results.places.objects import NotStoredError
 from dockercise_prefect.results.reading.recorded_run import RecordedRun

@@ -10,7 +10,7 @@ import click
 from dockercise_prefect.cli.compiling import compiled_below
 from dockercise_prefect.cli.graphviz import draw, graphviz
 from dockercise_prefect.cli.options import chosen_root, takes_offline, takes_root
-from dockercise_prefect.cli.packages import chosen_packages
+from dockercise_prefect.cli.package_sources import chosen_packages
 from dockercise_prefect.cli.writing import write_atomically
 from dockercise_prefect.emit import FORMATS, Request
 from dockercise_prefect.emit.outline import outline

@@ -12,7 +12,7 @@ import click
 
 from dockercise_prefect.cli.findings import show_findings
 from dockercise_prefect.cli.options import chosen_root, takes_offline, takes_root
-from dockercise_prefect.cli.packages import chosen_packages, kept_packages
+from dockercise_prefect.cli.package_sources import chosen_packages, kept_packages
 from dockercise_prefect.compiler import Compiled, Origin, compile_with_origin
 from dockercise_prefect.errors import DefinitionError, Diagnostic, ExitStatus
 from dockercise_prefect.frontend.findings import in_order

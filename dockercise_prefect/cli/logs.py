@@ -12,7 +12,7 @@ import click
 
 from dockercise_prefect.cli.completion import complete_runs, complete_stages
 from dockercise_prefect.cli.present.log import ExactLog, LogLines, LogPrinter
-from dockercise_prefect.cli.recorded import found_run, takes_records
+from dockercise_prefect.cli.record_options import found_run, takes_records
 from dockercise_prefect.errors import StorageError
 from dockercise_prefect.pipeline import StageName
 from dockercise_prefect.results.reading.following import LogEnded, Part, Printed, as_printed, as_stored

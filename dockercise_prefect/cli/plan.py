@@ -10,7 +10,7 @@ import click
 
 from dockercise_prefect.cli.compiling import compiled_below
 from dockercise_prefect.cli.options import chosen_root, takes_offline, takes_root
-from dockercise_prefect.cli.packages import chosen_packages
+from dockercise_prefect.cli.package_sources import chosen_packages
 from dockercise_prefect.cli.planned import Planned, as_json, as_text
 from dockercise_prefect.compiler import compile_sources
 from dockercise_prefect.compiler.plan import compare, work

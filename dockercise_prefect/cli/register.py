@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from dockercise_prefect.cli.registering import MakeRequest, carry_out, reporting, takes_registration
+from dockercise_prefect.cli.registration_options import MakeRequest, carry_out, reporting, takes_registration
 
 
 class _Register(click.Group):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from dockercise_prefect.cli.registering import MakeRequest, make, summary
+from dockercise_prefect.cli.registration_options import MakeRequest, make, summary
 from dockercise_prefect.connect.connection import Opening
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ import click
 from dockercise_prefect.cli.completion import complete_stages
 from dockercise_prefect.cli.findings import finding_lines
 from dockercise_prefect.cli.options import takes_offline
-from dockercise_prefect.cli.packages import chosen_packages
+from dockercise_prefect.cli.package_sources import chosen_packages
 from dockercise_prefect.cli.present import Presenter, QuietPresenter, presenter_for
 from dockercise_prefect.cli.present.stream import ForgivingStream
 from dockercise_prefect.cli.untrusted import check_surroundings

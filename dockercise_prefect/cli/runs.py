@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from dockercise_prefect.cli.recorded import takes_records
+from dockercise_prefect.cli.record_options import takes_records
 from dockercise_prefect.results.reading.records import Records
 from dockercise_prefect.results.reading.run_list import Listed, listed
 
@@ -19,7 +19,7 @@ from dockercise_prefect.results.reading.run_list import Listed, listed
 def runs(records: Records, limit: int, *, as_json: bool) -> None:
     """List runs, newest first: how each one ended, how long it took, and why it failed."""
     from dockercise_prefect.cli.present.printing import print_lines
-    from dockercise_prefect.cli.present.recorded import list_lines
+    from dockercise_prefect.cli.present.records import list_lines
 
     there_are = records.runs()
     some = listed(there_are[:limit])

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from dockercise_prefect.cli.completion import complete_runs
-from dockercise_prefect.cli.recorded import takes_records
+from dockercise_prefect.cli.record_options import takes_records
 from dockercise_prefect.pipeline import StageName
 from dockercise_prefect.results.reading.recorded_run import RecordedRun
 from dockercise_prefect.results.reading.records import Records
@@ -31,7 +31,7 @@ def show(records: Records, run: str, *, as_json: bool) -> None:
     folder has none. The exit status is 0 however the run ended.
     """
     from dockercise_prefect.cli.present.printing import marks, print_lines
-    from dockercise_prefect.cli.present.recorded import run_lines
+    from dockercise_prefect.cli.present.records import run_lines
 
     found = records.find(run)
     view = look(found)

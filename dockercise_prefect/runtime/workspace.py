@@ -25,6 +25,7 @@ from dockercise_prefect.runtime.files.output_volumes import OutputVolumes
 from dockercise_prefect.runtime.files.shared_volumes import SharedVolumes
 from dockercise_prefect.runtime.files.volume_export import KeepVolume, files_of
 from dockercise_prefect.runtime.files.volumes import Volumes
+from dockercise_prefect.runtime.network.slots import Lease, NetworkSlots, useful_slots, uses_bridge
 from dockercise_prefect.runtime.secrets.masking import Masker
 from dockercise_prefect.runtime.stage.attempt import run_attempt
 from dockercise_prefect.runtime.stage.confinement import Confinement
@@ -32,7 +33,6 @@ from dockercise_prefect.runtime.stage.images import Images
 from dockercise_prefect.runtime.stage.job import Job, JobResult, Stdout
 from dockercise_prefect.runtime.stage.jobs import Jobs
 from dockercise_prefect.runtime.stage.mounts import StageMounts, check_host_paths, engine_volumes, uses_code
-from dockercise_prefect.runtime.stage.network_slots import Lease, NetworkSlots, useful_slots, uses_bridge
 from dockercise_prefect.runtime.stage.outcome import Verdict
 from dockercise_prefect.runtime.stage.ports import Outputs, Ports, Texts
 from dockercise_prefect.runtime.stage.running import Running

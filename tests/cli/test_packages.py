@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from dockercise_prefect.cli import packages as cli_packages
-from dockercise_prefect.cli.packages import not_kept
+from dockercise_prefect.cli import package_sources as cli_packages
+from dockercise_prefect.cli.package_sources import not_kept
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.frontend.subgraphs import Package, PackageBrokenError, PackageMissingError
 from dockercise_prefect.orchestration.packages.cache import PackageCache

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from dockercise_prefect.cli import registering
+from dockercise_prefect.cli import registration_options
 from tests.support.prefect.prefect_records import eventually
 from tests.test_user_pages import blocks
 
@@ -140,6 +140,6 @@ def test_every_option_is_told() -> None:
         re.findall(r"(?<=`| )(--[a-z-]+)", "\n".join(line.split("|")[1] for line in table.splitlines() if line[:1] == "|"))
     )
 
-    command = registering.takes_registration(lambda **_given: None)
+    command = registration_options.takes_registration(lambda **_given: None)
     there = {option for parameter in command.__click_params__ for option in parameter.opts}  # type: ignore[attr-defined]  # click's own
     assert told == there

@@ -12,8 +12,8 @@ from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import stage
 from dockercise_prefect.runtime.docker.engine import DockerEngine
 from dockercise_prefect.runtime.engine import Engine
+from dockercise_prefect.runtime.network.slots import HOLDER
 from dockercise_prefect.runtime.stage.confinement import METADATA, Confinement
-from dockercise_prefect.runtime.stage.network_slots import HOLDER
 from dockercise_prefect.status import StageStatus
 from tests.engines.driving import rehearse
 from tests.engines.scripted import BUSYBOX, Behaviour, ScriptedEngine

@@ -14,8 +14,8 @@ import struct
 from collections.abc import Sequence
 from typing import Final
 
+from dockercise_prefect.runtime.network.tiny_program import Cell, Program
 from dockercise_prefect.runtime.stage.confinement import IPNetwork
-from dockercise_prefect.runtime.stage.tiny_program import Cell, Program
 
 FILES: Final = ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf")
 """What Docker shares between containers with one network."""

@@ -22,8 +22,8 @@ from unicorn.x86_const import (
     UC_X86_REG_RSI,
 )
 
-from dockercise_prefect.runtime.stage.network_holder import FILES, holder, route_to_nowhere
-from dockercise_prefect.runtime.stage.tiny_program import MACHINES, Program
+from dockercise_prefect.runtime.network.holder import FILES, holder, route_to_nowhere
+from dockercise_prefect.runtime.network.tiny_program import MACHINES, Program
 
 AMD64 = {0: "read", 1: "write", 18: "pwrite64", 41: "socket", 77: "ftruncate", 91: "fchmod", 231: "exit_group", 257: "openat"}
 ARM64 = {46: "ftruncate", 52: "fchmod", 56: "openat", 63: "read", 64: "write", 68: "pwrite64", 94: "exit_group", 198: "socket"}

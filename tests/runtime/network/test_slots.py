@@ -13,7 +13,7 @@ from dockercise_prefect.runtime.cleanup.labels import Labels, RunIdentity
 from dockercise_prefect.runtime.docker.connection import connect
 from dockercise_prefect.runtime.docker.engine import DockerEngine
 from dockercise_prefect.runtime.engine import Engine, ResolvedImage
-from dockercise_prefect.runtime.stage.network_slots import HOLDER, NetworkSlots, useful_slots
+from dockercise_prefect.runtime.network.slots import HOLDER, NetworkSlots, useful_slots
 from tests.engines.driving import Output, container, spec_of
 from tests.engines.scripted import BUSYBOX, Behaviour, ScriptedEngine
 from tests.runtime.workspaces import IDENTITY, run_all, sh, workspace

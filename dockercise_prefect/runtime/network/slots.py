@@ -5,7 +5,7 @@ namespace for itself (LANGUAGE section 3, "Network"). No process of an earlier s
 earlier stage is left either, since the kernel keeps none in TIME_WAIT there. But a joined container shares the files that
 Docker makes for the network: `/etc/hosts`, `/etc/hostname` and `/etc/resolv.conf`. The slot writes them back before each stage.
 
-A slot runs our own program (`network_holder`), with limits and without capabilities that it does not need. Its container needs
+A slot runs our own program (`holder`), with limits and without capabilities that it does not need. Its container needs
 an image, but nothing of that image runs. Otherwise, the maker of the image could see and redirect what stages of other images
 send.
 
@@ -25,9 +25,9 @@ from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import Network, Pipeline, Stage
 from dockercise_prefect.runtime.cleanup.labels import Labels
 from dockercise_prefect.runtime.engine import ContainerSpec, Conversation, Engine
+from dockercise_prefect.runtime.network.holder import holder
+from dockercise_prefect.runtime.network.tiny_program import MACHINES
 from dockercise_prefect.runtime.stage.confinement import IPNetwork
-from dockercise_prefect.runtime.stage.network_holder import holder
-from dockercise_prefect.runtime.stage.tiny_program import MACHINES
 
 MOST = 4
 """How many slots there are, at most. More slots do not make a run faster (FACTS section 4)."""
