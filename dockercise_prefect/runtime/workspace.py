@@ -76,7 +76,7 @@ class RuntimeOptions:
     confinement: Confinement = field(default_factory=Confinement)
 
 
-Attempt: TypeAlias = Callable[[Job, Ports], JobResult]
+RunAttempt: TypeAlias = Callable[[Job, Ports], JobResult]
 """Runs the attempt that a job describes, in this process or elsewhere."""
 
 
@@ -127,7 +127,7 @@ class Workspace:
         identity: RunIdentity,
         options: RuntimeOptions,
         notify: Callable[[str], None],
-        attempt: Attempt = run_attempt,
+        attempt: RunAttempt = run_attempt,
     ) -> None:
         self._engine = engine
         self._pipeline = pipeline
@@ -340,8 +340,8 @@ class Workspace:
 
     def _remove_everything(self) -> None:
         trouble = ""
-        for attempt in range(ROUNDS):
-            time.sleep(PAUSE if attempt else 0)
+        for number in range(ROUNDS):
+            time.sleep(PAUSE if number else 0)
             try:
                 mine = [leftover for leftover in self._engine.leftovers() if self._labels.mine(leftover.labels)]
             except EngineError as error:

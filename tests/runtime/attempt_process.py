@@ -49,7 +49,7 @@ FRESH.set_forkserver_preload([__name__])
 
 
 def in_a_process(job: Job, ports: Ports, started: Callable[[BaseProcess], object] = id) -> JobResult:
-    """Make the attempt in a fresh process (`workspace.Attempt`).
+    """Make the attempt in a fresh process (`workspace.RunAttempt`).
 
     Raises:
         AttemptLostError: the process ended without a result.

@@ -25,7 +25,7 @@ from dockercise_prefect.runtime.stage.confinement import Confinement
 from dockercise_prefect.runtime.stage.environment import VariableTexts
 from dockercise_prefect.runtime.stage.job import JobResult, Stdout
 from dockercise_prefect.runtime.stage.ports import OutputWriter
-from dockercise_prefect.runtime.workspace import Attempt, RunIdentity, RuntimeOptions, StagePorts, Workspace
+from dockercise_prefect.runtime.workspace import RunAttempt, RunIdentity, RuntimeOptions, StagePorts, Workspace
 from tests.engines.driving import PATIENCE
 from tests.engines.scripted import BUSYBOX, ScriptedContainer
 
@@ -142,7 +142,7 @@ class Ran:
         return Printed.of(self.printed(name)).value()
 
 
-ATTEMPT: ContextVar[Attempt] = ContextVar("ATTEMPT", default=run_attempt)
+ATTEMPT: ContextVar[RunAttempt] = ContextVar("ATTEMPT", default=run_attempt)
 """Makes the attempts of all workspaces that are opened."""
 
 

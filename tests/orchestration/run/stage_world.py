@@ -19,9 +19,10 @@ from dockercise_prefect.orchestration.run.secrecy import Secrecy
 from dockercise_prefect.orchestration.run.stage_runner import CurrentTask, StageRunner
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName, to_json
 from dockercise_prefect.results.record.local_store import LocalStore
+from dockercise_prefect.runtime.stage.attempt import run_attempt
 from dockercise_prefect.runtime.stage.environment import Outside, VariableTexts
 from dockercise_prefect.runtime.stage.job import JobResult
-from dockercise_prefect.runtime.workspace import RuntimeOptions, Workspace
+from dockercise_prefect.runtime.workspace import RunAttempt, RuntimeOptions, Workspace
 from dockercise_prefect.settings import read_settings
 from tests.engines.scripted import ScriptedEngine
 from tests.runtime.workspaces import IDENTITY
@@ -75,7 +76,9 @@ def stage_world(
     pipeline: Pipeline,
     results: Path,
     outside: Mapping[StageName, Mapping[str, str]] | None = None,
+    *,
     open_store: Callable[[Path, str, str], LocalStore] = LocalStore,
+    attempt: RunAttempt = run_attempt,
 ) -> Iterator[StageWorld]:
     """A run that has begun; what is kept of its stages is complete when the context ends."""
     store = open_store(results, pipeline.name, "run")
@@ -90,7 +93,7 @@ def stage_world(
     def show(stage: Stage, result: JobResult, tail: list[str]) -> None:
         shown[stage.name] = (result, tail)
 
-    with Workspace(engine, pipeline, replace(IDENTITY, pipeline=pipeline.name), how, logging.warning) as workspace:
+    with Workspace(engine, pipeline, replace(IDENTITY, pipeline=pipeline.name), how, logging.warning, attempt) as workspace:
         workspace.prepare()
         with closing(RunOutputs(pipeline, store, secrecy, workspace.output_volumes, record.failed)) as outputs:
             runner = StageRunner(

@@ -13,9 +13,12 @@ from dockercise_prefect.pipeline import StageName
 from dockercise_prefect.results.record.local_store import LocalStore
 from dockercise_prefect.results.record.output_file import OutputFile
 from dockercise_prefect.results.record.store import StdoutWriter
+from dockercise_prefect.runtime.stage.attempt import run_attempt
+from dockercise_prefect.runtime.workspace import RunAttempt
 from tests.compiler.sources import compiled
 from tests.engines.scripted import BUSYBOX, Behaviour, ScriptedContainer, ScriptedEngine
 from tests.orchestration.run.stage_world import StageWorld, stage_world
+from tests.runtime.attempt_process import in_a_process
 
 PRINTED = b" first\r\n\xff\0 and last \n\n"
 SECRET = "correct horse"
@@ -65,6 +68,7 @@ def test_it_is_there_while_the_stage_prints(scripted: ScriptedEngine, tmp_path: 
     assert so_far == [b"one\n", b"one\ntwo\n"]
 
 
+@pytest.mark.parametrize("attempt", [run_attempt, in_a_process], ids=["here", "in a process"])
 @pytest.mark.parametrize(
     ("more", "printed", "why"),
     [
@@ -74,12 +78,12 @@ def test_it_is_there_while_the_stage_prints(scripted: ScriptedEngine, tmp_path: 
     ids=["noLog", "a secret in it"],
 )
 def test_what_the_record_may_not_have_lies_in_a_volume_of_the_run(
-    scripted: ScriptedEngine, tmp_path: Path, more: str, printed: bytes, why: str | None
+    scripted: ScriptedEngine, tmp_path: Path, more: str, printed: bytes, why: str | None, *, attempt: RunAttempt
 ) -> None:
     """It is nowhere in the record; a labelled volume on the engine has it for the consumer, and goes with the run."""
     outside = {"a": {"PASSWORD": SECRET}} if why else {}
     scripted.script("print", Behaviour(stdout=printed))
-    with stage_world(scripted, compiled(a=pipeline_text(more)), tmp_path, outside) as world:
+    with stage_world(scripted, compiled(a=pipeline_text(more)), tmp_path, outside, attempt=attempt) as world:
         stdout = world.run("a").stdout
         assert stdout is not None
         (volume,) = [each for each in scripted.leftovers() if each.id == stdout.volume]
