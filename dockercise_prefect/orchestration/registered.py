@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from dockercise_prefect.orchestration.registrations.registered import registered
+from dockercise_prefect.orchestration.registrations.flow import registered
 
 __all__ = ["registered"]

@@ -21,7 +21,7 @@ from dockercise_prefect.orchestration.registrations.deployments import (
     save,
     schedules_of,
 )
-from dockercise_prefect.orchestration.registrations.registered import registered
+from dockercise_prefect.orchestration.registrations.flow import registered
 from dockercise_prefect.orchestration.registrations.registration import Registration
 from dockercise_prefect.orchestration.registrations.timetable import Timetable, described
 from dockercise_prefect.orchestration.run.limits import within_trust
