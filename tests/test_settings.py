@@ -193,7 +193,7 @@ def test_results_are_in_the_data_folder_unless_said_otherwise() -> None:
         ({"DOCKERCISE_JOBS": "many"}, None, {}, "DOCKERCISE_JOBS: `many` must be a whole number, 1 or more"),
         ({"DOCKERCISE_JOBS": "1.5"}, None, {}, "DOCKERCISE_JOBS: `1.5` must be a whole number, 1 or more"),
         ({}, None, {"jobs": 0}, "--jobs: `0` must be a whole number, 1 or more"),
-        ({}, None, {"results": ""}, "--results: `` must be a text that is not empty"),
+        ({}, None, {"results": ""}, "--results: `` must be a string that is not empty"),
         ({"DOCKERCISE_LOG_LINES": "-1"}, None, {}, "DOCKERCISE_LOG_LINES: `-1` must be a whole number, 0 or more"),
         ({}, "jobs = true", {}, "/etc/config.toml:1 jobs: `true` must be a whole number, 1 or more"),
         ({}, "\n\njobs = [1]", {}, "/etc/config.toml:3 jobs: this must be a whole number, 1 or more"),
@@ -230,7 +230,7 @@ def test_results_are_in_the_data_folder_unless_said_otherwise() -> None:
         ({}, "server_hosts = []", {}, "server_hosts: this must be names of hosts"),
         ({}, "untrusted_pids = 5", {}, "untrusted_pids: `5` must be a whole number, 32 or more"),
         ({}, "untrusted_output = '0'", {}, "untrusted_output: `0` must be a size like 500k, 100m or 2g"),
-        ({}, "registry_credentials = 1", {}, "registry_credentials: `1` must be a text that is not empty"),
+        ({}, "registry_credentials = 1", {}, "registry_credentials: `1` must be a string that is not empty"),
     ],
 )
 def test_a_wrong_value_names_its_origin(

@@ -30,7 +30,7 @@ KEYS: Mapping[str, Key] = {
     "dockerfile": Key(_FILE, "The Dockerfile's path below `context`; by default `Dockerfile`."),
     "args": Key(
         {"type": "object", "additionalProperties": ANY},
-        "Build arguments: names and texts. They stay in the image's history, so do not put secrets there.",
+        "Build arguments: names and strings. They stay in the image's history, so do not put secrets there.",
     ),
     "secrets": Key(
         SECRETS_SCHEMA,
@@ -148,7 +148,7 @@ def _inside(path: str) -> str | None:
 
 def _args(field: Field) -> dict[str, str]:
     if not isinstance(field.node, MappingNode):
-        field.wrong_type("a mapping of names to texts")
+        field.wrong_type("a mapping of names to strings")
         return {}
     args: dict[str, str] = {}
     for key, value in field.node:
@@ -156,5 +156,5 @@ def _args(field: Field) -> dict[str, str]:
             args[key.text] = value.text
         else:
             one = Field(field.owner, f"args: {key.text}", value, field.findings)
-            one.wrong_type("a text", "build arguments stay in the image's history, so they cannot be values of stages")
+            one.wrong_type("a string", "build arguments stay in the image's history, so they cannot be values of stages")
     return args

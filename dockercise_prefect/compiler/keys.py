@@ -107,7 +107,7 @@ LATER_IN_STAGES: Mapping[str, str] = {
     "cache": "a volume of the engine keeps files from run to run: `vol: cache:/root/.cache`",
     "services": "start the service in the background in the script, or pass the address of a running service in `env`",
     "matrix": "write a stage for each value, and share common keys with an anchor, `<<: *name`",
-    "secrets": "`env: NAME` takes a secret from outside, also from a Prefect Secret block, and `meta.secrets` hides it",
+    "secrets": "`env: NAME` passes a secret from outside, also from a Prefect Secret block, and `meta.secrets` hides it",
     "approve": "run the stages up to here first, and the others in a second run",
     "concurrency": "`dockercise run --jobs N` sets how many stages run at once",
     "artifacts": "what a stage leaves in `$OUT` is kept, and `vol: STAGE` gives it to another stage",

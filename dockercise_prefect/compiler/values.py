@@ -66,7 +66,7 @@ class Field:
         if isinstance(self.node, Scalar):
             given = "empty" if self.node.kind == "null" else f"`{self.node.text}`"
         self.findings.error(
-            Code.WRONG_TYPE, f"{self.owner}: `{self.key}` takes {wanted}, but this is {given}", self.place, hint=hint
+            Code.WRONG_TYPE, f"{self.owner}: `{self.key}` must be {wanted}, but this is {given}", self.place, hint=hint
         )
 
     def wrong_value(self, why: str, hint: str | None = None) -> None:
@@ -95,7 +95,7 @@ def reads(schema: Schema) -> Callable[[Callable[[Field], Value]], Reader[Value]]
 def text(field: Field) -> str | None:
     """The source text of any scalar: `user: 1000` is the text `1000`."""
     if not isinstance(field.node, Scalar) or field.node.kind == "null":
-        field.wrong_type("a text")
+        field.wrong_type("a string")
         return None
     if not field.node.text.strip():
         field.wrong_value("this is empty", "leave the key out")
@@ -120,7 +120,7 @@ def scalars(field: Field) -> list[Scalar]:
 def _is_text(item: Node, field: Field) -> TypeGuard[Scalar]:
     if isinstance(item, Scalar) and item.kind != "null":
         return True
-    field.at(item).wrong_type("a text, or a list of texts", _hint_for_item(item, field.key))
+    field.at(item).wrong_type("a string, or a list of strings", _hint_for_item(item, field.key))
     return False
 
 
@@ -129,10 +129,10 @@ def _hint_for_item(item: Node, key: str) -> str | None:
     if key == "env":
         return "write `NAME=text` in a list"
     if isinstance(item, List):
-        brackets = "; to begin a text with `[` quote all of it" if key == "run" else ""
+        brackets = "; to begin a string with `[`, quote all of it" if key == "run" else ""
         return f"lists cannot be nested, and an alias of a list is a list too: write the items one by one{brackets}"
     if isinstance(item, Mapping):
-        return "YAML reads a text with `: ` in it, or with `{` at its beginning, as a mapping: quote it, or use a block, `|`"
+        return "YAML reads a string that contains `: `, or begins with `{`, as a mapping: quote it, or use a block, `|`"
     return None
 
 
@@ -163,7 +163,7 @@ def boolean(field: Field) -> bool | None:
     """`true` or `false`, as YAML 1.2 writes them."""
     if isinstance(field.node, Scalar) and field.node.kind == "bool":
         return field.node.text.lower() == "true"
-    field.wrong_type("`true` or `false`", "`yes`, `on` and quoted words are texts in YAML 1.2")
+    field.wrong_type("`true` or `false`", "`yes`, `on` and quoted words are strings in YAML 1.2")
     return None
 
 

@@ -101,7 +101,7 @@ class Variables:
             if isinstance(variable.source, LiteralValue):
                 # The value is not shown, because it may be the secret itself.
                 Field(field.owner, field.key, field.node, field.findings).wrong_value(
-                    f"the text of `{variable.name}` is written in the pipeline, so it is not secret",
+                    f"the value of `{variable.name}` is written in the pipeline, so it is not secret",
                     f"write `{variable.name}` alone to take it from outside",
                 )
         return {name: variable for name, variable in variables.items() if not isinstance(variable.source, LiteralValue)}
@@ -130,8 +130,8 @@ class Variables:
             return self._literal(key.text, node.text, key.place, field)
         stage = self._stage_of(node)
         if stage is None:
-            hint = f'write `{key.text}: ""` for an empty text, or a list, `- {key.text}`, for a variable from outside'
-            Field(field.owner, f"env: {key.text}", node, field.findings).wrong_type("a text, or `{stage: NAME}`", hint)
+            hint = f'write `{key.text}: ""` for an empty string, or a list, `- {key.text}`, for a variable from outside'
+            Field(field.owner, f"env: {key.text}", node, field.findings).wrong_type("a string, or `{stage: NAME}`", hint)
             return None
         if stage.text not in self._names:
             if self._names.complete:
@@ -229,4 +229,4 @@ def _described(source: EnvSource) -> str:
         case HostVariable(name):
             return f"`{name}` from outside"
         case LiteralValue():
-            return "a text written here"
+            return "a string written here"

@@ -240,9 +240,9 @@ class Converter:
     def _refuse_key(self, key: Node) -> None:
         self._findings.error(
             Code.NOT_PLAIN,
-            "a key must be a text, but this is a list or a mapping",
+            "a key must be a string, but this is a list or a mapping",
             key.place,
-            hint="a text that begins with `{`, `[` or `?` needs quotes; a template has to be filled in first",
+            hint="a string that begins with `{`, `[` or `?` needs quotes; render a template first",
         )
 
     def _refuse_tag(self, event: _Event, node: Node) -> None:
@@ -252,7 +252,7 @@ class Converter:
             return
         is_text = isinstance(node, Scalar) and not node.text and event.tag.isprintable() and len(event.tag) <= _LONGEST_QUOTED
         hint = (
-            f"quote it if it is a text: `'{event.tag}'`" if is_text else "quote a text that begins with `!`, or remove the tag"
+            f"quote it if it is a string: `'{event.tag}'`" if is_text else "quote a string that begins with `!`, or remove the tag"
         )
         self._findings.error(
             Code.NOT_PLAIN, f"YAML tags are not supported, and this has the tag `{event.tag}`", node.place, hint=hint
@@ -262,8 +262,8 @@ class Converter:
 def _quoted_hint(node: Node) -> str:
     """How to write the text after a bare `!` so that the `!` is kept."""
     if isinstance(node, Scalar) and node.text and len(node.text) <= _LONGEST_QUOTED and node.text.isprintable():
-        return "quote the whole text: `'! {}'`".format(node.text.replace("'", "''"))
-    return "quote the whole text, or write it as a block below `|`; if you do not want the `!`, remove it"
+        return "quote the whole string: `'! {}'`".format(node.text.replace("'", "''"))
+    return "quote the whole string, or write it as a block below `|`; if you do not want the `!`, remove it"
 
 
 def is_stage_name(key: str) -> bool:

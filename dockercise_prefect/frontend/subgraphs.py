@@ -198,7 +198,7 @@ def named_packages(document: Document, findings: Findings) -> Iterator[Scalar | 
 def _image(node: Node, findings: Findings) -> Scalar | None:
     if not isinstance(node, Scalar) or is_null(node):
         given = "empty" if is_null(node) else "a mapping" if isinstance(node, Mapping) else "a list"
-        message = f"meta: `{KEY}` takes an image, or a list of images, but this is {given}"
+        message = f"meta: `{KEY}` must be an image, or a list of images, but this is {given}"
         findings.error(Code.WRONG_TYPE, message, node.place)
         return None
     problem = image_name_problem(node.text)

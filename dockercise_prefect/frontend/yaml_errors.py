@@ -15,9 +15,9 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 
 _HINTS = (
     ("found a no-break space", "indent with plain spaces; editors and web pages put no-break spaces in when text is copied"),
-    ("expected whitespace or line break", "a text that begins with `!` needs quotes: `'!*.md'`"),
-    ("cannot start any token", "a text that begins like this needs quotes"),
-    ("mapping values are not allowed", "a text that contains `: ` needs quotes; write each key on its own line"),
+    ("expected whitespace or line break", "a string that begins with `!` needs quotes: `'!*.md'`"),
+    ("cannot start any token", "a string that begins like this needs quotes"),
+    ("mapping values are not allowed", "a string that contains `: ` needs quotes; write each key on its own line"),
     ("expected node content", "something is missing here: a value, or the quotes around it"),
     ("did not find expected key", "is the line above indented differently, or a quote not closed?"),
     ("expected '-' indicator", "put all items of a list in the same column"),
@@ -27,7 +27,7 @@ _HINTS = (
     ("expected ':'", "a key ends in `:`"),
     ("undefined alias", "give the value an anchor first: `&name`"),
     ("duplicate anchor", "give each anchor a different name"),
-    ("expected alphabetic or numeric", "a text that begins with `*` or `&` needs quotes"),
+    ("expected alphabetic or numeric", "a string that begins with `*` or `&` needs quotes"),
     ("unknown escape character", r"in double quotes write `\\` for a backslash, or use single quotes"),
 )
 
@@ -37,8 +37,8 @@ _VALUE = re.compile(r" *(?:- +)*(?:[^\s'\"#\[{:][^\s:]*: +)?(.?)")
 _OPENS = {
     "[": "YAML reads `[` as the beginning of a list",
     "{": "YAML reads `{` as the beginning of a mapping",
-    '"': "YAML reads the part in quotes as the whole text",
-    "'": "YAML reads the part in quotes as the whole text",
+    '"': "YAML reads the part in quotes as the whole string",
+    "'": "YAML reads the part in quotes as the whole string",
     "|": "YAML reads `|` as the beginning of a block, with its text on the next lines",
     ">": "YAML reads `>` as the beginning of a block, with its text on the next lines",
 }
@@ -91,7 +91,7 @@ def _behind_a_value(problem: str, line: str, place: Place) -> str | None:
     before = line[value.end() : place.column - 1]
     if value[1] in "[{" and ("]" if value[1] == "[" else "}") not in before:
         return None  # it is inside, and the reader's own words fit
-    return f"{why}; quote the whole text, or write it as a block below `|`"
+    return f"{why}; quote the whole string, or write it as a block below `|`"
 
 
 def _block_above(lines: Sequence[str], index: int) -> int | None:

@@ -49,7 +49,7 @@ def natural(given: Given) -> int:
 def text(given: Given) -> str:
     """A text that is not empty."""
     if not isinstance(given.value, str | Path) or not str(given.value).strip():
-        raise ValueError("must be a text that is not empty")
+        raise ValueError("must be a string that is not empty")
     return str(given.value)
 
 

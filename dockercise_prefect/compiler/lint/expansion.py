@@ -35,7 +35,7 @@ def stays_as_written(subject: Subject) -> Iterator[Diagnostic]:
 
 def _texts(subject: Subject) -> Iterator[tuple[str, str, Scalar]]:
     for written in subject.environments():
-        yield from (("a text of `env`", written.owner, node) for node in _literals(written))
+        yield from (("a value of `env`", written.owner, node) for node in _literals(written))
     for stage in subject.pipeline:
         directory, build = subject.written(stage, "dir"), subject.written(stage, "build")
         if directory is not None:

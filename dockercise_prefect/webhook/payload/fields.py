@@ -25,7 +25,7 @@ def text(fields: Fields, name: str, inside: str = "") -> str:
     """
     value = _present(fields, name, inside)
     if not isinstance(value, str) or not value or len(value) > _LONGEST or not storable(value):
-        raise MalformedError(f"`{_where(name, inside)}` in the payload is not a text, or cannot be stored")
+        raise MalformedError(f"`{_where(name, inside)}` in the payload is not a string, or cannot be stored")
     return value
 
 
