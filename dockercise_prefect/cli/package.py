@@ -62,7 +62,7 @@ def _document(part: Part) -> bytes:
     document = to_yaml(body).encode()
     if len(document) > MAX_BYTES:
         hint = "split it into several packages, or use fewer aliases: each one is written out"
-        raise UsageError(f"the document would have {len(document):,} bytes; at most {MAX_BYTES:,} are read", hint)
+        raise UsageError(f"the document would have {len(document):,} bytes, but the limit is {MAX_BYTES:,}", hint)
     return document
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from dockercise_prefect.compiler.graph import in_order, report_circles
-from dockercise_prefect.compiler.guesses import without_guessed_circles
+from dockercise_prefect.compiler.graph import in_order, report_cycles
+from dockercise_prefect.compiler.guesses import without_guessed_cycles
 from dockercise_prefect.compiler.meta import Meta, read_meta
 from dockercise_prefect.compiler.references import References
 from dockercise_prefect.compiler.secrets import report_unknown, silenced
@@ -48,11 +48,11 @@ def assemble(document: MergedDocument, name: str, findings: Findings) -> Assembl
 def _pipeline(document: MergedDocument, meta: Meta, reader: StageReader, findings: Findings) -> Pipeline | None:
     written = {definition.name: reader.read(definition) for definition in document.stages}
     references = References(written, Positions(document.texts), findings)
-    drafts = without_guessed_circles(_complete(written, meta, references), findings)
+    drafts = without_guessed_cycles(_complete(written, meta, references), findings)
     report_missing_images(drafts, findings)
     order = in_order({name: [edge.stage for edge in draft.edges] for name, draft in drafts.items()})
     if len(order) < len(drafts):
-        report_circles({name: draft.edges for name, draft in drafts.items()}, findings)
+        report_cycles({name: draft.edges for name, draft in drafts.items()}, findings)
     if findings.failed:
         return None
     first = _needed_first(meta, lambda stage: drafts[stage].edges)

@@ -1,4 +1,4 @@
-"""Finds an order of the stages, or the circles because of which they have none."""
+"""Finds an order of the stages, or the cycles because of which they have none."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.pipeline import Code, Dependency, DependencyKind, StageName
 
 _SHOWN = 6
-"""The most stages that the headline of a circle names. All its edges are listed below the headline."""
+"""The most stages that the headline of a cycle names. All its edges are listed below the headline."""
 
 
 def in_order(needs: Mapping[StageName, Collection[StageName]]) -> list[StageName]:
@@ -22,7 +22,7 @@ def in_order(needs: Mapping[StageName, Collection[StageName]]) -> list[StageName
     mapping.
 
     Args:
-        needs: every stage and the stages that it needs, which must all be keys. Stages on a circle, and all that need them, are
+        needs: every stage and the stages that it needs, which must all be keys. Stages on a cycle, and all that need them, are
             left out of the result.
     """
     if _is_ordered(needs):
@@ -55,10 +55,10 @@ def _is_ordered(needs: Mapping[StageName, Collection[StageName]]) -> bool:
     return True
 
 
-def circles(edges: Mapping[StageName, Sequence[Dependency]]) -> Iterator[list[tuple[StageName, Dependency]]]:
-    """For each group of stages that wait for each other, one shortest circle through its first stage.
+def cycles(edges: Mapping[StageName, Sequence[Dependency]]) -> Iterator[list[tuple[StageName, Dependency]]]:
+    """For each group of stages that wait for each other, one shortest cycle through its first stage.
 
-    A circle is a list of steps `(stage, edge)`. Each edge leads to the stage of the next step, and the last edge to the first.
+    A cycle is a list of steps `(stage, edge)`. Each edge leads to the stage of the next step, and the last edge to the first.
 
     Args:
         edges: every stage and its edges, which must all lead to keys.
@@ -68,17 +68,17 @@ def circles(edges: Mapping[StageName, Sequence[Dependency]]) -> Iterator[list[tu
         yield _shortest(min(group, key=position.__getitem__), group, edges)
 
 
-def report_circles(edges: Mapping[StageName, Sequence[Dependency]], findings: Findings) -> None:
+def report_cycles(edges: Mapping[StageName, Sequence[Dependency]], findings: Findings) -> None:
     """Report DK038, with the place of each edge."""
-    for circle in circles(edges):
-        names = [stage for stage, _ in circle]
+    for cycle in cycles(edges):
+        names = [stage for stage, _ in cycle]
         shown = names if len(names) <= _SHOWN else [*names[: _SHOWN - 1], "…"]
         findings.error(
-            Code.CIRCLE,
-            f"stages wait for each other in a circle: {' → '.join([*shown, names[0]])}",
-            circle[0][1].place,
-            hint=_way_out(circle),
-            related=[Related(_described(stage, edge), edge.place) for stage, edge in circle if edge.place],
+            Code.CYCLE,
+            f"stages wait for each other in a cycle: {' → '.join([*shown, names[0]])}",
+            cycle[0][1].place,
+            hint=_way_out(cycle),
+            related=[Related(_described(stage, edge), edge.place) for stage, edge in cycle if edge.place],
         )
 
 
@@ -88,8 +88,8 @@ def _described(stage: StageName, edge: Dependency) -> str:
     return f"{reason}, inferred from `{edge.reference}`" if edge.inferred else reason
 
 
-def _way_out(circle: Sequence[tuple[StageName, Dependency]]) -> str:
-    inferred = any(edge.inferred and edge.kind is not DependencyKind.IMG for _, edge in circle)
+def _way_out(cycle: Sequence[tuple[StageName, Dependency]]) -> str:
+    inferred = any(edge.inferred and edge.kind is not DependencyKind.IMG for _, edge in cycle)
     silence = "; to remove an inferred one, write `# dockercise: ignore references` on its line, or `implicit: false`"
     return "remove one of these edges" + (silence if inferred else "")
 
@@ -97,7 +97,7 @@ def _way_out(circle: Sequence[tuple[StageName, Dependency]]) -> str:
 def knots(edges: Mapping[StageName, Sequence[Dependency]]) -> Iterator[set[StageName]]:
     """Groups of stages that wait for each other.
 
-    They are the strongly connected components that contain a circle (Tarjan's algorithm, without recursion).
+    They are the strongly connected components that contain a cycle (Tarjan's algorithm, without recursion).
     """
     search = _Search()
     for root in edges:
@@ -157,7 +157,7 @@ def _shortest(
             if edge.stage in group and edge.stage not in came_by:
                 came_by[edge.stage] = (stage, edge)
                 waiting.append(edge.stage)
-    circle = [came_by[first]]
-    while circle[-1][0] != first:
-        circle.append(came_by[circle[-1][0]])
-    return circle[::-1]
+    cycle = [came_by[first]]
+    while cycle[-1][0] != first:
+        cycle.append(came_by[cycle[-1][0]])
+    return cycle[::-1]

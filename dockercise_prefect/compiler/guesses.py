@@ -1,4 +1,4 @@
-"""Removes uncertain inferred edges that would close a circle."""
+"""Removes uncertain inferred edges that would close a cycle."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.pipeline import Code, Dependency, DependencyKind, StageName, StageVolume
 
 
-def without_guessed_circles(drafts: Mapping[StageName, Draft], findings: Findings) -> dict[StageName, Draft]:
+def without_guessed_cycles(drafts: Mapping[StageName, Draft], findings: Findings) -> dict[StageName, Draft]:
     """The stages without the guessed edges between stages that wait for each other (DK039).
 
     All guessed edges between them are left out, not the smallest possible number. So the result does not depend on the order of
-    stages. Certain edges stay, and a circle of certain edges is an error.
+    stages. Certain edges stay, and a cycle of certain edges is an error.
     """
     found = dict(drafts)
     edges = {name: draft.edges for name, draft in drafts.items()}
@@ -37,9 +37,9 @@ def _without(draft: Draft, knot: AbstractSet[StageName], findings: Findings) -> 
         kind = DependencyKind.AFTER if edge.kind is DependencyKind.OUT else edge.kind
         findings.warn(
             Code.LEFT_OUT,
-            f"{draft.name}: the reference to `{edge.reference}` is left out, because it would close a circle",
+            f"{draft.name}: the reference to `{edge.reference}` is left out, because it would create a cycle",
             edge.place,
-            hint=f"if the script needs it, write `{kind}: {edge.stage}` to see the circle; if not, write "
+            hint=f"if the script needs it, write `{kind}: {edge.stage}` to see the cycle; if not, write "
             "`# dockercise: ignore references` on its line",
         )
     volumes = {StageVolume(edge.stage) for edge in left_out}

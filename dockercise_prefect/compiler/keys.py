@@ -35,7 +35,7 @@ SETTINGS: Mapping[str, Setting] = {
     "dir": Setting("working_dir", values.absolute_path, "The working directory; by default `/<stage>` with `on`, else `/`."),
     "noLog": Setting("no_log", values.boolean, "The output is sensitive: never shown and never kept. Other stages can use it."),
     "neverFail": Setting("never_fail", values.boolean, "Any exit code counts as success and is shown as tolerated."),
-    "timeout": Setting("timeout", values.duration, "`90s`, `5m`, `1h30m`: then the container is stopped."),
+    "timeout": Setting("timeout", values.duration, "`90s`, `5m`, `1h30m`; after this time, the container is stopped."),
     "triggers": Setting("triggers", values.globs, "Globs: if a push changes a matching file, it runs this stage."),
     "user": Setting("user", values.word, "As in `docker run`: a name, `1000` or `1000:100`."),
     "network": Setting("network", values.one_of(Network), "By default `bridge`: its own network namespace."),
@@ -48,7 +48,7 @@ SETTINGS: Mapping[str, Setting] = {
 
 IMG = Key(
     scalar(rf"{IMAGE_SOURCE}|{names.NAME_SOURCE}", "write a stage, or name, name:tag or registry/name:tag"),
-    "An image, or the stage whose image to use. `null` removes a default.",
+    "An image, or a stage whose image is used. `null` removes a default.",
 )
 """A key that can be inherited but is not a setting: its value alone does not show whether it is the name of a stage."""
 
@@ -111,7 +111,7 @@ LATER_IN_STAGES: Mapping[str, str] = {
     "approve": "run the stages up to here first, and the others in a second run",
     "concurrency": "`dockercise run --jobs N` sets how many stages run at once",
     "artifacts": "what a stage leaves in `$OUT` is kept, and `vol: STAGE` gives it to another stage",
-    "shell": "`/bin/sh` runs scripts; to use another shell, write `bash -e <<'END'` in the script, and `END` at its end",
+    "shell": "`/bin/sh` runs scripts; to use another shell, write `bash -e <<'END'` in the script, and `END` at the end",
     "entrypoint": "`run` replaces the image's entrypoint and command",
 }
 """Keys of a stage that are planned for later, and what can be written until then."""

@@ -71,7 +71,7 @@ class Mounts:
             if known.mount != placed.mount:
                 self._error(
                     Code.MOUNT_TWICE,
-                    f"two things are mounted at `{target}`",
+                    f"two mounts use the path `{target}`",
                     placed.place,
                     "give one of them another path",
                     Related("the first is here", known.place),
@@ -150,7 +150,7 @@ class Mounts:
         return name if name in self._names and not folder.endswith("/") else None
 
     def _is_free(self, mount: Mount, place: Place) -> bool:
-        """Whether a path is free. The stage's own volume and `/out` are fixed; the search for circles finds self-mounts."""
+        """Whether a path is free. The stage's own volume and `/out` are fixed; the search for cycles finds self-mounts."""
         target = mount.target
         if mount.source == StageVolume(self._stage) and target == f"/{self._stage}":
             return True
@@ -160,7 +160,7 @@ class Mounts:
         return True
 
     def _not_understood(self, entry: str, place: Place, hint: str) -> None:
-        self._error(Code.WRONG_MOUNT, f"`vol: {entry}` is not understood", place, hint)
+        self._error(Code.WRONG_MOUNT, f"`vol: {entry}` is not valid", place, hint)
 
     def _error(self, code: Code, message: str, place: Place, hint: str, *related: Related) -> None:
         joint = " " if code is Code.UNKNOWN_STAGE else ": "

@@ -64,7 +64,7 @@ _CANNOT_STAND = re.compile(f"[{_FORBIDDEN}]")
 NAME_SOURCE = f"[^{_FORBIDDEN}]+"
 """The characters of a stage's name. A regular expression cannot count bytes, or see whether characters are composed."""
 
-REFERENCE: Schema = scalar(NAME_SOURCE, "the name of a stage has no white space, /, \\ or :")
+REFERENCE: Schema = scalar(NAME_SOURCE, "the name of a stage cannot contain white space, /, \\ or :")
 """For a place that refers to a stage by its name."""
 
 NEW_NAME_SOURCE = rf"(?!(?:{'|'.join(map(re.escape, sorted(OUR_FOLDERS | IMAGE_FOLDERS)))})$)[^{_FORBIDDEN}]{{1,{MAX_BYTES}}}"
@@ -73,7 +73,7 @@ NEW_NAME_SOURCE = rf"(?!(?:{'|'.join(map(re.escape, sorted(OUR_FOLDERS | IMAGE_F
 PIPELINE_NAME: Schema = {
     **scalar(
         rf"(?!\.{{1,2}}$)(?![{SPACE}]+$)[^/%&<>{_CONTROL}]+",
-        "a pipeline's name is a text without / % & < > and control characters",
+        "a pipeline's name cannot contain / % & < > or control characters",
     ),
     "maxLength": MAX_BYTES,
 }
@@ -115,7 +115,7 @@ def _odd_name_problem(name: str) -> tuple[str, str] | None:
     if bad is not None:
         return f"{_described(bad[0])} is not allowed in a stage's name", "use `-` or `_` instead"
     if len(name.encode()) > MAX_BYTES:
-        return f"a stage's name has at most {MAX_BYTES} bytes, but this one has {len(name.encode())}", "shorten it"
+        return f"a stage's name can have at most {MAX_BYTES} bytes, but this one has {len(name.encode())}", "shorten it"
     if not unicodedata.is_normalized("NFC", name):
         return "the name has letters and accents as separate characters", "write it in Unicode's composed form, NFC"
     return None
@@ -129,7 +129,7 @@ def pipeline_name_problem(name: str) -> tuple[str, str] | None:
     if bad is not None:
         return f"{_described(bad)} is not allowed in a pipeline's name", "use `-` instead"
     if len(name.encode()) > MAX_BYTES:
-        return f"a pipeline's name has at most {MAX_BYTES} bytes, but this one has {len(name.encode())}", "shorten it"
+        return f"a pipeline's name can have at most {MAX_BYTES} bytes, but this one has {len(name.encode())}", "shorten it"
     return None
 
 

@@ -215,7 +215,7 @@ class References:
             if name not in paths.volumes and name not in paths.outputs:
                 self._findings.warn(
                     Code.NOT_MOUNTED,
-                    f"{draft.name}: `run` names `{path.piece}`, but nothing of that stage is mounted there",
+                    f"{draft.name}: `run` names `{path.piece}`, but nothing is mounted there",
                     script.place(path.piece, path.position),
                     hint=(
                         f"if the script reads it, write `vol: {name}`; if not, write `# dockercise: ignore references` "
@@ -253,8 +253,8 @@ _NO_SHELL = (
     "look for an open quote, bracket, `if` or here-document; `dockercise explain STAGE` shows what was found",
 )
 _TOO_LONG = (
-    "is too long or too deeply nested to be read as shell, so all that looks like a reference to another stage counts as one",
-    "move it into a file beside the pipeline, and run that: `sh /code/FILE`; `dockercise explain STAGE` shows what was found",
+    "is too long or too deeply nested to be read as shell, so everything that looks like a reference to a stage counts as one",
+    "move it into a file next to the pipeline, and run that: `sh /code/FILE`; `dockercise explain STAGE` shows what was found",
 )
 
 

@@ -1,7 +1,7 @@
 """The language as a JSON Schema for editors, made from the tables and readers that parse it (LANGUAGE sections 1 to 3).
 
 The schema uses draft-07 because every tool knows it: for years, the YAML language server read no later draft, and
-check-jsonschema accepts all drafts. The schema describes one file. `dockercise lint` checks names of stages, circles and the
+check-jsonschema accepts all drafts. The schema describes one file. `dockercise lint` checks names of stages, cycles and the
 merging of files.
 """
 
@@ -32,7 +32,7 @@ def pipeline_schema() -> dict[str, Any]:
         "description": "A pipeline: each key is a stage, except `meta` and keys that contain anchors (`x-…`, `.…`).",
         "type": ["object", "null"],
         "propertyNames": key_names(
-            rf"meta|(?:{_ANCHORS})[\s\S]*|{NEW_NAME_SOURCE}", "this name is reserved, or has white space, /, \\ or :"
+            rf"meta|(?:{_ANCHORS})[\s\S]*|{NEW_NAME_SOURCE}", "this name is reserved, or contains white space, /, \\ or :"
         ),
         "properties": {"meta": or_null(mapping_of(META))},
         "patternProperties": {f"^(?:{_ANCHORS})": {}},

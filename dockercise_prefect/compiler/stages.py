@@ -200,7 +200,7 @@ class StageReader:
         if img is not None and build is not None:
             self._findings.error(
                 Code.IMAGE_AND_BUILD,
-                f"{img.owner}: `img` names an image and `build` makes one",
+                f"{img.owner}: `img` names an image and `build` builds one",
                 build.place,
                 hint=f"keep one of the two; to build in one stage and run in another, write `img: {name}` there",
                 related=[Related("the image is named here", img.place)],

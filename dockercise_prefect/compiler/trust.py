@@ -108,4 +108,4 @@ def _above(stage: Stage, limits: Limits) -> Iterator[_Refusal]:
 
 def _too_much(key: str, wanted: str, most: str) -> _Refusal:
     hint = f"write {most} or less, or ask the operator to raise DOCKERCISE_UNTRUSTED_{key.upper()}"
-    return Code.ABOVE_LIMIT, f"asks for `{key}: {wanted}`, but the limit is {most}", hint
+    return Code.ABOVE_LIMIT, f"sets `{key}: {wanted}`, but the limit is {most}", hint

@@ -98,7 +98,7 @@ def text(field: Field) -> str | None:
         field.wrong_type("a string")
         return None
     if not field.node.text.strip():
-        field.wrong_value("this is empty", "leave the key out")
+        field.wrong_value("this is empty", "remove the key")
         return None
     return field.node.text
 
@@ -148,12 +148,12 @@ class Script:
         return "\n".join(part for part, _ in self.parts)
 
 
-@reads(scalar(_WORD, "this has white space"))
+@reads(scalar(_WORD, "this contains white space"))
 def word(field: Field) -> str | None:
     """A text without white space."""
     value = text(field)
     if value is not None and not _WHOLE_WORD.match(value):
-        field.wrong_value(f"`{value}` has white space")
+        field.wrong_value(f"`{value}` contains white space")
         return None
     return value
 

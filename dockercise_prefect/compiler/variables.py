@@ -137,7 +137,7 @@ class Variables:
             if self._names.complete:
                 field.findings.error(
                     Code.UNKNOWN_STAGE,
-                    f"{field.owner} asks for the value of `{stage.text}`, which is not a stage",
+                    f"{field.owner} uses the value of `{stage.text}`, which is not a stage",
                     stage.place,
                     hint=self._names.hint(stage.text),
                 )
@@ -167,7 +167,7 @@ class Variables:
 
     def _outside(self, name: str, field: Field, *, optional: bool) -> Variable | None:
         if optional and name in self._names:
-            field.wrong_value(f"`{name}` is a stage, whose value is always there", "remove the `?`")
+            field.wrong_value(f"`{name}` is a stage, whose value is always set", "remove the `?`")
             return None
         variable = name.upper()
         stage = self._by_variable.get(variable)
@@ -205,7 +205,7 @@ class Variables:
                 Code.VARIABLE_NAME,
                 f"{field.owner}: `{name}` is neither a stage nor a valid variable name",
                 field.place,
-                hint=self._names.hint(name) or "variables have letters, digits and `_`",
+                hint=self._names.hint(name) or "names of variables contain only letters, digits and `_`",
             )
             return False
         return not self._is_refused(name.upper(), field.place, field)
@@ -217,7 +217,7 @@ class Variables:
             Code.VARIABLE_TAKEN,
             f"{field.owner}: `{name}` is set by dockercise in every stage",
             place,
-            hint="leave it out, or choose another name",
+            hint="remove it, or choose another name",
         )
         return True
 

@@ -252,7 +252,9 @@ class Converter:
             return
         is_text = isinstance(node, Scalar) and not node.text and event.tag.isprintable() and len(event.tag) <= _LONGEST_QUOTED
         hint = (
-            f"quote it if it is a string: `'{event.tag}'`" if is_text else "quote a string that begins with `!`, or remove the tag"
+            f"quote it if it is a string: `'{event.tag}'`"
+            if is_text
+            else "quote a string that begins with `!`, or remove the tag"
         )
         self._findings.error(
             Code.NOT_PLAIN, f"YAML tags are not supported, and this has the tag `{event.tag}`", node.place, hint=hint

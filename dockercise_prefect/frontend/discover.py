@@ -140,7 +140,7 @@ def _read(root: Path, path: str, findings: Findings) -> Source | None:
     if len(data) > MAX_BYTES:
         findings.error(
             Code.TOO_BIG,
-            f"this file has {size:,} bytes; at most {MAX_BYTES:,} are read",
+            f"this file has {size:,} bytes, but the limit is {MAX_BYTES:,}",
             Place(name, 1, 1),
             hint="split the pipeline into several files",
         )
@@ -157,7 +157,7 @@ def _ignored(root: Path, findings: Findings) -> frozenset[str]:
     except GitMissingError as error:
         return _warn(findings, error.message)
     if done.returncode != 0:
-        return _warn(findings, _first_line(done.stderr) or f"git ended with status {done.returncode}")
+        return _warn(findings, _first_line(done.stderr) or f"git exited with status {done.returncode}")
     return frozenset(path.rstrip("/") for path in os.fsdecode(done.stdout).split("\0"))
 
 

@@ -47,7 +47,7 @@ def read_document(source: Source, findings: Findings) -> Document | None:
     try:
         body = _read(text, source.path, findings)
     except TooBigError as error:
-        message, hint = f"this document is refused: {error}", "write it out without so many aliases"
+        message, hint = f"this document is too complex: {error}", "use fewer aliases, or fewer levels of nesting"
         findings.error(Code.TOO_BIG, message, Place(source.path, 1, 1), hint=hint)
         return None
     except yaml.MarkedYAMLError as error:

@@ -100,7 +100,7 @@ class _Walk:
         return not known
 
     def _real(self, link: str) -> str | None:
-        """The path without links that a link leads to, relative to the root; None if it leads out, or in a circle."""
+        """The path without links that a link leads to, relative to the root; None if it leads out, or in a cycle."""
         inside = len(self._root)
         done, waiting, followed = list(self._root), link.split("/")[::-1], 0
         while waiting:

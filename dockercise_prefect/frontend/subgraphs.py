@@ -99,7 +99,7 @@ def read_packages(documents: Iterable[Document], packages: Packages, findings: F
     """The documents of all packages that the documents name, and that those name in turn.
 
     They come in the order in which they are named, those of the files first. An image that was read is not read again, so
-    circles end.
+    cycles end.
 
     Args:
         documents: the documents of the files.
@@ -162,7 +162,7 @@ def _fetched(image: Scalar, source: _Once, findings: Findings) -> Package | None
 def _document(package: Package, image: Scalar, findings: Findings) -> Document | None:
     """The output of a package, read like a file. Errors in it become findings with places in that output."""
     if len(package.data) > MAX_BYTES:
-        _broken(package, image, f"printed {len(package.data):,} bytes; at most {MAX_BYTES:,} are read", findings)
+        _broken(package, image, f"printed {len(package.data):,} bytes, but the limit is {MAX_BYTES:,}", findings)
         return None
     document = read_document(Source(package.provenance, package.data), findings)
     if document is None:

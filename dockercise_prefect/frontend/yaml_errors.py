@@ -14,7 +14,10 @@ from dockercise_prefect.frontend.nodes import Mark
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 _HINTS = (
-    ("found a no-break space", "indent with plain spaces; editors and web pages put no-break spaces in when text is copied"),
+    (
+        "found a no-break space",
+        "indent with plain spaces; text that is copied from an editor or a web page can contain no-break spaces",
+    ),
     ("expected whitespace or line break", "a string that begins with `!` needs quotes: `'!*.md'`"),
     ("cannot start any token", "a string that begins like this needs quotes"),
     ("mapping values are not allowed", "a string that contains `: ` needs quotes; write each key on its own line"),
@@ -24,7 +27,7 @@ _HINTS = (
     ("',' or ']'", "close the list with `]`"),
     ("',' or '}'", "close the mapping with `}`"),
     ("unexpected end of stream", "close the quote"),
-    ("expected ':'", "a key ends in `:`"),
+    ("expected ':'", "end the key with `:`"),
     ("undefined alias", "give the value an anchor first: `&name`"),
     ("duplicate anchor", "give each anchor a different name"),
     ("expected alphabetic or numeric", "a string that begins with `*` or `&` needs quotes"),

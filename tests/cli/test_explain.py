@@ -134,5 +134,5 @@ def test_a_lint_rule_is_explained_by_its_page(command: Command, code: str) -> No
 
 def test_a_finding_is_explained_by_its_meaning(command: Command) -> None:
     """Any other code prints what it means, and a code that there is not is an error."""
-    assert command("explain", "DK038").out.startswith("DK038: stages wait for each other in a circle\n")
+    assert command("explain", "DK038").out.startswith("DK038: stages wait for each other in a cycle\n")
     assert command("explain", "DK999").status == 2

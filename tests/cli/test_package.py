@@ -128,7 +128,7 @@ def test_too_long_a_document_is_refused(command: Command, library: Path) -> None
     outcome = command("package", str(library), "--print")
 
     assert outcome.status == 2
-    assert "at most 16,777,216 are read" in outcome.err
+    assert "the limit is 16,777,216" in outcome.err
 
 
 # On an engine.

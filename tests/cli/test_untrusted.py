@@ -94,9 +94,9 @@ def test_limits_come_from_the_settings(stranger: Stranger, monkeypatch: pytest.M
 
     assert outcome.status == ExitStatus.WRONG_INPUT
     for said in (
-        "a asks for `cpus: 2`, but the limit is 1.5",
-        "a asks for `memory: 1g`, but the limit is 512m",
-        "a asks for `timeout: 10m`, but the limit is 5m",
+        "a sets `cpus: 2`, but the limit is 1.5",
+        "a sets `memory: 1g`, but the limit is 512m",
+        "a sets `timeout: 10m`, but the limit is 5m",
         "2 stages would run, but the limit is 1: b is one too many",
         *(f"raise DOCKERCISE_UNTRUSTED_{name}" for name in ("STAGES", "CPUS", "MEMORY", "TIMEOUT")),
     ):

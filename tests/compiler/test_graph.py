@@ -1,10 +1,10 @@
-"""The order of stages and the circles in it."""
+"""The order of stages and the cycles in it."""
 
 from __future__ import annotations
 
 from itertools import pairwise
 
-from dockercise_prefect.compiler.graph import circles, in_order
+from dockercise_prefect.compiler.graph import cycles, in_order
 from dockercise_prefect.pipeline import Dependency, DependencyKind
 from tests.compiler.sources import compiled, findings
 
@@ -35,27 +35,27 @@ def test_a_stage_named_twice_counts_once() -> None:
 
 
 def test_a_long_chain_needs_no_recursion() -> None:
-    """A chain, and a circle, of 5,000 stages are walked like any other."""
+    """A chain, and a cycle, of 5,000 stages are walked like any other."""
     names = [f"s{index}" for index in range(5000)]
     needs = {name: [earlier] for earlier, name in pairwise(names)}
     chain = {names[0]: list[str](), **needs}
     ring = {name: _after(*chain[name]) for name in names} | {names[0]: _after(names[-1])}
 
     assert in_order(chain) == names
-    assert len(next(iter(circles(ring)))) == 5000
+    assert len(next(iter(cycles(ring)))) == 5000
 
 
-def test_the_shortest_circle_is_shown() -> None:
-    """Of several circles through a stage the shortest is reported."""
+def test_the_shortest_cycle_is_shown() -> None:
+    """Of several cycles through a stage the shortest is reported."""
     edges = {"a": _after("b", "d"), "b": _after("c"), "c": _after("a"), "d": _after("a")}
 
-    (circle,) = circles(edges)
+    (cycle,) = cycles(edges)
 
-    assert [stage for stage, _ in circle] == ["a", "d"]
+    assert [stage for stage, _ in cycle] == ["a", "d"]
 
 
-def test_separate_circles_are_reported_each() -> None:
-    """Two circles that have nothing to do with each other are two findings."""
+def test_separate_cycles_are_reported_each() -> None:
+    """Two cycles that have nothing to do with each other are two findings."""
     text = "a: {after: b}\nb: {after: a}\nc: {after: d}\nd: {after: c}\n"
 
     found = findings(a=text)
@@ -63,8 +63,8 @@ def test_separate_circles_are_reported_each() -> None:
     assert [str(finding.code) for finding in found] == ["DK038", "DK038"]
 
 
-def test_a_long_circle_has_a_short_headline() -> None:
-    """A circle of many stages is shortened in its headline and complete below it."""
+def test_a_long_cycle_has_a_short_headline() -> None:
+    """A cycle of many stages is shortened in its headline and complete below it."""
     text = "".join(f"s{index}: {{after: s{(index + 1) % 20}}}\n" for index in range(20))
 
     (found,) = findings(a=text)

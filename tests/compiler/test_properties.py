@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dockercise_prefect.compiler import compile_sources
-from dockercise_prefect.compiler.graph import circles, in_order
+from dockercise_prefect.compiler.graph import cycles, in_order
 from dockercise_prefect.frontend.discover import Source
 from dockercise_prefect.pipeline import Dependency, DependencyKind, Pipeline, Stage
 from dockercise_prefect.pipeline.codec import meaning_of
@@ -138,26 +138,26 @@ def test_huge_scripts_arrive_whole(pieces: list[str]) -> None:
 
 
 @given(graphs)
-def test_reported_circles_are_circles(graph: dict[str, list[str]]) -> None:
-    """Each reported circle follows edges that there are, through different stages, back to where it began."""
+def test_reported_cycles_are_cycles(graph: dict[str, list[str]]) -> None:
+    """Each reported cycle follows edges that there are, through different stages, back to where it began."""
     edges = {stage: [Dependency(other, DependencyKind.AFTER) for other in others] for stage, others in graph.items()}
 
-    for circle in circles(edges):
-        stages = [stage for stage, _ in circle]
+    for cycle in cycles(edges):
+        stages = [stage for stage, _ in cycle]
         assert len(set(stages)) == len(stages)
-        for (stage, edge), following in zip(circle, [*stages[1:], stages[0]], strict=True):
+        for (stage, edge), following in zip(cycle, [*stages[1:], stages[0]], strict=True):
             assert edge in edges[stage]
             assert edge.stage == following
 
 
 @given(graphs)
-def test_a_graph_is_ordered_or_has_a_circle(graph: dict[str, list[str]]) -> None:
-    """All stages come out in order exactly when no circle is reported."""
+def test_a_graph_is_ordered_or_has_a_cycle(graph: dict[str, list[str]]) -> None:
+    """All stages come out in order exactly when no cycle is reported."""
     edges = {stage: [Dependency(other, DependencyKind.AFTER) for other in others] for stage, others in graph.items()}
 
     ordered = in_order(graph)
 
-    assert (len(ordered) == len(graph)) == (not list(circles(edges)))
+    assert (len(ordered) == len(graph)) == (not list(cycles(edges)))
 
 
 @given(definitions())

@@ -217,8 +217,8 @@ def test_a_script_that_names_nothing_is_not_judged() -> None:
     assert result.warnings == ()
 
 
-def test_a_circle_names_the_references() -> None:
-    """A circle of inferred edges shows what each was inferred from and how to turn that off."""
+def test_a_cycle_names_the_references() -> None:
+    """A cycle of inferred edges shows what each was inferred from and how to turn that off."""
     (finding,) = findings(f="a: {img: x, run: cat /b/x}\nb: {img: x, run: echo $C}\nc: {img: x, run: cat out/a}\n")
 
     assert [str(related.message) for related in finding.related] == [
@@ -311,7 +311,7 @@ def test_a_folder_that_is_named_and_not_mounted_is_said(script: str) -> None:
     """Where a script names a stage's folder and nothing is inferred, a warning says at which place, and what to do."""
     (warning,) = _warnings(OTHERS + "last:\n  img: x\n  run: |\n" + "".join(f"    {line}\n" for line in script.split("\n")))
 
-    assert "DK044 warning: last: `run` names `/a`, but nothing of that stage is mounted there" in warning
+    assert "DK044 warning: last: `run` names `/a`, but nothing is mounted there" in warning
     assert "write `vol: a`" in warning
 
 
@@ -335,8 +335,8 @@ def test_an_image_of_a_stage_is_no_inference() -> None:
         assert _last(compiled(f=text)).needs == ("a",)
 
 
-def test_a_guess_that_closes_a_circle_is_left_out() -> None:
-    """An edge that may be none is left out of a circle, with its mount, and a warning says so; the others stay."""
+def test_a_guess_that_closes_a_cycle_is_left_out() -> None:
+    """An edge that may be none is left out of a cycle, with its mount, and a warning says so; the others stay."""
     result = compile_sources(sources(f="a: {img: x, run: proxy --prefix /last}\nlast: {img: x, run: echo $A}\n"), "test")
 
     assert result.pipeline.by_name["a"].mounts == ()
@@ -345,8 +345,8 @@ def test_a_guess_that_closes_a_circle_is_left_out() -> None:
     assert [(str(warning.code), str(warning.place)) for warning in result.warnings] == [("DK039", "f.dockercise.yaml:1:33")]
 
 
-def test_a_circle_of_what_is_surely_meant_is_an_error() -> None:
-    """A circle of variables and of files that a script surely reads is shown, and nothing is left out."""
+def test_a_cycle_of_what_is_surely_meant_is_an_error() -> None:
+    """A cycle of variables and of files that a script surely reads is shown, and nothing is left out."""
     assert codes(f="a: {img: x, run: cd /last}\nlast: {img: x, run: echo $A}\n") == ["DK038"]
 
 

@@ -46,7 +46,7 @@ NOT_SEEN_IN_A_SCHEMA = {
     Code.VARIABLE_TAKEN: "names of stages are folded",
     Code.LOOKS_LIKE_STAGE: "names of stages are folded",
     Code.VARIABLE_NAME: "what is not a valid name of a variable may be that of a stage; which characters print",
-    Code.CIRCLE: "edges",
+    Code.CYCLE: "edges",
     Code.UNKNOWN_SECRET: "names of stages and variables",
 }
 """Findings about a file that the schema takes, and why it cannot know."""
@@ -57,7 +57,7 @@ VALUES_NOT_SEEN_IN_A_SCHEMA = {
     "is outside the folder that is built": "an expression does not resolve `a/../..`",
     "is not a file below the context": "an expression does not resolve `a/..`",
     "is not a valid image reference": "any name of a stage can be an `img`",
-    "is a stage, whose value is always there": "names of stages",
+    "is a stage, whose value is always set": "names of stages",
 }
 """Of DK024, the same."""
 

@@ -43,9 +43,9 @@ def refusals(pipeline: Pipeline, limits: Limits = LIMITS) -> tuple[Diagnostic, .
         ("vol: 'cache:/mnt'", "DK071", "a mounts `cache`, a volume of the engine that may belong to someone else"),
         ("network: host", "DK072", "a uses the network of the engine's machine"),
         ("user: 0", "DK073", "a runs as root (`user: 0`)"),
-        ("cpus: 2.5", "DK075", "a asks for `cpus: 2.5`, but the limit is 2"),
-        ("memory: 2049m", "DK075", "a asks for `memory: 2049m`, but the limit is 2g"),
-        ("timeout: 61m", "DK075", "a asks for `timeout: 1h1m`, but the limit is 1h"),
+        ("cpus: 2.5", "DK075", "a sets `cpus: 2.5`, but the limit is 2"),
+        ("memory: 2049m", "DK075", "a sets `memory: 2049m`, but the limit is 2g"),
+        ("timeout: 61m", "DK075", "a sets `timeout: 1h1m`, but the limit is 1h"),
     ],
 )
 def test_what_is_refused_has_a_place_and_a_hint(keys: str, code: str, said: str) -> None:

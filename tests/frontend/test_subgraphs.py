@@ -163,7 +163,7 @@ def test_a_document_that_is_too_big() -> None:
     (found,) = _findings(PackagesInMemory(tools=b" " * (MAX_BYTES + 1)), a="meta: {subgraphs: tools}\n")
 
     assert found.code == "DK061"
-    assert "printed 16,777,217 bytes; at most 16,777,216 are read" in found.message
+    assert "printed 16,777,217 bytes, but the limit is 16,777,216" in found.message
 
 
 def test_wrong_keys_in_a_package_have_its_place() -> None:

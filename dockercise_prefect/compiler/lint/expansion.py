@@ -59,7 +59,7 @@ def doubles_the_dollar(subject: Subject) -> Iterator[Diagnostic]:
         for offset in _doubled(script.statements) if script is not None else ():
             yield warning(
                 Code.DOUBLES_THE_DOLLAR,
-                f"{stage.name}: the shell replaces `$$` by its process id, and the name after it stays text",
+                f"{stage.name}: the shell replaces `$$` with its process ID, and does not expand the name after it",
                 subject.script_place(stage, offset),
                 hint="write one `$`: only the shell expands variables here",
             )

@@ -19,12 +19,12 @@ _NAME = re.compile(
 """Variables that hold a secret. `TOKEN_URL`, `MAX_TOKENS` and `PASSWORD_FILE` do not."""
 
 _FORMS = (
-    ("an access key of AWS", r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
-    ("a token of GitHub", r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,})"),
-    ("a token of Slack", r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}"),
+    ("an AWS access key", r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
+    ("a GitHub token", r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,})"),
+    ("a Slack token", r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}"),
     ("a private key", r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:\s|\\[nr])*(?:Proc-Type:|[A-Za-z0-9+/]{8,})"),
-    ("an API key of Google", r"\bAIza[0-9A-Za-z_-]{35}"),
-    ("a live key of Stripe", r"\b[rs]k_live_[0-9A-Za-z]{16,}"),
+    ("a Google API key", r"\bAIza[0-9A-Za-z_-]{35}"),
+    ("a live Stripe key", r"\b[rs]k_live_[0-9A-Za-z]{16,}"),
     ("a JSON web token", r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"),
 )
 _KNOWN = re.compile("|".join(f"({pattern})" for _, pattern in _FORMS))
@@ -84,7 +84,7 @@ def _in_texts(owner: str, key: str, node: Node, subject: Subject) -> Iterator[Di
             if not _FILLED.search(match[0]):
                 yield warning(
                     Code.LOOKS_SECRET,
-                    f"{owner}: `{key}` holds what looks like {_name_of(match)}",
+                    f"{owner}: `{key}` contains what looks like {_name_of(match)}",
                     subject.positions.within(scalar.text, match.start(), scalar.place),
                     hint="take it from outside, by a variable in `env`"
                     if key == "run"

@@ -25,9 +25,9 @@ _ENDS = {
     "]": "a `[` without its `]`",
     "]]": "a `[[` without its `]]`",
     "}": "a `{` without its `}`",
-    "`": "a backtick without a second one",
-    "'": "a quote, `'`, without a second one",
-    '"': 'a quote, `"`, without a second one',
+    "`": "a backtick that is not closed",
+    "'": "a single quote that is not closed",
+    '"': "a double quote that is not closed",
 }
 
 
@@ -55,5 +55,5 @@ def left_open(subject: Subject) -> Iterator[Diagnostic]:
                 Code.LEFT_OPEN,
                 f"{stage.name}: the script ends inside {_ENDS[found.close]}",
                 subject.script_place(stage, found.start),
-                hint="close it: the shell rejects such a script, or reads on to the end of the script",
+                hint="close it: otherwise the shell rejects the script, or reads everything up to its end as one part",
             )

@@ -35,7 +35,7 @@ def writes_read_only(subject: Subject) -> Iterator[Diagnostic]:
             if path is not None and target is not None and not (path == target and _makes_if_missing(command)):
                 yield warning(
                     Code.WRITES_READ_ONLY,
-                    f"{stage.name}: `run` writes to `{text}`, and `{target}` is read-only",
+                    f"{stage.name}: `run` writes to `{text}`, but `{target}` is read-only",
                     subject.script_place(stage, word.start),
                     hint=mounts.hint(target),
                 )

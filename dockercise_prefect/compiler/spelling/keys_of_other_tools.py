@@ -27,21 +27,21 @@ _HINTS: Mapping[str, str] = {
     **{word: f"here it is called `{key}`" for key, words in _SAME_AS.items() for word in words.split()},
     **dict.fromkeys(
         ("needs", "depends_on", "dependsOn", "depends-on", "requires", "dependencies"),
-        "here it is called `after`; `env: STAGE` takes what that stage printed, `vol: STAGE` its files",
+        "here it is called `after`; `env: STAGE` gives what that stage printed, `vol: STAGE` its files",
     ),
     **dict.fromkeys(("dockerfile", "context"), "write `build: {context: …, dockerfile: …}`"),
     **dict.fromkeys(
         ("before_script", "after_script", "steps", "tasks"),
-        "write all commands into `run`; a list of commands is one script",
+        "write all commands in `run`; a list of commands is one script",
     ),
-    **dict.fromkeys(("rules", "except", "filters", "branches"), "`triggers` takes globs of changed files"),
+    **dict.fromkeys(("rules", "except", "filters", "branches"), "`triggers` lists globs of changed files"),
     **dict.fromkeys(("name", "stage", "id"), "the key of a stage is its name"),
     **dict.fromkeys(("description", "label", "comment"), "write it as a comment, `# …`"),
     **dict.fromkeys(("extends", "template", "inherit"), "use an anchor, `<<: *name`, or `meta.defaults`"),
     "<<": "write `<<` without quotes: in quotes it is an ordinary key and merges nothing",
-    "tags": "tags are those of the pipeline: `meta: {tags: …}`",
+    "tags": "only a pipeline has tags: `meta: {tags: …}`",
     "checkout": "`vol: code` mounts the code, `on: code` works in a copy of it",
-    "ports": "ports are not published; a script reaches what it starts itself at 127.0.0.1",
+    "ports": "ports are not published; a script can reach the services that it starts at 127.0.0.1",
     "outputs": "what a stage prints is its value (`env: STAGE`), and what it leaves in `$OUT` are its files (`vol: STAGE`)",
     "privileged": "privileged stages are not supported",
 }
@@ -66,12 +66,12 @@ _TOP_LEVEL: Mapping[str, str] = {
     **dict.fromkeys(("include", "import", "imports", "extends"), "all `*.dockercise.yaml` below the root are read together"),
     **dict.fromkeys(
         ("on", "trigger", "triggers", "branches"),
-        "`triggers` belongs to a stage; branches are named when a repository is registered",
+        "`triggers` belongs to a stage; you choose branches when you register a repository",
     ),
     **dict.fromkeys(
         ("anchors", "templates", "definitions", "common"), "if a key only contains anchors, begin its name with `x-`"
     ),
-    "version": "leave it out: the language has no versions",
+    "version": "remove it: the language has no versions",
     "secrets": "names of secret variables belong to `meta: {secrets: …}`",
     "lint": "lint rules belong to `meta: {lint: …}`",
 }

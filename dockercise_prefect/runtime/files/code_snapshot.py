@@ -88,7 +88,7 @@ def _without_ignored(root: Path, paths: Iterable[PurePosixPath]) -> Iterator[Pur
 
 def _ignore_lines(root: Path) -> list[str]:
     """The lines of the file; no lines if it does not exist. If it is a link that leads out of the root, it is not read."""
-    path = Path(os.path.realpath(root / IGNORE_FILE))  # Path.resolve() raises if links form a circle
+    path = Path(os.path.realpath(root / IGNORE_FILE))  # Path.resolve() raises if links form a cycle
     try:
         if not path.exists() or not path.is_relative_to(root):
             return []

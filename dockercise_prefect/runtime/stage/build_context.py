@@ -19,7 +19,7 @@ from dockercise_prefect.runtime.engine import Engine, NoSuchPathError
 IGNORE_FILE = ".dockerignore"
 
 MOST_LINKS = 16
-"""How many symbolic links are followed in a row. More links count as a circle."""
+"""How many symbolic links are followed in a row. More links count as a cycle."""
 
 
 @dataclass(frozen=True, slots=True)

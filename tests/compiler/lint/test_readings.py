@@ -38,7 +38,7 @@ def test_globs_that_may_match(glob: str) -> None:
     ],
 )
 def test_variables_that_stay_as_they_are(stage: str) -> None:
-    """DK111: a variable in a text of `env`, a build argument or `dir` is found."""
+    """DK111: a variable in a value of `env`, a build argument or `dir` is found."""
     assert lint_codes(f"a: {stage}\n") == ["DK111"]
 
 
