@@ -74,7 +74,7 @@ def _pieces(entries: Iterable[Entry]) -> Iterator[bytes]:
                 sent += len(chunk)
                 yield chunk
             if sent != entry.size:
-                raise EngineError(f"{entry.path} changed while it was copied", "run again when no program writes to it")
+                raise EngineError(f"{entry.path} changed while it was copied", "run again when no program is writing to it")
             yield b"\0" * (-sent % BLOCK)
     yield b"\0" * (2 * BLOCK)
 
@@ -117,7 +117,7 @@ def members(stream: Iterable[bytes]) -> Iterator[tuple[tarfile.TarInfo, Iterator
             yield member, _content(source, member)
         # tarfile treats a header that it cannot read, and the end of the stream, as the end of the archive.
         if not reader.only_zeros_from(source.offset):
-            raise tarfile.ReadError("the archive is cut off, or damaged")
+            raise tarfile.ReadError("the archive is truncated or damaged")
 
 
 def packed(entries: Iterable[tuple[tarfile.TarInfo, Iterable[bytes]]]) -> Iterator[bytes]:
@@ -147,7 +147,7 @@ def below(name: str, root: str) -> bytes:
         return whole
     first, _, path = whole.partition(b"/")
     if first != root.encode("utf-8", "surrogateescape"):
-        raise tarfile.ReadError(f"{name!r} would lead out of the folder")
+        raise tarfile.ReadError(f"{name!r} is outside the folder")
     return path
 
 

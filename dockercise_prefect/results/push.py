@@ -59,7 +59,7 @@ def _reading(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StorageError(f"cannot read {path}: {error.strerror or error}", "become its owner") from error
+        raise StorageError(f"cannot read {path}: {error.strerror or error}", "check its permissions") from error
 
 
 def _turn(file: Path) -> tuple[int, str]:

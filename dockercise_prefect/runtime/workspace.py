@@ -289,7 +289,7 @@ class Workspace:
 
     def kill(self) -> None:
         """Like `cancel`, but without grace. May be called after `cancel`. Returns at once."""
-        self._running.kill("the run was stopped at once")
+        self._running.kill("the run was stopped immediately")
 
     def abandon(self) -> None:
         """Stop waiting for an engine that does not answer. To be called after `kill`.
@@ -306,7 +306,7 @@ class Workspace:
         """
         if not self._calls.abandoned:
             self._put_away()
-        self._running.kill("the run is over")
+        self._running.kill("the run has ended")
         if self._calls.abandoned:
             self._notify(f"the engine does not answer, so nothing of this run was removed from it; {self._whose_it_is()}")
             return
@@ -321,7 +321,7 @@ class Workspace:
         try:
             self._putting_away.close()
         except BaseException:
-            self._running.kill("the run is over")
+            self._running.kill("the run has ended")
             self._putting_away.close(BREAKING_OFF)
             raise
 

@@ -184,5 +184,5 @@ def test_a_damaged_log_is_an_error(command: Command, run: Recorded, tmp_path: Pa
     outcome = command("logs", "last", "check", "--results", str(tmp_path))
 
     assert outcome.status == ExitStatus.ENGINE_FAILED
-    assert f"{run.folder}/check.log.zst is broken: cut off" in outcome.err
+    assert f"{run.folder}/check.log.zst is broken: truncated" in outcome.err
     assert "Traceback" not in outcome.err

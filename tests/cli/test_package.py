@@ -236,7 +236,7 @@ def test_a_base_without_cat_leaves_nothing(library: Path, tmp_path: Path, client
     client.remove_image(base)
     assert (outcome.returncode, outcome.stdout) == (3, "")
     assert f"an image made from {base} cannot print the document" in outcome.stderr
-    assert "name another with --base" in outcome.stderr
+    assert "use --base to name an image" in outcome.stderr
     assert (client.images(image), _made(client, name)) == ([], [])  # an image in use could not have been removed
 
 

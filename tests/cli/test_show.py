@@ -133,7 +133,7 @@ def test_an_unknown_run(command: Command, tmp_path: Path) -> None:
 
     assert outcome.status == ExitStatus.WRONG_INPUT
     assert outcome.err == (
-        f"there is no run whose id is `1999`, or begins with it, in {tmp_path}\n  hint: `dockercise runs` lists all runs\n"
+        f"there is no run whose id is or begins with `1999` in {tmp_path}\n  hint: `dockercise runs` lists all runs\n"
     )
 
 

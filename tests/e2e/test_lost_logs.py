@@ -38,7 +38,9 @@ def test_logs_that_may_not_be_sent_cost_no_stage(dockercise_run: Dockercise, tmp
     assert said.exit_status == 3
     assert {name: stage["status"] for name, stage in said.stages.items()} == {"make": "passed", "use": "passed"}
     assert said.summary["status"] == "error"
-    assert said.summary["error"].startswith("not all logs are in the log group dockercise/ci: cannot make the log stream shop/")
+    assert said.summary["error"].startswith(
+        "not all logs are in the log group dockercise/ci: cannot create the log stream shop/"
+    )
     assert said.stderr.count("logs are no longer sent to CloudWatch") == 1
     assert RIGHTS_HINT in said.stderr
     record = Path(url2pathname(urlsplit(said.summary["results"]).path))

@@ -239,7 +239,7 @@ class ScriptedEngine:
             if behaviour.vanishes:
                 self._state.containers.pop(container, None)
             if container not in self._state.containers:
-                raise ContainerVanishedError(f"container {running.spec.name} was removed while it ran")
+                raise ContainerVanishedError(f"container {running.spec.name} was removed while it was running")
             running.ended = ExitState(exit_code, oom_killed=behaviour.oom_killed)
             return running.ended
 

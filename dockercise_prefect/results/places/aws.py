@@ -112,7 +112,7 @@ def aws_errors(what: str) -> Iterator[None]:
     except NoRegionError as error:
         raise RefusedError(f"{what}: no region is set", "set AWS_DEFAULT_REGION") from error
     except ParamValidationError as error:  # the message has many lines, and the first one says nothing
-        raise RefusedError(f"{what}: {' '.join(str(error).split())}", "look at the settings for AWS and S3") from error
+        raise RefusedError(f"{what}: {' '.join(str(error).split())}", "check the settings for AWS and S3") from error
     except (SSOError, TokenRetrievalError) as error:
         raise RefusedError(f"{what}: {_first_line(error)}", "log in again: `aws sso login`") from error
     except ProfileNotFound as error:

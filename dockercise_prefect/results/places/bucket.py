@@ -50,9 +50,9 @@ def parse_bucket(place: str) -> Bucket:
 
 def _problem_with_name(name: str) -> str | None:
     if not name:
-        return "there is no bucket in it"
+        return "it does not name a bucket"
     if not _NAME.fullmatch(name) or ".." in name or _ADDRESS.fullmatch(name):
-        return f"`{name}` cannot be the name of a bucket: those are 3 to 63 lower-case letters, digits, `-` and `.`"
+        return f"`{name}` cannot be the name of a bucket: names have 3 to 63 lower-case letters, digits, `-` and `.`"
     return None
 
 

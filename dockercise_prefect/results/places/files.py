@@ -19,8 +19,8 @@ FILE_MODE = 0o600
 _HINTS = {
     errno.ENOSPC: "free disk space there, or choose another place with `--results`",
     errno.EDQUOT: "free disk space there, or choose another place with `--results`",
-    errno.EACCES: "become its owner, or choose another place with `--results`",
-    errno.EPERM: "become its owner, or choose another place with `--results`",
+    errno.EACCES: "check its permissions, or choose another place with `--results`",
+    errno.EPERM: "check its permissions, or choose another place with `--results`",
     errno.EROFS: "choose a writable place with `--results`",
     errno.ENOTDIR: "name a folder with `--results`",
     errno.EEXIST: "name a folder with `--results`",

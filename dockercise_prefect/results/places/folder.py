@@ -15,6 +15,8 @@ from dockercise_prefect.results.places.objects import NotStoredError
 CHUNK = 262_144
 """How many bytes are read at once."""
 
+_HINT = "check its permissions, or name another place"
+
 
 class FolderObjects:
     """`Objects` in a folder.
@@ -39,7 +41,7 @@ class FolderObjects:
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
-            raise StorageError(f"cannot read {where}: {error.strerror}", "become its owner, or name another place") from error
+            raise StorageError(f"cannot read {where}: {error.strerror}", _HINT) from error
 
     def chunks(self, path: str, start: int = 0) -> Iterator[bytes]:
         """See `Objects`."""
@@ -52,7 +54,7 @@ class FolderObjects:
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
             raise NotStoredError(f"there is no {where}") from error
         except OSError as error:
-            raise StorageError(f"cannot read {where}: {error.strerror}", "become its owner, or name another place") from error
+            raise StorageError(f"cannot read {where}: {error.strerror}", _HINT) from error
 
     def put(self, path: str, content: BinaryIO) -> None:
         """See `Objects`."""

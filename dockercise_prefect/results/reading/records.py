@@ -70,12 +70,12 @@ class Records:
             return matching[0]
         if not matching:
             what = "no run" + (f" of {self._pipeline}" if self._pipeline else "")
-            what += "" if wanted == LAST else f" whose id is `{wanted}`, or begins with it,"
+            what += "" if wanted == LAST else f" whose id is or begins with `{wanted}`"
             hint = "`dockercise runs` lists all runs" if runs else "`--results` names another place"
             if self._objects.url.startswith("s3:"):
                 hint += "; `dockercise results push` sends what the bucket did not accept"
             raise UsageError(f"there is {what} in {self.place}", hint)
-        raise UsageError(f"`{wanted}` may be any of {_named(matching)}", _how_to_choose(matching))
+        raise UsageError(f"`{wanted}` is ambiguous: it may be {_named(matching)}", _how_to_choose(matching))
 
     def _pipelines(self) -> list[str]:
         names = self._objects.folders("")

@@ -76,7 +76,7 @@ def _all_or_nothing(folder: Path) -> Iterator[None]:
                 folder.rmdir()
             raise
     except OSError as error:
-        hint = "name a folder that you may write to, with room for all of it"
+        hint = "name a folder that you can write to and that has enough free space"
         raise StorageError(f"cannot write to {folder}: {error.strerror or error}", hint) from error
 
 
@@ -148,7 +148,7 @@ class _Unpacking:
         path = name.encode("utf-8", "surrogateescape")
         parts = [part for part in path.split(b"/") if part not in {b"", b"."}]
         if path.startswith(b"/") or b".." in parts or parts[:1] != [self._volume]:
-            raise WrongArchiveError(f"{name!r} would lead out of the folder")
+            raise WrongArchiveError(f"{name!r} is outside the folder")
         return tuple(parts[1:])
 
     def _open(self, parts: _Parts) -> int:

@@ -39,4 +39,4 @@ def words(status: StageStatus) -> str:
 
 def shared_with(base: str) -> str:
     """A note for readers of an archive whose stage works on another stage."""
-    return f"files that {base} has are stored with {base}"
+    return f"files that are also in the volume of {base} are stored there"

@@ -186,12 +186,12 @@ class CloudWatchLogs:
 
     def _make_group(self) -> None:
         there_is_one = self._client.exceptions.ResourceAlreadyExistsException
-        with aws_errors(f"cannot make the log group {self._group}"), suppress(there_is_one):
+        with aws_errors(f"cannot create the log group {self._group}"), suppress(there_is_one):
             self._client.create_log_group(logGroupName=self._group)
 
     def _make_stream(self, stream: _Stream) -> None:
         there_is_one = self._client.exceptions.ResourceAlreadyExistsException
-        with aws_errors(f"cannot make the log stream {stream.name}"), suppress(there_is_one):
+        with aws_errors(f"cannot create the log stream {stream.name}"), suppress(there_is_one):
             self._client.create_log_stream(logGroupName=self._group, logStreamName=stream.name)
 
     def _put(self, stream: _Stream, events: list[_Event]) -> None:
@@ -204,7 +204,7 @@ class CloudWatchLogs:
             answer = self._client.put_log_events(logGroupName=self._group, logStreamName=stream.name, logEvents=entries)
         if answer.get("rejectedLogEventsInfo"):
             raise RefusedError(
-                f"the log stream {stream.name} does not accept events with this time", "is this machine's clock right?"
+                f"the log stream {stream.name} does not accept events with this time", "is the clock of this machine right?"
             )
 
     def _patiently(self, call: Callable[[], None]) -> None:

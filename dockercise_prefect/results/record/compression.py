@@ -38,6 +38,6 @@ def decompressed(chunks: Iterable[bytes]) -> Iterator[bytes]:
             if content:
                 yield content
     if not frame.eof:
-        raise ValueError("cut off")
+        raise ValueError("truncated")
     if frame.unused_data:
         raise ValueError("there is more data after its end")

@@ -63,7 +63,7 @@ def checked_name(name: str, what: str) -> str:
         UsageError: the name would lead out of its folder, or is the name of another file.
     """
     if not name or name in {".", ".."} | RESERVED or "/" in name or "\0" in name:
-        raise UsageError(f"{what} cannot be called {name!r}: its results could not be kept under that name", "rename it")
+        raise UsageError(f"{what} cannot be called {name!r}: its results could not be stored under that name", "rename it")
     return name
 
 

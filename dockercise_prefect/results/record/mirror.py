@@ -198,4 +198,4 @@ class Mirror:
             self._told = self._told or tell
             self._changed.notify_all()
         if tell:
-            self._notify(f"results are kept here for now: {error}")
+            self._notify(f"results stay on this machine for now: {error}")

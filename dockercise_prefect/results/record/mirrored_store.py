@@ -137,7 +137,7 @@ class MirroredStore:
         self._local.settle()
         try:
             if not self._mirror.settle(within=SILENT_SECONDS):
-                self._notify(f"waiting until all results are at {self.url} (Ctrl-C leaves them here)")
+                self._notify(f"waiting until all results are at {self.url} (Ctrl-C leaves them on this machine)")
                 self._mirror.settle()
         except StorageError as error:
             raise self._unsent_error(error) from error

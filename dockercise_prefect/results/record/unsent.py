@@ -130,4 +130,4 @@ def unsent_runs(data: Path) -> list[UnsentRun]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise StorageError(f"cannot read {folder}: {error.strerror}", "become its owner") from error
+        raise StorageError(f"cannot read {folder}: {error.strerror}", "check its permissions") from error

@@ -141,7 +141,7 @@ class DockerBuild:
             self._wire.shutdown(socket.SHUT_WR if patient else socket.SHUT_RDWR)
 
     def _events(self, response: requests.Response) -> Iterator[dict[str, Any]]:
-        with engine_errors(f"{self._doing}: the log ended too early"):
+        with engine_errors(f"{self._doing}: the log ended unexpectedly"):
             yield from decoded(response.raw.read_chunked(decode_content=False))
 
     def _broken_off(self) -> EngineError:
@@ -189,7 +189,7 @@ def follow(events: Iterable[Mapping[str, Any]], sink: OutputSink, doing: str) ->
         elif line := pulling.line(event):
             sink("stderr", f"{line}\n".encode())
     if image is None:
-        raise EngineError(f"{doing}: the engine ended it without an image")
+        raise EngineError(f"{doing}: the engine ended the build without an image")
     return BuildEnd(image)
 
 

@@ -144,7 +144,7 @@ class BuildKitBuild:
             _signal(process, signal.SIGKILL)
 
     def _image(self) -> str:
-        with engine_errors(f"{self._doing}: the engine does not have it"):
+        with engine_errors(f"{self._doing}: the engine does not have the image that was built"):
             image: str = self._client.inspect_image(build_name(self._mark))["Id"]  # type: ignore[no-untyped-call]  # its stub has no types
             return image
 
@@ -195,7 +195,7 @@ def failed_end(last_words: bytes, doing: str) -> BuildEnd:
         EngineError: the build failed, but not because a step failed.
     """
     lines = [line for line in last_words.decode(errors="replace").splitlines() if line.strip()]
-    last = lines[-1].strip() if lines else "the `docker` command said nothing"
+    last = lines[-1].strip() if lines else "the `docker` command printed nothing"
     if found := _STEP_FAILED.search(last):
         return BuildEnd(None, int(found[1]))
     raise EngineError(f"{doing}: {_BEFORE_THE_REASON.sub('', last)}")

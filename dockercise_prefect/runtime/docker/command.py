@@ -53,7 +53,7 @@ def find_build_command(address: Address, environ: Mapping[str, str]) -> BuildCom
         environ: our own variables. `DOCKER_BUILDKIT=0` asks for the engine's own builder, as it does for the command.
     """
     if environ.get("DOCKER_BUILDKIT") == "0":
-        return "DOCKER_BUILDKIT=0 asks for the engine's own builder"
+        return "DOCKER_BUILDKIT=0 selects the engine's own builder"
     environment = command_environment(address, environ)
     if _output(("docker", "buildx", "version"), environment) is not None:
         words = ("docker", "buildx", "build", "--builder", address.context or "default", "--provenance=false", "--load")

@@ -208,7 +208,7 @@ def _without_password(text: str) -> str:
 
 def _hint(errors: list[BaseException]) -> str:
     if any(isinstance(error, PermissionError) for error in errors):
-        return "you have no permission for the socket: add yourself to the group `docker` and log in again, or use sudo"
+        return "you do not have permission to use the socket: add yourself to the group `docker` and log in again, or use sudo"
     if any(isinstance(error, ssl.SSLError) for error in errors):
         return "check ca.pem, cert.pem and key.pem in the folder that DOCKER_CERT_PATH or the Docker context names"
     if any(isinstance(error, DockerException | ValueError | EngineError) for error in errors):

@@ -111,7 +111,7 @@ class DockerEngine:
         return self._images.resolve(ref, pull, platform, progress)
 
     def build(self, spec: BuildSpec, context: Iterable[bytes]) -> ImageBuild:
-        command = self._build_command if spec.limits is None else f"{spec.limits} of a step is for the engine's own builder"
+        command = self._build_command if spec.limits is None else f"a limit of {spec.limits} needs the engine's own builder"
         if isinstance(command, BuildCommand):
             credentials = self._images.all_credentials if self._images.has_credentials else None
             return BuildKitBuild(self._client, command, spec, context, credentials)
@@ -131,7 +131,7 @@ class DockerEngine:
     def commit(self, container: str, image: str, labels: Mapping[str, str]) -> str:
         mark = secrets.token_hex(16)
         labels = {**marked(labels, mark), STEPS: "0"}
-        with engine_errors(f"cannot make an image of container {_short(container)}"):
+        with engine_errors(f"cannot make an image from container {_short(container)}"):
             own = self._client.inspect_container(container)["Config"]
             of_image = self._client.inspect_image(image)["Config"]  # type: ignore[no-untyped-call]  # its stub has no types
             config = committed_config(of_image, own, labels)
@@ -285,7 +285,7 @@ class DockerEngine:
         """
         if self._has_init and self._is_running(container):
             raise EngineError(
-                f"the output of container {_short(container)} broke off while it ran",
+                f"the output of container {_short(container)} was interrupted while the container was running",
                 "does a proxy or firewall close idle connections to the engine?",
             )
 
@@ -331,7 +331,7 @@ class DockerEngine:
             return f"{command}: no such file in the image"
         if stat["linkTarget"] or (stat["mode"] & _EXECUTABLE and not stat["mode"] & _FOLDER):
             return None
-        return f"{command}: not a program"
+        return f"{command}: not an executable file"
 
     def _wait(self, container: str) -> None:
         """Wait for the end, however long it takes. The connection does not have to stay open for all that time."""
@@ -352,7 +352,7 @@ def _timed_out(error: requests.RequestException) -> bool:
 
 def _vanished(container: str) -> ContainerVanishedError:
     return ContainerVanishedError(
-        f"container {_short(container)} was removed while it ran", "is another program cleaning up on this engine?"
+        f"container {_short(container)} was removed while it was running", "is another program cleaning up on this engine?"
     )
 
 

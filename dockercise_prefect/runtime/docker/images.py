@@ -136,7 +136,7 @@ def _platform(image: Mapping[str, Any]) -> str:
 
 def _hint_absent(reference: Reference) -> str:
     if reference.is_id:
-        return "only the engine that made an image knows its id: give its name"
+        return "only the engine that built an image knows its id: use its name"
     return "pull or build it there, or remove `pull: never`"
 
 

@@ -177,7 +177,7 @@ def pump(
         silence: seconds of one period of silence.
 
     Raises:
-        EngineError: the stream broke off, or the engine does not answer.
+        EngineError: the stream was interrupted, or the engine does not answer.
     """
     splitter = FrameSplitter()
     ended = False
@@ -190,4 +190,4 @@ def pump(
         else:
             ended = not is_running()
     if not splitter.between_frames:
-        raise EngineError("the container's output broke off in the middle of a frame", "is the engine still running?")
+        raise EngineError("the container's output ended in the middle of a frame", "is the engine still running?")

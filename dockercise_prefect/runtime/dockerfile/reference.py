@@ -54,7 +54,7 @@ def parse_reference(text: str) -> Reference:
         return Reference(text, "", is_id=True)
     match = _REFERENCE.fullmatch(text)
     if match is None or len(match["name"]) > _MAX_NAME:
-        hint = "an image is written as NAME, NAME:TAG or REGISTRY/NAME:TAG, the name in lower case"
+        hint = "write an image as NAME, NAME:TAG or REGISTRY/NAME:TAG, with the name in lower case"
         raise EngineError(f"{text!r} is not a valid image reference", hint)
     return Reference(match["name"], match["digest"] or match["tag"] or "latest")
 

@@ -79,7 +79,7 @@ def _without_ignored(root: Path, paths: Iterable[PurePosixPath]) -> Iterator[Pur
     try:
         ignored = Globs(lines)
     except ValueError as error:
-        raise EngineError(f"{IGNORE_FILE} cannot be understood: {error}", "its lines are patterns as in .gitignore") from error
+        raise EngineError(f"{IGNORE_FILE} is not valid: {error}", "its lines are patterns as in .gitignore") from error
     for path in paths:
         is_folder = (root / path).is_dir() and not (root / path).is_symlink()
         if not ignored.takes(f"{path}/" if is_folder else str(path)):

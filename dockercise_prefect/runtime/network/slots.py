@@ -157,13 +157,13 @@ class NetworkSlots:
             slot.conversation.close()
 
     def _closed_slot(self) -> Slot:
-        hint = "`network: none` needs no such network"
+        hint = "stages with `network: none` do not need this network"
         if self._image is None:
-            raise EngineError("there is no image to make a network that blocks a cloud's own addresses", hint)
+            raise EngineError("there is no image to create a network that blocks a cloud's own addresses", hint)
         try:
             slot = self._start_one(self._image)
         except EngineError as error:
-            message = f"cannot make a network that blocks a cloud's own addresses: {error.message}"
+            message = f"cannot create a network that blocks a cloud's own addresses: {error.message}"
             raise EngineError(message, hint) from error
         with self._lock:
             self._all.append(slot)

@@ -39,10 +39,10 @@ def build_package(
 
 def _check(engine: Engine, image: str, document: bytes, base: str, notify: Callable[[str], None]) -> None:
     resolved = engine.resolve_image(image, pull=PullPolicy.NEVER, platform=None, progress=notify)
-    hint = "name another with --base: one that has `cat`"
+    hint = "use --base to name an image that has `cat`"
     try:
         printed = run_package(engine, resolved, PackageLimits(output=len(document)), notify)
     except PackageFailedError as error:
         raise EngineError(f"an image made from {base} cannot print the document: it {error.message}", hint) from error
     if printed != document:
-        raise EngineError(f"`cat` of {base} does not print its input unchanged", hint)
+        raise EngineError(f"`cat` in {base} does not print its input unchanged", hint)

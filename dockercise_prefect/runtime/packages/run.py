@@ -79,7 +79,7 @@ def run_package(engine: Engine, image: ResolvedImage, limits: PackageLimits, not
             state = engine.run(container, b"", printed)
             verdict = judge(state, stop=printed.too_much or watch.stop, never_fail=False)
     except ContainerVanishedError as error:
-        raise PackageFailedError("failed: it was removed while it ran", error.hint) from error
+        raise PackageFailedError("failed: it was removed while it was running", error.hint) from error
     finally:
         engine.remove(container)
     if not verdict.status.succeeded:

@@ -125,14 +125,15 @@ def _reason(engine: Engine, container: str, folder: str, build: Build, error: En
     try:
         found, _ = next(members(engine.get(container, folder)))
     except NoSuchPathError:
-        hint = "a file that git ignores, or `.dockerciseignore` names, is not part of the code"
+        hint = "files that git or `.dockerciseignore` ignores are not part of the code"
         return EngineError(
             f"there is no {where(build)} to build from", hint if isinstance(build.context, CodeSnapshot) else None
         )
     if not found.isdir():
         return _no_folder(build)
     if isinstance(error, NoSuchPathError):
-        return EngineError(f"there is no Dockerfile `{build.dockerfile}` in {where(build)}", "`dockerfile` names another one")
+        message = f"there is no Dockerfile `{build.dockerfile}` in {where(build)}"
+        return EngineError(message, "use `dockerfile` to name another one")
     return error
 
 

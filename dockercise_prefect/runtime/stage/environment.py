@@ -147,13 +147,13 @@ def _wanted(stage: Stage, chain: _Chain) -> Iterator[tuple[str, _Found | Diagnos
 def _unset(stage: Stage, name: str, *, is_given: bool) -> Diagnostic:
     """The error for a variable that is not set. If only given variables are used, the hint does not say to set it."""
     upper = name.upper()
-    why, do = ("which it was not given", "") if is_given else ("which is not set", f"set {upper}, or ")
-    hint = f"{do}pass `--env {upper}=…`; `{name}?` if it may be unset"
+    why, do = ("which was not passed to it", "") if is_given else ("which is not set", f"set {upper}, ")
+    hint = f"{do}pass `--env {upper}=…`, or write `{name}?` if it may be unset"
     return Diagnostic("DK050", f"{stage.name} needs the variable `{name}`, {why}", stage.place, hint=hint)
 
 
 def _unfit(stage: Stage, found: _Found, trouble: str) -> Diagnostic:
-    message = f"{stage.name} cannot be given the variable `{found.name}` from {found.label}: {trouble}"
+    message = f"the variable `{found.name}` from {found.label} cannot be passed to {stage.name}: {trouble}"
     return Diagnostic("DK051", message, stage.place, hint="pass it as a file: `vol: code`, or a mounted folder")
 
 
@@ -202,7 +202,7 @@ def parse_env_file(text: str, path: str, lookup: Lookup) -> dict[str, str]:
         trouble = _trouble_with_name(name)
         if trouble is not None:
             column = len(raw) - len(raw.lstrip()) + 1
-            hint = "a line is NAME=text, or NAME alone, or a comment that begins with #"
+            hint = "write NAME=text, NAME alone, or a comment that begins with #"
             findings.append(Diagnostic("DK052", f"not a variable: {trouble}", Place(path, number, column), hint=hint))
             continue
         given = value if equals else lookup(name)
@@ -218,5 +218,5 @@ def _trouble_with_name(name: str) -> str | None:
         return "there is no name before the `=`"
     if any(character in _WHITE_SPACE or character == "\0" for character in name):
         # The name is not shown: where a `=` was forgotten, it is a secret.
-        return "the name, all before the first `=`, contains white space"
+        return "the name (everything before the first `=`) contains white space"
     return None

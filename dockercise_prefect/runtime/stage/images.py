@@ -86,7 +86,7 @@ class Images:
         spec = BuildSpec(what="helpers", dockerfile=b"FROM scratch\n", labels=self._labels.of_run(), network="none")
         image = self._engine.build(spec, tar_stream([])).run(lambda *_: None).image
         if image is None:
-            raise EngineError("the engine cannot make an empty image")
+            raise EngineError("the engine cannot build an empty image")
         return image
 
 

@@ -86,7 +86,7 @@ def container_variables(
         unseen[name] = _fit(name, literals[name].encode("utf-8", "surrogateescape"), "", "pass it as a file instead")
     for name, source in sources.items():
         if isinstance(source, StageValue):
-            hint = f"read /out/{source.stage} instead, which holds it byte for byte"
+            hint = f"read /out/{source.stage} instead, which contains it byte for byte"
             unseen[name] = _fit_value(name, values[source.stage], f"the value of {source.stage} as ", hint)
     for name, text in texts.items():
         if name in literals:

@@ -132,8 +132,8 @@ def test_a_variable_that_was_not_given_stops_the_run(runner: Runner, monkeypatch
 
     assert failure.exit_status == ExitStatus.WRONG_INPUT
     assert failure.summary.error == (
-        f"{AT}: DK050 a needs the variable `AWS_SECRET_ACCESS_KEY`, which it was not given\n"
-        "  hint: pass `--env AWS_SECRET_ACCESS_KEY=…`; `AWS_SECRET_ACCESS_KEY?` if it may be unset"
+        f"{AT}: DK050 a needs the variable `AWS_SECRET_ACCESS_KEY`, which was not passed to it\n"
+        "  hint: pass `--env AWS_SECRET_ACCESS_KEY=…`, or write `AWS_SECRET_ACCESS_KEY?` if it may be unset"
     )
 
 

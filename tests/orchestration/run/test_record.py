@@ -74,7 +74,7 @@ def test_a_value_stays_where_the_volume_is_left_out(tmp_path: Path) -> None:
 
     entry = recorded(tmp_path, compiled(a="a: {img: busybox:1, run: x}"), b"printed", too_large())
 
-    assert entry["left_out"] == {"volume": "the run was stopped at once"}
+    assert entry["left_out"] == {"volume": "the run was stopped immediately"}
     assert entry["value"] == "printed"
 
 

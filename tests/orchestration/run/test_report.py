@@ -176,7 +176,7 @@ def test_a_compressed_log_is_shown_as_any_other(tmp_path: Path) -> None:
 
     shown = Elements(page)
     assert re.search(
-        r"first\nmiddle\n[^…]*middle\n… 3\.1 MB left out here; the file has all of it …middle\n[^…]*last\n", shown.text
+        r"first\nmiddle\n[^…]*middle\n… 3\.1 MB left out here; the full log is in the file …middle\n[^…]*last\n", shown.text
     )
     assert [
         attributes["href"] for tag, attributes in shown.elements if tag == "a" and ".log" in (attributes["href"] or "")

@@ -40,7 +40,7 @@ def test_the_home_folder_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("place", "said"),
     [
-        ("s3://", "there is no bucket in it"),
+        ("s3://", "it does not name a bucket"),
         ("s3://key:secret@bucket", "the place cannot have credentials or a port"),
         ("s3://key:sec/ret@bucket", "the place cannot have credentials or a port"),
         ("s3://Bucket/x", "`Bucket` cannot be the name of a bucket"),

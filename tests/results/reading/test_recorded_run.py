@@ -141,9 +141,9 @@ def test_a_log_is_read_from_where_one_was(run: RecordedRun) -> None:
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (lambda data: data[:-1], "cut off"),
-        (lambda data: data[:100], "cut off"),
-        (lambda data: data[:0], "cut off"),
+        (lambda data: data[:-1], "truncated"),
+        (lambda data: data[:100], "truncated"),
+        (lambda data: data[:0], "truncated"),
         (lambda data: data + b"x", "there is more data after its end"),
         (lambda data: data + data, "there is more data after its end"),
         (lambda data: b"PK" + data, "damaged"),

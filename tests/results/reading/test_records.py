@@ -52,7 +52,7 @@ def test_a_run_is_found_by_id_beginning_or_as_the_last(records: Reading, wanted:
 def test_an_ambiguous_beginning_names_what_it_may_be(records: Reading) -> None:
     """Where several runs begin so, the message names them."""
     with pytest.raises(
-        UsageError, match=f"`2026` may be any of shop/{run_id(2)}, other ☃/{run_id(1)}, shop/{run_id(0)}"
+        UsageError, match=f"`2026` is ambiguous: it may be shop/{run_id(2)}, other ☃/{run_id(1)}, shop/{run_id(0)}"
     ) as raised:
         records().find("2026")
 
@@ -63,7 +63,7 @@ def test_one_id_in_two_pipelines(records: Reading, tmp_path: Path) -> None:
     """Two pipelines whose runs have the same id are told apart by the pipeline."""
     Recorded(tmp_path, OTHER, number=2)
 
-    with pytest.raises(UsageError, match="may be any of") as raised:
+    with pytest.raises(UsageError, match="is ambiguous") as raised:
         records().find(run_id(2))
 
     assert raised.value.hint == "choose one with `--pipeline`"
@@ -73,7 +73,7 @@ def test_one_id_in_two_pipelines(records: Reading, tmp_path: Path) -> None:
 @pytest.mark.parametrize("wanted", ["1999", "", "../shop", "notes", "20261122t"])
 def test_a_run_that_there_is_not(records: Reading, tmp_path: Path, wanted: str) -> None:
     """What is no beginning of a run's id finds nothing, whatever else it may name."""
-    with pytest.raises(UsageError, match=f"there is no run whose id is `{wanted}`, or begins with it, in {tmp_path}"):
+    with pytest.raises(UsageError, match=f"there is no run whose id is or begins with `{wanted}` in {tmp_path}"):
         records().find(wanted)
 
 

@@ -214,7 +214,7 @@ def test_a_service_that_refuses_is_given_up_at_once(settings: Settings, proxy: F
     logs = logs_of("run-11", settings, said)
     logs.stream("a")("line")
 
-    with pytest.raises(StorageError, match="cannot make the log stream hello/run-11/a: 403") as raised:
+    with pytest.raises(StorageError, match="cannot create the log stream hello/run-11/a: 403") as raised:
         logs.close()
 
     assert raised.value.hint == RIGHTS_HINT

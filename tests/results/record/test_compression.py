@@ -43,11 +43,11 @@ def test_little_is_in_memory_of_a_log_that_repeats_itself() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda frame: frame[:-1], "cut off"),
+        (lambda frame: frame[:-1], "truncated"),
         (lambda frame: frame[:-1] + bytes([frame[-1] ^ 1]), "damaged"),
         (lambda frame: frame + b"x", "more data after its end"),
         (lambda frame: frame + frame, "more data after its end"),
-        (lambda _: b"", "cut off"),
+        (lambda _: b"", "truncated"),
         (lambda _: b"no frame", "damaged"),
     ],
     ids=["cut", "damaged", "more", "twice", "empty", "something else"],

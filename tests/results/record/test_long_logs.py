@@ -185,10 +185,10 @@ def test_a_run_that_is_left_leaves_every_log_in_one_piece(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("damage", "why"),
     [
-        (lambda packed: packed[:-1], "cut off"),
+        (lambda packed: packed[:-1], "truncated"),
         (lambda packed: packed + b"x", "there is more data after its end"),
         (lambda packed: packed[:1000] + b"\0" * 50 + packed[1050:], "damaged"),
-        (lambda _: b"", "cut off"),
+        (lambda _: b"", "truncated"),
     ],
 )
 def test_a_damaged_log_is_named(tmp_path: Path, damage: Callable[[bytes], bytes], why: str) -> None:

@@ -127,7 +127,7 @@ def test_a_place_that_fails_is_tried_again(tmp_path: Path, record: Path, place: 
         "b.json": b"b.json",
         "c.json": b"c.json",
     }
-    assert said == ["results are kept here for now: the place is on fire"]
+    assert said == ["results stay on this machine for now: the place is on fire"]
 
 
 def test_the_last_try_is_made_at_once_and_is_the_last(record: Path, place: Place, mirror: Mirror) -> None:

@@ -87,7 +87,7 @@ def test_a_bucket_that_hangs_holds_up_neither_the_beginning_nor_the_record(
     store.settle()
     store.finish(RunSummary(run_id(), "shop", RunStatus.PASSED))
 
-    assert said == [f"waiting until all results are at {store.url} (Ctrl-C leaves them here)"]
+    assert said == [f"waiting until all results are at {store.url} (Ctrl-C leaves them on this machine)"]
     assert {path.name for path in (tmp_path / "there/shop" / run_id()).iterdir()} == {"index.json", "summary.json"}
     assert unsent_runs(tmp_path / "data") == []
 

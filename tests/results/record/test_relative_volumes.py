@@ -119,7 +119,7 @@ def test_older_readers_refuse_what_is_not_whole(run: Run, tmp_path: Path) -> Non
     run.keep("build", text("build/a"))
     run.keep("test", text("test/a"))
 
-    with pytest.raises(ValueError, match=r"'test.base' would lead out of the folder"):
+    with pytest.raises(ValueError, match=r"'test.base' is outside the folder"):
         unpack(members(run.recorded.archive("test")), "test", tmp_path / "out")
 
 

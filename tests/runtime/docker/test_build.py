@@ -57,7 +57,7 @@ def test_a_step_that_fails_has_an_exit_code() -> None:
     [
         ([{"errorDetail": {"message": "code: 3"}, "error": "code: 3"}], "cannot build: code: 3"),
         ([{"error": "no space left"}], "cannot build: no space left"),
-        ([{"stream": "Step 1/1"}], "cannot build: the engine ended it without an image"),
+        ([{"stream": "Step 1/1"}], "cannot build: the engine ended the build without an image"),
         ([], "without an image"),
     ],
 )

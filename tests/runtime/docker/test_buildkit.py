@@ -119,7 +119,7 @@ def test_a_step_that_fails_has_an_exit_code(last: str) -> None:
             "failed to solve with frontend dockerfile.v0: failed to create LLB definition: x: not found",
             "cannot build: x: not found",
         ),
-        ("", "said nothing"),
+        ("", "printed nothing"),
     ],
 )
 def test_everything_else_is_an_error_of_the_engine(log: str, says: str) -> None:

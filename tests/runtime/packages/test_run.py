@@ -140,4 +140,4 @@ def test_a_container_that_vanishes(scripted: ScriptedEngine) -> None:
 
     message = _failure(scripted, ResolvedImage(BUSYBOX, scripted.add_image(BUSYBOX), "", "", ("cat",)))
 
-    assert message == "failed: it was removed while it ran"
+    assert message == "failed: it was removed while it was running"

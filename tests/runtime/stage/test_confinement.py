@@ -138,7 +138,7 @@ def test_each_stage_has_a_closed_network_or_does_not_start(scripted: ScriptedEng
         results = [ran.run(each) for each in stages]
 
     assert [result.status for result in results] == [StageStatus.ERROR, StageStatus.ERROR, StageStatus.PASSED]
-    assert "cannot make a network that blocks a cloud's own addresses" in str(results[0].message)
+    assert "cannot create a network that blocks a cloud's own addresses" in str(results[0].message)
     assert "no such sysctl" in str(results[0].message)
     assert [spec.network for spec in scripted.specs if "dockercise.stage" in spec.labels] == ["none"]
     assert scripted.leftovers() == []

@@ -78,8 +78,8 @@ def test_where_nothing_is_looked_for_setting_a_variable_is_no_advice() -> None:
         hints.append(caught.value.diagnostics[0].hint)
 
     assert hints == [
-        "pass `--env HOME=…`; `home?` if it may be unset",
-        "set HOME, or pass `--env HOME=…`; `home?` if it may be unset",
+        "pass `--env HOME=…`, or write `home?` if it may be unset",
+        "set HOME, pass `--env HOME=…`, or write `home?` if it may be unset",
     ]
 
 
