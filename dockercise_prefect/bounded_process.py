@@ -79,7 +79,7 @@ def work_in_process(work: str, given: bytes, bounds: Bounds) -> bytes:
         # If C code gets no memory, a signal is as likely as an error.
         raise TooMuchWorkError(f"it used more than {bounds.memory >> 20} MiB of memory")
     if process.returncode != 0:
-        raise ProcessEndedError(f"the process for {work} ended with status {process.returncode}")
+        raise ProcessEndedError(f"the process for {work} exited with status {process.returncode}")
     return answer
 
 

@@ -141,5 +141,5 @@ def _token(variable: str) -> str:
 
 
 def _next(repository: str, webhook_url: str, deployed: Deployed | None) -> list[str]:
-    lines = [f"a push to {repository} starts a run when `dockercise webhook` answers at {webhook_url} and a worker runs:"]
+    lines = [f"a push to {repository} starts a run when `dockercise webhook` answers at {webhook_url} and a worker is running:"]
     return [*lines, f"  {worker_command(deployed)}"] if deployed else lines

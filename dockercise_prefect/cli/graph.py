@@ -35,7 +35,7 @@ _ENDINGS = (*_PICTURES, *_TEXTS)
     type=click.Choice(["auto", "graphviz", "own"]),
     default="auto",
     show_default=True,
-    help="What lays out an .svg: Graphviz if it is installed, or dockercise itself.",
+    help="How to lay out an .svg; auto: with Graphviz if it is installed, else without.",
 )
 @takes_offline
 def graph(
@@ -68,9 +68,7 @@ def graph(
 def _picture(request: Request, kind: str, layout: str) -> str | bytes:
     if layout == "own":
         if kind != "svg":
-            raise UsageError(
-                f"with `--layout own` only an .svg can be drawn, not a .{kind}", "remove the option, or write an .svg"
-            )
+            raise UsageError(f"`--layout own` can only draw an .svg, not a .{kind}", "remove the option, or write an .svg")
         return svg(request)
     program = graphviz()
     if program is not None:

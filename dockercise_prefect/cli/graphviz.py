@@ -30,7 +30,7 @@ def draw(program: str, text: str, kind: str) -> bytes:
     except OSError as error:
         raise UsageError(f"{program} cannot be run: {error.strerror}", "reinstall Graphviz, or write an .svg") from error
     if done.returncode != 0 or not done.stdout:
-        said = done.stderr.decode("utf-8", "replace").strip() or f"it ended with status {done.returncode}"
+        said = done.stderr.decode("utf-8", "replace").strip() or f"it exited with status {done.returncode}"
         raise UsageError(
             f"{PurePath(program).name} cannot draw this: {said}", "write a .dot or .mmd, or an .svg with `--layout own`"
         )

@@ -16,11 +16,11 @@ from dockercise_prefect.frontend.findings import Findings
 FILE = "pipeline.dockercise.yaml"
 
 FIRST_PIPELINE = """\
-# Every *.dockercise.yaml below this folder is part of the pipeline; each key at the left is a stage.
+# Every *.dockercise.yaml below this folder is part of the pipeline; each top-level key is a stage.
 
 meta:
   defaults:
-    img: busybox:latest # every stage runs in this image, unless it names another
+    img: busybox:latest # every stage runs in this image, unless it names another one
 
 greet:
   run: echo hello

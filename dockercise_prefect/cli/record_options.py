@@ -55,7 +55,7 @@ def _pipeline(name: str | None, root: Path | None) -> str | None:
     if root is None:
         return name
     if name is not None:
-        raise UsageError("--pipeline and --root both choose the pipeline", "give one of them")
+        raise UsageError("--pipeline and --root both choose the pipeline", "use one of them")
     from dockercise_prefect.compiler import check_part
 
     return check_part(root).name

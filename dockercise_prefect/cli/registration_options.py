@@ -88,13 +88,13 @@ def reporting() -> Iterator[None]:
 
 
 _OPTIONS = (
-    click.option("--ref", metavar="NAME", help="The branch or tag that runs; default: the repository's default branch."),
+    click.option("--ref", metavar="NAME", help="The branch or tag to run; default: the repository's default branch."),
     click.option("--name", metavar="NAME", help="The deployment's name; default: the repository's."),
     click.option("--cron", "crons", metavar="CRON", multiple=True, help="Run at these times, such as '0 3 * * *'."),
     click.option("--interval", "intervals", metavar="TIME", multiple=True, help="Run at this interval, such as 30m."),
     click.option("--rrule", "rrules", metavar="RULE", multiple=True, help="Run at the times of an iCalendar rule."),
     click.option("--timezone", metavar="ZONE", default="UTC", show_default=True, help="The time zone of --cron and --rrule."),
-    click.option("--no-cron", "unscheduled", is_flag=True, help="Remove its schedules."),
+    click.option("--no-cron", "unscheduled", is_flag=True, help="Remove the deployment's schedules."),
     click.option("--target", "targets", metavar="STAGE", multiple=True, help="Run only these stages and what they need."),
     click.option("--env", "variables", metavar="NAME=TEXT", multiple=True, help="A variable; everyone can read it in Prefect."),
     click.option("--secret", "secrets", metavar="NAME=BLOCK", multiple=True, help="A variable from a Prefect Secret block."),
@@ -113,7 +113,7 @@ _OPTIONS = (
         type=click.Choice(["wait", "skip"]),
         default="wait",
         show_default=True,
-        help="What a run above --concurrency does.",
+        help="What happens to a run above --concurrency.",
     ),
     click.option("--paused", is_flag=True, help="Start no scheduled runs until you resume the deployment."),
     click.option("--submodules", is_flag=True, help="Also check out submodules."),
@@ -176,7 +176,8 @@ def _request(
         raise UsageError("--no-cron cannot be used with --cron, --interval or --rrule", "use one of them")
     timetable.schedules()  # report a wrong timetable before any other work
     if name is not None and (not name.strip() or set(name) & NOT_IN_NAMES):
-        raise UsageError(f"`{name}` cannot be the name of a deployment", f"leave out {' '.join(sorted(NOT_IN_NAMES))}")
+        hint = f"choose a name without {' '.join(sorted(NOT_IN_NAMES))}"
+        raise UsageError(f"`{name}` cannot be the name of a deployment", hint)
     pairs = (parse_env_option(option, os.environ.get) for option in variables)
     return RegisterRequest(
         registration=Registration(

@@ -17,7 +17,7 @@ def results() -> None:
 
 @results.command("push")
 @click.argument("runs", metavar="[RUN]...", nargs=-1)
-@click.option("--results", "place", metavar="PLACE", help="Send them to this place instead of their own.")
+@click.option("--results", "place", metavar="PLACE", help="Send the records to this place instead of their own.")
 def push_command(runs: tuple[str, ...], place: str | None) -> int:
     """Send records that did not reach their bucket: of the RUNs, or of all runs.
 

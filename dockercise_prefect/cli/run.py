@@ -46,7 +46,7 @@ from dockercise_prefect.status import RunStatus
     help="A variable from outside; without =TEXT, its value comes from your environment.",
 )
 @click.option(
-    "--env-file", "files", type=click.Path(path_type=Path), multiple=True, help="A file of variables, as for `docker run`."
+    "--env-file", "files", type=click.Path(path_type=Path), multiple=True, help="A file with variables, as for `docker run`."
 )
 @click.option("--jobs", type=int, help="The maximum number of containers at once.  [default: 10]")
 @click.option(

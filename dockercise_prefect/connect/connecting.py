@@ -89,7 +89,7 @@ def survey(wish: Wish, github: GitHub) -> Survey:
     repository = github.repository(wish.repository)
     name = repository.full_name
     if not repository.administered:
-        hint = "only administrators can change its webhooks and deploy keys: use a token of one of them"
+        hint = "only administrators can change its webhooks and deploy keys: use an administrator's token"
         raise HostRefusedError(f"the token's user is not an administrator of {name}", hint)
     hooks = own_hooks(github.hooks(name), wish.webhook_url)
     blocks = BlockNames.of(github.host, name)

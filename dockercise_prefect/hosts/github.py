@@ -212,7 +212,7 @@ def checked_name(name: str) -> str:
         UsageError: the text is not the name of a repository.
     """
     if not _NAME.fullmatch(name):
-        raise UsageError(f"{name!r} is not a repository of GitHub", "write it as OWNER/REPO, such as acme/infra")
+        raise UsageError(f"{name!r} is not a GitHub repository", "write it as OWNER/REPO, such as acme/infra")
     return name
 
 

@@ -70,7 +70,7 @@ def refused(error: GithubException, call: Call) -> HostError:
         hint = f"has it expired, or been revoked? {HOW_TO_MAKE_ONE}"
         return HostRefusedError(f"{call.host} does not accept the token in {call.token_name}", hint)
     if _is_rate_limit(status, headers, error):
-        return HostError(f"{call.host} has had too many requests with the token in {call.token_name}", _when(headers))
+        return HostError(f"{call.host} received too many requests with the token in {call.token_name}", _when(headers))
     if status == _FORBIDDEN:
         return _forbidden(error, headers, call)
     if status in {_NOT_FOUND, _GONE}:
@@ -78,7 +78,7 @@ def refused(error: GithubException, call: Call) -> HostError:
     if status >= _FAILED:
         return HostError(f"{call.host} failed to {call.what} (status {status})", "try again in a few minutes")
     said = _said(error.data)
-    return HostRefusedError(f"{call.host} refuses to {call.what} (status {status})", said and f"it says: {said}")
+    return HostRefusedError(f"{call.host} refused to {call.what} (status {status})", said and f"it says: {said}")
 
 
 def unreachable(error: requests.RequestException, call: Call) -> HostError:
@@ -87,7 +87,7 @@ def unreachable(error: requests.RequestException, call: Call) -> HostError:
         hint = "does it use https? To trust its certificate, set REQUESTS_CA_BUNDLE"
         return HostError(f"no secure connection to {call.host}", hint)
     if isinstance(error, requests.exceptions.ProxyError):
-        return HostError(f"cannot reach {call.host}: the proxy refuses", "see HTTPS_PROXY and NO_PROXY")
+        return HostError(f"cannot reach {call.host}: the proxy refused the connection", "see HTTPS_PROXY and NO_PROXY")
     if isinstance(error, requests.exceptions.Timeout):
         return HostError(f"{call.host} did not answer in time", "check the network, and try again")
     return HostError(f"no answer from {call.host}", "check the network and the address")
@@ -96,7 +96,7 @@ def unreachable(error: requests.RequestException, call: Call) -> HostError:
 def not_github(call: Call) -> HostRefusedError:
     """The error for an answer that cannot come from GitHub."""
     return HostRefusedError(
-        f"what answers at {call.host} is not GitHub's API", "`--api` looks like https://github.example.com/api/v3"
+        f"the server at {call.host} is not GitHub's API", "`--api` looks like https://github.example.com/api/v3"
     )
 
 
@@ -104,7 +104,7 @@ def _forbidden(error: GithubException, headers: Mapping[str, str], call: Call) -
     sign_on = re.search(r"url=(https://\S+)", headers.get("x-github-sso", ""))
     if sign_on:
         return HostRefusedError(
-            f"the organisation requires single sign-on before the token in {call.token_name} may {call.what}",
+            f"the organisation requires single sign-on before the token in {call.token_name} can {call.what}",
             f"authorise it at {sign_on[1]}",
         )
     asked = headers.get("x-accepted-github-permissions")
@@ -117,7 +117,7 @@ def _forbidden(error: GithubException, headers: Mapping[str, str], call: Call) -
 def _not_found(call: Call) -> HostError:
     if call.repository:
         return NoRepositoryError(
-            f"{call.host} has no repository {call.repository}, or the token in {call.token_name} may not see it",
+            f"{call.host} has no repository {call.repository}, or the token in {call.token_name} cannot see it",
             "is the name right, and does the token include this repository?",
         )
     # GitHub gives the same answer for what does not exist and for what the token may not see.

@@ -15,7 +15,7 @@ SECONDS = 10.0
 _WHY = {
     401: "it does not accept the token",
     403: "the token is not allowed to do this",
-    404: "there is no such repository or commit, or the token may not see it",
+    404: "the repository or commit does not exist, or the token cannot see it",
 }
 _BUSY = {408, 409, 425, 429}
 _FAILED = 500

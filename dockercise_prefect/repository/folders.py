@@ -18,4 +18,5 @@ def make_folder(path: Path) -> None:
             if not folder.is_dir():
                 folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
-        raise RepositoryError(f"cannot make {path}: {error.strerror}", "choose another folder with DOCKERCISE_DATA") from error
+        hint = "choose another folder with DOCKERCISE_DATA"
+        raise RepositoryError(f"cannot create {path}: {error.strerror}", hint) from error

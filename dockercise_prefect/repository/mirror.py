@@ -190,7 +190,7 @@ class Mirror:
             self._ask(*command, lock=lock, environment=_NO_FILTERS)
         except GitError as error:
             if self._is_sound():
-                raise RepositoryRefusedError(f"cannot check {commit} out: {error.message}", error.hint) from error
+                raise RepositoryRefusedError(f"cannot check out {commit}: {error.message}", error.hint) from error
             self._make(commit, lock)
             self._fetch_soundly(commit, lock)
             self._ask(*command, lock=lock, environment=_NO_FILTERS)
@@ -236,7 +236,7 @@ class Mirror:
             return stack.enter_context(file_lock(_lock_of(folder), patience))
         except LockTimeoutError as error:
             message = f"another process has been working on {folder} for {shown_seconds(patience)}"
-            raise RepositoryError(message, "does it hang?") from error
+            raise RepositoryError(message, "is it stuck?") from error
         except OSError as error:
             hint = "is the disk full, or does the folder belong to another user?"
             raise RepositoryError(f"cannot write in {self._folder}: {error.strerror}", hint) from error
@@ -253,7 +253,7 @@ class Mirror:
 
     def _hint(self) -> str:
         if self._address.kind == "file":
-            return "is there a git repository, and may this user read it?"
+            return "is there a git repository, and can this user read it?"
         if self._access.name:
             return f"is the address right, and does the Secret block `{self._access.name}` give access?"
         return "is the address right? If it is private, name a Secret block with a token or deploy key with `--credentials`"

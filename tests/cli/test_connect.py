@@ -50,7 +50,7 @@ def test_connect(world: World, tmp_path: Path) -> None:
         f"{repository} · 2 stages in 1 file · main at {git(world.work, 'rev-parse', 'HEAD')[:12]}",
         f"deployment {repository}/{repository} created",
         f"webhook added: GitHub sends pushes to {URL}",
-        f"a push to {world.name} starts a run when `dockercise webhook` answers at {URL} and a worker runs:",
+        f"a push to {world.name} starts a run when `dockercise webhook` answers at {URL} and a worker is running:",
         said.out.splitlines()[-1],
     ]
     assert said.out.splitlines()[-1].endswith("prefect worker start --pool dockercise")

@@ -87,7 +87,7 @@ def test_own_layout_draws_svg_only(command: Command, root: Path) -> None:
     outcome = command("graph", str(root), "--layout", "own", "-o", "g.png")
 
     assert outcome.status == 2
-    assert "only an .svg can be drawn, not a .png" in outcome.err
+    assert "can only draw an .svg, not a .png" in outcome.err
 
 
 @pytest.mark.parametrize(

@@ -128,5 +128,5 @@ def test_what_a_stage_prints_is_never_whole_in_memory(
     kept = json.loads((record / "plain.json").read_bytes())
     assert kept["value"] is None
     assert f"{with_lines + without:,} bytes" in kept["left_out"]["value"]
-    assert ".out has all of them" in kept["left_out"]["value"]
+    assert ".out has the full value" in kept["left_out"]["value"]
     assert (record / "sensitive.json").stat().st_size < 10_000

@@ -219,7 +219,7 @@ def test_single_sign_on(github_server: GitHubServer, github: GitHub) -> None:
 
 def test_unknown_repository(github: GitHub) -> None:
     """A repository that is not there, or may not be seen, is told apart from one where a right is missing."""
-    with pytest.raises(NoRepositoryError, match="has no repository acme/shop, or the token in GITHUB_TOKEN may not see it"):
+    with pytest.raises(NoRepositoryError, match="has no repository acme/shop, or the token in GITHUB_TOKEN cannot see it"):
         github.repository("acme/shop")
 
 
@@ -228,7 +228,7 @@ def test_key_in_use(github: GitHub) -> None:
     pair = make_deploy_key()
     github.add_key("acme/infra", "a title", pair.public)
 
-    with pytest.raises(HostRefusedError, match="refuses to add a deploy key to acme/infra") as refused:
+    with pytest.raises(HostRefusedError, match="refused to add a deploy key to acme/infra") as refused:
         github.add_key("acme/infra", "a title", pair.public)
 
     assert refused.value.hint == "it says: key is already in use"
@@ -260,7 +260,7 @@ def test_rate_limit(github_server: GitHubServer, github: GitHub, status: int, he
     body = {"message": "API rate limit exceeded for user ID 1."}
     github_server.fail(Failure("GET", ".*/hooks", status, body=body, headers=headers))
 
-    with pytest.raises(HostError, match="has had too many requests") as failed:
+    with pytest.raises(HostError, match="received too many requests") as failed:
         github.hooks("acme/infra")
 
     assert failed.value.hint == hint
@@ -323,7 +323,7 @@ def test_no_address(api: str) -> None:
 @pytest.mark.parametrize("name", ["acme", "acme/infra/x", "../infra", "acme/..", "-a/b", "acme/in fra", "acme/infra?x", ""])
 def test_no_name(github_server: GitHubServer, github: GitHub, name: str) -> None:
     """What is no repository's name is asked for nowhere."""
-    with pytest.raises(UsageError, match="is not a repository of GitHub"):
+    with pytest.raises(UsageError, match="is not a GitHub repository"):
         github.repository(name)
 
     assert github_server.requests == []

@@ -98,7 +98,7 @@ def test_a_loop_goes_on_after_errors() -> None:
     loop.stop()
 
     assert told == [
-        "the database of deliveries fails: disk I/O error; trying again",
+        "the database of deliveries failed: disk I/O error; trying again",
         "work-0 failed: KeyError; trying again",
     ]
     assert loop.join(60)

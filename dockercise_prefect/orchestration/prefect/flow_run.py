@@ -32,7 +32,7 @@ def current_flow_run() -> FlowRun:
     """
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
-        raise UsageError("run_pipeline is called outside of a flow run", "call the flow instead")
+        raise UsageError("run_pipeline was called outside a flow run", "call the flow instead")
     return context.flow_run
 
 

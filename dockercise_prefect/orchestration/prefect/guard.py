@@ -87,7 +87,7 @@ def _name(authority: str) -> str | None:
 
 
 def _refused(how: str, name: str | None) -> str:
-    text = f"Refused: this request came {how[:_SHOWN]}. This Prefect server answers its own pages and local programs only.\n"
+    text = f"Refused: this request came {how[:_SHOWN]}. This Prefect server only answers its own pages and local programs.\n"
     if name:
         text += (
             f"If you reach the server this way, set {HOSTS_VARIABLE}={name[:_SHOWN]}, then `dockercise down` and "

@@ -111,7 +111,7 @@ class ServerFolder:
             secret = make_secret(self._secret)
             server = self.find()
             if server is None:
-                notify("starting the local Prefect server, which stays up for later runs (`dockercise down` stops it)")
+                notify("starting the local Prefect server, which keeps running for later runs (`dockercise down` stops it)")
                 server = self._start()
             self._wait(server, secret)
             return server

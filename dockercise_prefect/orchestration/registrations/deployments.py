@@ -139,7 +139,7 @@ def find_registration(name: str) -> Deployed | Unreadable:
     if len(found) == 1:
         return found[0]
     if found:
-        raise UsageError(f"{name} may be {' or '.join(one.name for one in found)}", "give the full name")
+        raise UsageError(f"{name} is ambiguous: it may be {' or '.join(one.name for one in found)}", "give the full name")
     there_are = f"there are {', '.join(one.name for one in known)}" if known else "`dockercise register SOURCE` creates one"
     raise UsageError(f"there is no registration {name}", there_are)
 
@@ -161,7 +161,7 @@ def deployment_of(deployment_id: str) -> Deployed:
         if LABEL not in (one.labels or {}):
             raise UsageError(
                 f"the deployment {one.name} is not for a registered repository",
-                "`dockercise register` creates such deployments",
+                "`dockercise register` creates a deployment for a repository",
             )
         return _deployed(one, client.read_flow(one.flow_id).name)
 

@@ -49,7 +49,7 @@ def registered(
             if commit is None and checkout.commit is not None:
                 hold_to(current_flow_run(), checkout.commit)
             log = get_run_logger()
-            log.info("%s at %s", registration.url, checkout.commit or "what the folder holds now")
+            log.info("%s at %s", registration.url, checkout.commit or "the current content of the folder")
             short = checkout.commit and checkout.commit[:SHORT_COMMIT]
             options = RunOptions(settings=settings, commit=short, secret_blocks=registration.secrets)
             try:
@@ -71,7 +71,8 @@ def registered(
 def _deployment() -> Deployed:
     flow_run = current_flow_run()
     if flow_run.deployment_id is None:
-        raise UsageError("this flow runs for deployments that `dockercise register` makes", "`dockercise run` runs a folder")
+        message = "this flow only runs in deployments that `dockercise register` creates"
+        raise UsageError(message, "`dockercise run` runs a folder")
     return deployment_of(str(flow_run.deployment_id))
 
 

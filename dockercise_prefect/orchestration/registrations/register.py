@@ -153,7 +153,7 @@ def _keep_schedules(deployment: str) -> None:
     lost = schedules_of(deployment)
     if lost:
         raise UsageError(
-            f"{deployment} has schedules, which this would remove: {described(lost)}",
+            f"{deployment} has schedules that this would remove: {described(lost)}",
             "give them again, or use `--no-cron` to remove them",
         )
 

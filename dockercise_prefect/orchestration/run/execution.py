@@ -85,5 +85,5 @@ def execute(run: Resolved, root: Path | None) -> Executed:
 
 
 def _stop(run: Resolved, workspace: Workspace, reason: str) -> None:
-    run.notify(f"{reason}: stopping the running stages, with 10 s of grace (Ctrl-C stops them at once)")
+    run.notify(f"{reason}: stopping the running stages, with a grace period of 10 s (Ctrl-C stops them immediately)")
     workspace.cancel(reason=reason)

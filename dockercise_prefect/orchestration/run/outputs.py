@@ -122,7 +122,7 @@ class RunOutputs:
         except StorageError as error:  # somebody removed the record
             self._failed(error)
             return kept
-        why = f"it has {size:,} bytes; {stdout.file or OUTPUTS} has all of them"
+        why = f"it has {size:,} bytes; {stdout.file or OUTPUTS} has the full value"
         return replace(kept, left_out={**kept.left_out, "value": why})
 
     def _decided(self, stage: Stage, printed: Printed, digest: str) -> Stdout:

@@ -82,5 +82,5 @@ def looked_through(chunks: Iterable[bytes], scan: Scan | None) -> Iterator[bytes
         if scan is not None:
             scan.feed(chunk)
             if scan.found:
-                raise SensitiveFoundError("it contains something sensitive", "`noLog: false` would keep it anyway")
+                raise SensitiveFoundError("it contains something sensitive", "to keep it anyway, set `noLog: false`")
         yield chunk

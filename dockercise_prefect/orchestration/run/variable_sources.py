@@ -54,5 +54,5 @@ def named_secret(options: RunOptions, name: str) -> str | None:
         return None
     secret = load_secret(block)
     if secret is None:
-        raise UsageError(f"there is no Secret block `{block}` in Prefect, named for the variable {name} by `register --secret`")
+        raise UsageError(f"there is no Secret block `{block}` in Prefect; `register --secret` names it for the variable {name}")
     return secret

@@ -96,7 +96,7 @@ def _host_name(host: str) -> str:
 def _of_host(host: str | None, port: int | None, scheme: str | None, path: str) -> str:
     name = _settled(lambda text: _trimmed(unquote(text).strip("/")), path)
     if not host or not name or not _PATH.fullmatch(name):
-        raise ValueError("an address of a repository needs a host and a path")
+        raise ValueError("the address of a repository needs a host and a path")
     known = _host_name(host)
     place = known if port is None or port == _DEFAULT_PORTS.get(scheme or "") else f"{known}:{port}"
     return f"{place}/{lowered(name)}"

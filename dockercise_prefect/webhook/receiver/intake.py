@@ -174,7 +174,7 @@ class Intake:
             time.time(),
         )
         if acceptance is Acceptance.FULL:
-            return Answer(result=Result.FULL, message="too many deliveries wait already", about=about)
+            return Answer(result=Result.FULL, message="too many deliveries are already waiting", about=about)
         if acceptance is Acceptance.REPEATED:
             return Answer(result=Result.REPEATED, message="this delivery was already accepted, and runs once", about=about)
         self._queued()

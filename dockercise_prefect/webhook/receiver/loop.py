@@ -87,7 +87,7 @@ class Loop:
         try:
             return self._step()
         except sqlite3.Error as error:
-            self._say(f"the database of deliveries fails: {error}; trying again")
+            self._say(f"the database of deliveries failed: {error}; trying again")
         except Exception as error:  # noqa: BLE001  if the thread ended, the work would stop without a message
             self._say(f"{threading.current_thread().name} failed: {type(error).__name__}; trying again")
         return _AFTER_A_FAILURE

@@ -93,8 +93,7 @@ def test_the_refusal_says_what_was_asked_and_what_to_do() -> None:
     said = judged("ci.example.org:4200")
 
     assert said == (
-        "Refused: this request came to the name ci.example.org:4200. This Prefect server answers its own pages and "
-        "local programs "
-        "only.\nIf you reach the server this way, set DOCKERCISE_SERVER_HOSTS=ci.example.org, then `dockercise down` and "
-        "`dockercise up`.\n"
+        "Refused: this request came to the name ci.example.org:4200. This Prefect server only answers its own pages and "
+        "local programs.\nIf you reach the server this way, set DOCKERCISE_SERVER_HOSTS=ci.example.org, then "
+        "`dockercise down` and `dockercise up`.\n"
     )

@@ -83,7 +83,7 @@ def test_a_value_above_the_bound_is_said_to_be_elsewhere(tmp_path: Path) -> None
     entry = recorded(tmp_path, compiled(a="a: {img: busybox:1, run: x}"), b"x" * (LONGEST_VALUE + 1))
 
     assert entry["value"] is None
-    assert entry["left_out"] == {"value": "it has 1,048,577 bytes; a.out has all of them"}
+    assert entry["left_out"] == {"value": "it has 1,048,577 bytes; a.out has the full value"}
     assert (tmp_path / "p/run/out.zip").exists()
 
 
