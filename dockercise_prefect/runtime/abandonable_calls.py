@@ -1,4 +1,4 @@
-"""Calls of an engine that may never answer: all their callers can stop waiting at once."""
+"""Calls of an engine that may never answer: all their callers can stop waiting immediately."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class AbandonableCalls:
                 self._calls.discard(future)
 
     def abandon(self) -> None:
-        """Raise `AbandonedError` in all callers, now and later. Returns at once."""
+        """Raise `AbandonedError` in all callers, now and later. Returns immediately."""
         with self._lock:
             self._abandoned = True
             calls = list(self._calls)

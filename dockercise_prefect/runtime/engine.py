@@ -221,7 +221,7 @@ class ImageBuild(Protocol):
         ...
 
     def stop(self) -> None:
-        """Make the build end, and kill a step that runs. Returns at once.
+        """Make the build end, and kill a step that runs. Returns immediately.
 
         May be called from another thread, at any time and any number of times.
         """

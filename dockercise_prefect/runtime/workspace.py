@@ -284,18 +284,18 @@ class Workspace:
         return self._shared.code_digest
 
     def cancel(self, *, reason: str) -> None:
-        """Start no more stages, and stop those that run, with grace. Their status is then cancelled. Returns at once."""
+        """Start no more stages, and stop those that run, with grace. Their status is then cancelled. Returns immediately."""
         self._running.cancel(reason)
 
     def kill(self) -> None:
-        """Like `cancel`, but without grace. May be called after `cancel`. Returns at once."""
+        """Like `cancel`, but without grace. May be called after `cancel`. Returns immediately."""
         self._running.kill("the run was stopped immediately")
 
     def abandon(self) -> None:
         """Stop waiting for an engine that does not answer. To be called after `kill`.
 
-        Returns at once, and so do the calls of `run_stage` that are waiting. What the run has made is left on the engine, and
-        the next run removes it.
+        Returns immediately, and so do the calls of `run_stage` that are waiting. What the run has made is left on the engine,
+        and the next run removes it.
         """
         self._calls.abandon()
 

@@ -114,6 +114,6 @@ class EnginePackages:
 
 
 def _is_document(package: Package) -> bool:
-    """Whether the output is a valid document. Wrong output must not be stored for ever as the document of the image."""
+    """Whether the output is a valid document. Wrong output must not be stored forever as the document of the image."""
     document = read_document(Source(package.provenance, package.data), Findings())
     return document is not None and document.body is not None

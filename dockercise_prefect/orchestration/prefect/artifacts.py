@@ -55,7 +55,7 @@ class Artifacts:
         self._queue.put(artifact)
 
     def close(self) -> None:
-        """Wait until all artifacts have been sent, but not for ever. If Prefect does not answer, the rest is not sent."""
+        """Wait until all artifacts have been sent, but not forever. If Prefect does not answer, the rest is not sent."""
         self._queue.put(None)
         self._thread.join(self._patience)
         if self._thread.is_alive():

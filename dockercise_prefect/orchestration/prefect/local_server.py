@@ -35,7 +35,7 @@ PREFERRED_PORT = 4200
 """Prefect's default port, so that the addresses in its documentation are right if the port is free."""
 
 START_SECONDS = 600.0
-"""Long enough for a busy machine. If the server ends, this is noticed at once."""
+"""Long enough for a busy machine. If the server ends, this is noticed immediately."""
 STOP_SECONDS = 20.0
 
 _BACKLOG = 1024

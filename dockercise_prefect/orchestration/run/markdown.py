@@ -23,7 +23,7 @@ def code(text: str) -> str:
 
 
 def link(text: str, url: str) -> str:
-    """The plain text as a link. If it needs escapes, the link is beside it: Prefect's UI shows the backslashes in a link."""
+    """The plain text as a link. If it needs escapes, the link is next to it: Prefect's UI shows the backslashes in a link."""
     return f"[{text}](<{url}>)" if _HARMLESS.fullmatch(text) else f"{plain(text)} [↗](<{url}>)"
 
 

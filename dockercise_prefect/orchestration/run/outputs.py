@@ -37,7 +37,7 @@ LONGEST_VALUE = 1_048_576
 class RunOutputs:
     """The outputs of one run (`runtime.stage.ports.Outputs`). Thread-safe. Must be closed.
 
-    Output that is not sensitive is written to its file in the record at once. Output that may be sensitive is stored in a
+    Output that is not sensitive is written to its file in the record immediately. Output that may be sensitive is stored in a
     private place until the stage has ended. It then goes to the record if no secret is found in it. Output that is not
     allowed in the record is stored in a volume of the run on its engine, for the stages that need it.
 

@@ -30,7 +30,7 @@ class ArtifactQueue(Protocol):
         ...
 
     def close(self) -> None:
-        """Wait until all artifacts have been sent, but not for ever."""
+        """Wait until all artifacts have been sent, but not forever."""
         ...
 
 
@@ -63,7 +63,7 @@ class PrefectView:
         self._artifacts.add(stage_key(self._pipeline.name, stage.name), stage_headline(summary), text, summary.task_run_id)
 
     def run(self, summary: RunSummary) -> None:
-        """Show the run, which is over. Waits until Prefect has accepted everything, but not for ever."""
+        """Show the run, which is over. Waits until Prefect has accepted everything, but not forever."""
         text = run_text(summary, self._pipeline, [REPORT, OUTPUTS, SUMMARY, INDEX], self._find)
         self._artifacts.add(run_key(self._pipeline.name), run_headline(summary), text)
         self._artifacts.close()

@@ -101,7 +101,7 @@ class Scheduler(Generic[T]):
         jobs: the maximum number of stages that run at the same time.
         fail_fast: whether to stop everything when the first stage does not succeed.
         stop: asks the running stages to end, with a grace period; its argument says why.
-        kill: ends the running stages at once.
+        kill: ends the running stages immediately.
         abandon: makes stages that still run after that count as ended, because the engine does not answer.
     """
 

@@ -17,7 +17,7 @@ from dockercise_prefect.settings import read_settings
 def run_as_script(flow: Flow[..., Any]) -> int:
     """Run the flow once with the arguments of the command line as its targets. Return the exit status of the process.
 
-    `--help` shows this, and any other option is refused. Both end the process. `dockercise run` has options.
+    `--help` prints a description, and any other option is an error. Both end the process. `dockercise run` has options.
 
     Prefect's own console log shows the run. The run reports to the configured API, or to the local server. If the connection
     to it is lost, the process ends here.

@@ -83,7 +83,7 @@ class PrefectTaskRuns:
     def submit_blocked(self, stage: Stage, message: str, needed: Mapping[StageName, PrefectTaskRun]) -> PrefectTaskRun:
         """See `TaskRuns`. The task run gets its own final state, has its edges, and takes no time.
 
-        If an upstream task failed, Prefect leaves a task run in NotReady, which is pending for ever. So the task refuses to run
+        If an upstream task failed, Prefect leaves a task run in NotReady, which is pending forever. So the task refuses to run
         when Prefect's engine asks for its name, before it would start. Then this method, in the flow's own thread, sends the
         state.
         """

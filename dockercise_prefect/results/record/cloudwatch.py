@@ -151,7 +151,7 @@ class CloudWatchLogs:
             except StorageError as error:
                 self._give_up(error)
                 return
-            except Exception as error:  # noqa: BLE001  without this thread, stages would wait for ever
+            except Exception as error:  # noqa: BLE001  without this thread, stages would wait forever
                 self._give_up(StorageError(f"{type(error).__name__}: {error}"))
                 return
             if closing:

@@ -17,7 +17,7 @@ ENDED = "ended"
 
 
 def end_elsewhere(summary: RunSummary, data: Path) -> None:
-    """Store the summary of a run that its place did not accept. Without it, the run would be listed as running for ever.
+    """Store the summary of a run that its place did not accept. Without it, the run would be listed as running forever.
 
     Args:
         summary: the summary of the run.

@@ -60,7 +60,7 @@ def checked_name(name: str, what: str) -> str:
     """Check that a name can be a file name. The compiler accepts no other names, but a pipeline may be written in Python.
 
     Raises:
-        UsageError: the name would lead out of its folder, or is the name of another file.
+        UsageError: the name is a path out of its folder, or is the name of another file.
     """
     if not name or name in {".", ".."} | RESERVED or "/" in name or "\0" in name:
         raise UsageError(f"{what} cannot be called {name!r}: its results could not be stored under that name", "rename it")

@@ -26,7 +26,7 @@ class LogPacker:
         self._threads: list[threading.Thread] = []
 
     def pack(self, log: Path, kept: Future[str]) -> None:
-        """Start to replace the log, which must be complete, and return at once.
+        """Start to replace the log, which must be complete, and return immediately.
 
         If it cannot be compressed, because the disk is full for example, the plain log stays and the run does not fail.
 

@@ -144,7 +144,7 @@ class Mirror:
                 self._failed(name, error)
             except OSError as error:
                 self._failed(name, StorageError(f"cannot read {self._folder / name}: {error.strerror}"))
-            except Exception as error:  # noqa: BLE001  without this thread, the run would wait for ever
+            except Exception as error:  # noqa: BLE001  without this thread, the run would wait forever
                 self._failed(name, StorageError(f"cannot send {name}: {type(error).__name__}: {error}"))
             else:
                 self._sent(name, time.monotonic() - began)

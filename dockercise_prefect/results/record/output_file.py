@@ -11,7 +11,7 @@ from dockercise_prefect.results.places.files import FILE_MODE, storing
 class OutputFile:
     """Receives the bytes that one stage prints on stdout, unchanged. Used by one thread.
 
-    Readers of the file see written data at once, and it is not lost if this process is killed.
+    Readers of the file see written data immediately, and it is not lost if this process is killed.
 
     Args:
         path: the path of the file, which replaces an older one.

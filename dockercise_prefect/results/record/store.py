@@ -36,8 +36,8 @@ class Kept:
 class LogWriter(Protocol):
     """Receives the bytes that one stage prints, on both channels, unchanged and in order.
 
-    Used by one thread. Readers of the log see written data at once, while the stage runs, and it is not lost if this process is
-    killed. Neither method raises. If the log could not be written completely, `stage_ended` of its stage raises the error.
+    Used by one thread. Readers of the log see written data immediately, while the stage runs. It is not lost if this process
+    is killed. Neither method raises. If the log could not be written completely, `stage_ended` of its stage raises the error.
     """
 
     def write(self, chunk: bytes) -> None:
@@ -52,7 +52,7 @@ class LogWriter(Protocol):
 class StdoutWriter(Protocol):
     """Receives the bytes that one stage prints on stdout, unchanged. Used by one thread.
 
-    Readers on this machine see written data at once, and it is not lost if this process is killed.
+    Readers on this machine see written data immediately, and it is not lost if this process is killed.
 
     Raises:
         StorageError: from every method: the output cannot be written.
@@ -141,8 +141,8 @@ class RunStore(Protocol):
 
         Args:
             name: the stage.
-            then: called with the name of the file when it is known, or with None if there is no log. It is called at once, or
-                later in another thread, but before `settle` returns. Must not raise.
+            then: called with the name of the file when it is known, or with None if there is no log. It is called
+                immediately, or later in another thread, but before `settle` returns. Must not raise.
         """
         ...
 

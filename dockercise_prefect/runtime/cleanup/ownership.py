@@ -46,7 +46,7 @@ class ContainerStart:
 
     @classmethod
     def parse(cls, text: str) -> ContainerStart | None:
-        """Read back what `str()` gave; None for a text of another making."""
+        """Parse the result of `str()`; None for any other text."""
         found = re.fullmatch(r"container:([0-9a-f]{64})@(.+)", text)
         return cls(found[1], found[2]) if found else None
 
@@ -76,7 +76,7 @@ class Owner:
 
     @classmethod
     def parse(cls, text: str) -> Owner | None:
-        """Read back what `str()` gave; None for a text of another making."""
+        """Parse the result of `str()`; None for any other text."""
         host, *rest = text.rsplit("/", 5)
         if len(rest) != 5 or not rest[3].isdecimal():  # noqa: PLR2004  the fields after the host
             return None

@@ -25,9 +25,9 @@ NAMED = 10
 def code_entries(root: Path, notify: Callable[[str], None]) -> list[Entry]:
     """The code below a folder, sorted by path, so that every folder comes before what is in it. Root is the owner.
 
-    In a git repository: the files that git tracks, and those it neither tracks nor ignores, in submodules too. Elsewhere:
-    everything. Never: `.git`, and what `.dockerciseignore` excludes. Modes and links are kept. The contents are read when the
-    entries are streamed. Nothing is ever written.
+    In a git repository, these are the files that git tracks and the untracked files that it does not ignore, also in
+    submodules. Elsewhere, these are all files. `.git` and the files that `.dockerciseignore` excludes are never included. Modes
+    and links are kept. The contents are read when the entries are streamed. Nothing is ever written.
 
     Args:
         root: may be a folder inside a repository.

@@ -87,7 +87,7 @@ class Volumes:
         """Make sure that a volume still exists.
 
         Raises:
-            EngineError: somebody removed it. A mount would silently make an empty volume.
+            EngineError: the volume was removed. Mounting it would silently create an empty one.
         """
         if not self._engine.volume_exists(name):
             raise EngineError(f"{what} is no longer on the engine", "another program removed it during the run")

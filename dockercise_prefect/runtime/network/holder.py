@@ -1,4 +1,4 @@
-"""The program that holds a standing network. All of its instructions are our own, and nothing of it comes from an image.
+"""The program that keeps a network open for stages. All of its instructions are our own, and nothing of it comes from an image.
 
 It opens the three files that an engine makes for a container's network, and remembers what is in them. Then, for each line that
 it reads, it writes the files back, since a container that joined the network may have changed them, and repeats the line. It

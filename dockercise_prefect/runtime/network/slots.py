@@ -1,6 +1,6 @@
-"""Standing network namespaces. A container that joins one starts in less than half the time of a container with its own.
+"""Network namespaces that are kept open. A container that joins one starts in less than half the time of one with its own.
 
-A slot is a container that does nothing but hold a network namespace. Only one stage at a time joins it, so every stage has a
+A slot is a container that only keeps a network namespace open. Only one stage at a time joins it, so every stage has a
 namespace for itself (LANGUAGE section 3, "Network"). No process of an earlier stage runs in it any more. No connection of an
 earlier stage is left either, since the kernel keeps none in TIME_WAIT there. But a joined container shares the files that
 Docker makes for the network: `/etc/hosts`, `/etc/hostname` and `/etc/resolv.conf`. The slot writes them back before each stage.
@@ -55,7 +55,7 @@ SYSCTLS = {"net.ipv4.tcp_max_tw_buckets": "0"}
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A standing namespace, and the conversation with the program that holds it."""
+    """A namespace, and the conversation with the program that keeps it open."""
 
     container: str
     conversation: Conversation
@@ -146,7 +146,7 @@ class NetworkSlots:
                 self._give_back(slot, clean=lease.clean)
 
     def close(self) -> None:
-        """Make no more slots, and end all. What cannot be removed is left to the run's final clean-up."""
+        """Make no more slots, and end all of them. The final clean-up of the run removes what is left."""
         with self._lock:
             self._closed = True
         for thread in self._threads:
@@ -249,7 +249,7 @@ def _program(machine: str, closed: Sequence[IPNetwork]) -> Iterator[bytes]:
 
 @dataclass(slots=True)
 class Lease:
-    """A network that one stage has for itself.
+    """A network that only one stage uses.
 
     Attributes:
         network: for the container's configuration.

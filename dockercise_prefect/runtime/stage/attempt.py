@@ -40,9 +40,9 @@ NOT_FOUND = 127
 def run_attempt(job: Job, ports: Ports) -> JobResult:
     """Make one attempt at a stage.
 
-    The result says how the attempt ended, also if the engine failed. No error of that kind is raised. When this returns or
-    raises, everything that it made has the labels of the run, the stage and the attempt. Its container has ended. The caller
-    that reads the volume through the container must remove it.
+    The result says how the attempt ended. If the engine failed, the result says so, and no error is raised. When this
+    returns or raises, everything that it made has the labels of the run, the stage and the attempt. Its container has ended.
+    The caller reads the volume through the container, and must remove the container.
 
     Args:
         job: describes the attempt.

@@ -2,7 +2,7 @@ r"""How values reach a script without being stored: through its standard input.
 
 A container's configuration can be read by everyone who can reach the engine, and it is copied to every image that is made from
 the container. So the container's command is a small POSIX shell script, the boot. It reads variables from its input, exports
-them, and then replaces itself by the real command, whose input is empty. It ends with 125 if the input ends too early: a
+them, and then replaces itself with the real command, whose input is empty. It ends with 125 if the input ends too early: a
 script must not run, and perhaps pass, without its variables. A script may end with 125 as well. So the boot also prints a line
 that has the marker of this one launch.
 

@@ -48,7 +48,7 @@ def open_context(engine: Engine, container: str, mounted: str, build: Build) -> 
 
     Raises:
         EngineError: the folder does not exist, or does not have the Dockerfile. The message names what is missing. The stream
-            raises this error too, if it turns out that the folder is not a folder.
+            also raises it if the path is not a folder.
     """
     folder = _real(engine, container, mounted, build)
     try:

@@ -13,14 +13,14 @@ from dockercise_prefect.runtime.stage.ports import MaskedStream, Masking
 class Capture:
     """An output sink that keeps stdout, and passes everything on, masked. Call `finish` at the end.
 
-    If keeping or passing on fails, for example because a disk is full, `give_up` is called once, so that the container does
-    not run on for hours. What comes after that is dropped.
+    If storing or passing on output fails, for example because a disk is full, `give_up` is called once, so that the container
+    does not run on for hours. What comes after that is dropped.
 
     Args:
         keep: gets stdout without masking, since it is for other stages.
         masker: knows what is sensitive.
         sink: gets everything, masked. The last lines, which are kept for messages, are masked too.
-        give_up: called with the reason why nothing more is taken.
+        give_up: called with the reason why no more output is accepted.
     """
 
     def __init__(

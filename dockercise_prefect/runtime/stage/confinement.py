@@ -34,7 +34,7 @@ class Confinement:
         pids: how many processes and threads it may have at once.
         output: how many bytes it may print; None for no limit.
         volume: how many bytes it may leave in its volume; None for no limit.
-        closed: the networks that it cannot reach. If there are any, its root cannot make its own packets either.
+        closed: the networks that it cannot reach. If there are any, root in the container cannot send raw packets.
     """
 
     pids: int = 4096
@@ -44,7 +44,7 @@ class Confinement:
 
     @property
     def dropped(self) -> tuple[str, ...]:
-        """The capabilities that its root does not have: with its own packets it could go around closed routes."""
+        """The capabilities that root in the container does not have. With raw packets, it could bypass closed routes."""
         return ("NET_RAW",) if self.closed else ()
 
     def printing(self, sink: OutputSink, end: Callable[[Stop], None]) -> OutputSink:

@@ -114,15 +114,15 @@ class JobResult:
         return None if self.image is None else self.image.digest
 
     def to_json(self) -> str:
-        """As a JSON text; `from_json` reads it back."""
+        """As JSON, which `from_json` parses."""
         return _written(self)
 
     @classmethod
     def from_json(cls, text: str) -> JobResult:
-        """Read back what `to_json` gave.
+        """Parse the result of `to_json`.
 
         Raises:
-            ValueError: it is of another making.
+            ValueError: the text is not such JSON.
         """
         return _read(_RESULTS, text)
 
@@ -182,15 +182,15 @@ class Job:
             raise ValueError(f"the job of {self.stage.name} contains texts of variables")
 
     def to_json(self) -> str:
-        """As a JSON text; `from_json` reads it back."""
+        """As JSON, which `from_json` parses."""
         return _written(self)
 
     @classmethod
     def from_json(cls, text: str) -> Job:
-        """Read back what `to_json` gave.
+        """Parse the result of `to_json`.
 
         Raises:
-            ValueError: it is of another making.
+            ValueError: the text is not such JSON.
         """
         return _read(_JOBS, text)
 

@@ -127,7 +127,7 @@ class StageMounts:
         """The volume of a stage that has ended. If the stage has none, this is an empty volume.
 
         Raises:
-            EngineError: somebody removed it.
+            EngineError: the volume was removed.
         """
         volume = inputs[stage].volume if stage in inputs else None
         name = self._shared.empty(stage) if volume is None else volume.name

@@ -10,7 +10,7 @@ from dockercise_prefect.status import StageStatus
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """We ended the container: the reason, and the status of its stage because of that."""
+    """Why dockercise ended the container, and the status that its stage gets."""
 
     status: StageStatus
     message: str

@@ -117,7 +117,7 @@ class Running:
             raise EngineError(self._cancelled.message)
 
     def refuse_when_killed(self) -> None:
-        """Raise if the run is killed. For work that is still done after a cancellation, but not if there is no time for it.
+        """Raise if the run is killed. For work that is still done after a cancellation, but not after a kill.
 
         Raises:
             EndedAtOnceError: the run is killed, so nothing may continue, and nothing is waited for.
@@ -157,7 +157,7 @@ class Running:
                 self._changed.notify_all()
 
     def cancel(self, reason: str) -> None:
-        """Start nothing more, and stop what runs, with grace. Returns at once. A second call changes nothing."""
+        """Stop everything with a grace period, and start nothing more. Returns immediately. A second call has no effect."""
         with self._changed:
             if self._cancelled is not None:
                 return
@@ -165,14 +165,14 @@ class Running:
         self._end_all(self._cancelled, self._grace)
 
     def kill(self, reason: str) -> None:
-        """Start nothing more, and end what runs without grace. Returns at once."""
+        """End everything that runs, without a grace period, and start nothing more. Returns immediately."""
         with self._changed:
             self._killed = True
             self._cancelled = self._cancelled or Stop(StageStatus.CANCELLED, f"cancelled: {reason}")
         self._end_all(self._cancelled, 0)
 
     def end(self, watch: Watch, stop: Stop) -> None:
-        """Stop one container or build, with grace. Returns at once."""
+        """Stop one container or build, with a grace period. Returns immediately."""
         self._end_each([watch], stop, self._grace)
 
     def wait(self, seconds: float) -> bool:

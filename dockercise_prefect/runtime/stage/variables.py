@@ -145,7 +145,7 @@ def _fit(name: str, text: bytes, what: str, hint: str) -> bytes:
 
 
 def _fit_value(name: str, output: Printed, what: str, hint: str) -> bytes:
-    """The value of a stage, after checking that it can be passed as the variable `name`. Only then it is read."""
+    """The value of a stage, after checking that it can be passed as the variable `name`. It is not read before that."""
     trouble = _trouble_with_size(name, output.value_size())
     if trouble is not None:
         raise StageError(f"{what}{name} cannot be a variable: {trouble}", hint)

@@ -1,4 +1,4 @@
-"""Closes connections that do not send a request in time. Uvicorn itself would wait for ever."""
+"""Closes connections that do not send a request in time. Uvicorn itself would wait forever."""
 
 from __future__ import annotations
 
