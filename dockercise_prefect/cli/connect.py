@@ -90,7 +90,7 @@ def connect(
         found = connecting.survey(wish, github)
         click.echo(f"{found.repository.full_name} on {github.host}: {found.repository.visibility}")
         if webhook_url.startswith("http://"):
-            click.echo("warning: pushes would be sent in clear text: give --webhook-url an https address", err=True)
+            click.echo("warning: pushes would be sent in clear text: use an https address for --webhook-url", err=True)
         if dry_run:
             for line in found.plan():
                 click.echo(line)

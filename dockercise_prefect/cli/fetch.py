@@ -36,7 +36,7 @@ def fetch(records: Records, run: str, stage: str, folder: Path | None, *, wants_
     """
     if wants_output == (folder is not None):
         raise UsageError(
-            "fetch takes either a DIR or --out", "name a folder for the stage's files, or use --out without a folder"
+            "fetch needs either a DIR or --out", "name a folder for the stage's files, or use --out without a folder"
         )
     view = found_run(records, run)
     name = view.stage(stage).name

@@ -70,7 +70,7 @@ def _image_name(given: str | None, pipeline: str) -> str:
     if given is not None:
         name = _image("-t", given)
         if "@" in name:
-            raise UsageError(f"-t: `{name}` has a digest, which only the finished image can have", "leave it out")
+            raise UsageError(f"-t: `{name}` has a digest, which only the finished image can have", "remove the digest")
         return name
     name = re.sub(r"[^a-z0-9]+", "-", pipeline.lower()).strip("-")
     if not name:

@@ -104,7 +104,7 @@ def _refuse_folders(targets: Sequence[str]) -> None:
     for target in targets:
         if "/" in target or target in {".", ".."}:
             raise UsageError(
-                f"`{target}` is not a stage: `run` takes the names of stages",
+                f"`{target}` is not a stage: `run` expects the names of stages",
                 f"to run the pipeline of a folder: `dockercise run -C {target}`",
             )
 

@@ -33,7 +33,7 @@ def up(login: bool | None) -> None:
     click.echo(f"Prefect's UI: {server.ui_url}")
     if folder.login() is not None:
         click.echo(
-            f"It requires the login in {folder.login_file}. Runs use it by themselves; workers and Prefect's own commands need:"
+            f"It requires the login in {folder.login_file}. Runs use it automatically; workers and Prefect's own commands need:"
         )
         click.echo(f"  export {folder.login_variable()}")
     _say_configured()

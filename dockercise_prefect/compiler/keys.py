@@ -103,7 +103,7 @@ LATER_IN_STAGES: Mapping[str, str] = {
     "when": _CONDITION,
     "if": _CONDITION,
     "unless": _CONDITION,
-    "stopGrace": "leave it out",
+    "stopGrace": "remove it",
     "cache": "a volume of the engine keeps files from run to run: `vol: cache:/root/.cache`",
     "services": "start the service in the background in the script, or pass the address of a running service in `env`",
     "matrix": "write a stage for each value, and share common keys with an anchor, `<<: *name`",

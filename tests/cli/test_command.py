@@ -132,7 +132,7 @@ def test_a_folder_in_place_of_a_stage_is_a_usage_error(command: Command, folder:
 
     assert outcome.status == 2
     assert outcome.err == (
-        f"`{folder}` is not a stage: `run` takes the names of stages\n"
+        f"`{folder}` is not a stage: `run` expects the names of stages\n"
         f"  hint: to run the pipeline of a folder: `dockercise run -C {folder}`\n"
     )
 

@@ -87,7 +87,7 @@ def test_files_that_are_not_ours(tmp_path: Path) -> None:
     path.parent.mkdir()
     path.write_bytes(b"no database at all" * 100)
 
-    with pytest.raises(WebhookError, match="cannot keep deliveries in"):
+    with pytest.raises(WebhookError, match="cannot store deliveries in"):
         Database(path)
 
     assert path.read_bytes().startswith(b"no database")

@@ -69,7 +69,7 @@ def looks_secret(subject: Subject) -> Iterator[Diagnostic]:
                     Code.LOOKS_SECRET,
                     f"{owner}: `env` sets `{literal.name}` to what looks like {form or 'a secret'}",
                     literal.place,
-                    hint=f"take it from outside: `env: {literal.name}`, with `--env`, `--env-file` or a Prefect Secret block",
+                    hint=f"pass it from outside: `env: {literal.name}`, with `--env`, `--env-file` or a Prefect Secret block",
                 )
     for stage in subject.pipeline:
         for key in ("run", "build"):
@@ -86,7 +86,7 @@ def _in_texts(owner: str, key: str, node: Node, subject: Subject) -> Iterator[Di
                     Code.LOOKS_SECRET,
                     f"{owner}: `{key}` contains what looks like {_name_of(match)}",
                     subject.positions.within(scalar.text, match.start(), scalar.place),
-                    hint="take it from outside, by a variable in `env`"
+                    hint="pass it from outside, as a variable in `env`"
                     if key == "run"
                     else "build arguments stay in the image's history: pass it to a stage as a variable in `env`",
                 )

@@ -27,7 +27,7 @@ def never_triggers(subject: Subject) -> Iterator[Diagnostic]:
 
 _WHY: Sequence[tuple[Callable[[str], object], str, str]] = (
     (re.compile(r"#").match, "git reads it as a comment", "write `\\#` for a name that begins with `#`"),
-    (re.compile(r"!?\s").match, "it begins with a space, and no file name does", "remove the space, also after `!`"),
+    (re.compile(r"!?\s").match, "it begins with a space, but file names do not", "remove the space, also after `!`"),
     (
         re.compile(r"(?:^!?|/)\.\.?(?:/|\Z)").search,
         "paths of changed files have no `.` or `..` in them",

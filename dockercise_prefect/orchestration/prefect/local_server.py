@@ -185,7 +185,7 @@ class ServerFolder:
             ) from error
         except OSError as error:
             raise OrchestratorError(
-                f"cannot keep the local Prefect server in {self._data}: {error.strerror or error}"
+                f"cannot store the data of the local Prefect server in {self._data}: {error.strerror or error}"
             ) from error
 
     def _must_be_down(self) -> None:

@@ -305,7 +305,7 @@ def _is_new(client: SyncPrefectClient, request: DeploymentRequest) -> bool:
     except ObjectNotFound:
         return True
     label = (there.labels or {}).get(LABEL)
-    theirs = Registration.from_label(str(label)).url if label else "something that was not registered"
+    theirs = Registration.from_label(str(label)).url if label else "a flow that dockercise did not register"
     if theirs != request.registration.url:
         name = f"{request.flow}/{request.name}"
         raise UsageError(f"there is already a deployment {name}, of {theirs}", "give this one another name with `--name`")

@@ -51,7 +51,7 @@ def run_pipeline(
     where = options.settings.root or root  # DOCKERCISE_ROOT overrides the root of the module
     with Ending(run) as ending, raised(signal.SIGHUP):  # in a flow run, SIGINT and SIGTERM already raise
         if commit is not None:
-            raise UsageError("`commit` is only for pipelines of a registered repository", "leave it out")
+            raise UsageError("`commit` is only for pipelines of a registered repository", "remove it")
         selected = ending.reached(select(run, targets or (), commit_of(options, where)))
         restrained = ending.reached(restrain(selected))
         opened = ending.reached(open_record(restrained, results or options.settings.results, where))

@@ -131,7 +131,7 @@ class DockerEngine:
     def commit(self, container: str, image: str, labels: Mapping[str, str]) -> str:
         mark = secrets.token_hex(16)
         labels = {**marked(labels, mark), STEPS: "0"}
-        with engine_errors(f"cannot make an image from container {_short(container)}"):
+        with engine_errors(f"cannot create an image from container {_short(container)}"):
             own = self._client.inspect_container(container)["Config"]
             of_image = self._client.inspect_image(image)["Config"]  # type: ignore[no-untyped-call]  # its stub has no types
             config = committed_config(of_image, own, labels)

@@ -142,6 +142,7 @@ def _hint_absent(reference: Reference) -> str:
 
 def _hint_refused(reference: Reference) -> str:
     return (
-        f"check the name and that the engine reaches {reference.registry}; for a private image, log in with `docker login` "
-        "or give a registry-credentials block; for an image made on the engine itself, write `pull: never`"
+        f"check the name, and whether the engine can reach {reference.registry}; for a private image, log in with "
+        "`docker login` or name a registry-credentials block; for an image that was built on the engine itself, write "
+        "`pull: never`"
     )

@@ -58,7 +58,7 @@ class Images:
             maker = stage.image.stage
             if maker not in self._made:
                 raise EngineError(
-                    f"{maker} did not leave an image that {stage.name} could run in", "a stage without a container has none"
+                    f"{maker} left no image for {stage.name} to run in", "a stage without a container leaves no image"
                 )
             return self._made[maker]
         return self._resolved.get(stage.name)

@@ -172,7 +172,7 @@ def _trouble_with_text(name: str, text: bytes) -> str | None:
 def _trouble_with_size(name: str, length: int) -> str | None:
     size = len(name.encode()) + 1 + length
     if size > LONGEST_ARGUMENT:
-        return f"it takes {size:,} bytes with its name, but the kernel takes at most {LONGEST_ARGUMENT:,}"
+        return f"it has {size:,} bytes with its name, but the kernel accepts at most {LONGEST_ARGUMENT:,}"
     return None
 
 
@@ -185,7 +185,7 @@ def _check_together(script: str | None, sources: Mapping[str, VariableSource], v
         named = [source.stage for source in sources.values() if isinstance(source, StageValue)]
         files = ", ".join(f"/out/{name}" for name in dict.fromkeys(named)) or "a file of the code"
         raise StageError(
-            f"the variables take {total:,} bytes together, but the kernel takes only about {TOGETHER:,}",
+            f"the variables have {total:,} bytes together, but the kernel only accepts about {TOGETHER:,}",
             f"read {files} instead",
         )
 

@@ -93,7 +93,7 @@ class Database:
             self._prepare()
         except (OSError, sqlite3.Error) as error:
             raise WebhookError(
-                f"cannot keep deliveries in {path}: {error}",
+                f"cannot store deliveries in {path}: {error}",
                 "free disk space or fix its permissions, or move the file away to start a new one",
             ) from error
 

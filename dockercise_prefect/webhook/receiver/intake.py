@@ -202,7 +202,7 @@ class Intake:
         )
 
 
-_UNSIGNED = "give the webhook the secret that this receiver knows; deliveries without one are refused"
+_UNSIGNED = "enter the secret of this receiver in the webhook; deliveries without a secret are refused"
 
 
 def _parts(address: str) -> tuple[int, str]:

@@ -31,7 +31,7 @@ class Metrics:
         self._deliveries = Counter(f"{prefix}_deliveries", "Requests, by result", ["result"], registry=registry)
         self._seconds = Histogram(f"{prefix}_answer_seconds", "From request to answer", buckets=_BUCKETS, registry=registry)
         self._orders = Counter(f"{prefix}_submissions", "Attempts to start a run, by result", ["result"], registry=registry)
-        self._runs = Counter(f"{prefix}_runs_ended", "Ended runs of pushes, by result", ["state"], registry=registry)
+        self._runs = Counter(f"{prefix}_runs_ended", "Runs of pushes that have ended, by result", ["state"], registry=registry)
         self._statuses = Counter(f"{prefix}_statuses", "Attempts to send a commit status", ["result"], registry=registry)
         for result in Result:
             self._deliveries.labels(result)

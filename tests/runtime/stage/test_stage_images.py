@@ -212,7 +212,7 @@ def test_a_stage_that_only_joins_leaves_no_image(scripted: ScriptedEngine) -> No
     ran = run_all(scripted, join, second)
 
     assert ran.results["second"].status is StageStatus.ERROR
-    assert "join did not leave an image that second could run in" in str(ran.results["second"].message)
+    assert "join left no image for second to run in" in str(ran.results["second"].message)
 
 
 def test_an_image_is_made_once_and_only_where_it_is_wanted(scripted: ScriptedEngine) -> None:
