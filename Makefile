@@ -13,10 +13,10 @@ help:
 	@echo "make demo        install into .venv, get an engine and an image, run flows/hello, show it in Prefect's UI"
 	@echo "make test        the same set-up, then everything: lint, types, layers, tests with engine, server, AWS, browser"
 	@echo "make check       lint, format, types, layers: what needs no engine and takes seconds"
-	@echo "make acceptance  what is too long for every day: big sizes, other engines, the newest Python"
-	@echo "make fuzz        feed bytes of all kinds to the compiler for SECONDS=600; what breaks it is kept as a case"
+	@echo "make acceptance  what takes too long for every day: big sizes, other engines, the newest Python"
+	@echo "make fuzz        feed bytes of all kinds to the compiler for SECONDS=600; inputs that break it are kept as cases"
 	@echo "make format      rewrite the code in the project's format"
-	@echo "make lock        resolve the dependencies of pyproject.toml anew"
+	@echo "make lock        resolve the dependencies of pyproject.toml again"
 	@echo "make clean       remove .venv and all caches"
 
 demo: environment

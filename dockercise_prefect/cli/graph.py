@@ -35,7 +35,7 @@ _ENDINGS = (*_PICTURES, *_TEXTS)
     type=click.Choice(["auto", "graphviz", "own"]),
     default="auto",
     show_default=True,
-    help="How to lay out an .svg; auto: with Graphviz if it is installed, else without.",
+    help="How to lay out an .svg; auto uses Graphviz if it is installed.",
 )
 @takes_offline
 def graph(

@@ -30,7 +30,7 @@ def takes_root(command: Command) -> Command:
 def takes_offline(command: Command) -> Command:
     """Add `--offline`. The function gets it as `offline`, for `cli.package_sources.chosen_packages`."""
     return click.option(
-        "--offline", is_flag=True, help="Do not run packages (meta.subgraphs): use what each printed last time."
+        "--offline", is_flag=True, help="Do not run packages (meta.subgraphs): use what they printed last time."
     )(command)
 
 

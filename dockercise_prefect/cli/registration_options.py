@@ -113,7 +113,7 @@ _OPTIONS = (
         type=click.Choice(["wait", "skip"]),
         default="wait",
         show_default=True,
-        help="What happens to a run above --concurrency.",
+        help="Let runs above --concurrency wait, or skip them.",
     ),
     click.option("--paused", is_flag=True, help="Start no scheduled runs until you resume the deployment."),
     click.option("--submodules", is_flag=True, help="Also check out submodules."),
@@ -128,7 +128,7 @@ _OPENING_OPTIONS = (
     click.option("--credentials", metavar="BLOCK", help="The Secret block with a token or deploy key for the repository."),
     click.option("--pushed-as", metavar="URL", help="The repository's address in pushes, if it is not SOURCE."),
     click.option("--webhook-secret", metavar="BLOCK", help="The Secret block with the secret that signs pushes."),
-    click.option("--statuses", metavar="BLOCK", help="The Secret block with a token that may send commit statuses."),
+    click.option("--statuses", metavar="BLOCK", help="The Secret block with a token that can send commit statuses."),
 )
 
 
