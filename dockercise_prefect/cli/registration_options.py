@@ -161,13 +161,13 @@ def _request(
     statuses: str | None,
     host_keys: Sequence[str] = (),
 ) -> RegisterRequest:
+    from dockercise_prefect.cli.env_options import parse_env_option
     from dockercise_prefect.orchestration.registrations.deployments import DEFAULT_POOL, NOT_IN_NAMES
     from dockercise_prefect.orchestration.registrations.register import RegisterRequest
     from dockercise_prefect.orchestration.registrations.registration import Registration
     from dockercise_prefect.orchestration.registrations.timetable import Timetable
     from dockercise_prefect.repository.address import parse_address
     from dockercise_prefect.repository.branches import check_branches
-    from dockercise_prefect.runtime.stage.environment import parse_env_option
 
     check_branches(branches)
     address = parse_address(source, Path.cwd())

@@ -15,6 +15,7 @@ from typing import NoReturn, TextIO
 import click
 
 from dockercise_prefect.cli.completion import complete_stages
+from dockercise_prefect.cli.env_options import parse_env_file, parse_env_option
 from dockercise_prefect.cli.findings import finding_lines
 from dockercise_prefect.cli.options import takes_offline
 from dockercise_prefect.cli.package_sources import chosen_packages
@@ -29,7 +30,6 @@ from dockercise_prefect.orchestration.run.limits import within_trust
 from dockercise_prefect.orchestration.run.options import RunOptions
 from dockercise_prefect.pipeline import Pipeline
 from dockercise_prefect.results.summary import RunSummary
-from dockercise_prefect.runtime.stage.environment import parse_env_file, parse_env_option
 from dockercise_prefect.settings import read_settings
 from dockercise_prefect.signals import OF_THE_COMMAND
 from dockercise_prefect.status import RunStatus

@@ -8,14 +8,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from dockercise_prefect.errors import DefinitionError, Diagnostic, Place, UsageError
+from dockercise_prefect.errors import DefinitionError, Diagnostic, Place
 from dockercise_prefect.pipeline import HostVariable, LiteralValue, Pipeline, Stage, StageName, folded
 from dockercise_prefect.runtime.stage.variables import trouble_with
 
 Lookup: TypeAlias = Callable[[str], str | None]
 """Returns the text of a variable by its exact name; None if it is not set. An empty text counts as set."""
-
-_WHITE_SPACE = " \t\n\v\f\r\x85\xa0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,64 +157,3 @@ def _unfit(stage: Stage, found: _Found, trouble: str) -> Diagnostic:
 
 def _reading_order(finding: Diagnostic) -> tuple[Place, str]:
     return finding.place or Place("", 0, 0), finding.message
-
-
-def parse_env_option(option: str, lookup: Lookup) -> tuple[str, str] | None:
-    """The variable of an option: `NAME=text`, or `NAME` alone for the text that `lookup` has for it.
-
-    None if `lookup` has no such variable, as with `docker run --env`.
-
-    Raises:
-        UsageError: there is no name, or it has white space or a NUL.
-    """
-    name, equals, text = option.partition("=")
-    trouble = _trouble_with_name(name)
-    if trouble is not None:
-        raise UsageError(f"--env: {trouble}", "write --env NAME=text, or --env NAME to pass your own value")
-    value = text if equals else lookup(name)
-    return None if value is None else (name, value)
-
-
-def parse_env_file(text: str, path: str, lookup: Lookup) -> dict[str, str]:
-    """The variables of an environment file, in the syntax of `docker run --env-file`.
-
-    Each line is one `NAME=text`. The text is taken unchanged, including quotes. `NAME` alone passes on the text that `lookup`
-    has for it. Empty lines, lines that begin with `#`, and white space before a name are skipped. A later line takes precedence
-    over an earlier one.
-
-    Args:
-        text: what is in the file.
-        path: its path, for messages.
-        lookup: this process's environment.
-
-    Raises:
-        DefinitionError: lines have no name, or a name with white space (DK052). Has all such lines.
-    """
-    variables: dict[str, str] = {}
-    findings: list[Diagnostic] = []
-    for number, raw in enumerate(text.removeprefix("\ufeff").split("\n"), start=1):
-        line = raw.removesuffix("\r").lstrip()
-        if not line or line.startswith("#"):
-            continue
-        name, equals, value = line.partition("=")
-        trouble = _trouble_with_name(name)
-        if trouble is not None:
-            column = len(raw) - len(raw.lstrip()) + 1
-            hint = "write NAME=text, NAME alone, or a comment that begins with #"
-            findings.append(Diagnostic("DK052", f"not a variable: {trouble}", Place(path, number, column), hint=hint))
-            continue
-        given = value if equals else lookup(name)
-        if given is not None:
-            variables[name] = given
-    if findings:
-        raise DefinitionError(findings)
-    return variables
-
-
-def _trouble_with_name(name: str) -> str | None:
-    if not name:
-        return "there is no name before the `=`"
-    if any(character in _WHITE_SPACE or character == "\0" for character in name):
-        # The name is not shown: where a `=` was forgotten, it is a secret.
-        return "the name (everything before the first `=`) contains white space"
-    return None

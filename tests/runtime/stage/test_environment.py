@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from dockercise_prefect.errors import DefinitionError, Place, UsageError
+from dockercise_prefect.errors import DefinitionError, Place
 from dockercise_prefect.pipeline import Pipeline, built_from, code, host, stage
-from dockercise_prefect.runtime.stage.environment import OutsideSource, parse_env_file, parse_env_option, resolve_outside
+from dockercise_prefect.runtime.stage.environment import OutsideSource, resolve_outside
 
 NOTHING: dict[str, str] = {}
 
@@ -129,47 +129,3 @@ def test_a_stage_that_builds_has_the_image_as_its_value() -> None:
     found = resolve_outside(Pipeline("p", [stage("image", build=built_from(code))]), [source({"IMAGE": "x"}, explicit=True)])
 
     assert found.variables == {"image": {}}
-
-
-@pytest.mark.parametrize(
-    ("option", "found"),
-    [("A=b", ("A", "b")), ("A=b=c", ("A", "b=c")), ("A=", ("A", "")), ("OWN", ("OWN", "mine")), ("UNSET", None)],
-)
-def test_an_env_option(option: str, found: tuple[str, str] | None) -> None:
-    """`NAME=text` sets, `NAME` passes on, and passes nothing on where there is nothing."""
-    assert parse_env_option(option, {"OWN": "mine"}.get) == found
-
-
-@pytest.mark.parametrize("option", ["=b", "", "a b=c", "a\0=b"])
-def test_an_env_option_without_a_name(option: str) -> None:
-    """A name that is none is a wrong use of the command."""
-    with pytest.raises(UsageError):
-        parse_env_option(option, NOTHING.get)
-
-
-@pytest.mark.parametrize("line", ["TOKEN hunter2", "export TOKEN hunter2", "hunter2 hunter2=b"])
-def test_what_may_be_a_secret_is_not_repeated(line: str) -> None:
-    """A line that was written wrong may hold a secret where its name should be: the message only says where it stands."""
-    with pytest.raises(UsageError) as option:
-        parse_env_option(line, NOTHING.get)
-    with pytest.raises(DefinitionError) as file:
-        parse_env_file(line, "e.env", NOTHING.get)
-
-    assert "hunter2" not in f"{option.value}{file.value}"
-
-
-def test_an_env_file_is_read_as_docker_does() -> None:
-    """Texts stand as they are, quotes, spaces and all; comments and empty lines are skipped; names pass on."""
-    text = '\ufeff# comment\nA=1\r\n\n  B= spaced  \nC="quoted"\n  # more\nOWN\nUNSET\nA=2\nD=a=b#c'
-
-    found = parse_env_file(text, "e.env", {"OWN": "mine"}.get)
-
-    assert found == {"A": "2", "B": " spaced  ", "C": '"quoted"', "OWN": "mine", "D": "a=b#c"}
-
-
-def test_an_env_file_reports_every_wrong_line() -> None:
-    """All lines without a proper name are reported, each with its place."""
-    with pytest.raises(DefinitionError) as caught:
-        parse_env_file("A=1\nwith space=2\n  =3\n", "e.env", NOTHING.get)
-
-    assert [finding.place for finding in caught.value.diagnostics] == [Place("e.env", 2, 1), Place("e.env", 3, 3)]
