@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from dockercise_prefect.pipeline import HostVariable, StageValue, stage
@@ -87,6 +88,26 @@ def test_a_job_holds_no_text_of_a_variable() -> None:
 
     assert "t3xt" not in job.to_json()
     assert job.variables == {"A": WrittenText(), "B": StageValue("b"), "C": HostVariable("c", optional=True)}
+
+
+def test_a_job_refuses_texts_of_variables() -> None:
+    """A job whose stage still has its variables cannot be made."""
+    given = stage("a", image="busybox", run="x", env={"A": "t3xt"})
+
+    with pytest.raises(ValueError, match="texts of variables"):
+        Job(run=RunIdentity("r", "p", "f"), owner="o", stage=given)
+
+
+@given(RESULTS, st.sampled_from(["", "stdout", "volume"]))
+def test_a_field_of_another_version_is_refused(result: JobResult, where: str) -> None:
+    """A result with a field that this version does not know is not read by halves."""
+    data = json.loads(result.to_json())
+    changed = data[where] if where else data
+    assume(changed is not None)
+    changed["cached"] = True
+
+    with pytest.raises(ValueError, match="cached"):
+        JobResult.from_json(json.dumps(data))
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "null", '{"stage": 1}'])
