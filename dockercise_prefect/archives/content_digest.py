@@ -24,7 +24,7 @@ _KINDS: Final = {
 }
 
 
-def written(digest: bytes) -> str:
+def digest_text(digest: bytes) -> str:
     """A SHA-256 digest in the usual notation: `sha256:` and 64 hexadecimal digits."""
     return f"sha256:{digest.hex()}"
 
@@ -129,7 +129,7 @@ def content_digested(files: Iterable[bytes], root: str, then: Callable[[str], No
             digest.add(member, of_file.digest(), root)
             yield from passed_on()
         yield from passed_on()
-        then(written(digest.digest()))
+        then(digest_text(digest.digest()))
 
 
 def _new_root() -> tarfile.TarInfo:

@@ -38,8 +38,6 @@ from dockercise_prefect.runtime.stage.ports import Outputs, Ports, Texts
 from dockercise_prefect.runtime.stage.running import Running
 from dockercise_prefect.status import StageStatus
 
-__all__ = ["AttemptLostError", "RunIdentity", "RuntimeOptions", "StagePorts", "Workspace"]
-
 ROUNDS = 3
 PAUSE = 0.5
 """Seconds to wait before trying again to remove what could not be removed."""

@@ -11,10 +11,10 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
-from dockercise_prefect.archives.content_digest import written
+from dockercise_prefect.archives.content_digest import digest_text
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName, stage
-from dockercise_prefect.runtime.cleanup.labels import Labels
+from dockercise_prefect.runtime.cleanup.labels import Labels, RunIdentity
 from dockercise_prefect.runtime.engine import Channel, Engine, OutputSink
 from dockercise_prefect.runtime.files.output import Printed
 from dockercise_prefect.runtime.files.volume_export import KeepVolume
@@ -25,7 +25,7 @@ from dockercise_prefect.runtime.stage.confinement import Confinement
 from dockercise_prefect.runtime.stage.environment import VariableTexts
 from dockercise_prefect.runtime.stage.job import JobResult, Stdout
 from dockercise_prefect.runtime.stage.ports import OutputWriter
-from dockercise_prefect.runtime.workspace import RunAttempt, RunIdentity, RuntimeOptions, StagePorts, Workspace
+from dockercise_prefect.runtime.workspace import RunAttempt, RuntimeOptions, StagePorts, Workspace
 from tests.engines.driving import PATIENCE
 from tests.engines.scripted import BUSYBOX, ScriptedContainer
 
@@ -60,7 +60,7 @@ class _MemoryWriter:
 
     def close(self) -> Stdout:
         self._kept[self._name] = bytes(self._printed)
-        return Stdout(len(self._printed), written(sha256(self._printed).digest()), file=self._name)
+        return Stdout(len(self._printed), digest_text(sha256(self._printed).digest()), file=self._name)
 
 
 @dataclass

@@ -17,7 +17,7 @@ from dockercise_prefect.orchestration.prefect.api import LOST, ask_once, lost_ap
 from dockercise_prefect.orchestration.prefect.flow_run import page
 from dockercise_prefect.orchestration.run.events import RunEnded, Waiting
 from dockercise_prefect.orchestration.run.execution import Executed
-from dockercise_prefect.orchestration.run.failure import RunFailedError, headline
+from dockercise_prefect.orchestration.run.failure import NEVER_STARTED, RunFailedError, headline
 from dockercise_prefect.orchestration.run.phases import Opened, Started
 from dockercise_prefect.orchestration.run.report import report
 from dockercise_prefect.results.record.endings import WithEndings, end_elsewhere
@@ -171,8 +171,7 @@ class Ending:
         run = self._run
         record = run.record if isinstance(run, Opened) else None
         known = record.stages() if record else {}
-        why = StageSummary(StageStatus.NOT_STARTED, message="not started: the run ended first")
-        stages = {stage.name: known.get(stage.name, why) for stage in run.pipeline}
+        stages = {stage.name: known.get(stage.name, NEVER_STARTED) for stage in run.pipeline}
         if record and record.storage_error:
             self._cause = self._cause or StorageError(record.storage_error)
         return RunSummary(

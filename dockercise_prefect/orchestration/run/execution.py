@@ -16,7 +16,8 @@ from dockercise_prefect.orchestration.run.phases import Resolved
 from dockercise_prefect.orchestration.run.scheduler import Scheduler
 from dockercise_prefect.orchestration.run.stage_runner import StageRunner
 from dockercise_prefect.orchestration.run.stage_task import PrefectTaskRuns, current_task
-from dockercise_prefect.runtime.workspace import RunIdentity, RuntimeOptions, Workspace
+from dockercise_prefect.runtime.cleanup.labels import RunIdentity
+from dockercise_prefect.runtime.workspace import RuntimeOptions, Workspace
 
 
 @dataclass(frozen=True, slots=True)

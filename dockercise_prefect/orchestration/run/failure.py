@@ -9,6 +9,9 @@ from dockercise_prefect.pipeline import Pipeline
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 from dockercise_prefect.status import RunStatus, StageStatus
 
+NEVER_STARTED = StageSummary(StageStatus.NOT_STARTED, message="not started: the run ended first")
+"""The summary of a stage of which nothing was recorded."""
+
 
 class RunFailedError(DockerciseError):
     """A run did not pass: a stage failed, dockercise failed, or the run was cancelled.
@@ -56,7 +59,6 @@ def not_begun(pipeline: Pipeline, error: str | None, status: RunStatus) -> RunSu
         status: how the run ended.
     """
     now = datetime.now(UTC)
-    why = StageSummary(StageStatus.NOT_STARTED, message="not started: the run ended first")
     return RunSummary(
         run_id=f"{now:%Y%m%dT%H%M%SZ}-none",
         pipeline=pipeline.name,
@@ -64,7 +66,7 @@ def not_begun(pipeline: Pipeline, error: str | None, status: RunStatus) -> RunSu
         error=error,
         started=now.isoformat(),
         finished=now.isoformat(),
-        stages={stage.name: why for stage in pipeline},
+        stages={stage.name: NEVER_STARTED for stage in pipeline},
     )
 
 

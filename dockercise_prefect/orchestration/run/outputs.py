@@ -15,7 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 
-from dockercise_prefect.archives.content_digest import written
+from dockercise_prefect.archives.content_digest import digest_text
 from dockercise_prefect.archives.tarball import packed
 from dockercise_prefect.errors import StorageError
 from dockercise_prefect.orchestration.run.secrecy import Secrecy, SensitiveFoundError, looked_through
@@ -198,7 +198,7 @@ class _Spooled:
         self._digest.update(chunk)
 
     def close(self) -> Stdout:
-        return self._decide(self._output.printed(), written(self._digest.digest()))
+        return self._decide(self._output.printed(), digest_text(self._digest.digest()))
 
 
 class _Recorded:
@@ -233,7 +233,7 @@ class _Recorded:
         self._size += len(chunk)
 
     def close(self) -> Stdout:
-        digest = written(self._digest.digest())
+        digest = digest_text(self._digest.digest())
         if self._file is not None:
             try:
                 self._file.close()

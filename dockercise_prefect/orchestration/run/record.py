@@ -147,6 +147,14 @@ class RunRecord:
         """Store the outputs of all stages in one file, after the last stage has ended."""
         self._keep(lambda: self._store.bundle_outputs(stage.name for stage in pipeline if stage.name in self._outputs))
 
+    def failed(self, error: StorageError) -> None:
+        """The record will not be complete. The run goes on, and ends in error."""
+        with self._lock:
+            first = self._storage_error is None
+            self._storage_error = self._storage_error or error.message
+        if first:
+            self._observer(Notice(f"results cannot be saved: {error}"))
+
     def _leave_out(self, stage: Stage, what: str, why: str) -> None:
         self._amend(stage, lambda kept: replace(kept, left_out={**kept.left_out, what: why}))
         self._observer(Notice(_left_out(what, stage, why)))
@@ -180,14 +188,6 @@ class RunRecord:
             write()
         except StorageError as error:
             self.failed(error)
-
-    def failed(self, error: StorageError) -> None:
-        """The record will not be complete. The run goes on, and ends in error."""
-        with self._lock:
-            first = self._storage_error is None
-            self._storage_error = self._storage_error or error.message
-        if first:
-            self._observer(Notice(f"results cannot be saved: {error}"))
 
 
 def _left_out(what: str, stage: Stage, why: str) -> str:

@@ -84,6 +84,7 @@ class StageRunner:
         task = self._current_task()
         self._record.stage_started(stage, datetime.now(UTC), task.id)
         result, tail = self._run(stage, inputs, task.logger)
+        # In this order: the record is searched for secrets that were known before, not for what the stage itself printed.
         self._record.stage_ended(stage, result, self._outputs.kept(stage, result), task.id)
         self._outputs.learn(stage.name)
         self._workspace.put_away(stage, result, partial(self._keep, stage, result, tail))

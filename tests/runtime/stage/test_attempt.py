@@ -8,7 +8,7 @@ from hashlib import sha256
 
 import pytest
 
-from dockercise_prefect.archives.content_digest import written
+from dockercise_prefect.archives.content_digest import digest_text
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import Network, Pipeline, PullPolicy, Stage, StageName, stage
 from dockercise_prefect.runtime.cleanup.removal import remove_all
@@ -72,7 +72,7 @@ def test_an_attempt_says_where_everything_is(scripted: ScriptedEngine) -> None:
 
     assert (result.stage, result.attempt, result.status, result.exit_code) == ("a", 3, StageStatus.PASSED, 0)
     assert result.stdout is not None
-    assert (result.stdout.size, result.stdout.digest) == (8, written(sha256(b"printed\n").digest()))
+    assert (result.stdout.size, result.stdout.digest) == (8, digest_text(sha256(b"printed\n").digest()))
     assert result.volume is not None
     assert result.volume.written
     left = {each.id: each.labels for each in scripted.leftovers()}
