@@ -1,0 +1,145 @@
+"""The jobs of a run: what they name is made before, and they hold no text."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from dockercise_prefect.errors import EngineError
+from dockercise_prefect.pipeline import Pipeline, Stage, StageValue, code, host, stage
+from dockercise_prefect.runtime.cleanup.labels import Labels
+from dockercise_prefect.runtime.files.shared_volumes import SharedVolumes
+from dockercise_prefect.runtime.stage.confinement import Confinement
+from dockercise_prefect.runtime.stage.images import Images
+from dockercise_prefect.runtime.stage.job import Job, JobResult, OwnVolume
+from dockercise_prefect.runtime.stage.jobs import Jobs
+from dockercise_prefect.runtime.stage.mounts import StageMounts
+from dockercise_prefect.status import StageStatus
+from tests.engines.scripted import BUSYBOX, ScriptedEngine
+from tests.runtime.workspaces import IDENTITY, MemoryOutputs, sh, volumes_of
+
+NOW = datetime(2026, 11, 29, tzinfo=UTC)
+
+
+class Makes:
+    """The jobs of one run on a scripted engine."""
+
+    def __init__(self, engine: ScriptedEngine, root: Path, *stages: Stage) -> None:
+        pipeline = Pipeline("p", stages)
+        self.engine = engine
+        self.outputs = MemoryOutputs()
+        self.volumes = volumes_of(engine)
+        images = Images(engine, pipeline, Labels(IDENTITY, "owner"))
+        images.resolve(logging.warning)
+        shared = SharedVolumes(engine, self.volumes, root, logging.warning)
+        self._jobs = Jobs(
+            identity=IDENTITY,
+            owner="owner",
+            images=images,
+            shared=shared,
+            mounts=StageMounts(self.volumes, shared, root, aws=False),
+            aws=False,
+            secrets=(),
+            confinement=Confinement(),
+        )
+
+    def job(self, stage: Stage, *inputs: JobResult) -> Job:
+        """The job of a stage."""
+        return self._jobs.make(stage, {one.stage: one for one in inputs}, self.outputs, "bridge")
+
+    def left(self, name: str, printed: bytes, attempt: int = 1) -> JobResult:
+        """What an attempt left that printed this."""
+        writer = self.outputs.writer(name)
+        writer.write(printed)
+        return JobResult(
+            stage=name,
+            attempt=attempt,
+            status=StageStatus.PASSED,
+            exit_code=0,
+            message=None,
+            started=NOW,
+            finished=NOW,
+            stdout=writer.close(),
+            volume=OwnVolume(self.volumes.own(name), written=True),
+        )
+
+
+def sources(job: Job) -> dict[str, str]:
+    """What is mounted, by target."""
+    return {mount.target: mount.source for mount in job.mounts}
+
+
+def test_a_job_names_all_that_its_container_needs(scripted: ScriptedEngine, tmp_path: Path) -> None:
+    """Volumes of other stages, of the code and of `/out`, the image and the network: all are there before the attempt."""
+    (tmp_path / "f").write_text("x")
+    a = sh("a", "true")
+    b = sh("b", "true", env={"V": StageValue("a"), "T": "t3xt", "H": host("h")}, volumes=[a.volume, code], on=a)
+    makes = Makes(scripted, tmp_path, a, b)
+    left = makes.left("a", b"one")
+
+    job = makes.job(b, left)
+
+    assert left.volume is not None
+    assert job.stage == replace(b, env={})
+    assert "t3xt" not in job.to_json()
+    assert (job.origin, sources(job)["/a"], job.network) == (left.volume.name, left.volume.name, "bridge")
+    assert {"/a", "/code", "/out"} <= sources(job).keys()
+    assert all(scripted.volume_exists(volume) for volume in sources(job).values())
+    assert job.image is not None
+    assert job.image.ref == BUSYBOX
+
+
+def test_stages_that_need_the_same_share_a_volume(scripted: ScriptedEngine, tmp_path: Path) -> None:
+    """`/out` of two stages with the same needs is one volume."""
+    a = sh("a", "true")
+    b, c = sh("b", "true", after=[a]), sh("c", "true", after=[a])
+    makes = Makes(scripted, tmp_path, a, b, c)
+    left = makes.left("a", b"one")
+
+    assert sources(makes.job(b, left))["/out"] == sources(makes.job(c, left))["/out"]
+
+
+def test_another_attempt_has_another_output(scripted: ScriptedEngine, tmp_path: Path) -> None:
+    """A stage that needs the second attempt at a stage does not see what the first one printed."""
+    a = sh("a", "true")
+    b = sh("b", "true", after=[a])
+    makes = Makes(scripted, tmp_path, a, b)
+
+    first = sources(makes.job(b, makes.left("a", b"one")))["/out"]
+    second = sources(makes.job(b, makes.left("a", b"two", attempt=2)))["/out"]
+
+    assert first != second
+
+
+def test_a_stage_without_a_container_needs_nothing(scripted: ScriptedEngine, tmp_path: Path) -> None:
+    """The job of a stage that only joins others has no image and no mounts, and nothing is made for it."""
+    a, join = sh("a", "true"), stage("join", after=[sh("a", "true")])
+    makes = Makes(scripted, tmp_path, a, join)
+    left = makes.left("a", b"one")
+    before = scripted.leftovers()
+
+    job = makes.job(join, left)
+
+    assert (job.image, job.helper, job.mounts) == (None, None, ())
+    assert scripted.leftovers() == before
+
+
+@pytest.mark.parametrize("lost", ["output", "volume"])
+def test_what_is_gone_is_said_before_the_attempt(scripted: ScriptedEngine, tmp_path: Path, lost: str) -> None:
+    """Without the output or the volume that it needs, no job is made."""
+    a = sh("a", "true")
+    b = sh("b", "true", volumes=[a.volume])
+    makes = Makes(scripted, tmp_path, a, b)
+    left = makes.left("a", b"one")
+    if lost == "output":
+        left = replace(left, stdout=None)
+    else:
+        assert left.volume is not None
+        scripted.remove_volume(left.volume.name)
+
+    with pytest.raises(EngineError, match=r"what a printed is lost|the volume of a is no longer on the engine"):
+        makes.job(b, left)
