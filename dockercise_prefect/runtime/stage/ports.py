@@ -11,7 +11,8 @@ from dockercise_prefect.pipeline import StageName
 from dockercise_prefect.runtime.engine import Engine, OutputSink
 from dockercise_prefect.runtime.files.output import Printed
 from dockercise_prefect.runtime.stage.job import Stdout
-from dockercise_prefect.runtime.stage.running import Running
+from dockercise_prefect.runtime.stage.outcome import Stop
+from dockercise_prefect.runtime.stage.running import Deadline, Ending, Watch
 
 
 class Texts(Protocol):
@@ -78,6 +79,31 @@ class Outputs(Protocol):
         ...
 
 
+class Stopping(Protocol):
+    """Knows whether the run is cancelled, and stops what the attempt runs (`running.Running`)."""
+
+    @property
+    def cancelled(self) -> Stop | None:
+        """Why nothing may start any more; None while stages may start."""
+        ...
+
+    def refuse_when_cancelled(self) -> None:
+        """Raise if the run is cancelled.
+
+        Raises:
+            EngineError: nothing may continue.
+        """
+        ...
+
+    def watch(self, ending: Ending, deadline: Deadline | None) -> AbstractContextManager[Watch]:
+        """Watch a container or a build while it runs: it can be stopped, and it is stopped when its time is over."""
+        ...
+
+    def end(self, watch: Watch, stop: Stop) -> None:
+        """Stop one container or build, with a grace period. Returns immediately."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Ports:
     """Everything that an attempt uses.
@@ -88,7 +114,7 @@ class Ports:
         masker: masks what it prints.
         outputs: keeps its stdout, and has the stdout of the stages that it needs.
         sink: gets what it prints on both channels while it runs, masked.
-        running: knows what runs, and stops it.
+        running: stops it.
         later: runs a task that nobody waits for, some time after the attempt.
     """
 
@@ -97,5 +123,5 @@ class Ports:
     masker: Masking
     outputs: Outputs
     sink: OutputSink
-    running: Running
+    running: Stopping
     later: Callable[[Callable[[], object]], None]

@@ -107,10 +107,10 @@ def test_a_stage_that_only_joins_prints_its_variable(scripted: ScriptedEngine) -
 
 def test_a_cancelled_run_attempts_nothing(scripted: ScriptedEngine) -> None:
     """Where the run is over, the attempt ends before anything is made."""
-    all_ports = ports(scripted)
-    all_ports.running.cancel("because")
+    running = Running(1, lambda _text: None)
+    running.cancel("because")
 
-    result = run_attempt(job_of(scripted, sh("a", "x")), all_ports)
+    result = run_attempt(job_of(scripted, sh("a", "x")), replace(ports(scripted), running=running))
 
     assert (result.status, result.message, result.container) == (StageStatus.CANCELLED, "cancelled: because", None)
     assert scripted.leftovers() == []
