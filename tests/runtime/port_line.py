@@ -39,13 +39,15 @@ class PortLine:
         self._target = target
         self._listener = Listener(path, family="AF_UNIX", backlog=64)
         self._closed = False
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     def close(self) -> None:
         """Answer no more."""
         self._closed = True
         with suppress(OSError):  # wakes up who waits for a connection
             Client(self._listener.address, family="AF_UNIX").close()
+        self._accepting.join()
         self._listener.close()
 
     def _accept(self) -> None:

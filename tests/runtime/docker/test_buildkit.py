@@ -305,7 +305,7 @@ def test_limits_of_a_step_are_for_the_engines_own_builder(buildkit: DockerEngine
 
     end = buildkit.build(spec(labels, "RUN true", memory=1 << 27), [FILE]).run(output)
     remove_all(buildkit, left(buildkit, labels))
-    with pytest.raises(EngineError, match=r"`RUN --mount` on line 2 of `Dockerfile` needs BuildKit, but `memory`"):
+    with pytest.raises(EngineError, match=r"`RUN --mount` on line 2 of `Dockerfile` needs BuildKit, but a limit of `memory`"):
         buildkit.build(spec(labels, "RUN --mount=type=cache,target=/c true", memory=1 << 27), [FILE])
 
     assert end.image is not None
