@@ -35,7 +35,7 @@ _ENDINGS = (*_PICTURES, *_TEXTS)
     type=click.Choice(["auto", "graphviz", "own"]),
     default="auto",
     show_default=True,
-    help="How to lay out an .svg; auto uses Graphviz if it is installed.",
+    help="How to lay out an .svg: with Graphviz, or without it (own); auto uses Graphviz if it is installed.",
 )
 @takes_offline
 def graph(

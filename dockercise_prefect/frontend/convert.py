@@ -242,7 +242,7 @@ class Converter:
             Code.NOT_PLAIN,
             "a key must be a string, but this is a list or a mapping",
             key.place,
-            hint="a string that begins with `{`, `[` or `?` needs quotes; render a template first",
+            hint="a string that begins with `{`, `[` or `?` needs quotes; if this is a template, render it first",
         )
 
     def _refuse_tag(self, event: _Event, node: Node) -> None:

@@ -122,7 +122,7 @@ def read_packages(documents: Iterable[Document], packages: Packages, findings: F
             continue
         read.add(package.id)
         if len(read) > MAX_PACKAGES:
-            hint = "use fewer packages, also in packages"
+            hint = "name fewer packages, here and in the packages"
             findings.error(Code.TOO_BIG, f"the pipeline reads more than {MAX_PACKAGES} packages", image.place, hint=hint)
             yield None
             return

@@ -282,12 +282,12 @@ class Workspace:
         return self._shared.code_digest
 
     def cancel(self, *, reason: str) -> None:
-        """Start no more stages, and stop those that run, with grace. Their status is then cancelled. Returns immediately."""
+        """Start no more stages, and stop those that run, with a grace period. They end as cancelled. Returns immediately."""
         self._running.cancel(reason)
 
     def kill(self) -> None:
-        """Like `cancel`, but without grace. May be called after `cancel`. Returns immediately."""
-        self._running.kill("the run was stopped immediately")
+        """Like `cancel`, but without a grace period. May be called after `cancel`. Returns immediately."""
+        self._running.kill("the run was killed")
 
     def abandon(self) -> None:
         """Stop waiting for an engine that does not answer. To be called after `kill`.

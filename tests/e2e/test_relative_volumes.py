@@ -122,4 +122,4 @@ def test_what_nobody_changed_is_stored_once(
     kept = {path: content for path, content in fetched["build"].items() if path not in gone}
     assert fetched["change"] == kept | added | {"changed": b"changedmore\n"}
     assert (tmp_path / "change/again").samefile(tmp_path / "change/kept")
-    assert b"files that are also in the volume of build are stored there" in b"".join(objects.chunks(f"{run.path}/report.html"))
+    assert b"files that build also has are only in the archive of build" in b"".join(objects.chunks(f"{run.path}/report.html"))

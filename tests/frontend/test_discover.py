@@ -150,7 +150,7 @@ def test_git_that_is_missing_is_a_warning(repository: Path, monkeypatch: pytest.
 
 
 def test_links_inside_are_followed_once(tmp_path: Path) -> None:
-    """A link to what is found anyway adds nothing; one to what is skipped or named otherwise is followed, circles included."""
+    """A link to what is found anyway adds nothing; one to what is skipped or named otherwise is followed, cycles included."""
     _touch(tmp_path, "real/a.dockercise.yaml", "other.txt", "node_modules/m/n.dockercise.yaml")
     (tmp_path / "again").symlink_to("real")
     (tmp_path / "real" / "up").symlink_to("..")

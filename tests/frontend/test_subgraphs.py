@@ -72,7 +72,7 @@ def test_packages_come_in_the_order_named() -> None:
     assert [stage.name for stage in pipeline] == ["f1", "f2", "p2", "p1", "p4", "p3"]
 
 
-def test_circles_are_cut() -> None:
+def test_cycles_are_cut() -> None:
     """Packages that name each other, or themselves, are read once each."""
     packages = PackagesInMemory(one="meta: {subgraphs: [one, two]}\na: {img: x}\n", two="meta: {subgraphs: one}\nb: {img: x}\n")
 

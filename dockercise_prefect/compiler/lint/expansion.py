@@ -21,7 +21,7 @@ _NAME_BEHIND = re.compile(r"\{[A-Za-z_]|[A-Za-z_]")
 
 
 def stays_as_written(subject: Subject) -> Iterator[Diagnostic]:
-    """DK111: a text of `env`, a build argument or `dir` names a variable, and nothing expands it there."""
+    """DK111: a value of `env`, a build argument or `dir` names a variable, and nothing expands it there."""
     for key, owner, node in _texts(subject):
         found = _VARIABLE.search(node.text)
         if found is not None:

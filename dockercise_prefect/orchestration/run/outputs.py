@@ -1,4 +1,4 @@
-"""What stages leave, in its two places: the engine of the run, and the record of the run.
+"""What stages leave, in two places: the engine of the run, and the record of the run.
 
 What a stage prints on stdout is stored in the record if that is allowed, otherwise on the engine. A volume is on the engine
 first, and can be restored from the record on any engine.
@@ -14,14 +14,14 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from dockercise_prefect.archives.content_digest import digest_text
 from dockercise_prefect.archives.tarball import packed
 from dockercise_prefect.errors import StorageError
 from dockercise_prefect.orchestration.run.secrecy import Secrecy, SensitiveFoundError, looked_through
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
-from dockercise_prefect.results.reading.recorded_run import RecordedRun
-from dockercise_prefect.results.record.file_names import OUTPUTS, output_file, volume_file
+from dockercise_prefect.results.record.file_names import OUTPUTS, output_file
 from dockercise_prefect.results.record.store import Kept, RunStore, StdoutWriter
 from dockercise_prefect.runtime.files.output import Printed, Spool, SpooledOutput
 from dockercise_prefect.runtime.files.output_volumes import OutputVolumes
@@ -29,6 +29,9 @@ from dockercise_prefect.runtime.files.volumes import Volumes
 from dockercise_prefect.runtime.secrets.forms import LONGEST
 from dockercise_prefect.runtime.stage.job import JobResult, OwnVolume, Stdout
 from dockercise_prefect.runtime.stage.ports import OutputWriter
+
+if TYPE_CHECKING:
+    from dockercise_prefect.results.reading.recorded_run import RecordedRun
 
 LONGEST_VALUE = 1_048_576
 """The maximum size in bytes of a value in the JSON of its stage. Readers load all of the JSON into memory."""
@@ -182,7 +185,7 @@ def restored_volume(run: RecordedRun, stage: StageName, volumes: Volumes, image:
     if digest is None:
         raise StorageError(f"{run.url} does not have the volume of {stage}, or not its digest")
     name = volumes.restored(stage, image, packed(run.volume(stage)), digest)
-    return OwnVolume(name, written=True, digest=digest, file=volume_file(stage))
+    return OwnVolume(name, written=True, digest=digest)
 
 
 class _Spooled:

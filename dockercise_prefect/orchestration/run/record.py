@@ -100,10 +100,12 @@ class RunRecord:
         self._end(stage.name, summary, Kept(sensitive=self._secrecy.because(stage)))
 
     def stage_broke(self, stage: Stage, message: str, task_run_id: str | None) -> None:
-        """Dockercise failed to run the stage, and there is no result."""
+        """Dockercise failed to run the stage, and there is no result. What was recorded of the stage before stays."""
         shown = self._secrecy.masker.text(message)
-        summary = StageSummary(StageStatus.ERROR, task_run_id=task_run_id, message=shown)
-        self._end(stage.name, summary, Kept(sensitive=self._secrecy.because(stage)))
+        with self._lock:
+            known = self._stages.get(stage.name, StageSummary(StageStatus.ERROR, task_run_id=task_run_id))
+            kept = self._kept.get(stage.name, Kept(sensitive=self._secrecy.because(stage)))
+        self._end(stage.name, replace(known, status=StageStatus.ERROR, message=shown), kept)
 
     def keep_volume(self, stage: Stage, volume: OwnVolume, files: Iterator[bytes]) -> OwnVolume:
         """Store the volume of the stage, after `stage_ended`. For a sensitive stage, only if nothing sensitive is found in it.

@@ -75,7 +75,7 @@ class Records:
             if self._objects.url.startswith("s3:"):
                 hint += "; `dockercise results push` sends what the bucket did not accept"
             raise UsageError(f"there is {what} in {self.place}", hint)
-        raise UsageError(f"`{wanted}` is ambiguous: it may be {_named(matching)}", _how_to_choose(matching))
+        raise UsageError(f"`{wanted}` is ambiguous: it may be any of {_named(matching)}", _how_to_choose(matching))
 
     def _pipelines(self) -> list[str]:
         names = self._objects.folders("")

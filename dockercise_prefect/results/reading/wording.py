@@ -39,4 +39,4 @@ def words(status: StageStatus) -> str:
 
 def shared_with(base: str) -> str:
     """A note for readers of an archive whose stage works on another stage."""
-    return f"files that are also in the volume of {base} are stored there"
+    return f"files that {base} also has are only in the archive of {base}"

@@ -45,24 +45,32 @@ class BuildCommand:
     environment: Mapping[str, str]
 
 
-def find_build_command(address: Address, environ: Mapping[str, str]) -> BuildCommand | str:
-    """The command that builds with BuildKit on the engine at an address, or the reason why there is no such command.
+@dataclass(frozen=True, slots=True)
+class NoBuildKit:
+    """Why BuildKit cannot build an image, and what the user can do."""
+
+    reason: str
+    hint: str = "install the `docker` command with its buildx plugin"
+
+
+def find_build_command(address: Address, environ: Mapping[str, str]) -> BuildCommand | NoBuildKit:
+    """The command that builds with BuildKit on the engine at an address, or why there is no such command.
 
     Args:
         address: of the engine.
         environ: our own variables. `DOCKER_BUILDKIT=0` asks for the engine's own builder, as it does for the command.
     """
     if environ.get("DOCKER_BUILDKIT") == "0":
-        return "DOCKER_BUILDKIT=0 selects the engine's own builder"
+        return NoBuildKit("DOCKER_BUILDKIT=0 selects the engine's own builder", "unset DOCKER_BUILDKIT")
     environment = command_environment(address, environ)
     if _output(("docker", "buildx", "version"), environment) is not None:
         words = ("docker", "buildx", "build", "--builder", address.context or "default", "--provenance=false", "--load")
         return BuildCommand(words, True, environment)
     version = _output(("docker", "--version"), environment)
     if version is None:
-        return "there is no `docker` command"
+        return NoBuildKit("there is no `docker` command")
     if _major(version) >= _PLUGGED:
-        return "the `docker` command has no buildx plugin"
+        return NoBuildKit("the `docker` command has no buildx plugin")
     return BuildCommand(("docker", "build"), False, {**environment, "DOCKER_BUILDKIT": "1"})
 
 

@@ -23,7 +23,7 @@ from dockercise_prefect.runtime.docker.archive import DockerArchive
 from dockercise_prefect.runtime.docker.arguments import committed_config, container_config
 from dockercise_prefect.runtime.docker.build import DockerBuild
 from dockercise_prefect.runtime.docker.buildkit import BuildKitBuild
-from dockercise_prefect.runtime.docker.command import BuildCommand, find_build_command
+from dockercise_prefect.runtime.docker.command import BuildCommand, NoBuildKit, find_build_command
 from dockercise_prefect.runtime.docker.connection import Address
 from dockercise_prefect.runtime.docker.conversation import DockerConversation
 from dockercise_prefect.runtime.docker.errors import CONFLICT, engine_errors, explanation
@@ -111,21 +111,20 @@ class DockerEngine:
         return self._images.resolve(ref, pull, platform, progress)
 
     def build(self, spec: BuildSpec, context: Iterable[bytes]) -> ImageBuild:
-        command = self._build_command if spec.limits is None else f"a limit of {spec.limits} needs the engine's own builder"
+        command = self._build_command
+        if spec.limits is not None:
+            command = NoBuildKit(f"a limit of {spec.limits} needs the engine's own builder", "remove the limit from the stage")
         if isinstance(command, BuildCommand):
             credentials = self._images.all_credentials if self._images.has_credentials else None
             return BuildKitBuild(self._client, command, spec, context, credentials)
         need = first_need(spec.dockerfile)
         if need or spec.secrets:
             what = f"{need.what} on line {need.line} of `{spec.path}` needs" if need else "its `secrets` need"
-            raise EngineError(
-                f"cannot build the image of {spec.what}: {what} BuildKit, but {command}",
-                "install the `docker` command with its buildx plugin",
-            )
+            raise EngineError(f"cannot build the image of {spec.what}: {what} BuildKit, but {command.reason}", command.hint)
         return DockerBuild(self._client, spec, context, self._images.all_credentials)
 
     @cached_property
-    def _build_command(self) -> BuildCommand | str:
+    def _build_command(self) -> BuildCommand | NoBuildKit:
         return find_build_command(self._address, os.environ)
 
     def commit(self, container: str, image: str, labels: Mapping[str, str]) -> str:

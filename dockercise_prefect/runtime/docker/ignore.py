@@ -20,12 +20,12 @@ class DockerIgnore:
     """
 
     def __init__(self, text: bytes | None) -> None:
+        from docker.utils.build import PatternMatcher  # noqa: PLC0415  imports all of the SDK; only builds need it
+
         lines = (text or b"").removeprefix(_BOM).decode("utf-8", "surrogateescape").splitlines()
         patterns = [line.strip() for line in lines if not line.startswith("#")]
         # Spaces may stand between `!` and its pattern, and a pattern that is nothing but `!` means nothing.
         patterns = [f"!{line[1:].strip()}" if line.startswith("!") else line for line in patterns]
-        from docker.utils.build import PatternMatcher  # noqa: PLC0415  imports all of the SDK, which most runs do not need here
-
         self._matcher = PatternMatcher([_for_the_sdk(pattern) for pattern in patterns if pattern not in {"", "!"}])
         # The SDK adds a pattern for `.dockerignore` itself. That file is sent anyway: the engine removes it after reading it.
         del self._matcher.patterns[-1]

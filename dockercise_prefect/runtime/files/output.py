@@ -20,7 +20,7 @@ class Printed:
 
     Args:
         size: bytes.
-        read: returns the bytes from an offset on, so many.
+        read: called with an offset and a number of bytes; returns these bytes.
     """
 
     def __init__(self, size: int, read: Callable[[int, int], bytes]) -> None:

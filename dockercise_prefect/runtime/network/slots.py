@@ -1,4 +1,6 @@
-"""Network namespaces that are kept open. A container that joins one starts in less than half the time of one with its own.
+"""Network namespaces that are kept open.
+
+A container that joins one starts in less than half the time of a container with a namespace of its own.
 
 A slot is a container that only keeps a network namespace open. Only one stage at a time joins it, so every stage has a
 namespace for itself (LANGUAGE section 3, "Network"). No process of an earlier stage runs in it any more. No connection of an

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network
-from typing import Annotated, ClassVar, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias, TypeVar
 
 from pydantic import ConfigDict, PlainValidator, TypeAdapter
 
@@ -127,7 +127,14 @@ class JobResult:
         return _read(_RESULTS, text)
 
 
-_Stage = Annotated[Stage, PlainValidator(lambda data: stage_from_json(data["name"], data))]
+def _stage(data: Any) -> Stage:
+    stage = stage_from_json(data["name"], data)
+    if data != json.loads(_written(stage)):
+        raise ValueError("the stage has fields that are not known")
+    return stage
+
+
+_Stage = Annotated[Stage, PlainValidator(_stage)]
 
 Read = TypeVar("Read")
 
@@ -210,7 +217,7 @@ def _read(adapter: TypeAdapter[Read], text: str) -> Read:
     try:
         return adapter.validate_python(json.loads(text))
     except (KeyError, TypeError) as error:  # of a stage's own reader
-        raise ValueError(f"not what was written ({error})") from error
+        raise ValueError(f"this is not from this version of dockercise ({error})") from error
 
 
 def _written(value: object) -> str:

@@ -25,7 +25,7 @@ class EndedAtOnceError(EngineError):
     """The work was stopped before its end, because the caller does not want to wait."""
 
     def __init__(self) -> None:
-        super().__init__("the run was stopped immediately")
+        super().__init__("the run was killed")
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ def test_a_volume_that_is_not_whole_says_where_the_rest_is() -> None:
     """Whoever unpacks the archive that is linked here is told that files are missing in it."""
     text = stage_text("a", ran(StageStatus.PASSED, 0, 1), [], ["a.tar.zst"], lambda name: f"/x/{name}", "build")
 
-    assert "| volume | `/x/a.tar.zst`: files that are also in the volume of build are stored there |" in text
+    assert "| volume | `/x/a.tar.zst`: files that build also has are only in the archive of build |" in text
 
 
 def test_a_run_shows_failures_first_and_its_critical_path() -> None:

@@ -15,6 +15,7 @@ from dockercise_prefect.orchestration.run.record import RunRecord
 from dockercise_prefect.orchestration.run.secrecy import Secrecy
 from dockercise_prefect.pipeline import Pipeline, to_json
 from dockercise_prefect.results.record.local_store import LocalStore
+from dockercise_prefect.results.record.store import Kept
 from dockercise_prefect.runtime.files.output_volumes import OutputVolumes
 from dockercise_prefect.runtime.stage.job import JobResult, OwnVolume
 from dockercise_prefect.runtime.stage.running import EndedAtOnceError
@@ -74,7 +75,7 @@ def test_a_value_stays_where_the_volume_is_left_out(tmp_path: Path) -> None:
 
     entry = recorded(tmp_path, compiled(a="a: {img: busybox:1, run: x}"), b"printed", too_large())
 
-    assert entry["left_out"] == {"volume": "the run was stopped immediately"}
+    assert entry["left_out"] == {"volume": "the run was killed"}
     assert entry["value"] == "printed"
 
 
@@ -97,3 +98,23 @@ def test_a_long_value_that_is_sensitive_is_no_secret_about_its_length(tmp_path: 
     assert entry["value"] is None
     assert entry["sensitive"]
     assert entry["left_out"] == {}
+
+
+def test_a_stage_that_breaks_after_its_end_keeps_what_was_recorded(tmp_path: Path) -> None:
+    """An internal error behind the end of a stage is its status; its times, exit code and digest stay."""
+    pipeline = compiled(a="a: {img: busybox:1, run: x}")
+    store = LocalStore(tmp_path, "p", "run")
+    store.start(to_json(pipeline))
+    record = RunRecord(store, lambda _event: None, Secrecy(pipeline))
+    (stage,) = pipeline
+    result = JobResult(
+        stage=stage.name, attempt=1, status=StageStatus.PASSED, exit_code=0, message=None, started=NOW, finished=NOW
+    )
+    record.stage_ended(stage, result, Kept(value="v", attempt=1, output_digest="sha256:aa"), "task-1")
+
+    record.stage_broke(stage, "internal error: x", "task-1")
+
+    entry = json.loads((tmp_path / "p/run/a.json").read_bytes())
+    assert (entry["status"], entry["message"], entry["exit_code"]) == ("error", "internal error: x", 0)
+    assert (entry["value"], entry["attempt"], entry["output_digest"]) == ("v", 1, "sha256:aa")
+    assert entry["finished"] == NOW.isoformat()

@@ -52,7 +52,7 @@ def test_a_run_is_found_by_id_beginning_or_as_the_last(records: Reading, wanted:
 def test_an_ambiguous_beginning_names_what_it_may_be(records: Reading) -> None:
     """Where several runs begin so, the message names them."""
     with pytest.raises(
-        UsageError, match=f"`2026` is ambiguous: it may be shop/{run_id(2)}, other ☃/{run_id(1)}, shop/{run_id(0)}"
+        UsageError, match=f"`2026` is ambiguous: it may be any of shop/{run_id(2)}, other ☃/{run_id(1)}, shop/{run_id(0)}"
     ) as raised:
         records().find("2026")
 

@@ -46,7 +46,7 @@ def replace(run: Run, name: str, stream: Iterable[bytes]) -> None:
     ],
 )
 def test_a_base_that_is_none_is_refused(run: Run, tmp_path: Path, base: bytes, broken: str, why: str) -> None:
-    """What leads in a circle, to no archive or out of the record is an error that names the archive; nothing is left."""
+    """What leads in a cycle, to no archive or out of the record is an error that names the archive; nothing is left."""
     run.keep("build", text("build/a"))
     run.keep("test", text("test/a"))
     run.keep("pack", text("pack/a"))

@@ -305,9 +305,11 @@ def test_limits_of_a_step_are_for_the_engines_own_builder(buildkit: DockerEngine
 
     end = buildkit.build(spec(labels, "RUN true", memory=1 << 27), [FILE]).run(output)
     remove_all(buildkit, left(buildkit, labels))
-    with pytest.raises(EngineError, match=r"`RUN --mount` on line 2 of `Dockerfile` needs BuildKit, but a limit of `memory`"):
+    refusal = r"`RUN --mount` on line 2 of `Dockerfile` needs BuildKit, but a limit of `memory`"
+    with pytest.raises(EngineError, match=refusal) as refused:
         buildkit.build(spec(labels, "RUN --mount=type=cache,target=/c true", memory=1 << 27), [FILE])
 
+    assert refused.value.hint == "remove the limit from the stage"
     assert end.image is not None
     assert b"Step 1/" in output.stderr
 

@@ -9,7 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from dockercise_prefect.runtime.docker.command import BuildCommand, command_environment, find_build_command, with_credentials
+from dockercise_prefect.runtime.docker.command import (
+    BuildCommand,
+    NoBuildKit,
+    command_environment,
+    find_build_command,
+    with_credentials,
+)
 from dockercise_prefect.runtime.docker.connection import Address
 
 SOCKET = Address("unix:///engine.sock", "the default socket")
@@ -60,12 +66,14 @@ def test_a_command_that_cannot(fake: Fake, script: str, says: str) -> None:
 
 def test_a_command_that_is_not_there(tmp_path: Path) -> None:
     """A machine needs no `docker` command."""
-    assert find_build_command(SOCKET, {"PATH": str(tmp_path)}) == "there is no `docker` command"
+    assert find_build_command(SOCKET, {"PATH": str(tmp_path)}) == NoBuildKit("there is no `docker` command")
 
 
 def test_the_user_asks_for_the_other_builder(fake: Fake) -> None:
     """`DOCKER_BUILDKIT=0` means what it means to the command."""
-    assert "DOCKER_BUILDKIT=0" in str(find_build_command(SOCKET, {**fake("exit 0"), "DOCKER_BUILDKIT": "0"}))
+    found = find_build_command(SOCKET, {**fake("exit 0"), "DOCKER_BUILDKIT": "0"})
+
+    assert found == NoBuildKit("DOCKER_BUILDKIT=0 selects the engine's own builder", "unset DOCKER_BUILDKIT")
 
 
 @pytest.mark.parametrize(

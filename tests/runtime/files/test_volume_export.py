@@ -101,7 +101,7 @@ def test_reading_ends_when_nobody_wants_to_wait() -> None:
         ran.workspace.kill()
         killed.set()
 
-    assert [error.message for error in met] == ["the run was stopped immediately"]
+    assert [error.message for error in met] == ["the run was killed"]
     assert engine.leftovers() == []
 
 
@@ -135,7 +135,7 @@ def test_reading_ends_when_the_end_of_a_run_is_interrupted() -> None:
     finally:
         over.set()
 
-    assert ended == ["the run was stopped immediately"]
+    assert ended == ["the run was killed"]
 
 
 def test_what_is_printed_is_passed_on_masked_and_kept_as_it_is(scripted: ScriptedEngine) -> None:

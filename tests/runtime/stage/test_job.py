@@ -110,6 +110,16 @@ def test_a_field_of_another_version_is_refused(result: JobResult, where: str) ->
         JobResult.from_json(json.dumps(data))
 
 
+@given(JOBS)
+def test_a_key_of_a_stage_of_another_version_is_refused(job: Job) -> None:
+    """A job whose stage has a key that this version does not know is not run by halves."""
+    data = json.loads(job.to_json())
+    data["stage"]["retries"] = 3
+
+    with pytest.raises(ValueError, match="not known"):
+        Job.from_json(json.dumps(data))
+
+
 @pytest.mark.parametrize("text", ["", "{}", "[]", "null", '{"stage": 1}'])
 def test_what_is_no_job_is_refused(text: str) -> None:
     """A text of another making is a `ValueError`."""
