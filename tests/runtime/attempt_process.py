@@ -1,6 +1,6 @@
 """Attempts in processes of their own, which get a job as JSON and the addresses of the ports, and nothing else.
 
-Each process is forked from one that has imported this module and has done nothing else: importing takes a second.
+Each process is forked from a process that has only imported this module, because the import takes a second.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def in_a_process(job: Job, ports: Ports, started: Callable[[BaseProcess], object
 
 
 class _Ports:
-    """The ports of an attempt, as methods that can be called from afar."""
+    """The ports of an attempt, as methods that another process can call."""
 
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
@@ -91,13 +91,13 @@ class _Ports:
         self._stack.close()
 
     def stop(self, grace: float) -> None:
-        """The attempt is to end: whoever waits for that is told."""
+        """Ask the attempt to end, and wake the calls of `next_stop`."""
         with self._changed:
             self._grace = grace if self._grace is None else min(grace, self._grace)
             self._changed.notify_all()
 
     def next_stop(self, grace: float | None) -> tuple[str, float] | None:
-        """Wait until the attempt is to end with another grace than this; why, and the grace. None when it has ended."""
+        """Wait until the attempt must end with another grace than this. Return why, and the grace; None when it has ended."""
         with self._changed:
             self._changed.wait_for(lambda: self._ended or self._grace != grace)
             if self._ended or self._grace is None:
@@ -156,7 +156,7 @@ class _Ports:
 
 
 class _Engine:
-    """The engine of the ports (`engine.Engine`), as far as attempts use it."""
+    """The engine behind the ports (`engine.Engine`), as far as attempts use it."""
 
     def __init__(self, address: str) -> None:
         self._call = partial(call, address)
@@ -247,7 +247,7 @@ class _OutputWriter:
 
 
 def _follow(address: str, running: Running) -> None:
-    """Stop when the run does."""
+    """Stop when the run stops."""
     grace: float | None = None
     while (told := call(address, "next_stop", grace)) is not None:
         message, grace = told

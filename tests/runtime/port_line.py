@@ -1,7 +1,7 @@
 """Calls of methods of an object in another process, over a Unix socket: each call is a connection.
 
-Arguments and results are pickled. One argument may be an iterable of bytes and one a function: the other side asks for the
-next piece, or for a call, while the method runs. A method may give an iterator, from which pieces are asked for.
+Arguments and results are pickled. One argument may be an iterable of bytes and one may be a function: while the method runs,
+the other side requests the next piece or a call. A method may return an iterator; the caller then requests its pieces.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class PortLine:
     """Answers calls until it is closed.
 
     Args:
-        path: of the socket.
-        target: whose methods are called.
+        path: the path of the socket.
+        target: the object whose methods are called.
     """
 
     def __init__(self, path: str, target: object) -> None:
@@ -43,9 +43,9 @@ class PortLine:
         self._accepting.start()
 
     def close(self) -> None:
-        """Answer no more."""
+        """Answer no more calls."""
         self._closed = True
-        with suppress(OSError):  # wakes up who waits for a connection
+        with suppress(OSError):  # wakes up the thread that waits for a connection
             Client(self._listener.address, family="AF_UNIX").close()
         self._accepting.join()
         self._listener.close()
@@ -113,14 +113,14 @@ def call(
     pieces: Iterable[bytes] = (),
     function: Callable[..., object] | None = None,
 ) -> Any:
-    """Call a method over there; returns what it returns, raises what it raises.
+    """Call a method on the other side, and return or raise the same as it does.
 
     Args:
-        path: of the socket.
-        method: its name.
-        arguments: of the method, with `Pieces` and `Function` where those that follow stand.
-        pieces: are asked for while it runs.
-        function: is called while it runs.
+        path: the path of the socket.
+        method: the name of the method.
+        arguments: its arguments, with `Pieces` and `Function` in the places of the two below.
+        pieces: requested while the method runs.
+        function: called while the method runs.
     """
     line = Client(path, family="AF_UNIX")
     given = iter(pieces)
@@ -145,7 +145,7 @@ def call(
 def _reply(line: Connection[Any, Any], make: Callable[[], Any]) -> None:
     try:
         answer = ("piece", make())
-    except Exception as error:  # noqa: BLE001  raised on the other side, and comes back as the call's own
+    except Exception as error:  # noqa: BLE001  raised on the other side, and returned as the error of the call
         answer = ("error", error)
     line.send(answer)
 

@@ -1,4 +1,4 @@
-"""Calls that their callers can be freed from."""
+"""Calls that can be abandoned while they run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.engines.driving import PATIENCE
 
 
 def test_a_call_is_a_call() -> None:
-    """Results and exceptions arrive as if the function had been called without it."""
+    """Results and exceptions arrive as in a normal call of the function."""
     calls = AbandonableCalls()
 
     result = calls.call(lambda: 42)
@@ -25,7 +25,7 @@ def test_a_call_is_a_call() -> None:
 
 
 def test_all_who_wait_are_freed() -> None:
-    """Whoever waits gets an error at once; what comes later is not even begun; what ends later disturbs nobody."""
+    """Waiting callers get an error immediately; later calls do not begin, and calls that end later disturb nobody."""
     calls, begun, gate, called = AbandonableCalls(), threading.Semaphore(0), threading.Event(), list[int]()
 
     def stuck() -> None:
@@ -58,7 +58,7 @@ except AbandonedError: pass""",
     ],
 )
 def test_what_never_ends_does_not_keep_the_process(program: str) -> None:
-    """A process ends although something of it waits for ever."""
+    """A process can end although a call in it waits for ever."""
     done = subprocess.run([sys.executable, "-c", f"import threading; {program}"], check=False, timeout=PATIENCE)
 
     assert done.returncode == 0

@@ -1,4 +1,4 @@
-"""The code of a run: one snapshot that all its stages see, and its digest."""
+"""The code of a run: one snapshot for all its stages, and its digest."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from tests.runtime.workspaces import Seen, run_all, sh, workspace
 
 
 def test_the_code_is_one_snapshot(scripted: ScriptedEngine, tmp_path: Path) -> None:
-    """What changes below the root after the run has begun is not seen by later stages; the mount is read-only."""
+    """A change below the root after the beginning of the run is not seen by later stages, and the mount is read-only."""
     (tmp_path / "f").write_text("before")
     seen = Seen("/code/f")
     scripted.script("look", Behaviour(action=seen))
@@ -29,13 +29,13 @@ def test_the_code_is_one_snapshot(scripted: ScriptedEngine, tmp_path: Path) -> N
 
 
 def test_code_without_a_root_is_an_error(scripted: ScriptedEngine) -> None:
-    """A pipeline that uses the code cannot run without a place to take it from."""
+    """A pipeline that uses the code cannot run without a root."""
     with pytest.raises(EngineError, match="root"), workspace(scripted, sh("a", "x", volumes=[code])):
         pass
 
 
 def test_on_code_belongs_to_the_user_of_the_stage(scripted: ScriptedEngine, tmp_path: Path) -> None:
-    """A copy of the code can be changed by the user that the stage runs as."""
+    """The user of the stage can change a copy of the code."""
     (tmp_path / "f").write_text("x")
     owners: dict[str, tuple[int, int]] = {}
     scripted.script("look", Behaviour(action=lambda c: owners.update({name: (e.uid, e.gid) for name, e in c.below("/a")})))
@@ -63,7 +63,7 @@ def test_the_digest_of_the_code(engine: Engine, run_id: str, tmp_path: Path) -> 
 
 
 def test_without_code_there_is_no_digest_of_it(scripted: ScriptedEngine) -> None:
-    """Where no stage uses the code, it is not read."""
+    """If no stage uses the code, it is not read."""
     with workspace(scripted, sh("a", "x")) as ran:
         ran.run(ran.pipeline.by_name["a"])
 

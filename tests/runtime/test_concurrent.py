@@ -1,4 +1,4 @@
-"""Tools for what happens at the same time."""
+"""Tools for work that happens at the same time."""
 
 import threading
 from functools import partial
@@ -10,7 +10,7 @@ from dockercise_prefect.runtime.concurrent import Background, Once, run_each
 
 
 def test_what_many_ask_for_is_made_once() -> None:
-    """Whoever asks while it is being made waits for it and gets the same."""
+    """A caller that comes while the result is being made waits for it and gets the same one."""
     once, made, gate = Once[str, object](), list[str](), threading.Barrier(5)
 
     def make() -> object:
@@ -28,7 +28,7 @@ def test_what_many_ask_for_is_made_once() -> None:
 
 
 def test_an_error_is_kept_like_a_result() -> None:
-    """Who asks after a failure gets the same failure."""
+    """A caller that comes after a failure gets the same failure."""
     once = Once[str, object]()
     failure = EngineError("disk full")
 
@@ -42,7 +42,7 @@ def test_an_error_is_kept_like_a_result() -> None:
 
 
 def test_results_and_errors_come_in_order() -> None:
-    """One item's error does not keep the others from being done."""
+    """An error of one item does not stop the work on the others."""
     failure = EngineError("no")
 
     def double(number: int) -> int:
@@ -54,7 +54,7 @@ def test_results_and_errors_come_in_order() -> None:
 
 
 def test_no_more_at_once_than_allowed() -> None:
-    """At most so many calls run at the same time."""
+    """No more than the given number of calls run at the same time."""
     lock, now, peak = threading.Lock(), [0], [0]
 
     def call(_number: int) -> None:
@@ -70,7 +70,7 @@ def test_no_more_at_once_than_allowed() -> None:
 
 
 def test_a_bug_is_not_taken_for_an_answer() -> None:
-    """An exception that is none of ours is raised."""
+    """An exception that is not one of our errors is raised."""
 
     def divide(number: int) -> float:
         return 1 / number
@@ -85,7 +85,7 @@ def test_nothing_to_do() -> None:
 
 
 def test_the_background_is_done_when_it_is_closed() -> None:
-    """What was given to it has happened by then, whatever some of it ran into."""
+    """All work of the background has been done when it is closed, even if some of it failed."""
     background, done, gate = Background(), list[int](), threading.Event()
 
     def fail() -> None:

@@ -1,4 +1,4 @@
-"""What every engine promises (`runtime.engine.Engine`), on the scripted one and on Docker, so that neither drifts."""
+"""What every engine promises (`runtime.engine.Engine`), tested on the scripted engine and on Docker so that neither drifts."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def volume(engine: Engine, labels: Labels) -> Iterator[str]:
 
 
 def test_it_says_who_it_is(engine: Engine) -> None:
-    """An engine that answers has a version and an address."""
+    """An engine reports its version and its address."""
     info = engine.info()
 
     assert info.version
@@ -47,7 +47,7 @@ def test_it_says_who_it_is(engine: Engine) -> None:
 
 
 def test_an_image_is_pinned(engine: Engine) -> None:
-    """A resolved image is known by its id, whatever its name comes to mean later."""
+    """A resolved image is known by its id, even if its name means another image later."""
     image = engine.resolve_image(BUSYBOX, pull=PullPolicy.MISSING, platform=None, progress=lambda _: None)
 
     assert image.ref == BUSYBOX
@@ -56,13 +56,13 @@ def test_an_image_is_pinned(engine: Engine) -> None:
 
 
 def test_an_absent_image_is_named(engine: Engine) -> None:
-    """An image that is not there and must not be pulled is an error that names it."""
+    """An image that is missing and must not be pulled is an error that names it."""
     with pytest.raises(EngineError, match="dockercise-test/absent:1"):
         engine.resolve_image("dockercise-test/absent:1", pull=PullPolicy.NEVER, platform=None, progress=lambda _: None)
 
 
 def test_output_arrives_split_and_exact(engine: Engine, image: ResolvedImage, labels: Labels) -> None:
-    """Both channels arrive apart from each other, byte for byte, without a newline being made up."""
+    """The two channels arrive separately, byte for byte, and no newline is added."""
     rehearse(engine, "printf", Behaviour(stdout=b"a\xff\0b", stderr=b"noise\n"))
 
     state, output = run(engine, spec_of(image, labels, r"printf 'a\377\000b'; echo noise >&2"))
@@ -73,7 +73,7 @@ def test_output_arrives_split_and_exact(engine: Engine, image: ResolvedImage, la
 
 @pytest.mark.parametrize("code", [1, 2, 126, 127, 137, 255])
 def test_the_exit_code_is_the_scripts(engine: Engine, image: ResolvedImage, labels: Labels, code: int) -> None:
-    """An exit code arrives as it is; 126 and 127 of a script are no failure to start."""
+    """An exit code arrives unchanged; a script's own 126 and 127 do not count as a failure to start."""
     rehearse(engine, f"exit {code}", Behaviour(exit_code=code))
 
     state, _ = run(engine, spec_of(image, labels, f"exit {code}"))
@@ -82,7 +82,7 @@ def test_the_exit_code_is_the_scripts(engine: Engine, image: ResolvedImage, labe
 
 
 def test_a_command_that_is_not_there(engine: Engine, image: ResolvedImage, labels: Labels) -> None:
-    """A command that cannot be started has exit code 127 and says so."""
+    """A command that cannot be started has exit code 127 and a message."""
     rehearse(engine, "/no/such", Behaviour(exit_code=127, start_error="/no/such: no such file"))
 
     state, _ = run(engine, spec_of(image, labels, "/no/such", "argument"))
@@ -93,7 +93,7 @@ def test_a_command_that_is_not_there(engine: Engine, image: ResolvedImage, label
 
 
 def test_it_says_which_containers_run(engine: Engine, image: ResolvedImage, labels: Labels) -> None:
-    """While a container runs, its start has one name; before, after, and for what is not there, it has none."""
+    """A running container has a name for its start; before, afterwards, and if it does not exist, there is no name."""
     rehearse(engine, "sleep", Behaviour(stdout=b"x", blocks=True))
     with container(engine, spec_of(image, labels, "echo x; exec sleep 600")) as id_:
         before = engine.running(id_)
@@ -108,7 +108,7 @@ def test_it_says_which_containers_run(engine: Engine, image: ResolvedImage, labe
 
 
 def test_input_arrives_and_ends(engine: Engine, image: ResolvedImage, labels: Labels) -> None:
-    """A container reads its input to the end, also where that is more than a pipe holds."""
+    """A container reads its input to the end, even if it is larger than a pipe."""
     block = b"0123456789abcde\n" * 20_000
     rehearse(engine, "wc -c", Behaviour(stdout=b"320000\n"))
 
@@ -118,7 +118,7 @@ def test_input_arrives_and_ends(engine: Engine, image: ResolvedImage, labels: La
 
 
 def test_input_that_nobody_reads(engine: Engine, image: ResolvedImage, labels: Labels) -> None:
-    """A container that ends without reading its input has ended, nothing more."""
+    """A container may end without reading its input."""
     rehearse(engine, "exit 4", Behaviour(exit_code=4))
 
     state, _ = run(engine, spec_of(image, labels, "exit 4"), b"x" * 2_000_000)
@@ -127,7 +127,7 @@ def test_input_that_nobody_reads(engine: Engine, image: ResolvedImage, labels: L
 
 
 def test_stop_ends_with_sigterm(engine: Engine, image: ResolvedImage, labels: Labels) -> None:
-    """A container that heeds SIGTERM ends by it."""
+    """A container that handles SIGTERM ends by it."""
     rehearse(engine, "sleep 1000", Behaviour(stdout=b"ready\n", blocks=True))
 
     with container(engine, spec_of(image, labels, "echo ready; sleep 1000")) as id_, running(engine, id_) as future:
@@ -152,7 +152,7 @@ def test_stop_kills_after_the_grace(engine: Engine, image: ResolvedImage, labels
 
 
 def test_stop_without_grace_kills(engine: Engine, image: ResolvedImage, labels: Labels) -> None:
-    """Without a grace a container is killed at once."""
+    """Without a grace, a container is killed immediately."""
     rehearse(engine, "sleep 1000", Behaviour(stdout=b"ready\n", blocks=True))
 
     with container(engine, spec_of(image, labels, "echo ready; sleep 1000")) as id_, running(engine, id_) as future:
@@ -163,7 +163,7 @@ def test_stop_without_grace_kills(engine: Engine, image: ResolvedImage, labels: 
 
 
 def test_stopping_and_removing_are_always_safe(engine: Engine, image: ResolvedImage, labels: Labels) -> None:
-    """What never started, what has ended and what is long gone can be stopped and removed, any number of times."""
+    """Containers that never started, have ended or are gone can be stopped and removed any number of times."""
     never_started = engine.create(spec_of(image, labels, "true"))
     ended = engine.create(spec_of(image, labels, "true"))
     engine.run(ended, b"", Output())
@@ -180,7 +180,7 @@ def test_stopping_and_removing_are_always_safe(engine: Engine, image: ResolvedIm
 
 
 def test_a_container_that_others_remove_too_is_gone(engine: Engine, image: ResolvedImage, labels: Labels) -> None:
-    """Each of several that remove it at once returns when it is gone, not while another is still at it."""
+    """If several callers remove a container together, each call returns only when the container is gone."""
     rehearse(engine, "sleep 1000", Behaviour(stdout=b"up\n", blocks=True))
     id_ = engine.create(spec_of(image, labels, "echo up; sleep 1000"))
 
@@ -195,7 +195,7 @@ def test_a_container_that_others_remove_too_is_gone(engine: Engine, image: Resol
 
 
 def test_a_container_that_vanishes(engine: Engine, image: ResolvedImage, labels: Labels) -> None:
-    """A container that is removed while it runs has vanished: its exit code is not guessed."""
+    """A container that is removed while it runs has vanished, and its exit code is not guessed."""
     rehearse(engine, "sleep 1000", Behaviour(stdout=b"ready\n", blocks=True))
     id_ = engine.create(spec_of(image, labels, "echo ready; sleep 1000"))
 
@@ -207,7 +207,7 @@ def test_a_container_that_vanishes(engine: Engine, image: ResolvedImage, labels:
 
 
 def test_environment_folder_and_user(engine: Engine, image: ResolvedImage, labels: Labels) -> None:
-    """A container runs in its folder, as its user, with its variables."""
+    """A container runs in its folder, as its user and with its variables."""
     rehearse(engine, "pwd", Behaviour(stdout=b"/some/where\n1000\nv a'lue\n"))
     spec = spec_of(image, labels, 'pwd; id -u; echo "$K"', env={"K": "v a'lue"}, working_dir="/some/where", user="1000")
 
@@ -217,7 +217,7 @@ def test_environment_folder_and_user(engine: Engine, image: ResolvedImage, label
 
 
 def test_files_go_in_and_come_out(engine: Engine, image: ResolvedImage, labels: Labels, volume: str) -> None:
-    """Modes, owners, times, contents, symbolic and hard links survive the way into a volume and out again."""
+    """Modes, owners, times, contents, symbolic and hard links stay the same on the way into a volume and out again."""
     stream = tar_of(
         (member("data", tarfile.DIRTYPE, mode=0o1777), b""),
         (member("data/deep", tarfile.DIRTYPE, mode=0o750, owner=1000), b""),
@@ -243,7 +243,7 @@ def test_files_go_in_and_come_out(engine: Engine, image: ResolvedImage, labels: 
 
 
 def test_one_volume_in_two_containers(engine: Engine, image: ResolvedImage, labels: Labels, volume: str) -> None:
-    """What one container wrote into a volume another one finds there."""
+    """A container finds the files that another one wrote into a volume."""
     rehearse(engine, "> /v/f", Behaviour(writes={"/v/f": b"left\n"}))
     mounts = (ContainerMount("volume", volume, "/v", read_only=False),)
 
@@ -273,7 +273,7 @@ def test_a_read_only_mount_takes_no_files(engine: Engine, image: ResolvedImage, 
 
 
 def test_files_where_there_is_nothing(engine: Engine, image: ResolvedImage, labels: Labels) -> None:
-    """Putting into and getting from a path that is not there are errors that name it."""
+    """If a path does not exist, putting files there and getting files from there are errors that name it."""
     with container(engine, spec_of(image, labels, "true")) as id_:
         with pytest.raises(EngineError, match="/no/such"):
             engine.put(id_, "/no/such", [tar_of((member("f"), b"x"))])
@@ -282,7 +282,7 @@ def test_files_where_there_is_nothing(engine: Engine, image: ResolvedImage, labe
 
 
 def test_a_source_that_fails(engine: Engine, image: ResolvedImage, labels: Labels) -> None:
-    """A failure of whoever makes the stream is raised as it is, not taken for one of the engine."""
+    """A failure of the code that makes the stream is raised unchanged, and is not taken for one of the engine."""
 
     def chunks() -> Iterator[bytes]:
         yield tar_of((member("f"), b"x"))[:512]
@@ -293,7 +293,7 @@ def test_a_source_that_fails(engine: Engine, image: ResolvedImage, labels: Label
 
 
 def test_volumes_come_and_go(engine: Engine, labels: Labels) -> None:
-    """A volume is there from its making to its removal; removing one that is gone is done."""
+    """A volume exists until it is removed; removing a missing volume does nothing."""
     name = f"dockercise-{labels['dockercise.run']}-other"
 
     before = engine.volume_exists(name)
@@ -314,7 +314,7 @@ def test_a_volume_in_use_stays(engine: Engine, image: ResolvedImage, labels: Lab
 
 
 def test_what_is_left_is_found_and_discarded(engine: Engine, image: ResolvedImage, labels: Labels, volume: str) -> None:
-    """Everything made with our labels is listed with them, containers first, and can be discarded, running or not."""
+    """Everything with our labels is listed, containers first, and can be discarded, running or not."""
     rehearse(engine, "sleep 1000", Behaviour(stdout=b"ready\n", blocks=True))
     mounts = (ContainerMount("volume", volume, "/v", read_only=False),)
     id_ = engine.create(spec_of(image, labels, "echo ready; sleep 1000", mounts=mounts))
@@ -343,7 +343,7 @@ def test_a_conversation(engine: Engine, image: ResolvedImage, labels: Labels) ->
 
 
 def test_a_conversation_with_nobody(engine: Engine, image: ResolvedImage, labels: Labels) -> None:
-    """Asking a container that has been stopped is an error."""
+    """A request to a stopped container is an error."""
     rehearse(engine, "while read", Behaviour())
 
     with container(engine, spec_of(image, labels, 'while read line; do echo "$line"; done')) as id_:
@@ -356,7 +356,7 @@ def test_a_conversation_with_nobody(engine: Engine, image: ResolvedImage, labels
 
 
 def test_a_conversation_that_cannot_start(engine: Engine, image: ResolvedImage, labels: Labels) -> None:
-    """A container whose command is not there gives no answer."""
+    """If the command of a container does not exist, the container gives no answer."""
     rehearse(engine, "/no/such", Behaviour(exit_code=127, start_error="/no/such: no such file"))
 
     with container(engine, spec_of(image, labels, "/no/such", "x")) as id_, pytest.raises(EngineError):
@@ -365,7 +365,7 @@ def test_a_conversation_that_cannot_start(engine: Engine, image: ResolvedImage, 
 
 @pytest.mark.parametrize("method", ["run", "converse", "put", "get"])
 def test_a_container_that_is_not_there(engine: Engine, method: str) -> None:
-    """What needs a container says when there is none."""
+    """Every method that needs a container reports an error if it does not exist."""
     absent = "0" * 64
     calls: dict[str, Callable[[], object]] = {
         "run": lambda: engine.run(absent, b"", Output()),
@@ -379,7 +379,7 @@ def test_a_container_that_is_not_there(engine: Engine, method: str) -> None:
 
 
 def test_a_name_that_is_taken(engine: Engine, image: ResolvedImage, labels: Labels) -> None:
-    """Two containers cannot have one name; the error says which."""
+    """Two containers cannot have the same name, and the error names it."""
     spec = spec_of(image, labels, "true")
 
     with container(engine, spec), pytest.raises(EngineError, match=spec.name):

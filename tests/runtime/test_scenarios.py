@@ -1,4 +1,4 @@
-"""How stages end: the same scenarios on the scripted engine and on the real one, so that the scripted one cannot drift."""
+"""How stages end: the same scenarios on the scripted engine and on the real one, so that the scripted engine cannot drift."""
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -31,7 +31,7 @@ class Scenario:
     Attributes:
         run: its script, for the real engine. behaviour: the same, for the scripted one.
         says: the beginning of its message, None for none.
-        value: its value, None for whatever it is. more: further keys of the stage.
+        value: its value, None for any value. more: further keys of the stage.
     """
 
     run: str
@@ -90,7 +90,7 @@ SCENARIOS = {
         "timed_out",
         137,
         "timed out after 10s",
-        more={"timeout": 10, **NEVER_FAIL},  # by then the shell has set its trap, on a busy machine too
+        more={"timeout": 10, **NEVER_FAIL},  # by then the shell has set its trap, also on a busy machine
     ),
     "is in time": Scenario("true", Behaviour(), "passed", 0, more={"timeout": 60}),
 }
@@ -103,7 +103,7 @@ def one(scenario: Scenario) -> Stage:
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_stage_ends_as_it_should(engine: Engine, run_id: str, name: str) -> None:
-    """Status, exit code, message and value are what LANGUAGE section 3 says, and nothing is left on the engine."""
+    """Status, exit code, message and value follow LANGUAGE section 3, and nothing is left on the engine."""
     scenario = SCENARIOS[name]
     rehearse(engine, scenario.run, scenario.behaviour)
     the_stage = one(scenario)
@@ -120,12 +120,12 @@ def test_a_stage_ends_as_it_should(engine: Engine, run_id: str, name: str) -> No
 
 
 def left(engine: Engine, run_id: str) -> list[Leftover]:
-    """What a run left on the engine."""
+    """Everything that a run left on the engine."""
     return [each for each in engine.leftovers() if each.labels["dockercise.run"] == run_id]
 
 
 def test_the_message_of_a_sensitive_stage_shows_none_of_its_log(engine: Engine, run_id: str) -> None:
-    """`noLog`: what it printed is not in the message of its failure."""
+    """With `noLog`, the message of the failure does not contain the output."""
     scenario = SCENARIOS["keeps its log to itself"]
     rehearse(engine, scenario.run, scenario.behaviour)
 
@@ -135,7 +135,7 @@ def test_the_message_of_a_sensitive_stage_shows_none_of_its_log(engine: Engine, 
 
 
 def started(engine: Engine, ran: Ran, text: str) -> str:
-    """The id of the container that runs, once it has printed something."""
+    """The id of the running container, once it has printed something."""
     if isinstance(engine, ScriptedEngine):
         return engine.wait_until_running(text)
     assert ran.begun.wait(PATIENCE)
@@ -144,7 +144,7 @@ def started(engine: Engine, ran: Ran, text: str) -> str:
 
 
 def test_a_container_killed_from_outside(engine: Engine, run_id: str) -> None:
-    """A stage whose container somebody kills has failed."""
+    """If somebody kills the container of a stage, the stage fails."""
     rehearse(engine, "echo up; sleep 60", Behaviour(stdout=b"up\n", blocks=True))
     a = stage("a", image=BUSYBOX, run="echo up; sleep 60")
     with workspace(engine, a, run_id=run_id) as ran, ThreadPoolExecutor() as pool:
@@ -158,7 +158,7 @@ def test_a_container_killed_from_outside(engine: Engine, run_id: str) -> None:
 
 
 def test_a_container_that_vanishes(engine: Engine, run_id: str) -> None:
-    """A stage whose container somebody removes has failed, with no exit code, `neverFail` or not."""
+    """If somebody removes the container of a stage, the stage fails without an exit code, with or without `neverFail`."""
     rehearse(engine, "echo up; sleep 60", Behaviour(stdout=b"up\n", blocks=True))
     a = stage("a", image=BUSYBOX, run="echo up; sleep 60", never_fail=True)
     with workspace(engine, a, run_id=run_id) as ran, ThreadPoolExecutor() as pool:
@@ -172,7 +172,7 @@ def test_a_container_that_vanishes(engine: Engine, run_id: str) -> None:
 
 
 def test_a_cancelled_stage_gets_its_grace(engine: Engine, run_id: str) -> None:
-    """SIGTERM reaches the script, and what it says then is still part of its log."""
+    """SIGTERM reaches the script, and its output after that is still part of the log."""
     script = "trap 'echo bye; exit 5' TERM; echo up; while :; do sleep 0.1; done"
     rehearse(engine, script, Behaviour(stdout=b"up\nbye\n", blocks=True))
     a = stage("a", image=BUSYBOX, run=script)
@@ -188,7 +188,7 @@ def test_a_cancelled_stage_gets_its_grace(engine: Engine, run_id: str) -> None:
 
 
 def test_an_engine_that_goes_away_is_an_error_of_ours(scripted: ScriptedEngine) -> None:
-    """How the stage ended is not to be learnt: it did not pass, and it is not its fault, `neverFail` or not."""
+    """The end of the stage is unknown: it did not pass, and it is not the stage's fault, with or without `neverFail`."""
     scripted.script("work", Behaviour(stdout=b"half", engine_dies=True))
 
     ran = run_all(scripted, stage("a", image=BUSYBOX, run="work", never_fail=True))
@@ -200,7 +200,7 @@ def test_an_engine_that_goes_away_is_an_error_of_ours(scripted: ScriptedEngine) 
 def test_variables_that_do_not_arrive(
     docker_engine: DockerEngine, run_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A script whose variables are lost on their way never runs: its stage is in error, `neverFail` or not."""
+    """If its variables are lost on the way, a script never runs and its stage is in error, with or without `neverFail`."""
     a = stage("a", image=BUSYBOX, run="echo ran", env={"A": host("A")}, never_fail=True)
     with line_to(docker_engine.info().url, tmp_path) as line:
         monkeypatch.setenv("DOCKER_HOST", line.url)
@@ -225,7 +225,7 @@ def test_an_image_that_there_is_not(engine: Engine, run_id: str) -> None:
 
 
 def test_a_value_too_large_for_a_variable(engine: Engine, run_id: str) -> None:
-    """200 KB are no variable: the consumer fails and is told to read the file, and who reads the file passes."""
+    """200 KB do not fit into a variable: the consumer fails with advice to read the file, and a consumer of the file passes."""
     rehearse(engine, "head -c 200000", Behaviour(stdout=b"x" * 200_000))
     rehearse(engine, "wc -c", Behaviour(stdout=b"200000\n"))
     a = stage("a", image=BUSYBOX, run="head -c 200000 /dev/zero | tr '\\0' x")
@@ -240,7 +240,7 @@ def test_a_value_too_large_for_a_variable(engine: Engine, run_id: str) -> None:
 
 
 def test_values_and_variables_arrive(engine: Engine, run_id: str) -> None:
-    """Values, variables from outside and literals reach the script exactly, quotes, line feeds, ☃ and all."""
+    """Values, outside variables and literals reach the script exactly, including quotes, line feeds and ☃."""
     text = 'it\'s "two"\nlines $HOME `x` ☃ \\n'
     rehearse(engine, "cat /from", Behaviour(stdout=b"value\n"))
     rehearse(engine, "printf", Behaviour(stdout=f"value|{text}|1.10|/b|{run_id}".encode()))
@@ -256,7 +256,7 @@ def test_values_and_variables_arrive(engine: Engine, run_id: str) -> None:
 
 
 def test_a_process_that_is_killed(engine: Engine, run_id: str) -> None:
-    """SIGKILL of the process that makes an attempt is an outcome: an error of ours, and nothing of the attempt is left."""
+    """If the process of an attempt is killed by SIGKILL, the stage is in error, and nothing of the attempt is left."""
     rehearse(engine, "echo up; sleep 60", Behaviour(stdout=b"up\n", blocks=True))
     a = stage("a", image=BUSYBOX, run="echo up; sleep 60")
     processes: list[BaseProcess] = []

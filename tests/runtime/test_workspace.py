@@ -1,4 +1,4 @@
-"""All of one run on one engine, scripted: what is made, in which order, and that it is gone in the end."""
+"""A whole run on one scripted engine: what is made, in which order, and that it is gone at the end."""
 
 import threading
 from collections import Counter
@@ -18,7 +18,7 @@ from tests.support.prefect.prefect_records import eventually
 
 
 def test_out_holds_what_a_stage_depends_on_byte_for_byte_and_nothing_else(scripted: ScriptedEngine) -> None:
-    """`/out/<stage>` is the exact stdout of each stage there is an edge to; others are not there."""
+    """`/out/<stage>` is the exact stdout of each stage to which there is an edge, and contains no others."""
     seen = Seen("/out/a", "/out/b", "/out/c☃")
     scripted.script("print a", Behaviour(stdout=b" \xff\x00raw \n\n", stderr=b"noise"))
     scripted.script("look", Behaviour(action=seen))
@@ -31,14 +31,14 @@ def test_out_holds_what_a_stage_depends_on_byte_for_byte_and_nothing_else(script
 
 
 def test_a_stage_without_dependencies_has_no_out(scripted: ScriptedEngine) -> None:
-    """Where there is nothing to read, nothing is mounted."""
+    """If there is nothing to read, nothing is mounted."""
     run_all(scripted, sh("a", "x"))
 
     assert [mount.target for mount in scripted.specs[0].mounts] == ["/a"]
 
 
 def test_stages_with_the_same_needs_share_one_out(scripted: ScriptedEngine) -> None:
-    """A wide fan needs one volume, read-only for all."""
+    """Many stages with the same needs share one read-only volume."""
     root = sh("root", "x")
     fan = [sh(f"s{number}", "y", after=[root]) for number in range(5)]
 
@@ -51,7 +51,7 @@ def test_stages_with_the_same_needs_share_one_out(scripted: ScriptedEngine) -> N
 
 
 def test_out_is_filled_before_anybody_asks_for_it(scripted: ScriptedEngine) -> None:
-    """As soon as a stage has ended, what it printed is made ready for the stages that can start now, and for no others."""
+    """The output of an ended stage is prepared for the stages that can start now, and for no others."""
     scripted.script("print", Behaviour(stdout=b"x"))
     a, b = sh("a", "print"), sh("b", "print")
     with workspace(scripted, a, b, sh("c", "y", after=[a]), sh("d", "y", after=[a, b])) as ran:
@@ -65,7 +65,7 @@ def test_out_is_filled_before_anybody_asks_for_it(scripted: ScriptedEngine) -> N
 
 
 def test_nothing_secret_is_stored(scripted: ScriptedEngine) -> None:
-    """Neither a stage's value nor a variable from outside is anywhere in a container's configuration."""
+    """No container's configuration contains a stage's value or an outside variable."""
     scripted.script("make token", Behaviour(stdout=b"v4lue\n"))
     a = sh("a", "make token")
     b = sh("b", "use it", env={"A": a.value, "TOKEN": host("TOKEN"), "LEVEL": "plain"})
@@ -81,7 +81,7 @@ def test_nothing_secret_is_stored(scripted: ScriptedEngine) -> None:
 
 
 def test_everything_made_carries_the_labels(scripted: ScriptedEngine, tmp_path: Path) -> None:
-    """Run, pipeline, flow run and owner on everything, the stage on what is a stage's."""
+    """Everything has the labels of run, pipeline, flow run and owner; things of a stage also have the stage's label."""
     a = sh("a'☃.", "x", volumes=[code])
     with workspace(scripted, a, sh("b", "y", after=[a]), root=tmp_path) as ran:
         for each in ran.pipeline:
@@ -97,7 +97,7 @@ def test_everything_made_carries_the_labels(scripted: ScriptedEngine, tmp_path: 
 
 
 def test_nothing_is_left(scripted: ScriptedEngine, tmp_path: Path) -> None:
-    """After a run, passed or failed, the engine is as it was; its own volumes are kept."""
+    """After a run, passed or failed, the engine is as it was, and its own volumes are kept."""
     scripted.script("fail", Behaviour(exit_code=2))
     a = sh("a", "x", volumes=[code, engine_volume("cache", "/cache")])
 
@@ -108,7 +108,7 @@ def test_nothing_is_left(scripted: ScriptedEngine, tmp_path: Path) -> None:
 
 
 def test_a_run_removes_nothing_of_another(scripted: ScriptedEngine) -> None:
-    """Two runs may even have one id: each removes its own things."""
+    """Even if two runs have the same id, each removes only its own things."""
     other = RunIdentity(IDENTITY.run_id, IDENTITY.pipeline, "another flow run")
     one = sh("a", "x")
     with Workspace(scripted, Pipeline("p☃", [one]), other, RuntimeOptions(None, 1, aws=False), print) as space:
@@ -121,7 +121,7 @@ def test_a_run_removes_nothing_of_another(scripted: ScriptedEngine) -> None:
 
 
 def test_an_engine_that_fails_for_a_moment_is_asked_again(scripted: ScriptedEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Clean-up that fails is tried again."""
+    """If the clean-up fails, it is repeated."""
     monkeypatch.setattr("dockercise_prefect.runtime.workspace.PAUSE", 0)
     with workspace(scripted, sh("a", "x")) as ran:
         ran.run(ran.pipeline.by_name["a"])
@@ -131,7 +131,7 @@ def test_an_engine_that_fails_for_a_moment_is_asked_again(scripted: ScriptedEngi
 
 
 def test_what_cannot_be_removed_is_told(scripted: ScriptedEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An engine that is gone cannot be cleaned: the run ends all the same and says what to look for."""
+    """If the engine is gone, the run still ends, and it reports what to look for."""
     monkeypatch.setattr("dockercise_prefect.runtime.workspace.PAUSE", 0)
     with workspace(scripted, sh("a", "x")) as ran:
         ran.run(ran.pipeline.by_name["a"])
@@ -142,7 +142,7 @@ def test_what_cannot_be_removed_is_told(scripted: ScriptedEngine, monkeypatch: p
 
 
 def test_an_image_is_resolved_once(scripted: ScriptedEngine) -> None:
-    """All stages that name an image run one digest; another platform is another question."""
+    """All stages that name an image run the same digest; another platform is resolved separately."""
     stages = [sh("a", "x"), sh("b", "x"), sh("c", "x", pull="never"), sh("d", "x", platform="linux/arm64")]
 
     ran = run_all(scripted, *stages)
@@ -152,7 +152,7 @@ def test_an_image_is_resolved_once(scripted: ScriptedEngine) -> None:
 
 
 def test_all_missing_images_are_named_at_once(scripted: ScriptedEngine) -> None:
-    """Nothing starts, and one error names every image that cannot be had."""
+    """Nothing starts, and one error names every missing image."""
     stages = [stage("a", image="no/such:1", run="x"), sh("b", "x"), stage("c", image="nor/this:2", run="x")]
 
     with pytest.raises(EngineError) as caught, workspace(scripted, *stages):
@@ -164,7 +164,7 @@ def test_all_missing_images_are_named_at_once(scripted: ScriptedEngine) -> None:
 
 
 def test_a_bind_below_the_root_stays_below_it(scripted: ScriptedEngine, tmp_path: Path) -> None:
-    """`./x` is a path below the root, also through links; what leads out, or is not there, is refused with all others."""
+    """`./x` is a path below the root, also through links; one error names all that lead outside or do not exist."""
     root = tmp_path / "root"
     (root / "data").mkdir(parents=True)
     (root / "alias").symlink_to("data")
@@ -183,7 +183,7 @@ def test_a_bind_below_the_root_stays_below_it(scripted: ScriptedEngine, tmp_path
 
 
 def test_a_missing_folder_with_the_name_of_a_stage_gets_a_hint(scripted: ScriptedEngine, tmp_path: Path) -> None:
-    """Where `./a` is not there and a stage is called `a`, the error suggests the stage's volume."""
+    """If `./a` does not exist and a stage is called `a`, the error suggests the stage's volume."""
     stages = [sh("a", "x"), sh("b", "x", volumes=[bind("./a", "/1"), bind("./none", "/2")])]
 
     with pytest.raises(DefinitionError) as caught, workspace(scripted, *stages, root=tmp_path):
@@ -194,7 +194,7 @@ def test_a_missing_folder_with_the_name_of_a_stage_gets_a_hint(scripted: Scripte
 
 
 def test_an_external_volume_that_is_there_is_left_alone(scripted: ScriptedEngine) -> None:
-    """The engine's own volume is used as it is, and made, without our labels, where it is missing."""
+    """The engine's own volume is used unchanged, and made, without our labels, if it is missing."""
     scripted.create_volume("old", {"by": "hand"})
 
     run_all(scripted, sh("a", "x", volumes=[engine_volume("old", "/1"), engine_volume("new", "/2", "ro")]))
@@ -204,7 +204,7 @@ def test_an_external_volume_that_is_there_is_left_alone(scripted: ScriptedEngine
 
 
 def test_on_copies_what_a_stage_left(scripted: ScriptedEngine) -> None:
-    """`on` starts from a private copy, and the original does not change."""
+    """`on` starts from a private copy, and the original stays the same."""
     seen = Seen("/a/f")
     scripted.script("first", Behaviour(writes={"/a/f": b"one"}))
     scripted.script("second", Behaviour(writes={"/b/f": b"two"}))
@@ -218,7 +218,7 @@ def test_on_copies_what_a_stage_left(scripted: ScriptedEngine) -> None:
 
 
 def test_a_volume_that_somebody_removed_is_an_error_of_ours(scripted: ScriptedEngine) -> None:
-    """The engine would mount an empty volume instead, and the stage might pass."""
+    """The stage is in error, since the engine would mount an empty volume and the stage might pass."""
     a = sh("a", "x")
     b = sh("b", "y", volumes=[a.volume])
     with workspace(scripted, a, b) as ran:
@@ -235,7 +235,7 @@ def test_a_volume_that_somebody_removed_is_an_error_of_ours(scripted: ScriptedEn
 
 @pytest.mark.parametrize(("user", "mode"), [(None, 0o755), ("0", 0o755), ("root:5", 0o755), ("1000", 0o1777), ("node", 0o1777)])
 def test_the_own_volume_is_writable_for_whoever_the_stage_runs_as(scripted: ScriptedEngine, user: str, mode: int) -> None:
-    """Root needs nothing, everybody else gets a folder that all may write to."""
+    """Root needs nothing; every other user gets a folder to which all may write."""
     seen = Seen("/a☃")
     scripted.script("look", Behaviour(action=seen))
 
@@ -256,7 +256,7 @@ def test_the_images_own_user_counts(scripted: ScriptedEngine) -> None:
 
 
 def test_a_script_too_long_for_an_argument_is_put_into_the_container(scripted: ScriptedEngine) -> None:
-    """It travels as a file that the command names."""
+    """A long script is copied into the container as a file that the command names."""
     script = "look\n" + "#" * 140_000
     found: list[bytes] = []
     scripted.script("/.dockercise-", Behaviour(action=lambda c: found.append(c.read(c.spec.command[-1]))))
@@ -267,7 +267,7 @@ def test_a_script_too_long_for_an_argument_is_put_into_the_container(scripted: S
 
 
 def test_a_stage_without_an_image_joins(scripted: ScriptedEngine) -> None:
-    """No container is started; its value is its variable from outside, which consumers find in `/out` and in variables."""
+    """A stage without an image starts no container, and its value, an outside variable, is in `/out` and in variables."""
     seen = Seen("/out/join", "/join/x")
     scripted.script("look", Behaviour(action=seen))
     a = sh("a", "x")
@@ -284,7 +284,7 @@ def test_a_stage_without_an_image_joins(scripted: ScriptedEngine) -> None:
 
 @pytest.mark.parametrize("method", ["create_volume", "create", "put", "run"])
 def test_an_engine_that_refuses_is_an_error_of_ours(scripted: ScriptedEngine, method: str) -> None:
-    """Whatever the engine refuses ends the stage in error, with what it said, and leaves nothing."""
+    """If the engine refuses anything, the stage is in error with the engine's message, and nothing is left."""
     with workspace(scripted, sh("a", "x", user="1000")) as ran:
         scripted.fail(method, EngineError("no space left on device"))
 
@@ -296,7 +296,7 @@ def test_an_engine_that_refuses_is_an_error_of_ours(scripted: ScriptedEngine, me
 
 
 def test_an_output_that_cannot_be_kept_ends_the_stage(scripted: ScriptedEngine) -> None:
-    """A full disk stops the container and is an error of ours, not a shorter output."""
+    """A full disk stops the container and is an error of ours; the output is never cut short."""
     scripted.script("print", Behaviour(stdout=b"x", blocks=True))
     a = sh("a", "print")
 
@@ -311,7 +311,7 @@ def test_an_output_that_cannot_be_kept_ends_the_stage(scripted: ScriptedEngine) 
 
 
 def test_the_images_own_command_runs_without_a_script(scripted: ScriptedEngine) -> None:
-    """Without `run` and without values, the image's own command is run as it is, without a shell."""
+    """Without `run` and without values, the image's own command runs unchanged and without a shell."""
     scripted.add_image("tool:1", command=("/tool", "--serve"))
 
     run_all(scripted, stage("a", image="tool:1", env={"LEVEL": "1"}))
@@ -320,7 +320,7 @@ def test_the_images_own_command_runs_without_a_script(scripted: ScriptedEngine) 
 
 
 def test_settings_of_a_stage_reach_its_container(scripted: ScriptedEngine) -> None:
-    """User, network, platform and limits are handed on as they are."""
+    """User, network, platform and limits are passed on unchanged."""
     wanted = sh("a", "x", user="7", network="none", platform="linux/amd64", cpus=0.5, memory=1024, working_dir="/w")
 
     run_all(scripted, wanted)

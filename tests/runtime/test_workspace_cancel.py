@@ -1,4 +1,4 @@
-"""Cancel and kill: what runs ends, nothing more starts."""
+"""After a cancel or a kill, everything that runs ends and nothing more starts."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,7 +10,7 @@ from tests.runtime.workspaces import Ran, sh, workspace
 
 
 def test_cancel_stops_what_runs_and_starts_nothing_more(scripted: ScriptedEngine) -> None:
-    """Running stages are stopped with grace and cancelled; later ones do not start; a second cancel changes nothing."""
+    """Running stages are stopped with a grace and cancelled, later ones do not start, and a second cancel changes nothing."""
     scripted.script("long", Behaviour(blocks=True))
     a, b, join = sh("a", "long"), sh("b", "never"), stage("j")
     with workspace(scripted, a, b, join) as ran, ThreadPoolExecutor() as pool:
@@ -40,7 +40,7 @@ class CancelsAtGet(ScriptedEngine):
 
 
 def test_cancel_breaks_off_a_copy() -> None:
-    """A stage that is still being given its files is cancelled too, and leaves nothing."""
+    """A stage whose files are still being copied is also cancelled, and leaves nothing."""
     engine = CancelsAtGet()
     a = sh("a", "x")
     b = sh("b", "never", on=a)
@@ -57,7 +57,7 @@ def test_cancel_breaks_off_a_copy() -> None:
 
 
 def test_kill_ends_at_once(scripted: ScriptedEngine) -> None:
-    """After `cancel`, `kill` does not wait for the grace."""
+    """After `cancel`, `kill` does not wait for the end of the grace."""
     scripted.script("long", Behaviour(blocks=True))
     a = sh("a", "long")
     with workspace(scripted, a) as ran, ThreadPoolExecutor() as pool:
@@ -71,7 +71,7 @@ def test_kill_ends_at_once(scripted: ScriptedEngine) -> None:
 
 
 def test_leaving_the_workspace_ends_what_runs(scripted: ScriptedEngine) -> None:
-    """However the run breaks off, its containers end and are removed."""
+    """However the run ends early, its containers end and are removed."""
     scripted.script("long", Behaviour(blocks=True))
     a = sh("a", "long")
     with ThreadPoolExecutor() as pool:

@@ -65,13 +65,13 @@ class _MemoryWriter:
 
 @dataclass
 class Ran:
-    """A run as a test looks at it.
+    """A run as a test sees it.
 
     Attributes:
-        results: of each stage.
-        output: what each stage printed, by channel.
-        volumes: what each stage left in its volume, as a tar stream; None where it is empty.
-        outputs: keeps what stages print.
+        results: the result of each stage.
+        output: the output of each stage, by channel.
+        volumes: the contents of each stage's volume as a tar stream; None if it is empty.
+        outputs: keeps the output of stages.
         said: lines for the user.
         begun: set when any stage has printed something.
     """
@@ -95,12 +95,12 @@ class Ran:
         sink: OutputSink | None = None,
         keep: KeepVolume | None = None,
     ) -> JobResult:
-        """Run one stage with what the stages before it left.
+        """Run one stage with the results of the stages before it.
 
         Args:
-            stage: of the workspace.
-            outside: its variables from outside.
-            sink: gets what it prints; None for `output`.
+            stage: a stage of the workspace.
+            outside: its outside variables.
+            sink: gets its output; None for `output`.
             keep: gets its volume; None for `volumes`.
         """
         ports = StagePorts(texts=VariableTexts(self.pipeline, {stage.name: outside or {}}), outputs=self.outputs)
@@ -124,14 +124,14 @@ class Ran:
             self.volumes[stage.name] = None if files is None else b"".join(files)
 
     def has_said(self, name: StageName, channel: Channel, line: bytes) -> bool:
-        """Wait until a stage prints this line; False when it never does."""
+        """Wait until a stage prints this line. Return False if it never does."""
         with self._changed:
             return self._changed.wait_for(
                 lambda: line in self.output.get((name, channel), b"").splitlines(keepends=True), PATIENCE
             )
 
     def printed(self, name: StageName) -> bytes:
-        """What a stage printed on stdout."""
+        """The stdout of a stage."""
         stdout = self.results[name].stdout
         assert stdout is not None
         with self.outputs.open(stdout) as printed:
@@ -183,7 +183,7 @@ def run_all(
 
 
 def sh(name: str, run: str, **more: object) -> Stage:
-    """A stage with a script, in the tests' image unless it names another."""
+    """A stage with a script, in the tests' image if it names no other."""
     return stage(name, run=run, **{"image": BUSYBOX, **more})  # type: ignore[arg-type]  # free keywords
 
 
@@ -205,7 +205,7 @@ class Seen:
 
 
 def volumes_of(engine: Engine, run_id: str = IDENTITY.run_id) -> Volumes:
-    """Makes volumes on an engine; what helps to fill them is removed at once."""
+    """Makes volumes on an engine; the helpers that fill them are removed immediately."""
 
     def now(thing: Callable[[], object]) -> None:
         thing()

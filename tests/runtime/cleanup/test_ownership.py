@@ -1,4 +1,4 @@
-"""Whose what lies on an engine is, and whether they are dead."""
+"""Whose things are on an engine, and whether their owners are dead."""
 
 import os
 import subprocess
@@ -52,12 +52,12 @@ def known(owner: str) -> str:
 
 
 def left(owner: str, number: int = 1) -> Leftover:
-    """Something that a run left."""
+    """Something that a run left behind."""
     return Leftover("volume", f"volume{number}", {"dockercise.run": "old", "dockercise.owner": owner})
 
 
 def test_an_owner_reads_back() -> None:
-    """The label is the owner, whatever the host is called."""
+    """A label can be read back as its owner, whatever the host is called."""
     odd = replace(ME, host="a/b c")
 
     assert Owner.parse(str(odd)) == odd
@@ -65,22 +65,22 @@ def test_an_owner_reads_back() -> None:
 
 @pytest.mark.parametrize("label", ["", "x", "a/b/c/d/e/f", "h/m/b/n/1", "h/m/b/n/x/1"])
 def test_a_label_of_another_making_is_nobodys_to_judge(label: str) -> None:
-    """What we do not understand is left alone."""
+    """A label that we do not understand is left alone."""
     assert not is_dead(label, ME, NOBODY)
 
 
 def test_this_process_lives() -> None:
-    """A run does not sweep its own things, nor those of a run beside it in this process."""
+    """A run does not sweep its own things, nor those of another run in this process."""
     assert not is_dead(str(ME), this_process(NOBODY), NOBODY)
 
 
 def test_a_process_that_ended_is_dead() -> None:
-    """Its number is gone, or belongs to another process now."""
+    """A process is dead when its number is gone or belongs to another process."""
     assert is_dead(dead_process(), ME, NOBODY)
 
 
 def test_a_process_that_nobody_has_waited_for_is_dead() -> None:
-    """What is left of a killed process until its parent asks is not a living owner."""
+    """A killed process that its parent has not waited for does not count as a living owner."""
     process = subprocess.Popen([sys.executable, "-c", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     owner = known(process.stdout.readline())
@@ -109,13 +109,13 @@ def test_a_process_that_nobody_has_waited_for_is_dead() -> None:
     ],
 )
 def test_only_what_is_sure_counts(owner: Owner, dead: bool) -> None:
-    """Another start of the process or the machine is death; another machine or namespace is not ours to judge."""
+    """A later start of the process or the machine proves its death; another machine or namespace is never judged."""
     assert is_dead(str(owner), ME, NOBODY) is dead
 
 
 @pytest.mark.parametrize(("boot", "start", "dead"), [("another", "1", False), (ME.boot, "1", True)])
 def test_a_machine_that_cannot_be_told_from_others(boot: str, start: str, dead: bool) -> None:
-    """Where nothing tells a machine from another of its name, another start may be the other machine's."""
+    """If nothing tells two machines of one name apart, another start may be that of the other machine."""
     nameless = replace(ME, machine="")
 
     assert is_dead(str(replace(nameless, boot=boot, start=start)), nameless, NOBODY) is dead
@@ -123,7 +123,7 @@ def test_a_machine_that_cannot_be_told_from_others(boot: str, start: str, dead: 
 
 @pytest.mark.parametrize(("machine_id", "addresses"), [("", ["02:00"]), ("id", [])])
 def test_an_id_alone_tells_no_machine(machine_id: str, addresses: list[str]) -> None:
-    """Containers and clones share the id of their image: without hardware of its own, a machine is not known."""
+    """Containers and clones share the id of their image, so a machine without its own hardware is not known."""
     assert not machine_of(machine_id, addresses)
 
 
@@ -134,7 +134,7 @@ def test_clones_are_told_apart_by_their_hardware() -> None:
 
 @pytest.mark.parametrize("hidden", ["content", "folder"])
 def test_a_process_that_is_hidden_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hidden: str) -> None:
-    """Where `/proc` shows nothing of other users' processes (`hidepid`), only the kernel's own word makes a process dead."""
+    """If `/proc` hides other users' processes (`hidepid`), a process is dead only when the kernel reports it."""
     if hidden == "content":
         (tmp_path / str(os.getppid())).mkdir()
     gone = dead_process()
@@ -168,12 +168,12 @@ def mount(root: str, target: str) -> str:
     ],
 )
 def test_a_container_is_known_by_what_its_engine_mounts(mounts: str, found: str) -> None:
-    """Its own id is in the place that these files come from; two ids are none."""
+    """A container finds its own id in the source of these mounts; if there are two ids, it finds none."""
     assert container_id(mounts) == found
 
 
 def test_an_owner_in_a_container_reads_back() -> None:
-    """The start of the container is where the machine's name would be."""
+    """The start of the container takes the place of the machine's name."""
     start = ContainerStart(ID, "2026-11-26T14:49:57.924925668Z")
     owner = replace(ME, host=str(start))
 
@@ -185,14 +185,14 @@ def test_an_owner_in_a_container_reads_back() -> None:
 
 @pytest.mark.parametrize("host", ["vm", f"container:{ID[:12]}@x", f"container:{ID}", f"container:{ID}@", f"container:{ID}/x"])
 def test_a_host_that_is_no_container(host: str) -> None:
-    """A machine may be called anything."""
+    """A machine may have any name."""
     assert ContainerStart.parse(host) is None
 
 
 def test_only_the_engine_that_runs_it_knows_a_container(
     engine: Engine, image: ResolvedImage, labels: Mapping[str, str]
 ) -> None:
-    """A container of another engine, or one that sees itself under another name, is not taken for ours."""
+    """A container of another engine, or one that knows itself by another name, is not taken for ours."""
     rehearse(engine, BLOCKS, Behaviour(stdout=b"begun\n", blocks=True))
     with container(engine, spec_of(image, labels, BLOCKS)) as id_, running(engine, id_):
         known = start_of_container(engine, id_, id_[:12])
@@ -206,7 +206,10 @@ def test_only_the_engine_that_runs_it_knows_a_container(
 def test_what_ran_in_a_container_is_dead_when_that_start_of_it_is_over(
     engine: Engine, image: ResolvedImage, labels: Mapping[str, str], run_id: str
 ) -> None:
-    """The engine can tell from anywhere: while it runs nothing is touched, when it has ended or is gone everything goes."""
+    """While the container runs, nothing is touched; when it has ended or is gone, everything is removed.
+
+    Any machine can ask the engine about this.
+    """
     rehearse(engine, BLOCKS, Behaviour(stdout=b"begun\n", blocks=True))
     with container(engine, spec_of(image, labels, BLOCKS)) as id_:
         with running(engine, id_):
@@ -229,7 +232,7 @@ def test_what_ran_in_a_container_is_dead_when_that_start_of_it_is_over(
 
 
 def test_in_one_container_processes_are_told_apart() -> None:
-    """A process that ended is dead for others in its container while that runs on; those in another namespace stay in doubt."""
+    """A process that ended is dead for others in its running container; one in another namespace stays in doubt."""
     inside = replace(ME, host=str(ContainerStart(ID, "now")), machine="")
 
     assert is_dead(str(replace(inside, start="1")), inside, NOBODY)
@@ -238,7 +241,7 @@ def test_in_one_container_processes_are_told_apart() -> None:
 
 
 def test_an_engine_that_does_not_say_whether_a_container_runs_removes_nothing() -> None:
-    """No answer is not a death."""
+    """An engine that gives no answer does not prove a death."""
     engine = ScriptedEngine()
     foreign = left(str(replace(ME, host=str(ContainerStart(ID, "now")))))
     engine.add_leftover(foreign)
@@ -251,7 +254,7 @@ def test_an_engine_that_does_not_say_whether_a_container_runs_removes_nothing() 
 
 
 def test_a_sweep_takes_the_dead_and_nothing_else() -> None:
-    """What dead owners left goes and is told; what others have stays."""
+    """Everything that dead owners left is removed and reported; the things of others stay."""
     engine, said = ScriptedEngine(), list[str]()
     gone, mine, foreign = left(dead_process()), left(str(ME), number=2), left(str(replace(ME, host="other")), number=3)
     for leftover in (gone, mine, foreign):
@@ -264,7 +267,7 @@ def test_a_sweep_takes_the_dead_and_nothing_else() -> None:
 
 
 def test_a_sweep_that_finds_nothing_says_nothing() -> None:
-    """Quiet when all is well."""
+    """A sweep that finds nothing prints nothing."""
     said: list[str] = []
 
     sweep(ScriptedEngine(), ME, said.append)
@@ -273,7 +276,7 @@ def test_a_sweep_that_finds_nothing_says_nothing() -> None:
 
 
 def test_what_cannot_be_swept_is_told() -> None:
-    """One thing that the engine will not remove keeps neither the rest nor the run."""
+    """If the engine refuses to remove one thing, the rest is still removed and the run goes on."""
     engine, said = ScriptedEngine(), list[str]()
     owner = dead_process()
     engine.add_leftover(left(owner))
@@ -287,5 +290,5 @@ def test_what_cannot_be_swept_is_told() -> None:
 
 
 def test_counts_read_well() -> None:
-    """One of a kind has no plural."""
+    """A count of one has no plural."""
     assert counted([left(""), left("", number=2), Leftover("image", "i", {})]) == "2 volumes, 1 image"

@@ -1,4 +1,4 @@
-"""Removing what lies on an engine."""
+"""Removing leftovers from an engine."""
 
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import PullPolicy
@@ -11,7 +11,7 @@ LABELS = {"dockercise.run": "r"}
 
 
 def chain(engine: ScriptedEngine, length: int) -> list[Leftover]:
-    """Images each made from the one before; the oldest first."""
+    """Images that are each made from the previous one, the oldest first."""
     image = engine.resolve_image(BUSYBOX, pull=PullPolicy.NEVER, platform=None, progress=print)
     parent = image.id
     for _ in range(length):
@@ -23,7 +23,7 @@ def chain(engine: ScriptedEngine, length: int) -> list[Leftover]:
 
 
 def test_images_go_before_what_they_were_made_from(scripted: ScriptedEngine) -> None:
-    """In whatever order they are listed, all of a chain are removed."""
+    """All images of a chain are removed, in whatever order they are listed."""
     left = chain(scripted, 12)
 
     stuck = remove_all(scripted, left)
@@ -33,7 +33,7 @@ def test_images_go_before_what_they_were_made_from(scripted: ScriptedEngine) -> 
 
 
 def test_an_image_that_something_needs_is_told(scripted: ScriptedEngine) -> None:
-    """What cannot be removed is tried for as long as others go, and then said, once."""
+    """A removal is repeated as long as other things can be removed; what remains is reported once."""
     left = chain(scripted, 3)
 
     stuck = remove_all(scripted, left[:2])

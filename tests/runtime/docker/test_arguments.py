@@ -16,14 +16,14 @@ def _config(**fields: Any) -> dict[str, Any]:
 
 
 def test_the_command_replaces_entrypoint_and_command() -> None:
-    """The whole command is the entrypoint, so that nothing of the image's own gets in its way."""
+    """The whole command is the entrypoint, so that the image's own entrypoint does not interfere."""
     config = _config()
 
     assert (config["Entrypoint"], config["Cmd"]) == (["/bin/sh", "-c", "true"], [])
 
 
 def test_standard_streams_are_attached_and_input_ends_once() -> None:
-    """All three streams are attached, without a terminal, and the first end of input is its end."""
+    """All three streams are attached without a terminal, and standard input closes at its first end."""
     config = _config()
 
     attached = {key: config[key] for key in ("AttachStdin", "AttachStdout", "AttachStderr", "OpenStdin", "StdinOnce", "Tty")}
@@ -46,7 +46,7 @@ def test_the_engine_stores_no_output_and_removes_nothing_by_itself() -> None:
 
 
 def test_limits_and_capabilities_are_asked_for() -> None:
-    """The number of processes, and what root goes without; nothing is said where nothing is asked for."""
+    """The number of processes and the dropped capabilities are set, and left out when they are not given."""
     limited = _config(pids=5, dropped=("ALL",), added=("NET_ADMIN",))["HostConfig"]
     plain = _config()["HostConfig"]
 
@@ -55,7 +55,7 @@ def test_limits_and_capabilities_are_asked_for() -> None:
 
 
 def test_health_checks_and_stop_signals_of_the_image_are_off() -> None:
-    """The image's health check does not run, and stopping is SIGTERM whatever the image says."""
+    """The image's health check does not run, and a container is stopped with SIGTERM whatever the image sets."""
     config = _config()
 
     assert config["Healthcheck"] == {"Test": ["NONE"]}
@@ -63,7 +63,7 @@ def test_health_checks_and_stop_signals_of_the_image_are_off() -> None:
 
 
 def test_variables_folder_labels_and_network_go_straight_through() -> None:
-    """What has the same meaning in both worlds is only renamed."""
+    """Settings that mean the same to us and to the engine are only renamed."""
     config = _config(env={"A": "1=2", "B": ""}, working_dir="/w", network="container:x", sysctls={"net.x": "0"})
 
     assert config["Env"] == ["A=1=2", "B="]
@@ -74,7 +74,7 @@ def test_variables_folder_labels_and_network_go_straight_through() -> None:
 
 
 def test_volumes_start_empty_and_host_folders_must_exist() -> None:
-    """A volume takes nothing from the image; a host folder is bound in the way that refuses a missing one."""
+    """A volume takes nothing from the image; a host folder is bound in the way that refuses a missing folder."""
     volume = ContainerMount("volume", "v", "/a", read_only=True)
     host = ContainerMount("host", "/h", "/b", read_only=False)
 
@@ -87,7 +87,7 @@ def test_volumes_start_empty_and_host_folders_must_exist() -> None:
 
 
 def test_limits() -> None:
-    """Processors are counted in billionths, memory includes swap."""
+    """Processors are counted in billionths, and memory includes swap."""
     host = _config(cpus=0.7, memory=1 << 29)["HostConfig"]
 
     assert (host["NanoCpus"], host["Memory"], host["MemorySwap"]) == (700_000_000, 1 << 29, 1 << 29)
@@ -95,14 +95,14 @@ def test_limits() -> None:
 
 @pytest.mark.parametrize(("wanted", "given"), [(0.5, 500_000_000), (2, 2_000_000_000), (64, 2_000_000_000)])
 def test_more_processors_than_there_are(wanted: float, given: int) -> None:
-    """The engine refuses a limit above what it has, so it is told what it has."""
+    """The engine refuses a limit above its number of processors, so the limit is lowered to that number."""
     spec = ContainerSpec(name="n", image="i", command=("true",), labels={}, cpus=wanted)
 
     assert container_config(spec, init=True, processors=2)["HostConfig"]["NanoCpus"] == given
 
 
 def test_what_is_not_set_is_the_images_or_the_engines() -> None:
-    """User and limits are left out unless they are given; an empty user is given."""
+    """User and limits are left out unless they are given; an empty user counts as given."""
     config = _config()
 
     assert "User" not in config
@@ -112,7 +112,7 @@ def test_what_is_not_set_is_the_images_or_the_engines() -> None:
 
 @pytest.mark.parametrize("init", [True, False])
 def test_init_as_the_engine_can(*, init: bool) -> None:
-    """An init process is asked for where there is one."""
+    """An init process is requested if the engine has one."""
     spec = ContainerSpec(name="n", image="i", command=("true",), labels={})
 
     assert container_config(spec, init=init)["HostConfig"]["Init"] is init
@@ -134,12 +134,12 @@ def test_init_as_the_engine_can(*, init: bool) -> None:
     ],
 )
 def test_platforms(platform: str, image: dict[str, Any], *, expected: bool) -> None:
-    """A platform is compared as far as it is written, under any of an architecture's names."""
+    """A platform is compared only as far as it is written, under any name of its architecture."""
     assert platform_matches(platform, image) is expected
 
 
 def test_a_build_takes_nothing_from_the_cache_and_removes_its_containers() -> None:
-    """What a plain build asks for; registries are asked only for what is missing."""
+    """A plain build uses no cache, removes its containers, and asks registries only for missing images."""
     parameters = build_parameters(BuildSpec(what="a", dockerfile=b"", labels={}), "D", "m")
 
     assert parameters == {
@@ -154,7 +154,7 @@ def test_a_build_takes_nothing_from_the_cache_and_removes_its_containers() -> No
 
 
 def test_what_a_build_says_is_asked_for() -> None:
-    """Arguments, target, platform, network, limits and `pull: always`."""
+    """Arguments, target, platform, network, limits and `pull: always` reach the engine."""
     spec = BuildSpec(
         what="a",
         dockerfile=b"",
@@ -178,7 +178,7 @@ def test_what_a_build_says_is_asked_for() -> None:
 
 
 def test_a_committed_image_is_configured_like_the_containers_own_image() -> None:
-    """Everything is the image's, whatever the container was given, and the labels are added."""
+    """The configuration comes from the image, not from the container, and the labels are added."""
     image = {
         "User": "node",
         "Env": ["PATH=/bin", "A=1"],
@@ -196,7 +196,7 @@ def test_a_committed_image_is_configured_like_the_containers_own_image() -> None
 
 
 def test_what_an_image_does_not_say_does_not_come_from_the_container() -> None:
-    """The engine would fill what is empty in from the container: it is said in a way that means the same and is not empty."""
+    """A field that the image leaves empty gets an equivalent text, since the engine would fill it from the container."""
     container = {"User": "5", "Env": ["OUT=/a", "LEVEL=1", "OUT=/b"], "Entrypoint": ["/bin/sh"], "WorkingDir": "/x"}
 
     config = committed_config(None, container, {})
@@ -205,5 +205,5 @@ def test_what_an_image_does_not_say_does_not_come_from_the_container() -> None:
 
 
 def test_a_committed_image_of_root_is_roots() -> None:
-    """Where neither the image nor the container names a user, nobody does."""
+    """If the image names no user, the committed image names none, so it runs as root."""
     assert committed_config({"User": ""}, {"User": "", "Env": None}, {})["User"] == ""

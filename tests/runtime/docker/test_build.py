@@ -1,4 +1,4 @@
-"""How a build's stream of events is read."""
+"""How the events of a build are read."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ EVENTS: list[Mapping[str, Any]] = [
 
 @given(cut=st.integers(1, 200))
 def test_events_arrive_however_they_are_cut(cut: int) -> None:
-    """One JSON object a line, in any chunks."""
+    """Each line is one JSON object, in whatever chunks it arrives."""
     sent = b"".join(json.dumps(event).encode() + b"\r\n" for event in EVENTS)
 
     assert list(decoded(sent[start : start + cut] for start in range(0, len(sent), cut))) == EVENTS
 
 
 def test_the_log_goes_to_stderr_and_the_last_image_counts() -> None:
-    """Stdout is for the stage's value; each stage of a Dockerfile has an image, the last one is what was built."""
+    """The log goes to stderr, because stdout is for the stage's value; of several images, the last one is the result."""
     output = Output()
 
     end = follow([{"aux": {"ID": "sha256:0"}}, *EVENTS], output, "cannot build")
@@ -42,7 +42,7 @@ def test_the_log_goes_to_stderr_and_the_last_image_counts() -> None:
 
 
 def test_a_step_that_fails_has_an_exit_code() -> None:
-    """The code is the step's, and what the engine says of it is the last line of the log."""
+    """The exit code is that of the step, and the engine's message is the last line of the log."""
     output = Output()
     failed = {"errorDetail": {"code": 3, "message": "it returned 3"}, "error": "it returned 3"}
 
@@ -62,6 +62,6 @@ def test_a_step_that_fails_has_an_exit_code() -> None:
     ],
 )
 def test_everything_else_is_an_error_of_the_engine(events: list[Mapping[str, Any]], says: str) -> None:
-    """An error without an exit code, whatever its text says, and a stream that ends too early."""
+    """An error without an exit code, whatever its text, and a stream that ends too early are errors of the engine."""
     with pytest.raises(EngineError, match=says):
         follow(events, Output(), "cannot build")

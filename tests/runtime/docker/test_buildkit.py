@@ -1,4 +1,4 @@
-"""Builds with BuildKit, by the `docker` command."""
+"""Builds with BuildKit, through the `docker` command."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ def buildkit(monkeypatch: pytest.MonkeyPatch, docker_engine: DockerEngine) -> It
 
 @pytest.fixture
 def client() -> Iterator[APIClient]:
-    """The engine's API, to look behind the back of ours."""
+    """The engine's API, to check what our code did."""
     client, _ = connect()
     yield client
     client.close()
 
 
 def left(engine: DockerEngine, labels: Labels) -> list[Leftover]:
-    """What the test has made."""
+    """Everything that the test has made."""
     return [each for each in engine.leftovers() if each.labels.get("dockercise.run") == labels["dockercise.run"]]
 
 
@@ -75,7 +75,7 @@ def spec(labels: Labels, *lines: str, base: str = BUSYBOX, **further: object) ->
 
 
 def test_all_of_a_build_is_said() -> None:
-    """Each part of a build is an option of the command; the context comes through standard input."""
+    """Each part of a build is an option of the command, and the context comes through standard input."""
     words = arguments(
         BuildSpec(
             what="a",
@@ -107,7 +107,7 @@ def test_all_of_a_build_is_said() -> None:
     ],
 )
 def test_a_step_that_fails_has_an_exit_code(last: str) -> None:
-    """The last line of the log says it."""
+    """The exit code is read from the last line of the log."""
     assert failed_end(f"#5 0.1 exit code: 1\n------\n{last}\n\n".encode(), "cannot build") == BuildEnd(None, 3)
 
 
@@ -123,14 +123,14 @@ def test_a_step_that_fails_has_an_exit_code(last: str) -> None:
     ],
 )
 def test_everything_else_is_an_error_of_the_engine(log: str, says: str) -> None:
-    """Without what every message begins with."""
+    """Any other failure is an error whose message leaves out the prefixes that BuildKit always adds."""
     with pytest.raises(EngineError, match=says):
         failed_end(log.encode(), "cannot build")
 
 
 @needs_engine
 def test_a_build_makes_an_image_that_runs(buildkit: DockerEngine, client: APIClient, labels: Labels) -> None:
-    """With what only BuildKit knows; the log arrives on stderr, and the image is found and removed as ours."""
+    """A build with features of BuildKit logs to stderr, and its image is found and removed as ours."""
     output, new = Output(), secrets.token_hex(8)
     text = ("COPY f /f", f"RUN --mount=type=cache,target=/cache echo {new} built here; cat /f > /g")
 
@@ -154,7 +154,7 @@ def test_a_build_makes_an_image_that_runs(buildkit: DockerEngine, client: APICli
 def test_a_secret_reaches_its_step_alone(
     buildkit: DockerEngine, client: APIClient, labels: Labels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Byte for byte; neither the image, nor its history, nor a description of the build or its log shows it."""
+    """The step gets the secret byte for byte; the image, its history, the build's description and its log do not show it."""
     secret, output = f"it's {secrets.token_hex(8)} ☃\n".encode(), Output()
     step = f"RUN --mount=type=secret,id=TOKEN md5sum < /run/secrets/TOKEN > /sum # {secrets.token_hex(8)}"
     wanted = spec(labels, step, secrets={"TOKEN": secret})
@@ -172,7 +172,7 @@ def test_a_secret_reaches_its_step_alone(
 
 @needs_engine
 def test_a_stage_gives_its_build_secrets(buildkit: DockerEngine, run_id: str, tmp_path: Path) -> None:
-    """Variables from outside and values of stages, by the names of the variables."""
+    """Secrets come from outside variables and from values of stages, under the names of the variables."""
     new = secrets.token_hex(4)
     step = f"RUN --mount=type=secret,id=KEY --mount=type=secret,id=LOGIN cat /run/secrets/* > /found # {secrets.token_hex(8)}"
     (tmp_path / "Dockerfile").write_text(f"FROM {BUSYBOX}\n{step}\n")
@@ -187,7 +187,7 @@ def test_a_stage_gives_its_build_secrets(buildkit: DockerEngine, run_id: str, tm
 
 @needs_engine
 def test_secrets_need_buildkit(docker_engine: DockerEngine, labels: Labels) -> None:
-    """The engine's own builder has no place for them, so nothing is built without them."""
+    """The engine's own builder cannot pass on secrets, so nothing is built without BuildKit."""
     with pytest.raises(EngineError, match=r"its `secrets` need BuildKit, but DOCKER_BUILDKIT=0") as caught:
         docker_engine.build(spec(labels, "RUN true", secrets={"TOKEN": b"hidden"}), [FILE])
 
@@ -196,7 +196,7 @@ def test_secrets_need_buildkit(docker_engine: DockerEngine, labels: Labels) -> N
 
 @needs_engine
 def test_the_cache_is_used(buildkit: DockerEngine, labels: Labels) -> None:
-    """A step that another run has done is not done again."""
+    """A step that another run has done is not repeated."""
     text = f"RUN echo {secrets.token_hex(8)} done"
     first, second = Output(), Output()
 
@@ -210,7 +210,7 @@ def test_the_cache_is_used(buildkit: DockerEngine, labels: Labels) -> None:
 
 @needs_engine
 def test_a_dockerfile_that_is_left_out_of_the_context(buildkit: DockerEngine, labels: Labels) -> None:
-    """The build has it all the same, wherever it lies."""
+    """The build finds a Dockerfile that is ignored, in whatever folder it is."""
     end = buildkit.build(spec(labels, "COPY . /x", path="docker/File", ignore=b"docker\n"), [FILE]).run(Output())
     remove_all(buildkit, left(buildkit, labels))
 
@@ -219,7 +219,7 @@ def test_a_dockerfile_that_is_left_out_of_the_context(buildkit: DockerEngine, la
 
 @needs_engine
 def test_a_step_that_fails(buildkit: DockerEngine, labels: Labels) -> None:
-    """Its exit code is known, and nothing is left."""
+    """The exit code of the step is known, and nothing is left."""
     output = Output()
 
     end = buildkit.build(spec(labels, "RUN echo why; exit 3"), [FILE]).run(output)
@@ -231,14 +231,14 @@ def test_a_step_that_fails(buildkit: DockerEngine, labels: Labels) -> None:
 
 @needs_engine
 def test_a_build_that_cannot_be(buildkit: DockerEngine, labels: Labels) -> None:
-    """What is no step's exit code is an error that says whose image it was, and why."""
+    """A failure without a step's exit code is an error that names the image's stage and the reason."""
     with pytest.raises(EngineError, match=r"cannot build the image of a: .*none"):
         buildkit.build(spec(labels, "COPY none /"), [FILE]).run(Output())
 
 
 @needs_engine
 def test_a_build_that_is_stopped(buildkit: DockerEngine, labels: Labels) -> None:
-    """It ends with an error, also when it is stopped again; nothing is left."""
+    """A build that is stopped, even twice, ends with an error and leaves nothing."""
     output = Output()
     build = buildkit.build(spec(labels, f"RUN echo up {secrets.token_hex(8)}; sleep 1000"), [FILE])
     with ThreadPoolExecutor() as pool:
@@ -255,7 +255,7 @@ def test_a_build_that_is_stopped(buildkit: DockerEngine, labels: Labels) -> None
 
 @needs_engine
 def test_a_build_that_is_stopped_before_it_begins(buildkit: DockerEngine, labels: Labels) -> None:
-    """It does not begin."""
+    """A build that is stopped before it begins does not begin."""
     build = buildkit.build(spec(labels, "RUN true"), [FILE])
 
     build.stop()
@@ -266,7 +266,7 @@ def test_a_build_that_is_stopped_before_it_begins(buildkit: DockerEngine, labels
 
 @needs_engine
 def test_a_context_that_fails(buildkit: DockerEngine, labels: Labels) -> None:
-    """A failure of whoever makes the stream is raised as it is."""
+    """A failure of the code that makes the stream is raised unchanged."""
 
     def chunks() -> Iterator[bytes]:
         yield FILE[:512]
@@ -278,7 +278,7 @@ def test_a_context_that_fails(buildkit: DockerEngine, labels: Labels) -> None:
 
 @needs_engine
 def test_what_others_make_of_it_or_call_it_stays(buildkit: DockerEngine, client: APIClient, labels: Labels) -> None:
-    """An image that got another name loses ours alone; a container that somebody starts from it is not taken for ours."""
+    """An image that also has another name loses only ours; a container that others start from it is not taken for ours."""
     name, tag = f"dockercise-test/kept-{secrets.token_hex(4)}", "1"
     end = buildkit.build(spec(labels, "RUN true"), [FILE]).run(Output())
     assert end.image is not None
@@ -300,7 +300,7 @@ def test_what_others_make_of_it_or_call_it_stays(buildkit: DockerEngine, client:
 
 @needs_engine
 def test_limits_of_a_step_are_for_the_engines_own_builder(buildkit: DockerEngine, labels: Labels) -> None:
-    """It keeps them; a Dockerfile that needs BuildKit besides is refused, with the line."""
+    """The engine's own builder applies such limits; a Dockerfile that also needs BuildKit is refused, with the line."""
     output = Output()
 
     end = buildkit.build(spec(labels, "RUN true", memory=1 << 27), [FILE]).run(output)
@@ -316,7 +316,7 @@ def test_limits_of_a_step_are_for_the_engines_own_builder(buildkit: DockerEngine
 
 @needs_engine
 def test_without_buildkit_a_dockerfile_that_needs_it_is_refused(docker_engine: DockerEngine, labels: Labels) -> None:
-    """Before the build, with the line and the reason."""
+    """The refusal comes before the build, with the line and the reason."""
     with pytest.raises(EngineError, match=r"a here-document on line 2 of `Dockerfile` needs BuildKit, but DOCKER_BUILDKIT=0"):
         docker_engine.build(spec(labels, "RUN <<E", "true", "E"), [FILE])
 
@@ -325,7 +325,7 @@ def test_without_buildkit_a_dockerfile_that_needs_it_is_refused(docker_engine: D
 def test_a_build_from_a_private_registry(
     buildkit: DockerEngine, client: APIClient, labels: Labels, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Credentials given for a registry reach the builder, and no message shows wrong ones."""
+    """The builder gets the credentials of a registry, and no message shows wrong ones."""
     with registry(str(client.version()["Arch"]), login=("me", "sesame")) as hub:
         ref = f"{hub.host}/test/hello:1"
         with closing(DockerEngine.connect({hub.host: ("me", "wrong-secret")})) as wrong, pytest.raises(EngineError) as caught:
@@ -339,5 +339,5 @@ def test_a_build_from_a_private_registry(
 
 
 def test_the_name_of_an_image_says_whose_it_is() -> None:
-    """It holds the build's mark."""
+    """The name of the image contains the build's mark."""
     assert build_name("m") == "dockercise-build:m"

@@ -1,4 +1,4 @@
-"""Whether the `docker` command can build with BuildKit, and how it is told which engine and whose credentials."""
+"""Whether the `docker` command can build with BuildKit, and how it gets the engine and the credentials."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def fake(tmp_path: Path) -> Fake:
 
 
 def test_the_plugin_builds(fake: Fake) -> None:
-    """A command that has buildx builds with it, on the engine that we found and not on another builder of the user's."""
+    """A command with buildx builds with it, on the engine that we found and not on another builder of the user."""
     command = find_build_command(SOCKET, fake("[ $1 = buildx ]"))
 
     assert isinstance(command, BuildCommand)
@@ -60,17 +60,17 @@ def test_an_older_command_builds_by_itself(fake: Fake) -> None:
     ],
 )
 def test_a_command_that_cannot(fake: Fake, script: str, says: str) -> None:
-    """Why it cannot is said."""
+    """The reason why the command cannot build is given."""
     assert says in str(find_build_command(SOCKET, fake(script)))
 
 
 def test_a_command_that_is_not_there(tmp_path: Path) -> None:
-    """A machine needs no `docker` command."""
+    """A machine does not need a `docker` command."""
     assert find_build_command(SOCKET, {"PATH": str(tmp_path)}) == NoBuildKit("there is no `docker` command")
 
 
 def test_the_user_asks_for_the_other_builder(fake: Fake) -> None:
-    """`DOCKER_BUILDKIT=0` means what it means to the command."""
+    """`DOCKER_BUILDKIT=0` has the same meaning as for the command."""
     found = find_build_command(SOCKET, {**fake("exit 0"), "DOCKER_BUILDKIT": "0"})
 
     assert found == NoBuildKit("DOCKER_BUILDKIT=0 selects the engine's own builder", "unset DOCKER_BUILDKIT")
@@ -89,7 +89,7 @@ def test_the_user_asks_for_the_other_builder(fake: Fake) -> None:
     ids=["a socket", "a context", "DOCKER_HOST"],
 )
 def test_it_speaks_to_the_engine_that_we_found(address: Address, expected: dict[str, str]) -> None:
-    """Whatever else names an engine or a builder is taken away."""
+    """All other settings that name an engine or a builder are removed."""
     environ = {
         "HOME": "/home/me",
         "DOCKER_HOST": "tcp://other",
@@ -103,7 +103,7 @@ def test_it_speaks_to_the_engine_that_we_found(address: Address, expected: dict[
 
 
 def test_credentials_travel_in_a_private_copy_of_the_configuration(tmp_path: Path) -> None:
-    """It has the user's plugins and settings, no helper that would be asked instead, and is gone afterwards."""
+    """The copy has the user's plugins and settings but no credential helper, and is deleted afterwards."""
     (tmp_path / "cli-plugins").mkdir()
     (tmp_path / "config.json").write_text(json.dumps({"credsStore": "desktop", "currentContext": "far", "auths": {"old": {}}}))
     given = {"one": {"username": "me", "password": "sesame"}, "two": {"IdentityToken": "t"}}

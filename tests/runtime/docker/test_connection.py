@@ -1,4 +1,4 @@
-"""Where the user's engine is found, and what is said when it is not."""
+"""How the user's engine is found, and what the error says if it is not found."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _add_context(configuration: Path, name: str, host: str) -> None:
 
 
 def test_docker_host_wins(configuration: Path) -> None:
-    """`DOCKER_HOST` beats every context, and nothing else is tried."""
+    """`DOCKER_HOST` takes precedence over every context, and nothing else is tried."""
     _add_context(configuration, "other", "tcp://127.0.0.1:3")
 
     addresses = find_addresses({"DOCKER_HOST": "tcp://127.0.0.1:2", "DOCKER_CONTEXT": "other"})
@@ -80,7 +80,7 @@ def test_a_context_of_the_environment(configuration: Path) -> None:
 
 
 def test_the_current_context(configuration: Path) -> None:
-    """Without either, the context in use by the Docker command line is the one."""
+    """Without either, the current context of the Docker command line is used."""
     _add_context(configuration, "work", "unix:///somewhere.sock")
     (configuration / "config.json").write_text('{"currentContext": "work"}')
 
@@ -91,7 +91,7 @@ def test_the_current_context(configuration: Path) -> None:
 
 @pytest.mark.parametrize("environ", [{}, {"DOCKER_CONTEXT": "default"}, {"DOCKER_HOST": ""}])
 def test_the_usual_sockets(configuration: Path, tmp_path: Path, environ: Mapping[str, str]) -> None:
-    """With nothing said it is the default socket, and a rootless engine's where there is one."""
+    """Without any setting, the default socket is used, and that of a rootless engine if there is one."""
     rootless = tmp_path / "docker.sock"
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(rootless))
@@ -102,7 +102,7 @@ def test_the_usual_sockets(configuration: Path, tmp_path: Path, environ: Mapping
 
 
 def test_an_unknown_context(configuration: Path) -> None:
-    """A context that is not there is an error that names it, not the default engine."""
+    """A context that does not exist is an error that names it; the default engine is not used instead."""
     with pytest.raises(EngineError, match="the Docker context elsewhere does not exist"):
         find_addresses({"DOCKER_CONTEXT": "elsewhere"})
 
@@ -117,7 +117,7 @@ def test_a_broken_context(configuration: Path) -> None:
 
 
 def test_certificates_that_are_not_there(configuration: Path, tmp_path: Path) -> None:
-    """A folder without certificates is an error, not a connection without them."""
+    """A folder without certificates is an error, and no connection is made without them."""
     environ = {"DOCKER_HOST": "tcp://127.0.0.1:2", "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(tmp_path)}
 
     with pytest.raises(EngineError, match="DOCKER_CERT_PATH"):
@@ -135,7 +135,7 @@ def test_certificates_that_are_not_there(configuration: Path, tmp_path: Path) ->
     ],
 )
 def test_no_engine(configuration: Path, monkeypatch: pytest.MonkeyPatch, host: str, says: str) -> None:
-    """Where nothing answers the error names the address tried, who said it, and what to do next."""
+    """If nothing answers, the error names the address, the source of the address and the next step."""
     monkeypatch.setenv("DOCKER_HOST", host)
 
     with pytest.raises(EngineError) as caught:
@@ -146,7 +146,7 @@ def test_no_engine(configuration: Path, monkeypatch: pytest.MonkeyPatch, host: s
 
 
 def test_podman_is_refused(configuration: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An engine that would lose a stage's inputs is told from one that does not answer."""
+    """An engine that would lose a stage's inputs gets another error than one that does not answer."""
     with podman([]) as host:
         monkeypatch.setenv("DOCKER_HOST", host)
 
@@ -156,7 +156,7 @@ def test_podman_is_refused(configuration: Path, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("host", ["ssh://me:sesame@there", "tcp://me:sesame@127.0.0.1:1"])
 def test_no_password_is_shown(configuration: Path, monkeypatch: pytest.MonkeyPatch, host: str) -> None:
-    """A password that somebody wrote into the address reaches no message."""
+    """No message shows a password that is part of the address."""
     monkeypatch.setenv("DOCKER_HOST", host)
 
     with pytest.raises(EngineError) as caught:
@@ -166,7 +166,7 @@ def test_no_password_is_shown(configuration: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_permission_denied() -> None:
-    """A socket that the user may not use is explained by the group that may."""
+    """The error for a socket that the user may not use names the group that may use it."""
     address = docker_connection.Address("unix:///s", "the default socket")
 
     error = docker_connection._no_engine([(address, PermissionError(13, "Permission denied"))])
@@ -176,7 +176,7 @@ def test_permission_denied() -> None:
 
 
 def test_the_command_of_ssh() -> None:
-    """The Docker command line on the other machine relays to its engine; the host cannot pass for an option."""
+    """The Docker command line on the other machine connects to its engine; a host is never read as an option."""
     command = " ".join(ssh_command("ssh://me@there:2222"))
 
     assert command.endswith("-l me -p 2222 -- there docker system dial-stdio")
@@ -184,7 +184,7 @@ def test_the_command_of_ssh() -> None:
 
 
 def test_ssh_says_why(configuration: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where ssh cannot connect, its own words are the reason."""
+    """If ssh cannot connect, its own message is the reason."""
     _install_ssh(tmp_path, monkeypatch, f"#!{sys.executable}\nimport sys\nsys.exit('Permission denied (publickey).')\n")
     monkeypatch.setenv("DOCKER_HOST", "ssh://me@there")
 
@@ -196,7 +196,7 @@ def test_ssh_says_why(configuration: Path, tmp_path: Path, monkeypatch: pytest.M
 def test_an_engine_behind_ssh(
     docker_engine: DockerEngine, labels: Mapping[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Over ssh input, output and exit code arrive as they do on a local socket."""
+    """Input, output and exit code arrive over ssh as they do on a local socket."""
     local = docker_engine.info().url.removeprefix("unix://")
     _install_ssh(tmp_path, monkeypatch, _SSH.format(python=sys.executable, socket=local))
     monkeypatch.setenv("DOCKER_HOST", "ssh://me@there")

@@ -1,4 +1,4 @@
-"""What only the real engine can say."""
+"""Behaviour that only the real engine can show."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def image(docker_engine: DockerEngine) -> ResolvedImage:
 
 @pytest.fixture
 def client(docker_session: DockerEngine) -> Iterator[APIClient]:
-    """The engine's API, to look behind the back of ours."""
+    """The engine's API, to check what our code did."""
     client, _ = connect()
     yield client
     client.close()
@@ -42,13 +42,13 @@ def client(docker_session: DockerEngine) -> Iterator[APIClient]:
 
 @pytest.fixture
 def architecture(client: APIClient) -> str:
-    """What the engine runs on."""
+    """The architecture of the engine's machine."""
     return str(client.version()["Arch"])
 
 
 @pytest.fixture
 def hub(client: APIClient, architecture: str) -> Iterator[Registry]:
-    """A registry with one image, which is removed from the engine in the end."""
+    """A registry with one image, which is removed from the engine at the end."""
     with registry(architecture) as hub:
         yield hub
         _forget(client, hub)
@@ -63,7 +63,7 @@ def _forget(client: APIClient, hub: Registry) -> None:
 
 
 def test_a_missing_image_is_pulled_once(docker_engine: DockerEngine, hub: Registry) -> None:
-    """An image that is missing is pulled, with a line that says so; then it is there, and its digest is the registry's."""
+    """A missing image is pulled and reported in a line; afterwards it is present, and its digest is that of the registry."""
     ref, lines = f"{hub.host}/test/hello", list[str]()
 
     first = docker_engine.resolve_image(ref, pull=PullPolicy.MISSING, platform=None, progress=lines.append)
@@ -90,7 +90,7 @@ def test_always_asks_the_registry(docker_engine: DockerEngine, hub: Registry) ->
 
 
 def test_never_asks_nobody(docker_engine: DockerEngine, hub: Registry) -> None:
-    """With `never` an image that is not there is an error that says how to get it, and the registry hears nothing."""
+    """With `never`, a missing image is an error with advice how to get it, and the registry gets no request."""
     with pytest.raises(EngineError, match=r"test/hello:1 is not on the engine"):
         docker_engine.resolve_image(f"{hub.host}/test/hello:1", pull=PullPolicy.NEVER, platform=None, progress=lambda _: None)
 
@@ -108,7 +108,7 @@ def test_an_image_by_digest(docker_engine: DockerEngine, hub: Registry) -> None:
 
 @pytest.mark.parametrize("pull", [PullPolicy.MISSING, PullPolicy.ALWAYS])
 def test_an_image_that_does_not_exist(docker_engine: DockerEngine, hub: Registry, pull: PullPolicy) -> None:
-    """An image that its registry does not know is an error that names it and says what to check."""
+    """An image that its registry does not know is an error that names it and what to check."""
     ref = f"{hub.host}/test/absent:1"
 
     with pytest.raises(EngineError, match=f"cannot pull image {ref}") as caught:
@@ -118,13 +118,13 @@ def test_an_image_that_does_not_exist(docker_engine: DockerEngine, hub: Registry
 
 
 def test_a_registry_that_does_not_answer(docker_engine: DockerEngine) -> None:
-    """A registry that is not there is an error that names the image."""
+    """A registry that does not exist is an error that names the image."""
     with pytest.raises(EngineError, match=r"cannot pull image 127\.0\.0\.1:1/nobody"):
         docker_engine.resolve_image("127.0.0.1:1/nobody/none", pull=PullPolicy.MISSING, platform=None, progress=lambda _: None)
 
 
 def test_credentials_given_for_a_registry(client: APIClient, architecture: str) -> None:
-    """A private image is pulled with the credentials given for its registry; wrong ones fail, and no message shows them."""
+    """A private image is pulled with the credentials for its registry; wrong ones fail, and no message shows them."""
     with registry(architecture, login=("me", "sesame")) as hub:
         ref = f"{hub.host}/test/hello:1"
         wrong = DockerEngine(client, Address("", "a test"), has_init=True, credentials={hub.host: ("me", "wrong-secret")})
@@ -144,7 +144,7 @@ def test_credentials_given_for_a_registry(client: APIClient, architecture: str) 
 def test_credentials_of_the_users_configuration(
     client: APIClient, architecture: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A private image is pulled with what `docker login` stored."""
+    """A private image is pulled with the credentials that `docker login` stored."""
     with registry(architecture, login=("me", "sesame")) as hub:
         (tmp_path / "config.json").write_text(json.dumps({"auths": {hub.host: {"auth": "bWU6c2VzYW1l"}}}))
         monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
@@ -159,13 +159,13 @@ def test_credentials_of_the_users_configuration(
 
 
 def test_an_image_for_another_platform(docker_engine: DockerEngine, image: ResolvedImage) -> None:
-    """An image that is there for another platform than asked for does not pass for the right one."""
+    """A local image for another platform than the requested one is not used."""
     with pytest.raises(EngineError, match="not for linux/s390x"):
         docker_engine.resolve_image(BUSYBOX, pull=PullPolicy.NEVER, platform="linux/s390x", progress=lambda _: None)
 
 
 def test_an_image_by_its_id(docker_engine: DockerEngine, image: ResolvedImage) -> None:
-    """An id stands for the image on this engine and is never asked of a registry."""
+    """An id means the image on this engine; no registry is asked for it."""
     found = docker_engine.resolve_image(image.id, pull=PullPolicy.ALWAYS, platform=None, progress=lambda _: None)
 
     assert (found.id, found.digest) == (image.id, image.id)
@@ -192,7 +192,7 @@ def test_an_entrypoint_that_is_in_the_way(docker_engine: DockerEngine, client: A
 def test_an_image_without_a_shell(
     client: APIClient, docker_engine: DockerEngine, labels: Labels, command: str, code: int, *, has_init: bool
 ) -> None:
-    """A command that is not there, or not executable, is told from a script's own 126 or 127, init process or not."""
+    """A missing or non-executable command is distinguished from a script's own 126 or 127, with or without an init process."""
     repository, tag = "dockercise-test/noshell", labels["dockercise.run"]
     client.import_image_from_data(tar_of((member("file"), b"no program")), repository=repository, tag=tag)
     engine = DockerEngine(client, Address("", "a test"), has_init=has_init and docker_engine.info().has_init, credentials={})
@@ -210,7 +210,7 @@ def test_an_image_without_a_shell(
 
 
 def test_many_at_once(docker_engine: DockerEngine, image: ResolvedImage, labels: Labels) -> None:
-    """Fifty containers, twenty at once, each with its own input, output and exit code."""
+    """Fifty containers run, twenty at a time, each with its own input, output and exit code."""
 
     def one(number: int) -> tuple[int, bytes, bytes]:
         script = f"cat; echo err-{number} >&2; exit {number}"
@@ -224,7 +224,7 @@ def test_many_at_once(docker_engine: DockerEngine, image: ResolvedImage, labels:
 
 
 def test_fifty_megabytes_of_output(docker_engine: DockerEngine, image: ResolvedImage, labels: Labels) -> None:
-    """Much output arrives to the last byte."""
+    """A large output arrives completely."""
     digest, size = hashlib.sha256(), 0
 
     def sink(channel: Channel, chunk: bytes) -> None:
@@ -240,7 +240,7 @@ def test_fifty_megabytes_of_output(docker_engine: DockerEngine, image: ResolvedI
 
 
 def test_out_of_memory(docker_engine: DockerEngine, image: ResolvedImage, labels: Labels) -> None:
-    """A container that the kernel killed for its memory is known as such."""
+    """A container that the kernel killed for its memory is reported as out of memory."""
     state, _ = run(docker_engine, spec_of(image, labels, "/bin/tail", "/dev/zero", memory=16 << 20))
 
     assert (state.exit_code, state.oom_killed) == (137, True)
@@ -266,7 +266,7 @@ def test_killed_from_outside(docker_engine: DockerEngine, client: APIClient, ima
 
 
 def test_input_is_stored_nowhere(docker_engine: DockerEngine, client: APIClient, image: ResolvedImage, labels: Labels) -> None:
-    """What a container is given on its input is in nothing that the engine tells of it."""
+    """Nothing that the engine shows of a container contains its input."""
     spec = spec_of(image, labels, "read -r secret; echo ready; sleep 1000")
 
     with container(docker_engine, spec) as id_, running(docker_engine, id_, b"sesame-open\n"):
@@ -276,13 +276,13 @@ def test_input_is_stored_nowhere(docker_engine: DockerEngine, client: APIClient,
 
 
 def test_a_user_that_is_not_there(docker_engine: DockerEngine, image: ResolvedImage, labels: Labels) -> None:
-    """A container that the engine refuses to start is an error in the engine's words."""
+    """If the engine refuses to start a container, the error has the engine's message."""
     with pytest.raises(EngineError, match=r"cannot start container .*nobody-of-that-name"):
         run(docker_engine, spec_of(image, labels, "true", user="nobody-of-that-name"))
 
 
 def test_a_folder_that_is_not_there(docker_engine: DockerEngine, image: ResolvedImage, labels: Labels) -> None:
-    """A folder of the engine's machine that is missing is an error that names it, and is not made."""
+    """A missing folder on the engine's machine is an error that names it, and the folder is not made."""
     mounts = (ContainerMount("host", "/no/such/folder", "/data", read_only=True),)
 
     with pytest.raises(EngineError, match="/no/such/folder"):
@@ -292,7 +292,7 @@ def test_a_folder_that_is_not_there(docker_engine: DockerEngine, image: Resolved
 def test_an_engine_that_goes_away(
     docker_engine: DockerEngine, image: ResolvedImage, labels: Labels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When the line to the engine breaks during a run its end is an error, not an exit code made up from what came so far."""
+    """If the connection breaks during a run, the end is an error and never an exit code that we guessed."""
     with line_to(docker_engine.info().url, tmp_path) as line:
         monkeypatch.setenv("DOCKER_HOST", line.url)
         cut_off = DockerEngine.connect()
@@ -316,7 +316,7 @@ def test_an_engine_that_goes_away(
 def test_output_that_a_gateway_ends(
     docker_engine: DockerEngine, image: ResolvedImage, labels: Labels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A stream of output that ends in order while the container runs is an error: what it says later would be lost."""
+    """If the output stream ends in order while the container runs, that is an error, since later output would be lost."""
     with line_to(docker_engine.info().url, tmp_path) as line:
         monkeypatch.setenv("DOCKER_HOST", line.url)
         behind = DockerEngine.connect()
@@ -327,7 +327,7 @@ def test_output_that_a_gateway_ends(
 
 
 def test_a_sink_that_fails(docker_engine: DockerEngine, image: ResolvedImage, labels: Labels) -> None:
-    """A failure of whoever takes the output is raised as it is, and the container can be removed."""
+    """A failure of the code that takes the output is raised unchanged, and the container can be removed."""
 
     def full(channel: Channel, chunk: bytes) -> None:
         raise OSError(28, "No space left on device")
@@ -337,7 +337,7 @@ def test_a_sink_that_fails(docker_engine: DockerEngine, image: ResolvedImage, la
 
 
 def test_a_container_runs_on_its_own_output(docker_engine: DockerEngine, image: ResolvedImage, labels: Labels) -> None:
-    """A container that closes its output and goes on is waited for."""
+    """The engine waits for a container that closes its output and goes on."""
     state, output = run(docker_engine, spec_of(image, labels, "echo said; exec >&- 2>&-; sleep 1; exit 9"))
 
     assert (state, output.stdout) == (ExitState(9), b"said\n")
@@ -346,7 +346,7 @@ def test_a_container_runs_on_its_own_output(docker_engine: DockerEngine, image: 
 def test_no_answer_in_time(
     docker_engine: DockerEngine, image: ResolvedImage, labels: Labels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A conversation with a container that says nothing ends with an error."""
+    """A conversation with a container that prints nothing ends with an error."""
     monkeypatch.setattr("dockercise_prefect.runtime.docker.conversation.ANSWER_SECONDS", 0.01)
 
     with container(docker_engine, spec_of(image, labels, "sleep 1000")) as id_:
@@ -357,7 +357,7 @@ def test_no_answer_in_time(
 
 
 def test_output_is_taken_while_input_waits(docker_engine: DockerEngine, image: ResolvedImage, labels: Labels) -> None:
-    """A container that prints much before it reads its large input gets both done."""
+    """A container that prints much before it reads its large input can finish both."""
     output = Output()
     script = "yes 0123456 | head -c 3000000; wc -c"
 

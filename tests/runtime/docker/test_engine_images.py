@@ -1,4 +1,4 @@
-"""What every engine promises of builds and of images made of containers, on the scripted one and on Docker."""
+"""What every engine promises about builds and images made of containers, on the scripted engine and on Docker."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FILE = tar_of((member("f"), b"hello\n"))
 
 
 def left(engine: Engine, labels: Labels, kind: str = "image") -> list[Leftover]:
-    """What carries the test's label."""
+    """Everything that carries the test's label."""
     run_id = labels["dockercise.run"]
     return [each for each in engine.leftovers() if each.labels["dockercise.run"] == run_id and each.kind == kind]
 
@@ -46,7 +46,7 @@ def dockerfile(*lines: str) -> bytes:
 
 
 def test_a_build_makes_an_image_that_runs(engine: Engine, labels: Labels) -> None:
-    """The context's files are in it, the log arrives on stderr, and the labels are on it."""
+    """The image contains the context's files and has the labels, and the log arrives on stderr."""
     text = dockerfile("COPY f /f", "RUN echo built here")
     rehearse(engine, "COPY f /f", Behaviour(stderr=b"built here\n"))
     rehearse(engine, "cat /f", Behaviour(stdout=b"hello\n"))
@@ -68,7 +68,7 @@ def test_a_build_makes_an_image_that_runs(engine: Engine, labels: Labels) -> Non
 
 
 def test_a_step_that_fails(engine: Engine, labels: Labels) -> None:
-    """Its exit code is known, there is no image, and what the steps before it made is found by the labels."""
+    """The exit code of the step is known, there is no image, and the results of earlier steps are found by their labels."""
     rehearse(engine, "exit 3", Behaviour(stderr=b"why\n", exit_code=3))
     output = Output()
 
@@ -81,7 +81,7 @@ def test_a_step_that_fails(engine: Engine, labels: Labels) -> None:
 
 
 def test_a_build_that_cannot_be(engine: Engine, labels: Labels) -> None:
-    """What is no step's exit code is an error of the engine that says whose image it was."""
+    """A failure without a step's exit code is an error of the engine that names the image's stage."""
     rehearse(engine, "COPY none", Behaviour(start_error="COPY failed: none: no such file"))
     build = engine.build(BuildSpec(what="the stage", dockerfile=dockerfile("COPY none /"), labels=labels), [FILE])
 
@@ -92,7 +92,7 @@ def test_a_build_that_cannot_be(engine: Engine, labels: Labels) -> None:
 
 
 def test_a_build_that_is_stopped(engine: Engine, labels: Labels) -> None:
-    """It ends with an error, and nothing of it runs any more; stopping again does no harm."""
+    """The build ends with an error and no part of it keeps running; a second stop does no harm."""
     text = dockerfile("RUN echo up; sleep 1000")
     rehearse(engine, "sleep 1000", Behaviour(stderr=b"up\n", blocks=True))
     up = Output()
@@ -112,7 +112,7 @@ def test_a_build_that_is_stopped(engine: Engine, labels: Labels) -> None:
 
 
 def test_a_build_that_is_stopped_before_it_begins(engine: Engine, labels: Labels) -> None:
-    """It does not begin."""
+    """A build that is stopped before it begins does not begin."""
     build = engine.build(BuildSpec(what="a", dockerfile=dockerfile("RUN true"), labels=labels), [FILE])
 
     build.stop()
@@ -123,7 +123,7 @@ def test_a_build_that_is_stopped_before_it_begins(engine: Engine, labels: Labels
 
 
 def test_a_context_that_fails(engine: Engine, labels: Labels) -> None:
-    """A failure of whoever makes the stream is raised as it is."""
+    """A failure of the code that makes the stream is raised unchanged."""
 
     def chunks() -> Iterator[bytes]:
         yield FILE[:512]
@@ -136,7 +136,7 @@ def test_a_context_that_fails(engine: Engine, labels: Labels) -> None:
 
 
 def test_an_image_of_what_a_container_left(engine: Engine, image: ResolvedImage, labels: Labels) -> None:
-    """Its own files are in it, a volume's are not, and it is configured as the container's image, user and all."""
+    """The image has the container's own files but not those of volumes, and the configuration of its image with the user."""
     rehearse(engine, "> /left", Behaviour(writes={"/left": b"here\n", "/v/f": b"not here\n"}))
     volume = f"dockercise-{labels['dockercise.run']}-volume"
     engine.create_volume(volume, labels)
@@ -161,13 +161,13 @@ def test_an_image_of_what_a_container_left(engine: Engine, image: ResolvedImage,
 
 
 def test_an_image_of_a_container_that_is_not_there(engine: Engine, image: ResolvedImage, labels: Labels) -> None:
-    """Nothing can be made of it."""
+    """No image can be made of a missing container."""
     with pytest.raises(EngineError):
         engine.commit("0" * 64, image.id, labels)
 
 
 def test_an_image_that_another_was_made_from(engine: Engine, image: ResolvedImage, labels: Labels) -> None:
-    """Whether an engine lets it go first or refuses, the other one stays whole, and in the end both are gone."""
+    """The engine may first remove such an image or refuse; the other image stays complete, and at the end both are gone."""
     with container(engine, spec_of(image, labels, "true")) as id_:
         engine.run(id_, b"", Output())
         parent = engine.commit(id_, image.id, labels)
@@ -185,7 +185,7 @@ def test_an_image_that_another_was_made_from(engine: Engine, image: ResolvedImag
 
 
 def test_a_path_that_is_not_there(engine: Engine, image: ResolvedImage, labels: Labels) -> None:
-    """It is told from an engine that fails."""
+    """A missing path is distinguished from an engine that fails."""
     with container(engine, spec_of(image, labels, "true")) as id_:
         engine.put(id_, "/tmp", [FILE])
         for path in ("/no/such", "/tmp/none"):

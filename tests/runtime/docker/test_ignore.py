@@ -1,4 +1,4 @@
-"""What `.dockerignore` leaves out, in Docker's meaning."""
+"""What `.dockerignore` leaves out, as Docker does it."""
 
 import pytest
 
@@ -34,7 +34,7 @@ PATHS = ["Dockerfile", "a.tmp", "docs", "docs/README.md", "docs/deep", "docs/dee
     ],
 )
 def test_what_is_left_out(text: str | None, left_out: list[str]) -> None:
-    """Later patterns win, exceptions reopen, and nobody looks into a closed folder that no exception begins with."""
+    """Later patterns win and exceptions add files again; an ignored folder is read only if an exception begins with it."""
     ignore = DockerIgnore(None if text is None else text.encode())
 
     assert [path for path in PATHS if ignore.excludes(path)] == left_out

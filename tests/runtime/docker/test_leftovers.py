@@ -1,4 +1,4 @@
-"""What counts as ours on a real engine, and that nothing of others is touched, whatever labels it has."""
+"""What counts as ours on a real engine; things of others are never touched, whatever labels they have."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from tests.engines.driving import Output, spec_of
 from tests.engines.scripted import BUSYBOX
 from tests.runtime.workspaces import sh, workspace
 
-pytestmark = [pytest.mark.docker, pytest.mark.alone]  # runs beside them would remove what a dead run has left
+pytestmark = [pytest.mark.docker, pytest.mark.alone]  # other runs at the same time would remove the things of a dead run
 
 
 class Others:
-    """Somebody else who uses the engine; `forget` removes what they have made."""
+    """Another user of the engine; `forget` removes everything that they have made."""
 
     def __init__(self, client: APIClient) -> None:
         self.client = client
@@ -33,14 +33,14 @@ class Others:
         self.images: list[str] = []
 
     def start(self, image: str, labels: dict[str, str] | None = None) -> str:
-        """A container that runs."""
+        """Start a container that keeps running."""
         id_: str = self.client.create_container(image, ["sleep", "1000"], entrypoint=[], labels=labels)["Id"]
         self.containers.append(id_)
         self.client.start(id_)
         return id_
 
     def build(self, dockerfile: str, tag: str | None = None) -> str:
-        """An image."""
+        """Build an image."""
         events = list(self.client.build(fileobj=io.BytesIO(dockerfile.encode()), tag=tag, rm=True, decode=True))
         ids = [event["aux"]["ID"] for event in events if "aux" in event]
         assert ids, events
@@ -48,19 +48,19 @@ class Others:
         return str(ids[-1])
 
     def commit(self, container: str) -> str:
-        """An image of a container."""
+        """Make an image of a container."""
         id_: str = self.client.commit(container)["Id"]
         self.images.append(id_)
         return id_
 
     def tag(self, image: str, name: str) -> str:
-        """The image with a name of theirs."""
+        """Give the image a name of their own."""
         self.client.tag(image, name)
         self.images.append(name)
         return name
 
     def missing(self) -> list[str]:
-        """What of it is gone, or runs no more."""
+        """The things of the other user that are gone or no longer run."""
         gone = []
         for id_ in self.containers:
             try:
@@ -76,7 +76,7 @@ class Others:
         return gone
 
     def forget(self) -> None:
-        """Remove it."""
+        """Remove everything."""
         for id_ in self.containers:
             self.client.remove_container(id_, force=True, v=True)
         for image in reversed(self.images):
@@ -86,7 +86,7 @@ class Others:
 
 @pytest.fixture
 def others() -> Iterator[Others]:
-    """Somebody else, of whom nothing is left in the end."""
+    """Another user, whose things are removed at the end."""
     client, _ = connect()
     found = Others(client)
     yield found
@@ -95,12 +95,12 @@ def others() -> Iterator[Others]:
 
 
 def of(engine: DockerEngine, run_id: str) -> list[Leftover]:
-    """What is taken for a run's."""
+    """Everything that counts as a run's."""
     return [each for each in engine.leftovers() if each.labels["dockercise.run"] == run_id]
 
 
 def dead(engine: DockerEngine, host: str = "") -> str:
-    """An owner that counts as dead: this process before it was started, or one in a container that is gone."""
+    """An owner that counts as dead: this process before its start, or a process in a container that is gone."""
     me = this_process(engine)
     return str(replace(me, start="1", host=host or me.host))
 
@@ -112,10 +112,10 @@ DOCKERFILE = f"FROM {BUSYBOX} AS one\nRUN echo 1 >/one\nFROM {BUSYBOX}\nCOPY --f
 def test_what_others_make_of_our_images_survives_run_and_sweep(  # noqa: PLR0917  fixtures
     docker_engine: DockerEngine, others: Others, run_id: str, tmp_path: Path, host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Containers of an image that a stage built or left, images built from it and containers of those: all stay.
+    """Containers of an image that a stage built or left, images built from it and their containers all stay.
 
-    Neither the end of the run touches them, nor a sweep that takes their labels for those of a dead process, here or where
-    its container is not known.
+    Neither the end of the run nor a sweep removes them, although their labels look like those of a dead process, on this
+    machine or in an unknown container.
     """
     owner = dead(docker_engine, "" if host == "this" else f"container:{'0' * 64}@2020-01-01T00:00:00Z")
     (tmp_path / "Dockerfile").write_text(DOCKERFILE)
@@ -143,7 +143,7 @@ def test_what_others_make_of_our_images_survives_run_and_sweep(  # noqa: PLR0917
 
 
 def test_a_named_image_stays(docker_engine: DockerEngine, others: Others, run_id: str, tmp_path: Path) -> None:
-    """A stage's image that somebody gives a name is there after the run, and after a sweep."""
+    """A stage's image that somebody gives a name still exists after the run and after a sweep."""
     (tmp_path / "Dockerfile").write_text(DOCKERFILE)
     name = f"dockercise-test/named-{run_id}:1"
 
@@ -156,7 +156,7 @@ def test_a_named_image_stays(docker_engine: DockerEngine, others: Others, run_id
 
 
 def test_an_image_named_after_it_was_listed_stays(docker_engine: DockerEngine, others: Others, run_id: str) -> None:
-    """What is about to be removed is looked at once more."""
+    """An image is checked once more just before its removal."""
     spec = BuildSpec(what="a", dockerfile=f"FROM {BUSYBOX}\n".encode(), labels={"dockercise.run": run_id})
     image = docker_engine.build(spec, [b"\0" * 1024]).run(Output()).image
     assert image is not None
@@ -169,7 +169,7 @@ def test_an_image_named_after_it_was_listed_stays(docker_engine: DockerEngine, o
 
 
 def test_a_volume_with_copied_labels_stays(docker_engine: DockerEngine, others: Others, run_id: str) -> None:
-    """It was not made by us."""
+    """A volume that we did not make stays."""
     ours, theirs = f"dockercise-{run_id}-ours", f"dockercise-{run_id}-theirs"
     docker_engine.create_volume(ours, {"dockercise.run": run_id})
     labels = others.client.inspect_volume(ours)["Labels"]
@@ -183,7 +183,7 @@ def test_a_volume_with_copied_labels_stays(docker_engine: DockerEngine, others: 
 
 
 def test_all_that_a_dead_run_left_is_found_and_goes(docker_engine: DockerEngine, run_id: str) -> None:
-    """Containers, volumes, each image of a build with stages, and an image made of a container."""
+    """Containers, volumes, every image of a build with stages, and an image made of a container are removed."""
     labels = {"dockercise.run": run_id, "dockercise.owner": dead(docker_engine)}
     image = docker_engine.resolve_image(BUSYBOX, pull=PullPolicy.NEVER, platform=None, progress=lambda _: None)
     docker_engine.create_volume(f"dockercise-{run_id}", labels)

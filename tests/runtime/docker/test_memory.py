@@ -1,4 +1,4 @@
-"""A container that ran out of memory, where the engine's word of it comes after the container's end."""
+"""A container that ran out of memory, if the engine reports it only after the container's end."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def client() -> Iterator[APIClient]:
 
 @pytest.fixture
 def ended(client: APIClient, labels: Mapping[str, str]) -> Iterator[Ended]:
-    """Run a script to its end; the container as the engine describes it, had it not heard of the memory."""
+    """Run a script to its end. Return what the engine reports of the container, without the out-of-memory flag."""
     made: list[str] = []
 
     def run(script: str, memory: str | None) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def ended(client: APIClient, labels: Mapping[str, str]) -> Iterator[Ended]:
 
 
 def test_it_is_learnt_from_the_event(client: APIClient, ended: Ended) -> None:
-    """The engine's record does not say so, its event does."""
+    """The engine's record does not show that memory ran out, but its event does."""
     assert ran_out_of_memory(client, ended("tail /dev/zero", "16m"))
 
 
@@ -55,5 +55,5 @@ def test_it_is_learnt_from_the_event(client: APIClient, ended: Ended) -> None:
     ("script", "memory"), [("kill -9 $$", "16m"), ("kill -9 $$", None), ("exit 137", "16m"), ("exit 1", "16m")]
 )
 def test_other_ends_are_none(client: APIClient, ended: Ended, script: str, memory: str | None) -> None:
-    """Who is killed by somebody, or says the same exit code itself, did not run out of memory."""
+    """A container that somebody kills, or that exits with the same code, did not run out of memory."""
     assert not ran_out_of_memory(client, ended(script, memory))

@@ -1,4 +1,4 @@
-"""Progress of a pull, as lines for people."""
+"""The progress of a pull, as lines for people."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def _event(layer: str, status: str, current: int = 0, total: int = 0) -> dict[st
 
 
 def test_not_a_line_for_each_tick() -> None:
-    """Of a hundred ticks a second only one in five seconds becomes a line."""
+    """Of a hundred events a second, only one in five seconds becomes a line."""
     ticks = (tick / 100 for tick in count())
     progress = PullProgress("a:1", clock=lambda: next(ticks))
 
@@ -27,7 +27,7 @@ def test_not_a_line_for_each_tick() -> None:
 
 
 def test_layers_add_up() -> None:
-    """The line counts all layers, finished ones whole."""
+    """The line counts all layers, and finished layers count whole."""
     seconds = count(step=3)
     progress = PullProgress("a:1", clock=lambda: next(seconds))
     progress.line(_event("one", "Downloading", 1_000_000, 10_000_000))

@@ -1,4 +1,4 @@
-"""An engine that is killed, and one behind TLS; both are a second `dockerd`, which needs root and some seconds."""
+"""An engine that is killed, and one behind TLS. Both are a second `dockerd`, which needs root and some seconds."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.docker
 def test_an_engine_that_is_killed(
     docker_session: DockerEngine, labels: Mapping[str, str], engine_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When the engine dies during a run its end is an error; the next engine in its place finds what was left."""
+    """If the engine dies during a run, the end is an error; the next engine at its place finds everything that was left."""
     with closing(connect()[0]) as first, second_engine(BUSYBOX, first, engine_folder) as second:
         monkeypatch.setenv("DOCKER_HOST", second.url)
         engine = DockerEngine.connect()
@@ -59,7 +59,7 @@ def test_an_engine_behind_tls(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Over TLS, which knows no half-closed connection, input ends and output arrives as they do on a local socket."""
+    """Over TLS, which has no half-closed connections, input ends and output arrives as on a local socket."""
     _write_certificates(tmp_path)
     host = f"127.0.0.1:{_free_port()}"
     options = [f"--host=tcp://{host}", "--tlsverify", f"--tlscacert={tmp_path}/ca.pem"]
@@ -103,7 +103,7 @@ def _write_certificates(folder: Path) -> None:
 def _certificate(
     name: str, key: ec.EllipticCurvePrivateKey, issuer_key: ec.EllipticCurvePrivateKey, issuer: x509.Certificate | None
 ) -> x509.Certificate:
-    """A certificate for loopback; without an issuer, of an authority that signs itself."""
+    """A certificate for loopback; without an issuer, it is an authority that signs itself."""
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = dt.datetime.now(dt.UTC)
     usages = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])

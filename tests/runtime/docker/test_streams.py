@@ -1,4 +1,4 @@
-"""The engine's multiplexed output, taken apart and passed on."""
+"""How the engine's multiplexed output is split and passed on."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _encode(frames: Iterable[tuple[int, bytes]]) -> bytes:
 
 
 def _reads(*chunks: bytes | None) -> Callable[[float], bytes | None]:
-    """A connection that gives these chunks, None for a silent spell."""
+    """A connection that gives these chunks; None stands for a silent period."""
     given_ = iter(chunks)
     return lambda _: next(given_)
 
@@ -53,7 +53,7 @@ def test_a_stream_that_breaks_off(cut: int) -> None:
 
 
 def test_silence_of_a_container_that_runs() -> None:
-    """A container that says nothing for long is waited for."""
+    """A container that prints nothing for a long time is waited for."""
     output = Output()
 
     pump(_reads(None, None, None, _encode([(1, b"late")]), b""), output, lambda: True)
@@ -62,7 +62,7 @@ def test_silence_of_a_container_that_runs() -> None:
 
 
 def test_a_stream_that_stays_open() -> None:
-    """A stream that the engine leaves open is let go a silent spell after the container has ended, nothing being lost."""
+    """A stream that stays open after the container's end is given up after a silent period, and nothing is lost."""
     output = Output()
     running = iter([True, False])
 
@@ -72,13 +72,13 @@ def test_a_stream_that_stays_open() -> None:
 
 
 def test_what_is_no_frame() -> None:
-    """Something else than frames is an error, not output."""
+    """Data that is not a frame is an error and not output."""
     with pytest.raises(EngineError, match="not in frames"):
         list(FrameSplitter().feed(b"HTTP/1.1 200 OK"))
 
 
 def test_the_engines_own_complaints_go_to_stderr() -> None:
-    """What the engine itself says in the stream is not part of a value."""
+    """Messages of the engine itself in the stream are not part of a value."""
     frames = list(FrameSplitter().feed(_encode([(3, b"engine: trouble")])))
 
     assert frames == [("stderr", b"engine: trouble")]

@@ -6,7 +6,7 @@ from dockercise_prefect.errors import EngineError
 from dockercise_prefect.runtime.dockerfile.labelled import base_images, label_instruction, labelled
 
 LABEL = 'LABEL a="1" dockercise.steps='
-"""Before the number."""
+"""The part before the number."""
 
 
 @pytest.mark.parametrize(
@@ -33,12 +33,12 @@ LABEL = 'LABEL a="1" dockercise.steps='
     ],
 )
 def test_every_from_gets_the_labels(before: str, after: str) -> None:
-    """Each FROM, however written, is followed by the labels and the number of instructions after it; the rest is as it was."""
+    """Every FROM, in any spelling, is followed by the labels and the count of instructions after it; the rest is unchanged."""
     assert labelled(before.encode(), {"a": "1"}).decode() == after
 
 
 def test_bytes_that_are_no_text_are_kept() -> None:
-    """What is not UTF-8 goes through as it is."""
+    """Bytes that are not UTF-8 are kept unchanged."""
     assert labelled(b"FROM x\nRUN \xff\n", {"a": "1"}) == f'FROM x\n{LABEL}"1"\nRUN '.encode() + b"\xff\n"
 
 
@@ -52,7 +52,7 @@ def test_bytes_that_are_no_text_are_kept() -> None:
     ],
 )
 def test_values_come_out_as_they_are(value: str, escape: str, written: str) -> None:
-    """Quotes, variables and the escape character itself are escaped."""
+    """Quotes, variables and the escape character are escaped."""
     assert label_instruction({"a": value}, escape) == f"LABEL a={written}"
 
 
@@ -63,7 +63,7 @@ def test_a_label_of_several_lines_is_refused() -> None:
 
 
 def test_the_images_that_a_dockerfile_names() -> None:
-    """Not its own stages, not what hangs on an argument, not the empty one; each once."""
+    """A Dockerfile's own stages, names with an argument, and the empty image are left out; each image is named once."""
     text = b"""FROM --platform=linux/amd64 x:1 AS One
 FROM one
 FROM \\
@@ -81,5 +81,5 @@ COPY --from=z /a /a
     ("target", "images"), [("one", ["a"]), ("TWO", ["a", "b"]), ("1", ["a", "b"]), ("0", ["a"]), ("other", ["a", "b", "c"])]
 )
 def test_a_target_ends_what_is_needed(target: str, images: list[str]) -> None:
-    """What stands behind the stage at which the build stops, named or numbered, is not needed."""
+    """Everything after the stage at which the build stops, given by name or number, is not needed."""
     assert base_images(b"FROM a AS one\nFROM b AS Two\nFROM c\n", target) == images

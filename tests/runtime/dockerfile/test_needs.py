@@ -22,7 +22,7 @@ from dockercise_prefect.runtime.dockerfile.needs import Need, first_need
     ],
 )
 def test_what_only_buildkit_understands(text: str, need: Need) -> None:
-    """The first such thing is found, with its line."""
+    """The first such feature is found, with its line."""
     assert first_need(text.encode()) == need
 
 
@@ -37,12 +37,12 @@ def test_what_only_buildkit_understands(text: str, need: Need) -> None:
     ],
 )
 def test_what_every_builder_understands(text: str) -> None:
-    """Options of the commands that are run, and what only looks like a here-document, need nothing."""
+    """Options of the commands that a step runs, and text that only looks like a here-document, need nothing."""
     assert first_need(text.encode()) is None
 
 
 def test_what_a_here_document_holds_is_no_instruction() -> None:
-    """Neither an image is found in it nor a label put into it."""
+    """A FROM in a here-document names no image and gets no label."""
     text = b"FROM x\nRUN <<A <<-B\nFROM y\nA\nFROM z\n\tB\nFROM w\n"
 
     assert base_images(text, None) == ["x", "w"]
@@ -50,5 +50,5 @@ def test_what_a_here_document_holds_is_no_instruction() -> None:
 
 
 def test_a_here_document_that_nothing_ends() -> None:
-    """It is taken for none."""
+    """A here-document without an end does not count as one."""
     assert base_images(b"FROM x\nRUN <<A\nFROM y\n", None) == ["x", "y"]

@@ -1,4 +1,4 @@
-"""Image references taken apart."""
+"""How image references are split into their parts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _DIGEST = "sha256:" + "a1" * 32
     ],
 )
 def test_references(text: str, expected: Reference) -> None:
-    """A name, and a version that is never left open: an image without a tag is its `latest`."""
+    """A reference has a name and always a version: an image without a tag means its `latest`."""
     assert parse_reference(text) == expected
 
 
@@ -33,14 +33,14 @@ def test_references(text: str, expected: Reference) -> None:
     "text", ["", "Busybox", "a b", "-a", "a/", "../../containers", "a:", "a@sha256:12", "a:b:c", "http://a/b", "a\n", "a" * 256]
 )
 def test_what_is_no_reference(text: str) -> None:
-    """Text that is not a reference is refused before it gets near the engine, and shown."""
+    """Text that is not a reference is refused before it reaches the engine, and is shown."""
     with pytest.raises(EngineError, match="is not a valid image reference"):
         parse_reference(text)
 
 
 @given(st.text())
 def test_any_text(text: str) -> None:
-    """Whatever the text, it is a reference or an error for the user."""
+    """Any text is either a reference or an error for the user."""
     try:
         reference = parse_reference(text)
     except EngineError:
@@ -51,7 +51,7 @@ def test_any_text(text: str) -> None:
 
 @pytest.mark.parametrize("name", ["busybox", "library/busybox", "docker.io/busybox", "index.docker.io/library/busybox"])
 def test_one_repository_under_several_names(name: str) -> None:
-    """The names that the command line accepts for one repository are one."""
+    """The names that the command line accepts for one repository count as the same."""
     reference = parse_reference(name)
 
     assert (reference.registry, reference.repository) == ("docker.io", "docker.io/library/busybox")
@@ -67,5 +67,5 @@ def test_one_repository_under_several_names(name: str) -> None:
     ],
 )
 def test_hosts_of_registries(address: str, host: str) -> None:
-    """A registry is found under the address as people write it."""
+    """A registry is found by its address as people write it."""
     assert registry_host(address) == host

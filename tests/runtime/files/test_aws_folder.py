@@ -12,7 +12,7 @@ from tests.runtime.workspaces import Seen, run_all, sh, workspace
 
 
 def contents(entries: list[Entry]) -> dict[str, bytes | None]:
-    """Paths and what is in them."""
+    """Paths and their contents."""
     return {entry.path: b"".join(entry.content()) if isinstance(entry, File) else None for entry in entries}
 
 
@@ -27,7 +27,7 @@ def folder(home: Path, **files: str) -> Path:
 
 
 def test_everybody_in_the_container_may_read_and_nobody_write(tmp_path: Path) -> None:
-    """Files are 0444 and folders 0555, whatever they are at the user's."""
+    """Files are 0444 and folders 0555, whatever modes the user's own have."""
     entries = aws_entries(folder(tmp_path, config="c", sso__cache__token="t"), {})
 
     assert contents(entries) == {"config": b"c", "sso": None, "sso/cache": None, "sso/cache/token": b"t"}
@@ -36,7 +36,7 @@ def test_everybody_in_the_container_may_read_and_nobody_write(tmp_path: Path) ->
 
 
 def test_the_environment_says_where_the_two_files_are(tmp_path: Path) -> None:
-    """`AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE` stand in for the folder's own, and need no folder."""
+    """`AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE` replace the folder's own files and need no folder."""
     (tmp_path / "elsewhere").write_text("e")
     home = folder(tmp_path / "home", config="c", credentials="k")
 
@@ -48,7 +48,7 @@ def test_the_environment_says_where_the_two_files_are(tmp_path: Path) -> None:
 
 
 def test_a_link_to_a_file_is_that_file(tmp_path: Path) -> None:
-    """People keep their configuration elsewhere and link to it."""
+    """Links are followed, since people keep their configuration elsewhere and link to it."""
     (tmp_path / "dotfiles").write_text("d")
     folder(tmp_path, config="c").joinpath(".aws/credentials").symlink_to(tmp_path / "dotfiles")
 
@@ -57,7 +57,7 @@ def test_a_link_to_a_file_is_that_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("environment", [{}, {"AWS_CONFIG_FILE": "/nowhere/config"}])
 def test_no_folder_is_an_error(tmp_path: Path, environment: dict[str, str]) -> None:
-    """Where there is nothing to copy, the user asked for something that there is not."""
+    """If there is nothing to copy, the user asked for something that does not exist."""
     with pytest.raises(UsageError, match="--aws") as caught:
         aws_entries(tmp_path, environment)
 
@@ -65,7 +65,7 @@ def test_no_folder_is_an_error(tmp_path: Path, environment: dict[str, str]) -> N
 
 
 def test_aws_is_there_when_asked_for(scripted: ScriptedEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`--aws` gives every stage a read-only copy at two places, and the variables that lead to the one all can reach."""
+    """`--aws` gives every stage a read-only copy in two places, and variables that name the one that everybody can reach."""
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / ".aws").mkdir()
     (tmp_path / ".aws/credentials").write_text("[default]")
@@ -83,7 +83,7 @@ def test_aws_is_there_when_asked_for(scripted: ScriptedEngine, tmp_path: Path, m
 
 
 def test_no_aws_by_default(scripted: ScriptedEngine) -> None:
-    """Nothing of the user's AWS folder is anywhere near a stage that did not ask."""
+    """Without the option, nothing of the user's AWS folder reaches a stage."""
     run_all(scripted, sh("a", "x"))
 
     assert "aws" not in repr(scripted.specs).lower()

@@ -1,4 +1,4 @@
-"""Which files are the code."""
+"""Which files belong to the code."""
 
 import os
 import socket
@@ -13,7 +13,7 @@ from dockercise_prefect.runtime.files.code_snapshot import code_entries
 
 
 def git(folder: Path, *arguments: str) -> None:
-    """Run git as somebody."""
+    """Run git with a name and an address."""
     identity = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "protocol.file.allow=always"]
     subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
 
@@ -35,7 +35,7 @@ def repository(tmp_path: Path) -> Path:
 
 
 def paths(root: Path) -> list[str]:
-    """What belongs to the code."""
+    """The paths that belong to the code."""
     return [entry.path for entry in code_entries(root, print)]
 
 
@@ -57,21 +57,21 @@ def test_git_decides_what_is_code(repository: Path) -> None:
 
 
 def test_a_root_inside_a_repository_is_only_itself(repository: Path) -> None:
-    """A root may be a folder of a repository, whose ignore files still count."""
+    """A root may be a folder inside a repository; the repository's ignore files still count."""
     files(repository, outside="1", sub__in="2", sub__x__y="3", **{".gitignore": "x\n"})
 
     assert paths(repository / "sub") == ["in"]
 
 
 def test_a_root_that_git_ignores_is_no_repository(repository: Path) -> None:
-    """Below a folder that git ignores as a whole, everything is code."""
+    """If git ignores the whole root, everything in it is code."""
     files(repository, build__a="1", **{".gitignore": "build/\n"})
 
     assert paths(repository / "build") == ["a"]
 
 
 def test_submodules_bring_their_files(tmp_path: Path) -> None:
-    """The files of a submodule are code, as are those of a repository that nobody added."""
+    """The files of a submodule are code, and so are those of a repository that nobody added."""
     inner, outer = files(tmp_path / "inner", a="1"), files(tmp_path / "outer", b="2")
     for folder in (inner, outer):
         git(folder, "init", "-q")
@@ -100,7 +100,7 @@ def test_dockerciseignore_takes_more_away(tmp_path: Path, with_git: bool) -> Non
 
 
 def test_modes_and_links_are_kept_and_root_owns_all(tmp_path: Path) -> None:
-    """An executable stays one, a link a link, also one that leads out or nowhere."""
+    """An executable stays executable and a link stays a link, also if it leads outside or nowhere."""
     files(tmp_path, d__script="x").joinpath("d/script").chmod(0o751)
     (tmp_path / "link").symlink_to("/nowhere/at/all")
     (tmp_path / "folder").symlink_to("d")
@@ -117,7 +117,7 @@ def test_modes_and_links_are_kept_and_root_owns_all(tmp_path: Path) -> None:
 
 
 def test_any_name_is_a_name(repository: Path) -> None:
-    """Spaces, quotes, line feeds and bytes that are no UTF-8 are nothing special in a file name."""
+    """Spaces, quotes, line feeds and bytes that are not UTF-8 are nothing special in a file name."""
     names = [b"a b", b"it's", b"line\nfeed", "☃".encode(), b"\xff"]
     for name in names:
         Path(os.fsdecode(bytes(repository) + b"/" + name)).write_text("x")
@@ -126,7 +126,7 @@ def test_any_name_is_a_name(repository: Path) -> None:
 
 
 def test_pipes_and_sockets_are_no_code(tmp_path: Path) -> None:
-    """What is neither file, folder nor link is left out, and named."""
+    """Anything that is not a file, folder or link is left out and named."""
     os.mkfifo(files(tmp_path, a="1") / "pipe")
     said: list[str] = []
 
@@ -139,7 +139,7 @@ def test_pipes_and_sockets_are_no_code(tmp_path: Path) -> None:
 
 
 def test_the_variables_of_a_git_hook_do_not_mislead(repository: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Inside a hook git looks at the hook's repository; the code is still that of the root."""
+    """Inside a hook, git looks at the hook's repository; the code is still that of the root."""
     files(repository, a="1")
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
     monkeypatch.setenv("GIT_INDEX_FILE", str(tmp_path / "index"))
@@ -148,7 +148,7 @@ def test_the_variables_of_a_git_hook_do_not_mislead(repository: Path, monkeypatc
 
 
 def test_files_that_cannot_be_read_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All unreadable files are named at once, before anything is copied."""
+    """All unreadable files are named together, before anything is copied."""
     files(tmp_path, a="1", b="2", c="3")
     monkeypatch.setattr(os, "access", lambda path, _mode: Path(path).name == "b")  # root may read everything
 
@@ -159,7 +159,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path, monkeypatch: pytest
 
 
 def test_a_file_that_grows_is_copied_as_it_was(tmp_path: Path) -> None:
-    """A log that somebody writes to meanwhile does not break the copy."""
+    """A log that grows during the copy does not break it."""
     log = files(tmp_path, log="12") / "log"
     (entry,) = code_entries(tmp_path, print)
     log.write_text("12345")
@@ -169,7 +169,7 @@ def test_a_file_that_grows_is_copied_as_it_was(tmp_path: Path) -> None:
 
 
 def test_the_root_is_never_written_to(repository: Path) -> None:
-    """Listing the code changes nothing, git's index included."""
+    """Listing the code changes nothing, not even git's index."""
     files(repository, a="1")
     git(repository, "add", "a")
     os.utime(repository / "a", (1, 1))
@@ -181,7 +181,7 @@ def test_the_root_is_never_written_to(repository: Path) -> None:
 
 
 def test_a_repository_that_git_cannot_read_is_an_error(tmp_path: Path) -> None:
-    """A broken repository is not silently taken for a plain folder."""
+    """A broken repository is an error and not treated as a plain folder."""
     files(tmp_path, a="1", **{".git": "gitdir: /nowhere"})
 
     with pytest.raises(EngineError, match="git cannot list"):
@@ -190,7 +190,7 @@ def test_a_repository_that_git_cannot_read_is_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("target", ["../outside", "/dev/zero", "nowhere", ".dockerciseignore"])
 def test_an_ignore_file_that_leads_elsewhere_is_not_read(tmp_path: Path, target: str) -> None:
-    """A repository's link tells nothing of other files of this machine, and does not go on for ever."""
+    """A link in the repository cannot reveal other files of this machine, and a loop of links ends."""
     (tmp_path / "outside").write_text("a\n")
     root = files(tmp_path / "root", a="1")
     (root / ".dockerciseignore").symlink_to(target)
@@ -199,7 +199,7 @@ def test_an_ignore_file_that_leads_elsewhere_is_not_read(tmp_path: Path, target:
 
 
 def test_an_ignore_file_may_be_a_link_inside(tmp_path: Path) -> None:
-    """Which tells nothing that the repository does not know."""
+    """A link to a file in the repository is followed, since it reveals nothing new."""
     root = files(tmp_path / "root", a="1", rules="a\n")
     (root / ".dockerciseignore").symlink_to("rules")
 
@@ -208,7 +208,7 @@ def test_an_ignore_file_may_be_a_link_inside(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("text", "said"), [("!\n", "is not valid"), ("a\n" * 600_000, "has more than")])
 def test_an_ignore_file_that_is_none_is_said(tmp_path: Path, text: str, said: str) -> None:
-    """What cannot be a pattern, and what nobody wrote by hand."""
+    """A pattern that is not valid and a file that is too long are errors."""
     root = files(tmp_path, **{".dockerciseignore": text})
 
     with pytest.raises(EngineError, match=said):
@@ -216,7 +216,7 @@ def test_an_ignore_file_that_is_none_is_said(tmp_path: Path, text: str, said: st
 
 
 def test_an_ignore_file_that_is_a_pipe_is_said(tmp_path: Path) -> None:
-    """Nobody waits for somebody to write into it."""
+    """The pipe is refused without waiting for data."""
     os.mkfifo(tmp_path / ".dockerciseignore")
 
     with pytest.raises(EngineError, match="is not a file"):
@@ -224,7 +224,7 @@ def test_an_ignore_file_that_is_a_pipe_is_said(tmp_path: Path) -> None:
 
 
 def test_an_ignore_file_may_meet_any_name(tmp_path: Path) -> None:
-    """Names that are no text, and letters that have several bytes, are matched like all others."""
+    """Names that are not text, and letters of several bytes, are matched like all others."""
     root = files(tmp_path, **{"\udcff": "1", "grün": "2", "grau": "3", ".dockerciseignore": "gr*n\n…\r\n"})
 
     assert paths(root) == [".dockerciseignore", "grau", "\udcff"]

@@ -1,4 +1,4 @@
-"""What stages print: exact, bounded in memory, and as lines."""
+"""The output of stages: exact, bounded in memory, and as lines."""
 
 import tracemalloc
 
@@ -22,7 +22,7 @@ def written(spool: Spool, *chunks: bytes) -> Printed:
 
 @pytest.mark.parametrize("size", [0, 1, IN_MEMORY, IN_MEMORY + 1, 5 * IN_MEMORY + 3])
 def test_an_output_is_kept_byte_for_byte(size: int) -> None:
-    """Short or long, an output comes back as it was written."""
+    """Short or long, an output can be read back exactly as it was written."""
     data = bytes(range(256)) * (size // 256) + b"z" * (size % 256)
 
     output = written(Spool(), data[: size // 3], data[size // 3 :])
@@ -45,7 +45,7 @@ def test_outputs_that_share_a_spool_do_not_mix() -> None:
 
 
 def test_a_long_output_does_not_stay_in_memory() -> None:
-    """50 MB cost a few hundred kilobytes of memory, to write and to read."""
+    """Writing and reading 50 MB takes a few hundred kilobytes of memory."""
     output = SpooledOutput(Spool())
     chunk = b"x" * 32_768
     tracemalloc.start()
@@ -72,7 +72,7 @@ def test_a_long_output_does_not_stay_in_memory() -> None:
     ],
 )
 def test_a_value_is_trimmed_of_ascii_white_space_only(printed: bytes, value: bytes) -> None:
-    """A value is stdout without the ASCII white space at both ends, exact in between."""
+    """A value is stdout without the ASCII white space at both ends, and exact in between."""
     assert written(Spool(), printed).value() == value
 
 
@@ -81,7 +81,7 @@ def test_a_value_is_trimmed_of_ascii_white_space_only(printed: bytes, value: byt
     most=st.integers(0, 200_000),
 )
 def test_how_long_a_value_is_can_be_asked_without_reading_it(chunks: list[bytes], most: int) -> None:
-    """Size and beginning of a value are those of the value, wherever it was spooled."""
+    """The size and beginning of a value are correct, wherever it was spooled."""
     output = written(Spool(), *chunks)
     value = b"".join(chunks).strip()
 
@@ -91,7 +91,7 @@ def test_how_long_a_value_is_can_be_asked_without_reading_it(chunks: list[bytes]
 
 
 def test_a_long_value_does_not_come_into_memory_for_its_size() -> None:
-    """Size and beginning of a value of 50 MB cost a few hundred kilobytes of memory."""
+    """The size and beginning of a value of 50 MB take a few hundred kilobytes of memory."""
     output = written(Spool(), *[b"x" * 32_768] * 1_600)
     tracemalloc.start()
 
@@ -104,7 +104,7 @@ def test_a_long_value_does_not_come_into_memory_for_its_size() -> None:
 
 
 def test_a_spool_that_is_closed_refuses_to_read() -> None:
-    """After the run, a long output is gone and says so."""
+    """After the run, reading a long output fails with a message that it is gone."""
     spool = Spool()
     output = written(spool, b"x" * (IN_MEMORY + 1))
 
@@ -118,7 +118,7 @@ def test_a_spool_that_is_closed_refuses_to_read() -> None:
 @example(chunks=[b"0\r", b"\r", b"x\n"], longest=1)
 @given(chunks=st.lists(MIXED), longest=st.integers(1, 30))
 def test_lines_do_not_depend_on_chunks(chunks: list[bytes], longest: int) -> None:
-    """However the bytes are cut into chunks, the same lines come out, none too long."""
+    """The same lines come out in whatever chunks the bytes arrive, and no line is too long."""
     decoder, whole = LineDecoder(longest), LineDecoder(longest)
 
     lines = [line for chunk in chunks for line in decoder.feed(chunk)] + decoder.flush()
@@ -129,7 +129,7 @@ def test_lines_do_not_depend_on_chunks(chunks: list[bytes], longest: int) -> Non
 
 @given(text=st.text(st.characters(codec="utf-8", exclude_characters="\n\r")), longest=st.integers(1, 30))
 def test_a_line_in_pieces_loses_nothing(text: str, longest: int) -> None:
-    """The pieces of a long line are the line."""
+    """The pieces of a long line together are the whole line."""
     decoder = LineDecoder(longest)
 
     pieces = decoder.feed(text.encode() + b"\n") + decoder.flush()
@@ -159,7 +159,7 @@ def test_lines(chunks: list[bytes], lines: list[str]) -> None:
 
 
 def test_the_tail_is_the_last_lines_of_both_channels() -> None:
-    """A failure's message shows the last lines in the order they came, channels on lines of their own."""
+    """A failure's message shows the last lines in the order in which they came, each channel on its own lines."""
     tail = LogTail()
     for number in range(50):
         tail.add("stdout", b"line %d\n" % number)
@@ -172,7 +172,7 @@ def test_the_tail_is_the_last_lines_of_both_channels() -> None:
 
 
 def test_the_tail_of_one_huge_line_is_short() -> None:
-    """However long its lines, a tail is bounded."""
+    """A tail is bounded, however long its lines are."""
     tail = LogTail()
 
     tail.add("stdout", b"x" * 1_000_000)

@@ -1,4 +1,4 @@
-"""What scripts find in their containers, and leave: only the real engine can say."""
+"""What scripts find in their containers and what they leave there, which only the real engine can show."""
 
 import io
 import tarfile
@@ -22,7 +22,7 @@ WITHOUT_SHELL = "dockercise-test/no-shell:1"
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[APIClient]:
-    """The SDK's own client, to look behind our backs."""
+    """The SDK's own client, to check what our code did."""
     found, _ = connect()
     yield found
     found.close()
@@ -42,7 +42,7 @@ def as_user(client: APIClient, docker_session: DockerEngine) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def without_shell(client: APIClient, docker_session: DockerEngine) -> Iterator[str]:
-    """An image that holds a busybox called `hello` and nothing else."""
+    """An image that contains only a busybox called `hello`."""
     source = client.create_container(BUSYBOX, ["x"])["Id"]
     stream, _ = client.get_archive(source, "/bin/busybox")
     with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as archive:
@@ -69,7 +69,7 @@ def tar(*files: tuple[str, bytes]) -> bytes:
 
 @pytest.mark.usefixtures("attempts")
 def test_files_go_from_stage_to_stage_under_any_name(docker_engine: DockerEngine, run_id: str) -> None:
-    """Volumes, copies and `/out` work for stages named with ☃, dots and quotes; what is sealed stays as it was left."""
+    """Volumes, copies and `/out` work for stage names with ☃, dots and quotes; a sealed volume stays as it was left."""
     maker = "it's.☃"
     make = f"""
         [ "$OUT" = "/{maker}" ] && [ "$(ls -A $OUT)" = "" ] && [ "$(pwd)" = / ] && [ "$DOCKERCISE_STAGE" = "{maker}" ]
@@ -104,7 +104,7 @@ def test_files_go_from_stage_to_stage_under_any_name(docker_engine: DockerEngine
 
 @pytest.mark.usefixtures("attempts")
 def test_any_user_can_write_to_its_own_volume(docker_engine: DockerEngine, run_id: str, as_user: str, tmp_path: Path) -> None:
-    """`user: 1000` and an image with USER write to `$OUT`, to a copy of another stage's volume and to one of the code."""
+    """`user: 1000` and an image with USER can write to `$OUT`, to a copy of another stage's volume and to one of the code."""
     (tmp_path / "d").mkdir()
     (tmp_path / "d/f").write_text("code")
     stages = [
@@ -125,7 +125,7 @@ def test_any_user_can_write_to_its_own_volume(docker_engine: DockerEngine, run_i
 
 
 def test_the_code_is_read_only_and_exact(docker_engine: DockerEngine, run_id: str, tmp_path: Path) -> None:
-    """Modes, links and odd names are those of the root, whoever reads; nobody can write to it."""
+    """Modes, links and odd names are those of the root for every user, and nobody can write to the code."""
     (tmp_path / "run.sh").write_text("#!/bin/sh\necho ran")
     (tmp_path / "run.sh").chmod(0o755)
     (tmp_path / "☃ it's").symlink_to("run.sh")
@@ -138,7 +138,7 @@ def test_the_code_is_read_only_and_exact(docker_engine: DockerEngine, run_id: st
 
 
 def test_external_binds_and_volumes(docker_engine: DockerEngine, run_id: str, tmp_path: Path, client: APIClient) -> None:
-    """A folder below the root is written to; the engine's own volume outlives the run."""
+    """A stage can write to a folder below the root, and the engine's own volume still exists after the run."""
     (tmp_path / "shared").mkdir()
     name = f"dockercise-test-{run_id}"
     writer = sh(
@@ -171,7 +171,7 @@ def test_fifty_megabytes_of_output_arrive(docker_engine: DockerEngine, run_id: s
 
 
 def test_a_script_too_long_for_an_argument_runs(docker_engine: DockerEngine, run_id: str) -> None:
-    """A script of 200 KB runs like a short one, with its variables and under `set -e`, for any user."""
+    """A script of 200 KB runs like a short one, with its variables and under `set -e`, for every user."""
     script = "#" * 200_000 + '\necho "$V"\nfalse\necho unreached'
 
     ran = run_all(docker_engine, sh("a", script, env={"V": host("V")}, user="1000"), outside={"V": "here"}, run_id=run_id)
@@ -180,7 +180,7 @@ def test_a_script_too_long_for_an_argument_runs(docker_engine: DockerEngine, run
 
 
 def test_an_image_without_a_shell(docker_engine: DockerEngine, run_id: str, without_shell: str) -> None:
-    """Its own command runs; a script ends with 127 and a hint; a script that misses a command has no such hint."""
+    """The image's own command runs; a script ends with 127 and a hint; a script with a missing command gets no such hint."""
     own = stage("own", image=without_shell)
     script = stage("script", image=without_shell, run="echo hi")
     other = sh("other", "no-such-command")
@@ -194,7 +194,7 @@ def test_an_image_without_a_shell(docker_engine: DockerEngine, run_id: str, with
 
 
 def test_out_of_memory(docker_engine: DockerEngine, run_id: str) -> None:
-    """A stage that takes more than its memory has failed, `neverFail` or not, and is told why."""
+    """A stage that takes more than its memory fails, with or without `neverFail`, and the message gives the reason."""
     greedy = sh("a", "tail /dev/zero", memory=16_000_000, never_fail=True)
 
     ran = run_all(docker_engine, greedy, run_id=run_id)
@@ -204,7 +204,7 @@ def test_out_of_memory(docker_engine: DockerEngine, run_id: str) -> None:
 
 
 def test_nothing_secret_is_in_the_engines_records(docker_engine: DockerEngine, run_id: str, client: APIClient) -> None:
-    """While a stage runs with a value and a variable from outside, `docker inspect` shows neither."""
+    """While a stage runs with a value and an outside variable, `docker inspect` shows neither."""
     a = sh("a", "echo v4lue")
     b = sh("b", 'echo "$A $TOKEN"; echo up', env={"A": a.value, "TOKEN": host("TOKEN")})
     seen: list[str] = []
@@ -225,7 +225,7 @@ def test_nothing_secret_is_in_the_engines_records(docker_engine: DockerEngine, r
 def test_the_aws_folder_is_for_every_user(
     docker_engine: DockerEngine, run_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With `--aws`, a user that is not root reads the credentials where the variables say; root finds them at home too."""
+    """With `--aws`, a user that is not root reads the credentials through the variables; root also finds them at home."""
     (tmp_path / ".aws").mkdir()
     (tmp_path / ".aws/credentials").write_text("[default]")
     (tmp_path / ".aws/credentials").chmod(0o600)

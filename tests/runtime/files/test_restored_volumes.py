@@ -1,4 +1,4 @@
-"""Volumes that come back from the record of a run."""
+"""Volumes that are restored from the record of a run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_files_of_another_digest_make_no_volume(scripted: ScriptedEngine, run_id
 
 
 def test_a_damaged_record_makes_no_volume(scripted: ScriptedEngine, run_id: str) -> None:
-    """An archive that is cut is refused, and nothing of it stays on the engine."""
+    """An archive that is cut short is refused, and nothing of it stays on the engine."""
     scripted.add_image("i:1")
     image = scripted.resolve_image("i:1", pull=PullPolicy.NEVER, platform=None, progress=print).id
     files = b"".join(tar_stream([Folder(path="a"), File(path="a/f", size=2000, content=lambda: [bytes(2000)])]))

@@ -28,7 +28,7 @@ GROUP = b"root:x:0:\nstaff:x:50:node\n"
     ],
 )
 def test_root(user: str, root: bool) -> None:
-    """The group does not matter."""
+    """A user is root whatever its group is."""
     assert is_root(user) is root
 
 
@@ -46,7 +46,7 @@ def test_root(user: str, root: bool) -> None:
     ],
 )
 def test_numbers_of_a_user(user: str, ids: Ids) -> None:
-    """As `docker run --user` has it: a number needs no account, a name does, an account brings its group."""
+    """As with `docker run --user`, a number needs no account, a name needs one, and an account gives the group."""
     assert ids_of(user, PASSWD, GROUP) == ids
 
 
@@ -68,7 +68,7 @@ def test_an_image_without_accounts() -> None:
 def test_accounts_behind_links(
     engine: Engine, image: ResolvedImage, labels: Mapping[str, str], links: Mapping[str, str], ids: Ids
 ) -> None:
-    """A file of accounts may be a symbolic link, or several; one that leads nowhere, or round, is as good as none."""
+    """A file of accounts may be behind one or several links; a link that leads nowhere or in a circle counts as no file."""
     files = [(member("opt/accounts"), PASSWD), *((member(name, SYMTYPE, link=to), b"") for name, to in links.items())]
 
     with container(engine, spec_of(image, labels, "true")) as id_:
@@ -79,7 +79,7 @@ def test_accounts_behind_links(
 
 
 def test_what_is_no_archive_holds_no_accounts(scripted: ScriptedEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An engine that answers with something else leaves a user's numbers unknown, and raises nothing."""
+    """If the engine answers with something else, a user's numbers are unknown, and nothing is raised."""
     monkeypatch.setattr(scripted, "get", lambda _container, _path: iter([b"no tar"]))
 
     assert look_up(scripted, "c", "12:34") == Ids(12, 34)

@@ -1,4 +1,4 @@
-"""What a stage left in its volume is handed on, on either engine."""
+"""The contents of a stage's volume are passed on, on either engine."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def files(volume: bytes | None) -> dict[str, bytes]:
 
 @pytest.mark.docker
 def test_what_a_stage_wrote_is_handed_on(docker_engine: Engine, run_id: str) -> None:
-    """Files come with modes, links and times, below the stage's name, also of a stage that failed; an empty volume is none."""
+    """Modes, links and times are kept, below the stage's name, also if the stage failed; an empty volume counts as none."""
     wrote = sh("wrote", 'cd "$OUT"; mkdir sub; echo hello > sub/f; chmod 751 sub/f; ln -s sub/f link; exit 3')
     idle = sh("idle", "true")
 
@@ -41,7 +41,7 @@ def test_what_a_stage_wrote_is_handed_on(docker_engine: Engine, run_id: str) -> 
 
 
 def test_stages_that_have_no_volume_to_keep_say_so_once(engine: Engine, run_id: str) -> None:
-    """A stage whose output is sensitive, one that joins others and one that never ran hand on nothing, and say so."""
+    """A sensitive stage, one that joins others and one that never ran pass on nothing, and report that once."""
     silent = sh("silent", 'echo x > "$OUT/f"', no_log=True)
     ran = run_all(engine, silent, stage("join"), run_id=run_id)
 
@@ -49,7 +49,7 @@ def test_stages_that_have_no_volume_to_keep_say_so_once(engine: Engine, run_id: 
 
 
 def test_a_volume_that_cannot_be_read_raises_where_it_is_read() -> None:
-    """Whoever keeps the volume meets the engine's error, and the stage has passed all the same."""
+    """The code that keeps the volume gets the engine's error, and the stage still passes."""
 
     class Gone(ScriptedEngine):
         def get(self, container: str, path: str) -> FileStream:
@@ -73,7 +73,7 @@ def test_a_volume_that_cannot_be_read_raises_where_it_is_read() -> None:
 
 
 def test_reading_ends_when_nobody_wants_to_wait() -> None:
-    """After `kill`, a volume that is being read breaks off, and the container is removed."""
+    """After `kill`, the reading of a volume ends early, and the container is removed."""
     reading, killed = threading.Event(), threading.Event()
     met: list[EngineError] = []
 
@@ -106,7 +106,7 @@ def test_reading_ends_when_nobody_wants_to_wait() -> None:
 
 
 def test_reading_ends_when_the_end_of_a_run_is_interrupted() -> None:
-    """Who breaks off the clean-up gets no half volume: reading has ended, in order, when the interruption comes out."""
+    """If the clean-up is interrupted, the reading ends with an error first, so that nobody keeps half a volume."""
     over = threading.Event()
     met: list[str] = []
 
@@ -139,7 +139,7 @@ def test_reading_ends_when_the_end_of_a_run_is_interrupted() -> None:
 
 
 def test_what_is_printed_is_passed_on_masked_and_kept_as_it_is(scripted: ScriptedEngine) -> None:
-    """The log, and the last lines in a failure's message, are masked; the value for other stages is not."""
+    """The log and the last lines in a failure's message are masked; the value for other stages is not."""
     scripted.script("leak", Behaviour(stdout=b"key: correct ho", stderr=b"no entry with correct horse\n", exit_code=1))
     masker = Masker()
     masker.add(b"correct horse")

@@ -1,4 +1,4 @@
-"""Standing networks: how many, that they keep stages apart, and that a stage never fails because of one."""
+"""Standing networks: how many there are, that they separate stages, and that a stage never fails because of one."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +20,7 @@ from tests.runtime.workspaces import IDENTITY, run_all, sh, workspace
 
 
 def chain(length: int) -> Pipeline:
-    """Each stage after the one before."""
+    """Stages that each come after the previous one."""
     stages: list[Stage] = []
     for number in range(length):
         stages.append(stage(f"s{number}", image=BUSYBOX, run="x", after=stages[-1:]))
@@ -28,7 +28,7 @@ def chain(length: int) -> Pipeline:
 
 
 def fan(width: int, **more: str) -> Pipeline:
-    """Stages that need nothing."""
+    """Stages that need no others."""
     return Pipeline("p", [stage(f"s{number}", image=BUSYBOX, run="x", **more) for number in range(width)])  # type: ignore[arg-type]  # free keywords
 
 
@@ -48,13 +48,13 @@ def fan(width: int, **more: str) -> Pipeline:
     ],
 )
 def test_as_many_as_pay_for_themselves(pipeline: Pipeline, jobs: int, slots: int) -> None:
-    """No more than can be used at once, none for a few stages."""
+    """There are no more slots than can be used together, and none for a few stages."""
     assert useful_slots(pipeline, jobs) == slots
 
 
 @pytest.fixture
 def slots(engine: Engine, image: ResolvedImage, run_id: str) -> Iterator[NetworkSlots]:
-    """One slot, made and free."""
+    """One slot, which is ready and free."""
     labels = Labels(RunIdentity(run_id, "p", "f"), "owner")
     made = NetworkSlots(engine, labels, print)
     made.start(1, image.id)
@@ -68,7 +68,7 @@ def slots(engine: Engine, image: ResolvedImage, run_id: str) -> Iterator[Network
 
 
 def test_a_slot_is_for_one_stage_at_a_time(slots: NetworkSlots) -> None:
-    """Who finds no free slot gets a network of its own; a slot that was given back clean is used again."""
+    """A stage that finds no free slot gets a network of its own; a slot that was given back clean is used again."""
     with slots.lease() as first, slots.lease() as second:
         pass
     with slots.lease() as third:
@@ -80,7 +80,7 @@ def test_a_slot_is_for_one_stage_at_a_time(slots: NetworkSlots) -> None:
 
 
 def test_a_slot_with_somebody_in_it_is_not_used_again(slots: NetworkSlots) -> None:
-    """Where the stage's container is perhaps still there, nobody else gets its network."""
+    """If the stage's container may still exist, no other stage gets its network."""
     with slots.lease() as first:
         first.clean = False
     with slots.lease() as second:
@@ -90,7 +90,7 @@ def test_a_slot_with_somebody_in_it_is_not_used_again(slots: NetworkSlots) -> No
 
 
 def test_a_slot_that_ended_is_not_used(engine: Engine, slots: NetworkSlots) -> None:
-    """A slot that somebody killed costs nothing but its speed."""
+    """If somebody kills a slot, the run loses only speed."""
     with slots.lease() as first:
         pass
     engine.stop(first.network.removeprefix("container:"), 0)
@@ -102,7 +102,7 @@ def test_a_slot_that_ended_is_not_used(engine: Engine, slots: NetworkSlots) -> N
 
 
 def test_a_run_without_slots_goes_on(scripted: ScriptedEngine) -> None:
-    """Where no slot can be had, stages run all the same, and it is said once."""
+    """If no slot can be made, stages still run, and it is reported once."""
     scripted.script(HOLDER, Behaviour(start_error="exec format error", exit_code=126))
     pipeline = fan(9)
 
@@ -115,7 +115,7 @@ def test_a_run_without_slots_goes_on(scripted: ScriptedEngine) -> None:
 
 
 def test_slots_are_used_and_gone_in_the_end(scripted: ScriptedEngine) -> None:
-    """A chain runs in one standing network, and nothing of it is left."""
+    """A chain runs in one standing network, and nothing of it is left at the end."""
     pipeline = chain(4)
     with workspace(scripted, *pipeline) as ran:
         for thread in ran.workspace._slots._threads:
@@ -141,7 +141,7 @@ def test_other_networks_stay_as_they_are(scripted: ScriptedEngine) -> None:
 def test_a_stage_sees_nothing_of_the_one_before(
     engine: Engine, image: ResolvedImage, slots: NetworkSlots, labels: dict[str, str]
 ) -> None:
-    """In one network, one after the other: the files that Docker shares are as they were, and a port is free at once."""
+    """The next stage in a network finds the files that Docker shares as they were, and every port free."""
     spoil = """
         cp /etc/hosts /etc/resolv.conf /etc/hostname /tmp
         for file in hosts resolv.conf hostname; do echo evil >>/etc/$file; done
@@ -179,7 +179,7 @@ def test_a_stage_sees_nothing_of_the_one_before(
 def test_the_files_are_as_they_were_for_every_user(
     engine: Engine, image: ResolvedImage, slots: NetworkSlots, labels: dict[str, str], spoil: str
 ) -> None:
-    """Whatever root has done to them, the next stage reads what was in them, also as another user."""
+    """The next stage finds the original contents, also as another user, whatever root has done to the files."""
     look = "cat /etc/hosts /etc/resolv.conf /etc/hostname"
     printed = []
     for script, user in ((f"{look}; {spoil}", "0"), (look, "1000")):
@@ -202,7 +202,7 @@ def test_the_files_are_as_they_were_for_every_user(
 def test_a_slot_whose_files_cannot_be_put_back_is_not_used(
     engine: Engine, image: ResolvedImage, slots: NetworkSlots, labels: dict[str, str], spoil: str
 ) -> None:
-    """Its holder may do nothing but what is right already: where that is not enough it ends."""
+    """The holder has no privileges with which it could repair such files, so it ends."""
     with slots.lease() as first, container(engine, spec_of(image, labels, spoil, network=first.network)) as id_:
         engine.run(id_, b"", Output())
     with slots.lease() as second:
@@ -223,7 +223,7 @@ ENTRYPOINT ["/bin/sh"]
 
 @pytest.mark.docker
 def test_nothing_of_a_pipelines_image_runs_beside_a_stage(docker_engine: DockerEngine, run_id: str, tmp_path: Path) -> None:
-    """An image whose shell is another program finds no place in the network of other stages: it runs in its own stage alone."""
+    """An image with another program as its shell never gets into the network of other stages; it runs only in its own stage."""
     (tmp_path / "evil").write_text('#!/real/busybox sh\necho evil was here >&2\nexec /real/busybox sh "$@"\n')
     (tmp_path / "evil").chmod(0o755)
     (tmp_path / "Dockerfile").write_text(EVIL)
@@ -254,7 +254,7 @@ def test_nothing_of_a_pipelines_image_runs_beside_a_stage(docker_engine: DockerE
 
 @pytest.mark.docker
 def test_two_stages_listen_on_one_port_at_the_same_time(docker_engine: DockerEngine, run_id: str) -> None:
-    """Each has a network of its own: both meet at a barrier with the port open, and hear only themselves."""
+    """Each stage has a network of its own: all of them open the port at the same time, and hear only themselves."""
     script = """
         (while :; do echo "$DOCKERCISE_STAGE" | nc -l -p 7777; done) &
         until netstat -tln | grep -q 7777; do sleep 0.05; done
@@ -275,7 +275,7 @@ def test_two_stages_listen_on_one_port_at_the_same_time(docker_engine: DockerEng
 
 
 def test_a_slot_that_does_not_answer_is_no_slot(scripted: ScriptedEngine) -> None:
-    """Whatever a slot says when it is asked, only the right answer counts."""
+    """A slot counts only if it gives the right answer."""
     scripted.script(HOLDER, Behaviour(answer=lambda _line: "?"))
     slots = NetworkSlots(scripted, Labels(IDENTITY, "o"), print)
     image = scripted.add_image(BUSYBOX)
@@ -288,7 +288,7 @@ def test_a_slot_that_does_not_answer_is_no_slot(scripted: ScriptedEngine) -> Non
 
 
 def test_a_slot_that_cannot_be_made_is_removed(scripted: ScriptedEngine) -> None:
-    """What was made before it failed does not stay."""
+    """Everything that was made before the failure is removed."""
     scripted.fail("converse", EngineError("no"))
     slots = NetworkSlots(scripted, Labels(IDENTITY, "o"), print)
 
@@ -299,7 +299,7 @@ def test_a_slot_that_cannot_be_made_is_removed(scripted: ScriptedEngine) -> None
 
 
 def test_no_slots_where_every_image_is_yet_to_be_made(scripted: ScriptedEngine) -> None:
-    """There is nothing to make one of, which is no trouble to tell of."""
+    """If no image exists yet, no slot is made, and nothing is reported."""
     said: list[str] = []
     made = NetworkSlots(scripted, Labels(RunIdentity("r", "p", "f"), "owner"), said.append)
 

@@ -1,4 +1,4 @@
-"""Programs of system calls, run on both kinds of processors: emulated, since a machine has one of them."""
+"""Programs of system calls, emulated on both kinds of processors, since a machine has only one of them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Kernel:
         files: content by path.
         modes: of files, once they are changed.
         lines: what each read of standard input brings.
-        sent: what netlink was told, and `replies` what it answers to each.
+        sent: messages to netlink; `replies` are the answers to each.
         refuse: names of calls that are refused.
     """
 
@@ -58,7 +58,7 @@ class Kernel:
     _read: dict[int, int] = field(default_factory=dict)
 
     def call(self, memory: Any, name: str, arguments: list[int]) -> int:  # noqa: PLR0911  one for each call
-        """What a call answers."""
+        """Return the result of a call."""
         first, second, third, fourth = (value - (1 << 64) if value >> 63 else value for value in arguments[:4])
         if name in self.refuse:
             return -1
@@ -149,17 +149,17 @@ def run(executable: bytes, machine: str, kernel: Kernel) -> Kernel:
 
 @pytest.fixture(params=sorted(MACHINES))
 def machine(request: pytest.FixtureRequest) -> str:
-    """Each processor in turn."""
+    """Each kind of processor in turn."""
     return str(request.param)
 
 
 def network_files() -> dict[str, bytes]:
-    """What the holder of a network finds."""
+    """The files that the holder of a network finds."""
     return {path: f"of {path}\n".encode() for path in FILES}
 
 
 def test_a_program_that_says_something(machine: str) -> None:
-    """It prints its data and ends."""
+    """A program prints its data and ends."""
     program = Program()
     text = program.data(b"hello\n")
     program.need_equal(program.call("write", 1, text, 6), program.number(6))
@@ -182,7 +182,7 @@ def test_a_program_that_says_something(machine: str) -> None:
     ],
 )
 def test_a_condition(machine: str, condition: str, value: int, holds: bool) -> None:
-    """Where it does not hold, nothing comes after it."""
+    """If a condition is false, nothing after it runs."""
     program = Program()
     cell, text = program.number(value), program.data(b"on")
     program.need_positive(cell) if condition == "positive" else program.need_zero(cell)
@@ -194,7 +194,7 @@ def test_a_condition(machine: str, condition: str, value: int, holds: bool) -> N
 
 
 def test_the_holder_puts_files_back(machine: str) -> None:
-    """For each line it writes back what it found at first, and its mode, and repeats the line; it ends with its input."""
+    """For each line, the holder writes back the original content and mode and repeats the line; it ends with its input."""
     kernel = Kernel(network_files(), [b"restore\n", b"restore\n", b"restore\n"])
     spoilt = iter([b"", b"evil", b"much longer and evil\n" * 3, b""])
     seen = []
@@ -213,7 +213,7 @@ def test_the_holder_puts_files_back(machine: str) -> None:
 
 @pytest.mark.parametrize("refused", ["openat", "ftruncate", "pwrite64", "fchmod"])
 def test_the_holder_ends_where_it_is_refused(machine: str, refused: str) -> None:
-    """It says nothing then, so that nobody takes the network for ready."""
+    """The holder prints nothing if a call is refused, so that nobody takes the network for ready."""
     kernel = run(holder().executable(machine), machine, Kernel(network_files(), [b"restore\n"], refuse={refused}))
 
     assert (kernel.printed, kernel.exit_code) == (b"", 1)
@@ -221,7 +221,7 @@ def test_the_holder_ends_where_it_is_refused(machine: str, refused: str) -> None
 
 @pytest.mark.parametrize("files", [{"/etc/hosts": b""}, {"/etc/resolv.conf": b"x" * 65_537}])
 def test_the_holder_wants_files_that_it_can_put_back(machine: str, files: dict[str, bytes]) -> None:
-    """A file that is empty, or longer than it remembers, ends it at once."""
+    """A file that is empty, or longer than its memory, ends it immediately."""
     kernel = Kernel(network_files() | files, [b"restore\n"])
     run(holder().executable(machine), machine, kernel)
 
@@ -229,7 +229,7 @@ def test_the_holder_wants_files_that_it_can_put_back(machine: str, files: dict[s
 
 
 def answer(number: int, error: int, asked: bytes) -> bytes:
-    """What the kernel says to a message of rtnetlink."""
+    """The kernel's answer to a message of rtnetlink."""
     return struct.pack("<IHHIIi", 36, 2, 0x100, number, 0, error) + asked[:16]
 
 
@@ -240,7 +240,7 @@ CLOSED = [ip_network("169.254.0.0/16"), ip_network("fd00:ec2::254/128"), ip_netw
     ("errors", "holds"), [((0, 0, 0), True), ((0, -95, 0), True), ((-1, 0, 0), False), ((0, 0, -17), False)]
 )
 def test_the_holder_closes_a_network(machine: str, errors: tuple[int, ...], holds: bool) -> None:
-    """Before anything else, and only a network that is closed is held; IPv6 may be off."""
+    """The holder closes the network first and holds only a closed one; IPv6 may be off."""
     orders = [route_to_nowhere(network, number) for number, network in enumerate(CLOSED)]
     replies = [answer(number, error, orders[number]) for number, error in enumerate(errors)]
     kernel = Kernel(network_files(), [b"restore\n"], replies)
@@ -253,7 +253,7 @@ def test_the_holder_closes_a_network(machine: str, errors: tuple[int, ...], hold
 
 
 def test_a_route_as_the_kernel_reads_it() -> None:
-    """Byte for byte what `ip route add unreachable 169.254.0.0/16 proto static` sends."""
+    """The message is byte for byte that of `ip route add unreachable 169.254.0.0/16 proto static`."""
     sent = route_to_nowhere(ip_network("169.254.0.0/16"), 7)
 
     assert sent == bytes.fromhex("24000000 1800 0506 07000000 00000000 02 10 00 00 fe 04 00 07 00000000 0800 0100 a9fe0000")

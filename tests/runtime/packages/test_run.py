@@ -1,4 +1,4 @@
-"""Running a package: what it prints, and every way in which it does not."""
+"""Running a package: its output, and every way in which it can fail."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _failure(engine: Engine, image: ResolvedImage, limits: PackageLimits = LIMIT
 
 
 def _containers(engine: Engine) -> int:
-    """How many containers of packages of this process are there."""
+    """Count the containers of packages that belong to this process."""
     return sum(each.labels[RUN].startswith("package-") and _is_ours(each.labels[OWNER], engine) for each in engine.leftovers())
 
 
@@ -42,7 +42,7 @@ def _is_ours(owner: str, engine: Engine) -> bool:
 
 
 def test_its_output_is_returned(engine: Engine, image: ResolvedImage) -> None:
-    """What it prints on stdout is returned byte for byte, stderr is not, and no container is left."""
+    """The stdout of a package is returned byte for byte and its stderr is not, and no container is left."""
     rehearse(engine, "printf", Behaviour(stdout=b"a: {img: x}\n", stderr=b"warning\n"))
 
     printed = _run(engine, _image(image, "/bin/sh", "-c", "echo warning >&2; printf 'a: {img: x}\\n'"))
@@ -52,7 +52,7 @@ def test_its_output_is_returned(engine: Engine, image: ResolvedImage) -> None:
 
 
 def test_its_exit_code_and_words_are_told(engine: Engine, image: ResolvedImage) -> None:
-    """A package that fails is told with its exit code and the first lines of what it said; what it printed does not count."""
+    """The error names the package's exit code and the first lines of its stderr; its stdout does not count."""
     rehearse(engine, "exit 3", Behaviour(stdout=b"a:\n", stderr=b"no\n\nsuch\nfile\nat all\n", exit_code=3))
 
     message = _failure(engine, _image(image, "/bin/sh", "-c", "echo a:; printf 'no\\n\\nsuch\\nfile\\nat all\\n' >&2; exit 3"))
@@ -62,7 +62,7 @@ def test_its_exit_code_and_words_are_told(engine: Engine, image: ResolvedImage) 
 
 
 def test_a_command_that_is_not_there(engine: Engine, image: ResolvedImage) -> None:
-    """A command that the image does not have is a failure of the package, not of the engine."""
+    """A missing command is a failure of the package, not of the engine."""
     rehearse(engine, "/nowhere", Behaviour(exit_code=127, start_error="/nowhere: no such file in the image"))
 
     message = _failure(engine, _image(image, "/nowhere"))
@@ -72,7 +72,7 @@ def test_a_command_that_is_not_there(engine: Engine, image: ResolvedImage) -> No
 
 
 def test_an_image_without_a_command(engine: Engine, image: ResolvedImage) -> None:
-    """An image that runs nothing is not a package, and no container is made."""
+    """An image without a command is not a package, and no container is made."""
     assert _failure(engine, _image(image)) == "has no command that could print a document"
 
 
@@ -87,7 +87,7 @@ def test_its_time_is_bounded(engine: Engine, image: ResolvedImage) -> None:
 
 
 def test_its_output_is_bounded_and_never_cut(engine: Engine, image: ResolvedImage) -> None:
-    """A package that prints without end is stopped, and what it printed is not taken for its document."""
+    """A package that prints without end is stopped, and its output is not used as its document."""
     rehearse(engine, "yes", Behaviour(stdout=b"y\n" * 501, blocks=True))
 
     message = _failure(engine, _image(image, "yes"))
@@ -97,7 +97,7 @@ def test_its_output_is_bounded_and_never_cut(engine: Engine, image: ResolvedImag
 
 
 def test_too_much_is_too_much_also_when_it_ends(engine: Engine, image: ResolvedImage) -> None:
-    """A package that prints a byte too many and ends well has failed all the same."""
+    """A package that prints one byte too many fails even if it ends with success."""
     rehearse(engine, "head", Behaviour(stdout=b"y" * 1001))
 
     message = _failure(engine, _image(image, "head", "-c", "1001", "/dev/zero"))
@@ -106,7 +106,7 @@ def test_too_much_is_too_much_also_when_it_ends(engine: Engine, image: ResolvedI
 
 
 def test_it_sees_nothing(engine: Engine, image: ResolvedImage) -> None:
-    """A package has no network but its own loopback, and an empty standard input."""
+    """A package has no network but its own loopback, and its standard input is empty."""
     rehearse(engine, "ls", Behaviour(stdout=b"lo\n"))
 
     printed = _run(engine, _image(image, "/bin/sh", "-c", "cat; ls /sys/class/net"))
@@ -115,7 +115,7 @@ def test_it_sees_nothing(engine: Engine, image: ResolvedImage) -> None:
 
 
 def test_its_container_is_bounded_and_labelled(scripted: ScriptedEngine) -> None:
-    """Its container has no mounts and no network, bounded memory, and the labels by which a dead owner's are swept."""
+    """The container has no mounts, no network, bounded memory, and the labels by which a dead owner's containers are swept."""
     image = ResolvedImage(BUSYBOX, scripted.add_image(BUSYBOX), "", "", ("cat",))
 
     _run(scripted, image)
@@ -127,7 +127,7 @@ def test_its_container_is_bounded_and_labelled(scripted: ScriptedEngine) -> None
 
 
 def test_an_engine_that_dies_is_the_engines_fault(scripted: ScriptedEngine) -> None:
-    """When the engine goes away, that is what is said."""
+    """If the engine goes away, the error blames the engine and not the package."""
     scripted.script("cat", Behaviour(stdout=b"a:\n", engine_dies=True))
 
     with pytest.raises(EngineError):
@@ -135,7 +135,7 @@ def test_an_engine_that_dies_is_the_engines_fault(scripted: ScriptedEngine) -> N
 
 
 def test_a_container_that_vanishes(scripted: ScriptedEngine) -> None:
-    """When somebody removes the container, the package failed."""
+    """If somebody removes the container, the package fails."""
     scripted.script("cat", Behaviour(stdout=b"a:\n", vanishes=True))
 
     message = _failure(scripted, ResolvedImage(BUSYBOX, scripted.add_image(BUSYBOX), "", "", ("cat",)))

@@ -1,4 +1,4 @@
-"""Sensitive texts are masked in all their forms, however the text around them is cut."""
+"""Sensitive texts are masked in all their forms, at whatever places the text is cut."""
 
 import base64
 import functools
@@ -104,7 +104,7 @@ FORMS: dict[str, Callable[[bytes], bytes]] = {
 
 
 def readings(shown: bytes) -> list[bytes]:
-    """What somebody reads who looks at a text, also as base64."""
+    """Everything that somebody can read from a text, also as base64."""
     runs = re.findall(rb"[A-Za-z0-9+/_-]{2,}", shown.translate(None, b"\r\n"))
     padded = [b"A" * lead + run for run in runs for lead in range(4)]
     return [
@@ -116,7 +116,7 @@ def readings(shown: bytes) -> list[bytes]:
 @pytest.mark.parametrize("name", FORMS)
 @pytest.mark.parametrize("value", VALUES, ids=["token", "words", "key", "long", "longer"])
 def test_no_form_shows_wherever_it_is_cut(value: bytes, name: str) -> None:
-    """Of a secret in any form, wherever the text is cut, nothing can be read, what is around it stays, and a scan finds it."""
+    """A secret in any form cannot be read wherever the text is cut, the text around it stays, and a scan finds it."""
     masker = masker_of(value)
     form = FORMS[name](value)
     text = b"before: " + form + b" :after"
@@ -138,7 +138,7 @@ def test_no_form_shows_wherever_it_is_cut(value: bytes, name: str) -> None:
 
 @given(first=TOKENS, second=TOKENS, around=st.tuples(st.binary(max_size=4), st.binary(max_size=4)), width=st.integers(16, 40))
 def test_base64_holds_not_a_bit_of_a_secret(first: bytes, second: bytes, around: tuple[bytes, bytes], width: int) -> None:
-    """Two secrets of one length in base64, with the same neighbours, come out alike."""
+    """In base64, two secrets of the same length with the same neighbours have the same masked text."""
     before, after = around
 
     def shown(secret: bytes) -> bytes:
@@ -148,7 +148,7 @@ def test_base64_holds_not_a_bit_of_a_secret(first: bytes, second: bytes, around:
 
 
 def test_of_a_long_text_parts_are_masked() -> None:
-    """A text of more than 64 bytes is masked in pieces, so one that is cut at its ends does not show."""
+    """A text of more than 64 bytes is masked in pieces, so it is also masked if its ends are cut off."""
     token = hashlib.shake_128(b"token").hexdigest(400).encode()
 
     shown = masked(masker_of(token), b"token=" + token[100:600] + b".")
@@ -158,7 +158,7 @@ def test_of_a_long_text_parts_are_masked() -> None:
 
 
 def test_a_long_secret_does_not_wait_for_its_end() -> None:
-    """Of a text that is masked, at most a few hundred bytes wait for what follows."""
+    """At most a few hundred bytes of a masked text wait for the text that follows."""
     value = hashlib.shake_128(b"value").hexdigest(20_000).encode()
     stream = masker_of(value).stream()
 
@@ -175,12 +175,12 @@ def test_what_a_long_text_is_ruled_off_with_stays() -> None:
 
 @pytest.mark.parametrize("value", [b"line\n" * 3_000, b"ab" * 30_000, b"a" * 1_000_000, b"0123456789" * 6_000])
 def test_what_repeats_itself_is_learnt_once(value: bytes) -> None:
-    """How much is searched for does not grow with how often a value repeats itself."""
+    """The number of searched texts does not grow with the number of repetitions in a value."""
     assert len(forms_of(value)) < 200
 
 
 def test_secrets_that_touch_become_one_mask() -> None:
-    """Of two secrets side by side it cannot be seen where one ends, however they are cut."""
+    """If two secrets touch, the mask does not show where one ends, however they are cut."""
     masker = masker_of(b"correct-horse", b"battery-staple")
     text = b"<correct-horsebattery-staple>"
 
@@ -189,7 +189,7 @@ def test_secrets_that_touch_become_one_mask() -> None:
 
 
 def test_short_lines_of_base64_do_not_wait() -> None:
-    """A line that is not part of a wrapped text is passed on when it is whole."""
+    """A line that is not part of a wrapped text is passed on as soon as it is complete."""
     stream = masker_of(SECRET).stream()
 
     assert stream.feed(b"ready: d0\n") == b"ready: d0\n"
@@ -212,7 +212,7 @@ def test_short_lines_of_base64_do_not_wait() -> None:
     ],
 )
 def test_each_form_is_masked(form: Callable[[bytes], bytes]) -> None:
-    """A secret is masked as it is, in base64 wherever it begins there, URL-encoded and in JSON; of its middle nothing stays."""
+    """A secret is masked as plain text, in base64 at any offset, URL-encoded and in JSON, and nothing of its middle stays."""
     text = b"before " + form(SECRET) + b" after"
 
     shown = masked(masker_of(SECRET), text)
@@ -227,7 +227,7 @@ def test_each_form_is_masked(form: Callable[[bytes], bytes]) -> None:
 @pytest.mark.parametrize("width", [20, 64, 76])
 @pytest.mark.parametrize("break_", [b"\n", b"\r\n"])
 def test_base64_is_masked_over_wrapped_lines(width: int, break_: bytes) -> None:
-    """What `base64` wraps at 76 columns is masked, line by line, and the lines stay lines."""
+    """Text that `base64` wraps at 76 columns is masked line by line, and the lines stay lines."""
     token = b"FwoGZXIvYXdzEBYaDH" * 20
     lines = textwrap.wrap(base64.b64encode(b"token=" + token).decode(), width)
     text = break_.join(line.encode() for line in lines) + break_ + b"done\n"
@@ -241,7 +241,7 @@ def test_base64_is_masked_over_wrapped_lines(width: int, break_: bytes) -> None:
 
 
 def test_a_key_of_several_lines_is_masked_whole_and_by_its_lines() -> None:
-    """A private key is masked as a whole, line by line, and in JSON; what all keys have in common stays."""
+    """A private key is masked as a whole, line by line, and in JSON; the parts that all keys have in common stay."""
     masker = masker_of(KEY)
 
     assert b"MII" not in masked(masker, b"key:\n" + KEY)
@@ -251,7 +251,7 @@ def test_a_key_of_several_lines_is_masked_whole_and_by_its_lines() -> None:
 
 
 def test_texts_in_json_are_secrets_of_their_own() -> None:
-    """The values of a JSON object are masked where they stand alone, and its names are not."""
+    """The values of a JSON object are masked where they appear alone, and its names are not."""
     masker = masker_of(json.dumps({"Credentials": {"SecretAccessKey": SECRET.decode(), "Ttl": 3600}}, indent=2).encode())
 
     assert masked(masker, b"key=" + SECRET + b'; "Credentials": {') == b'key=***; "Credentials": {'
@@ -268,24 +268,24 @@ def test_texts_in_json_are_secrets_of_their_own() -> None:
     ],
 )
 def test_texts_of_lines_are_secrets_of_their_own(value: bytes) -> None:
-    """Of lines that set something, that are JSON, or that are between quotes, the text is masked where it stands alone."""
+    """The texts of assignments, of JSON lines and between quotes are masked wherever they appear alone."""
     assert masked(masker_of(value), b"it is correct horse battery, annabelle") == b"it is ***, ***"
 
 
 def test_a_quoted_text_is_masked_without_its_quotes() -> None:
-    """The value of `aws … --query Credentials.SecretAccessKey` has quotes, and what is made of it has none."""
+    """The value of `aws … --query Credentials.SecretAccessKey` has quotes, and texts that are made from it have none."""
     masker = masker_of(b'"' + SECRET + b'"\n')
 
     assert masked(masker, b"key=" + SECRET) == b"key=***"
 
 
 def test_json_of_go_programs_is_masked() -> None:
-    """Go writes `&`, `<` and `>` in JSON by their numbers."""
+    """Go writes `&`, `<` and `>` in JSON as escaped numbers."""
     assert masked(masker_of(b"Tom&Jerry<3"), b'{"password":"Tom\\u0026Jerry\\u003c3"}') == b'{"password":"***"}'
 
 
 def test_common_texts_in_json_are_not_masked() -> None:
-    """What is common by itself is common in JSON, too."""
+    """A text that is too common to mask is not masked in JSON either."""
     masker = masker_of(b'{"host": "localhost", "state": "disabled", "password": "correct horse"}')
 
     assert masked(masker, b"localhost: disabled, correct horse") == b"localhost: disabled, ***"
@@ -295,14 +295,14 @@ def test_common_texts_in_json_are_not_masked() -> None:
     "value", [b"", b"abc", b"true", b"None", b"8080", b"2026", b"  \n", b"{", b"{}", b"[]", b"yes\n", b"--------"]
 )
 def test_short_and_common_values_are_not_masked(value: bytes) -> None:
-    """Masking what stands in every text would make nonsense of it."""
+    """A value that appears in every text is not masked, since the output would become unreadable."""
     text = b"true 8080 {} [] { abc yes None 2026 --------\n"
 
     assert masked(masker_of(value), text) == text
 
 
 def test_lines_without_a_secret_do_not_wait() -> None:
-    """A line is passed on when it is whole, also where its last character could begin a secret."""
+    """A line is passed on as soon as it is complete, even if its last character could begin a secret."""
     stream = masker_of(b"gamma-ray-burst").stream()
 
     assert stream.feed(b"starting\n") == b"starting\n"
@@ -311,7 +311,7 @@ def test_lines_without_a_secret_do_not_wait() -> None:
 
 
 def test_what_becomes_known_later_is_masked_from_then_on() -> None:
-    """A stage that runs already masks the value of another that has just ended."""
+    """A stage that is already running masks the value of another stage that has just ended."""
     masker = Masker()
     stream = masker.stream()
 
@@ -321,7 +321,7 @@ def test_what_becomes_known_later_is_masked_from_then_on() -> None:
 
 
 def test_secrets_that_overlap_are_masked_together() -> None:
-    """Two secrets that share characters leave nothing of either, however the text is cut."""
+    """If two secrets share characters, nothing of either stays, however the text is cut."""
     masker = masker_of(b"abcdefgh", b"efghijklmn")
 
     for cut in range(1, 14):
@@ -338,7 +338,7 @@ def test_json_values_are_masked_deep_inside() -> None:
 
 
 def test_a_scan_finds_what_was_known_when_it_began() -> None:
-    """A scan finds a secret over a border of two pieces, and does not know what is added later."""
+    """A scan finds a secret across the border of two pieces, and does not know secrets that are added later."""
     masker = masker_of(SECRET)
     scan = masker.scan()
     masker.add(b"a later secret")
@@ -351,7 +351,7 @@ def test_a_scan_finds_what_was_known_when_it_began() -> None:
 
 @given(secrets=st.lists(SECRETS, min_size=1, max_size=4), data=st.data())
 def test_cutting_changes_nothing(secrets: list[bytes], data: st.DataObject) -> None:
-    """A text in any pieces is masked as the text in one piece."""
+    """A text in any pieces is masked like the text in one piece."""
     masker = masker_of(*secrets)
     parts = data.draw(st.lists(st.one_of(st.sampled_from(secrets), st.binary(max_size=20)), max_size=8))
     text = b"".join(parts).translate(None, b"\r\n")
@@ -363,7 +363,7 @@ def test_cutting_changes_nothing(secrets: list[bytes], data: st.DataObject) -> N
 
 @given(secrets=st.lists(SECRETS, min_size=1, max_size=3), around=st.binary(max_size=30), data=st.data())
 def test_no_secret_survives(secrets: list[bytes], around: bytes, data: st.DataObject) -> None:
-    """Whatever stands around a secret, and wherever the text is cut, the secret is not in what is shown."""
+    """Whatever surrounds a secret, and wherever the text is cut, the secret is not in the text that is shown."""
     masker = masker_of(*secrets)
     secret = data.draw(st.sampled_from(secrets)).strip()
     encoded = data.draw(st.sampled_from([secret, base64.b64encode(secret), quote(secret, safe="").encode()]))
@@ -378,7 +378,7 @@ def test_no_secret_survives(secrets: list[bytes], around: bytes, data: st.DataOb
 
 @given(text=CHARACTERS)
 def test_other_text_is_not_changed(text: str) -> None:
-    """A text without anything sensitive comes out as it went in."""
+    """A text without anything sensitive is not changed."""
     masker = masker_of(b"\x00\x01\x02 no text holds this \x03\x04")
 
     assert masker.text(text) == text

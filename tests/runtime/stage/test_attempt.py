@@ -1,4 +1,4 @@
-"""One attempt: a job and ports in, a result out; on the scripted engine, without a run around it."""
+"""One attempt, from a job and ports to a result, on the scripted engine and without a run around it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def ports(
 
 
 def job_of(engine: ScriptedEngine, given: Stage, attempt: int = 1) -> Job:
-    """The job of a stage that needs no other."""
+    """The job of a stage that needs no other stage."""
     image = None
     if given.image is not None:
         image = engine.resolve_image(BUSYBOX, pull=PullPolicy.NEVER, platform=None, progress=lambda _: None)
@@ -65,7 +65,7 @@ def job_of(engine: ScriptedEngine, given: Stage, attempt: int = 1) -> Job:
 
 
 def test_an_attempt_says_where_everything_is(scripted: ScriptedEngine) -> None:
-    """The result names the volume, the container that it is read through, and the digest of what was printed."""
+    """The result names the volume, the container through which it is read, and the digest of the output."""
     scripted.script("work", Behaviour(stdout=b"printed\n", writes={"/a/f": b"x"}))
 
     result = run_attempt(job_of(scripted, sh("a", "work"), attempt=3), ports(scripted))
@@ -81,7 +81,7 @@ def test_an_attempt_says_where_everything_is(scripted: ScriptedEngine) -> None:
 
 
 def test_what_an_attempt_left_can_be_removed_by_its_labels(scripted: ScriptedEngine) -> None:
-    """Two attempts at one stage are told apart."""
+    """Everything that an attempt left can be found by its labels, which differ between two attempts at one stage."""
     first = run_attempt(job_of(scripted, sh("a", "x"), attempt=1), ports(scripted))
     second = run_attempt(job_of(scripted, sh("a", "x"), attempt=2), ports(scripted))
 
@@ -93,7 +93,7 @@ def test_what_an_attempt_left_can_be_removed_by_its_labels(scripted: ScriptedEng
 
 
 def test_a_stage_that_only_joins_prints_its_variable(scripted: ScriptedEngine) -> None:
-    """It makes nothing on the engine; its output is its variable from outside."""
+    """A stage that only joins makes nothing on the engine, and its output is its outside variable."""
     outputs = MemoryOutputs()
 
     result = run_attempt(job_of(scripted, stage("join")), ports(scripted, outside={"join": {"JOIN": "value"}}, outputs=outputs))
@@ -106,7 +106,7 @@ def test_a_stage_that_only_joins_prints_its_variable(scripted: ScriptedEngine) -
 
 
 def test_a_cancelled_run_attempts_nothing(scripted: ScriptedEngine) -> None:
-    """Where the run is over, the attempt ends before anything is made."""
+    """If the run is over, the attempt ends before anything is made."""
     running = Running(1, lambda _text: None)
     running.cancel("because")
 
@@ -117,7 +117,7 @@ def test_a_cancelled_run_attempts_nothing(scripted: ScriptedEngine) -> None:
 
 
 def test_a_container_that_cannot_be_made(scripted: ScriptedEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An engine that refuses is an error of ours; what was made so far carries the labels of the attempt."""
+    """If the engine refuses, the stage is in error, and everything made until then carries the labels of the attempt."""
 
     def refuse(spec: ContainerSpec) -> str:
         raise EngineError(f"no {spec.name}")
@@ -131,7 +131,7 @@ def test_a_container_that_cannot_be_made(scripted: ScriptedEngine, monkeypatch: 
 
 
 def test_an_image_for_others(scripted: ScriptedEngine) -> None:
-    """What others run in is made only where the job says so, and only of a stage that passed."""
+    """An image for other stages is made only if the job requests it, and only if the stage passed."""
     scripted.script("fail", Behaviour(exit_code=1))
     kept = replace(job_of(scripted, sh("a", "x")), keeps_image=True)
 
@@ -145,7 +145,7 @@ def test_an_image_for_others(scripted: ScriptedEngine) -> None:
 
 
 class FullOutputs(MemoryOutputs):
-    """Outputs that cannot be kept in the end."""
+    """Outputs that cannot be kept at the end."""
 
     def writer(self, _stage: StageName) -> OutputWriter:
         """See `Outputs`."""
@@ -162,7 +162,7 @@ class _Full:
 
 @pytest.mark.parametrize(("script", "status"), [("x", StageStatus.ERROR), ("fail", StageStatus.FAILED)])
 def test_an_output_that_is_lost_in_the_end(scripted: ScriptedEngine, script: str, status: StageStatus) -> None:
-    """A stage that passed is in error without its output; one that failed has failed."""
+    """A stage that passed is in error if its output is lost; one that failed stays failed."""
     scripted.script("fail", Behaviour(exit_code=1))
 
     result = run_attempt(job_of(scripted, sh("a", script)), ports(scripted, outputs=FullOutputs()))
@@ -171,7 +171,7 @@ def test_an_output_that_is_lost_in_the_end(scripted: ScriptedEngine, script: str
 
 
 def test_a_result_is_small_whatever_was_printed(scripted: ScriptedEngine) -> None:
-    """Of 10 MB on both channels the result holds the last lines, in no more than a few kilobytes."""
+    """If both channels print 10 MB, the result has only the last lines, in a few kilobytes at most."""
     scripted.script("much", Behaviour(stdout=b"x" * 10_000_000, stderr=b"y\n" * 5_000_000, exit_code=1))
 
     result = run_attempt(job_of(scripted, sh("a", "much")), ports(scripted))

@@ -1,4 +1,4 @@
-"""The boot script, with real shells: what is sent arrives, and nothing runs without it."""
+"""The boot script, with real shells: everything that is sent arrives, and nothing runs without it."""
 
 import os
 import shutil
@@ -21,14 +21,14 @@ NAMES = st.from_regex(r"[a-zA-Z_][a-zA-Z0-9_]{2,12}", fullmatch=True).map(lambda
 
 @pytest.fixture(params=sorted(SHELLS))
 def shell(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A shell as `sh`: shells behave by the name they are called by."""
+    """A shell under the name `sh`, since shells behave by the name they are called by."""
     link: Path = tmp_path_factory.mktemp("shell") / "sh"
     link.symlink_to(SHELLS[request.param])
     return str(link)
 
 
 def boot(shell: str, start: Launch, **environment: str) -> subprocess.CompletedProcess[bytes]:
-    """Run what a container would run, with this shell in the place of `/bin/sh`."""
+    """Run the command of a container, with this shell in place of `/bin/sh`."""
     command = [shell if word == "/bin/sh" else word for word in start.command]
     return subprocess.run(
         command, input=start.stdin, capture_output=True, check=False, timeout=120, env={"PATH": "/bin:/usr/bin"} | environment
@@ -36,14 +36,14 @@ def boot(shell: str, start: Launch, **environment: str) -> subprocess.CompletedP
 
 
 def variables_of(printed: bytes) -> dict[bytes, bytes]:
-    """What `env -0` printed."""
+    """The variables that `env -0` printed."""
     return dict(entry.split(b"=", 1) for entry in printed.split(b"\0") if entry)
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(variables=st.dictionaries(NAMES, TEXTS, max_size=4))
 def test_any_text_arrives_exactly(shell: str, variables: Mapping[str, bytes]) -> None:
-    """Any text but NUL arrives as the variable it was sent as, byte for byte."""
+    """Any text except NUL arrives, byte for byte, as the variable as which it was sent."""
     start = launch("exec /usr/bin/env -0", IMAGE, variables)
 
     done = boot(shell, start)
@@ -69,7 +69,7 @@ def test_any_text_arrives_exactly(shell: str, variables: Mapping[str, bytes]) ->
     ],
 )
 def test_what_a_shell_would_read_as_code_is_text(shell: str, text: bytes) -> None:
-    """Quotes, substitutions, line feeds and the boot's own names are nothing but text in a value."""
+    """Quotes, substitutions, line feeds and the boot's own names are plain text in a value."""
     start = launch("exec /usr/bin/env -0", IMAGE, {"V": text})
 
     done = boot(shell, start)
@@ -78,14 +78,14 @@ def test_what_a_shell_would_read_as_code_is_text(shell: str, text: bytes) -> Non
 
 
 def test_nothing_of_the_boot_is_left_in_the_environment(shell: str) -> None:
-    """The script sees its variables and none of the boot's."""
+    """The script sees its own variables and none of the boot's."""
     done = boot(shell, launch("exec /usr/bin/env -0", IMAGE, {"V": b"1"}))
 
     assert not [name for name in variables_of(done.stdout) if b"dockercise" in name]
 
 
 def test_a_variable_that_is_there_already_is_left_alone(shell: str) -> None:
-    """The boot uses no name that a stage could have given to a variable of its own."""
+    """The boot uses no name that a stage could have given to one of its variables."""
     done = boot(shell, launch("exec /usr/bin/env -0", IMAGE, {}), line="kept", n="kept", text="kept")
 
     arrived = variables_of(done.stdout)
@@ -94,7 +94,7 @@ def test_a_variable_that_is_there_already_is_left_alone(shell: str) -> None:
 
 @pytest.mark.parametrize("name", ["UID", "PPID", "OPTIND", "LINENO", "SHELLOPTS", "IFS", "PS4"])
 def test_a_name_that_a_shell_guards_does_not_keep_the_script_from_running(shell: str, name: str) -> None:
-    """A variable that the shell will not let go of costs only that variable."""
+    """If the shell protects a variable, the script only lacks that variable."""
     done = boot(shell, launch("printf '%s' \"$AFTER\"", IMAGE, {name: b"7", "AFTER": b"arrived"}))
 
     assert (done.returncode, done.stdout) == (0, b"arrived")
@@ -102,7 +102,7 @@ def test_a_name_that_a_shell_guards_does_not_keep_the_script_from_running(shell:
 
 @pytest.mark.parametrize("sent", ["nothing", "half a line", "no marker"])
 def test_a_script_does_not_run_without_its_variables(shell: str, sent: str) -> None:
-    """Input that ends before the marker ends the boot with 125: nothing of the script has run."""
+    """If the input ends before the marker, the boot ends with 125 and nothing of the script has run."""
     start = launch("echo ran", IMAGE, {"A": b"1", "B": b"2"})
     lines = start.stdin.splitlines(keepends=True)
     block = {"nothing": b"", "half a line": start.stdin[:20], "no marker": b"".join(lines[:-1])}[sent]
@@ -117,7 +117,7 @@ def test_a_script_does_not_run_without_its_variables(shell: str, sent: str) -> N
     "script", ["exit 125", "echo this stage did not receive its variables, so it did not run >&2; exit 125"]
 )
 def test_a_script_may_end_as_a_boot_that_lost_its_input(shell: str, script: str) -> None:
-    """Exit code 125 of a script is the script's own, whatever it prints of what it can see of its launch."""
+    """Exit code 125 of a script is the script's own, whatever it prints about its launch."""
     start = launch(script, IMAGE, {"A": b"1"})
 
     done = boot(shell, start)
@@ -144,19 +144,19 @@ def test_the_script_runs_under_set_e(shell: str) -> None:
 
 
 def test_the_images_own_command_gets_the_variables(shell: str) -> None:
-    """Without a script, the image's own command is run with them."""
+    """Without a script, the image's own command runs with the variables."""
     done = boot(shell, launch(None, IMAGE, {"V": b"it's"}))
 
     assert variables_of(done.stdout)[b"V"] == b"it's"
 
 
 def test_the_images_own_command_needs_no_shell_for_nothing() -> None:
-    """Without a script and without values, the image's own command is run as it is."""
+    """Without a script and without values, the image's own command runs unchanged."""
     assert launch(None, IMAGE, {}) == Launch(IMAGE.command)
 
 
 def test_a_value_of_many_lines_takes_linear_time(shell: str) -> None:
-    """A value that is nothing but line feeds, as large as the kernel takes, arrives."""
+    """A value of line feeds only, as large as the kernel allows, arrives in time."""
     text = b"\n" * (LONGEST_ARGUMENT - len("V="))
 
     done = boot(shell, launch("exec /usr/bin/env -0", IMAGE, {"V": text}))
@@ -165,7 +165,7 @@ def test_a_value_of_many_lines_takes_linear_time(shell: str) -> None:
 
 
 def test_a_script_too_long_for_an_argument_is_a_file(shell: str, tmp_path: Path) -> None:
-    """A longer script is not part of the command but a file, run under `set -e` as well."""
+    """A longer script is not part of the command but a file, which also runs under `set -e`."""
     start = launch("# " + "x" * LONGEST_ARGUMENT + "\necho $V\n(exit 7)\necho unreached", IMAGE, {"V": b"here"})
     assert start.script is not None
     path, text = start.script
@@ -178,7 +178,7 @@ def test_a_script_too_long_for_an_argument_is_a_file(shell: str, tmp_path: Path)
 
 
 def test_values_are_nowhere_in_the_command() -> None:
-    """The command, which the engine stores, holds no value."""
+    """The command, which the engine stores, contains no value."""
     start = launch("echo $TOKEN", IMAGE, {"TOKEN": b"s3cret"})
 
     assert "s3cret" not in " ".join(start.command)
@@ -186,10 +186,10 @@ def test_values_are_nowhere_in_the_command() -> None:
 
 
 def test_each_launch_has_its_own_marker() -> None:
-    """The end of the input cannot be guessed from an earlier run."""
+    """Nobody can guess the end of the input from an earlier run."""
     assert launch("x", IMAGE, {}).stdin != launch("x", IMAGE, {}).stdin
 
 
 def test_the_block_is_one_line_a_variable() -> None:
-    """However many lines a value has, it is one line of the block."""
+    """However many lines a value has, it takes one line of the block."""
     assert input_block({"A": b"1\n2\n3"}, "m").count(os.linesep.encode()) == 2

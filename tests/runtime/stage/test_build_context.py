@@ -1,4 +1,4 @@
-"""What a build is given, from a volume on the scripted engine: only the files count."""
+"""What a build gets from a volume, on the scripted engine; only the files count."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def folder(name: str) -> tuple[tarfile.TarInfo, bytes]:
 
 
 def test_the_folder_is_the_root_of_what_is_built(scripted: ScriptedEngine, container: str) -> None:
-    """Paths are seen from the folder, modes and links are kept, and what is beside the folder is not there."""
+    """Paths are relative to the folder, modes and links are kept, and nothing outside the folder is included."""
     long = "d/" + "☃" * 60
     fill(
         scripted,
@@ -67,7 +67,7 @@ def test_the_folder_is_the_root_of_what_is_built(scripted: ScriptedEngine, conta
 
 
 def test_what_is_ignored_stays_behind(scripted: ScriptedEngine, container: str) -> None:
-    """`.dockerignore` is handed over apart, and so is the Dockerfile, whether it is ignored or not."""
+    """`.dockerignore` and the Dockerfile are handed over separately, whether they are ignored or not."""
     fill(
         scripted,
         container,
@@ -86,7 +86,7 @@ def test_what_is_ignored_stays_behind(scripted: ScriptedEngine, container: str) 
 
 
 def test_a_hard_link_to_an_ignored_file_is_a_file(scripted: ScriptedEngine, container: str) -> None:
-    """The first name that goes along has the content, further ones are links to it."""
+    """If the target of hard links is ignored, the first included name has the content and the others are links to it."""
     fill(
         scripted,
         container,
@@ -107,7 +107,7 @@ def test_a_hard_link_to_an_ignored_file_is_a_file(scripted: ScriptedEngine, cont
 
 @pytest.mark.parametrize("target", ["docker/real", "/docker/real", "../../docker/real"])
 def test_a_dockerfile_may_be_a_link(scripted: ScriptedEngine, container: str, target: str) -> None:
-    """Links are followed, and none leads out of the folder."""
+    """Links to the Dockerfile are followed, and none leads out of the folder."""
     fill(scripted, container, link("Dockerfile", target), folder("docker"), (member("docker/real"), b"FROM x"))
 
     context = open_context(scripted, container, MOUNTED, Build(CodeSnapshot()))
@@ -117,7 +117,7 @@ def test_a_dockerfile_may_be_a_link(scripted: ScriptedEngine, container: str, ta
 
 @pytest.mark.parametrize("target", ["real/app", "/real/app", "../../real/app", "other"])
 def test_a_folder_may_be_a_link(scripted: ScriptedEngine, container: str, target: str) -> None:
-    """A folder behind links is built as if it had been named itself, and no link leads out of what is mounted."""
+    """A folder behind links is built as if it had been named itself, and no link leads out of the mount."""
     files = [folder("real"), folder("real/app"), (member("real/app/Dockerfile"), b"FROM x"), link("other", "real/app")]
     fill(scripted, container, link("app", target), *files)
 
@@ -144,7 +144,7 @@ def test_a_folder_may_be_a_link(scripted: ScriptedEngine, container: str, target
     ],
 )
 def test_what_is_not_there_is_named(scripted: ScriptedEngine, container: str, build: Build, says: str) -> None:
-    """A folder that is missing or none, and a Dockerfile that is missing or none."""
+    """The error names a folder or Dockerfile that is missing or of another kind."""
     files = [folder("app"), (member("app/f"), b""), (member("file"), b""), link("alias", "app"), link("circle", "circle")]
     files += [link("to-file", "file")]
     fill(scripted, container, *files)
@@ -156,7 +156,7 @@ def test_what_is_not_there_is_named(scripted: ScriptedEngine, container: str, bu
 
 
 def test_a_folder_behind_a_link_is_found_out(scripted: ScriptedEngine, container: str) -> None:
-    """An engine that finds the Dockerfile through it sends the link alone: the stream says that it is not a folder."""
+    """If the engine finds the Dockerfile but sends only the link, the error reports that it is not a folder."""
     fill(scripted, container, (member("alias"), b""))
     build = Build(CodeSnapshot(), "alias", "../Dockerfile")
     fill(scripted, container, (member("Dockerfile"), b"FROM x"))
@@ -168,6 +168,6 @@ def test_a_folder_behind_a_link_is_found_out(scripted: ScriptedEngine, container
 
 
 def test_places_for_people() -> None:
-    """A folder is named with what it is in."""
+    """A message names a folder together with the place that contains it."""
     assert where(Build(CodeSnapshot())) == "the code"
     assert where(Build(StageVolume("a☃"), "x/y")) == "`x/y` in the volume of a☃"

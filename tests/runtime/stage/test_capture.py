@@ -1,4 +1,4 @@
-"""A container's output on its way: exact to the other stages, masked to everybody else."""
+"""The output of a container on its way: exact for other stages, masked for everybody else."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from dockercise_prefect.runtime.stage.capture import Capture
 
 
 class Taken:
-    """What comes out of a capture.
+    """Everything that comes out of a capture.
 
     Attributes:
-        kept: stdout as it is. shown: each piece that may be shown. given_up: why nothing more is taken.
+        kept: the exact stdout. shown: each piece that may be shown. given_up: why nothing more is taken.
     """
 
     def __init__(self, fails: Exception | None = None) -> None:
@@ -24,17 +24,17 @@ class Taken:
         self._fails = fails
 
     def keep(self, chunk: bytes) -> None:
-        """Take stdout."""
+        """Take a piece of stdout."""
         if self._fails is not None:
             raise self._fails
         self.kept += chunk
 
     def show(self, channel: Channel, chunk: bytes) -> None:
-        """Take what may be shown (`engine.OutputSink`)."""
+        """Take a piece that may be shown (`engine.OutputSink`)."""
         self.shown.append((channel, chunk))
 
     def all_shown(self, channel: Channel) -> bytes:
-        """All that may be shown of one channel."""
+        """Everything that may be shown of one channel."""
         return b"".join(chunk for each, chunk in self.shown if each == channel)
 
 
@@ -50,7 +50,7 @@ def captured(taken: Taken, *pieces: tuple[Channel, bytes]) -> Capture:
 
 
 def test_stdout_is_kept_as_it_is_and_shown_masked() -> None:
-    """A secret that is cut between two pieces is masked where it is shown, and whole where it is kept."""
+    """A secret that is cut between two pieces is masked in the shown text, and complete in the kept one."""
     taken = Taken()
 
     captured(taken, ("stdout", b"key: correct "), ("stdout", b"horse!"))
@@ -60,7 +60,7 @@ def test_stdout_is_kept_as_it_is_and_shown_masked() -> None:
 
 
 def test_stderr_is_shown_and_not_kept() -> None:
-    """What goes to stderr is in no value."""
+    """Text on stderr is not part of the value."""
     taken = Taken()
 
     captured(taken, ("stderr", b"noise\n"), ("stdout", b"value"))
@@ -70,7 +70,7 @@ def test_stderr_is_shown_and_not_kept() -> None:
 
 
 def test_what_waited_comes_at_the_end() -> None:
-    """The beginning of a secret that never came is shown when nothing follows."""
+    """The beginning of a secret that never came is shown if nothing follows."""
     taken = Taken()
 
     capture = captured(taken, ("stdout", b"correct"))
@@ -80,7 +80,7 @@ def test_what_waited_comes_at_the_end() -> None:
 
 
 def test_the_channels_do_not_mix() -> None:
-    """Half a secret on each channel is none."""
+    """Half a secret on each channel is not a secret."""
     taken = Taken()
 
     captured(taken, ("stdout", b"correct "), ("stderr", b"horse"))
@@ -90,7 +90,7 @@ def test_the_channels_do_not_mix() -> None:
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), StorageError("the place is full")])
 def test_what_cannot_be_kept_is_given_up_once(error: Exception) -> None:
-    """When the output cannot be kept, that is said once, and all that follows is dropped."""
+    """If the output cannot be kept, this is reported once, and everything that follows is dropped."""
     taken = Taken(error)
 
     captured(taken, ("stdout", b"a"), ("stdout", b"b"), ("stderr", b"c"))

@@ -1,4 +1,4 @@
-"""What stages are held to: processes, addresses, what they print and what they leave."""
+"""The limits of stages: processes, addresses, the output and the files that they leave."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.runtime.workspaces import sh, workspace
 
 
 def test_every_stage_has_a_limit_of_processes(scripted: ScriptedEngine) -> None:
-    """Thousands, where nothing is said: no more than that escape from a script that goes wrong."""
+    """Without a setting, a script that goes wrong can start some thousand processes and no more."""
     with workspace(scripted, sh("a", "x")) as ran:
         ran.run(ran.pipeline.by_name["a"])
 
@@ -31,7 +31,7 @@ def test_every_stage_has_a_limit_of_processes(scripted: ScriptedEngine) -> None:
 
 @pytest.mark.docker
 def test_the_kernel_holds_the_limit_of_processes(docker_engine: DockerEngine, run_id: str) -> None:
-    """A stage that starts more of them is refused by the kernel, and ends."""
+    """The kernel refuses further processes to a stage at its limit, and the stage ends."""
     flood = "i=0; while [ $i -lt 100 ]; do sleep 60 & i=$((i+1)); done; wait"
 
     with workspace(docker_engine, sh("a", flood, timeout=60), run_id=run_id, confinement=Confinement(pids=40)) as ran:
@@ -43,7 +43,7 @@ def test_the_kernel_holds_the_limit_of_processes(docker_engine: DockerEngine, ru
 
 @pytest.mark.parametrize("bound", [9, 10, 11, 1000])
 def test_what_is_printed_is_bounded(engine: Engine, run_id: str, bound: int) -> None:
-    """Both channels count; a stage that prints more is ended and has failed, also with `neverFail`; what came before stays."""
+    """A stage that prints too much on both channels together is ended and fails, also with `neverFail`; early output stays."""
     rehearse(engine, "echo 01234", Behaviour(stdout=b"01234", stderr=b"56789", blocks=bound < 10))
     script = "printf 01234; printf 56789 >&2" + ("; sleep 600" if bound < 10 else "")
 
@@ -67,7 +67,7 @@ def test_what_is_printed_is_bounded(engine: Engine, run_id: str, bound: int) -> 
 
 @pytest.mark.parametrize(("bound", "kept"), [(4_000, False), (1_000_000, True)])
 def test_what_is_left_in_a_volume_is_bounded(engine: Engine, run_id: str, bound: int, kept: bool) -> None:
-    """What is more is not kept, and whoever keeps it is told."""
+    """Files beyond the limit are not kept, and the code that keeps the volume gets an error."""
     rehearse(engine, "head -c", Behaviour(writes={"/a/f": bytes(8_000)}))
     told: list[str] = []
 
@@ -91,7 +91,7 @@ CLOSED = Confinement(closed=METADATA)
 
 @pytest.mark.docker
 def test_closed_addresses_are_out_of_reach(docker_engine: DockerEngine, run_id: str) -> None:
-    """At once, with an error, for each of several stages side by side; the rest of the world is as near as before."""
+    """Requests to closed addresses fail immediately, in several stages at the same time; all other addresses work as before."""
     look = """
         ip route
         for address in 169.254.169.254 169.254.170.2 100.100.100.200 168.63.129.16; do
@@ -121,7 +121,7 @@ def test_closed_addresses_are_out_of_reach(docker_engine: DockerEngine, run_id: 
     ],
 )
 def test_a_stage_cannot_open_them_again(docker_engine: DockerEngine, run_id: str, attempt: str) -> None:
-    """Not even root: neither by another route, nor by packets of its own making."""
+    """Even root cannot do it, neither with another route nor with packets of its own."""
     with workspace(docker_engine, sh("a", f"id -u; {attempt}", user="0"), run_id=run_id, confinement=CLOSED) as ran:
         result = ran.run(ran.pipeline.by_name["a"])
 
@@ -130,7 +130,7 @@ def test_a_stage_cannot_open_them_again(docker_engine: DockerEngine, run_id: str
 
 
 def test_each_stage_has_a_closed_network_or_does_not_start(scripted: ScriptedEngine) -> None:
-    """Where none can be had, the stage is in error, says why, and its container was never made; `none` needs none."""
+    """If no closed network can be had, the stage is in error, with a reason, and has no container; `none` needs no network."""
     scripted.script(HOLDER, Behaviour(start_error="no such sysctl", exit_code=126))
     stages = [sh("a", "x"), sh("b", "y"), stage("c", image=BUSYBOX, run="z", network="none")]
 
@@ -145,7 +145,7 @@ def test_each_stage_has_a_closed_network_or_does_not_start(scripted: ScriptedEng
 
 
 def test_stages_side_by_side_have_closed_networks_of_their_own(scripted: ScriptedEngine) -> None:
-    """More than would pay for themselves are made where each stage must have one; they are used again."""
+    """If each stage must have a closed network, more than the usual number are made, and they are used again."""
     stages = [sh(f"s{number}", "x") for number in range(3)]
 
     with workspace(scripted, *stages, confinement=CLOSED) as ran:
@@ -163,7 +163,7 @@ def test_stages_side_by_side_have_closed_networks_of_their_own(scripted: Scripte
 
 
 def test_what_is_closed() -> None:
-    """Every cloud's metadata address that we know of."""
+    """The closed addresses are the metadata addresses of all clouds that we know."""
     addresses = ["169.254.169.254", "169.254.170.2", "100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254"]
 
     assert all(any(ip_address(address) in each for each in METADATA) for address in addresses)

@@ -12,12 +12,12 @@ NOTHING: dict[str, str] = {}
 
 
 def source(variables: Mapping[str, str], label: str = "--env", explicit: bool = True) -> OutsideSource:
-    """A source that has these."""
+    """A source with these variables."""
     return OutsideSource(label, variables.get, explicit)
 
 
 def one(*sources: OutsideSource, name: str = "home", variable: str | None = None, optional: bool = False) -> Mapping[str, str]:
-    """The variables of one stage that asks for one name, as the compiler writes it."""
+    """The variables of a stage that requests one name, as the compiler writes it."""
     wanted = stage("a", image="i", run="x", env={variable or name.upper(): host(name, optional=optional)})
     return resolve_outside(Pipeline("p", [wanted]), sources).variables["a"]
 
@@ -33,27 +33,27 @@ def one(*sources: OutsideSource, name: str = "home", variable: str | None = None
     ],
 )
 def test_a_name_is_asked_for_upper_cased_then_as_written(name: str, outside: dict[str, str], found: dict[str, str]) -> None:
-    """The variable is the upper-cased name, or the name as written where only that exists; empty counts as set."""
+    """The variable is the upper-cased name, or the name as written if only that exists; an empty one counts as set."""
     assert one(source(outside), name=name) == found
 
 
 def test_the_first_source_wins() -> None:
-    """Sources are asked in order, the first that has the variable under either name gives it."""
+    """The first source that has the variable under either name gives its text."""
     assert one(source({}), source({"home": "first"}), source({"HOME": "second"})) == {"home": "first"}
 
 
 def test_a_name_given_on_purpose_is_kept() -> None:
-    """A variable that a Python pipeline calls otherwise than its source has the name it was given."""
+    """A variable that a Python pipeline names differently from its source keeps that name."""
     assert one(source({"AWS_DEFAULT_REGION": "eu"}), name="AWS_DEFAULT_REGION", variable="REGION") == {"REGION": "eu"}
 
 
 def test_an_optional_variable_may_be_unset() -> None:
-    """`NAME?` that nothing has is left out."""
+    """`NAME?` is left out if no source has it."""
     assert one(source({}), optional=True) == {}
 
 
 def test_all_missing_variables_are_listed_with_places() -> None:
-    """What is set nowhere is an error that names every variable, its stage and its place, in reading order."""
+    """One error names all variables that are not set anywhere, with their stages and places, in reading order."""
     stages = [
         stage("b", image="i", env={"Y": host("Y"), "Z": host("z")}, at="x.dockercise.yaml:9:1"),
         stage("a", image="i", env={"X": host("X"), "HAVE": host("HAVE")}, at="x.dockercise.yaml:3:1"),
@@ -70,7 +70,7 @@ def test_all_missing_variables_are_listed_with_places() -> None:
 
 
 def test_where_nothing_is_looked_for_setting_a_variable_is_no_advice() -> None:
-    """The hint on a missing variable says what helps: a pipeline that is not trusted sees only what it was given."""
+    """The hint depends on what helps: a pipeline that is not trusted sees only the variables that it was given."""
     hints = []
     for sources in ([source({})], [source({}), source({}, "the process's environment", explicit=False)]):
         with pytest.raises(DefinitionError) as caught:
@@ -85,7 +85,7 @@ def test_where_nothing_is_looked_for_setting_a_variable_is_no_advice() -> None:
 
 @pytest.mark.parametrize("text", ["a\0b", "\udcff", "x" * 200_000])
 def test_a_text_that_cannot_be_passed_on_is_told_before_anything_starts(text: str) -> None:
-    """A NUL, bytes that are no UTF-8 and too much text are errors, and the text is not shown."""
+    """A NUL, bytes that are not UTF-8 and too much text are errors before anything starts, and the text is not shown."""
     with pytest.raises(DefinitionError) as caught:
         one(source({"HOME": text}, "the process's environment"))
 
@@ -95,7 +95,7 @@ def test_a_text_that_cannot_be_passed_on_is_told_before_anything_starts(text: st
 
 
 def test_each_source_is_asked_once_for_each_name() -> None:
-    """Sources may be far away: what many stages need is looked up once."""
+    """A variable that many stages need is looked up once, since a source may be slow."""
     asked: list[str] = []
 
     def lookup(name: str) -> str | None:
@@ -118,14 +118,14 @@ def test_a_stage_without_a_container_takes_its_variable_from_explicit_sources(ou
 
 
 def test_a_stage_without_a_container_never_takes_the_processs_environment() -> None:
-    """What happens to be in the environment is no value; nothing at all is not an error."""
+    """A variable that happens to be in the environment is not its value, and no variable at all is not an error."""
     found = resolve_outside(Pipeline("p", [stage("home")]), [source({"HOME": "/root"}, explicit=False)])
 
     assert found.variables == {"home": {}}
 
 
 def test_a_stage_that_builds_has_the_image_as_its_value() -> None:
-    """It takes no variable from outside by its name: it does not only join others."""
+    """Unlike a stage that only joins others, a stage that builds takes no outside variable by its name."""
     found = resolve_outside(Pipeline("p", [stage("image", build=built_from(code))]), [source({"IMAGE": "x"}, explicit=True)])
 
     assert found.variables == {"image": {}}

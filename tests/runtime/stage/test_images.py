@@ -1,4 +1,4 @@
-"""Images are resolved once a run, whatever name and policy the stages give them."""
+"""Images are resolved once in a run, under whatever name and policy the stages use them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.engines.scripted import ScriptedEngine
 
 
 def _said(_line: str) -> None:
-    """Nobody listens."""
+    """Ignore the message."""
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def _said(_line: str) -> None:
     ],
 )
 def test_one_image_has_one_digest(scripted: ScriptedEngine, policies: list[str], expected: PullPolicy) -> None:
-    """Stages that differ in `pull` get one digest all the same: it is asked for once, with the strongest of their policies."""
+    """Stages with different `pull` policies get the same digest: the image is resolved once, with the strongest policy."""
     scripted.add_image("app:1")
     pipeline = Pipeline("p", [stage(f"s{number}", image="app:1", pull=pull) for number, pull in enumerate(policies)])
 
@@ -46,7 +46,7 @@ def test_names_of_one_image_are_one(scripted: ScriptedEngine) -> None:
 
 
 def test_platforms_and_tags_are_apart(scripted: ScriptedEngine) -> None:
-    """Another platform or another tag is another image."""
+    """Another platform or another tag means another image."""
     for ref in ("app:1", "app:2"):
         scripted.add_image(ref)
     stages = [stage("a", image="app:1"), stage("b", image="app:2"), stage("c", image="app:1", platform="linux/arm64")]
@@ -61,7 +61,7 @@ def test_platforms_and_tags_are_apart(scripted: ScriptedEngine) -> None:
 
 
 def test_all_that_are_missing_are_named(scripted: ScriptedEngine) -> None:
-    """Images that cannot be had are one error that names each of them."""
+    """All images that cannot be had are named in one error."""
     pipeline = Pipeline("p", [stage("a", image="none:1"), stage("b", image="none:2")])
 
     with pytest.raises(EngineError, match=r"2 images cannot be used:\n.*none:1.*\n.*none:2"):

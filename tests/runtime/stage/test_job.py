@@ -1,4 +1,4 @@
-"""Jobs and what they leave, as JSON."""
+"""Jobs and results, as JSON."""
 
 from __future__ import annotations
 
@@ -71,18 +71,18 @@ JOBS = st.builds(
 
 @given(RESULTS)
 def test_a_result_comes_back_from_its_json(result: JobResult) -> None:
-    """Whatever is in a result, its JSON says all of it."""
+    """The JSON of a result contains everything that is in it."""
     assert JobResult.from_json(result.to_json()) == result
 
 
 @given(JOBS)
 def test_a_job_comes_back_from_its_json(job: Job) -> None:
-    """Whatever is in a job, its JSON says all of it."""
+    """The JSON of a job contains everything that is in it."""
     assert Job.from_json(job.to_json()) == job
 
 
 def test_a_job_holds_no_text_of_a_variable() -> None:
-    """Where a variable comes from is in a job; its text is not, wherever it is written."""
+    """A job has the sources of its variables but not their texts, wherever they are written."""
     given = stage("a", image="busybox", run="x", env={"A": "t3xt", "B": StageValue("b"), "C": HostVariable("c", optional=True)})
     job = Job(run=RunIdentity("r", "p", "f"), owner="o", stage=replace(given, env={}), variables=variable_sources(given))
 
@@ -91,7 +91,7 @@ def test_a_job_holds_no_text_of_a_variable() -> None:
 
 
 def test_a_job_refuses_texts_of_variables() -> None:
-    """A job whose stage still has its variables cannot be made."""
+    """A job cannot be made of a stage that still has its variables."""
     given = stage("a", image="busybox", run="x", env={"A": "t3xt"})
 
     with pytest.raises(ValueError, match="texts of variables"):
@@ -100,7 +100,7 @@ def test_a_job_refuses_texts_of_variables() -> None:
 
 @given(RESULTS, st.sampled_from(["", "stdout", "volume"]))
 def test_a_field_of_another_version_is_refused(result: JobResult, where: str) -> None:
-    """A result with a field that this version does not know is not read by halves."""
+    """A result with a field that this version does not know is refused, not read in part."""
     data = json.loads(result.to_json())
     changed = data[where] if where else data
     assume(changed is not None)
@@ -112,7 +112,7 @@ def test_a_field_of_another_version_is_refused(result: JobResult, where: str) ->
 
 @given(JOBS)
 def test_a_key_of_a_stage_of_another_version_is_refused(job: Job) -> None:
-    """A job whose stage has a key that this version does not know is not run by halves."""
+    """A job whose stage has a key that this version does not know is refused, not run in part."""
     data = json.loads(job.to_json())
     data["stage"]["retries"] = 3
 
@@ -122,7 +122,7 @@ def test_a_key_of_a_stage_of_another_version_is_refused(job: Job) -> None:
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "null", '{"stage": 1}'])
 def test_what_is_no_job_is_refused(text: str) -> None:
-    """A text of another making is a `ValueError`."""
+    """A text in another format is a `ValueError`."""
     with pytest.raises(ValueError):  # noqa: PT011  of json or pydantic
         Job.from_json(text)
     with pytest.raises(ValueError):  # noqa: PT011  as above

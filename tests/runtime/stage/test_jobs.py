@@ -1,4 +1,4 @@
-"""The jobs of a run: what they name is made before, and they hold no text."""
+"""The jobs of a run: everything that they name is made first, and they contain no text of a variable."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Makes:
         return self._jobs.make(stage, {one.stage: one for one in inputs}, self.outputs, "bridge")
 
     def left(self, name: str, printed: bytes, attempt: int = 1) -> JobResult:
-        """What an attempt left that printed this."""
+        """The result of an attempt that printed this."""
         writer = self.outputs.writer(name)
         writer.write(printed)
         return JobResult(
@@ -69,12 +69,12 @@ class Makes:
 
 
 def sources(job: Job) -> dict[str, str]:
-    """What is mounted, by target."""
+    """The sources of the mounts, by target."""
     return {mount.target: mount.source for mount in job.mounts}
 
 
 def test_a_job_names_all_that_its_container_needs(scripted: ScriptedEngine, tmp_path: Path) -> None:
-    """Volumes of other stages, of the code and of `/out`, the image and the network: all are there before the attempt."""
+    """Volumes of other stages, of the code and of `/out`, the image and the network all exist before the attempt."""
     (tmp_path / "f").write_text("x")
     a = sh("a", "true")
     b = sh("b", "true", env={"V": StageValue("a"), "T": "t3xt", "H": host("h")}, volumes=[a.volume, code], on=a)
@@ -94,7 +94,7 @@ def test_a_job_names_all_that_its_container_needs(scripted: ScriptedEngine, tmp_
 
 
 def test_stages_that_need_the_same_share_a_volume(scripted: ScriptedEngine, tmp_path: Path) -> None:
-    """`/out` of two stages with the same needs is one volume."""
+    """If two stages have the same needs, their `/out` is one volume."""
     a = sh("a", "true")
     b, c = sh("b", "true", after=[a]), sh("c", "true", after=[a])
     makes = Makes(scripted, tmp_path, a, b, c)
@@ -104,7 +104,7 @@ def test_stages_that_need_the_same_share_a_volume(scripted: ScriptedEngine, tmp_
 
 
 def test_another_attempt_has_another_output(scripted: ScriptedEngine, tmp_path: Path) -> None:
-    """A stage that needs the second attempt at a stage does not see what the first one printed."""
+    """A stage that needs the second attempt at a stage does not see the output of the first."""
     a = sh("a", "true")
     b = sh("b", "true", after=[a])
     makes = Makes(scripted, tmp_path, a, b)
@@ -130,7 +130,7 @@ def test_a_stage_without_a_container_needs_nothing(scripted: ScriptedEngine, tmp
 
 @pytest.mark.parametrize("lost", ["output", "volume"])
 def test_what_is_gone_is_said_before_the_attempt(scripted: ScriptedEngine, tmp_path: Path, lost: str) -> None:
-    """Without the output or the volume that it needs, no job is made."""
+    """No job is made if an output or a volume that it needs is gone."""
     a = sh("a", "true")
     b = sh("b", "true", volumes=[a.volume])
     makes = Makes(scripted, tmp_path, a, b)

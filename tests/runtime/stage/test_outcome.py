@@ -1,4 +1,4 @@
-"""What exit states mean."""
+"""The meaning of exit states."""
 
 import pytest
 
@@ -31,12 +31,12 @@ CANCEL = Stop(StageStatus.CANCELLED, "cancelled: SIGINT")
     ],
 )
 def test_an_outcome(state: ExitState, stop: Stop | None, never_fail: bool, status: str, message: str | None) -> None:
-    """Every exit state has one meaning; `neverFail` covers neither memory nor our own stop."""
+    """Every exit state has one meaning; `neverFail` tolerates neither out of memory nor a stop by us."""
     assert judge(state, stop=stop, never_fail=never_fail) == Verdict(StageStatus(status), state.exit_code, message)
 
 
 def test_a_failure_shows_the_last_lines() -> None:
-    """The message of a failure is a short line and then the end of the log."""
+    """The message of a failure is a short line followed by the end of the log."""
     verdict = judge(ExitState(2), stop=None, never_fail=False)
 
     assert verdict.with_tail("a\nb").message == "exit code 2\na\nb"
@@ -44,7 +44,7 @@ def test_a_failure_shows_the_last_lines() -> None:
 
 @pytest.mark.parametrize(("state", "never_fail"), [(ExitState(0), False), (ExitState(2), True)])
 def test_a_success_shows_no_lines(state: ExitState, never_fail: bool) -> None:
-    """What a stage that succeeded printed is not part of its message."""
+    """The message of a success does not contain the stage's output."""
     verdict = judge(state, stop=None, never_fail=never_fail)
 
     assert verdict.with_tail("a\nb") == verdict

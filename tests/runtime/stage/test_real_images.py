@@ -1,4 +1,4 @@
-"""Images that stages build or leave: what only the real engine can say."""
+"""Images that stages build or leave: behaviour that only the real engine can show."""
 
 from __future__ import annotations
 
@@ -28,31 +28,31 @@ from tests.runtime.workspaces import Ran, run_all, sh, workspace
 pytestmark = pytest.mark.docker
 
 MADE = re.compile(rb"^ ---> ([0-9a-f]{12})$", re.MULTILINE)
-"""The id of an image that a step made, in a build's log."""
+"""The id of an image that a step made, as the log of a build shows it."""
 
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[APIClient]:
-    """The SDK's own client, to look behind our backs."""
+    """The SDK's own client, to check what our code did."""
     found, _ = connect()
     yield found
     found.close()
 
 
 def write(root: Path, text: str) -> Path:
-    """A folder with a Dockerfile."""
+    """Write a folder with a Dockerfile."""
     (root / "Dockerfile").write_text(text)
     return root
 
 
 def made_by(ran: Ran, client: APIClient) -> set[str]:
-    """The short ids of what the build of `a` made: all that its log names but the image that it began with."""
+    """The short ids of the images that the build of `a` made: all in its log except the base image."""
     base = client.inspect_image(BUSYBOX)["Id"].removeprefix("sha256:")[:12]  # type: ignore[no-untyped-call]  # its stub has no types
     return {found.decode() for found in MADE.findall(ran.output["a", "stderr"])} - {base}
 
 
 def there(client: APIClient, ids: set[str]) -> set[str]:
-    """Those of the images that are on the engine."""
+    """The images of these that are on the engine."""
     found = set()
     for id_ in ids:
         try:
@@ -64,7 +64,7 @@ def there(client: APIClient, ids: set[str]) -> set[str]:
 
 
 def test_dockerignore(docker_engine: DockerEngine, run_id: str, tmp_path: Path) -> None:
-    """What it names is not in the image, exceptions are; the Dockerfile is used although it is ignored, as in Docker."""
+    """Ignored files are not in the image and exceptions are; an ignored Dockerfile is still used, as Docker does."""
     for name in ("a.tmp", "src/b.tmp", "src/c", "docs/x", "docs/keep", "docs/deep/y"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
@@ -81,7 +81,7 @@ def test_dockerignore(docker_engine: DockerEngine, run_id: str, tmp_path: Path) 
 
 
 def test_without_a_dockerignore_none_is_made(docker_engine: DockerEngine, run_id: str, tmp_path: Path) -> None:
-    """Nothing of ours is in the context that the Dockerfile sees, and its own Dockerfile is there unchanged."""
+    """The build context contains nothing of ours, and its own Dockerfile is unchanged."""
     text = f"FROM {BUSYBOX}\nCOPY . /built\n"
     a = stage("a", build=built_from(code), run="ls -A /built; cat /built/Dockerfile")
 
@@ -94,7 +94,7 @@ def test_without_a_dockerignore_none_is_made(docker_engine: DockerEngine, run_id
 def test_nothing_of_a_dockerfile_with_stages_is_left(  # noqa: PLR0917  fixtures
     docker_engine: DockerEngine, client: APIClient, run_id: str, tmp_path: Path, end: str, status: str
 ) -> None:
-    """Whether it passes or fails, each image that the log names is gone, and the one it began with is there."""
+    """Whether the build passes or fails, each image in its log is gone, and the base image is still there."""
     text = f"""\
 FROM {BUSYBOX} AS one
 RUN echo 1 >/one
@@ -117,7 +117,7 @@ ENV A=1
 
 
 def test_a_stage_of_the_dockerfile_and_arguments(docker_engine: DockerEngine, run_id: str, tmp_path: Path) -> None:
-    """`target` stops there, and arguments arrive."""
+    """The build stops at `target`, and arguments arrive."""
     text = f'FROM {BUSYBOX} AS one\nARG V\nRUN echo "$V" >/v\nFROM one\nRUN exit 9\n'
     a = stage("a", build=built_from(code, args={"V": "it's $HOME ☃"}, target="one"), run="cat /v")
 
@@ -129,7 +129,7 @@ def test_a_stage_of_the_dockerfile_and_arguments(docker_engine: DockerEngine, ru
 def test_an_untagged_image_that_others_began_with_stays(
     docker_engine: DockerEngine, client: APIClient, run_id: str, tmp_path: Path
 ) -> None:
-    """An image without a name that was there before is not taken for a part of what was made from it."""
+    """An older image without a name does not count as part of an image that was made from it."""
     source = client.create_container(BUSYBOX, ["true"])["Id"]
     theirs = client.commit(source)["Id"]
     client.remove_container(source)
@@ -149,7 +149,7 @@ def test_an_untagged_image_that_others_began_with_stays(
 def test_a_committed_image_is_configured_like_its_own(
     docker_engine: DockerEngine, client: APIClient, run_id: str, tmp_path: Path
 ) -> None:
-    """Entrypoint, command, variables, user and folder of the stage's image, whatever the stage said; labels added."""
+    """Entrypoint, command, variables, user and folder are those of the stage's image, and the labels are added."""
     text = f"""\
 FROM {BUSYBOX}
 RUN mkdir -m 1777 /w && mkdir -p /etc && echo 'node:x:1000:1001::/:/bin/sh' >/etc/passwd
@@ -182,7 +182,7 @@ LABEL of=image
 
 
 def test_no_image_shows_a_value(docker_engine: DockerEngine, client: APIClient, run_id: str) -> None:
-    """Neither a stage's value nor a variable from outside, nor even a literal, is in what inspecting the images says."""
+    """Inspecting the images shows neither a stage's value nor an outside variable, nor even a literal."""
     a = sh("a", "echo v4lue")
     b = sh("b", "true", image=BUSYBOX, env={"A": a.value, "TOKEN": host("TOKEN"), "LEVEL": "l1teral"})
 
@@ -199,7 +199,7 @@ def test_no_image_shows_a_value(docker_engine: DockerEngine, client: APIClient, 
 def test_an_image_without_a_shell_leaves_one(
     docker_engine: DockerEngine, client: APIClient, run_id: str, tmp_path: Path
 ) -> None:
-    """Its own command runs without help; what the container was given is unset in the image."""
+    """The image's own command runs without a shell, and the variables of the container are unset in the image."""
     text = f'FROM {BUSYBOX} AS b\nFROM scratch\nCOPY --from=b /bin/busybox /busybox\nCMD ["/busybox", "mkdir", "/made"]\n'
     a = stage("a", build=built_from(code))
     own = stage("own", image=a, env={"LEVEL": "l1teral"})
@@ -215,7 +215,7 @@ def test_an_image_without_a_shell_leaves_one(
 
 
 def test_only_builds(docker_engine: DockerEngine, run_id: str, tmp_path: Path) -> None:
-    """Without any image of their own, stages find one to travel through."""
+    """If all stages only build, files travel through an image that a stage built."""
     one, two = stage("one", build=built_from(code)), stage("two", build=built_from(code), after=[])
 
     ran = run_all(docker_engine, one, two, root=write(tmp_path, f"FROM {BUSYBOX}\nRUN true\n"), run_id=run_id)
@@ -226,7 +226,7 @@ def test_only_builds(docker_engine: DockerEngine, run_id: str, tmp_path: Path) -
 def test_what_a_build_leaves_that_nobody_ends_is_found(
     docker_engine: DockerEngine, docker_session: DockerEngine, run_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When the connection is lost, as of a process that is killed, all of the build is known as ours, its steps too."""
+    """If the connection is lost, as when a process is killed, all of the build is known as ours, including its steps."""
     spec = BuildSpec(
         what="a", dockerfile=f"FROM {BUSYBOX}\nRUN > /f\nRUN echo up; sleep 1000\n".encode(), labels={"dockercise.run": run_id}
     )
@@ -252,7 +252,7 @@ def test_what_a_build_leaves_that_nobody_ends_is_found(
 
 
 def test_a_build_from_a_private_registry(client: APIClient, run_id: str) -> None:
-    """Credentials given for a registry reach the builder, and no message shows wrong ones."""
+    """The builder gets the credentials of a registry, and no message shows wrong ones."""
     with registry(str(client.version()["Arch"]), login=("me", "sesame")) as hub:
         ref = f"{hub.host}/test/hello:1"
         spec = BuildSpec(what="a", dockerfile=f"FROM {ref}\n".encode(), labels={"dockercise.run": run_id}, pull=True)

@@ -1,4 +1,4 @@
-"""What runs, and how it is stopped: by its time, by a cancelled run, by one that is killed."""
+"""How running things are stopped: by their timeout, by a cancelled run, by a killed run."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from dockercise_prefect.runtime.stage.running import Deadline, EndedAtOnceError,
 from dockercise_prefect.status import StageStatus
 
 LONG = 60.0
-"""Seconds that no test waits for, unless something hangs."""
+"""A number of seconds that passes only if something hangs."""
 
 
 class Thing:
     """Something that runs until it is made to end.
 
     Attributes:
-        graces: that it was given, in order. ended: whether it was made to end.
+        graces: the graces that it was given, in order. ended: whether it was made to end.
     """
 
     def __init__(self, refuses: int = 0) -> None:
@@ -28,7 +28,7 @@ class Thing:
         self._refuses = refuses
 
     def end(self, grace: float) -> None:
-        """Make it end (`running.Ending`)."""
+        """Make this end (`running.Ending`)."""
         self.graces.append(grace)
         if len(self.graces) > self._refuses:
             self.ended.set()
@@ -44,12 +44,12 @@ def said() -> list[str]:
 
 @pytest.fixture
 def running(said: list[str]) -> Running:
-    """What runs, with a grace of 7 seconds."""
+    """The running things of a run, with a grace of 7 seconds."""
     return Running(7, said.append)
 
 
 def test_cancelling_stops_what_runs_with_grace(running: Running) -> None:
-    """What runs is made to end with grace, and its watch says why."""
+    """Everything that runs is made to end with a grace, and its watch has the reason."""
     thing = Thing()
     with running.watch(thing.end, None) as watch:
         running.cancel("because")
@@ -60,7 +60,7 @@ def test_cancelling_stops_what_runs_with_grace(running: Running) -> None:
 
 
 def test_killing_stops_it_at_once_and_keeps_the_reason(running: Running) -> None:
-    """A run that was cancelled and is killed then stays cancelled for the first reason."""
+    """A run that is cancelled and then killed stays cancelled for the first reason."""
     thing = Thing()
     with running.watch(thing.end, None) as watch:
         running.cancel("because")
@@ -74,7 +74,7 @@ def test_killing_stops_it_at_once_and_keeps_the_reason(running: Running) -> None
 
 
 def test_nothing_starts_in_a_cancelled_run(running: Running) -> None:
-    """A watch that begins after the end says so from its start."""
+    """A watch that begins in a cancelled run is stopped from its start."""
     running.cancel("because")
 
     with running.watch(Thing().end, None) as watch:
@@ -84,7 +84,7 @@ def test_nothing_starts_in_a_cancelled_run(running: Running) -> None:
 
 
 def test_its_time_is_over(running: Running) -> None:
-    """After its deadline a stage is stopped with grace, and has timed out."""
+    """After its deadline a stage is stopped with a grace, and counts as timed out."""
     thing = Thing()
     with running.watch(thing.end, Deadline(0.05)) as watch:
         assert thing.ended.wait(LONG)
@@ -94,7 +94,7 @@ def test_its_time_is_over(running: Running) -> None:
 
 
 def test_what_ended_in_time_is_left_alone(running: Running) -> None:
-    """A deadline that comes after the end stops nothing."""
+    """A deadline after the end stops nothing."""
     thing = Thing()
     with running.watch(thing.end, Deadline(0.2)) as watch:
         pass
@@ -104,7 +104,7 @@ def test_what_ended_in_time_is_left_alone(running: Running) -> None:
 
 
 def test_a_refusal_is_said_once_and_tried_again(running: Running, said: list[str]) -> None:
-    """An engine that refuses to stop a container is asked until it does."""
+    """If the engine refuses to stop a container, the stop is repeated until it succeeds, and the refusal is reported once."""
     thing = Thing(refuses=2)
     with running.watch(thing.end, None):
         running.cancel("because")
@@ -114,7 +114,7 @@ def test_a_refusal_is_said_once_and_tried_again(running: Running, said: list[str
 
 
 def test_the_first_reason_holds(running: Running) -> None:
-    """A stage that is stopped for two reasons is told the first."""
+    """A stage that is stopped for two reasons keeps the first."""
     thing = Thing(refuses=10_000)
     first, second = Stop(StageStatus.ERROR, "first"), Stop(StageStatus.FAILED, "second")
     with running.watch(thing.end, None) as watch:
@@ -126,7 +126,7 @@ def test_the_first_reason_holds(running: Running) -> None:
 
 
 def test_waiting_until_nothing_runs(running: Running) -> None:
-    """`wait` is true when nothing runs, and false when its time is over first."""
+    """`wait` returns true when nothing runs, and false if its time is over first."""
     with running.watch(Thing().end, None):
         while_it_runs = running.wait(0.05)
 
@@ -134,7 +134,7 @@ def test_waiting_until_nothing_runs(running: Running) -> None:
 
 
 def test_what_takes_long_is_told_to_end(running: Running) -> None:
-    """Copies end when the run is cancelled; what is to be done even so ends when it is killed."""
+    """Copies end when the run is cancelled; work that has to go on then ends when it is killed."""
     running.refuse_when_cancelled()
     running.cancel("because")
     with pytest.raises(EngineError, match="cancelled: because"):

@@ -17,7 +17,7 @@ from tests.runtime.workspaces import Ran, run_all, sh, workspace
 
 
 def write(root: Path, *lines: str, name: str = "Dockerfile") -> Path:
-    """A Dockerfile on the tests' image in a folder."""
+    """Write a folder with a Dockerfile on the tests' image."""
     (root / name).write_text("\n".join((f"FROM {BUSYBOX}", *lines, "")))
     return root
 
@@ -28,13 +28,13 @@ def builds(name: str, run: str | None = None, **more: object) -> Stage:
 
 
 def left(engine: Engine, run_id: str) -> list[Leftover]:
-    """What a run left on the engine."""
+    """Everything that a run left on the engine."""
     return [each for each in engine.leftovers() if each.labels["dockercise.run"] == run_id]
 
 
 @pytest.mark.usefixtures("attempts")
 def test_a_chain_of_images(engine: Engine, run_id: str, tmp_path: Path) -> None:
-    """Built in one stage, installed into in a second, tested in a third, and nothing is left."""
+    """An image is built in one stage, changed in a second and tested in a third, and nothing is left."""
     rehearse(engine, "> /tool", Behaviour(writes={"/tool": b"installed\n", "/second/v": b"x"}))
     rehearse(engine, "cat /tool", Behaviour(stdout=b"installed\n"))
     first = builds("first")
@@ -53,7 +53,7 @@ def test_a_chain_of_images(engine: Engine, run_id: str, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("attempts")
 def test_a_build_with_a_script(engine: Engine, run_id: str, tmp_path: Path) -> None:
-    """The script runs in the built image, its value is its stdout, and who runs in it gets what was built, nothing more."""
+    """The script's stdout is the value; stages that run in the built image do not see the changes of the script."""
     rehearse(engine, "RUN echo log", Behaviour(stderr=b"log\n"))
     rehearse(engine, "> /later", Behaviour(stdout=b"value\n", writes={"/later": b""}))
     first = builds("first", "echo value; > /later")
@@ -69,7 +69,7 @@ def test_a_build_with_a_script(engine: Engine, run_id: str, tmp_path: Path) -> N
 
 @pytest.mark.usefixtures("attempts")
 def test_a_step_that_fails_fails_the_stage(engine: Engine, run_id: str, tmp_path: Path) -> None:
-    """With its exit code and the last lines of the build's log; `neverFail` tolerates no build that failed."""
+    """The stage has the exit code and the last lines of the build's log; `neverFail` does not tolerate a failed build."""
     rehearse(engine, "exit 3", Behaviour(stderr=b"why\n", exit_code=3))
     first = builds("first", never_fail=True)
 
@@ -84,7 +84,7 @@ def test_a_step_that_fails_fails_the_stage(engine: Engine, run_id: str, tmp_path
 
 
 def test_a_sensitive_build_keeps_its_log_to_itself(engine: Engine, run_id: str, tmp_path: Path) -> None:
-    """`noLog`: no line of the build's log is in the message."""
+    """With `noLog`, the message contains no line of the build's log."""
     rehearse(engine, "exit 3", Behaviour(stderr=b"s3cret\n", exit_code=3))
 
     ran = run_all(engine, builds("first", no_log=True), root=write(tmp_path, "RUN echo s3cret; exit 3"), run_id=run_id)
@@ -93,7 +93,7 @@ def test_a_sensitive_build_keeps_its_log_to_itself(engine: Engine, run_id: str, 
 
 
 def test_neverfail_tolerates_the_script_of_a_build(engine: Engine, run_id: str, tmp_path: Path) -> None:
-    """The build passed, so the script's exit code counts as success."""
+    """With `neverFail`, a failure of the script after a successful build counts as success."""
     rehearse(engine, "exit 4", Behaviour(exit_code=4))
 
     ran = run_all(engine, builds("first", "exit 4", never_fail=True), root=write(tmp_path), run_id=run_id)
@@ -102,7 +102,7 @@ def test_neverfail_tolerates_the_script_of_a_build(engine: Engine, run_id: str, 
 
 
 def test_a_dockerfile_that_is_not_there(engine: Engine, run_id: str, tmp_path: Path) -> None:
-    """The stage is in error, and its message names the path; nothing was built."""
+    """The stage is in error, its message names the path, and nothing is built."""
     (tmp_path / "app").mkdir()
     (tmp_path / "app/f").write_text("x")
     first = stage("first", build=built_from(code, "app", dockerfile="ci/Dockerfile"))
@@ -114,7 +114,7 @@ def test_a_dockerfile_that_is_not_there(engine: Engine, run_id: str, tmp_path: P
 
 
 def test_a_build_that_cannot_be_is_an_error_of_ours(engine: Engine, run_id: str, tmp_path: Path) -> None:
-    """What is no step's exit code does not fail the stage: it is in error, with what the engine said."""
+    """A failure without a step's exit code does not fail the stage: the stage is in error, with the engine's message."""
     rehearse(engine, "COPY none", Behaviour(start_error="COPY failed: none"))
 
     ran = run_all(engine, builds("first", never_fail=True), root=write(tmp_path, "COPY none /"), run_id=run_id)
@@ -125,7 +125,7 @@ def test_a_build_that_cannot_be_is_an_error_of_ours(engine: Engine, run_id: str,
 
 
 def test_a_context_from_a_volume(engine: Engine, run_id: str) -> None:
-    """What a stage left in its volume can be built, in a pipeline, below a folder of it."""
+    """In a pipeline, a build can take a volume of another stage, or a folder in it, as its context."""
     text = f"FROM {BUSYBOX}\nCOPY . /built\n"
     rehearse(engine, "$OUT/app", Behaviour(writes={"/first/app/Dockerfile": text.encode(), "/first/app/f": b"from first\n"}))
     rehearse(engine, "cat /built/f", Behaviour(stdout=b"from first\n"))
@@ -149,7 +149,7 @@ def building(engine: Engine, ran: Ran, text: str) -> None:
 
 @pytest.mark.parametrize("how", ["cancel", "kill"])
 def test_a_build_that_is_cancelled(engine: Engine, run_id: str, tmp_path: Path, how: str) -> None:
-    """The build ends, its stage is cancelled, and nothing of it is left."""
+    """The build ends, its stage is cancelled, and nothing of the build is left."""
     rehearse(engine, "sleep 1000", Behaviour(stderr=b"up\n", blocks=True))
     first = builds("first", "true")
     with (
@@ -170,7 +170,7 @@ def test_a_build_that_is_cancelled(engine: Engine, run_id: str, tmp_path: Path, 
 
 
 def test_a_build_that_takes_too_long(engine: Engine, run_id: str, tmp_path: Path) -> None:
-    """The timeout reaches the build, and nothing of it is left."""
+    """The timeout stops the build, and nothing of it is left."""
     rehearse(engine, "sleep 1000", Behaviour(blocks=True))
     first = builds("first", "true", timeout=1)
 
@@ -181,7 +181,7 @@ def test_a_build_that_takes_too_long(engine: Engine, run_id: str, tmp_path: Path
 
 
 def test_the_timeout_counts_from_the_builds_begin(engine: Engine, run_id: str, tmp_path: Path) -> None:
-    """A script after a build has the time that the build left."""
+    """A script after a build has only the time that the build left."""
     rehearse(engine, "sleep 1000", Behaviour(blocks=True))
     first = builds("first", "sleep 1000", timeout=2)
 
@@ -192,7 +192,7 @@ def test_the_timeout_counts_from_the_builds_begin(engine: Engine, run_id: str, t
 
 
 def test_a_tolerated_stage_leaves_an_image(engine: Engine, run_id: str) -> None:
-    """What counts as success leaves what it did."""
+    """A stage that counts as successful leaves its image."""
     rehearse(engine, "> /f; exit 3", Behaviour(exit_code=3, writes={"/f": b"x\n"}))
     rehearse(engine, "cat /f", Behaviour(stdout=b"x\n"))
     first = sh("first", "echo x > /f; exit 3", never_fail=True)
@@ -205,7 +205,7 @@ def test_a_tolerated_stage_leaves_an_image(engine: Engine, run_id: str) -> None:
 
 
 def test_a_stage_that_only_joins_leaves_no_image(scripted: ScriptedEngine) -> None:
-    """Whoever would run in it is in error; the message names both."""
+    """A stage that would run in such an image is in error, and the message names both stages."""
     join = stage("join")
     second = sh("second", "x", image=join)
 
@@ -216,7 +216,7 @@ def test_a_stage_that_only_joins_leaves_no_image(scripted: ScriptedEngine) -> No
 
 
 def test_an_image_is_made_once_and_only_where_it_is_wanted(scripted: ScriptedEngine) -> None:
-    """All who run in what a stage left share one image; a stage that nobody wants it of leaves none."""
+    """Stages that run in another stage's image share one; if no stage needs it, no image is made."""
     first, alone = sh("first", "x"), sh("alone", "y")
     consumers = [sh(f"s{number}", "z", image=first) for number in range(3)]
 
@@ -227,7 +227,7 @@ def test_an_image_is_made_once_and_only_where_it_is_wanted(scripted: ScriptedEng
 
 
 def test_an_image_that_cannot_be_made_is_an_error_of_ours(scripted: ScriptedEngine) -> None:
-    """The script passed, and its stage is in error all the same: what was asked of it is not there."""
+    """Although the script passed, the stage is in error, because its image does not exist."""
     scripted.fail("commit", EngineError("no space left"))
     first = sh("first", "x")
 
@@ -237,7 +237,7 @@ def test_an_image_that_cannot_be_made_is_an_error_of_ours(scripted: ScriptedEngi
 
 
 def test_a_failed_stage_leaves_no_image(scripted: ScriptedEngine) -> None:
-    """Nobody will run in it."""
+    """A stage that failed leaves no image, since no stage will run in it."""
     scripted.script("fail", Behaviour(exit_code=1))
     first = sh("first", "fail")
 
@@ -247,7 +247,7 @@ def test_a_failed_stage_leaves_no_image(scripted: ScriptedEngine) -> None:
 
 
 def test_a_pipeline_without_any_image_makes_an_empty_one(scripted: ScriptedEngine, tmp_path: Path) -> None:
-    """Files travel through containers, which need an image: where no stage names one, an empty one is made, once."""
+    """Files travel through containers, which need an image; if no stage names an image, an empty one is made once."""
     stages = [builds("one"), builds("two")]
 
     run_all(scripted, *stages, root=write(tmp_path))
@@ -259,14 +259,14 @@ def test_a_pipeline_without_any_image_makes_an_empty_one(scripted: ScriptedEngin
 
 
 def test_no_empty_image_where_there_is_another(scripted: ScriptedEngine, tmp_path: Path) -> None:
-    """Any image that a stage names will do."""
+    """If a stage names any image, that image is used."""
     run_all(scripted, builds("one"), sh("two", "x"), root=write(tmp_path))
 
     assert len(scripted.builds) == 1
 
 
 def test_what_a_stage_says_reaches_its_build(scripted: ScriptedEngine, tmp_path: Path) -> None:
-    """Arguments, target, network, platform, limits and `pull: always`; labels of the stage."""
+    """Arguments, target, network, platform, limits, `pull: always` and the labels of the stage reach the build."""
     build = built_from(code, args={"V": "1.10"}, target="test")
     first = stage("first", build=build, network="none", platform="linux/amd64", pull="always", cpus=0.5, memory=10_000_000)
 
@@ -279,7 +279,7 @@ def test_what_a_stage_says_reaches_its_build(scripted: ScriptedEngine, tmp_path:
 
 
 def test_pull_never_holds_a_build_back(scripted: ScriptedEngine, tmp_path: Path) -> None:
-    """An engine would pull what FROM names: the build does not begin where that is not there."""
+    """The build does not begin if an image of a FROM is missing, because the engine would pull it."""
     (tmp_path / "Dockerfile").write_text("FROM no/such:1\n")
 
     ran = run_all(scripted, builds("first", pull="never"), sh("other", "x"), root=tmp_path)
@@ -290,7 +290,7 @@ def test_pull_never_holds_a_build_back(scripted: ScriptedEngine, tmp_path: Path)
 
 
 def test_nothing_is_stored_with_a_container_that_leaves_an_image(scripted: ScriptedEngine) -> None:
-    """Its literals, too, go through standard input, since an image would keep what is stored."""
+    """Literals also go through standard input, since the image would keep stored variables."""
     first = sh("first", "use it", env={"LEVEL": "1.10", "odd.name": "2"})
 
     run_all(scripted, first, sh("second", "y", image=first))
@@ -302,7 +302,7 @@ def test_nothing_is_stored_with_a_container_that_leaves_an_image(scripted: Scrip
 
 
 def test_a_long_script_is_in_no_image(scripted: ScriptedEngine) -> None:
-    """It lies in a volume."""
+    """A long script is put into a volume."""
     first = sh("first", "x\n" + "#" * 140_000)
     found: list[str] = []
     scripted.script("look", Behaviour(action=lambda c: found.extend(path for path, e in c.below("/") if e.kind == "file")))

@@ -22,14 +22,14 @@ def variables(values: dict[str, bytes], outside: dict[str, str] | None = None, *
 
 
 def test_values_and_outside_are_unseen_and_literals_are_stored() -> None:
-    """Only what anybody may read becomes part of the container's configuration."""
+    """Only values that anybody may read become part of the container's configuration."""
     found = variables({"a": b"s3cret"}, {"TOKEN": "t0ken"}, LEVEL="1.10")
 
     assert found == Variables({"OUT": "/c", "LEVEL": "1.10"}, {"A": b"s3cret", "TOKEN": b"t0ken"})
 
 
 def test_chosen_variables() -> None:
-    """Those that a build gets as secrets, wherever they come from; an optional one that nothing has is left out."""
+    """A build gets these variables as secrets, wherever they come from; an optional one that no source has is left out."""
     consumer = stage(
         "c", image="i", env={"A": StageValue("a"), "PROXY": host("proxy"), "NO": host("no", optional=True), "T": "t"}
     )
@@ -42,7 +42,7 @@ def test_chosen_variables() -> None:
 
 @pytest.mark.parametrize(("name", "says"), [("OTHER", "OTHER is not a variable of the stage"), ("A", "A cannot be a variable")])
 def test_a_chosen_variable_that_cannot_be(name: str, says: str) -> None:
-    """One that the stage does not have, or that no variable can hold."""
+    """A chosen variable is refused if the stage does not have it or if no variable can have its text."""
     consumer = stage("c", image="i", env={"A": StageValue("a")})
 
     with pytest.raises(StageError, match=says):
@@ -50,7 +50,7 @@ def test_a_chosen_variable_that_cannot_be(name: str, says: str) -> None:
 
 
 def test_what_is_always_set_wins() -> None:
-    """A stage cannot point `OUT` elsewhere."""
+    """A stage cannot change `OUT`."""
     found = variables({}, {"OUT": "elsewhere"}, OUT="/tmp")
 
     assert found == Variables({"OUT": "/c"}, {})
@@ -60,7 +60,7 @@ def test_what_is_always_set_wins() -> None:
     ("value", "trouble"), [(b"a\0b", "NUL"), (b"\xff", "UTF-8"), (b"x" * 131_070, "131,072 bytes"), (b"x" * 200_000, "kernel")]
 )
 def test_a_value_that_is_no_variable_fails_its_consumer(value: bytes, trouble: str) -> None:
-    """The message says what is wrong and to read the file instead, and shows nothing of the value."""
+    """The message has the reason and the advice to read the file instead, and shows nothing of the value."""
     with pytest.raises(StageError, match=trouble) as caught:
         variables({"a": value})
 
@@ -69,12 +69,12 @@ def test_a_value_that_is_no_variable_fails_its_consumer(value: bytes, trouble: s
 
 
 def test_the_largest_value_fits() -> None:
-    """131,072 bytes with its name and the final NUL are what Linux takes."""
+    """Linux allows 131,072 bytes, including the name and the final NUL."""
     assert len(variables({"a": b"x" * (131_071 - len("A="))}).unseen["A"]) == 131_069
 
 
 def test_too_much_together_fails_the_consumer() -> None:
-    """Values that fit one by one but not together are refused, with the files to read instead."""
+    """Values that fit one by one but not together are refused, and the message names the files to read instead."""
     with pytest.raises(StageError, match="together") as caught:
         variables({f"s{number}": b"x" * 120_000 for number in range(20)})
 
@@ -86,7 +86,7 @@ def test_too_much_together_fails_the_consumer() -> None:
     [("assume-role", "ASSUME_ROLE"), ("a.b", "A_B"), ("☃", "_"), ("straße", "STRASSE"), ("é1", "_1"), ("x_y", "X_Y")],
 )
 def test_a_folded_name(stage_name: str, variable: str) -> None:
-    """Upper-cased, everything but A-Z, 0-9 and `_` turned into `_`."""
+    """The name is upper-cased, and everything except A-Z, 0-9 and `_` becomes `_`."""
     assert folded(stage_name) == variable
 
 
@@ -105,7 +105,7 @@ def test_what_is_always_set() -> None:
 
 @pytest.mark.parametrize("name", ["a-b", "1a", "x; exit 1", "", "é"])
 def test_a_name_that_a_shell_would_not_take_is_refused(name: str) -> None:
-    """A variable's name never becomes shell code."""
+    """The name of a variable never becomes shell code."""
     consumer = stage("c", image="i", env={name: host(name)})
 
     with pytest.raises(StageError):
