@@ -19,13 +19,13 @@ from tests.orchestration.running import Ran, RunIt
 
 @pytest.fixture
 def settings(tmp_path: Path, data_folder: Path) -> Settings:
-    """Results go to the test's folder, the server is the session's."""
+    """Results go to the test's folder, and the server is that of the session."""
     return replace(read_settings(), results=str(tmp_path / "results"), data=data_folder, jobs=4)
 
 
 @pytest.fixture
 def scripted() -> ScriptedEngine:
-    """An engine that does what the test says."""
+    """An engine that does what the test defines."""
     return ScriptedEngine()
 
 

@@ -18,7 +18,7 @@ from tests.engines.scripted import BUSYBOX
 
 @dataclass
 class Ran:
-    """What a run came to."""
+    """The result of a run."""
 
     summary: RunSummary
     failure: RunFailedError | None
@@ -26,17 +26,17 @@ class Ran:
 
     @property
     def exit_status(self) -> int:
-        """As the command would end."""
+        """The exit status that the command would have."""
         return self.failure.exit_status if self.failure else ExitStatus.DONE
 
     @property
     def statuses(self) -> dict[str, StageStatus]:
-        """Of each stage."""
+        """The status of each stage."""
         return {name: entry.status for name, entry in self.summary.stages.items()}
 
     @property
     def folder(self) -> Path:
-        """Where the record is."""
+        """The folder of the record."""
         return Path(urlsplit(self.summary.results or "").path)
 
 

@@ -1,4 +1,4 @@
-"""Which Prefect a run reports to, as it is shown."""
+"""To which Prefect a run reports, as it is shown."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dockercise_prefect.orchestration.prefect.local_server import ServerFolder
 
 
 def test_a_worker_is_told_where_the_login_is(tmp_path: Path) -> None:
-    """The command names the file with the local server's login, or asks for another server's; it shows none."""
+    """The command names the file with the local server's login, or requests that of another server; it shows no login."""
     folder = ServerFolder(tmp_path)
     folder.require_login("ada:hunter2")
     url = "http://127.0.0.1:4200/api"
@@ -36,6 +36,6 @@ def test_a_worker_is_told_where_the_login_is(tmp_path: Path) -> None:
     ],
 )
 def test_a_password_in_the_address_is_not_shown(url: str, shown: str) -> None:
-    """Commands print the address for the worker's terminal, and perhaps into a log."""
+    """The address is printed for the worker's terminal, and perhaps into a log."""
     with temporary_settings({PREFECT_API_URL: url}):
         assert shown_api() == shown

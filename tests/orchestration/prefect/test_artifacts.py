@@ -1,4 +1,4 @@
-"""Artifacts are sent in the background, to a real Prefect server; one that fails costs a notice and nothing else."""
+"""Artifacts are sent in the background to a real Prefect server; a failure costs only a notice."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.docker
 
 @pytest.fixture
 def proxy(prefect_api: str) -> Iterator[FaultProxy]:
-    """What stands between this process and the server."""
+    """A proxy between this process and the server."""
     with fault_proxy(prefect_api.removesuffix("/api")) as proxy:
         settings = {PREFECT_API_URL: f"{proxy.url}/api", PREFECT_CLIENT_MAX_RETRIES: 0}
         with temporary_settings(settings):
@@ -27,14 +27,14 @@ def proxy(prefect_api: str) -> Iterator[FaultProxy]:
 
 
 def kept(api: str, flow_run_id: UUID) -> list[dict[str, Any]]:
-    """What the server has of a flow run, oldest first."""
+    """The artifacts of a flow run on the server, oldest first."""
     body = {"artifacts": {"flow_run_id": {"any_": [str(flow_run_id)]}}, "sort": "CREATED_DESC"}
     found: list[dict[str, Any]] = ask(api, "artifacts/filter", body)
     return found[::-1]
 
 
 def test_all_are_there_when_closed(prefect_api: str) -> None:
-    """Text, headline and task run arrive, in order, and nothing is said."""
+    """Text, headline and task run arrive in order, and no notice is given."""
     flow_run_id, task_run_id = uuid4(), str(uuid4())
     said: list[str] = []
     artifacts = Artifacts(flow_run_id, said.append)
@@ -52,7 +52,7 @@ def test_all_are_there_when_closed(prefect_api: str) -> None:
 
 @pytest.mark.parametrize("fault", ["refused", "500"])
 def test_a_prefect_that_fails_costs_one_notice(proxy: FaultProxy, fault: Any) -> None:
-    """The first failure is told, once; what comes after it is let go of."""
+    """The first failure is reported once, and later artifacts are dropped."""
     said: list[str] = []
     proxy.after(0, fault)
     artifacts = Artifacts(uuid4(), said.append)
@@ -66,7 +66,7 @@ def test_a_prefect_that_fails_costs_one_notice(proxy: FaultProxy, fault: Any) ->
 
 
 def test_a_prefect_that_does_not_answer_is_not_waited_for(proxy: FaultProxy, prefect_api: str) -> None:
-    """Closing ends after the patience, with a notice; what was not under way is not sent any more, and nothing is said."""
+    """The close ends after its patience with a notice; the waiting artifacts are dropped, and nothing more is reported."""
     said: list[str] = []
     flow_run_id = uuid4()
     proxy.judge = lambda _number, method, _path: "slow" if method == "POST" else None

@@ -1,4 +1,4 @@
-"""Credentials for private registries that Prefect keeps."""
+"""Credentials for private registries that are stored in Prefect."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.docker  # for the Prefect server
 
 
 def test_a_block_gives_the_credentials_of_its_registry(prefect_api: str) -> None:
-    """The setting names a registry-credentials block; its user and password go to the engine for that registry."""
+    """The setting names a registry-credentials block, whose user and password go to the engine for that registry."""
     block = DockerRegistryCredentials(username="ada", password="hunter2", registry_url="registry.test")
     cast("Any", block).save("private", overwrite=True, _sync=True)
     settings = replace(read_settings(), registry_credentials="private")
@@ -35,5 +35,5 @@ def test_a_block_that_is_not_there_is_named(prefect_api: str) -> None:
 
 
 def test_without_the_setting_there_are_none() -> None:
-    """The user's Docker configuration is asked instead, by the engine's own SDK."""
+    """The engine's own SDK uses the user's Docker configuration instead."""
     assert registry_credentials(replace(read_settings(), registry_credentials=None)) == {}

@@ -1,4 +1,4 @@
-"""The local Prefect server: started once, found again, stopped."""
+"""The local Prefect server is started once, found again and stopped."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from tests.support.foreign_site import foreign_site
 
 
 def quiet(_text: str) -> None:
-    """Nobody is told."""
+    """Ignore all messages."""
 
 
 @pytest.mark.docker
 def test_the_server_answers_and_is_found_again(server: LocalServer, data_folder: Path) -> None:
-    """A second `up` returns the server that runs, and says nothing about starting one."""
+    """A second `up` returns the running server, and does not report a start."""
     said: list[str] = []
 
     again = ServerFolder(data_folder).up(said.append)
@@ -38,7 +38,7 @@ def test_the_server_answers_and_is_found_again(server: LocalServer, data_folder:
 
 
 def test_a_process_that_took_over_the_id_is_not_the_server(tmp_path: Path) -> None:
-    """A remembered process id that now belongs to a younger process is not believed, and never signalled."""
+    """A recorded process id that now belongs to a younger process is not trusted, and never gets a signal."""
     record = LocalServer(port=1, pid=os.getpid(), started=f"{started(os.getpid())}0")
     (tmp_path / "server.json").write_text(json.dumps({"port": record.port, "pid": record.pid, "started": record.started}))
 
@@ -54,7 +54,7 @@ def test_a_process_that_took_over_the_id_is_not_the_server(tmp_path: Path) -> No
 def test_a_server_that_the_record_does_not_know_is_found_by_asking_it(
     server: LocalServer, data_folder: Path, since: str | float | None
 ) -> None:
-    """A record of an earlier version, or of nothing, does not make a second server open the database of one that runs."""
+    """With an old record or none, a second server does not open the database of the one that runs."""
     record = data_folder / "server.json"
     kept = record.read_text()
     record.write_text(json.dumps({"port": server.port, "pid": os.getpid(), "started": since}))
@@ -67,7 +67,7 @@ def test_a_server_that_the_record_does_not_know_is_found_by_asking_it(
 
 @pytest.mark.docker
 def test_a_server_of_another_folder_is_not_taken(server: LocalServer, tmp_path: Path) -> None:
-    """A server that answers at the remembered port and does not prove that it is this folder's is somebody else's."""
+    """A server at the recorded port that does not prove that it is this folder's belongs to somebody else."""
     (tmp_path / "server.json").write_text(json.dumps({"port": server.port, "pid": 0, "started": ""}))
     (tmp_path / "server.secret").write_text("not the other folder's")
 
@@ -77,7 +77,7 @@ def test_a_server_of_another_folder_is_not_taken(server: LocalServer, tmp_path: 
 
 
 def test_what_answers_at_the_port_of_the_server_is_not_believed(tmp_path: Path) -> None:
-    """A process that is remembered, and does not prove that it is the server, gets no runs: the error says what to do."""
+    """A recorded process that does not prove that it is the server gets no runs, and the error says what to do."""
     with foreign_site() as port:
         record = LocalServer(port, os.getpid(), started(os.getpid()) or "")
         (tmp_path / "server.json").write_text(json.dumps(record.as_json()))
@@ -89,7 +89,7 @@ def test_what_answers_at_the_port_of_the_server_is_not_believed(tmp_path: Path) 
 
 
 def test_a_proof_holds_for_one_port_only(tmp_path: Path) -> None:
-    """A server that passes on what another one proves is told apart, because the port is part of what is proven."""
+    """A server cannot pass on the proof of another one, because the port is part of the proof."""
     secret = make_secret(tmp_path / "secret")
     real = LocalServer(port=1, pid=2, started="3")
 
@@ -101,7 +101,7 @@ def test_a_proof_holds_for_one_port_only(tmp_path: Path) -> None:
 
 
 def test_the_secret_is_for_its_owner_only(tmp_path: Path) -> None:
-    """It is made once, and nobody else may read it."""
+    """The secret is made once, and nobody else may read it."""
     made = make_secret(tmp_path / "secret")
 
     assert make_secret(tmp_path / "secret") == made
@@ -112,7 +112,7 @@ def test_the_secret_is_for_its_owner_only(tmp_path: Path) -> None:
 @pytest.mark.docker
 @pytest.mark.acceptance
 def test_two_folders_that_start_at_once_get_a_server_each(tmp_path: Path) -> None:
-    """Two users' servers that begin at the same moment listen on two ports, and each folder's runs reach its own."""
+    """If the servers of two users start at the same moment, they use two ports, and each folder's runs reach its own server."""
     from prefect.client.orchestration import get_client
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
@@ -142,11 +142,11 @@ def test_two_folders_that_start_at_once_get_a_server_each(tmp_path: Path) -> Non
 
 
 def test_a_clock_that_is_set_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """When a process was started is counted in ticks of the kernel, not in seconds of a clock."""
+    """The start of a process is counted in ticks of the kernel, not in seconds of a clock."""
     server = LocalServer(port=1, pid=os.getpid(), started=started(os.getpid()) or "")
     before = psutil.Process().create_time()
 
-    monkeypatch.setattr("psutil._pslinux.boot_time", lambda: 0.0)  # what follows the clock
+    monkeypatch.setattr("psutil._pslinux.boot_time", lambda: 0.0)  # everything that follows the clock
 
     assert psutil.Process().create_time() != before
     assert server.process() is not None
@@ -154,14 +154,14 @@ def test_a_clock_that_is_set_changes_nothing(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize("content", ["", "not json", "{}", '{"port": 1}', "[]"])
 def test_a_broken_record_is_no_server(tmp_path: Path, content: str) -> None:
-    """A half-written or foreign `server.json` counts as none."""
+    """A half-written or foreign `server.json` counts as no server."""
     (tmp_path / "server.json").write_text(content)
 
     assert ServerFolder(tmp_path).find() is None
 
 
 def test_down_without_a_server_does_nothing(tmp_path: Path) -> None:
-    """Stopping what never ran is done."""
+    """It is fine to stop a server that never ran."""
     assert ServerFolder(tmp_path).down() is None
 
 
@@ -175,7 +175,7 @@ def test_a_data_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
 
 @pytest.mark.docker
 def test_several_that_ask_at_once_get_one_server_and_a_busy_port_is_left_alone(tmp_path: Path) -> None:
-    """Two threads and a taken preferred port: one server starts, on another port, and `down` leaves no process."""
+    """With two threads and a busy preferred port, one server starts, on another port, and `down` leaves no process."""
     with socket.socket() as busy:
         busy.bind(("127.0.0.1", 0))
         busy.listen()
@@ -198,7 +198,7 @@ def test_several_that_ask_at_once_get_one_server_and_a_busy_port_is_left_alone(t
 
 @pytest.mark.docker
 def test_the_server_outlives_the_process_that_started_it(server: LocalServer, data_folder: Path) -> None:
-    """What another process finds is the same server, still up after that process has ended."""
+    """Another process finds the same server, which still runs after the first process has ended."""
     program = (
         "import sys; from pathlib import Path; from dockercise_prefect.orchestration.prefect.local_server import ServerFolder;"
         "print(ServerFolder(Path(sys.argv[1])).up(print).pid)"

@@ -1,4 +1,4 @@
-"""Interrupted runs: containers stopped with grace, the flow run cancelled, nothing left."""
+"""Interrupted runs: containers stop with a grace, the flow run is cancelled, and nothing is left."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ STARTED: list[subprocess.Popen[str]] = []
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A pipeline that does not end by itself."""
+    """A folder with a pipeline that does not end by itself."""
     root = tmp_path / f"endless-{uuid.uuid4().hex}"
     root.mkdir()
     (root / "endless.dockercise.yaml").write_text(PIPELINE)
@@ -52,20 +52,20 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def environment(prefect_api: str, tmp_path: Path) -> dict[str, str]:
-    """Of a run that reports to the session's server."""
+    """The environment of a run that reports to the session's server."""
     return os.environ | {"PREFECT_API_URL": prefect_api, "DOCKERCISE_DATA": str(tmp_path / "data")}
 
 
 @pytest.fixture
 def engine() -> Iterator[DockerEngine]:
-    """The real one."""
+    """The real engine."""
     engine = DockerEngine.connect()
     yield engine
     engine.close()
 
 
 def start(folder: Path, environment: dict[str, str], *targets: str) -> subprocess.Popen[str]:
-    """A run that has said that its stages are running."""
+    """Start a run, and return when it has printed that its stages run."""
     dockercise = ["env", "--default-signal=HUP", sys.executable, "-m", "dockercise_prefect"]  # the tests may run under nohup
     command = [*dockercise, "run", "-C", str(folder), "--json", *targets]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
@@ -81,7 +81,7 @@ def start(folder: Path, environment: dict[str, str], *targets: str) -> subproces
 
 @pytest.fixture(autouse=True)
 def ended() -> Iterator[None]:
-    """No run outlives its test."""
+    """Ends all runs that outlive their test."""
     yield
     for process in STARTED:
         process.kill()
@@ -90,7 +90,7 @@ def ended() -> Iterator[None]:
 
 
 def left_of(engine: DockerEngine, pipeline: str) -> list[str]:
-    """What lies on the engine of that pipeline."""
+    """Everything that the pipeline left on the engine."""
     return [left.id for left in engine.leftovers() if left.labels.get("dockercise.pipeline") == pipeline]
 
 
@@ -98,7 +98,7 @@ def left_of(engine: DockerEngine, pipeline: str) -> list[str]:
 def test_one_signal_stops_with_grace(
     number: signal.Signals, folder: Path, environment: dict[str, str], engine: DockerEngine, prefect_api: str
 ) -> None:
-    """A script gets SIGTERM and may end in order; the run is cancelled in Prefect, exit status 130, nothing is left."""
+    """A script gets SIGTERM and may end in order; Prefect shows Cancelled, the exit status is 130, and nothing is left."""
     process = start(folder, environment, "graceful")
 
     process.send_signal(number)
@@ -116,7 +116,7 @@ def test_one_signal_stops_with_grace(
 
 
 def test_a_second_signal_kills(folder: Path, environment: dict[str, str], engine: DockerEngine) -> None:
-    """A script that ignores SIGTERM is killed at once by a second Ctrl-C; what did not start is told, nothing is left."""
+    """Ctrl-C again kills a script that ignores SIGTERM; stages that did not start are reported, and nothing is left."""
     process = start(folder, environment)
 
     process.send_signal(signal.SIGINT)
@@ -134,7 +134,7 @@ def test_a_second_signal_kills(folder: Path, environment: dict[str, str], engine
 def test_an_engine_that_does_not_answer_does_not_hold_the_user(
     folder: Path, environment: dict[str, str], engine: DockerEngine, tmp_path: Path
 ) -> None:
-    """When the engine stops answering, three signals end the process all the same; the summary says what ran."""
+    """If the engine stops answering, three signals still end the process, and the summary shows which stages ran."""
     with line_to(engine.info().url, tmp_path) as line:
         process = start(folder, environment | {"DOCKER_HOST": line.url}, "graceful")
         line.freeze()
@@ -156,7 +156,7 @@ def test_an_engine_that_does_not_answer_does_not_hold_the_user(
 
 @pytest.mark.alone
 def test_what_a_killed_run_left_is_swept_by_the_next(folder: Path, environment: dict[str, str], engine: DockerEngine) -> None:
-    """SIGKILL leaves a running container; the next run on the engine removes it and says so."""
+    """SIGKILL leaves a running container; the next run on the engine removes it and reports that."""
     process = start(folder, environment, "stubborn")
     process.kill()
     process.communicate()

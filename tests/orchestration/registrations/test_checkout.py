@@ -1,4 +1,4 @@
-"""The code of a registered repository, and what is refused before any of it is fetched."""
+"""The code of a registered repository, and refusals before any of it is fetched."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dockercise_prefect.settings import read_settings
 @pytest.mark.parametrize("extra", ["submodules", "lfs"])
 @pytest.mark.parametrize("by", ["registration", "worker"])
 def test_a_repository_that_is_not_trusted_names_nothing_else_to_fetch(extra: str, by: str, tmp_path: Path) -> None:
-    """Whoever does not trust it: a worker with that setting holds also what was registered without."""
+    """A registration or a worker that does not trust the repository refuses its submodules and LFS files."""
     registration = Registration(
         url="https://git.invalid/a/b",
         ref="main",
@@ -32,7 +32,7 @@ def test_a_repository_that_is_not_trusted_names_nothing_else_to_fetch(extra: str
 
 
 def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
-    """A typing mistake is not met with git's opinion of it."""
+    """The error for a mistyped folder names the folder, and is not a message of git."""
     request = RegisterRequest(registration=Registration(url=str(tmp_path / "shpo"), ref=None))
 
     with pytest.raises(UsageError, match=r"there is no folder .*/shpo"):

@@ -1,4 +1,4 @@
-"""Deployments in Prefect: made anew by whoever registers again, whatever became of them meanwhile."""
+"""Deployments in Prefect: every registration makes them complete again, whatever happened to them in the meantime."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.docker
 
 @pytest.fixture
 def asked(prefect_api: str) -> Iterator[DeploymentRequest]:
-    """A deployment that is asked for; what becomes of it is removed."""
+    """The request for a deployment; the deployment is removed at the end."""
     name = f"shop-{uuid4().hex[:8]}"
     yield request(name)
     for one in prefect.registrations():
@@ -41,7 +41,7 @@ def asked(prefect_api: str) -> Iterator[DeploymentRequest]:
 
 
 def request(flow: str, **others: Any) -> DeploymentRequest:
-    """What `register` would ask for."""
+    """The request of a `register` command."""
     given: dict[str, Any] = {
         "flow": flow,
         "name": "shop",
@@ -61,7 +61,7 @@ def request(flow: str, **others: Any) -> DeploymentRequest:
 
 
 def edit(deployed: Deployed, label: str, prefect_api: str) -> None:
-    """Have another label, as somebody with Prefect's API may write it."""
+    """Give the deployment another label, as a user of Prefect's API may do."""
     there = ask(prefect_api, f"deployments/{deployed.id}")
     with get_client(sync_client=True) as client:
         body = {"name": there["name"], "flow_id": there["flow_id"], "labels": {LABEL: label}}
@@ -69,7 +69,7 @@ def edit(deployed: Deployed, label: str, prefect_api: str) -> None:
 
 
 def test_what_comes_between_two_pages_repeats_nothing(asked: DeploymentRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pages are sorted by name, so one more deployment at their beginning moves all others on."""
+    """Pages are sorted by name, so one more deployment at their beginning moves all others."""
     for name in ("b", "c", "d"):
         prefect.save(request(asked.flow, name=name))
     read, pages = SyncPrefectClient.read_deployments, []
@@ -90,7 +90,7 @@ def test_what_comes_between_two_pages_repeats_nothing(asked: DeploymentRequest, 
 
 
 def test_what_is_left_out_is_taken_away(asked: DeploymentRequest, prefect_api: str) -> None:
-    """Limits, schedules, variables of the pool and the pause of before do not outlive the next registration."""
+    """Earlier limits, schedules, variables of the pool and pauses are removed by the next registration."""
     before = request(
         asked.flow,
         concurrency=1,
@@ -113,8 +113,8 @@ def test_what_is_left_out_is_taken_away(asked: DeploymentRequest, prefect_api: s
 
 
 def test_two_people_may_register_at_once(asked: DeploymentRequest) -> None:
-    """They get one deployment, and neither gets an error."""
-    contexts = [copy_context() for _ in range(4)]  # they say which server is meant
+    """All of them get the same deployment, and none gets an error."""
+    contexts = [copy_context() for _ in range(4)]  # they show which server is meant
 
     with ThreadPoolExecutor(4) as threads:
         made = list(threads.map(lambda context: context.run(prefect.save, asked)[0].id, contexts))
@@ -126,7 +126,7 @@ def test_two_people_may_register_at_once(asked: DeploymentRequest) -> None:
     "label", ["no JSON", '{"url": "x", "of_tomorrow": 1}', '{"url": 5}', '{"url": "x", "branches": "main"}']
 )
 def test_one_label_that_cannot_be_read_hides_no_other(asked: DeploymentRequest, prefect_api: str, label: str) -> None:
-    """Others are listed and receive their pushes; the one is shown by its name, and can be removed."""
+    """The others are listed and receive their pushes; the faulty one is shown by its name, and can be removed."""
     broken, _ = prefect.save(asked)
     good, _ = prefect.save(request(asked.flow, name="good"))
     edit(broken, label, prefect_api)
@@ -145,7 +145,7 @@ def test_one_label_that_cannot_be_read_hides_no_other(asked: DeploymentRequest, 
 
 
 def test_a_deployment_that_is_gone_is_no_outage(asked: DeploymentRequest) -> None:
-    """A push that waits for it is refused, not tried for ever; whoever removes it again has nothing to do."""
+    """A push that waits for it is refused and not repeated for ever; to remove it again does nothing."""
     deployed, _ = prefect.save(asked)
     prefect.remove(deployed)
     prefect.remove(deployed)
@@ -157,7 +157,7 @@ def test_a_deployment_that_is_gone_is_no_outage(asked: DeploymentRequest) -> Non
 
 
 def test_a_label_of_a_newer_version_refuses_a_push(asked: DeploymentRequest, prefect_api: str) -> None:
-    """It may say what this version must not leave out."""
+    """The label may have a setting that this version must not ignore."""
     deployed, _ = prefect.save(asked)
     edit(deployed, json.dumps({"url": "x", "of_tomorrow": True}), prefect_api)
 
@@ -167,7 +167,7 @@ def test_a_label_of_a_newer_version_refuses_a_push(asked: DeploymentRequest, pre
 
 @pytest.mark.parametrize("name", ["a&b", "a/b", "a%b"])
 def test_a_name_that_prefect_does_not_take_is_said(asked: DeploymentRequest, name: str) -> None:
-    """A folder may be called so; its deployment needs another name."""
+    """A folder may have such a name; its deployment needs another one."""
     with pytest.raises(UsageError, match="cannot be the name of a deployment") as refused:
         prefect.save(request(asked.flow, name=name))
 
@@ -175,19 +175,19 @@ def test_a_name_that_prefect_does_not_take_is_said(asked: DeploymentRequest, nam
 
 
 def test_what_prefect_refuses_is_the_request_and_no_outage(asked: DeploymentRequest) -> None:
-    """A job variable of another type than the work pool's."""
+    """Prefect refuses a job variable of another type than the work pool's, which is an error of the request."""
     with pytest.raises(UsageError, match="does not accept the deployment"):
         prefect.save(request(asked.flow, job_variables={"stream_output": "perhaps"}))
 
 
 @pytest.mark.parametrize("block", ["..", ".", "", "../x", "a?b", "a b", "a#b", "a/b"])
 def test_what_is_no_name_of_a_block_is_none(prefect_api: str, block: str) -> None:
-    """It leads to no other part of Prefect's API."""
+    """Such a name cannot lead to another part of Prefect's API."""
     assert find_secret(block) is None
 
 
 def test_a_schedule_is_not_lost_by_registering_again(asked: DeploymentRequest) -> None:
-    """What has a schedule is not registered without one, unless that is asked for; the error names what would be lost."""
+    """A registration that would remove a schedule is refused unless that is requested; the error names the schedule."""
     prefect.save(request(asked.flow, timetable=Timetable(crons=("0 3 * * *",))))
     compiled = Compiled(Pipeline(asked.flow, [Stage(name="s", image=ImageReference("x"))]), (), 1)
     found = Found(asked.registration, compiled, None)

@@ -1,4 +1,4 @@
-"""What a push touches, asked of git and of the pipeline at its commit."""
+"""Which stages a push touches, according to git and the pipeline at its commit."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def work(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def deployed(work: Path) -> Deployed:
-    """Its deployment, as Prefect would tell of it; pushes go to another branch, so that Prefect has not to be told."""
+    """The repository's deployment as Prefect would return it; pushes go to another branch, so that they need no Prefect."""
     return Deployed(
         id="1",
         name="work/work",
@@ -54,12 +54,12 @@ def deployed(work: Path) -> Deployed:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """With a data folder of its own."""
+    """Settings with a separate data folder."""
     return read_settings(data=str(tmp_path / "data"))
 
 
 def change(work: Path, *paths: str, text: str = "changed\n") -> Arrival:
-    """A commit that changes files, arriving on another branch."""
+    """Commit changes of files, as a push to another branch."""
     before = git(work, "rev-parse", "HEAD")
     for path in paths:
         (work / path).write_text(text)
@@ -74,12 +74,12 @@ def change(work: Path, *paths: str, text: str = "changed\n") -> Arrival:
 def test_changed_files_choose_the_stages(
     work: Path, deployed: Deployed, settings: Settings, paths: list[str], targets: tuple[str, ...]
 ) -> None:
-    """Those whose triggers take one, in the pipeline's order; where none does, nothing."""
+    """Stages with a matching trigger are the targets, in the pipeline's order; if no trigger matches, nothing runs."""
     assert touched(deployed, change(work, *paths), settings) == targets
 
 
 def test_a_deployment_of_some_targets_runs_no_others(work: Path, deployed: Deployed, settings: Settings) -> None:
-    """Triggers of stages that it does not run start nothing."""
+    """Triggers of stages that the deployment does not run start nothing."""
     only_docs = replace(deployed, parameters={"targets": ["docs"]})
 
     assert touched(only_docs, change(work, "app/a"), settings) == ()
@@ -87,14 +87,14 @@ def test_a_deployment_of_some_targets_runs_no_others(work: Path, deployed: Deplo
 
 
 def test_without_triggers_everything_runs(work: Path, deployed: Deployed, settings: Settings) -> None:
-    """Nobody said what belongs to which stage."""
+    """Without triggers, nothing shows which files belong to which stage, so everything runs."""
     arrival = change(work, "p.dockercise.yaml", text="all: {img: busybox, run: echo all}\n")
 
     assert touched(deployed, arrival, settings) is EVERYTHING
 
 
 def test_what_the_host_lists_counts_where_git_cannot_say(work: Path, deployed: Deployed, settings: Settings) -> None:
-    """The commit before a forced push is gone, a new branch has none; where nobody knows, everything runs."""
+    """If git does not know the commit before a push, the host's list of files counts; without a list, everything runs."""
     arrival = change(work, "app/a")
 
     forced = replace(arrival, before="1" * 40, changed=["docs/d"])
@@ -107,21 +107,21 @@ def test_what_the_host_lists_counts_where_git_cannot_say(work: Path, deployed: D
 
 
 def test_a_commit_without_a_pipeline_runs_nothing(work: Path, deployed: Deployed, settings: Settings) -> None:
-    """A branch may have none."""
+    """A branch may have no pipeline, so nothing runs."""
     git(work, "rm", "--quiet", "p.dockercise.yaml")
 
     assert touched(deployed, change(work), settings) == ()
 
 
 def test_a_pipeline_that_does_not_compile_is_run_and_fails(work: Path, deployed: Deployed, settings: Settings) -> None:
-    """The run says what is wrong, in Prefect and in its record, where people look for it."""
+    """The run shows the error in Prefect and in its record, where people look for it."""
     broken = change(work, "p.dockercise.yaml", text="a: {img: busybox, runs: x}\n")
 
     assert touched(deployed, broken, settings) is EVERYTHING
 
 
 def test_a_commit_that_is_gone_cannot_run(work: Path, deployed: Deployed, settings: Settings) -> None:
-    """It was removed by a forced push, say."""
+    """A commit that a forced push removed, for example, cannot run."""
     arrival = change(work, "app/a")
 
     with pytest.raises(CommitMissingError):
@@ -129,7 +129,7 @@ def test_a_commit_that_is_gone_cannot_run(work: Path, deployed: Deployed, settin
 
 
 def test_a_commit_that_cannot_be_written_is_read(work: Path, deployed: Deployed, settings: Settings) -> None:
-    """A name that no file system takes keeps nobody from reading the pipeline beside it."""
+    """A name that no file system accepts does not prevent the reading of the pipeline next to it."""
     arrival = change(work, "app/a")
     empty = git(work, "hash-object", "-w", "--stdin", given="")
     git(work, "update-index", "--add", "--cacheinfo", f"100644,{empty},app/{'x' * 300}")
@@ -140,7 +140,7 @@ def test_a_commit_that_cannot_be_written_is_read(work: Path, deployed: Deployed,
 
 
 def test_a_tree_without_end(work: Path, deployed: Deployed, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A small commit of a billion files is refused: it is too much to read, and the process here goes on."""
+    """A small commit of a billion files is refused as too much to read, and this process goes on."""
     monkeypatch.setattr("dockercise_prefect.orchestration.registrations.commits.BOUNDS", replace(BOUNDS, cpu=3))
     blob = git(work, "hash-object", "-w", "--stdin", given="x")
     tree = git(work, "mktree", given="".join(f"100644 blob {blob}\tf{number}\n" for number in range(64)))
@@ -154,7 +154,7 @@ def test_a_tree_without_end(work: Path, deployed: Deployed, settings: Settings, 
 
 
 def test_yaml_that_takes_too_much(work: Path, deployed: Deployed, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pipeline that takes more processor time than it may is refused, with a message that says so."""
+    """A pipeline that takes more processor time than allowed is refused, with a message that gives this reason."""
     monkeypatch.setattr("dockercise_prefect.orchestration.registrations.commits.BOUNDS", replace(BOUNDS, cpu=1))
     arrival = change(work, "p.dockercise.yaml", text="".join(f"s{number}: {{img: b, run: x}}\n" for number in range(100_000)))
 
@@ -163,7 +163,7 @@ def test_yaml_that_takes_too_much(work: Path, deployed: Deployed, settings: Sett
 
 
 def test_what_changed_is_listed_by_both_names(work: Path, deployed: Deployed, settings: Settings) -> None:
-    """A file that was renamed counts as gone and as new, whatever bytes its name holds."""
+    """A renamed file counts as removed and as new, whatever bytes are in its name."""
     before = git(work, "rev-parse", "HEAD")
     git(work, "mv", "app/a", "docs/ä ☃.md")
     commit_all(work)
@@ -178,7 +178,7 @@ def test_what_changed_is_listed_by_both_names(work: Path, deployed: Deployed, se
 def test_settings_of_the_user_hide_no_commit(
     work: Path, deployed: Deployed, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Commits are read from a repository without a checkout, also where the user has git read none that it comes upon."""
+    """Commits can be read from a bare repository even if the user's git settings allow only those that are named."""
     (tmp_path / "settings").write_text("[safe]\n\tbareRepository = explicit\n")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "settings"))
 
@@ -186,7 +186,7 @@ def test_settings_of_the_user_hide_no_commit(
 
 
 def test_a_host_that_refuses_is_told_from_one_that_is_down(tmp_path: Path, deployed: Deployed, settings: Settings) -> None:
-    """Where there is no repository, waiting is of little use, and the error is of a kind of its own."""
+    """If there is no repository, waiting is of little use, so the error has a kind of its own."""
     gone = replace(deployed, registration=Registration(url=str(tmp_path / "gone"), ref="main"))
 
     with pytest.raises(RepositoryRefusedError, match="cannot read"):
@@ -199,20 +199,20 @@ def test_a_host_that_refuses_is_told_from_one_that_is_down(tmp_path: Path, deplo
 def test_a_registration_waits_for_its_own_branch_unless_it_names_others(
     deployed: Deployed, branches: tuple[str, ...], waits_for: tuple[str, ...]
 ) -> None:
-    """The registered branch is taken by the letter, not as a glob."""
+    """The registered branch is matched literally and not as a glob."""
     registration = replace(deployed.registration, ref="fea*ure/[x]", branches=branches)
 
     assert registered_of(replace(deployed, registration=registration)).branches == waits_for
 
 
 def posts(proxy: FaultProxy) -> int:
-    """How many POST requests have arrived so far."""
+    """The number of POST requests that have arrived so far."""
     return [method for method, _ in proxy.seen].count("POST")
 
 
 @pytest.mark.docker
 def test_prefect_is_told_of_one_push_after_another(deployed: Deployed, prefect_api: str) -> None:
-    """While it takes its time over one, no other is sent; then all of them are."""
+    """While Prefect handles one push, no other is sent; at the end all of them have been sent."""
     gone = replace(deployed, id=str(uuid4()))
     with fault_proxy(prefect_api.removesuffix("/api")) as proxy, ThreadPoolExecutor(4) as pool:
         proxy.judge = lambda _number, method, _path: "slow" if method == "POST" else None

@@ -1,4 +1,4 @@
-"""What a registration is as a label, and when it runs by itself."""
+"""A registration as a label, and the times at which it runs by itself."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ MAYBE = st.none() | TEXT.filter(bool)
     )
 )
 def test_a_label_gives_the_registration_back(registration: Registration) -> None:
-    """Whatever was registered comes back from the deployment's label."""
+    """Every registration can be read back from the deployment's label."""
     assert Registration.from_label(registration.to_label()) == registration
 
 
 @pytest.mark.parametrize("label", ["", "null", "[]", "{}", '{"url": "x", "of_tomorrow": 1}', '{"url": "x", "branches": 1}'])
 def test_a_label_of_another_making_is_said(label: str) -> None:
-    """A label that was edited, or made by a newer version, is an error with a hint and never a guess."""
+    """A label that was edited, or made by a newer version, is an error with a hint, and nothing is guessed."""
     with pytest.raises(UsageError, match="cannot be read") as refused:
         Registration.from_label(label)
 
@@ -47,7 +47,7 @@ def test_a_label_of_another_making_is_said(label: str) -> None:
 
 
 def test_a_timetable_is_what_prefect_takes() -> None:
-    """Crons, intervals and rules, several of each, in one time zone, and the same in words."""
+    """A timetable has crons, intervals and rules, several of each, in one time zone, and can be shown in words."""
     timetable = Timetable(("0 3 * * *", "@daily"), ("90s", "1h30m"), ("FREQ=DAILY;BYHOUR=3",), "Europe/Berlin")
 
     schedules = timetable.schedules()
@@ -71,7 +71,7 @@ def test_a_timetable_is_what_prefect_takes() -> None:
     ],
 )
 def test_a_timetable_that_means_nothing_is_said(timetable: Timetable, said: str) -> None:
-    """The option and its value are named, with an example of a good one."""
+    """The error names the option and its value, with an example of a good one."""
     with pytest.raises(UsageError) as refused:
         timetable.schedules()
 

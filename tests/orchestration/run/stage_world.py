@@ -35,7 +35,7 @@ class StageWorld:
     """A run whose stages the test runs one by one.
 
     Attributes:
-        results: what each left. events: that observers were told.
+        results: the result of each stage. events: the events that observers got.
         shown: for each stage that is completely recorded, its result and the last lines of its log.
     """
 
@@ -50,7 +50,7 @@ class StageWorld:
     results: dict[StageName, JobResult] = field(default_factory=dict)
 
     def run(self, name: StageName) -> JobResult:
-        """Run one stage with what the stages before it left."""
+        """Run one stage with the results of the stages before it."""
         stage = self.pipeline.by_name[name]
         self.results[name] = self.runner.run(stage, {needed: self.results[needed] for needed in stage.needs})
         return self.results[name]
@@ -65,7 +65,7 @@ class StageWorld:
         return {path.name for path in self.store.folder.iterdir()}
 
     def bundled(self) -> dict[str, bytes]:
-        """What `out.zip` holds, once the run has ended."""
+        """The contents of `out.zip`, once the run has ended."""
         with zipfile.ZipFile(self.store.folder / "out.zip") as bundle:
             return {name: bundle.read(name) for name in bundle.namelist()}
 
@@ -80,7 +80,7 @@ def stage_world(
     open_store: Callable[[Path, str, str], LocalStore] = LocalStore,
     attempt: RunAttempt = run_attempt,
 ) -> Iterator[StageWorld]:
-    """A run that has begun; what is kept of its stages is complete when the context ends."""
+    """A run that has begun; the record of its stages is complete when the context ends."""
     store = open_store(results, pipeline.name, "run")
     store.start(to_json(pipeline))
     events: list[Event] = []

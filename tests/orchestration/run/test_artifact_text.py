@@ -1,4 +1,4 @@
-"""What Prefect's UI shows of stages and runs."""
+"""How Prefect's UI shows stages and runs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def in_bucket(file: str) -> str:
 
 
 def test_a_stage_says_how_it_ended() -> None:
-    """State, duration, exit code, image and the end of the log are there, and where the record is."""
+    """State, duration, exit code, image, the end of the log and the place of the record are shown."""
     text = stage_text(
         "check",
         ran(StageStatus.FAILED, 0, 2.5, 3, "exit code 3\nno"),
@@ -67,21 +67,21 @@ no
 
 
 def test_links_into_a_bucket_can_be_followed() -> None:
-    """A signed address is a link, whatever characters it holds."""
+    """A signed address is a link, whatever characters it has."""
     text = stage_text("a", ran(StageStatus.PASSED, 0, 1), [], ["a.tar.zst"], in_bucket)
 
     assert "| volume | [a.tar.zst](<https://bucket.example/a.tar.zst?X-Amz-Signature=abc&x=(1)>) |" in text
 
 
 def test_a_volume_that_is_not_whole_says_where_the_rest_is() -> None:
-    """Whoever unpacks the archive that is linked here is told that files are missing in it."""
+    """The text next to the link warns that files are missing in the archive."""
     text = stage_text("a", ran(StageStatus.PASSED, 0, 1), [], ["a.tar.zst"], lambda name: f"/x/{name}", "build")
 
     assert "| volume | `/x/a.tar.zst`: files that build also has are only in the archive of build |" in text
 
 
 def test_a_run_shows_failures_first_and_its_critical_path() -> None:
-    """The stages that are to blame stand on top, then those that never started; the critical path is bold, and said."""
+    """The stages that caused the failure come first, then those that never started; the critical path is bold and explained."""
     stages = {
         "greet": ran(StageStatus.PASSED, 0, 1),
         "hush": ran(StageStatus.PASSED, 0, 1),
@@ -101,7 +101,7 @@ def test_a_run_shows_failures_first_and_its_critical_path() -> None:
 
 
 def test_a_run_leads_to_its_stages() -> None:
-    """A stage that has a task run is a link to it, in whichever UI it is read; one that has none is not."""
+    """A stage that has a task run is a link to it in every UI; a stage without a task run is not a link."""
     stages = {"greet": ran(StageStatus.PASSED, 0, 1), "hush": StageSummary(StageStatus.NOT_STARTED)}
 
     text = run_text(RunSummary(run_id(), "shop", RunStatus.ERROR, stages=stages), SHOP, [], in_bucket)
@@ -111,7 +111,7 @@ def test_a_run_leads_to_its_stages() -> None:
 
 
 def test_names_in_links_are_as_they_are() -> None:
-    """A name stands in its link without backslashes, which Prefect would show; one that needs them stands beside its link."""
+    """A name in a link has no backslashes, which Prefect would show; a name that needs them is next to its link."""
     stages = {name: ran(StageStatus.PASSED, 0, 1) for name in ("x]y", "unit-tests", "a_b")}
 
     text = run_text(RunSummary(run_id(), "shop", RunStatus.PASSED, stages=stages), SHOP, [], in_bucket)
@@ -122,7 +122,7 @@ def test_names_in_links_are_as_they_are() -> None:
 
 
 def test_headlines_say_it_in_one_line() -> None:
-    """How a stage and how a run ended stands where Prefect lists artifacts, safe whatever a message holds."""
+    """Prefect's list of artifacts shows how a stage and a run ended, and no message can harm it."""
     failed = ran(StageStatus.FAILED, 0, 2.5, 3, "exit code 3\n<b>no</b>")
     began, ended = failed.started, failed.finished
     run = RunSummary(run_id(), "shop", RunStatus.FAILED, None, began, ended, stages={"a_b": failed})
@@ -133,7 +133,7 @@ def test_headlines_say_it_in_one_line() -> None:
 
 
 def test_what_steers_a_terminal_is_left_out() -> None:
-    """Colours, cursor movements and the former states of a progress bar are not shown; entities are not characters."""
+    """Colours, cursor movements and earlier states of a progress bar are not shown; entities stay plain text."""
     text = stage_text("a", ran(StageStatus.PASSED, 0, 1), ["\x1b[31mred\x1b[0m", "10%\r100%"], [], in_folder)
 
     assert text.endswith("```text\nred\n100%\n```\n")
@@ -142,7 +142,7 @@ def test_what_steers_a_terminal_is_left_out() -> None:
 
 @given(first=NAMES, second=NAMES)
 def test_keys_are_what_prefect_takes_and_distinct(first: str, second: str) -> None:
-    """Any name makes a key of lower-case letters, digits and dashes; two names never make the same."""
+    """Any name makes a key of lower-case letters, digits and dashes, and two names never make the same key."""
     keys = {run_key(first), stage_key(first, second), stage_key(first, first)}
 
     assert all(re.fullmatch(r"[a-z0-9-]+", key) for key in keys)
@@ -152,7 +152,7 @@ def test_keys_are_what_prefect_takes_and_distinct(first: str, second: str) -> No
 @example(name="a", tail=["``\x1b[31m`", "# live"])
 @given(name=NAMES, tail=st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\n\r"), max_size=40), max_size=4))
 def test_nothing_that_is_shown_breaks_the_page(name: str, tail: list[str]) -> None:
-    """Names and lines stay text: a fence is longer than any in the log, and no cell of a table is torn open."""
+    """Names and lines stay text: a fence is longer than any in the log, and no text breaks a cell of a table."""
     one = stage(name, image="bb:1", run="x") if "/" not in name else stage("a", image="bb:1", run="x")
     summary = ran(StageStatus.FAILED, 0, 1, 1, f"{name} | `x` <b>")
 

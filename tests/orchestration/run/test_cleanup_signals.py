@@ -1,4 +1,4 @@
-"""Signals that come while a run is ending already."""
+"""Signals that come while a run is already ending."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ PIPELINE = Pipeline("tidy", [stage("a", image=BUSYBOX, run="true")])
 
 
 class ImpatientUser(ScriptedEngine):
-    """Somebody presses Ctrl-C when the engine is asked what the run left on it.
+    """A user presses Ctrl-C when the run requests its leftovers from the engine.
 
     Args:
-        presses: how often, one right after the other.
+        presses: the number of times, one right after the other.
     """
 
     def __init__(self, presses: int) -> None:
@@ -42,7 +42,7 @@ class ImpatientUser(ScriptedEngine):
         self._presses = presses
 
     def leftovers(self) -> list[Leftover]:
-        """Asked once before the run for what others left, then in its clean-up."""
+        """Called once before the run for the leftovers of others, then in the run's clean-up."""
         found = super().leftovers()
         while self.runs and self._presses:
             self._presses -= 1
@@ -52,12 +52,12 @@ class ImpatientUser(ScriptedEngine):
 
 @pytest.fixture
 def options(prefect_api: str, data_folder: Path, tmp_path: Path) -> RunOptions:
-    """Results go to the test's folder, the server is the session's."""
+    """Results go to the test's folder, and the server is that of the session."""
     return RunOptions(settings=replace(read_settings(), results=str(tmp_path / "results"), data=data_folder))
 
 
 def test_one_signal_does_not_break_the_clean_up_off(options: RunOptions, tmp_path: Path) -> None:
-    """The user is told to be patient, the run ends as it would have, and nothing is left on the engine."""
+    """The user is asked for patience, the run ends as without the signal, and nothing is left on the engine."""
     engine = ImpatientUser(presses=1)
     events: list[Event] = []
 
@@ -68,7 +68,7 @@ def test_one_signal_does_not_break_the_clean_up_off(options: RunOptions, tmp_pat
 
 
 def test_a_second_signal_ends_the_clean_up(options: RunOptions, tmp_path: Path) -> None:
-    """Whoever insists is let go at once: the run was interrupted, what is left is for the next run."""
+    """The process ends immediately, the run counts as interrupted, and its leftovers wait for the next run."""
     engine = ImpatientUser(presses=2)
 
     with pytest.raises(RunFailedError) as failed:
@@ -81,14 +81,14 @@ class ClosedTerminal(ScriptedEngine):
     """The terminal is closed when the run has begun to make things on the engine."""
 
     def info(self) -> EngineInfo:
-        """Asked in the run, before anything is made."""
+        """Called in the run, before anything is made."""
         signal.raise_signal(signal.SIGHUP)
         return super().info()
 
 
 @pytest.fixture
 def with_terminal() -> Iterator[None]:
-    """These tests are not under nohup; a SIGHUP that nobody catches does not end them."""
+    """The test does not run under nohup, and a SIGHUP that nobody catches does not end it."""
     usual = signal.signal(signal.SIGHUP, lambda _number, _frame: None)
     yield
     signal.signal(signal.SIGHUP, usual)
@@ -98,7 +98,7 @@ def with_terminal() -> Iterator[None]:
 def test_the_end_of_the_terminal_ends_a_run_that_prepares(
     options: RunOptions, tmp_path: Path, with_terminal: None, as_module: bool
 ) -> None:
-    """SIGHUP before the first stage is an interruption like any other: told, recorded, nothing left."""
+    """SIGHUP before the first stage is an interruption like any other: it is reported and recorded, and nothing is left."""
     del with_terminal
     engine = ClosedTerminal()
     told = replace(options, engine=engine)
@@ -120,7 +120,7 @@ def test_the_end_of_the_terminal_ends_a_run_that_prepares(
 def test_a_signal_before_the_flow_run_begins(
     options: RunOptions, tmp_path: Path, with_terminal: None, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
-    """The run was cancelled before it began, and says so."""
+    """The run was cancelled before it began, and reports that."""
     del with_terminal
 
     def interrupted(_settings: object) -> None:
@@ -136,17 +136,17 @@ def test_a_signal_before_the_flow_run_begins(
 
 
 class StubbornEngine(ScriptedEngine):
-    """Whatever runs on it ignores SIGTERM, however long the grace."""
+    """Containers on this engine ignore SIGTERM, however long the grace is."""
 
     def stop(self, container: str, grace: float) -> None:
-        """Only a kill ends it."""
+        """End the container only for a kill."""
         if grace == 0:
             super().stop(container, grace)
 
 
 @pytest.mark.timeout(60)
 def test_a_signal_kills_what_fail_fast_has_asked_to_end(options: RunOptions, tmp_path: Path) -> None:
-    """What runs beside a stage that failed has had its SIGTERM: the first Ctrl-C is the second word, and kills it."""
+    """Stages next to a failed one have got SIGTERM already, so the first Ctrl-C counts as the second signal and kills them."""
     engine = StubbornEngine()
     engine.script("endless", Behaviour(blocks=True))
 
@@ -168,7 +168,7 @@ def test_a_signal_kills_what_fail_fast_has_asked_to_end(options: RunOptions, tmp
 
 
 def test_the_end_of_the_terminal_does_not_matter_to_nohup() -> None:
-    """SIGHUP asks a run to end as SIGTERM does, unless the process was started to outlive its terminal."""
+    """SIGHUP asks a run to end, as SIGTERM does, unless the process was started to outlive its terminal."""
     usual = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     try:
         with_terminal = interruptions()

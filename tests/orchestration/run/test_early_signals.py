@@ -1,4 +1,4 @@
-"""Signals while the command still loads what it needs, and while it ends."""
+"""Signals while the command is still loading modules, and while it ends."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from dockercise_prefect.signals import Interruptions
 from tests.engines.scripted import BUSYBOX
 
 LOADED = ["click", "dockercise_prefect.compiler.compile", "pydantic", "prefect.settings.base"]
-"""Modules whose loading marks a moment of the start: of the command line, of the compiler, of Prefect."""
+"""Modules whose import marks a moment of the start: of the command line, of the compiler, of Prefect."""
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A pipeline."""
+    """A folder with a pipeline."""
     root = tmp_path / "early"
     root.mkdir()
     (root / "early.dockercise.yaml").write_text(f"never: {{img: {BUSYBOX}, run: 'true'}}\n")
@@ -37,7 +37,7 @@ def test_a_signal_during_the_start_is_answered(numbers: tuple[signal.Signals, ..
     """Whatever is being loaded, the exit status is 130, and `--json` prints the object of a cancelled run."""
     defaults = ["env", "--default-signal=HUP,INT"]
     command = [*defaults, sys.executable, "-X", "importtime", "-m", "dockercise_prefect", "run", "-C", str(folder), "--json"]
-    environment = os.environ | {"PREFECT_API_URL": "http://127.0.0.1:9/api"}  # nobody is asked
+    environment = os.environ | {"PREFECT_API_URL": "http://127.0.0.1:9/api"}  # no answer is awaited
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
     for line in cast("IO[str]", process.stderr):
         if line.startswith("import time:") and line.rpartition("|")[2].strip() == module:
@@ -55,7 +55,7 @@ def test_a_signal_during_the_start_is_answered(numbers: tuple[signal.Signals, ..
 
 
 def test_a_signal_that_is_held_comes_later_and_once() -> None:
-    """What is noted while signals are held is raised by their release, a repetition is not."""
+    """A signal that arrives while signals are held is raised at their release; a repetition is not."""
     signals = Interruptions()
     with signals.installed():
         signal.raise_signal(signal.SIGINT)
@@ -67,7 +67,7 @@ def test_a_signal_that_is_held_comes_later_and_once() -> None:
 
 
 def test_a_second_signal_at_once_breaks_nothing_off() -> None:
-    """A signal raises where they are not held; one that follows at once is dropped."""
+    """A signal that is not held raises immediately; one that follows immediately is dropped."""
     signals = Interruptions()
     with signals.installed(), signals.released():
         with pytest.raises(KeyboardInterrupt):
@@ -77,7 +77,7 @@ def test_a_second_signal_at_once_breaks_nothing_off() -> None:
 
 
 def test_handlers_of_before_come_back() -> None:
-    """Outside, signals belong to whoever had them."""
+    """Outside the block, the earlier handlers of signals are in place again."""
     before = signal.getsignal(signal.SIGINT)
 
     with Interruptions().installed():

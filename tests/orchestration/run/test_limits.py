@@ -27,7 +27,7 @@ AT = "x.dockercise.yaml:3:1"
 
 @pytest.fixture
 def settings(tmp_path: Path, data_folder: Path) -> Settings:
-    """Nothing is trusted; the server is the session's."""
+    """Nothing is trusted, and the server is that of the session."""
     return replace(read_settings(), results=str(tmp_path / "results"), data=data_folder, untrusted=True, untrusted_cpus=1.5)
 
 
@@ -46,7 +46,7 @@ class Runner:
         return summary
 
     def refused(self, *stages: Stage, **how: Any) -> RunFailedError:
-        """A flow run that does nothing."""
+        """Run a flow run that starts nothing."""
         with pytest.raises(RunFailedError) as caught:
             self.run(*stages, **how)
         assert self._engine.calls.total() == 0
@@ -55,7 +55,7 @@ class Runner:
 
 @pytest.fixture
 def runner(prefect_api: str, settings: Settings, scripted: ScriptedEngine, tmp_path: Path) -> Runner:
-    """Of pipelines that are not trusted."""
+    """Runs pipelines that are not trusted."""
     return Runner(settings, scripted, tmp_path / "root")
 
 
@@ -65,7 +65,7 @@ def sh(name: str, **keys: Any) -> Stage:
 
 
 def test_a_refusal_is_a_run_in_error_that_starts_nothing(runner: Runner, prefect_api: str, tmp_path: Path) -> None:
-    """The engine is not even asked who it is, no record is opened, and the flow run is found by its name and pipeline."""
+    """The run does not even contact the engine and opens no record; the flow run can be found by its name and pipeline."""
     failure = runner.refused(sh("ok"), sh("bad", volumes=[bind("/", "/host")], user="0"))
 
     flow_run = prefect_records.flow_run(prefect_api, failure.summary.flow_run_id or "")
@@ -79,7 +79,7 @@ def test_a_refusal_is_a_run_in_error_that_starts_nothing(runner: Runner, prefect
 
 
 def test_credentials_are_refused(runner: Runner) -> None:
-    """A run that is to have the AWS folder is a wrong usage."""
+    """A run that requests the AWS folder is refused as wrong usage."""
     failure = runner.refused(sh("a"), aws=True)
 
     assert failure.exit_status == ExitStatus.WRONG_INPUT
@@ -87,7 +87,7 @@ def test_credentials_are_refused(runner: Runner) -> None:
 
 
 def test_what_was_not_selected_is_not_judged(runner: Runner, scripted: ScriptedEngine) -> None:
-    """A target that needs nothing special runs beside stages that would be refused."""
+    """A target without special needs runs, even if stages that were not selected would be refused."""
     summary = runner.run(sh("test"), sh("deploy", network="host"), targets=["test"])
 
     assert summary.status is RunStatus.PASSED
@@ -95,7 +95,7 @@ def test_what_was_not_selected_is_not_judged(runner: Runner, scripted: ScriptedE
 
 
 def test_containers_have_limits(runner: Runner, scripted: ScriptedEngine, settings: Settings) -> None:
-    """Each container has the limits of the settings, or its own lower ones, and a closed network."""
+    """Each container has the limits of the settings or its own lower ones, and a closed network."""
     runner.run(sh("a"), sh("b", memory=16 << 20, cpus=0.5))
 
     specs = {spec.labels["dockercise.stage"]: spec for spec in scripted.specs if "dockercise.stage" in spec.labels}
@@ -107,7 +107,7 @@ def test_containers_have_limits(runner: Runner, scripted: ScriptedEngine, settin
 
 
 def test_variables_are_those_that_were_given(runner: Runner, scripted: ScriptedEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A flag and the flow run's parameter count; the process's environment and Secret blocks do not, under any name."""
+    """Flags and the flow run's parameter count; the process's environment and Secret blocks do not, under any name."""
     cast("Any", Secret)(value="block-value").save("trust-block", overwrite=True, _sync=True)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "key-of-the-worker")
     asked = ["GIVEN", "PARAMETER", "AWS_SECRET_ACCESS_KEY", "TRUST_BLOCK", "trust-block"]
@@ -125,7 +125,7 @@ def test_variables_are_those_that_were_given(runner: Runner, scripted: ScriptedE
 
 
 def test_a_variable_that_was_not_given_stops_the_run(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
-    """To ask for a variable of the worker's own is an error before anything runs, and says what helps."""
+    """A variable of the worker's own is an error before anything runs, and the message says what helps."""
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "key-of-the-worker")
 
     failure = runner.refused(sh("a", env={"AWS_SECRET_ACCESS_KEY": host("AWS_SECRET_ACCESS_KEY")}))
@@ -138,7 +138,7 @@ def test_a_variable_that_was_not_given_stops_the_run(runner: Runner, monkeypatch
 
 
 def test_who_is_trusted_has_no_limits(runner: Runner, scripted: ScriptedEngine, settings: Settings, tmp_path: Path) -> None:
-    """Without the setting nothing is refused and nothing limited."""
+    """Without the setting, nothing is refused and nothing is limited."""
     trusting = Runner(replace(settings, untrusted=False), scripted, tmp_path / "root")
 
     summary = trusting.run(sh("a", network="host", user="root"))

@@ -30,13 +30,13 @@ pytestmark = pytest.mark.docker
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """A data folder of its own, for a server that may be killed."""
+    """A separate data folder, for a server that may be killed."""
     return tmp_path / "data"
 
 
 @pytest.fixture
 def victim(data: Path) -> Iterator[LocalServer]:
-    """The server in it."""
+    """The server that will be killed."""
     yield ServerFolder(data).up(lambda _text: None)
     ServerFolder(data).down()
 
@@ -44,9 +44,9 @@ def victim(data: Path) -> Iterator[LocalServer]:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("as_module", [False, True])
 def test_the_stages_end_and_their_results_are_kept(victim: LocalServer, data: Path, tmp_path: Path, as_module: bool) -> None:
-    """Every stage is run to its end; the exit status is 3, and the process ends soon, although Prefect would try for minutes.
+    """Every stage runs to its end; the exit status is 3, and the process ends soon, although Prefect would try for minutes.
 
-    Why is said once, in the last line, and Prefect adds nothing of its own to what the command says.
+    The reason is shown once, in the last line, and Prefect adds nothing to the output of the command.
     """
     root = tmp_path / "root"
     root.mkdir()
@@ -85,7 +85,7 @@ def test_the_stages_end_and_their_results_are_kept(victim: LocalServer, data: Pa
     assert (results / "b9.log").read_text() == "9\n"
     assert summary["status"] == "error"
     assert summary["error"].startswith("Prefect failed")
-    if not as_module:  # Prefect's own log is what a module shows
+    if not as_module:  # Prefect's own log is the output of a module
         assert rest.count("Prefect failed") == 1
         assert "error in" in rest.splitlines()[-2]
         assert "EventsWorker" not in rest
@@ -95,11 +95,11 @@ def test_the_stages_end_and_their_results_are_kept(victim: LocalServer, data: Pa
 def test_an_api_that_is_lost_before_the_stages_run_ends_in_a_record(
     prefect_api: str, data_folder: Path, tmp_path: Path
 ) -> None:
-    """What was to run and why it did not is kept, and nothing is left on the engine."""
+    """The record has the stages of the run and why they did not run, and nothing is left on the engine."""
     engine = ScriptedEngine()
     settings = replace(read_settings(), results=str(tmp_path / "results"), data=data_folder)
     pipeline = Pipeline("lost", [stage("a", image=BUSYBOX, run="true")])
-    engine.fail("resolve_image", cast("Any", httpx.ConnectError("refused")))  # as if Prefect had been asked there
+    engine.fail("resolve_image", cast("Any", httpx.ConnectError("refused")))  # as if a request to Prefect had been made there
 
     with pytest.raises(RunFailedError) as failed:
         launch(pipeline, tmp_path / "root", (), RunOptions(settings=settings, engine=engine))

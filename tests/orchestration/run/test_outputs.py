@@ -1,4 +1,4 @@
-"""What stages print: where it is kept, and who gets it."""
+"""The output of stages: where it is kept, and who gets it."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ SECRET = "correct horse"
 
 
 def pipeline_text(more: str) -> str:
-    """Two stages, of which the second reads what the first printed."""
+    """Two stages, of which the second reads the output of the first."""
     return f"meta: {{secrets: PASSWORD}}\na: {{img: {BUSYBOX}, run: print, {more}}}\nb: {{img: {BUSYBOX}, run: use, after: a}}"
 
 
 def seen_by_consumer(
     scripted: ScriptedEngine, tmp_path: Path, printed: bytes, more: str, outside: Mapping[StageName, Mapping[str, str]]
 ) -> tuple[StageWorld, list[bytes]]:
-    """Run both; returns the run, and what the second stage found in `/out/a`."""
+    """Run both stages; return the run, and the contents of `/out/a` in the second stage."""
     found: list[bytes] = []
 
     def look(container: ScriptedContainer) -> None:
@@ -47,7 +47,7 @@ def seen_by_consumer(
 
 
 def test_what_is_not_sensitive_is_in_its_file_byte_for_byte(scripted: ScriptedEngine, tmp_path: Path) -> None:
-    """The file, the bundle and the consumer have exactly what was printed."""
+    """The file, the bundle and the consumer have exactly the printed bytes."""
     world, found = seen_by_consumer(scripted, tmp_path, PRINTED, "noLog: false", {})
 
     assert (world.store.folder / "a.out").read_bytes() == PRINTED
@@ -56,7 +56,7 @@ def test_what_is_not_sensitive_is_in_its_file_byte_for_byte(scripted: ScriptedEn
 
 
 def test_it_is_there_while_the_stage_prints(scripted: ScriptedEngine, tmp_path: Path) -> None:
-    """Whoever reads the file of a stage that runs finds what it has printed so far."""
+    """The file of a running stage has everything that the stage has printed so far."""
     so_far: list[bytes] = []
     with stage_world(scripted, compiled(a=pipeline_text("noLog: false")), tmp_path) as world:
         writer = world.outputs.writer("a")
@@ -80,7 +80,7 @@ def test_it_is_there_while_the_stage_prints(scripted: ScriptedEngine, tmp_path: 
 def test_what_the_record_may_not_have_lies_in_a_volume_of_the_run(
     scripted: ScriptedEngine, tmp_path: Path, more: str, printed: bytes, why: str | None, *, attempt: RunAttempt
 ) -> None:
-    """It is nowhere in the record; a labelled volume on the engine has it for the consumer, and goes with the run."""
+    """Such output is only in a labelled volume on the engine for the consumer; the volume is removed with the run."""
     outside = {"a": {"PASSWORD": SECRET}} if why else {}
     scripted.script("print", Behaviour(stdout=printed))
     with stage_world(scripted, compiled(a=pipeline_text(more)), tmp_path, outside, attempt=attempt) as world:
@@ -103,7 +103,7 @@ def test_what_the_record_may_not_have_lies_in_a_volume_of_the_run(
 
 
 def test_a_consumer_gets_it_from_there(scripted: ScriptedEngine, tmp_path: Path) -> None:
-    """What is not in the record reaches the stages that need it byte for byte."""
+    """Output that is not in the record reaches the stages that need it byte for byte."""
     world, found = seen_by_consumer(scripted, tmp_path, PRINTED, "noLog: true", {})
 
     assert found == [PRINTED]
@@ -111,7 +111,7 @@ def test_a_consumer_gets_it_from_there(scripted: ScriptedEngine, tmp_path: Path)
 
 
 def test_what_a_sensitive_stage_printed_is_kept_if_it_is_clean(scripted: ScriptedEngine, tmp_path: Path) -> None:
-    """Without a secret in it, the output is in the record when the stage has ended; its value is in no JSON."""
+    """Output without a secret is in the record when the stage has ended; its value is not in any JSON."""
     world, found = seen_by_consumer(scripted, tmp_path, b"clean\n", "env: {PASSWORD: password}", {"a": {"PASSWORD": SECRET}})
 
     assert (world.store.folder / "a.out").read_bytes() == b"clean\n"
@@ -128,7 +128,7 @@ class FailingStore(LocalStore):
 
 
 class FailingFile(OutputFile):
-    """Takes one piece."""
+    """A file that takes one piece."""
 
     def write(self, chunk: bytes) -> None:
         """Append the first piece."""
@@ -138,7 +138,7 @@ class FailingFile(OutputFile):
 
 
 def test_a_record_that_fails_decides_over_no_stage(scripted: ScriptedEngine, tmp_path: Path) -> None:
-    """Where the record cannot have all of an output, the stage passes, the consumer gets it, and the run is told."""
+    """If the record cannot take all of an output, the stage passes, the consumer gets it, and the run reports it."""
     with stage_world(scripted, compiled(a=pipeline_text("noLog: false")), tmp_path, open_store=FailingStore) as world:
         writer = world.outputs.writer("a")
         for piece in (b"one\n", b"two\n", b"three\n"):

@@ -40,7 +40,7 @@ RESULT = JobResult(
 
 @dataclass
 class Shown:
-    """What was to be shown (`prefect_view.ArtifactQueue`).
+    """The artifacts that were to be shown (`prefect_view.ArtifactQueue`).
 
     Attributes:
         artifacts: key to headline, text and task run.
@@ -69,7 +69,7 @@ def store(tmp_path: Path) -> LocalStore:
 
 @pytest.fixture
 def record(store: LocalStore) -> RunRecord:
-    """Whose stage `test` printed a line and failed, with a log."""
+    """A record whose stage `test` printed a line and failed, with a log."""
     record = RunRecord(store, lambda _event: None, Secrecy(PIPELINE))
     log = store.log("test")
     log.write(b"why\n")
@@ -118,7 +118,7 @@ def test_a_stage_whose_output_is_not_in_the_record_links_none(
 
 
 def test_a_run_shows_all_its_stages(store: LocalStore, record: RunRecord) -> None:
-    """The run's artifact belongs to no task run, lists its stages, and is the last."""
+    """The run's artifact belongs to no task run, lists its stages, and comes last."""
     shown = Shown()
 
     PrefectView(PIPELINE, record, store, shown).run(RunSummary("run", "shop", RunStatus.FAILED, stages=record.stages()))
@@ -130,7 +130,7 @@ def test_a_run_shows_all_its_stages(store: LocalStore, record: RunRecord) -> Non
 
 
 class Expired(LocalStore):
-    """A record in a place whose credentials have ended."""
+    """A record in a place whose credentials have expired."""
 
     def link(self, name: str) -> str:
         """See `RunStore`."""
@@ -138,7 +138,7 @@ class Expired(LocalStore):
 
 
 def test_what_cannot_be_linked_is_named(record: RunRecord, tmp_path: Path) -> None:
-    """Where no link can be made, the file's place is told."""
+    """If no link can be made, the file's place is shown."""
     shown = Shown()
     store = Expired(tmp_path / "other", "shop", "run")
     store.start(to_json(PIPELINE))

@@ -1,4 +1,4 @@
-"""What of a stage is in its JSON."""
+"""What a stage's JSON contains."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NOW = datetime(2026, 11, 28, tzinfo=UTC)
 
 
 def recorded(tmp_path: Path, pipeline: Pipeline, printed: bytes, volume: Iterator[bytes] | None = None) -> dict[str, Any]:
-    """The JSON of the pipeline's first stage, which has printed this and left these files."""
+    """The JSON of the pipeline's first stage, which printed this and left these files."""
     store = LocalStore(tmp_path, "p", "run")
     store.start(to_json(pipeline))
     secrecy = Secrecy(pipeline)
@@ -59,7 +59,7 @@ def recorded(tmp_path: Path, pipeline: Pipeline, printed: bytes, volume: Iterato
 
 
 def test_a_value_up_to_the_bound_is_in_the_json(tmp_path: Path) -> None:
-    """A value of 1 MiB is there, white space around it not counted."""
+    """A value of 1 MiB is included, and white space around it does not count."""
     entry = recorded(tmp_path, compiled(a="a: {img: busybox:1, run: x}"), b" \n" + b"x" * LONGEST_VALUE + b"\n" * 100)
 
     assert entry["value"] == "x" * LONGEST_VALUE
@@ -67,7 +67,7 @@ def test_a_value_up_to_the_bound_is_in_the_json(tmp_path: Path) -> None:
 
 
 def test_a_value_stays_where_the_volume_is_left_out(tmp_path: Path) -> None:
-    """That the files may not be kept changes nothing about what was printed."""
+    """If the files may not be kept, the value is still recorded."""
 
     def too_large() -> Iterator[bytes]:
         yield b"first files"
@@ -80,7 +80,7 @@ def test_a_value_stays_where_the_volume_is_left_out(tmp_path: Path) -> None:
 
 
 def test_a_value_above_the_bound_is_said_to_be_elsewhere(tmp_path: Path) -> None:
-    """Of a longer value the JSON says how long it is and where all of it is."""
+    """For a longer value the JSON shows its length and where the whole value is."""
     entry = recorded(tmp_path, compiled(a="a: {img: busybox:1, run: x}"), b"x" * (LONGEST_VALUE + 1))
 
     assert entry["value"] is None
@@ -90,7 +90,7 @@ def test_a_value_above_the_bound_is_said_to_be_elsewhere(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("more", ["noLog: true", "env: {P: secret}"])
 def test_a_long_value_that_is_sensitive_is_no_secret_about_its_length(tmp_path: Path, more: str) -> None:
-    """Of a stage whose value is not in the JSON anyway, how long it is is not said."""
+    """If a stage's value is never in the JSON, the JSON does not show its length either."""
     text = f"meta: {{secrets: P}}\na: {{img: busybox:1, run: x, {more}}}"
 
     entry = recorded(tmp_path, compiled(a=text), b"x" * (LONGEST_VALUE + 1))
@@ -101,7 +101,7 @@ def test_a_long_value_that_is_sensitive_is_no_secret_about_its_length(tmp_path: 
 
 
 def test_a_stage_that_breaks_after_its_end_keeps_what_was_recorded(tmp_path: Path) -> None:
-    """An internal error behind the end of a stage is its status; its times, exit code and digest stay."""
+    """An internal error after the end of a stage becomes its status; its times, exit code and digest stay."""
     pipeline = compiled(a="a: {img: busybox:1, run: x}")
     store = LocalStore(tmp_path, "p", "run")
     store.start(to_json(pipeline))

@@ -1,4 +1,4 @@
-"""What a run's record says of what could not be kept."""
+"""What a run's record shows about files that could not be kept."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.engines.scripted import BUSYBOX
     ],
 )
 def test_a_volume_that_is_not_kept_says_why(tmp_path: Path, error: EngineError, said: str) -> None:
-    """What came first is the run's error: that the engine went away, and what follows from it."""
+    """The first failure is the run's error; if the engine went away, the error also names the consequence."""
     one, two = stage("b1", image=BUSYBOX, run="x"), stage("b2", image=BUSYBOX, run="x")
     pipeline = Pipeline("p", [one, two])
     store = LocalStore(tmp_path, "p", "run-1")

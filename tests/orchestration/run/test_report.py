@@ -1,4 +1,4 @@
-"""The page of a run: what it says, and that nothing a stage printed or is called can harm it."""
+"""The page of a run: its contents, and that no output or name of a stage can harm it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Elements(HTMLParser):
 
 
 def test_the_files_of_a_stage_are_linked(tmp_path: Path) -> None:
-    """Its log, its output and its entry, each if it is in the record."""
+    """The log, the output and the entry of a stage are linked if they are in the record."""
     greet, check = stage("greet", image="bb:1", run="x"), stage("check", image="bb:1", run="y")
     (tmp_path / "greet.out").write_bytes(b"hello\n")
 
@@ -60,7 +60,7 @@ def test_the_files_of_a_stage_are_linked(tmp_path: Path) -> None:
 
 
 def test_the_page_says_what_went_wrong_first(tmp_path: Path) -> None:
-    """Failures stand above the graph and the list, with the last lines of their logs and a link to the stage."""
+    """Failures come before the graph and the list, with the last lines of their logs and a link to the stage."""
     greet, check = stage("greet", image="bb:1", run="x"), stage("check", image="bb:1", run="y")
     failed = ran(StageStatus.FAILED, 1, 2, 1, "exit code 1\ngrep: no match")
 
@@ -73,7 +73,7 @@ def test_the_page_says_what_went_wrong_first(tmp_path: Path) -> None:
 
 
 def test_the_page_asks_for_nothing(tmp_path: Path) -> None:
-    """Its policy allows no request; it loads no style, script, picture or font from anywhere."""
+    """The policy of the page allows no request, and the page loads no style, script, picture or font from anywhere."""
     page = page_of(tmp_path, (stage("a", image="bb:1", run="x"), ran(StageStatus.PASSED, 0, 1), b"hello\n"))
 
     elements = Elements(page).elements
@@ -85,7 +85,7 @@ def test_the_page_asks_for_nothing(tmp_path: Path) -> None:
 
 
 def test_what_stages_print_and_are_called_stays_text(tmp_path: Path) -> None:
-    """Markup, ends of scripts, control characters and bytes that are no UTF-8 are shown, and mean nothing."""
+    """Markup, ends of scripts, control characters and bytes that are not UTF-8 are shown, and have no effect."""
     name = "<script>alert('1')</script>&\"☃".replace("/", "|")
     evil = b"</pre></details><script>alert(2)</script>\x1b[31mred\x1b[0m \x1b]0;title\x07\xff</script>\n"
 
@@ -99,7 +99,7 @@ def test_what_stages_print_and_are_called_stays_text(tmp_path: Path) -> None:
 
 
 def test_a_big_pipeline_is_listed_and_not_drawn(tmp_path: Path) -> None:
-    """Beyond some hundred stages there is no picture; the page stays a few megabytes, whatever they printed."""
+    """Above some hundred stages there is no picture, and the page has a few megabytes at most, whatever the stages printed."""
     many = [
         (stage(f"s{number}", image="bb:1", run="x"), ran(StageStatus.PASSED, 0, 1), b"x" * 20_000)
         for number in range(LARGEST_GRAPH + 1)
@@ -113,7 +113,7 @@ def test_a_big_pipeline_is_listed_and_not_drawn(tmp_path: Path) -> None:
 
 
 def test_long_values_of_many_stages_are_cut(tmp_path: Path) -> None:
-    """What values take of a page has a limit as what logs take has; the page says what is missing."""
+    """Values have a limit on the page, as logs do, and the page shows how much is missing."""
     names = [f"s{number}" for number in range(LARGEST_GRAPH + 1)]
     for name in names:
         (tmp_path / f"{name}.json").write_text(json.dumps({"stage": name, "value": "x" * 16_000}))
@@ -127,7 +127,7 @@ def test_long_values_of_many_stages_are_cut(tmp_path: Path) -> None:
 
 
 def test_the_page_says_when_and_from_which_commit(tmp_path: Path) -> None:
-    """The head has the beginning with its time zone, and the commit where one is known."""
+    """The head shows the beginning with its time zone, and the commit if it is known."""
     one = stage("a", image="bb:1", run="x")
     summary = RunSummary(
         run_id(), "shop", RunStatus.PASSED, started="2026-11-22T19:03:12+00:00", stages={"a": ran(StageStatus.PASSED, 0, 1)}
@@ -140,7 +140,7 @@ def test_the_page_says_when_and_from_which_commit(tmp_path: Path) -> None:
 
 
 def test_boxes_of_the_graph_can_be_reached_without_eyes(tmp_path: Path) -> None:
-    """A picture whose boxes are links is a group for a screen reader: what is within an image is left out."""
+    """A picture whose boxes are links is a group for a screen reader, because the contents of an image are left out."""
     a, b = stage("a", image="bb:1", run="x"), stage("b", image="bb:1", run="y")
 
     page = page_of(tmp_path, (a, ran(StageStatus.CACHED, 0, 1), b""), (b, ran(StageStatus.PASSED, 1, 1), b""))
@@ -149,7 +149,7 @@ def test_boxes_of_the_graph_can_be_reached_without_eyes(tmp_path: Path) -> None:
 
 
 def test_sensitive_stages_say_so(tmp_path: Path) -> None:
-    """A stage with `noLog` has no log in the page, and the page says why."""
+    """A stage with `noLog` has no log on the page, and the page gives the reason."""
     hush = stage("hush", image="bb:1", run="x", no_log=True)
     summary = RunSummary(run_id(), "shop", RunStatus.PASSED, stages={"hush": ran(StageStatus.PASSED, 0, 1)})
 
@@ -159,7 +159,7 @@ def test_sensitive_stages_say_so(tmp_path: Path) -> None:
 
 
 def test_a_run_that_ended_before_it_began_has_a_page(tmp_path: Path) -> None:
-    """Without any stage that ran, and with an error of ours, there is still something to read."""
+    """Even if no stage ran and there was an error of ours, the page has something to read."""
     never = (stage("a", image="bb:1", run="x"), StageSummary(StageStatus.NOT_STARTED), b"")
 
     page = page_of(tmp_path, never, error="no engine answers")
@@ -168,7 +168,7 @@ def test_a_run_that_ended_before_it_began_has_a_page(tmp_path: Path) -> None:
 
 
 def test_a_compressed_log_is_shown_as_any_other(tmp_path: Path) -> None:
-    """The page shows beginning and end of a log that is compressed in the record, and leads to its file."""
+    """The page shows beginning and end of a log that is compressed in the record, and links to its file."""
     one, summary = stage("a.b", image="bb:1", run="x"), ran(StageStatus.PASSED, 0, 1)
     (tmp_path / "a.b.log.zst").write_bytes(ZstdCompressor().compress(b"first\n" + b"middle\n" * 500_000 + b"last\n"))
 
@@ -185,7 +185,7 @@ def test_a_compressed_log_is_shown_as_any_other(tmp_path: Path) -> None:
 
 
 def test_a_log_is_cut_at_lines_in_its_middle() -> None:
-    """Of a long log its beginning and more of its end are shown, in whole lines, and how much is missing."""
+    """The page shows the beginning of a long log, more of its end, both in whole lines, and how much is missing."""
     lines = [b"line %05d\n" % number for number in range(10_000)]
 
     shown = excerpt(lines, 10_000)
@@ -200,7 +200,7 @@ def test_a_log_is_cut_at_lines_in_its_middle() -> None:
 
 @given(pieces=st.lists(st.binary(max_size=500), max_size=8), budget=st.integers(16, 400))
 def test_any_log_has_an_excerpt(pieces: list[bytes], budget: int) -> None:
-    """Whatever is in a log, and however it comes, what is shown is about as long as it may be, and accounts for the rest."""
+    """For any log in any pieces, the excerpt has about the allowed length, and the rest is counted."""
     log = b"".join(pieces)
 
     shown = excerpt(pieces, budget)

@@ -1,4 +1,4 @@
-"""A volume of a recorded run comes back on an engine."""
+"""A volume of a recorded run is restored on an engine."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def image_of(engine: ScriptedEngine) -> str:
 
 
 def test_it_has_the_files_and_the_digest_of_the_record(scripted: ScriptedEngine, run: RecordedRun, run_id: str) -> None:
-    """Another run's labels are on it, and its digest is the one of the record."""
+    """The restored volume has the labels of another run, and the same digest as in the record."""
     volume = restored_volume(run, "a", volumes_of(scripted, run_id), image_of(scripted))
 
     entry = run.entry("a")
@@ -47,7 +47,7 @@ def test_it_has_the_files_and_the_digest_of_the_record(scripted: ScriptedEngine,
 
 @pytest.mark.parametrize("stage", ["b", "unknown"])
 def test_a_volume_that_is_not_in_the_record(scripted: ScriptedEngine, run: RecordedRun, run_id: str, stage: str) -> None:
-    """It is refused, and nothing is made on the engine."""
+    """A volume that is not in the record is refused, and nothing is made on the engine."""
     with pytest.raises(StorageError, match=f"does not have the volume of {stage}"):
         restored_volume(run, stage, volumes_of(scripted, run_id), image_of(scripted))
 

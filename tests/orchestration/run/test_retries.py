@@ -1,4 +1,4 @@
-"""Prefect's defaults for retries, which are not for stages: what a stage did is done."""
+"""Prefect's defaults for retries do not apply to stages, since the effects of a stage remain."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ PIPELINE = Pipeline("hello", [stage("deploy", image=BUSYBOX, run="deploy")])
 
 @pytest.fixture(autouse=True)
 def retries(prefect_api: str) -> Iterator[None]:
-    """The user's Prefect runs all that fails again."""
+    """The user's Prefect repeats all that fails."""
     with temporary_settings({PREFECT_TASKS_DEFAULT_RETRIES: 1, PREFECT_FLOWS_DEFAULT_RETRIES: 1}):
         yield
 
 
 @pytest.fixture
 def options(scripted: ScriptedEngine, tmp_path: Path, data_folder: Path) -> RunOptions:
-    """The stage fails; results go to the test's folder."""
+    """The stage fails, and results go to the test's folder."""
     scripted.script("deploy", Behaviour(exit_code=1))
     settings = replace(read_settings(), results=str(tmp_path / "results"), data=data_folder)
     return RunOptions(settings=settings, engine=scripted)
@@ -55,7 +55,7 @@ def test_a_run_of_the_command_is_not_retried(
 
 
 def test_a_compiled_flow_is_not_retried(options: RunOptions, scripted: ScriptedEngine, tmp_path: Path) -> None:
-    """The flow of a compiled module, which says nothing of retries, fails once and for all."""
+    """The flow of a compiled module, which sets no retries, fails after one attempt."""
 
     @flow(name="hello")
     def compiled() -> RunSummary:

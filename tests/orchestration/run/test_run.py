@@ -32,12 +32,12 @@ pytestmark = pytest.mark.docker  # for the Prefect server: the engine is scripte
 def test_a_run_whose_results_cannot_be_written_any_more_is_listed_as_ended(
     run: RunIt, settings: Settings, scripted: ScriptedEngine, tmp_path: Path
 ) -> None:
-    """Where the folder does not take the summary, the data folder does, and whoever lists the runs reads it there."""
+    """If the folder does not take the summary, the data folder does, and the list of runs reads it there."""
     settings = replace(settings, data=tmp_path / "data")
 
     def lose(_call: object) -> None:
         (folder,) = (tmp_path / "results/hello").iterdir()
-        (folder / "summary.json").mkdir()  # from here on there is no way to write the file
+        (folder / "summary.json").mkdir()  # from here on the file cannot be written
 
     scripted.script("lose", Behaviour(action=lose))
 
@@ -54,7 +54,7 @@ def test_a_run_whose_results_cannot_be_written_any_more_is_listed_as_ended(
 def test_a_second_signal_while_a_run_ends_leaves_it_cancelled(
     number: signal.Signals, settings: Settings, scripted: ScriptedEngine, prefect_api: str, tmp_path: Path
 ) -> None:
-    """One signal before the stages and one when all is told: the run is Cancelled in Prefect, not Crashed."""
+    """With one signal before the stages and one at the end, the run is Cancelled in Prefect and not Crashed."""
 
     def interrupt(event: Event) -> None:
         if isinstance(event, EngineFound | RunEnded):
@@ -74,7 +74,7 @@ def test_a_second_signal_while_a_run_ends_leaves_it_cancelled(
 
 
 def test_the_record_is_what_is_returned(run: RunIt, scripted: ScriptedEngine) -> None:
-    """`summary.json` is the summary, `index.json` the pipeline, each stage has its entry with its value, and its log."""
+    """`summary.json` is the summary, `index.json` is the pipeline, and each stage has its log and an entry with its value."""
     scripted.script("two-lines", Behaviour(stdout=b"  one\ntwo \n", stderr=b"noise\n"))
 
     ran = run(sh("a", "two-lines"), sh("b", "quiet"))
@@ -86,7 +86,7 @@ def test_the_record_is_what_is_returned(run: RunIt, scripted: ScriptedEngine) ->
 
 
 def test_missing_variables_stop_the_run_before_any_container(run: RunIt, scripted: ScriptedEngine, prefect_api: str) -> None:
-    """All of them are listed, the exit status is 2, the flow run is Failed, and the record says what was to run."""
+    """All of them are listed, the exit status is 2, the flow run is Failed, and the record has the stages of the run."""
     ran = run(
         sh("a", "true", env={"SURELY_MISSING": host("SURELY_MISSING")}, at="x.dockercise.yaml:1:1"),
         sh("b", "true", env={"ALSO_MISSING": host("also_missing")}, at="x.dockercise.yaml:2:1"),
@@ -105,7 +105,7 @@ def test_missing_variables_stop_the_run_before_any_container(run: RunIt, scripte
 def test_where_variables_come_from_first_to_last(
     run: RunIt, scripted: ScriptedEngine, prefect_api: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A flag wins over a file, that over the process's environment, that over a Secret block; flags are not parameters."""
+    """A flag wins over a file, a file over the process's environment, that over a Secret block; flags are not parameters."""
     for name in ("FROM_FLAG", "FROM_FILE", "FROM_PROCESS"):
         monkeypatch.setenv(name, "process")
     cast("Any", Secret)(value="block-value").save("from-block", overwrite=True, _sync=True)
@@ -127,7 +127,7 @@ def test_where_variables_come_from_first_to_last(
 def test_the_env_parameter_beats_the_process(
     prefect_api: str, settings: Settings, scripted: ScriptedEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the flow run's form was given wins over the worker's environment."""
+    """A value from the flow run's form wins over the worker's environment."""
     monkeypatch.setenv("COLOUR", "red")
     pipeline = Pipeline("hello", [sh("use", "use", env={"COLOUR": host("COLOUR")})])
     flow = pipeline_flow(pipeline, tmp_path / "root", RunOptions(settings=settings, engine=scripted))
@@ -138,7 +138,7 @@ def test_the_env_parameter_beats_the_process(
 
 
 def test_fail_fast_stops_independent_branches(run: RunIt, scripted: ScriptedEngine) -> None:
-    """What runs is stopped, what waits does not start, and the run failed: nobody cancelled it."""
+    """Running stages are stopped and waiting ones do not start; the run has failed, since nobody cancelled it."""
     scripted.script("endless", Behaviour(blocks=True))
 
     def wait(_container: object) -> None:
@@ -159,7 +159,7 @@ def test_fail_fast_stops_independent_branches(run: RunIt, scripted: ScriptedEngi
 
 
 def test_at_most_jobs_containers_at_once(run: RunIt, scripted: ScriptedEngine, settings: Settings) -> None:
-    """Twelve independent stages never have more than three containers running."""
+    """With twelve independent stages, at most three containers run at the same time."""
     ran = run(*(sh(f"s{n}", f"script-{n}", network="none") for n in range(12)), settings=replace(settings, jobs=3))
 
     assert ran.exit_status == 0
@@ -167,7 +167,7 @@ def test_at_most_jobs_containers_at_once(run: RunIt, scripted: ScriptedEngine, s
 
 
 def test_targets_run_with_what_they_need_only(run: RunIt, scripted: ScriptedEngine) -> None:
-    """The summary knows the chosen stages and no others."""
+    """The summary has the chosen stages and no others."""
     base = sh("base", "base")
 
     ran = run(base, sh("wanted", "wanted", after=[base]), sh("other", "other"), targets=("wanted",))
@@ -176,7 +176,7 @@ def test_targets_run_with_what_they_need_only(run: RunIt, scripted: ScriptedEngi
 
 
 def test_an_image_that_is_not_there_ends_the_run_before_it_starts(run: RunIt, scripted: ScriptedEngine) -> None:
-    """Exit status 3, every stage not started, the message names the image."""
+    """The exit status is 3, every stage is not started, and the message names the image."""
     ran = run(stage("a", image="no/such:image", run="true"))
 
     assert ran.exit_status == ExitStatus.ENGINE_FAILED
@@ -185,7 +185,7 @@ def test_an_image_that_is_not_there_ends_the_run_before_it_starts(run: RunIt, sc
 
 
 def test_an_image_that_is_pulled_is_told(run: RunIt, scripted: ScriptedEngine, prefect_api: str) -> None:
-    """What a thread of ours says of the run, a pull, say, reaches whoever watches and the flow run's log."""
+    """A message of another thread, for example about a pull, reaches the observers and the flow run's log."""
     scripted.add_image("registry.test/tool:1", present=False)
 
     ran = run(stage("a", image="registry.test/tool:1", run="true"))
@@ -199,7 +199,7 @@ def test_an_image_that_is_pulled_is_told(run: RunIt, scripted: ScriptedEngine, p
 def test_results_that_cannot_be_kept_do_not_decide_over_stages(
     run: RunIt, scripted: ScriptedEngine, settings: Settings, tmp_path: Path
 ) -> None:
-    """A record whose folder disappears leaves the stages passed and the run in error with exit status 3."""
+    """If the folder of the record disappears, the stages pass, and the run is in error with exit status 3."""
     results = tmp_path / "gone"
 
     def lose(_container: object) -> None:
@@ -217,7 +217,7 @@ def test_results_that_cannot_be_kept_do_not_decide_over_stages(
 
 
 def test_results_below_the_root_are_refused(run: RunIt, scripted: ScriptedEngine, settings: Settings, tmp_path: Path) -> None:
-    """The next run would take them for code."""
+    """The next run would treat them as code."""
     ran = run(sh("a", "true"), settings=replace(settings, results=str(tmp_path / "root" / "results")))
 
     assert ran.exit_status == ExitStatus.WRONG_INPUT
@@ -227,7 +227,7 @@ def test_results_below_the_root_are_refused(run: RunIt, scripted: ScriptedEngine
 def test_a_commit_needs_a_registered_pipeline(
     prefect_api: str, settings: Settings, scripted: ScriptedEngine, tmp_path: Path
 ) -> None:
-    """The parameter is refused, not silently ignored."""
+    """The parameter is refused and not silently ignored."""
     pipeline = Pipeline("hello", [sh("a", "true")])
     flow = pipeline_flow(pipeline, tmp_path / "root", RunOptions(settings=settings, engine=scripted))
 
@@ -238,7 +238,7 @@ def test_a_commit_needs_a_registered_pipeline(
 
 
 def test_an_engine_that_fails_at_the_start_is_told(run: RunIt, scripted: ScriptedEngine) -> None:
-    """An engine that does not say who it is ends the run with exit status 3."""
+    """If the engine does not identify itself, the run ends with exit status 3."""
     scripted.fail("info", EngineError("no engine answers"))
 
     ran = run(sh("a", "true"))

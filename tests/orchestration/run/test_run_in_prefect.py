@@ -1,4 +1,4 @@
-"""What Prefect is told of a run: states, edges, names, events and lines. The engine is scripted, the server a real one."""
+"""What Prefect shows of a run: states, edges, names, events and lines. The engine is scripted, the server a real one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.docker  # for the Prefect server: the engine is scripte
 def test_a_run_that_passes_is_completed_in_prefect_with_every_edge(
     run: RunIt, scripted: ScriptedEngine, prefect_api: str
 ) -> None:
-    """Each stage is one task run of its name, the graph has the pipeline's edges, the flow run its run id and tags."""
+    """Each stage is one task run of its name; the graph has all edges, and the flow run has its run id and tags."""
     scripted.script("echo version", Behaviour(stdout=b"1.10\n"))
     version = sh("version", "echo version")
     build = sh("build", "make", env={"VERSION": version.value})
@@ -44,7 +44,7 @@ def test_a_run_that_passes_is_completed_in_prefect_with_every_edge(
 
 
 def test_a_failed_stage_says_how_and_the_next_is_not_started(run: RunIt, scripted: ScriptedEngine, prefect_api: str) -> None:
-    """The task run is Failed with exit code and last lines; those behind it are NotStarted naming it; other branches go on."""
+    """The task run is Failed with exit code and last lines; stages after it are NotStarted and name it; others go on."""
     scripted.script("grep", Behaviour(stderr=b"grep: no match\n", exit_code=2))
     check = sh("check", "grep")
     publish = sh("publish", "publish", after=[check])
@@ -69,7 +69,7 @@ def test_a_failed_stage_says_how_and_the_next_is_not_started(run: RunIt, scripte
 
 
 def test_what_never_runs_has_no_length_in_the_graph(run: RunIt, scripted: ScriptedEngine, prefect_api: str) -> None:
-    """A stage that is not started is over in the moment in which that is known, keeps its edges, and never ran."""
+    """A stage that never starts is over as soon as this is known, keeps its edges, and never ran."""
     scripted.script("grep", Behaviour(exit_code=2))
     check = sh("check", "grep")
     publish = sh("publish", "publish", after=[check])
@@ -92,7 +92,7 @@ def test_what_never_runs_has_no_length_in_the_graph(run: RunIt, scripted: Script
 
 
 def test_the_flow_run_has_one_name_from_its_first_line_on(run: RunIt, prefect_api: str) -> None:
-    """Prefect's log calls the flow run what its title and its record do."""
+    """Prefect's log uses the same name for the flow run as its title and its record."""
     ran = run(sh("a", "true"))
 
     log = prefect_records.logs(prefect_api, ran.summary.flow_run_id or "", "Finished in state")
@@ -100,7 +100,7 @@ def test_the_flow_run_has_one_name_from_its_first_line_on(run: RunIt, prefect_ap
 
 
 def test_a_failure_is_found_in_the_log_by_its_level(run: RunIt, scripted: ScriptedEngine, prefect_api: str) -> None:
-    """What a failed stage came to is an error with its last lines, a tolerated one a warning; no object of ours is dumped."""
+    """A failed stage is an error with its last lines, a tolerated one is a warning, and no object of ours is dumped."""
     scripted.script("grep", Behaviour(stderr=b"grep: no match\n", exit_code=2))
     scripted.script("tidy", Behaviour(exit_code=3))
 
@@ -115,7 +115,7 @@ def test_a_failure_is_found_in_the_log_by_its_level(run: RunIt, scripted: Script
 
 
 def test_events_of_a_run_carry_its_tags_from_the_first_on(run: RunIt, prefect_api: str) -> None:
-    """Automations match on the tags of events, so every event of the flow run has those that the flow run has."""
+    """Automations match the tags of events, so every event of the flow run has the tags of the flow run."""
     ran = run(sh("a", "true"))
 
     flow_run_id = ran.summary.flow_run_id or ""
@@ -147,7 +147,7 @@ def test_a_tolerated_stage_and_a_lost_engine_have_states_of_their_own(
 
 
 def test_a_timeout_is_a_state_of_its_own(run: RunIt, scripted: ScriptedEngine, prefect_api: str) -> None:
-    """The task run of a stage that took too long is TimedOut, and the run failed."""
+    """The task run of a stage that took too long is TimedOut, and the run fails."""
     scripted.script("too-long", Behaviour(blocks=True))
 
     ran = run(sh("slow", "too-long", timeout=0.05))
@@ -159,7 +159,7 @@ def test_a_timeout_is_a_state_of_its_own(run: RunIt, scripted: ScriptedEngine, p
 
 
 def test_nothing_of_a_nolog_stage_is_shown_or_kept(run: RunIt, scripted: ScriptedEngine, prefect_api: str) -> None:
-    """Its output reaches its consumers and nothing else: no event, no log line, no state message, no file."""
+    """The consumers get its output, and nothing else does: no event, log line, state message or file."""
     scripted.script("print-secret", Behaviour(stdout=b"hunter2-hunter2\n", stderr=b"hunter2-hunter2\n"))
     scripted.script("fail-secretly", Behaviour(stderr=b"hunter2-hunter2\n", exit_code=1))
     secret = sh("secret", "print-secret", no_log=True)
@@ -178,7 +178,7 @@ def test_nothing_of_a_nolog_stage_is_shown_or_kept(run: RunIt, scripted: Scripte
 def test_lines_reach_prefect_up_to_the_budget_and_the_record_whole(
     run: RunIt, scripted: ScriptedEngine, settings: Settings, prefect_api: str
 ) -> None:
-    """Beyond the budget one line says where the whole log is; the observer and the record get every line."""
+    """Above the budget, one line names the place of the whole log; the observer and the record get every line."""
     scripted.script("talk", Behaviour(stdout=b"".join(b"line %d\n" % number for number in range(50))))
 
     ran = run(sh("talk", "talk"), settings=replace(settings, log_lines=10))

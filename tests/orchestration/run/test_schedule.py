@@ -1,4 +1,4 @@
-"""The ready queue: which stage may start when."""
+"""The ready queue: which stage may start, and when."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +24,7 @@ def graphs(draw: st.DrawFn) -> dict[str, list[str]]:
 
 
 def run_through(edges: dict[str, list[str]], failing: set[str]) -> tuple[list[str], dict[str, str]]:
-    """Run a graph one stage after the other; returns what ran, in order, and what was blocked because of what."""
+    """Run a graph one stage after the other; return the stages that ran, in order, and the blocked ones with their causes."""
     schedule = Schedule(pipeline_of(edges))
     ran: list[str] = []
     blocked: dict[str, str] = {}
@@ -41,7 +41,7 @@ def run_through(edges: dict[str, list[str]], failing: set[str]) -> tuple[list[st
 
 
 def test_a_stage_is_ready_once_all_it_needs_has_succeeded() -> None:
-    """A diamond's end becomes ready with the second of its two sides, not with the first."""
+    """The end of a diamond becomes ready with the second of its two sides, not with the first."""
     schedule = Schedule(pipeline_of({"top": [], "left": ["top"], "right": ["top"], "end": ["left", "right"]}))
     list(schedule.settle("top", succeeded=True))
 
@@ -53,14 +53,14 @@ def test_a_stage_is_ready_once_all_it_needs_has_succeeded() -> None:
 
 
 def test_a_blocked_stage_names_the_stage_that_failed() -> None:
-    """However far down, what does not start names the stage that failed, not one that was blocked itself."""
+    """A blocked stage names the stage that failed, never one that was blocked itself, however long the chain is."""
     _, blocked = run_through({"check": [], "publish": ["check"], "announce": ["publish"]}, failing={"check"})
 
     assert blocked == {"publish": "check", "announce": "check"}
 
 
 def test_independent_branches_go_on() -> None:
-    """A failure takes along what needs it and nothing else."""
+    """A failure blocks only the stages that need it."""
     ran, blocked = run_through({"bad": [], "good": [], "after-bad": ["bad"], "after-good": ["good"]}, failing={"bad"})
 
     assert ran == ["bad", "good", "after-good"]
@@ -68,7 +68,7 @@ def test_independent_branches_go_on() -> None:
 
 
 def test_a_stage_is_blocked_only_when_all_it_needs_is_settled() -> None:
-    """A stage with one failed and one running need is reported when the running one has ended, so that its edges exist."""
+    """If one need has failed and another still runs, the stage is reported when the other has ended, so its edges exist."""
     schedule = Schedule(pipeline_of({"bad": [], "slow": [], "end": ["bad", "slow"]}))
 
     early = list(schedule.settle("bad", succeeded=False))
@@ -91,7 +91,7 @@ def test_a_long_chain_is_no_recursion() -> None:
 
 @given(graphs(), st.data())
 def test_every_stage_is_settled_once_and_after_all_it_needs(edges: dict[str, list[str]], data: st.DataObject) -> None:
-    """Whatever fails, each stage either runs or is blocked, exactly once; one that runs has succeeded needs only."""
+    """Whatever fails, each stage runs or is blocked exactly once, and runs only if all its needs have succeeded."""
     failing = set(data.draw(st.lists(st.sampled_from(list(edges)), unique=True)))
 
     ran, blocked = run_through(edges, failing)

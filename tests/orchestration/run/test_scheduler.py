@@ -1,4 +1,4 @@
-"""The scheduler, without Prefect: which task runs it submits, and when; what it does when something fails or a signal comes."""
+"""The scheduler without Prefect: when it submits task runs, and what it does after a failure or a signal."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ class Tasks:
     """Runs stages in threads (`scheduler.TaskRuns`).
 
     Attributes:
-        statuses: how stages end; those that are not named pass. `RUNNING` stands for a task that breaks without a result.
-        gates: what stages wait for before they end; those that are not named wait for nothing.
-        submitted: names, in order. blocked: name to message. most: that ran at once.
+        statuses: how stages end; the others pass. `RUNNING` stands for a task that breaks without a result.
+        gates: what stages wait for before they end; the others wait for nothing.
+        submitted: names, in order. blocked: name to message. most: the largest number of tasks at the same time.
     """
 
     record: RunRecord
@@ -111,7 +111,7 @@ class World:
     """One run of the scheduler.
 
     Attributes:
-        asked: what the scheduler asked for: `stop: …`, `kill`, `abandon`.
+        asked: the requests of the scheduler: `stop: …`, `kill`, `abandon`.
     """
 
     pipeline: Pipeline
@@ -123,7 +123,7 @@ class World:
     on_abandon: Callable[[], None] = lambda: None
 
     def execute(self, jobs: int = 10, *, fail_fast: bool = False) -> str | None:
-        """Run the scheduler; its answer."""
+        """Run the scheduler, and return its answer."""
 
         def stop(reason: str) -> None:
             self.asked.append(f"stop: {reason}")
@@ -150,13 +150,13 @@ class World:
         return scheduler.execute()
 
     def statuses(self) -> dict[StageName, str]:
-        """How each stage ended, as the record has it."""
+        """How each stage ended, according to the record."""
         return {name: summary.status.value for name, summary in self.record.stages().items()}
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Callable[..., World]:
-    """Makes runs of pipelines: names of stages to the names that they need."""
+    """Makes runs of pipelines, from a mapping of each stage's name to the names that it needs."""
 
     def make(edges: dict[str, str], **how: Mapping[StageName, object]) -> World:
         stages: dict[StageName, Stage] = {}
@@ -172,7 +172,7 @@ def world(tmp_path: Path) -> Callable[..., World]:
 
 
 def test_stages_are_submitted_when_all_they_need_has_ended(world: Callable[..., World]) -> None:
-    """A diamond runs in its order, and all of it passes."""
+    """The stages of a diamond run in its order, and all of them pass."""
     run = world({"a": "", "b": "a", "c": "a", "d": "bc"})
 
     assert run.execute() is None
@@ -184,7 +184,7 @@ def test_stages_are_submitted_when_all_they_need_has_ended(world: Callable[..., 
 
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_no_more_run_at_once_than_asked(world: Callable[..., World], jobs: int) -> None:
-    """Of ten stages that need nothing, as many are submitted at once as `jobs` says."""
+    """Of ten independent stages, at most `jobs` are submitted at the same time."""
     run = world(dict.fromkeys("abcdefghij", ""))
 
     run.execute(jobs)
@@ -194,7 +194,7 @@ def test_no_more_run_at_once_than_asked(world: Callable[..., World], jobs: int) 
 
 
 def test_what_comes_after_a_failure_is_blocked(world: Callable[..., World]) -> None:
-    """Stages behind a failure never start and say because of whom; others run on."""
+    """Stages after a failure never start and name the failed stage; others go on."""
     run = world({"a": "", "b": "a", "c": "b", "o": ""}, statuses={"a": StageStatus.FAILED})
 
     run.execute()
@@ -204,7 +204,7 @@ def test_what_comes_after_a_failure_is_blocked(world: Callable[..., World]) -> N
 
 
 def test_a_task_that_breaks_is_an_error(world: Callable[..., World]) -> None:
-    """A task run that ends without a result is an error of ours, and blocks what comes after it."""
+    """A task run that ends without a result is an error of ours, and blocks the stages after it."""
     run = world({"a": "", "b": "a"}, statuses={"a": StageStatus.RUNNING})
 
     run.execute()
@@ -214,7 +214,7 @@ def test_a_task_that_breaks_is_an_error(world: Callable[..., World]) -> None:
 
 
 def test_the_first_failure_stops_the_rest_where_asked(world: Callable[..., World]) -> None:
-    """With `fail_fast`, what runs is stopped and nothing is submitted any more."""
+    """With `fail_fast`, running stages are stopped and no more are submitted."""
     gate = threading.Event()
     run = world({"a": "", "s": "", "n": "s"}, statuses={"a": StageStatus.FAILED}, gates={"s": gate})
     run.on_stop = gate.set
@@ -227,7 +227,7 @@ def test_the_first_failure_stops_the_rest_where_asked(world: Callable[..., World
 
 
 def test_a_signal_stops_the_run(world: Callable[..., World]) -> None:
-    """The first signal asks what runs to end, and is what the scheduler answers with."""
+    """The first signal asks the running stages to end, and becomes the scheduler's answer."""
     gate = threading.Event()
     run = world({"a": "", "b": "a"}, gates={"a": gate}, statuses={"a": StageStatus.CANCELLED})
     run.on_stop = gate.set
@@ -242,7 +242,7 @@ def test_a_signal_stops_the_run(world: Callable[..., World]) -> None:
 def test_further_signals_kill_and_then_nothing_is_waited_for(
     world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second signal kills; when the engine does not answer to that in time, what runs is abandoned."""
+    """The second signal kills; if the engine does not answer in time, the running stages are abandoned."""
     monkeypatch.setattr(module, "KILL_SECONDS", 0.1)
     gate = threading.Event()
     run = world({"a": ""}, gates={"a": gate}, statuses={"a": StageStatus.CANCELLED})

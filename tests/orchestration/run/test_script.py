@@ -1,4 +1,4 @@
-"""A compiled module that is run as a program."""
+"""A compiled module that runs as a program."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Call = Callable[..., Outcome]
 
 @pytest.fixture
 def call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Call:
-    """Runs the module with arguments, in this process, because starting one takes seconds."""
+    """Runs the module with arguments in this process, because a new process takes seconds."""
 
     def run(*arguments: str) -> Outcome:
         monkeypatch.chdir(tmp_path)
@@ -33,7 +33,7 @@ def call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Capture
 
 
 def test_help_is_shown_and_nothing_runs(call: Call) -> None:
-    """`--help` says what the script takes, with status 0."""
+    """`--help` shows the arguments of the script, with status 0."""
     ended = call("--help")
 
     assert ended.status == 0
@@ -42,7 +42,7 @@ def test_help_is_shown_and_nothing_runs(call: Call) -> None:
 
 
 def test_an_unknown_option_is_refused(call: Call) -> None:
-    """An option is not a stage: it is refused with status 2 before anything is started."""
+    """An option is not taken for a stage: it is refused with status 2 before anything starts."""
     ended = call("--jobs", "3")
 
     assert ended.status == 2

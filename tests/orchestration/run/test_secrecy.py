@@ -12,7 +12,7 @@ TEXT = "correct horse battery"
 @pytest.mark.parametrize("named", ["db_password", "DB_PASSWORD"])
 @pytest.mark.parametrize("has", ["db_password", "DB_PASSWORD"])
 def test_a_secret_variable_is_masked_however_it_is_spelled(named: str, has: str) -> None:
-    """`meta.secrets` and the outside may write a variable differently; what it holds is masked all the same."""
+    """`meta.secrets` and the outside may write a variable differently; its text is masked in both cases."""
     pipeline = compiled(a=f"meta: {{ secrets: {named} }}\nuse: {{ img: busybox:1, env: db_password, run: deploy }}\n")
     secrecy = Secrecy(pipeline)
 
@@ -22,7 +22,7 @@ def test_a_secret_variable_is_masked_however_it_is_spelled(named: str, has: str)
 
 
 def test_a_secret_of_a_build_is_masked() -> None:
-    """Nobody has to name it in `meta.secrets` too; a stage that only builds shows no variable, so it is not sensitive."""
+    """`meta.secrets` need not name it; a stage that only builds shows no variable, so it is not sensitive."""
     pipeline = compiled(a="use: { build: { context: ., secrets: [npm_token, key?] } }\n")
     secrecy = Secrecy(pipeline)
 
@@ -33,7 +33,7 @@ def test_a_secret_of_a_build_is_masked() -> None:
 
 
 def test_a_stage_whose_value_is_a_builds_secret_says_nothing() -> None:
-    """Its value is a secret where it is printed first."""
+    """The value is a secret already in the output of its own stage."""
     pipeline = compiled(
         a="login: { img: busybox:1, run: print }\nuse: { build: { context: ., secrets: { KEY: { stage: login } } } }\n"
     )

@@ -1,4 +1,4 @@
-"""A stage inside its task run, without Prefect: what is told, logged and recorded of it."""
+"""A stage inside its task run, without Prefect: its events, its log and its record."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ONE = f"a: {{img: {BUSYBOX}, run: work}}"
 
 
 def test_a_stage_that_passes(scripted: ScriptedEngine, tmp_path: Path) -> None:
-    """Observers are told of its start, its lines and its end; its record has its value, log, output and volume."""
+    """Observers get its start, its lines and its end; its record has its value, log, output and volume."""
     scripted.script("work", Behaviour(stdout=b"one\ntwo\n", writes={"/a/f": b"x"}))
     with stage_world(scripted, compiled(a=ONE), tmp_path) as world:
         result = world.run("a")
@@ -43,7 +43,7 @@ def test_a_stage_that_passes(scripted: ScriptedEngine, tmp_path: Path) -> None:
 
 
 def test_a_stage_without_files(scripted: ScriptedEngine, tmp_path: Path) -> None:
-    """A stage that leaves nothing in its volume has no archive and no digest of one, and is done with all the same."""
+    """A stage that leaves nothing in its volume has no archive and no digest of it, and still counts as recorded."""
     with stage_world(scripted, compiled(a=ONE), tmp_path) as world:
         result = world.run("a")
 
@@ -59,7 +59,7 @@ def test_a_stage_without_files(scripted: ScriptedEngine, tmp_path: Path) -> None
 def test_a_failure_is_logged(
     scripted: ScriptedEngine, tmp_path: Path, caplog: pytest.LogCaptureFixture, more: str, level: int
 ) -> None:
-    """A failure is an error in the task run's log, one that is tolerated a warning."""
+    """A failure is an error in the task run's log; a tolerated failure is a warning."""
     scripted.script("work", Behaviour(stderr=b"why\n", exit_code=3))
     caplog.set_level(logging.INFO, LOG.name)
 

@@ -1,4 +1,4 @@
-"""How the end of a stage looks as a state of Prefect's."""
+"""The end of a stage as a state in Prefect."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ STATES = {
 
 
 def ended(status: StageStatus) -> JobResult:
-    """An attempt that ended so."""
+    """An attempt that ended with this status."""
     return JobResult(stage="a", attempt=1, status=status, exit_code=1, message="why", started=NOW, finished=NOW)
 
 
 @pytest.mark.parametrize(("status", "expected"), STATES.items())
 def test_the_end_of_a_stage_as_a_state(status: StageStatus, expected: tuple[str, str]) -> None:
-    """The type says whether consumers may start, the name and the message how it ended."""
+    """The type decides whether consumers may start; the name and the message show how it ended."""
     state = final_state(ended(status))
 
     assert (state.type.value, state.name) == expected
@@ -39,6 +39,6 @@ def test_the_end_of_a_stage_as_a_state(status: StageStatus, expected: tuple[str,
 
 @pytest.mark.parametrize("status", sorted(set(StageStatus) - STATES.keys()))
 def test_no_attempt_ends_otherwise(status: StageStatus) -> None:
-    """A status that no attempt can end with is a fault of ours, and not shown as something else."""
+    """A status that no attempt can have at its end is a fault of ours, and not shown as something else."""
     with pytest.raises(ValueError, match="cannot end as"):
         final_state(ended(status))
