@@ -1,4 +1,4 @@
-"""A build of the scripted engine: its image holds the context's files, and nothing a Dockerfile says is done."""
+"""A build of the scripted engine: its image has the context's files, and the instructions of its Dockerfile are not run."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from tests.engines.files import Tree, unpack
 
 
 class ScriptedBuild:
-    """One build; what its behaviour prints is its log.
+    """One build; the output of its behaviour is its log.
 
     Args:
-        begun: told when it goes on; raises when the engine does not answer.
-        make: makes the image of the files.
+        begun: called when the build goes on; raises if the engine does not answer.
+        make: makes the image from the files.
 
     Attributes:
-        spec: what is built.
-        files: what came as the context.
+        spec: the description of the build.
+        files: the files of the context.
         going_on: whether it has begun and not ended.
     """
 
@@ -44,7 +44,7 @@ class ScriptedBuild:
         self._stopped = False
 
     def run(self, sink: OutputSink) -> BuildEnd:
-        """Take the context, print, wait where the behaviour blocks."""
+        """Take the context, print, and wait if the behaviour blocks."""
         if self._used:
             raise ContractBreachError(f"the build of {self.spec.what} is run again")
         self._used = True

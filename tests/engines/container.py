@@ -18,7 +18,7 @@ _IMAGE_FOLDERS = ("bin", "dev", "etc", "home", "root", "tmp", "usr", "var")
 
 
 class ContractBreachError(AssertionError):
-    """The code under test used the engine in a way that its contract forbids."""
+    """The code under test used the engine in a way that its contract does not allow."""
 
 
 class ReadOnlyError(Exception):
@@ -27,18 +27,18 @@ class ReadOnlyError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behaviour:
-    """What a container does when it is run.
+    """What a container does when it runs.
 
     Attributes:
-        stdout, stderr: what it prints, stdout first.
-        writes: absolute path to content, written before it ends; raises where the path is read-only.
-        start_error: it cannot be started, `exit_code` (126 or 127) is what the engine records.
+        stdout, stderr: its output, stdout first.
+        writes: absolute path to content, written before it ends; raises if the path is read-only.
+        start_error: it cannot be started, and the engine records `exit_code` (126 or 127).
         blocks: it runs until it is stopped, removed, or told to `finish`.
         ignores_sigterm: only the end of the grace stops it.
         vanishes: somebody removes it while it runs.
         engine_dies: the engine goes away while it runs.
-        action: what else happens, with the container's files and standard input at hand; called before it ends.
-        answer: what it says to each line of a conversation.
+        action: further work with the container's files and standard input; called before it ends.
+        answer: gives its answer to each line of a conversation.
     """
 
     stdout: bytes = b""
@@ -57,7 +57,7 @@ class Behaviour:
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """A volume with what lies in it."""
+    """A volume and its files."""
 
     name: str
     labels: Mapping[str, str]
@@ -68,10 +68,10 @@ class ScriptedContainer:
     """One container; tests look at its files through `read` and `below`.
 
     Attributes:
-        stdin: what it was given when it was run.
-        volumes: those it mounts, by name.
+        stdin: the input that it got when it ran.
+        volumes: the volumes that it mounts, by name.
         ended: how it ended, None before.
-        signals: what it was sent.
+        signals: the signals that it got.
     """
 
     def __init__(self, id_: str, spec: ContainerSpec, volumes: Mapping[str, Tree], image: Tree) -> None:
@@ -100,20 +100,20 @@ class ScriptedContainer:
 
     @property
     def own_files(self) -> Tree:
-        """What an image of it would hold: no mount."""
+        """The files that an image of it would contain, without mounts."""
         return self._own
 
     def read(self, path: str) -> bytes:
         """The content of a file.
 
         Raises:
-            KeyError: there is none.
+            KeyError: the file does not exist.
         """
         tree, inner, _ = self._locate(path)
         return tree.entries[inner].data
 
     def below(self, path: str) -> Iterator[tuple[str, Entry]]:
-        """All at and below an absolute path, mounted volumes included; names begin with the last part of the path."""
+        """Everything at and below an absolute path, including mounted volumes; names begin with the last part of the path."""
         path = posixpath.normpath(path)
         base = posixpath.dirname(path).rstrip("/") + "/"
         for name, entry in sorted(self._everything(path), key=lambda item: item[0].split("/")):
@@ -142,7 +142,7 @@ class ScriptedContainer:
         self.started, self.stdin, self.behaviour = True, stdin, behaviour
 
     def act(self, sink: OutputSink) -> int:
-        """Do what the test said; return the exit code."""
+        """Do what the test has defined, and return the exit code."""
         self._runner = threading.get_ident()
         try:
             return self._act(self.behaviour, sink)
@@ -166,7 +166,7 @@ class ScriptedContainer:
         return SIGTERMED if self.signals else behaviour.exit_code
 
     def stop(self, grace: float) -> None:
-        """SIGTERM, and SIGKILL where that does not help; nothing when it does not run."""
+        """Send SIGTERM, and SIGKILL if that does not help; do nothing if it does not run."""
         if not self.running:
             return
         if grace > 0:
@@ -176,12 +176,12 @@ class ScriptedContainer:
         self.finish()
 
     def wait_until_down(self, patience: float) -> None:
-        """Return when it has ended; at once for what nobody runs, and for its own `action`."""
+        """Return when it has ended; return immediately if it does not run, and in its own `action`."""
         if self._runner not in {None, threading.get_ident()}:
             self._down.wait(patience)
 
     def finish(self) -> None:
-        """Let a container that blocks go on to its end, as if by itself."""
+        """Let a container that blocks continue to its end, as if by itself."""
         self._over.set()
 
     def _everything(self, path: str) -> Iterator[tuple[str, Entry]]:
@@ -198,7 +198,7 @@ class ScriptedContainer:
                     yield f"{target}/{name}".rstrip("/"), entry
 
     def _locate(self, path: str) -> tuple[Tree, str, ContainerMount | None]:
-        """The tree that holds a path, the path in it, and the mount that brings it."""
+        """The tree that has a path, the path in it, and the mount that it belongs to."""
         path = posixpath.normpath(f"/{path.lstrip('/')}")
         inside = [m for m in self.spec.mounts if path == m.target or path.startswith(f"{m.target}/")]
         mount = max(inside, key=lambda each: len(each.target), default=None)
@@ -221,5 +221,5 @@ class ScriptedConversation:
         return self._container.behaviour.answer(line)
 
     def close(self) -> None:
-        """The end of its input ends it."""
+        """End the container by the end of its input."""
         self._container.finish()

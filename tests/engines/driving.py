@@ -19,18 +19,18 @@ from tests.engines.scripted import Behaviour, ScriptedEngine
 _numbers = itertools.count(1)
 
 PATIENCE = 120.0
-"""Seconds after which a test that waits for what never happens fails instead of hanging."""
+"""A number of seconds after which a test fails instead of waiting for ever."""
 
 
 def rehearse(engine: Engine, text: str, behaviour: Behaviour) -> None:
-    """Tell the scripted engine what the real one finds out by running: what containers whose command holds `text` do."""
+    """Tell the scripted engine what containers with `text` in their command do; the real engine runs the command."""
     if isinstance(engine, ScriptedEngine):
         engine.script(text, behaviour)
 
 
 @dataclass(slots=True)
 class Output:
-    """What a container printed; a sink."""
+    """The output of a container; a sink."""
 
     stdout: bytes = b""
     stderr: bytes = b""
@@ -45,13 +45,13 @@ class Output:
         self.begun.set()
 
     def said(self, text: bytes) -> bool:
-        """Wait until a line of stderr is this text; False when it never comes."""
+        """Wait until a line of stderr is this text. Return False if it never comes."""
         with self._changed:
             return self._changed.wait_for(lambda: text in self.stderr.splitlines(keepends=True), PATIENCE)
 
 
 def spec_of(image: ResolvedImage, labels: Mapping[str, str], *command: str, **further: Any) -> ContainerSpec:
-    """A container with a name of its own; one argument is a script for the shell."""
+    """A container with its own name; a single argument is a script for the shell."""
     words = command if len(command) > 1 else ("/bin/sh", "-c", *command)
     return ContainerSpec(
         name=f"dockercise-test-{os.getpid()}-{next(_numbers)}", image=image.id, command=words, labels=labels, **further
@@ -60,7 +60,7 @@ def spec_of(image: ResolvedImage, labels: Mapping[str, str], *command: str, **fu
 
 @contextmanager
 def container(engine: Engine, spec: ContainerSpec) -> Iterator[str]:
-    """The id of a container that is removed in the end."""
+    """The id of a container that is removed at the end."""
     id_ = engine.create(spec)
     try:
         yield id_
@@ -69,7 +69,7 @@ def container(engine: Engine, spec: ContainerSpec) -> Iterator[str]:
 
 
 def run(engine: Engine, spec: ContainerSpec, stdin: bytes = b"") -> tuple[ExitState, Output]:
-    """Create, run and remove."""
+    """Create, run and remove a container."""
     output = Output()
     with container(engine, spec) as id_:
         return engine.run(id_, stdin, output), output
@@ -77,7 +77,7 @@ def run(engine: Engine, spec: ContainerSpec, stdin: bytes = b"") -> tuple[ExitSt
 
 @contextmanager
 def running(engine: Engine, id_: str, stdin: bytes = b"") -> Iterator[Future[ExitState]]:
-    """A container that another thread runs; entered when it has printed something, killed in the end."""
+    """A container that runs in another thread: the block begins when it has printed something, and kills it at the end."""
     output = Output()
     with ThreadPoolExecutor(1) as pool:
         future = pool.submit(engine.run, id_, stdin, output)
@@ -99,14 +99,14 @@ def tar_of(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
 
 
 def member(name: str, kind: bytes = tarfile.REGTYPE, *, mode: int = 0o644, owner: int = 0, link: str = "") -> tarfile.TarInfo:
-    """The head of one entry."""
+    """The header of one entry."""
     info = tarfile.TarInfo(name)
     info.type, info.mode, info.uid, info.gid, info.linkname, info.mtime = kind, mode, owner, owner, link, 1_000_000_000
     return info
 
 
 def members_of(tar: Iterable[bytes]) -> dict[str, tuple[tarfile.TarInfo, bytes]]:
-    """The entries of a tar stream by name, without a `/` at the end, with their content."""
+    """The entries of a tar stream by name, without a `/` at the end, and their contents."""
     with tarfile.open(fileobj=io.BytesIO(b"".join(tar))) as archive:
         return {each.name.rstrip("/"): (each, _content(archive, each)) for each in archive}
 

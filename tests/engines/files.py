@@ -1,4 +1,4 @@
-"""Files in memory: what a volume or a container's own file system holds, filled from tar streams and packed into them."""
+"""Files in memory, as in a volume or a container's own file system; they are read from tar streams and packed into them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TYPES: dict[Kind, bytes] = {"file": tarfile.REGTYPE, "folder": tarfile.DIRTYPE,
 
 
 class BadTarError(Exception):
-    """What was to be unpacked is not a tar stream, or leads out of the folder."""
+    """The data is not a tar stream, or an entry leads out of the folder."""
 
 
 @dataclass(slots=True, eq=False)
@@ -42,13 +42,13 @@ class Tree:
         self.entries: dict[str, Entry] = {"": Entry("folder", 0o755)}
 
     def copy(self) -> Tree:
-        """The same files in a tree of their own; what is in a file is never changed in place."""
+        """The same files in another tree; the content of a file is never changed in place."""
         copied = Tree()
         copied.entries = dict(self.entries)
         return copied
 
     def write(self, path: str, entry: Entry) -> None:
-        """Put one entry; missing folders above it are made. A folder that is there keeps what is in it."""
+        """Put one entry, and make missing folders above it. An existing folder keeps its files."""
         for parent in _parents(path):
             if self.entries.get(parent) is None:
                 self.entries[parent] = Entry("folder", 0o755)
@@ -131,7 +131,7 @@ def _parents(path: str) -> Iterator[str]:
 
 
 class _Reader(io.RawIOBase):
-    """Chunks as the file that tarfile wants."""
+    """Chunks as the kind of file that tarfile reads."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = iter(chunks)

@@ -1,4 +1,4 @@
-"""Fixtures: one engine after the other for the same test, and a check that nothing of it is left there."""
+"""Fixtures that give the same test one engine after the other, and check that nothing of it is left there."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ ENGINES = ("scripted", pytest.param("docker", marks=pytest.mark.docker))
 
 @pytest.fixture
 def run_id() -> str:
-    """The label `dockercise.run` of whatever a test makes on an engine."""
+    """The label `dockercise.run` of everything that a test makes on an engine."""
     return f"test-{secrets.token_hex(4)}"
 
 
 @pytest.fixture
 def labels(run_id: str) -> Mapping[str, str]:
-    """Labels for what a test makes itself."""
+    """Labels for things that the test makes itself."""
     return {"dockercise.run": run_id, "dockercise.stage": "test"}
 
 
@@ -42,7 +42,7 @@ def scripted() -> ScriptedEngine:
 
 @pytest.fixture
 def engine_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where an engine can make its folder; sockets need a short path."""
+    """A folder for the files of an engine, with a short path because sockets need one."""
     folder = Path(f"/tmp/dkt-{os.getpid()}-{tmp_path_factory.getbasetemp().name}")
     yield folder
     assert not folder.exists()
@@ -63,14 +63,14 @@ def docker_session() -> Iterator[DockerEngine]:
 
 @pytest.fixture(autouse=True)
 def _image_of_the_tests(request: pytest.FixtureRequest) -> None:
-    """Whoever uses the real engine finds the image on it, whichever test comes first."""
+    """Every test that uses the real engine finds the image on it, whichever test comes first."""
     if request.node.get_closest_marker("docker"):
         request.getfixturevalue("docker_session")
 
 
 @pytest.fixture
 def docker_engine(docker_session: DockerEngine, run_id: str) -> Iterator[DockerEngine]:
-    """The real engine; fails the test that leaves something on it."""
+    """The real engine; the test fails if it leaves something on it."""
     yield docker_session
     left = [leftover for leftover in docker_session.leftovers() if leftover.labels["dockercise.run"] == run_id]
     remove_all(docker_session, left)
@@ -79,7 +79,7 @@ def docker_engine(docker_session: DockerEngine, run_id: str) -> Iterator[DockerE
 
 @pytest.fixture(params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> Engine:
-    """Each engine in turn: the scripted one always, Docker where the marker allows."""
+    """Each engine in turn: always the scripted one, and Docker if the marker allows it."""
     name = "scripted" if request.param == "scripted" else "docker_engine"
     return cast("Engine", request.getfixturevalue(name))
 

@@ -1,4 +1,4 @@
-"""The images of the scripted engine: those that a test puts there, and those that builds and commits make."""
+"""The images of the scripted engine: those that a test adds, and those that builds and commits make."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class ScriptedImage:
     """One image.
 
     Attributes:
-        present: whether it is there, or a pull would bring it.
-        files: what lies in it beside what every image has.
+        present: whether it is on the engine; otherwise a pull brings it.
+        files: its files, in addition to those of every image.
         parent: the id of the image that it was made from.
     """
 
@@ -33,21 +33,21 @@ class ScriptedImage:
 
 
 class ScriptedImages:
-    """All images of one engine. Not thread-safe: the engine locks."""
+    """All images of one engine. Not thread-safe, since the engine does the locking."""
 
     def __init__(self) -> None:
         self._by_ref: dict[str, ScriptedImage] = {}
         self._numbers = itertools.count(1)
 
     def add(self, ref: str, user: str, command: tuple[str, ...], *, present: bool) -> str:
-        """One with a name; returns its id."""
+        """Add an image with a name, and return its id."""
         id_ = _id(ref)
         resolved = ResolvedImage(ref, id_, f"{ref.partition(':')[0]}@{id_}", user, command)
         self._by_ref[ref] = ScriptedImage(resolved, present)
         return id_
 
     def make(self, files: Tree, labels: Mapping[str, str], parent: ScriptedImage | None = None) -> str:
-        """One without a name, configured like the one that it is made from; returns its id."""
+        """Make an image without a name, with the configuration of its parent, and return its id."""
         id_ = _id(f"image {next(self._numbers)}")
         like = (parent or self._by_ref[BUSYBOX]).resolved
         above = None if parent is None else like.id
@@ -55,14 +55,14 @@ class ScriptedImages:
         return id_
 
     def by_ref(self, ref: str) -> ScriptedImage | None:
-        """The image of that name or id, there or to be pulled."""
+        """The image of that name or id, present or to be pulled."""
         return self._by_ref.get(ref)
 
     def by_id(self, id_: str) -> ScriptedImage:
-        """An image that is there.
+        """An image that is present.
 
         Raises:
-            EngineError: it is not.
+            EngineError: it is not present.
         """
         for image in self._by_ref.values():
             if image.resolved.id == id_ and image.present:
@@ -70,10 +70,10 @@ class ScriptedImages:
         raise EngineError(f"no such image: {id_}")
 
     def remove(self, id_: str) -> None:
-        """Remove one; gone already is done.
+        """Remove an image; a missing one is fine.
 
         Raises:
-            EngineError: others were made from it.
+            EngineError: other images were made from it.
         """
         children = [ref for ref, image in self._by_ref.items() if image.parent == id_]
         if children:
@@ -81,7 +81,7 @@ class ScriptedImages:
         self._by_ref = {ref: image for ref, image in self._by_ref.items() if image.resolved.id != id_}
 
     def leftovers(self) -> Iterator[Leftover]:
-        """All of them."""
+        """All images, as leftovers."""
         return (Leftover("image", image.resolved.id, image.labels) for image in self._by_ref.values())
 
 

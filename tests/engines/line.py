@@ -1,4 +1,4 @@
-"""A line to the engine that a test can cut: to its users, the engine has gone away."""
+"""A connection to the engine that a test can cut; for its users, the engine has then gone away."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 class Line:
-    """Passes everything on between its own socket and the engine's.
+    """Passes all data on between its own socket and that of the engine.
 
     Attributes:
         url: where users connect.
@@ -31,11 +31,11 @@ class Line:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def freeze(self) -> None:
-        """From now on nothing is passed on, and nothing is ended: the engine seems not to answer any more."""
+        """From now on pass nothing on and end nothing, so that the engine seems not to answer any more."""
         self._open.clear()
 
     def cut(self) -> None:
-        """End all connections and take no more."""
+        """End all connections and accept no more."""
         self._open.set()
         with self._lock:
             for end in (self._listener, *self._ends):
@@ -44,10 +44,10 @@ class Line:
                 end.close()
 
     def end_stream(self, of: str) -> None:
-        """End one kind of connection in order, as a gateway does that has seen no traffic for long.
+        """End one kind of connection in order, as a gateway does after a long time without traffic.
 
         Args:
-            of: part of what was asked on it, say `stdout=1`.
+            of: a part of its request, for example `stdout=1`.
         """
         with self._lock:
             tired = [end for end, asked in self._asked.items() if of.encode() in asked]
@@ -55,7 +55,7 @@ class Line:
             end.shutdown(socket.SHUT_RDWR)
 
     def swallow(self, of: str) -> None:
-        """From now on, whatever is sent on one kind of connection after its request ends it and does not arrive."""
+        """From now on, data after the request on one kind of connection ends the connection and does not arrive."""
         self._swallowed = of.encode()
 
     def _accept(self) -> None:
@@ -83,7 +83,7 @@ class Line:
 
 @contextmanager
 def line_to(engine_url: str, folder: Path) -> Iterator[Line]:
-    """A line to the engine at a local socket, cut in the end."""
+    """A line to the engine at a local socket, which is cut at the end."""
     line = Line(folder / "engine.sock", engine_url.removeprefix("unix://"))
     try:
         yield line

@@ -1,4 +1,4 @@
-"""What Podman says of itself, at an address on loopback: enough to see that it is refused."""
+"""Podman's answers about itself, at an address on loopback: enough to see that it is refused."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _VERSION = {
 
 @contextmanager
 def podman(asked: list[str]) -> Iterator[str]:
-    """The address of a Podman that answers who it is, and nothing else.
+    """The address of a Podman that answers what it is, and nothing else.
 
     Args:
-        asked: gets the path of each request.
+        asked: collects the path of each request.
     """
 
     class Handler(BaseHTTPRequestHandler):
@@ -35,10 +35,10 @@ def podman(asked: list[str]) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(body)
 
-        do_POST = do_GET  # noqa: N815  the names that http.server asks for
+        do_POST = do_GET  # noqa: N815  the names that http.server uses
 
         def log_message(self, *_: Any) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -20,12 +20,12 @@ _LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 
 
 class Registry:
-    """The registry's image, and what was asked of it.
+    """The registry's image, and the requests for it.
 
     Attributes:
-        host: where it listens, `127.0.0.1:PORT`.
-        digest: of the image's manifest.
-        requests: every path that was asked for, in order.
+        host: its address, `127.0.0.1:PORT`.
+        digest: the digest of the image's manifest.
+        requests: every requested path, in order.
     """
 
     def __init__(self, architecture: str, login: tuple[str, str] | None) -> None:
@@ -63,7 +63,7 @@ class Registry:
 
 @contextmanager
 def registry(architecture: str, login: tuple[str, str] | None = None) -> Iterator[Registry]:
-    """A registry that holds `test/hello` with the tags `latest` and `1`, for whoever knows `login`."""
+    """A registry that has `test/hello` with the tags `latest` and `1`, for clients that know `login`."""
     content = Registry(architecture, login)
 
     class Handler(BaseHTTPRequestHandler):
@@ -80,10 +80,10 @@ def registry(architecture: str, login: tuple[str, str] | None = None) -> Iterato
             if self.command == "GET":
                 self.wfile.write(body)
 
-        do_HEAD = do_GET  # noqa: N815  the names that http.server asks for
+        do_HEAD = do_GET  # noqa: N815  the names that http.server uses
 
         def log_message(self, *_: Any) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         content.host = f"127.0.0.1:{server.server_address[1]}"

@@ -1,11 +1,11 @@
-r"""An engine in memory: what its containers do is what the test says they do.
+r"""An engine in memory, whose containers do what the test defines.
 
     engine = ScriptedEngine()
     engine.script("make test", Behaviour(stdout=b"ok\n", exit_code=2, writes={"/build/log": b"…"}))
 
-The first registered behaviour whose text stands in a container's command or standard input is what that container does;
-without one it ends at once with exit code 0. Whoever breaks the contract of `Engine` gets a `ContractBreachError`, which is no
-`EngineError`, so that no code under test takes it for one.
+A container has the first registered behaviour whose text is in its command or standard input; without one it ends immediately
+with exit code 0. Code that breaks the contract of `Engine` gets a `ContractBreachError`. That is not an `EngineError`, so the
+code under test cannot take it for one.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ from tests.engines.images import BUSYBOX, ScriptedImages
 __all__ = ["BUSYBOX", "Behaviour", "ContractBreachError", "Run", "ScriptedBuild", "ScriptedContainer", "ScriptedEngine"]
 
 _PATIENCE = 120.0
-"""Seconds after which a test that waits for something that never happens fails instead of hanging."""
+"""A number of seconds after which a test fails instead of waiting for ever."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One container that was run, and what it was given."""
+    """One container that ran, and its input."""
 
     container: str
     spec: ContainerSpec
@@ -86,7 +86,7 @@ class ScriptedEngine:
         specs: every container that was created, in order.
         runs: every container that was run, in order of starting.
         builds: every build, in order.
-        resolved: what images were asked for, with policy and platform, in order.
+        resolved: the images that were requested, with policy and platform, in order.
         pulled: every reference that was pulled, in order.
         peak: the largest number of containers that ran at once.
     """
@@ -106,18 +106,18 @@ class ScriptedEngine:
         self._numbers = itertools.count(1)
         self.add_image(BUSYBOX)
 
-    # What a test says and asks.
+    # What a test defines and asks.
 
     def script(self, text: str, behaviour: Behaviour) -> None:
-        """Containers whose command or standard input holds `text`, and builds whose Dockerfile does, do this."""
+        """Define what containers do whose command or standard input has `text`, and builds whose Dockerfile has it."""
         self._script.append((text, behaviour))
 
     def add_image(self, ref: str, *, user: str = "", command: tuple[str, ...] = ("/bin/sh",), present: bool = True) -> str:
-        """An image that is there, or, unless `present`, one that a pull brings; returns its id."""
+        """Add an image that is present or, unless `present`, that a pull brings; return its id."""
         return self._state.images.add(ref, user, command, present=present)
 
     def add_leftover(self, leftover: Leftover) -> None:
-        """Something that another run left: a network, an image, or a container of which nothing else is known."""
+        """Add something that another run left: a network, an image, or a container of which nothing else is known."""
         self._state.others[leftover.id] = leftover
 
     def fail(self, method: str, error: EngineError, times: int = 1) -> None:
@@ -125,7 +125,7 @@ class ScriptedEngine:
         self._state.faults[method] = _Fault(error, times)
 
     def die(self) -> None:
-        """From now on nothing answers; what runs is lost from sight."""
+        """From now on give no answers, and lose sight of everything that runs."""
         with self._changed:
             self._dead = True
             for container in self._state.containers.values():
@@ -133,28 +133,28 @@ class ScriptedEngine:
             self._changed.notify_all()
 
     def come_back(self) -> None:
-        """The engine is started again; its containers have ended meanwhile, volumes are still there."""
+        """Start the engine again: its containers have ended in the meantime, and volumes still exist."""
         with self._changed:
             self._dead = False
             for container in self._state.containers.values():
                 container.stop(0)
 
     def wait_until_running(self, text: str) -> str:
-        """The id of the first container whose command or standard input holds `text`, once it runs."""
+        """The id of the first container whose command or standard input has `text`, once it runs."""
         with self._changed:
             found = self._changed.wait_for(lambda: self._running(text), _PATIENCE)
         assert found, f"no container with {text!r} was started"
         return found
 
     def wait_until_building(self, text: str) -> ScriptedBuild:
-        """The first build whose Dockerfile holds `text`, once it goes on."""
+        """The first build whose Dockerfile has `text`, once it goes on."""
         with self._changed:
             found = self._changed.wait_for(lambda: self._building(text), _PATIENCE)
         assert found, f"no build with {text!r} was begun"
         return found
 
     def volume(self, name: str) -> Tree:
-        """What lies in a volume."""
+        """The files of a volume."""
         return self._state.volumes[name].tree
 
     def container(self, id_: str) -> ScriptedContainer:
@@ -322,7 +322,7 @@ class ScriptedEngine:
                 self._state.images.remove(leftover.id)
 
     def close(self) -> None:
-        """Count the call; there is nothing to let go of."""
+        """Count the call; there is nothing to close."""
         self.calls["close"] += 1
 
     # Inside.

@@ -1,4 +1,4 @@
-"""A Docker engine of a test's own, beside the machine's: one that can be killed. Needs root and `dockerd`."""
+"""A Docker engine for one test, in addition to the machine's, which the test can kill. Needs root and `dockerd`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _START_SECONDS = 60.0
 
 
 class SecondEngine:
-    """One `dockerd` with all that it has below one folder.
+    """One `dockerd` that keeps everything below one folder.
 
     Attributes:
         url: its socket.
@@ -50,9 +50,9 @@ class SecondEngine:
             assert time.monotonic() < deadline, f"dockerd does not answer: {log_text}"
 
     def kill(self) -> None:
-        """Let it die without a chance to tidy up; its containers go on."""
+        """Kill it without a chance to clean up; its containers keep running."""
         self._end(signal.SIGKILL)
-        # It looks there for the process that it starts first, and takes one that nobody has buried for alive.
+        # it looks there for its first process, and takes a process that nobody has waited for as alive
         (self._folder / "exec/containerd/containerd.pid").unlink(missing_ok=True)
 
     def stop(self) -> None:
@@ -66,7 +66,7 @@ class SecondEngine:
         self._end(signal.SIGTERM)
 
     def client(self) -> APIClient:
-        """Its API; the caller closes it."""
+        """A client of its API, which the caller closes."""
         return open_client(Address(self.url, "a test"))
 
     def _answers(self) -> bool:
@@ -85,10 +85,10 @@ class SecondEngine:
 
 @contextmanager
 def second_engine(image: str, source: APIClient, folder: Path, *further: str) -> Iterator[SecondEngine]:
-    """A running engine with one image of another; nothing of it is left in the end.
+    """A running engine with one image of another engine; nothing of it is left at the end.
 
     Args:
-        folder: for all that it keeps; it must not exist yet.
+        folder: for all its files; it must not exist yet.
         further: arguments for `dockerd`.
     """
     if os.geteuid() != 0:
@@ -119,7 +119,7 @@ def _ip(*arguments: str) -> None:
 
 
 def _kill_below(folder: Path) -> None:
-    """End what an engine that was killed has started, its containers first."""
+    """End the processes that a killed engine has started, its containers first."""
     ours = [each for each in psutil.process_iter() if any(f"{folder}/" in word for word in _command(each))]
     for each in [*(child for shim in ours for child in shim.children(recursive=True)), *ours]:
         with suppress(psutil.NoSuchProcess):
