@@ -1,7 +1,7 @@
-"""The golden cases: what each folder of `tests/cases` must give. `python -m tests.compiler.cases` writes it anew.
+"""The golden cases: the expected results for each folder of `tests/cases`. `python -m tests.compiler.cases` rewrites them.
 
-A case is a folder of `*.dockercise.yaml`. Where it compiles, `pipeline.json` and `flow.py` are what `compile` writes; where
-anything is found, `errors.txt` is what it prints.
+A case is a folder of `*.dockercise.yaml`. If it compiles, `pipeline.json` and `flow.py` are the files that `compile` writes; if
+anything is found, `errors.txt` is its output.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ FINDINGS = "errors.txt"
 
 
 def case_names() -> list[str]:
-    """Every case: a folder with YAML in it."""
+    """The name of every case, which is a folder with YAML in it."""
     return sorted({file.relative_to(CASES).parts[0] for file in CASES.rglob("*.yaml")})
 
 
 def expected(folder: Path) -> dict[str, str]:
-    """The files that belong into a case's folder beside its YAML, and what they must hold."""
+    """The files that belong in a case's folder in addition to its YAML, and their expected contents."""
     files: dict[str, str] = {}
     for name, file in OUTPUTS.items():
         result = CliRunner().invoke(dockercise, ["compile", str(folder), "--format", name])
@@ -35,13 +35,13 @@ def expected(folder: Path) -> dict[str, str]:
 
 
 def present(folder: Path) -> dict[str, str]:
-    """The files that are there."""
+    """The files that exist."""
     names = [*OUTPUTS.values(), FINDINGS]
     return {name: (folder / name).read_text() for name in names if (folder / name).exists()}
 
 
 def rewrite() -> None:
-    """Make what is there what is expected; to be read before it is committed."""
+    """Replace the existing files by the expected ones; read the changes before you commit them."""
     for folder in (CASES / name for name in case_names()):
         for name in present(folder):
             (folder / name).unlink()

@@ -1,6 +1,6 @@
-"""The language's JSON Schema at work: what it says of a file, and files at random that it takes.
+"""The language's JSON Schema at work: its findings about a file, and random files that it accepts.
 
-Files come from the schema by a generator of our own: a number has to be written as the parser reads numbers, with few decimals,
+Files are made from the schema by our own generator: a number must be written as the parser reads numbers, with few decimals,
 which a generator of JSON values cannot know.
 """
 
@@ -28,7 +28,7 @@ _FAR = 10**6
 
 
 def problems(text: str) -> list[str]:
-    """What the schema says is wrong with a file, as YAML 1.2 reads it."""
+    """Everything that is wrong with a file according to the schema, if it is read as YAML 1.2."""
     document = read_document(Source("a.dockercise.yaml", text.encode()), Findings())
     assert document is not None
     data = None if document.body is None else _as_data(document.body)
@@ -37,7 +37,7 @@ def problems(text: str) -> list[str]:
 
 @cache
 def _validator() -> jsonschema.Draft7Validator:
-    """The schema, with expressions that mean in Python what they mean in ECMA-262."""
+    """The schema with expressions that have the same meaning in Python as in ECMA-262."""
     return jsonschema.Draft7Validator(_in_python(_SCHEMA))
 
 
@@ -57,7 +57,7 @@ def _in_python(schema: Any) -> Any:
 
 
 def _expression(pattern: str) -> str:
-    """In Python `$` is also the place before a last line end."""
+    """In Python, `$` also matches before a line end at the end of the text."""
     return pattern.replace("$", r"\Z")
 
 
@@ -89,7 +89,7 @@ def _number(text: str) -> float:
 
 
 def files() -> st.SearchStrategy[dict[str, Any]]:
-    """Files that the schema takes, to be written by `as_yaml`."""
+    """Files that the schema accepts, to be written by `as_yaml`."""
     return _instances(_SCHEMA).filter(lambda file: file is not None)
 
 

@@ -1,4 +1,4 @@
-"""What holds for any file, whatever is in it: asked by the property tests and by the fuzzer (`scripts/fuzz.py`)."""
+"""What is true for any file, whatever is in it; used by the property tests and by the fuzzer (`scripts/fuzz.py`)."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ PATH = "a.dockercise.yaml"
 
 
 def check_file(data: bytes) -> None:
-    """Compile a file of any bytes and check what comes of it.
+    """Compile a file of any bytes, and check the result.
 
     Raises:
-        AssertionError: something does not hold.
+        AssertionError: something is not true.
     """
     try:
         compiled = compile_sources([Source(PATH, data)], "test")
@@ -33,7 +33,7 @@ def check_file(data: bytes) -> None:
 
 
 def check_findings(findings: tuple[Diagnostic, ...], data: bytes) -> None:
-    """Every finding is readable, and its places lie inside the file."""
+    """Every finding is readable, and its places are inside the file."""
     lines = re.split(r"\r\n|\r|\n", data.decode("utf-8", "replace").removeprefix("\ufeff"))
     for finding in findings:
         assert all(line.isprintable() for line in str(finding).split("\n")), f"unreadable: {finding!r}"
@@ -42,7 +42,7 @@ def check_findings(findings: tuple[Diagnostic, ...], data: bytes) -> None:
 
 
 def check_pipeline(pipeline: Pipeline) -> None:
-    """Stages stand in order, JSON can be read back, every format can be written, and the module declares the same pipeline."""
+    """Stages are in order, JSON can be read back, every format can be written, and the module declares the same pipeline."""
     seen: set[str] = set()
     for stage in pipeline:
         assert seen.issuperset(stage.needs), f"{stage.name} stands before what it needs"
@@ -59,12 +59,12 @@ def check_pipeline(pipeline: Pipeline) -> None:
 
 
 def declared(module: str) -> Pipeline:
-    """The pipeline of a compiled module, from its declarations alone: Prefect is not asked."""
+    """The pipeline of a compiled module, from its declarations only and without Prefect."""
     compile(module, "compiled.py", "exec")
     head, declarations = module.split("\nROOT = ", 1)
     imports = head[head.index("from dockercise_prefect.pipeline") :]
     namespace: dict[str, object] = {}
-    exec(compile(imports + "\n#" + declarations.split("\n\n\n@flow")[0], "compiled.py", "exec"), namespace)  # noqa: S102  the module is what is under test
+    exec(compile(imports + "\n#" + declarations.split("\n\n\n@flow")[0], "compiled.py", "exec"), namespace)  # noqa: S102  the module is under test
     pipeline = namespace["pipeline"]
     assert isinstance(pipeline, Pipeline)
     return pipeline

@@ -1,4 +1,4 @@
-"""How tests compile YAML that stands in them."""
+"""How tests compile YAML that is written in them."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ def sources(**files: str) -> list[Source]:
 
 
 def compiled(**files: str) -> Pipeline:
-    """The pipeline that the files make."""
+    """The pipeline of the files."""
     return compile_sources(sources(**files), "test").pipeline
 
 
 def findings(**files: str) -> tuple[Diagnostic, ...]:
-    """What is wrong with files that do not compile."""
+    """The findings about files that do not compile."""
     with pytest.raises(DefinitionError) as caught:
         compile_sources(sources(**files), "test")
     return caught.value.diagnostics
 
 
 def codes(**files: str) -> list[str]:
-    """The codes of what is wrong, by place."""
+    """The codes of the findings, by place."""
     return [str(finding.code) for finding in findings(**files)]
 
 
 def linted(text: str) -> tuple[Diagnostic, ...]:
-    """What the lint rules find in one file that compiles."""
+    """The findings of the lint rules in one file that compiles."""
     with TemporaryDirectory() as folder:
         (Path(folder) / "a.dockercise.yaml").write_text(text)
         compiled, origin = compile_with_origin(Path(folder))
@@ -45,5 +45,5 @@ def linted(text: str) -> tuple[Diagnostic, ...]:
 
 
 def lint_codes(text: str) -> list[str]:
-    """The codes of what the lint rules find, by place."""
+    """The codes of the lint rules' findings, by place."""
     return [str(finding.code) for finding in linted(text)]

@@ -1,4 +1,4 @@
-"""Pipelines at random, as YAML: what people may write, and what it means."""
+"""Random pipelines as YAML: what people may write, and its meaning."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Definition = dict[str, Any]
 
 
 class Plain(str):
-    """A scalar that is written as it is, without quotes."""
+    """A scalar that is written unchanged, without quotes."""
 
     __slots__ = ()
 
@@ -32,7 +32,7 @@ stage_names = st.one_of(
 
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=60)
 scripts = st.one_of(texts, st.lists(texts, min_size=1).map("\n".join)).filter(
-    lambda text: bool(text.strip()) and not text.startswith("-")  # no command begins so
+    lambda text: bool(text.strip()) and not text.startswith("-")  # no command begins like this
 )
 
 pipeline_names = st.text(
@@ -41,7 +41,7 @@ pipeline_names = st.text(
 
 
 def images(earlier: list[str]) -> st.SearchStrategy[Definition]:
-    """A public image, or that of a stage whose name can be one."""
+    """A public image, or that of a stage whose name can be an image."""
     public = ["busybox", "alpine:3", "host.example:5000/a/b@sha256:" + "0" * 64]
     return st.fixed_dictionaries({"img": st.sampled_from([*public, *(name for name in earlier if IMAGE.match(name))])})
 
@@ -55,14 +55,14 @@ def builds(earlier: list[str]) -> st.SearchStrategy[Any]:
 
 
 def mounts(earlier: list[str]) -> list[str]:
-    """Entries of `vol` in every form, no two at one path."""
+    """Entries of `vol` in every form, never two at the same path."""
     outside = ["code", "/host:/mnt/a", "./below/root:/mnt/b:ro", ".:/mnt/c", "ccache:/mnt/d:rw"]
     return [*outside, *(f"{name}:/mnt/stages/{index}" for index, name in enumerate(earlier))]
 
 
 @st.composite
 def stages(draw: st.DrawFn, name: str, earlier: list[str]) -> Definition:
-    """One stage that may refer to earlier ones."""
+    """One stage, which may refer to earlier ones."""
     some = st.lists(st.sampled_from(earlier), unique=True, max_size=4) if earlier else st.just([])
     stage: Definition = draw(st.one_of(images(earlier), st.fixed_dictionaries({"build": builds(earlier)})))
     optional: dict[str, st.SearchStrategy[Any]] = {
@@ -93,14 +93,14 @@ def stages(draw: st.DrawFn, name: str, earlier: list[str]) -> Definition:
 
 @st.composite
 def definitions(draw: st.DrawFn) -> dict[str, Definition]:
-    """The stages of a right pipeline, in no order that means anything."""
+    """The stages of a correct pipeline, in an order without meaning."""
     names = draw(st.lists(stage_names, unique=True, max_size=8))
     made = {name: draw(stages(name, names[:index])) for index, name in enumerate(names)}
     return {name: made[name] for name in draw(st.permutations(names))}
 
 
 def metas() -> st.SearchStrategy[Definition]:
-    """A `meta` that goes with any stages."""
+    """A `meta` that fits any stages."""
     settings: dict[str, st.SearchStrategy[Any]] = {
         "network": st.sampled_from(["bridge", "none", None]),
         "pull": st.sampled_from(["missing", "never"]),
@@ -130,7 +130,7 @@ _OF_STAGES = "img build run env vol on after dir timeout memory cpus triggers us
 _OTHERS = "meta a b x-c context args stage tags defaults name implicit".split()  # noqa: SIM905  a table
 
 keys = st.sampled_from([*_OF_STAGES, *_OTHERS])
-"""Keys that mean something somewhere."""
+"""Keys that have a meaning somewhere."""
 
 words = st.one_of(
     st.none(),
@@ -149,7 +149,7 @@ documents = st.dictionaries(
     min_size=1,
     max_size=6,
 )
-"""Nestings of all that can stand in a file, right by chance at most."""
+"""Nestings of everything that can be in a file, correct only by chance."""
 
 settings_of_meta = st.lists(
     st.fixed_dictionaries(
@@ -169,14 +169,14 @@ settings_of_meta = st.lists(
     ),
     max_size=4,
 )
-"""What several files may say in `meta` without contradicting each other."""
+"""Parts of `meta` that several files may have without a contradiction."""
 
 _CASES = [path.read_bytes() for path in sorted(CASES.rglob("*.yaml"))]
 
 
 @st.composite
 def _changed(draw: st.DrawFn) -> bytes:
-    """A golden case with some bytes taken out, doubled or replaced."""
+    """A golden case in which some bytes are removed, doubled or replaced."""
     data = draw(st.sampled_from(_CASES))
     for _ in range(draw(st.integers(1, 4))):
         begin = draw(st.integers(0, len(data)))
@@ -188,11 +188,11 @@ def _changed(draw: st.DrawFn) -> bytes:
 
 
 changed_files = _changed()
-"""Files that were right, or wrong in a known way, and have been damaged."""
+"""Files that were correct, or wrong in a known way, and have been damaged."""
 
 
 def as_yaml(definition: dict[str, Definition]) -> str:
-    """YAML of some stages; JSON is YAML once nothing but ASCII is left unescaped, surrogate pairs apart."""
+    """YAML of some stages: JSON is YAML if only ASCII is unescaped, except for surrogate pairs."""
     return "".join(f"{_scalar(name)}: {flow_style(stage)}\n" for name, stage in definition.items())
 
 

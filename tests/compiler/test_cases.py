@@ -1,4 +1,4 @@
-"""The golden cases: YAML in, what `compile` writes and prints out (`cases.py` says how they are written anew)."""
+"""The golden cases: YAML in, the files and output of `compile` out (`cases.py` explains how they are rewritten)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.compiler.cases import CASES, case_names, expected, present
 
 @pytest.mark.parametrize("name", case_names())
 def test_case_gives_what_its_folder_holds(name: str) -> None:
-    """Compiling a case gives, byte for byte, the files in its folder, and no file of them is missing or left over."""
+    """Compiling a case gives, byte for byte, the files in its folder, and none of them is missing or left over."""
     folder = CASES / name
 
     assert present(folder) == expected(folder)
@@ -25,7 +25,7 @@ def test_there_are_cases() -> None:
 
 @pytest.mark.parametrize("name", [name for name in case_names() if (CASES / name / "pipeline.json").exists()])
 def test_case_survives_json(name: str) -> None:
-    """A golden pipeline read from its JSON prints as the same JSON."""
+    """A golden pipeline that is read from its JSON prints as the same JSON."""
     import json
 
     printed = json.loads((CASES / name / "pipeline.json").read_text())

@@ -1,4 +1,4 @@
-"""What compiling promises beyond the golden cases."""
+"""Promises of the compiler beyond the golden cases."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _write(root: Path, **files: str) -> None:
 
 
 def test_pipeline_is_called_like_its_folder(tmp_path: Path) -> None:
-    """Without a `meta.name` a pipeline has the name of the root folder, with what Prefect forbids replaced."""
+    """Without a `meta.name`, a pipeline has the name of the root folder, with characters that Prefect forbids replaced."""
     root = tmp_path / "a&b"
     root.mkdir()
     _write(root, a="s: {img: x}")
@@ -39,20 +39,20 @@ def test_pipeline_is_called_like_its_folder(tmp_path: Path) -> None:
 
 
 def test_meta_name_wins(tmp_path: Path) -> None:
-    """`meta.name` is the pipeline's name, whatever the caller offers."""
+    """`meta.name` is the pipeline's name, whatever name the caller gives."""
     _write(tmp_path, a="meta: {name: mine}\ns: {img: x}")
 
     assert compile_folder(tmp_path, name="other").pipeline.name == "mine"
 
 
 def test_no_file_is_nothing_to_do(tmp_path: Path) -> None:
-    """A folder without any file raises the error whose exit status is 4 and whose text names the root."""
+    """A folder without any file raises an error with exit status 4 whose text names the root."""
     with pytest.raises(NothingToDoError, match=r"nothing to do: no \*\.dockercise\.yaml below"):
         compile_folder(tmp_path)
 
 
 def test_root_must_be_a_folder(tmp_path: Path) -> None:
-    """A root that is not there is a usage error."""
+    """A root that does not exist is a usage error."""
     with pytest.raises(UsageError, match="is not a folder"):
         compile_folder(tmp_path / "missing")
 
@@ -68,7 +68,7 @@ def test_files_without_a_stage_compile(tmp_path: Path) -> None:
 
 
 def test_warnings_do_not_fail() -> None:
-    """A warning comes with the pipeline instead of stopping it."""
+    """A warning comes with the pipeline and does not stop it."""
     result = compile_sources(sources(a="join: {user: root}\n"), "test")
 
     assert [finding.severity for finding in result.warnings] == [Severity.WARNING]
@@ -91,14 +91,14 @@ def test_findings_stand_in_order() -> None:
 
 
 def test_a_broken_file_makes_no_false_findings() -> None:
-    """While a file cannot be read, a name that may be defined in it is not called unknown."""
+    """If a file cannot be read, a name that it may define is not reported as unknown."""
     found = codes(a="build: {img: x\n", b="t: {img: x, after: build, on: build, vol: build, env: {A: {stage: build}}}\n")
 
     assert found == ["DK003"]
 
 
 def test_an_unreadable_file_makes_no_false_findings(tmp_path: Path) -> None:
-    """A file that is too big to read is one finding, and names it may define are not called unknown."""
+    """A file that is too big is one finding, and names that it may define are not reported as unknown."""
     _write(tmp_path, a="t: {after: build}\n", b="build: {}\n#" + "x" * (16 * 1024 * 1024))
 
     with pytest.raises(DefinitionError) as caught:
@@ -108,7 +108,7 @@ def test_an_unreadable_file_makes_no_false_findings(tmp_path: Path) -> None:
 
 
 def test_unknown_target_suggests() -> None:
-    """A target that is not a stage is refused with the stage that was probably meant."""
+    """A target that is not a stage is refused, and the error suggests the stage that was probably meant."""
     pipeline = compiled(a="build: {img: x}\n")
 
     with pytest.raises(
@@ -118,14 +118,14 @@ def test_unknown_target_suggests() -> None:
 
 
 def test_target_brings_what_it_needs() -> None:
-    """Targets keep themselves and all they need, in order, and nothing else."""
+    """Targets are kept with everything that they need, in order, and nothing else is kept."""
     pipeline = compiled(a="a: {img: x}\nb: {img: x, after: a}\nc: {img: x, env: b}\nd: {img: x}\n")
 
     assert [stage.name for stage in pipeline.only(["c"])] == ["a", "b", "c"]
 
 
 def test_name_and_places_leave_the_digest() -> None:
-    """A pipeline moved to other lines and called otherwise is the same pipeline; another script is not."""
+    """A pipeline with other lines and another name is the same pipeline; one with another script is not."""
     first = compiled(a="meta: {name: a}\ns: {img: x, run: ls}\n")
     moved = compiled(b="\n# moved\nmeta: {name: b}\n\ns:\n  run: ls\n  img: x\n")
     other = compiled(a="s: {img: x, run: ls -l}\n")
@@ -135,7 +135,7 @@ def test_name_and_places_leave_the_digest() -> None:
 
 
 def test_meta_env_leaves_out_what_has_to_come_first() -> None:
-    """`meta.env` gives a stage's value to every container but those of the stages it names and of all that they need."""
+    """`meta.env` gives a stage's value to all containers except those of the stages that it names and their needs."""
     pipeline = compiled(
         a="meta: {env: [key, HOME]}\nrole: {img: x}\nkey: {img: x, after: role}\nuse: {img: x}\njoin: {after: use}\n"
     )
@@ -155,7 +155,7 @@ def test_meta_env_edges_know_where_they_were_written() -> None:
 
 
 def test_default_image_that_is_a_stage() -> None:
-    """A default `img` that names a stage: the stage itself runs in the image of that name, the others in what it left."""
+    """If a default `img` names a stage, the stage itself runs in the image of that name, and the others in its result."""
     pipeline = compiled(a="meta: {defaults: {img: base}}\nbase: {}\na: {}\nb: {img: null, after: a}\n")
 
     images = {stage.name: stage.image for stage in pipeline}
@@ -164,7 +164,7 @@ def test_default_image_that_is_a_stage() -> None:
 
 
 def test_any_name_of_a_stage_can_be_an_image() -> None:
-    """`img` takes every stage, also one whose name no image could have, in a stage itself and as a default."""
+    """`img` accepts the name of every stage, even one that is not valid for an image, in a stage and as a default."""
     named = compiled(a="getCode: {build: .}\n☃: {img: getCode}\nuse: {img: ☃}\n")
     default = compiled(a="meta: {defaults: {img: It's}}\nIt's: {img: x}\nuse: {run: ls}\n")
 
@@ -173,7 +173,7 @@ def test_any_name_of_a_stage_can_be_an_image() -> None:
 
 
 def test_what_is_neither_stage_nor_image() -> None:
-    """A text that is not a stage has to be an image, be it inherited; of a default it is said once."""
+    """Any other text must be a valid image, also if it is inherited; for a default it is reported once."""
     (own,) = findings(a="getCode: {build: .}\nuse: {img: GetCode}\n")
     (default,) = findings(a="meta: {defaults: {img: 'a b'}}\na: {}\nb: {}\n")
 
@@ -182,7 +182,7 @@ def test_what_is_neither_stage_nor_image() -> None:
 
 
 def test_order_of_triggers_counts_where_one_excludes() -> None:
-    """`!x` takes away what stands before it, so its place is part of the meaning; without one the order says nothing."""
+    """`!x` excludes earlier matches, so its place counts; without a `!`, the order has no meaning."""
 
     def digest(triggers: str) -> str | None:
         return compiled(a=f"a: {{img: x, triggers: [{triggers}]}}\n").digest
@@ -192,7 +192,7 @@ def test_order_of_triggers_counts_where_one_excludes() -> None:
 
 
 def test_default_build_and_own_image() -> None:
-    """What a stage says itself wins over a default: its `img` over a default `build`, its `build` over a default `img`."""
+    """A stage's own key wins over a default: its `img` over a default `build`, its `build` over a default `img`."""
     built = compiled(a="meta: {defaults: {build: .}}\na: {run: ls}\nb: {img: x}\n")
     named = compiled(a="meta: {defaults: {img: x}}\na: {run: ls}\nb: {build: .}\n")
 
@@ -216,7 +216,7 @@ def test_edge_to_an_image_counts_as_inferred() -> None:
 
 
 def test_inferred_or_written_is_the_same_pipeline() -> None:
-    """Whether an edge was written or inferred does not count for the digest."""
+    """The digest does not depend on whether an edge was written or inferred."""
     pipeline = compiled(a="base: {img: x}\nuse: {img: base}\n")
     use = pipeline.by_name["use"]
     written = replace(use, depends_on=tuple(replace(edge, inferred=False) for edge in use.depends_on))
@@ -225,7 +225,7 @@ def test_inferred_or_written_is_the_same_pipeline() -> None:
 
 
 def test_many_wrong_names_stay_cheap() -> None:
-    """A file full of wrong names is reported in full, though close names are looked for only while that is cheap."""
+    """A file full of wrong names is reported completely, but similar names are searched only as long as that is cheap."""
     text = "".join(f"stage-{index}: {{after: wrong-{index}}}\n" for index in range(2000))
 
     found = findings(a=text)
@@ -234,7 +234,7 @@ def test_many_wrong_names_stay_cheap() -> None:
 
 
 def test_messages_stay_on_one_line() -> None:
-    """A key or name with control characters cannot break a message or act on a terminal."""
+    """A key or name with control characters cannot break a message or affect a terminal."""
     found = findings(a='s: {"a\\nb\\e[1m": x, after: "x\\ny"}\n')
 
     assert [finding.message.isprintable() for finding in found] == [True, True]
@@ -243,7 +243,7 @@ def test_messages_stay_on_one_line() -> None:
 
 @pytest.mark.parametrize("stage", ["random", "optind", "histcmd", "seconds", "ps4", "bash-env", "lc-all", "hostname"])
 def test_variables_of_shells_take_no_value_unasked(stage: str) -> None:
-    """What a shell sets or acts on itself is neither given by `env: STAGE` nor inferred; it can be had under another name."""
+    """Variables that shells set or use are neither given by `env: STAGE` nor inferred, but are available by another name."""
     variable = stage.upper().replace("-", "_")
 
     assert codes(a=f"{stage}: {{img: x}}\nb: {{img: x, env: {stage}}}\n") == ["DK035"]

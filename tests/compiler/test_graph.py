@@ -14,28 +14,28 @@ def _after(*names: str) -> list[Dependency]:
 
 
 def test_a_valid_order_is_kept() -> None:
-    """Stages that already stand in an order that holds come out as they were written."""
+    """Stages that are already in a valid order come out as they were written."""
     needs: dict[str, list[str]] = {"c": [], "a": [], "b": ["c"], "d": []}
 
     assert in_order(needs) == ["c", "a", "b", "d"]
 
 
 def test_a_stage_waits_no_longer_than_it_must() -> None:
-    """A stage that was written too early comes as soon as what it needs is there, before all that was written after it."""
+    """A stage that was written too early comes immediately after its last need, before everything that was written after it."""
     needs = {"last": ["first"], "other": [], "first": [], "end": []}
 
     assert in_order(needs) == ["other", "first", "last", "end"]
 
 
 def test_a_stage_named_twice_counts_once() -> None:
-    """Needing a stage twice is needing it."""
+    """A need that is written twice counts once."""
     needs: dict[str, list[str]] = {"a": ["b", "b"], "b": []}
 
     assert in_order(needs) == ["b", "a"]
 
 
 def test_a_long_chain_needs_no_recursion() -> None:
-    """A chain, and a cycle, of 5,000 stages are walked like any other."""
+    """A chain or cycle of 5,000 stages is handled like any other."""
     names = [f"s{index}" for index in range(5000)]
     needs = {name: [earlier] for earlier, name in pairwise(names)}
     chain = {names[0]: list[str](), **needs}
@@ -46,7 +46,7 @@ def test_a_long_chain_needs_no_recursion() -> None:
 
 
 def test_the_shortest_cycle_is_shown() -> None:
-    """Of several cycles through a stage the shortest is reported."""
+    """Of several cycles through a stage, the shortest one is reported."""
     edges = {"a": _after("b", "d"), "b": _after("c"), "c": _after("a"), "d": _after("a")}
 
     (cycle,) = cycles(edges)
@@ -55,7 +55,7 @@ def test_the_shortest_cycle_is_shown() -> None:
 
 
 def test_separate_cycles_are_reported_each() -> None:
-    """Two cycles that have nothing to do with each other are two findings."""
+    """Two cycles without a connection are two findings."""
     text = "a: {after: b}\nb: {after: a}\nc: {after: d}\nd: {after: c}\n"
 
     found = findings(a=text)
@@ -74,7 +74,7 @@ def test_a_long_cycle_has_a_short_headline() -> None:
 
 
 def test_edges_of_different_kinds_are_kept_apart() -> None:
-    """Two edges to one stage stay two when they do different things, and one when they do the same."""
+    """Two edges to one stage stay two if they do different things, and become one if they do the same."""
     pipeline = compiled(a="a: {img: x}\nb: {img: x, after: [a, a], env: a, vol: [a, 'a:/x'], on: a}\n")
 
     kinds = [edge.kind.value for edge in pipeline.by_name["b"].depends_on]

@@ -1,4 +1,4 @@
-"""What a change does to a pipeline, and what would run."""
+"""How a change affects a pipeline, and what would run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ old: {img: x}
 
 
 def test_difference_by_stage() -> None:
-    """Stages are added, removed, changed in named fields, or affected by what they need."""
+    """Stages are added, removed, changed in named fields, or affected through their needs."""
     after = BEFORE.replace("run: make", "run: make all, user: root").replace("old:", "new:")
 
     difference = compare(compiled(a=BEFORE), compiled(a=after))
@@ -26,7 +26,7 @@ def test_difference_by_stage() -> None:
 
 
 def test_places_make_no_difference() -> None:
-    """A stage that moved within a file or to another one is the same."""
+    """A stage that moved within a file or to another one is the same stage."""
     moved = compiled(z="# moved\n\n" + BEFORE)
 
     difference = compare(compiled(a=BEFORE), moved)
@@ -35,7 +35,7 @@ def test_places_make_no_difference() -> None:
 
 
 def test_without_a_past_everything_is_added() -> None:
-    """Where there was no pipeline, every stage is new and none is affected."""
+    """If there was no pipeline, every stage is new and none is affected."""
     difference = compare(None, compiled(a=BEFORE))
 
     assert difference.added == ("make", "test", "ship", "old")
@@ -43,7 +43,7 @@ def test_without_a_past_everything_is_added() -> None:
 
 
 def test_targets_run_with_what_they_need() -> None:
-    """A triggered stage runs because of a file, what it needs because of who needs it, and nothing else runs."""
+    """A triggered stage runs because of a file, its needs run because of it, and nothing else runs."""
     planned = work(compiled(a=BEFORE), ["ship.sh", "a.cfg", "README.md"])
 
     assert list(planned.targets) == ["ship"]
@@ -55,17 +55,17 @@ def test_targets_run_with_what_they_need() -> None:
 
 
 def test_a_target_that_is_needed_too_has_its_own_reason() -> None:
-    """A stage that is both a target and needed runs because of its file."""
+    """A stage that is both a target and a need has its own file as the reason."""
     reasons = work(compiled(a=BEFORE), ["src/a", "ship.sh"]).reasons
 
     assert reasons["make"] == "src/a matches src/**"
 
 
 def test_no_match_runs_nothing() -> None:
-    """Where stages have triggers and no file matches, nothing would run."""
+    """If stages have triggers and no file matches, nothing would run."""
     assert work(compiled(a=BEFORE), ["README.md"]).reasons == {}
 
 
 def test_no_triggers_run_everything() -> None:
-    """Where no stage has triggers, everything would run."""
+    """If no stage has triggers, everything would run."""
     assert list(work(compiled(a="a: {img: x}\nb: {img: x}\n"), []).reasons) == ["a", "b"]

@@ -1,4 +1,4 @@
-"""What holds for every pipeline, tried on pipelines at random."""
+"""What is true for every pipeline, tested with random pipelines."""
 
 from __future__ import annotations
 
@@ -44,19 +44,19 @@ def _compiled(files: Mapping[str, str], name: str = "test") -> Pipeline:
     )
 )
 def test_any_bytes_compile_or_are_refused(data: bytes) -> None:
-    """Whatever a file holds, compiling gives a pipeline or a DefinitionError whose places lie in the file."""
+    """Whatever a file contains, compiling gives a pipeline or a DefinitionError whose places are in the file."""
     check_file(data)
 
 
 @given(documents)
 def test_any_document_compiles_or_is_refused(document: object) -> None:
-    """Mappings, lists and texts in any nesting, the keys of stages among them, are taken or refused with findings."""
+    """Any nesting of mappings, lists and texts, with keys of stages, is accepted or refused with findings."""
     check_file(flow_style(document).encode())
 
 
 @given(st.text("ab:- {}[]&*!|>\n<=~01", max_size=80))
 def test_any_value_of_any_key_compiles_or_is_refused(value: str) -> None:
-    """Whatever is written as the value of a key is taken or refused with findings."""
+    """Any value of any key is accepted or refused with findings."""
     keys = ["img", "run", "env", "vol", "on", "after", "timeout", "memory", "triggers", "cpus"]
     text = "".join(f"s{index}: {{img: x, {key}: {value}}}\n" for index, key in enumerate(keys))
 
@@ -65,7 +65,7 @@ def test_any_value_of_any_key_compiles_or_is_refused(value: str) -> None:
 
 @given(settings_of_meta, st.randoms(use_true_random=False))
 def test_digest_does_not_depend_on_the_order_of_meta(parts: list[Definition], chance: random.Random) -> None:
-    """Files that each add to `meta` give the same digest whatever they are called and in whichever order they come."""
+    """Files that each add to `meta` give the same digest whatever their names and their order are."""
     stages = Source("s.dockercise.yaml", b"a: {img: x}\nb: {img: x, on: a}\n")
     texts = [f"meta: {flow_style(part)}\n".encode() for part in parts]
     files = [stages, *(Source(f"m{index}.dockercise.yaml", text) for index, text in enumerate(texts))]
@@ -76,7 +76,7 @@ def test_digest_does_not_depend_on_the_order_of_meta(parts: list[Definition], ch
 
 @given(definitions(), st.randoms(use_true_random=False))
 def test_digest_does_not_depend_on_files(definition: dict[str, Definition], chance: random.Random) -> None:
-    """Spreading the stages over files of any names, in any order, leaves the digest as it is."""
+    """Stages in files of any names and in any order give the same digest."""
     names = list(definition)
     chance.shuffle(names)
     cut = chance.randint(0, len(names))
@@ -93,7 +93,7 @@ def test_digest_does_not_depend_on_files(definition: dict[str, Definition], chan
 
 @given(definitions())
 def test_order_respects_every_edge(definition: dict[str, Definition]) -> None:
-    """Every stage stands after all the stages it needs, and none is lost."""
+    """Every stage comes after all the stages that it needs, and none is lost."""
     pipeline = _compiled({"a.dockercise.yaml": as_yaml(definition)})
 
     position = {stage.name: index for index, stage in enumerate(pipeline)}
@@ -103,7 +103,7 @@ def test_order_respects_every_edge(definition: dict[str, Definition]) -> None:
 
 @given(definitions(), pipeline_names)
 def test_everything_written_says_the_same(definition: dict[str, Definition], name: str) -> None:
-    """JSON reads back as the pipeline and is as the standard library indents it; the module declares the same pipeline."""
+    """JSON can be read back and is indented like that of the standard library; the module declares the same pipeline."""
     pipeline = _compiled({"a.dockercise.yaml": as_yaml(definition)}, name)
 
     check_pipeline(pipeline)
@@ -111,7 +111,7 @@ def test_everything_written_says_the_same(definition: dict[str, Definition], nam
 
 @given(definitions())
 def test_digest_is_over_the_meaning(definition: dict[str, Definition]) -> None:
-    """What is hashed is the meaning of every stage as JSON with sorted keys."""
+    """The digest is computed from the meaning of every stage, as JSON with sorted keys."""
     pipeline = _compiled({"a.dockercise.yaml": as_yaml(definition)})
 
     stages = {stage.name: meaning_of(stage) for stage in pipeline}
@@ -127,7 +127,7 @@ def test_digest_is_over_the_meaning(definition: dict[str, Definition]) -> None:
     )
 )
 def test_huge_scripts_arrive_whole(pieces: list[str]) -> None:
-    """A script of a million characters of the worst kind is in the JSON and in the module as it was written."""
+    """A script of a million difficult characters is in the JSON and in the module as it was written."""
     text = "".join(pieces)
     script = "x" + text * (1_000_000 // len(text))
 
@@ -139,7 +139,7 @@ def test_huge_scripts_arrive_whole(pieces: list[str]) -> None:
 
 @given(graphs)
 def test_reported_cycles_are_cycles(graph: dict[str, list[str]]) -> None:
-    """Each reported cycle follows edges that there are, through different stages, back to where it began."""
+    """Each reported cycle follows existing edges through different stages back to its beginning."""
     edges = {stage: [Dependency(other, DependencyKind.AFTER) for other in others] for stage, others in graph.items()}
 
     for cycle in cycles(edges):
@@ -152,7 +152,7 @@ def test_reported_cycles_are_cycles(graph: dict[str, list[str]]) -> None:
 
 @given(graphs)
 def test_a_graph_is_ordered_or_has_a_cycle(graph: dict[str, list[str]]) -> None:
-    """All stages come out in order exactly when no cycle is reported."""
+    """Either all stages are ordered or a cycle is reported, never both."""
     edges = {stage: [Dependency(other, DependencyKind.AFTER) for other in others] for stage, others in graph.items()}
 
     ordered = in_order(graph)
@@ -162,7 +162,7 @@ def test_a_graph_is_ordered_or_has_a_cycle(graph: dict[str, list[str]]) -> None:
 
 @given(definitions())
 def test_targets_are_kept_with_what_they_need(definition: dict[str, Definition]) -> None:
-    """A target keeps all it needs, and nothing that it does not need."""
+    """A target keeps everything that it needs, and nothing else."""
     pipeline = _compiled({"a.dockercise.yaml": as_yaml(definition)})
 
     for target in pipeline:

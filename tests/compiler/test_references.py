@@ -1,4 +1,4 @@
-"""Edges that nobody wrote: what scripts name of other stages."""
+"""Edges that nobody wrote: what scripts refer to in other stages."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _edges(stage: Stage) -> list[tuple[Any, ...]]:
 
 
 def test_a_variable_that_a_script_uses_is_given() -> None:
-    """`$A` in a script gives the stage the value of `a`, by an edge with the place of the reference."""
+    """`$A` in a script gives the stage the value of `a`, through an edge with the place of the reference."""
     stage = _stage("echo hi\nexport X=1; echo $A ${B_2:-none}")
 
     assert stage.env == {"A": StageValue("a"), "B_2": StageValue("b-2")}
@@ -89,14 +89,14 @@ def test_an_output_that_is_read_makes_an_edge() -> None:
     ],
 )
 def test_what_names_no_other_stage_infers_nothing(script: str) -> None:
-    """Single quotes, comments, variables of the script's own, its own volume and names of nothing infer nothing."""
+    """Single quotes, comments, own variables of the script, its own volume and unknown names infer nothing."""
     stage = _stage(script)
 
     assert (stage.env, stage.mounts, stage.depends_on) == ({}, (), ())
 
 
 def test_what_is_written_is_not_inferred_again() -> None:
-    """Where a written entry does what a reference asks for, it alone is there."""
+    """If a written entry already does what a reference needs, nothing is inferred."""
     stage = _stage("cat out/a /a/x; echo $A", more="  env: a\n  vol: a\n")
 
     assert [edge[:3] for edge in _edges(stage)] == [("a", "env", False), ("a", "vol", False)]
@@ -113,12 +113,12 @@ def test_what_is_written_is_not_inferred_again() -> None:
     ],
 )
 def test_any_written_edge_brings_the_output(more: str, kinds: list[str]) -> None:
-    """Whoever has a written edge to a stage finds its output in `/out`, so reading it infers nothing."""
+    """A stage with a written edge finds the other stage's output in `/out`, so reading it infers nothing."""
     assert [edge.kind.value for edge in _stage("cat out/a", more=more).depends_on] == kinds
 
 
 def test_variables_of_the_stage_win() -> None:
-    """A variable that the stage sets itself, whatever its source, is not a stage's."""
+    """A variable that the stage sets itself, from any source, is not another stage's value."""
     stage = _stage("echo $A $B_2", more="  env: {A: mine, B_2: {stage: a}}\n")
 
     assert stage.env == {"A": LiteralValue("mine"), "B_2": StageValue("a")}
@@ -126,14 +126,14 @@ def test_variables_of_the_stage_win() -> None:
 
 @pytest.mark.parametrize("vol", ["/host:/a", "volume:/a", "code:/a", "a:/a", "b-2:/a/file"])
 def test_a_path_that_is_mounted_already(vol: str) -> None:
-    """A path below something that the stage mounts itself names no volume."""
+    """A path below one of the stage's own mounts names no volume."""
     stage = _stage("cat /a/file", more=f"  vol: '{vol}'\n")
 
     assert len(stage.mounts) == 1
 
 
 def test_a_volume_mounted_elsewhere_does_not_count() -> None:
-    """A volume that is mounted at another path is mounted at its own too when the script names that."""
+    """A volume that is mounted at another path is also mounted at its own path if the script names that."""
     stage = _stage("cat /a/file /data/file", more="  vol: a:/data\n")
 
     assert [mount.target for mount in stage.mounts] == ["/data", "/a"]
@@ -141,7 +141,7 @@ def test_a_volume_mounted_elsewhere_does_not_count() -> None:
 
 
 def test_relative_outputs_need_the_usual_directory() -> None:
-    """`out/a` is below `/out` only where the script begins in `/`; `/out/a` always is."""
+    """`out/a` is below `/out` only if the script begins in `/`; `/out/a` always is."""
     assert _stage("cat out/a", more="  dir: /work\n").depends_on == ()
     assert _stage("cat out/a", more="  on: b-2\n").needs == ("b-2",)
     assert _stage("cat /out/a", more="  dir: /work\n").needs == ("a",)
@@ -153,21 +153,21 @@ def test_implicit_false_turns_it_off() -> None:
 
 
 def test_a_script_in_a_list_knows_its_places() -> None:
-    """Each item of a list is a text of its own, and a reference has its place in its item."""
+    """Each item of a list is a separate text, and a reference has its place in its item."""
     stage = _last(compiled(f="a: {img: x}\nlast:\n  img: x\n  run:\n    - echo hi\n    - 'echo $A'\n    - |\n      cat /a/x\n"))
 
     assert [edge[3] for edge in _edges(stage)] == ["f.dockercise.yaml:6:13", "f.dockercise.yaml:8:11"]
 
 
 def test_names_that_no_shell_takes_as_variables() -> None:
-    """A stage whose variable is taken, or is not a name, is not a variable of scripts: `$PATH` is the shell's."""
+    """If the variable of a stage is taken, or is not a valid name, scripts do not use it: `$PATH` is the shell's."""
     stage = _last(compiled(f="path: {img: x}\n'2': {img: x}\nlast: {img: x, run: 'echo $PATH $2'}\n"))
 
     assert stage.depends_on == ()
 
 
 def test_a_variable_of_two_stages_is_no_ones() -> None:
-    """A variable that could be the value of two stages is a warning, with the way to say which."""
+    """A variable that could be the value of two stages is a warning, with a hint how to choose one."""
     result = compile_sources(sources(f="a-b: {img: x}\na.b: {img: x}\nlast: {img: x, run: echo $A_B}\n"), "test")
 
     (warning,) = result.warnings
@@ -179,7 +179,7 @@ def test_a_variable_of_two_stages_is_no_ones() -> None:
 
 
 def test_a_script_that_is_not_understood_is_said() -> None:
-    """What does not fit the grammar is read as far as it goes, with a warning."""
+    """A script that does not fit the grammar is read as far as possible, with a warning."""
     text = "a: {img: x}\nlast:\n  img: x\n  run: |\n    if true; then\n    echo $A\n"
     result = compile_sources(sources(f=text), "test")
 
@@ -189,7 +189,7 @@ def test_a_script_that_is_not_understood_is_said() -> None:
 
 @pytest.mark.parametrize("rest", ["echo hello\n" * 15_000, "$(" * 2000], ids=["long", "deep"])
 def test_a_script_that_is_too_much_for_the_grammar_is_searched(rest: str) -> None:
-    """What looks like a reference counts, in quotes too, and a warning says why."""
+    """Everything that looks like a reference counts, also in quotes, and a warning gives the reason."""
     script = textwrap.indent(f"echo '$A'\n{rest}", "    ")
     result = compile_sources(sources(f=f"a: {{img: x}}\nlast:\n  img: x\n  run: |\n{script}"), "test")
 
@@ -199,7 +199,7 @@ def test_a_script_that_is_too_much_for_the_grammar_is_searched(rest: str) -> Non
 
 
 def test_names_in_quotes_are_found() -> None:
-    """A name that is quoted or escaped in a path is the name all the same, and has a place."""
+    """A quoted or escaped name in a path is found and has a place."""
     stage = _last(
         compiled(f="token: {img: x}\nit's: {img: x}\nlast:\n  img: x\n  run: |\n    cat \"/to\"ken/x\n    cat out/it\\'s\n")
     )
@@ -218,7 +218,7 @@ def test_a_script_that_names_nothing_is_not_judged() -> None:
 
 
 def test_a_cycle_names_the_references() -> None:
-    """A cycle of inferred edges shows what each was inferred from and how to turn that off."""
+    """A cycle of inferred edges shows the source of each edge and how to turn it off."""
     (finding,) = findings(f="a: {img: x, run: cat /b/x}\nb: {img: x, run: echo $C}\nc: {img: x, run: cat out/a}\n")
 
     assert [str(related.message) for related in finding.related] == [
@@ -236,14 +236,14 @@ def test_a_cycle_names_the_references() -> None:
 
 
 def test_what_meta_env_gives_is_not_inferred() -> None:
-    """Where `meta.env` gives the variable, its entry is the reason for the edge."""
+    """If `meta.env` gives the variable, its entry is the reason for the edge."""
     pipeline = compiled(f="meta: {env: [a, HOME]}\na: {img: x}\nlast: {img: x, run: echo $A $HOME}\nhome2: {img: x}\n")
 
     assert _edges(_last(pipeline)) == [("a", "env", False, "f.dockercise.yaml:1:14")]
 
 
 def test_stages_that_meta_env_asks_for_name_each_other() -> None:
-    """A stage that `meta.env` asks for gets no value by it, so what its script names is inferred, and comes first too."""
+    """A stage that `meta.env` names gets no value through it, so its script's references are inferred, and those come first."""
     text = "meta: {env: [b]}\na: {img: x, run: echo $C}\nb: {img: x, run: echo $A $HOME}\nc: {img: x}\nlast: {img: x}\n"
     pipeline = compiled(f=text)
 
@@ -256,7 +256,7 @@ def test_stages_that_meta_env_asks_for_name_each_other() -> None:
 
 
 def test_the_seed_needs_fewer_words() -> None:
-    """The seed's credential stages compile the same without `after`: their scripts say what they read."""
+    """The seed's credential stages compile to the same without `after`, because their scripts show what they read."""
     written = compiled(f="assume-role: {img: x}\nkey: {img: x, after: assume-role, run: cat out/assume-role | jq -r .Key}\n")
     inferred = compiled(f="assume-role: {img: x}\nkey: {img: x, run: cat out/assume-role | jq -r .Key}\n")
 
@@ -265,12 +265,12 @@ def test_the_seed_needs_fewer_words() -> None:
 
 
 def test_a_wrong_pipeline_is_judged_with_its_inferred_edges() -> None:
-    """Findings of other kinds stand beside what a script names."""
+    """Findings of other kinds appear together with the references of scripts."""
     assert codes(f="a: {img: x, run: echo $B}\nb: {img: x, run: echo $A, vol: nothing}\n") == ["DK038", "DK031"]
 
 
 def test_values_from_outside_are_still_asked_for() -> None:
-    """A variable that is no stage's is never inferred: it has to be written."""
+    """A variable that is not a stage's is never inferred and must be written."""
     stage = _stage("echo $HOME $TOKEN", more="  env: TOKEN\n")
 
     assert stage.env == {"TOKEN": HostVariable("TOKEN")}
@@ -281,7 +281,7 @@ def _warnings(text: str) -> list[str]:
 
 
 def test_a_comment_silences_the_references_of_its_line() -> None:
-    """`# dockercise: ignore references` hides what its line names, and nothing of the others."""
+    """`# dockercise: ignore references` hides the references of its line, and no others."""
     stage = _stage("echo $A /☃/x # dockercise: ignore references\necho $B_2 $A")
 
     assert [edge[:2] for edge in _edges(stage)] == [("b-2", "env"), ("a", "env")]
@@ -290,7 +290,7 @@ def test_a_comment_silences_the_references_of_its_line() -> None:
 
 @pytest.mark.parametrize("folder", ["/a", "/a/b", "/code/app"])
 def test_a_working_directory_is_a_path(folder: str) -> None:
-    """`dir` below the volume of a stage, or below the code, mounts it, by an edge with its place."""
+    """A `dir` below the volume of a stage, or below the code, mounts it; the edge has the place of `dir`."""
     stage = _stage("ls", more=f"  dir: {folder}\n")
 
     assert [mount.target for mount in stage.mounts] == ["/" + folder.split("/")[1]]
@@ -298,7 +298,7 @@ def test_a_working_directory_is_a_path(folder: str) -> None:
 
 
 def test_a_working_directory_that_is_mounted_already() -> None:
-    """A `dir` in something that the stage mounts itself, or in its own volume, infers nothing."""
+    """A `dir` in one of the stage's own mounts, or in its own volume, infers nothing."""
     assert len(_stage("ls", more="  vol: '/host:/a'\n  dir: /a/b\n").mounts) == 1
     assert _stage("ls", more="  dir: /last/b\n").mounts == ()
 
@@ -308,7 +308,7 @@ def test_a_working_directory_that_is_mounted_already() -> None:
     ['echo "see /a there"', "cat > conf <<E\nroot /a/www;\nE", "mkdir /a && cp x /a/"],
 )
 def test_a_folder_that_is_named_and_not_mounted_is_said(script: str) -> None:
-    """Where a script names a stage's folder and nothing is inferred, a warning says at which place, and what to do."""
+    """If a script names a stage's folder and nothing is inferred, a warning gives the place and the advice."""
     (warning,) = _warnings(OTHERS + "last:\n  img: x\n  run: |\n" + "".join(f"    {line}\n" for line in script.split("\n")))
 
     assert "DK044 warning: last: `run` names `/a`, but nothing is mounted there" in warning
@@ -316,7 +316,7 @@ def test_a_folder_that_is_named_and_not_mounted_is_said(script: str) -> None:
 
 
 def test_a_variable_behind_a_sourced_file_is_said() -> None:
-    """Behind `. file` a stage's variable is not inferred, and a warning says so; one used before is."""
+    """After `. file`, a stage's variable is not inferred, and a warning reports it; an earlier use is inferred."""
     (warning,) = _warnings(OTHERS + "last: {img: x, run: 'echo $B_2; . ./env; echo $A $B_2'}\n")
 
     assert "DK045 warning: last: `$A` is not read as the value of `a`" in warning
@@ -324,19 +324,19 @@ def test_a_variable_behind_a_sourced_file_is_said() -> None:
 
 
 def test_a_stage_turns_it_off_for_itself() -> None:
-    """`implicit: false` in a stage holds for that stage, and `implicit: true` wins over `meta`."""
+    """`implicit: false` in a stage counts for that stage, and `implicit: true` wins over `meta`."""
     assert _stage("echo $A; cat /a/x", more="  implicit: false\n").depends_on == ()
     assert _stage("echo $A", more="  implicit: true\n", meta="meta: {implicit: false}\n").needs == ("a",)
 
 
 def test_an_image_of_a_stage_is_no_inference() -> None:
-    """`img: STAGE` means the stage also where nothing is inferred from scripts."""
+    """`img: STAGE` means the stage even if nothing is inferred from scripts."""
     for text in ("meta: {implicit: false}\na: {img: x}\nlast: {img: a}\n", "a: {img: x}\nlast: {img: a, implicit: false}\n"):
         assert _last(compiled(f=text)).needs == ("a",)
 
 
 def test_a_guess_that_closes_a_cycle_is_left_out() -> None:
-    """An edge that may be none is left out of a cycle, with its mount, and a warning says so; the others stay."""
+    """An uncertain edge in a cycle is left out with its mount, and a warning reports it; the other edges stay."""
     result = compile_sources(sources(f="a: {img: x, run: proxy --prefix /last}\nlast: {img: x, run: echo $A}\n"), "test")
 
     assert result.pipeline.by_name["a"].mounts == ()
@@ -346,13 +346,13 @@ def test_a_guess_that_closes_a_cycle_is_left_out() -> None:
 
 
 def test_a_cycle_of_what_is_surely_meant_is_an_error() -> None:
-    """A cycle of variables and of files that a script surely reads is shown, and nothing is left out."""
+    """A cycle of variables and of files that a script certainly reads is an error, and no edge is left out."""
     assert codes(f="a: {img: x, run: cd /last}\nlast: {img: x, run: echo $A}\n") == ["DK038"]
 
 
 @pytest.mark.parametrize("slip", ["VERSOIN", "VERSIO", "VERSIONN", "VERSIEN"])
 def test_a_variable_that_is_nearly_a_stages_is_said(slip: str) -> None:
-    """A variable that nothing sets and that is one slip away from a stage's is a warning that says which one."""
+    """An unset variable that is one slip away from a stage's variable is a warning that names the stage's variable."""
     (warning,) = _warnings(f"version: {{img: x}}\nlast: {{img: x, run: 'echo ${slip}'}}\n")
 
     assert f"DK046 warning: last: nothing sets `{slip}`\n  hint: did you mean `VERSION`, the value of `version`?" in warning
@@ -360,10 +360,10 @@ def test_a_variable_that_is_nearly_a_stages_is_said(slip: str) -> None:
 
 @pytest.mark.parametrize("script", ["VERSIEN=1; echo $VERSIEN", "echo $VERSION2 $VERS", "echo '$VERSIEN'"])
 def test_a_variable_that_is_set_or_another_is_no_slip(script: str) -> None:
-    """What the script sets, what differs by a digit or by much, and what is no use at all is not a slip."""
+    """A variable that the script sets, that differs by a digit or by much, or that is not used is not a slip."""
     assert _warnings(f'version: {{img: x}}\nlast: {{img: x, run: "{script}"}}\n') == []
 
 
 def test_a_variable_from_outside_is_no_slip() -> None:
-    """A variable that `env` gives is what it says."""
+    """A variable that `env` gives is not a slip."""
     assert _warnings("version: {img: x}\nlast: {img: x, env: VERSIONS, run: echo $VERSIONS}\n") == []

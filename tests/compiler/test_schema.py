@@ -1,4 +1,4 @@
-"""The JSON Schema and the parser: what one takes the other takes, as far as a schema can see."""
+"""The JSON Schema and the parser accept the same files, as far as a schema can see."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ NOT_SEEN_IN_A_SCHEMA = {
     Code.CYCLE: "edges",
     Code.UNKNOWN_SECRET: "names of stages and variables",
 }
-"""Findings about a file that the schema takes, and why it cannot know."""
+"""Findings about a file that the schema accepts, and why it cannot know them."""
 
 VALUES_NOT_SEEN_IN_A_SCHEMA = {
     "this is too small": "an expression does not add up `0h0.0001s`",
@@ -59,7 +59,7 @@ VALUES_NOT_SEEN_IN_A_SCHEMA = {
     "is not a valid image reference": "any name of a stage can be an `img`",
     "is a stage, whose value is always set": "names of stages",
 }
-"""Of DK024, the same."""
+"""The same for findings with code DK024."""
 
 WRONG_STAGES = """\
 {imgs: x}
@@ -155,14 +155,14 @@ some_keys = st.sampled_from(
 
 
 class AnyPackage:
-    """Packages of which each image prints the same harmless document."""
+    """Packages whose images all print the same harmless document."""
 
     def fetch(self, image: str) -> Package:
         return Package(f"{image}@sha256:0", "sha256:0", b"x-nothing: {}")
 
 
 def findings(text: str) -> tuple[Diagnostic, ...]:
-    """All that the parser says of a file."""
+    """All findings of the parser about a file."""
     try:
         return compile_sources([Source("a.dockercise.yaml", text.encode())], "test", AnyPackage()).warnings
     except DefinitionError as error:
@@ -170,12 +170,12 @@ def findings(text: str) -> tuple[Diagnostic, ...]:
 
 
 def refused(text: str) -> bool:
-    """Whether the parser takes the file for wrong."""
+    """Whether the parser refuses the file."""
     return any(finding.severity == "error" for finding in findings(text))
 
 
 def is_about_form(finding: Diagnostic) -> bool:
-    """Whether a finding concerns the form of a value alone, so that the schema has to refuse it too."""
+    """Whether a finding concerns only the form of a value, so that the schema must refuse it too."""
     if finding.code == Code.WRONG_VALUE:
         return not any(words in f"{finding.message}{finding.hint}" for words in VALUES_NOT_SEEN_IN_A_SCHEMA)
     return finding.code not in NOT_SEEN_IN_A_SCHEMA
@@ -183,7 +183,7 @@ def is_about_form(finding: Diagnostic) -> bool:
 
 @st.composite
 def mutated(draw: st.DrawFn, originals: st.SearchStrategy[Definition]) -> Definition:
-    """A file of which up to three values are changed, taken away or added."""
+    """A file in which up to three values are changed, removed or added."""
     file = draw(originals)
     for _ in range(draw(st.integers(1, 3))):
         file = draw(_changed(file))
@@ -207,7 +207,7 @@ def _changed(draw: st.DrawFn, value: Any) -> Any:
 
 @given(definitions(), metas())
 def test_what_the_parser_takes_the_schema_takes(definition: dict[str, Definition], meta: Definition) -> None:
-    """A right pipeline, with any right `meta`, is valid."""
+    """A correct pipeline, with any correct `meta`, is valid."""
     text = as_yaml({"meta": meta, **definition})
 
     assert not refused(text)
@@ -234,7 +234,7 @@ def test_flows_are_valid(file: Path) -> None:
 
 @given(files())
 def test_what_the_schema_takes_has_the_right_form(file: Definition) -> None:
-    """The parser finds nothing wrong with the form of a file that the schema takes."""
+    """The parser finds nothing wrong with the form of a file that the schema accepts."""
     text = as_yaml(file)
 
     assert problems(text) == []
@@ -243,7 +243,7 @@ def test_what_the_schema_takes_has_the_right_form(file: Definition) -> None:
 
 @given(st.one_of(mutated(definitions()), mutated(metas().map(lambda meta: {"meta": meta})), mutated(files())))
 def test_what_the_schema_refuses_the_parser_refuses(file: Definition) -> None:
-    """A file that is nearly right and that the schema refuses has an error."""
+    """An almost correct file that the schema refuses has an error."""
     text = as_yaml(file)
 
     assert refused(text) or problems(text) == []
@@ -251,7 +251,7 @@ def test_what_the_schema_refuses_the_parser_refuses(file: Definition) -> None:
 
 @pytest.mark.parametrize("stage", WRONG_STAGES.split("\n"))
 def test_both_refuse(stage: str) -> None:
-    """What is wrong by its form alone is refused by the schema, so that an editor marks it, and by the parser."""
+    """A value with a wrong form is refused by the parser and by the schema, so that an editor marks it."""
     text = f"a: {stage}\n"
 
     assert problems(text)
@@ -266,7 +266,7 @@ def test_both_refuse_files(file: str) -> None:
 
 
 def test_every_key_is_told() -> None:
-    """The schema has every key that the parser knows, each with a line about it, and none that is for later."""
+    """The schema has every key that the parser knows, each with a description, and no key of a later version."""
     schema = pipeline_schema()
     stage, meta = schema["definitions"]["stage"]["properties"], schema["properties"]["meta"]["properties"]
 
@@ -278,7 +278,7 @@ def test_every_key_is_told() -> None:
 
 
 def test_names_that_look_like_numbers_are_names() -> None:
-    """No type is asked of names: the YAML language server takes the stage `1.10` for a number."""
+    """Names have no type in the schema: the YAML language server reads the stage `1.10` as a number."""
     schema = pipeline_schema()
 
     assert "type" not in schema["propertyNames"]
@@ -286,19 +286,19 @@ def test_names_that_look_like_numbers_are_names() -> None:
 
 
 def test_it_is_a_schema() -> None:
-    """The schema is right by the schema of schemas."""
+    """The schema is valid according to the schema of schemas."""
     jsonschema.Draft7Validator.check_schema(pipeline_schema())
 
 
 def test_white_space_is_that_of_python() -> None:
-    """The class that expressions use for white space holds the characters that `str.isspace` does."""
+    """The class of white space in expressions has the same characters as `str.isspace`."""
     everything = "".join(map(chr, range(0x110000)))
 
     assert re.findall(f"[{SPACE}]", everything) == [character for character in everything if character.isspace()]
 
 
 def test_shipped_file_is_up_to_date() -> None:
-    """The package holds the schema as a file: `dockercise schema -o dockercise_prefect/dockercise.schema.json` writes it."""
+    """The package has the schema as a file, written by `dockercise schema -o dockercise_prefect/dockercise.schema.json`."""
     shipped = Path(dockercise_prefect.__file__).parent / FILE
 
     assert shipped.read_text() == schema_text()

@@ -1,4 +1,4 @@
-"""Which stages changed files make targets of."""
+"""Which stages become targets through changed files."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _taken(patterns: list[str], *changed: str) -> list[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty git repository, whose ignore file each example writes."""
+    """An empty git repository, for which each example writes the ignore file."""
     folder = tmp_path_factory.mktemp("repository")
     subprocess.run(["git", "init", "--quiet", str(folder)], check=True)
     return folder
@@ -55,7 +55,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @given(patterns=globs, changed=st.lists(paths, unique=True, min_size=1, max_size=6))
 def test_globs_are_those_of_git(repository: Path, patterns: list[str], changed: list[str]) -> None:
-    """Without `!`, a path is taken exactly when git would ignore it by the same lines."""
+    """Without `!`, a path matches exactly when git would ignore it by the same lines."""
     lines = [pattern for pattern in patterns if not pattern.startswith("!")] or ["*"]
     (repository / ".gitignore").write_text("\n".join(lines) + "\n")
     env = os.environ | {"GIT_CONFIG_GLOBAL": os.devnull}
@@ -73,24 +73,24 @@ def test_globs_are_those_of_git(repository: Path, patterns: list[str], changed: 
 
 
 def test_a_match_names_its_glob() -> None:
-    """Each changed file comes with the glob that took it, files in order."""
+    """Each changed file has the glob that matched it, and files are in order."""
     assert _taken(["src/**", "*.md"], "x/b.md", "src/a/c.py", "other") == [("src/a/c.py", "src/**"), ("x/b.md", "*.md")]
 
 
 def test_an_exception_takes_away() -> None:
-    """`!` takes away what an earlier glob took, and a later glob takes it again."""
+    """`!` excludes what an earlier glob matched, and a later glob can match it again."""
     assert _taken(["*.md", "!draft.md"], "draft.md", "a.md") == [("a.md", "*.md")]
     assert _taken(["!draft.md", "*.md"], "draft.md") == [("draft.md", "*.md")]
 
 
 def test_a_slash_means_the_root() -> None:
-    """A glob with a slash before its end begins at the root; one without holds at any depth."""
+    """A glob with a slash before its end begins at the root; one without matches at any depth."""
     assert _taken(["/top.txt"], "a/top.txt", "top.txt") == [("top.txt", "/top.txt")]
     assert _taken(["top.txt"], "a/top.txt") == [("a/top.txt", "top.txt")]
 
 
 def test_only_triggered_stages_are_named() -> None:
-    """Stages come in the pipeline's order; those without triggers, or without a match, are not there."""
+    """Stages come in the pipeline's order; those without triggers, or without a match, are left out."""
     pipeline = Pipeline("p", [Stage(name="b", triggers=("*",)), Stage(name="a", triggers=("x",)), Stage(name="c")])
 
     assert triggered(pipeline, ["y"]) == {"b": (Match("*", "y"),)}
@@ -106,7 +106,7 @@ def test_what_is_no_glob_is_found_when_compiling(pattern: str) -> None:
 
 @pytest.mark.parametrize("globs", [["?" * 900] * 17, [f"{index}?*?*" for index in range(1_001)]])
 def test_globs_that_are_too_many_together_are_found_when_compiling(globs: list[str]) -> None:
-    """Where no single pattern is wrong, the finding stands at the list."""
+    """If no single pattern is wrong, the finding is at the list."""
     found = findings(a=f"a: {{img: x, triggers: {globs}}}\n")
 
     assert [(finding.code, finding.place) for finding in found] == [("DK024", Place("a.dockercise.yaml", 1, 23))]

@@ -1,4 +1,4 @@
-"""What is refused of a pipeline that is not trusted, and which limits it gets."""
+"""What is refused in a pipeline that is not trusted, and which limits the pipeline gets."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def refusals(pipeline: Pipeline, limits: Limits = LIMITS) -> tuple[Diagnostic, .
     ],
 )
 def test_what_is_refused_has_a_place_and_a_hint(keys: str, code: str, said: str) -> None:
-    """Each refusal names the stage, what it does, and where it stands."""
+    """Each refusal names the stage, its action, and its place."""
     (finding,) = refusals(compiled(p=f"b: {{img: x}}\na: {{img: x, {keys}}}\n"))
 
     assert (finding.code, finding.message) == (code, f"not trusted: {said}")
@@ -59,7 +59,7 @@ def test_what_is_refused_has_a_place_and_a_hint(keys: str, code: str, said: str)
 
 @pytest.mark.parametrize("keys", ["build: app", "build: {context: /b/app, target: x}, run: make"])
 def test_builds_are_refused(keys: str) -> None:
-    """An image is built of nothing, whether a script follows or not."""
+    """No build is allowed, with or without a script."""
     (finding,) = refusals(compiled(p=f"a: {{{keys}}}\nb: {{img: x}}\n"))
 
     assert (finding.code, finding.message) == ("DK074", "not trusted: a builds an image")
@@ -67,20 +67,20 @@ def test_builds_are_refused(keys: str) -> None:
 
 @pytest.mark.parametrize("user", ["0", "root", "0:0", "00", "root:1000", "+0", "-0", "000:x", ":", ":1000"])
 def test_every_way_to_write_root_is_refused(user: str) -> None:
-    """User 0 is what the engine makes user 0 of, whatever the image's users are."""
+    """User 0 is refused in every form that the engine reads as user 0, whatever users the image has."""
     assert [finding.code for finding in refusals(Pipeline("p", [stage("a", image="x", user=user)]))] == ["DK073"]
 
 
 @pytest.mark.parametrize("user", [None, "1000", "1000:0", "nobody", "10", "0x0", "rooty", "1:root"])
 def test_other_users_are_not(user: str | None) -> None:
-    """Any other user is the stage's own choice, and the image's own when there is none."""
+    """Any other user is allowed, and so is the image's own if there is none."""
     pipeline = Pipeline("p", [stage("a", image="x", user=user)])
 
     assert restrained(pipeline, LIMITS).by_name["a"].user == user
 
 
 def test_defaults_of_meta_are_judged_where_they_act() -> None:
-    """What `meta.defaults` says is refused for every stage that has it."""
+    """A key of `meta.defaults` is refused for every stage that has it."""
     found = refusals(compiled(p="meta: {network: host, defaults: {memory: 4g}}\na: {img: x}\nb: {img: x, network: none}\n"))
 
     assert [(str(finding.code), finding.place and finding.place.line) for finding in found] == [
@@ -91,7 +91,7 @@ def test_defaults_of_meta_are_judged_where_they_act() -> None:
 
 
 def test_every_refusal_is_told_by_place() -> None:
-    """Two files with five refusals make one error with all of them, in reading order."""
+    """Five refusals in two files are one error with all of them, in reading order."""
     found = refusals(
         compiled(
             a="one: {img: x, after: four, vol: ['/a:/a', 'v1:/b'], user: root}\n",
@@ -112,7 +112,7 @@ def test_every_refusal_is_told_by_place() -> None:
 
 
 def test_too_many_stages() -> None:
-    """The first stage too many, in reading order, is the place; the hint says what can be done."""
+    """The place is the first stage above the limit, in reading order, and the hint says what can be done."""
     (finding,) = refusals(compiled(p="a: {img: x}\nb: {after: a}\nc: {img: x}\nd: {img: x}\n"))
 
     assert finding.message == "not trusted: 4 stages would run, but the limit is 3: d is one too many"
@@ -121,14 +121,14 @@ def test_too_many_stages() -> None:
 
 
 def test_only_what_would_run_is_judged() -> None:
-    """A refused stage that is not selected keeps nobody from running another."""
+    """A refused stage that is not selected does not prevent the run of another."""
     pipeline = compiled(p="test: {img: x}\ndeploy: {img: x, vol: '/etc:/mnt'}\n")
 
     assert [one.name for one in restrained(pipeline.only(["test"]), LIMITS)] == ["test"]
 
 
 def test_stages_without_limits_get_them() -> None:
-    """A stage that starts a container has all three limits; its own, if lower, stay; one that only joins has none."""
+    """A stage with a container has all three limits or its own lower ones; a stage that only joins has none."""
     pipeline = compiled(p="a: {img: x}\nb: {img: x, cpus: 0.5, memory: 1g, timeout: 5m}\nc: {after: [a, b]}\n")
 
     limited = restrained(pipeline, LIMITS)
@@ -138,7 +138,7 @@ def test_stages_without_limits_get_them() -> None:
 
 
 def test_what_is_shown_is_fit_for_a_terminal() -> None:
-    """Nothing that a stranger wrote reaches the terminal as a control character."""
+    """Text from a stranger never reaches the terminal as a control character."""
     (finding,) = refusals(Pipeline("p", [stage("a", image="x", volumes=[bind("/\x1b[2J", "/mnt")])]))
 
     assert "\x1b" not in str(finding)
@@ -149,7 +149,7 @@ seldom = st.sampled_from([*[False] * 9, True])
 
 @st.composite
 def stages(draw: st.DrawFn, name: str, earlier: list[Stage]) -> Stage:
-    """A stage that may be anything, and seldom is what is refused."""
+    """Any stage; few of them are refused."""
     joins = draw(seldom)
     builds = not joins and draw(seldom)
     images: list[str | Stage] = ["x", *earlier]
@@ -175,7 +175,7 @@ def stages(draw: st.DrawFn, name: str, earlier: list[Stage]) -> Stage:
 
 @st.composite
 def pipelines(draw: st.DrawFn) -> Pipeline:
-    """Some stages, each after some that come before it."""
+    """Some stages, each after some earlier ones."""
     made: list[Stage] = []
     for number in range(draw(st.integers(0, LIMITS.stages + 1))):
         made.append(draw(stages(f"s{number}", list(made))))
@@ -183,7 +183,7 @@ def pipelines(draw: st.DrawFn) -> Pipeline:
 
 
 def is_harmless(pipeline: Pipeline, limits: Limits) -> bool:
-    """By another way than the code's: what a container would be given."""
+    """The same decision in another way than the code: from what a container would get."""
     return len(pipeline) <= limits.stages and all(
         not any(isinstance(mount.source, HostPath | EngineVolume) for mount in one.mounts)
         and one.build is None
@@ -199,7 +199,7 @@ def is_harmless(pipeline: Pipeline, limits: Limits) -> bool:
 
 @given(pipelines())
 def test_what_is_let_through_is_harmless_and_the_same(pipeline: Pipeline) -> None:
-    """Either something is refused, and something is there to refuse; or nothing but limits that were not set is changed."""
+    """Either something is refused for a reason, or nothing but limits that were not set is changed."""
     try:
         limited = restrained(pipeline, LIMITS)
     except DefinitionError:

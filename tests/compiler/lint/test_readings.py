@@ -1,4 +1,4 @@
-"""Rules about what git and the shell read otherwise than it looks."""
+"""Rules about text that git and the shell read differently from what it looks like."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_globs_that_never_match(glob: str) -> None:
 
 @pytest.mark.parametrize("glob", ["src/**", "/src", "*.md", ".github/**", "a.b/..c", "**/.x/*", "{a}", r"\#x", "x", "[.]x"])
 def test_globs_that_may_match(glob: str) -> None:
-    """DK110: dots in names, a single brace and everyday globs are let be, and so is `!` behind another glob."""
+    """DK110: dots in names, a single brace and everyday globs give no finding, and neither does `!` behind another glob."""
     assert lint_codes(f"a:\n  img: x:1\n  triggers: ['{glob}', '!docs/**']\n") == []
 
 
@@ -44,31 +44,31 @@ def test_variables_that_stay_as_they_are(stage: str) -> None:
 
 @pytest.mark.parametrize("text", ["pa$word", "$", "$$", "5$", "a$1", "{{x}}", "$(date)"])
 def test_dollars_that_are_text(text: str) -> None:
-    """DK111: a `$` that begins no variable is text."""
+    """DK111: a `$` that does not begin a variable is text."""
     assert lint_codes(f"a: {{img: 'x:1', env: {{A: '{text}'}}}}\n") == []
 
 
 @pytest.mark.parametrize("script", ["echo $${VAR}", 'echo "$$VAR"', "cat <<E\n$${X}\nE", "é=1; echo $${VAR}"])
 def test_a_dollar_that_is_doubled(script: str) -> None:
-    """DK112: `$$` before a name is found where the shell expands it."""
+    """DK112: `$$` before a name is found if the shell expands it."""
     assert _codes_of_script(script) == ["DK112"]
 
 
 @pytest.mark.parametrize("script", ["echo $$", "echo '$${VAR}'", "# $${VAR}", "cat <<'E'\n$${X}\nE", "echo $$-x $$.y"])
 def test_the_id_of_the_process(script: str) -> None:
-    """DK112: `$$` alone is meant, and what the shell does not expand is none of ours."""
+    """DK112: `$$` alone is the process id, and text that the shell does not expand is not our concern."""
     assert _codes_of_script(script) == []
 
 
 @pytest.mark.parametrize("first", ["#!/usr/bin/env bash", "#!/bin/bash -e", "#!/bin/sh -x", "#! python3"])
 def test_a_shebang_that_nobody_heeds(first: str) -> None:
-    """DK113: a first line that asks for another interpreter, or for options, is found."""
+    """DK113: a first line that requests another interpreter, or options, is found."""
     assert _codes_of_script(f"{first}\necho x") == ["DK113"]
 
 
 @pytest.mark.parametrize("first", ["#!/bin/sh", "#!/bin/sh -e", "#!/usr/bin/env sh", "# comment", "echo '#!/bin/bash'"])
 def test_a_shebang_that_says_what_happens(first: str) -> None:
-    """DK113: a first line that names the shell that runs the script is let be."""
+    """DK113: a first line that names the shell that runs the script gives no finding."""
     assert _codes_of_script(f"{first}\necho x") == []
 
 
@@ -91,7 +91,7 @@ def test_a_shebang_that_says_what_happens(first: str) -> None:
     ],
 )
 def test_scripts_that_end_too_early(script: str, what: str) -> None:
-    """DK114: what is not closed is named, whether or not the script names a stage."""
+    """DK114: an unclosed construct is named, whether or not the script names a stage."""
     indented = "".join(f"    {line}\n" for line in script.split("\n"))
 
     found = [finding for finding in linted(f"a:\n  img: x:1\n  run: |\n{indented}") if finding.code == "DK114"]
@@ -121,7 +121,7 @@ def test_scripts_that_end_too_early(script: str, what: str) -> None:
     ],
 )
 def test_scripts_that_are_whole(script: str) -> None:
-    """DK114: a script that the shell understands is let be, also where the grammar does not."""
+    """DK114: a script that the shell understands gives no finding, even if the grammar does not understand it."""
     assert "DK114" not in _codes_of_script(script)
 
 
@@ -135,11 +135,11 @@ def test_scripts_that_are_whole(script: str) -> None:
     ],
 )
 def test_names_that_mislead(text: str) -> None:
-    """DK115: a character without width, and a typographic one, is found in the name of a stage or a variable."""
+    """DK115: a character without width or a typographic one is found in the name of a stage or a variable."""
     assert lint_codes(text) == ["DK115"]
 
 
 @pytest.mark.parametrize("name", ["prüfen", "検査", "a-b_c.d", "тест", "é"])
 def test_names_of_all_languages(name: str) -> None:
-    """DK115: letters of all scripts are let be."""
+    """DK115: letters of all scripts give no finding."""
     assert lint_codes(f"{name}: {{img: 'x:1'}}\n") == []

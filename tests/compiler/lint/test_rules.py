@@ -1,4 +1,4 @@
-"""Where lint rules find something and where they keep silent, beyond the examples of their pages."""
+"""When lint rules find something and when they do not, in addition to the examples of their pages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.compiler.sources import lint_codes, linted
 
 
 def _script(script: str, **keys: str) -> str:
-    """A stage `s` with that script, beside a stage `a` that it comes after."""
+    """A stage `s` with that script, and a stage `a` before it."""
     lines = [f"{key}: {value}" for key, value in {"img": "x:1", "after": "a", **keys}.items()]
     indented = "".join(f"    {line}\n" for line in script.splitlines())
     return "a: {img: x:1}\ns:\n" + "".join(f"  {line}\n" for line in lines) + f"  run: |\n{indented}"
@@ -19,12 +19,12 @@ def _places(text: str) -> list[tuple[str, int, int]]:
 
 
 def test_no_triggers_no_finding() -> None:
-    """DK101: where no stage has `triggers`, none is missing."""
+    """DK101: if no stage has `triggers`, none is missing."""
     assert lint_codes("a: {img: x:1}\nb: {img: x:1}\n") == []
 
 
 def test_what_a_target_needs_runs_on_a_push() -> None:
-    """DK101: what a stage with `triggers` needs, by whatever way, is not found; each stage beyond is."""
+    """DK101: a stage that a stage with `triggers` needs, directly or not, is not found; every other stage is found."""
     text = "a: {img: x:1}\nb: {img: x:1, after: a}\nc: {after: b, triggers: '*'}\nd: {after: c}\ne: {after: d}\n"
 
     assert _places(text) == [("DK101", 4, 1), ("DK101", 5, 1)]
@@ -50,7 +50,7 @@ def test_inherited_triggers_count() -> None:
     ],
 )
 def test_scripts_that_print_nothing(script: str) -> None:
-    """DK102: a value is empty when every command prints nothing or has its output elsewhere."""
+    """DK102: a value is empty if every command prints nothing or redirects its output."""
     text = _script(script) + "t: {img: x:1, env: s, run: date}\n"
 
     assert "DK102" in lint_codes(text)
@@ -78,21 +78,21 @@ def test_scripts_that_print_nothing(script: str) -> None:
     ],
 )
 def test_scripts_that_may_print(script: str) -> None:
-    """DK102: one command that may print, or a script that is not understood, and nothing is found."""
+    """DK102: a single command that may print, or a script that is not understood, prevents the finding."""
     text = _script(script) + "t: {img: x:1, env: s, run: date}\n"
 
     assert "DK102" not in lint_codes(text)
 
 
 def test_an_empty_value_for_all_is_found_once() -> None:
-    """DK102: a value that `meta.env` gives to every stage is one finding, there."""
+    """DK102: an empty value that `meta.env` gives to every stage is one finding, at its place in `meta`."""
     text = "meta: {env: a}\na: {img: x:1, run: touch b}\nb: {img: x:1}\nc: {img: x:1}\n"
 
     assert _places(text) == [("DK102", 1, 13)]
 
 
 def test_another_edge_implies_after() -> None:
-    """DK103: any other edge to the same stage gives the order, and its output too, whatever the script reads."""
+    """DK103: any other edge to the same stage gives both the order and its output, whatever the script reads."""
     text = "a: {img: x:1, run: date}\nb: {img: x:1, after: a, vol: a, run: cat out/a a/x}\n"
 
     assert _places(text) == [("DK103", 2, 22)]
@@ -100,12 +100,12 @@ def test_another_edge_implies_after() -> None:
 
 @pytest.mark.parametrize("script", ["cat out/a", "ls /out", "sh code/x.sh", "code/x", "$TOOL", "python3 x.py", "if true; then"])
 def test_after_may_be_for_the_output(script: str) -> None:
-    """DK103: a longer way does not give `/out/A`, so nothing is found where something may read it."""
+    """DK103: a longer way does not give `/out/A`, so nothing is found if the script may read it."""
     assert "DK103" not in lint_codes(_script(script, after="[a, b]") + "b: {img: x:1, after: a}\n")
 
 
 def test_a_longer_way_implies_after() -> None:
-    """DK103: a way of any length through another stage makes `after` idle."""
+    """DK103: a way of any length through another stage makes `after` unnecessary."""
     text = _script("npm test", after="[a, c]") + "b: {img: x:1, after: a}\nc: {img: x:1, after: b}\n"
 
     assert _places(text) == [("DK103", 4, 11)]
@@ -126,7 +126,7 @@ def test_images_without_a_tag(image: str) -> None:
 
 
 def test_an_inherited_image_is_found_once() -> None:
-    """DK104: an image in `meta.defaults`, or behind an anchor, is one finding where it stands."""
+    """DK104: an image in `meta.defaults`, or behind an anchor, is one finding at the place where it is written."""
     text = "meta: {defaults: {img: x}}\nx-y: &y {img: y}\na: {}\nb: {}\nc: {<<: *y}\nd: {<<: *y}\ne: {img: a}\n"
 
     assert _places(text) == [("DK104", 1, 24), ("DK104", 2, 15)]
@@ -145,7 +145,7 @@ def test_an_inherited_image_is_found_once() -> None:
     ],
 )
 def test_names_that_hide_an_image(stages: str, found: list[str]) -> None:
-    """DK105: found where `img` means a stage that did not build it, and an image of that name is used or well known."""
+    """DK105: an `img` that means a stage without a build is found if an image of that name is used or well known."""
     assert lint_codes(stages) == found
 
 
@@ -170,7 +170,7 @@ def test_names_that_hide_an_image(stages: str, found: list[str]) -> None:
     ],
 )
 def test_writes_below_a_read_only_mount(script: str) -> None:
-    """DK106: a path that is known before the run, below a read-only mount, is found."""
+    """DK106: a path that is known before the run and below a read-only mount is found."""
     assert lint_codes(_script(script, vol="['code', '/host:/host:ro', a]")) == ["DK103", "DK106"]
 
 
@@ -190,7 +190,7 @@ def test_writes_below_a_read_only_mount(script: str) -> None:
     ],
 )
 def test_writes_elsewhere(script: str) -> None:
-    """DK106: what can be written, what is read, and what is not known before the run is not found."""
+    """DK106: writable paths, paths that are only read, and paths that are not known before the run are not found."""
     assert "DK106" not in lint_codes(_script(script, vol="['code', '/host:/host', 'cache:/code/cache']"))
 
 
@@ -200,14 +200,14 @@ def test_out_is_mounted_with_an_edge() -> None:
 
 
 def test_a_folder_that_is_there_may_be_asked_for() -> None:
-    """DK106: `mkdir -p` of what is mounted changes nothing; below it, or without `-p`, it fails."""
+    """DK106: `mkdir -p` of a mount changes nothing; below it, or without `-p`, `mkdir` fails."""
     assert lint_codes("a: {img: x:1, vol: code, run: 'mkdir -p /code; mkdir -vp /code; mkdir --parents /code'}\n") == []
     assert lint_codes("a: {img: x:1, vol: code, run: mkdir -p /code/x}\n") == ["DK106"]
     assert lint_codes("a: {img: x:1, vol: code, run: mkdir /code}\n") == ["DK106"]
 
 
 def test_relative_paths_are_below_dir() -> None:
-    """DK106: `dir` is where relative paths begin."""
+    """DK106: relative paths begin at `dir`."""
     assert lint_codes("a: {img: x:1, vol: code, dir: /code/b, run: touch x}\n") == ["DK106"]
     assert lint_codes("a: {img: x:1, on: code, run: touch x}\n") == []
 
@@ -224,7 +224,7 @@ def test_relative_paths_are_below_dir() -> None:
     ],
 )
 def test_places_in_scripts(run: str, line: int, column: int) -> None:
-    """A finding in a script has the place of the word, however the YAML writes the script."""
+    """A finding in a script has the place of the word, whatever style the YAML uses for the script."""
     assert _places(f"a:\n  img: x:1\n  vol: code\n  {run}\n") == [("DK106", line, column)]
 
 
@@ -245,7 +245,7 @@ def test_places_in_scripts(run: str, line: int, column: int) -> None:
     ],
 )
 def test_texts_that_look_secret(entry: str) -> None:
-    """DK107: names that say so, and forms of known keys, are found in `env` of a stage and of `meta`, and not shown."""
+    """DK107: suspicious names and forms of known keys are found in `env` of a stage and of `meta`, and are not shown."""
     found = [*linted(f"a: {{img: x:1, env: {{{entry}}}}}\n"), *linted(f"meta: {{env: {{{entry}}}}}\na: {{img: x:1}}\n")]
 
     text = entry.partition(": ")[2].strip("'")
@@ -274,7 +274,7 @@ def test_texts_that_look_secret(entry: str) -> None:
     ],
 )
 def test_texts_that_do_not(entry: str) -> None:
-    """DK107: placeholders, numbers, paths, addresses and names that only resemble are not found."""
+    """DK107: placeholders, numbers, paths, addresses and names that only look similar are not found."""
     assert "DK107" not in lint_codes(f"a: {{img: x:1, env: {{{entry}}}}}\nb: {{img: x:1}}\n")
 
 
@@ -290,7 +290,7 @@ def test_secrets_in_scripts_and_build_arguments() -> None:
 
 
 def test_a_header_alone_is_no_key() -> None:
-    """DK107: a script that puts a private key together holds none."""
+    """DK107: a script that puts a private key together contains none."""
     assert lint_codes('a: {img: x:1, env: KEY, run: \'echo "-----BEGIN PRIVATE KEY-----"; echo "$KEY"\'}\n') == []
 
 
@@ -303,12 +303,12 @@ def test_many_scripts_share_a_finding_of_their_anchor() -> None:
 
 @pytest.mark.parametrize("comment", ["DK104", "DK104,DK101", "DK101, DK104", "DK101 DK104 # because", "  DK104 "])
 def test_comments(comment: str) -> None:
-    """A comment ignores the rules it names, separated by commas or blanks; behind another `#` stands what it likes."""
+    """A comment ignores the rules that it names, separated by commas or blanks; anything may follow another `#`."""
     assert lint_codes(f"a: {{img: x}} # dockercise: ignore {comment}\n") == []
 
 
 def test_comments_that_ignore_nothing() -> None:
-    """DK100: a comment without a code, or with a word that is none, is found; prose about it in a text is not."""
+    """DK100: a comment without a code, or with a word that is not a code, is found; prose about it in a text is not."""
     text = "a: {img: x:1} # dockercise: ignore\nb: {img: x:1} #dockercise:ignore all\n"
     text += "c: {img: x:1, run: 'date#dockercise: ignore x'}\n"
 

@@ -1,4 +1,4 @@
-"""DK108: variables that a script uses and nothing sets."""
+"""DK108: variables that a script uses and that nothing sets."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _stage(script: str, name: str = "s", more: str = "") -> str:
     ],
 )
 def test_a_variable_that_nothing_sets(script: str) -> None:
-    """A variable that is expanded and set nowhere is found."""
+    """A variable that is expanded and not set anywhere is found."""
     assert lint_codes(_stage(script)) == ["DK108"]
 
 
@@ -79,7 +79,7 @@ def test_a_variable_that_nothing_sets(script: str) -> None:
     ],
 )
 def test_variables_that_may_be_set(script: str) -> None:
-    """What the script sets, gives a default, tests or cannot show to be unset is let be."""
+    """A variable that the script sets, tests, gives a default or cannot be shown to be unset gives no finding."""
     assert "DK108" not in lint_codes(_stage(script))
 
 
@@ -97,7 +97,7 @@ def test_env_of_meta_declares_for_all() -> None:
 
 
 def test_each_variable_is_found_once_in_each_stage_at_its_first_use() -> None:
-    """A finding stands at the first use, and says what can be done."""
+    """A finding is at the first use, and its hint says what can be done."""
     found = linted(_stage("date\necho $TARGET $OTHER $TARGET", "a") + _stage("echo ${TARGET}", "b"))
 
     assert [(each.message, each.place and (each.place.line, each.place.column)) for each in found] == [
@@ -112,7 +112,7 @@ def test_each_variable_is_found_once_in_each_stage_at_its_first_use() -> None:
 
 @pytest.mark.parametrize("variable", ["VERSION", "VERSOIN", "A_B"])
 def test_the_compiler_speaks_of_variables_of_stages(variable: str) -> None:
-    """A stage's value, a slip of its name (DK046) and one of several stages (DK042) are no finding of this rule."""
+    """A stage's value, a slip of its name (DK046) and the value of several stages (DK042) are not findings of this rule."""
     stages = "version: {img: x:1, run: date}\na-b: {img: x:1, run: date}\na.b: {img: x:1, run: date}\n"
 
     assert lint_codes(stages + _stage(f"echo ${variable}")) == []
@@ -124,7 +124,7 @@ def test_the_compiler_speaks_of_variables_of_stages(variable: str) -> None:
 )
 @pytest.mark.parametrize("variable", ["VERSION", "VERSOIN"])
 def test_where_nothing_is_inferred_a_stage_sets_nothing(meta: str, own: str, variable: str) -> None:
-    """With `implicit: false` a stage's variable has to be declared."""
+    """With `implicit: false`, a stage's variable must be declared."""
     text = f"{meta}version: {{img: x:1, run: date}}\n" + _stage(f"echo ${variable}", more=own)
 
     assert lint_codes(text) == ["DK108"]

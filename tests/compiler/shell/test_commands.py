@@ -35,14 +35,14 @@ def _named(script: str, name: str) -> Command:
     ],
 )
 def test_words(script: str, words: list[str | None]) -> None:
-    """A word is what the shell makes of it where that is known, else None; assignments and redirections are none."""
+    """A word is the shell's reading of it if that is known, else None; assignments and redirections are not words."""
     command = next(command for command in _commands(script) if len(command.words) > 1)
 
     assert [word.text for word in command.words] == words
 
 
 def test_words_know_where_they_stand() -> None:
-    """Places count characters, whatever their size in UTF-8."""
+    """Places count characters, whatever their size in UTF-8 is."""
     _, _, path = _named("echo ü; cp ä b", "cp").words
 
     assert path.start == "echo ü; cp ä b".index("b")
@@ -72,7 +72,7 @@ def test_words_know_where_they_stand() -> None:
     ],
 )
 def test_output_that_leaves_the_script(script: str) -> None:
-    """What a command prints counts as the script's output wherever it may be."""
+    """The output of a command counts as the script's output wherever the command is."""
     assert _named(script, "x").streams.stdout
 
 
@@ -103,18 +103,18 @@ def test_output_that_leaves_the_script(script: str) -> None:
     ],
 )
 def test_output_that_goes_elsewhere(script: str) -> None:
-    """What a command prints into a file, a pipe, stderr or a substitution is not the script's output."""
+    """Output into a file, a pipe, stderr or a substitution is not the script's output."""
     assert not _named(script, "x").streams.stdout
 
 
 @pytest.mark.parametrize("script", ["x 2>&1", "{ x; } 2>&1", "x 2>&1 > f", "x 3> f"])
 def test_errors_that_become_output(script: str) -> None:
-    """What goes to stderr counts as output where it was made a copy of stdout, or where that cannot be followed."""
+    """Stderr counts as output if it was made a copy of stdout, or if that cannot be followed."""
     assert _named(script, "x").streams.stderr
 
 
 def test_redirections_of_a_group() -> None:
-    """Redirections of a loop or a group come as a command without words."""
+    """Redirections of a loop or a group are a command without words."""
     first, *_ = _commands("for i in a; do b; done > f")
 
     assert first.words == ()
@@ -123,5 +123,5 @@ def test_redirections_of_a_group() -> None:
 
 @pytest.mark.parametrize("script", ["if true; then", "a ) b"])
 def test_what_is_not_understood(script: str) -> None:
-    """A script that the grammar does not understand as a whole has no commands."""
+    """A script that the grammar does not completely understand has no commands."""
     assert commands_of(read(script)) is None

@@ -1,4 +1,4 @@
-"""What a script names, by its grammar."""
+"""The names in a script, according to its grammar."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ WORDS = {
 
 @pytest.mark.parametrize(("script", "expected"), USES.items())
 def test_variables_that_a_script_uses(script: str, expected: set[str]) -> None:
-    """A variable is used where the shell would put its value; not in single quotes, comments or quoted here-documents."""
+    """A variable is used if the shell inserts its value; not in single quotes, comments or quoted here-documents."""
     found = mentions(script)
 
     assert set(found.uses) == expected
@@ -104,7 +104,7 @@ def test_variables_that_a_script_uses(script: str, expected: set[str]) -> None:
 
 @pytest.mark.parametrize(("script", "expected"), ASSIGNED.items())
 def test_variables_that_a_script_sets(script: str, expected: set[str]) -> None:
-    """A variable is the script's own where it assigns, reads, declares or unsets it; not where one command alone gets it."""
+    """A variable is the script's own if it assigns, reads, declares or unsets it; not if only one command gets it."""
     found = mentions(script)
 
     assert found.assigned == expected
@@ -113,7 +113,7 @@ def test_variables_that_a_script_sets(script: str, expected: set[str]) -> None:
 
 @pytest.mark.parametrize(("script", "expected"), WORDS.items())
 def test_words_of_a_script(script: str, expected: list[str]) -> None:
-    """Words with a `/` come without quotes and with holes for expansions; comments and the patterns of `sed` are none."""
+    """Words with a `/` have no quotes and have holes for expansions; comments and patterns of `sed` are left out."""
     assert [word.text for word in mentions(script).literals] == expected
 
 
@@ -121,7 +121,7 @@ def test_words_of_a_script(script: str, expected: list[str]) -> None:
     "script", ["echo é $A", "echo '☃' ${A}", "cat <<-EOF\n\té $A\n\tEOF\n", "echo $((1 + A))", "echo `echo \\$A`"]
 )
 def test_a_use_knows_where_it_stands(script: str) -> None:
-    """A use has the position of its text, in characters, whatever stands before it."""
+    """A use has the position of its text, in characters, whatever is before it."""
     use = mentions(script).uses["A"]
 
     assert script[use.start :].startswith(use.text)
@@ -131,7 +131,7 @@ def test_a_use_knows_where_it_stands(script: str) -> None:
     "script", ["if [ $X; then /a/b $Y", "echo '$Z' $X \"$Y\n/a/b", "a ) /a/b $X $Y", "cat <<E\n$X $Y /a/b"]
 )
 def test_a_script_that_is_not_understood(script: str) -> None:
-    """What does not fit the grammar is read as far as it goes, and the finding says so."""
+    """A script that does not fit the grammar is read as far as possible, and the result shows that."""
     found = mentions(script)
 
     assert not found.understood
@@ -142,7 +142,7 @@ def test_a_script_that_is_not_understood(script: str) -> None:
     "script", ["$(" * 5000 + "echo $A" + ")" * 5000, '"$(echo ' * 2000 + "$A" + ')"' * 2000, "echo $A " + "x" * (LONGEST + 1)]
 )
 def test_size_and_depth(script: str) -> None:
-    """A script that nests too deep or is too long is looked through as a text, which is said."""
+    """A script that is too deep or too long is searched as plain text, and the result shows that."""
     found = mentions(script)
 
     assert "A" in found.uses
@@ -151,7 +151,7 @@ def test_size_and_depth(script: str) -> None:
 
 @pytest.mark.parametrize("between", ["\n", " "])
 def test_a_script_of_any_length_is_searched(between: str) -> None:
-    """All of a script that is too long to be read is searched, and what is found is where it stands."""
+    """A script that is too long for the grammar is searched completely, and every find has its correct place."""
     script = "".join(f"echo $A{number} /app/{number}{between}" for number in range(20_000))
 
     found = mentions(script)
@@ -163,7 +163,7 @@ def test_a_script_of_any_length_is_searched(between: str) -> None:
 
 @pytest.mark.parametrize("sign", ["&", "|&", "|", ";", "&&", "!"])
 def test_signs_without_commands_nest_nothing(sign: str) -> None:
-    """Thousands of signs in a row behind one command are read, however much they would stand around it."""
+    """Thousands of signs in a row after one command are read and do not count as nesting."""
     found = mentions(f"echo $A {f'{sign} ' * 5000}\necho $B")
 
     assert found.uses.keys() == {"A", "B"}
@@ -180,7 +180,7 @@ def test_signs_without_commands_nest_nothing(sign: str) -> None:
     )
 )
 def test_any_text_is_read(script: str) -> None:
-    """Whatever a script holds, reading it raises nothing, and every path that it names can be placed."""
+    """Reading a script never raises an error, whatever is in it, and every path that it names has a place."""
     found = mentions(script)
 
     assert all(0 <= use.start <= len(script) for use in found.uses.values())
@@ -193,7 +193,7 @@ def test_any_text_is_read(script: str) -> None:
     "piece", ["(A=", "$(( ", "${A:-", '"$(', "<<A ", "cd a\n", "(V=1; f)\n", "f() { f; }; f\n", "`", "/a/"]
 )
 def test_pieces_that_made_readers_slow(piece: str) -> None:
-    """A script of thousands of pieces that invite looking ahead or going back is read to its end."""
+    """A script of thousands of pieces that require looking ahead or going back is read to its end."""
     found = mentions(piece * (LONGEST // 2 // len(piece)) + '"; echo $LAST')
 
     assert found.understood is False

@@ -1,4 +1,4 @@
-"""Another reader of shell scripts reads them as ours does."""
+"""Another reader of shell scripts agrees with ours."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ SCRIPTS: dict[str, str] = {
     "file behind arithmetic": "n=$((A+1)) 2>/dev/null && echo $n",
     "comment behind a case": "case $A in x) ;; esac # don't\necho $B",
 }
-"""Scripts that both take."""
+"""Scripts that both readers accept."""
 
 DIFFERENT = {
     "q27": "single quotes hide nothing in a default that stands in double quotes: so do we, bash and dash",
     "m250": "a quote in the middle of a here-document's end hides the text: so do we, bash, dash and busybox",
 }
-"""Scripts whose variables the two see differently, with who is right."""
+"""Scripts whose variables the two readers see differently, with the one that is right."""
 
 
 def _ours(node: object) -> Iterator[str]:
-    """The variables that our reader sees expanded."""
+    """The variables that our reader finds expanded."""
     if isinstance(node, Expansion) and _NAME.fullmatch(node.name):
         yield node.name
     if isinstance(node, list):
@@ -56,7 +56,7 @@ def _ours(node: object) -> Iterator[str]:
 
 
 def _theirs(node: Any) -> Iterator[str]:
-    """The variables that shfmt sees expanded, from its tree as JSON."""
+    """The variables that shfmt finds expanded, from its tree as JSON."""
     if isinstance(node, dict):
         if node.get("Type") == "ParamExp" and _NAME.fullmatch(node.get("Param", {}).get("Value", "")):
             yield node["Param"]["Value"]
@@ -75,7 +75,7 @@ def _shfmt(script: str) -> subprocess.CompletedProcess[bytes]:
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_both_readers_see_the_same_variables(name: str) -> None:
-    """A script that shfmt takes we take too, and both see the same variables expanded in it."""
+    """Our reader accepts every script that shfmt accepts, and both find the same variables expanded in it."""
     theirs = _shfmt(SCRIPTS[name])
 
     ours = read(SCRIPTS[name])
@@ -88,6 +88,6 @@ def test_both_readers_see_the_same_variables(name: str) -> None:
     "script", ["if true; then", "echo 'a", 'echo "a', "a ) b", "$(a", "{ a", "case a in", "echo ${A", "fi", "for in"]
 )
 def test_both_readers_refuse_the_same(script: str) -> None:
-    """What shfmt takes for no script does not fit our grammar either."""
+    """A text that shfmt refuses does not fit our grammar either."""
     assert _shfmt(script).returncode != 0
     assert not read(script).understood

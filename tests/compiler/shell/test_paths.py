@@ -79,7 +79,7 @@ OUTPUTS = {
 
 
 def _found(text: str, *, is_output: bool, reading: Reading | None = None, folder: str | None = "/") -> list[str]:
-    """The names that a text mentions; where one may end earlier, the likely one."""
+    """The names in a text; if a name may end earlier, the likely one."""
     literal = Literal(text, ((0, 0),), reading or Reading(), folder)
     return [mention.names[min(1, len(mention.names) - 1)] for mention in mentioned(literal) if mention.is_output == is_output]
 
@@ -92,7 +92,7 @@ def test_paths_into_volumes(text: str, expected: list[str]) -> None:
 
 @pytest.mark.parametrize(("text", "expected"), OUTPUTS.items())
 def test_paths_below_out(text: str, expected: list[str]) -> None:
-    """A path below `/out` gives the part after it, up to what ends a word."""
+    """A path below `/out` gives the part after it, up to the end of the word."""
     assert _found(text, is_output=True) == expected
 
 
@@ -107,12 +107,12 @@ def test_paths_below_out(text: str, expected: list[str]) -> None:
     ],
 )
 def test_relative_paths_need_a_folder(text: str, folder: str | None, expected: list[str]) -> None:
-    """A relative path counts from the working directory, and not at all where that is not known."""
+    """A relative path counts from the working directory, and is ignored if that is not known."""
     assert _found(text, is_output=False, folder=folder) == expected
 
 
 def test_a_whole_word() -> None:
-    """A word without a slash is a path for commands that take files, and in `/out` for all."""
+    """A word without a slash is a path for commands that take files, and for all commands in `/out`."""
     assert _found("a", is_output=False) == []
     assert _found("a", is_output=False, reading=Reading(names=True)) == ["a"]
     assert _found("a", is_output=True, folder="/out") == ["a"]

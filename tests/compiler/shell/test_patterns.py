@@ -1,4 +1,4 @@
-"""Words that are patterns or programs, and so no paths."""
+"""Words that are patterns or programs, and therefore not paths."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ PATHS = {
 
 @pytest.mark.parametrize(("script", "expected"), PATHS.items())
 def test_patterns_are_no_paths(script: str, expected: list[str]) -> None:
-    """What a command takes for a pattern or a program is left out, and every file that it names is not."""
+    """A pattern or program of a command is left out, and every file that the command names is included."""
     found = mentions(script).literals
 
     assert [literal.text for literal in found if literal.reading.form is not Form.PROGRAM and "/" in literal.text] == expected

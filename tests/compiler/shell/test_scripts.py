@@ -1,4 +1,4 @@
-"""Whole scripts, and what each says of other stages."""
+"""Whole scripts, and what each of them needs of other stages."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from dockercise_prefect.pipeline import CodeSnapshot, Stage
 from tests.compiler.sources import compiled
 
 STAGES = ("build", "build-x", "test", "api", "app", "data", "version", "get-token", "node", "src")
-"""What there is beside the stage that has the script."""
+"""The other stages of the pipeline."""
 
 ROWS: list[dict[str, Any]] = [
     row for name in ("scripts", "more_scripts") for row in json.loads(Path(__file__).with_name(f"{name}.json").read_text())
 ]
-"""`expected` is what a user would expect. Where something else is `found`, `why` says the reason."""
+"""`expected` is the result that a user expects. If the `found` result differs, `why` gives the reason."""
 
 
 def _edges(script: str) -> list[str]:
-    """What a stage with this script needs, as `kind:stage`; the code as `code`."""
+    """The needs of a stage with this script, as `kind:stage`; the code as `code`."""
     others = "".join(f"{name}: {{img: x}}\n" for name in STAGES)
     stage: Stage = compiled(f=f"{others}last:\n  img: x\n  run: {json.dumps(script)}\n").by_name["last"]
     code = ["code"] if any(isinstance(mount.source, CodeSnapshot) for mount in stage.mounts) else []
@@ -30,12 +30,12 @@ def _edges(script: str) -> list[str]:
 
 @pytest.mark.parametrize("row", ROWS, ids=[row["id"] for row in ROWS])
 def test_what_a_script_says(row: dict[str, Any]) -> None:
-    """A script gives its stage the edges that its author would expect, or those that the table gives a reason for."""
+    """A script gives its stage the edges that its author expects, or other ones for which the table has a reason."""
     assert _edges(row["script"]) == row.get("found", row["expected"])
 
 
 def test_exceptions_are_few_and_explained() -> None:
-    """At most three in a hundred scripts say something else than expected, each with its reason."""
+    """At most three in a hundred scripts differ from the expectation, each with its reason."""
     others = [row for row in ROWS if row.get("found", row["expected"]) != row["expected"]]
 
     assert len(others) <= 0.03 * len(ROWS)
