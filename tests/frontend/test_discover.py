@@ -1,4 +1,4 @@
-"""Which files a pipeline is made of."""
+"""Which files belong to a pipeline."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_files_come_in_path_order(tmp_path: Path) -> None:
-    """Both endings are found at any depth, folder by folder, in the order of their paths; other files are not."""
+    """Both endings are found at any depth, folder by folder, in the order of their paths; other files are not found."""
     _touch(
         tmp_path,
         "b.dockercise.yml",
@@ -68,7 +68,7 @@ def test_git_and_node_modules_are_skipped(tmp_path: Path) -> None:
 
 
 def test_what_git_ignores_is_skipped(repository: Path) -> None:
-    """Ignored files and folders are skipped, untracked ones are not, and a tracked file counts though a pattern matches it."""
+    """Ignored files and folders are skipped and untracked ones are not; a tracked file counts even if a pattern matches it."""
     (repository / ".gitignore").write_text("build/\nlocal*\n")
     _touch(repository, "a.dockercise.yaml", "build/b.dockercise.yaml", "d/local.dockercise.yaml", "local-kept.dockercise.yaml")
     subprocess.run(["git", "-C", str(repository), "add", "--force", "local-kept.dockercise.yaml"], check=True)
@@ -77,7 +77,7 @@ def test_what_git_ignores_is_skipped(repository: Path) -> None:
 
 
 def test_root_below_the_repository(repository: Path) -> None:
-    """A root inside a repository obeys the ignore files above it."""
+    """A root inside a repository follows the ignore files above it."""
     (repository / ".gitignore").write_text("/sub/out/\n")
     _touch(repository, "sub/a.dockercise.yaml", "sub/out/b.dockercise.yaml", "c.dockercise.yaml")
 
@@ -85,7 +85,7 @@ def test_root_below_the_repository(repository: Path) -> None:
 
 
 def test_an_ignored_root_is_read(repository: Path) -> None:
-    """A root that is itself ignored was named on purpose."""
+    """A root that is itself ignored is read, since it was named on purpose."""
     (repository / ".gitignore").write_text("out/\n")
     _touch(repository, "out/a.dockercise.yaml", "out/deep/b.dockercise.yaml")
 
@@ -93,7 +93,7 @@ def test_an_ignored_root_is_read(repository: Path) -> None:
 
 
 def test_ignored_files_are_known(repository: Path) -> None:
-    """Where nothing is found, the files that git ignores can be named."""
+    """If nothing is found, the files that git ignores can be named."""
     (repository / ".gitignore").write_text("*.yaml\n")
     _touch(repository, "a.dockercise.yaml", "sub/b.dockercise.yaml", "other.yaml")
 
@@ -102,7 +102,7 @@ def test_ignored_files_are_known(repository: Path) -> None:
 
 
 def test_variables_of_a_git_hook_do_not_mislead(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a git hook, whose environment names another repository, the root's own is asked."""
+    """In a git hook, whose environment names another repository, the root's own repository is used."""
     (repository / ".gitignore").write_text("out/\n")
     _touch(repository, "a.dockercise.yaml", "out/b.dockercise.yaml")
     monkeypatch.setenv("GIT_DIR", "/nonexistent")
@@ -111,7 +111,7 @@ def test_variables_of_a_git_hook_do_not_mislead(repository: Path, monkeypatch: p
 
 
 def test_a_repositorys_settings_start_no_program(repository: Path) -> None:
-    """A monitor that a repository brings along is not run."""
+    """A monitor in a repository's own settings is not run."""
     monitor, sign = repository / "monitor", repository / "started"
     monitor.write_text(f"#!/bin/sh\ntouch '{sign}'\n")
     monitor.chmod(0o755)
@@ -125,7 +125,7 @@ def test_a_repositorys_settings_start_no_program(repository: Path) -> None:
 
 
 def test_git_that_fails_is_a_warning(repository: Path) -> None:
-    """When git cannot answer, everything is read and a warning says why."""
+    """If git fails, everything is read and a warning gives the reason."""
     (repository / ".git" / "HEAD").unlink()
     _touch(repository, "a.dockercise.yaml")
     findings = Findings()
@@ -138,7 +138,7 @@ def test_git_that_fails_is_a_warning(repository: Path) -> None:
 
 
 def test_git_that_is_missing_is_a_warning(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a repository on a machine without git, everything is read and a warning says why."""
+    """In a repository on a machine without git, everything is read and a warning gives the reason."""
     _touch(repository, "a.dockercise.yaml")
     monkeypatch.setenv("PATH", "/nonexistent")
     findings = Findings()
@@ -150,7 +150,7 @@ def test_git_that_is_missing_is_a_warning(repository: Path, monkeypatch: pytest.
 
 
 def test_links_inside_are_followed_once(tmp_path: Path) -> None:
-    """A link to what is found anyway adds nothing; one to what is skipped or named otherwise is followed, cycles included."""
+    """A link to a file that is found anyway adds nothing; one to a skipped or differently named file is followed."""
     _touch(tmp_path, "real/a.dockercise.yaml", "other.txt", "node_modules/m/n.dockercise.yaml")
     (tmp_path / "again").symlink_to("real")
     (tmp_path / "real" / "up").symlink_to("..")
@@ -162,7 +162,7 @@ def test_links_inside_are_followed_once(tmp_path: Path) -> None:
 
 
 def test_links_that_leave_or_lead_nowhere_are_not_followed(tmp_path: Path) -> None:
-    """A link out of the root, and one to nothing (as editors leave them), is not part of the pipeline."""
+    """A link out of the root, and one to nothing (as editors leave them), do not belong to the pipeline."""
     _touch(tmp_path, "outside/x.dockercise.yaml", "root/a.dockercise.yaml")
     root = tmp_path / "root"
     (root / "out").symlink_to("../outside")
@@ -174,7 +174,7 @@ def test_links_that_leave_or_lead_nowhere_are_not_followed(tmp_path: Path) -> No
 
 
 def test_links_that_nobody_lets_us_read_are_not_followed(tmp_path: Path) -> None:
-    """A link through another user's process in /proc, which may not even be read, leads nowhere."""
+    """A link through another user's process in /proc, which may be unreadable, leads nowhere."""
     _touch(tmp_path, "a.dockercise.yaml")
     (tmp_path / "theirs").symlink_to("/proc/1/cwd")
     (tmp_path / "b.dockercise.yaml").symlink_to("/proc/1/cwd/b.dockercise.yaml")
@@ -183,7 +183,7 @@ def test_links_that_nobody_lets_us_read_are_not_followed(tmp_path: Path) -> None
 
 
 def test_a_root_that_is_a_link(tmp_path: Path) -> None:
-    """A root that is itself a link is read as the folder it leads to."""
+    """A root that is itself a link is read as the folder behind it."""
     _touch(tmp_path, "real/a.dockercise.yaml", "real/d/b.dockercise.yaml")
     (tmp_path / "link").symlink_to("real")
 
@@ -191,7 +191,7 @@ def test_a_root_that_is_a_link(tmp_path: Path) -> None:
 
 
 def test_equal_files_are_both_read(tmp_path: Path) -> None:
-    """Two names of one inode are two files, as a tool that saves space may have made them."""
+    """Two names of one inode are two files, since a tool that saves space may have made them."""
     _touch(tmp_path, "a.dockercise.yaml")
     (tmp_path / "b.dockercise.yaml").hardlink_to(tmp_path / "a.dockercise.yaml")
 
@@ -199,7 +199,7 @@ def test_equal_files_are_both_read(tmp_path: Path) -> None:
 
 
 def test_what_is_no_file_is_left(tmp_path: Path) -> None:
-    """A folder whose name ends so is a folder, and a pipe is not read."""
+    """A folder with such a name is still a folder, and a pipe is not read."""
     _touch(tmp_path, "folder.dockercise.yaml/a.dockercise.yaml")
     os.mkfifo(tmp_path / "pipe.dockercise.yaml")
 
@@ -207,7 +207,7 @@ def test_what_is_no_file_is_left(tmp_path: Path) -> None:
 
 
 def test_names_that_no_terminal_can_show(tmp_path: Path) -> None:
-    """A file's name with control characters or bytes that are no text is shown escaped, and the file is read."""
+    """A file name with control characters or bytes that are not text is shown escaped, and the file is read."""
     (tmp_path / os.fsdecode(b"\xff\n.dockercise.yaml")).write_text("a: {}")
 
     (source,) = read_sources(tmp_path, Findings())

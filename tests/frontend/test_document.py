@@ -40,7 +40,7 @@ def _plain(node: Node) -> object:
     ],
 )  # fmt: skip
 def test_scalars_follow_yaml_1_2(written: str, kind: str) -> None:
-    """A plain scalar is what YAML 1.2's core schema takes it for."""
+    """A plain scalar has the type of YAML 1.2's core schema."""
     value = _read(f"a: {written}\n" if written != "-" else "a: '-'\n").by_key["a"]
 
     assert isinstance(value, Scalar)
@@ -48,7 +48,7 @@ def test_scalars_follow_yaml_1_2(written: str, kind: str) -> None:
 
 
 def test_source_text_is_kept() -> None:
-    """A scalar's text is what was written, whatever it looks like."""
+    """The text of a scalar is kept as it was written, whatever it looks like."""
     body = _read("a: [1.10, 010, 0x1F, TRUE, ~, 1e3, 'it''s', \"\\x41\\t\"]\n")
 
     assert _plain(body) == {"a": ["1.10", "010", "0x1F", "TRUE", "~", "1e3", "it's", "A\t"]}
@@ -65,7 +65,7 @@ def test_places_count_from_one() -> None:
 
 
 def test_merge_keys() -> None:
-    """`<<` takes over keys: one's own win, then those of the earlier mapping; a quoted `<<` is a key like any other."""
+    """`<<` merges keys: own keys win, then those of the earlier mapping; a quoted `<<` is a normal key."""
     body = _read(
         "x: &x {a: 1, b: 1}\ny: &y {b: 2, c: 2}\n"
         "one: {<<: *x, b: own}\nboth: {<<: [*x, *y]}\nchain: &z {<<: *x, d: 4}\nlast: {<<: *z, '<<': text}\n"
@@ -79,7 +79,7 @@ def test_merge_keys() -> None:
 
 
 def test_merged_keys_keep_their_place() -> None:
-    """A key that was merged stands where it was written."""
+    """A merged key has the place where it was written."""
     body = _read("x: &x\n  a: 1\none: {<<: *x}\n")
 
     one = body.by_key["one"]
@@ -101,7 +101,7 @@ def test_merges_count_what_they_bring() -> None:
 
 @pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "? "])
 def test_deep_nesting_is_refused(opening: str) -> None:
-    """A document nested a hundred thousand deep is a finding, not a crash of the interpreter."""
+    """A document with a depth of a hundred thousand is a finding and does not crash the interpreter."""
     findings = Findings()
 
     document = read_document(Source("f", (opening * 100_000).encode()), findings)
@@ -112,7 +112,7 @@ def test_deep_nesting_is_refused(opening: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "---\n", "--- # nothing\n...\n", "null\n", "\ufeff"])
 def test_a_document_may_say_nothing(text: str) -> None:
-    """An empty file, one of comments, and one that holds null have no body and no findings."""
+    """An empty file, a file of comments and a file with null have no body and no findings."""
     findings = Findings()
 
     document = read_document(Source("f", text.encode()), findings)
@@ -128,7 +128,7 @@ def test_one_document_marker_is_no_second_document() -> None:
 
 
 def test_line_ends_of_old_yaml_are_refused() -> None:
-    """U+2028 would end a line for the YAML reader and for nobody else: it is refused with its place."""
+    """U+2028, which ends a line only for the YAML reader, is refused with its place."""
     findings = Findings()
 
     document = read_document(Source("f", "a: x\r\nb: x\u2028y\n".encode()), findings)
@@ -141,7 +141,7 @@ def test_line_ends_of_old_yaml_are_refused() -> None:
     "text", ["a: [b", "a: {b: c", "a: 'b", "a: [b\n", "? ", "a: &", "a: {b: [c\n---\n", "a: b\n---", "%YAML"]
 )
 def test_places_lie_in_the_file(text: str) -> None:
-    """What is missing at the end of a file is missed at its end, not on a line that there is not."""
+    """A missing part at the end of a file has a place at its end, not on a line that does not exist."""
     findings = Findings()
 
     read_document(Source("f", text.encode()), findings)
@@ -152,7 +152,7 @@ def test_places_lie_in_the_file(text: str) -> None:
 
 
 def test_merge_conflicts_are_recognised() -> None:
-    """The marks that git leaves in a file are named where the first of them stands."""
+    """The conflict marks of git in a file are reported at the first of them."""
     findings = Findings()
 
     document = read_document(Source("f", b"a:\n<<<<<<< HEAD\n  b: c\n=======\n  b: d\n>>>>>>> other\n"), findings)

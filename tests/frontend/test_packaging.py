@@ -1,4 +1,4 @@
-"""What a folder says, as the one document of a package."""
+"""The contents of a folder as the one document of a package."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _packaged(**files: str) -> str:
 
 
 def test_several_files_become_one_document() -> None:
-    """`meta` of all files comes first, joined, then the stages in their order; holders of anchors are resolved and gone."""
+    """The joined `meta` of all files comes first, then the stages in order; anchors are resolved and their holders removed."""
     text = _packaged(
         a="meta: {tags: one, subgraphs: base, env: X=1}\nx-h: &h {img: x}\nb: *h\n",
         b="meta: {tags: [two], subgraphs: [more], env: [Y=2], defaults: {timeout: 1m}}\na: {img: z}\n",
@@ -32,14 +32,14 @@ def test_several_files_become_one_document() -> None:
 
 
 def test_mappings_of_variables_are_joined() -> None:
-    """`meta.env` as a mapping in two files is one mapping; a variable that both set alike stands once."""
+    """`meta.env` as a mapping in two files is one mapping; a variable that both set to the same is in it once."""
     text = _packaged(a='meta: {env: {A: "1", B: 2}}\n', b='meta: {env: {A: "1", C: {stage: s}}}\n')
 
     assert text == 'meta:\n  env:\n    A: "1"\n    B: 2\n    C:\n      stage: s\n'
 
 
 def test_the_name_stays_at_home() -> None:
-    """The folder's `meta.name` is not in the document: it would name, or collide with, every pipeline that takes it."""
+    """The folder's `meta.name` is not in the document, since it would rename or contradict the pipelines that use it."""
     assert _packaged(a="meta: {name: tools}\na: {img: x}\n") == "a:\n  img: x\n"
 
 
@@ -55,7 +55,7 @@ def test_variables_in_two_forms_are_refused() -> None:
 
 
 def test_a_packaged_pipeline_is_the_same_pipeline() -> None:
-    """Compiling the document gives the digest that compiling the files gives."""
+    """The digest is the same whether the document or the files are compiled."""
     files = {
         "a": "meta: {env: [LEVEL=1.10], defaults: {img: x}}\nbuild: {run: [make, make test], cpus: 0.5}\n",
         "b": "test:\n  env: {V: {stage: build}}\n  vol: code\n  neverFail: true\n  run: |\n    echo on\n\n    echo off\n",

@@ -23,7 +23,7 @@ FILES = {
 
 
 def _linked(folder: Path, links: Mapping[str, str]) -> Path:
-    """A repository with these links, path to target, committed beside the files."""
+    """A repository with these links, path to target, committed together with the files."""
     make_repository(folder, FILES)
     for path, target in links.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -64,7 +64,7 @@ def _today(root: Path) -> list[Source]:
     ],
 )
 def test_links_inside_are_followed(tmp_path: Path, links: Mapping[str, str], read: list[str]) -> None:
-    """A link that stays inside the root is read as the working tree's reader does, by the same path."""
+    """A link that stays inside the root is read by the same path as in the working tree."""
     root = _linked(tmp_path / "r", links)
 
     past = sources_at(root, find_revision(root, "HEAD"))
@@ -107,7 +107,7 @@ def test_links_inside_are_followed(tmp_path: Path, links: Mapping[str, str], rea
     ],
 )
 def test_links_that_bring_nothing(tmp_path: Path, links: Mapping[str, str]) -> None:
-    """A link that leaves the root, leads nowhere, or to what is read without it, adds no file."""
+    """A link that leaves the root, leads nowhere, or leads to a file that is read anyway adds no file."""
     (tmp_path / "outside.dockercise.yaml").write_text("o: {img: x}\n")
     root = _linked(tmp_path / "r", links)
 
@@ -118,7 +118,7 @@ def test_links_that_bring_nothing(tmp_path: Path, links: Mapping[str, str]) -> N
 
 
 def test_a_link_is_resolved_in_the_past(tmp_path: Path) -> None:
-    """What a link led to in the commit is read, not what is there today."""
+    """A link leads to the file of its commit, not to today's file."""
     root = _linked(tmp_path / "r", {"s.dockercise.yaml": "real/base.yaml"})
     (root / "s.dockercise.yaml").unlink()
     (root / "real/base.yaml").write_text("other: {img: x}\n")
@@ -129,7 +129,7 @@ def test_a_link_is_resolved_in_the_past(tmp_path: Path) -> None:
 
 
 def test_a_root_below_the_repository_bounds_its_links(tmp_path: Path) -> None:
-    """Below a folder of the repository, links are followed to what is below it alone."""
+    """Below a folder of the repository, links are followed only to targets in that folder."""
     links = {"real/out.dockercise.yaml": "../top.dockercise.yaml", "real/in.dockercise.yaml": "../real/base.yaml"}
     root = _linked(tmp_path / "r", links) / "real"
 
@@ -140,7 +140,7 @@ def test_a_root_below_the_repository_bounds_its_links(tmp_path: Path) -> None:
 
 
 def test_an_absolute_link_into_the_root(tmp_path: Path) -> None:
-    """A link with a whole path that leads into this root is followed, since today's reader does."""
+    """A link with an absolute path into this root is followed, as in the working tree."""
     root = tmp_path / "r"
     _linked(root, {"s.dockercise.yaml": os.path.realpath(root / "real/base.yaml")})
 
@@ -152,7 +152,7 @@ def test_an_absolute_link_into_the_root(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("links", "followed"), [(40, True), (41, False)])
 def test_chains_are_bounded(tmp_path: Path, links: int, followed: bool) -> None:
-    """A chain of as many links as the system follows is followed, a longer one is not."""
+    """A chain of links is followed up to the system's limit, and not beyond it."""
     chain = {f"l{number}": f"l{number + 1}" for number in range(1, links)} | {f"l{links}": "real/base.yaml"}
     chain["s.dockercise.yaml"] = chain.pop("l1")
     root = _linked(tmp_path / "r", chain)

@@ -47,14 +47,14 @@ def _read(text: str) -> tuple[Scalar, Positions]:
     ],
 )
 def test_a_word_has_its_place(text: str, line: int, column: int) -> None:
-    """However a scalar is written, the word in it is found where it stands in the file."""
+    """A word in a scalar of any style has its place in the file."""
     scalar, positions = _read(text)
 
     assert positions.of(PIECE, 0, scalar.place) == Place("f", line, column)
 
 
 def test_the_second_one_is_the_second_one() -> None:
-    """The n-th occurrence in the value is the n-th in the file, overlapping ones counted alike."""
+    """The n-th occurrence in the value is the n-th in the file, including overlapping ones."""
     scalar, positions = _read("run: |\n  $AB $A\n  $A\n")
     starts = list(occurrences(PIECE, scalar.text))
 
@@ -65,7 +65,7 @@ def test_the_second_one_is_the_second_one() -> None:
 
 @pytest.mark.parametrize("text", ['run: "\\x24A"\nb: $A\n', 'run: "\\u0024A"\n'])
 def test_what_is_written_otherwise_has_the_place_of_its_scalar(text: str) -> None:
-    """A word that escapes hide has the place where its scalar begins, never that of another scalar's word."""
+    """A word hidden by escapes has the place where its scalar begins, never that of another scalar's word."""
     scalar, positions = _read(text)
 
     assert scalar.text == PIECE
@@ -73,7 +73,7 @@ def test_what_is_written_otherwise_has_the_place_of_its_scalar(text: str) -> Non
 
 
 def test_an_unknown_file_gives_the_place_back() -> None:
-    """Where a text is not at hand the scalar's place has to do."""
+    """If the text of a file is not available, the scalar's place is used."""
     place = Place("other", 1, 1)
 
     assert Positions({}).of(PIECE, 0, place) == place

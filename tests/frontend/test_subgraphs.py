@@ -1,4 +1,4 @@
-"""Packages: which are read, in what order, and what is said of those that cannot be."""
+"""Packages: which ones are read, in what order, and which errors are reported."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _findings(packages: PackagesInMemory, **files: str) -> tuple[Diagnostic, ...
 
 
 def test_stages_of_a_package_are_stages() -> None:
-    """What a package prints is merged like a file: stages on either side may name each other, and its `meta` counts."""
+    """The output of a package is merged like a file: stages on either side may name each other, and its `meta` counts."""
     tools = "meta: {tags: t, defaults: {img: x}}\nscan: {after: build, run: scan}\n"
 
     pipeline = _compiled(
@@ -59,7 +59,7 @@ def test_places_name_image_and_digest() -> None:
 
 
 def test_packages_come_in_the_order_named() -> None:
-    """Files come first, then the packages they name, then those that packages name, each in the order written."""
+    """Files come first, then the packages that they name, then those that packages name, each in the written order."""
     packages = PackagesInMemory(
         one="meta: {subgraphs: three}\np1: {img: x}\n", two="p2: {img: x}\n", three="p3: {img: x}\n", four="p4: {img: x}\n"
     )
@@ -83,7 +83,7 @@ def test_cycles_are_cut() -> None:
 
 
 def test_a_shared_package_is_fetched_once() -> None:
-    """A package that several others name is asked for once, and its stages are not duplicates."""
+    """A package that several others name is fetched once, and its stages are not duplicates."""
     packages = PackagesInMemory(
         one="meta: {subgraphs: base}\n", two="meta: {subgraphs: base}\nt: {img: x}\n", base="b: {img: x}\n"
     )
@@ -95,14 +95,14 @@ def test_a_shared_package_is_fetched_once() -> None:
 
 
 def test_two_names_of_one_image_are_one_package() -> None:
-    """An image that is named with two tags is read once."""
+    """An image that is named by two tags is read once."""
     pipeline = _compiled(PackagesInMemory(tools="a: {img: x}\n"), a="meta: {subgraphs: ['tools:1', 'tools:2']}\n").pipeline
 
     assert [stage.name for stage in pipeline] == ["a"]
 
 
 def test_a_collision_shows_both_places() -> None:
-    """A stage that stands in a file and in a package is an error at the package's place, with the file's beside it."""
+    """A stage in both a file and a package is an error at the package's place, which also shows the file's."""
     tools = "# tools\nbuild: {img: x}\n"
 
     (found,) = _findings(PackagesInMemory(tools=tools), a="meta: {subgraphs: tools}\nbuild: {img: y}\n")
@@ -136,7 +136,7 @@ def test_settings_that_differ_show_both_places() -> None:
     ],
 )
 def test_rubbish_is_said_where_the_package_is_named(printed: bytes, inside: str | None) -> None:
-    """What is not a document is an error in the file that names the package, and what is wrong in it at its place there."""
+    """A text that is not a document is an error where the package is named, and its own faults are errors at their places."""
     found = _findings(PackagesInMemory(tools=printed), a="meta: {subgraphs: [tools]}\n")
 
     by_path = {finding.place.path: finding for finding in found if finding.place}
@@ -152,14 +152,14 @@ def test_rubbish_is_said_where_the_package_is_named(printed: bytes, inside: str 
 
 @pytest.mark.parametrize("printed", ["", "\n", "# later\n", "null\n"])
 def test_a_package_that_says_nothing_is_an_error(printed: str) -> None:
-    """An image that prints nothing is hardly meant to be a package."""
+    """An image that prints nothing is an error, since it is hardly meant to be a package."""
     (found,) = _findings(PackagesInMemory(tools=printed), a="meta: {subgraphs: tools}\n")
 
     assert (found.code, found.message) == ("DK061", f"the package tools@{_digest(printed)} printed nothing")
 
 
 def test_a_document_that_is_too_big() -> None:
-    """A package may print as much as a file may hold."""
+    """A package may print as much as a file may contain."""
     (found,) = _findings(PackagesInMemory(tools=b" " * (MAX_BYTES + 1)), a="meta: {subgraphs: tools}\n")
 
     assert found.code == "DK061"
@@ -176,7 +176,7 @@ def test_wrong_keys_in_a_package_have_its_place() -> None:
 
 
 def test_all_packages_that_fail_are_told() -> None:
-    """Each package that cannot be had is an error at each place that names it; it is asked for once."""
+    """Each package that cannot be had is an error at each place that names it, and is requested once."""
     packages = PackagesInMemory(broken=PackageBrokenError("broken@sha256:1 failed: exit code 3", "look"))
 
     found = _findings(packages, a="meta: {subgraphs: [gone, broken]}\n", b="meta: {subgraphs: gone}\n")
@@ -190,7 +190,7 @@ def test_all_packages_that_fail_are_told() -> None:
 
 
 def test_what_a_missing_package_may_define_is_not_unknown() -> None:
-    """Names, images and variables that a package which could not be had may define are not findings of their own."""
+    """Names, images and variables that a missing package may define are not reported as unknown."""
     text = "meta: {subgraphs: gone}\na: {after: lib-x, env: [lib-y, B=1], vol: [lib-z, 'ä:/w'], on: lib-o, run: ls}\n"
 
     with pytest.raises(PackagesMissingError) as caught:
@@ -201,7 +201,7 @@ def test_what_a_missing_package_may_define_is_not_unknown() -> None:
 
 
 def test_a_wrong_definition_beside_a_missing_package_is_a_wrong_definition() -> None:
-    """With an error of the user's own the exit status is that of wrong input."""
+    """If there is also an error of the user's own, the exit status is that of wrong input."""
     with pytest.raises(DefinitionError) as caught:
         _compiled(PackagesInMemory(), a="meta: {subgraphs: gone}\na: {imgg: x}\n")
 
@@ -209,7 +209,7 @@ def test_a_wrong_definition_beside_a_missing_package_is_a_wrong_definition() -> 
 
 
 def test_a_package_that_nobody_asked_to_run_is_a_warning() -> None:
-    """A package that was not read leaves a warning, and the rest is checked as far as it goes."""
+    """A package that was not read gives a warning, and the rest is checked as far as possible."""
     unread = PackageUnreadError("not read", "ask")
 
     warned = _compiled(PackagesInMemory(lib=unread), a="meta: {subgraphs: lib}\na: {img: x, after: lib-x}\n").warnings
@@ -220,17 +220,17 @@ def test_a_package_that_nobody_asked_to_run_is_a_warning() -> None:
 
 
 def test_without_a_port_packages_are_an_error() -> None:
-    """Where nobody can run packages, a pipeline that needs some is refused and never half compiled."""
+    """If packages cannot be run, a pipeline that needs some is refused, and never half compiled."""
     assert codes(a="meta: {subgraphs: lib}\na: {img: x}\n") == ["DK060"]
 
 
 def test_a_list_that_is_wrong_hides_names() -> None:
-    """Where an entry names no image, what its package would have defined is not called unknown."""
+    """If an entry names no image, the names that its package would define are not reported as unknown."""
     assert codes(a="meta: {subgraphs: [Lib]}\na: {img: x, after: lib-x}\n") == ["DK024"]
 
 
 class _Endless:
-    """Each package names the next."""
+    """Packages of which each names the next."""
 
     def fetch(self, image: str) -> Package:
         number = int(image.removeprefix("p"))
@@ -238,7 +238,7 @@ class _Endless:
 
 
 def test_endless_packages_end() -> None:
-    """A chain of packages without an end is refused at its bound."""
+    """An endless chain of packages is refused at the limit."""
     with pytest.raises(DefinitionError) as caught:
         compile_sources(sources(a="meta: {subgraphs: p1}\n"), "test", _Endless())
 
@@ -248,7 +248,7 @@ def test_endless_packages_end() -> None:
 
 
 def test_same_packages_same_pipeline() -> None:
-    """Where a stage is written, file or package, is not part of the pipeline's digest."""
+    """The pipeline's digest does not depend on whether a stage is written in a file or in a package."""
     stages = "a: {img: x}\nb: {img: x, after: a}\n"
 
     packaged = _compiled(PackagesInMemory(lib=stages), a="meta: {subgraphs: lib}\n").pipeline
@@ -258,7 +258,7 @@ def test_same_packages_same_pipeline() -> None:
 
 
 def test_a_missing_error_is_raised_for_missing_only() -> None:
-    """A package that printed rubbish is a wrong definition, not something that could not be had."""
+    """A package with a wrong document is a wrong definition, not a package that could not be had."""
     with pytest.raises(DefinitionError) as caught:
         _compiled(PackagesInMemory(lib=PackageBrokenError("x")), a="meta: {subgraphs: lib}\n")
 
@@ -266,7 +266,7 @@ def test_a_missing_error_is_raised_for_missing_only() -> None:
 
 
 def test_the_port_is_asked_with_the_text_as_written() -> None:
-    """A reference reaches the port as it was written, tag included."""
+    """A reference reaches the port as it was written, including the tag."""
     packages = PackagesInMemory(lib=PackageMissingError("x"))
 
     _findings(packages, a="meta: {subgraphs: 'lib:1.10'}\n")

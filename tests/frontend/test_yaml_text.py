@@ -1,4 +1,4 @@
-"""Nodes as YAML: what is written gives, when read, what it was written from."""
+"""Nodes as YAML: the written text is read back as the same nodes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ scalars = st.one_of(
 
 
 def mappings(values: st.SearchStrategy[Node]) -> st.SearchStrategy[Mapping]:
-    """Mappings of any keys, none twice."""
+    """Mappings with any keys, each of them once."""
     entries = st.lists(st.tuples(scalars, values), max_size=4, unique_by=lambda entry: entry[0].text)
     return entries.map(lambda found: Mapping(*NOWHERE, {key.text: (key, value) for key, value in found}))
 
@@ -73,14 +73,14 @@ def _read(text: str) -> Mapping:
 
 @given(mappings(nodes).filter(lambda body: len(body.entries) > 0))
 def test_what_is_written_is_read(body: Mapping) -> None:
-    """Any document gives itself: keys and values in order, source texts and kinds."""
+    """Any document is read back as itself: keys and values in order, source texts and kinds."""
     text = to_yaml(body)
 
     assert _without_places(_read(text)) == _without_places(body)
 
 
 def test_it_reads_like_written_by_hand() -> None:
-    """Words stand plain, scripts as blocks, look-alikes in quotes, numbers as they were written."""
+    """Words are plain, scripts are blocks, look-alikes are quoted, and numbers stay as they were written."""
     written = (
         "x: &x {img: busybox:1, cpus: 0.50}\n"
         'a: {<<: *x, run: "echo a\\necho b\\n", env: [on, "1.10", X=1, yes], user: 1000, dir: null, vol: []}\n'
@@ -99,7 +99,7 @@ def test_it_reads_like_written_by_hand() -> None:
 
 @pytest.mark.parametrize("end", ["", "\n", "\n\n\n"])
 def test_a_script_keeps_its_end(end: str) -> None:
-    """The line ends at the end of a script are kept as they were, none, one or several, also of the last value."""
+    """The line ends at the end of a script are kept, whether none, one or several, also in the last value."""
     script = f"if true; then\n\techo 'a: b' # c\n\n    echo\nfi{end}"
     body = Mapping(*NOWHERE, {"run": (Scalar(*NOWHERE, "run"), Scalar(*NOWHERE, script))})
 
