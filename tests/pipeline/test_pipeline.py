@@ -68,7 +68,7 @@ def test_a_declaration_makes_the_edges() -> None:
 
 
 def test_a_declared_stage_works_where_its_copy_is() -> None:
-    """A stage on a copy works in its own folder, another one in `/`, unless it says where."""
+    """A stage on a copy works in the copy's folder and another one in `/`, unless it sets a folder."""
     assert stage("a", on=code).working_dir == "/a"
     assert stage("a", on=code).on == CODE
     assert stage("a").working_dir == "/"
@@ -83,7 +83,7 @@ def test_a_declared_variable_may_be_a_text() -> None:
 
 
 def test_json_round_trip() -> None:
-    """Whatever a stage can say survives JSON, a path with a colon in its place included."""
+    """Everything that a stage can contain survives JSON, also a path with a colon in its place."""
     pipeline = _everything()
 
     again = from_json(json.loads(json.dumps(to_json(pipeline))))
@@ -93,7 +93,7 @@ def test_json_round_trip() -> None:
 
 
 def test_json_says_what_was_asked_for() -> None:
-    """The targets are printed beside the pipeline, and the digest is there even where none was computed before."""
+    """The targets are printed with the pipeline, and so is the digest, even if it was not computed before."""
     pipeline = _everything()
 
     printed = to_json(pipeline, ["second"])
@@ -104,7 +104,7 @@ def test_json_says_what_was_asked_for() -> None:
 
 @pytest.mark.parametrize("odd", [{"run": "echo \udc80"}, {"memory": 2**70}])
 def test_what_only_python_can_write_is_printed_too(odd: dict[str, Any]) -> None:
-    """Half a surrogate pair and a number of over 64 bits have a text and a digest."""
+    """Half a surrogate pair and a number of more than 64 bits have a text and a digest."""
     pipeline = Pipeline("p", [stage("a", image="busybox", **odd)])
 
     assert json.loads(to_json_text(pipeline)) == to_json(pipeline)
@@ -112,7 +112,7 @@ def test_what_only_python_can_write_is_printed_too(odd: dict[str, Any]) -> None:
 
 
 def test_digest_ignores_the_order_of_triggers_and_tags() -> None:
-    """What is a set means the same in any order."""
+    """The order of a set has no meaning."""
     one = Pipeline("p", [stage("a", triggers=["x", "y"])], ["s", "t"])
     other = Pipeline("p", [stage("a", triggers=["y", "x"])], ["t", "s"])
 
@@ -125,13 +125,13 @@ def test_digest_ignores_the_order_of_triggers_and_tags() -> None:
     ids=["twice", "too early", "missing"],
 )
 def test_a_pipeline_is_in_order(stages: list[Stage]) -> None:
-    """A stage twice, one before what it needs, and one that needs something that is not there are refused."""
+    """A pipeline is refused if a stage is in it twice, comes before one of its needs, or needs a missing stage."""
     with pytest.raises(ValueError, match=r"two stages are named|comes before"):
         Pipeline("p", stages)
 
 
 def test_unknown_targets_are_all_reported() -> None:
-    """Each target that is not a stage is a finding of its own."""
+    """Each target that is not a stage is a separate finding."""
     with pytest.raises(DefinitionError) as caught:
         _everything().only(["frist", "other", "second"])
 
@@ -140,7 +140,7 @@ def test_unknown_targets_are_all_reported() -> None:
 
 
 def test_a_reader_of_json_refuses_what_it_does_not_know() -> None:
-    """A printed image, variable or mount of an unknown shape is refused, not guessed."""
+    """A printed image, variable or mount of an unknown shape is refused, and nothing is guessed."""
     for key, value in [
         ("image", {"x": 1}),
         ("env", {"A": {"x": 1}}),
@@ -153,12 +153,12 @@ def test_a_reader_of_json_refuses_what_it_does_not_know() -> None:
 
 
 def test_codes_are_distinct() -> None:
-    """Every kind of finding has a code and a meaning of its own."""
+    """Every kind of finding has its own code and meaning."""
     assert len({code.value for code in Code}) == len({code.meaning for code in Code}) == len(Code)
 
 
 def test_codes_are_all_known() -> None:
-    """Every code that stands anywhere in the package is one of the table."""
+    """Every code anywhere in the package is in the table."""
     package = Path(dockercise_prefect.__file__).parent
     used = {code for file in package.rglob("*.py") for code in re.findall(r"DK\d{3}", file.read_text())}
 
