@@ -1,4 +1,4 @@
-"""Pipelines at random for pictures: any names, any edges to earlier stages."""
+"""Random pipelines for pictures: any names, any edges to earlier stages."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ HOSTILE = [
     "{",
     "|",
 ]
-"""Names that mean something in one format or another."""
+"""Names that have a meaning in one format or another."""
 
 names = st.one_of(st.sampled_from(HOSTILE), st.text(min_size=1, max_size=12))
 
 
 @st.composite
 def requests(draw: st.DrawFn, most: int = 12) -> Request:
-    """A pipeline to draw, with none or some targets."""
+    """A pipeline to draw, with or without targets."""
     chosen = draw(st.lists(names, unique=True, max_size=most))
     stages = []
     for index, name in enumerate(chosen):

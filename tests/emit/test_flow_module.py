@@ -25,12 +25,12 @@ def _module(pipeline: Pipeline, root: str = ".") -> str:
 def _imported(text: str, path: Path) -> ModuleType:
     module = ModuleType("compiled")
     module.__file__ = str(path)
-    exec(compile(text, "compiled.py", "exec"), module.__dict__)  # noqa: S102  the module is what is under test
+    exec(compile(text, "compiled.py", "exec"), module.__dict__)  # noqa: S102  the module is under test
     return module
 
 
 def test_module_is_a_prefect_flow(tmp_path: Path) -> None:
-    """An imported module offers a flow of the pipeline's name with the four parameters, and knows its root from itself."""
+    """An imported module has a flow with the pipeline's name and four parameters, and finds its root from its own place."""
     from prefect import Flow
 
     text = _module(compiled(a="meta: {name: my pipe}\ngreet: {img: x, run: echo}\n"), root="../code")
@@ -54,7 +54,7 @@ def test_module_holds_nothing_of_its_machine() -> None:
 
 
 def test_modules_are_as_a_formatter_leaves_them() -> None:
-    """No formatter has anything to change in the modules of the golden cases, at its default width or a wider one."""
+    """No formatter changes the modules of the golden cases, at its default width or a wider one."""
     modules = [str(CASES / name / "flow.py") for name in case_names() if (CASES / name / "flow.py").exists()]
 
     for width in ("88", "128"):
@@ -75,7 +75,7 @@ def test_modules_are_as_a_formatter_leaves_them() -> None:
 
 
 def test_names_that_would_break_the_text() -> None:
-    """A pipeline's name with quotes, backslashes and braces stands in the module as it is."""
+    """A pipeline's name with quotes, backslashes and braces appears unchanged in the module."""
     name = 'a"""b\\{c}\'d'
     pipeline = Pipeline(name, [stage("s", image="x")])
 
@@ -101,7 +101,7 @@ def test_declarations_written_by_hand_are_written_again() -> None:
 
 @given(st.text(min_size=1), st.lists(st.text(min_size=1), unique=True))
 def test_identifiers_are_unique(pipeline: str, stages: list[str]) -> None:
-    """Any names give identifiers that are Python's, all different, and different from the flow's."""
+    """Any names give valid Python identifiers, which differ from each other and from the flow's."""
     chosen = [module_name(pipeline), *stage_identifiers(pipeline, stages).values()]
 
     assert all(name.isidentifier() and name.isascii() for name in chosen)
@@ -113,7 +113,7 @@ def test_identifiers_are_unique(pipeline: str, stages: list[str]) -> None:
     [("infra", "infra"), ("my-shop", "my_shop"), ("2nd", "pipeline_2nd"), ("☃", "pipeline_"), ("class", "class_"), ("é", "e")],
 )
 def test_module_names(name: str, expected: str) -> None:
-    """A pipeline's module is named after it, as far as Python allows."""
+    """The module of a pipeline has the pipeline's name, as far as Python allows."""
     assert module_name(name) == expected
 
 

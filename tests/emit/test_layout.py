@@ -1,4 +1,4 @@
-"""Where a drawing puts boxes, labels and lines."""
+"""The places of boxes, labels and lines in a drawing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _overlap(one: Rectangle, other: Rectangle) -> bool:
 
 
 def _pieces(layout: Layout, link: int) -> list[tuple[float, float]]:
-    """The pieces of a link, its label among them, from top to bottom as pairs of upper and lower end."""
+    """The pieces of a link, including its label, from top to bottom as pairs of upper and lower end."""
     lines = [(segment.start.y, segment.end.y) for segment in layout.segments if link in segment.links]
     labels = [(label.where.y, label.where.bottom) for label in layout.labels if link in label.links]
     return sorted(lines + labels)
@@ -39,7 +39,7 @@ def _pieces(layout: Layout, link: int) -> list[tuple[float, float]]:
 
 @given(graphs())
 def test_nothing_overlaps(graph: tuple[list[Size], list[Link]]) -> None:
-    """No two boxes overlap, no two labels, and no label a box; all lie within the drawing."""
+    """Boxes do not overlap each other, nor do labels, nor labels and boxes, and all are within the drawing."""
     layout = lay_out(*graph, LABELS)
 
     things = [*layout.boxes, *(label.where for label in layout.labels)]
@@ -51,7 +51,7 @@ def test_nothing_overlaps(graph: tuple[list[Size], list[Link]]) -> None:
 
 @given(graphs())
 def test_every_link_goes_down_without_a_break(graph: tuple[list[Size], list[Link]]) -> None:
-    """A link leaves the lower edge of its box and goes down, through its label, to the other's upper edge."""
+    """A link leaves the lower edge of its box and goes down, through its label, to the upper edge of the other box."""
     sizes, links = graph
 
     layout = lay_out(sizes, links, LABELS)
@@ -66,7 +66,7 @@ def test_every_link_goes_down_without_a_break(graph: tuple[list[Size], list[Link
 
 @given(graphs())
 def test_no_line_crosses_a_box(graph: tuple[list[Size], list[Link]]) -> None:
-    """Lines are curved between rows only; where they pass a row, they are straight and beside its boxes."""
+    """Lines are curved only between rows; if they pass a row, they are straight and next to its boxes."""
     layout = lay_out(*graph, LABELS)
 
     for segment in layout.segments:
@@ -77,19 +77,19 @@ def test_no_line_crosses_a_box(graph: tuple[list[Size], list[Link]]) -> None:
 
 @given(graphs())
 def test_the_same_graph_is_placed_the_same(graph: tuple[list[Size], list[Link]]) -> None:
-    """A layout is a function of what it is given."""
+    """The same input always gives the same layout."""
     assert lay_out(*graph, LABELS) == lay_out(*graph, LABELS)
 
 
 def test_ranks_go_by_the_longest_way() -> None:
-    """A box stands below all it needs, and one that needs nothing just above its first user."""
+    """A box is below all its needs, and one without needs is just above its first user."""
     links = [Link(0, 1, "env"), Link(1, 2, "env"), Link(0, 2, "env"), Link(3, 4, "env"), Link(2, 4, "env")]
 
     assert ranked(5, links) == [0, 1, 2, 2, 3]
 
 
 def test_a_wide_rank_is_folded() -> None:
-    """Forty boxes side by side become several rows, so that a picture is never one thin line."""
+    """Forty boxes in one rank become several rows, so that a picture is never one thin line."""
     links = [Link(0, box, "env") for box in range(1, 41)]
 
     held = Counter(ranked(41, links))
@@ -98,7 +98,7 @@ def test_a_wide_rank_is_folded() -> None:
 
 
 def test_two_chains_do_not_cross() -> None:
-    """Chains that are written in turns stand side by side."""
+    """Two chains whose stages are written alternately are drawn next to each other."""
     links = [Link(0, 3, "env"), Link(1, 2, "env"), Link(2, 5, "env"), Link(3, 4, "env")]
 
     layout = lay_out([Size(50, 40)] * 6, links, LABELS)
@@ -108,7 +108,7 @@ def test_two_chains_do_not_cross() -> None:
 
 
 def test_links_that_pass_rows_share_a_line() -> None:
-    """What one box gives to many further down passes each row as one line."""
+    """Links from one box to many boxes further down pass each row as one line."""
     links = [Link(box, box + 1, "env") for box in range(5)] + [Link(0, box, "after, vol") for box in (3, 4, 5)]
 
     rows = in_rows(6, links).rows
@@ -117,5 +117,5 @@ def test_links_that_pass_rows_share_a_line() -> None:
 
 
 def test_nothing_to_draw() -> None:
-    """No boxes make an empty drawing."""
+    """Without boxes, the drawing is empty."""
     assert lay_out([], [], {}) == Layout(Size(0, 0), (), (), ())

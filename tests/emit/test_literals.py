@@ -15,14 +15,14 @@ any_text = st.one_of(st.text(st.characters(codec="utf-8")), st.text("\"'\\\n\r\t
 
 @given(any_text)
 def test_literals_are_exact(text: str) -> None:
-    """Python reads from a literal the very text it was made for."""
+    """Python reads from a literal exactly the text that it was made for."""
     assert ast.literal_eval(text_literal(text)) == text
     assert ast.literal_eval(one_line(text)) == text
 
 
 @given(any_text)
 def test_literals_hide_nothing(text: str) -> None:
-    """A literal holds no invisible or direction-changing character, no blank at a line's end, and one line where it should."""
+    """A literal has no invisible or direction-changing characters, no blanks at line ends, and one line if it should."""
     literal = text_literal(text)
 
     assert all(line.isprintable() and not line.endswith(" ") for line in literal.split("\n")[:-1])
@@ -45,5 +45,5 @@ def test_literals_hide_nothing(text: str) -> None:
     ],
 )
 def test_literals_read_well(text: str, literal: str) -> None:
-    """One line stands in the quotes that need fewer escapes, several lines stand as they are written."""
+    """A single line has the quotes that need fewer escapes, and several lines are written as they are."""
     assert text_literal(text) == literal

@@ -1,4 +1,4 @@
-"""Mermaid, DOT and SVG: right for any names, and what each shows."""
+"""Mermaid, DOT and SVG: correct for any names, and what each of them shows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.emit.pictures import HOSTILE, requests
 
 SVG = "{http://www.w3.org/2000/svg}"
 
-# What we write of Mermaid's flowcharts: a text in quotes holds no quote, and nothing that would begin an entity but entities.
+# Our part of Mermaid's flowcharts: a text in quotes contains no quote, and nothing that begins an entity except entities.
 _TEXT = r'"(?:[^"#<>&`\\\n]|#\d+;|<br/>)*"'
 _NODE = re.compile(rf"n(\d+)(\[{_TEXT}\]|\[\[{_TEXT}\]\]|\(\[{_TEXT}\]\))(:::target)?")
 _EDGE = re.compile(rf"n(\d+) (-->|-\.->)\|({_TEXT})\| n(\d+)")
@@ -54,7 +54,7 @@ def _shown(text: str) -> list[str]:
 
 @given(requests())
 def test_mermaid_is_what_its_grammar_takes(request_: Request) -> None:
-    """Whatever the names are, every line is a node or an edge, and the labels show the very names."""
+    """For any names, every line is a node or an edge, and the labels show the exact names."""
     head, *lines = _mermaid(request_).split("flowchart TD\n")[1].split("\n    ") if request_.pipeline.stages else ["", ""]
     body = [head.strip(), *(line.rstrip("\n") for line in lines)]
     picture = drawing(request_)
@@ -70,7 +70,7 @@ def test_mermaid_is_what_its_grammar_takes(request_: Request) -> None:
 
 @given(requests())
 def test_graphviz_takes_the_dot(request_: Request) -> None:
-    """Whatever the names are, Graphviz reads the graph and finds the boxes, the arrows and the very names."""
+    """For any names, Graphviz reads the graph and finds the boxes, the arrows and the exact names."""
     done = subprocess.run(["dot", "-Tjson0"], input=_dot(request_).encode(), capture_output=True, check=False)
 
     assert (done.returncode, done.stderr) == (0, b"")
@@ -83,7 +83,7 @@ def test_graphviz_takes_the_dot(request_: Request) -> None:
 
 @given(requests())
 def test_svg_is_xml_that_holds_every_name(request_: Request) -> None:
-    """Whatever the names are, the picture is well-formed, shows them, and asks for nothing from elsewhere."""
+    """For any names, the picture is well-formed, shows them, and loads nothing from elsewhere."""
     text = svg(request_)
 
     root = ET.fromstring(text)  # noqa: S314  our own text
@@ -94,7 +94,7 @@ def test_svg_is_xml_that_holds_every_name(request_: Request) -> None:
 
 
 def test_svg_tells_the_place_of_every_edge() -> None:
-    """Each edge has a title that says who needs whom, by what kind, and where that was written."""
+    """Each edge has a title with both stages, the kind, and the place where it was written."""
     titles = [str(title.text) for title in ET.fromstring(svg(_every_kind())).iter(f"{SVG}title")]  # noqa: S314  our own text
 
     assert any("report needs test: env (a.dockercise.yaml:4:23)" in title for title in titles)
@@ -103,7 +103,7 @@ def test_svg_tells_the_place_of_every_edge() -> None:
 
 @pytest.mark.parametrize("emit", [_mermaid, _dot, svg])
 def test_stages_of_different_kinds_differ_without_colour(emit: Callable[[Request], str]) -> None:
-    """Running, building, joining and being a target are told apart by more than colour, and triggers are named."""
+    """Running, building, joining and being a target differ by more than colour, and triggers are named."""
     text = re.sub(r"#[0-9a-f]{6}", "#", emit(_every_kind()))
     made = {name: _without_texts(_one(emit, name)) for name in ("base", "test", "report", "all")}
 
@@ -112,7 +112,7 @@ def test_stages_of_different_kinds_differ_without_colour(emit: Callable[[Request
 
 
 def _one(emit: Callable[[Request], str], name: str) -> str:
-    """A picture of one stage alone, without colours."""
+    """A picture of only one stage, without colours."""
     request = _every_kind()
     stage = request.pipeline.by_name[name]
     alone = Stage(name="s", image=stage.image, build=stage.build, run=stage.run)
@@ -120,7 +120,7 @@ def _one(emit: Callable[[Request], str], name: str) -> str:
 
 
 def _without_texts(text: str) -> str:
-    """A picture without its texts and without what depends on how wide they are."""
+    """A picture without its texts and without everything that depends on their width."""
     return re.sub(r">[^<>\n]+<|(x|width|viewBox|label|aria-label)=(\"[^\"]*\")|\[?\"[^\"\n]*\"(?=\])", "", text)
 
 
@@ -129,7 +129,7 @@ def _without_texts(text: str) -> str:
     [(_mermaid, "n0 -.->|"), (_dot, "style=dashed"), (svg, 'class="line inferred"')],
 )
 def test_inferred_edges_are_dashed_and_named(emit: Callable[[Request], str], dashed: str) -> None:
-    """An edge that nobody wrote is drawn dashed, and its kind stands in brackets."""
+    """An edge that nobody wrote is dashed, and its kind is in brackets."""
     text = emit(_every_kind())
 
     assert dashed in text
@@ -137,7 +137,7 @@ def test_inferred_edges_are_dashed_and_named(emit: Callable[[Request], str], das
 
 
 def test_one_arrow_for_two_kinds() -> None:
-    """Two edges between the same stages are one arrow with both kinds; it is solid when one of them was written."""
+    """Two edges between the same stages are one arrow with both kinds, which is solid if one of them was written."""
     edges = (Dependency("a", DependencyKind.AFTER), Dependency("a", DependencyKind.ENV, inferred=True))
     request = Request(Pipeline("p", [Stage(name="a"), Stage(name="b", depends_on=edges)]))
 
@@ -145,7 +145,7 @@ def test_one_arrow_for_two_kinds() -> None:
 
 
 def test_long_lines_lose_their_middle() -> None:
-    """A line that is too long to draw keeps its beginning and its end."""
+    """A line that is too long for the drawing keeps its beginning and its end."""
     line = shortened("registry.example/" + "x" * 80 + ":1.24")
 
     assert len(line) == LONGEST
@@ -154,7 +154,7 @@ def test_long_lines_lose_their_middle() -> None:
 
 
 def test_five_hundred_stages_are_drawn() -> None:
-    """A pipeline of 500 stages has its picture, with every stage in it."""
+    """A pipeline of 500 stages has a picture with every stage in it."""
     stages = [Stage(name="s0")]
     for index in range(1, 500):
         edges = tuple(Dependency(f"s{earlier}", DependencyKind.ENV) for earlier in {index // 2, index * 7 // 8} - {index})
@@ -166,7 +166,7 @@ def test_five_hundred_stages_are_drawn() -> None:
 
 
 def test_outline_says_what_each_comes_after() -> None:
-    """The listing names each stage in order, what it comes after and why, and its triggers."""
+    """The listing names each stage in order, the stages before it and why, and its triggers."""
     assert outline(_every_kind()).splitlines() == [
         "base    [on app/** and 1 more]",
         "test    after base (inferred img)",
@@ -177,7 +177,7 @@ def test_outline_says_what_each_comes_after() -> None:
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_outline_shows_nothing_that_moves_the_cursor(name: str) -> None:
-    """Whatever a name is, the listing is printable, one line a stage."""
+    """For any names, the listing is printable, with one line per stage."""
     (line,) = outline(Request(Pipeline("p", [Stage(name=name)]))).splitlines()
 
     assert line.isprintable()
