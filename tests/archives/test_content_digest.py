@@ -30,7 +30,7 @@ PARTS = st.one_of(
 
 
 def documented(data: bytes) -> str:
-    """The digest as the program in the documentation works it out."""
+    """The digest as the program in the documentation computes it."""
     code = re.search(r"```python\n(.*?)\nif __name__", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     assert code is not None
     names: dict[str, Any] = {}
@@ -41,7 +41,7 @@ def documented(data: bytes) -> str:
 
 
 def digest(data: bytes, root: str = "stage", piece: int = 7_000) -> str:
-    """The digest that the package works out; the stream comes out as it went in."""
+    """The digest that the package computes; the stream comes out unchanged."""
     found: list[str] = []
     stream = content_digested((data[start : start + piece] for start in range(0, len(data), piece)), root, found.append)
     assert b"".join(stream) == data
@@ -59,7 +59,7 @@ def entry(path: str, kind: bytes = tarfile.REGTYPE, **said: Any) -> tarfile.TarI
 
 
 def archive(members: list[tuple[tarfile.TarInfo, bytes]], form: int = tarfile.PAX_FORMAT) -> bytes:
-    """A tar archive of them."""
+    """A tar archive of these members."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=form, encoding="utf-8", errors="surrogateescape") as target:
         for member, content in members:
@@ -102,7 +102,7 @@ def volumes(draw: st.DrawFn) -> list[tuple[tarfile.TarInfo, bytes]]:
 
 @given(volumes(), st.randoms(use_true_random=False))
 def test_the_digest_is_what_the_documentation_says(volume: list[tuple[tarfile.TarInfo, bytes]], random: Random) -> None:
-    """The documented program finds the same, whatever the order, the times and the format of the archive."""
+    """The documented program computes the same digest, whatever the order, the times and the format of the archive are."""
     plain = archive(volume)
     shuffled = random.sample(volume, len(volume))
     shuffled.sort(key=lambda member: member[0].islnk())  # an archive has a file before the hard links to it
@@ -151,7 +151,7 @@ def test_what_differs_has_another_digest(other: list[tuple[tarfile.TarInfo, byte
 
 
 def test_whichever_name_of_a_file_comes_first() -> None:
-    """A file with two names has one digest, whether an archive calls one or the other of them the file."""
+    """A file with two names has one digest, whichever name is the file in an archive."""
     one = [(entry("a"), b"same"), (entry("b", tarfile.LNKTYPE, linkname="stage/a"), b"")]
     other = [(entry("b"), b"same"), (entry("a", tarfile.LNKTYPE, linkname="stage/b"), b"")]
 
@@ -167,7 +167,7 @@ def test_two_files_are_not_one_file() -> None:
 
 
 def test_holes_count_as_zeros(tmp_path: Path) -> None:
-    """A file with holes has the digest of one whose zeros are written, also where the archive leaves the holes out."""
+    """A file with holes has the same digest as one with written zeros, also if the archive leaves the holes out."""
     folder = tmp_path / "stage"
     folder.mkdir()
     with (folder / "disk").open("wb") as file:
@@ -201,7 +201,7 @@ def test_what_is_not_a_volume_has_no_digest(members: list[tuple[tarfile.TarInfo,
 
 
 def test_a_cut_archive_has_no_digest() -> None:
-    """An archive that is not whole gives no digest."""
+    """An archive that is incomplete gives no digest."""
     with pytest.raises(tarfile.TarError):
         digest(archive(VOLUME)[:2_000])
 
@@ -218,7 +218,7 @@ def many(count: int) -> Iterator[bytes]:
 
 @pytest.mark.acceptance
 def test_a_million_files_take_little_memory() -> None:
-    """The memory of the process grows by less than 64 MB for the digest of a million files."""
+    """The digest of a million files increases the memory of the process by less than 64 MB."""
     found: list[str] = []
 
     before = peak()
@@ -230,6 +230,6 @@ def test_a_million_files_take_little_memory() -> None:
 
 
 def peak() -> int:
-    """The most memory that this process ever had, in KiB (proc(5), VmHWM)."""
+    """The largest memory that this process has had, in KiB (proc(5), VmHWM)."""
     (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
     return int(line.split()[1])

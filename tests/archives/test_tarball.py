@@ -1,4 +1,4 @@
-"""Files to tar streams."""
+"""Files as tar streams."""
 
 import io
 import tarfile
@@ -12,7 +12,7 @@ from dockercise_prefect.errors import EngineError
 
 
 def file(path: str, data: bytes, mode: int = 0o644) -> File:
-    """A file that is there already."""
+    """A file that exists already."""
     return File(path=path, size=len(data), content=lambda: [data], mode=mode, mtime=1_700_000_000.9)
 
 
@@ -53,14 +53,14 @@ def test_small_files_travel_together() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"12345"])
 def test_a_file_that_changed_is_an_error(data: bytes) -> None:
-    """A content of another size than was announced would break the stream: the error names the file."""
+    """Content of another size than announced would break the stream, so the error names the file."""
     with pytest.raises(EngineError, match=r"^f changed"):
         list(tar_stream([File(path="f", size=3, content=lambda: [data])]))
 
 
 @given(cut=st.integers(1, 2000))
 def test_a_stream_can_be_given_to_another_owner(cut: int) -> None:
-    """Every entry gets the owner, everything else is kept, however the stream is cut into chunks."""
+    """Every entry gets the owner and keeps everything else, however the stream is cut into chunks."""
     packed = b"".join(tar_stream(ENTRIES[:-1]))
 
     owned = b"".join(owned_by((packed[start : start + cut] for start in range(0, len(packed), cut)), 1000, 1001))
