@@ -1,4 +1,4 @@
-"""A repository on GitHub and its git over ssh, both on loopback, and our Prefect: what `connect` ties together."""
+"""A repository on GitHub and its git over ssh, both on loopback, and our Prefect: everything that `connect` links."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ class World:
 
     @property
     def blocks(self) -> BlockNames:
-        """What its Secret blocks are called."""
+        """The names of its Secret blocks."""
         return BlockNames.of(self.github.api.removeprefix("http://"), self.name)
 
     def connect(self, *arguments: str) -> Outcome:
-        """`dockercise connect` with this GitHub."""
+        """Run `dockercise connect` with this GitHub."""
         return self.call("connect", self.name, "--webhook-url", URL, "--api", self.github.api, *arguments)
 
     def disconnect(self, *arguments: str) -> Outcome:
-        """`dockercise disconnect` with this GitHub."""
+        """Run `dockercise disconnect` with this GitHub."""
         return self.call("disconnect", self.name, "--api", self.github.api, *arguments)
 
     def deployments(self) -> list[Deployed]:
@@ -49,17 +49,17 @@ class World:
         return [one for one in deployments() if one.registration.url == self.hosted.ssh_url]
 
     def secrets(self) -> Mapping[str, str | None]:
-        """What is in its Secret blocks."""
+        """The content of its Secret blocks."""
         return {block: find_secret(block) for block in (self.blocks.key, self.blocks.webhook, self.blocks.token)}
 
     def state(self) -> object:
-        """All that a connection consists of, to compare."""
+        """Everything that a connection consists of, for comparison."""
         here = [(one.id, one.registration) for one in self.deployments()]
         keys = {number: key["key"] for number, key in self.hosted.keys.items()}
         return keys, {number: hook["config"] for number, hook in self.hosted.hooks.items()}, self.secrets(), here
 
     def push(self, pipeline: str) -> None:
-        """Commit another pipeline, and push it."""
+        """Commit another pipeline and push it."""
         (self.work / "infra.dockercise.yaml").write_text(pipeline, encoding="utf-8")
         commit_all(self.work)
         git(self.work, "push", "--quiet", "origin", "HEAD")
@@ -67,11 +67,11 @@ class World:
 
 @contextmanager
 def running_world(folder: Path, github: GitHubServer, command: Command) -> Iterator[World]:
-    """A repository that no other test has; nothing of it is left in Prefect.
+    """A repository that no other test uses; nothing of it stays in Prefect.
 
     Args:
-        folder: holds the git repositories; made when needed.
-        github: where it is.
+        folder: holds the git repositories; created if needed.
+        github: the GitHub that has the repository.
         command: calls `dockercise`, which reports to the session's Prefect.
     """
     name = f"acme/infra{uuid.uuid4().hex[:8]}"

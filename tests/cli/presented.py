@@ -1,4 +1,4 @@
-"""A run as its presenters are told of it."""
+"""A run, as the presenters receive it."""
 
 import io
 from collections.abc import Iterable
@@ -23,12 +23,12 @@ FOLDER = "file:///home/me/results/hello/20261122T190312Z-7f3a"
 
 
 def at(seconds: float) -> str:
-    """The time so many seconds after the run began."""
+    """The time this many seconds after the run began."""
     return f"2026-11-22T19:03:{12 + seconds:09.6f}+00:00"
 
 
 def ended(status: StageStatus, seconds: float, *, exit_code: int | None = 0, message: str | None = None) -> StageSummary:
-    """How a stage ended that began with the run."""
+    """The end of a stage that began when the run began."""
     return StageSummary(status, exit_code, at(0), at(seconds), message=message)
 
 
@@ -78,14 +78,14 @@ def hello_run() -> list[Event]:
 
 
 def show(presenter: Presenter, events: Iterable[Event]) -> None:
-    """Tell a presenter of a whole run."""
+    """Send all events of a run to a presenter."""
     for event in events:
         presenter(event)
     presenter.close()
 
 
 def plain(events: Iterable[Event]) -> str:
-    """What the plain form writes."""
+    """The text that the plain form writes."""
     stream = io.StringIO()
     show(PlainPresenter(stream), events)
     return stream.getvalue()

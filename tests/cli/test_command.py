@@ -1,4 +1,4 @@
-"""The command as a whole: its list of commands, its exit statuses, how it ends."""
+"""The command as a whole: its list of commands, its exit statuses and how it ends."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     ids=" ".join,
 )
 def test_looking_imports_nothing_heavy(tmp_path: Path, arguments: list[str]) -> None:
-    """Commands that only look at a pipeline, one without packages, import neither Prefect nor Docker nor AWS."""
+    """Commands that only read a pipeline without packages import neither Prefect nor Docker nor AWS."""
     make_repository(tmp_path, {"a.dockercise.yaml": "a: {img: x}\n"})
     given = [argument.replace("FOLDER", str(tmp_path)) for argument in arguments]
 
@@ -76,7 +76,7 @@ def test_reading_records_needs_no_engine_and_no_server(tmp_path: Path, arguments
 
 
 def test_every_command_is_listed(command: Command) -> None:
-    """The list of commands shows each with a line of its own, and exits 0."""
+    """The list of commands shows each command on its own line, and exits with status 0."""
     outcome = command("--help")
 
     listed = [line.split()[0] for line in outcome.out.partition("Commands:\n")[2].splitlines()]
@@ -102,7 +102,7 @@ def test_every_command_is_listed(command: Command) -> None:
 
 
 def test_unknown_command_is_a_usage_error(command: Command) -> None:
-    """A command that there is not is status 2, with the one that was probably meant."""
+    """A command that does not exist is status 2, and the message suggests the command that was probably meant."""
     outcome = command("compiel")
 
     assert outcome.status == 2
@@ -110,7 +110,7 @@ def test_unknown_command_is_a_usage_error(command: Command) -> None:
 
 
 def test_unknown_option_is_a_usage_error(command: Command) -> None:
-    """An option that there is not is status 2."""
+    """An option that does not exist is status 2."""
     outcome = command("lint", "--loud")
 
     assert outcome.status == 2
@@ -118,7 +118,7 @@ def test_unknown_option_is_a_usage_error(command: Command) -> None:
 
 
 def test_two_roots_are_a_usage_error(command: Command) -> None:
-    """A root given twice, differently, is status 2."""
+    """Two different roots in one call are status 2."""
     outcome = command("lint", "a", "--root", "b")
 
     assert outcome.status == 2
@@ -127,7 +127,7 @@ def test_two_roots_are_a_usage_error(command: Command) -> None:
 
 @pytest.mark.parametrize("folder", ["/somewhere/else", "flows/hello", ".", ".."])
 def test_a_folder_in_place_of_a_stage_is_a_usage_error(command: Command, folder: str) -> None:
-    """`run` says that it takes stages and which option names the folder, before it reads anything."""
+    """`run` reports that it takes stages, and which option names the folder, before it reads anything."""
     outcome = command("run", folder)
 
     assert outcome.status == 2
@@ -138,7 +138,7 @@ def test_a_folder_in_place_of_a_stage_is_a_usage_error(command: Command, folder:
 
 
 def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
-    """When whoever reads the output closes it early, the command ends quietly."""
+    """If the reader of the output closes it early, the command ends quietly."""
     (tmp_path / "a.dockercise.yaml").write_text("".join(f"s{index}: {{img: x}}\n" for index in range(2000)))
     reading, writing = os.pipe()
     os.close(reading)
@@ -166,7 +166,7 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
     ],
 )
 def test_a_failure_that_nobody_hears_is_one(tmp_path: Path, arguments: list[str], closed: str) -> None:
-    """Who has closed a pipe still learns from the exit status that the command failed."""
+    """If the reader has closed the pipe, the exit status still shows that the command failed."""
     (tmp_path / "a.dockercise.yaml").write_text("a: {img: x, run: 'true'}\n")
     reading, writing = os.pipe()
     os.close(reading)
@@ -185,7 +185,7 @@ def test_a_failure_that_nobody_hears_is_one(tmp_path: Path, arguments: list[str]
 
 
 def test_ctrl_c_before_the_run_begins_is_told(command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Once the pipeline is compiled there is a summary, whenever Ctrl-C comes."""
+    """Once the pipeline is compiled, a summary is written, no matter when Ctrl-C comes."""
     (tmp_path / "a.dockercise.yaml").write_text("a: {img: x, run: 'true'}\n")
 
     def interrupted(*_: object) -> None:
@@ -201,7 +201,7 @@ def test_ctrl_c_before_the_run_begins_is_told(command: Command, monkeypatch: pyt
 
 
 def test_an_interruption_has_its_status(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C is status 130 and shows no traceback."""
+    """Ctrl-C gives status 130 and shows no traceback."""
 
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt

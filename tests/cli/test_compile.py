@@ -1,4 +1,4 @@
-"""`compile`: what it writes, where, and what it refuses."""
+"""`compile`: what it writes, where it writes it, and what it refuses."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_module_on_standard_output(command: Command, root: Path) -> None:
-    """Without options the module is printed, and it takes its own folder for the root."""
+    """Without options the module is printed, and the module uses its own folder as the root."""
     outcome = command("compile", str(root))
 
     assert outcome.status == 0
@@ -35,7 +35,7 @@ def test_module_on_standard_output(command: Command, root: Path) -> None:
 
 
 def test_here_is_the_root_by_default(command: Command, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a root the working directory is compiled, and the pipeline has its name."""
+    """Without a root the working directory is compiled, and the pipeline has the name of the directory."""
     monkeypatch.chdir(root)
 
     assert json.loads(command("compile", "--format", "json").out)["name"] == "shop"
@@ -50,7 +50,7 @@ def test_root_by_argument_or_option(command: Command, root: Path, arguments: lis
 
 
 def test_targets_are_kept_with_what_they_need(command: Command, root: Path) -> None:
-    """`--target` keeps a stage and all it needs, in JSON and in the module, and says what was asked for."""
+    """`--target` keeps a stage and everything it needs, in JSON and in the module, and the output records the target."""
     printed = json.loads(command("compile", str(root), "--target", "test", "--format", "json").out)
     module = command("compile", str(root), "--target", "test").out
 
@@ -61,7 +61,7 @@ def test_targets_are_kept_with_what_they_need(command: Command, root: Path) -> N
 
 
 def test_unknown_target(command: Command, root: Path) -> None:
-    """A target that is not a stage is status 2 with the one that was probably meant, and prints nothing on stdout."""
+    """A target that is not a stage is status 2 with the stage that was probably meant, and prints nothing on stdout."""
     outcome = command("compile", str(root), "--target", "tset")
 
     assert (outcome.status, outcome.out) == (2, "")
@@ -69,7 +69,7 @@ def test_unknown_target(command: Command, root: Path) -> None:
 
 
 def test_folder_gets_a_file_named_after_the_pipeline(command: Command, root: Path, tmp_path: Path) -> None:
-    """`-o DIR` makes the folder if need be, and the module in it finds the root relative to itself."""
+    """`-o DIR` creates the folder if needed, and the module in it finds the root relative to itself."""
     outcome = command("compile", str(root), "-o", "made/flows")
 
     text = (tmp_path / "made" / "flows" / "shop.py").read_text()
@@ -81,7 +81,7 @@ def test_folder_gets_a_file_named_after_the_pipeline(command: Command, root: Pat
     ("name", "suffix"), [("python", "py"), ("json", "json"), ("text", "txt"), ("mermaid", "mmd"), ("dot", "dot")]
 )
 def test_file_with_the_right_ending(command: Command, root: Path, tmp_path: Path, name: str, suffix: str) -> None:
-    """`-o FILE` writes that file when it ends as the format's files do, otherwise a file in a folder of that name."""
+    """`-o FILE` writes that file if its ending is the ending of the format, otherwise a file in a folder of that name."""
     command("compile", str(root), "--format", name, "-o", f"there.{suffix}")
     command("compile", str(root), "--format", name, "-o", "there.dir")
 
@@ -90,7 +90,7 @@ def test_file_with_the_right_ending(command: Command, root: Path, tmp_path: Path
 
 
 def test_written_file_is_an_ordinary_one(command: Command, root: Path, tmp_path: Path) -> None:
-    """The file has the permissions that any new file has, a link to it stays one, and nothing else is left."""
+    """The file has the permissions of any new file, a link to it stays a link, and nothing else is left."""
     (tmp_path / "out").mkdir()
     (tmp_path / "real.py").write_text("old")
     (tmp_path / "out" / "shop.py").symlink_to("../real.py")
@@ -106,7 +106,7 @@ def test_written_file_is_an_ordinary_one(command: Command, root: Path, tmp_path:
 
 
 def test_place_that_cannot_be_written(command: Command, root: Path, tmp_path: Path) -> None:
-    """A place where nothing can be written is status 2 with the reason, not a traceback."""
+    """A place that cannot be written is status 2 with the reason, not a traceback."""
     (tmp_path / "file").write_text("kept")
 
     outcome = command("compile", str(root), "-o", "file/x.py")
@@ -117,7 +117,7 @@ def test_place_that_cannot_be_written(command: Command, root: Path, tmp_path: Pa
 
 
 def test_findings_write_nothing(command: Command, root: Path, tmp_path: Path) -> None:
-    """With findings nothing is written, what was there stays, and the last line says so."""
+    """With findings nothing is written, an existing file stays, and the last line reports it."""
     (root / "a.dockercise.yaml").write_text(BAD)
     (tmp_path / "shop.py").write_text("old")
 
@@ -129,7 +129,7 @@ def test_findings_write_nothing(command: Command, root: Path, tmp_path: Path) ->
 
 
 def test_warnings_are_shown_and_the_module_is_written(command: Command, root: Path) -> None:
-    """A warning goes to stderr while the output is complete and the status 0."""
+    """A warning goes to stderr; the output is complete and the status is 0."""
     (root / "a.dockercise.yaml").write_text("join: {user: root}\n")
 
     outcome = command("compile", str(root))
@@ -140,7 +140,7 @@ def test_warnings_are_shown_and_the_module_is_written(command: Command, root: Pa
 
 
 def test_no_file_is_status_4(command: Command) -> None:
-    """Without any file there is nothing to do: status 4, one line and a hint, no traceback."""
+    """Without any file there is nothing to do: status 4, one line and a hint, and no traceback."""
     outcome = command("compile")
 
     assert outcome.status == 4
@@ -148,7 +148,7 @@ def test_no_file_is_status_4(command: Command) -> None:
 
 
 def test_files_that_git_ignores_are_named(command: Command, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where git ignores every file, the message says so, and how to find the rule."""
+    """If git ignores every file, the message reports it and shows how to find the rule."""
     subprocess.run(["git", "init", "-q", str(root)], check=True)
     (root / ".gitignore").write_text("*.yaml\n")
     monkeypatch.chdir(root)
@@ -173,7 +173,7 @@ def test_files_without_a_stage_are_fine(command: Command, root: Path) -> None:
 
 
 def test_missing_root(command: Command) -> None:
-    """A root that is not there is status 2."""
+    """A root that does not exist is status 2."""
     outcome = command("compile", "missing")
 
     assert outcome.status == 2
@@ -181,7 +181,7 @@ def test_missing_root(command: Command) -> None:
 
 
 def test_check_of_what_is_up_to_date(command: Command, root: Path) -> None:
-    """`--check` says nothing when the file is what compiling gives."""
+    """`--check` prints nothing if the file is up to date."""
     command("compile", str(root), "-o", ".")
 
     outcome = command("compile", str(root), "-o", ".", "--check")
@@ -190,7 +190,7 @@ def test_check_of_what_is_up_to_date(command: Command, root: Path) -> None:
 
 
 def test_check_shows_the_difference(command: Command, root: Path, tmp_path: Path) -> None:
-    """`--check` fails with a diff when the file is another, and leaves it as it is."""
+    """`--check` fails with a diff if the file differs, and does not change the file."""
     command("compile", str(root), "-o", ".")
     before = (tmp_path / "shop.py").read_text()
     (root / "a.dockercise.yaml").write_text(GOOD.replace("make test", "make check"))
@@ -204,7 +204,7 @@ def test_check_shows_the_difference(command: Command, root: Path, tmp_path: Path
 
 
 def test_check_of_a_missing_file(command: Command, root: Path, tmp_path: Path) -> None:
-    """`--check` of a file that is not there fails, and does not write it."""
+    """`--check` of a file that does not exist fails, and does not write it."""
     outcome = command("compile", str(root), "-o", "none.py", "--check")
 
     assert outcome.status == 2
@@ -213,7 +213,7 @@ def test_check_of_a_missing_file(command: Command, root: Path, tmp_path: Path) -
 
 
 def test_check_needs_an_output(command: Command, root: Path) -> None:
-    """`--check` without `-o` has nothing to compare with: status 2."""
+    """`--check` without `-o` has nothing to compare: status 2."""
     outcome = command("compile", str(root), "--check")
 
     assert outcome.status == 2

@@ -1,4 +1,4 @@
-"""Completion in shells, asked as click's scripts ask."""
+"""Completion in shells, called as the scripts of click call it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PIPELINE = "build: {img: x, run: make}\nbundle: {img: x, run: make, after: build
 
 
 def _completed(folder: Path, words: str) -> list[str]:
-    """What bash would offer for the last word."""
+    """The words that bash would offer for the last word."""
     environment = {
         **os.environ,
         "_DOCKERCISE_COMPLETE": "bash_complete",
@@ -32,7 +32,7 @@ def _completed(folder: Path, words: str) -> list[str]:
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_each_shell_gets_its_script(command: Command, shell: str) -> None:
-    """The script for a shell names the command and the variable by which it asks."""
+    """The script for a shell names the command and the variable that the script sets."""
     outcome = command("completion", shell)
 
     assert (outcome.status, outcome.err) == (0, "")
@@ -40,13 +40,13 @@ def test_each_shell_gets_its_script(command: Command, shell: str) -> None:
 
 
 def test_commands_and_options_are_completed(tmp_path: Path) -> None:
-    """The beginning of a command and of an option gives those that there are."""
+    """The beginning of a command or an option is completed to the existing ones."""
     assert _completed(tmp_path, "dockercise reg") == ["register"]
     assert _completed(tmp_path, "dockercise run --fail") == ["--fail-fast"]
 
 
 def test_stages_are_completed(tmp_path: Path) -> None:
-    """`run` and `explain` complete the stages of the pipeline here, and nothing where it is broken."""
+    """`run` and `explain` complete the stages of the pipeline in this folder, and nothing if the pipeline is broken."""
     file = tmp_path / "a.dockercise.yaml"
     file.write_text(PIPELINE)
 

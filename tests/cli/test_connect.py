@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.timeout(180)]
 
 
 def test_connect(world: World, tmp_path: Path) -> None:
-    """A key that opens the repository, a webhook that signs, a deployment that knows both, and what to do next."""
+    """`connect` makes a key for the repository, a signing webhook and a deployment with both, and shows what to do next."""
     said = world.connect("--cron", "0 3 * * *")
 
     assert said.status == 0, said
@@ -59,7 +59,7 @@ def test_connect(world: World, tmp_path: Path) -> None:
 
 
 def test_connect_again(world: World) -> None:
-    """A second call takes a new key, removes the old one, and leaves everything else as it is."""
+    """A second call creates a new key, removes the old one, and leaves everything else unchanged."""
     world.connect()
     (old,), hooks, secrets, (deployed,) = (
         list(world.hosted.keys),
@@ -83,7 +83,7 @@ def test_connect_again(world: World) -> None:
 
 
 def test_key_of_others_is_left_alone(world: World) -> None:
-    """What others have added to the repository stays, when it is connected and when it is not any more."""
+    """Keys and webhooks that others have added to the repository stay, both after `connect` and after `disconnect`."""
     theirs = {"id": 1, "key": "ssh-ed25519 AAAA", "title": "of others"}
     world.hosted.keys[1] = world.github.description.example("deploy-key") | theirs
     hook = world.github.description.example("hook")
@@ -96,7 +96,7 @@ def test_key_of_others_is_left_alone(world: World) -> None:
 
 
 def test_token_for_statuses(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only --statuses stores a token, a lesser one where it is given; without it the token goes again."""
+    """Only --statuses stores a token, the lesser one if it is given; a call without --statuses removes the token."""
     monkeypatch.setenv("STATUS_TOKEN", "github_pat_lesser")
 
     with_token = world.connect("--statuses", "--statuses-token-env", "STATUS_TOKEN")
@@ -111,7 +111,7 @@ def test_token_for_statuses(world: World, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_dry_run(world: World) -> None:
-    """A dry run says what would be done, and does nothing, before and after the repository is connected."""
+    """A dry run shows what would be done and changes nothing, before and after the repository is connected."""
     first = world.connect("--dry-run", "--statuses")
     nothing = (world.github.written(), world.deployments(), set(world.secrets().values()))
     world.connect("--statuses")
@@ -135,7 +135,7 @@ def test_dry_run(world: World) -> None:
 
 
 def test_disconnect(world: World) -> None:
-    """All of it goes, there and here; a second call finds nothing."""
+    """Everything is removed, on GitHub and in Prefect; a second call finds nothing."""
     world.connect("--statuses")
 
     said, again = world.disconnect(), world.disconnect()
@@ -155,7 +155,7 @@ def test_disconnect(world: World) -> None:
 
 
 def test_disconnect_what_is_half_gone(world: World) -> None:
-    """Whatever is gone already, the rest goes too: here without the key on GitHub, by the webhook's address."""
+    """If the key on GitHub is already removed, the rest is removed too, by the address of the webhook."""
     world.connect()
     world.hosted.keys.clear()
 
@@ -168,7 +168,7 @@ def test_disconnect_what_is_half_gone(world: World) -> None:
 
 
 def test_disconnect_without_blocks(world: World) -> None:
-    """Where the Secret blocks are gone, --webhook-url finds what is left on GitHub, the key by its title."""
+    """If the Secret blocks do not exist any more, --webhook-url finds the rest on GitHub, and the key by its title."""
     world.connect()
     for block in world.secrets():
         delete_secret(block)
@@ -179,7 +179,7 @@ def test_disconnect_without_blocks(world: World) -> None:
 
 
 def test_disconnect_what_github_has_forgotten(world: World) -> None:
-    """A repository that is gone from GitHub is disconnected here."""
+    """A repository that does not exist on GitHub any more is disconnected in Prefect."""
     world.connect()
     del world.github.repositories[world.name]
 
@@ -204,7 +204,7 @@ def test_disconnect_what_was_renamed(world: World) -> None:
 
 
 def test_disconnect_goes_as_far_as_it_can(world: World) -> None:
-    """What cannot be removed is said, does not keep the rest, and makes the call fail; a later call completes it."""
+    """A part that cannot be removed is reported, the rest is removed, and the call fails; a later call completes it."""
     world.connect()
     world.github.fail(Failure("DELETE", ".*/hooks/.*", 500))
 
@@ -237,7 +237,7 @@ FAILURES: dict[str, Failure] = {
 
 @pytest.mark.parametrize("what", [what for what, failure in FAILURES.items() if failure.method != "PATCH"])
 def test_first_time_fails(world: World, what: str) -> None:
-    """A step that fails, or whose answer is lost, takes back all that was made, and no secret is said."""
+    """If a step fails or its answer is lost, everything that was made is taken back, and no secret is shown."""
     world.github.fail(FAILURES[what])
 
     said = world.connect("--statuses")
@@ -250,7 +250,7 @@ def test_first_time_fails(world: World, what: str) -> None:
 
 @pytest.mark.parametrize("what", [what for what, failure in FAILURES.items() if failure.path != ".*/hooks"])
 def test_second_time_fails(world: World, what: str) -> None:
-    """A connection that there was before is there afterwards, as it was."""
+    """If a second call fails, the connection that existed before stays as it was."""
     world.connect("--statuses")
     before = world.state()
     world.github.fail(FAILURES[what])
@@ -262,7 +262,7 @@ def test_second_time_fails(world: World, what: str) -> None:
 
 
 def test_pipeline_that_does_not_compile(world: World) -> None:
-    """A broken pipeline is not connected; its findings are shown, and nothing stays."""
+    """A pipeline that does not compile is not connected; its findings are shown, and nothing stays."""
     world.push("hello: {img: busybox, run: echo, after: nobody}\n")
 
     said = world.connect()
@@ -274,7 +274,7 @@ def test_pipeline_that_does_not_compile(world: World) -> None:
 
 
 def test_git_that_does_not_let_us_in(world: World) -> None:
-    """Where the key does not open the repository, nothing stays."""
+    """If the key does not open the repository, nothing stays."""
     world.ssh.let_in = list
 
     said = world.connect()
@@ -284,7 +284,7 @@ def test_git_that_does_not_let_us_in(world: World) -> None:
 
 
 def test_host_that_is_another(world: World) -> None:
-    """A host that does not have the key that GitHub publishes is not given ours."""
+    """A host without the key that GitHub publishes does not receive our key."""
     world.github.host_key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDAZFvDtFqGn2Q6rqUvFl0n3zOtuLbMxSsK5bR4rbGJo"
 
     said = world.connect()
@@ -295,7 +295,7 @@ def test_host_that_is_another(world: World) -> None:
 
 
 def test_what_cannot_be_undone_is_said(world: World) -> None:
-    """Where taking back fails too, what stays is named, and the rest is taken back."""
+    """If taking back fails too, the message names everything that stays, and the rest is taken back."""
     world.github.fail(Failure("POST", ".*/hooks", 500))
     world.github.fail(Failure("DELETE", ".*/keys/.*", 500))
 
@@ -308,7 +308,7 @@ def test_what_cannot_be_undone_is_said(world: World) -> None:
 
 
 def test_interruption(world: World) -> None:
-    """Ctrl-C in the middle of a step takes back that step, too."""
+    """Ctrl-C in the middle of a step also takes back that step."""
     world.github.fail(Failure("POST", ".*/hooks", 201, body=b"", done=True, meanwhile=_interrupt))
 
     said = world.connect()
@@ -322,7 +322,7 @@ def _interrupt() -> None:
 
 
 def test_no_secret_is_told(world: World, prefect_api: str, data_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Token, private key and webhook's secret are in no answer of Prefect's API, no log, and nothing that is printed."""
+    """The token, the private key and the webhook's secret are in no answer of Prefect's API, no log, and no output."""
     with caplog.at_level("DEBUG"):
         said = world.connect("--statuses")
 
@@ -361,7 +361,7 @@ def test_no_secret_is_told(world: World, prefect_api: str, data_folder: Path, ca
 def test_wrong_input(
     world: World, arrange: Callable[[World], object], arguments: tuple[str, ...], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is wrong with a call is said before anything is changed."""
+    """A wrong call is reported before anything is changed."""
     arrange(world)
 
     outcome = world.connect(*arguments)
@@ -386,5 +386,5 @@ def test_prefect_that_is_down(world: World, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_title_names_the_receiver() -> None:
-    """On GitHub's page of deploy keys, a key says whose it is."""
+    """On GitHub's page of deploy keys, the title of a key shows which receiver it belongs to."""
     assert key_title(URL) == "dockercise for https://hooks.example.org"

@@ -13,20 +13,20 @@ NOTHING: dict[str, str] = {}
     [("A=b", ("A", "b")), ("A=b=c", ("A", "b=c")), ("A=", ("A", "")), ("OWN", ("OWN", "mine")), ("UNSET", None)],
 )
 def test_an_env_option(option: str, found: tuple[str, str] | None) -> None:
-    """`NAME=text` sets, `NAME` passes on, and passes nothing on where there is nothing."""
+    """`NAME=text` sets a variable; `NAME` passes it on, or nothing if it is not set."""
     assert parse_env_option(option, {"OWN": "mine"}.get) == found
 
 
 @pytest.mark.parametrize("option", ["=b", "", "a b=c", "a\0=b"])
 def test_an_env_option_without_a_name(option: str) -> None:
-    """A name that is none is a wrong use of the command."""
+    """An invalid name is wrong usage of the command."""
     with pytest.raises(UsageError):
         parse_env_option(option, NOTHING.get)
 
 
 @pytest.mark.parametrize("line", ["TOKEN hunter2", "export TOKEN hunter2", "hunter2 hunter2=b"])
 def test_what_may_be_a_secret_is_not_repeated(line: str) -> None:
-    """A line that was written wrong may hold a secret where its name should be: the message only says where it stands."""
+    """A wrong line may hold a secret in place of its name, so the message shows only the place of the line."""
     with pytest.raises(UsageError) as option:
         parse_env_option(line, NOTHING.get)
     with pytest.raises(DefinitionError) as file:
@@ -36,7 +36,7 @@ def test_what_may_be_a_secret_is_not_repeated(line: str) -> None:
 
 
 def test_an_env_file_is_read_as_docker_does() -> None:
-    """Texts stand as they are, quotes, spaces and all; comments and empty lines are skipped; names pass on."""
+    """Texts are kept unchanged, with quotes and spaces; comments and empty lines are skipped; names pass variables on."""
     text = '\ufeff# comment\nA=1\r\n\n  B= spaced  \nC="quoted"\n  # more\nOWN\nUNSET\nA=2\nD=a=b#c'
 
     found = parse_env_file(text, "e.env", {"OWN": "mine"}.get)
@@ -45,7 +45,7 @@ def test_an_env_file_is_read_as_docker_does() -> None:
 
 
 def test_an_env_file_reports_every_wrong_line() -> None:
-    """All lines without a proper name are reported, each with its place."""
+    """All lines without a valid name are reported, each with its place."""
     with pytest.raises(DefinitionError) as caught:
         parse_env_file("A=1\nwith space=2\n  =3\n", "e.env", NOTHING.get)
 

@@ -1,4 +1,4 @@
-"""`explain`: all about one stage."""
+"""`explain`: everything about one stage."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ done: {after: [check]}
 
 
 def test_everything_about_a_stage() -> None:
-    """Place, image, folders, mounts, variables, settings, every edge in and out with its reason and place, and what runs."""
+    """The text has place, image, folders, mounts, variables, settings, all edges with reason and place, and the script."""
     assert explanation(compiled(a=TEXT), "deploy") == (
         """\
 deploy, a stage of test  (a.dockercise.yaml:5:1)
@@ -67,7 +67,7 @@ to run it, 4 of 6 stages run, in this order
 
 
 def test_no_value_is_shown() -> None:
-    """A literal value is never shown, only that there is one."""
+    """A literal value is never shown; only its existence is."""
     pipeline = compiled(a=TEXT)
 
     texts = [explanation(pipeline, name) for name in pipeline.by_name]
@@ -76,7 +76,7 @@ def test_no_value_is_shown() -> None:
 
 
 def test_a_build_from_a_volume() -> None:
-    """An edge that a build makes is told as one, and a stage that only builds has no folders of its own."""
+    """An edge that a build makes is shown as one, and a stage that only builds has no folders of its own."""
     text = explanation(compiled(a=TEXT), "image")
 
     assert "builds from the volume of source, by `vol`" in text
@@ -84,7 +84,7 @@ def test_a_build_from_a_volume() -> None:
 
 
 def test_a_stage_without_edges() -> None:
-    """A stage says that it needs nothing, or that nothing needs it; one without a container, where its value comes from."""
+    """The text shows that a stage needs nothing, that nothing needs it, and where a value without a container comes from."""
     pipeline = compiled(a=TEXT)
 
     assert "needs no other stage" in explanation(pipeline, "source")
@@ -96,7 +96,7 @@ def test_a_stage_without_edges() -> None:
     ("kind", "reference"), [(DependencyKind.ENV, "$A"), (DependencyKind.VOL, "/a"), (DependencyKind.OUT, "out/a")]
 )
 def test_inferred_edges_say_from_what(kind: DependencyKind, reference: str) -> None:
-    """An edge that nobody wrote tells what in the script it comes from."""
+    """An inferred edge shows the part of the script that it comes from."""
     pipeline = Pipeline("p", [Stage(name="a"), Stage(name="b", depends_on=(Dependency("a", kind, inferred=True),))])
 
     assert f"a, inferred from `{reference}`" in explanation(pipeline, "b")
@@ -113,7 +113,7 @@ def test_command_prints_it(command: Command, tmp_path: Path) -> None:
 
 
 def test_unknown_stage(command: Command, tmp_path: Path) -> None:
-    """A stage that there is not is status 2 with the one that was probably meant."""
+    """A stage that does not exist is status 2 with the stage that was probably meant."""
     (tmp_path / "a.dockercise.yaml").write_text(TEXT)
 
     outcome = command("explain", "chekc")
@@ -124,7 +124,7 @@ def test_unknown_stage(command: Command, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("code", ["DK101", "dk114"])
 def test_a_lint_rule_is_explained_by_its_page(command: Command, code: str) -> None:
-    """The code of a lint rule prints its page, wherever the command is called."""
+    """For the code of a lint rule its page is printed, in any folder."""
     outcome = command("explain", code)
 
     assert outcome.status == 0
@@ -133,6 +133,6 @@ def test_a_lint_rule_is_explained_by_its_page(command: Command, code: str) -> No
 
 
 def test_a_finding_is_explained_by_its_meaning(command: Command) -> None:
-    """Any other code prints what it means, and a code that there is not is an error."""
+    """For any other code its meaning is printed; a code that does not exist is an error."""
     assert command("explain", "DK038").out.startswith("DK038: stages wait for each other in a cycle\n")
     assert command("explain", "DK999").status == 2

@@ -1,4 +1,4 @@
-"""`fetch`: a stage's volume, back as files."""
+"""`fetch`: the volume of a stage, back as files."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def run(tmp_path: Path) -> Recorded:
 
 
 def there(folder: Path) -> list[str]:
-    """All that is below a folder, also if there is none."""
+    """Everything below a folder, also if the folder does not exist."""
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
 
 
 def test_a_volume_comes_back(command: Command, run: Recorded, tmp_path: Path) -> None:
-    """Files, folders and links are below DIR as they were below the volume's root."""
+    """Files, folders and links are the same below DIR as below the root of the volume."""
     outcome = command("fetch", "last", "greet", "out", "--results", "results")
 
     assert outcome == (0, "", "")
@@ -65,7 +65,7 @@ def test_a_volume_comes_back(command: Command, run: Recorded, tmp_path: Path) ->
     ],
 )
 def test_no_volume_says_why(command: Command, run: Recorded, tmp_path: Path, stage: str, why: str) -> None:
-    """Where there is nothing to fetch, the reason is told, nothing is made, and the status is 4."""
+    """If there is nothing to fetch, the reason is shown, nothing is made, and the status is 4."""
     outcome = command("fetch", "last", stage, "out", "--results", "results")
 
     assert outcome == (ExitStatus.NOTHING_TO_DO, "", f"there is nothing to fetch: {why}\n")
@@ -73,7 +73,7 @@ def test_no_volume_says_why(command: Command, run: Recorded, tmp_path: Path, sta
 
 
 def test_a_stage_that_goes_on(command: Command, tmp_path: Path) -> None:
-    """Of a run without an end, what has not happened yet is said."""
+    """For a run that has not ended, the message reports what has not happened yet."""
     run = Recorded(tmp_path / "results")
     run.store.stage_started("greet", StageSummary(StageStatus.RUNNING, started=FIRST.isoformat()))
 
@@ -85,7 +85,7 @@ def test_a_stage_that_goes_on(command: Command, tmp_path: Path) -> None:
 
 
 def test_a_folder_in_use_is_refused(command: Command, run: Recorded, tmp_path: Path) -> None:
-    """A folder that is not empty is wrong usage, and stays as it is."""
+    """A folder that is not empty is wrong usage, and stays unchanged."""
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine").write_text("")
 
@@ -96,7 +96,7 @@ def test_a_folder_in_use_is_refused(command: Command, run: Recorded, tmp_path: P
 
 
 def test_devices_are_named(command: Command, run: Recorded, tmp_path: Path) -> None:
-    """What cannot be made is left out, with a word on stderr that cannot drive the terminal."""
+    """Files that cannot be made are left out, with a message on stderr that cannot control the terminal."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
         pipe = tarfile.TarInfo("greet/pi\x1b[2Jpe")
@@ -117,11 +117,11 @@ try:
 finally:
     print(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
 """
-"""The command, and its peak of resident memory in KB. (That of `getrusage` counts what the parent had when it forked.)"""
+"""The command, and its peak of resident memory in KB. (`getrusage` counts the parent's memory before the fork.)"""
 
 
 def test_a_large_volume_needs_little_memory(run: Recorded, tmp_path: Path) -> None:
-    """200 MB, which are few bytes in the archive, come back whole with less than 100 MB in memory."""
+    """A volume of 200 MB, which takes few bytes in the archive, is fetched whole with less than 100 MB of memory."""
     piece, count = os.urandom(1 << 20), 200
     large = File(path="greet/large", size=count << 20, content=lambda: repeat(piece, count))
     run.stage("greet", ran(StageStatus.PASSED, 0, 1), volume=[Folder(path="greet"), large])
@@ -154,7 +154,7 @@ STORED = ZstdCompressor(write_checksum=True).compress(b"".join(tar_stream(VOLUME
 @MANY
 @given(at=st.integers(0, len(STORED) - 1), change=st.integers(0, 255))
 def test_a_damaged_archive_leaves_nothing(command: Command, run: Recorded, tmp_path: Path, at: int, change: int) -> None:
-    """Cut anywhere (no change), or with any byte changed: exit status 3 without a traceback and no DIR, or all as it was."""
+    """An archive that is cut or has a changed byte gives exit status 3, no traceback and no DIR, or the complete volume."""
     damaged = STORED[:at] + (bytes([STORED[at] ^ change]) + STORED[at + 1 :] if change else b"")
     (run.folder / "greet.tar.zst").write_bytes(damaged)
 
@@ -172,7 +172,7 @@ def test_a_damaged_archive_leaves_nothing(command: Command, run: Recorded, tmp_p
 @MANY
 @given(size=st.one_of(st.integers(0, 14).map(lambda blocks: blocks * 512), st.integers(0, 14 * 512)))
 def test_an_archive_that_ends_early_leaves_nothing(command: Command, run: Recorded, tmp_path: Path, size: int) -> None:
-    """An archive that was kept whole but is not all of a volume is broken, too, wherever it ends."""
+    """An archive that is stored whole but holds only a part of a volume is also broken, wherever it ends."""
     whole = b"".join(tar_stream(VOLUME))
     assert len(whole) == 16 * 512  # five headers, nine blocks of data, two of zeros
     run.store.keep_volume("greet", [whole[:size]])
@@ -185,7 +185,7 @@ def test_an_archive_that_ends_early_leaves_nothing(command: Command, run: Record
 
 
 def printed(run: Recorded, stage: str, *chunks: bytes) -> None:
-    """A stage of a run printed this on stdout."""
+    """A stage of a run that printed this on stdout."""
     output = run.store.output(stage)
     for chunk in chunks:
         output.write(chunk)
@@ -206,7 +206,7 @@ def test_what_a_stage_printed(run: Recorded, tmp_path: Path) -> None:
 
 
 def test_what_a_stage_of_an_older_record_printed(run: Recorded, tmp_path: Path) -> None:
-    """Records of older versions have it in `out.zip` alone."""
+    """Records of older versions have the output in `out.zip` only."""
     printed(run, "greet", PRINTED)
     run.store.bundle_outputs(["greet"])
     (run.folder / "greet.out").unlink()
@@ -218,7 +218,7 @@ def test_what_a_stage_of_an_older_record_printed(run: Recorded, tmp_path: Path) 
 
 
 def test_a_bundle_that_is_damaged(command: Command, run: Recorded) -> None:
-    """A broken `out.zip` of an older record is said to be broken."""
+    """A broken `out.zip` of an older record is reported as broken."""
     (run.folder / "out.zip").write_bytes(b"PK\3\4")
 
     outcome = command("fetch", "--out", "last", "greet", "--results", "results")
@@ -236,7 +236,7 @@ def test_a_bundle_that_is_damaged(command: Command, run: Recorded) -> None:
     ],
 )
 def test_why_there_is_no_output(command: Command, run: Recorded, stage: str, why: str) -> None:
-    """Without an output there is nothing to do, and the message says why."""
+    """Without an output there is nothing to do, and the message shows the reason."""
     outcome = command("fetch", "--out", "last", stage, "--results", "results")
 
     assert (outcome.status, outcome.out) == (ExitStatus.NOTHING_TO_DO, "")
@@ -245,7 +245,7 @@ def test_why_there_is_no_output(command: Command, run: Recorded, stage: str, why
 
 @pytest.mark.parametrize("arguments", [(), ("--out", "folder")])
 def test_a_folder_or_the_output(command: Command, run: Recorded, arguments: tuple[str, ...]) -> None:
-    """`fetch` needs to know what of both is wanted."""
+    """`fetch` must know whether the folder or the output is wanted."""
     outcome = command("fetch", "last", "greet", *arguments, "--results", "results")
 
     assert outcome.status == ExitStatus.WRONG_INPUT

@@ -1,4 +1,4 @@
-"""The page on GitHub: what is typed there does what it says there, its rights are the rights, its errors are said."""
+"""The page on GitHub: its commands print what it shows, its rights are the needed ones, and its errors exist."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _VARYING = [
 
 @pytest.mark.docker
 def test_what_the_commands_print(world: World) -> None:
-    """Typed one after the other, the commands on the page print what the page shows, word for word."""
+    """The commands on the page, typed one after the other, print exactly what the page shows."""
     examples = blocks(PAGE, "console")
 
     for example in examples:
@@ -41,14 +41,14 @@ def test_what_the_commands_print(world: World) -> None:
 
 
 def test_the_rights_are_those_that_are_needed() -> None:
-    """Each right that a call names is in the table, and no other."""
+    """The table has each right that a call names, and no other."""
     rows = re.findall(r"^\| ([\w ]+) \| (read|read and write) \|", PAGE, re.MULTILINE)
 
     assert {f"{name}: {access}" for name, access in rows} == {right.value[0] for right in Right}
 
 
 def test_what_is_said_is_what_the_code_says() -> None:
-    """Every sentence that the table explains is in the code, or in what GitHub says in the tests."""
+    """Every sentence that the table explains is in the code, or in GitHub's answers in the tests."""
     places = ("webhook", "connect", "hosts", "cli", "orchestration")
     modules = (path for place in places for path in (ROOT / "dockercise_prefect" / place).rglob("*.py"))
     code = "".join(path.read_text(encoding="utf-8") for path in modules)
@@ -60,7 +60,7 @@ def test_what_is_said_is_what_the_code_says() -> None:
 
 
 def alike(text: str) -> str:
-    """A text without what differs from place to place."""
+    """A text without the parts that differ from place to place."""
     for pattern, word in _VARYING:
         text = re.sub(pattern, word, text)
     return text

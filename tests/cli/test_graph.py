@@ -1,4 +1,4 @@
-"""`graph`: what is drawn, where, and with what."""
+"""`graph`: what it draws, where it writes it, and with which program."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def no_graphviz(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A PATH with nothing on it."""
+    """A PATH without any program."""
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
 
 
@@ -30,7 +30,7 @@ def test_listing_without_a_file(command: Command, root: Path) -> None:
 
 
 def test_targets_narrow_it(command: Command, root: Path) -> None:
-    """`--target` keeps a stage and all it needs."""
+    """`--target` keeps a stage and everything it needs."""
     assert command("graph", "-C", str(root), "--target", "test").out == "make\ntest  after make (vol)\n"
 
 
@@ -39,7 +39,7 @@ def test_targets_narrow_it(command: Command, root: Path) -> None:
     [("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF"), ("dot", b"digraph"), ("mmd", b"---\ntitle")],
 )
 def test_the_ending_chooses(command: Command, root: Path, tmp_path: Path, ending: str, beginning: bytes) -> None:
-    """The ending of the file says what is written; pictures are drawn by Graphviz."""
+    """The ending of the file chooses the format; Graphviz draws the pictures."""
     outcome = command("graph", str(root), "-o", f"made/g.{ending}")
 
     assert outcome == (0, "", "")
@@ -48,7 +48,7 @@ def test_the_ending_chooses(command: Command, root: Path, tmp_path: Path, ending
 
 @pytest.mark.usefixtures("no_graphviz")
 def test_svg_without_graphviz(command: Command, root: Path, tmp_path: Path) -> None:
-    """Without Graphviz an .svg is drawn all the same, as `--layout own` draws it."""
+    """Without Graphviz an .svg is still drawn, as `--layout own` draws it."""
     outcome = command("graph", str(root), "-o", "auto.svg")
     command("graph", str(root), "--layout", "own", "-o", "own.svg")
 
@@ -60,7 +60,7 @@ def test_svg_without_graphviz(command: Command, root: Path, tmp_path: Path) -> N
 @pytest.mark.usefixtures("no_graphviz")
 @pytest.mark.parametrize("arguments", [["-o", "g.png"], ["-o", "g.pdf"], ["-o", "g.svg", "--layout", "graphviz"]])
 def test_what_needs_graphviz_says_so(command: Command, root: Path, tmp_path: Path, arguments: list[str]) -> None:
-    """Without Graphviz, what only it can draw is status 2 with what to do, and nothing is written."""
+    """Without Graphviz, a format that needs it is status 2 with a hint, and nothing is written."""
     outcome = command("graph", str(root), *arguments)
 
     assert outcome.status == 2
@@ -69,7 +69,7 @@ def test_what_needs_graphviz_says_so(command: Command, root: Path, tmp_path: Pat
 
 
 def test_graphviz_that_fails(command: Command, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When Graphviz fails, its own words are shown."""
+    """If Graphviz fails, its own message is shown."""
     program = tmp_path / "bin" / "dot"
     program.parent.mkdir()
     program.write_text("#!/bin/sh\necho no plugin >&2\nexit 1\n")
@@ -94,7 +94,7 @@ def test_own_layout_draws_svg_only(command: Command, root: Path) -> None:
     ("name", "hint"), [("g.sgv", "did you mean `g.svg`?"), ("g", "the supported endings are .svg, .png, .pdf, .dot, .mmd")]
 )
 def test_unknown_ending(command: Command, root: Path, name: str, hint: str) -> None:
-    """A file whose ending says nothing is status 2 with the endings that there are."""
+    """A file with an unknown ending is status 2 with the known endings."""
     outcome = command("graph", str(root), "-o", name)
 
     assert outcome.status == 2
@@ -102,7 +102,7 @@ def test_unknown_ending(command: Command, root: Path, name: str, hint: str) -> N
 
 
 def test_unknown_target(command: Command, root: Path) -> None:
-    """A target that is not a stage is status 2 with the one that was probably meant."""
+    """A target that is not a stage is status 2 with the stage that was probably meant."""
     outcome = command("graph", str(root), "--target", "tset", "-o", "g.svg")
 
     assert outcome.status == 2

@@ -1,4 +1,4 @@
-"""`init`: a first pipeline, never over anything."""
+"""`init`: a first pipeline, which never overwrites anything."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.support.command import Command
 
 
 def test_first_pipeline_compiles(command: Command, tmp_path: Path) -> None:
-    """What `init` writes is a pipeline without findings, and it says what to type next."""
+    """`init` writes a pipeline without findings, and shows what to type next."""
     outcome = command("init")
 
     compiled = compile_folder(tmp_path)
@@ -20,7 +20,7 @@ def test_first_pipeline_compiles(command: Command, tmp_path: Path) -> None:
 
 
 def test_hint_names_the_folder(command: Command, tmp_path: Path) -> None:
-    """In another folder, what to type next names it, ready for a shell."""
+    """For another folder, the command to type next names the folder, quoted for a shell."""
     (tmp_path / "my shop").mkdir()
 
     outcome = command("init", "my shop")
@@ -30,7 +30,7 @@ def test_hint_names_the_folder(command: Command, tmp_path: Path) -> None:
 
 
 def test_a_pipeline_is_left_alone(command: Command, tmp_path: Path) -> None:
-    """Where there is a pipeline, also deeper down, `init` writes nothing: status 2."""
+    """If the folder has a pipeline, also deeper down, `init` writes nothing: status 2."""
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "x.dockercise.yml").write_text("mine")
 
@@ -42,7 +42,7 @@ def test_a_pipeline_is_left_alone(command: Command, tmp_path: Path) -> None:
 
 
 def test_a_link_is_left_alone(command: Command, tmp_path: Path) -> None:
-    """Something else that has the file's name, say a link to nothing, is not written through."""
+    """If something else has the name of the file, for example a broken link, `init` does not write through it."""
     (tmp_path / "pipeline.dockercise.yaml").symlink_to("elsewhere")
 
     outcome = command("init")
@@ -53,12 +53,12 @@ def test_a_link_is_left_alone(command: Command, tmp_path: Path) -> None:
 
 
 def test_missing_folder(command: Command) -> None:
-    """A folder that is not there is status 2."""
+    """A folder that does not exist is status 2."""
     assert command("init", "missing").status == 2
 
 
 def test_first_pipeline_has_no_findings(command: Command) -> None:
-    """`lint` has nothing to say of what `init` wrote."""
+    """`lint` has no findings in the pipeline that `init` wrote."""
     command("init")
 
     assert command("lint") == (0, "", "")

@@ -9,7 +9,7 @@ from tests.support.command import Command
 
 
 def test_quiet_when_all_is_well(command: Command, tmp_path: Path) -> None:
-    """A right pipeline is status 0 and says nothing."""
+    """A correct pipeline is status 0 and prints nothing."""
     (tmp_path / "a.dockercise.yaml").write_text("a: {img: x:1}\n")
 
     assert command("lint") == (0, "", "")
@@ -31,7 +31,7 @@ def test_findings_as_text(command: Command, tmp_path: Path) -> None:
 
 
 def test_findings_as_json(command: Command, tmp_path: Path) -> None:
-    """`--format json` prints a list of objects on stdout, with every field there, and the same status."""
+    """`--format json` prints a list of objects on stdout, each with every field, and the status is the same."""
     (tmp_path / "a.dockercise.yaml").write_text("a: {img: x}\na: {img: y}\n")
 
     outcome = command("lint", "--format", "json")
@@ -52,7 +52,7 @@ def test_findings_as_json(command: Command, tmp_path: Path) -> None:
 
 
 def test_no_findings_as_json(command: Command, tmp_path: Path) -> None:
-    """A right pipeline is an empty list."""
+    """A correct pipeline gives an empty list."""
     (tmp_path / "a.dockercise.yaml").write_text("a: {img: x:1}\n")
 
     assert command("lint", "--format", "json") == (0, "[]\n", "")
@@ -86,7 +86,7 @@ def test_files_without_a_stage_are_fine(command: Command, tmp_path: Path) -> Non
 
 
 def test_lint_rules_are_shown_by_lint_alone(command: Command, tmp_path: Path) -> None:
-    """What a lint rule finds is a warning of `lint`, status 0; `compile` does not mention it."""
+    """A finding of a lint rule is a warning of `lint`, status 0; `compile` does not show it."""
     (tmp_path / "a.dockercise.yaml").write_text("a: {img: x}\n")
 
     outcome = command("lint")
@@ -102,7 +102,7 @@ def test_lint_rules_are_shown_by_lint_alone(command: Command, tmp_path: Path) ->
 
 
 def test_lint_rules_as_json(command: Command, tmp_path: Path) -> None:
-    """`--format json` has findings of rules like all others, mixed with the compiler's warnings by place."""
+    """`--format json` shows the findings of rules like all others, mixed with the compiler's warnings by place."""
     (tmp_path / "a.dockercise.yaml").write_text("a: {img: x}\nb: {user: root}\nc: {img: x}\n")
 
     outcome = command("lint", "--format", "json")
@@ -113,7 +113,7 @@ def test_lint_rules_as_json(command: Command, tmp_path: Path) -> None:
 
 
 def test_errors_hide_lint_rules(command: Command, tmp_path: Path) -> None:
-    """While a pipeline does not compile, its errors are shown alone."""
+    """If a pipeline does not compile, only its errors are shown."""
     (tmp_path / "a.dockercise.yaml").write_text("a: {img: x}\nb: {img: x, after: c}\n")
 
     outcome = command("lint", "--format", "json")
@@ -133,7 +133,7 @@ def test_meta_switches_rules_off(command: Command, tmp_path: Path) -> None:
 
 
 def test_meta_switches_no_errors_off(command: Command, tmp_path: Path) -> None:
-    """A code in `meta.lint` that is not a lint rule is an error that says so, or what was probably meant."""
+    """A code in `meta.lint` that is not a lint rule is an error with the reason, or with the rule that was probably meant."""
     (tmp_path / "a.dockercise.yaml").write_text("meta: {lint: {DK031: off, dk104: off}}\na: {img: x, after: b}\n")
 
     outcome = command("lint")
@@ -150,7 +150,7 @@ def test_meta_switches_no_errors_off(command: Command, tmp_path: Path) -> None:
 
 
 def test_a_comment_switches_a_rule_off(command: Command, tmp_path: Path) -> None:
-    """A comment on a finding's line takes that finding away, and those on other lines stay."""
+    """A comment on the line of a finding removes that finding; findings on other lines stay."""
     (tmp_path / "a.dockercise.yaml").write_text("a: {img: x} # dockercise: ignore DK104\nb: {img: x}\n")
 
     outcome = command("lint", "--format", "json")
@@ -159,7 +159,7 @@ def test_a_comment_switches_a_rule_off(command: Command, tmp_path: Path) -> None
 
 
 def test_a_wrong_comment_is_found(command: Command, tmp_path: Path) -> None:
-    """A code in such a comment that is not a lint rule is a warning, status 0, and the right ones beside it count."""
+    """In such a comment, a code that is not a lint rule is a warning, status 0; the correct codes next to it still count."""
     (tmp_path / "a.dockercise.yaml").write_text("a: {img: x} # dockercise: ignore DK1O7, DK104 DK021\n")
 
     outcome = command("lint")
@@ -175,7 +175,7 @@ def test_a_wrong_comment_is_found(command: Command, tmp_path: Path) -> None:
 
 
 def test_a_flood_is_cut_short(command: Command, tmp_path: Path) -> None:
-    """Of one file with many findings the first are shown and the rest is counted; other files and JSON lose nothing."""
+    """If a file has many findings, the first ones are shown and the rest are counted; other files and JSON stay complete."""
     (tmp_path / "a.dockercise.yaml").write_text("".join(f"s{number}: {{img: x, after: none}}\n" for number in range(1000)))
     (tmp_path / "b.dockercise.yaml").write_text("b: {img: x, after: c}\n")
 
@@ -190,7 +190,7 @@ def test_a_flood_is_cut_short(command: Command, tmp_path: Path) -> None:
 
 
 def test_findings_in_very_many_files_are_counted(command: Command, tmp_path: Path) -> None:
-    """Of all findings the first 200 are shown, and the rest is counted."""
+    """The first 200 of all findings are shown, and the rest are counted."""
     for number in range(300):
         (tmp_path / f"{number:03}.dockercise.yaml").write_text(f"a{number}: {{x: 1}}\n")
 

@@ -1,4 +1,4 @@
-"""`logs`: what stages of a run printed."""
+"""`logs`: what the stages of a run printed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def run(tmp_path: Path) -> Recorded:
 
 
 def test_all_logs_come_with_the_stages_names(command: Command, run: Recorded, tmp_path: Path) -> None:
-    """Without a stage, each line stands behind the name of its stage, the stages in the order in which they began."""
+    """Without a stage, each line follows the name of its stage, and the stages are in the order in which they began."""
     outcome = command("logs", "last", "--results", str(tmp_path))
 
     assert outcome.status == 0
@@ -38,7 +38,7 @@ def test_all_logs_come_with_the_stages_names(command: Command, run: Recorded, tm
 
 
 def test_one_log_is_byte_for_byte(tmp_path: Path) -> None:
-    """What a program reads is what the stage printed, whatever bytes it is made of, without an end of line added."""
+    """A program reads exactly the bytes that the stage printed, without an added end of line."""
     record = Recorded(tmp_path)
     record.stage("greet", ran(StageStatus.PASSED, 0, 1), RAW)
 
@@ -50,7 +50,7 @@ def test_one_log_is_byte_for_byte(tmp_path: Path) -> None:
 
 
 def test_a_terminal_is_safe(tmp_path: Path) -> None:
-    """On a terminal colours stay, and nothing that would move the cursor or set its title comes through."""
+    """On a terminal colours stay, and no sequence that moves the cursor or sets the title comes through."""
     record = Recorded(tmp_path)
     record.stage("greet", ran(StageStatus.PASSED, 0, 1), RAW)
     ours, theirs = pty.openpty()
@@ -63,7 +63,7 @@ def test_a_terminal_is_safe(tmp_path: Path) -> None:
 
 
 def test_a_poor_encoding_is_no_reason_to_stop(run: Recorded, tmp_path: Path) -> None:
-    """Characters that the output has not are replaced."""
+    """Characters that the encoding of the output does not have are replaced."""
     run.stage("check", ran(StageStatus.FAILED, 1, 1, 1), "☃ snow\n".encode())
 
     printed = subprocess.run(
@@ -84,14 +84,14 @@ def test_a_poor_encoding_is_no_reason_to_stop(run: Recorded, tmp_path: Path) -> 
     ],
 )
 def test_a_stage_without_a_log_says_why(command: Command, run: Recorded, tmp_path: Path, stage: str, said: str) -> None:
-    """A stage that is sensitive or never ran has no log; that is said, and is not a failure."""
+    """A stage that is sensitive or never ran has no log; this is reported, and is not a failure."""
     outcome = command("logs", "last", stage, "--results", str(tmp_path))
 
     assert (outcome.status, outcome.err) == (0, said)
 
 
 def test_a_log_that_is_lost_is_a_failure(command: Command, run: Recorded, tmp_path: Path) -> None:
-    """A stage that ran and has no log, although it should, is exit status 3; the other logs are printed all the same."""
+    """If the log of a stage that ran is missing, the exit status is 3; the other logs are still printed."""
     (run.folder / "greet.log").unlink()
 
     outcome = command("logs", "last", "--results", str(tmp_path))
@@ -102,7 +102,7 @@ def test_a_log_that_is_lost_is_a_failure(command: Command, run: Recorded, tmp_pa
 
 
 def test_an_unknown_stage(command: Command, run: Recorded, tmp_path: Path) -> None:
-    """A stage that the run has not is wrong usage."""
+    """A stage that the run does not have is wrong usage."""
     outcome = command("logs", "last", "gret", "--results", str(tmp_path))
 
     assert outcome.status == ExitStatus.WRONG_INPUT
@@ -111,7 +111,7 @@ def test_an_unknown_stage(command: Command, run: Recorded, tmp_path: Path) -> No
 
 @pytest.fixture
 def following(tmp_path: Path) -> Iterator[tuple[Recorded, subprocess.Popen[bytes]]]:
-    """A run whose stage `greet` goes on, and the command that follows all of it."""
+    """A run whose stage `greet` is still running, and the command that follows the whole run."""
     record = Recorded(tmp_path)
     record.store.stage_started("greet", StageSummary(StageStatus.RUNNING, started=FIRST.isoformat()))
     with subprocess.Popen([*DOCKERCISE, "logs", "last", "-f", "--results", tmp_path], stdout=subprocess.PIPE) as process:
@@ -120,7 +120,7 @@ def following(tmp_path: Path) -> Iterator[tuple[Recorded, subprocess.Popen[bytes
 
 
 def test_a_run_is_followed_to_its_end(following: tuple[Recorded, subprocess.Popen[bytes]]) -> None:
-    """Lines come while the stage runs, those of later stages behind them, and the command ends with the run."""
+    """Lines come while a stage runs, the lines of later stages follow, and the command ends with the run."""
     record, process = following
     assert process.stdout is not None
     log = record.store.log("greet")
@@ -140,7 +140,7 @@ def test_a_run_is_followed_to_its_end(following: tuple[Recorded, subprocess.Pope
 
 
 def test_who_has_read_enough_ends_it(following: tuple[Recorded, subprocess.Popen[bytes]]) -> None:
-    """When the reader closes the pipe, the command ends at the next line, quietly."""
+    """If the reader closes the pipe, the command ends quietly at the next line."""
     record, process = following
     assert process.stdout is not None
     log = record.store.log("greet")
@@ -154,7 +154,7 @@ def test_who_has_read_enough_ends_it(following: tuple[Recorded, subprocess.Popen
 
 
 def test_ctrl_c_ends_following(following: tuple[Recorded, subprocess.Popen[bytes]]) -> None:
-    """Following is interrupted as everything is, with status 130."""
+    """Ctrl-C interrupts following like every other command, with status 130."""
     record, process = following
     assert process.stdout is not None
     record.store.log("greet").write(b"one\n")
@@ -178,7 +178,7 @@ def test_a_long_log_is_byte_for_byte(tmp_path: Path) -> None:
 
 
 def test_a_damaged_log_is_an_error(command: Command, run: Recorded, tmp_path: Path) -> None:
-    """A compressed log that is cut is named, with exit status 3, as a damaged volume is."""
+    """A compressed log that is cut is reported by name, with exit status 3, like a damaged volume."""
     (run.folder / "check.log.zst").write_bytes(b"(\xb5/\xfd")
 
     outcome = command("logs", "last", "check", "--results", str(tmp_path))

@@ -1,4 +1,4 @@
-"""`package`: a folder becomes an image, and the image a part of other pipelines."""
+"""`package`: a folder becomes an image, and the image becomes a part of other pipelines."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_the_document_can_be_seen_first(command: Command, library: Path) -> None
     ],
 )
 def test_what_is_wrong_is_not_packaged(command: Command, library: Path, text: str, code: str) -> None:
-    """A folder with findings is refused before any engine is asked, and the last line says that nothing was built."""
+    """A folder with findings is refused before an engine is contacted, and the last line reports that nothing was built."""
     (library / "a.dockercise.yaml").write_text(text)
 
     outcome = command("package", str(library))
@@ -73,7 +73,7 @@ def test_what_is_wrong_is_not_packaged(command: Command, library: Path, text: st
 
 
 def test_two_forms_of_variables_are_refused(command: Command, library: Path) -> None:
-    """What one document cannot say is refused with both places."""
+    """Two forms that one document cannot express are refused with both places."""
     (library / "a.dockercise.yaml").write_text("meta: {env: A=1}\n")
     (library / "b.dockercise.yaml").write_text("meta: {env: {B: 2}}\n")
 
@@ -104,7 +104,7 @@ def test_warnings_stop_nothing(command: Command, library: Path) -> None:
     ],
 )
 def test_wrong_names_are_usage_errors(command: Command, library: Path, arguments: list[str], message: str) -> None:
-    """A name that no image can have is status 2, before any engine is asked."""
+    """A name that is not a valid image name is status 2, before an engine is contacted."""
     outcome = command("package", str(library), *arguments)
 
     assert outcome.status == 2
@@ -119,7 +119,7 @@ def test_a_folder_that_says_nothing(command: Command, library: Path) -> None:
 
 
 def test_too_long_a_document_is_refused(command: Command, library: Path) -> None:
-    """A document that grows beyond what is read, its aliases written out, is refused."""
+    """A document that is longer than the limit for reading once its aliases are written out is refused."""
     script = "x" * 100_000
     (library / "a.dockercise.yaml").write_text(
         f"x-s: &s {script}\n" + "".join(f"s{index}: {{img: x, run: *s}}\n" for index in range(170))
@@ -136,7 +136,7 @@ def test_too_long_a_document_is_refused(command: Command, library: Path) -> None
 
 @pytest.fixture
 def client(docker_session: DockerEngine) -> Iterator[APIClient]:
-    """The engine's API, to look behind the back of ours."""
+    """A client of the engine's API, independent of our own."""
     assert docker_session.info()
     client, _ = connect()
     yield client
@@ -145,7 +145,7 @@ def client(docker_session: DockerEngine) -> Iterator[APIClient]:
 
 @pytest.fixture
 def image(client: APIClient) -> Iterator[str]:
-    """A name for an image, which is removed in the end with all that it was built of."""
+    """A name for an image that is removed at the end, with everything it was built from."""
     name = f"dockercise-test/package-{secrets.token_hex(4)}"
     yield name
     if client.images(name):
@@ -171,7 +171,7 @@ def _made(client: APIClient, pipeline: str) -> list[str]:
 
 
 def _rename(library: Path, image: str) -> str:
-    """Give the folder's pipeline a name that no other has, so that what is made of it can be found."""
+    """Give the folder's pipeline a unique name, so that everything made from it can be found."""
     name = image.rpartition("/")[2]
     (library / "a.dockercise.yaml").write_text(LIBRARY.replace("tools", name))
     return name
@@ -179,7 +179,7 @@ def _rename(library: Path, image: str) -> str:
 
 @pytest.mark.docker
 def test_from_a_folder_to_a_pipeline(library: Path, tmp_path: Path, client: APIClient, image: str) -> None:
-    """A packaged folder is a part of another pipeline; its image is run once, and then no engine is needed."""
+    """A packaged folder is a part of another pipeline; its image is run once, and after that no engine is needed."""
     consumer = tmp_path / "consumer"
     consumer.mkdir()
     (consumer / "a.dockercise.yaml").write_text(f"meta: {{subgraphs: [{image}]}}\n{CONSUMER}")
@@ -217,7 +217,7 @@ def test_the_image_prints_and_says_what_it_is(library: Path, client: APIClient, 
 
 @pytest.mark.docker
 def test_the_same_folder_is_the_same_image(library: Path, client: APIClient, image: str) -> None:
-    """Packaging again gives the image that is there, so that whoever has read it need not run it again."""
+    """Packaging again gives the existing image, so that nobody who has read it must run it again."""
     first = _process("package", str(library), "-t", image, "--base", BUSYBOX)
     second = _process("package", str(library), "-t", image, "--base", BUSYBOX)
 
@@ -227,7 +227,7 @@ def test_the_same_folder_is_the_same_image(library: Path, client: APIClient, ima
 
 @pytest.mark.docker
 def test_a_base_without_cat_leaves_nothing(library: Path, tmp_path: Path, client: APIClient, image: str) -> None:
-    """A base that cannot print the document is refused, and neither image nor container is left."""
+    """A base image that cannot print the document is refused, and neither image nor container is left."""
     base, name = f"{image}-base", _rename(library, image)
     client.import_image_from_data(_empty_tar(), repository=base, tag="latest")
 
@@ -252,7 +252,7 @@ def _empty_tar() -> bytes:
 
 @pytest.mark.docker
 def test_rubbish_of_a_real_image(tmp_path: Path, client: APIClient) -> None:
-    """An image that is not a package, here a shell without input, is a clear error, and nothing is left of it."""
+    """An image that is not a package, here a shell without input, is a clear error, and nothing of it is left."""
     assert client.images(BUSYBOX)
     (tmp_path / "a.dockercise.yaml").write_text(f"meta: {{subgraphs: '{BUSYBOX}'}}\na: {{img: x}}\n")
 
@@ -266,7 +266,7 @@ def test_rubbish_of_a_real_image(tmp_path: Path, client: APIClient) -> None:
 
 @pytest.mark.docker
 def test_compiling_packages_needs_no_prefect(library: Path, tmp_path: Path, client: APIClient, image: str) -> None:
-    """A pipeline with packages imports the engine's SDK, and Prefect neither when it compiles nor when it packages."""
+    """A pipeline with packages imports the engine's SDK, but never Prefect, neither for compiling nor for packaging."""
     consumer = tmp_path / "consumer"
     consumer.mkdir()
     (consumer / "a.dockercise.yaml").write_text(f"meta: {{subgraphs: [{image}]}}\n{CONSUMER}")

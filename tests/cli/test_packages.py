@@ -1,4 +1,4 @@
-"""Where commands get packages from: run once, kept, and taken from there."""
+"""Where commands get packages from: an image is run once, and its document is kept and read again."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def port(scripted: ScriptedEngine, cache: PackageCache, said: list[str]) -> Call
 
 
 def test_provenance_is_name_and_digest(port: Callable[[], EnginePackages], scripted: ScriptedEngine) -> None:
-    """A package is called by its name without the tag, and its digest."""
+    """The provenance of a package is its name without the tag, and its digest."""
     package = port().fetch(TOOLS)
 
     assert package.provenance == f"host.example/tools@{scripted.add_image(TOOLS)}"
@@ -52,7 +52,7 @@ def test_provenance_is_name_and_digest(port: Callable[[], EnginePackages], scrip
 
 
 def test_an_image_is_run_once(port: Callable[[], EnginePackages], scripted: ScriptedEngine, said: list[str]) -> None:
-    """A later compile, and another name of the image, take what was kept; that it is run is said when it is."""
+    """A later compile, or another name of the image, uses the kept document; a line is shown only when the image is run."""
     first = port().fetch(TOOLS)
     second = port().fetch(TOOLS)
 
@@ -62,7 +62,7 @@ def test_an_image_is_run_once(port: Callable[[], EnginePackages], scripted: Scri
 
 
 def test_what_failed_is_run_again(scripted: ScriptedEngine, cache: PackageCache, said: list[str]) -> None:
-    """A package that failed, or printed no document, is not kept."""
+    """A package that failed or printed no document is not kept."""
     for name, behaviour in (
         ("fails", Behaviour(exit_code=3, stderr=b"no\n")),
         ("empty", Behaviour()),
@@ -82,13 +82,13 @@ def test_what_failed_is_run_again(scripted: ScriptedEngine, cache: PackageCache,
 
 
 def test_an_absent_image(port: Callable[[], EnginePackages]) -> None:
-    """An image that is not to be had is an error with the engine's reason."""
+    """An image that cannot be pulled is an error with the engine's reason."""
     with pytest.raises(PackageMissingError, match="the package `gone` is not available: there is no image gone"):
         port().fetch("gone")
 
 
 def test_an_engine_that_does_not_answer_is_asked_once(cache: PackageCache, said: list[str]) -> None:
-    """Without an engine every package is an error, after one attempt; where it was read before, `--offline` is the hint."""
+    """Without an engine every package is an error after one attempt; if it was read before, the hint is `--offline`."""
     attempts = []
 
     def connect() -> ScriptedEngine:
@@ -109,7 +109,7 @@ def test_an_engine_that_does_not_answer_is_asked_once(cache: PackageCache, said:
 
 
 def test_the_engine_is_closed(port: Callable[[], EnginePackages], scripted: ScriptedEngine) -> None:
-    """The engine that was opened for packages is let go of; without a package none is opened."""
+    """An engine that was opened for packages is closed; without a package no engine is opened."""
     port().close()
     unopened = scripted.calls["close"]
     opened = port()
@@ -120,7 +120,7 @@ def test_the_engine_is_closed(port: Callable[[], EnginePackages], scripted: Scri
 
 
 def test_kept_packages_need_no_engine(port: Callable[[], EnginePackages], cache: PackageCache) -> None:
-    """What was read once is there by the name it was read by, and by no other."""
+    """A document that was read once is available by the name it was read by, and by no other."""
     package = port().fetch(TOOLS)
     kept = KeptPackages(lambda: cache, not_kept)
 
@@ -130,7 +130,7 @@ def test_kept_packages_need_no_engine(port: Callable[[], EnginePackages], cache:
 
 
 def test_a_name_stands_for_what_it_was_last(cache: PackageCache) -> None:
-    """When a tag has moved, its last image counts, and the earlier one's document is still known."""
+    """If a tag has moved, its last image counts, and the document of the earlier image is still known."""
     cache.keep("tools", Package("tools@sha256:1", "sha256:1", b"a:\n"))
     cache.keep("tools", Package("tools@sha256:2", "sha256:2", b"b:\n"))
 
@@ -139,7 +139,7 @@ def test_a_name_stands_for_what_it_was_last(cache: PackageCache) -> None:
 
 
 def test_the_cache_is_private(cache: PackageCache, tmp_path: Path) -> None:
-    """Nobody else can read what was kept, and nothing but whole files is there."""
+    """No other user can read the kept documents, and the cache holds only complete files."""
     cache.keep("tools", Package("tools@sha256:1", "sha256:1", b"a:\n"))
 
     folder = tmp_path / "data" / "packages"
@@ -149,7 +149,7 @@ def test_the_cache_is_private(cache: PackageCache, tmp_path: Path) -> None:
 
 
 def test_a_broken_entry_is_none(cache: PackageCache, tmp_path: Path) -> None:
-    """A file that is not what was written counts as not kept."""
+    """A file that is not what was written counts as missing."""
     cache.keep("tools", Package("tools@sha256:1", "sha256:1", b"a:\n"))
     (entry,) = (tmp_path / "data" / "packages").glob("*.json")
     entry.write_text('["half')
@@ -158,7 +158,7 @@ def test_a_broken_entry_is_none(cache: PackageCache, tmp_path: Path) -> None:
 
 
 def test_a_cache_that_cannot_be_written_is_only_said(tmp_path: Path, scripted: ScriptedEngine, said: list[str]) -> None:
-    """Where nothing can be kept, the package is read all the same, and a line says why it will be run again."""
+    """If nothing can be kept, the package is still read, and a line shows why it will be run again."""
     (tmp_path / "file").write_text("")
     scripted.add_image(TOOLS, command=("cat", "/tools"))
     scripted.script("/tools", Behaviour(stdout=DOCUMENT))
@@ -187,7 +187,7 @@ def pipeline(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_leaves_no_package_running(pipeline: ScriptedEngine, command: Command, number: signal.Signals) -> None:
-    """Whoever ends the process while a package runs gets exit status 130, and its container is gone."""
+    """A signal that ends the process while a package runs gives exit status 130, and the container is removed."""
     pipeline._script.clear()
     pipeline.script("", Behaviour(action=lambda _: os.kill(os.getpid(), number)))
     before = signal.getsignal(number)
@@ -200,7 +200,7 @@ def test_a_signal_leaves_no_package_running(pipeline: ScriptedEngine, command: C
 
 
 def test_compile_runs_packages(pipeline: ScriptedEngine, command: Command) -> None:
-    """`compile` runs a package once, says so on stderr, and then no more."""
+    """`compile` runs a package once, reports it on stderr, and does not run it again."""
     first = command("compile", "--format", "json")
     second = command("compile", "--format", "json")
 
@@ -212,7 +212,7 @@ def test_compile_runs_packages(pipeline: ScriptedEngine, command: Command) -> No
 
 
 def test_offline_needs_what_was_read(pipeline: ScriptedEngine, command: Command) -> None:
-    """`--offline` asks no engine: an error before the package was read, the same output as before after it."""
+    """`--offline` never contacts an engine: an error before the package was read, the same output as before after it."""
     before = command("compile", "--offline")
     online = command("compile")
     asked = pipeline.calls.total()
@@ -228,7 +228,7 @@ def test_offline_needs_what_was_read(pipeline: ScriptedEngine, command: Command)
 
 
 def test_lint_runs_none_unless_told(pipeline: ScriptedEngine, command: Command) -> None:
-    """`lint` warns of a package that was not read, `--packages` runs it, and after that it is known."""
+    """`lint` warns of a package that was not read; `--packages` runs it, and after that it is known."""
     first = command("lint")
     unread = pipeline.calls.total()
     told = command("lint", "--packages")
@@ -242,7 +242,7 @@ def test_lint_runs_none_unless_told(pipeline: ScriptedEngine, command: Command) 
 
 
 def test_lint_offline_wants_every_package(pipeline: ScriptedEngine, command: Command) -> None:
-    """`lint --offline` is an error where a package was never read; with `--packages` it contradicts itself."""
+    """`lint --offline` is an error if a package was never read; with `--packages` it contradicts itself."""
     outcome = command("lint", "--offline")
     both = command("lint", "--offline", "--packages")
 
@@ -261,7 +261,7 @@ def test_run_stops_without_its_packages(pipeline: ScriptedEngine, command: Comma
 
 
 def test_a_pipeline_without_packages_asks_nobody(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without `subgraphs` neither an engine nor the user's settings are looked at."""
+    """Without `subgraphs` neither an engine nor the user's settings are read."""
 
     def refuse() -> ScriptedEngine:
         raise AssertionError
@@ -279,7 +279,7 @@ def test_a_pipeline_without_packages_asks_nobody(command: Command, tmp_path: Pat
 def test_who_is_not_trusted_gets_no_package(
     pipeline: ScriptedEngine, command: Command, monkeypatch: pytest.MonkeyPatch, arguments: str
 ) -> None:
-    """Where the settings trust nothing, no command runs a package, nor reads what it printed for somebody else."""
+    """If the settings trust nothing, no command runs a package or reads the document that it printed for somebody else."""
     command("compile")
     asked = pipeline.calls.total()
     monkeypatch.setenv("DOCKERCISE_UNTRUSTED", "true")

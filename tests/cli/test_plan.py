@@ -1,4 +1,4 @@
-"""`plan`: what a change does, and what would run."""
+"""`plan`: the effect of a change, and the stages that would run."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ PIPELINE = (
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A repository with a pipeline, in which nothing has changed."""
+    """A repository with a pipeline and without changes."""
     return make_repository(tmp_path / "shop", {"a.dockercise.yaml": PIPELINE, "src/a.c": "a", "tests/t": "t"})
 
 
 def test_text_says_what_changed_and_what_would_run(command: Command, root: Path) -> None:
-    """The text names the commit, each stage that is different, the changed files, and what would run and why."""
+    """The text names the commit, each stage that differs, the changed files, and the stages that would run with the reason."""
     (root / "a.dockercise.yaml").write_text(PIPELINE.replace("run: make", "run: make all").replace("old:", "new:"))
     (root / "tests/t").write_text("T")
 
@@ -38,7 +38,7 @@ def test_text_says_what_changed_and_what_would_run(command: Command, root: Path)
 
 
 def test_json_is_stable(command: Command, root: Path) -> None:
-    """The JSON has its keys in order and holds all that the text says."""
+    """The JSON has its keys in order and holds everything that the text shows."""
     (root / "src/b.c").write_text("b")
 
     printed = json.loads(command("plan", "-C", str(root), "--since", "master", "--format", "json").out)
@@ -58,7 +58,7 @@ def test_json_is_stable(command: Command, root: Path) -> None:
 
 
 def test_nothing_would_run(command: Command, root: Path) -> None:
-    """When no trigger matches, that is said, and it is not a failure."""
+    """If no trigger matches, this is shown, and it is not a failure."""
     outcome = command("plan", str(root), "--since", "HEAD")
 
     assert outcome.status == 0
@@ -66,7 +66,7 @@ def test_nothing_would_run(command: Command, root: Path) -> None:
 
 
 def test_without_triggers_everything_would_run(command: Command, root: Path) -> None:
-    """When no stage has triggers, everything would run, and that is the reason."""
+    """If no stage has triggers, every stage would run, and that is the reason."""
     (root / "a.dockercise.yaml").write_text("b: {img: x}\na: {img: x}\n")
 
     assert "would run, because no stage has triggers\n  b, a\n" in command("plan", str(root), "--since", "HEAD").out
@@ -80,7 +80,7 @@ def test_without_triggers_everything_would_run(command: Command, root: Path) -> 
     ],
 )
 def test_a_past_without_a_pipeline(command: Command, tmp_path: Path, past: str | None, note: str) -> None:
-    """Where the past has no pipeline, or a wrong one, every stage counts as added, and a note says why."""
+    """If the past has no pipeline or a wrong one, every stage counts as added, and a note shows the reason."""
     root = make_repository(tmp_path / "new", {"README": "", **({"a.dockercise.yaml": past} if past else {})})
     (root / "a.dockercise.yaml").write_text(PIPELINE)
 
@@ -92,7 +92,7 @@ def test_a_past_without_a_pipeline(command: Command, tmp_path: Path, past: str |
 
 
 def test_a_wrong_pipeline_today(command: Command, root: Path) -> None:
-    """What is wrong today is reported as ever."""
+    """Errors in the present pipeline are reported as usual."""
     (root / "a.dockercise.yaml").write_text("a: {after: nowhere}\n")
 
     outcome = command("plan", str(root), "--since", "HEAD")
@@ -103,7 +103,7 @@ def test_a_wrong_pipeline_today(command: Command, root: Path) -> None:
 
 @pytest.mark.parametrize("name", ["nowhere", "--since"])
 def test_unknown_revision(command: Command, root: Path, name: str) -> None:
-    """A revision that there is not is status 2 with a hint."""
+    """A revision that does not exist is status 2 with a hint."""
     outcome = command("plan", str(root), f"--since={name}")
 
     assert (outcome.status, outcome.out) == (2, "")
@@ -148,7 +148,7 @@ def test_a_change_in_a_submodule(command: Command, root: Path, tmp_path: Path) -
 
 
 def test_a_submodule_that_cannot_be_read(command: Command, root: Path, tmp_path: Path) -> None:
-    """A submodule without a past is named once in the note, after why there is no pipeline, if so."""
+    """A submodule without a past is named once in the note; if there is also no pipeline, after the reason for that."""
     add_submodule(root, make_repository(tmp_path / "inner", {"f.c": "f\n"}), "sm")
     git(root, "submodule", "--quiet", "deinit", "--all", "--force")
     left_out = "the submodule sm is left out: it is not checked out; `git submodule update --init` fetches it"

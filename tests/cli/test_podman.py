@@ -1,4 +1,4 @@
-"""Podman, whose socket speaks Docker's API: refused before anything runs, whatever is asked."""
+"""Podman, whose socket speaks Docker's API: every command refuses it before anything runs."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ a: {img: busybox, run: echo a}
 
 @pytest.fixture
 def asked() -> list[str]:
-    """What was asked of the engine."""
+    """The requests that the engine received."""
     return []
 
 
 @pytest.fixture
 def address(asked: list[str]) -> Iterator[str]:
-    """Where Podman answers."""
+    """The address of Podman."""
     with podman(asked) as address:
         yield address
 
@@ -42,7 +42,7 @@ def address(asked: list[str]) -> Iterator[str]:
     ids=["run", "package", "compile with packages", "run with packages"],
 )
 def test_podman_is_refused(address: str, asked: list[str], tmp_path: Path, arguments: Sequence[str]) -> None:
-    """Exit status 3, a message that says why and what to use, and nothing was asked of it but who it is."""
+    """Exit status 3, a message with the reason and an alternative, and no request except for the engine's identity."""
     (tmp_path / "p.dockercise.yaml").write_text(PIPELINE)
     words = [word.format(folder=tmp_path) for word in arguments]
 

@@ -30,14 +30,14 @@ from tests.cli.presented import (
 
 
 class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
+    """A stream that reports itself as a terminal."""
 
     def isatty(self) -> bool:
         return True
 
 
 def test_plain_form_shows_each_stage_as_it_ends() -> None:
-    """In a log, a stage's outcome stands below its output, with what it waited for, and the last line says why and where."""
+    """In a log, the outcome of a stage follows its output with its waits, and the last line shows why and where it failed."""
     shown = plain(hello_run())
 
     assert shown == (
@@ -58,7 +58,7 @@ def test_plain_form_shows_each_stage_as_it_ends() -> None:
 
 
 def test_quiet_form_shows_failures_and_the_last_line() -> None:
-    """With --quiet, a failed stage tells all that is known of it, and nothing else is shown but how the run ended."""
+    """With --quiet, a failed stage shows everything known about it; besides, only the end of the run is shown."""
     stream = io.StringIO()
 
     show(QuietPresenter(stream), hello_run())
@@ -72,7 +72,7 @@ def test_quiet_form_shows_failures_and_the_last_line() -> None:
 
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
-    """A terminal with colours of 80 columns and 24 rows."""
+    """A terminal with colours, 80 columns and 24 rows."""
     for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm")
@@ -82,7 +82,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
 
 
 def screen(written: str) -> list[str]:
-    """What a terminal holds after that, its scrolled lines included, without colours; only the sequences that rich uses."""
+    """The content of a terminal after this output, with its scrolled lines, without colours; knows only rich's sequences."""
     rows = [""]
     row = 0
     for sequence, text in re.findall(r"(\x1b\[[0-9;?]*[A-Za-z]|[\r\n])|([^\x1b\r\n]+)", written):
@@ -99,7 +99,7 @@ def screen(written: str) -> list[str]:
 
 
 def test_live_form_ends_with_the_table_below_all_output(terminal: Terminal) -> None:
-    """On a terminal, output has scrolled by, and the table of all stages in the pipeline's order follows it, once."""
+    """On a terminal, the output scrolls by, and then the table of all stages follows it once, in the pipeline's order."""
     show(LivePresenter(terminal), hello_run())
 
     assert screen(terminal.getvalue()) == [
@@ -121,7 +121,7 @@ def test_live_form_ends_with_the_table_below_all_output(terminal: Terminal) -> N
 
 
 def test_live_form_shows_what_is_waited_for_and_nothing_of_it_stays(terminal: Terminal) -> None:
-    """Before the first line and after the last one a row says what takes time; what comes next takes its place."""
+    """Before the first line and after the last one a row shows what takes time; the next output replaces it."""
     presenter = LivePresenter(terminal)
 
     presenter(Waiting("Prefect to start"))
@@ -145,7 +145,7 @@ def test_live_form_colours_marks(terminal: Terminal) -> None:
 
 
 def test_no_color_is_honoured(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With NO_COLOR set, neither our own lines nor a stage's output have colours."""
+    """With NO_COLOR set, neither our own lines nor the output of stages has colours."""
     monkeypatch.setenv("NO_COLOR", "1")
     coloured = StageOutput("greet", "stdout", "\x1b[31mred\x1b[0m")
 
@@ -155,7 +155,7 @@ def test_no_color_is_honoured(terminal: Terminal, monkeypatch: pytest.MonkeyPatc
 
 
 def test_live_form_gives_the_terminal_back_when_the_run_breaks_off(terminal: Terminal) -> None:
-    """Closed without the end of the run, the live form shows what was still to be shown and the cursor is visible again."""
+    """If the live form is closed before the end of the run, it shows its remaining lines, and the cursor is visible again."""
     show(LivePresenter(terminal), hello_run()[:5])
 
     assert "greet     │ hello" in screen(terminal.getvalue())
@@ -163,7 +163,7 @@ def test_live_form_gives_the_terminal_back_when_the_run_breaks_off(terminal: Ter
 
 
 def test_live_form_restores_the_standard_streams(terminal: Terminal) -> None:
-    """What is printed after the run goes where it would have gone before."""
+    """Output after the run goes to the same streams as before the run."""
     before = sys.stdout, sys.stderr
 
     show(LivePresenter(terminal), hello_run())
@@ -172,7 +172,7 @@ def test_live_form_restores_the_standard_streams(terminal: Terminal) -> None:
 
 
 def test_heavy_output_is_shown_whole_and_in_order(terminal: Terminal) -> None:
-    """Thousands of lines between two drawings scroll by, none lost and none twice."""
+    """Thousands of lines between two drawings scroll by; none is lost and none is shown twice."""
     lines = [StageOutput("greet", "stdout", f"line {number}") for number in range(3000)]
 
     show(LivePresenter(terminal), [*hello_run()[:4], *lines, *hello_run()[5:]])
@@ -196,7 +196,7 @@ def test_lines_of_stages_that_run_at_once_stay_whole() -> None:
 
 
 def test_an_error_of_ours_tells_all_it_knows() -> None:
-    """A stage that we failed at shows the whole message, hint included."""
+    """A stage that failed because of an error of ours shows the whole message with its hint."""
     broken = ended(StageStatus.ERROR, 0.1, exit_code=None, message="there is no image nope:1\n  hint: is it spelt right?")
 
     shown = plain([*hello_run()[:2], StageEnded("greet", broken)])
@@ -205,7 +205,7 @@ def test_an_error_of_ours_tells_all_it_knows() -> None:
 
 
 def test_a_run_without_an_engine_is_still_announced() -> None:
-    """When no engine answers, the run's page is shown all the same, and the last line says what went wrong."""
+    """If no engine answers, the page of the run is still shown, and the last line shows what went wrong."""
     error = RunSummary("r", "hello", RunStatus.ERROR, "no engine answers\nat all", at(0), at(0.1), flow_run_url=PAGE)
 
     shown = plain([RunStarted("r", HELLO, 10, PAGE), RunEnded(error)])
@@ -214,7 +214,7 @@ def test_a_run_without_an_engine_is_still_announced() -> None:
 
 
 def test_the_last_line_counts_what_it_cannot_name() -> None:
-    """Of many failed stages the last line names three."""
+    """If many stages failed, the last line names three of them."""
     failing = {f"s{number}": ended(StageStatus.FAILED, 1, exit_code=1, message="exit code 1") for number in range(5)}
 
     shown = plain([RunEnded(RunSummary("r", "many", RunStatus.FAILED, stages=failing))])
@@ -223,7 +223,7 @@ def test_the_last_line_counts_what_it_cannot_name() -> None:
 
 
 def test_wide_names_are_aligned_by_columns() -> None:
-    """A name of characters that take two columns is padded by columns, not by characters."""
+    """A name with characters that take two columns is padded by columns, not by characters."""
     pipeline = Pipeline("p", [stage("漢字", image="bb:1", run="…"), stage("☃abcd", image="bb:1", run="…")])
 
     shown = plain([RunStarted("r", pipeline, 1, None), StageOutput("漢字", "stdout", "a"), StageOutput("☃abcd", "stdout", "b")])
@@ -232,7 +232,7 @@ def test_wide_names_are_aligned_by_columns() -> None:
 
 
 def test_a_very_long_name_is_shown_whole() -> None:
-    """A name longer than the column is neither cut nor allowed to widen it for the others."""
+    """A name longer than the column is not cut, and does not make the column wider for the others."""
     long = "n" * 60
     pipeline = Pipeline("p", [stage(long, image="bb:1", run="…"), stage("b", image="bb:1", run="…")])
 
@@ -245,7 +245,7 @@ def test_a_very_long_name_is_shown_whole() -> None:
 def test_the_live_form_needs_a_terminal_that_can_move_its_cursor(
     term: str, form: type[Presenter], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A dumb terminal gets plain lines, and so does everything that is not a terminal."""
+    """A dumb terminal gets plain lines, like every stream that is not a terminal."""
     monkeypatch.setenv("TERM", term)
 
     chosen = presenter_for(Terminal())
@@ -263,7 +263,7 @@ def test_the_live_form_needs_a_terminal_that_can_move_its_cursor(
     ],
 )
 def test_a_stage_that_passed_says_what_it_waited_for(needed: list[str], shown: str) -> None:
-    """The first two edges are named, the others counted; a plain `after` needs no kind."""
+    """The first two edges are named and the others counted; a plain `after` needs no kind."""
     before: list[Stage] = [stage(name, image="bb:1", run="…") for name in needed]
     pipeline = Pipeline("p", [*before, stage("end", image="bb:1", run="…", after=before)])
 

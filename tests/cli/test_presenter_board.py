@@ -1,4 +1,4 @@
-"""The table below the output of a run, and what its rows are made of."""
+"""The table below the output of a run, and the parts of its rows."""
 
 from collections.abc import Iterable
 
@@ -23,7 +23,7 @@ def board_of(count: int, running: Iterable[int], failed: Iterable[int]) -> Board
 
 
 def test_a_board_that_fits_shows_every_stage() -> None:
-    """A small pipeline is shown whole while it runs: what waits, what runs and for how long, what ended and how."""
+    """A small pipeline is shown whole while it runs: what waits, what runs and for how long, and what ended and how."""
     board = board_of(3, running=[1], failed=[0])
 
     rows = [row.plain for row in board.rows(now=2.5, screen_height=24, marks=UNICODE)]
@@ -32,7 +32,7 @@ def test_a_board_that_fits_shows_every_stage() -> None:
 
 
 def test_a_large_board_shows_what_matters_and_counts_the_rest() -> None:
-    """Of 200 stages, those that run and those that failed are shown, and how many there are of each."""
+    """Of 200 stages, the running and the failed ones are shown, with the number of each."""
     board = board_of(200, running=[7, 8], failed=[3])
 
     rows = [row.plain for row in board.rows(now=1, screen_height=24, marks=UNICODE)]
@@ -47,7 +47,7 @@ def test_a_large_board_shows_what_matters_and_counts_the_rest() -> None:
 
 @given(count=st.integers(1, 60), data=st.data(), height=st.integers(1, 60))
 def test_a_board_takes_half_of_the_screen_at_most(count: int, data: st.DataObject, height: int) -> None:
-    """However many stages run or fail, the board leaves half of the screen to the output, and says something of both."""
+    """However many stages run or fail, the board leaves half of the screen to the output, and shows some of both."""
     numbers = st.sets(st.integers(0, count - 1))
     failed = data.draw(numbers)
     running = data.draw(numbers) - failed
@@ -60,7 +60,7 @@ def test_a_board_takes_half_of_the_screen_at_most(count: int, data: st.DataObjec
 
 
 def test_every_status_has_a_mark_of_its_own_kind() -> None:
-    """Success, tolerance, failure, our error, cancellation and not starting look different without colour in both sets."""
+    """Success, tolerance, failure, our error, cancellation and not starting look different without colour, in both sets."""
     kinds = [
         StageStatus.PASSED,
         StageStatus.TOLERATED,
@@ -91,5 +91,5 @@ def test_every_status_has_a_mark_of_its_own_kind() -> None:
     ],
 )
 def test_durations_are_short(seconds: float, shown: str) -> None:
-    """A duration fits its column up to ten hours."""
+    """A duration of up to ten hours fits its column."""
     assert duration(seconds) == shown

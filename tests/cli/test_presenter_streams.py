@@ -1,4 +1,4 @@
-"""What `run` shows where the stream is poor, full, slow or gone."""
+"""What `run` shows if the stream is poor, full, slow or closed."""
 
 import io
 import os
@@ -22,14 +22,14 @@ from tests.cli.presented import (
 
 def written_to(encoding: str, events: Iterable[Event]) -> str:
     raw = io.BytesIO()
-    stream = io.TextIOWrapper(raw, encoding=encoding, newline="\n")  # closes `raw` when it goes
+    stream = io.TextIOWrapper(raw, encoding=encoding, newline="\n")  # closes `raw` when it is deleted
     show(PlainPresenter(stream), events)
     return raw.getvalue().decode(encoding)
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_a_poor_encoding_gets_other_marks(encoding: str) -> None:
-    """On a stream without the marks' characters, ASCII stands for them, and `?` for those of stages."""
+    """If the stream cannot encode the marks, ASCII marks are used, and `?` replaces other characters of stages."""
     shown = written_to(encoding, [*hello_run()[:3], StageOutput("greet", "stdout", "☃"), *hello_run()[5:]])
 
     assert "greet     | ?\n  + greet       0.4 s\n" in shown
@@ -37,13 +37,13 @@ def test_a_poor_encoding_gets_other_marks(encoding: str) -> None:
 
 
 def test_text_that_is_no_unicode_does_not_stop_the_run() -> None:
-    """Half a surrogate pair, say from a folder's name, is shown as `?`."""
+    """Half a surrogate pair, for example from a folder's name, is shown as `?`."""
     assert "caf?" in written_to("utf-8", [Notice("caf\udce9")])
 
 
 @pytest.mark.parametrize("form", [PlainPresenter, QuietPresenter, LivePresenter])
 def test_a_reader_that_left_does_not_stop_the_run(form: Callable[[io.TextIOWrapper], Presenter]) -> None:
-    """With nobody at the other end of the pipe, all events are taken, and the stream can be flushed and closed in the end."""
+    """If nobody reads the pipe, all events are taken, and the stream can be flushed and closed at the end."""
     reading, writing = os.pipe()
     os.close(reading)
     stream = os.fdopen(writing, "w", encoding="utf-8")
@@ -54,7 +54,7 @@ def test_a_reader_that_left_does_not_stop_the_run(form: Callable[[io.TextIOWrapp
 
 
 def test_a_pipe_that_does_not_block_loses_pieces_only() -> None:
-    """Where somebody made the pipe non-blocking and is slow, the run goes on, and so does the output once there is room."""
+    """If the pipe is non-blocking and slow, the run goes on, and so does the output as soon as there is room."""
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     stream = os.fdopen(writing, "w", encoding="utf-8")
@@ -82,6 +82,6 @@ def test_a_stream_that_was_closed_does_not_stop_the_run() -> None:
 
 
 def test_a_full_disk_below_the_stream_does_not_stop_the_run() -> None:
-    """Output that is redirected to a device without room is dropped."""
+    """Output that is redirected to a device without free space is dropped."""
     with Path("/dev/full").open("w", encoding="utf-8") as stream:
         show(PlainPresenter(stream), hello_run())

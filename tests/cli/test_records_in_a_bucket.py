@@ -1,4 +1,4 @@
-"""Commands that read records, of a bucket."""
+"""Commands that read records in a bucket."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def bucket(aws: Aws) -> Objects:
 
 
 def send(run: Recorded, bucket: Objects) -> None:
-    """Send a record as it is now."""
+    """Send a record in its present state."""
     for file in run.folder.iterdir():
         with file.open("rb") as content:
             bucket.put(f"shop/{run.run_id}/{file.name}", content)
@@ -69,7 +69,7 @@ def run(bucket: Objects, tmp_path: Path) -> Recorded:
 
 
 def test_a_bucket_is_read_as_a_folder_is(command: Command, run: Recorded, tmp_path: Path) -> None:
-    """Every command says of a bucket what it says of the same record in a folder, but for where it is."""
+    """Every command shows the same for a record in a bucket as for the same record in a folder, except its place."""
     for arguments in (["runs"], ["show", "last"], ["logs", "last"], ["logs", run_id()[:9], "-f"]):
         there, here = command(*arguments, "--results", PLACE), command(*arguments, "--results", str(tmp_path / "sent"))
         assert there.status == here.status == 0
@@ -81,7 +81,7 @@ def test_a_bucket_is_read_as_a_folder_is(command: Command, run: Recorded, tmp_pa
 
 
 def test_links_can_be_opened(command: Command, run: Recorded) -> None:
-    """The link to the report of a bucket is one that a browser without credentials can open."""
+    """A browser without credentials can open the link to a report in a bucket."""
     shown = json.loads(command("show", "last", "--results", PLACE, "--json").out)
 
     assert (shown["results"], shown["problems"]) == (f"{PLACE}/shop/{run.run_id}", [])
@@ -89,7 +89,7 @@ def test_links_can_be_opened(command: Command, run: Recorded) -> None:
 
 
 def test_a_run_that_is_not_there(command: Command, run: Recorded) -> None:
-    """What is not in the bucket may not have been sent yet."""
+    """The message for a record that is not in the bucket mentions that it may not have been sent yet."""
     outcome = command("show", "1999", "--results", PLACE)
 
     assert outcome.status == ExitStatus.WRONG_INPUT
@@ -98,7 +98,7 @@ def test_a_run_that_is_not_there(command: Command, run: Recorded) -> None:
 
 @pytest.mark.parametrize("arguments", [["runs"], ["show", "last"], ["logs", "last"], ["fetch", "last", "greet", "out"]])
 def test_a_bucket_that_there_is_not(command: Command, aws: Aws, arguments: list[str]) -> None:
-    """A bucket that cannot be read is exit status 3 with its name and no traceback."""
+    """A bucket that cannot be read is exit status 3 with its name, and no traceback."""
     outcome = command(*arguments, "--results", "s3://nobody-has-this")
 
     assert outcome.status == ExitStatus.ENGINE_FAILED
@@ -107,7 +107,7 @@ def test_a_bucket_that_there_is_not(command: Command, aws: Aws, arguments: list[
 
 
 def test_a_log_is_followed_in_a_bucket(bucket: Objects, tmp_path: Path) -> None:
-    """A log that is sent again while it grows is printed once, and to its end."""
+    """A log that is sent again while it grows is printed once and completely."""
     record = Recorded(tmp_path / "sent")
     record.store.stage_started("greet", StageSummary(StageStatus.RUNNING, started=FIRST.isoformat()))
     log = record.store.log("greet")
@@ -130,7 +130,7 @@ def test_a_log_is_followed_in_a_bucket(bucket: Objects, tmp_path: Path) -> None:
 
 
 def test_a_folder_and_a_bucket_hold_the_same_names(run: Recorded, bucket: Objects, tmp_path: Path) -> None:
-    """Pipelines and runs are found under the same names in both."""
+    """Pipelines and runs have the same names in a folder and in a bucket."""
     folder = FolderObjects(tmp_path / "sent")
 
     assert [bucket.folders(""), bucket.folders("shop")] == [folder.folders(""), folder.folders("shop")]

@@ -1,4 +1,4 @@
-"""What earlier versions left is read by this one: a record from before stages had files for their outputs, and digests."""
+"""This version reads the records of earlier versions: here one from before stages had files for their outputs, and digests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def results(tmp_path: Path) -> str:
 
 
 def test_it_is_shown(command: Command, results: str) -> None:
-    """`show` says how the run went, without a problem in its record."""
+    """`show` shows how the run went, and reports no problem in its record."""
     outcome = command("show", RUN, "--json", "--results", results)
 
     shown = json.loads(outcome.out)
@@ -53,7 +53,7 @@ def test_its_files_come_back(command: Command, results: str, tmp_path: Path) -> 
 
 
 def test_what_a_stage_printed_comes_back(command: Command, results: str) -> None:
-    """`fetch --out` prints what a stage printed, and says why there is nothing of one with `noLog`."""
+    """`fetch --out` prints what a stage printed, and shows the reason if a stage with `noLog` has nothing."""
     arguments = [sys.executable, "-m", "dockercise_prefect", "fetch", "--out", RUN, "build", "--results", results]
     said = subprocess.run(arguments, capture_output=True, check=True)
     quiet = command("fetch", "--out", RUN, "hush", "--results", results)

@@ -28,7 +28,7 @@ def results(tmp_path: Path) -> str:
 
 
 def test_runs_are_a_table(command: Command, results: str) -> None:
-    """Each run is a line with its id, pipeline, status, beginning, duration and why it did not pass, the newest first."""
+    """Each run is a line with id, pipeline, status, beginning, duration and the reason if it did not pass, the newest first."""
     broken = f"{results}/shop/{run_id(2)}/summary.json is broken: not JSON (Expecting value: line 1 column 1 (char 0))"
 
     outcome = command("runs", "--results", results)
@@ -44,7 +44,7 @@ def test_runs_are_a_table(command: Command, results: str) -> None:
 
 
 def test_json_has_the_same(command: Command, results: str) -> None:
-    """For programs there is an array of objects in the same order."""
+    """For programs an array of objects in the same order is printed."""
     printed = json.loads(command("runs", "--results", results, "--json").out)
 
     assert [one["status"] for one in printed] == ["passed", "broken", "unfinished", "failed"]
@@ -61,7 +61,7 @@ def test_json_has_the_same(command: Command, results: str) -> None:
 
 
 def test_a_limit_says_that_there_are_more(command: Command, results: str) -> None:
-    """Only the newest are listed, and stderr tells how many there are."""
+    """Only the newest runs are listed, and stderr shows how many there are."""
     outcome = command("runs", "--results", results, "--limit", "1")
 
     assert [line.split()[0] for line in outcome.out.splitlines()[1:]] == [run_id(3)]
@@ -83,14 +83,14 @@ def test_a_pipeline_is_named_or_is_in_a_folder(command: Command, results: str, t
 
 
 def test_the_setting_says_where(command: Command, results: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without `--results` the runs are looked for where `run` puts them."""
+    """Without `--results` the runs are read from the place where `run` puts them."""
     monkeypatch.setenv("DOCKERCISE_RESULTS", results)
 
     assert command("runs").out == command("runs", "--results", results).out
 
 
 def test_no_run_is_no_error(command: Command, tmp_path: Path) -> None:
-    """Where there is no run, that is said, and a program gets an empty array."""
+    """If there is no run, this is reported, and a program gets an empty array."""
     text = command("runs", "--results", "nowhere")
     data = command("runs", "--results", "nowhere", "--json")
 
@@ -100,5 +100,5 @@ def test_no_run_is_no_error(command: Command, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("place", ["ftp://x/y", "file://host/x", " "])
 def test_a_place_that_there_is_not(command: Command, place: str) -> None:
-    """A place of no known kind is wrong usage."""
+    """A place of an unknown kind is wrong usage."""
     assert command("runs", "--results", place).status == ExitStatus.WRONG_INPUT

@@ -24,7 +24,7 @@ def test_schema_on_standard_output(command: Command, tmp_path: Path) -> None:
 
 
 def test_schema_in_a_file(command: Command, tmp_path: Path) -> None:
-    """With `-o` it is written whole, over what was there, and nothing is printed or left beside it."""
+    """With `-o` the schema is written whole over the old file; nothing is printed, and no other file is left."""
     (tmp_path / "s.json").write_text("old")
 
     outcome = command("schema", "-o", "s.json")
@@ -46,7 +46,7 @@ def test_a_place_that_cannot_be_written(command: Command, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("seed", ["0", "1", "2"])
 def test_same_bytes_each_time(seed: str) -> None:
-    """Another process, with another seed for hashes, prints the same bytes, and imports neither Prefect nor Docker."""
+    """Another process with another hash seed prints the same bytes, and imports neither Prefect nor Docker."""
     program = "import sys; from dockercise_prefect.cli import main\ntry: main()\nexcept SystemExit: pass\n"
     program += "print([name for name in ('prefect', 'docker') if name in sys.modules], file=sys.stderr)"
 

@@ -1,4 +1,4 @@
-"""What `up`, `down` and `status` say."""
+"""What `up`, `down` and `status` print."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ADDRESS = "https://ada:hunter2@prefect.example.org/api"
 def test_status_names_another_prefect_without_its_password(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who set PREFECT_API_URL is told that runs go there, and not to the local server."""
+    """If PREFECT_API_URL is set, `status` shows that runs go there and not to the local server."""
     monkeypatch.setenv("DOCKERCISE_DATA", str(tmp_path))
     monkeypatch.setenv("PREFECT_API_URL", ADDRESS)
 
@@ -38,7 +38,7 @@ def test_status_names_another_prefect_without_its_password(
 def test_up_with_a_login_says_what_others_need_and_runs_have_it(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The API refuses who has no login; runs have it by themselves, and the line that is printed gives it to everybody else."""
+    """The API refuses clients without a login; runs have it by themselves, and the printed line gives it to everybody else."""
     monkeypatch.setenv("DOCKERCISE_DATA", str(tmp_path / "my data"))
     folder = ServerFolder(tmp_path / "my data")
     try:
@@ -70,7 +70,7 @@ def test_up_with_a_login_says_what_others_need_and_runs_have_it(
 def test_a_server_that_runs_without_a_login_gets_none(
     command: Command, server: LocalServer, data_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A login would be a surprise to what uses the server now: it has to be stopped first."""
+    """A new login would lock out the present users of a running server, so the server must be stopped first."""
     monkeypatch.setenv("DOCKERCISE_DATA", str(data_folder))
 
     outcome = command("up", "--login")
@@ -82,7 +82,7 @@ def test_a_server_that_runs_without_a_login_gets_none(
 
 
 def test_a_login_of_the_users_own_is_kept_and_given_up(tmp_path: Path) -> None:
-    """What the environment says is the login from the next start on, until none is wanted."""
+    """The login from the environment is used from the next start on, until no login is wanted."""
     folder = ServerFolder(tmp_path)
 
     folder.require_login("ada:first")

@@ -15,7 +15,7 @@ from tests.support.recorded_runs import FIRST, Recorded, failed_run, ran, run_id
 
 
 def test_it_looks_like_the_end_of_run(command: Command, tmp_path: Path) -> None:
-    """Every stage has a line as in `run`, what failed all of its message, and below stand the critical path and the links."""
+    """Every stage has a line as in `run`, a failure has its whole message, and the critical path and the links follow."""
     run = failed_run(tmp_path / "results")
     run.store.bundle_outputs([])
     run.store.keep_report("<p>")
@@ -40,7 +40,7 @@ def test_it_looks_like_the_end_of_run(command: Command, tmp_path: Path) -> None:
 
 
 def test_a_run_that_goes_on_or_was_killed(command: Command, tmp_path: Path) -> None:
-    """A run without an end shows what is known of its stages, and that nobody knows whether it still runs."""
+    """A run without an end shows what is known of its stages, and that it is unknown whether the run still goes on."""
     run = Recorded(tmp_path)
     run.stage("greet", ran(StageStatus.PASSED, 0, 1))
     run.store.stage_started("check", StageSummary(StageStatus.RUNNING, started=FIRST.isoformat()))
@@ -58,7 +58,7 @@ def test_a_run_that_goes_on_or_was_killed(command: Command, tmp_path: Path) -> N
 
 
 def test_json_is_the_summary_and_more(command: Command, tmp_path: Path) -> None:
-    """The object is that of `run --json`, with what stages need, the critical path, links, and what is broken."""
+    """The object is the one of `run --json`, with the needs of stages, the critical path, links, and broken parts."""
     run = failed_run(tmp_path)
     run.store.keep_report("<p>")
     summary = json.loads((run.folder / "summary.json").read_text())
@@ -75,7 +75,7 @@ def test_json_is_the_summary_and_more(command: Command, tmp_path: Path) -> None:
 
 
 def test_json_of_a_run_without_an_end(command: Command, tmp_path: Path) -> None:
-    """The keys are the same; what is not known yet is null, and stages that wait say so."""
+    """The keys are the same; unknown values are null, and waiting stages are marked as waiting."""
     run = Recorded(tmp_path)
     run.stage("greet", ran(StageStatus.PASSED, 0, 1))
     whole = failed_run(tmp_path, number=1)
@@ -89,7 +89,7 @@ def test_json_of_a_run_without_an_end(command: Command, tmp_path: Path) -> None:
 
 
 def test_a_record_that_was_moved_says_where_it_is_now(command: Command, tmp_path: Path) -> None:
-    """Links lead to where the record lies, not to where the run once put it."""
+    """Links lead to the present place of the record, not to the place where the run once put it."""
     failed_run(tmp_path / "old")
     (tmp_path / "old").rename(tmp_path / "new")
 
@@ -100,7 +100,7 @@ def test_a_record_that_was_moved_says_where_it_is_now(command: Command, tmp_path
 
 
 def test_what_is_broken_is_said(command: Command, tmp_path: Path) -> None:
-    """A record whose index and summary are lost still gives a page, with notes, and no traceback."""
+    """A record whose index and summary are lost still gives a page, with notes and without a traceback."""
     run = failed_run(tmp_path)
     (run.folder / "summary.json").write_text("{")
     (run.folder / "index.json").unlink()
@@ -126,7 +126,7 @@ def test_messages_cannot_drive_the_terminal(command: Command, tmp_path: Path) ->
 
 
 def test_an_unknown_run(command: Command, tmp_path: Path) -> None:
-    """A run that there is not is wrong usage."""
+    """A run that does not exist is wrong usage."""
     failed_run(tmp_path)
 
     outcome = command("show", "1999", "--results", str(tmp_path))
@@ -138,7 +138,7 @@ def test_an_unknown_run(command: Command, tmp_path: Path) -> None:
 
 
 def test_last_is_that_of_the_pipeline_here(command: Command, tmp_path: Path) -> None:
-    """In a folder with a pipeline of its own `last` is the last run of it; where it has none, the last of any."""
+    """In the folder of a pipeline, `last` is the last run of that pipeline; if it has no run, the last run of any pipeline."""
     other = Pipeline("other", [Stage(name="s", image=ImageReference("x"))])
     Recorded(tmp_path / "results", number=1)
     Recorded(tmp_path / "results", other, number=2)

@@ -22,11 +22,11 @@ class Stranger:
         self._command = command
 
     def says(self, text: str) -> None:
-        """Its only file."""
+        """Write its only file."""
         (self.root / "p.dockercise.yaml").write_text(text)
 
     def run(self, *arguments: str) -> Outcome:
-        """Run it; there is no engine, which nobody should notice."""
+        """Run it; there is no engine, and nobody should notice."""
         return self._command("run", "-C", str(self.root), *arguments)
 
 
@@ -45,7 +45,7 @@ def stranger(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_refusal_is_wrong_input_with_places(stranger: Stranger) -> None:
-    """Every refusal is told with its place and hint; the summary says that nothing was started."""
+    """Every refusal is shown with its place and hint; the summary records that nothing was started."""
     stranger.says("a: {img: x, run: 'true', vol: '/:/host'}\nb: {img: x, after: a, network: host}\n")
 
     outcome = stranger.run("--untrusted", "--json")
@@ -73,7 +73,7 @@ def test_a_refusal_is_wrong_input_with_places(stranger: Stranger) -> None:
 def test_flag_and_setting_say_the_same(
     stranger: Stranger, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], arguments: list[str]
 ) -> None:
-    """What is not trusted says the flag, or the setting; the flag wins."""
+    """The flag or the setting decides what is not trusted; the flag wins."""
     stranger.says("a: {img: x, user: root}\n")
     for name, text in variables.items():
         monkeypatch.setenv(name, text)
@@ -85,7 +85,7 @@ def test_flag_and_setting_say_the_same(
 
 
 def test_limits_come_from_the_settings(stranger: Stranger, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each limit is a setting, which the hint names."""
+    """Each limit is a setting, and the hint names it."""
     stranger.says("a: {img: x, cpus: 2, memory: 1g, timeout: 10m}\nb: {img: x}\n")
     for name, text in {"STAGES": "1", "CPUS": "1.5", "MEMORY": "512m", "TIMEOUT": "5m"}.items():
         monkeypatch.setenv(f"DOCKERCISE_UNTRUSTED_{name}", text)
@@ -104,7 +104,7 @@ def test_limits_come_from_the_settings(stranger: Stranger, monkeypatch: pytest.M
 
 
 def test_no_credentials_for_strangers(stranger: Stranger, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`--aws` and a pipeline that is not trusted do not go together, and the hint says who said the latter."""
+    """`--aws` and a pipeline that is not trusted exclude each other, and the hint shows where the pipeline was marked so."""
     monkeypatch.setenv("DOCKERCISE_UNTRUSTED", "true")
 
     outcome = stranger.run("--aws")
@@ -118,7 +118,7 @@ def test_no_credentials_for_strangers(stranger: Stranger, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("below", [".", "deep"])
 def test_nobody_stands_in_what_is_not_trusted(stranger: Stranger, monkeypatch: pytest.MonkeyPatch, below: str) -> None:
-    """Prefect reads settings in the working folder, so that a stranger's would decide where the user's key is sent."""
+    """Prefect reads settings in the working folder, so a stranger's folder could decide where the user's key is sent."""
     (stranger.root / "deep").mkdir()
     (stranger.root / "prefect.toml").write_text('[api]\nurl = "http://127.0.0.1:9/api"\n')
     monkeypatch.chdir(stranger.root / below)
@@ -132,7 +132,7 @@ def test_nobody_stands_in_what_is_not_trusted(stranger: Stranger, monkeypatch: p
 
 @pytest.mark.parametrize("way", ["theirs/variables", "link/variables", "theirs/out/variables", "theirs/link", "link/link"])
 def test_no_variables_from_what_is_not_trusted(stranger: Stranger, tmp_path: Path, way: str) -> None:
-    """A file in the repository, or that a link of it leads to, could name variables of the process and files of the user."""
+    """A file in the repository, or behind a link in it, could name variables of the process and files of the user."""
     mine = tmp_path / "mine"
     (mine / "variables").write_text("A=1\n")
     (stranger.root / "variables").write_text("AWS_SECRET_ACCESS_KEY\n")
@@ -147,7 +147,7 @@ def test_no_variables_from_what_is_not_trusted(stranger: Stranger, tmp_path: Pat
 
 
 def test_what_is_harmless_gets_as_far_as_the_engine(stranger: Stranger, tmp_path: Path) -> None:
-    """A pipeline that asks for nothing special is run, with a file of variables from elsewhere."""
+    """A pipeline that needs nothing special is run, with a file of variables from outside."""
     (tmp_path / "mine" / "variables").write_text("A=1\n")
 
     outcome = stranger.run("--untrusted", "--env-file", "variables")

@@ -27,7 +27,7 @@ def post(url: str, sent: Sent) -> httpx.Response:
 
 
 def test_a_push_from_start_to_run(tmp_path: Path) -> None:
-    """The command says where it waits, one line for each delivery, and the link of the run that it started."""
+    """The command shows where it waits, one line for each delivery, and the link of the run that it started."""
     world = ScriptedWorld(tmp_path / "world")
     world.register("acme/infra", secret=None)
     payload = github_push("acme/infra")
@@ -49,7 +49,7 @@ def test_a_push_from_start_to_run(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_it_ends_when_it_is_asked_to(tmp_path: Path, number: signal.Signals) -> None:
-    """Signals that ask the process to end do so in order, with exit status 0."""
+    """Signals that end the process end it in order, with exit status 0."""
     with running(tmp_path / "world", tmp_path / "data", "--port", "0") as command:
         command.line(READY)
 
@@ -60,7 +60,7 @@ def test_it_ends_when_it_is_asked_to(tmp_path: Path, number: signal.Signals) -> 
 
 
 def test_a_delivery_that_is_on_its_way(tmp_path: Path) -> None:
-    """A delivery that is arriving when the process is asked to end is answered, and kept for the next one."""
+    """A delivery that is arriving when the process receives the signal is answered, and kept for the next process."""
     world = ScriptedWorld(tmp_path / "world")
     world.register("acme/infra")
     sent = github_sent(github_push("acme/infra"))
@@ -86,12 +86,12 @@ def test_a_delivery_that_is_on_its_way(tmp_path: Path) -> None:
 
 
 def _is_being_answered(url: str) -> bool:
-    """Once a later request is answered, an earlier one has been seen, too."""
+    """When a later request is answered, the process has seen the earlier ones, too."""
     return httpx.get(f"{url}/health", trust_env=False).status_code == 200
 
 
 def test_a_port_that_is_taken(tmp_path: Path) -> None:
-    """Where somebody else listens, the command says so, without a traceback, and exits with 2."""
+    """If another program uses the port, the command reports it without a traceback, and exits with 2."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with running(tmp_path / "world", tmp_path / "data", "--port", str(port)) as command:
@@ -105,7 +105,7 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
 
 
 def test_a_second_receiver(tmp_path: Path) -> None:
-    """A second receiver with the same data folder says which folder it is about, and exits with 2."""
+    """A second receiver with the same data folder names the folder in its message, and exits with 2."""
     with running(tmp_path / "world", tmp_path / "data", "--port", "0") as first:
         first.line(READY)
         with running(tmp_path / "world", tmp_path / "data", "--port", "0") as second:
@@ -116,7 +116,7 @@ def test_a_second_receiver(tmp_path: Path) -> None:
 
 
 def test_the_secret_is_no_flag(command: Command) -> None:
-    """A secret cannot be given on the command line, where everybody on the machine could read it."""
+    """A secret cannot be given on the command line, because everybody on the machine could read it there."""
     outcome = command("webhook", "--secret", "x")
 
     assert outcome.status == 2
