@@ -1,4 +1,4 @@
-"""`dockercise webhook` in a process of its own, connected to the scripted world."""
+"""`dockercise webhook` in a separate process, connected to the scripted world."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ hub.PrefectHub = lambda settings: open_scripted_hub(world)
 sys.modules[hub.__name__] = hub
 main()
 """
-"""Where the command looks for the module of the real hub, it finds one with ours: the real one imports Prefect, which takes
+"""The command finds our module where it looks for the module of the real hub, because the real one imports Prefect, which takes
 seconds each time."""
 
 
 class Command:
-    """A running command: its lines, and its end."""
+    """A running command: its lines and its end."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
         self.lines: list[str] = []
 
     def line(self, pattern: str) -> re.Match[str]:
-        """Read on to the next line in which a pattern is found."""
+        """Read up to the next line that contains a pattern."""
         assert self._process.stdout is not None
         for line in self._process.stdout:
             self.lines.append(line.rstrip("\n"))
@@ -50,23 +50,23 @@ class Command:
         raise AssertionError(f"{pattern!r} is in none of {self.lines}")
 
     def end(self, number: signal.Signals) -> tuple[int, str]:
-        """Send a signal; returns exit status and what is printed from then on."""
+        """Send a signal; returns the exit status and the output from then on."""
         self._process.send_signal(number)
         return self.ended()
 
     def ended(self) -> tuple[int, str]:
-        """Exit status and what is printed to the end."""
+        """The exit status and the output up to the end."""
         out, _ = self._process.communicate(timeout=120)
         return self._process.returncode, out
 
     def interrupt(self, number: signal.Signals) -> None:
-        """Send a signal, and wait for nothing."""
+        """Send a signal without waiting."""
         self._process.send_signal(number)
 
 
 @contextmanager
 def running(world: Path, data: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Iterator[Command]:
-    """Start the command; what it says on stderr is among its lines. It is killed where it has not ended."""
+    """Start the command; its stderr is included in its lines. If it has not ended at the end, it is killed."""
     process = subprocess.Popen(
         [sys.executable, "-c", _PROGRAM, str(world), "webhook", *arguments],
         cwd=ROOT,

@@ -13,7 +13,7 @@ from tests.webhook.scripted_world import ScriptedWorld
 
 @pytest.fixture
 def world(tmp_path: Path) -> ScriptedWorld:
-    """No deployments, no runs, and somebody who answers."""
+    """A world without deployments and runs, in which the hub answers."""
     return ScriptedWorld(tmp_path / "world.sqlite")
 
 

@@ -1,4 +1,4 @@
-"""Deliveries as hosts send them: GitHub's own examples, and what Gitea's and GitLab's documentation shows."""
+"""Deliveries as hosts send them: GitHub's own examples, and the examples of Gitea's and GitLab's documentation."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True, kw_only=True)
 class Sent:
-    """A request as it goes over the wire."""
+    """A request in the form in which it is sent."""
 
     headers: Mapping[str, str]
     body: bytes
 
     def with_headers(self, **headers: str) -> Sent:
-        """The same with other headers; `_` stands for `-`."""
+        """The same request with other headers; `_` is written for `-`."""
         return replace(self, headers={**self.headers, **{name.replace("_", "-"): text for name, text in headers.items()}})
 
     def without(self, *names: str) -> Sent:
-        """The same without some headers."""
+        """The same request without some headers."""
         return replace(self, headers={name: text for name, text in self.headers.items() if name not in names})
 
 
@@ -57,12 +57,12 @@ def github_examples(event: str) -> list[dict[str, Any]]:
 
 
 def github_events() -> list[str]:
-    """The events that there are payloads of."""
+    """The events that have payloads."""
     return sorted(_all_examples())
 
 
 def commit_number(number: int) -> str:
-    """The id of a commit that no other number has."""
+    """The id of a commit, unique for each number."""
     return hashlib.sha1(str(number).encode(), usedforsecurity=False).hexdigest()
 
 
@@ -107,7 +107,7 @@ def github_sent(
 def gitea_push(
     repository: str = "acme/infra", *, site: str = "https://git.example.org", branch: str = "main"
 ) -> dict[str, Any]:
-    """A push as Gitea tells it (its documentation of webhooks)."""
+    """A push as Gitea sends it (its documentation of webhooks)."""
     commit = commit_number(next(_numbers))
     return {
         "ref": f"refs/heads/{branch}",
@@ -129,7 +129,7 @@ def gitea_push(
 
 
 def gitea_sent(payload: Any, *, secret: str = SECRET, name: str = "Gitea", identity: str | None = None) -> Sent:
-    """A payload as Gitea or Forgejo sends it, signed: with GitHub's headers besides its own."""
+    """A payload as Gitea or Forgejo sends it, signed: with GitHub's headers in addition to its own."""
     body = json.dumps(payload).encode()
     digest = signature(body, secret)
     delivery = identity or f"gitea-{next(_numbers)}"
@@ -150,7 +150,7 @@ def gitea_sent(payload: Any, *, secret: str = SECRET, name: str = "Gitea", ident
 def gitlab_push(
     repository: str = "acme/tools/infra", *, site: str = "https://gitlab.com", branch: str = "main"
 ) -> dict[str, Any]:
-    """A push as GitLab tells it (its documentation of webhook events)."""
+    """A push as GitLab sends it (its documentation of webhook events)."""
     commit = commit_number(next(_numbers))
     return {
         "object_kind": "push",

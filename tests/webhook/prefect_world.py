@@ -24,7 +24,7 @@ START = 120.0
 
 
 def open_prefect_hub(argument: str) -> Hub:
-    """The hub over a server, in a process that has nothing else to do with Prefect: its API, a space, a data folder."""
+    """The hub of a server, in a process that does not use Prefect otherwise: its API, a space and a data folder."""
     api, _, data = argument.partition(" ")
     os.environ["PREFECT_API_URL"] = api
     from dockercise_prefect.webhook.receiver.prefect_hub import PrefectHub
@@ -33,7 +33,7 @@ def open_prefect_hub(argument: str) -> Hub:
 
 
 class PrefectWorld:
-    """Starts a server of its own in a folder, and stops it in the end."""
+    """Starts its own server in a folder, and stops it at the end."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -46,7 +46,7 @@ class PrefectWorld:
         self.answer()
 
     def register(self, repository: str, secret: str | None) -> Registered:
-        """A git repository of one commit, and a deployment of it that all its branches start."""
+        """A git repository with one commit, and a deployment of it that every branch starts."""
         from dockercise_prefect.orchestration.prefect.secret_blocks import save_secret
         from dockercise_prefect.orchestration.registrations.register import RegisterRequest, look, register
         from dockercise_prefect.orchestration.registrations.registration import Registration
@@ -68,7 +68,7 @@ class PrefectWorld:
         return Registered(deployment_id=deployed.id, name=deployed.name, repositories=frozenset({repository}))
 
     def commit(self, repository: str, number: int) -> tuple[str, str]:
-        """A commit, and the one before it."""
+        """A commit and the previous one."""
         folder = self._git(repository)
         before = git(folder, "rev-parse", "HEAD")
         git(folder, "commit", "--quiet", "--allow-empty", "--message", f"Number {number}")
@@ -82,13 +82,13 @@ class PrefectWorld:
             self._server = None
 
     def answer(self) -> None:
-        """Start it, with the database that it had."""
+        """Start the server with its previous database."""
         command = [sys.executable, "-m", "prefect", "server", "start", "--port", str(self._port), "--host", "127.0.0.1"]
         environment = os.environ | {
             "PREFECT_HOME": str(self._folder / "prefect"),
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "PREFECT_API_URL": self._api,
-            # No worker takes these runs. To call hundreds of them late keeps a server on SQLite from all else for minutes.
+            # No worker takes these runs. Marking hundreds of them as late keeps a server on SQLite busy for minutes.
             "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": "3600",
         }
         with (self._folder / "server.log").open("ab") as log:
@@ -107,7 +107,7 @@ class PrefectWorld:
         return found
 
     def close(self) -> None:
-        """Stop the server, and remove what it kept."""
+        """Stop the server and remove its files."""
         self.hang_up()
         shutil.rmtree(self._folder / "prefect", ignore_errors=True)
 

@@ -1,4 +1,4 @@
-"""A receiver in a process of its own, which can be killed.
+"""A receiver in a separate process, which can be killed.
 
 Run as a program, it is that process: `python -m tests.webhook.receiver_process MODULE:NAME ARGUMENT DATA PORT`.
 """
@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class ReceiverProcess:
-    """Starts and kills it; the address stays the same from one process to the next."""
+    """Starts and kills the receiver; all its processes have the same address."""
 
     def __init__(self, elsewhere: tuple[str, str], data: Path) -> None:
         self._arguments = [sys.executable, "-m", "tests.webhook.receiver_process", *elsewhere, str(data)]
@@ -31,7 +31,7 @@ class ReceiverProcess:
         self.url = ""
 
     def start(self) -> None:
-        """Start it; returns when it answers."""
+        """Start it, and return when it answers."""
         self._process = subprocess.Popen(
             [*self._arguments, str(self._port)],
             cwd=ROOT,
@@ -45,7 +45,7 @@ class ReceiverProcess:
         self._port = int(self.url.rpartition(":")[2])
 
     def kill(self) -> None:
-        """End it without a word."""
+        """Kill it without warning."""
         self._end(signal.SIGKILL)
 
     def stop(self) -> int:
@@ -63,7 +63,7 @@ class ReceiverProcess:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Be the process."""
+    """Run the receiver in this process."""
     maker, argument, data, port = arguments
     module, _, name = maker.partition(":")
     listener = listen("127.0.0.1", int(port))

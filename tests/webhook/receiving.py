@@ -26,16 +26,16 @@ BRISK = Pace(
     backoff=Backoff(first=0.02, longest=0.2),
     looks=Looks(shortest=0.05, longest=0.2),
 )
-"""As in life, in a hurry."""
+"""The pauses of real use, shortened."""
 
 
 @dataclass
 class ScriptedStatuses:
-    """A git host's list of statuses, and what it says to the next ones.
+    """A git host's list of statuses, and its answers to the next ones.
 
     Attributes:
-        sent: what it took, with the site and the token, in order.
-        faults: errors that the next attempts end in.
+        sent: the accepted statuses, with the site and the token, in order.
+        faults: errors that the next attempts raise.
     """
 
     sent: list[tuple[str, str, CommitStatus]] = field(default_factory=list)
@@ -47,7 +47,7 @@ class ScriptedStatuses:
         return _Sender(self, f"{kind} {site}", token)
 
     def states(self, commit: str) -> list[str]:
-        """What was said about a commit."""
+        """The states that were sent for a commit."""
         return [status.state for _, _, status in self.sent if status.commit == commit]
 
 
@@ -66,12 +66,12 @@ class _Sender:
 
 @dataclass
 class Receiving:
-    """A receiver that runs.
+    """A running receiver.
 
     Attributes:
-        url: where it is.
+        url: its address.
         log: its lines.
-        statuses: what git hosts were told.
+        statuses: the statuses that git hosts received.
     """
 
     url: str
@@ -95,7 +95,7 @@ class Receiving:
         return {name: float(value) for name, _, value in pairs}
 
     def logged(self, text: str) -> bool:
-        """Whether a line of the log holds a text."""
+        """Whether a line of the log contains a text."""
         return any(text in line for line in self.log)
 
 
@@ -108,7 +108,7 @@ def receiving(
     own_secret: str | None = None,
     pace: Pace = BRISK,
 ) -> Iterator[Receiving]:
-    """A receiver that is ready when this is entered, and has ended when it is left."""
+    """A receiver that is ready inside, and has ended at the end."""
     log: list[str] = []
     host = statuses or ScriptedStatuses()
     receiver = Receiver(hub=hub, open_statuses=host.open, data=data, own_secret=own_secret, say=log.append, pace=pace)

@@ -1,4 +1,4 @@
-"""A hub that does as it is told. It lives in a file, so that a receiver in another process meets the same one."""
+"""A hub that the test controls. It is in a file, so a receiver in another process uses the same one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CREATE TABLE IF NOT EXISTS calls (seq INTEGER PRIMARY KEY, name TEXT, about TEXT
 
 
 class _File:
-    """A database, opened anew for each use."""
+    """A database, opened again for each use."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -37,7 +37,7 @@ class _File:
 
     @contextmanager
     def open(self) -> Iterator[sqlite3.Connection]:
-        """Inside, one transaction."""
+        """Inside, there is one transaction."""
         with closing(sqlite3.connect(self._path, timeout=30)) as connection, connection:
             yield connection
 
@@ -47,17 +47,17 @@ class _File:
             connection.execute("INSERT OR REPLACE INTO switches VALUES (?, ?)", (name, value))
 
     def taken(self, name: str) -> bool:
-        """Whether a switch is above 0; counts it down."""
+        """Whether a switch is above 0; counts it down by one."""
         with self.open() as connection:
             return (
                 connection.execute("UPDATE switches SET value = value - 1 WHERE name = ? AND value > 0", (name,)).rowcount > 0
             )
 
     def called(self, name: str, about: str = "") -> None:
-        """Note a call; raises when nobody is to answer.
+        """Note a call; raises if the hub must not answer.
 
         Raises:
-            HubDownError: the world was told to hang up.
+            HubDownError: the test told the world to hang up.
         """
         with self.open() as connection:
             connection.execute("INSERT INTO calls (name, about) VALUES (?, ?)", (name, about))
@@ -69,7 +69,7 @@ class _File:
 
 
 class ScriptedHub:
-    """Keeps `webhook.hub.Hub`'s contract, and does what the world was told."""
+    """Keeps `webhook.hub.Hub`'s contract, and does what the test set in the world."""
 
     def __init__(self, path: Path) -> None:
         self._file = _File(path)
@@ -121,12 +121,12 @@ class ScriptedHub:
 
 
 def open_scripted_hub(path: str) -> Hub:
-    """The hub that lives in a file."""
+    """The hub in a file."""
     return ScriptedHub(Path(path))
 
 
 class ScriptedWorld:
-    """The other side of the hub: says what is there, and sees what was asked for."""
+    """The test's side of the hub: sets what exists, and sees which runs were requested."""
 
     def __init__(self, path: Path) -> None:
         self._file = _File(path)
@@ -142,7 +142,7 @@ class ScriptedWorld:
         branches: Sequence[str] = ("*",),
         token: str | None = None,
     ) -> Registered:
-        """A deployment of a repository, with Secret blocks for what is given."""
+        """A deployment of a repository, with Secret blocks for the given values."""
         identity = str(uuid.uuid4())
         address = repository if ":" in repository else f"https://github.com/{repository}.git"
         registered = Registered(
@@ -163,49 +163,49 @@ class ScriptedWorld:
         return registered
 
     def commit(self, repository: str, number: int) -> tuple[str, str]:
-        """A commit that nobody knows, after one that nobody knows."""
+        """An unknown commit and an unknown previous one."""
         del repository
         return BEFORE, commit_number(10_000 + number)
 
     def keep(self, block: str, value: str) -> str:
-        """Put a secret into a block; returns the block's name."""
+        """Put a secret into a block, and return the block's name."""
         with self._file.open() as connection:
             connection.execute("INSERT OR REPLACE INTO secrets VALUES (?, ?)", (block, value))
         return block
 
     def remove(self, registered: Registered) -> None:
-        """The deployment is registered no more."""
+        """Remove the registration of the deployment."""
         with self._file.open() as connection:
             connection.execute("DELETE FROM registered WHERE id = ?", (registered.deployment_id,))
 
     def hang_up(self, deployment_id: str | None = None, *, patience: int = 3600) -> None:
-        """Nobody answers, or nobody who is asked about one deployment; for so many seconds it is worth asking again."""
+        """Answer nothing, or nothing about one deployment; for so many seconds the error allows another attempt."""
         self._file.switch(f"down:{deployment_id}" if deployment_id else "down", patience)
 
     def answer(self, deployment_id: str | None = None) -> None:
-        """Somebody answers again."""
+        """Answer again."""
         self._file.switch(f"down:{deployment_id}" if deployment_id else "down", 0)
 
     def lose_answers(self, count: int) -> None:
-        """So many runs are made without an answer that says so."""
+        """Create so many runs whose answer is lost."""
         self._file.switch("lost answers", count)
 
     def surprise(self, count: int) -> None:
-        """So many questions end in an error that no contract knows."""
+        """Let so many calls fail with an error that no contract names."""
         self._file.switch("surprise", count)
 
     def touches(self, commit: str, targets: Sequence[str] | None, refusal: str | None = None) -> None:
-        """What a push to that commit touches, or why it is refused."""
+        """Set the targets that a push to that commit touches, or the reason why it is refused."""
         with self._file.open() as connection:
             connection.execute("INSERT OR REPLACE INTO touched VALUES (?, ?, ?)", (commit, json.dumps(targets), refusal))
 
     def end(self, commit: str, state: RunState) -> None:
-        """The runs of a commit end so."""
+        """Let the runs of a commit end in this way."""
         with self._file.open() as connection:
             connection.execute("UPDATE runs SET state = ? WHERE commit_id = ?", (state, commit))
 
     def runs(self) -> list[Run]:
-        """All runs, as they were started."""
+        """All runs, in the order in which they were started."""
         with self._file.open() as connection:
             rows = connection.execute("SELECT deployment, commit_id, targets FROM runs ORDER BY seq").fetchall()
         read = [(deployment, commit, json.loads(targets)) for deployment, commit, targets in rows]

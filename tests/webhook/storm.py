@@ -20,12 +20,12 @@ AT_ONCE = 50
 REPOSITORIES = 10
 ATTEMPTS = 200
 STALLED = 300
-"""Seconds without a new run after which none is expected any more."""
+"""After so many seconds without a new run, no further run is expected."""
 
 
 @dataclass(frozen=True)
 class Drop:
-    """One delivery of the storm; `commit` is what it is to run, None for a forged one."""
+    """One delivery of the storm; `commit` is the commit that it must run, or None for a forged one."""
 
     sent: Sent
     commit: str | None
@@ -33,10 +33,10 @@ class Drop:
 
 @dataclass(frozen=True)
 class Storm:
-    """What is sent, in order, and which runs must come of it.
+    """Everything that is sent, in order, and the runs that it must start.
 
     Attributes:
-        drops: a third of them forged, a tenth repeated.
+        drops: the deliveries; a third are forged and a tenth are repeated.
         expected: commit to the deployment that runs it, for each genuine delivery.
     """
 
@@ -45,7 +45,7 @@ class Storm:
 
 
 def brew(world: World, count: int) -> Storm:
-    """Register repositories, each with its own secret, and make deliveries for them; the same ones every time."""
+    """Register repositories, each with its own secret, and make deliveries for them; always the same ones."""
     chance = random.Random(count)  # noqa: S311  a test that is the same every time
     secrets = {f"acme/service-{number}": f"secret of {number}" for number in range(REPOSITORIES)}
     registered = {repository: world.register(repository, secret) for repository, secret in secrets.items()}
@@ -70,7 +70,7 @@ def _drop(
 
 
 def _forged(number: int, chance: random.Random, genuine: Sequence[tuple[Drop, str]]) -> Drop:
-    """By turns: unsigned, signed with another repository's secret, and a genuine signature over another body."""
+    """In turn: unsigned, signed with another repository's secret, and a genuine signature of another body."""
     stolen = chance.choice(genuine)[0].sent
     payload = github_push(f"acme/service-{number % REPOSITORIES}", after=commit_number(90_000 + number))
     wrong = github_sent(payload, secret=f"secret of {(number + 1) % REPOSITORIES}", identity=f"forged-{number}")
@@ -82,15 +82,15 @@ def _forged(number: int, chance: random.Random, genuine: Sequence[tuple[Drop, st
 
 
 def rage(url: str, world: World, storm: Storm, thrice: Callable[[], None] = lambda: None) -> Counter[tuple[int, str]]:
-    """Send it all, with the hub down for the middle third; returns how often what was answered.
+    """Send everything, with the hub down for the middle third; returns how often each answer came.
 
     Args:
-        url: where the receiver is.
-        world: what is hung up on.
-        storm: what is sent.
-        thrice: called when a quarter, half and three quarters of it are sent.
+        url: the address of the receiver.
+        world: the world whose hub is stopped.
+        storm: the deliveries.
+        thrice: called when a quarter, half and three quarters of them are sent.
 
-    A delivery that is not answered is sent again, as whoever runs the repository would have it done.
+    A delivery without an answer is sent again, as the owner of a repository would do.
     """
     with httpx.Client(base_url=url, timeout=120, trust_env=False, limits=httpx.Limits(max_connections=AT_ONCE)) as client:
         eventually(lambda: _known(client) == REPOSITORIES)
@@ -102,7 +102,7 @@ def rage(url: str, world: World, storm: Storm, thrice: Callable[[], None] = lamb
 
         def send(drop: Drop) -> tuple[Drop, int, str]:
             nonlocal sent
-            with lock:  # also while the moment lasts, or the next one could come before it
+            with lock:  # also while `thrice` runs, or the next call could come before it
                 sent += 1
                 moments.get(sent, lambda: None)()
             answer = _insist(client, drop.sent)
@@ -128,13 +128,13 @@ def assert_all_is_right(world: World, storm: Storm, answers: Counter[tuple[int, 
 
 
 def _wait_for_runs(world: World, expected: int) -> None:
-    """Wait as long as runs are added, however slowly."""
+    """Wait as long as new runs appear, however slowly."""
     before, until = -1, 0.0
     while (count := len(world.runs())) < expected:
         if count > before:
             before, until = count, time.monotonic() + STALLED
         assert time.monotonic() < until, f"{count} of {expected} runs, and no more came in {STALLED} s"
-        time.sleep(0.5)  # asking keeps a server from its work
+        time.sleep(0.5)  # each request delays the server's work
 
 
 def _known(client: httpx.Client) -> int:

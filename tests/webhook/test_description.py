@@ -1,4 +1,4 @@
-"""The judge of requests and answers to GitHub: what GitHub's description does not say is found."""
+"""The check of requests and answers to GitHub: everything that GitHub's description does not contain is found."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.hosts.openapi import Description, Request
 
 @pytest.fixture(scope="module")
 def description() -> Description:
-    """GitHub's own."""
+    """GitHub's own description."""
     return Description(OPENAPI.file(f"generated/{GITHUB}.json"))
 
 
@@ -37,7 +37,7 @@ def description() -> Description:
     ],
 )
 def test_requests(description: Description, request_line: str, body: Any, wrong: str | None) -> None:
-    """A request is judged by its path, method, query and body."""
+    """A request is checked by its path, method, query and body."""
     method, _, target = request_line.partition(" ")
     path, _, query = target.partition("?")
     text = b"" if body is None else json.dumps(body).encode()
@@ -60,7 +60,7 @@ def test_requests(description: Description, request_line: str, body: Any, wrong:
     ],
 )
 def test_answers(description: Description, status: int, answer: Any, wrong: str | None) -> None:
-    """An answer is judged by the schema of its status; an error that is not listed is one like any other."""
+    """An answer is checked by the schema of its status; an error that is not listed is checked like any other."""
     operation = description.find("POST", "/repos/a/b/keys")
     assert operation is not None
     body = description.example("deploy-key") if answer == "example" else answer

@@ -1,4 +1,4 @@
-"""What is answered at the door, over a real socket."""
+"""The answers to deliveries, over a real socket."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def test_a_push_is_queued(world: ScriptedWorld, receiver: Receiving) -> None:
 
 @pytest.mark.parametrize("path", ["/", "/webhook"])
 def test_both_doors(world: ScriptedWorld, receiver: Receiving, path: str) -> None:
-    """Deliveries are taken at the root and at /webhook."""
+    """Deliveries are accepted at the root and at /webhook."""
     world.register("acme/infra")
 
     assert receiver.deliver(github_sent(github_push("acme/infra")), path).status_code == 202
 
 
 def test_every_host(world: ScriptedWorld, receiver: Receiving) -> None:
-    """GitHub's JSON and forms, Gitea's, Forgejo's and GitLab's deliveries come in by the same door."""
+    """GitHub's JSON and forms, and Gitea's, Forgejo's and GitLab's deliveries use the same address."""
     world.register("acme/infra")
     world.register("https://git.example.org/acme/infra.git")
     world.register("git@gitlab.com:acme/tools/infra.git")
@@ -72,7 +72,7 @@ def test_every_host(world: ScriptedWorld, receiver: Receiving) -> None:
 
 
 def test_a_ping_is_answered(world: ScriptedWorld, receiver: Receiving) -> None:
-    """GitHub's ping shows whether repository and secret are right, and starts nothing."""
+    """GitHub's ping shows whether the repository and the secret are right, and starts nothing."""
     world.register("Octocoders/Hello-World")
     ping = github_examples("ping")[0]
 
@@ -82,7 +82,7 @@ def test_a_ping_is_answered(world: ScriptedWorld, receiver: Receiving) -> None:
 
 
 def test_the_ping_of_an_organisation(receiver: Receiving) -> None:
-    """A delivery that names no repository is answered politely, and does nothing."""
+    """A delivery that names no repository gets a successful answer, and does nothing."""
     (ping,) = [one for one in github_examples("ping") if "repository" not in one]
 
     answer = receiver.deliver(github_sent(ping, event="ping"))
@@ -91,7 +91,7 @@ def test_the_ping_of_an_organisation(receiver: Receiving) -> None:
 
 
 def test_a_forged_delivery(world: ScriptedWorld, receiver: Receiving) -> None:
-    """A signature by another secret, and none at all, are refused with 401."""
+    """A delivery that is signed with another secret, or not at all, is refused with 401."""
     world.register("acme/infra")
 
     assert receiver.result(github_sent(github_push("acme/infra"), secret="guessed")) == (401, "forged")
@@ -101,7 +101,7 @@ def test_a_forged_delivery(world: ScriptedWorld, receiver: Receiving) -> None:
 
 
 def test_no_secret_anywhere(world: ScriptedWorld, receiver: Receiving) -> None:
-    """A deployment without a secret takes nothing from nobody, and the log says what to do."""
+    """A deployment without a secret accepts no delivery, and the log shows what to do."""
     world.register("acme/infra", secret=None)
     world.register("acme/empty", secret="")
 
@@ -113,7 +113,7 @@ def test_no_secret_anywhere(world: ScriptedWorld, receiver: Receiving) -> None:
 
 
 def test_the_receivers_own_secret(world: ScriptedWorld, tmp_path: Path) -> None:
-    """A deployment that names no secret takes the receiver's own; one that names one does not."""
+    """A deployment that names no secret uses the receiver's own; a deployment that names one does not."""
     world.register("acme/infra", secret=None)
     world.register("acme/other", secret="its own")
 
@@ -123,7 +123,7 @@ def test_the_receivers_own_secret(world: ScriptedWorld, tmp_path: Path) -> None:
 
 
 def test_each_deployment_by_its_own_secret(world: ScriptedWorld, receiver: Receiving) -> None:
-    """Whoever knows the secret of one repository starts nothing of another by naming its address besides."""
+    """A sender who knows the secret of one repository cannot start another one by naming its address as well."""
     world.register("acme/infra")
     mallory = world.register("mallory/tools", secret="mallory's")
     payload = github_push("acme/infra")
@@ -135,7 +135,7 @@ def test_each_deployment_by_its_own_secret(world: ScriptedWorld, receiver: Recei
 
 
 def test_an_unknown_repository(world: ScriptedWorld, receiver: Receiving) -> None:
-    """A repository that nobody registered is answered with 404."""
+    """A repository that is not registered is answered with 404."""
     world.register("acme/infra")
     eventually(lambda: receiver.logged("1 deployment waits for pushes") or receiver.logged("0 deployments"))
 
@@ -143,7 +143,7 @@ def test_an_unknown_repository(world: ScriptedWorld, receiver: Receiving) -> Non
 
 
 def test_a_repository_that_was_just_registered(world: ScriptedWorld, tmp_path: Path) -> None:
-    """A delivery of a repository that is not known yet has the registrations read again before it is answered."""
+    """For a delivery of an unknown repository, the registrations are read again before the answer."""
     pace = replace(BRISK, directory=replace(BRISK.directory, usual=3600))
     with receiving(world.hub, tmp_path / "data", pace=pace) as receiver:
         eventually(lambda: world.calls("registrations") == 1)
@@ -153,7 +153,7 @@ def test_a_repository_that_was_just_registered(world: ScriptedWorld, tmp_path: P
 
 
 def test_unknown_repositories_do_not_wear_prefect_out(world: ScriptedWorld, tmp_path: Path) -> None:
-    """However many unknown repositories ask, the registrations are read again only so often."""
+    """However many unknown repositories send deliveries, the registrations are not read again more often than the limit."""
     pace = replace(BRISK, directory=replace(BRISK.directory, usual=3600, least=0.5))
     with receiving(world.hub, tmp_path / "data", pace=pace) as receiver:
         began = time.monotonic()
@@ -165,7 +165,7 @@ def test_unknown_repositories_do_not_wear_prefect_out(world: ScriptedWorld, tmp_
 
 
 def test_unknown_while_prefect_is_down(world: ScriptedWorld, receiver: Receiving) -> None:
-    """Where nobody can say whether a repository is registered, that is what the answer says."""
+    """If it is unknown whether a repository is registered, the answer reports it."""
     eventually(lambda: receiver.logged("0 deployments wait"))
     world.hang_up()
     eventually(lambda: receiver.logged("Prefect does not answer"))
@@ -177,7 +177,7 @@ def test_unknown_while_prefect_is_down(world: ScriptedWorld, receiver: Receiving
 
 
 def test_a_branch_that_nobody_waits_for(world: ScriptedWorld, receiver: Receiving) -> None:
-    """Branches are chosen by globs, in which letter case counts."""
+    """Branches are chosen by globs, which distinguish upper and lower case."""
     world.register("acme/infra", branches=["main", "release/*"])
 
     assert receiver.result(github_sent(github_push("acme/infra", branch="release/1.0"))) == (202, "queued")
@@ -187,7 +187,7 @@ def test_a_branch_that_nobody_waits_for(world: ScriptedWorld, receiver: Receivin
 
 
 def test_repeated_deliveries(world: ScriptedWorld, receiver: Receiving) -> None:
-    """A delivery that comes again, and a signed body under another id or by another host's headers, run once."""
+    """A repeated delivery runs once, and so does a signed body that is sent with another id or with another host's headers."""
     world.register("acme/infra")
     payload = github_push("acme/infra")
 
@@ -199,7 +199,7 @@ def test_repeated_deliveries(world: ScriptedWorld, receiver: Receiving) -> None:
 
 
 def test_gitlabs_tokens_sign_no_body(world: ScriptedWorld, receiver: Receiving) -> None:
-    """The same body under another id is another push where the host signs none."""
+    """If the host does not sign bodies, the same body with another id is another push."""
     world.register("https://gitlab.com/acme/infra")
     payload = gitlab_push("acme/infra")
 
@@ -209,7 +209,7 @@ def test_gitlabs_tokens_sign_no_body(world: ScriptedWorld, receiver: Receiving) 
 
 
 def test_the_same_commits_pushed_again(world: ScriptedWorld, receiver: Receiving) -> None:
-    """A push that was taken back and made again is another one where the host signs each delivery with its id."""
+    """If the host signs the id of each delivery, a push that was taken back and made again is another push."""
     world.register("https://gitlab.com/acme/infra", secret="key")
     payload = gitlab_push("acme/infra")
     one, again = (gitlab_signed(payload, key=b"key") for _ in range(2))
@@ -221,7 +221,7 @@ def test_the_same_commits_pushed_again(world: ScriptedWorld, receiver: Receiving
 
 
 def test_malformed_deliveries(world: ScriptedWorld, receiver: Receiving) -> None:
-    """What is not a delivery is answered with 400 and what is missing."""
+    """A request that is not a delivery is answered with 400 and the missing part."""
     world.register("acme/infra")
     payload = github_push("acme/infra")
     del payload["after"]
@@ -235,14 +235,14 @@ def test_malformed_deliveries(world: ScriptedWorld, receiver: Receiving) -> None
 @settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(body=st.binary(), event=st.sampled_from(["x-github-event", "x-gitlab-event", "x-gitea-event", "x-nothing"]))
 def test_any_bytes_at_the_door(receiver: Receiving, body: bytes, event: str) -> None:
-    """Whatever comes, the answer is a client's error, and never our own."""
+    """For any bytes, the answer is a client error and never a server error."""
     answer = receiver.deliver(Sent(headers={event: "push", "x-github-delivery": "1"}, body=body))
 
     assert 400 <= answer.status_code < 500
 
 
 def test_the_queue_is_full(world: ScriptedWorld, tmp_path: Path) -> None:
-    """More than the queue holds is answered with 503, and taken when there is room again."""
+    """If the queue is full, deliveries are answered with 503, and accepted when there is room again."""
     world.register("acme/infra")
     with receiving(world.hub, tmp_path / "data", pace=replace(BRISK, most_waiting=2)) as receiver:
         eventually(lambda: receiver.logged("1 deployment waits"))
@@ -258,7 +258,7 @@ def test_the_queue_is_full(world: ScriptedWorld, tmp_path: Path) -> None:
 
 
 def test_one_deployment_fills_no_room_of_others(tmp_path: Path) -> None:
-    """A deployment whose orders cannot be started has a limit of its own; others are accepted beside it, also from one push."""
+    """A deployment whose orders cannot be started has its own limit; others are still accepted, also from the same push."""
     one, other = Addressee("1", "flow/one"), Addressee("2", "flow/other")
     with closing(Database(tmp_path / "deliveries.sqlite")) as database:
         inbox = Inbox(database, each=2)

@@ -1,4 +1,4 @@
-"""The file of a receiver: what is kept in it, for how long, and what is made of a file that is not ours."""
+"""The file of a receiver: its content, how long it is kept, and what happens with a file that is not ours."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def a_push() -> Push:
 
 
 def test_what_was_pushed_is_not_kept(tmp_path: Path) -> None:
-    """When a delivery is done, what was pushed is gone from the file, bytes and all; after a month the rest is, too."""
+    """When a delivery is done, the bytes of its push are removed from the file; after a month the rest is removed, too."""
     path = tmp_path / "webhook/deliveries.sqlite"
     with closing(Database(path)) as database:
         inbox, orders = Inbox(database), Orders(database)
@@ -60,7 +60,7 @@ def test_what_waits_is_never_forgotten(tmp_path: Path) -> None:
 
 
 def test_a_file_of_the_version_before(tmp_path: Path) -> None:
-    """A file of an earlier version is taken over with what waits in it, but its statuses, whose sites payloads named."""
+    """A file of an earlier version keeps its waiting deliveries, but not its statuses, whose sites came from payloads."""
     path = tmp_path / "webhook/deliveries.sqlite"
     path.parent.mkdir()
     push = json.dumps({**json.loads(a_push().to_json()), "site": "https://evil.example.org"})
@@ -82,7 +82,7 @@ def test_a_file_of_the_version_before(tmp_path: Path) -> None:
 
 
 def test_files_that_are_not_ours(tmp_path: Path) -> None:
-    """A file that is not a database, or one of another version, is an error that names it and is not overwritten."""
+    """A file that is not a database, or has another version, is an error that names it; the file is not overwritten."""
     path = tmp_path / "webhook/deliveries.sqlite"
     path.parent.mkdir()
     path.write_bytes(b"no database at all" * 100)

@@ -1,4 +1,4 @@
-"""Strangers at the door: what they send is proven before it is read, and costs a bounded amount of work."""
+"""Hostile senders: their requests are proven before they are read, and cost a bounded amount of work."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ GITLAB = b'{"project": {"git_http_url": "https://github.com/acme/infra.git"}, "a
 
 
 def knows(receiver: Receiving, count: int) -> None:
-    """Wait until the receiver has read so many registrations."""
+    """Wait until the receiver has read this number of registrations."""
     eventually(lambda: receiver.client.get("/health").json()["registrations"]["count"] == count, 60)
 
 
 def nested(start: bytes, size: int) -> bytes:
-    """Many small lists, which take twenty times their size when they are read."""
+    """Many small lists, which need twenty times their size when they are parsed."""
     return start + b"[" + b"[]," * ((size - len(start) - 10) // 3) + b"[]]}"
 
 
@@ -43,7 +43,7 @@ def nested(start: bytes, size: int) -> bytes:
     ids=["github", "form", "gitea", "gitlab's token", "gitlab's signature"],
 )
 def test_what_is_forged_is_not_read(world: ScriptedWorld, receiver: Receiving, sent: Sent) -> None:
-    """A body that is no JSON is refused for its signature: nobody looked further."""
+    """A body that is not JSON is refused because of its signature: the body was not parsed."""
     world.register("acme/infra")
     knows(receiver, 1)
     body = sent.body if b"payload=" not in sent.body else sent.body.replace(b'"', b"%22")
@@ -52,7 +52,7 @@ def test_what_is_forged_is_not_read(world: ScriptedWorld, receiver: Receiving, s
 
 
 def test_health_answers_while_strangers_send(world: ScriptedWorld, receiver: Receiving) -> None:
-    """Eight forged deliveries of 25 MB at once are refused, and health answers meanwhile, as do genuine pushes."""
+    """Eight forged deliveries of 25 MB at the same time are refused; health and genuine pushes are answered meanwhile."""
     world.register("acme/infra")
     knows(receiver, 1)
     forged = Sent(headers=github_sent({}, secret="guessed").headers, body=nested(GITHUB, LARGEST))
@@ -74,7 +74,7 @@ def test_health_answers_while_strangers_send(world: ScriptedWorld, receiver: Rec
 
 
 def test_hundreds_of_registrations(world: ScriptedWorld, tmp_path: Path) -> None:
-    """A push finds its secret among hundreds; a large body that names them all has only so many tried on it."""
+    """A push finds its secret among hundreds; on a large body that names them all, only a limited number is tried."""
     count = 200
     for number in range(count):
         world.register("acme/infra", secret=f"secret {number:03}", name=f"n{number:03}")
@@ -94,7 +94,7 @@ def test_hundreds_of_registrations(world: ScriptedWorld, tmp_path: Path) -> None
 
 
 def test_two_secrets_of_one_repository(world: ScriptedWorld, receiver: Receiving) -> None:
-    """Of two deployments of one repository, a delivery starts the one whose own secret it shows."""
+    """If a repository has two deployments, a delivery starts the one whose secret it was signed with."""
     world.register("acme/infra", secret="one")
     other = world.register("acme/infra", secret="two", name="second")
     knows(receiver, 2)

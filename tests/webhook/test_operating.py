@@ -1,4 +1,4 @@
-"""What whoever runs a receiver sees and has: health, figures, the log, the file, and a second one beside it."""
+"""What the operator of a receiver sees: health, metrics, the log, the file, and a second receiver."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.webhook.world import eventually
 
 
 def test_health(world: ScriptedWorld, receiver: Receiving) -> None:
-    """Health says whether deliveries are accepted, and how Prefect is, which is another thing."""
+    """Health shows whether deliveries are accepted, and separately the state of Prefect."""
     world.register("acme/infra")
     eventually(lambda: receiver.client.get("/health").json()["registrations"]["count"] == 1)
 
@@ -40,7 +40,7 @@ def test_health(world: ScriptedWorld, receiver: Receiving) -> None:
 
 
 def test_metrics(world: ScriptedWorld, receiver: Receiving) -> None:
-    """The metrics count deliveries by what became of them, and runs."""
+    """The metrics count deliveries by their results, and runs."""
     world.register("acme/infra")
     receiver.deliver(github_sent(github_push("acme/infra")))
     receiver.deliver(github_sent(github_push("acme/infra"), secret="guessed"))
@@ -57,7 +57,7 @@ def test_metrics(world: ScriptedWorld, receiver: Receiving) -> None:
 
 
 def test_the_log_has_one_line_for_each_delivery(world: ScriptedWorld, receiver: Receiving) -> None:
-    """A line says host, repository, branch, commit, what became of it, and how long that took."""
+    """A line shows host, repository, branch, commit, the result, and how long it took."""
     world.register("acme/infra")
     payload = github_push("acme/infra")
 
@@ -68,7 +68,7 @@ def test_the_log_has_one_line_for_each_delivery(world: ScriptedWorld, receiver: 
 
 
 def test_nothing_secret_in_the_log(world: ScriptedWorld, receiver: Receiving, tmp_path: Path) -> None:
-    """Neither secrets nor payloads are in a log or an answer, whatever goes wrong; what strangers wrote is on one line."""
+    """Neither secrets nor payloads are in a log or an answer, whatever fails; text of strangers stays on one line."""
     world.register("acme/infra")
     world.surprise(1)
     payload = github_push("acme/infra", head_commit="the payload's own text")
@@ -93,7 +93,7 @@ def test_nothing_secret_in_the_log(world: ScriptedWorld, receiver: Receiving, tm
 
 
 def test_the_file_is_its_owners(world: ScriptedWorld, receiver: Receiving, tmp_path: Path) -> None:
-    """Deliveries and the copies of secrets are for the user's eyes only."""
+    """Only the user can read deliveries and the copies of secrets."""
     world.register("acme/infra")
     receiver.deliver(github_sent(github_push("acme/infra")))
     folder = tmp_path / "data/webhook"
@@ -117,7 +117,7 @@ def test_a_disk_that_fails(world: ScriptedWorld, receiver: Receiving, tmp_path: 
 
 
 def test_two_receivers_of_one_folder(world: ScriptedWorld, receiver: Receiving, tmp_path: Path) -> None:
-    """A second receiver with the same data folder is refused, and says why."""
+    """A second receiver with the same data folder is refused with the reason."""
     assert receiver.url
 
     with pytest.raises(WebhookError, match="another receiver is using"), receiving(world.hub, tmp_path / "data"):
@@ -126,6 +126,6 @@ def test_two_receivers_of_one_folder(world: ScriptedWorld, receiver: Receiving, 
 
 @pytest.mark.parametrize(("host", "port"), [("192.0.2.1", 8200), ("no.such.host.invalid", 8200), ("x" * 300, 1)])
 def test_places_that_are_not_here(host: str, port: int) -> None:
-    """An address that is not this machine's is an error that says so."""
+    """An address that does not belong to this machine is an error with the reason."""
     with pytest.raises(WebhookError, match="cannot listen on"):
         listen(host, port)

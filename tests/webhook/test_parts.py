@@ -1,4 +1,4 @@
-"""Small parts that the scenarios do not reach."""
+"""Small parts that the scenarios do not cover."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.webhook.world import eventually
 
 @given(st.integers(min_value=0, max_value=10**9))
 def test_pauses_grow_to_a_minute(attempts: int) -> None:
-    """The first attempts follow each other within seconds, and however many there were, the next comes within a minute."""
+    """The first attempts follow each other within seconds; after any number of attempts, the next one comes within a minute."""
     pause = Backoff().pause(attempts)
 
     assert 0.75 * min(60.0, 2.0 ** min(attempts, 7)) <= pause <= 60.0
@@ -37,7 +37,7 @@ def test_pauses_grow_to_a_minute(attempts: int) -> None:
 
 
 def test_old_runs_are_looked_at_less_often() -> None:
-    """A run is looked at every two seconds in the beginning and every half minute in the end."""
+    """The state of a run is read every two seconds at first, and every half minute later."""
     looks = Looks()
 
     assert [looks.pause(age) for age in (0.0, 100.0, 100_000.0)] == [2.0, 5.0, 30.0]
@@ -54,7 +54,7 @@ async def no_end() -> AsyncIterator[bytes]:
 
 
 def test_bodies_together() -> None:
-    """More large bodies at once than there is room for are refused, until one is let go; what is refused takes no room."""
+    """Large bodies without room are refused until another one is released; a refused body takes no room."""
 
     async def scenario() -> None:
         bodies = Bodies(seconds=0.05)
@@ -77,7 +77,7 @@ def test_bodies_together() -> None:
 
 
 def test_a_loop_goes_on_after_errors() -> None:
-    """A step that fails is told of by its type alone, and the loop takes further steps when it is woken."""
+    """A step that fails is reported by its type only, and the loop takes further steps when it is woken."""
     told: list[str] = []
     steps = iter([sqlite3.OperationalError("disk I/O error"), KeyError("a secret")])
     done = threading.Event()
@@ -106,7 +106,7 @@ def test_a_loop_goes_on_after_errors() -> None:
 
 @given(st.text(), st.integers(min_value=2, max_value=50))
 def test_text_of_strangers(text: str, longest: int) -> None:
-    """What strangers wrote is one printable line of bounded length."""
+    """Text of strangers is shown as one printable line of bounded length."""
     line = shown(text, longest)
 
     assert line == "" or line.isprintable()

@@ -1,4 +1,4 @@
-"""Requests as bytes: too big, too slow, and what is not a delivery at all."""
+"""Requests as bytes: too large, too slow, or not a delivery at all."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def rest_of(connection: socket.socket) -> bytes:
 
 
 def raw(receiver: Receiving, *parts: bytes) -> bytes:
-    """Send bytes as they are; returns all that is answered until the connection is closed."""
+    """Send bytes unchanged; returns everything that is answered until the connection is closed."""
     with connected(receiver) as connection:
         for part in parts:
             connection.sendall(part)
@@ -39,7 +39,7 @@ def raw(receiver: Receiving, *parts: bytes) -> bytes:
 
 
 def test_a_body_that_says_it_is_too_big(receiver: Receiving) -> None:
-    """A body that announces more than any payload has is refused before it comes."""
+    """A body that announces more bytes than any payload has is refused before it is sent."""
     answer = raw(receiver, f"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {LARGEST + 1}\r\n\r\n".encode())
 
     assert answer.startswith(b"HTTP/1.1 413 ")
@@ -47,7 +47,7 @@ def test_a_body_that_says_it_is_too_big(receiver: Receiving) -> None:
 
 
 def test_a_body_that_does_not_say_how_big_it_is(receiver: Receiving) -> None:
-    """A body in chunks is cut off when it is larger than any payload."""
+    """A body in chunks is cut off if it is larger than any payload."""
     size = LARGEST + 1
     answer = raw(
         receiver, b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", f"{size:x}\r\n".encode(), b"x" * size
@@ -57,7 +57,7 @@ def test_a_body_that_does_not_say_how_big_it_is(receiver: Receiving) -> None:
 
 
 def test_slow_senders(world: ScriptedWorld, tmp_path: Path) -> None:
-    """A body that does not come is given up, and does not hold up others."""
+    """The receiver gives up a body that does not arrive; other requests do not wait for it."""
     world.register("acme/infra")
     with receiving(world.hub, tmp_path / "data", pace=replace(BRISK, body_seconds=0.3)) as receiver:
         answer = raw(receiver, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
@@ -67,7 +67,7 @@ def test_slow_senders(world: ScriptedWorld, tmp_path: Path) -> None:
 
 
 def test_slow_heads(receiver: Receiving, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connection on which no request comes is closed, also after one that was answered."""
+    """A connection without a request is closed, also after an answered request."""
     monkeypatch.setattr("dockercise_prefect.webhook.receiver.request_timeout.TimedConnection.head_seconds", 0.3)
 
     assert raw(receiver) == b""
@@ -83,7 +83,7 @@ def test_slow_heads(receiver: Receiving, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_other_requests(receiver: Receiving) -> None:
-    """Other methods and paths are refused, and nothing is shown of the program."""
+    """Other methods and paths are refused, and the answer reveals nothing about the program."""
     assert receiver.client.get("/").status_code == 405
     assert receiver.client.post("/admin").status_code == 404
     assert "server" not in receiver.client.get("/health").headers

@@ -1,4 +1,4 @@
-"""Many deliveries at once, a third forged and a tenth repeated, with Prefect down for a third of the time."""
+"""Many deliveries at the same time: a third is forged, a tenth repeated, and Prefect is down for a third of the time."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
 
 @pytest.fixture
 def process(world: World, tmp_path: Path) -> Iterator[ReceiverProcess]:
-    """A receiver in a process of its own."""
+    """A receiver in a separate process."""
     process = ReceiverProcess(world.elsewhere, tmp_path / "data")
     process.start()
     yield process
@@ -59,7 +59,7 @@ def test_every_genuine_delivery_runs_once(world: World, process: ReceiverProcess
 @pytest.mark.parametrize("world", [RARELY_SCRIPTED, PREFECT], indirect=True)
 @pytest.mark.parametrize("count", SIZES)
 def test_the_same_with_a_receiver_that_is_killed(world: World, process: ReceiverProcess, count: int) -> None:
-    """The same holds where the receiver is killed again and again, before, while and after Prefect is down."""
+    """The same is true if the receiver is killed again and again, before, while and after Prefect is down."""
     storm = brew(world, count)
 
     def kill_and_start() -> None:

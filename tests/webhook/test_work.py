@@ -1,4 +1,4 @@
-"""What happens behind the door: runs are started, followed and told of, whatever fails meanwhile."""
+"""The work behind the answers: runs are started, followed and reported, whatever fails meanwhile."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.webhook.world import eventually
 
 
 def test_targets_that_the_push_touches(world: ScriptedWorld, receiver: Receiving) -> None:
-    """A run has the targets that the hub names, all where it names none, and is not made where nothing is touched."""
+    """A run has the targets that the hub names, or all if it names none; no run is made if the push touches nothing."""
     world.register("acme/infra")
     some, every, nothing = (github_push("acme/infra") for _ in range(3))
     world.touches(some["after"], ["test", "docs"])
@@ -36,7 +36,7 @@ def test_targets_that_the_push_touches(world: ScriptedWorld, receiver: Receiving
 
 
 def test_several_deployments_of_one_repository(world: ScriptedWorld, receiver: Receiving) -> None:
-    """Each deployment of a repository that waits for the branch gets a run of its own."""
+    """Each deployment of a repository that waits for the branch gets its own run."""
     one = world.register("acme/infra", name="one")
     two = world.register("acme/infra", name="two", secret="another", branches=["main"])
     three = world.register("acme/infra", name="three", branches=["release"])
@@ -50,7 +50,7 @@ def test_several_deployments_of_one_repository(world: ScriptedWorld, receiver: R
 
 
 def test_one_push_by_two_webhooks(world: ScriptedWorld, receiver: Receiving) -> None:
-    """Where one push comes by two webhooks with two secrets, each deployment runs it once."""
+    """If one push comes by two webhooks with two secrets, each deployment runs it once."""
     one = world.register("acme/infra", name="one")
     two = world.register("acme/infra", name="two", secret="another")
     payload = github_push("acme/infra")
@@ -63,7 +63,7 @@ def test_one_push_by_two_webhooks(world: ScriptedWorld, receiver: Receiving) -> 
 
 
 def test_a_deployment_that_was_registered_late(world: ScriptedWorld, receiver: Receiving) -> None:
-    """A delivery that the host sends again starts a run of a deployment that was not there the first time, and of no other."""
+    """A delivery that is sent again starts a run of a deployment that did not exist the first time, and of no other."""
     world.register("acme/infra", name="one")
     sent = github_sent(github_push("acme/infra"))
     receiver.deliver(sent)
@@ -93,7 +93,7 @@ def test_pushes_of_a_repository_keep_their_order(world: ScriptedWorld, receiver:
 
 
 def test_one_that_hangs_holds_no_other_up(world: ScriptedWorld, receiver: Receiving) -> None:
-    """While the host of one repository is down, runs of others start."""
+    """While the host of one repository is down, runs of other repositories start."""
     down = world.register("acme/down")
     world.register("acme/infra")
     world.hang_up(down.deployment_id)
@@ -108,7 +108,7 @@ def test_one_that_hangs_holds_no_other_up(world: ScriptedWorld, receiver: Receiv
 
 
 def test_an_answer_that_is_lost(world: ScriptedWorld, receiver: Receiving) -> None:
-    """Where a run was made and the answer was lost, trying again makes no second one."""
+    """If a run was made and the answer was lost, the next attempt makes no second run."""
     world.register("acme/infra")
     world.lose_answers(3)
 
@@ -120,7 +120,7 @@ def test_an_answer_that_is_lost(world: ScriptedWorld, receiver: Receiving) -> No
 
 
 def test_errors_that_nobody_foresaw(world: ScriptedWorld, receiver: Receiving) -> None:
-    """An order that keeps failing in unknown ways is given up, and those behind it follow."""
+    """An order that always fails in unknown ways is given up, and the orders behind it follow."""
     world.register("acme/infra")
     world.surprise(MOST_SURPRISES)
 
@@ -132,7 +132,7 @@ def test_errors_that_nobody_foresaw(world: ScriptedWorld, receiver: Receiving) -
 
 
 def test_a_deployment_that_was_removed(world: ScriptedWorld, receiver: Receiving) -> None:
-    """A push that waits for a deployment that is registered no more starts nothing, and is not tried for ever."""
+    """If a deployment is removed, a push that waits for it starts nothing, and is not tried for ever."""
     registered = world.register("acme/infra")
     world.register("acme/other")
     world.hang_up(registered.deployment_id)
@@ -145,7 +145,7 @@ def test_a_deployment_that_was_removed(world: ScriptedWorld, receiver: Receiving
 
 
 def test_what_is_tried_is_given_up(world: ScriptedWorld, receiver: Receiving) -> None:
-    """A push whose repository does not let us in is refused when trying again is worth nothing; others follow."""
+    """If the repository of a push denies access, the push is refused when trying again is useless; the next pushes follow."""
     registered = world.register("acme/infra", token="t")
     payload = github_push("acme/infra")
     world.hang_up(registered.deployment_id, patience=1)
@@ -161,7 +161,7 @@ def test_what_is_tried_is_given_up(world: ScriptedWorld, receiver: Receiving) ->
 
 
 def test_statuses_of_a_run(world: ScriptedWorld, receiver: Receiving) -> None:
-    """The host is told that the run goes on, with its link, and in the end how it ended."""
+    """The host receives the status of a running run with its link, and at the end how the run ended."""
     world.register("acme/infra", name="prod", token="ghp_secret")
     payload = github_push("acme/infra")
 
@@ -188,7 +188,7 @@ def test_statuses_of_a_run(world: ScriptedWorld, receiver: Receiving) -> None:
     [(RunState.FAILURE, "failure"), (RunState.ERROR, "error"), (RunState.GONE, "error"), (RunState.SUCCESS, "success")],
 )
 def test_how_runs_end(world: ScriptedWorld, receiver: Receiving, state: RunState, told: str) -> None:
-    """A failed run is a failure; one without a verdict, or that was removed, is an error."""
+    """A failed run is a failure; a run that was removed or has no result is an error."""
     world.register("acme/infra", token="t")
     payload = github_push("acme/infra")
 
@@ -200,7 +200,7 @@ def test_how_runs_end(world: ScriptedWorld, receiver: Receiving, state: RunState
 
 
 def test_broken_yaml_is_told(world: ScriptedWorld, receiver: Receiving) -> None:
-    """A push that cannot run starts nothing; the host shows the first finding, on one line of bounded length."""
+    """A push whose pipeline is broken starts nothing; the host shows the first finding, on one line of bounded length."""
     world.register("acme/infra", token="t")
     payload = github_push("acme/infra")
     world.touches(payload["after"], None, refusal="a.dockercise.yaml:1:1: DK021 " + "x" * 300 + "\n  hint: mend it")
@@ -216,7 +216,7 @@ def test_broken_yaml_is_told(world: ScriptedWorld, receiver: Receiving) -> None:
 
 
 def test_a_host_that_is_busy(world: ScriptedWorld, tmp_path: Path) -> None:
-    """A status that the host does not take now is sent again, an error that nobody foresaw included."""
+    """A status that the host does not accept now is sent again, also after an unexpected error."""
     host = ScriptedStatuses(faults=[StatusLaterError("busy"), TypeError("token=t"), StatusLaterError("busy")])
     world.register("acme/infra", token="t")
     payload = github_push("acme/infra")
@@ -230,7 +230,7 @@ def test_a_host_that_is_busy(world: ScriptedWorld, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("error", [StatusRefusedError, UsageError])
 def test_a_host_that_refuses(world: ScriptedWorld, tmp_path: Path, error: type[DockerciseError]) -> None:
-    """A status that the host will not take is lost with a line in the log, and later ones are sent."""
+    """A status that the host refuses is dropped with a line in the log, and later ones are sent."""
     host = ScriptedStatuses(faults=[error("github.com refuses the token")])
     world.register("acme/infra", token="t")
     payload = github_push("acme/infra")
@@ -250,7 +250,7 @@ def test_a_host_that_refuses(world: ScriptedWorld, tmp_path: Path, error: type[D
     ],
 )
 def test_tokens_go_where_the_registration_says(world: ScriptedWorld, receiver: Receiving, page: str) -> None:
-    """Whatever page a payload names, statuses are sent to the site that was registered, by its scheme."""
+    """Whatever page a payload names, statuses are sent to the registered site, by its scheme."""
     world.register("https://git.example.org/acme/infra", token="t")
     payload = gitea_push("acme/infra")
     payload["repository"]["html_url"] = page
@@ -262,7 +262,7 @@ def test_tokens_go_where_the_registration_says(world: ScriptedWorld, receiver: R
 
 
 def test_tokens_are_for_one_repository(world: ScriptedWorld, receiver: Receiving) -> None:
-    """Where a payload calls the repository by another name than it was registered with, no status is sent."""
+    """If the payload's name of the repository differs from the registered one, no status is sent."""
     world.register("https://git.example.org/acme/infra", token="t")
     payload = gitea_push("acme/infra")
     payload["repository"]["full_name"] = "acme/another"
@@ -276,7 +276,7 @@ def test_tokens_are_for_one_repository(world: ScriptedWorld, receiver: Receiving
 
 
 def test_statuses_after_a_new_start(world: ScriptedWorld, tmp_path: Path) -> None:
-    """A receiver that is started again follows the runs that the one before it started."""
+    """A restarted receiver follows the runs that the previous process started."""
     world.register("acme/infra", token="t")
     payload = github_push("acme/infra")
     with receiving(world.hub, tmp_path / "data") as receiver:
@@ -289,7 +289,7 @@ def test_statuses_after_a_new_start(world: ScriptedWorld, tmp_path: Path) -> Non
 
 
 def test_started_while_prefect_is_down(world: ScriptedWorld, tmp_path: Path) -> None:
-    """A receiver that is started while Prefect is down knows registrations and secrets, accepts, refuses, and runs later."""
+    """A receiver that starts while Prefect is down knows registrations and secrets, accepts, refuses, and starts runs later."""
     world.register("acme/infra")
     with receiving(world.hub, tmp_path / "data") as receiver:
         eventually(lambda: receiver.logged("1 deployment waits"))
@@ -304,7 +304,7 @@ def test_started_while_prefect_is_down(world: ScriptedWorld, tmp_path: Path) -> 
 
 
 def test_a_secret_that_is_changed(world: ScriptedWorld, receiver: Receiving) -> None:
-    """A new secret counts within the time between two readings, and the old one no more; a deleted block lets nobody in."""
+    """A new secret replaces the old one when registrations are next read; a deleted block ends access."""
     registered = world.register("acme/infra")
     receiver.deliver(github_sent(github_push("acme/infra")))
     assert registered.secret is not None
@@ -319,7 +319,7 @@ def test_a_secret_that_is_changed(world: ScriptedWorld, receiver: Receiving) -> 
 
 
 def test_runs_that_never_end_are_let_go(world: ScriptedWorld, tmp_path: Path) -> None:
-    """A run that has not ended in a month is followed no longer."""
+    """A run that has not ended in a month is not followed any more."""
     world.register("acme/infra", token="t")
     payload = github_push("acme/infra")
     with receiving(world.hub, tmp_path / "data") as receiver:

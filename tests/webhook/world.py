@@ -1,4 +1,4 @@
-"""What scenarios need of Prefect and git: the scripted world of these tests, or a real one."""
+"""What scenarios need from Prefect and git: the scripted world of these tests, or a real one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PATIENCE = 120.0
 
 
 class Run(NamedTuple):
-    """A flow run that somebody asked for."""
+    """A flow run that was requested."""
 
     deployment_id: str
     commit: str
@@ -23,29 +23,29 @@ class World(Protocol):
     """Deployments that wait for pushes, and their runs.
 
     Attributes:
-        elsewhere: how another process makes the hub: `module:name` of what makes it, and its one argument.
+        elsewhere: how another process makes the hub: `module:name` of a function, and its one argument.
     """
 
     elsewhere: tuple[str, str]
 
     def register(self, repository: str, secret: str | None) -> Registered:
-        """A deployment that every branch of the repository starts; None is not a secret of its own."""
+        """A deployment that every branch of the repository starts; None means without its own secret."""
 
     def commit(self, repository: str, number: int) -> tuple[str, str]:
-        """A commit of a repository that no other number has, after the one before it."""
+        """A commit of a repository, unique for each number, and the previous commit."""
 
     def hang_up(self) -> None:
-        """From now on nobody answers."""
+        """Stop answering from now on."""
 
     def answer(self) -> None:
-        """From now on somebody does, with all that was there before."""
+        """Answer from now on, with everything that existed before."""
 
     def runs(self) -> list[Run]:
-        """All runs, as they were started, also while nobody answers."""
+        """All runs, in the order in which they were started, also while nothing is answered."""
 
 
 def eventually(holds: Callable[[], bool], seconds: float = PATIENCE, *, every: float = 0.01) -> None:
-    """Wait for something to become true, looking `every` so many seconds; it is an error if it does not."""
+    """Wait until something is true, checking it `every` so many seconds; it is an error if it never is."""
     until = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < until, "it did not become true in time"

@@ -1,4 +1,4 @@
-"""All spellings of a repository's address are one."""
+"""All spellings of a repository's address are the same address."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from dockercise_prefect.webhook.payload.address import canonical, canonical_all,
     ],
 )
 def test_spellings_of_one_address(spelling: str) -> None:
-    """Scheme, user, usual port, letter case and ending make no other repository."""
+    """Scheme, user, usual port, letter case and ending do not change the repository."""
     assert canonical(spelling) == "github.com/acme/infra"
 
 
@@ -44,12 +44,12 @@ def test_spellings_of_one_address(spelling: str) -> None:
     ],
 )
 def test_what_makes_another_address(spelling: str, one: str) -> None:
-    """Ports and deeper paths count, and letter case counts on disk."""
+    """Ports and deeper paths make a difference, and so does letter case on disk."""
     assert canonical(spelling) == one
 
 
 def test_hosts_are_compared_as_dns_knows_them() -> None:
-    """Letters that look alike, or become alike in capitals, make another host; a name and its ASCII form are one."""
+    """Letters that look alike or have the same capitals make different hosts; a name and its ASCII form are the same host."""
     assert canonical("https://git.busineß.example/acme/infra") != canonical("https://git.business.example/acme/infra")
     assert canonical("https://git.BÜCHER.example/a/b") == canonical("https://git.xn--bcher-kva.example/a/b")
     assert canonical("https://gıthub.com/a/b") != canonical("https://github.com/a/b")
@@ -68,7 +68,7 @@ def test_hosts_are_compared_as_dns_knows_them() -> None:
     ],
 )
 def test_where_a_page_is(address: str, page: str | None) -> None:
-    """A repository's page has the scheme of its address; one that is reached by ssh has its page at https."""
+    """A repository's page has the scheme of its address; a repository that is reached by ssh has its page at https."""
     assert page_of(address) == page
 
 
@@ -76,7 +76,7 @@ def test_where_a_page_is(address: str, page: str | None) -> None:
     "text", ["", "github.com", "https://", "https:///acme/infra", "https://host:port/acme", "https://[::1/acme"]
 )
 def test_what_is_no_address(text: str) -> None:
-    """Text without a host or a path is an error, and left out of a list."""
+    """Text without a host or a path is an error, and is left out of a list."""
     with pytest.raises(ValueError, match=r"."):
         canonical(text)
 
@@ -86,7 +86,7 @@ def test_what_is_no_address(text: str) -> None:
 @given(st.text())
 @example("0:#")
 def test_canonical_stays_as_it_is(text: str) -> None:
-    """Whatever comes out goes through unchanged, and anything else than ValueError never comes out."""
+    """A canonical address stays the same when it is read again, and the only possible error is ValueError."""
     try:
         once = canonical(text)
     except ValueError:
@@ -97,7 +97,7 @@ def test_canonical_stays_as_it_is(text: str) -> None:
 
 @given(st.from_regex(r"[a-z][a-z0-9.-]{0,8}(:[0-9]{2,4})?/[A-Za-z0-9._/-]{1,12}", fullmatch=True))
 def test_canonical_of_likely_addresses(text: str) -> None:
-    """The same for text that looks like an address."""
+    """This is also true for text that looks like an address."""
     try:
         once = canonical(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What a body claims to be about, found without reading it."""
+"""The repositories that a body claims, found without parsing it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def claims(sent: Sent) -> frozenset[str]:
     ids=["github", "form", "long", "gitea", "gitlab", "below a path"],
 )
 def test_all_addresses_of_a_push(sent: Sent) -> None:
-    """Every address that a push names when it is read is found before it is read."""
+    """Every address that a push has after parsing is found before parsing."""
     found = claims(sent)
     push = pushed(read_delivery(sent.headers, sent.body))
 
@@ -67,12 +67,12 @@ def test_all_of_githubs_examples(event: str) -> None:
     ],
 )
 def test_spellings(body: bytes) -> None:
-    """Blanks and escaped slashes are JSON too."""
+    """Blanks and escaped slashes are valid JSON, and are found too."""
     assert claims(Sent(headers=github_sent({}).headers, body=body)) == {"github.com/acme/infra"}
 
 
 def test_texts_claim_nothing() -> None:
-    """What stands in a text, say the message of a commit, is not taken for a field."""
+    """The content of a text, for example of a commit message, is not taken for a field."""
     text = '{"clone_url": "https://github.com/acme/infra"}'
 
     assert claims(github_sent({"message": text})) == frozenset()
@@ -80,14 +80,14 @@ def test_texts_claim_nothing() -> None:
 
 
 def test_the_search_is_bounded() -> None:
-    """However many addresses a body names, only so many are looked at."""
+    """Only a limited number of addresses is read, however many a body has."""
     named = b",".join(b'"clone_url":"https://github.com/a/%d"' % number for number in range(MOST_FIELDS * 2))
 
     assert len(claims(Sent(headers=github_sent({}).headers, body=b"{%s}" % named))) == MOST_FIELDS
 
 
 def test_an_address_across_two_steps() -> None:
-    """An address is found wherever it stands in a long body."""
+    """An address is found at any position of a long body."""
     headers = github_sent({}).headers
     address = b'"clone_url":"https://github.com/acme/infra"'
     near = 1024 * 1024

@@ -1,4 +1,4 @@
-"""Bodies that are proven, read: bounded, and apart where they are long."""
+"""Reading bodies that are proven: with bounds, and in a separate process if they are long."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.webhook.payloads import Sent, github_push, github_sent
 
 @given(payload=st.dictionaries(st.text(), st.text() | st.integers()), before=st.integers(0, 8))
 def test_a_form_holds_the_same(payload: dict[str, object], before: int) -> None:
-    """GitHub's default content type, a form, holds the same payload, wherever it is cut to be decoded."""
+    """GitHub's default content type, a form, holds the same payload, wherever it is cut for decoding."""
     text = json.dumps({"long": "x" * before + "é+ %" * 9000} | payload, ensure_ascii=False)
 
     assert read_payload(urlencode({"payload": text}).encode(), form=True) == json.loads(text)
@@ -36,7 +36,7 @@ def test_a_form_holds_the_same(payload: dict[str, object], before: int) -> None:
     ],
 )
 def test_what_is_no_payload(body: bytes, message: str) -> None:
-    """What is wrong is said, without anything of the payload."""
+    """An error is reported without any text of the payload."""
     with pytest.raises(MalformedError) as raised:
         read_payload(body, form=False)
 
@@ -62,12 +62,12 @@ def test_what_is_no_form(body: bytes, message: str) -> None:
 
 
 def large(sent: Sent) -> Sent:
-    """The same push with blanks after it, so that it is a long one."""
+    """The same push followed by many blanks, so that it is a long one."""
     return Sent(headers=sent.headers, body=sent.body + b" " * READ_HERE)
 
 
 def test_a_long_push_is_the_same_push() -> None:
-    """A body that is read in a process of its own says the same as one that is read here."""
+    """A body that is read in a separate process gives the same result as one that is read in this process."""
     sent = github_sent(github_push(changed=[f"a/{number}" for number in range(MOST_PATHS)]))
 
     apart = pushed(read_delivery(sent.headers, large(sent).body))
@@ -77,7 +77,7 @@ def test_a_long_push_is_the_same_push() -> None:
 
 
 def test_a_long_body_that_is_no_push() -> None:
-    """What is wrong with a long body, and why it starts nothing, is said as of a short one."""
+    """Errors of a long body, and reasons why it starts nothing, are reported as for a short body."""
     tag = large(github_sent(github_push(ref="refs/tags/v1")))
     broken = large(github_sent(github_push(sender="me")))
 
@@ -89,7 +89,7 @@ def test_a_long_body_that_is_no_push() -> None:
 
 
 def test_a_body_that_takes_too_much() -> None:
-    """A proven body that would take more memory than one may is refused, and this process goes on."""
+    """A proven body that needs more memory than the limit is refused, and this process goes on."""
     sent = github_sent({})
     hostile = b'{"a": [' + b"[]," * (24 * 1024 * 1024 // 3) + b"[]]}"
 

@@ -34,14 +34,14 @@ from tests.webhook.payloads import (
     ],
 )
 def test_whose_delivery(sent: Sent, kind: HostKind, event: str, identity: str) -> None:
-    """Kind, event and id are in the headers; Gitea's own come before GitHub's, which it sends too."""
+    """Kind, event and id are in the headers; Gitea also sends GitHub's headers, but its own come first."""
     delivery = read_delivery(sent.headers, sent.body)
 
     assert (delivery.kind, delivery.event, delivery.identity) == (kind, event, identity)
 
 
 def test_old_gitlabs_ids() -> None:
-    """Where GitLab has no id for retries, the event's id and the body make one."""
+    """If GitLab sends no id for retries, the id is made from the event's id and the body."""
     one, other = gitlab_push(), gitlab_push()
 
     def identity(payload: Any) -> str:
@@ -53,7 +53,7 @@ def test_old_gitlabs_ids() -> None:
 
 
 def test_a_signed_id_comes_first() -> None:
-    """An id that is signed is the one that counts."""
+    """If an id is signed, the signed id counts."""
     sent = gitlab_signed(gitlab_push(), key=b"k").with_headers(idempotency_key="another", webhook_id="signed")
 
     assert read_delivery(sent.headers, sent.body).identity == "signed"
@@ -69,7 +69,7 @@ def test_a_signed_id_comes_first() -> None:
     ],
 )
 def test_what_is_no_delivery(sent: Sent, message: str) -> None:
-    """What is missing or wrong is said, without anything of the payload."""
+    """Missing or wrong parts are reported without any text of the payload."""
     with pytest.raises(MalformedError) as raised:
         read_delivery(sent.headers, sent.body)
 
@@ -85,7 +85,7 @@ HEADERS = st.dictionaries(
 
 @given(headers=HEADERS, body=st.one_of(st.binary(), st.text(string.printable).map(str.encode)))
 def test_any_bytes(headers: dict[str, str], body: bytes) -> None:
-    """Any headers and any body are a delivery or an error that says why not."""
+    """Any headers and any body give a delivery, or an error with the reason."""
     try:
         delivery = read_delivery(headers, body)
     except MalformedError:

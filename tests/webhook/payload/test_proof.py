@@ -1,4 +1,4 @@
-"""Who is believed."""
+"""Which deliveries are believed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def proven(sent: Sent, secret: str = SECRET, now: float = NOW) -> bool:
 
 
 def test_githubs_own_vector() -> None:
-    """The signature that GitHub's documentation gives for a body and a secret is the one that holds."""
+    """The signature that GitHub's documentation gives for a body and a secret is accepted."""
     proof = BodySignature("757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17")
 
     assert proof.holds(b"Hello, World!", "It's a Secret to Everybody", NOW)
@@ -50,7 +50,7 @@ def test_githubs_own_vector() -> None:
     ],
 )
 def test_the_right_secret_is_believed(sent: Sent) -> None:
-    """A delivery is believed with the secret that it was made with, and with no other."""
+    """A delivery is believed with the secret that it was signed with, and with no other secret."""
     assert proven(sent)
     assert not proven(sent, SECRET + "!")
     assert not proven(sent, "x")
@@ -65,7 +65,7 @@ def test_the_right_secret_is_believed(sent: Sent) -> None:
     ],
 )
 def test_unsigned_is_not_believed(sent: Sent, header: str) -> None:
-    """Without its signature a delivery has no proof at all, whatever other hosts' headers it has."""
+    """A delivery without its signature has no proof, whatever headers of other hosts it has."""
     bare = sent.without(header)
 
     assert read_delivery(bare.headers, bare.body).proofs == ()
@@ -73,12 +73,12 @@ def test_unsigned_is_not_believed(sent: Sent, header: str) -> None:
 
 @pytest.mark.parametrize("text", ["sha256=", "sha1=" + "0" * 40, "0" * 64, "sha256=é", "sha256=" + "0" * 64, "="])
 def test_odd_signatures_are_not_believed(text: str) -> None:
-    """A signature of another algorithm or shape is none."""
+    """A signature with another algorithm or another form does not count."""
     assert not proven(github_sent(github_push()).with_headers(x_hub_signature_256=text))
 
 
 def test_another_body_is_not_believed() -> None:
-    """A signature holds for its body alone."""
+    """A signature is valid for its own body only."""
     one, other = github_sent(github_push()), github_sent(github_push())
     mixed = Sent(headers=one.headers, body=other.body)
 
@@ -86,7 +86,7 @@ def test_another_body_is_not_believed() -> None:
 
 
 def test_standard_webhooks() -> None:
-    """GitLab's signing token is believed, as the key that it is the base64 of."""
+    """GitLab's signing token is believed; the key is the decoded base64."""
     sent = gitlab_signed(gitlab_push(), key=KEY, now=NOW)
 
     assert proven(sent, SIGNING_TOKEN)
@@ -94,13 +94,13 @@ def test_standard_webhooks() -> None:
 
 
 def test_a_signing_token_that_is_no_base64() -> None:
-    """A signing token of another shape is the key as it stands."""
+    """A signing token that is not base64 is used as the key without decoding."""
     assert proven(gitlab_signed(gitlab_push(), key=SECRET.encode(), now=NOW), SECRET)
 
 
 @pytest.mark.parametrize("late", [-301, 301])
 def test_an_old_signature_is_not_believed(late: float) -> None:
-    """A signed time that is more than five minutes off is a replay."""
+    """A delivery whose signed time is more than five minutes off is a replay."""
     sent = gitlab_signed(gitlab_push(), key=KEY, now=NOW + late)
 
     assert not proven(sent, SIGNING_TOKEN)
@@ -108,14 +108,14 @@ def test_an_old_signature_is_not_believed(late: float) -> None:
 
 @pytest.mark.parametrize("moment", ["", "soon", "-1", "1e9", "٣"])
 def test_odd_times_are_not_believed(moment: str) -> None:
-    """A time that is not a number is none."""
+    """A time that is not a number does not count."""
     sent = gitlab_signed(gitlab_push(), key=KEY, now=NOW).with_headers(webhook_timestamp=moment)
 
     assert not proven(sent, SIGNING_TOKEN)
 
 
 def test_several_signatures() -> None:
-    """While a key is changed there are two signatures; one that holds is enough."""
+    """While a key is being changed there are two signatures; one valid signature is enough."""
     sent = gitlab_signed(gitlab_push(), key=KEY, now=NOW)
     both = sent.with_headers(webhook_signature=f"v1,AAAA v2,xyz {sent.headers['webhook-signature']}")
 
@@ -123,13 +123,13 @@ def test_several_signatures() -> None:
 
 
 def test_whsec_alone_is_no_key() -> None:
-    """A secret that is the prefix alone does not open the door to whoever signs with nothing."""
+    """A secret that consists of the prefix alone does not accept signatures that are made with an empty key."""
     assert not proven(gitlab_signed(gitlab_push(), key=b"\0", now=NOW), "whsec_")
 
 
 @given(body=st.binary(), secret=st.text(min_size=1), text=st.text(st.characters(max_codepoint=255)))
 def test_garbage_never_holds(body: bytes, secret: str, text: str) -> None:
-    """Whatever stands in the header, nothing is believed and nothing breaks."""
+    """Whatever the header holds, nothing is believed and nothing breaks."""
     if any("\ud800" <= character <= "\udfff" for character in secret):
         return
 

@@ -42,7 +42,7 @@ def push_of(sent: Sent) -> Push:
 
 
 def test_a_push_to_github() -> None:
-    """GitHub's payload says everything: repository, branch, commits, files, who."""
+    """GitHub's payload has everything: repository, branch, commits, files and sender."""
     payload = github_push("Acme/Infra", after="a" * 40, changed=["b", "a"])
     payload["commits"].append({"id": "c" * 40, "added": ["new"], "modified": ["a"], "removed": ["old"]})
 
@@ -62,7 +62,7 @@ def test_a_push_to_github() -> None:
 
 
 def test_a_push_to_gitea() -> None:
-    """Gitea's payload does not say whether history was rewritten, so its list of files is not believed to be all."""
+    """Gitea's payload does not show whether history was rewritten, so its list of files does not count as complete."""
     push = push_of(gitea_sent(gitea_push("acme/infra")))
 
     assert (push.kind, push.repository, push.branch, push.sender) == (
@@ -76,7 +76,7 @@ def test_a_push_to_gitea() -> None:
 
 
 def test_a_push_to_gitlab() -> None:
-    """GitLab's payload has other names for the same; a repository's path may have more than two parts."""
+    """GitLab's payload has other names for the same fields; the path of a repository may have more than two parts."""
     push = push_of(gitlab_sent(gitlab_push("acme/tools/infra")))
 
     assert (push.kind, push.repository, push.sender) == (
@@ -89,14 +89,14 @@ def test_a_push_to_gitlab() -> None:
 
 
 def test_a_host_below_a_path() -> None:
-    """A host whose pages lie below a path of another site is there, and its repositories too."""
+    """If the pages of a host are below a path of another site, the host and its repositories have that path too."""
     push = push_of(gitlab_sent(gitlab_push("acme/infra", site="https://example.org/gitlab")))
 
     assert "example.org/gitlab/acme/infra" in push.addresses
 
 
 def test_a_branch_name_with_slashes() -> None:
-    """A branch is what follows `refs/heads/`, slashes and all."""
+    """A branch is everything after `refs/heads/`, with all slashes."""
     assert push_of(github_sent(github_push(branch="feature/one/two"))).branch == "feature/one/two"
 
 
@@ -113,12 +113,12 @@ def test_a_branch_name_with_slashes() -> None:
     ids=["new branch", "rewritten", "no commits", "many files", "no text", "many commits"],
 )
 def test_when_the_payload_does_not_say_all(payload: dict[str, Any]) -> None:
-    """Where a payload may leave files out, none of them are believed to be all."""
+    """If a payload may leave files out, its list of files does not count as complete."""
     assert push_of(github_sent(payload)).changed is None
 
 
 def test_a_new_branch() -> None:
-    """A branch that was not there before has no commit before."""
+    """A branch that did not exist before has no earlier commit."""
     push = push_of(github_sent(github_push(before=ZEROS)))
 
     assert push.created
@@ -138,7 +138,7 @@ def test_a_new_branch() -> None:
     ],
 )
 def test_what_starts_nothing(sent: Sent, reason: str) -> None:
-    """Deleted branches, tags and other events are not pushes, and the reason says so."""
+    """Deleted branches, tags and other events are not pushes, and the reason names the case."""
     found = read(sent)
 
     assert isinstance(found, NoPush)
@@ -148,7 +148,7 @@ def test_what_starts_nothing(sent: Sent, reason: str) -> None:
 
 @pytest.mark.parametrize("event", github_events())
 def test_all_of_githubs_examples(event: str) -> None:
-    """Each payload that GitHub publishes is a push, or something else."""
+    """Each payload that GitHub publishes is a push or another event."""
     for example in github_examples(event):
         sent = github_sent(example, event=event)
         found = read(sent)
@@ -195,7 +195,7 @@ def without(payload: dict[str, Any], *path: str) -> dict[str, Any]:
     ],
 )
 def test_what_a_push_must_have(sent: Sent, message: str) -> None:
-    """What is missing or of the wrong type is named."""
+    """A field that is missing or has the wrong type is named."""
     with pytest.raises(MalformedError) as raised:
         read(sent)
 
@@ -213,7 +213,7 @@ FIELDS = sorted({*github_push(), *gitlab_push(), *github_push()["repository"], *
 
 @given(payload=st.dictionaries(st.sampled_from(FIELDS), JSON), data=st.data())
 def test_any_json(payload: dict[str, Any], data: st.DataObject) -> None:
-    """Any JSON, also in the place of fields of a real push, is a push that can be kept, none, or an error that says why."""
+    """Any JSON, also in the fields of a real push, gives a push that can be kept, no push, or an error with the reason."""
     whole = data.draw(st.sampled_from([payload, github_push() | payload, gitlab_push() | payload, gitea_push() | payload]))
     repository = data.draw(st.sampled_from([None, github_push()["repository"] | payload]))
     if repository is not None:
