@@ -1,4 +1,4 @@
-"""What the parts of a connection are called, and what is taken back."""
+"""The names of the parts of a connection, and taking back the steps of `connect`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dockercise_prefect.hosts.github import KnownKey
 
 
 def test_blocks_are_called_after_the_repository() -> None:
-    """A plain name is in the names of its blocks as it is."""
+    """A plain name is a part of the names of its blocks, unchanged."""
     blocks = BlockNames.of("github.com", "Acme/Infra")
 
     assert (blocks.key, blocks.webhook, blocks.token) == (
@@ -23,7 +23,7 @@ def test_blocks_are_called_after_the_repository() -> None:
 
 
 def test_no_two_repositories_share_a_block() -> None:
-    """Names that would be written alike are told apart, and all of them are names that Prefect takes."""
+    """Names that would look the same are kept distinct, and Prefect accepts all of them."""
     places = [
         ("github.com", "acme/infra"),
         ("github.com", "acme/infra.web"),
@@ -42,7 +42,7 @@ def test_no_two_repositories_share_a_block() -> None:
 
 
 def test_own_keys() -> None:
-    """A deploy key is ours when we hold its private half, or when it is called so."""
+    """A deploy key is ours if we have its private half, or if its title is ours."""
     ours, theirs = make_deploy_key(), make_deploy_key()
     kept = KnownKey(1, "renamed by somebody", ours.public)
     titled = KnownKey(2, key_title("https://hooks.example.org"), theirs.public)
@@ -55,13 +55,13 @@ def test_own_keys() -> None:
 
 @pytest.mark.parametrize("url", ["", "hooks.example.org", "ftp://hooks.example.org", "https://", "https://a:b", "https://a b"])
 def test_no_address(url: str) -> None:
-    """What pushes cannot be sent to is refused."""
+    """An address that cannot receive pushes is refused."""
     with pytest.raises(UsageError, match="is not an address that pushes can be sent to"):
         checked_webhook_url(url)
 
 
 def test_newest_step_is_taken_back_first() -> None:
-    """Steps are taken back in the reverse of their order, whatever becomes of each; the error goes on."""
+    """Steps are taken back in reverse order, even if one of them fails; the error is raised again."""
     done: list[str] = []
     told: list[str] = []
 
@@ -84,7 +84,7 @@ def test_newest_step_is_taken_back_first() -> None:
 
 
 def test_nothing_is_taken_back_of_what_succeeds() -> None:
-    """Where all steps are made, all of them stay."""
+    """If all steps succeed, all of them stay."""
     done: list[str] = []
 
     with undone_on_failure(done.append) as undo:

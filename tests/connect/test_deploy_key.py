@@ -1,4 +1,4 @@
-"""Key pairs that repositories are read with."""
+"""Key pairs for reading repositories."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dockercise_prefect.connect.deploy_key import fingerprint, make_deploy_key, 
 
 
 def test_openssh_takes_it(tmp_path: Path) -> None:
-    """The private half is a file that ssh reads, the public half is its own, and the fingerprint is what ssh says it is."""
+    """The private half is a file that ssh reads; ssh derives the same public half and fingerprint from it."""
     pair = make_deploy_key()
     file = tmp_path / "key"
     file.write_text(pair.private, encoding="ascii")
@@ -26,7 +26,7 @@ def test_openssh_takes_it(tmp_path: Path) -> None:
 
 
 def test_pair_is_read_back() -> None:
-    """The private half alone gives the whole pair, and no two pairs are alike."""
+    """The private half alone gives the whole pair, and every new pair is different."""
     pair = make_deploy_key()
 
     assert read_deploy_key(pair.private) == pair
@@ -37,7 +37,7 @@ def test_pair_is_read_back() -> None:
     "text", ["", "a token", "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----"]
 )
 def test_no_key(text: str) -> None:
-    """What is not a key of ours is none, whatever it is."""
+    """Anything that is not one of our keys is not accepted as one."""
     assert read_deploy_key(text) is None
 
 
@@ -50,5 +50,5 @@ def test_private_half_is_not_shown() -> None:
 
 @pytest.mark.parametrize("text", ["", "ssh-ed25519", "ssh-ed25519 !!!"])
 def test_no_fingerprint(text: str) -> None:
-    """What is not a public key has no fingerprint, and none that another could share."""
+    """A text that is not a public key has an empty fingerprint."""
     assert fingerprint(text) == ""

@@ -1,4 +1,4 @@
-"""The client for GitHub, against a server that holds every request to GitHub's own description."""
+"""The client for GitHub, against a server that checks every request against GitHub's own description."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ STATUS = CommitStatus(
 
 @pytest.fixture
 def github(github_server: GitHubServer) -> GitHub:
-    """A client with a token that may do everything."""
+    """A client whose token has all rights."""
     return GitHub(TOKEN, github_server.api, "GITHUB_TOKEN")
 
 
 def test_repository_is_read(github: GitHub) -> None:
-    """What GitHub says of a repository is what we know of it."""
+    """Our data about a repository is the data in GitHub's answer."""
     repository = github.repository("acme/infra")
 
     assert repository.full_name == "acme/infra"
@@ -46,14 +46,14 @@ def test_repository_is_read(github: GitHub) -> None:
 
 
 def test_renamed_repository_is_found(github_server: GitHubServer, github: GitHub) -> None:
-    """A repository that was renamed is found under its old name, and says what it is called now."""
+    """A repository that was renamed is found under its old name, and the answer has its present name."""
     github_server.moved["acme/old"] = "acme/infra"
 
     assert github.repository("acme/old").full_name == "acme/infra"
 
 
 def test_deploy_key_reads_only(github_server: GitHubServer, github: GitHub) -> None:
-    """A deploy key that is added may read and not write, and can be removed once."""
+    """An added deploy key can read but not write, and can be removed once."""
     pair = make_deploy_key()
 
     number = github.add_key("acme/infra", "a title", pair.public)
@@ -65,7 +65,7 @@ def test_deploy_key_reads_only(github_server: GitHubServer, github: GitHub) -> N
 
 
 def test_hook_sends_signed_pushes(github_server: GitHubServer, github: GitHub) -> None:
-    """A webhook sends pushes as JSON, signed, over a checked connection; it can be set again, and removed once."""
+    """A webhook sends pushes as JSON, signed, over a verified connection; it can be set again, and removed once."""
     number = github.add_hook("acme/infra", URL, "another")
     github.set_hook("acme/infra", number, URL, SECRET)
 
@@ -78,7 +78,7 @@ def test_hook_sends_signed_pushes(github_server: GitHubServer, github: GitHub) -
 
 
 def test_all_pages_are_read(github_server: GitHubServer, github: GitHub) -> None:
-    """A list that GitHub gives in pages is read to its end."""
+    """A list that GitHub splits into pages is read to its end."""
     github_server.per_page = 2
     added = [github.add_hook("acme/infra", f"{URL}/{number}", SECRET) for number in range(5)]
 
@@ -86,7 +86,7 @@ def test_all_pages_are_read(github_server: GitHubServer, github: GitHub) -> None
 
 
 def test_status_is_shown(github_server: GitHubServer, github: GitHub) -> None:
-    """A commit status is one request, with all that the commit's page shows."""
+    """A commit status is one request, with everything that the page of the commit shows."""
     github.send(STATUS)
 
     (shown,) = github_server.repositories["acme/infra"].statuses
@@ -101,12 +101,12 @@ def test_status_is_shown(github_server: GitHubServer, github: GitHub) -> None:
 
 
 def test_host_keys_are_read(github: GitHub) -> None:
-    """GitHub publishes what its ssh server proves itself with."""
+    """The host keys that GitHub publishes for its ssh server are read."""
     assert github.host_keys() == (HOST_KEY,)
 
 
 def test_enterprise_is_spoken_with() -> None:
-    """A GitHub Enterprise, with its API below a path and a description of its own, takes the same calls."""
+    """A GitHub Enterprise, whose API is below a path and has its own description, accepts the same calls."""
     with running_github(ENTERPRISE) as server:
         server.host("acme/infra")
         github = GitHub(TOKEN, server.api)
@@ -138,7 +138,7 @@ CALLS: dict[str, Callable[[GitHub], Any]] = {
 
 @pytest.mark.parametrize("call", CALLS)
 def test_wrong_token(github_server: GitHubServer, call: str) -> None:
-    """Whatever is asked with a wrong token, the message says whose it is, and not what it is."""
+    """For every call with a wrong token, the message names the source of the token, but not the token."""
     wrong = "ghp_wrongTokenOfTheTests0123456789"
 
     with pytest.raises(HostRefusedError) as refused:
@@ -151,7 +151,7 @@ def test_wrong_token(github_server: GitHubServer, call: str) -> None:
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("status", [500, 502, None])
 def test_failing_github(github_server: GitHubServer, github: GitHub, call: str, status: int | None) -> None:
-    """Whatever GitHub fails at, or is cut off from, may be tried again later, and the message holds no secret."""
+    """Every failure of GitHub or of the connection allows another attempt, and the message holds no secret."""
     method, path = call.split()
     github_server.fail(Failure(method, path, status))
 
@@ -164,7 +164,7 @@ def test_failing_github(github_server: GitHubServer, github: GitHub, call: str, 
 
 
 def test_reading_is_tried_again(github_server: GitHubServer, github: GitHub) -> None:
-    """A failure that goes away by itself stops nothing that may be done twice, and what may not is done once."""
+    """After a temporary failure, a call that may be repeated is tried again, and any other call is made only once."""
     github_server.fail(Failure("GET", "/repos/acme/infra/.*", 502, times=1))
     github_server.fail(Failure("POST", "/repos/acme/infra/hooks", 502, times=1))
 
@@ -188,7 +188,7 @@ def test_reading_is_tried_again(github_server: GitHubServer, github: GitHub) -> 
 )
 @pytest.mark.parametrize("status", [403, 404])
 def test_missing_right(github_server: GitHubServer, github: GitHub, call: str, right: str, status: int) -> None:
-    """A token that lacks a right is told which; GitHub says 403 to one kind of token, and 404 to the other."""
+    """If a token lacks a right, the message names the right; depending on the kind of token, GitHub answers 403 or 404."""
     method, path = call.split()
     body = {"message": "Resource not accessible by personal access token"}
     github_server.fail(Failure(method, path, status, body=body))
@@ -200,7 +200,7 @@ def test_missing_right(github_server: GitHubServer, github: GitHub, call: str, r
 
 
 def test_what_github_asks_for_is_said(github_server: GitHubServer, github: GitHub) -> None:
-    """Where GitHub names the right that is missing, its words are in the hint."""
+    """If GitHub names the missing right, the hint quotes it."""
     headers = {"X-Accepted-GitHub-Permissions": "administration=write"}
     github_server.fail(Failure("POST", ".*/keys", 403, body={"message": "Resource not accessible"}, headers=headers))
 
@@ -209,7 +209,7 @@ def test_what_github_asks_for_is_said(github_server: GitHubServer, github: GitHu
 
 
 def test_single_sign_on(github_server: GitHubServer, github: GitHub) -> None:
-    """A token that its organisation has not let in yet is sent where that is done."""
+    """If the organisation has not allowed the token yet, the message has the address for single sign-on."""
     headers = {"X-GitHub-SSO": "required; url=https://github.com/orgs/acme/sso?authorization_request=A"}
     github_server.fail(Failure("GET", ".*/hooks", 403, body={"message": "Resource protected"}, headers=headers))
 
@@ -218,13 +218,13 @@ def test_single_sign_on(github_server: GitHubServer, github: GitHub) -> None:
 
 
 def test_unknown_repository(github: GitHub) -> None:
-    """A repository that is not there, or may not be seen, is told apart from one where a right is missing."""
+    """A repository that does not exist or is not visible has a different error than a missing right."""
     with pytest.raises(NoRepositoryError, match="has no repository acme/shop, or the token in GITHUB_TOKEN cannot see it"):
         github.repository("acme/shop")
 
 
 def test_key_in_use(github: GitHub) -> None:
-    """What GitHub says of a request that it does not take is in the hint."""
+    """GitHub's reason for refusing a request is in the hint."""
     pair = make_deploy_key()
     github.add_key("acme/infra", "a title", pair.public)
 
@@ -235,7 +235,7 @@ def test_key_in_use(github: GitHub) -> None:
 
 
 def test_hook_that_exists(github: GitHub) -> None:
-    """A second webhook to the same address is refused by GitHub, which says why."""
+    """GitHub refuses a second webhook to the same address, and the message has the reason."""
     github.add_hook("acme/infra", URL, SECRET)
 
     with pytest.raises(HostRefusedError, match="Hook already exists on this repository"):
@@ -256,7 +256,7 @@ def test_hook_that_exists(github: GitHub) -> None:
     ],
 )
 def test_rate_limit(github_server: GitHubServer, github: GitHub, status: int, headers: dict[str, str], hint: str) -> None:
-    """A rate limit is not waited for; the message says when to try again."""
+    """The client does not wait for a rate limit; the message shows when to try again."""
     body = {"message": "API rate limit exceeded for user ID 1."}
     github_server.fail(Failure("GET", ".*/hooks", status, body=body, headers=headers))
 
@@ -271,17 +271,17 @@ def test_rate_limit(github_server: GitHubServer, github: GitHub, status: int, he
 @pytest.mark.parametrize("body", [b"<html>a proxy</html>", b"{", b"[]", b"", {"name": "infra"}])
 @pytest.mark.parametrize("call", ["GET /repos/acme/infra", "POST /repos/acme/infra/hooks", "POST /repos/acme/infra/keys"])
 def test_something_else_answers(github_server: GitHubServer, github: GitHub, call: str, body: Any) -> None:
-    """An answer that GitHub would not give is said to be none."""
+    """An answer that cannot come from GitHub is an error."""
     method, path = call.split()
     github_server.fail(Failure(method, path, 200 if method == "GET" else 201, body=body))
 
     with pytest.raises(HostRefusedError, match="is not GitHub's API"):
         CALLS[call](github)
-    github_server.wrong.clear()  # that this is not GitHub's answer is what the test is about
+    github_server.wrong.clear()  # the test needs an answer that is not GitHub's
 
 
 def test_redirection_elsewhere(github_server: GitHubServer, github: GitHub) -> None:
-    """The token is not carried to another host, whatever an answer says."""
+    """The token is not sent to another host, whatever an answer redirects to."""
     github_server.fail(Failure("GET", ".*", 301, body={}, headers={"Location": "https://elsewhere.example/repos/acme/infra"}))
 
     with pytest.raises(HostRefusedError, match="is not GitHub's API"):
@@ -289,14 +289,14 @@ def test_redirection_elsewhere(github_server: GitHubServer, github: GitHub) -> N
 
 
 def test_nobody_there() -> None:
-    """An address where nothing listens is not an answer."""
+    """If no server listens at the address, the error reports that there is no answer."""
     with pytest.raises(HostError, match=r"no answer from 127\.0\.0\.1:9"):
         GitHub(TOKEN, "http://127.0.0.1:9").repository("acme/infra")
 
 
 @pytest.mark.parametrize("token", ["", " ", "two words", "line\nbreak", "umläut"])
 def test_no_token(token: str) -> None:
-    """What cannot be a token is sent nowhere, and not shown."""
+    """A text that cannot be a token is not sent anywhere, and not shown."""
     with pytest.raises(UsageError, match="GITHUB_TOKEN does not contain a token"):
         GitHub(token, origin="GITHUB_TOKEN")
 
@@ -313,7 +313,7 @@ def test_no_token(token: str) -> None:
     ],
 )
 def test_no_address(api: str) -> None:
-    """An address that no token may be sent to is refused, without a password that it holds."""
+    """An address that must not receive a token is refused, and the message does not show the password in it."""
     with pytest.raises(UsageError) as refused:
         GitHub(TOKEN, api)
 
@@ -322,7 +322,7 @@ def test_no_address(api: str) -> None:
 
 @pytest.mark.parametrize("name", ["acme", "acme/infra/x", "../infra", "acme/..", "-a/b", "acme/in fra", "acme/infra?x", ""])
 def test_no_name(github_server: GitHubServer, github: GitHub, name: str) -> None:
-    """What is no repository's name is asked for nowhere."""
+    """A text that is not the name of a repository is never requested."""
     with pytest.raises(UsageError, match="is not a GitHub repository"):
         github.repository(name)
 

@@ -28,13 +28,13 @@ OTHERS = (HostKind.GITEA, HostKind.GITLAB)
 
 @pytest.fixture
 def host() -> Iterator[StatusHost]:
-    """A host that takes everything."""
+    """A host that accepts everything."""
     with running_host() as host:
         yield host
 
 
 def test_gitea_is_told(host: StatusHost) -> None:
-    """Gitea gets GitHub's words, below its own path, with the token in a header."""
+    """Gitea receives GitHub's words, below its own path, with the token in a header."""
     open_statuses(HostKind.GITEA, host.site, TOKEN).send(STATUS)
 
     (taken,) = host.taken
@@ -49,7 +49,7 @@ def test_gitea_is_told(host: StatusHost) -> None:
 
 
 def test_gitlab_is_told(host: StatusHost) -> None:
-    """GitLab gets its own words, and the path of a project in a group of a group as one word."""
+    """GitLab receives its own words, and the path of a project in nested groups as one encoded word."""
     open_statuses(HostKind.GITLAB, host.site, TOKEN).send(replace(STATUS, repository="acme/team/infra"))
 
     (taken,) = host.taken
@@ -64,7 +64,7 @@ def test_gitlab_is_told(host: StatusHost) -> None:
 
 
 def test_github_is_told() -> None:
-    """A GitHub that is not github.com has its API below its own site."""
+    """A GitHub other than github.com has its API below its own site."""
     with running_github(ENTERPRISE) as server:
         server.host("acme/infra")
 
@@ -82,7 +82,7 @@ def test_github_is_told() -> None:
     ],
 )
 def test_every_state_has_a_word(host: StatusHost, kind: HostKind, words: list[str]) -> None:
-    """Each state is said in the host's own words."""
+    """Each state is sent in the host's own words."""
     for state in CommitState:
         open_statuses(kind, host.site, TOKEN).send(replace(STATUS, state=state))
 
@@ -98,7 +98,7 @@ def test_no_page_to_link(host: StatusHost, kind: HostKind) -> None:
 
 
 def test_long_link_is_left_out(host: StatusHost) -> None:
-    """A link that GitLab would refuse does not cost the status."""
+    """A link that is too long for GitLab is left out, and the status is still sent."""
     open_statuses(HostKind.GITLAB, host.site, TOKEN).send(replace(STATUS, target_url="https://example.org/" + "x" * 240))
 
     assert "target_url" not in host.taken[0].body
@@ -107,7 +107,7 @@ def test_long_link_is_left_out(host: StatusHost) -> None:
 @pytest.mark.parametrize("status", [429, 500, 502, 503, None])
 @pytest.mark.parametrize("kind", OTHERS)
 def test_host_without_time(host: StatusHost, kind: HostKind, status: int | None) -> None:
-    """What may succeed later is said so, without token and body."""
+    """A failure that may end later is reported as temporary, without token and body."""
     host.status, host.answer = status, {"message": "the body"}
 
     with pytest.raises(StatusLaterError) as failed:
@@ -120,7 +120,7 @@ def test_host_without_time(host: StatusHost, kind: HostKind, status: int | None)
 @pytest.mark.parametrize("status", [301, 302, 400, 401, 403, 404, 422])
 @pytest.mark.parametrize("kind", OTHERS)
 def test_host_that_refuses(host: StatusHost, kind: HostKind, status: int) -> None:
-    """What can never succeed is said so; a redirection is not followed, since it would take the token elsewhere."""
+    """A final failure is reported as final; a redirection is not followed, since it would send the token to another place."""
     host.status, host.answer, host.headers = status, {"message": "the body"}, {"Location": f"{host.site}/elsewhere"}
 
     with pytest.raises(StatusRefusedError, match="does not accept a commit status") as refused:
@@ -141,7 +141,7 @@ def test_host_that_refuses(host: StatusHost, kind: HostKind, status: int) -> Non
     ],
 )
 def test_same_status_twice(host: StatusHost, state: CommitState, transition: str) -> None:
-    """GitLab refuses what it shows already; that is not a failure."""
+    """GitLab refuses a status that it already shows; that is not a failure."""
     host.status = 400
     host.answer = {"message": f"Cannot transition status via {transition} (Reason(s): Status cannot transition)"}
 
@@ -149,7 +149,7 @@ def test_same_status_twice(host: StatusHost, state: CommitState, transition: str
 
 
 def test_status_that_contradicts(host: StatusHost) -> None:
-    """GitLab refuses to say anew how a job ended; that is a failure."""
+    """GitLab refuses to change how a job ended; that is a failure."""
     host.status = 400
     host.answer = {"message": "Cannot transition status via :drop from :success (Reason(s): Status cannot transition)"}
 
@@ -159,7 +159,7 @@ def test_status_that_contradicts(host: StatusHost) -> None:
 
 @pytest.mark.parametrize(("status", "error"), [(500, StatusLaterError), (404, StatusRefusedError), (422, StatusRefusedError)])
 def test_github_fails(status: int, error: type[Exception]) -> None:
-    """GitHub's failures are of the same two kinds, and nothing that it said is in them."""
+    """GitHub's failures have the same two kinds, and do not contain its answer."""
     with running_github(ENTERPRISE) as server:
         body = {"message": "the body", "documentation_url": "https://docs.github.com"}
         server.fail(Failure("POST", ".*", status, body=body))
@@ -174,7 +174,7 @@ def test_github_fails(status: int, error: type[Exception]) -> None:
 @pytest.mark.parametrize("kind", HostKind)
 @pytest.mark.parametrize("token", ["", "two words\n1", "umläut"])
 def test_no_token(host: StatusHost, kind: HostKind, token: str) -> None:
-    """What cannot be a token is sent nowhere, for ever, and not shown."""
+    """A text that cannot be a token is never sent, and not shown."""
     with pytest.raises(StatusRefusedError, match="does not contain a token") as refused:
         open_statuses(kind, host.site, token).send(STATUS)
 
@@ -184,7 +184,7 @@ def test_no_token(host: StatusHost, kind: HostKind, token: str) -> None:
 
 @pytest.mark.parametrize("kind", HostKind)
 def test_nobody_there(kind: HostKind) -> None:
-    """A host that is down may be up later."""
+    """A host that is down is a temporary failure."""
     with pytest.raises(StatusLaterError, match=r"no answer from 127\.0\.0\.1:9"):
         open_statuses(kind, "http://127.0.0.1:9", TOKEN).send(STATUS)
 
