@@ -1,4 +1,4 @@
-"""A repository's past, read without touching the checkout."""
+"""The past of a repository, read without changing the checkout."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FILES = {
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """A repository with one commit, changed since: nothing of that commit is left in the working tree."""
+    """A repository with one commit that has changed since: the working tree has nothing of that commit any more."""
     folder = make_repository(tmp_path / "r", FILES)
     (folder / "b.dockercise.yml").write_text("other: {img: x}\n")
     return folder
@@ -41,7 +41,7 @@ def test_sources_are_those_of_the_commit(repository: Path) -> None:
 
 
 def test_a_root_below_the_repository(repository: Path) -> None:
-    """Below a folder of the repository only its files count, with paths relative to it."""
+    """For a root below the repository, only its files count, with paths relative to it."""
     (repository / "sub" / "new").write_text("")
     revision = find_revision(repository / "sub", "master")
 
@@ -52,7 +52,7 @@ def test_a_root_below_the_repository(repository: Path) -> None:
 
 
 def test_changed_files(repository: Path) -> None:
-    """Changed, deleted, renamed and untracked files count, ignored ones do not."""
+    """Changed, deleted, renamed and untracked files count; ignored files do not."""
     git(repository, "mv", "notes.md", "moved.md")
     (repository / "a" / "a.dockercise.yaml").unlink()
     (repository / "ü b\n").write_text("")
@@ -64,7 +64,7 @@ def test_changed_files(repository: Path) -> None:
 
 
 def test_a_touched_file_is_not_changed(repository: Path) -> None:
-    """A file whose time alone is new is the same, and the index stays as it was."""
+    """A file with a new time but the same content is unchanged, and the index stays unchanged."""
     os.utime(repository / "notes.md", (1, 1))
     before = (repository / ".git" / "index").read_bytes()
 
@@ -75,7 +75,7 @@ def test_a_touched_file_is_not_changed(repository: Path) -> None:
 
 
 def test_a_change_right_after_the_commit(repository: Path) -> None:
-    """A file that got another text of the same length in the very moment of the commit has changed."""
+    """A file that got another text of the same length at the moment of the commit has changed."""
     git(repository, "config", "core.trustctime", "false")
     notes, moment = repository / "notes.md", (1_700_000_000, 1_700_000_000)
     os.utime(notes, moment)
@@ -91,7 +91,7 @@ def test_a_change_right_after_the_commit(repository: Path) -> None:
 
 @pytest.mark.parametrize("name", ["nowhere", "", "--help", "--output=x", "HEAD^{tree}", "-", "HEAD..master", "\u2603"])
 def test_what_is_no_revision(repository: Path, name: str) -> None:
-    """A name that stands for no commit, options among them, is refused with a hint and leaves nothing behind."""
+    """A name that is not a commit, for example an option, is refused with a hint and leaves nothing behind."""
     before = sorted(repository.iterdir())
 
     with pytest.raises(UsageError) as caught:
@@ -103,7 +103,7 @@ def test_what_is_no_revision(repository: Path, name: str) -> None:
 
 
 def test_a_revision_that_a_shallow_clone_lacks(repository: Path, tmp_path: Path) -> None:
-    """In a shallow clone the error says so, and how to get the rest."""
+    """In a shallow clone the error reports it, and shows how to get the rest."""
     git(repository, "commit", "--all", "--message", "second")
     git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{repository}", "shallow")
 
@@ -115,13 +115,13 @@ def test_a_revision_that_a_shallow_clone_lacks(repository: Path, tmp_path: Path)
 
 
 def test_outside_a_repository(tmp_path: Path) -> None:
-    """Where there is no repository, that is what is said."""
+    """Outside a repository the error reports that there is none."""
     with pytest.raises(UsageError, match="is not in a git repository"):
         find_revision(tmp_path, "HEAD")
 
 
 def test_a_hook_does_not_mislead(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What git sets for hooks of another repository does not make it answer for that one."""
+    """If git has set variables for a hook of another repository, the answer is still for this one."""
     other = make_repository(tmp_path / "other", {"x": ""})
     monkeypatch.setenv("GIT_DIR", str(other / ".git"))
 
@@ -132,7 +132,7 @@ def test_a_hook_does_not_mislead(repository: Path, tmp_path: Path, monkeypatch: 
 
 
 def test_a_file_that_was_too_big(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that would not be read today is not read from the past."""
+    """A file that is too big to be read today is not read from the past either."""
     monkeypatch.setattr(module, "MAX_BYTES", 5)
 
     with pytest.raises(DefinitionError, match="DK005"):
@@ -140,7 +140,7 @@ def test_a_file_that_was_too_big(repository: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_the_commit_of_the_files_is_known(tmp_path: Path) -> None:
-    """A clean checkout has its commit, a changed one says that it differs; where there is none, nothing is known."""
+    """A clean checkout has its commit, a changed one is marked as different; without a repository, nothing is known."""
     folder = make_repository(tmp_path / "clean", FILES)
     commit = git(folder, "rev-parse", "HEAD").strip()[:12]
 
@@ -152,7 +152,7 @@ def test_the_commit_of_the_files_is_known(tmp_path: Path) -> None:
 
 
 def test_a_commit_can_be_had_without_starting_a_filter(tmp_path: Path) -> None:
-    """Comparing files starts the filters that a repository's settings name; who does not compare starts none."""
+    """Comparing files starts the filters in a repository's settings; without a comparison no filter starts."""
     folder = make_repository(tmp_path / "r", {"f": "1", ".gitattributes": "f filter=x"})
     sign = tmp_path / "started"
     git(folder, "config", "filter.x.clean", f"touch '{sign}'; cat")

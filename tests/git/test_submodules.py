@@ -1,4 +1,4 @@
-"""Submodules in a repository's past."""
+"""Submodules in the past of a repository."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PIPELINE = "s: {img: x, triggers: '*.c'}\n"
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A repository with a submodule `lib/sm` that has one itself, `in`; all committed and checked out."""
+    """A repository with a submodule `lib/sm`, which has the submodule `in`; all committed and checked out."""
     inner = make_repository(tmp_path / "inner", {"i.dockercise.yaml": "i: {img: x}\n", "i.c": "i\n"})
     middle = make_repository(tmp_path / "middle", {"s.dockercise.yaml": PIPELINE, "f.c": "f\n", ".gitignore": "*.o\n"})
     add_submodule(middle, inner, "in")
@@ -34,7 +34,7 @@ def _head(root: Path) -> Revision:
 
 
 def test_unchanged_submodules(root: Path) -> None:
-    """The past of unchanged submodules, one within another, is what is there today, and nothing has changed."""
+    """The past of unchanged, nested submodules is the same as the present, and nothing has changed."""
     past = sources_at(root, _head(root))
     changes = changed_files(root, _head(root))
 
@@ -48,7 +48,7 @@ def test_unchanged_submodules(root: Path) -> None:
 
 
 def test_changes_in_submodules(root: Path) -> None:
-    """Changed, deleted and untracked files of a submodule count with its path in front; ignored ones do not."""
+    """Changed, deleted and untracked files of a submodule count, with its path in front; ignored files do not."""
     for path in ("f.c", "new.c", "f.o", "in/i.c"):
         (root / "lib/sm" / path).write_text("new\n")
     (root / "lib/sm/s.dockercise.yaml").unlink()
@@ -59,7 +59,7 @@ def test_changes_in_submodules(root: Path) -> None:
 
 
 def test_commits_in_a_submodule(root: Path) -> None:
-    """Commits count against the one that the revision recorded, whether the outer repository has taken them or not."""
+    """Commits are compared with the commit that the revision recorded, even if the outer repository has not recorded them."""
     revision = Revision("HEAD", _head(root).commit)
     (root / "lib/sm/f.c").write_text("new\n")
     (root / "lib/sm/s.dockercise.yaml").write_text("other: {img: x}\n")
@@ -75,7 +75,7 @@ def test_commits_in_a_submodule(root: Path) -> None:
 
 
 def test_a_new_submodule(root: Path, tmp_path: Path) -> None:
-    """All that a submodule holds is new where the revision had none, in its own submodules too."""
+    """If the revision did not have a submodule, all its files are new, also those of its own submodules."""
     revision = Revision("HEAD", _head(root).commit)
     add_submodule(root, tmp_path / "middle", "two")
     git(root, "-c", "protocol.file.allow=always", "submodule", "--quiet", "update", "--init", "--recursive")
@@ -91,7 +91,7 @@ def test_a_new_submodule(root: Path, tmp_path: Path) -> None:
 
 
 def test_a_submodule_that_is_gone(root: Path) -> None:
-    """A submodule that was taken away is itself what changed, and its past is left out."""
+    """If a submodule was removed, the submodule itself has changed, and its past is left out."""
     revision = Revision("HEAD", _head(root).commit)
     git(root, "rm", "--quiet", "-r", "--force", "lib/sm")
     commit_all(root)
@@ -103,7 +103,7 @@ def test_a_submodule_that_is_gone(root: Path) -> None:
 
 
 def test_a_submodule_that_is_tracked_no_longer(root: Path) -> None:
-    """A submodule that is out of the index but still there is compared as ever."""
+    """A submodule that is not in the index but still in the folder is compared as usual."""
     git(root, "rm", "--quiet", "--cached", "lib/sm")
     (root / "lib/sm/f.c").write_text("new\n")
 
@@ -113,7 +113,7 @@ def test_a_submodule_that_is_tracked_no_longer(root: Path) -> None:
 
 
 def test_a_submodule_that_is_not_checked_out(root: Path) -> None:
-    """An empty folder in a submodule's place has no past and no changes, and that is said."""
+    """An empty folder in place of a submodule has no past and no changes, and this is reported."""
     git(root, "submodule", "--quiet", "deinit", "--all", "--force")
 
     past, changes = sources_at(root, _head(root)), changed_files(root, _head(root))
@@ -127,7 +127,7 @@ def test_a_submodule_that_is_not_checked_out(root: Path) -> None:
 
 
 def test_a_commit_that_a_submodule_has_not(root: Path) -> None:
-    """Where the commit is missing, the submodule is left out, and that it moved is a change."""
+    """If the commit is missing, the submodule is left out, and its new commit counts as a change."""
     revision = Revision("HEAD", _head(root).commit)
     recorded = git(root / "lib/sm", "rev-parse", "HEAD")
     shutil.rmtree(root / ".git/modules/lib/sm")
@@ -144,7 +144,7 @@ def test_a_commit_that_a_submodule_has_not(root: Path) -> None:
 
 
 def test_what_is_no_repository_where_a_submodule_was(root: Path) -> None:
-    """A folder `.git` without a repository in it does not make git answer for the outer one."""
+    """If a folder `.git` holds no repository, git does not answer for the outer repository."""
     (root / "lib/sm/.git").unlink()
     (root / "lib/sm/.git").mkdir()
 
@@ -154,7 +154,7 @@ def test_what_is_no_repository_where_a_submodule_was(root: Path) -> None:
 
 
 def test_a_repository_that_git_refuses(root: Path) -> None:
-    """Where git does not read a submodule, the note says why in git's words."""
+    """If git refuses to read a submodule, the note quotes git's reason."""
     (root / "lib/sm/.git").write_text("gitdir: ../nowhere\n")
 
     past = sources_at(root, _head(root))
@@ -163,7 +163,7 @@ def test_a_repository_that_git_refuses(root: Path) -> None:
 
 
 def test_a_link_in_a_submodules_place(root: Path, tmp_path: Path) -> None:
-    """A link in a submodule's place is not followed to another repository."""
+    """A link in place of a submodule is not followed to another repository."""
     shutil.move(root / "lib/sm", tmp_path / "elsewhere")
     (root / "lib/sm").symlink_to(tmp_path / "middle")
 
@@ -174,7 +174,7 @@ def test_a_link_in_a_submodules_place(root: Path, tmp_path: Path) -> None:
 
 
 def test_links_across_a_submodules_border(root: Path) -> None:
-    """Links lead into a submodule and out of it, as in the working tree."""
+    """Links into a submodule and out of it are followed, as in the working tree."""
     (root / "lib/sm/base.yaml").write_text("b: {img: x}\n")
     (root / "lib/sm/out.dockercise.yaml").symlink_to("../../.top.yaml")
     (root / ".top.yaml").write_text("t: {img: x}\n")
@@ -189,7 +189,7 @@ def test_links_across_a_submodules_border(root: Path) -> None:
 
 
 def test_a_root_inside_a_submodule(root: Path) -> None:
-    """Below a submodule its own repository is the one compared with."""
+    """For a root inside a submodule, the files are compared with the submodule's own repository."""
     (root / "lib/sm/in/i.c").write_text("new\n")
 
     changes = changed_files(root / "lib/sm", _head(root / "lib/sm"))
@@ -198,7 +198,7 @@ def test_a_root_inside_a_submodule(root: Path) -> None:
 
 
 def test_nothing_is_written_and_nothing_started(root: Path, tmp_path: Path) -> None:
-    """A submodule's index stays as it was, and its settings start no program."""
+    """The index of a submodule stays unchanged, and its settings start no program."""
     sign = tmp_path / "started"
     monitor = tmp_path / "monitor"
     monitor.write_text(f"#!/bin/sh\ntouch '{sign}'\n")
@@ -216,7 +216,7 @@ def test_nothing_is_written_and_nothing_started(root: Path, tmp_path: Path) -> N
 
 
 def test_a_hook_does_not_mislead(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What git sets for hooks of the outer repository does not make it answer for that one in a submodule."""
+    """If git has set variables for a hook of the outer repository, a submodule is still answered for by its own repository."""
     revision = Revision("HEAD", _head(root).commit)
     for name, value in (("GIT_DIR", ""), ("GIT_INDEX_FILE", "index"), ("GIT_OBJECT_DIRECTORY", "objects")):
         monkeypatch.setenv(name, str(root / ".git" / value))

@@ -1,4 +1,4 @@
-"""Secrets open repositories, and are seen nowhere."""
+"""Secrets open repositories, and appear nowhere else."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def mirror_of(address: str, access: Access, tmp_path: Path) -> Mirror:
 
 
 def everything_below(folder: Path) -> bytes:
-    """What all files in a folder hold."""
+    """The content of all files in a folder."""
     return b"\n".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
 
 def test_a_token_opens_a_repository_and_is_kept_nowhere(work: Path, tmp_path: Path) -> None:
-    """It goes to the host and into no file."""
+    """A token is sent to the host and written to no file."""
     with http_host(tmp_path / "host", f"Basic {SENT}") as host:
         mirror = mirror_of(f"{host}/infra.git", Access("block", TOKEN), tmp_path)
 
@@ -56,7 +56,7 @@ def test_a_token_opens_a_repository_and_is_kept_nowhere(work: Path, tmp_path: Pa
 
 
 def test_a_token_goes_to_no_host_that_its_host_redirects_to(work: Path, tmp_path: Path) -> None:
-    """A moved repository is found where it is now, and whoever is there learns nothing."""
+    """A moved repository is found at its new address, and the new host does not receive the token."""
     sent: list[str | None] = []
     commit = git(work, "rev-parse", "HEAD")
 
@@ -67,7 +67,7 @@ def test_a_token_goes_to_no_host_that_its_host_redirects_to(work: Path, tmp_path
 
 
 def test_the_helpers_of_the_user_do_not_learn_a_token(work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Git tells all helpers that it has what opened a repository, and one of them may write it down."""
+    """The user's credential helpers, which could write down a working token, do not receive it from git."""
     (tmp_path / "settings").write_text(f"[credential]\n\thelper = store --file={tmp_path}/kept\n")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "settings"))
 
@@ -78,7 +78,7 @@ def test_the_helpers_of_the_user_do_not_learn_a_token(work: Path, tmp_path: Path
 
 
 def test_a_key_is_in_no_file_that_a_killed_process_would_leave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is readable by the user for as long as git runs, and in no folder."""
+    """The user can read the key while git runs, and the key is in no folder."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     key = "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n"
     address = parse_address("git@git.example.org:a/b", tmp_path)
@@ -93,7 +93,7 @@ def test_a_key_is_in_no_file_that_a_killed_process_would_leave(tmp_path: Path, m
 
 
 def test_a_token_that_opens_nothing_is_not_said(work: Path, tmp_path: Path) -> None:
-    """The message names the block, never what is in it."""
+    """The message names the block, never its content."""
     with http_host(tmp_path / "host", "Basic another") as host, pytest.raises(RepositoryError) as refused:
         mirror_of(f"{host}/infra.git", Access("my-block", TOKEN), tmp_path).head(None)
 
@@ -104,7 +104,7 @@ def test_a_token_that_opens_nothing_is_not_said(work: Path, tmp_path: Path) -> N
 
 
 def test_without_a_secret_git_asks_nobody(work: Path, tmp_path: Path) -> None:
-    """A private repository is refused at once, and the hint says what is missing."""
+    """A private repository is refused immediately, and the hint names what is missing."""
     with http_host(tmp_path / "host", f"Basic {SENT}") as host, pytest.raises(RepositoryError, match="--credentials"):
         mirror_of(f"{host}/infra.git", Access(), tmp_path).head(None)
 
@@ -120,14 +120,14 @@ def test_without_a_secret_git_asks_nobody(work: Path, tmp_path: Path) -> None:
     ],
 )
 def test_a_secret_that_does_not_fit_its_address_goes_nowhere(address: str, secret: str, said: str, tmp_path: Path) -> None:
-    """The mistake is named before anybody is asked."""
+    """A secret of the wrong kind is reported before any host is contacted."""
     with pytest.raises(UsageError, match=said):
         mirror_of(address, Access("block", secret), tmp_path).head(None)
 
 
 @pytest.mark.docker
 def test_a_deploy_key_opens_a_repository_over_ssh(work: Path, tmp_path: Path) -> None:
-    """The key alone counts, not the user's; it is gone afterwards, and the host is known from then on."""
+    """Only the deploy key counts, not the user's; it is removed afterwards, and the host is known from then on."""
     commit = git(work, "rev-parse", "HEAD")
     with ssh_host(tmp_path / "ssh") as host:
         address = f"{host.address}{tmp_path}/host/infra.git"
@@ -146,7 +146,7 @@ def test_a_deploy_key_opens_a_repository_over_ssh(work: Path, tmp_path: Path) ->
 def test_the_agent_opens_a_repository_where_no_secret_is_named(
     work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the user's own git can reach, a worker of that user can."""
+    """A worker can reach every repository that its user's own git can reach."""
     with ssh_host(tmp_path / "ssh") as host:
         agent = subprocess.Popen(["ssh-agent", "-D", "-a", str(tmp_path / "agent")], stdout=subprocess.DEVNULL)
         try:
@@ -164,7 +164,7 @@ def test_the_agent_opens_a_repository_where_no_secret_is_named(
 
 @pytest.mark.docker
 def test_a_host_whose_key_has_changed_is_refused(work: Path, tmp_path: Path) -> None:
-    """A host is taken for itself the first time; another one in its place is not."""
+    """A host is trusted the first time; later another host in its place is refused."""
     with ssh_host(tmp_path / "ssh") as host:
         port = host.address.rpartition(":")[2]
         (tmp_path / "data").mkdir(mode=0o700)

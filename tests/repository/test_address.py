@@ -1,4 +1,4 @@
-"""Addresses of repositories: what is taken and what is refused."""
+"""Addresses of repositories: which are accepted and which are refused."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from dockercise_prefect.repository.address import parse_address
     ],
 )
 def test_one_repository_has_one_place_whatever_way_it_is_reached_by(text: str, tmp_path: Path) -> None:
-    """Host, path and name are the same; the address is kept as it was written, for git."""
+    """Host, path and name are the same; the address stays as it was written, for git."""
     address = parse_address(text, tmp_path)
 
     assert (address.host, address.path.lower(), address.name.lower()) == ("github.com", "acme/infra", "infra")
@@ -35,7 +35,7 @@ def test_a_port_that_is_not_the_usual_one_makes_another_host(tmp_path: Path) -> 
 
 
 def test_a_folder_is_made_absolute(tmp_path: Path) -> None:
-    """A relative path would mean another folder for a worker."""
+    """A relative path would mean another folder in a worker."""
     address = parse_address("repositories/../infra.git", tmp_path)
 
     assert (address.url, address.path, address.name, address.kind) == (
@@ -64,7 +64,7 @@ def test_a_folder_is_made_absolute(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_refused_is_said_without_its_secret(text: str, said: str, tmp_path: Path) -> None:
-    """An address with a password, or one that git would take for a program, goes no further."""
+    """An address with a password, or one that git would run as a program, is refused, and its secret is not shown."""
     with pytest.raises(UsageError) as refused:
         parse_address(text, tmp_path)
 
@@ -75,7 +75,7 @@ def test_what_is_refused_is_said_without_its_secret(text: str, said: str, tmp_pa
 
 @pytest.mark.parametrize("text", ["my shop", "~nobody-of-that-name/shop", "a:b/my shop"])
 def test_a_folder_may_be_called_anything(text: str, tmp_path: Path) -> None:
-    """Spaces are part of its name, and a home folder that there is not is a folder like others."""
+    """Spaces are a part of the name, and `~` of an unknown user is a folder like any other."""
     address = parse_address(text, tmp_path)
 
     assert (address.url, address.kind) == (f"{tmp_path}/{text}", "file")
@@ -83,6 +83,6 @@ def test_a_folder_may_be_called_anything(text: str, tmp_path: Path) -> None:
 
 
 def test_a_url_holds_no_space(tmp_path: Path) -> None:
-    """Git would ask the host for something else."""
+    """A space is refused, since git would send the host a different path."""
     with pytest.raises(UsageError, match="contains a space"):
         parse_address("https://example.org/my shop", tmp_path)

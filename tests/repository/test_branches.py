@@ -1,4 +1,4 @@
-"""Which branches globs take."""
+"""The branches that globs match."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from dockercise_prefect.repository.branches import check_branches, exactly, take
     ],
 )
 def test_the_last_glob_that_matches_decides(globs: list[str], branch: str, taken: bool) -> None:
-    """A glob takes a branch, and one with `!` takes it away again."""
+    """A glob includes a branch, and a later glob with `!` excludes it again."""
     assert takes_branch(globs, branch) is taken
 
 
 @pytest.mark.parametrize("branch", ["main", "fea*ure/[x]", "a?b", "!odd", "[!a]"])
 def test_a_branch_is_named_exactly(branch: str) -> None:
-    """The glob made of a branch's name takes that branch and no similar one."""
+    """The glob of a branch's name matches that branch and no similar one."""
     assert takes_branch([exactly(branch)], branch)
     assert not takes_branch([exactly(branch)], f"{branch}x")
     assert not takes_branch([exactly(branch)], branch.replace("*", "t").replace("?", "x").removeprefix("!") + " ")
@@ -37,6 +37,6 @@ def test_a_branch_is_named_exactly(branch: str) -> None:
 
 @pytest.mark.parametrize("globs", [["!main"], ["!main", "*"], [""], ["*", "!"]])
 def test_globs_that_begin_with_nothing_are_refused(globs: list[str]) -> None:
-    """What takes away before anything is taken, and an empty glob, is an error of the command."""
+    """A first glob with `!`, or an empty glob, is an error of the command."""
     with pytest.raises(UsageError, match="--push-branch"):
         check_branches(globs)

@@ -1,4 +1,4 @@
-"""Locks that die with whoever works under them."""
+"""Locks that end with the process that holds them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ with file_lock(Path(sys.argv[1]), 0) as lock:
 
 
 def test_nobody_else_has_a_lock_that_is_held(tmp_path: Path) -> None:
-    """Neither another thread nor another process gets it, and the next one does when its file was removed meanwhile."""
+    """No other thread or process gets a lock in use; the next one gets it, even if its file was removed meanwhile."""
     path = tmp_path / "lock"
 
     with file_lock(path, 0):
@@ -35,7 +35,7 @@ def test_nobody_else_has_a_lock_that_is_held(tmp_path: Path) -> None:
 
 
 def test_a_program_that_outlives_its_killed_parent_keeps_the_lock(tmp_path: Path) -> None:
-    """A git that goes on after a worker was killed is waited for."""
+    """If a git goes on after its worker was killed, others wait for it."""
     path = tmp_path / "lock"
     parent = subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -49,7 +49,7 @@ def test_a_program_that_outlives_its_killed_parent_keeps_the_lock(tmp_path: Path
 
     with pytest.raises(LockTimeoutError), file_lock(path, 0):
         pass
-    parent.stdin.close()  # what the program waits for
+    parent.stdin.close()  # the program waits for this
     with file_lock(path, 30):
         pass
     parent.stdout.close()

@@ -1,4 +1,4 @@
-"""Keys of ssh hosts that were published."""
+"""Published keys of ssh hosts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LINES = ["github.com ssh-ed25519 AAAA", "github.com ecdsa-sha2-nistp256 BBBB"]
 
 
 def test_each_key_is_remembered_once(tmp_path: Path) -> None:
-    """Keys are added behind what ssh has added itself, each once, for nobody else to change."""
+    """Keys are added after those that ssh has added itself, each once, and only the user can change them."""
     folder = tmp_path / "repositories"
     remember(folder, LINES[:1])
     with (folder / FILE).open("a") as file:
@@ -26,14 +26,14 @@ def test_each_key_is_remembered_once(tmp_path: Path) -> None:
 
 
 def test_nothing_to_remember(tmp_path: Path) -> None:
-    """Where no keys are published, nothing is known."""
+    """If no keys are published, nothing is known."""
     remember(tmp_path, [])
 
     assert (tmp_path / FILE).read_text() == ""
 
 
 def test_file_that_cannot_be_written(tmp_path: Path) -> None:
-    """What is in the way is named."""
+    """The obstacle is named."""
     (tmp_path / FILE).mkdir()
 
     with pytest.raises(RepositoryError, match=f"cannot write {tmp_path / FILE}"):

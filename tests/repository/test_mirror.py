@@ -1,4 +1,4 @@
-"""Mirrors: commits fetched once, trees checked out, and repositories that mean harm."""
+"""Mirrors: commits fetched once, trees checked out, and hostile repositories."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def work(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def host(work: Path, tmp_path: Path) -> Path:
-    """What the developer pushes to."""
+    """The repository that the developer pushes to."""
     bare = make_bare_repository(tmp_path / "host/infra.git", work)
     git(work, "remote", "add", "origin", str(bare))
     return bare
@@ -39,12 +39,12 @@ def mirror(host: Path, tmp_path: Path) -> Mirror:
 
 
 def mirror_of(host: Path, tmp_path: Path) -> Mirror:
-    """A mirror of a repository on this machine; by a URL, since git takes a short cut for paths."""
+    """A mirror of a repository on this machine; by a URL, since git uses a shortcut for paths."""
     return Mirror(tmp_path / "data/repositories", parse_address(host.as_uri(), tmp_path), Access())
 
 
 def push(work: Path) -> str:
-    """Commit and push what is in the developer's clone; the commit."""
+    """Commit and push everything in the developer's clone; returns the commit."""
     commit_all(work)
     git(work, "push", "--quiet", "origin", "HEAD")
     return git(work, "rev-parse", "HEAD")
@@ -57,7 +57,7 @@ def tree(folder: Path) -> dict[str, str]:
 
 
 def test_the_default_branch_and_others_are_found_at_the_host(mirror: Mirror, work: Path) -> None:
-    """A branch, a tag and a tag with a message stand for their commits."""
+    """A branch, a tag and an annotated tag give their commits."""
     first = git(work, "rev-parse", "HEAD")
     git(work, "branch", "other")
     git(work, "tag", "v1")
@@ -75,7 +75,7 @@ def test_the_default_branch_and_others_are_found_at_the_host(mirror: Mirror, wor
 
 
 def test_a_checkout_is_the_tree_of_its_commit_and_is_gone_afterwards(mirror: Mirror, work: Path) -> None:
-    """Two commits are checked out at once, each with its own files."""
+    """Two commits are checked out at the same time, each with its own files."""
     first = git(work, "rev-parse", "HEAD")
     (work / "a.txt").write_text("changed\n")
     second = push(work)
@@ -88,7 +88,7 @@ def test_a_checkout_is_the_tree_of_its_commit_and_is_gone_afterwards(mirror: Mir
 
 
 def test_only_the_commit_is_fetched(mirror: Mirror, work: Path, tmp_path: Path) -> None:
-    """Of a long history one commit comes, where the host can do that."""
+    """Only one commit of a long history is fetched, if the host supports it."""
     for number in range(5):
         (work / "a.txt").write_text(f"{number}\n")
         last = push(work)
@@ -100,7 +100,7 @@ def test_only_the_commit_is_fetched(mirror: Mirror, work: Path, tmp_path: Path) 
 
 
 def test_a_commit_that_is_here_needs_no_host(mirror: Mirror, work: Path, host: Path) -> None:
-    """What was fetched once is there when the host is down."""
+    """A commit that was fetched once is available while the host is down."""
     commit = git(work, "rev-parse", "HEAD")
     mirror.fetch(commit)
     host.rename(host.with_name("moved"))
@@ -115,20 +115,20 @@ def test_a_commit_that_is_here_needs_no_host(mirror: Mirror, work: Path, host: P
     "ref", ["--upload-pack=touch /tmp/x", "-x", "a..b", "a b", "main^{commit}", "refs/*", "", "@", "x.lock", "a\nb"]
 )
 def test_what_is_no_ref_is_refused(mirror: Mirror, ref: str) -> None:
-    """A ref that git could take for an option or a pattern never reaches it."""
+    """A ref that git could take for an option or a pattern never reaches git."""
     with pytest.raises(UsageError, match="cannot be the name of a branch or tag"):
         mirror.head(ref)
 
 
 @pytest.mark.parametrize("commit", ["main", "--all", "abc1234", "A" * 40, "0" * 41])
 def test_what_is_no_commit_is_refused(mirror: Mirror, commit: str) -> None:
-    """Only a whole id names a commit."""
+    """Only a complete id names a commit."""
     with pytest.raises(UsageError, match="not a commit id"):
         mirror.fetch(commit)
 
 
 def test_a_branch_or_commit_that_is_not_there_is_said(mirror: Mirror) -> None:
-    """Both are the user's mistakes, with a place to look."""
+    """Both are mistakes of the user, and the message shows where to look."""
     with pytest.raises(UsageError, match="has no branch or tag `nowhere`"):
         mirror.head("nowhere")
     with pytest.raises(RepositoryError, match="has no commit 1111"):
@@ -136,7 +136,7 @@ def test_a_branch_or_commit_that_is_not_there_is_said(mirror: Mirror) -> None:
 
 
 def test_a_repository_that_is_not_there_is_said(tmp_path: Path) -> None:
-    """No traceback, and a hint."""
+    """There is no traceback, but a hint."""
     with pytest.raises(RepositoryError, match="cannot read") as refused:
         mirror_of(tmp_path / "nowhere", tmp_path).head(None)
 
@@ -144,7 +144,7 @@ def test_a_repository_that_is_not_there_is_said(tmp_path: Path) -> None:
 
 
 def test_a_repository_without_commits_is_said(tmp_path: Path) -> None:
-    """There is nothing to register in it yet."""
+    """A repository without commits has nothing to register yet."""
     (tmp_path / "empty").mkdir()
     git(tmp_path / "empty", "init", "--quiet", "--bare")
 
@@ -153,7 +153,7 @@ def test_a_repository_without_commits_is_said(tmp_path: Path) -> None:
 
 
 def test_hooks_and_filters_of_a_repository_do_nothing(work: Path, host: Path, mirror: Mirror, tmp_path: Path) -> None:
-    """Neither what lies in `.git/hooks`' place nor what `.gitattributes` names is run, nor is a file in LFS fetched."""
+    """Neither hooks nor the programs that `.gitattributes` names are run, and no file in LFS is fetched."""
     trap = tmp_path / "trap"
     template = tmp_path / "template/hooks"
     template.mkdir(parents=True)
@@ -178,7 +178,7 @@ def test_hooks_and_filters_of_a_repository_do_nothing(work: Path, host: Path, mi
 
 
 def test_links_of_a_repository_stay_links(work: Path, mirror: Mirror, host: Path) -> None:
-    """A checkout writes through no link, and follows none."""
+    """A checkout writes through no link and follows none."""
     (work / "secret").symlink_to("/etc/passwd")
     (work / "outside").symlink_to("/")
     commit = push(work)
@@ -190,7 +190,7 @@ def test_links_of_a_repository_stay_links(work: Path, mirror: Mirror, host: Path
 
 
 def test_submodules_come_when_they_are_asked_for(work: Path, mirror: Mirror, host: Path, tmp_path: Path) -> None:
-    """Without, a submodule is an empty folder; one of this machine's is refused to whoever writes the repository."""
+    """Without the option, a submodule is an empty folder; with it, a submodule on this machine is refused."""
     library = make_repository(tmp_path / "library", {"lib.txt": "lib\n"})
     add_submodule(work, library, "vendor")
     git(work, "push", "--quiet", "origin", "HEAD")
@@ -209,7 +209,7 @@ def test_submodules_come_when_they_are_asked_for(work: Path, mirror: Mirror, hos
 
 
 def test_processes_share_a_mirror(host: Path, work: Path, tmp_path: Path) -> None:
-    """Several that start at once all get the tree, and leave nothing but the mirror."""
+    """Several processes that start at the same time all get the tree, and leave only the mirror."""
     commit = git(work, "rev-parse", "HEAD")
     program = (
         "import sys; from pathlib import Path; from dockercise_prefect.repository.mirror import Mirror;"
@@ -231,7 +231,7 @@ def test_processes_share_a_mirror(host: Path, work: Path, tmp_path: Path) -> Non
 
 
 def test_what_a_killed_process_left_goes_with_the_next_checkout(mirror: Mirror, work: Path, tmp_path: Path) -> None:
-    """A checkout that is used stays; one whose process has died does not."""
+    """A checkout in use stays; the checkout of a dead process is removed."""
     commit = git(work, "rev-parse", "HEAD")
     checkouts = tmp_path / "data/repositories/checkouts"
     with mirror.checkout(commit, Extras("")) as used:
@@ -248,7 +248,7 @@ def test_what_a_killed_process_left_goes_with_the_next_checkout(mirror: Mirror, 
 def test_a_sweep_that_takes_the_lock_of_a_new_checkout_only_delays_it(
     mirror: Mirror, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another mirror tries every lock that it finds, one that has just been made too: the checkout waits and goes on."""
+    """Another mirror tries every lock that it finds, also a new one: the checkout waits and goes on."""
     monkeypatch.setattr("dockercise_prefect.repository.mirror.secrets.token_hex", lambda _: "new")
     checkouts = tmp_path / "data/repositories/checkouts"
     checkouts.mkdir(parents=True)
@@ -270,7 +270,7 @@ def test_a_sweep_that_takes_the_lock_of_a_new_checkout_only_delays_it(
 
 
 def test_nobody_else_can_read_what_was_fetched(mirror: Mirror, work: Path, tmp_path: Path) -> None:
-    """Folders are private to the user, and another secret means another mirror."""
+    """Folders are private to the user, and another secret leads to another mirror."""
     commit = git(work, "rev-parse", "HEAD")
     mirror.fetch(commit)
     other = Mirror(
@@ -285,7 +285,7 @@ def test_nobody_else_can_read_what_was_fetched(mirror: Mirror, work: Path, tmp_p
 
 @pytest.mark.docker
 def test_files_in_lfs_come_when_they_are_asked_for(work: Path, mirror: Mirror, host: Path) -> None:
-    """Without, a small text stands for such a file, whatever the user's own git does with them."""
+    """Without the option, a small text replaces a file in LFS, whatever the user's own git does with such files."""
     git(work, "lfs", "install", "--local")
     git(work, "lfs", "track", "*.bin")
     (work / "big.bin").write_text("many bytes")

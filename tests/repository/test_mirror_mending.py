@@ -1,4 +1,4 @@
-"""Mirrors that were left in a bad state, by a killed process or a broken disk, and hosts that are not as most are."""
+"""Mirrors in a bad state, left by a killed process or a broken disk, and unusual hosts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def host(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def mirror(host: Path, tmp_path: Path) -> Mirror:
-    """A mirror of it that has that commit."""
+    """A mirror of it that already has that commit."""
     mirror = mirror_of(host, tmp_path)
     mirror.fetch(head(host))
     return mirror
@@ -44,7 +44,7 @@ def head(host: Path) -> str:
 
 
 def go_on(host: Path) -> str:
-    """One more commit; its id."""
+    """Make one more commit; returns its id."""
     (host / "b.txt").write_text(f"after {head(host)}\n")
     commit_all(host)
     return head(host)
@@ -83,7 +83,7 @@ def _locks_of_a_killed_git(bare: Path) -> None:
 def test_a_mirror_that_was_damaged_is_mended(
     damage: Callable[[Path], None], mirror: Mirror, host: Path, tmp_path: Path
 ) -> None:
-    """The commit that was there is to be had again, and the next one too."""
+    """The old commit is available again, and so is the next one."""
     first = head(host)
     second = go_on(host)
     damage(next((tmp_path / "data").glob("*.git")))
@@ -94,7 +94,7 @@ def test_a_mirror_that_was_damaged_is_mended(
 
 
 def test_a_damaged_mirror_does_not_lead_git_into_a_repository_above(host: Path, tmp_path: Path) -> None:
-    """A data folder in a repository of the user's: nothing is written into that one."""
+    """If the data folder is in a repository of the user, nothing is written into that repository."""
     make_repository(tmp_path, {"dotfile": "mine\n"})
     mirror = mirror_of(host, tmp_path)
     mirror.fetch(head(host))
@@ -108,7 +108,7 @@ def test_a_damaged_mirror_does_not_lead_git_into_a_repository_above(host: Path, 
 
 
 def test_a_healthy_mirror_stays_when_the_host_is_down(mirror: Mirror, host: Path, tmp_path: Path) -> None:
-    """What was fetched is not thrown away because something new cannot be."""
+    """Fetched commits are not removed if a new one cannot be fetched."""
     commit = head(host)
     host.rename(tmp_path / "moved")
 
@@ -119,7 +119,7 @@ def test_a_healthy_mirror_stays_when_the_host_is_down(mirror: Mirror, host: Path
 
 
 def test_a_branch_that_became_a_folder_of_branches_is_no_obstacle(mirror: Mirror, host: Path) -> None:
-    """Where all branches are fetched, those that are gone at the host make room."""
+    """If all branches are fetched, branches that no longer exist at the host are removed first."""
     git(host, "branch", "release")
     with pytest.raises(CommitMissingError):
         mirror.fetch("1" * 40)
@@ -130,7 +130,7 @@ def test_a_branch_that_became_a_folder_of_branches_is_no_obstacle(mirror: Mirror
 
 
 def test_a_repository_with_long_ids_is_checked_out(tmp_path: Path) -> None:
-    """SHA-256 counts as SHA-1 does, whatever the user's git makes by default."""
+    """SHA-256 works like SHA-1, whatever the user's git uses by default."""
     host = tmp_path / "long"
     host.mkdir()
     git(host, "init", "--quiet", "--initial-branch=main", "--object-format=sha256")
@@ -144,7 +144,7 @@ def test_a_repository_with_long_ids_is_checked_out(tmp_path: Path) -> None:
 
 
 def test_a_clone_is_registered_by_its_own_head(host: Path, tmp_path: Path) -> None:
-    """A clone also knows what its origin's default branch was, which is none of its branches."""
+    """A clone also records its origin's default branch, which is not one of its own branches."""
     git(tmp_path, "clone", "--quiet", str(host), "clone")
 
     found = mirror_of(tmp_path / "clone", tmp_path).head(None)
@@ -153,7 +153,7 @@ def test_a_clone_is_registered_by_its_own_head(host: Path, tmp_path: Path) -> No
 
 
 def test_the_settings_of_the_user_do_not_change_a_tree(host: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A filter of the user's that the repository's attributes name is not started, and line ends stay."""
+    """A filter of the user that the repository's attributes name is not started, and line ends stay unchanged."""
     trap = tmp_path / "trap"
     (host / ".gitattributes").write_text("a.txt filter=mine\n")
     commit_all(host)
@@ -171,7 +171,7 @@ def test_the_settings_of_the_user_do_not_change_a_tree(host: Path, tmp_path: Pat
 
 
 def test_a_data_folder_that_cannot_be_written_is_said(mirror: Mirror, tmp_path: Path) -> None:
-    """No traceback, and a hint; a folder in a file's place stands for all that a disk may say."""
+    """There is no traceback, but a hint; here a folder in place of a file stands for any error of a disk."""
     lock = next((tmp_path / "data").glob("*.git.lock"))
     lock.unlink()
     lock.mkdir()
@@ -183,7 +183,7 @@ def test_a_data_folder_that_cannot_be_written_is_said(mirror: Mirror, tmp_path: 
 
 
 def test_a_submodule_that_moved_is_fetched_where_the_commit_says(host: Path, tmp_path: Path) -> None:
-    """What an earlier commit said of it does not stay in the mirror, and both commits are checked out at once."""
+    """The mirror does not keep the settings of an earlier commit, and both commits are checked out at the same time."""
     served = tmp_path / "served"
     for name in ("old", "new"):
         make_bare_repository(served / f"{name}.git", make_repository(tmp_path / name, {f"{name}.txt": name}))
