@@ -1,4 +1,4 @@
-"""The pipelines that the benchmark of the compiler measures are what its table says."""
+"""The pipelines for the benchmark of the compiler have the properties that its table claims."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dockercise_prefect.compiler import compile_sources
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("files", [1, 7, 500])
 def test_pipelines_have_their_size(shape: str, files: int) -> None:
-    """Each shape compiles, in one file or many, to as many stages as asked for."""
+    """Each shape compiles, in one file or in many, to the requested number of stages."""
     sources = as_sources(SHAPES[shape](1000), files)
 
     compiled = compile_sources(sources, "bench")
@@ -23,7 +23,7 @@ def test_pipelines_have_their_size(shape: str, files: int) -> None:
 
 
 def test_shapes_are_what_they_are_called() -> None:
-    """A chain has one way through, wide stages stand between a first and a last, layers of diamonds join and part."""
+    """A chain has one path, wide stages are between a first and a last stage, and layers of diamonds join and split."""
     needs = {
         shape: [len(stage.needs) for stage in compile_sources(as_sources(make(100), 1), "bench").pipeline]
         for shape, make in SHAPES.items()
@@ -35,7 +35,7 @@ def test_shapes_are_what_they_are_called() -> None:
 
 
 def test_files_hold_all_text_in_order() -> None:
-    """Spreading stages over files loses nothing and keeps their order."""
+    """Distributing stages over files loses nothing and keeps their order."""
     stages = SHAPES["chain"](23)
 
     files = in_files(stages, 5)
@@ -45,7 +45,7 @@ def test_files_hold_all_text_in_order() -> None:
 
 
 def test_gitlab_gets_the_same_chain() -> None:
-    """The file for gitlab-ci-local holds as many jobs, each needing the one before."""
+    """The file for gitlab-ci-local has the same number of jobs, and each needs the previous one."""
     jobs = yaml.safe_load(gitlab_jobs(50))
 
     assert [job.get("needs") for job in jobs.values()] == [None, *([f"s{n}"] for n in range(49))]

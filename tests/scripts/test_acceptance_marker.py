@@ -1,4 +1,4 @@
-"""Which tests run when."""
+"""The selection of long tests."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_long(): pass
     ids=["everything", "without an engine", "the long ones", "long ones and those with an engine"],
 )
 def test_long_tests_run_only_when_asked_for(tmp_path: Path, arguments: list[str], expected: str) -> None:
-    """A test marked `acceptance` runs when `-m` names the marker, and never because `-m` says something else."""
+    """A test marked `acceptance` runs if `-m` names the marker, and not with any other `-m`."""
     (tmp_path / "conftest.py").write_text('pytest_plugins = ["tests.support.suite.acceptance"]\n', encoding="ascii")
     (tmp_path / "test_some.py").write_text(TESTS, encoding="ascii")
 

@@ -1,4 +1,4 @@
-"""The image that the demo builds where no registry answers."""
+"""The image that the demo builds if no registry answers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def _entries(archive: bytes) -> dict[str, tarfile.TarInfo]:
 
 
 def test_each_applet_is_a_link_to_busybox() -> None:
-    """Every name that busybox answers to is a link to it."""
+    """Every command name of busybox is a link to it."""
     entries = _entries(image_tar(b"program", ["sh", "ls"]))
 
     assert {name: entry.linkname for name, entry in entries.items() if entry.issym()} == {
@@ -25,17 +25,17 @@ def test_each_applet_is_a_link_to_busybox() -> None:
 
 
 def test_busybox_is_no_link_to_itself() -> None:
-    """The program lists its own name among its applets; a link there would replace it."""
+    """The program lists its own name among its commands; a link with that name would replace the program."""
     entries = _entries(image_tar(b"program", ["busybox", "sh"]))
 
     assert entries["bin/busybox"].isreg()
 
 
 def test_anyone_may_write_to_tmp() -> None:
-    """Stages that run as another user than root find a place for temporary files."""
+    """Stages that run as a user other than root have a place for temporary files."""
     assert _entries(image_tar(b"", []))["tmp"].mode == 0o1777
 
 
 def test_the_same_busybox_gives_the_same_image() -> None:
-    """No clock and no order of a file system gets into the image."""
+    """Neither a clock nor the order of a file system changes the image."""
     assert image_tar(b"program", ["sh", "ls"]) == image_tar(b"program", ["ls", "sh"])

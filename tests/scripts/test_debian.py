@@ -17,7 +17,7 @@ FEDORA = "ID=fedora\n"
 
 
 def test_an_os_release_file_is_read_as_a_shell_would() -> None:
-    """Quotes are taken off, comments left out."""
+    """Quotes are removed, and comments are left out."""
     assert parse_os_release(DEBIAN) == {
         "PRETTY_NAME": "Debian GNU/Linux 12 (bookworm)",
         "VERSION_CODENAME": "bookworm",
@@ -27,26 +27,26 @@ def test_an_os_release_file_is_read_as_a_shell_would() -> None:
 
 @pytest.mark.parametrize(("text", "expected"), [(DEBIAN, True), (MINT, True), (FEDORA, False), ("", False)])
 def test_systems_with_debians_packages_are_known(text: str, *, expected: bool) -> None:
-    """Debian, Ubuntu and what is made from them have apt; others do not."""
+    """Debian, Ubuntu and systems derived from them have apt; others do not."""
     assert is_debian_like(parse_os_release(text)) is expected
 
 
 def test_only_what_is_missing_is_installed_each_once() -> None:
-    """A package is asked for when one of its commands is not there, and only once."""
+    """A package is installed if one of its commands is missing, and only once."""
     needed = {"git": "git", "ip": "iproute2", "bridge": "iproute2"}
 
     assert missing_packages(needed, {"git": "/usr/bin/git"}.get) == ["iproute2"]
 
 
 def test_nothing_missing_needs_no_rights(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever has everything already needs neither root nor Debian."""
+    """A user who has everything already needs neither root nor Debian."""
     monkeypatch.setattr(debian, "OS_RELEASE", Path("/nowhere"))
 
     install([], "the tests")
 
 
 def test_other_systems_are_told_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a system without apt nothing is tried; the message names the packages and what they are for."""
+    """On a system without apt nothing is tried; the message names the packages and their purpose."""
     release = tmp_path / "os-release"
     release.write_text(FEDORA, encoding="ascii")
     monkeypatch.setattr(debian, "OS_RELEASE", release)
@@ -56,7 +56,7 @@ def test_other_systems_are_told_what_is_missing(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_user_without_rights_is_told_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody but root installs; others get the command that root would type."""
+    """Only root installs; other users are shown the command that root would type."""
     release = tmp_path / "os-release"
     release.write_text(DEBIAN, encoding="ascii")
     monkeypatch.setattr(debian, "OS_RELEASE", release)

@@ -1,4 +1,4 @@
-"""The archive that a small Debian is made from."""
+"""The archive for a small Debian system."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ bookworm\tmain\thttp://other.example/debian/
 
 
 def test_the_archive_is_the_first_that_apt_takes_the_release_from() -> None:
-    """Its components are named once each; updates, security and other archives have no part in it."""
+    """Its components are named once each; updates, security and other archives are left out."""
     assert archive(TARGETS, "bookworm") == (["main", "contrib"], "http://mirror.example/debian/")
 
 
 def test_a_release_that_apt_does_not_know() -> None:
-    """The message says what to do."""
+    """The message shows what to do."""
     with pytest.raises(SetUpError, match="apt-get update"):
         archive(TARGETS, "trixie")

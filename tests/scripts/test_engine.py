@@ -1,4 +1,4 @@
-"""Starting an engine where none answers."""
+"""Starting an engine if none answers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def processes(tmp_path: Path) -> Path:
     ids=["alive", "alive, with a newline", "number given to another program", "gone", "empty file"],
 )
 def test_a_pid_file_of_a_dead_daemon_is_stale(tmp_path: Path, processes: Path, text: str, name: str, *, expected: bool) -> None:
-    """A pid file counts only while the program that wrote it runs under that number."""
+    """A pid file is valid only while the program that wrote it runs with that number."""
     pid_file = tmp_path / "docker.pid"
     pid_file.write_text(text, encoding="ascii")
 
@@ -38,5 +38,5 @@ def test_a_pid_file_of_a_dead_daemon_is_stale(tmp_path: Path, processes: Path, t
 
 
 def test_a_pid_file_that_is_not_there_is_not_stale(tmp_path: Path, processes: Path) -> None:
-    """Where there is no pid file there is nothing to remove."""
+    """If there is no pid file, there is nothing to remove."""
     assert not stale(tmp_path / "docker.pid", "dockerd", processes)

@@ -1,4 +1,4 @@
-"""The locks that everything is installed from."""
+"""The locks for all installations."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ IMAGE_LOCK = "tests/support/aws/awscli.lock"
 
 
 def _pins(lock: str) -> dict[str, str]:
-    """Name to version; a package that is pinned for some systems only counts like any other."""
+    """Name to version; a package that is pinned only for some systems counts like any other."""
     text = (ROOT / lock).read_text(encoding="utf-8")
     found = re.findall(r"^([A-Za-z0-9._-]+)(?:\[.*?\])?==([^\s;]+)", text, flags=re.MULTILINE)
     return {canonicalize_name(name): version for name, version in found}
@@ -31,7 +31,7 @@ def _project() -> dict[str, Any]:
     ("lock", "groups"), [(RUNTIME_LOCK, ("build",)), (DEV_LOCK, ("build", "dev"))], ids=["users", "developers"]
 )
 def test_a_lock_holds_all_that_the_project_asks_for(lock: str, groups: tuple[str, ...]) -> None:
-    """Each dependency in pyproject.toml is in the lock, in a version that it allows; `make lock` brings them together."""
+    """Each dependency in pyproject.toml is in the lock, in an allowed version; `make lock` updates the lock."""
     project = _project()
     asked = [*project["project"]["dependencies"], *(line for group in groups for line in project["dependency-groups"][group])]
 
@@ -46,20 +46,20 @@ def test_a_lock_holds_all_that_the_project_asks_for(lock: str, groups: tuple[str
 
 
 def test_the_build_back_end_is_locked() -> None:
-    """What builds the package comes from the lock, so that an installation fetches nothing unlocked."""
+    """The package is built with tools from the lock, so an installation downloads nothing unlocked."""
     asked = [Requirement(line) for line in _project()["build-system"]["requires"]]
 
     assert all(wanted.specifier.contains(_pins(RUNTIME_LOCK)[canonicalize_name(wanted.name)]) for wanted in asked)
 
 
 def test_developers_have_what_users_have() -> None:
-    """The developers' lock holds the users' packages in the same versions: the tests run what is shipped."""
+    """The developers' lock has the users' packages in the same versions, so the tests run what is shipped."""
     assert _pins(RUNTIME_LOCK).items() <= _pins(DEV_LOCK).items()
 
 
 @pytest.mark.parametrize("lock", [RUNTIME_LOCK, DEV_LOCK, IMAGE_LOCK])
 def test_a_lock_has_hashes_and_no_addresses(lock: str) -> None:
-    """Every pin has a hash, and no index is named: a user's own index is used."""
+    """Every pin has a hash, and no index is named, so a user's own index is used."""
     text = Path(ROOT / lock).read_text(encoding="utf-8")
     entries = re.split(r"\n(?=[A-Za-z0-9])", text)
 

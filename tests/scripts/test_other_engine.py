@@ -1,4 +1,4 @@
-"""Engines beside the machine's own."""
+"""Engines in addition to the machine's own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DOCKER = [name for name, engine in ENGINES.items() if engine.program == "dockerd
 
 @pytest.mark.parametrize("name", DOCKER)
 def test_docker_leaves_the_machines_own_engine_alone(name: str) -> None:
-    """It has its own folders, socket and bridge, and does not touch the firewall."""
+    """The engine has its own folders, socket and bridge, and does not change the firewall."""
     words = ENGINES[name].command(name)
 
     assert words[words.index("--bridge") + 1] == bridge(name)
@@ -22,7 +22,7 @@ def test_docker_leaves_the_machines_own_engine_alone(name: str) -> None:
 
 
 def test_engines_can_run_side_by_side() -> None:
-    """No two have one bridge or one network."""
+    """No two engines have the same bridge or the same network."""
     bridges = {bridge(name) for name in DOCKER}
     networks = {ENGINES[name].network for name in DOCKER}
 
@@ -32,14 +32,14 @@ def test_engines_can_run_side_by_side() -> None:
 
 @pytest.mark.parametrize("containerd_store", [False, True])
 def test_the_image_store_is_named(*, containerd_store: bool) -> None:
-    """Each release has another default, so the configuration says which one it is."""
+    """Releases have different defaults, so the configuration names the image store."""
     configuration = json.loads(OtherEngine("sid", (), containerd_store=containerd_store).configuration())
 
     assert configuration["features"] == {"containerd-snapshotter": containerd_store}
 
 
 def test_an_engine_that_nobody_knows(capsys: pytest.CaptureFixture[str]) -> None:
-    """The names that there are stand in the message."""
+    """For an unknown engine, the message lists the known ones."""
     with pytest.raises(SystemExit):
         main(["start", "bullseye"])
 

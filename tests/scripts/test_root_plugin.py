@@ -1,4 +1,4 @@
-"""Tests that need root, for somebody who is not root."""
+"""Tests that need root, started by a user who is not root."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_plain(): pass
 
 
 def test_only_what_needs_root_is_skipped(tmp_path: Path) -> None:
-    """A fixture or a test that needs root is skipped, with the reason; everything else that is missing is an error."""
+    """A test that needs root, or whose fixture does, is skipped with the reason; anything else that is missing is an error."""
     (tmp_path / "conftest.py").write_text('pytest_plugins = ["tests.support.suite.root"]\n', encoding="ascii")
     (tmp_path / "test_some.py").write_text(TESTS, encoding="ascii")
 
