@@ -1,4 +1,4 @@
-"""A run of three stages, each on the one before, whose volumes tests keep and fetch."""
+"""A run of three stages, each on the previous one, whose volumes are kept and fetched by tests."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def text(path: str, content: bytes = b"x", mtime: float = 1) -> File:
 
 
 def on_disk(folder: Path) -> dict[str, tuple[object, ...]]:
-    """All that can be seen of the files in a folder; those that are one file share their first name."""
+    """All visible properties of the files in a folder; paths of the same file share their first name."""
     first: dict[int, str] = {}
     found: dict[str, tuple[object, ...]] = {}
     for path in sorted(folder.rglob("*")):

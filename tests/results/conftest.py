@@ -1,4 +1,4 @@
-"""What the tests of results share."""
+"""Fixtures that the tests of results share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.results.chain_of_volumes import Run
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Run]:
-    """A run of three stages, each on the one before."""
+    """A run of three stages, each on the previous one."""
     run = Run(tmp_path / "results")
     yield run
     run.store._bases.close()

@@ -45,14 +45,14 @@ os._exit(9)
 
 
 class Burning(FolderObjects):
-    """A place that takes so many objects, and then no more."""
+    """A place that accepts so many objects, and then no more."""
 
     def __init__(self, folder: Path, takes: int) -> None:
         super().__init__(folder)
         self.left = takes
 
     def put(self, path: str, content: BinaryIO) -> None:
-        """As told."""
+        """Fail, or write."""
         if not self.left:
             raise StorageError("the place is on fire")
         self.left -= 1
@@ -60,7 +60,7 @@ class Burning(FolderObjects):
 
 
 def unfinished(tmp_path: Path, objects: FolderObjects) -> UnsentRun:
-    """A run that has ended, whose record did not get to its place."""
+    """A run that has ended, and whose record was not sent to its place."""
     unsent = UnsentRun(tmp_path / "data/unsent" / run_id())
     store = MirroredStore(objects, "shop", unsent, lambda _: None)
     store.start(to_json(SHOP))
@@ -73,7 +73,7 @@ def unfinished(tmp_path: Path, objects: FolderObjects) -> UnsentRun:
 
 
 def test_a_record_is_sent_whole_and_then_gone_here(tmp_path: Path) -> None:
-    """The index goes first and the summary last, and the record is removed only when all of it is there."""
+    """The index is sent first and the summary last, and the local record is removed only when everything has arrived."""
     unsent = unfinished(tmp_path, Burning(tmp_path / "there", 1))
     assert [run.run_id for run in unsent_runs(tmp_path / "data")] == [run_id()]
 
@@ -90,7 +90,7 @@ def test_a_record_is_sent_whole_and_then_gone_here(tmp_path: Path) -> None:
 
 
 def test_a_run_that_goes_on_is_not_pushed(tmp_path: Path) -> None:
-    """While a run writes its record, nobody sends half of it and removes it."""
+    """While a run writes its record, no other process sends a part of it or removes it."""
     unsent = UnsentRun(tmp_path / "data/unsent" / run_id())
     store = MirroredStore(FolderObjects(tmp_path / "there"), "shop", unsent, lambda _: None)
     store.start(to_json(SHOP))
@@ -104,7 +104,7 @@ def test_a_run_that_goes_on_is_not_pushed(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_process_left_can_be_pushed(tmp_path: Path) -> None:
-    """A run that was killed leaves what it had; it is sent as it is."""
+    """The incomplete record of a killed run is sent as it is."""
     places = [tmp_path / "data", tmp_path / "there"]
     killed = subprocess.run([sys.executable, "-c", KILLED, *places], cwd=ROOT, check=False)
     assert killed.returncode == 9
@@ -117,7 +117,7 @@ def test_what_a_killed_process_left_can_be_pushed(tmp_path: Path) -> None:
 
 
 def test_a_list_that_cannot_be_made_keeps_no_record_here(tmp_path: Path) -> None:
-    """Whoever may write but not list has sent the record all the same; what is not up to date is said."""
+    """Without the right to list, the record is still sent; the page that is not up to date is reported."""
     unsent = unfinished(tmp_path, Burning(tmp_path / "there", 1))
     said: list[str] = []
 
@@ -129,7 +129,7 @@ def test_a_list_that_cannot_be_made_keeps_no_record_here(tmp_path: Path) -> None
 
 
 def test_what_another_process_has_sent_is_not_sent_again(tmp_path: Path) -> None:
-    """Two that push at once: the second finds nothing, says so, and leaves nothing behind."""
+    """If two processes push at the same time, the second finds nothing, reports it, and leaves nothing behind."""
     unsent = unfinished(tmp_path, Burning(tmp_path / "there", 1))
     (known,) = unsent_runs(tmp_path / "data")
     push(unsent, lambda _: FolderObjects(tmp_path / "there"), print)
@@ -141,7 +141,7 @@ def test_what_another_process_has_sent_is_not_sent_again(tmp_path: Path) -> None
 
 
 def test_a_record_that_cannot_be_read_is_an_error_with_its_path(tmp_path: Path) -> None:
-    """A record whose folder is gone is no traceback, and nothing more of it is removed."""
+    """A record whose folder is missing is an error without a traceback, and nothing more of it is removed."""
     unsent = unfinished(tmp_path, Burning(tmp_path / "there", 1))
     shutil.rmtree(unsent.record("shop"))
 
@@ -155,7 +155,7 @@ def test_a_record_that_cannot_be_read_is_an_error_with_its_path(tmp_path: Path) 
 def test_runs_that_go_on_do_not_keep_others_from_being_sent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: bool
 ) -> None:
-    """`results push` sends what has ended and leaves alone what goes on; that is wrong only where the run was named."""
+    """`results push` sends ended runs and skips running ones; only for a run that was named is that an error."""
     monkeypatch.setenv("DOCKERCISE_DATA", str(tmp_path / "data"))
     goes_on = UnsentRun(tmp_path / "data/unsent/20200101T000000Z-0000")
     goes_on.begin(Destination("s3://bucket", "shop"))
@@ -172,7 +172,7 @@ def test_runs_that_go_on_do_not_keep_others_from_being_sent(
 
 
 def test_a_folder_that_does_not_say_where_it_goes_is_left_alone(tmp_path: Path) -> None:
-    """A damaged note is an error with the file's path; the record stays."""
+    """A damaged note is an error with the path of the file; the record stays."""
     unsent = UnsentRun(tmp_path / "data/unsent" / run_id())
     unsent.begin(Destination("s3://bucket", "shop"))
     unsent.leave()
@@ -185,7 +185,7 @@ def test_a_folder_that_does_not_say_where_it_goes_is_left_alone(tmp_path: Path) 
 
 
 def test_a_log_is_pushed_once(tmp_path: Path) -> None:
-    """Of a long log that is there twice the compressed one is sent, and what was sent of the plain one is removed."""
+    """If a long log exists twice, the compressed one is sent, and the sent part of the plain one is removed."""
     there = FolderObjects(tmp_path / "there")
     unsent = unfinished(tmp_path, Burning(tmp_path / "there", 1))
     record = unsent.record("shop")

@@ -1,4 +1,4 @@
-"""What is said of a run in the end."""
+"""The summary at the end of a run."""
 
 import json
 
@@ -9,7 +9,7 @@ from dockercise_prefect.status import RunStatus, StageStatus
 
 
 def test_the_object_has_the_keys_that_others_rely_on() -> None:
-    """`summary.json` holds exactly what DESIGN section 3 lists, as plain JSON."""
+    """`summary.json` has exactly the keys that DESIGN section 3 lists, as plain JSON."""
     summary = RunSummary("r", "hello", RunStatus.FAILED, stages={"a": StageSummary(StageStatus.TIMED_OUT)})
 
     printed = json.loads(json.dumps(summary.to_json()))
@@ -50,7 +50,7 @@ def test_the_object_has_the_keys_that_others_rely_on() -> None:
     ],
 )
 def test_durations_come_from_the_times(started: str | None, finished: str | None, seconds: float | None) -> None:
-    """A stage and a run took the time between their times; a clock that was set back makes it nothing, never negative."""
+    """The duration of a stage or a run is calculated from its times; if the clock was set back, it is zero, never negative."""
     stage = StageSummary(StageStatus.PASSED, started=started, finished=finished)
     run = RunSummary("r", "hello", RunStatus.PASSED, started=started, finished=finished)
 
@@ -58,7 +58,7 @@ def test_durations_come_from_the_times(started: str | None, finished: str | None
 
 
 def test_the_reasons_are_the_stages_to_blame() -> None:
-    """Stages that failed are named with the first line of why; tolerated ones and those that did not start are no reason."""
+    """Failed stages are named with the first line of their message; tolerated stages and those that did not start are not."""
     stages = {
         "a": StageSummary(StageStatus.FAILED, 1, message="exit code 1\nlast line of its log"),
         "b": StageSummary(StageStatus.TOLERATED, 3),
@@ -70,7 +70,7 @@ def test_the_reasons_are_the_stages_to_blame() -> None:
 
 
 def test_what_went_wrong_outside_the_stages_is_the_reason() -> None:
-    """An error of ours is told instead of the stages that it took along."""
+    """An error of ours is shown instead of the stages that failed because of it."""
     stages = {"a": StageSummary(StageStatus.ERROR, message="the engine is gone")}
 
     summary = RunSummary("r", "hello", RunStatus.ERROR, error="no engine answers\nat all", stages=stages)

@@ -1,4 +1,4 @@
-"""A folder that holds records, and what a record keeps besides its JSON and logs."""
+"""A folder of records, and the parts of a record other than its JSON and logs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.recorded_runs import SHOP
 
 
 def test_what_is_stored_comes_back_and_nobody_else_reads_it(tmp_path: Path) -> None:
-    """Paths of any names keep any bytes, from any offset; folders and files are the user's alone."""
+    """Paths with any names keep any bytes, and are read from any offset; only the user can read folders and files."""
     objects = FolderObjects(tmp_path / "results")
 
     objects.put("☃ hello/run-1/a.log", io.BytesIO(b"old"))
@@ -37,7 +37,7 @@ def test_what_is_stored_comes_back_and_nobody_else_reads_it(tmp_path: Path) -> N
 
 
 def test_folders_are_listed_and_nothing_else(tmp_path: Path) -> None:
-    """Only folders right below a path, sorted; none where there is nothing."""
+    """Only folders directly below a path are listed, sorted; without folders, the list is empty."""
     objects = FolderObjects(tmp_path)
     for path in ("p/run-2/x", "p/run-1/x", "p/index.html", "q/run-3/x"):
         objects.put(path, io.BytesIO(b""))
@@ -50,7 +50,7 @@ def test_folders_are_listed_and_nothing_else(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", ["nothing", "p/index.html/x", "p"])
 def test_what_is_not_there_is_said(tmp_path: Path, path: str) -> None:
-    """A path with nothing, one below a file, and a folder are no objects."""
+    """A path without anything, a path below a file, and a folder are not objects."""
     objects = FolderObjects(tmp_path)
     objects.put("p/index.html", io.BytesIO(b""))
 
@@ -59,7 +59,7 @@ def test_what_is_not_there_is_said(tmp_path: Path, path: str) -> None:
 
 
 def test_half_an_object_is_never_seen(tmp_path: Path) -> None:
-    """Where the content breaks off, the older object stays, and nothing else is left."""
+    """If the content ends with an error, the older object stays, and nothing else is left."""
     objects = FolderObjects(tmp_path)
     objects.put("p/x", io.BytesIO(b"old"))
 
@@ -78,14 +78,14 @@ def test_half_an_object_is_never_seen(tmp_path: Path) -> None:
 
 @pytest.fixture
 def store(tmp_path: Path) -> LocalStore:
-    """A record that has begun."""
+    """A started record."""
     store = LocalStore(tmp_path, "shop", "run-1")
     store.start(to_json(SHOP))
     return store
 
 
 def test_a_volume_is_a_compressed_archive(store: LocalStore) -> None:
-    """`tar --zstd` would read it: the entries begin with the stage's name."""
+    """`tar --zstd` can read the archive: the entries begin with the stage's name."""
     note = File(path="greet/note", size=5, content=lambda: [b"hello"], mode=0o640)
 
     store.keep_volume("greet", tar_stream([Folder(path="greet"), note]))
@@ -98,7 +98,7 @@ def test_a_volume_is_a_compressed_archive(store: LocalStore) -> None:
 
 
 def test_a_volume_that_breaks_off_leaves_nothing(store: LocalStore) -> None:
-    """The error comes out as it is, and no half archive is left."""
+    """The error is raised unchanged, and no partial archive is left."""
 
     def broken() -> Iterator[bytes]:
         yield b"x" * 100_000
@@ -111,7 +111,7 @@ def test_a_volume_that_breaks_off_leaves_nothing(store: LocalStore) -> None:
 
 
 def test_outputs_are_one_bundle_in_order(store: LocalStore) -> None:
-    """`out.zip` has an entry for each stage, byte for byte; unpacked, nobody else can read them."""
+    """`out.zip` has an exact entry for each stage; unpacked files can be read only by the user."""
     for name, chunks in (("greet", [b"hello", b"\xff\n"]), ("☃", []), ("check", [b"x" * 300_000]), ("other", [b"no"])):
         output = store.output(name)
         for chunk in chunks:
@@ -128,7 +128,7 @@ def test_outputs_are_one_bundle_in_order(store: LocalStore) -> None:
 
 
 def test_an_object_is_removed(tmp_path: Path) -> None:
-    """What was removed is not there any more, and removing it again does no harm."""
+    """A removed object does not exist any more, and a second removal does no harm."""
     objects = FolderObjects(tmp_path)
     objects.put("hello/run-1/a.log", io.BytesIO(b"old"))
 

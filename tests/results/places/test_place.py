@@ -1,4 +1,4 @@
-"""Where results go, as users write it."""
+"""Places of results, in the form in which users write them."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def url_of(place: str) -> str:
 
 
 def test_a_folder_and_its_url_are_one_place(tmp_path: Path) -> None:
-    """A folder, its `file://` URL, and that with `localhost` keep the record in the same place."""
+    """A folder, its `file://` URL, and this URL with `localhost` keep the record in the same place."""
     expected = (tmp_path / "my ☃" / "hello" / "run-1").as_uri()
 
     assert url_of(f"{tmp_path}/my ☃") == expected
@@ -24,14 +24,14 @@ def test_a_folder_and_its_url_are_one_place(tmp_path: Path) -> None:
 
 
 def test_a_relative_folder_is_below_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The URL of a record is absolute, however the folder was written."""
+    """The URL of a record is absolute, even if the folder was written as a relative path."""
     monkeypatch.chdir(tmp_path)
 
     assert url_of("out") == (tmp_path / "out" / "hello" / "run-1").as_uri()
 
 
 def test_the_home_folder_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A place that no shell has seen, say a parameter of a flow run, may begin with `~`."""
+    """A place that no shell has expanded, for example a parameter of a flow run, may begin with `~`."""
     monkeypatch.setenv("HOME", str(tmp_path))
 
     assert url_of("~/out") == (tmp_path / "out" / "hello" / "run-1").as_uri()
@@ -59,7 +59,7 @@ def test_the_home_folder_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyP
     ],
 )
 def test_a_place_that_there_is_not_is_refused(place: str, said: str) -> None:
-    """Anything else is a usage error that says what is wrong and what to do."""
+    """Any other place is a usage error that shows what is wrong and what to do."""
     with pytest.raises(UsageError, match=said.replace("[", "\\[")) as raised:
         open_store(place, "hello", "run-1", read_settings(), print)
 
@@ -69,7 +69,7 @@ def test_a_place_that_there_is_not_is_refused(place: str, said: str) -> None:
 
 @pytest.mark.parametrize("place", ["", "results", "deep/er/../results", "link/results"])
 def test_results_below_the_root_are_refused(tmp_path: Path, place: str) -> None:
-    """The root itself, a folder below it, and one that leads there through a link hold no results."""
+    """The root itself, a folder below it, and a link to such a folder are refused as places of results."""
     root = tmp_path / "root"
     root.mkdir()
     (root / "link").symlink_to(root)
@@ -79,7 +79,7 @@ def test_results_below_the_root_are_refused(tmp_path: Path, place: str) -> None:
 
 
 def test_a_link_from_elsewhere_into_the_root_is_refused(tmp_path: Path) -> None:
-    """What counts is where the folder really is."""
+    """The real location of the folder counts."""
     (tmp_path / "root").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "root")
 
@@ -88,13 +88,13 @@ def test_a_link_from_elsewhere_into_the_root_is_refused(tmp_path: Path) -> None:
 
 
 def test_results_beside_the_root_are_fine(tmp_path: Path) -> None:
-    """A neighbour whose name begins with the root's is not below it."""
+    """A folder next to the root whose name begins with the root's name is not below it."""
     check_outside(str(tmp_path / "root-results"), tmp_path / "root")
 
     assert not (tmp_path / "root-results").exists()
 
 
 def test_a_record_is_shown_as_a_path_to_go_to() -> None:
-    """A user reads the folder's path, not its URL; what is no folder is shown as the URL that it is."""
+    """A user sees the path of a folder, not its URL; any other place is shown as its URL."""
     assert shown("file:///home/me/my%20%E2%98%83/run-1") == "/home/me/my ☃/run-1"
     assert shown("s3://bucket/run%201") == "s3://bucket/run%201"

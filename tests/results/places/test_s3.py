@@ -70,7 +70,7 @@ def aws() -> Iterator[Aws]:
 
 @pytest.fixture
 def settings(aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """A user whose AWS folder leads to the test's AWS."""
+    """A user whose AWS folder points to the test's AWS."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     aws.write_folder(tmp_path / ".aws")
@@ -82,12 +82,12 @@ def settings(aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setti
 
 @pytest.fixture
 def objects(settings: Settings, request: pytest.FixtureRequest) -> S3Objects:
-    """A prefix of the test's own."""
+    """A prefix that only this test uses."""
     return S3Objects(Bucket(NAME, request.node.name.replace("[", "-").replace("]", "")), settings)
 
 
 def test_what_is_stored_comes_back(objects: S3Objects) -> None:
-    """Any name that a stage may have keeps any bytes; a later object replaces the former, and offsets count in bytes."""
+    """Any name of a stage keeps any bytes; a later object replaces the earlier one, and offsets count bytes."""
     for name in ("a.log", "☃.log", "a+b &%20?#.json", "(x) 'y'.log"):
         objects.put(f"hello/run/{name}", io.BytesIO(b"old"))
         objects.put(f"hello/run/{name}", io.BytesIO(b"0123\x00\xff"))
@@ -99,7 +99,7 @@ def test_what_is_stored_comes_back(objects: S3Objects) -> None:
 
 
 def test_an_object_is_removed(objects: S3Objects) -> None:
-    """What was removed is not there any more, and removing it again does no harm."""
+    """A removed object does not exist any more, and a second removal does no harm."""
     objects.put("hello/run/gone.log", io.BytesIO(b"old"))
 
     objects.remove("hello/run/gone.log")
@@ -110,7 +110,7 @@ def test_an_object_is_removed(objects: S3Objects) -> None:
 
 
 def test_an_empty_object_is_there(objects: S3Objects) -> None:
-    """A log in which nothing is yet can be read, from anywhere."""
+    """An empty log can be read, from any offset."""
     objects.put("hello/run/a.log", io.BytesIO(b""))
 
     assert read(objects, "hello/run/a.log") == b""
@@ -124,7 +124,7 @@ def test_what_is_not_there_is_said(objects: S3Objects) -> None:
 
 
 def test_folders_are_listed_over_many_pages(objects: S3Objects, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only the names right below a path are listed, however many there are, and nothing of neighbours."""
+    """Only the names directly below a path are listed, however many there are, and none of neighbouring paths."""
     monkeypatch.setattr(s3, "PAGE", 10)
     for number in range(25):
         objects.put(f"hello/run-{number:04}/index.json", io.BytesIO(b"{}"))
@@ -137,7 +137,7 @@ def test_folders_are_listed_over_many_pages(objects: S3Objects, monkeypatch: pyt
 
 
 def test_big_objects_go_in_parts(objects: S3Objects) -> None:
-    """An object of several parts comes back whole."""
+    """An object that was sent in several parts comes back whole."""
     content = os.urandom(PART) * 2 + b"end"
 
     objects.put("hello/run/a.tar.zst", io.BytesIO(content))
@@ -146,7 +146,7 @@ def test_big_objects_go_in_parts(objects: S3Objects) -> None:
 
 
 def test_a_big_object_that_breaks_off_leaves_nothing(aws: Aws, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Parts that were sent are removed, and what was there before is as it was."""
+    """Parts that were sent are removed, and the earlier object stays unchanged."""
     monkeypatch.setattr(aws_module, "ATTEMPTS", 1)
     with fault_proxy(aws.url) as proxy:
         objects = S3Objects(Bucket(NAME, "broken"), replace(settings, s3_endpoint=proxy.url))
@@ -161,13 +161,13 @@ def test_a_big_object_that_breaks_off_leaves_nothing(aws: Aws, settings: Setting
 
 @pytest.mark.parametrize("size", [1, PART + 1], ids=["at once", "in parts"])
 def test_an_interrupted_upload_ends_at_once(aws: Aws, settings: Settings, size: int) -> None:
-    """Nobody waits for a bucket that hangs: Ctrl-C ends what is sent, and the process does not wait for what goes on."""
+    """Ctrl-C ends the sending to a bucket that hangs, and the process does not wait for running requests."""
     with fault_proxy(aws.url) as proxy:
         proxy.judge = lambda _number, method, _path: "slow" if method == "PUT" else None
         environment = os.environ | {"DOCKERCISE_S3_ENDPOINT": proxy.url}
         command = [sys.executable, "-c", SENDER, f"s3://{NAME}", str(size)]
         with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as sender:
-            while sum(method == "PUT" for method, _ in proxy.seen) < 2 and sender.poll() is None:  # until both hang
+            while sum(method == "PUT" for method, _ in proxy.seen) < 2 and sender.poll() is None:  # until both requests hang
                 time.sleep(0.05)
             sender.send_signal(signal.SIGINT)
             said, _ = sender.communicate(timeout=PATIENCE / 2)
@@ -179,7 +179,7 @@ def test_an_interrupted_upload_ends_at_once(aws: Aws, settings: Settings, size: 
 def test_a_long_log_is_compressed_in_a_bucket(
     aws: Aws, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, may_remove: bool
 ) -> None:
-    """What was sent of the plain log is removed, where we may; where we may not, the log is read as well."""
+    """The sent part of the plain log is removed if that is allowed; if it is not, the log can still be read."""
     monkeypatch.setattr(mirror_module, "GROWING_SECONDS", 0.01)
     said: list[str] = []
     with fault_proxy(aws.url) as proxy:
@@ -205,7 +205,7 @@ def test_a_long_log_is_compressed_in_a_bucket(
 
 
 class Growing(io.BytesIO):
-    """A log to which a stage adds whenever something was read of it."""
+    """A log that grows whenever a part of it is read."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         """See `BytesIO`."""
@@ -219,7 +219,7 @@ class Growing(io.BytesIO):
 
 @pytest.mark.parametrize("size", [3, PART - 1, PART, PART + 3, 2 * PART])
 def test_a_log_that_grows_is_sent_as_it_was(objects: S3Objects, size: int) -> None:
-    """What comes while a log is sent is not run after: of many parts only the last may be small, and there is an end."""
+    """Additions during the sending are ignored: only the last of many parts may be small, and the sending must end."""
     content = os.urandom(size)
 
     objects.put("hello/run/a.log", Growing(content))
@@ -228,7 +228,7 @@ def test_a_log_that_grows_is_sent_as_it_was(objects: S3Objects, size: int) -> No
 
 
 def test_objects_are_private_typed_and_encrypted(aws: Aws, settings: Settings) -> None:
-    """Nobody but the owner is granted anything; browsers are told what it is; encryption is as the settings say."""
+    """Only the owner has access, browsers receive the content type, and the encryption follows the settings."""
     client = aws.client("s3")
     key = aws.client("kms").create_key()["KeyMetadata"]["KeyId"]
     wanted = {
@@ -247,19 +247,19 @@ def test_objects_are_private_typed_and_encrypted(aws: Aws, settings: Settings) -
 
 
 def test_a_link_works_without_credentials(objects: S3Objects, settings: Settings) -> None:
-    """A signed link gives the object to whoever has it; with `link_hours = 0` there is only the plain URL."""
+    """A signed link gives anybody the object; with `link_hours = 0` there is only the plain URL."""
     objects.put("hello/run/☃ a.log", io.BytesIO(b"hello\n"))
 
     link = objects.link("hello/run/☃ a.log")
 
     assert httpx.get(link).content == b"hello\n"
-    assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in link  # with another signature, no object that KMS encrypted is given
+    assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in link  # other signatures do not work for objects that KMS encrypted
     plain = S3Objects(Bucket(NAME, "x"), replace(settings, link_hours=0)).link("hello/run/a.log")
     assert plain == f"s3://{NAME}/x/hello/run/a.log"
 
 
 def test_a_role_is_assumed(aws: Aws, settings: Settings) -> None:
-    """With a role, objects are written with its credentials: what it wrote last is what was asked for."""
+    """With a role, objects are written with the credentials of the role."""
     account = "210987654321"
     role = f"arn:aws:iam::{account}:role/results"
     before = len(aws.issued_secrets(account))
@@ -271,7 +271,7 @@ def test_a_role_is_assumed(aws: Aws, settings: Settings) -> None:
 
 @pytest.mark.parametrize("endpoint", [True, False])
 def test_another_storage_is_spoken_to_by_its_address(aws: Aws, settings: Settings, endpoint: bool) -> None:
-    """`s3_endpoint` is where requests go, the bucket in the path."""
+    """Requests go to `s3_endpoint`, with the bucket in the path."""
     with fault_proxy(aws.url) as proxy:
         how = replace(settings, s3_endpoint=proxy.url) if endpoint else settings
 
@@ -281,7 +281,7 @@ def test_another_storage_is_spoken_to_by_its_address(aws: Aws, settings: Setting
 
 
 def test_what_goes_wrong_is_said_with_what_to_do(aws: Aws, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A missing bucket and missing credentials are refusals; a service that is not there or fails may come back."""
+    """A missing bucket and missing credentials are refusals; a service that is down or fails allows another attempt."""
     monkeypatch.setattr(aws_module, "ATTEMPTS", 1)
     with pytest.raises(RefusedError, match=r"cannot write s3://no-such-bucket/a: NoSuchBucket") as raised:
         S3Objects(Bucket("no-such-bucket", ""), settings).put("a", io.BytesIO(b""))
@@ -308,7 +308,7 @@ def test_what_goes_wrong_is_said_with_what_to_do(aws: Aws, settings: Settings, m
 
 
 def test_a_denied_right_is_a_refusal_with_what_to_do(aws: Aws, settings: Settings) -> None:
-    """Whoever may not write is told so, once: there is no other try."""
+    """A missing right to write is reported once, with a hint, and is not tried again."""
     with fault_proxy(aws.url) as proxy:
         proxy.after(0, "403")
         denied = S3Objects(Bucket(NAME, ""), replace(settings, s3_endpoint=proxy.url))
@@ -321,7 +321,7 @@ def test_a_denied_right_is_a_refusal_with_what_to_do(aws: Aws, settings: Setting
 
 
 def test_an_object_that_breaks_off_is_no_object(aws: Aws, settings: Settings) -> None:
-    """Half an answer is an error of the place, not the whole of the object."""
+    """An incomplete answer is an error of the place, and is not taken for the whole object."""
     S3Objects(Bucket(NAME, "cut"), settings).put("a.log", io.BytesIO(bytes(1_000_000)))
     with fault_proxy(aws.url) as proxy:
         proxy.after(0, "cut")
@@ -334,7 +334,7 @@ def test_an_object_that_breaks_off_is_no_object(aws: Aws, settings: Settings) ->
 
 
 def test_a_role_that_is_none_is_refused_in_words(settings: Settings) -> None:
-    """What AWS itself calls no role is an error on one line that says which parameter is wrong."""
+    """A role that AWS rejects as invalid is an error on one line that names the wrong parameter."""
     with pytest.raises(RefusedError, match=r"Parameter validation failed: .*RoleArn, value: 1\b") as raised:
         S3Objects(Bucket(NAME, ""), replace(settings, aws_role="x")).put("a", io.BytesIO(b""))
 
@@ -344,7 +344,7 @@ def test_a_role_that_is_none_is_refused_in_words(settings: Settings) -> None:
 def test_a_connection_that_is_not_safe_is_not_taken_for_none(
     aws: Aws, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where https is wanted and not spoken, that is what is said."""
+    """If https is required and the server does not use it, the error reports that."""
     monkeypatch.setattr(aws_module, "ATTEMPTS", 1)
     safe = aws.url.replace("http:", "https:")
 
@@ -355,7 +355,7 @@ def test_a_connection_that_is_not_safe_is_not_taken_for_none(
 
 
 def test_places_in_buckets_are_read_as_they_stand() -> None:
-    """Slashes at the ends do not count; nothing else of a prefix is changed."""
+    """Slashes at both ends do not count; the rest of a prefix is not changed."""
     assert parse_bucket("s3://bucket") == Bucket("bucket", "")
     assert parse_bucket("s3://my.bucket-1//a/ b%20/☃/") == Bucket("my.bucket-1", "a/ b%20/☃")
     assert parse_bucket("s3://bucket/x").url == "s3://bucket/x"

@@ -1,4 +1,4 @@
-"""Logs, one after the other or as they grow."""
+"""Logs, read one after the other or while they grow."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ RUNNING = StageSummary(StageStatus.RUNNING, started=FIRST.isoformat())
 
 
 def reading(record: Recorded) -> RecordedRun:
-    """The record, to be read."""
+    """A reader of the record."""
     return RecordedRun(FolderObjects(record.folder.parents[1]), "shop", record.run_id)
 
 
 def test_stored_logs_come_one_after_the_other(tmp_path: Path) -> None:
-    """Each stage's log is whole before the next begins; a stage without one says so."""
+    """Each stage's log is complete before the next one begins; a stage without a log is reported."""
     run = reading(failed_run(tmp_path))
 
     assert list(as_stored(run, ["check", "greet", "hush"])) == [
@@ -38,7 +38,7 @@ def test_stored_logs_come_one_after_the_other(tmp_path: Path) -> None:
 
 
 def test_a_log_is_followed_until_its_stage_ends(tmp_path: Path) -> None:
-    """What a stage prints comes as it grows, also what it printed last, and then it is over."""
+    """The output of a stage is read while it grows, up to its last bytes, and then following ends."""
     record = Recorded(tmp_path)
     log = record.store.log("greet")
     log.write(b"one\n")
@@ -64,7 +64,7 @@ def test_a_log_is_followed_until_its_stage_ends(tmp_path: Path) -> None:
 
 
 def test_the_end_of_the_run_ends_all(tmp_path: Path) -> None:
-    """A stage without an end of its own is not waited for when the run is over."""
+    """When the run is over, following does not wait for a stage without an end of its own."""
     record = Recorded(tmp_path)
     record.store.stage_started("greet", RUNNING)
 
@@ -75,7 +75,7 @@ def test_the_end_of_the_run_ends_all(tmp_path: Path) -> None:
 
 
 def test_stages_are_looked_at_in_the_order_of_the_run(tmp_path: Path) -> None:
-    """Several stages are followed at once; one whose needs go on is not even asked for."""
+    """Several stages are followed at the same time; a stage whose needs are still running is not read yet."""
     record = Recorded(tmp_path)
     run = reading(record)
     asked: list[str] = []
@@ -114,7 +114,7 @@ def test_stages_are_looked_at_in_the_order_of_the_run(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", [1, 300_000, 1_000_000])
 def test_long_logs_are_read_once(tmp_path: Path, size: int) -> None:
-    """Nothing of a log is given twice, however many pieces it comes in."""
+    """No part of a log is given twice, however many pieces it has."""
     record = Recorded(tmp_path)
     record.stage("greet", ran(StageStatus.PASSED, 0, 1), b"x" * size)
 

@@ -1,4 +1,4 @@
-"""Reading the record of one run, whole or not."""
+"""Reading the record of one run, complete or not."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def record(tmp_path: Path) -> Recorded:
 
 @pytest.fixture
 def run(record: Recorded) -> RecordedRun:
-    """The same, to be read."""
+    """A reader of this record."""
     return RecordedRun(FolderObjects(record.folder.parents[1]), "shop", record.run_id)
 
 
 def test_what_was_written_is_read(record: Recorded, run: RecordedRun) -> None:
-    """Index, summary, stages and logs come back as they were, with the address of the record as it lies now."""
+    """Index, summary, stages and logs are read as they were written, with the present address of the record."""
     view = look(run)
 
     assert (view.pipeline, view.problems) == (SHOP, ())
@@ -49,7 +49,7 @@ def test_what_was_written_is_read(record: Recorded, run: RecordedRun) -> None:
 
 
 def test_a_run_that_goes_on(tmp_path: Path) -> None:
-    """Without a summary, the stages' own objects say what has been."""
+    """If there is no summary, the objects of the stages show what has happened."""
     record = Recorded(tmp_path)
     record.stage("greet", ran(StageStatus.PASSED, 0, 1), b"hello\n")
     record.store.stage_started("check", StageSummary(StageStatus.RUNNING, started=FIRST.isoformat()))
@@ -63,7 +63,7 @@ def test_a_run_that_goes_on(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", NOT_OURS)
 def test_a_broken_summary_costs_only_itself(record: Recorded, run: RecordedRun, content: bytes) -> None:
-    """Whatever stands in `summary.json`: it is said, and the stages are read from their own objects."""
+    """Any broken `summary.json` is reported, and the stages are read from their own objects."""
     (record.folder / "summary.json").write_bytes(content)
 
     view = look(run)
@@ -77,7 +77,7 @@ def test_a_broken_summary_costs_only_itself(record: Recorded, run: RecordedRun, 
 
 @pytest.mark.parametrize("content", [*NOT_OURS, None])
 def test_a_broken_index_costs_the_edges(record: Recorded, run: RecordedRun, content: bytes | None) -> None:
-    """Without a readable index the summary still lists the stages."""
+    """If the index cannot be read, the summary still lists the stages."""
     (record.folder / "index.json").unlink()
     if content is not None:
         (record.folder / "index.json").write_bytes(content)
@@ -90,7 +90,7 @@ def test_a_broken_index_costs_the_edges(record: Recorded, run: RecordedRun, cont
 
 
 def test_a_broken_entry_is_said(tmp_path: Path) -> None:
-    """One broken stage of a run that was broken off leaves the others readable."""
+    """If one stage of an unfinished run is broken, the others can still be read."""
     record = Recorded(tmp_path)
     record.stage("greet", ran(StageStatus.PASSED, 0, 1))
     (record.folder / "check.json").write_text("{")
@@ -103,7 +103,7 @@ def test_a_broken_entry_is_said(tmp_path: Path) -> None:
 
 
 def test_keys_of_later_versions_are_left_out() -> None:
-    """A summary with more keys than this version knows is read; one with fewer has None there."""
+    """Unknown keys of a summary are ignored, and missing keys are None."""
     data: dict[str, Any] = {
         "run_id": "r",
         "pipeline": "p",
@@ -125,13 +125,13 @@ def test_keys_of_later_versions_are_left_out() -> None:
     "wrong", [{"started": "yesterday"}, {"started": 5}, {"started": "2026-11-22T19:03:12"}, {"message": {}}, {"exit_code": "1"}]
 )
 def test_fields_of_another_kind_are_no_summary(wrong: dict[str, Any]) -> None:
-    """A value that could not be shown later is refused when it is read."""
+    """A value of the wrong type is refused when it is read, because it could not be shown later."""
     with pytest.raises((TypeError, ValueError)):
         StageSummary.from_json({"status": "passed", **wrong})
 
 
 def test_a_log_is_read_from_where_one_was(run: RecordedRun) -> None:
-    """A log that grows is read on from an offset, and behind its end there is nothing."""
+    """A growing log is read from an offset on, and after its end there is nothing."""
     assert b"".join(run.log("check", 8)) == b"grep: no match\n"
     assert list(run.log("check", 1000)) == []
     with pytest.raises(NotStoredError):
@@ -151,7 +151,7 @@ def test_a_log_is_read_from_where_one_was(run: RecordedRun) -> None:
     ],
 )
 def test_a_damaged_volume_is_said(record: Recorded, run: RecordedRun, damage: Any, said: str) -> None:
-    """What is not exactly the volume that was kept is an error, at the latest when all of it has been read."""
+    """Any difference to the stored volume is an error, at the latest when all of it has been read."""
     content = bytes(range(256)) * 64
     record.store.keep_volume("greet", [content])
     path = record.folder / "greet.tar.zst"
@@ -164,7 +164,7 @@ def test_a_damaged_volume_is_said(record: Recorded, run: RecordedRun, damage: An
 
 
 def test_a_volume_that_expands_to_much_comes_in_pieces(record: Recorded, run: RecordedRun) -> None:
-    """A few bytes that stand for gigabytes are never in memory as such."""
+    """A few bytes that expand to gigabytes are never in memory as a whole."""
     record.store.keep_volume("greet", (bytes(1 << 20) for _ in range(300)))
 
     pieces = [len(chunk) for chunk in run.archive("greet")]
@@ -174,7 +174,7 @@ def test_a_volume_that_expands_to_much_comes_in_pieces(record: Recorded, run: Re
 
 
 def test_an_unknown_stage(run: RecordedRun) -> None:
-    """A stage that the run has not is an error with the one that was probably meant."""
+    """A stage that is not in the run is an error with the stage that was probably meant."""
     with pytest.raises(UsageError, match="`chek` is not a stage of the run") as raised:
         look(run).stage("chek")
 
@@ -182,7 +182,7 @@ def test_an_unknown_stage(run: RecordedRun) -> None:
 
 
 def test_a_place_that_cannot_be_read_is_said(record: Recorded, run: RecordedRun) -> None:
-    """A failure of the place itself is not taken for a record that is not there."""
+    """A failure of the place itself is not taken for a missing record."""
     (record.folder / "summary.json").unlink()
     (record.folder / "summary.json").symlink_to("summary.json")
 
@@ -191,14 +191,14 @@ def test_a_place_that_cannot_be_read_is_said(record: Recorded, run: RecordedRun)
 
 
 def test_has_asks_without_reading_all(record: Recorded, run: RecordedRun) -> None:
-    """An object is there or not, also an empty one."""
+    """An object exists or not, also if it is empty."""
     record.store.bundle_outputs([])
 
     assert (run.has("out.zip"), run.has("report.html"), run.is_over()) == (True, False, True)
 
 
 def test_files_of_any_size_are_kept_exactly(record: Recorded, run: RecordedRun) -> None:
-    """What a store compressed comes back byte for byte."""
+    """A file that a store compressed comes back byte for byte."""
     data = bytes(range(256)) * 5000
     record.stage("greet", ran(StageStatus.PASSED, 0, 1), volume=[File(path="greet/f", size=len(data), content=lambda: [data])])
 

@@ -1,4 +1,4 @@
-"""Runs, found by what a user calls them."""
+"""Finding runs by the names that users give."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Reading = Callable[..., Records]
 
 @pytest.fixture
 def records(tmp_path: Path) -> Reading:
-    """What is read of a folder with three runs of two pipelines, and with folders that are no runs."""
+    """A reader of a folder with three runs of two pipelines, and with folders that are not runs."""
     Recorded(tmp_path, number=0)
     Recorded(tmp_path, OTHER, number=1)
     Recorded(tmp_path, number=2)
@@ -31,12 +31,12 @@ def records(tmp_path: Path) -> Reading:
 
 
 def test_runs_come_newest_first(records: Reading) -> None:
-    """The runs of all pipelines are in one order, that of their beginning; what is no run is left alone."""
+    """The runs of all pipelines are sorted by their beginning; everything that is not a run is ignored."""
     assert [run.path for run in records().runs()] == [f"shop/{run_id(2)}", f"other ☃/{run_id(1)}", f"shop/{run_id(0)}"]
 
 
 def test_runs_of_one_pipeline(records: Reading) -> None:
-    """Where a pipeline is named, the others' runs are neither listed nor found."""
+    """If a pipeline is named, runs of other pipelines are neither listed nor found."""
     assert [run.path for run in records("other ☃").runs()] == [f"other ☃/{run_id(1)}"]
     assert records("other ☃").find("last").run_id == run_id(1)
 
@@ -45,12 +45,12 @@ def test_runs_of_one_pipeline(records: Reading) -> None:
     ("wanted", "number"), [(run_id(1), 1), (run_id(1)[:14], 1), ("last", 2), ("20261122T1905", 2)], ids=str
 )
 def test_a_run_is_found_by_id_beginning_or_as_the_last(records: Reading, wanted: str, number: int) -> None:
-    """A whole id, the beginning of only one, and `last` each name one run."""
+    """A whole id, a beginning that only one id has, and `last` each name one run."""
     assert records().find(wanted).run_id == run_id(number)
 
 
 def test_an_ambiguous_beginning_names_what_it_may_be(records: Reading) -> None:
-    """Where several runs begin so, the message names them."""
+    """If several ids have this beginning, the message lists them."""
     with pytest.raises(
         UsageError, match=f"`2026` is ambiguous: it may be any of shop/{run_id(2)}, other ☃/{run_id(1)}, shop/{run_id(0)}"
     ) as raised:
@@ -60,7 +60,7 @@ def test_an_ambiguous_beginning_names_what_it_may_be(records: Reading) -> None:
 
 
 def test_one_id_in_two_pipelines(records: Reading, tmp_path: Path) -> None:
-    """Two pipelines whose runs have the same id are told apart by the pipeline."""
+    """Two runs of different pipelines with the same id are distinguished by the pipeline."""
     Recorded(tmp_path, OTHER, number=2)
 
     with pytest.raises(UsageError, match="is ambiguous") as raised:
@@ -72,13 +72,13 @@ def test_one_id_in_two_pipelines(records: Reading, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("wanted", ["1999", "", "../shop", "notes", "20261122t"])
 def test_a_run_that_there_is_not(records: Reading, tmp_path: Path, wanted: str) -> None:
-    """What is no beginning of a run's id finds nothing, whatever else it may name."""
+    """A text that is not the beginning of a run's id finds nothing, even if it names something else."""
     with pytest.raises(UsageError, match=f"there is no run whose id is or begins with `{wanted}` in {tmp_path}"):
         records().find(wanted)
 
 
 def test_an_unknown_pipeline(records: Reading) -> None:
-    """A pipeline without runs is an error with the one that was probably meant."""
+    """A pipeline without runs is an error with the pipeline that was probably meant."""
     with pytest.raises(UsageError, match="no run of a pipeline `shp`") as raised:
         records("shp").runs()
 
@@ -86,7 +86,7 @@ def test_an_unknown_pipeline(records: Reading) -> None:
 
 
 def test_a_place_without_runs(tmp_path: Path) -> None:
-    """A place that there is not has no runs, and no last one."""
+    """A place that does not exist has no runs, and no last run."""
     nowhere = Records(FolderObjects(tmp_path / "nowhere"))
 
     assert nowhere.runs() == []

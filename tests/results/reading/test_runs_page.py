@@ -22,7 +22,7 @@ def record(results: Path, number: int, status: RunStatus = RunStatus.PASSED) -> 
 
 
 class Counted(FolderObjects):
-    """Remembers what is read."""
+    """Remembers which objects are read."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -38,7 +38,7 @@ def listed(results: Path) -> str:
 
 
 def test_runs_are_listed_newest_first_with_reasons(tmp_path: Path) -> None:
-    """Each run has its state, and a failed one says why; each leads to its own page."""
+    """Each run has its state, a failed one also its reason, and a link to its own page."""
     record(tmp_path, 0)
     record(tmp_path, 1, RunStatus.FAILED)
 
@@ -51,7 +51,7 @@ def test_runs_are_listed_newest_first_with_reasons(tmp_path: Path) -> None:
 
 
 def test_only_what_is_new_is_read(tmp_path: Path) -> None:
-    """What the page says already is taken from it; a run that had not ended is looked at again."""
+    """Finished runs are taken from the page; a run that had not ended is read again."""
     record(tmp_path, 0)
     going_on = Recorded(tmp_path, number=1)
     update_runs_page(FolderObjects(tmp_path), "shop")
@@ -71,7 +71,7 @@ def test_only_what_is_new_is_read(tmp_path: Path) -> None:
 
 
 def test_a_page_that_is_not_ours_is_written_anew(tmp_path: Path) -> None:
-    """Whatever lies there, the runs are listed from their records."""
+    """If another file has the name of the page, the runs are listed from their records."""
     record(tmp_path, 0)
     tag = b'<script type="application/json" id="runs">'
     for content in (b"", b"\xff", tag + b"[1]</script>", tag + b"{</script>"):
@@ -83,7 +83,7 @@ def test_a_page_that_is_not_ours_is_written_anew(tmp_path: Path) -> None:
 
 
 def test_texts_cannot_leave_the_data(tmp_path: Path) -> None:
-    """A reason that holds the end of a script is text, in the table and in the data."""
+    """A reason that contains the end of a script is shown as text, in the table and in the data."""
     page = runs_page("shop", [Row(run_id(), "failed", None, None, "</script><script>alert(1)</script>")], more=3)
 
     assert "<script>alert" not in page

@@ -1,4 +1,4 @@
-"""Text that a stage printed, made harmless for a terminal."""
+"""Output of stages, made safe for a terminal."""
 
 import re
 
@@ -28,13 +28,13 @@ from dockercise_prefect.results.reading.terminal_text import coloured_line, plai
     ],
 )
 def test_output_cannot_break_the_terminal(line: str, without: str, with_colours: str) -> None:
-    """Of all control sequences only colours pass, and only on a terminal, and they end with their line."""
+    """Only colours pass, only on a terminal, and they end with their line; all other control sequences are removed."""
     assert (plain_line(line), coloured_line(line)) == (without, with_colours)
 
 
 @given(st.text(alphabet=st.sampled_from("\x1b\x9b\x9d\x07\\[]PO0;1mKJ\r\tx☃\x00\x7f")))
 def test_no_control_character_is_left(line: str) -> None:
-    """Whatever a stage prints, no control character but the tab and those of colours reaches the terminal."""
+    """Whatever a stage prints, no control character except the tab and those of colours reaches the terminal."""
     left = re.sub(r"\x1b\[[0-9;:]*m", "", coloured_line(line))
 
     assert not re.search(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]", plain_line(line) + left)

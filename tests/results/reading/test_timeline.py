@@ -1,4 +1,4 @@
-"""Which stages the end of a run waited for."""
+"""The stages that the end of a run waited for."""
 
 from dockercise_prefect.results.reading.timeline import critical_path
 from dockercise_prefect.results.summary import StageSummary
@@ -10,7 +10,7 @@ def ran(begin: int, end: int, status: StageStatus = StageStatus.PASSED) -> Stage
 
 
 def test_the_path_follows_what_ended_last() -> None:
-    """Of two ways to the last stage, the one that was waited for is critical; what ran beside it is not."""
+    """Of two paths to the last stage, the one that it waited for is critical; parallel stages are not on it."""
     needs = {"quick": ["start"], "slow": ["start"], "end": ["quick", "slow"], "beside": []}
     stages = {"start": ran(0, 1), "quick": ran(1, 2), "slow": ran(1, 9), "end": ran(9, 10), "beside": ran(0, 8)}
 
@@ -18,7 +18,7 @@ def test_the_path_follows_what_ended_last() -> None:
 
 
 def test_the_path_of_a_run_that_failed_leads_to_the_failure() -> None:
-    """What went on for longer beside the failure is not what the run failed for."""
+    """A stage that ran longer than the failed one is not the reason of the failure."""
     needs = {"unit": ["build"], "lint": []}
     stages = {"build": ran(0, 2), "unit": ran(2, 4, StageStatus.FAILED), "lint": ran(0, 9)}
 
@@ -26,7 +26,7 @@ def test_the_path_of_a_run_that_failed_leads_to_the_failure() -> None:
 
 
 def test_what_never_started_is_on_no_path() -> None:
-    """A run that broke off has the path up to there; one in which nothing ran has none."""
+    """An interrupted run has the path up to the interruption; a run in which nothing ran has no path."""
     never = StageSummary(StageStatus.NOT_STARTED)
 
     assert critical_path({"b": ["a"]}, {"a": ran(0, 1), "b": never}) == ("a",)

@@ -1,4 +1,4 @@
-"""A volume's archive back to files."""
+"""Unpacking the archive of a volume."""
 
 from __future__ import annotations
 
@@ -21,35 +21,35 @@ Entry = tuple[TarInfo, list[bytes]]
 
 
 def folder(path: str, mode: int = 0o755, time: float = OLD) -> Entry:
-    """A folder of an archive."""
+    """A folder in an archive."""
     member = _member(path, tarfile.DIRTYPE, mode)
     member.mtime = time
     return member, []
 
 
 def file(path: str, data: bytes = b"x", mode: int = 0o644) -> Entry:
-    """A file of an archive."""
+    """A file in an archive."""
     member = _member(path, tarfile.REGTYPE, mode)
     member.size = len(data)
     return member, [data[:3], data[3:]]
 
 
 def symlink(path: str, target: str) -> Entry:
-    """A symbolic link of an archive."""
+    """A symbolic link in an archive."""
     member = _member(path, tarfile.SYMTYPE, 0o777)
     member.linkname = target
     return member, []
 
 
 def hard_link(path: str, target: str) -> Entry:
-    """Another name of a file of an archive."""
+    """Another name of a file in an archive."""
     member = _member(path, tarfile.LNKTYPE, 0o644)
     member.linkname = target
     return member, []
 
 
 def special(path: str, kind: bytes) -> Entry:
-    """A device or a pipe of an archive."""
+    """A device or a pipe in an archive."""
     return _member(path, kind, 0o666), []
 
 
@@ -61,17 +61,17 @@ def _member(path: str, kind: bytes, mode: int) -> TarInfo:
 
 
 def mode_of(path: Path) -> int:
-    """The permissions of what is there itself."""
+    """The permissions of a path itself, without following links."""
     return stat.S_IMODE(path.lstat().st_mode)
 
 
 def tree(path: Path) -> list[str]:
-    """All that is below a folder."""
+    """Everything below a folder."""
     return sorted(entry.relative_to(path).as_posix() for entry in path.rglob("*"))
 
 
 def test_files_come_back_as_they_were(tmp_path: Path) -> None:
-    """Contents, modes, links of both kinds and times survive; a folder that cannot be written to holds its files."""
+    """Contents, modes, both kinds of links and times stay the same; also a folder without write permission gets its files."""
     entries = [
         folder("make", 0o1777),
         folder("make/closed", 0o500, time=5),
@@ -96,12 +96,12 @@ def test_files_come_back_as_they_were(tmp_path: Path) -> None:
     assert (new / "same").samefile(new / "tool")
     assert b"raw-\xff" in [os.fsencode(path.name) for path in new.iterdir()]
     assert (new / "deep/er/without/folders").read_bytes() == b"deep"
-    assert mode_of(new) == 0o700  # whatever the volume's own root had
+    assert mode_of(new) == 0o700  # the root of the volume may have any mode
     (new / "closed").chmod(0o700)
 
 
 def test_a_folder_that_is_empty_is_filled(tmp_path: Path) -> None:
-    """An empty folder takes the files and keeps its own mode; one that is missing is made, with those above it."""
+    """An empty folder receives the files and keeps its own mode; a missing one is created with its parents."""
     (tmp_path / "here").mkdir(mode=0o755)
 
     unpack([folder("v"), file("v/a")], "v", tmp_path / "here")
@@ -112,7 +112,7 @@ def test_a_folder_that_is_empty_is_filled(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_in_use_is_refused(tmp_path: Path) -> None:
-    """Nothing is mixed with files that are there, and a file is no folder."""
+    """A folder with files, or a file in place of the folder, is refused."""
     (tmp_path / "mine").write_text("mine")
 
     with pytest.raises(UsageError, match="is not empty"):
@@ -157,7 +157,7 @@ def test_a_folder_that_is_in_use_is_refused(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("there", [False, True])
 def test_hostile_archives_change_nothing(tmp_path: Path, entries: list[Entry], there: bool) -> None:
-    """A path out of the folder, through a link, or that stands twice is an error; nothing of the archive is left anywhere."""
+    """A path out of the folder, through a link, or with a second entry is an error; nothing of the archive is left anywhere."""
     (tmp_path / "mine").write_text("mine")
     if there:
         (tmp_path / "x").mkdir()
@@ -180,7 +180,7 @@ def test_a_link_of_a_link_is_the_link(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", [tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])
 def test_devices_are_left_out(tmp_path: Path, kind: bytes) -> None:
-    """What is neither file nor folder nor link is not made, and named."""
+    """A path that is neither file nor folder nor link is not created, and is named."""
     assert unpack([special("v/null", kind), file("v/a")], "v", tmp_path / "x") == ["v/null"]
 
     assert tree(tmp_path / "x") == ["a"]
@@ -188,7 +188,7 @@ def test_devices_are_left_out(tmp_path: Path, kind: bytes) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
 def test_root_keeps_owners(tmp_path: Path) -> None:
-    """Where root unpacks, owners and set-id bits are as they were, on links too."""
+    """If root unpacks, owners and set-id bits stay the same, also of links."""
     entries = [folder("v/d", 0o2775), file("v/d/f", mode=0o4755), symlink("v/d/l", "f")]
     for member, _ in entries:
         member.uid, member.gid = 1234, 4321
@@ -202,7 +202,7 @@ def test_root_keeps_owners(tmp_path: Path) -> None:
 
 
 def test_others_own_what_they_unpack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a user unpacks, the files are the user's, and no set-id bit gives others the user's rights."""
+    """If a user unpacks, the files belong to the user, and no set-id bit gives others the user's rights."""
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     tool = file("v/f", mode=0o6755)
     tool[0].uid = 1234
@@ -213,7 +213,7 @@ def test_others_own_what_they_unpack(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def failing(error: BaseException) -> Callable[[], Iterator[Entry]]:
-    """An archive that breaks off."""
+    """An archive that ends with an error."""
 
     def entries() -> Iterator[Entry]:
         yield file("v/a")
@@ -226,7 +226,7 @@ def failing(error: BaseException) -> Callable[[], Iterator[Entry]]:
 
 @pytest.mark.parametrize("error", [StorageError("the bucket is gone"), KeyboardInterrupt(), tarfile.ReadError("cut")], ids=repr)
 def test_what_breaks_off_leaves_nothing(tmp_path: Path, error: BaseException) -> None:
-    """Whatever ends the archive early comes out as it is, and the folder is as it was."""
+    """Any error that ends the archive early is raised unchanged, and the folder is as it was before."""
     with pytest.raises(type(error)):
         unpack(failing(error)(), "v", tmp_path / "x")
 
@@ -234,7 +234,7 @@ def test_what_breaks_off_leaves_nothing(tmp_path: Path, error: BaseException) ->
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    """What the system says when a file cannot be made comes with the folder and what to do."""
+    """If a file cannot be created, the error has the system's message, the folder and what to do."""
     with pytest.raises(StorageError, match=rf"cannot write to {tmp_path}/x: File name too long\n  hint: "):
         unpack([file("v/" + "n" * 300)], "v", tmp_path / "x")
 
@@ -242,7 +242,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 
 def test_python_agrees(tmp_path: Path) -> None:
-    """Python's own unpacking of the same archive gives the same tree."""
+    """Python's own unpacking of the same archive gives the same files."""
     entries = [folder("v", 0o755), folder("v/d", 0o750), file("v/d/f", b"data" * 1000, 0o640), symlink("v/l", "d/f")]
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:

@@ -1,4 +1,4 @@
-"""Archives whose base is lost, damaged or hostile."""
+"""Archives whose base is missing, damaged or hostile."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.results.chain_of_volumes import Run, text
 
 
 def cut(path: Path, size: int) -> None:
-    """Take so many bytes from the end of an archive, which is whole as far as its compression knows."""
+    """Remove so many bytes from the end of an archive; its compression stays valid."""
     content = b"".join(decompressed([path.read_bytes()]))
     path.write_bytes(ZstdCompressor().compress(content[:-size]))
 
@@ -27,7 +27,7 @@ def with_base(base: bytes, *files: File, name: str = "test") -> Iterator[bytes]:
 
 
 def replace(run: Run, name: str, stream: Iterable[bytes]) -> None:
-    """Put something else in the place of an archive."""
+    """Replace an archive."""
     other = Run(run.store.folder / "other" / name, Pipeline("other", []))
     other.store.keep_volume(name, stream)
     (other.store.folder / f"{name}.tar.zst").replace(run.store.folder / f"{name}.tar.zst")
@@ -46,7 +46,7 @@ def replace(run: Run, name: str, stream: Iterable[bytes]) -> None:
     ],
 )
 def test_a_base_that_is_none_is_refused(run: Run, tmp_path: Path, base: bytes, broken: str, why: str) -> None:
-    """What leads in a cycle, to no archive or out of the record is an error that names the archive; nothing is left."""
+    """A base in a cycle, without an archive, or outside the record is an error that names the archive; nothing is left."""
     run.keep("build", text("build/a"))
     run.keep("test", text("test/a"))
     run.keep("pack", text("pack/a"))
@@ -73,7 +73,7 @@ def test_a_base_that_is_none_is_refused(run: Run, tmp_path: Path, base: bytes, b
 def test_a_base_that_is_damaged_is_named(
     run: Run, tmp_path: Path, damage: Callable[[Path], object], why: str, broken: str
 ) -> None:
-    """A base that is lost or damaged, of the stage or of its base, is said, and nothing is left."""
+    """A missing or damaged base, of the stage or of its base, is reported, and nothing is left."""
     for name in ("build", "test", "pack"):
         run.keep(name, text(f"{name}/a"), text(f"{name}/{name}"))
 
@@ -85,7 +85,7 @@ def test_a_base_that_is_damaged_is_named(
 
 
 def test_a_base_leads_out_of_no_folder(run: Run, tmp_path: Path) -> None:
-    """What is not below its own stage's folder in a base is refused, as in the archive itself."""
+    """A path in a base that is not below the folder of its stage is refused, as in the archive itself."""
     for name, path in (("test", "elsewhere/a"), ("test", "test/../../a"), ("build", "elsewhere/a"), ("build", "build/../../a")):
         inner = Run(tmp_path / path.replace("/", "-") / name)
         inner.keep("build", text("build/a"))
@@ -99,7 +99,7 @@ def test_a_base_leads_out_of_no_folder(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_removed_path_without_an_end(run: Run, tmp_path: Path) -> None:
-    """A list of removed paths that is one path of megabytes is refused."""
+    """If the list of removed paths has one path of several megabytes, it is refused."""
     run.keep("build", text("build/a"))
     run.keep("test", text("test/a"))
     endless = File(path="test.removed", size=3 << 20, content=lambda: [b"a" * (1 << 20)] * 3)

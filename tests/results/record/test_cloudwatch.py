@@ -1,4 +1,4 @@
-"""Lines of stages in CloudWatch Logs: whole, in order, in batches that the service takes."""
+"""Lines of stages in CloudWatch Logs: whole, in order, in batches of the allowed size."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def aws() -> Iterator[Aws]:
 
 @pytest.fixture
 def settings(aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """A user whose AWS folder leads to the test's AWS."""
+    """A user whose AWS folder points to the test's AWS."""
     aws.write_folder(tmp_path / ".aws")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / ".aws/config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / ".aws/credentials"))
@@ -45,7 +45,7 @@ def settings(aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setti
 
 @pytest.fixture
 def hurried_threads() -> Iterator[None]:
-    """Threads take turns so often that what they must not do to each other is seen."""
+    """Threads that switch so often that errors between them become visible."""
     usual = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield
@@ -54,7 +54,7 @@ def hurried_threads() -> Iterator[None]:
 
 @pytest.fixture
 def proxy(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultProxy]:
-    """What stands between the user and CloudWatch."""
+    """A proxy between the user and CloudWatch."""
     with fault_proxy(aws.url) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", proxy.url)
         yield proxy
@@ -65,7 +65,7 @@ def logs_of(run: str, settings: Settings, said: list[str] | None = None) -> Clou
 
 
 def test_each_stage_has_a_stream_with_its_lines_in_order(aws: Aws, settings: Settings) -> None:
-    """Lines arrive whole and in order; a stage that prints nothing has an empty stream; an empty line is a blank."""
+    """Lines arrive whole and in order; a stage without output has an empty stream; an empty line is sent as a blank."""
     logs = logs_of("run-1", settings)
     build, _ = logs.stream("build"), logs.stream("quiet")
     for line in ("first", "", "  third ☃ ", "x" * 16_384):
@@ -80,7 +80,7 @@ def test_each_stage_has_a_stream_with_its_lines_in_order(aws: Aws, settings: Set
 
 
 def test_many_lines_go_in_batches_that_the_service_takes(aws: Aws, settings: Settings) -> None:
-    """More lines than one request takes, and more bytes, all arrive, from several stages at once."""
+    """More lines and bytes than one request may have all arrive, from several stages at the same time."""
     logs = logs_of("run-2", settings)
     sinks = [logs.stream("many"), logs.stream("big")]
 
@@ -108,9 +108,9 @@ def test_many_lines_go_in_batches_that_the_service_takes(aws: Aws, settings: Set
 def test_lines_that_come_while_others_are_sent_are_not_lost(
     aws: Aws, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A stage goes on printing while what it printed before is put together for the service."""
+    """A stage continues printing while its earlier lines are prepared for the service."""
     monkeypatch.setattr(cloudwatch, "MOST_BYTES", 40_000)
-    monkeypatch.setattr(cloudwatch, "MOST_WAITING", 80_000)  # so that there is printing as long as there is sending
+    monkeypatch.setattr(cloudwatch, "MOST_WAITING", 80_000)  # so that output continues as long as lines are sent
     logs = logs_of("run-6", settings)
     line = logs.stream("busy")
     for number in range(20_000):
@@ -121,7 +121,7 @@ def test_lines_that_come_while_others_are_sent_are_not_lost(
 
 
 def test_a_stage_that_never_pauses_keeps_no_other_waiting(aws: Aws, settings: Settings, proxy: FaultProxy) -> None:
-    """The line of one stage arrives while another one prints something during every request."""
+    """The line of one stage arrives even if another stage prints something during every request."""
     logs = logs_of("run-7", settings)
     chatty, other = logs.stream("chatty"), logs.stream("other")
 
@@ -140,7 +140,7 @@ def test_a_stage_that_never_pauses_keeps_no_other_waiting(aws: Aws, settings: Se
 
 
 def test_names_that_the_service_refuses_are_replaced(aws: Aws, settings: Settings) -> None:
-    """A stage's name may hold what a stream's may not; two stages never share a stream."""
+    """The characters of a stage's name that a stream cannot have are replaced; two stages never share a stream."""
     logs = logs_of("run-3", settings)
     logs.stream("a*b")("star")
     logs.stream("a_b")("line")
@@ -152,7 +152,7 @@ def test_names_that_the_service_refuses_are_replaced(aws: Aws, settings: Setting
 
 
 def test_a_service_that_is_gone_is_given_up(aws: Aws, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One notice, nobody is held up for ever, and closing says what is missing and where the logs are."""
+    """There is one notice, nothing waits for ever, and closing reports what is missing and where the logs are."""
     monkeypatch.setattr(cloudwatch, "SHIPPING_SECONDS", 0.0)
     monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", "http://127.0.0.1:9")
     said: list[str] = []
@@ -171,23 +171,23 @@ def test_a_service_that_is_gone_is_given_up(aws: Aws, settings: Settings, monkey
 def test_a_service_that_comes_back_gets_all_lines(
     aws: Aws, settings: Settings, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Failures that end are worth no word, and no line."""
+    """Failures that end are not reported, and lose no line."""
     monkeypatch.setattr(cloudwatch, "PAUSE", 0.1)
     said: list[str] = []
     logs = logs_of("run-8", settings, said)
     line = logs.stream("a")
-    proxy.judge = lambda number, _method, _path: "500" if 1 <= number <= 5 else None  # more than boto3 tries by itself
+    proxy.judge = lambda number, _method, _path: "500" if 1 <= number <= 5 else None  # more than the retries of boto3
     for number in range(100):
         line(f"line {number}")
     logs.close()
 
     assert aws.log_streams(GROUP)["hello/run-8/a"] == [f"line {number}" for number in range(100)]
     assert said == []
-    assert len(proxy.seen) == 1 + 5 + 2  # the group, what failed, the stream and its lines
+    assert len(proxy.seen) == 1 + 5 + 2  # the group, the failed calls, the stream and its lines
 
 
 def test_a_group_that_is_there_need_not_be_made(aws: Aws, settings: Settings, proxy: FaultProxy) -> None:
-    """Who may not make groups can write to one that somebody else has made."""
+    """Without the right to create groups, lines are still written to an existing group."""
     aws.client("logs").create_log_group(logGroupName="made/before")
     proxy.judge = lambda number, _method, _path: "403" if number == 0 else None
     logs = CloudWatchLogs("made/before", "hello/run-9", settings, print)
@@ -198,7 +198,7 @@ def test_a_group_that_is_there_need_not_be_made(aws: Aws, settings: Settings, pr
 
 
 def test_a_group_that_could_not_be_made_at_first_is_made_later(aws: Aws, settings: Settings, proxy: FaultProxy) -> None:
-    """A service that failed when the run began is asked again with the first line."""
+    """If the service failed when the run began, the group is created with the first line."""
     proxy.judge = lambda number, _method, _path: "403" if number == 0 else None
     logs = CloudWatchLogs("made/later", "hello/run-10", settings, print)
     logs.stream("a")("line")
@@ -208,7 +208,7 @@ def test_a_group_that_could_not_be_made_at_first_is_made_later(aws: Aws, setting
 
 
 def test_a_service_that_refuses_is_given_up_at_once(settings: Settings, proxy: FaultProxy) -> None:
-    """Another try would be of no use: what may not be done is said, and what to do."""
+    """A missing right is reported with a hint, and is not tried again."""
     proxy.judge = lambda _number, _method, _path: "403"
     said: list[str] = []
     logs = logs_of("run-11", settings, said)
@@ -223,7 +223,7 @@ def test_a_service_that_refuses_is_given_up_at_once(settings: Settings, proxy: F
 
 
 def test_no_credentials_are_said_before_anything_starts(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without credentials the run does not begin: nothing would ever be sent."""
+    """Without credentials the run does not start, since nothing could ever be sent."""
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")

@@ -1,4 +1,4 @@
-"""Reading what was compressed."""
+"""Reading compressed data."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ MEGABYTE = 1_048_576
 
 
 def compressed(pieces: Iterator[bytes]) -> bytes:
-    """One frame of them."""
+    """The bytes, compressed as one frame."""
     frame = ZstdCompressor(level=LEVEL, write_checksum=True).compressobj()
     return b"".join([*map(frame.compress, pieces), frame.flush()])
 
 
 @given(st.lists(st.binary(max_size=100) | st.builds(bytes, st.integers(0, 3 * MEGABYTE)), max_size=5), st.data())
 def test_whatever_was_compressed_comes_out(pieces: list[bytes], data: st.DataObject) -> None:
-    """It is the same bytes again, however the compressed ones are cut up."""
+    """The bytes are the same again, in whatever pieces the compressed ones arrive."""
     frame = compressed(iter(pieces))
     cut = data.draw(st.integers(0, len(frame)))
 
@@ -30,7 +30,7 @@ def test_whatever_was_compressed_comes_out(pieces: list[bytes], data: st.DataObj
 
 
 def test_little_is_in_memory_of_a_log_that_repeats_itself() -> None:
-    """A gigabyte of the same line is a few kilobytes, and yet comes in pieces of 2 MB at most."""
+    """A gigabyte of the same line is a few compressed kilobytes, and is still read in pieces of at most 2 MB."""
     line = b"y" * 63 + b"\n"
     frame = compressed(line * (MEGABYTE // 64) for _ in range(1024))
 
@@ -53,7 +53,7 @@ def test_little_is_in_memory_of_a_log_that_repeats_itself() -> None:
     ids=["cut", "damaged", "more", "twice", "empty", "something else"],
 )
 def test_what_is_not_whole_is_said(change: object, message: str) -> None:
-    """A frame that is cut or damaged, or with something behind it, is never taken for a whole one."""
+    """A frame that is cut, damaged, or followed by other bytes is never taken for a whole one."""
     assert callable(change)
     frame = change(compressed(iter([b"hello" * 1000])))
 

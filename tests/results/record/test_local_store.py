@@ -32,7 +32,7 @@ def pipeline_of(*names: str, secret: str | None = None) -> dict[str, Any]:
 
 @pytest.fixture
 def store(tmp_path: Path) -> LocalStore:
-    """A begun record of a pipeline with stages `a` and `b`, of which `hush` is sensitive."""
+    """A started record of a pipeline with the stages `a`, `b` and `hush`, of which `hush` is sensitive."""
     store = LocalStore(tmp_path / "results", "hello", "20261122T190312Z-7f3a")
     store.start(pipeline_of("a", "b", "hush", secret="hush"))
     return store
@@ -43,7 +43,7 @@ def read(path: Path) -> Any:
 
 
 def test_the_layout_is_what_others_rely_on(tmp_path: Path) -> None:
-    """A run leaves index, summary, and for each stage its entry with value and its log."""
+    """A run leaves index, summary, and for each stage its log and its entry with the value."""
     store = LocalStore(tmp_path, "hello", "run-1")
     store.start(pipeline_of("a"))
     store.stage_started("a", StageSummary(StageStatus.RUNNING, started="2026-11-22T19:03:12+00:00"))
@@ -79,14 +79,14 @@ def test_the_layout_is_what_others_rely_on(tmp_path: Path) -> None:
 
 
 def test_a_stage_that_runs_is_on_record(store: LocalStore) -> None:
-    """The record of a run whose process died says which stage was running."""
+    """If the process of a run died, the record shows which stage was running."""
     store.stage_started("a", StageSummary(StageStatus.RUNNING))
 
     assert read(store.folder / "a.json")["status"] == "running"
 
 
 def test_nobody_else_can_read_results(tmp_path: Path) -> None:
-    """Every folder that was made, missing parents included, is the user's alone, and so is every file, whatever the umask."""
+    """Every created folder, also a missing parent, and every file can be read only by the user, whatever the umask."""
     before = os.umask(0)
     try:
         store = LocalStore(tmp_path / "deep" / "results", "hello", "run-1")
@@ -103,7 +103,7 @@ def test_nobody_else_can_read_results(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_was_there_keeps_its_mode(tmp_path: Path) -> None:
-    """Results in a folder of the user's own do not change who can enter it."""
+    """An existing folder of the user keeps its access rights when results are written to it."""
     tmp_path.chmod(0o755)
 
     LocalStore(tmp_path, "hello", "run-1").start(pipeline_of("a"))
@@ -112,7 +112,7 @@ def test_a_folder_that_was_there_keeps_its_mode(tmp_path: Path) -> None:
 
 
 def test_sensitive_stages_leave_nothing(store: LocalStore) -> None:
-    """Of a noLog stage neither value nor log reaches the disk, even where a caller hands them over."""
+    """Neither the value nor the log of a noLog stage is written to disk, even if a caller passes them."""
     log = store.log("hush")
     log.write(b"s3cret")
     log.close()
@@ -126,7 +126,7 @@ def test_sensitive_stages_leave_nothing(store: LocalStore) -> None:
 
 @pytest.mark.parametrize("name", ["☃", "it's", 'say"so"', "a.b", ".hidden", "-rf", "$(id)", "*", "a.json", "a.log", "n" * 200])
 def test_names_are_file_names_as_they_are(tmp_path: Path, name: str) -> None:
-    """Any name that a stage may have names its files, up to the longest."""
+    """Every valid name of a stage names its files, up to the longest name."""
     store = LocalStore(tmp_path, name, "run-1")
     store.start(pipeline_of(name, "a"))
     store.log(name).close()
@@ -140,7 +140,7 @@ def test_names_are_file_names_as_they_are(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["..", ".", "", "a/b", "../../etc/passwd", "index", "summary", "a\0b"])
 def test_a_name_that_leads_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
-    """A pipeline written in Python cannot make results land outside of its folder, or in the place of the run's own files."""
+    """A pipeline in Python cannot write results outside its folder or over the run's own files."""
     store = LocalStore(tmp_path, "hello", "run-1")
 
     with pytest.raises(UsageError, match="a stage cannot be called"):
@@ -152,7 +152,7 @@ def test_a_name_that_leads_elsewhere_is_refused(tmp_path: Path, name: str) -> No
 
 
 def test_a_log_is_byte_for_byte(store: LocalStore) -> None:
-    """Bytes that are no UTF-8, carriage returns and NULs are in the log as they came, and no end of line is added."""
+    """A log keeps bytes that are not UTF-8, carriage returns and NULs unchanged, and no end of line is added."""
     log = store.log("a")
     log.write(b"\xff\x00\r\n")
     log.write(b"end")
@@ -163,7 +163,7 @@ def test_a_log_is_byte_for_byte(store: LocalStore) -> None:
 
 
 def test_a_log_can_be_read_while_it_is_written(store: LocalStore) -> None:
-    """What was written is there at once, without closing."""
+    """Written output can be read immediately, before the log is closed."""
     log = store.log("a")
 
     log.write(b"half a li")
@@ -173,7 +173,7 @@ def test_a_log_can_be_read_while_it_is_written(store: LocalStore) -> None:
 
 
 def test_values_are_kept_whole_and_are_unicode(store: LocalStore) -> None:
-    """A value of megabytes is not cut, and half a surrogate pair becomes U+FFFD."""
+    """A value of several megabytes is not cut, and half a surrogate pair becomes U+FFFD."""
     large = "☃" * 3_000_000
 
     store.stage_ended("a", PASSED, Kept(large))
@@ -184,7 +184,7 @@ def test_values_are_kept_whole_and_are_unicode(store: LocalStore) -> None:
 
 
 def test_a_write_that_fails_leaves_the_former_file(store: LocalStore) -> None:
-    """When the disk is full, the error names the file, the older entry is whole, and nothing half-written is left."""
+    """If the disk is full, the error names the file, the older entry stays whole, and no partial file is left."""
     store.stage_started("a", StageSummary(StageStatus.RUNNING))
     before = sorted(path.name for path in store.folder.iterdir())
 
@@ -196,7 +196,7 @@ def test_a_write_that_fails_leaves_the_former_file(store: LocalStore) -> None:
 
 
 def test_a_log_that_cannot_be_written_fails_its_stage_in_the_end(store: LocalStore) -> None:
-    """A full disk does not break into the stage's output: its entry is kept, and then the error is told."""
+    """A full disk does not interrupt the stage's output: its entry is kept, and then the error is raised."""
     log = store.log("a")
     with largest_file(1000):
         log.write(b"x" * 5000)
@@ -210,7 +210,7 @@ def test_a_log_that_cannot_be_written_fails_its_stage_in_the_end(store: LocalSto
 
 
 def test_a_log_that_cannot_be_opened_fails_its_stage_in_the_end(store: LocalStore) -> None:
-    """The same holds where the log cannot even be begun."""
+    """The same is true if the log cannot even be opened."""
     (store.folder / "a.log").mkdir()
     log = store.log("a")
     log.write(b"hello")
@@ -221,7 +221,7 @@ def test_a_log_that_cannot_be_opened_fails_its_stage_in_the_end(store: LocalStor
 
 
 def test_a_record_that_cannot_begin_leaves_no_folder(tmp_path: Path) -> None:
-    """When the index cannot be written, there is no folder of a run that never was."""
+    """If the index cannot be written, no folder of the run is left."""
     store = LocalStore(tmp_path, "hello", "run-1")
 
     with largest_file(100), pytest.raises(StorageError, match=r"index\.json"):
@@ -231,7 +231,7 @@ def test_a_record_that_cannot_begin_leaves_no_folder(tmp_path: Path) -> None:
 
 
 def test_a_file_in_the_place_of_a_folder_is_named(tmp_path: Path) -> None:
-    """Results that cannot go where they should fail with the path and what to do."""
+    """If results cannot be written to their place, the error has the path and what to do."""
     (tmp_path / "file").write_text("")
 
     with pytest.raises(StorageError, match=r"cannot write .*/file/hello/run-1.*\n  hint: .*--results"):
@@ -239,7 +239,7 @@ def test_a_file_in_the_place_of_a_folder_is_named(tmp_path: Path) -> None:
 
 
 def test_no_run_writes_into_another_ones_folder(tmp_path: Path) -> None:
-    """A run id that is taken is an error; the record that is there stays."""
+    """A run id that is already used is an error; the existing record stays."""
     LocalStore(tmp_path, "hello", "run-1").start(pipeline_of("a"))
 
     with pytest.raises(StorageError, match="run-1: File exists"):
@@ -249,7 +249,7 @@ def test_no_run_writes_into_another_ones_folder(tmp_path: Path) -> None:
 
 
 def test_stages_are_recorded_from_several_threads(tmp_path: Path) -> None:
-    """Stages that run at once keep their records apart."""
+    """Stages that run at the same time keep separate records."""
     names = [f"s{number}" for number in range(40)]
     store = LocalStore(tmp_path, "hello", "run-1")
     store.start(pipeline_of(*names))
@@ -288,7 +288,7 @@ for number in range(1_000_000):
 
 
 def test_a_killed_process_leaves_whole_files(tmp_path: Path) -> None:
-    """After SIGKILL in the middle of writing, every JSON file can be read and the log holds what was written."""
+    """After SIGKILL during writing, every JSON file can be read, and the log has everything that was written."""
     root = Path(__file__).parents[3]
     with subprocess.Popen([sys.executable, "-c", ENDLESS, tmp_path], stdout=subprocess.PIPE, cwd=root, text=True) as process:
         assert process.stdout is not None

@@ -1,4 +1,4 @@
-"""Logs that are long: compressed when their stage has ended, and read as any other."""
+"""Long logs: compressed when their stage has ended, and read like any other."""
 
 from __future__ import annotations
 
@@ -39,21 +39,21 @@ log.close()
 record.store.when_log_is_kept("greet", lambda _: os._exit(9))
 record.store.settle()
 """
-"""Ends between the two steps: the compressed log is there, and the plain one has not been removed."""
+"""Ends between the two steps: the compressed log exists, and the plain one has not been removed yet."""
 
 
 def reading(record: Recorded) -> RecordedRun:
-    """The record, to be read."""
+    """A reader of the record."""
     return RecordedRun(FolderObjects(record.folder.parents[1]), "shop", record.run_id)
 
 
 def logs_of(folder: Path) -> list[str]:
-    """The files of the logs, and what should not be there."""
+    """The files of the logs, and any unexpected files."""
     return sorted(path.name for path in folder.iterdir() if path.suffix != ".json")
 
 
 def test_a_long_log_is_compressed_and_a_short_one_is_not(tmp_path: Path) -> None:
-    """Once the record is settled, a log beyond the bound is there compressed only, for nobody else to read."""
+    """After the record is settled, a log above the limit exists only compressed, and only the user can read it."""
     record = Recorded(tmp_path)
     record.stage("greet", PASSED, LONG)
     record.stage("check", PASSED, LONG[:LONGEST_PLAIN])
@@ -68,7 +68,7 @@ def test_a_long_log_is_compressed_and_a_short_one_is_not(tmp_path: Path) -> None
 
 
 def test_a_log_is_said_to_be_where_it_is(tmp_path: Path) -> None:
-    """Whoever asks for the file of a log is told its last name, and at that moment both are there."""
+    """The reported file of a log is the final one, and at that moment both files exist."""
     record = Recorded(tmp_path)
     told: list[tuple[str | None, list[str]]] = []
     record.stage("greet", PASSED, LONG)
@@ -85,7 +85,7 @@ def test_a_log_is_said_to_be_where_it_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize("there", [{"log"}, {"log", "log.zst"}, {"log.zst"}])
 @pytest.mark.parametrize("start", [0, 1, len(LONG) // 2, len(LONG) - 1, len(LONG), len(LONG) + 1])
 def test_a_log_is_read_from_any_offset(tmp_path: Path, there: set[str], start: int) -> None:
-    """Offsets count what the stage printed, whichever of its two files are there."""
+    """Offsets count the bytes that the stage printed, whichever of its two files exist."""
     record = Recorded(tmp_path)
     record.stage("greet", PASSED, LONG)
     record.store.settle()
@@ -98,7 +98,7 @@ def test_a_log_is_read_from_any_offset(tmp_path: Path, there: set[str], start: i
 
 
 def test_a_log_that_is_replaced_between_two_looks_is_found(tmp_path: Path) -> None:
-    """A reader who has seen no compressed log, and then no plain one, looks again."""
+    """A reader who has found no compressed log, and then no plain one, looks again."""
 
     class Replaced(FolderObjects):
         def chunks(self, path: str, start: int = 0) -> Iterator[bytes]:
@@ -114,7 +114,7 @@ def test_a_log_that_is_replaced_between_two_looks_is_found(tmp_path: Path) -> No
 
 
 def test_a_log_that_there_is_not_is_named(tmp_path: Path) -> None:
-    """Where there is neither file, the plain one is what is missing."""
+    """If neither file exists, the error names the plain one."""
     run = reading(Recorded(tmp_path))
 
     with pytest.raises(NotStoredError, match=r"there is no .*/greet\.log$"):
@@ -122,7 +122,7 @@ def test_a_log_that_there_is_not_is_named(tmp_path: Path) -> None:
 
 
 def test_a_log_is_followed_across_its_replacement(tmp_path: Path) -> None:
-    """Who has read a part of the plain log goes on in the compressed one, and misses and repeats nothing."""
+    """A reader of a part of the plain log continues in the compressed one, and misses and repeats nothing."""
     record = Recorded(tmp_path)
     record.store.stage_started("greet", StageSummary(StageStatus.RUNNING, started=FIRST.isoformat()))
     log = record.store.log("greet")
@@ -142,7 +142,7 @@ def test_a_log_is_followed_across_its_replacement(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_leaves_the_plain_log(tmp_path: Path) -> None:
-    """A log that cannot be compressed stays as it is, fails nothing, and leaves nothing half-written."""
+    """A log that cannot be compressed stays unchanged, fails nothing, and leaves no partial file."""
     record = Recorded(tmp_path)
     noise = os.urandom(2 * LONGEST_PLAIN)
     log = record.store.log("greet")
@@ -158,7 +158,7 @@ def test_a_full_disk_leaves_the_plain_log(tmp_path: Path) -> None:
 
 
 def test_a_process_that_is_killed_between_the_steps_leaves_both(tmp_path: Path) -> None:
-    """The log is whole in each of them, and is read once."""
+    """Each of the two files has the whole log, and it is read once."""
     killed = subprocess.run([sys.executable, "-c", KILLED, tmp_path], input=LONG, cwd=ROOT, check=False)
 
     (folder,) = (tmp_path / "shop").iterdir()
@@ -168,7 +168,7 @@ def test_a_process_that_is_killed_between_the_steps_leaves_both(tmp_path: Path) 
 
 
 def test_a_run_that_is_left_leaves_every_log_in_one_piece(tmp_path: Path) -> None:
-    """A run that does not wait for its logs leaves each of them whole, plain or compressed, and nothing half-written."""
+    """A run that does not wait for its logs leaves each of them whole, plain or compressed, and no partial file."""
     record = Recorded(tmp_path)
     for name in ("greet", "check", "deliver"):
         record.stage(name, PASSED, LONG)
@@ -192,7 +192,7 @@ def test_a_run_that_is_left_leaves_every_log_in_one_piece(tmp_path: Path) -> Non
     ],
 )
 def test_a_damaged_log_is_named(tmp_path: Path, damage: Callable[[bytes], bytes], why: str) -> None:
-    """What is compressed and not whole is never taken for what a stage printed."""
+    """A compressed log that is not whole is never taken for the output of a stage."""
     record = Recorded(tmp_path)
     record.stage("greet", PASSED, LONG)
     record.store.settle()

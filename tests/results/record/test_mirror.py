@@ -19,7 +19,7 @@ PATIENCE = 60
 
 
 class Place(FolderObjects):
-    """A folder that fails when it is told to, and says what it was given."""
+    """A folder that fails if the test wants it to, and records what it received."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -28,7 +28,7 @@ class Place(FolderObjects):
         self.tries: list[str] = []
 
     def put(self, path: str, content: BinaryIO) -> None:
-        """As told."""
+        """Fail, or write."""
         try:
             if self.fails:
                 raise StorageError("the place is on fire")
@@ -39,7 +39,7 @@ class Place(FolderObjects):
                 self.changed.notify_all()
 
     def tried(self, count: int) -> bool:
-        """Wait until so many were tried."""
+        """Wait for this number of attempts."""
         with self.changed:
             return self.changed.wait_for(lambda: len(self.tries) >= count, PATIENCE)
 
@@ -59,7 +59,7 @@ def record(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def said() -> list[str]:
-    """What the user was told."""
+    """The messages for the user."""
     return []
 
 
@@ -80,7 +80,7 @@ def there(tmp_path: Path, name: str) -> bytes:
 
 
 def test_what_was_put_last_is_there(tmp_path: Path, record: Path, mirror: Mirror) -> None:
-    """However often a file changes, its last version arrives."""
+    """However often a file changes, its last version is sent."""
     for number in range(50):
         (record / "a.json").write_text(str(number))
         mirror.put("a.json")
@@ -95,7 +95,7 @@ def test_what_was_put_last_is_there(tmp_path: Path, record: Path, mirror: Mirror
 def test_a_log_arrives_while_it_grows(
     tmp_path: Path, record: Path, place: Place, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a stage has printed can be read elsewhere before it ends."""
+    """The output of a stage can be read elsewhere before the stage ends."""
     monkeypatch.setattr(mirror_module, "GROWING_SECONDS", 0.01)
     (record / "a.log").write_text("first\n")
     mirror.grew("a.log")
@@ -106,13 +106,13 @@ def test_a_log_arrives_while_it_grows(
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A place that failed is tried again soon."""
+    """A place that failed is tried again after a short time."""
     monkeypatch.setattr(mirror_module, "SHORTEST_PAUSE", 0.01)
 
 
 @pytest.mark.usefixtures("impatient")
 def test_a_place_that_fails_is_tried_again(tmp_path: Path, record: Path, place: Place, mirror: Mirror, said: list[str]) -> None:
-    """What could not be sent arrives when the place is back; the user is told once."""
+    """Files that could not be sent are sent when the place works again; the user is informed once."""
     place.fails = True
     for name in ("a.json", "b.json", "c.json"):
         (record / name).write_text(name)
@@ -131,7 +131,7 @@ def test_a_place_that_fails_is_tried_again(tmp_path: Path, record: Path, place: 
 
 
 def test_the_last_try_is_made_at_once_and_is_the_last(record: Path, place: Place, mirror: Mirror) -> None:
-    """Whoever waits for everything is not made to wait for a pause; a place that fails again is not tried on and on."""
+    """Waiting for everything skips the pause before the last attempt; if the place fails again, there is no further attempt."""
     place.fails = True
     (record / "a.json").write_text("a")
     mirror.put("a.json")
@@ -144,7 +144,7 @@ def test_the_last_try_is_made_at_once_and_is_the_last(record: Path, place: Place
 
 
 def test_after_close_nothing_is_sent(record: Path, place: Place, mirror: Mirror) -> None:
-    """A mirror that was closed leaves the place alone, and its threads end."""
+    """A closed mirror sends nothing, and its threads end."""
     (record / "a.json").write_text("a")
     mirror.put("a.json")
     mirror.settle()
@@ -163,14 +163,14 @@ def test_after_close_nothing_is_sent(record: Path, place: Place, mirror: Mirror)
 
 @pytest.mark.usefixtures("mirror")
 def test_a_mirror_that_has_nothing_to_do_has_no_threads() -> None:
-    """A store that is opened, and asked only for its URL, leaves nothing running."""
+    """A store that is opened only for its URL leaves nothing running."""
     assert threads_of_mirrors() == []
 
 
 def test_the_first_file_says_whether_the_place_takes_any(
     tmp_path: Path, record: Path, place: Place, mirror: Mirror, said: list[str]
 ) -> None:
-    """Whoever knocks hears what the place says, alone; what it did not take is sent later."""
+    """The caller of `knock` receives the error of the place, and the user no message; the refused file is sent later."""
     (record / "a.json").write_text("a")
     place.fails = True
     with pytest.raises(StorageError, match="the place is on fire"):
@@ -184,7 +184,7 @@ def test_the_first_file_says_whether_the_place_takes_any(
 
 
 def test_waiting_ends_when_there_is_no_time_left(tmp_path: Path, record: Path) -> None:
-    """A place that hangs is waited for no longer than was asked for, and what it takes later counts."""
+    """If a place hangs, waiting ends after the given time, and files that it accepts later count."""
     place = Hanging(tmp_path / "there")
     mirror = Mirror(record, place, "shop/run-1", print)
     (record / "a.json").write_text("a")
@@ -202,7 +202,7 @@ def test_waiting_ends_when_there_is_no_time_left(tmp_path: Path, record: Path) -
 
 
 def test_a_version_that_comes_while_another_is_sent_is_sent_after_it(tmp_path: Path, record: Path) -> None:
-    """No two versions of a file are on their way at once: the older could arrive last."""
+    """Two versions of a file are never sent at the same time, because the older one could arrive last."""
     place = Hanging(tmp_path / "there")
     mirror = Mirror(record, place, "shop/run-1", print)
     for text in ("old", "new"):
@@ -222,7 +222,7 @@ def test_a_version_that_comes_while_another_is_sent_is_sent_after_it(tmp_path: P
 
 
 class Hanging(FolderObjects):
-    """A place that takes nothing before it is told to go on; knows how many tries of one object there were at once."""
+    """A place that accepts nothing until `go` is set; it records how many attempts for one object ran at the same time."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -233,7 +233,7 @@ class Hanging(FolderObjects):
         self._lock = threading.Lock()
 
     def put(self, path: str, content: BinaryIO) -> None:
-        """As told."""
+        """Wait, then write."""
         with self._lock:
             self._now[path] += 1
             self.most = max(self.most, *self._now.values())
@@ -245,7 +245,7 @@ class Hanging(FolderObjects):
 
 
 def test_whatever_goes_wrong_is_said(record: Path, tmp_path: Path, said: list[str]) -> None:
-    """An error that nobody thought of is one like the others: nothing waits for a thread that is gone."""
+    """An unexpected error is handled like any other: nothing waits for a thread that has ended."""
 
     class Odd(FolderObjects):
         def put(self, path: str, content: BinaryIO) -> None:

@@ -1,4 +1,4 @@
-"""A record's files on their way to a bucket come in an order that those who read it can rely on."""
+"""Readers of a bucket can rely on the order in which a record's files are sent."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.recorded_runs import SHOP, ran, run_id
 
 
 class SlowLogs(FolderObjects):
-    """A place that takes a log only when `go` is set, and refuses the first `failures` of them."""
+    """A place that accepts a log only when `go` is set, and refuses the first `failures` of them."""
 
     def __init__(self, folder: Path, failures: int = 0) -> None:
         super().__init__(folder)
@@ -58,7 +58,7 @@ def record(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("failures", [0, 1])
 def test_a_stage_ends_behind_its_log(record: Path, tmp_path: Path, failures: int) -> None:
-    """A stage's last object is not sent before the last of its log has arrived; other stages do not wait for it."""
+    """A stage's last object is sent only after the end of its log has arrived; other stages do not wait."""
     place = SlowLogs(tmp_path / "bucket", failures)
     mirror = Mirror(record, place, "p/run-1", lambda _: None)
     mirror.put("a.log")
@@ -81,7 +81,7 @@ def test_a_stage_ends_behind_its_log(record: Path, tmp_path: Path, failures: int
 
 
 class Recording(SlowLogs):
-    """The same, which says also what was removed."""
+    """A `SlowLogs` that also records which objects were removed."""
 
     def __init__(self, folder: Path, failures: int = 0, *, refuses: bool = False) -> None:
         super().__init__(folder, failures)
@@ -96,7 +96,7 @@ class Recording(SlowLogs):
 
 
 def long_log(store: MirroredStore) -> LogWriter:
-    """The log of a stage that has printed much, and has not ended."""
+    """The log of a stage that has printed a lot and has not ended."""
     store.start(to_json(SHOP))
     store.stage_started("greet", StageSummary(StageStatus.RUNNING))
     log = store.log("greet")
@@ -108,7 +108,7 @@ def long_log(store: MirroredStore) -> LogWriter:
 def test_a_compressed_log_takes_the_place_of_what_was_sent_of_it(
     tmp_path: Path, failures: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It comes when nothing of the plain log is under way any more, which is removed then; the stage ends behind both."""
+    """It is sent after the plain log, which is then removed; the last object of the stage follows both."""
     monkeypatch.setattr(mirror_module, "GROWING_SECONDS", 0.01)
     place = Recording(tmp_path / "bucket", failures)
     store = MirroredStore(place, "shop", UnsentRun(tmp_path / "data/unsent" / run_id()), print)
@@ -128,7 +128,7 @@ def test_a_compressed_log_takes_the_place_of_what_was_sent_of_it(
 
 
 def test_a_place_that_removes_nothing_keeps_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the right to remove, what was sent of the plain log stays; that is no failure, and nobody reads it."""
+    """Without the right to remove, the sent part of the plain log stays; this is not a failure, and nobody reads it."""
     monkeypatch.setattr(mirror_module, "GROWING_SECONDS", 0.01)
     place = Recording(tmp_path / "bucket", refuses=True)
     place.go.set()

@@ -1,4 +1,4 @@
-"""The record of a run whose place is a bucket: how it begins and ends when the bucket refuses, hangs or fails at the last."""
+"""The record of a run in a bucket: how it begins and ends if the bucket refuses, hangs or fails at the end."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ INDEX = to_json(SHOP)
 
 
 class Bucket(FolderObjects):
-    """A folder whose `take` is asked before each object: it may raise, or wait."""
+    """A folder that calls `take` before each object; `take` may raise or wait."""
 
     def __init__(self, folder: Path, take: Callable[[str], object]) -> None:
         super().__init__(folder)
@@ -49,7 +49,7 @@ def refuse(_name: str) -> None:
 
 
 def test_a_bucket_that_refuses_leaves_nothing(tmp_path: Path) -> None:
-    """A run that cannot begin leaves no record that waits, no thread, and no notice beside its error."""
+    """A run that cannot begin leaves no waiting record, no thread, and no notice in addition to its error."""
     said: list[str] = []
     store = store_in(tmp_path, refuse, said)
 
@@ -62,7 +62,7 @@ def test_a_bucket_that_refuses_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_stage_that_cannot_name_a_file_leaves_nothing(tmp_path: Path) -> None:
-    """What is wrong with the pipeline itself is an error before anything is sent, and leaves nothing either."""
+    """An error of the pipeline itself is raised before anything is sent, and also leaves nothing."""
     store = store_in(tmp_path, refuse, [])
 
     with pytest.raises(UsageError, match=r"cannot be called '\.\.'"):
@@ -75,7 +75,7 @@ def test_a_stage_that_cannot_name_a_file_leaves_nothing(tmp_path: Path) -> None:
 def test_a_bucket_that_hangs_holds_up_neither_the_beginning_nor_the_record(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A first answer that takes long is not waited for; in the end all of it is, and the user is told so."""
+    """The run does not wait for a slow first answer; at the end it waits for everything, and the user is informed."""
     monkeypatch.setattr(mirrored_store, "KNOCK_SECONDS", 0.05)
     monkeypatch.setattr(mirrored_store, "SILENT_SECONDS", 0.05)
     go = threading.Event()
@@ -93,7 +93,7 @@ def test_a_bucket_that_hangs_holds_up_neither_the_beginning_nor_the_record(
 
 
 def test_a_record_that_fails_with_its_last_object_says_so_itself(tmp_path: Path) -> None:
-    """The summary that is kept is the one that was written after the failure, and the record waits as a whole."""
+    """The summary that is kept is the one written after the failure, and the complete record waits to be sent."""
 
     def take(name: str) -> None:
         if name == "summary.json":

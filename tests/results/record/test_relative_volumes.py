@@ -1,4 +1,4 @@
-"""Volumes that are stored relative to another: what comes back is what was there."""
+"""Volumes that are stored relative to another one come back unchanged."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.results.chain_of_volumes import Run, on_disk, text
 
 
 def test_what_nobody_changed_is_not_stored_again(run: Run, tmp_path: Path) -> None:
-    """The archive of a stage on another holds folders, what is new or changed, and the names of what is gone."""
+    """The archive of a stage on another one has folders, new or changed files, and the names of removed ones."""
     files: list[Entry] = [
         Folder(path="build/d"),
         text("build/d/same"),
@@ -42,7 +42,7 @@ def test_what_nobody_changed_is_not_stored_again(run: Run, tmp_path: Path) -> No
 @pytest.mark.parametrize("content", [b"y" * 5, b"y" * 3_000_000])
 @pytest.mark.parametrize("at", [0, 2, 4])
 def test_content_counts_where_nothing_else_differs(run: Run, tmp_path: Path, content: bytes, at: int) -> None:
-    """A file that was changed in place and has the size and the time of before is stored, a large one like a small one."""
+    """A file whose content changed but not its size and time is stored, whether it is large or small."""
     changed = content[:at] + b"n" + content[at + 1 :]
     run.keep("build", text("build/a", content), text("build/b", content))
 
@@ -54,7 +54,7 @@ def test_content_counts_where_nothing_else_differs(run: Run, tmp_path: Path, con
 
 
 def test_a_large_file_waits_in_the_record_and_leaves_nothing_there(run: Run) -> None:
-    """What is held until it is known whether it is stored is in no folder afterwards."""
+    """A large file that is held until it has been compared leaves nothing in the folder of the record."""
     content = b"y" * (2 * IN_MEMORY)
     run.keep("build", text("build/a", content))
 
@@ -65,7 +65,7 @@ def test_a_large_file_waits_in_the_record_and_leaves_nothing_there(run: Run) -> 
 
 
 def test_a_stage_on_one_that_keeps_nothing_keeps_all(run: Run) -> None:
-    """Without files, or with files that could not be read, a stage is nobody's base."""
+    """A stage without files, or with files that could not be read, is not the base of another stage."""
 
     def broken() -> Iterator[bytes]:
         yield next(tar_stream([Folder(path="test"), text("test/a")]))
@@ -82,7 +82,7 @@ def test_a_stage_on_one_that_keeps_nothing_keeps_all(run: Run) -> None:
 
 
 def test_no_name_of_a_file_can_clash(run: Run, tmp_path: Path) -> None:
-    """Files that are called as what an archive says of itself are files."""
+    """Files with the same names as entries about the archive itself are stored as files."""
     mine: list[Entry] = [
         Folder(path="build/test"),
         text("build/test.base", b"pack"),
@@ -98,14 +98,14 @@ def test_no_name_of_a_file_can_clash(run: Run, tmp_path: Path) -> None:
 
 
 def test_what_is_no_archive_is_an_error_where_others_build_on_it(run: Run) -> None:
-    """A stream that cannot be read is not kept, and says so."""
+    """A stream that cannot be read is not kept, and the error reports it."""
     for stream in (b"no archive" * 100, b"".join(tar_stream([Folder(path="test"), text("test/a")]))):
         with pytest.raises(StorageError, match="the engine sent a broken archive"):
             Run(run.store.folder / str(len(stream))).store.keep_volume("build", [stream])
 
 
 def test_many_paths_that_are_gone_are_told_in_pages(run: Run, tmp_path: Path) -> None:
-    """Thousands of files that were removed, and thousands that stayed, are none too many."""
+    """Thousands of removed files and thousands of kept files can be recorded."""
     run.keep("build", *(text(f"build/{number:05}") for number in range(3000)))
 
     run.keep("test", *(text(f"test/{number:05}") for number in range(0, 3000, 2)))
@@ -115,7 +115,7 @@ def test_many_paths_that_are_gone_are_told_in_pages(run: Run, tmp_path: Path) ->
 
 
 def test_older_readers_refuse_what_is_not_whole(run: Run, tmp_path: Path) -> None:
-    """Whoever takes a relative archive for a volume meets a path outside of the stage's folder first."""
+    """A reader that takes a relative archive for a volume first finds a path outside the stage's folder."""
     run.keep("build", text("build/a"))
     run.keep("test", text("test/a"))
 
@@ -124,7 +124,7 @@ def test_older_readers_refuse_what_is_not_whole(run: Run, tmp_path: Path) -> Non
 
 
 def test_a_stream_of_another_program_is_read(run: Run) -> None:
-    """GNU's format, with old ways to write long names, is compared as well."""
+    """GNU's format, with old forms of long names, is compared as well."""
     for name in ("build", "test"):
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as archive:

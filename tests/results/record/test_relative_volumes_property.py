@@ -1,4 +1,4 @@
-"""Random volumes, each made of the one before: what is stored relative to another comes back as it was."""
+"""Random volumes, each made from the previous one: if stored relative to another, they come back unchanged."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.results.chain_of_volumes import Run, on_disk
 
 
 class Inode(NamedTuple):
-    """What a file is, under however many names."""
+    """The content and properties of a file, independent of its names."""
 
     content: bytes = b""
     mode: int = 0o644
@@ -30,7 +30,7 @@ class Inode(NamedTuple):
 
 
 class Node(NamedTuple):
-    """What is under a path: a folder, a link, a pipe, or a file, whose `number` says which inode it is."""
+    """The entry at a path: a folder, a link, a pipe, or a file with the `number` of its inode."""
 
     kind: bytes = tarfile.REGTYPE
     number: int = 0
@@ -39,7 +39,7 @@ class Node(NamedTuple):
 
 
 class Volume(NamedTuple):
-    """A tree of files; several paths may be one file."""
+    """A tree of files; several paths may name the same file."""
 
     nodes: Mapping[str, Node]
     inodes: tuple[Inode, ...]
@@ -57,7 +57,7 @@ trees = st.dictionaries(paths, nodes, min_size=4, max_size=12)
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[Volume]:
-    """A volume and two made of it: paths taken away and put there, files changed in place, paths that lead to another file."""
+    """A volume and two made from it: paths are removed and added, files change in place, paths get another file."""
     tree, files = dict(draw(trees)), list(draw(st.tuples(inodes, inodes, inodes, inodes)))
     history = []
     for _ in range(3):
@@ -76,7 +76,7 @@ def histories(draw: st.DrawFn) -> list[Volume]:
 
 
 def grown(tree: Mapping[str, Node]) -> dict[str, Node]:
-    """A tree whose every path is in a folder: what stands below something else is not there."""
+    """A tree in which every path is in a folder: paths below something else are left out."""
     whole: dict[str, Node] = {}
     for path, node in sorted(tree.items(), key=lambda item: item[0].split("/")):
         above = ["/".join(path.split("/")[:count]) for count in range(1, path.count("/") + 1)]
@@ -86,7 +86,7 @@ def grown(tree: Mapping[str, Node]) -> dict[str, Node]:
 
 
 def entries(volume: Volume, name: str) -> Iterator[tuple[TarInfo, list[bytes]]]:
-    """The volume as an engine walks it: by name, folders before what is in them, a file's first name before its others."""
+    """The volume in an engine's order: by name, folders before their content, a file's first name before its others."""
     first: dict[int, str] = {}
     root = TarInfo(name)
     root.type, root.mode = tarfile.DIRTYPE, 0o1777
@@ -108,7 +108,7 @@ def entries(volume: Volume, name: str) -> Iterator[tuple[TarInfo, list[bytes]]]:
 
 
 def seen(entries: Iterable[tuple[TarInfo, Iterable[bytes]]]) -> list[tuple[object, ...]]:
-    """All that members say, in an order of their own."""
+    """All properties of members, in a fixed order."""
     return sorted(
         (
             member.name,
@@ -122,7 +122,7 @@ def seen(entries: Iterable[tuple[TarInfo, Iterable[bytes]]]) -> list[tuple[objec
 
 @given(history=histories())
 def test_a_volume_comes_back_whatever_it_was_made_of(history: list[Volume]) -> None:
-    """Of three stages, each on the one before, every volume is what it was, as members and as files under all their names."""
+    """Of three stages, each on the previous one, every volume comes back unchanged, as members and as files with all names."""
     archives: dict[str, bytes] = {}
     base: Base | None = None
     for name, volume in zip(("build", "test", "pack"), history, strict=True):
@@ -139,12 +139,12 @@ def test_a_volume_comes_back_whatever_it_was_made_of(history: list[Volume]) -> N
 
 
 def read(name: str, archives: Mapping[str, bytes]) -> Iterator[tuple[TarInfo, Iterable[bytes]]]:
-    """A volume out of the archives of several."""
+    """A volume, read from the archives of several stages."""
     return composed(name, lambda each: members([archives[each]]))
 
 
 def test_xattrs_and_owners_count(run: Run) -> None:
-    """A file whose owner or extended attributes are others is another file."""
+    """A file with another owner or other extended attributes is another file."""
     one, two = Inode(b"x", owner=0), Inode(b"x", owner=1)
     for name, inode in (("build", one), ("test", two), ("pack", two)):
         run.store.keep_volume(name, packed(entries(Volume({"a": Node()}, (inode,)), name)))

@@ -1,4 +1,4 @@
-"""Which archive leaves out what another has, and who waits for whom."""
+"""Which archive is the base of which other one, and which archives wait."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class LostError(Exception):
 
 @contextmanager
 def bases(**origins: str | None) -> Iterator[VolumeBases]:
-    """The bases of a run whose stages work on these."""
+    """The bases of a run whose stages work on the given ones."""
     bases = VolumeBases(origins)
     yield bases
     bases.close()
@@ -33,26 +33,26 @@ def kept(bases: VolumeBases, stage: str) -> str | None:
 
 
 def lose(bases: VolumeBases, stage: str) -> None:
-    """Begin an archive and fail."""
+    """Begin an archive, and fail."""
     with pytest.raises(LostError), bases.keeping(stage):
         raise LostError
 
 
 def test_a_stage_has_the_one_that_it_works_on_as_its_base() -> None:
-    """Not the first of all of them; and what works on nothing has none."""
+    """The base is the stage that it works on, not the first of all; a stage that works on nothing has no base."""
     with bases(a=None, b="a", c="b", d="a", e=None) as run:
         assert [kept(run, name) for name in "abcde"] == [None, "a", "b", "a", None]
 
 
 @pytest.mark.parametrize("origin", ["hush", CODE])
 def test_a_base_that_cannot_be_kept_is_none(origin: str) -> None:
-    """What works on a stage that says noLog, which is not told here, is whole; and so is the only stage on the code."""
+    """A stage on a noLog stage, which is not in the bases, is stored whole; so is the only stage on the code."""
     with bases(a=origin) as run:
         assert kept(run, "a") is None
 
 
 def test_a_base_that_was_not_kept_is_none() -> None:
-    """Neither one that failed nor one that had no files."""
+    """A stage that failed, or had no files, is not a base."""
     with bases(a=None, b="a", c=None, d="c") as run:
         lose(run, "a")
         run.leave_out("c")
@@ -61,7 +61,7 @@ def test_a_base_that_was_not_kept_is_none() -> None:
 
 
 def test_nobody_notes_paths_that_nobody_asks_for() -> None:
-    """Only an archive that has a base, or may be one, needs all paths."""
+    """Only an archive that has a base, or may be one, records all its paths."""
     with bases(alone=None, a=None, b="a", c=CODE) as run:
         for name, needs in {"alone": False, "a": True, "b": True, "c": False}.items():
             with run.keeping(name) as (_, manifest):
@@ -69,7 +69,7 @@ def test_nobody_notes_paths_that_nobody_asks_for() -> None:
 
 
 def test_the_first_on_the_code_is_the_base_of_the_others() -> None:
-    """The first that is begun; and where it fails, the next one."""
+    """The first archive that begins is the base; if it fails, the next one is."""
     with bases(a=CODE, b=CODE, c=CODE, d=CODE, e="d") as run:
         lose(run, "c")
 
@@ -77,7 +77,7 @@ def test_the_first_on_the_code_is_the_base_of_the_others() -> None:
 
 
 def test_an_archive_waits_for_its_base() -> None:
-    """Until it is kept, or lost; and of those that wait for the first on the code, one follows it."""
+    """It waits until its base is kept or lost; if the first archive on the code is lost, one of those that wait replaces it."""
     with (
         bases(a=None, b="a", c=None, d="c", e=CODE, f=CODE, g=CODE) as run,
         ThreadPoolExecutor() as pool,
@@ -100,7 +100,7 @@ def test_an_archive_waits_for_its_base() -> None:
 
 
 def test_as_many_as_there_are_threads_may_wait() -> None:
-    """Archives that are begun in the order of their stages, a few at once, all come to their end."""
+    """Archives that begin in the order of their stages, a few at a time, all finish."""
     origins = {f"s{n}": f"s{n - 1}" if n % 5 else CODE for n in range(100)}
     with bases(**origins) as run, ThreadPoolExecutor(4) as pool:
 
