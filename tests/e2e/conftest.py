@@ -1,4 +1,4 @@
-"""What the end-to-end tests share: the command as a user types it, and the image that the examples name."""
+"""Fixtures that the end-to-end tests share: the command as a user types it, and the image that the examples name."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ expect.set_options(timeout=DRAWN_MS)
 
 @dataclass(frozen=True)
 class Said:
-    """What the command came to; `summary` is the object on stdout, empty where there was none."""
+    """The result of the command; `summary` is the object on stdout, empty if there was none."""
 
     exit_status: int
     summary: dict[str, Any]
@@ -36,14 +36,14 @@ class Said:
 
     @property
     def stages(self) -> dict[str, dict[str, Any]]:
-        """The entries of the summary's stages."""
+        """The stages in the summary."""
         stages: dict[str, dict[str, Any]] = self.summary["stages"]
         return stages
 
 
 @pytest.fixture(scope="session")
 def busybox() -> str:
-    """The image that `flows/hello` names is on the engine."""
+    """Makes sure that the engine has the image that `flows/hello` names."""
     with closing(ensure_engine()) as client:
         ensure_busybox(client)
     return "busybox"
@@ -62,7 +62,7 @@ NewSite = Callable[[str, Mapping[str, str]], Site]
 def new_site(
     tmp_path: Path, prefect_api: str, environment: dict[str, str], command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> NewSite:
-    """Makes a repository with a pipeline and other files."""
+    """Creates a repository with a pipeline and other files."""
     monkeypatch.setenv("DOCKERCISE_DATA", environment["DOCKERCISE_DATA"])
     return partial(make_site, tmp_path, prefect_api, environment, command)
 

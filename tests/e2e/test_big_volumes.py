@@ -1,4 +1,4 @@
-"""A big volume goes to the store and comes back, in little memory."""
+"""A big volume is stored and fetched with little memory."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ atexit.register(tell)
 from dockercise_prefect.cli import main
 main()
 """
-"""The command, which says in the end how much memory it took at most; what a parent had is not counted."""
+"""The command, which prints its peak of memory at the end; the memory of its parent is not counted."""
 
 
 @pytest.fixture(params=[200, pytest.param(2048, marks=pytest.mark.acceptance)])
@@ -42,7 +42,7 @@ def megabytes(request: pytest.FixtureRequest) -> int:
 
 @pytest.fixture(params=["folder", "bucket"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """Where results go, and the variables that it takes to get there."""
+    """The place of the results, and the variables that are needed to reach it."""
     if request.param == "folder":
         yield str(tmp_path / "results"), {}
         return
@@ -55,7 +55,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str,
 def test_a_big_volume_is_kept_in_little_memory(
     environment: dict[str, str], busybox: str, tmp_path: Path, megabytes: int, place: tuple[str, dict[str, str]]
 ) -> None:
-    """A volume of random bytes is stored, and unpacked again byte for byte, by processes that stay below 300 MB."""
+    """A volume of random bytes is stored, and unpacked byte for byte, by processes that stay below 300 MB."""
     where, variables = place
     root = tmp_path / "big"
     root.mkdir()

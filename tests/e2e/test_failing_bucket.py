@@ -1,4 +1,4 @@
-"""Runs whose bucket fails: no stage fails for it, nothing is lost, and the record is completed later."""
+"""If the bucket of a run fails, no stage fails because of it, nothing is lost, and the record is completed later."""
 
 from __future__ import annotations
 
@@ -50,18 +50,18 @@ class Place:
         return self.dockercise_run("-C", self.root, "--results", f"s3://{BUCKET}/ci", *options, **self.environment)
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Any other command of the same user."""
+        """Call any other command as the same user."""
         environment = os.environ | {"DOCKERCISE_DATA": str(self.data)} | self.environment
         command = [sys.executable, "-m", "dockercise_prefect", *arguments]
         return subprocess.run(command, check=False, capture_output=True, text=True, env=environment, timeout=120)
 
     def record(self, run: dict[str, Any]) -> dict[str, bytes]:
-        """What is in the bucket of a run."""
+        """The objects of a run in the bucket."""
         prefix = f"ci/shop/{run['run_id']}/"
         return {key.removeprefix(prefix): body for key, body in self.aws.objects(BUCKET).items() if key.startswith(prefix)}
 
     def unsent(self, run: dict[str, Any]) -> Path:
-        """Where a record waits."""
+        """The folder of a record that waits to be sent."""
         run_id = str(run["run_id"])
         return self.data / "unsent" / run_id / "shop" / run_id
 
@@ -91,7 +91,7 @@ def assert_all_passed(said: Said) -> None:
 
 
 def test_a_bucket_that_works_has_all_of_the_record_and_nothing_waits(place: Place) -> None:
-    """The record is in the bucket, byte for byte what a folder would hold, and not here."""
+    """The record is in the bucket, with the same bytes as in a folder, and not on this machine."""
     said = place.run()
 
     assert said.exit_status == 0, said.stderr
@@ -110,7 +110,7 @@ def test_a_bucket_that_works_has_all_of_the_record_and_nothing_waits(place: Plac
     ids=["refuses half-way", "fails half-way", "was never there"],
 )
 def test_a_bucket_that_fails_costs_nothing(place: Place, fail: Callable[[FaultProxy], None], said_of_it: str) -> None:
-    """All stages pass, the run ends with 3 and says where the record is and what sends it; that command completes it."""
+    """All stages pass, and the run ends with 3 and shows where the record is and which command completes it."""
     fail(place.proxy)
 
     said = place.run()
@@ -142,7 +142,7 @@ def test_a_bucket_that_fails_costs_nothing(place: Place, fail: Callable[[FaultPr
 
 
 def test_a_slow_bucket_holds_no_stage_up(place: Place, tmp_path: Path) -> None:
-    """While requests hang, stages run to their end; when the bucket answers again in time, the run passes."""
+    """While requests hang, stages run to their end; if the bucket answers again in time, the run passes."""
     ended = tmp_path / "ended"
     ended.mkdir()
     (place.root / "tell.dockercise.yaml").write_text(
@@ -164,7 +164,7 @@ def test_a_slow_bucket_holds_no_stage_up(place: Place, tmp_path: Path) -> None:
 
 
 def test_waiting_for_a_bucket_that_hangs_ends_when_it_is_interrupted(place: Place, environment: dict[str, str]) -> None:
-    """Ctrl-C in the end leaves the whole record here, at once."""
+    """Ctrl-C at the end leaves the whole record on this machine, and the run ends immediately."""
     place.proxy.after(2, "slow")
     command = [
         sys.executable,
@@ -196,7 +196,7 @@ def test_waiting_for_a_bucket_that_hangs_ends_when_it_is_interrupted(place: Plac
 
 
 def test_a_bucket_that_refuses_ends_the_run_before_it_begins(place: Place) -> None:
-    """Without the bucket, or without any right to it, nothing is started, nothing is left, and the reason is said."""
+    """Without the bucket, or without any right to it, nothing is started, nothing is left, and the reason is shown."""
     said = place.dockercise_run("-C", place.root, "--results", "s3://no-such-bucket", **place.environment)
 
     assert said.exit_status == 3

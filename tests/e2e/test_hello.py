@@ -1,4 +1,4 @@
-"""`flows/hello` in the three ways a user runs a pipeline gives the same values."""
+"""`flows/hello` gives the same values in all three ways to run a pipeline."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ PREFECT = [sys.executable, "-m", "prefect"]
 
 @pytest.fixture
 def expected(dockercise_run: Dockercise, tmp_path: Path) -> dict[str, str]:
-    """The values that `dockercise run` gives."""
+    """The values of `dockercise run`."""
     said = dockercise_run("-C", ROOT / "flows/hello")
     assert (said.exit_status, said.summary["status"]) == (0, "passed"), said.stderr
     return values(tmp_path / "data/results/hello")
 
 
 def values(results: Path) -> dict[str, str]:
-    """What each stage's entry of the newest run holds as its value."""
+    """The values in the entries of the newest run's stages."""
     newest = max(filter(Path.is_dir, results.iterdir()), key=lambda folder: folder.stat().st_mtime)
     stages = json.loads((newest / "index.json").read_text())["stages"]
     return {name: json.loads((newest / f"{name}.json").read_text())["value"] for name in stages}
 
 
 def test_the_values_are_the_ones_that_the_pipeline_is_there_to_show(expected: dict[str, str]) -> None:
-    """Every stage of the example has something to say."""
+    """Every stage of the example has a value."""
     assert len(expected) >= 5
     assert sum(1 for value in expected.values() if value) >= 5
 
 
 def test_the_compiled_module_runs_as_a_program(expected: dict[str, str], environment: dict[str, str], tmp_path: Path) -> None:
-    """`python flows/hello.py` gives the values that `dockercise run` gives."""
+    """`python flows/hello.py` gives the same values as `dockercise run`."""
     environment["DOCKERCISE_DATA"] = str(tmp_path / "module")
 
     said = subprocess.run(
@@ -59,7 +59,7 @@ def test_the_compiled_module_runs_as_a_program(expected: dict[str, str], environ
 def test_prefects_own_deployment_runs_it(
     expected: dict[str, str], environment: dict[str, str], prefect_api: str, tmp_path: Path
 ) -> None:
-    """`prefect deploy` takes the compiled module; a process worker runs it to the same values."""
+    """`prefect deploy` accepts the compiled module, and a process worker runs it to the same values."""
     environment["DOCKERCISE_DATA"] = str(tmp_path / "worker")
     pool = f"pool-{tmp_path.name}"
     subprocess.run([*PREFECT, "work-pool", "create", "--type", "process", pool], check=True, env=environment, cwd=tmp_path)
@@ -77,7 +77,7 @@ def test_prefects_own_deployment_runs_it(
 
 
 def test_flow_serve_accepts_the_module(environment: dict[str, str], busybox: str) -> None:
-    """The module's flow is one that Prefect can serve: it has a name, a source file and a parameter schema."""
+    """Prefect can serve the module's flow: it has a name, a source file and a parameter schema."""
     program = (
         "import importlib.util, sys; spec = importlib.util.spec_from_file_location('hello', sys.argv[1]);"
         "module = importlib.util.module_from_spec(spec); sys.modules['hello'] = module; spec.loader.exec_module(module);"

@@ -1,4 +1,4 @@
-"""Images that stages build or leave, as a user's shell sees them."""
+"""Images that stages build or leave, as seen in a user's shell."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ COPY --from=words /greeting /greeting
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """A folder for one pipeline, of whose containers, volumes, networks and images nothing may be left."""
+    """A folder for one pipeline; at the end none of its containers, volumes, networks and images may be left."""
     root = tmp_path / f"pipeline-{tmp_path.name}"
     (root / "app").mkdir(parents=True)
     (root / "p.dockercise.yaml").write_text(PIPELINE)
@@ -60,14 +60,14 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 def images(ids: list[str]) -> list[str]:
-    """Those of the images that are on the engine."""
+    """The given images that the engine still has."""
     with closing(engine_client()) as client:
         there = {image["Id"] for image in client.api.images(all=True)}
     return [id_ for id_ in ids if id_ in there]
 
 
 def test_build_install_test(dockercise_run: Dockercise, folder: Path) -> None:
-    """One stage builds an image, the next installs into it, the third tests it; none of the images is there afterwards."""
+    """One stage builds an image, the next installs into it, and the third tests it; none of the images is left afterwards."""
     with InspectionRecorder() as seen:
         said = dockercise_run("-C", folder, TOKEN="t0ps3cret")
 
@@ -82,7 +82,7 @@ def test_build_install_test(dockercise_run: Dockercise, folder: Path) -> None:
 
 
 def test_a_dockerfile_step_that_fails(dockercise_run: Dockercise, folder: Path) -> None:
-    """The stage fails with the step's exit code and its last lines, and what needs the image does not start."""
+    """The stage fails with the step's exit code and last lines, and stages that need the image do not start."""
     (folder / "app/Dockerfile").write_text("FROM busybox\nRUN echo no such package; exit 7\n")
 
     said = dockercise_run("-C", folder, TOKEN="x")
@@ -94,7 +94,7 @@ def test_a_dockerfile_step_that_fails(dockercise_run: Dockercise, folder: Path) 
 
 
 def test_a_dockerfile_that_is_not_there(dockercise_run: Dockercise, folder: Path) -> None:
-    """It is named, with where it was looked for."""
+    """The missing file is named, with the place where it was expected."""
     (folder / "app/Dockerfile").rename(folder / "app/Containerfile")
 
     said = dockercise_run("-C", folder, TOKEN="x")

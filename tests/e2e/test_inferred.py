@@ -1,4 +1,4 @@
-"""A pipeline whose scripts alone say what they need runs as they say."""
+"""A pipeline whose needs are only in its scripts runs in the right order."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ version: {img: busybox, run: echo 1.10}
 
 
 def test_scripts_say_what_they_need(dockercise_run: Dockercise, prefect_api: str, tmp_path: Path) -> None:
-    """Variables, volumes, outputs and the code that scripts name are there, and Prefect's graph has the edges."""
+    """Variables, volumes, outputs and the code that scripts name are available, and Prefect's graph has the edges."""
     root = tmp_path / "named"
     root.mkdir()
     (root / "p.dockercise.yaml").write_text(PIPELINE)

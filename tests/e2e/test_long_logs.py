@@ -1,4 +1,4 @@
-"""A stage that prints much: its log is compressed in the record, and everything shows it as any other."""
+"""A stage that prints a lot: its log is compressed in the record, and everything shows it like any other log."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PRINTED = b"a line and many more\n" * 200_000
 def test_a_long_log_is_compressed_and_shown(
     dockercise_run: Dockercise, environment: dict[str, str], prefect_api: str, tmp_path: Path
 ) -> None:
-    """The record holds it compressed; `logs`, `show`, the page and Prefect's artifact find it."""
+    """The record has the log compressed; `logs`, `show`, the page and Prefect's artifact find it."""
     (tmp_path / "long").mkdir()
     (tmp_path / "long/p.dockercise.yaml").write_text(PIPELINE)
 

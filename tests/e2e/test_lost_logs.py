@@ -1,4 +1,4 @@
-"""Runs whose log group fails: no stage fails for it, and the logs are in the results."""
+"""If the log group of a run fails, no stage fails because of it, and the logs are in the results."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ use: { img: busybox:latest, run: "echo used $MAKE" }
 
 
 def test_logs_that_may_not_be_sent_cost_no_stage(dockercise_run: Dockercise, tmp_path: Path) -> None:
-    """All stages pass, the run ends with 3 and says why, and the full logs are in the results."""
+    """All stages pass, the run ends with 3 and the reason, and the full logs are in the results."""
     root = tmp_path / "shop"
     root.mkdir()
     (root / "shop.dockercise.yaml").write_text(PIPELINE)

@@ -1,4 +1,4 @@
-"""How a run ends, as a user's shell sees it: exit status, summary, and nothing left on the engine."""
+"""How a run ends, as seen in a user's shell: exit status, summary, and nothing left on the engine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BUSY = "img: busybox, run"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """A folder for one pipeline, of which nothing may be left."""
+    """A folder for one pipeline; at the end nothing of it may be left."""
     root = tmp_path / f"pipeline-{tmp_path.name}"
     root.mkdir()
     yield root
@@ -29,13 +29,13 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 def write(folder: Path, text: str) -> Path:
-    """The pipeline's only file."""
+    """Write the pipeline's only file, and return the folder."""
     (folder / "p.dockercise.yaml").write_text(text)
     return folder
 
 
 def test_ways_to_fail(dockercise_run: Dockercise, folder: Path) -> None:
-    """Each way to fail has its status and its exit code; the others run all the same, and the run has failed."""
+    """Each kind of failure has its status and its exit code; the other stages still run, and the run has failed."""
     ways = {
         "one": (f"{{{BUSY}: 'exit 1'}}", "failed", 1),
         "two": (f"{{{BUSY}: 'exit 2'}}", "failed", 2),
@@ -64,7 +64,7 @@ def test_ways_to_fail(dockercise_run: Dockercise, folder: Path) -> None:
 def test_one_stage(  # noqa: PLR0917  a table
     dockercise_run: Dockercise, folder: Path, keys: str, status: str, exit_code: int | None, exit_status: ExitStatus
 ) -> None:
-    """What stands in the way of a pipeline's only stage has its status and its exit status."""
+    """Each problem of a pipeline's only stage has its status and its exit status."""
     said = dockercise_run("-C", write(folder, f"stage: {keys}"))
 
     stage = said.stages["stage"]
@@ -72,7 +72,7 @@ def test_one_stage(  # noqa: PLR0917  a table
 
 
 def test_no_engine(dockercise_run: Dockercise, folder: Path) -> None:
-    """Without an engine the summary is printed all the same, and the message says which address was tried."""
+    """Without an engine the summary is still printed, and the message names the address that was tried."""
     said = dockercise_run("-C", write(folder, f"a: {{{BUSY}: 'true'}}"), DOCKER_HOST="unix:///nowhere/docker.sock")
 
     assert said.exit_status == ExitStatus.ENGINE_FAILED
@@ -100,7 +100,7 @@ def test_nothing_starts(  # noqa: PLR0917  a table
     message: str,
     compiled: bool,
 ) -> None:
-    """What is wrong is said before anything is started; stdout has the summary where the pipeline itself is right."""
+    """Errors are reported before anything is started; stdout has the summary if the pipeline itself is correct."""
     said = dockercise_run("-C", write(folder, text), *arguments)
 
     assert said.exit_status == exit_status
@@ -110,7 +110,7 @@ def test_nothing_starts(  # noqa: PLR0917  a table
 
 
 def test_no_pipeline_at_all(dockercise_run: Dockercise, folder: Path) -> None:
-    """An empty folder is nothing to do, not an error of the user's."""
+    """For an empty folder there is nothing to do; it is not an error of the user."""
     said = dockercise_run("-C", folder)
 
     assert said.exit_status == ExitStatus.NOTHING_TO_DO
@@ -119,7 +119,7 @@ def test_no_pipeline_at_all(dockercise_run: Dockercise, folder: Path) -> None:
 
 @pytest.mark.acceptance
 def test_200_stages_at_once(dockercise_run: Dockercise, folder: Path) -> None:
-    """Two hundred containers started side by side all pass, each with its own output."""
+    """Two hundred parallel containers all pass, each with its own output."""
     lines = [f"s{number}: {{{BUSY}: echo {number}}}" for number in range(200)]
 
     said = dockercise_run("-C", write(folder, "\n".join(lines)), "--jobs", "200")
@@ -130,7 +130,7 @@ def test_200_stages_at_once(dockercise_run: Dockercise, folder: Path) -> None:
 
 
 def test_a_failed_stage_is_told_with_its_last_lines(dockercise_run: Dockercise, folder: Path) -> None:
-    """The terminal shows the stage's output by its name, and what did not start because of it."""
+    """The terminal shows the stage's output with its name, and the stages that did not start because of it."""
     text = f"check: {{{BUSY}: 'echo grep: no match >&2; exit 2'}}\npublish: {{{BUSY}: 'true', after: check}}"
 
     said = dockercise_run("-C", write(folder, text))

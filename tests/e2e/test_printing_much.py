@@ -1,4 +1,4 @@
-"""Stages that print much: the process stays small, and what they printed is kept as it was."""
+"""Stages that print a lot: the process stays small, and their output is kept unchanged."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _, status, used = os.wait4(process.pid, 0)
 pathlib.Path(sys.argv[1]).write_text(str(used.ru_maxrss))
 sys.exit(os.waitstatus_to_exitcode(status))
 """
-"""Starts a command and writes its greatest resident memory to a file, in KB.
+"""Starts a command and writes its peak of resident memory to a file, in KB.
 
-A process of its own: Linux counts for a process what the one that started it held at that moment, and pytest holds much.
+It is a separate process: Linux counts for a process also the memory of its parent at its start, and pytest uses a lot.
 """
 
 CHUNK = 65_536
@@ -52,7 +52,7 @@ check:
 
 
 def printed(line: str, with_lines: int, without: int) -> Iterator[bytes]:
-    """What a stage prints, in pieces."""
+    """The output of a stage, in pieces."""
     many = f"{line}\n".encode() * 1_000
     for start in range(0, without, CHUNK):
         yield b"x" * min(CHUNK, without - start)
@@ -61,7 +61,7 @@ def printed(line: str, with_lines: int, without: int) -> Iterator[bytes]:
 
 
 def digest(pieces: Iterable[bytes]) -> str:
-    """The MD5 sum, as `md5sum` prints it."""
+    """The MD5 sum, in the form of `md5sum`."""
     found = hashlib.md5(usedforsecurity=False)
     for piece in pieces:
         found.update(piece)
@@ -89,7 +89,7 @@ def of_entries(path: Path) -> dict[str, str]:
 def test_what_a_stage_prints_is_never_whole_in_memory(
     environment: dict[str, str], tmp_path: Path, with_lines: int, without: int, most: int
 ) -> None:
-    """However much stages print, with lines and without, the process takes less than 200 MB, and the record is exact."""
+    """However much stages print, with lines or without, the process needs less than 200 MB, and the record is exact."""
     expected = digest(printed(LINE, with_lines, without))
     texts = {
         "LINES": str(with_lines),

@@ -1,4 +1,4 @@
-"""A schedule and a push start runs of a registered repository, without anybody's help, and Prefect's UI shows them."""
+"""A schedule and a push start runs of a registered repository by themselves, and Prefect's UI shows them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ REPOSITORY = "Codertocat/Hello-World"
 
 @pytest.fixture
 def site(new_site: NewSite, busybox: str) -> Site:
-    """A repository whose pushes come in GitHub's name."""
+    """A repository that receives pushes as if from GitHub."""
     files = {"version.txt": "one\n", "app/a": "", "docs/d": ""}
     site = new_site(PIPELINE, files)
     save_secret(f"{site.name}-hook", SECRET)
@@ -47,7 +47,7 @@ def site(new_site: NewSite, busybox: str) -> Site:
 
 @contextmanager
 def receiving(site: Site) -> Iterator[str]:
-    """`dockercise webhook`, as a process; its address."""
+    """Run `dockercise webhook` as a process; gives its address."""
     command = [sys.executable, "-m", "dockercise_prefect", "webhook", "--port", "0"]
     process = subprocess.Popen(command, env=site.environment, cwd=site.folder, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -69,7 +69,7 @@ def known_to(address: str) -> bool:
 
 
 def deliver(address: str, sent: Sent) -> int:
-    """Send a delivery; the status of the answer."""
+    """Send a delivery; returns the status of the answer."""
     request = urllib.request.Request(address, sent.body, dict(sent.headers))  # noqa: S310  loopback
     try:
         with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310  as above
@@ -90,12 +90,12 @@ def runs_of(site: Site) -> list[dict[str, Any]]:
 
 
 def ended_runs(site: Site, count: int) -> list[dict[str, Any]]:
-    """The same, once there are so many."""
+    """The same, when there are so many."""
     return prefect_records.eventually(lambda: runs_of(site), lambda runs: len(runs) >= count, patience=150)
 
 
 def test_a_schedule_starts_runs_by_itself(site: Site) -> None:
-    """A cron of every minute, a worker, and nobody else."""
+    """A cron of every minute and a worker start runs without any other command."""
     site.register("--cron", "* * * * *")
 
     with workers.working(site.name, site.environment, site.folder):
@@ -107,7 +107,7 @@ def test_a_schedule_starts_runs_by_itself(site: Site) -> None:
 
 
 def test_a_push_starts_a_run_of_what_it_touched(site: Site, page: Page) -> None:
-    """GitHub's own payload, signed: a run of that commit, of the touched target and what it needs, in the UI."""
+    """GitHub's own signed payload starts a run of that commit, with the touched target and its needs, shown in the UI."""
     site.register("--webhook-secret", f"{site.name}-hook", "--pushed-as", f"https://github.com/{REPOSITORY}")
     before = site.head
     after = site.push({"app/a": "new\n", "version.txt": "two\n"})
@@ -129,7 +129,7 @@ def test_a_push_starts_a_run_of_what_it_touched(site: Site, page: Page) -> None:
 
 
 def test_pushes_that_touch_nothing_start_nothing(site: Site) -> None:
-    """Neither a file that no trigger takes, nor a branch that was deleted; a commit that does not compile says so."""
+    """A file that no trigger matches, or a deleted branch, starts nothing; a commit that does not compile is reported."""
     site.register("--webhook-secret", f"{site.name}-hook", "--pushed-as", f"https://github.com/{REPOSITORY}")
     before = site.head
     untouched = site.push({"README.md": "new\n"})
@@ -145,7 +145,7 @@ def test_pushes_that_touch_nothing_start_nothing(site: Site) -> None:
 
 
 def test_the_host_is_told_how_a_commit_did(site: Site) -> None:
-    """Beside the commit stands a link to the run while it goes on, and then how it ended; the token goes nowhere else."""
+    """The commit has a link to its run while it goes on, and then its result; the token is sent nowhere else."""
     save_secret(f"{site.name}-token", TOKEN)
     with running_github(ENTERPRISE) as github:
         repository = github.host(REPOSITORY)

@@ -1,4 +1,4 @@
-"""Commands that read records, on what real runs and real engines leave."""
+"""Commands that read records, on the records of real runs and real engines."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ chmod 500 closed
 
 @pytest.fixture
 def said(environment: dict[str, str]) -> Any:
-    """What a command prints, of records in the test's folder."""
+    """The output of a command, for records in the test's folder."""
 
     def run(*arguments: str | Path) -> str:
         return subprocess.run(
@@ -53,7 +53,7 @@ def said(environment: dict[str, str]) -> Any:
 
 
 def test_a_run_is_seen_by_every_command(dockercise_run: Dockercise, said: Any, tmp_path: Path) -> None:
-    """What `run` said, `runs`, `show` and `logs` say again."""
+    """`runs`, `show` and `logs` show the same as `run` did."""
     root = tmp_path / "shop"
     root.mkdir()
     (root / "a.dockercise.yaml").write_text(
@@ -76,7 +76,7 @@ def test_a_run_is_seen_by_every_command(dockercise_run: Dockercise, said: Any, t
 
 
 def test_a_run_is_followed_while_it_goes_on(environment: dict[str, str], busybox: str, said: Any, tmp_path: Path) -> None:
-    """`logs -f` begins in the middle of a run, shows all that each stage prints, and ends with the run."""
+    """`logs -f` starts in the middle of a run, shows everything that each stage prints, and ends with the run."""
     root = tmp_path / "shop"
     root.mkdir()
     count = "for i in 1 2 3; do echo $i; sleep 0.3; done"
@@ -108,7 +108,7 @@ def archive(busybox: str) -> Iterator[Iterator[bytes]]:
 
 
 def test_a_volume_of_an_engine_comes_back(archive: Iterator[bytes], said: Any, tmp_path: Path) -> None:
-    """What a container left, a store kept, and `fetch` unpacked is what it was, names of any length included."""
+    """A volume is the same after a container, a store and `fetch`, with names of any length."""
     run = Recorded(tmp_path / "data/results")
     run.store.keep_volume("greet", archive)
     run.stage("greet", ran(StageStatus.PASSED, 0, 1))

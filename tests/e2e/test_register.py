@@ -1,4 +1,4 @@
-"""A repository is registered, changed and removed, and what cannot be registered is refused."""
+"""A repository is registered, changed and removed, and wrong registrations are refused."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def site(new_site: NewSite, busybox: str) -> Site:
 
 
 def test_registering_again_changes_the_one_deployment(site: Site) -> None:
-    """Schedules, parameters and limits become what is asked for now; the list shows them, and removing ends it."""
+    """Schedules, parameters and limits get their new values; the list shows them, and removing deletes the deployment."""
     first = site.register("--cron", "0 3 * * *", "--timezone", "Europe/Berlin", "--target", "shout")
     before = prefect_records.ask(site.api, f"deployments/name/{site.deployment}")
     second = site.register("--interval", "1h", "--concurrency", "1", "--on-overlap", "skip", "--paused")
@@ -78,7 +78,7 @@ def test_the_run_form_explains_its_parameters(site: Site) -> None:
     ],
 )
 def test_what_cannot_be_registered_is_said(site: Site, arguments: list[str], said: str) -> None:
-    """Each mistake is named, exit status 2 or 3, and nothing is registered."""
+    """Each mistake is reported, with exit status 2 or 3, and nothing is registered."""
     answer = site.command("register", *(argument.format(source=site.source) for argument in arguments))
 
     assert answer.status in {2, 3}
@@ -87,7 +87,7 @@ def test_what_cannot_be_registered_is_said(site: Site, arguments: list[str], sai
 
 
 def test_a_part_of_a_repository_is_not_taken_for_a_plain_folder(site: Site) -> None:
-    """Its runs would take what is lying about in it; the whole repository is what has commits."""
+    """A folder in a repository is refused, since its runs would use uncommitted files; the whole repository has commits."""
     (site.work / "part").mkdir()
     (site.work / "part/p.dockercise.yaml").write_text("a: {img: busybox, run: echo a}\n")
 
@@ -99,7 +99,7 @@ def test_a_part_of_a_repository_is_not_taken_for_a_plain_folder(site: Site) -> N
 
 
 def test_a_deployment_of_another_repository_is_not_taken_over(site: Site) -> None:
-    """Two repositories whose pipelines have one name need deployments of different names."""
+    """Two repositories whose pipelines have the same name need deployments with different names."""
     site.register()
     other = make_bare_repository(site.folder / f"other/{site.name}.git", site.work)
 
@@ -112,7 +112,7 @@ def test_a_deployment_of_another_repository_is_not_taken_over(site: Site) -> Non
 
 
 def test_what_a_repository_that_is_not_trusted_brings_is_not_fetched(site: Site) -> None:
-    """Submodules and LFS would have it choose addresses that are asked in the worker's name."""
+    """With submodules and LFS, an untrusted repository could choose addresses that the worker contacts with its credentials."""
     said = site.register("--untrusted", "--submodules")
 
     assert said.status == 2

@@ -1,4 +1,4 @@
-"""A repository is registered, and workers run what is in it at the commit of each run."""
+"""A repository is registered, and workers run its content at the commit of each run."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def site(new_site: NewSite, busybox: str) -> Site:
 
 
 def test_a_run_takes_what_is_in_the_repository_at_its_own_commit(site: Site) -> None:
-    """Without a commit the branch's newest runs, pipeline and code; with one, that commit's; targets run a part."""
+    """Without a commit, a run uses the branch's newest pipeline and code; with one, those of the commit; targets run a part."""
     first = site.head
     said = site.register()
     site.push({"name.txt": "second\n", "more.dockercise.yaml": "late: {img: busybox, run: echo late}\n"})
@@ -54,7 +54,7 @@ def test_a_run_takes_what_is_in_the_repository_at_its_own_commit(site: Site) -> 
 
 
 def test_a_retry_is_of_the_same_commit_and_keeps_its_name(site: Site) -> None:
-    """A failed run of the branch's head that Prefect tries again after a push is of the commit that failed, and says so."""
+    """If Prefect retries a failed run after a push, the retry uses the commit that failed, and reports it."""
     site.push({"fails.dockercise.yaml": "fails: {img: busybox, run: exit 3}\n"})
     failed = site.head
     site.register()
@@ -81,9 +81,9 @@ def test_a_retry_is_of_the_same_commit_and_keeps_its_name(site: Site) -> None:
 
 
 def test_a_repository_that_does_not_compile_is_not_registered(site: Site) -> None:
-    """What is wrong is said with its place; a deployment that was there stays, and a run of the broken commit says the same.
+    """A broken pipeline is reported with its place; an existing deployment stays, and a run of the broken commit reports it.
 
-    So does the record of that run.
+    The record of that run has the same report.
     """
     good = site.head
     site.register("--cron", "0 3 * * *")
@@ -108,7 +108,7 @@ def test_a_repository_that_does_not_compile_is_not_registered(site: Site) -> Non
 
 
 def test_variables_and_results_travel_with_the_deployment(site: Site) -> None:
-    """`--env` gives a variable, `--secret` one from a block, masked; `--results` says where the record goes."""
+    """`--env` gives a variable, `--secret` one from a block, masked; `--results` sets the place of the record."""
     save_secret(f"{site.name}-password", "hunter2-hunter2")
     site.push({"more.dockercise.yaml": ASKING})
     record = site.folder / "elsewhere"
@@ -150,7 +150,7 @@ def test_a_run_that_cannot_begin_says_why(site: Site) -> None:
 
 
 def test_a_folder_without_a_repository_runs_as_it_is(site: Site) -> None:
-    """Its runs take what it holds when they begin."""
+    """Its runs use its content when they begin."""
     folder = site.folder / site.name
     folder.mkdir()
     (folder / "a.dockercise.yaml").write_text("a: {img: busybox, run: cat /code/text}\n")
@@ -165,7 +165,7 @@ def test_a_folder_without_a_repository_runs_as_it_is(site: Site) -> None:
 
 
 def test_a_repository_that_is_not_trusted_is_held_to_its_limits(site: Site) -> None:
-    """What it may not do is refused with a place, registered or run; no variable of the worker reaches it."""
+    """Forbidden things are refused with a place, registered or run; no variable of the worker reaches the pipeline."""
     asks = "limits: {img: busybox, env: 'PREFECT_API_URL?', run: 'echo ${PREFECT_API_URL:-none}'}\n"
     site.push({"more.dockercise.yaml": asks})
     said = site.register("--untrusted")

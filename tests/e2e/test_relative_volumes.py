@@ -1,4 +1,4 @@
-"""What a stage copied and nobody changed is in a run's record once, and every stage's files come back whole."""
+"""A file that a stage copied unchanged is in a run's record once, and every stage's files come back whole."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ change:
 
 @pytest.fixture(params=["folder", "bucket"])
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Where results go."""
+    """The place of the results."""
     if request.param == "folder":
         yield str(tmp_path / "results")
         return
@@ -60,7 +60,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A pipeline, and files that are large for it."""
+    """A pipeline, and files that are large in comparison."""
     root = tmp_path / "code"
     for folder in ("sub", "folder"):
         (root / folder).mkdir(parents=True)
@@ -72,12 +72,12 @@ def root(tmp_path: Path) -> Path:
 
 
 def contents(folder: Path) -> dict[str, bytes | str | None]:
-    """All that is below a folder."""
+    """Everything below a folder."""
     return {str(path.relative_to(folder)): content(path) for path in folder.rglob("*")}
 
 
 def content(path: Path) -> bytes | str | None:
-    """What a file holds, where a link leads, None for a folder."""
+    """The content of a file, the target of a link, or None for a folder."""
     if path.is_symlink():
         return str(path.readlink())
     return path.read_bytes() if path.is_file() else None
@@ -86,7 +86,7 @@ def content(path: Path) -> bytes | str | None:
 def test_what_nobody_changed_is_stored_once(
     dockercise_run: Dockercise, environment: dict[str, str], place: str, root: Path, tmp_path: Path
 ) -> None:
-    """Of four stages one archive is large; what `fetch` brings of each is what the stage left."""
+    """Of four stages only one has a large archive; `fetch` brings exactly the files that each stage left."""
     variables = {name: value for name, value in os.environ.items() if name.startswith(("AWS_", "DOCKERCISE_"))}
     said = dockercise_run("-C", root, "--results", place, **variables)
     assert said.exit_status == 0, said.stderr

@@ -1,4 +1,4 @@
-"""Secrets of every source, printed in every form, and then looked for in all that a run leaves and says."""
+"""Secrets from every source are printed in every form, and then searched for in everything that a run leaves and prints."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ uses-it: {{ img: "busybox:latest", after: declared-harmless, run: "cat /out/decl
 
 @dataclass(frozen=True)
 class Leaky:
-    """A run with secrets, and all that it left and said."""
+    """A run with secrets, and everything that it left and printed."""
 
     summary: dict[str, Any]
     stderr: str
@@ -93,7 +93,7 @@ class Leaky:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The pipeline, and secrets that the code has, though it should not."""
+    """The pipeline, and secrets that the code contains, although it should not."""
     root = tmp_path_factory.mktemp("leaky") / "leaky"
     root.mkdir()
     (root / "leaky.dockercise.yaml").write_text(PIPELINE)
@@ -149,7 +149,7 @@ def leaky(server: LocalServer, folder: Path, data_folder: Path) -> Leaky:
 
 
 def test_no_planted_secret_is_in_any_channel(leaky: Leaky) -> None:
-    """In whatever form it was printed, no secret is in the record, logs, Prefect, or what engine and terminal say."""
+    """No secret, in any printed form, is in the record, logs, Prefect, or the output of engine and terminal."""
     statuses = {name: stage["status"] for name, stage in leaky.summary["stages"].items()}
     assert statuses == dict.fromkeys(statuses, "passed") | {"fails": "failed"}, leaky.stderr
     assert leaky.file("show.log").count(b"***") > 40
@@ -159,7 +159,7 @@ def test_no_planted_secret_is_in_any_channel(leaky: Leaky) -> None:
 
 
 def test_the_record_says_what_is_sensitive_and_why(leaky: Leaky) -> None:
-    """Stages behind a secret are sensitive, with the reason and without a value; `noLog: false` ends it."""
+    """Stages that use a secret are sensitive, with the reason and without a value; `noLog: false` ends it."""
     reasons = {name: (leaky.entry(name)["sensitive_because"], leaky.entry(name)["value"]) for name in leaky.summary["stages"]}
 
     assert reasons == {
@@ -177,7 +177,7 @@ def test_the_record_says_what_is_sensitive_and_why(leaky: Leaky) -> None:
 
 
 def test_what_holds_a_secret_is_left_out_and_what_does_not_is_kept(leaky: Leaky) -> None:
-    """Of sensitive stages, volumes and outputs without a secret are kept; of others the record and the terminal say so."""
+    """A sensitive stage's volume or output is kept if it holds no secret; otherwise the record and the terminal report it."""
     names = {name.rpartition("/")[2] for name in leaky.channels if name.startswith("object ")}
     bundled = {name.partition("!")[2] for name in names if name.startswith("out.zip!")}
 

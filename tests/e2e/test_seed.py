@@ -1,4 +1,4 @@
-"""The seed's own pipeline, its files byte for byte, from YAML to a stack in AWS, on a real engine and a real Prefect server."""
+"""The seed's own pipeline with unchanged files, from YAML to a stack in AWS, on a real engine and a real Prefect server."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 
 @dataclass(frozen=True)
 class Seen:
-    """A run of the seed, and what the engine and AWS said of it."""
+    """A run of the seed, and what the engine and AWS reported about it."""
 
     run: SeedRun
     stack_status: str | None
@@ -49,12 +49,12 @@ def test_every_stage_of_the_seed_passes(seed: Seen) -> None:
 
 
 def test_the_stack_is_created(seed: Seen) -> None:
-    """The stack that the seed's pipeline asks AWS for stands in the account whose role it assumed."""
+    """The stack of the seed's pipeline exists in the account whose role it assumed."""
     assert seed.stack_status == "CREATE_COMPLETE"
 
 
 def test_prefect_has_seven_completed_task_runs(seed: Seen) -> None:
-    """Prefect shows one Completed task run for each stage, named as the stage, below a Completed flow run."""
+    """Prefect shows one Completed task run for each stage, with the name of the stage, below a Completed flow run."""
     records = task_runs(seed.run.api, seed.run.flow_run_id, len(STAGES))
 
     assert {name: record.state for name, record in records.items()} == dict.fromkeys(STAGES, "Completed")
@@ -62,7 +62,7 @@ def test_prefect_has_seven_completed_task_runs(seed: Seen) -> None:
 
 
 def test_the_run_graph_has_the_edges_of_the_seed(seed: Seen) -> None:
-    """The graph that Prefect's UI draws shows the edges that the seed writes down, and no others."""
+    """The graph in Prefect's UI shows the edges that the seed writes down, and no others."""
     task_runs(seed.run.api, seed.run.flow_run_id, len(STAGES))
 
     nodes = [node for _, node in ask(seed.run.api, f"flow_runs/{seed.run.flow_run_id}/graph-v2")["nodes"]]
@@ -72,7 +72,7 @@ def test_the_run_graph_has_the_edges_of_the_seed(seed: Seen) -> None:
 
 
 def test_no_credential_is_in_what_the_engine_stores(seed: Seen) -> None:
-    """No `docker inspect` of any container of the run shows a credential of the AWS folder or of the assumed role."""
+    """No `docker inspect` of a container of the run shows a credential of the AWS folder or of the assumed role."""
     secrets = [FOLDER_KEY_ID, FOLDER_SECRET, *(seed.value(stage) for stage in CREDENTIAL_STAGES)]
 
     shown = [secret for secret in secrets if secret in seed.inspection.text]
@@ -83,7 +83,7 @@ def test_no_credential_is_in_what_the_engine_stores(seed: Seen) -> None:
 
 
 def test_nothing_of_the_run_is_left_on_the_engine(seed: Seen) -> None:
-    """After the run the engine holds no container, volume or network of it."""
+    """After the run the engine has no container, volume or network of it."""
     client = engine_client()
     label: dict[str, str | list[str] | bool] = {"label": f"dockercise.run={seed.run.summary['run_id']}"}
 

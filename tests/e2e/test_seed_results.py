@@ -1,4 +1,4 @@
-"""The seed's own pipeline, its record in the user's bucket and log group: whole, private, without a secret where asked."""
+"""The record of the seed's own pipeline in the user's bucket and log group: complete, private, and without secrets."""
 
 from __future__ import annotations
 
@@ -72,13 +72,13 @@ def run_and_look(folder: Path, data: Path, *, silent: bool) -> Kept:
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory, data_folder: Path) -> Kept:
-    """The seed as it stands, run once."""
+    """The unchanged seed, run once."""
     return run_and_look(tmp_path_factory.mktemp("seed-s3"), data_folder, silent=False)
 
 
 @pytest.fixture(scope="module")
 def silent(tmp_path_factory: pytest.TempPathFactory, data_folder: Path) -> Kept:
-    """The copy whose four credential stages say `noLog: true`, run once."""
+    """The copy whose four credential stages have `noLog: true`, run once."""
     return run_and_look(tmp_path_factory.mktemp("seed-silent"), data_folder, silent=True)
 
 
@@ -95,13 +95,13 @@ def test_every_object_of_the_layout_is_there(kept: Kept) -> None:
 
 
 def test_every_object_is_private(kept: Kept) -> None:
-    """Nobody but the bucket's owner is granted anything."""
+    """Only the bucket's owner has access."""
     for key, acl in kept.acls.items():
         assert [grant["Grantee"]["ID"] for grant in acl["Grants"]] == [acl["Owner"]["ID"]], key
 
 
 def test_the_bundle_gives_a_stages_output_to_jq(kept: Kept, tmp_path: Path) -> None:
-    """`unzip -p out.zip assume-role | jq` works: the entry is what the stage printed, byte for byte."""
+    """`unzip -p out.zip assume-role | jq` works: the entry has exactly the bytes that the stage printed."""
     (tmp_path / "out.zip").write_bytes(kept.zipped)
 
     told = subprocess.run(
@@ -118,7 +118,7 @@ def test_the_bundle_gives_a_stages_output_to_jq(kept: Kept, tmp_path: Path) -> N
 
 
 def test_each_stage_has_a_log_stream(kept: Kept) -> None:
-    """The log group holds a stream for each stage that printed something, named as the run and the stage, line by line."""
+    """The log group has a stream for each stage that printed something, named after the run and the stage, line by line."""
     printed = {stage for stage in STAGES if kept.objects[f"{kept.folder}/{stage}.log"]}
 
     assert {name.rpartition("/")[2] for name in kept.streams} >= printed
@@ -129,13 +129,13 @@ def test_each_stage_has_a_log_stream(kept: Kept) -> None:
 
 
 def test_the_stack_is_created_all_the_same(silent: Kept) -> None:
-    """Stages that say nothing hand their values on: the stack stands, and all seven stages pass."""
+    """Silent stages still pass their values on: the stack exists, and all seven stages pass."""
     assert silent.run.statuses == dict.fromkeys(STAGES, "passed"), silent.run.progress
     assert silent.stack_status == "CREATE_COMPLETE"
 
 
 def test_no_credential_is_in_any_channel(silent: Kept, data_folder: Path) -> None:
-    """No credential, in no form, is in the bucket, the log group, Prefect's database, the engine's words or the terminal."""
+    """No credential, in any form, is in the bucket, the log group, Prefect's database, the engine's data or the terminal."""
     task_runs(silent.run.api, silent.run.flow_run_id, len(STAGES))
     channels = {
         **{f"object {key}": content for key, content in unpacked(silent.objects).items()},
@@ -153,7 +153,7 @@ def test_no_credential_is_in_any_channel(silent: Kept, data_folder: Path) -> Non
 
 
 def test_the_bundle_leaves_silent_stages_out(silent: Kept) -> None:
-    """What the four stages printed is not in `out.zip`; what the others printed is."""
+    """`out.zip` has the output of the other stages, but not of the four silent ones."""
     with zipfile.ZipFile(io.BytesIO(silent.zipped)) as bundle:
         names = set(bundle.namelist())
 
@@ -179,7 +179,7 @@ def test_prefects_page_of_the_run_shows_seven_stages(kept: Kept, page: Page) -> 
 
 @pytest.mark.browser
 def test_a_stages_artifact_shows_how_it_ended(kept: Kept, page: Page) -> None:
-    """The stage's page in Prefect has its state, its exit code, the end of its log, and links into the bucket that work."""
+    """The stage's page in Prefect has its state, its exit code, the end of its log, and working links into the bucket."""
     open_artifact(page, artifacts(kept.run, len(STAGES) + 1)["infra-stage-create-stack"])
 
     text = page.locator("body").inner_text()
@@ -204,7 +204,7 @@ def test_the_runs_artifact_lists_all_stages(kept: Kept, page: Page) -> None:
 
 @pytest.mark.browser
 def test_the_report_opens_from_disk(kept: Kept, page: Page, tmp_path: Path) -> None:
-    """The page that was in the bucket opens as a file, and a click shows a stage's log."""
+    """The page from the bucket opens as a file, and a click shows a stage's log."""
     (tmp_path / "report.html").write_bytes(kept.objects[f"{kept.folder}/report.html"])
 
     page.goto((tmp_path / "report.html").as_uri())

@@ -1,4 +1,4 @@
-"""Sizes that are too long for every day: `make acceptance`."""
+"""Sizes that take too long for every day: `make acceptance`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.acceptance]
 
 
 def test_a_thousand_stages(dockercise_run: Dockercise, tmp_path: Path) -> None:
-    """A chain of 200 and 800 stages beside it that each use its start all pass, with the values that they should have."""
+    """A chain of 200 stages, and 800 stages next to it that each use its start, all pass with the expected values."""
     lines = ["s0: {img: busybox, run: echo 0}"]
     lines += [f"s{n}: {{img: busybox, env: s{n - 1}, run: 'echo $((S{n - 1} + 1))'}}" for n in range(1, 200)]
     lines += [f"w{n}: {{img: busybox, env: s0, run: 'test \"$S0\" = 0'}}" for n in range(800)]
@@ -28,7 +28,7 @@ def test_a_thousand_stages(dockercise_run: Dockercise, tmp_path: Path) -> None:
 
 
 def test_half_a_gigabyte_of_output(dockercise_run: Dockercise, tmp_path: Path) -> None:
-    """512 MiB on stdout arrive byte for byte at the consumer."""
+    """512 MiB on stdout arrive unchanged at the consumer."""
     text = (
         "talk: {img: busybox, run: 'yes 0123456789abcde | head -c 536870912'}\n"
         "count: {img: busybox, after: talk, run: 'test $(wc -c < /out/talk) -eq 536870912 && md5sum < /out/talk'}\n"

@@ -1,4 +1,4 @@
-"""A stranger's pipeline on the real engine: its limits hold, and what it was not given is nowhere."""
+"""A stranger's pipeline on the real engine: its limits work, and it gets nothing that it was not given."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ OWN = {"AWS_SECRET_ACCESS_KEY": "key-of-the-user", "GIVEN": "given-by-flag"}
 
 
 def write(folder: Path, text: str) -> Path:
-    """A repository with one file."""
+    """Create a repository with one file."""
     folder.mkdir()
     (folder / "p.dockercise.yaml").write_text(text)
     return folder
 
 
 def test_limits_hold(dockercise_run: Dockercise, tmp_path: Path) -> None:
-    """The engine and the kernel know the limits; too much memory, and too much time, end a stage."""
+    """The engine and the kernel enforce the limits; too much memory or too much time ends a stage."""
     limit = "cat /sys/fs/cgroup/memory.max 2>/dev/null || cat /sys/fs/cgroup/memory/memory.limit_in_bytes"
     root = write(
         tmp_path / "strange",
@@ -65,7 +65,7 @@ def test_limits_hold(dockercise_run: Dockercise, tmp_path: Path) -> None:
 
 
 def test_what_it_prints_and_reaches_is_limited(dockercise_run: Dockercise, tmp_path: Path) -> None:
-    """Processes, output, volume and network: the first stage sees its limits, two exceed theirs."""
+    """Processes, output, volume and network are limited: the first stage sees its limits, and two exceed theirs."""
     root = write(
         tmp_path / "strange",
         "look: {img: busybox, run: 'ip route get 169.254.169.254 || ip route get 203.0.113.7'}\n"
@@ -91,7 +91,7 @@ def test_what_it_prints_and_reaches_is_limited(dockercise_run: Dockercise, tmp_p
 
 
 def test_what_was_not_given_is_nowhere(dockercise_run: Dockercise, tmp_path: Path) -> None:
-    """A stage that asks for all it can think of has what the user named, and no key and no block."""
+    """A stage that requests many variables gets only the ones that the user named, and no key and no block."""
     cast("Any", Secret)(value="secret-of-a-block").save("strangers-block", overwrite=True, _sync=True)
     root = write(
         tmp_path / "strange",
@@ -111,7 +111,7 @@ def test_what_was_not_given_is_nowhere(dockercise_run: Dockercise, tmp_path: Pat
 
 
 def test_a_refusal_leaves_no_trace(dockercise_run: Dockercise, tmp_path: Path) -> None:
-    """No container is made, and no record opened: the summary has no flow run and no results."""
+    """No container is made, and no record is started: the summary has no flow run and no results."""
     root = write(tmp_path / "refused", "a: {img: busybox, run: 'touch /host/here', vol: './:/host'}\nb: {build: .}\n")
 
     with InspectionRecorder() as recorder:
@@ -123,7 +123,7 @@ def test_a_refusal_leaves_no_trace(dockercise_run: Dockercise, tmp_path: Path) -
 
 
 def test_a_repositorys_settings_start_nothing(dockercise_run: Dockercise, tmp_path: Path) -> None:
-    """Neither a monitor nor a filter of git's that a repository brings along is run beside its stages."""
+    """A run starts neither a monitor nor a filter of git that the repository's settings name."""
     root = make_repository(
         tmp_path / "strange",
         {"p.dockercise.yaml": "a: {img: busybox, vol: code, run: cat code/f}\n", "f": "1", ".gitattributes": "f filter=x"},

@@ -1,4 +1,4 @@
-"""The volumes of a recorded run, on another engine than that of the run."""
+"""The volumes of a recorded run, on another engine than the engine of the run."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ work: {on: code, run: touch "$OUT/new"}
 
 
 def content_of(engine: Engine, volumes: Volumes, image: str, volume: str, stage: str) -> Iterator[bytes]:
-    """What is in a volume, as the engine has it."""
+    """The content of a volume on the engine."""
     with (
         volumes.reader(image, ContainerMount("volume", volume, f"/{stage}", read_only=True)) as reader,
         closing(engine.get(reader, f"/{stage}")) as archive,
@@ -55,7 +55,7 @@ def content_of(engine: Engine, volumes: Volumes, image: str, volume: str, stage:
 def test_a_record_comes_back_on_another_engine(
     dockercise_run: Dockercise, tmp_path: Path, engine_folder: Path, run_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each volume has the digest there that the record says, and `diff -r` finds nothing between both."""
+    """Each volume has the recorded digest on the other engine, and `diff -r` finds no difference."""
     root = tmp_path / "shop"
     root.mkdir()
     (root / "shop.dockercise.yaml").write_text(PIPELINE)

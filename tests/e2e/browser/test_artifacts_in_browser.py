@@ -1,4 +1,4 @@
-"""What both of Prefect's UIs show of a run that failed, in a real browser."""
+"""A failed run in both of Prefect's UIs, in a real browser."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def failed(dockercise_run: Dockercise, tmp_path: Path) -> Said:
 
 
 def followed(page: Page, link: Locator) -> Page:
-    """The page that a link leads to, in a window of its own."""
+    """The page that a link leads to, in a separate window."""
     with page.context.expect_page() as opened:
         link.click(modifiers=["ControlOrMeta"])
     return opened.value
@@ -41,10 +41,10 @@ def followed(page: Page, link: Locator) -> Page:
 
 @pytest.mark.parametrize("ui", ["", "/v2"])
 def test_a_run_that_failed_shows_what_and_leads_there(failed: Said, page: Page, prefect_api: str, ui: str) -> None:
-    """Failures come first, with what they printed last; a click on a stage leads to its task run, which leads to its artifact.
+    """Failures come first, with the end of their output; a click on a stage leads to its task run, and then to its artifact.
 
-    Links stay in the UI and at the address of their reader.
-    Where Prefect lists artifacts it says how each ended. What a stage prints stays text.
+    Links stay in the UI and at the address that the reader uses.
+    Prefect's list of artifacts shows how each ended. Output of stages stays text.
     """
     flow_run_id = failed.summary["flow_run_id"]
     base = prefect_api.removesuffix("/api").replace("127.0.0.1", "localhost") + ui
@@ -56,7 +56,7 @@ def test_a_run_that_failed_shows_what_and_leads_there(failed: Said, page: Page, 
     expect(states).to_contain_text(["failed", "not started", "passed", "passed"])
     expect(page.locator("pre").first).to_have_text("<i>```|[x](y)\nno title")
 
-    task_runs(prefect_api, flow_run_id, 4)  # Prefect records them late
+    task_runs(prefect_api, flow_run_id, 4)  # Prefect records them with a delay
     stage = followed(page, page.get_by_role("link", name="look", exact=True))
     assert stage.url.startswith(f"{base}/runs/task-run/")
     stage.get_by_text("Artifacts", exact=True).last.click()

@@ -1,4 +1,4 @@
-"""The browser of the tests: what happens on the engine meanwhile takes nothing from the pages that it shows."""
+"""The browser of the tests: changes of the engine's networks do not break the pages in it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ASK_MANY = """\
 (times) => Promise.allSettled([...Array(times).keys()].map((number) => fetch(`/${number}`).then((answer) => answer.text())))
     .then((all) => all.filter(({status}) => status === "rejected").length)
 """
-"""Makes so many requests at once, most of which wait for a connection; gives how many failed."""
+"""Sends many requests at the same time, most of which wait for a connection; gives the number of failed ones."""
 
 REQUESTS = 120
 
@@ -29,10 +29,10 @@ SECONDS_TO_ANSWER = 0.2
 
 
 class Slow(BaseHTTPRequestHandler):
-    """Answers everything, after a while."""
+    """Answers every request, after a delay."""
 
     def do_GET(self) -> None:
-        """Say little."""
+        """Send a short answer."""
         time.sleep(SECONDS_TO_ANSWER)
         self.send_response(200)
         self.send_header("Content-Type", "text/html")
@@ -40,12 +40,12 @@ class Slow(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: Any) -> None:
-        """Stay silent."""
+        """Log nothing."""
 
 
 @pytest.fixture
 def slow_site() -> Iterator[str]:
-    """The address of a server that takes a while to answer."""
+    """The address of a server that answers with a delay."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Slow) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -56,7 +56,7 @@ def slow_site() -> Iterator[str]:
 
 @contextmanager
 def networks_come_and_go() -> Iterator[list[str]]:
-    """Makes and removes networks on the engine; gathers their names."""
+    """Creates and removes networks on the engine, and collects their names."""
     names: list[str] = []
     enough = threading.Event()
 
@@ -77,7 +77,7 @@ def networks_come_and_go() -> Iterator[list[str]]:
 
 
 def test_networks_that_come_and_go_fail_no_request(page: Page, slow_site: str) -> None:
-    """Docker makes an interface of this machine for each network; requests that are under way are answered all the same."""
+    """Docker creates an interface of this machine for each network; running requests are still answered."""
     page.goto(slow_site)
 
     with networks_come_and_go() as names:

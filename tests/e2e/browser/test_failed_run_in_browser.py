@@ -1,4 +1,4 @@
-"""What both of Prefect's UIs show of stages that never ran, in a real browser: their end, and no length."""
+"""Stages that never ran in both of Prefect's UIs, in a real browser: they have an end and no duration."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ NEVER_RAN = ("publish", "tell")
 LATER = timedelta(hours=1)
 
 LOOK_MS = 1_000
-"""Milliseconds between two looks at a graph that is still being drawn."""
+"""Milliseconds between two pictures of a graph that is still being drawn."""
 
 LOOKS = 4
-"""So many looks one after another have to be alike before a graph counts as drawn."""
+"""A graph counts as drawn when so many pictures in a row are the same."""
 
 LOADS = 5
-"""So often the graph is loaded until both are alike. About once in six times, the page draws the scale of time wrongly."""
+"""The graph is loaded up to so many times, until both are alike. In about one of six, the page draws the time scale wrongly."""
 
 UNLIKE = """\
 async (pictures) => {
@@ -60,17 +60,17 @@ async (pictures) => {
     }
     return unlike / one.length;
 }"""
-"""The share of pixels in which two pictures are unlike."""
+"""The share of pixels that differ between two pictures."""
 
 ALIKE = 0.005
-"""That share, at most, where two pictures show the same: the edges of letters move a little."""
+"""The maximum of this share for pictures of the same graph: the edges of letters move a little."""
 
 Window = Callable[[timedelta], Page]
 
 
 @pytest.fixture
 def failed(dockercise_run: Dockercise, prefect_api: str, tmp_path: Path) -> str:
-    """The id of a flow run whose second of four stages fails, once Prefect knows how each ended."""
+    """The id of a flow run whose second of four stages fails, when Prefect knows how each ended."""
     root = tmp_path / "shop"
     root.mkdir()
     (root / "shop.dockercise.yaml").write_text(PIPELINE, encoding="utf-8")
@@ -81,14 +81,14 @@ def failed(dockercise_run: Dockercise, prefect_api: str, tmp_path: Path) -> str:
 
 @pytest.fixture
 def window(browser: Browser) -> Iterator[Window]:
-    """Opens windows of browsers whose clock is so much ahead."""
+    """Opens browser windows whose clock is ahead by the given time."""
     with ExitStack() as windows:
         yield lambda ahead: windows.enter_context(window_of(browser, datetime.now(UTC) + ahead, viewport=VIEW))
 
 
 def open_graph(page: Page, url: str) -> str:
-    """Loads a run's page, and gives the picture of its graph once that no longer changes."""
-    # A canvas is there before the graph is, and two empty ones would be alike.
+    """Load a run's page, and return the picture of its graph when it no longer changes."""
+    # The canvas exists before the graph, and two empty ones would be alike.
     with page.expect_response(lambda answer: answer.url.endswith("/graph-v2") and answer.ok):
         open_page(page, url, page.locator("canvas").first)
     page.evaluate("document.fonts.ready")
@@ -110,7 +110,7 @@ def unlike(page: Page, *pictures: str) -> float:
 
 
 def never_ending(route: Route) -> None:
-    """The API's answer, as it was if stages that never ran had no end."""
+    """The API's answer, changed as if stages that never ran had no end."""
     answer = route.fetch()
     told = answer.json()
     for _, node in told["nodes"]:
@@ -120,7 +120,7 @@ def never_ending(route: Route) -> None:
 
 
 def test_what_the_graph_is_drawn_from_ends_at_once(failed: str, prefect_api: str) -> None:
-    """A stage that never ran is cancelled and ends when it starts, after what it waited for."""
+    """A stage that never ran is cancelled; it starts and ends at the same time, after the stages that it waited for."""
     nodes = {node["label"]: node for _, node in ask(prefect_api, f"flow_runs/{failed}/graph-v2")["nodes"]}
 
     for name in NEVER_RAN:
@@ -132,7 +132,7 @@ def test_what_the_graph_is_drawn_from_ends_at_once(failed: str, prefect_api: str
 
 @pytest.mark.parametrize("ui", ["", "/v2"])
 def test_the_graph_does_not_grow(failed: str, window: Window, prefect_api: str, ui: str) -> None:
-    """An hour later the graph of a run that failed looks as it did at its end."""
+    """An hour later, the graph of a failed run looks the same as at its end."""
     url = f"{prefect_api.removesuffix('/api')}{ui}/runs/flow-run/{failed}"
     page, hour_later = window(timedelta()), window(LATER)
 
@@ -142,7 +142,7 @@ def test_the_graph_does_not_grow(failed: str, window: Window, prefect_api: str, 
 
 @pytest.mark.acceptance
 def test_a_graph_that_grows_would_be_seen(failed: str, window: Window, prefect_api: str) -> None:
-    """Where such stages had no end, the graph an hour later would be another one: the comparison sees it."""
+    """If such stages had no end, the graph would look different an hour later, and the comparison would detect it."""
     url = f"{prefect_api.removesuffix('/api')}/runs/flow-run/{failed}"
     page = window(LATER)
 
@@ -155,7 +155,7 @@ def test_a_graph_that_grows_would_be_seen(failed: str, window: Window, prefect_a
 
 @pytest.mark.parametrize("ui", ["", "/v2"])
 def test_the_list_says_that_they_never_started(failed: str, window: Window, prefect_api: str, ui: str) -> None:
-    """In the list of task runs their state is `NotStarted`, and they took no time, also an hour later."""
+    """In the list of task runs their state is `NotStarted`, and their duration is zero, also an hour later."""
     page = window(LATER)
 
     tab = page.get_by_role("tab", name="Task Runs").or_(page.get_by_text("Task Runs", exact=True)).first

@@ -1,4 +1,4 @@
-"""What a page of another site can do to the local Prefect server, in a real browser: nothing. Nor is another site asked."""
+"""Pages of other sites cannot use the local Prefect server, in a real browser, and the UI sends no requests to other sites."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.prefect.prefect_records import ask
 pytestmark = [pytest.mark.docker, pytest.mark.browser]
 
 REBOUND = "rebound.example"
-"""A name of the attacker's that leads to 127.0.0.1, as by DNS rebinding."""
+"""A name of the attacker that leads to 127.0.0.1, as with DNS rebinding."""
 
 SECRET = "what only the owner may read"
 
@@ -67,7 +67,7 @@ ASK = "(url) => fetch(url, {mode: 'no-cors'}).then(() => 'answered', () => 'refu
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium, which takes the attacker's names to this machine."""
+    """Chromium, which resolves the attacker's names to this machine."""
     rule = "--host-resolver-rules=MAP *.example 127.0.0.1"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, rule])
@@ -77,7 +77,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(params=["http://elsewhere.example:{port}", "http://localhost:{port}", "http://127.0.0.1:{port}"])
 def foreign(page: Page, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """The window, showing a page of somebody else: of another site, or of another server on this machine."""
+    """A window with a foreign page: of another site, or of another server on this machine."""
     with foreign_site() as port:
         page.goto(request.param.format(port=port))
         yield page
@@ -101,7 +101,7 @@ def variables(server: LocalServer) -> list[str]:
 @pytest.mark.parametrize("type_", ["application/json", "text/plain", None])
 @pytest.mark.parametrize("mode", ["cors", "no-cors"])
 def test_a_foreign_page_reads_no_block(foreign: Page, server: LocalServer, block: str, mode: str, type_: str | None) -> None:
-    """A page of another origin gets nothing of a Secret block, whichever way it asks."""
+    """A page of another origin cannot read a Secret block, with any kind of request."""
     asked = {"url": f"{server.api_url}/block_documents/filter", "method": "POST", "mode": mode, "type": type_}
 
     answer = foreign.evaluate(TRY, asked | {"body": '{"include_secrets": true}'})
@@ -112,7 +112,7 @@ def test_a_foreign_page_reads_no_block(foreign: Page, server: LocalServer, block
 @pytest.mark.parametrize("type_", ["application/json", "text/plain", None])
 @pytest.mark.parametrize("mode", ["cors", "no-cors"])
 def test_a_foreign_page_changes_nothing(foreign: Page, server: LocalServer, mode: str, type_: str | None) -> None:
-    """What a page of another origin posts is not done, although the browser sends it."""
+    """A POST from a page of another origin changes nothing, although the browser sends it."""
     before = variables(server)
     asked = {"url": f"{server.api_url}/variables/", "method": "POST", "mode": mode, "type": type_}
 
@@ -124,7 +124,7 @@ def test_a_foreign_page_changes_nothing(foreign: Page, server: LocalServer, mode
 
 @pytest.mark.parametrize("path", ["events/in", "events/out", "logs/out", "task_runs/subscriptions/scheduled"])
 def test_a_foreign_page_opens_no_websocket(foreign: Page, server: LocalServer, path: str) -> None:
-    """WebSockets, which browsers open to any site, are refused to pages of another origin."""
+    """WebSockets, which browsers open to any site, are refused for pages of another origin."""
     said = foreign.evaluate(SOCKET, f"ws://127.0.0.1:{server.port}/api/{path}")
 
     assert said == "refused"
@@ -132,7 +132,7 @@ def test_a_foreign_page_opens_no_websocket(foreign: Page, server: LocalServer, p
 
 @pytest.mark.parametrize("kind", ["script", "img"])
 def test_a_foreign_page_embeds_nothing(foreign: Page, server: LocalServer, kind: str) -> None:
-    """Nothing is loaded as a part of another origin's page."""
+    """A page of another origin cannot load anything as a part of itself."""
     said = foreign.evaluate(EMBED, [kind, f"{server.ui_url}/favicon.ico" if kind == "img" else f"{server.api_url}/version"])
 
     assert said == "refused"
@@ -140,7 +140,7 @@ def test_a_foreign_page_embeds_nothing(foreign: Page, server: LocalServer, kind:
 
 @pytest.mark.parametrize("path", ["/", "/v2/runs"])
 def test_a_foreign_page_frames_nothing(foreign: Page, server: LocalServer, path: str) -> None:
-    """Neither UI is shown inside another origin's page, where clicks could be stolen."""
+    """Neither UI is shown inside a page of another origin, which could steal clicks."""
     with foreign.expect_response(f"{server.ui_url}{path}") as answered:
         foreign.evaluate(EMBED, ["iframe", f"{server.ui_url}{path}"])
 
@@ -148,7 +148,7 @@ def test_a_foreign_page_frames_nothing(foreign: Page, server: LocalServer, path:
 
 
 def test_a_name_that_leads_here_is_not_answered(page: Page, server: LocalServer, block: str) -> None:
-    """A page that has its own name lead to this machine is same-origin to itself, and refused all the same."""
+    """A page whose own name leads to this machine is same-origin for the browser, and is still refused."""
     base = f"http://{REBOUND}:{server.port}"
     shown = page.goto(f"{base}/favicon.ico")
 
@@ -177,7 +177,7 @@ def test_a_link_on_a_foreign_page_leads_to_the_ui(foreign: Page, server: LocalSe
 @pytest.mark.parametrize("version", ["v1", "v2"])
 @pytest.mark.parametrize("address", ["127.0.0.1", "localhost", "tunnel"])
 def test_the_ui_works_at_each_of_its_addresses(page: Page, server: LocalServer, block: str, address: str, version: str) -> None:
-    """Both of Prefect's UIs show what is there, by either name of this machine and through a tunnel on another port."""
+    """Both of Prefect's UIs show their data, with either name of this machine and through a tunnel on another port."""
     with tunnel(server.port) as port:
         base = f"http://localhost:{port}" if address == "tunnel" else f"http://{address}:{server.port}"
         page.context.add_cookies([{"name": "prefect_ui_version", "value": version, "url": base}])
@@ -190,7 +190,7 @@ def test_the_ui_works_at_each_of_its_addresses(page: Page, server: LocalServer, 
 
 @pytest.mark.parametrize("ui", ["", "/v2"])
 def test_pages_of_the_ui_ask_no_other_site(page: Page, server: LocalServer, ui: str) -> None:
-    """Neither UI tells anybody else that it is used, or what it shows: its requests go to this server only."""
+    """Both UIs send requests to this server only, so no other site learns that they are used or what they show."""
     page.goto(f"{server.ui_url}{ui}/runs")
 
     with foreign_site() as port:
@@ -202,7 +202,7 @@ def test_pages_of_the_ui_ask_no_other_site(page: Page, server: LocalServer, ui: 
 
 @contextmanager
 def tunnel(port: int) -> Iterator[int]:
-    """Another port that leads to this one, byte by byte, as `ssh -L` makes it."""
+    """Another port that forwards every byte to this one, like `ssh -L`."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def accept() -> None:
@@ -224,7 +224,7 @@ def tunnel(port: int) -> Iterator[int]:
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError):  # either end may reset the connection; the other one has to learn of it
+    with suppress(OSError):  # either end may reset the connection, and the other end must notice it
         while data := source.recv(65536):
             target.sendall(data)
     with suppress(OSError):

@@ -19,7 +19,7 @@ VARIABLE = "shown_to_ada"
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a server that asks for a login, and has a variable."""
+    """The address of a server that requires a login, and has a variable."""
     folder = ServerFolder(tmp_path_factory.mktemp("guarded"))
     folder.require_login(LOGIN)
     try:
@@ -34,7 +34,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.mark.parametrize("ui", ["", "/v2"])
 def test_who_has_the_login_sees_what_is_there(page: Page, guarded: str, ui: str) -> None:
-    """The UI asks for the login, takes the right one only, and still has it when the page is loaded anew."""
+    """The UI requires the login, accepts only the right one, and keeps it when the page is loaded again."""
     field, variable = page.locator("input[type=password]"), page.get_by_text(VARIABLE, exact=True)
 
     page.goto(f"{guarded}{ui}/variables")

@@ -1,4 +1,4 @@
-"""The page of a run in a real browser, from disk: with a mouse, with a keyboard, on a phone, without a network."""
+"""The page of a run in a real browser, from disk: with a mouse, with a keyboard, on a phone, and without a network."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ AT_ITS_END = "(log) => log.scrollTop > 0 && log.scrollTop + log.clientHeight >= 
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
-    """The page of a run that failed, on disk."""
+    """The page of a failed run, on disk."""
     run = Recorded(tmp_path)
     stages = {
         "greet": ran(StageStatus.PASSED, 0, 1),
@@ -40,7 +40,7 @@ def url(tmp_path: Path) -> str:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A window; what it asks for besides the page, and what goes wrong in it, fails the test."""
+    """A window; a request for anything except the page, or an error in it, fails the test."""
     asked: list[str] = []
     wrong: list[str] = []
     with window(browser) as page:
@@ -69,7 +69,7 @@ def test_a_click_shows_a_stages_log(page: Page, url: str) -> None:
 
 
 def test_a_click_in_the_graph_opens_the_stage(page: Page, url: str) -> None:
-    """A box of the graph leads to its stage, and so does the name of a stage that failed; again after it was closed."""
+    """A box of the graph leads to its stage, and so does the name of a failed stage, also after the stage was closed."""
     page.goto(url)
 
     page.locator("svg a", has_text="check").click()
@@ -93,7 +93,7 @@ def test_the_keyboard_is_enough(page: Page, url: str) -> None:
 
     page.keyboard.press("/")
     page.keyboard.type("failed")
-    expect(page.locator("details.stage:visible")).to_have_count(2)  # the one that failed, and the one that waited for it
+    expect(page.locator("details.stage:visible")).to_have_count(2)  # the failed stage, and the one that waited for it
     page.keyboard.press("Escape")
     expect(page.locator("details.stage:visible")).to_have_count(4)
     page.keyboard.press("ArrowDown")
@@ -117,7 +117,7 @@ def test_a_phone_shows_it_without_scrolling_sideways(browser: Browser, url: str,
 
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_graph_shows_what_failed_and_the_last_stage(browser: Browser, tmp_path: Path, width: int) -> None:
-    """A graph of ten layers is shown to its end, and in one that is wider than the window what failed is in sight."""
+    """A graph of ten layers is shown to its end; in a graph that is wider than the window, the failed stage is visible."""
     names = [f"integration-{number}" for number in range(12)]
     wide = [stage(name, image="busybox", run="true") for name in names]
     chain = [stage("layer-0", image="busybox", run="true", after=wide)]
@@ -146,7 +146,7 @@ def test_the_graph_shows_what_failed_and_the_last_stage(browser: Browser, tmp_pa
 
 
 def test_scripts_of_others_do_not_run(browser: Browser, url: str, tmp_path: Path) -> None:
-    """The policy of the page lets its own script run and no other one."""
+    """The policy of the page allows its own script and no other one."""
     path = next(tmp_path.rglob("report.html"))
     path.write_text(path.read_text().replace("</main>", "<script>document.title = 'taken'</script></main>"))
 
@@ -157,7 +157,7 @@ def test_scripts_of_others_do_not_run(browser: Browser, url: str, tmp_path: Path
 
 
 def test_a_failed_stages_log_opens_at_its_end(page: Page, url: str) -> None:
-    """What went wrong is in sight at once; the log of a stage that passed opens at its beginning."""
+    """The end of a failed stage's log is visible immediately; the log of a stage that passed opens at its beginning."""
     page.goto(f"{url}#stage=check")
     log = page.locator(log_of(page, "check"))
     expect(log).to_be_visible()
@@ -168,14 +168,14 @@ def test_a_failed_stages_log_opens_at_its_end(page: Page, url: str) -> None:
 
 
 def test_a_link_that_was_cut_leads_nowhere(page: Page, url: str) -> None:
-    """A link whose end is lost opens the page, without an error and without a stage."""
+    """A link whose end is missing opens the page, without an error and without a stage."""
     page.goto(f"{url}#stage=%")
 
     expect(page.locator("details.stage[open]")).to_have_count(0)
 
 
 def test_a_stage_has_one_colour(page: Page, url: str) -> None:
-    """Whatever its state, its box in the graph has the colour of its line in the list."""
+    """In any state, a stage's box in the graph has the colour of its line in the list."""
     page.goto(url)
 
     for name in ("greet", "hush", "check", "deliver"):

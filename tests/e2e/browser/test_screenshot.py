@@ -1,4 +1,4 @@
-"""The picture of the README can be taken anew, in a real browser."""
+"""The picture in the README can be taken again, in a real browser."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_the_run_page_shows_every_stage(dockercise_run: Dockercise, tmp_path: Path) -> None:
-    """Prefect's UI draws the run, its task runs are listed by the stages' names, and a picture of it is written."""
+    """Prefect's UI draws the run and lists its task runs by the names of the stages, and a picture is written."""
     summary = dockercise_run("-C", ROOT / "flows/hello").summary
     picture = tmp_path / "run.png"
 

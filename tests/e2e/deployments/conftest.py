@@ -1,4 +1,4 @@
-"""What the tests of `deployments/` share: the images that it names, made here, and commands as a user types them."""
+"""Fixtures that the tests of `deployments/` share: the images that it names, made here, and commands as a user types them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PREFECT = (sys.executable, "-m", "prefect", "--no-prompt")
 
 
 def command(*words: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:
-    """What a command printed on stdout; a failure shows all that it said."""
+    """The output of a command on stdout; a failure shows all its output."""
     done = subprocess.run([*map(str, words)], check=False, capture_output=True, text=True, env=env, cwd=cwd, timeout=300)
     assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
     return done.stdout
@@ -29,5 +29,5 @@ def our_image() -> str:
 
 @pytest.fixture(scope="session")
 def postgres_image() -> str:
-    """Stands in for the official Postgres image."""
+    """A replacement for the official Postgres image."""
     return deploy_images.postgres_image()

@@ -1,4 +1,4 @@
-"""`deployments/compose`: one command brings up Prefect on Postgres, a worker and the receiver of pushes."""
+"""`deployments/compose`: one command starts Prefect on Postgres, a worker and the receiver of pushes."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ LOGIN = "somebody:pass word/@:"
 
 
 class Stack:
-    """The compose file of another checkout, as a user has it after writing `.env`.
+    """The compose file of another checkout, in the state after a user has written `.env`.
 
     Attributes:
-        port: where Prefect listens.
-        webhook: where pushes arrive.
+        port: the port of Prefect.
+        webhook: the port for pushes.
     """
 
     def __init__(self, checkout: Path, our_image: str, postgres_image: str) -> None:
@@ -60,20 +60,20 @@ class Stack:
         (self._folder / ".env").write_text(example)
 
     def compose(self, *words: str) -> str:
-        """What docker-compose printed."""
+        """The output of docker-compose."""
         return command("docker-compose", "--no-ansi", *words, cwd=self._folder, env=_bare_environment())
 
     def in_worker(self, *words: str) -> str:
-        """What a command printed in the worker's container, as its user."""
+        """The output of a command in the worker's container, as its user."""
         return self.compose("exec", "-T", "--user", "dockercise", "worker", *words)
 
     def up(self) -> None:
-        """All that there is, healthy."""
+        """Start all services, and wait until they are healthy."""
         self.compose("up", "--detach", "--no-build")
         self.wait_until_healthy()
 
     def wait_until_healthy(self) -> None:
-        """Until every health check is content."""
+        """Wait until every health check passes."""
         healthy = dict.fromkeys(SERVICES, "healthy")
         try:
             eventually(self._health, lambda found: found == healthy)
@@ -82,7 +82,7 @@ class Stack:
             raise
 
     def left(self) -> list[str]:
-        """What of it is on the engine."""
+        """Everything of it that is still on the engine."""
         label = f"--filter=label=com.docker.compose.project={self._project}"
         containers = command("docker", "ps", "--all", "--quiet", label).split()
         others = [command("docker", kind, "ls", "--quiet", label).split() for kind in ("network", "volume")]
@@ -105,13 +105,13 @@ def _free_ports(count: int) -> list[int]:
 
 
 def _bare_environment() -> dict[str, str]:
-    """Only what finds the engine and the command: variables come before those of `.env`."""
+    """Only the variables that are needed to find the engine and the command: any variable would override `.env`."""
     return {name: value for name, value in os.environ.items() if name in {"PATH", "HOME"} or name.startswith("DOCKER_")}
 
 
 @pytest.fixture(scope="module")
 def stack(our_image: str, postgres_image: str, busybox: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The services, healthy; nothing of them is left in the end, volumes included."""
+    """The services, healthy; at the end nothing of them is left, volumes included."""
     stack = Stack(tmp_path_factory.mktemp("checkout"), our_image, postgres_image)
     try:
         stack.up()
@@ -129,7 +129,7 @@ def deployed(stack: Stack) -> Stack:
 
 
 def status(url: str) -> int:
-    """How a server answers somebody whom it does not know."""
+    """The status that a server gives a client without a login."""
     try:
         with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310  the test's own server
             return int(answer.status)
@@ -138,7 +138,7 @@ def status(url: str) -> int:
 
 
 def test_everything_comes_up_and_asks_who_is_there(stack: Stack) -> None:
-    """Prefect's page and its health are for all, its API is for those who log in; the worker is not root."""
+    """Prefect's page and its health need no login, its API does, and the worker does not run as root."""
     prefect = f"http://127.0.0.1:{stack.port}"
 
     answers = {path: status(f"{prefect}/{path}") for path in ("", "api/health", "api/work_pools/dockercise")}
@@ -150,7 +150,7 @@ def test_everything_comes_up_and_asks_who_is_there(stack: Stack) -> None:
 
 @pytest.mark.parametrize("missing", ["PREFECT_LOGIN", "POSTGRES_PASSWORD"])
 def test_nothing_starts_without_a_login(missing: str, tmp_path: Path) -> None:
-    """An empty login, or an empty password of the database, is refused before anything is started; the error names it."""
+    """An empty login, or an empty password of the database, is refused before anything starts; the error names it."""
     example = (ROOT / "deployments/compose/.env.example").read_text()
     filled = example.replace("POSTGRES_PASSWORD=", "POSTGRES_PASSWORD=x").replace("PREFECT_LOGIN=", "PREFECT_LOGIN=a:b")
     (tmp_path / ".env").write_text(re.sub(rf"^{missing}=.*$", f"{missing}=", filled, flags=re.MULTILINE))
@@ -166,7 +166,7 @@ def test_nothing_starts_without_a_login(missing: str, tmp_path: Path) -> None:
 
 
 def test_other_sites_get_no_answers(stack: Stack) -> None:
-    """A page of another origin may not read what the API says."""
+    """A page of another origin cannot read the API's answers."""
     request = urllib.request.Request(f"http://127.0.0.1:{stack.port}/api/health", headers={"Origin": "http://evil.example"})
 
     with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310  as above
@@ -176,7 +176,7 @@ def test_other_sites_get_no_answers(stack: Stack) -> None:
 
 
 def test_flows_are_deployed_and_run(deployed: Stack) -> None:
-    """What the worker runs has its stages beside the worker, and its record in the volume."""
+    """The stages of the worker's runs are containers next to the worker, and their records are in the volume."""
     deployed.in_worker("prefect", "deployment", "run", "hello/hello", "--watch")
 
     (record,) = _summaries(deployed)
@@ -185,7 +185,7 @@ def test_flows_are_deployed_and_run(deployed: Stack) -> None:
 
 @pytest.mark.acceptance
 def test_it_survives_a_restart_of_the_database(deployed: Stack) -> None:
-    """The server finds the database again by itself, with all that was in it, and the worker goes on."""
+    """The server finds the database again by itself, with all its data, and the worker continues."""
     before = len(_summaries(deployed))
     deployed.compose("restart", "database")
     deployed.wait_until_healthy()
@@ -196,7 +196,7 @@ def test_it_survives_a_restart_of_the_database(deployed: Stack) -> None:
 
 
 def test_a_push_starts_a_run(stack: Stack) -> None:
-    """A repository is registered from the worker; what is pushed to it runs, and the receiver says that it passed."""
+    """A repository is registered from the worker; a push to it runs, and the receiver reports that the run passed."""
     stack.in_worker("sh", "-e", "-c", f"mkdir {SHOP} && cd {SHOP} && git init -q -b main && {_commit('run: echo one')}")
     stack.in_worker("dockercise", "register", SHOP)
     before = stack.in_worker("git", "-C", SHOP, "rev-parse", "HEAD").strip()

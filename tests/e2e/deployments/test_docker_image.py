@@ -1,4 +1,4 @@
-"""The image of `deployments/docker/Dockerfile`: what is in it, and who it runs as."""
+"""The image of `deployments/docker/Dockerfile`: its content, and its user."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ OWNER = (
 
 @pytest.fixture
 def engine_socket(tmp_path: Path) -> Iterator[Path]:
-    """A socket where an engine could be, which its group may use."""
+    """A socket in the place of an engine's, with write access for its group."""
     if os.geteuid() != 0:
         raise NeedsRootError("a socket of another group")
     path = tmp_path / "engine.sock"
@@ -43,17 +43,17 @@ def engine_socket(tmp_path: Path) -> Iterator[Path]:
 
 
 def in_container(image: str, *options: str, of: tuple[str, ...]) -> str:
-    """What a command printed in a container that is gone afterwards."""
+    """The output of a command in a container, which is removed afterwards."""
     return command("docker", "run", "--rm", *options, image, *of)
 
 
 def at(path: Path) -> tuple[str, str]:
-    """Options that give a container a socket as the engine's."""
+    """The options that give a container a socket as the socket of an engine."""
     return f"--volume={path}:{path}", f"--env=DOCKER_HOST=unix://{path}"
 
 
 def test_it_holds_the_package_and_what_it_needs(our_image: str) -> None:
-    """The command, Prefect, git and ssh are there, for a user who is not root and may write to the data folder."""
+    """The command, Prefect, git and ssh exist, for a user who is not root and can write to the data folder."""
     script = 'dockercise --version; prefect --version; git --version; ssh -V 2>&1; id -un; touch "$DOCKERCISE_DATA/x" "$HOME/y"'
 
     said = in_container(our_image, "--network=none", of=("sh", "-ec", script))
@@ -62,7 +62,7 @@ def test_it_holds_the_package_and_what_it_needs(our_image: str) -> None:
 
 
 def test_it_holds_what_is_locked_and_nothing_that_builds(our_image: str) -> None:
-    """Every distribution has the version of the lock; neither pip nor what builds the package is left."""
+    """Every distribution has the version of the lock; neither pip nor the build tools are left."""
     locked = _names(re.findall(r"^([^\s#;]+==[^\s;]+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
 
     held = _names(in_container(our_image, "--network=none", of=("python", "-c", DISTRIBUTIONS)).split())
@@ -77,7 +77,7 @@ def _names(pins: list[str]) -> set[str]:
 
 
 def test_started_as_root_it_becomes_a_user_who_may_use_the_socket(our_image: str, engine_socket: Path) -> None:
-    """The socket's group, whatever its number, is given to the user by the entrypoint, or by who starts it as no root."""
+    """The user gets the socket's group, with any number: from the entrypoint, or from a caller that starts as non-root."""
     by_itself = in_container(our_image, "--user=0", *at(engine_socket), of=("sh", "-c", WHO))
     by_hand = in_container(our_image, f"--group-add={GROUP}", *at(engine_socket), of=("sh", "-c", WHO))
 
@@ -86,14 +86,14 @@ def test_started_as_root_it_becomes_a_user_who_may_use_the_socket(our_image: str
 
 
 def test_started_as_root_without_a_socket_it_is_no_root_either(our_image: str) -> None:
-    """Nothing needs root where there is no engine to be reached."""
+    """Without an engine, nothing needs root."""
     said = in_container(our_image, "--user=0", "--network=none", of=("id", "-u"))
 
     assert said == "10001\n"
 
 
 def test_it_stays_root_where_only_root_may_use_the_socket(our_image: str, engine_socket: Path) -> None:
-    """A socket without a group that may write is of no use to anybody else."""
+    """If the group of a socket cannot write to it, nobody except root can use it."""
     engine_socket.chmod(0o600)
 
     said = in_container(our_image, "--user=0", *at(engine_socket), of=("sh", "-c", WHO))
@@ -103,7 +103,7 @@ def test_it_stays_root_where_only_root_may_use_the_socket(our_image: str, engine
 
 @pytest.mark.parametrize("network", ["bridge", "host", "none"])
 def test_a_process_knows_the_container_that_it_is_in(our_image: str, network: str) -> None:
-    """Whatever network it has, what it makes on the engine is labelled with the start of its container."""
+    """With any network, everything that a process makes on the engine is labelled with the start of its container."""
     options = (f"--network={network}", "--user=0", f"--volume={SOCKET}:{SOCKET}")
 
     said = in_container(our_image, *options, of=("python", "-c", OWNER))

@@ -1,4 +1,4 @@
-"""`deployments/prefect.yaml`: Prefect's own command deploys the flows, a worker runs them, the UI shows what is to come."""
+"""`deployments/prefect.yaml`: Prefect's own command deploys the flows, a worker runs them, and the UI shows coming runs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TO_COME_AT_SEVEN = re.compile(rf"{TO_COME}\d{{4}}/\d\d/\d\d 07:00:00 AM")
 
 @pytest.fixture(scope="module")
 def environment_of_all(server: LocalServer) -> dict[str, str]:
-    """The session's server, and commands as in an environment that is active."""
+    """The session's server, and commands as in an active environment."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     return os.environ | {"PREFECT_API_URL": server.api_url, "PATH": path, "PYTHONPATH": str(ROOT)}
 
@@ -38,7 +38,7 @@ def environment_of_all(server: LocalServer) -> dict[str, str]:
 def checkout(
     environment_of_all: Mapping[str, str], server: LocalServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Path]:
-    """Another checkout of the project, all of its flows deployed by the command that the documentation tells."""
+    """Another checkout of the project, with all flows deployed by the command in the documentation."""
     checkout = tmp_path_factory.mktemp("checkout")
     for name in ("deployments", "flows"):
         shutil.copytree(ROOT / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -51,19 +51,19 @@ def checkout(
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A window of somebody in Berlin."""
+    """A window of a user in Berlin."""
     with window(browser, viewport=VIEW, timezone_id="Europe/Berlin") as page:
         yield page
 
 
 def deployment(server: LocalServer, name: str) -> dict[str, Any]:
-    """What Prefect knows of a deployment."""
+    """Prefect's data about a deployment."""
     found: dict[str, Any] = prefect_records.ask(server.api_url, f"deployments/name/{name}/{name}")
     return found
 
 
 def test_one_command_deploys_all_flows(checkout: Path, server: LocalServer) -> None:
-    """Both examples are deployed to the pool, one with its schedule."""
+    """Both examples are deployed to the pool, and one has its schedule."""
     hello, infra = deployment(server, "hello"), deployment(server, "infra")
 
     assert {each["work_pool_name"] for each in (hello, infra)} == {"dockercise"}

@@ -1,4 +1,4 @@
-"""`deployments/systemd`: systemd understands the units, and what they start starts, and ends when it is asked to."""
+"""`deployments/systemd`: systemd understands the units, and their services start, and end when they receive its signal."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ pytestmark = pytest.mark.docker
 UNITS = sorted((ROOT / "deployments/systemd").glob("*.service"))
 HERE = str(Path(sys.executable).parent)
 EXPOSURE = 4.0
-"""What `systemd-analyze security` may say of a unit, at most: 10 is one without any protection."""
+"""The highest allowed value of `systemd-analyze security`: 10 is a unit without any protection."""
 
 
 def installed(unit: Path, folder: Path) -> Path:
-    """The unit as it would be where this environment is what it starts."""
+    """The unit as it would be installed, with this environment as the one that it starts."""
     copy = folder / unit.name
     copy.write_text(unit.read_text().replace("/opt/dockercise/bin", HERE))
     return copy
@@ -39,14 +39,14 @@ def values(unit: Path, key: str) -> list[str]:
 
 
 def value(unit: Path, key: str) -> str:
-    """The value of a key that stands once."""
+    """The value of a key that occurs once."""
     (found,) = values(unit, key)
     return found
 
 
 @contextmanager
 def started(unit: Path, folder: Path, environment: Mapping[str, str], words: str) -> Iterator[Path]:
-    """Words as of the unit, with its variables, its state in a folder; the log. It ends in time when systemd's signal comes."""
+    """Run a unit's command with its variables and a folder for its state; gives the log. It must end in time at a signal."""
     state = folder / "state"
     state.mkdir()
     variables = dict(pair.split("=", 1) for line in values(unit, "Environment") for pair in line.split())
@@ -66,7 +66,7 @@ def started(unit: Path, folder: Path, environment: Mapping[str, str], words: str
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
 def test_systemd_understands_it(unit: Path, tmp_path: Path) -> None:
-    """Every key and value is one that systemd knows, and little is open that need not be."""
+    """Every key and value is known to systemd, and the units have few rights that they do not need."""
     copy = installed(unit, tmp_path)
 
     verified = subprocess.run(["systemd-analyze", "verify", str(copy)], capture_output=True, text=True, check=False)
@@ -81,7 +81,7 @@ def test_systemd_understands_it(unit: Path, tmp_path: Path) -> None:
 
 
 def test_the_worker_starts(tmp_path: Path, prefect_api: str) -> None:
-    """It takes up its work; as it stands, in the pool that registrations go to by themselves."""
+    """The worker starts its work; without a change, it uses the default pool of registrations."""
     (unit,) = (unit for unit in UNITS if "worker" in unit.stem)
     environment = {"PREFECT_API_URL": prefect_api}
     create_pool(tmp_path.name, prefect_api)
@@ -96,7 +96,7 @@ def test_the_worker_starts(tmp_path: Path, prefect_api: str) -> None:
 
 
 def test_the_receiver_starts(tmp_path: Path, prefect_api: str) -> None:
-    """It waits for pushes, and ends in order."""
+    """The receiver waits for pushes, and ends in order."""
     (unit,) = (unit for unit in UNITS if "webhook" in unit.stem)
 
     with started(unit, tmp_path, {"PREFECT_API_URL": prefect_api}, f"{value(unit, 'ExecStart')} --port 0") as log:

@@ -1,4 +1,4 @@
-"""What docs/deploying.md says that goes wrong goes wrong so, in these words."""
+"""The errors in docs/deploying.md really occur, with the same messages."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ deployments:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A folder with the flows, to deploy from."""
+    """A folder with the flows, from which they are deployed."""
     (tmp_path / "flows").symlink_to(ROOT / "flows")
     return tmp_path
 
@@ -42,7 +42,7 @@ def environment(prefect_api: str, tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def pool(environment: dict[str, str]) -> Iterator[str]:
-    """The name of a pool that there is not, and that is gone in the end."""
+    """The name of a pool that does not exist yet, and is removed at the end."""
     name = f"test-{secrets.token_hex(4)}"
     yield name
     said([*PREFECT, "work-pool", "delete", name], environment)
@@ -66,7 +66,7 @@ def network() -> Iterator[str]:
 
 
 def said(words: list[str], environment: Mapping[str, str], folder: Path | None = None) -> str:
-    """All that a command printed, whether it went well or not, on one line."""
+    """All output of a command, whether it succeeded or not, on one line."""
     done = subprocess.run(
         words,
         check=False,
@@ -81,19 +81,19 @@ def said(words: list[str], environment: Mapping[str, str], folder: Path | None =
 
 
 def told(words: str, pool: str = "") -> str:
-    """The words as the page has them, with the name of another pool."""
+    """The words on the page, with the name of another pool."""
     assert f"`{words}`" in PAGE
     return words.replace("'dockercise'", f"'{pool}'").replace("'containers'", f"'{pool}'")
 
 
 def deploy(project: Path, environment: Mapping[str, str], pool: str, *, image: str = "", networks: str = "[]") -> str:
-    """What the deployment's command says of one for the pool."""
+    """The output of the deployment's command for a deployment to the pool."""
     (project / "prefect.yaml").write_text(DEPLOYMENTS.format(pool=pool, image=image, networks=networks))
     return said([*PREFECT, "deploy", "--all"], environment, project)
 
 
 def work(project: Path, environment: Mapping[str, str], pool: str) -> tuple[str, prefect_records.FlowRunRecord]:
-    """What a worker says that does one run of the deployment, and how that ended."""
+    """The output of a worker that does one run of the deployment, and how the run ended."""
     api = environment["PREFECT_API_URL"]
     deployment = prefect_records.ask(api, f"deployments/name/hello/{pool}")
     flow_run = prefect_records.ask(api, f"deployments/{deployment['id']}/create_flow_run", {})
@@ -102,7 +102,7 @@ def work(project: Path, environment: Mapping[str, str], pool: str) -> tuple[str,
 
 
 def test_a_user_who_may_not_use_the_socket(our_image: str, environment: dict[str, str]) -> None:
-    """Without its group the image's user reaches no engine, and is told why."""
+    """Without the socket's group, the user of the image reaches no engine, and the message has the reason."""
     options = ["--volume=/var/run/docker.sock:/var/run/docker.sock", f"--volume={ROOT}/flows:/srv/flows:ro"]
 
     log = said(["docker", "run", "--rm", *options, our_image, "dockercise", "run", "-C", "/srv/flows/hello"], environment)
@@ -111,7 +111,7 @@ def test_a_user_who_may_not_use_the_socket(our_image: str, environment: dict[str
 
 
 def test_a_pool_that_is_not_there(project: Path, environment: dict[str, str], pool: str, prefect_api: str) -> None:
-    """A deployment to it says so; a worker of it makes one of another type than was meant."""
+    """A deployment to a missing pool reports it; a worker of that pool creates one of another type than intended."""
     deploying = deploy(project, environment, pool)
     working = said([*PREFECT, "worker", "start", "--pool", pool, "--run-once"], environment, project)
 
@@ -121,7 +121,7 @@ def test_a_pool_that_is_not_there(project: Path, environment: dict[str, str], po
 
 
 def test_an_image_that_is_not_there(project: Path, environment: dict[str, str], docker_pool: str) -> None:
-    """The worker tries to pull it, and the run has crashed."""
+    """The worker tries to pull the image, and the run crashes."""
     image = "127.0.0.1:9/nowhere/dockercise:latest"
     deploy(project, environment, docker_pool, image=image)
 
@@ -135,7 +135,7 @@ def test_an_image_that_is_not_there(project: Path, environment: dict[str, str], 
 def test_a_server_that_containers_do_not_reach(
     project: Path, environment: dict[str, str], docker_pool: str, our_image: str, network: str
 ) -> None:
-    """A server on this machine's own address is none for a container in a network of its own."""
+    """A container in its own network cannot reach a server at this machine's own address."""
     deploy(project, environment, docker_pool, image=our_image, networks=f"[{network}]")
 
     log, ended = work(project, environment, docker_pool)

@@ -1,4 +1,4 @@
-"""A Docker work pool made with `deployments/docker/work-pool.json`: flow runs are containers, their stages siblings."""
+"""A Docker work pool made with `deployments/docker/work-pool.json`: flow runs are containers, and stages are their siblings."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ check: {img: busybox, run: cat /build/page}
 
 
 class Pool:
-    """A work pool of its own on the session's server, a volume and an image for it; `flows` are deployed to it.
+    """A separate work pool on the session's server, with a volume and an image; `flows` are deployed to it.
 
     Attributes:
-        name: of the pool, its deployments, its volume and its image.
-        flow_runs: those that were asked for.
+        name: the name of the pool, its deployments, its volume and its image.
+        flow_runs: the ids of the flow runs that were created.
     """
 
     def __init__(self, name: str, api: str, environment: dict[str, str], folder: Path) -> None:
@@ -73,11 +73,11 @@ class Pool:
         self.flow_runs: list[str] = []
         self._api = api
         self._folder = folder
-        # What a worker is told for itself must not lead its flow runs astray.
+        # The worker's own settings must not affect its flow runs.
         self._environment = environment | {"PREFECT_HOME": str(folder / "prefect")}
 
     def make(self, our_image: str) -> None:
-        """Everything that comes before the first run, as docs/deploying.md has it."""
+        """Do everything that docs/deploying.md describes before the first run."""
         shutil.copytree(ROOT / "flows", self._folder / "flows")
         (self._folder / "flows/slow").mkdir()
         (self._folder / "flows/slow/slow.dockercise.yaml").write_text(SLOW)
@@ -91,19 +91,19 @@ class Pool:
         self._run("prefect", "--no-prompt", "deploy", "--all")
 
     def ask_for(self, flow: str) -> str:
-        """A new flow run's id."""
+        """Create a flow run, and return its id."""
         deployment = prefect_records.ask(self._api, f"deployments/name/{flow}/{self.name}")
         flow_run: str = prefect_records.ask(self._api, f"deployments/{deployment['id']}/create_flow_run", {})["id"]
         self.flow_runs.append(flow_run)
         return flow_run
 
     def work(self) -> None:
-        """A worker does what there is to be done."""
+        """Let a worker do all waiting runs."""
         self._run("prefect", "worker", "start", "--pool", self.name, "--run-once")
 
     @contextmanager
     def worker(self) -> Iterator[None]:
-        """A worker that goes on."""
+        """Run a worker while the body runs."""
         words = [*PREFECT, "worker", "start", "--pool", self.name]
         with subprocess.Popen(words, cwd=self._folder, env=self._environment, stdout=subprocess.DEVNULL) as process:
             try:
@@ -112,12 +112,12 @@ class Pool:
                 process.terminate()
 
     def file(self, pattern: str) -> str:
-        """The content of the files below the data folder that the pattern names."""
+        """The content of the files below the data folder that match the pattern."""
         volume = f"--volume={self.name}:{DATA}"
         return command("docker", "run", "--rm", volume, "busybox", "sh", "-c", f"cat {DATA}/{pattern}")
 
     def list(self, folder: str) -> str:
-        """What is in a folder below the data folder."""
+        """The names in a folder below the data folder."""
         volume = f"--volume={self.name}:{DATA}"
         return command("docker", "run", "--rm", volume, "busybox", "ls", f"{DATA}/{folder}")
 
@@ -128,7 +128,7 @@ class Pool:
         )
 
     def remove(self) -> None:
-        """All of it but what Prefect knows."""
+        """Remove all of it, except for the data in Prefect."""
         for flow_run in self.flow_runs:
             found = command("docker", "ps", "--all", "--quiet", f"--filter=label=io.prefect.flow-run-id={flow_run}").split()
             subprocess.run(["docker", "rm", "--force", *found], check=False, capture_output=True)
@@ -144,7 +144,7 @@ class Pool:
 def pool(
     our_image: str, server: LocalServer, docker_session: DockerEngine, busybox: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Pool]:
-    """A pool with two deployments, and nothing of it left on the engine in the end."""
+    """A pool with two deployments; at the end nothing of it is left on the engine."""
     environment = os.environ | {"PREFECT_API_URL": server.api_url}
     pool = Pool(f"test-{secrets.token_hex(4)}", server.api_url, environment, tmp_path_factory.mktemp("user"))
     try:
@@ -155,9 +155,9 @@ def pool(
         remove_all(docker_session, [each for flow_run in pool.flow_runs for each in _left_by(docker_session, flow_run)])
 
 
-@pytest.mark.usefixtures("prefect_api")  # Prefect looks for its blocks and variables, and would start a server for that
+@pytest.mark.usefixtures("prefect_api")  # Prefect reads its blocks and variables, and would start a server for that
 def test_the_template_is_one_that_prefect_docker_understands() -> None:
-    """Each key goes to a field of the worker's, each variable is used, and together the defaults are a valid configuration."""
+    """Each key is a field of the worker, each variable is used, and all defaults together are a valid configuration."""
     from prefect_docker.worker import DockerWorker, DockerWorkerJobConfiguration  # type: ignore[import-untyped]  # it has no types
 
     template = json.loads(TEMPLATE.read_text())
@@ -175,7 +175,7 @@ def test_the_template_is_one_that_prefect_docker_understands() -> None:
 
 
 def test_a_flow_run_is_a_container_and_leaves_nothing(pool: Pool, prefect_api: str, docker_session: DockerEngine) -> None:
-    """The compiled module runs in our image as no root, its stages beside it; values and volumes are those of every run."""
+    """The compiled module runs in our image as non-root, with stages as siblings; values and volumes are those of every run."""
     flow_run = pool.ask_for("hello")
 
     pool.work()
@@ -193,7 +193,7 @@ def test_a_flow_run_is_a_container_and_leaves_nothing(pool: Pool, prefect_api: s
 def test_what_a_killed_flow_run_left_goes_with_the_next_run(
     pool: Pool, prefect_api: str, docker_session: DockerEngine, dockercise_run: Dockercise
 ) -> None:
-    """Nobody can see the process of a container that is gone, but the engine knows that it is: any later run tidies up."""
+    """Nobody can see the process of a removed container, but the engine knows that it has ended: the next run cleans up."""
     flow_run = pool.ask_for("slow")
     with pool.worker():
         stage = prefect_records.eventually(
@@ -222,7 +222,7 @@ def test_what_a_killed_flow_run_left_goes_with_the_next_run(
 def test_a_registered_repository_runs_in_containers(
     pool: Pool, prefect_api: str, docker_session: DockerEngine, tmp_path: Path
 ) -> None:
-    """The flow run is a container that checks the commit out, its stages are siblings, and nothing of them is left."""
+    """The flow run is a container that checks out the commit, its stages are siblings, and nothing of them is left."""
     work = make_repository(tmp_path / "work", {"shop.dockercise.yaml": SHOP, "pages/index": "Welcome\n"}, branch="main")
     make_bare_repository(tmp_path / "host/shop.git", work)
     token = f"token-of-{pool.name}"

@@ -1,4 +1,4 @@
-"""The page on notifications: its automation, made as the page says, tells of a run that failed."""
+"""The page on notifications: the automation that it describes reports a failed run."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ PAGE = (Path(__file__).resolve().parents[3] / "docs/notifying.md").read_text()
 (AUTOMATION,) = blocks(PAGE, "yaml")
 
 PATIENCE = 120.0
-"""Seconds until a message that has not come fails the test."""
+"""Seconds after which a missing message fails the test."""
 
 
 @contextmanager
 def listening() -> Iterator[tuple[str, Queue[str]]]:
-    """An address, and what is sent to it."""
+    """An address, and the messages that it receives."""
     heard: Queue[str] = Queue()
 
     class Handler(BaseHTTPRequestHandler):
@@ -40,7 +40,7 @@ def listening() -> Iterator[tuple[str, Queue[str]]]:
             self.end_headers()
 
         def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  its name in the base class
-            """Say nothing."""
+            """Log nothing."""
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -52,7 +52,7 @@ def listening() -> Iterator[tuple[str, Queue[str]]]:
 def test_the_automation_of_the_page_tells_of_a_failed_run(
     dockercise_run: Dockercise, environment: dict[str, str], prefect_api: str, tmp_path: Path
 ) -> None:
-    """One message comes, with how the run ended; none for a run that passed, or of another pipeline."""
+    """One message is sent, with how the run ended; none for a run that passed, or for another pipeline."""
     name = f"bookshop-{uuid.uuid4().hex[:8]}"
     environment |= {"PREFECT_API_URL": prefect_api}
     with listening() as (url, heard):

@@ -1,4 +1,4 @@
-"""The page on registering: typed as it stands, in three terminals, it does what it says."""
+"""The page on registering: its commands, typed unchanged in three terminals, do what the page describes."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _VARYING = [
 
 
 def alike(text: str) -> list[str]:
-    """Lines without what differs from run to run."""
+    """Lines without the parts that differ from run to run."""
     for pattern, word in _VARYING:
         text = re.sub(pattern, word, text)
     return text.splitlines()
 
 
 class Terminal:
-    """Shells with one home, in one folder, whose server and receiver have places of their own."""
+    """Shells with the same home and folder, whose server and receiver have their own addresses."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -56,7 +56,7 @@ class Terminal:
         }
 
     def type(self, script: str, within: str = ".") -> str:
-        """Run a block of the page; what it printed on standard output."""
+        """Run a block of the page, and return its standard output."""
         done = subprocess.run(
             ["bash", "-e", "-c", self._here(script)],
             cwd=self.folder / within,
@@ -71,7 +71,7 @@ class Terminal:
 
     @contextmanager
     def another(self, script: str) -> Iterator[Path]:
-        """A second terminal, where a block goes on until Ctrl-C; the file with what it prints."""
+        """Run a block in a second terminal until Ctrl-C; gives the file with its output."""
         log = self.folder / f"{len(list(self.folder.glob('*.log')))}.log"
         with log.open("w") as file:
             command = ["bash", "-e", "-c", self._here(script)]
@@ -84,7 +84,7 @@ class Terminal:
                 os.killpg(process.pid, signal.SIGINT)
                 try:
                     process.wait(timeout=60)
-                except subprocess.TimeoutExpired:  # Prefect's worker can wait for ever for a run that it has reaped
+                except subprocess.TimeoutExpired:  # the worker can wait for ever for a run that it has reaped
                     os.killpg(process.pid, signal.SIGKILL)
                     process.wait()
 
@@ -96,7 +96,7 @@ class Terminal:
 
 @pytest.fixture
 def terminal(tmp_path: Path, busybox: str) -> Iterator[Terminal]:
-    """A new user's first terminal; the server that they start is stopped in the end."""
+    """A new user's first terminal; the server that the user starts is stopped at the end."""
     terminal = Terminal(tmp_path)
     yield terminal
     terminal.type("dockercise down")
@@ -104,7 +104,7 @@ def terminal(tmp_path: Path, busybox: str) -> Iterator[Terminal]:
 
 @pytest.mark.docker
 def test_the_page_does_what_it_says(terminal: Terminal) -> None:
-    """Each block is typed, in its terminal, and prints what the page shows; the run is of what the push touched."""
+    """Each block, typed in its terminal, prints what the page shows; the run has the targets that the push touched."""
     assert shutil.which("openssl")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -134,7 +134,7 @@ def test_the_page_does_what_it_says(terminal: Terminal) -> None:
 
 
 def test_every_option_is_told() -> None:
-    """The page's table names every option of `register`, and none that there is not."""
+    """The page's table names every option of `register`, and no option that does not exist."""
     table = PAGE.partition("## What can be registered")[2].partition("##")[0]
     told = set(
         re.findall(r"(?<=`| )(--[a-z-]+)", "\n".join(line.split("|")[1] for line in table.splitlines() if line[:1] == "|"))

@@ -1,4 +1,4 @@
-"""The page on secrets: what it shows is what happens."""
+"""The page on secrets: everything that it shows really happens."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ RAN, EXPLAINED = (block.partition("\n")[2] for block in blocks(PAGE, "console"))
 
 
 def test_the_explanation_is_what_is_printed() -> None:
-    """`explain` says why a stage is sensitive, in these words."""
+    """`explain` shows why a stage is sensitive, in the words of the page."""
     assert EXPLAINED in explanation(compiled(page=PIPELINE), "deploy")
 
 
 def test_the_forms_of_the_table_are_masked() -> None:
-    """Each example of a form is found, for the secret that the first one shows."""
+    """Each example of a form is found, for the secret that the first example shows."""
     rows = re.findall(r"^\| .* \| `([^`…]+)` \|$", PAGE, re.MULTILINE)
     masker = Masker()
     masker.add(rows[0].encode())
@@ -35,7 +35,7 @@ def test_the_forms_of_the_table_are_masked() -> None:
 
 @pytest.mark.docker
 def test_the_run_prints_what_is_shown(dockercise_run: Dockercise, tmp_path: Path) -> None:
-    """Every line of the page is printed, but for the times that stages took."""
+    """Every line of the page is printed, except for the durations of stages."""
     (tmp_path / "p").mkdir()
     (tmp_path / "p/p.dockercise.yaml").write_text(PIPELINE)
 

@@ -1,4 +1,4 @@
-"""The page on trust: what it shows is what happens, and its tables are the code's."""
+"""The page on trust: everything that it shows really happens, and its tables are those of the code."""
 
 from __future__ import annotations
 
@@ -25,33 +25,33 @@ REFUSALS, RAN, NOT_GIVEN, STANDING, ENV_FILE, REACHED = (block.partition("\n") f
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the user stands, beside the folder `shop`."""
+    """The user's working folder, which contains the folder `shop`."""
     (tmp_path / "shop").mkdir()
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 def write(home: Path, text: str) -> Path:
-    """The only file of `shop`."""
+    """Write the only file of `shop`, and return the folder."""
     (home / "shop/shop.dockercise.yaml").write_text(text)
     return home / "shop"
 
 
 def said(command: str, home: Path) -> tuple[int, str]:
-    """The exit status of a command of the page, and what it says, with the home as on the page."""
+    """The exit status and the output of a command of the page, with the home as on the page."""
     result = CliRunner().invoke(dockercise, command.partition("dockercise ")[2].split())
     return result.exit_code, result.output.replace(str(home), "/home/ada")
 
 
 def test_refusals_are_told_as_shown(home: Path) -> None:
-    """The example is refused in these words, with these places."""
+    """The example is refused with the messages and places on the page."""
     write(home, REFUSED)
 
     assert said(REFUSALS[0], home) == (ExitStatus.WRONG_INPUT, REFUSALS[2])
 
 
 def test_what_the_repository_would_choose_is_refused_as_shown(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The working folder, and a file of variables, in the repository."""
+    """The working folder, or a file of variables, in the repository is refused."""
     shop = write(home, PIPELINE)
     (shop / "variables").write_text("VERSION\n")
 
@@ -65,7 +65,7 @@ def test_what_the_repository_would_choose_is_refused_as_shown(home: Path, monkey
 
 @pytest.mark.docker
 def test_the_run_prints_what_is_shown(dockercise_run: Dockercise, home: Path) -> None:
-    """What was given is there, what was not is not, whatever the environment has."""
+    """A given variable is available and any other one is not, whatever the environment has."""
     shop = write(home, PIPELINE)
     own = {"AWS_SECRET_ACCESS_KEY": "key-of-the-user", "VERSION": "0.0-mine", "PYTHONPATH": str(Path(__file__).parents[3])}
 
@@ -80,7 +80,7 @@ def test_the_run_prints_what_is_shown(dockercise_run: Dockercise, home: Path) ->
 
 @pytest.mark.docker
 def test_a_clouds_address_is_out_of_reach_as_shown(dockercise_run: Dockercise, home: Path) -> None:
-    """The stage that asks for it is told at once that there is no way there."""
+    """A stage that requests this address gets the error immediately."""
     ran = dockercise_run("--untrusted", "-C", write(home, CLOUD))
 
     assert ran.exit_status == ExitStatus.STAGE_FAILED, ran.stderr
@@ -88,12 +88,12 @@ def test_a_clouds_address_is_out_of_reach_as_shown(dockercise_run: Dockercise, h
 
 
 def shown(lines: str) -> set[str]:
-    """Lines without what differs from run to run: times, and where the record is."""
+    """Lines without the parts that differ from run to run: times, and the place of the record."""
     return {re.sub(r" · results in .*", " · results in …", re.sub(r"[\d.]+ s\b", "… s", line)) for line in lines.splitlines()}
 
 
 def test_settings_are_told_with_their_defaults() -> None:
-    """The table has every setting of trust with its default, and the examples of the file are understood."""
+    """The table has every setting of trust with its default, and the examples of the file are valid."""
     folders = Folders(working=Path("/work"), home=Path("/home/me"), data=Path("/home/me/data"))
     rows = re.findall(r"^\| `(DOCKERCISE_UNTRUSTED\w*)` \| `(\w+)` \| .* \| `?([^`|]+?)`? \|$", PAGE, re.MULTILINE)
     defaults = load({}, None, {}, folders)
@@ -106,12 +106,12 @@ def test_settings_are_told_with_their_defaults() -> None:
 
 
 def test_every_refusal_is_told() -> None:
-    """The table of refusals has every code for what is not trusted."""
+    """The table of refusals has every code for pipelines that are not trusted."""
     told = re.findall(r"^\| (DK\d+) \|", PAGE, re.MULTILINE)
 
     assert told == [code.value for code in Code if code.meaning.startswith("not trusted")]
 
 
 def test_examples_compile() -> None:
-    """All pipelines are right but for trust."""
+    """All pipelines are correct except for trust."""
     assert [len(compiled(shop=text)) for text in (REFUSED, PIPELINE, CLOUD)] == [2, 1, 1]
