@@ -17,7 +17,7 @@ pytest_plugins = [
     "tests.support.suite.turns",
 ]
 
-# How long an example takes says nothing on a machine that others use too: no deadline, and no check of the speed.
+# On a machine with other users, the duration of an example means nothing: no deadline, and no check of the speed.
 everyday = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 settings.register_profile("everyday", everyday)
 settings.register_profile("thorough", everyday, max_examples=400)  # `make acceptance`

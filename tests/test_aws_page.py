@@ -1,4 +1,4 @@
-"""The page on AWS: its settings are settings, its policies are policies, its errors are said."""
+"""The page on AWS: its settings and policies are valid, and its errors exist."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FOLDERS = Folders(working=Path("/work"), home=Path("/home/me"), data=Path("/home
 
 
 def test_the_settings_are_understood() -> None:
-    """The file, and every line of it that the text mentions, is read as it stands."""
+    """The file, and every line of it in the text, is read unchanged."""
     (file,) = blocks(PAGE, "toml")
     mentioned = "\n".join(re.findall(r'`((?:aws_role|s3_endpoint|s3_encryption) = "[^"]*")`', PAGE))
 
@@ -28,7 +28,7 @@ def test_the_settings_are_understood() -> None:
 
 
 def test_the_policies_are_json_and_name_what_is_called() -> None:
-    """Each right that the code needs is in the policy, and no other."""
+    """The policy has each right that the code needs, and no other."""
     rights, trust = map(json.loads, blocks(PAGE, "json"))
 
     actions = {action for entry in rights["Statement"] for action in _listed(entry["Action"])}
@@ -40,7 +40,7 @@ def test_the_policies_are_json_and_name_what_is_called() -> None:
 
 
 def test_what_is_said_is_what_the_code_says() -> None:
-    """Every sentence that the table explains is in the code."""
+    """Every message that the table explains is in the code."""
     code = "".join(path.read_text() for path in (ROOT / "dockercise_prefect/results").rglob("*.py"))
 
     for said in ("there are no AWS credentials", "no region is set", "no answer from", "does not accept events with this time"):

@@ -1,4 +1,4 @@
-"""Work in a process of its own."""
+"""Work in a separate process."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def fail(_given: bytes) -> bytes:
 
 
 def test_what_a_function_returns() -> None:
-    """Bytes go there and come back, however many."""
+    """Any number of bytes is passed to the process and back."""
     given = b"0123456789" * 100_000
 
     assert work_in_process(f"{__name__}:echo", given, WIDE) == given[::-1]
@@ -49,13 +49,13 @@ def test_what_a_function_returns() -> None:
     ],
 )
 def test_what_takes_too_much(work: str, bounds: Bounds, message: str) -> None:
-    """Work that goes over a bound of processor time, time or memory is ended, and the message names the bound."""
+    """Work that exceeds a limit of processor time, time or memory is ended, and the message names the limit."""
     with pytest.raises(TooMuchWorkError, match=message):
         work_in_process(f"{__name__}:{work}", b"", bounds)
 
 
 def test_what_fails() -> None:
-    """Work that ends in an error says nothing of it: what an unforeseen error holds may be secret."""
+    """The error of failed work does not contain its message, because an unexpected error may hold a secret."""
     with pytest.raises(ProcessEndedError) as raised:
         work_in_process(f"{__name__}:fail", b"", WIDE)
 

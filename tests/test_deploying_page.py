@@ -1,4 +1,4 @@
-"""The page on deploying: every file, option and service that it names is there."""
+"""The page on deploying: every file, option and service that it names exists."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LINES = [line for block in blocks(PAGE, "sh") for line in block.splitlines()]
 
 
 def test_every_file_is_there() -> None:
-    """What is named below `deployments/` exists."""
+    """Every file that is named below `deployments/` exists."""
     named = set(re.findall(r"deployments/[\w./-]+\w", PAGE))
 
     assert len(named) >= 6
@@ -28,7 +28,7 @@ def test_every_file_is_there() -> None:
 
 
 def test_every_option_of_ours_is_there() -> None:
-    """Each `dockercise` command on the page has the options that it is given."""
+    """Each `dockercise` command on the page accepts its options."""
     commands = [line.partition("dockercise register ")[2] for line in LINES if "dockercise register " in line]
     shown = CliRunner().invoke(dockercise, ["register", "--help"]).output
 
@@ -40,7 +40,7 @@ def test_every_option_of_ours_is_there() -> None:
 
 @pytest.mark.docker
 def test_every_command_of_prefects_is_there() -> None:
-    """Each `prefect` command on the page has the options that it is given."""
+    """Each `prefect` command on the page accepts its options."""
     commands = [line.partition("prefect ")[2].split() for line in LINES if re.search(r"(^|&& |worker )prefect ", line)]
     for words in commands:
         verbs = [word for word in words[: words.index("--type") if "--type" in words else 2] if not word.startswith("-")]
@@ -55,7 +55,7 @@ def test_every_command_of_prefects_is_there() -> None:
 
 
 def test_compose_services_are_there() -> None:
-    """The service that commands are typed in is one of the file's."""
+    """The service in which commands are typed is in the compose file."""
     services = set(re.findall(r"exec (?:--user \w+ )?(\w+) ", "\n".join(LINES)))
 
     assert services == {"worker"}

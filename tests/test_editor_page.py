@@ -1,4 +1,4 @@
-"""The page on editors: what it tells to type works."""
+"""The page on editors: its instructions work."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["command"]
 
 
 def test_the_command_writes_what_the_file_names(command: Command, tmp_path: Path) -> None:
-    """The command of the page writes the schema to where the first line of the example says it is."""
+    """The command on the page writes the schema to the place that the first line of the example names."""
     (typed,) = re.findall(r"^ {4}dockercise (.*)$", PAGE, re.MULTILINE)
     (named,) = re.findall(r"^# yaml-language-server: \$schema=(\S+)$", PAGE, re.MULTILINE)
 
@@ -32,7 +32,7 @@ def test_the_command_writes_what_the_file_names(command: Command, tmp_path: Path
 
 
 def test_examples_are_right() -> None:
-    """The pipeline of the page compiles, and its schema finds nothing wrong with it."""
+    """The pipeline on the page compiles, and its schema finds no error in it."""
     (example,) = blocks(PAGE, "yaml")
 
     assert len(compiled(example=example)) > 0
@@ -40,7 +40,7 @@ def test_examples_are_right() -> None:
 
 
 def test_settings_name_the_schema_and_all_files(tmp_path: Path) -> None:
-    """The settings are JSON, name the file that the command writes, match what dockercise reads, and set YAML 1.2."""
+    """The settings are JSON, name the file that the command writes, match the files of dockercise, and set YAML 1.2."""
     (example,) = blocks(PAGE, "json")
 
     settings = json.loads(example)
@@ -53,14 +53,14 @@ def test_settings_name_the_schema_and_all_files(tmp_path: Path) -> None:
 
 
 def test_what_the_page_says_of_keys_holds() -> None:
-    """YAML 1.1's `on`, the boolean true, is not a key; `1e9` is not a size, and a number like others to the schema."""
+    """The key `on`, the boolean true in YAML 1.1, is not a key; `1e9` is not a size, but the schema accepts it as a number."""
     assert problems("a: {img: x, true: code}") != []
     assert problems("a: {img: x, memory: 1e9}") == []
     assert codes(a="a: {img: x, memory: 1e9}") == ["DK024"]
 
 
 def test_links_lead_somewhere() -> None:
-    """Pages that this one links to are there, with the heading that is named."""
+    """The pages that this page links to exist, with the named headings."""
     for page, heading in re.findall(r"\]\(([^)#:]+)#?([^)]*)\)", PAGE):
         text = (DOCS / page).read_text()
 

@@ -30,7 +30,7 @@ SEED_EDGES = {
 
 @pytest.mark.parametrize("folder", sorted(path.name for path in FLOWS.iterdir() if any(path.glob("*.dockercise.yaml"))))
 def test_compiled_module_is_up_to_date(folder: str) -> None:
-    """The module beside each example is what its YAML compiles to."""
+    """The module next to each example is the result of compiling its YAML."""
     arguments = ["compile", str(FLOWS / folder), "-o", str(FLOWS), "--check"]
 
     result = CliRunner().invoke(dockercise, arguments)
@@ -40,7 +40,7 @@ def test_compiled_module_is_up_to_date(folder: str) -> None:
 
 
 def test_seed_has_its_edges() -> None:
-    """The seed's pipeline compiles, unchanged, to its seven stages with exactly the edges that it writes."""
+    """The unchanged seed compiles to its seven stages, with exactly the edges that it writes."""
     result = CliRunner().invoke(dockercise, ["compile", str(FLOWS / "infra"), "--format", "json"])
 
     stages = json.loads(result.stdout)["stages"]
@@ -51,7 +51,7 @@ def test_seed_has_its_edges() -> None:
 
 
 def test_hello_shows_the_language() -> None:
-    """The first example uses every kind of edge and the code, and has no findings, those of lint rules included."""
+    """The first example uses every kind of edge and the code, and has no findings, also none of lint rules."""
     compiled, origin = compile_with_origin(FLOWS / "hello")
 
     kinds = {edge.kind.value for stage in compiled.pipeline for edge in stage.depends_on}

@@ -1,4 +1,4 @@
-"""Hints lead to what a user has."""
+"""Hints name only things that a user has."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ PACKAGE = Path(__file__).resolve().parents[1] / "dockercise_prefect"
 
 
 def test_no_message_names_a_page_that_is_not_installed() -> None:
-    """No text but a docstring names a file of `docs/`: the package does not bring these pages along."""
+    """No text except a docstring names a file of `docs/`, since the package does not contain these pages."""
     found = [
         f"{path.relative_to(PACKAGE)}: {node.value}"
         for path in PACKAGE.rglob("*.py")
         for text in [path.read_text()]
-        if "docs/" in text  # to parse all of them takes seconds
+        if "docs/" in text  # parsing all of them takes seconds
         for tree in [ast.parse(text)]
         for documented in [_docstrings(tree)]
         for node in ast.walk(tree)

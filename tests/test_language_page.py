@@ -23,19 +23,19 @@ def test_examples_compile(example: str) -> None:
 
 @pytest.mark.parametrize(("code", "example"), [(code, text) for code, text in EXAMPLES if code])
 def test_wrong_examples_are_found(code: str, example: str) -> None:
-    """An example that is marked with a code has that finding and no other."""
+    """An example that is marked with a code has that finding and no other one."""
     assert codes(example=example) == [code]
 
 
 def test_all_codes_are_listed() -> None:
-    """The page lists every code with its meaning, and none that there is not."""
+    """The page lists every code with its meaning, and no code that does not exist."""
     listed = re.findall(r"^\| (DK\d+) \| (.*) \|$", PAGE, re.MULTILINE)
 
     assert listed == [(code.value, code.meaning) for code in Code]
 
 
 def test_all_keys_are_named() -> None:
-    """The page names every key of a stage and of `meta`, those that are for later included."""
+    """The page names every key of a stage and of `meta`, including those for later versions."""
     missing = [key for key in {*STAGE, *META, *LATER_IN_STAGES, *LATER_IN_META} if f"`{key}`" not in PAGE]
 
     assert missing == []

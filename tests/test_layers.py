@@ -1,4 +1,4 @@
-"""What the import contracts in pyproject.toml cannot say: who imports the Docker SDK, and how large modules and folders get."""
+"""Rules beyond the import contracts in pyproject.toml: who imports the Docker SDK, and how large modules and folders get."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FULLEST_FOLDER = 25
 
 
 def _imports(module: Path, package: str) -> bool:
-    """Whether a module imports a package or something in it, wherever the import stands."""
+    """Whether a module imports a package or a part of it, at any place in the module."""
     for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
@@ -27,14 +27,14 @@ def _imports(module: Path, package: str) -> bool:
 
 
 def test_only_the_docker_engine_imports_the_sdk() -> None:
-    """In `runtime`, modules that import the Docker SDK are in `runtime/docker`."""
+    """In `runtime`, only modules in `runtime/docker` import the Docker SDK."""
     others = [module for module in RUNTIME.rglob("*.py") if RUNTIME / "docker" not in module.parents]
 
     assert [str(module.relative_to(RUNTIME)) for module in others if _imports(module, "docker")] == []
 
 
 def test_no_module_is_long() -> None:
-    """No module has more than 400 lines, and no test, script or benchmark either."""
+    """No module, test, script or benchmark has more than 400 lines."""
     modules = [module for folder in (PACKAGE, *OTHERS) for module in folder.rglob("*.py")]
     lines = {module: len(module.read_text(encoding="utf-8").splitlines()) for module in modules}
 
@@ -42,7 +42,7 @@ def test_no_module_is_long() -> None:
 
 
 def test_no_room_is_crowded() -> None:
-    """No folder has more than 25 modules; `cli` and its tests may, which have one for each command."""
+    """No folder has more than 25 modules, except for `cli` and its tests, which have one for each command."""
     folders = Counter(module.parent for folder in (PACKAGE, *OTHERS) for module in folder.rglob("*.py"))
 
     assert [str(folder) for folder, count in folders.items() if count > FULLEST_FOLDER and folder.name != "cli"] == []

@@ -1,4 +1,4 @@
-"""The pages of the lint rules: their examples are the rules' first tests."""
+"""The pages of the lint rules: their examples are the first tests of the rules."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ README = (FOLDER / "README.md").read_text()
 
 
 def _examples(page: str) -> list[tuple[str, str]]:
-    """The YAML blocks, each with the code that it is marked with."""
+    """The YAML blocks, each with its code."""
     return re.findall(r"^```yaml ?(\w*)\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
 
 
 @pytest.mark.parametrize("code", PAGES)
 def test_examples_are_bad_and_good(code: str) -> None:
-    """Each page has a bad example, which gives exactly that one finding, and a good one, which gives none."""
+    """Each page has a bad example with exactly that one finding, and a good one with none."""
     (marked_bad, bad), (marked_good, good) = _examples(PAGES[code].read_text())
 
     assert (marked_bad, lint_codes(bad)) == (code, [code])
@@ -32,7 +32,7 @@ def test_examples_are_bad_and_good(code: str) -> None:
 
 @pytest.mark.parametrize("code", PAGES)
 def test_each_page_tells_the_meaning_and_the_way_out(code: str) -> None:
-    """A page is headed by its code and what that means, and says how to switch the rule off."""
+    """The heading of a page is its code with its meaning, and the page shows how to switch the rule off."""
     page = PAGES[code].read_text()
 
     meaning = next(rule.meaning for rule in RULES if rule == code).removeprefix("lint: ")
@@ -41,7 +41,7 @@ def test_each_page_tells_the_meaning_and_the_way_out(code: str) -> None:
 
 
 def test_the_list_has_every_rule() -> None:
-    """The folder's README lists every rule, with the page, and there is no page of something else."""
+    """The folder's README lists every rule with its page, and there are no other pages."""
     listed = re.findall(r"^\| \[(DK\d+)\]\(DK\d+\.md\) \|", README, re.MULTILINE)
 
     assert listed == list(PAGES)
@@ -55,7 +55,7 @@ def test_the_ways_to_switch_off_work(example: str) -> None:
 
 
 def test_the_well_known_images_are_told() -> None:
-    """The page of DK105 names the images that it takes for well known."""
+    """The page of DK105 names the images that the rule counts as well known."""
     page = PAGES["DK105"].read_text()
 
     assert [name for name in WELL_KNOWN if f"`{name}`" not in page] == []

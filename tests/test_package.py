@@ -1,4 +1,4 @@
-"""What users install holds more than modules."""
+"""Files in the installed package in addition to modules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page on packages: what it shows compiles, and is what is printed."""
+"""The page on packages: its examples compile, and its output is really printed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PIPELINES = [text for image, text in EXAMPLES if not image]
 
 
 def _document(text: str) -> str:
-    """What `dockercise package` makes of a folder with that file."""
+    """The document that `dockercise package` makes of a folder with that file."""
     findings = Findings()
     document = to_yaml(packaged(read_part(sources(a=text), findings), findings))
     assert findings.in_order() == ()
@@ -43,7 +43,7 @@ def test_examples_compile() -> None:
 
 
 def test_the_listing_is_what_is_printed() -> None:
-    """The digest of the pipeline and the places on the page are those that compiling gives."""
+    """The digest of the pipeline and the places on the page are the results of compiling."""
     packages = PackagesInMemory(**{image: _document(text) for image, text in PACKAGES.items()})
 
     pipeline = compile_sources(sources(shop=PIPELINES[0]), "shop", packages).pipeline
@@ -56,14 +56,14 @@ def test_the_listing_is_what_is_printed() -> None:
 
 
 def test_messages_are_those_of_the_commands() -> None:
-    """What the page shows of `lint` and `--offline` is said so."""
+    """`lint` and `--offline` print the messages on the page."""
     said = [not_asked_for("acme/checks"), not_kept("acme/checks:2")]
 
     assert [error.message in PAGE and str(error.hint) in PAGE for error in said] == [True, True]
 
 
 def test_every_command_named_exists() -> None:
-    """The page tells to type no command that there is not."""
+    """The page names no command that does not exist."""
     named = set(re.findall(r"(?:`|\$ )dockercise ([a-z]+)", PAGE))
 
     assert named <= set(dockercise.list_commands(click.Context(dockercise)))

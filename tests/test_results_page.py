@@ -1,4 +1,4 @@
-"""The page on results: what it shows is what the commands print."""
+"""The page on results: the commands print what it shows."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ TITLE = b"<title>Shop</title><h1>Shop</h1>\n"
 
 
 class Run:
-    """One of the page's two runs, as its store kept it; the times are those of the run that the page was written from."""
+    """One of the page's two runs, as its store recorded it; the times are those of the original run."""
 
     def __init__(self, results: Path, pipeline: Pipeline, run_id: str, began: str, flow_run: str) -> None:
         self._store = LocalStore(results, pipeline.name, run_id)
@@ -46,11 +46,11 @@ class Run:
         self._stages: dict[str, StageSummary] = {}
 
     def after(self, seconds: float) -> str:
-        """A time so many seconds after the run began."""
+        """The time so many seconds after the run began."""
         return (self._began + timedelta(seconds=seconds)).isoformat()
 
     def ran(self, name: str, start: float, seconds: float, log: bytes, failed: str | None = None) -> None:
-        """A stage ran, printed this, and failed with this message or passed."""
+        """Add a stage that ran, printed this, and failed with this message or passed."""
         writer = self._store.log(name)
         writer.write(log)
         writer.close()
@@ -62,11 +62,11 @@ class Run:
         self._keep(name, StageSummary(status, 1 if failed else 0, *times, message=failed))
 
     def not_started(self, name: str, why: str) -> None:
-        """A stage that never will."""
+        """Add a stage that will never start."""
         self._keep(name, StageSummary(StageStatus.NOT_STARTED, message=why))
 
     def end(self, status: RunStatus, seconds: float) -> None:
-        """The run ended; `build` left its files."""
+        """End the run, in which `build` left its files."""
         page = File(path="build/site/index.html", size=len(TITLE), content=lambda: [TITLE])
         self._store.keep_volume("build", tar_stream([Folder(path="build"), Folder(path="build/site"), page]))
         self._store.bundle_outputs([])
@@ -104,7 +104,7 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("command", CONSOLE)
 def test_commands_print_what_is_shown(results: Path, command: str) -> None:
-    """Each command on the page prints what stands below it."""
+    """Each command on the page prints the lines below it."""
     said = CliRunner().invoke(dockercise, command.removeprefix("$ dockercise ").split())
 
     assert said.exit_code == 0
@@ -112,7 +112,7 @@ def test_commands_print_what_is_shown(results: Path, command: str) -> None:
 
 
 def test_fetch_brings_what_the_page_says(results: Path, tmp_path: Path) -> None:
-    """The files of the example are where the page says."""
+    """The files of the example are in the place that the page names."""
     CliRunner().invoke(dockercise, ["fetch", "last", "build", "shop-site"])
 
     assert (tmp_path / "shop-site/site/index.html").read_bytes() == TITLE
@@ -122,11 +122,11 @@ ZSTD = """#!{python}
 import sys, zstandard
 zstandard.ZstdDecompressor().copy_stream(open(sys.argv[2], "rb"), sys.stdout.buffer)
 """
-"""Does what `zstd -dc` does, which need not be installed."""
+"""Does the same as `zstd -dc`, which may not be installed."""
 
 
 def test_a_relative_archive_can_be_unpacked_by_hand(tmp_path: Path) -> None:
-    """The commands on the page make the same files out of two archives as `fetch`, whatever became of those of the base."""
+    """The commands on the page make the same files from two archives as `fetch`, also where files of the base changed."""
     build = stage("build", image="bb:1", run="x")
     pipeline = Pipeline("shop", [build, stage("test", image="bb:1", run="x", on=build)])
     store = LocalStore(tmp_path, "shop", "run-1")
@@ -173,7 +173,7 @@ def test_every_file_is_told(results: Path) -> None:
 
 
 def test_every_link_leads_somewhere() -> None:
-    """Files that the page links to are there, and so are the headings in them."""
+    """The files that the page links to exist, and so do the headings in them."""
     for link in re.findall(r"\]\(([^):]+)\)", PAGE):
         path, fragment = urlsplit(link).path, unquote(urlsplit(link).fragment)
         target = ROOT / "docs" / (path or "results.md")

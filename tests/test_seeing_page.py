@@ -1,4 +1,4 @@
-"""The page on seeing a pipeline: what it shows is what the commands print."""
+"""The page on seeing a pipeline: the commands print what it shows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _printed(*arguments: str) -> str:
 
 @pytest.fixture(scope="module")
 def plan(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What `plan` prints after the change that the page tells of, by format, with the commit of the page."""
+    """The output of `plan` after the change on the page, by format, with the page's commit."""
     root = tmp_path_factory.mktemp("app")
     before = PIPELINE.replace("run: sh code/publish.sh", "run: ./code/publish.sh")
     make_repository(root, {"app.dockercise.yaml": before, "src/main.go": "package main\n"}, branch="main")
@@ -39,14 +39,14 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.mark.parametrize("command", [command for command in CONSOLE if "flows/hello" in command])
 def test_commands_print_what_is_shown(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each command on the page prints what stands below it."""
+    """Each command on the page prints the lines below it."""
     monkeypatch.chdir(ROOT)
 
     assert _printed(*command.removeprefix("$ dockercise ").split()) == CONSOLE[command]
 
 
 def test_plan_prints_what_is_shown(plan: dict[str, str]) -> None:
-    """The plan of the page, as text and as JSON, is what the command prints after that change."""
+    """The plan on the page, as text and as JSON, is the output of the command after that change."""
     (shown,) = blocks(PAGE, "json")
 
     assert plan["text"] == CONSOLE["$ dockercise plan --since main"]
@@ -55,26 +55,26 @@ def test_plan_prints_what_is_shown(plan: dict[str, str]) -> None:
 
 
 def test_flowchart_is_up_to_date() -> None:
-    """The Mermaid text of the page is the one that compiling gives."""
+    """The Mermaid text on the page is the result of compiling."""
     (shown,) = blocks(PAGE, "mermaid")
 
     assert _printed("compile", str(ROOT / "flows/hello"), "--format", "mermaid") == shown
 
 
 def test_picture_is_up_to_date(tmp_path: Path) -> None:
-    """The picture of flows/hello is the one that `graph --layout own` draws."""
+    """The picture of flows/hello is the result of `graph --layout own`."""
     CliRunner().invoke(dockercise, ["graph", str(ROOT / "flows/hello"), "--layout", "own", "-o", str(tmp_path / "hello.svg")])
 
     assert (tmp_path / "hello.svg").read_text() == (ROOT / "docs/images/hello.svg").read_text()
 
 
 def test_example_compiles() -> None:
-    """The pipeline of the page has no findings."""
+    """The pipeline on the page has no findings."""
     assert len(compiled(app=PIPELINE)) > 0
 
 
 def test_every_link_leads_somewhere() -> None:
-    """Files that the page links to are there."""
+    """The files that the page links to exist."""
     links = re.findall(r"\]\(([^)#:]+)[)#]", PAGE)
 
     assert links

@@ -1,4 +1,4 @@
-"""The page on the local server: what it shows is what there is."""
+"""The page on the local server: everything that it shows exists."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FOLDERS = Folders(working=Path("/work"), home=Path("/home/me"), data=Path("/home
 
 @pytest.mark.parametrize("words", sorted(set(re.findall(r"`?dockercise (\w+(?: --[\w-]+)?)", PAGE))))
 def test_every_command_is_there(words: str) -> None:
-    """Commands and flags that the page names are the command line's."""
+    """The commands and flags on the page exist."""
     name, *flags = words.split()
     command = dockercise.get_command(click.Context(dockercise), name)
     assert command is not None
@@ -51,7 +51,7 @@ def test_both_ways_to_name_a_host_mean_the_same() -> None:
 
 
 def test_the_tunnel_needs_nothing() -> None:
-    """The address at the near end of the tunnel is answered as it is."""
+    """The server accepts the address at the near end of the tunnel without any setting."""
     ((near, far),) = re.findall(r"ssh -L (\d+):127.0.0.1:(\d+) ", PAGE)
 
     host = f"localhost:{near}"

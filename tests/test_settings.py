@@ -1,4 +1,4 @@
-"""Where settings come from, and what is said of wrong ones."""
+"""The sources of settings, and the messages for wrong ones."""
 
 import os
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ TRUSTING: dict[str, Any] = {
     "untrusted_output": 100 * 1024**2,
     "untrusted_volume": 2 * 1024**3,
 }
-"""What holds where nothing is said of trust."""
+"""The settings of trust if nothing is set."""
 
 
 def settings_of(
@@ -36,7 +36,7 @@ def settings_of(
 
 
 def test_defaults_need_nothing() -> None:
-    """Where nobody says anything, every setting has a default and says so."""
+    """If nothing is set, every setting has a default and is marked as one."""
     settings = settings_of()
 
     assert settings == Settings(
@@ -71,7 +71,7 @@ def test_defaults_need_nothing() -> None:
 def test_the_nearest_source_wins(
     environment: dict[str, str], text: str | None, flag: int | None, jobs: int, origin: str
 ) -> None:
-    """A flag wins over the environment, that over the file, that over the default; an empty variable is none."""
+    """A flag wins over the environment, this over the file, and the file over the default; an empty variable is ignored."""
     settings = settings_of(environment, text, jobs=flag)
 
     assert (settings.jobs, settings.origin("jobs")) == (jobs, origin)
@@ -131,7 +131,7 @@ def test_every_setting_can_come_from_the_environment() -> None:
 
 
 def test_every_setting_but_the_root_can_come_from_the_file() -> None:
-    """The file holds the same settings under the same names."""
+    """The file has the same settings with the same names."""
     settings = settings_of(
         text="""
             jobs = 7
@@ -183,7 +183,7 @@ def test_every_setting_but_the_root_can_come_from_the_file() -> None:
 
 
 def test_results_are_in_the_data_folder_unless_said_otherwise() -> None:
-    """Moving the data folder moves the results with it."""
+    """If the data folder moves, the results move with it."""
     assert settings_of({"DOCKERCISE_DATA": "/data"}).results == "/data/results"
 
 
@@ -236,7 +236,7 @@ def test_results_are_in_the_data_folder_unless_said_otherwise() -> None:
 def test_a_wrong_value_names_its_origin(
     environment: dict[str, str], text: str | None, overrides: dict[str, object], said: str
 ) -> None:
-    """The message says which variable, flag or line of the file is wrong, and what is allowed."""
+    """The message names the wrong variable, flag or line of the file, and the allowed values."""
     with pytest.raises(UsageError) as raised:
         settings_of(environment, text, **overrides)
 
@@ -244,12 +244,12 @@ def test_a_wrong_value_names_its_origin(
 
 
 def test_a_wrong_value_that_is_overridden_does_not_matter() -> None:
-    """What a nearer source replaces is not judged."""
+    """A value that a nearer source replaces is not checked."""
     assert settings_of({"DOCKERCISE_JOBS": "many"}, jobs=2).jobs == 2
 
 
 def test_all_wrong_values_are_told_at_once() -> None:
-    """Two wrong values make one error with both."""
+    """Two wrong values give one error with both."""
     with pytest.raises(UsageError, match=r"colour(.|\n)*DOCKERCISE_JOBS"):
         settings_of({"DOCKERCISE_JOBS": "x"}, "colour = 1")
 
@@ -264,7 +264,7 @@ def test_all_wrong_values_are_told_at_once() -> None:
     ],
 )
 def test_a_file_that_makes_no_sense_is_an_error(text: str, said: str) -> None:
-    """Unknown keys get a hint, and what is no TOML says where."""
+    """Unknown keys get a hint, and invalid TOML is reported with its place."""
     with pytest.raises(UsageError) as raised:
         settings_of(text=text)
 
@@ -272,12 +272,12 @@ def test_a_file_that_makes_no_sense_is_an_error(text: str, said: str) -> None:
 
 
 def test_other_variables_with_our_prefix_are_not_ours() -> None:
-    """Variables of the pipeline's own that begin with DOCKERCISE_ are no error."""
+    """Variables of the user's pipeline that begin with DOCKERCISE_ are not an error."""
     assert settings_of({"DOCKERCISE_RUN_ID": "x"}) == settings_of()
 
 
 def test_no_file_is_no_settings(tmp_path: Path) -> None:
-    """Most users have no file, and that is fine."""
+    """Most users have no file, and this is not an error."""
     (tmp_path / "file").write_text("")
 
     assert read_config(tmp_path / "config.toml") is None
@@ -285,7 +285,7 @@ def test_no_file_is_no_settings(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    """A folder in its place and a file in another encoding are errors with the path."""
+    """A folder in place of the file, or a file in another encoding, is an error with the path."""
     (tmp_path / "latin.toml").write_bytes(b'results = "/caf\xe9"\n')
 
     with pytest.raises(UsageError, match=r"latin\.toml are not UTF-8"):
@@ -295,7 +295,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 
 def test_the_process_has_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The file in the user's configuration folder, the environment and the flags are what a process reads."""
+    """A process reads the file in the user's configuration folder, the environment and the flags."""
     for name in [name for name in os.environ if name.startswith("DOCKERCISE_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))

@@ -25,12 +25,12 @@ def test_every_pipeline_compiles(example: str) -> None:
 
 
 def test_every_command_of_ours_exists() -> None:
-    """Each `dockercise` command on the page is one."""
+    """Each `dockercise` command on the page exists."""
     assert set(re.findall(r"`dockercise ([a-z]+)", PAGE)) <= set(dockercise.list_commands(click.Context(dockercise)))
 
 
 @pytest.mark.docker
 @pytest.mark.parametrize("command", sorted(set(re.findall(r"`prefect ([a-z-]+ [a-z]+)", PAGE))))
 def test_every_command_of_prefect_exists(command: str) -> None:
-    """Prefect has each command that the page says to type."""
+    """Each command of Prefect on the page exists."""
     subprocess.run([sys.executable, "-m", "prefect", *command.split(), "--help"], check=True, capture_output=True)

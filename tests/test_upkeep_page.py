@@ -1,4 +1,4 @@
-"""The page on upgrading, cleaning up and uninstalling: its commands do what it says."""
+"""The page on upgrading, cleaning up and uninstalling: its commands work as described."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ DATA = ".local/share/dockercise"
 
 
 def block(mentioning: str) -> str:
-    """The one block of shell commands that has this text in it."""
+    """The only block of shell commands that contains this text."""
     (found,) = (text for text in blocks(PAGE, "sh") if mentioning in text)
     return found
 
 
 def typed(commands: str, home: Path) -> str:
-    """What the commands print where a user with this home folder types them."""
+    """The output of the commands when a user with this home folder types them."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = {"HOME": str(home), "PATH": path}
     return subprocess.run(["bash", "-euc", commands], env=environment, capture_output=True, text=True, check=True).stdout
 
 
 def test_every_folder_of_data_is_told() -> None:
-    """The table names each folder that the package keeps in the data folder."""
+    """The table names each folder that the package uses in the data folder."""
     listed = set(re.findall(r"`([a-z.]+)`", "".join(re.findall(r"^\| (`[^|]+) \|", PAGE, re.MULTILINE))))
 
     assert listed == {
@@ -48,7 +48,7 @@ def test_every_folder_of_data_is_told() -> None:
 
 
 def test_old_records_are_deleted_and_new_ones_kept(tmp_path: Path) -> None:
-    """The command for records deletes those that are older than a month, whole, and nothing else."""
+    """The command for records deletes those that are older than a month, completely, and nothing else."""
     results = tmp_path / DATA / "results"
     old, new = results / "shop/20260101T120000Z-aaaa", results / "shop/20261126T120000Z-bbbb"
     for record in (old, new):
@@ -64,7 +64,7 @@ def test_old_records_are_deleted_and_new_ones_kept(tmp_path: Path) -> None:
 
 @pytest.mark.docker
 def test_prefect_is_told_how_long_to_keep_runs(tmp_path: Path) -> None:
-    """The commands for Prefect's own list are settings that Prefect has, in the folder of the local server."""
+    """The commands for Prefect's own list use settings that Prefect has, in the folder of the local server."""
     typed(block("prefect config set"), tmp_path)
 
     said = "from prefect.settings import get_current_settings as s; v = s().server.services.db_vacuum; "
@@ -75,7 +75,7 @@ def test_prefect_is_told_how_long_to_keep_runs(tmp_path: Path) -> None:
 
 
 def test_the_rule_of_the_bucket_is_one() -> None:
-    """The lifecycle rule is JSON with the keys that S3 asks for."""
+    """The lifecycle rule is JSON with the keys that S3 requires."""
     (rules,) = map(json.loads, blocks(PAGE, "json"))
 
     (rule,) = rules["Rules"]
@@ -83,7 +83,7 @@ def test_the_rule_of_the_bucket_is_one() -> None:
 
 
 def test_every_command_exists() -> None:
-    """Each `dockercise` command on the page is one."""
+    """Each `dockercise` command on the page exists."""
     named = set(re.findall(r"dockercise ([a-z]+)", "".join(blocks(PAGE, "sh"))))
 
     assert named <= set(dockercise.list_commands(click.Context(dockercise)))

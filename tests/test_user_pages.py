@@ -1,4 +1,4 @@
-"""README and the page on running: what they show is what there is."""
+"""README and the page on running: everything that they show exists."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RUNNING = (ROOT / "docs/running.md").read_text()
 
 
 def blocks(page: str, language: str) -> list[str]:
-    """The fenced blocks of a page in that language."""
+    """The fenced blocks of a page in this language."""
     return re.findall(rf"^```{language}\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
 
 
@@ -34,7 +34,7 @@ def test_every_pipeline_compiles(example: str) -> None:
 
 
 def test_the_summary_has_the_fields_it_has() -> None:
-    """The JSON that the page shows has exactly the keys of a real summary, in order."""
+    """The JSON on the page has exactly the keys of a real summary, in order."""
     (example,) = blocks(RUNNING, "json")
 
     shown = json.loads(example)
@@ -44,14 +44,14 @@ def test_the_summary_has_the_fields_it_has() -> None:
 
 
 def test_every_exit_status_is_told() -> None:
-    """The table lists every exit status, and none that there is not."""
+    """The table lists every exit status, and no status that does not exist."""
     listed = re.findall(r"^\| (\d+) \|", RUNNING, re.MULTILINE)
 
     assert [int(status) for status in listed] == [status.value for status in ExitStatus]
 
 
 def test_every_setting_is_told(tmp_path: Path) -> None:
-    """The table of settings names every variable that is read, by its own name."""
+    """The table of settings names every variable that is read."""
     listed = set(re.findall(r"^\| `(DOCKERCISE_\w+)` \|", RUNNING, re.MULTILINE))
     folders = Folders(working=tmp_path, home=tmp_path, data=tmp_path)
     known = {field.name for field in fields(load({}, None, {}, folders))} - {"origins"}
@@ -60,7 +60,7 @@ def test_every_setting_is_told(tmp_path: Path) -> None:
 
 
 def test_every_status_of_a_stage_is_told() -> None:
-    """Those that a stage can have today are named on the page."""
+    """The page names every status that a stage can have."""
     today = set(StageStatus) - {StageStatus.RUNNING, StageStatus.CACHED, StageStatus.SKIPPED}
 
     assert [status for status in today if f"`{status}`" not in RUNNING] == []
@@ -70,7 +70,7 @@ def test_every_status_of_a_stage_is_told() -> None:
     "page", [README, RUNNING, *((ROOT / "docs" / name).read_text() for name in ("language.md", "results.md"))]
 )
 def test_every_command_named_exists(page: str) -> None:
-    """No page tells to type a command that there is not."""
+    """No page names a command that does not exist."""
     named = set(re.findall(r"(?:`|^ {4,})dockercise ([a-z]+)", page, re.MULTILINE))
     known = set(dockercise.list_commands(click.Context(dockercise)))
 
@@ -78,7 +78,7 @@ def test_every_command_named_exists(page: str) -> None:
 
 
 def test_every_link_leads_somewhere() -> None:
-    """Files that the pages link to are there."""
+    """The files that the pages link to exist."""
     for page, folder in ((README, ROOT), (RUNNING, ROOT / "docs")):
         links = re.findall(r"\]\(([^)#:]+)\)", page)
 

@@ -1,4 +1,4 @@
-"""The page on webhooks: its commands are typed, its answers come, its tables are complete."""
+"""The page on webhooks: its commands work, its answers are the real ones, and its tables are complete."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _VARYING = [
 
 
 def alike(text: str) -> str:
-    """A line without what differs from run to run."""
+    """A line without the parts that differ from run to run."""
     for pattern, word in _VARYING:
         text = re.sub(pattern, word, text)
     return text
 
 
 def test_what_the_command_prints(tmp_path: Path) -> None:
-    """The lines on the page are those of a push from the first to the last."""
+    """The lines on the page are the lines of a push from the first to the last."""
     (shown,) = blocks(PAGE, "text")
     world = ScriptedWorld(tmp_path / "world")
     world.register("acme/infra", secret=None, name="infra")
@@ -60,7 +60,7 @@ def test_what_the_command_prints(tmp_path: Path) -> None:
 
 
 def test_the_ping_by_hand(tmp_path: Path) -> None:
-    """The commands on the page send a signed ping, and get the answer on the page."""
+    """The commands on the page send a signed ping, and receive the answer on the page."""
     (script,) = blocks(PAGE, "sh")
     answer = blocks(PAGE, "json")[0]
     world = ScriptedWorld(tmp_path / "world")
@@ -81,7 +81,7 @@ def test_the_ping_by_hand(tmp_path: Path) -> None:
 
 
 def test_the_answers() -> None:
-    """The table has every answer there is, with its status, and no other."""
+    """The table has every possible answer with its status, and no other."""
     listed = re.findall(r"^\| (\d{3}) \| `([a-z ]+)` \|", PAGE, re.MULTILINE)
 
     assert [(int(status), result) for status, result in listed] == sorted(
@@ -90,7 +90,7 @@ def test_the_answers() -> None:
 
 
 def test_health_and_metrics(tmp_path: Path) -> None:
-    """Health has the keys on the page, and the table has every figure, with all words that it may have."""
+    """Health has the keys on the page, and the table has every metric with all its label values."""
     shown = json.loads(blocks(PAGE, "json")[1])
     listed = set(re.findall(r"^\| `(dockercise_webhook_\w+)` \|", PAGE, re.MULTILINE))
     world = ScriptedWorld(tmp_path / "world")
@@ -109,7 +109,7 @@ def test_health_and_metrics(tmp_path: Path) -> None:
 
 
 def test_the_proxy_passes_on_what_the_receiver_takes() -> None:
-    """The proxy on the page leads to the default place, and lets the largest payload through."""
+    """The proxy on the page forwards to the default address, and accepts the largest payload."""
     (config,) = blocks(PAGE, "nginx")
 
     assert f"proxy_pass http://127.0.0.1:{PORT};" in config
@@ -119,11 +119,11 @@ def test_the_proxy_passes_on_what_the_receiver_takes() -> None:
 def _families(receiver: Receiving) -> set[str]:
     families = text_string_to_metric_families(receiver.client.get("/metrics").text)
     names = {family.name + ("_total" if family.type == "counter" else "") for family in families}
-    return {name for name in names if not name.endswith("_created")}  # the library's own addition
+    return {name for name in names if not name.endswith("_created")}  # added by the library
 
 
 def _started(command: Command) -> str:
-    """Where it waits, once it knows who waits for pushes, so that these lines come before all others."""
+    """The receiver's address, when it knows the waiting deployment, so that these lines come before all others."""
     url = ""
     while not (url and any("deployment waits" in line for line in command.lines)):
         found = command.line(r"waiting for pushes at (\S+)|1 deployment waits")
