@@ -5,7 +5,7 @@
 Each round does the same work, one after the other, in one process: `yaml.compose` with libyaml for every file, then the
 compiler and its JSON. Ratios are calculated for each round, from processor seconds. The table shows medians. In the rows
 named "kept", and in those with one file, all composed files are kept until the last one is read, as in any program that joins
-them. In the other rows, each file is discarded at once, which saves the plain reader the work of the garbage collector and
+them. In the other rows, each file is discarded immediately, which saves the plain reader the work of the garbage collector and
 most of the memory. These rows are shown without a limit. Modules are imported by separate processes, the compiled one with
 and without its `.pyc`. Memory is the peak of a process that compiles, as reported by Linux. npm installs `gitlab-ci-local`
 (for `--list`) into a temporary folder.
@@ -124,7 +124,7 @@ def to_json(sources: Sequence[Source]) -> str:
 
 
 def compose(texts: Sequence[str]) -> None:
-    """The plain reader. Each file is discarded at once."""
+    """The plain reader. Each file is discarded immediately."""
     for text in texts:
         yaml.compose(text, Loader=yaml.CSafeLoader)
 

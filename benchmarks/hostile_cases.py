@@ -1,7 +1,7 @@
 """Texts that are hard for readers that look ahead, go back or nest, and our readers that get them.
 
 To add a case, add a line to the function of its section. To add a section, write such a function and add it to `SECTIONS`. The
-reader must accept the input, since an input that is refused because of its size is refused at once.
+reader must accept the input, since an input that is refused because of its size is refused immediately.
 """
 
 from __future__ import annotations

@@ -129,7 +129,7 @@ async def ask(port: int, request: bytes) -> tuple[float, bytes]:
 
 
 async def send_strange(port: int) -> None:
-    """Send forged deliveries for some seconds, several at once."""
+    """Send forged deliveries for some seconds, several at the same time."""
     until = time.perf_counter() + STRANGE_SECONDS
     request = forged()
 
