@@ -1,4 +1,4 @@
-"""How tests call the command line: whole, with what it prints and its exit status, but in this process."""
+"""How tests call the command line: the whole command, with its output and its exit status, but in this process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dockercise_prefect.cli import main
 
 
 class Outcome(NamedTuple):
-    """What a user sees of a command."""
+    """The exit status and the output of a command."""
 
     status: int
     out: str
@@ -27,7 +27,7 @@ Command = Callable[..., Outcome]
 def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Command:
     """Call `dockercise` with arguments, in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    # Commands set it for their own process, which is that of all tests here.
+    # Commands set it for their own process, which here is the process of all tests.
     monkeypatch.setenv("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
 
     def call(*arguments: str) -> Outcome:

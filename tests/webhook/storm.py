@@ -1,4 +1,4 @@
-"""Many deliveries at once: genuine, forged and repeated ones, while Prefect comes and goes."""
+"""Many deliveries at the same time: genuine, forged and repeated ones, while Prefect stops and starts."""
 
 from __future__ import annotations
 

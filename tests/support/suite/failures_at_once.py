@@ -1,4 +1,4 @@
-"""Prints each failure when it happens: a run that is ended from outside has then said what went wrong."""
+"""Prints each failure when it happens, so that a run that is ended from outside has already shown its errors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 KEPT = 4_000
-"""Characters of a failure that are printed at once, its last ones; pytest prints all of them at the end."""
+"""The maximum length of a failure that is printed immediately, its last characters; pytest prints all of them at the end."""
 
 
 class FailuresAtOnce:
@@ -26,9 +26,9 @@ class FailuresAtOnce:
         self._terminal.line(report.longreprtext[-KEPT:])
 
 
-@pytest.hookimpl(trylast=True)  # pytest makes its reporter in the same hook
+@pytest.hookimpl(trylast=True)  # pytest creates its reporter in the same hook
 def pytest_configure(config: pytest.Config) -> None:
-    """Listen where reports of all workers arrive; the workers themselves print nothing."""
+    """Listen in the process that receives the reports of all workers; the workers themselves print nothing."""
     terminal = config.pluginmanager.get_plugin("terminalreporter")
     if terminal is not None and not hasattr(config, "workerinput"):
         config.pluginmanager.register(FailuresAtOnce(terminal))

@@ -1,4 +1,4 @@
-"""Tests that need an engine, a server or a browser come first: they are long, and the short ones then fill what is left."""
+"""Tests that need an engine, a server or a browser come first: they take long, and the short ones fill the remaining time."""
 
 from __future__ import annotations
 

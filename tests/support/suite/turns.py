@@ -24,7 +24,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     turn = fcntl.LOCK_EX if item.get_closest_marker("alone") else fcntl.LOCK_SH
     data = Path(os.environ[DATA])
     with (data / "queue.lock").open("w") as queue, (data / "turns.lock").open("w") as turns:
-        # Who waits for its turn keeps the others in the queue. Else a test that must be alone could wait for ever.
+        # A test that waits for its turn keeps the others in the queue. Otherwise, a test that must be alone could starve.
         fcntl.flock(queue, fcntl.LOCK_EX)
         fcntl.flock(turns, turn)
         fcntl.flock(queue, fcntl.LOCK_UN)
