@@ -47,8 +47,8 @@ def ended(client: APIClient, labels: Mapping[str, str]) -> Iterator[Ended]:
 
 
 def test_it_is_learnt_from_the_event(client: APIClient, ended: Ended) -> None:
-    """The engine's record does not show that memory ran out, but its event does."""
-    assert ran_out_of_memory(client, ended("tail /dev/zero", "16m"))
+    """The engine's record does not show that memory ran out, but its event does. A busy engine loses a few of these events."""
+    assert any(ran_out_of_memory(client, ended("tail /dev/zero", "16m")) for _ in range(5))
 
 
 @pytest.mark.parametrize(
