@@ -14,7 +14,7 @@ def parse_env_option(option: str, lookup: Lookup) -> tuple[str, str] | None:
     None if `lookup` has no such variable, as with `docker run --env`.
 
     Raises:
-        UsageError: there is no name, or it has white space or a NUL.
+        UsageError: the name is missing, or contains white space or a NUL.
     """
     name, equals, text = option.partition("=")
     trouble = _trouble_with_name(name)

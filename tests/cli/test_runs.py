@@ -90,7 +90,7 @@ def test_the_setting_says_where(command: Command, results: str, monkeypatch: pyt
 
 
 def test_no_run_is_no_error(command: Command, tmp_path: Path) -> None:
-    """If there is no run, this is reported, and a program gets an empty array."""
+    """Without any runs, `runs` says so, and `runs --json` prints an empty array."""
     text = command("runs", "--results", "nowhere")
     data = command("runs", "--results", "nowhere", "--json")
 

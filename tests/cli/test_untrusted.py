@@ -26,7 +26,7 @@ class Stranger:
         (self.root / "p.dockercise.yaml").write_text(text)
 
     def run(self, *arguments: str) -> Outcome:
-        """Run it; there is no engine, and nobody should notice."""
+        """Run the command without an engine. It must fail before it needs one."""
         return self._command("run", "-C", str(self.root), *arguments)
 
 

@@ -115,7 +115,7 @@ def test_a_revision_that_a_shallow_clone_lacks(repository: Path, tmp_path: Path)
 
 
 def test_outside_a_repository(tmp_path: Path) -> None:
-    """Outside a repository the error reports that there is none."""
+    """Outside a repository, the error says that the folder is not a repository."""
     with pytest.raises(UsageError, match="is not in a git repository"):
         find_revision(tmp_path, "HEAD")
 

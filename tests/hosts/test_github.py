@@ -289,7 +289,7 @@ def test_redirection_elsewhere(github_server: GitHubServer, github: GitHub) -> N
 
 
 def test_nobody_there() -> None:
-    """If no server listens at the address, the error reports that there is no answer."""
+    """If no server listens at the address, the error names it and says that there was no answer."""
     with pytest.raises(HostError, match=r"no answer from 127\.0\.0\.1:9"):
         GitHub(TOKEN, "http://127.0.0.1:9").repository("acme/infra")
 

@@ -100,7 +100,7 @@ class RunRecord:
         self._end(stage.name, summary, Kept(sensitive=self._secrecy.because(stage)))
 
     def stage_broke(self, stage: Stage, message: str, task_run_id: str | None) -> None:
-        """Dockercise failed to run the stage, and there is no result. What was recorded of the stage before stays."""
+        """Dockercise failed to run the stage, so there is no result. What was recorded of the stage earlier is kept."""
         shown = self._secrecy.masker.text(message)
         with self._lock:
             known = self._stages.get(stage.name, StageSummary(StageStatus.ERROR, task_run_id=task_run_id))

@@ -54,7 +54,7 @@ class NoBuildKit:
 
 
 def find_build_command(address: Address, environ: Mapping[str, str]) -> BuildCommand | NoBuildKit:
-    """The command that builds with BuildKit on the engine at an address, or why there is no such command.
+    """The command that builds with BuildKit on the engine at an address, or the reason why BuildKit cannot be used.
 
     Args:
         address: of the engine.

@@ -111,9 +111,7 @@ class DockerEngine:
         return self._images.resolve(ref, pull, platform, progress)
 
     def build(self, spec: BuildSpec, context: Iterable[bytes]) -> ImageBuild:
-        command = self._build_command
-        if spec.limits is not None:
-            command = NoBuildKit(f"a limit of {spec.limits} needs the engine's own builder", "remove the limit from the stage")
+        command = self._build_command if spec.limits is None else _limited(spec.limits)
         if isinstance(command, BuildCommand):
             credentials = self._images.all_credentials if self._images.has_credentials else None
             return BuildKitBuild(self._client, command, spec, context, credentials)
@@ -353,6 +351,11 @@ def _vanished(container: str) -> ContainerVanishedError:
     return ContainerVanishedError(
         f"container {_short(container)} was removed while it was running", "is another program cleaning up on this engine?"
     )
+
+
+def _limited(limits: str) -> NoBuildKit:
+    """BuildKit does not keep limits of a step."""
+    return NoBuildKit(f"a limit of {limits} needs the engine's own builder", "remove the limit from the stage")
 
 
 def _short(container: str) -> str:

@@ -161,7 +161,7 @@ class NetworkSlots:
     def _closed_slot(self) -> Slot:
         hint = "stages with `network: none` do not need this network"
         if self._image is None:
-            raise EngineError("there is no image to create a network that blocks a cloud's own addresses", hint)
+            raise EngineError("a network that blocks a cloud's own addresses needs an image, but no stage names one", hint)
         try:
             slot = self._start_one(self._image)
         except EngineError as error:
