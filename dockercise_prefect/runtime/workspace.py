@@ -6,7 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -237,8 +237,10 @@ class Workspace:
         try:
             if (stop := self._running.cancelled) is not None:
                 return self._not_attempted(stage, ports, Verdict(stop.status, None, stop.message), started)
+            job = self._jobs.make(stage, inputs, ports.outputs)
+            # Last: other stages can use the slot until then.
             with self._network(stage) as lease:
-                result = self._attempted(self._jobs.make(stage, inputs, ports.outputs, lease.network), ports, sink)
+                result = self._attempted(replace(job, network=lease.network), ports, sink)
                 # When the first process of a container ends, all its other processes end too.
                 lease.clean = result.exit_code is not None or not (result.volume and result.volume.written)
                 return result

@@ -39,16 +39,13 @@ class Jobs:
     secrets: Iterable[str]
     confinement: Confinement
 
-    def make(
-        self, stage: Stage, inputs: Mapping[StageName, JobResult], outputs: Outputs, network: str, attempt: int = 1
-    ) -> Job:
-        """The job of an attempt at a stage.
+    def make(self, stage: Stage, inputs: Mapping[StageName, JobResult], outputs: Outputs, attempt: int = 1) -> Job:
+        """The job of an attempt at a stage. Its network is still to be chosen.
 
         Args:
             stage: the stage to run.
             inputs: what the stages that it needs left.
             outputs: has what these stages printed.
-            network: of its container.
             attempt: the number of the attempt, from 1 on.
 
         Raises:
@@ -61,7 +58,6 @@ class Jobs:
             attempt=attempt,
             variables=variable_sources(stage),
             inputs=inputs,
-            network=network,
             aws=self.aws,
             secrets=tuple(self.secrets),
             confinement=self.confinement,

@@ -49,7 +49,7 @@ class Makes:
 
     def job(self, stage: Stage, *inputs: JobResult) -> Job:
         """The job of a stage."""
-        return self._jobs.make(stage, {one.stage: one for one in inputs}, self.outputs, "bridge")
+        return self._jobs.make(stage, {one.stage: one for one in inputs}, self.outputs)
 
     def left(self, name: str, printed: bytes, attempt: int = 1) -> JobResult:
         """The result of an attempt that printed this."""
@@ -74,7 +74,7 @@ def sources(job: Job) -> dict[str, str]:
 
 
 def test_a_job_names_all_that_its_container_needs(scripted: ScriptedEngine, tmp_path: Path) -> None:
-    """Volumes of other stages, of the code and of `/out`, the image and the network all exist before the attempt."""
+    """Volumes of other stages, of the code and of `/out` and the image all exist before the attempt."""
     (tmp_path / "f").write_text("x")
     a = sh("a", "true")
     b = sh("b", "true", env={"V": StageValue("a"), "T": "t3xt", "H": host("h")}, volumes=[a.volume, code], on=a)
@@ -86,7 +86,7 @@ def test_a_job_names_all_that_its_container_needs(scripted: ScriptedEngine, tmp_
     assert left.volume is not None
     assert job.stage == replace(b, env={})
     assert "t3xt" not in job.to_json()
-    assert (job.origin, sources(job)["/a"], job.network) == (left.volume.name, left.volume.name, "bridge")
+    assert (job.origin, sources(job)["/a"]) == (left.volume.name, left.volume.name)
     assert {"/a", "/code", "/out"} <= sources(job).keys()
     assert all(scripted.volume_exists(volume) for volume in sources(job).values())
     assert job.image is not None
