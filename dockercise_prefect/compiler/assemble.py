@@ -17,7 +17,7 @@ from dockercise_prefect.compiler.variables import Variable, Variables
 from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.merge import MergedDocument
 from dockercise_prefect.frontend.positions import Positions
-from dockercise_prefect.pipeline import Dependency, Pipeline, StageName, StageValue, build_secrets, digest_of_stages
+from dockercise_prefect.pipeline import Dependency, Pipeline, StageName, StageValue, build_secrets, digest_of
 
 Drafts: TypeAlias = dict[StageName, Draft]
 
@@ -63,8 +63,8 @@ def _pipeline(document: MergedDocument, meta: Meta, reader: StageReader, finding
     if meta.env:
         order = in_order({name: stage.needs for name, stage in stages.items()})
     secrets = tuple(sorted(named))
-    digest = digest_of_stages(stages.values(), meta.tags, secrets)
-    return Pipeline(meta.name, [stages[name] for name in order], meta.tags, secrets, digest)
+    pipeline = Pipeline(meta.name, [stages[name] for name in order], meta.tags, secrets, **meta.lifecycle)
+    return pipeline.with_digest(digest_of(pipeline))
 
 
 def _complete(written: Drafts, meta: Meta, references: References) -> Drafts:

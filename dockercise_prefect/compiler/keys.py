@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dockercise_prefect.compiler import builds, mounts, names, scripts, secrets, switches, values, variables
-from dockercise_prefect.compiler.shapes import ANY, Key, Schema, mapping_of, one_or_many, scalar
+from dockercise_prefect.compiler import builds, lifecycle, mounts, names, scripts, secrets, switches, values, variables
+from dockercise_prefect.compiler.shapes import ANY, Described, Key, Schema, mapping_of, one_or_many, scalar
 from dockercise_prefect.compiler.values import Field, Reader
 from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.nodes import Node, is_null
@@ -43,6 +43,10 @@ SETTINGS: Mapping[str, Setting] = {
     "platform": Setting("platform", values.word, "As in `docker run`: `linux/arm64`."),
     "cpus": Setting("cpus", values.processors, "How many processors, at least 0.01."),
     "memory": Setting("memory", values.size, "`512m`, `2g`; at least `6m`."),
+    "retries": Setting("retries", lifecycle.retries, "Run it again if it fails: a number, or `{times, delay, backoff, on}`."),
+    "stopGrace": Setting("stop_grace", lifecycle.grace, "The time between SIGTERM and SIGKILL; by default `10s`."),
+    "when": Setting("when", lifecycle.when, "`success`, `failure` or `always`; or a mapping of conditions that must all hold."),
+    "shell": Setting("shell", lifecycle.shell, "What runs the script instead of `/bin/sh`: `bash`, `[bash, -eo, pipefail]`."),
 }
 """Keys that can be inherited, and how they are read."""
 
@@ -65,6 +69,8 @@ OWN: Mapping[str, Key] = {
     "vol": Key(mounts.SCHEMA, "Mounts: `STAGE`, `STAGE:/path`, `code`, `/host/path:/path`, `./folder:/path`, `volume:/path`."),
     "on": Key(names.REFERENCE, "Work in a private copy of that stage's volume, or of `code`."),
     "after": Key(one_or_many(names.REFERENCE), "Run after these stages."),
+    "if": Key(one_or_many(names.REFERENCE), "Run only if each of these stages ended with exit code 0."),
+    "unless": Key(one_or_many(names.REFERENCE), "Run only if each of these stages ended with another exit code than 0."),
     "implicit": Key(values.boolean.schema, "`false`: infer nothing from this script. Overrides `meta.implicit`."),
 }
 """Keys that only a stage itself can have."""
@@ -75,7 +81,10 @@ INHERITED: Mapping[str, Key | Setting] = {"img": IMG, **SETTINGS, "build": BUILD
 STAGE: Mapping[str, Key | Setting] = {**INHERITED, **OWN}
 """Keys of a stage."""
 
-META: Mapping[str, Key | Setting] = {
+SHORT_DEFAULTS = ("network", "pull", "platform")
+"""Keys that `meta` gives to every stage without `defaults`."""
+
+META: Mapping[str, Described] = {
     "name": Key(names.PIPELINE_NAME, "The pipeline's name, without `/ % & < >`; by default the root folder's."),
     "tags": Key(one_or_many(ANY), "Tags of the flow run."),
     "env": Key(variables.SCHEMA, "Variables for every stage that starts a container. A stage's own `env` wins."),
@@ -86,24 +95,18 @@ META: Mapping[str, Key | Setting] = {
         one_or_many(values.image.schema), "Packages: images that each run once before compiling and print one document."
     ),
     "lint": Key(switches.SCHEMA, "Rules of the linter to turn `off` or `on`: `DK104: off`."),
-    **{key: SETTINGS[key] for key in ("network", "pull", "platform")},
+    **{key: SETTINGS[key] for key in SHORT_DEFAULTS},
+    **lifecycle.RUN,
 }
 """Keys of `meta`."""
 
-OF_A_CONTAINER = frozenset(SETTINGS) - {"noLog", "triggers"}
+OF_A_CONTAINER = frozenset(SETTINGS) - {"noLog", "triggers", "when"}
 """Keys without effect if nothing is run and nothing is built."""
 
-OF_A_SCRIPT = OF_A_CONTAINER - {"network", "platform", "pull", "timeout"} | {"env", "vol", "on"}
+OF_A_SCRIPT = OF_A_CONTAINER - {"network", "platform", "pull", "retries", "stopGrace", "timeout"} | {"env", "vol", "on"}
 """Keys without effect if an image is built and nothing is run in it."""
 
-_CONDITION = "write the test in the script: `if [ … ]; then …; fi`"
-
 LATER_IN_STAGES: Mapping[str, str] = {
-    "retries": "repeat the command in the script: `for i in 1 2 3; do … && exit 0; sleep 5; done; exit 1`",
-    "when": _CONDITION,
-    "if": _CONDITION,
-    "unless": _CONDITION,
-    "stopGrace": "remove it",
     "cache": "a volume of the engine keeps files from run to run: `vol: cache:/root/.cache`",
     "services": "start the service in the background in the script, or pass the address of a running service in `env`",
     "matrix": "write a stage for each value, and share common keys with an anchor, `<<: *name`",
@@ -111,16 +114,9 @@ LATER_IN_STAGES: Mapping[str, str] = {
     "approve": "run the stages up to here first, and the others in a second run",
     "concurrency": "`dockercise run --jobs N` sets how many stages run at once",
     "artifacts": "what a stage leaves in `$OUT` is kept, and `vol: STAGE` gives it to another stage",
-    "shell": "`/bin/sh` runs scripts; to use another shell, write `bash -e <<'END'` in the script, and `END` at the end",
     "entrypoint": "`run` replaces the image's entrypoint and command",
 }
 """Keys of a stage that are planned for later, and what can be written until then."""
-
-LATER_IN_META: Mapping[str, str] = {
-    "timeout": "`meta: {defaults: {timeout: …}}` gives one to every stage",
-    "concurrency": "`dockercise run --jobs N` sets how many stages run at once",
-}
-"""The same for `meta`."""
 
 
 def read_settings(owner: str, by_key: Mapping[str, Node], findings: Findings) -> dict[str, Any]:

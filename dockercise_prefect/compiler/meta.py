@@ -9,13 +9,13 @@ from typing import Any
 
 from dockercise_prefect.compiler.keys import (
     INHERITED,
-    LATER_IN_META,
     LATER_IN_STAGES,
     META,
     OWN,
-    SETTINGS,
+    SHORT_DEFAULTS,
     read_settings,
 )
+from dockercise_prefect.compiler.lifecycle import read_run
 from dockercise_prefect.compiler.names import pipeline_name_from, pipeline_name_problem
 from dockercise_prefect.compiler.secrets import read_secrets
 from dockercise_prefect.compiler.spelling.key_checks import check_keys
@@ -41,6 +41,7 @@ class Meta:
         env: variables for every stage that starts a container, unless it has its own.
         lint_off: lint rules that are switched off.
         secrets: variables whose values are sensitive, by their folded names, each with its place.
+        lifecycle: how runs go, by the attributes of `Pipeline`.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Meta:
     env: MappingOf[str, Variable] = field(default_factory=dict)
     lint_off: frozenset[Code] = frozenset()
     secrets: MappingOf[str, Place] = field(default_factory=dict)
+    lifecycle: MappingOf[str, Any] = field(default_factory=dict)
 
 
 def read_meta(document: MergedDocument, folder: str, variables: Variables, findings: Findings) -> Meta:
@@ -62,7 +64,7 @@ def read_meta(document: MergedDocument, folder: str, variables: Variables, findi
         variables: reads `meta.env`.
         findings: collects what is wrong.
     """
-    check_keys("meta", document.meta.values(), META, findings, later=LATER_IN_META, hint_for=_hint_for_meta)
+    check_keys("meta", document.meta.values(), META, findings, hint_for=_hint_for_meta)
     by_key = {key: value for key, (_, value) in document.meta.items() if not is_null(value)}
     defaults = _defaults(by_key, findings)
     if "img" in defaults:
@@ -78,6 +80,7 @@ def read_meta(document: MergedDocument, folder: str, variables: Variables, findi
         env=env,
         lint_off=read_switches(by_key["lint"], findings) if "lint" in by_key else frozenset(),
         secrets=read_secrets(by_key["secrets"], findings) if "secrets" in by_key else {},
+        lifecycle=read_run(by_key, findings),
     )
 
 
@@ -119,7 +122,7 @@ def _defaults(by_key: MappingOf[str, Node], findings: Findings) -> dict[str, Nod
         defaults = {key: value for key, value in node.by_key.items() if key in INHERITED and not is_null(value)}
     elif node is not None:
         Field("meta", "defaults", node, findings).wrong_type("a mapping of keys that every stage inherits")
-    for key in META.keys() & SETTINGS.keys() & by_key.keys():
+    for key in (key for key in SHORT_DEFAULTS if key in by_key):
         first, later = defaults.setdefault(key, by_key[key]), by_key[key]
         if isinstance(first, Scalar) and isinstance(later, Scalar) and first.text != later.text:
             findings.error(

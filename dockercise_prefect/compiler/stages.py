@@ -35,8 +35,11 @@ from dockercise_prefect.pipeline import (
     StageValue,
     StageVolume,
 )
+from dockercise_prefect.pipeline.shells import is_posix_shell
 
 _KINDS = tuple(DependencyKind)
+_ORDERING = {kind.value: kind for kind in (DependencyKind.AFTER, DependencyKind.IF, DependencyKind.UNLESS)}
+"""Keys that only name stages, and the edges that they make."""
 
 
 @dataclass(slots=True)
@@ -128,9 +131,7 @@ class StageReader:
         if placed_build is not None:
             env = self._with_secrets(name, env, placed_build.secrets)
         mounts = Mounts(name, fields["vol"], self._names).read() if "vol" in fields else []
-        edges: list[Dependency] = []
-        if "after" in fields:
-            edges += self._after(name, fields["after"])
+        edges = [edge for key in _ORDERING if key in fields for edge in self._later(name, key, fields[key])]
         if env:
             edges += env_edges(env.values())
         if placed_build is not None:
@@ -153,7 +154,7 @@ class StageReader:
             settings=settings,
             starts_container=img is not None or (build is not None and "run" in fields),
             leaves_image=img is not None or build is not None,
-            implicit=self._implicit(fields.get("implicit")),
+            implicit=is_posix_shell(settings.get("shell") or ()) and self._implicit(fields.get("implicit")),
             dir_place=self._dir_place(by_key),
         )
 
@@ -215,6 +216,8 @@ class StageReader:
         return StageImage(written)
 
     def _check_run(self, name: StageName, fields: MappingOf[str, Field], *, has_image: bool, builds: bool) -> None:
+        if has_image and "shell" in fields and "run" not in fields:
+            self._no_effect(name, fields["shell"], "there is no `run`", "add `run: …`")
         if has_image or (builds and "run" in fields) or not self._names.complete:
             return  # a file that could not be read may hold the missing default
         if "run" in fields:
@@ -229,12 +232,15 @@ class StageReader:
             ("nothing is run in the image", "add `run: …`") if builds else ("the stage starts no container", "add `img: …`")
         )
         for key in fields.keys() & (OF_A_SCRIPT if builds else OF_A_CONTAINER):
-            self._findings.warn(
-                Code.NO_EFFECT,
-                f"{name}: `{key}` has no effect, because {why}",
-                fields[key].place,
-                hint=f"{hint}, or remove the key",
-            )
+            self._no_effect(name, fields[key], why, hint)
+
+    def _no_effect(self, name: StageName, field: Field, why: str, hint: str) -> None:
+        self._findings.warn(
+            Code.NO_EFFECT,
+            f"{name}: `{field.key}` has no effect, because {why}",
+            field.place,
+            hint=f"{hint}, or remove the key",
+        )
 
     def _with_secrets(
         self, name: StageName, env: MappingOf[str, Variable], secrets: MappingOf[str, Variable]
@@ -251,10 +257,11 @@ class StageReader:
                 )
         return {**env, **{variable: secret for variable, secret in secrets.items() if variable not in env}}
 
-    def _after(self, name: StageName, field: Field) -> Iterator[Dependency]:
+    def _later(self, name: StageName, key: str, field: Field) -> Iterator[Dependency]:
+        kind = _ORDERING[key]
         for earlier, place in texts(field):
-            if earlier in self._names or self._is_stage(f"{name} comes after", earlier, place):
-                yield Dependency(earlier, DependencyKind.AFTER, place)
+            if earlier in self._names or self._is_stage(f"{name} {kind.phrase}", earlier, place):
+                yield Dependency(earlier, kind, place)
 
     def _on(self, name: StageName, field: Field) -> Iterator[Dependency]:
         origin = text(field)

@@ -59,7 +59,7 @@ def restrained(pipeline: Pipeline, limits: Limits) -> Pipeline:
             findings.error(code, f"not trusted: {stage.name} {what}", stage.place, hint=hint)
     if findings.failed:
         raise DefinitionError(findings.in_order())
-    return Pipeline(pipeline.name, [_limited(stage, limits) for stage in pipeline], pipeline.tags, pipeline.secrets)
+    return replace(pipeline, stages=[_limited(stage, limits) for stage in pipeline], digest=None)
 
 
 def _limited(stage: Stage, limits: Limits) -> Stage:

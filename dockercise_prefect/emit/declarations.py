@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from dockercise_prefect.emit.calls import WIDTH, bracketed, call
 from dockercise_prefect.emit.identifiers import stage_identifiers
+from dockercise_prefect.emit.lifecycle import functions_of, run_arguments, stage_arguments
 from dockercise_prefect.emit.literals import one_line, text_literal
 from dockercise_prefect.pipeline import (
     CODE,
@@ -28,8 +30,8 @@ from dockercise_prefect.pipeline import (
     StageVolume,
 )
 
-WIDTH = 88
-"""The most columns of a list on one line. It is the default of formatters, so that they do not break the list again."""
+_ORDERING = {"after": DependencyKind.AFTER, "only_if": DependencyKind.IF, "unless": DependencyKind.UNLESS}
+"""Arguments that only name stages, and the edges that they make."""
 
 
 class Declarations:
@@ -38,7 +40,7 @@ class Declarations:
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
         self._identifiers = stage_identifiers(pipeline.name, [stage.name for stage in pipeline])
-        self._used = {"Pipeline"}
+        self._used = {"Pipeline", *functions_of(pipeline)}
 
     def imports(self) -> list[str]:
         """The names to import, classes first; complete after everything is written."""
@@ -53,12 +55,13 @@ class Declarations:
 
     def pipeline(self) -> str:
         """The assignment of the `Pipeline(…)`."""
-        stages = _bracketed([self._identifiers[stage.name] for stage in self._pipeline], indent=4, before="")
+        stages = bracketed([self._identifiers[stage.name] for stage in self._pipeline], indent=4, before="")
         tags = [one_line(tag) for tag in self._pipeline.tags]
         lines = [one_line(self._pipeline.name), stages]
-        lines += [f"tags={_bracketed(tags, indent=4, before='tags=')}"] if tags else []
+        lines += [f"tags={bracketed(tags, indent=4, before='tags=')}"] if tags else []
         secrets = [one_line(name) for name in self._pipeline.secrets]
-        lines += [f"secrets={_bracketed(secrets, indent=4, before='secrets=')}"] if secrets else []
+        lines += [f"secrets={bracketed(secrets, indent=4, before='secrets=')}"] if secrets else []
+        lines += [f"{name}={value}" for name, value in run_arguments(self._pipeline)]
         lines += [f"digest={one_line(self._pipeline.digest)}"] if self._pipeline.digest else []
         return "pipeline = Pipeline(\n" + "".join(f"    {line},\n" for line in lines) + ")"
 
@@ -67,7 +70,8 @@ class Declarations:
             yield "image", self._image(stage.image)
         if stage.build is not None:
             yield "build", self._build(stage.build)
-        yield from self._list("after", self._edges(stage, DependencyKind.AFTER))
+        for argument, kind in _ORDERING.items():
+            yield from self._list(argument, self._edges(stage, kind))
         if stage.env:
             entries = "".join(f"        {one_line(name)}: {self._source(source)},\n" for name, source in stage.env.items())
             yield "env", f"{{\n{entries}    }}"
@@ -103,10 +107,11 @@ class Declarations:
             yield "cpus", repr(stage.cpus)
         if stage.memory is not None:
             yield "memory", repr(stage.memory)
+        yield from stage_arguments(stage)
 
     def _list(self, name: str, items: Sequence[str]) -> Iterator[tuple[str, str]]:
         if items:
-            yield name, _bracketed(items, indent=4, before=f"{name}=")
+            yield name, bracketed(items, indent=4, before=f"{name}=")
 
     def _edges(self, stage: Stage, kind: DependencyKind) -> list[str]:
         return [self._identifiers[edge.stage] for edge in stage.depends_on if edge.kind is kind]
@@ -135,7 +140,7 @@ class Declarations:
             arguments.append(f"target={one_line(build.target)}")
         if build.secrets:
             arguments.append(f"secrets=[{', '.join(one_line(name) for name in build.secrets)}]")
-        return _call("built_from", arguments, before="build=")
+        return call("built_from", arguments, before="build=")
 
     def _source(self, source: EnvSource) -> str:
         match source:
@@ -179,20 +184,3 @@ def _mapping(texts: Mapping[str, str]) -> str:
     if 8 + len("args=") + len(line) + len(",") <= WIDTH:
         return line
     return "{\n" + "".join(f"            {entry},\n" for entry in entries) + "        }"
-
-
-def _call(function: str, arguments: Sequence[str], *, before: str) -> str:
-    """A call on one line if it fits, else with one argument on each line."""
-    line = f"{function}({', '.join(arguments)})"
-    if "\n" not in line and 4 + len(before) + len(line) + len(",") <= WIDTH:
-        return line
-    return f"{function}(\n" + "".join(f"        {argument},\n" for argument in arguments) + "    )"
-
-
-def _bracketed(items: Sequence[str], *, indent: int, before: str) -> str:
-    """A list on one line if it fits, else with one item on each line."""
-    line = f"[{', '.join(items)}]"
-    if indent + len(before) + len(line) + len(",") <= WIDTH:
-        return line
-    blanks = " " * indent
-    return "[\n" + "".join(f"{blanks}    {item},\n" for item in items) + f"{blanks}]"

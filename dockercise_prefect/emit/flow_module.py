@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from dockercise_prefect.emit.calls import WIDTH
 from dockercise_prefect.emit.declarations import Declarations
 from dockercise_prefect.emit.identifiers import module_name
 from dockercise_prefect.emit.literals import inside_quotes, one_line
@@ -19,7 +22,7 @@ from pathlib import Path
 from prefect import flow
 
 from dockercise_prefect.orchestration import RunSummary, run_as_script, run_pipeline
-from dockercise_prefect.pipeline import {imports}
+{imports}
 
 ROOT = {root}
 
@@ -58,12 +61,19 @@ def flow_module(request: Request) -> str:
     return _MODULE.format(
         title=f"`{inside_quotes(pipeline.name)}`",
         summary=_summary(pipeline),
-        imports=", ".join(declarations.imports()),
+        imports=_import("dockercise_prefect.pipeline", declarations.imports()),
         root=folder if request.root == "." else f"{folder} / {one_line(request.root)}",
         declarations=text,
         name=one_line(pipeline.name),
         function=module_name(pipeline.name),
     )
+
+
+def _import(module: str, names: Sequence[str]) -> str:
+    line = f"from {module} import {', '.join(names)}"
+    if len(line) <= WIDTH:
+        return line
+    return f"from {module} import (\n" + "".join(f"    {name},\n" for name in names) + ")"
 
 
 def _summary(pipeline: Pipeline) -> str:

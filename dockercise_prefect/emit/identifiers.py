@@ -20,11 +20,14 @@ _OF_THE_MODULE = frozenset(
         "bind",
         "built_from",
         "code",
+        "concurrency",
         "engine_volume",
         "flow",
         "host",
         "pipeline",
+        "retries",
         "run_as_script",
+        "when",
     }
     | {"run_pipeline", "stage", "targets", "env", "commit", "results"}
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dockercise_prefect.emit.lifecycle import run_in_words, stage_in_words
 from dockercise_prefect.emit.literals import one_line
 from dockercise_prefect.emit.request import Request
 from dockercise_prefect.pipeline import (
@@ -41,6 +42,7 @@ def listing(request: Request) -> str:
     head = f"{pipeline.name} · {stages} · {pipeline.digest}\n"
     if pipeline.tags:
         head += f"tags: {', '.join(pipeline.tags)}\n"
+    head += "".join(f"{name}: {value}\n" for name, value in run_in_words(pipeline))
     return head + "".join(f"\n{_stage(stage)}" for stage in pipeline)
 
 
@@ -87,6 +89,7 @@ def settings_of(stage: Stage) -> Iterator[tuple[str, str]]:
         yield "cpus", f"{stage.cpus}"
     if stage.memory is not None:
         yield "memory", f"{stage.memory:,} bytes"
+    yield from stage_in_words(stage)
 
 
 def image_of(image: Image | None) -> str:

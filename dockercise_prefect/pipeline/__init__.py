@@ -2,9 +2,20 @@
 
 from dockercise_prefect.pipeline.codec import meaning_of, stage_from_json, stage_to_json
 from dockercise_prefect.pipeline.codes import Code
-from dockercise_prefect.pipeline.declare import bind, built_from, code, engine_volume, host, stage
-from dockercise_prefect.pipeline.digest import digest_of, digest_of_stages
+from dockercise_prefect.pipeline.declare import bind, built_from, code, concurrency, engine_volume, host, retries, stage, when
+from dockercise_prefect.pipeline.digest import digest_of
 from dockercise_prefect.pipeline.image_name import IMAGE, IMAGE_SOURCE, image_name_problem
+from dockercise_prefect.pipeline.lifecycle import (
+    CLEANUP_GRACE,
+    ORDINARY,
+    STOP_GRACE,
+    Concurrency,
+    Overlap,
+    Retries,
+    RetryReason,
+    RunsOn,
+    When,
+)
 from dockercise_prefect.pipeline.model import (
     CODE,
     Build,
@@ -33,15 +44,20 @@ from dockercise_prefect.pipeline.model import (
     folded,
 )
 from dockercise_prefect.pipeline.pipeline_json import from_json, to_json, to_json_text
+from dockercise_prefect.pipeline.run_context import RunContext, RunEvent
 
 __all__ = [
+    "CLEANUP_GRACE",
     "CODE",
     "IMAGE",
     "IMAGE_SOURCE",
+    "ORDINARY",
+    "STOP_GRACE",
     "Build",
     "BuildContext",
     "Code",
     "CodeSnapshot",
+    "Concurrency",
     "Dependency",
     "DependencyKind",
     "EngineVolume",
@@ -54,28 +70,37 @@ __all__ = [
     "Mount",
     "MountSource",
     "Network",
+    "Overlap",
     "Pipeline",
     "PullPolicy",
+    "Retries",
+    "RetryReason",
+    "RunContext",
+    "RunEvent",
+    "RunsOn",
     "Stage",
     "StageImage",
     "StageName",
     "StageValue",
     "StageVolume",
+    "When",
     "bind",
     "build_secrets",
     "built_from",
     "code",
+    "concurrency",
     "digest_of",
-    "digest_of_stages",
     "engine_volume",
     "folded",
     "from_json",
     "host",
     "image_name_problem",
     "meaning_of",
+    "retries",
     "stage",
     "stage_from_json",
     "stage_to_json",
     "to_json",
     "to_json_text",
+    "when",
 ]

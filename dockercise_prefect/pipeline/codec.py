@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dockercise_prefect.errors import Place
+from dockercise_prefect.pipeline.lifecycle_json import lifecycle_of_stage, stage_lifecycle_from_json
 from dockercise_prefect.pipeline.model import Dependency, DependencyKind, Network, PullPolicy, Stage, StageName
 from dockercise_prefect.pipeline.parts import (
     Json,
@@ -53,6 +54,7 @@ def stage_to_json(stage: Stage, sensitive: str | None = None) -> Json:
         "platform": stage.platform,
         "cpus": stage.cpus,
         "memory": stage.memory,
+        **lifecycle_of_stage(stage),
         "at": _place_to_json(stage.place),
     }
 
@@ -86,6 +88,7 @@ def stage_from_json(name: StageName, entry: Json) -> Stage:
         platform=entry["platform"],
         cpus=entry["cpus"],
         memory=entry["memory"],
+        **stage_lifecycle_from_json(entry),
         place=_place_from_json(entry["at"]),
     )
 

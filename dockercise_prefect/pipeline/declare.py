@@ -5,6 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from dockercise_prefect.errors import Place
+from dockercise_prefect.pipeline.lifecycle import (
+    ORDINARY,
+    STOP_GRACE,
+    Concurrency,
+    Overlap,
+    Retries,
+    RetryReason,
+    RunsOn,
+    When,
+)
 from dockercise_prefect.pipeline.model import (
     CODE,
     Build,
@@ -28,6 +38,7 @@ from dockercise_prefect.pipeline.model import (
     StageValue,
     StageVolume,
 )
+from dockercise_prefect.pipeline.run_context import RunEvent
 
 code = Mount(CodeSnapshot(), f"/{CODE}")
 """The code, read-only at `/code`. `code.at(path)` mounts it at another path, and `on=code` works in a copy of it."""
@@ -71,6 +82,35 @@ def built_from(
     return Build(source, folder, dockerfile, dict(args or {}), target, tuple(secrets))
 
 
+def retries(times: int, *, delay: float = 0, backoff: float = 1, on: Iterable[int | str] = ()) -> Retries:
+    """How often a stage that fails is run again; `on` lists exit codes, `timeout`, `oom` and `error`."""
+    failures = (failure if isinstance(failure, int) else RetryReason(failure) for failure in on)
+    return Retries(times, delay, backoff, tuple(failures))
+
+
+def when(
+    *,
+    status: str = "success",
+    branch: Iterable[str] = (),
+    tag: Iterable[str] = (),
+    event: Iterable[str] = (),
+    changed: Iterable[str] = (),
+) -> When:
+    """Conditions that must all hold for a stage to run. Globs are those of `triggers`."""
+    return When(
+        status=RunsOn(status),
+        branch=tuple(branch),
+        tag=tuple(tag),
+        event=tuple(RunEvent(one) for one in event),
+        changed=tuple(changed),
+    )
+
+
+def concurrency(limit: int, *, group: str | None = None, overlap: str = "wait") -> Concurrency:
+    """How many runs of a group go on at once; by default, the group is the pipeline."""
+    return Concurrency(group=group, limit=limit, overlap=Overlap(overlap))
+
+
 def stage(
     name: StageName,
     *,
@@ -82,6 +122,8 @@ def stage(
     on: Stage | Mount | None = None,
     working_dir: str | None = None,
     after: Iterable[Stage] = (),
+    only_if: Iterable[Stage] = (),
+    unless: Iterable[Stage] = (),
     reads: Iterable[Stage] = (),
     timeout: float | None = None,
     no_log: bool | None = None,
@@ -93,6 +135,10 @@ def stage(
     platform: str | None = None,
     cpus: float | None = None,
     memory: int | None = None,
+    when: str | When = ORDINARY,
+    retries: int | Retries | None = None,
+    stop_grace: float = STOP_GRACE,
+    interpreter: Sequence[str] = (),
     at: str | None = None,
 ) -> Stage:
     """Declare a stage. LANGUAGE section 2 says what each key means.
@@ -104,13 +150,19 @@ def stage(
         volumes: stages' `.volume`, `code`, `bind(…)`, `engine_volume(…)`.
         on: a stage, or `code`.
         working_dir: the working directory; by default `/<name>` with `on`, else `/`.
+        only_if: stages that must end with exit code 0 (`if`).
+        unless: stages that must end with another exit code.
         reads: stages whose output the script reads in `/out`.
         timeout: seconds.
         memory: bytes.
+        when: `success`, `failure`, `always`, or `when(…)`.
+        retries: a number, or `retries(…)`.
+        stop_grace: seconds between SIGTERM and SIGKILL.
+        interpreter: the command that runs the script instead of `/bin/sh` (`shell`).
         at: `path:line:column` of the YAML that the stage was compiled from.
 
     Raises:
-        ValueError: both `image` and `build` are given, `network` or `pull` is an unknown value, or `at` is not a place.
+        ValueError: both `image` and `build` are given, `network`, `pull` or `when` is an unknown value, or `at` is not a place.
     """
     if image is not None and build is not None:
         raise ValueError(f"stage {name!r} has an image and builds one")
@@ -128,6 +180,8 @@ def stage(
     edges += [(earlier.name, DependencyKind.OUT) for earlier in reads]
     if isinstance(image, Stage):
         edges.append((image.name, DependencyKind.IMG))
+    edges += [(earlier.name, DependencyKind.IF) for earlier in only_if]
+    edges += [(earlier.name, DependencyKind.UNLESS) for earlier in unless]
     return Stage(
         name=name,
         image=_image(image),
@@ -148,6 +202,10 @@ def stage(
         platform=platform,
         cpus=cpus,
         memory=memory,
+        when=When(status=RunsOn(when)) if isinstance(when, str) else when,
+        retries=Retries(retries) if isinstance(retries, int) else retries,
+        stop_grace=stop_grace,
+        shell=tuple(interpreter),
         place=None if at is None else Place.parse(at),
     )
 

@@ -1,36 +1,33 @@
 """The digest of a pipeline: `sha256:…` over what it does.
 
 The digest does not depend on the pipeline's name, the places in the source, whether an edge was written or inferred, or the
-order of things that have no order. The hashed text is `meaning_of` of each stage, with the tags and the names of the secrets,
-as JSON on one line with sorted keys.
+order of things that have no order. The hashed text is `meaning_of` of each stage, with how runs go, the tags and the names of
+the secrets, as JSON on one line with sorted keys.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
 from operator import attrgetter
 
 import orjson
 
 from dockercise_prefect.pipeline.codec import meaning_of
-from dockercise_prefect.pipeline.model import Pipeline, Stage
+from dockercise_prefect.pipeline.lifecycle_json import lifecycle_of_run
+from dockercise_prefect.pipeline.model import Pipeline
 from dockercise_prefect.pipeline.parts import Json
 
 
 def digest_of(pipeline: Pipeline) -> str:
     """The digest of a pipeline."""
-    return digest_of_stages(pipeline.stages, pipeline.tags, pipeline.secrets)
-
-
-def digest_of_stages(stages: Iterable[Stage], tags: Iterable[str], secrets: Iterable[str]) -> str:
-    """The digest of a pipeline that does not exist yet, from its stages, tags and secrets, each in any order."""
-    digest = hashlib.sha256(b'{"secrets":' + _on_one_line(sorted(secrets)) + b',"stages":{')
+    lifecycle = lifecycle_of_run(pipeline)
+    run = b'"run":' + _on_one_line(lifecycle) + b"," if lifecycle else b""
+    digest = hashlib.sha256(b"{" + run + b'"secrets":' + _on_one_line(sorted(pipeline.secrets)) + b',"stages":{')
     # One stage after another: Python's garbage collector would take longer over all of them than it takes to write them.
-    for number, stage in enumerate(sorted(stages, key=attrgetter("name"))):
+    for number, stage in enumerate(sorted(pipeline.stages, key=attrgetter("name"))):
         digest.update(b"," * (number > 0) + _on_one_line(stage.name) + b":" + _on_one_line(meaning_of(stage)))
-    digest.update(b'},"tags":' + _on_one_line(sorted(tags)) + b"}")
+    digest.update(b'},"tags":' + _on_one_line(sorted(pipeline.tags)) + b"}")
     return f"sha256:{digest.hexdigest()}"
 
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import Literal, TypeAlias
 
 from dockercise_prefect.errors import DefinitionError, Diagnostic, Place, did_you_mean
 from dockercise_prefect.pipeline.codes import Code
+from dockercise_prefect.pipeline.lifecycle import CLEANUP_GRACE, ORDINARY, STOP_GRACE, Concurrency, Retries, When
 
 StageName: TypeAlias = str
 Mode: TypeAlias = Literal["ro", "rw"]
@@ -146,6 +148,13 @@ class DependencyKind(StrEnum):
     ON = "on"
     OUT = "out"
     IMG = "img"
+    IF = "if"
+    UNLESS = "unless"
+
+    @property
+    def asks(self) -> bool:
+        """Whether the earlier stage's exit code decides whether the later stage runs."""
+        return self in {DependencyKind.IF, DependencyKind.UNLESS}
 
     @property
     def phrase(self) -> str:
@@ -160,6 +169,8 @@ _PHRASES = {
     DependencyKind.ON: "works on the volume of",
     DependencyKind.OUT: "reads the output of",
     DependencyKind.IMG: "runs in the image of",
+    DependencyKind.IF: "runs only on a yes from",
+    DependencyKind.UNLESS: "runs only on a no from",
 }
 
 
@@ -219,6 +230,10 @@ class Stage:
         timeout: seconds after which the container is stopped.
         no_log: whether its output is shown nowhere; None if `noLog` was not written.
         cpus: limit of processors. `memory`: limit of bytes.
+        retries: whether a failed attempt is repeated; None for no.
+        stop_grace: seconds between SIGTERM and SIGKILL.
+        when: the conditions under which the stage runs.
+        shell: the command that runs the script instead of `/bin/sh`; empty for `/bin/sh`.
         place: where the stage was written.
     """
 
@@ -241,6 +256,10 @@ class Stage:
     platform: str | None = None
     cpus: float | None = None
     memory: int | None = None
+    retries: Retries | None = None
+    stop_grace: float = STOP_GRACE
+    when: When = ORDINARY
+    shell: tuple[str, ...] = ()
     place: Place | None = None
 
     @property
@@ -274,6 +293,11 @@ def build_secrets(stages: Iterable[Stage]) -> Iterator[str]:
     return (folded(name) for stage in stages if stage.build is not None for name in stage.build.secrets)
 
 
+def asked_stages(stages: Iterable[Stage]) -> Iterator[StageName]:
+    """The stages whose exit code decides whether others run."""
+    return (edge.stage for stage in stages for edge in stage.depends_on if edge.kind.asks)
+
+
 @dataclass(frozen=True)
 class Pipeline:
     """Stages in an order in which they can run.
@@ -283,6 +307,11 @@ class Pipeline:
         tags: tags of the flow run.
         secrets: folded names of variables whose values are sensitive: those of `meta.secrets`, and secrets of builds.
         digest: `sha256:…` of what was compiled; None for a pipeline that is written in Python (`codec.digest_of`).
+        timeout: seconds after which the run is stopped and has failed; None for no limit.
+        cleanup_grace: seconds that all clean-up stages have together after the run was stopped.
+        cleanup_after_crash: whether clean-up stages are run for a run whose process has died.
+        concurrency: how many runs go on at once; None for no limit.
+        answers: stages whose exit code is an answer for another stage (`if`, `unless`). Those that `stages` ask are added.
 
     Raises:
         ValueError: a name occurs twice, or a stage comes before one that it needs.
@@ -293,11 +322,17 @@ class Pipeline:
     tags: Sequence[str] = ()
     secrets: Sequence[str] = ()
     digest: str | None = field(default=None, compare=False)
+    timeout: float | None = None
+    cleanup_grace: float = CLEANUP_GRACE
+    cleanup_after_crash: bool = False
+    concurrency: Concurrency | None = None
+    answers: Sequence[StageName] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "stages", tuple(self.stages))
         object.__setattr__(self, "tags", tuple(self.tags))
         object.__setattr__(self, "secrets", tuple(dict.fromkeys([*self.secrets, *build_secrets(self.stages)])))
+        object.__setattr__(self, "answers", tuple(dict.fromkeys([*self.answers, *asked_stages(self.stages)])))
         seen: set[StageName] = set()
         for stage in self.stages:
             if stage.name in seen:
@@ -330,12 +365,18 @@ class Pipeline:
             if name not in chosen:
                 chosen.add(name)
                 wanted.extend(self.by_name[name].needs)
-        return Pipeline(self.name, [stage for stage in self.stages if stage.name in chosen], self.tags, self.secrets)
+        return replace(self, stages=[stage for stage in self.stages if stage.name in chosen], digest=None)
 
     def _unknown_target(self, name: StageName) -> Diagnostic:
         meant = did_you_mean(name, list(self.by_name))
         hint = f"did you mean `{meant}`?" if meant else "`dockercise compile --format text` lists the stages"
         return Diagnostic(Code.UNKNOWN_TARGET, f"the target `{name}` is not a stage of {self.name}", None, hint=hint)
+
+    def with_digest(self, digest: str) -> Pipeline:
+        """The same pipeline with this digest."""
+        other = copy(self)
+        object.__setattr__(other, "digest", digest)
+        return other
 
     def __iter__(self) -> Iterator[Stage]:
         return iter(self.stages)

@@ -9,6 +9,7 @@ import orjson
 
 from dockercise_prefect.pipeline.codec import stage_from_json, stage_to_json
 from dockercise_prefect.pipeline.digest import digest_of
+from dockercise_prefect.pipeline.lifecycle_json import lifecycle_of_run, run_lifecycle_from_json
 from dockercise_prefect.pipeline.model import Pipeline, StageName
 from dockercise_prefect.pipeline.parts import Json
 from dockercise_prefect.pipeline.sensitivity import sensitive_stages
@@ -46,6 +47,8 @@ def _head(pipeline: Pipeline, targets: Sequence[StageName]) -> Json:
         "targets": list(targets),
         "tags": list(pipeline.tags),
         "secrets": list(pipeline.secrets),
+        **lifecycle_of_run(pipeline),
+        **({"answers": list(pipeline.answers)} if pipeline.answers else {}),
     }
 
 
@@ -69,4 +72,12 @@ def from_json(data: Json) -> Pipeline:
         KeyError, TypeError, ValueError: the object is not a printed pipeline.
     """
     stages = tuple(stage_from_json(name, entry) for name, entry in data["stages"].items())
-    return Pipeline(data["name"], stages, tuple(data["tags"]), tuple(data.get("secrets", ())), data["digest"])
+    return Pipeline(
+        data["name"],
+        stages,
+        tags=tuple(data["tags"]),
+        secrets=tuple(data.get("secrets", ())),
+        digest=data["digest"],
+        answers=tuple(data.get("answers", ())),
+        **run_lifecycle_from_json(data),
+    )

@@ -115,7 +115,7 @@ def _strings(schema: Schema) -> st.SearchStrategy[str]:
 
 
 def _numbers(schema: Schema) -> st.SearchStrategy[float]:
-    least, most = schema.get("minimum", -_FAR), schema.get("exclusiveMaximum", _FAR)
+    least, most = schema.get("minimum", -_FAR), schema.get("exclusiveMaximum", schema.get("maximum", _FAR - 1) + 1)
     whole = st.integers(int(least) + 1, most - 1)
     with_decimals = st.integers(int(1000 * least), 1000 * most - 1).map(lambda number: number / 1000)
     return st.one_of(st.just(least), whole, with_decimals)
@@ -153,6 +153,7 @@ _OF_TYPE = {
     "boolean": lambda _: st.booleans(),
     "string": _strings,
     "number": _numbers,
+    "integer": lambda schema: st.integers(schema["minimum"], schema["maximum"]),
     "array": _arrays,
     "object": _objects,
 }

@@ -68,6 +68,12 @@ def stages(draw: st.DrawFn, name: str, earlier: list[str]) -> Definition:
     optional: dict[str, st.SearchStrategy[Any]] = {
         "run": st.one_of(scripts, st.lists(texts).map(lambda lines: [*lines, "true"]), st.just(True)),
         "after": some,
+        "if": some,
+        "unless": some,
+        "when": st.sampled_from(["always", "failure", {"branch": ["main", "v*"], "event": "push"}, {"changed": "*.md"}]),
+        "retries": st.sampled_from([0, "2", {"times": 3, "delay": "1.5s", "backoff": 2, "on": [1, "oom"]}]),
+        "stopGrace": st.sampled_from(["0s", "1m"]),
+        "shell": st.sampled_from(["bash", ["bash", "-eo", "pipefail"], "python3"]),
         "vol": st.one_of(some, st.lists(st.sampled_from(mounts(earlier)), unique=True, max_size=2)),
         "env": st.one_of(
             some.map(lambda names: {f"V{index}": {"stage": other} for index, other in enumerate(names)}),
@@ -119,6 +125,10 @@ def metas() -> st.SearchStrategy[Definition]:
             "tags": st.one_of(texts, st.lists(st.one_of(texts, st.integers()))),
             "env": st.sampled_from(["XMETA", ["XMETA?", "XOTHER=1"], {"XMETA": 1.5, "discovery.type": 1}, None]),
             "implicit": st.booleans(),
+            "timeout": st.just("1h"),
+            "cleanupGrace": st.just("0s"),
+            "cleanupAfterCrash": st.booleans(),
+            "concurrency": st.sampled_from([1, {"group": "g", "limit": "2", "overlap": "cancel"}]),
             "lint": st.dictionaries(st.sampled_from(["DK101", "DK104"]), st.sampled_from(["off", "on", None])),
             "defaults": st.one_of(st.none(), st.fixed_dictionaries({}, optional=others)),
             **settings,
@@ -126,8 +136,11 @@ def metas() -> st.SearchStrategy[Definition]:
     )
 
 
-_OF_STAGES = "img build run env vol on after dir timeout memory cpus triggers user network pull noLog".split()  # noqa: SIM905  a table
-_OTHERS = "meta a b x-c context args stage tags defaults name implicit".split()  # noqa: SIM905  a table
+_OF_STAGES = (
+    "img build run env vol on after dir timeout memory cpus triggers user network pull noLog".split()  # noqa: SIM905  a table
+    + "if unless when retries shell".split()  # noqa: SIM905  a table
+)
+_OTHERS = "meta a b x-c context args stage tags defaults name implicit times delay status branch limit concurrency".split()  # noqa: SIM905  a table
 
 keys = st.sampled_from([*_OF_STAGES, *_OTHERS])
 """Keys that have a meaning somewhere."""

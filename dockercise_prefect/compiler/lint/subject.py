@@ -17,6 +17,7 @@ from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.nodes import Mapping, Node, Scalar, Sequence, is_null
 from dockercise_prefect.frontend.positions import Positions
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
+from dockercise_prefect.pipeline.shells import is_posix_shell
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
@@ -47,8 +48,8 @@ class Subject:
         self._scripts: dict[str, Script | None] = {}
 
     def script(self, stage: Stage) -> Script | None:
-        """The stage's script; None if it has no script, or one with too deep nesting."""
-        if stage.run is None:
+        """The stage's script; None if it has no script, one with too deep nesting, or one for another kind of shell."""
+        if stage.run is None or not is_posix_shell(stage.shell):
             return None
         if stage.run not in self._scripts:
             try:
@@ -72,6 +73,8 @@ class Subject:
 
     def infers(self, stage: Stage) -> bool:
         """Whether the compiler looks for other stages' names in the stage's script."""
+        if not is_posix_shell(stage.shell):
+            return False
         _, general = self._document.meta.get("implicit", (None, None))
         own = self._bodies.get(stage.name, {}).get("implicit")
         node = general if own is None or is_null(own) else own

@@ -1,0 +1,158 @@
+"""Writes how stages and runs go: as arguments of declarations in Python, and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from dockercise_prefect.emit.calls import bracketed, call
+from dockercise_prefect.emit.literals import one_line
+from dockercise_prefect.pipeline import (
+    CLEANUP_GRACE,
+    ORDINARY,
+    STOP_GRACE,
+    Concurrency,
+    Overlap,
+    Pipeline,
+    Retries,
+    RetryReason,
+    RunsOn,
+    Stage,
+    When,
+)
+from dockercise_prefect.quantities import shown_seconds
+
+
+def stage_arguments(stage: Stage) -> Iterator[tuple[str, str]]:
+    """The arguments of `pipeline.stage` that do not have their default."""
+    if stage.when != ORDINARY:
+        yield "when", _when(stage.when)
+    if stage.retries is not None:
+        yield "retries", _retries(stage.retries)
+    if stage.stop_grace != STOP_GRACE:
+        yield "stop_grace", repr(stage.stop_grace)
+    if stage.shell:
+        # Not `shell`: linters take an argument of that name for a call of a subprocess.
+        yield "interpreter", bracketed([one_line(word) for word in stage.shell], indent=4, before="interpreter=")
+
+
+def run_arguments(pipeline: Pipeline) -> Iterator[tuple[str, str]]:
+    """The arguments of `Pipeline` that do not have their default."""
+    if pipeline.timeout is not None:
+        yield "timeout", repr(pipeline.timeout)
+    if pipeline.cleanup_grace != CLEANUP_GRACE:
+        yield "cleanup_grace", repr(pipeline.cleanup_grace)
+    if pipeline.cleanup_after_crash:
+        yield "cleanup_after_crash", "True"
+    if pipeline.concurrency is not None:
+        yield "concurrency", _concurrency(pipeline.concurrency)
+
+
+def functions_of(pipeline: Pipeline) -> Iterator[str]:
+    """The functions of `pipeline` that these arguments call."""
+    arguments = [argument for stage in pipeline for argument in stage_arguments(stage)] + [*run_arguments(pipeline)]
+    return (name for name, value in arguments if value.startswith(f"{name}("))
+
+
+def stage_in_words(stage: Stage) -> Iterator[tuple[str, str]]:
+    """The keys that do not have their default, each with its meaning."""
+    if stage.when != ORDINARY:
+        yield "when", "; ".join(_conditions(stage.when))
+    if stage.retries is not None:
+        yield "retries", _retries_in_words(stage.retries)
+    if stage.stop_grace != STOP_GRACE:
+        yield "stopGrace", f"{shown_seconds(stage.stop_grace)} between SIGTERM and SIGKILL"
+    if stage.shell:
+        yield "shell", " ".join(stage.shell)
+
+
+def run_in_words(pipeline: Pipeline) -> Iterator[tuple[str, str]]:
+    """The keys of `meta` that do not have their default, each with its meaning."""
+    if pipeline.timeout is not None:
+        yield "timeout", f"the run is stopped after {shown_seconds(pipeline.timeout)}"
+    if pipeline.cleanup_grace != CLEANUP_GRACE:
+        yield "cleanupGrace", shown_seconds(pipeline.cleanup_grace)
+    if pipeline.cleanup_after_crash:
+        yield "cleanupAfterCrash", "clean-up stages also run for a run whose process died"
+    if pipeline.concurrency is not None:
+        yield "concurrency", _concurrency_in_words(pipeline.concurrency)
+
+
+def _when(when: When) -> str:
+    if when == When(status=when.status):
+        return one_line(when.status)
+    arguments = [] if when.status is RunsOn.SUCCESS else [f"status={one_line(when.status)}"]
+    lists = (("branch", when.branch), ("tag", when.tag), ("event", when.event), ("changed", when.changed))
+    arguments += [f"{name}={_list(one_line(item) for item in items)}" for name, items in lists if items]
+    return call("when", arguments, before="when=")
+
+
+def _retries(retries: Retries) -> str:
+    if retries == Retries(retries.times):
+        return repr(retries.times)
+    arguments = [repr(retries.times)]
+    if retries.delay:
+        arguments.append(f"delay={retries.delay!r}")
+    if retries.backoff != 1:
+        arguments.append(f"backoff={retries.backoff!r}")
+    if retries.on:
+        arguments.append(f"on={_list(_failure(failure) for failure in retries.on)}")
+    return call("retries", arguments, before="retries=")
+
+
+def _failure(failure: int | RetryReason) -> str:
+    return one_line(failure) if isinstance(failure, RetryReason) else repr(failure)
+
+
+def _concurrency(concurrency: Concurrency) -> str:
+    arguments = [repr(concurrency.limit)]
+    if concurrency.group is not None:
+        arguments.append(f"group={one_line(concurrency.group)}")
+    if concurrency.overlap is not Overlap.WAIT:
+        arguments.append(f"overlap={one_line(concurrency.overlap)}")
+    return call("concurrency", arguments, before="concurrency=")
+
+
+def _list(items: Iterable[str]) -> str:
+    return f"[{', '.join(items)}]"
+
+
+def _conditions(when: When) -> Iterator[str]:
+    match when.status:
+        case RunsOn.FAILURE:
+            yield "after a failure"
+        case RunsOn.ALWAYS:
+            yield "always, whatever came before"
+        case RunsOn.SUCCESS:
+            pass
+    for what, globs in (("branch", when.branch), ("tag", when.tag)):
+        if globs:
+            yield f"if the {what} matches {_either(globs)}"
+    if when.event:
+        yield f"if the run began by {_either(when.event)}"
+    if when.changed:
+        yield f"if the push changed {_either(when.changed)}"
+
+
+def _either(items: Sequence[str]) -> str:
+    return ", ".join(items)
+
+
+def _retries_in_words(retries: Retries) -> str:
+    text = f"at most {retries.times}"
+    if retries.delay:
+        text += f", the first after {shown_seconds(retries.delay)}"
+        if retries.backoff != 1:
+            text += f", each later one after {retries.backoff} times as long"
+    if retries.on:
+        text += f", only after {', '.join(str(failure) for failure in retries.on)}"
+    return text
+
+
+def _concurrency_in_words(concurrency: Concurrency) -> str:
+    group = "of this pipeline" if concurrency.group is None else f"of the group {concurrency.group}"
+    more = {
+        Overlap.WAIT: "a further run waits",
+        Overlap.SKIP: "a further run is skipped",
+        Overlap.CANCEL: "a further run cancels the oldest",
+    }
+    return f"{concurrency.limit} {'run' if concurrency.limit == 1 else 'runs'} {group} at once; {more[concurrency.overlap]}"
