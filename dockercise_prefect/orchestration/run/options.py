@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dockercise_prefect.orchestration.run.events import Event, Observer
+from dockercise_prefect.pipeline.run_context import RunContext
 from dockercise_prefect.runtime.engine import Engine
 from dockercise_prefect.settings import Settings
 
@@ -24,6 +25,7 @@ class RunOptions:
         file_variables: the variables from `--env-file`. They are never parameters of the flow run either.
         secret_blocks: the Prefect Secret block of each secret variable of a registration, by the name of the variable.
         commit: the short id of the code's commit, if it is known; None to ask git.
+        git: what the run knows of git, and how it began; None to ask git.
         aws: whether every stage gets a copy of the user's AWS folder.
         fail_fast: whether the first failure also stops the independent branches.
         engine: the engine that runs the stages; None to find the user's engine. The caller closes an engine that it passes.
@@ -35,6 +37,7 @@ class RunOptions:
     file_variables: Mapping[str, str] = field(default_factory=dict)
     secret_blocks: Mapping[str, str] = field(default_factory=dict)
     commit: str | None = None
+    git: RunContext | None = None
     aws: bool = False
     fail_fast: bool = False
     engine: Engine | None = None

@@ -28,6 +28,7 @@ from dockercise_prefect.orchestration.run.prefect_view import PrefectView
 from dockercise_prefect.orchestration.run.record import RunRecord
 from dockercise_prefect.orchestration.run.secrecy import Secrecy
 from dockercise_prefect.pipeline import Pipeline, StageName, to_json
+from dockercise_prefect.pipeline.run_context import RunContext
 from dockercise_prefect.results.opening import open_store
 from dockercise_prefect.results.places.place import check_outside
 from dockercise_prefect.results.record.shipment import Shipment, open_shipment
@@ -70,10 +71,12 @@ class Selected(Started):
     Attributes:
         targets: the targets that the user named.
         commit: the short id of the code's commit; None if it is not known.
+        git: what the run knows of git, and how it began.
     """
 
     targets: Sequence[StageName]
     commit: str | None
+    git: RunContext
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,14 +112,15 @@ def start(pipeline: Pipeline, options: RunOptions) -> Started:
     )
 
 
-def select(run: Started, targets: Sequence[StageName], commit: str | None) -> Selected:
+def select(run: Started, targets: Sequence[StageName], commit: str | None, git: RunContext) -> Selected:
     """Keep the targets and the stages that they need. The run is announced, with tags for finding it.
 
     Raises:
         DefinitionError: a target is not a stage.
     """
     pipeline = run.pipeline.only(targets)
-    selected = Selected(**{**vars(run), "pipeline": pipeline, "secrecy": Secrecy(pipeline)}, targets=targets, commit=commit)
+    chosen = {**vars(run), "pipeline": pipeline, "secrecy": Secrecy(pipeline)}
+    selected = Selected(**chosen, targets=targets, commit=commit, git=git)
     name = run.flow_run.name if is_named(run.flow_run) else run.run_id
     label(run.flow_run, name, found_by(pipeline, commit))
     run.observe(RunStarted(run.run_id, pipeline, run.options.settings.jobs, page(run.flow_run)))

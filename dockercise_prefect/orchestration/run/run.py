@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dockercise_prefect.errors import DockerciseError, UsageError
 from dockercise_prefect.git.ask import current_commit
+from dockercise_prefect.git.context import read_context
 from dockercise_prefect.orchestration.prefect.engine_log import keep_tracebacks_out
 from dockercise_prefect.orchestration.prefect.signals import raised
 from dockercise_prefect.orchestration.run.ending import Ending
@@ -16,6 +17,7 @@ from dockercise_prefect.orchestration.run.options import RunOptions
 from dockercise_prefect.orchestration.run.phases import open_record, resolve, restrain, select, start
 from dockercise_prefect.orchestration.run.variable_sources import outside_sources
 from dockercise_prefect.pipeline import Pipeline, StageName
+from dockercise_prefect.pipeline.run_context import RunContext
 from dockercise_prefect.results.summary import RunSummary
 from dockercise_prefect.settings import read_settings
 
@@ -52,7 +54,7 @@ def run_pipeline(
     with Ending(run) as ending, raised(signal.SIGHUP):  # in a flow run, SIGINT and SIGTERM already raise
         if commit is not None:
             raise UsageError("`commit` is only for pipelines of a registered repository", "remove it")
-        selected = ending.reached(select(run, targets or (), commit_of(options, where)))
+        selected = ending.reached(select(run, targets or (), commit_of(options, where), _git_of(options, where)))
         restrained = ending.reached(restrain(selected))
         opened = ending.reached(open_record(restrained, results or options.settings.results, where))
         resolved = ending.reached(resolve(opened, outside_sources(options, env)))
@@ -74,7 +76,7 @@ def refuse_pipeline(name: str, error: DockerciseError, *, results: str | None, o
     """
     run = start(Pipeline(name, []), options)
     with Ending(run) as ending, raised(signal.SIGHUP):
-        selected = ending.reached(select(run, (), options.commit))
+        selected = ending.reached(select(run, (), options.commit, options.git or RunContext()))
         ending.reached(open_record(selected, results or options.settings.results, None))
         raise error
     return ending.close()
@@ -85,3 +87,9 @@ def commit_of(options: RunOptions, root: Path | None) -> str | None:
     if options.commit is not None:
         return options.commit
     return current_commit(root, compared=not options.settings.untrusted) if root else None
+
+
+def _git_of(options: RunOptions, root: Path | None) -> RunContext:
+    if options.git is not None:
+        return options.git
+    return read_context(root) if root else RunContext()
