@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dockercise_prefect.errors import DefinitionError, Diagnostic, Place, UsageError
+from dockercise_prefect.pipeline.run_context import RUN_VARIABLES
 from dockercise_prefect.runtime.stage.environment import Lookup
 
 _WHITE_SPACE = " \t\n\v\f\r\x85\xa0"
@@ -14,9 +15,11 @@ def parse_env_option(option: str, lookup: Lookup) -> tuple[str, str] | None:
     None if `lookup` has no such variable, as with `docker run --env`.
 
     Raises:
-        UsageError: the name is missing, or contains white space or a NUL.
+        UsageError: the name is missing, or contains white space or a NUL, or is one of a variable that the run itself sets.
     """
     name, equals, text = option.partition("=")
+    if name.upper() in RUN_VARIABLES:
+        raise UsageError(f"--env: the run itself sets {name.upper()}", "remove it, or use a variable with another name")
     trouble = _trouble_with_name(name)
     if trouble is not None:
         raise UsageError(f"--env: {trouble}", "write --env NAME=text, or --env NAME to pass your own value")

@@ -15,7 +15,7 @@ from dockercise_prefect.compiler.names import IDENTIFIER, is_taken
 from dockercise_prefect.compiler.spelling.misspelt import USED, Misspelt
 from dockercise_prefect.compiler.stages import Draft, env_edges, volume_edges
 from dockercise_prefect.compiler.values import Script
-from dockercise_prefect.compiler.variables import Variable
+from dockercise_prefect.compiler.variables import Variable, of_the_run
 from dockercise_prefect.errors import Place
 from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.positions import Positions, occurrences
@@ -31,6 +31,7 @@ from dockercise_prefect.pipeline import (
     StageVolume,
     folded,
 )
+from dockercise_prefect.pipeline.run_context import RUN_VARIABLES
 
 if TYPE_CHECKING:
     from dockercise_prefect.compiler.shell.naming import Mentions
@@ -103,7 +104,7 @@ class References:
         found = mentions(draft.run.text, draft.working_dir)
         script = _PlacedScript(draft.run, self._positions)
         paths = self._paths(draft, found)
-        variables = list(self._variables(draft, found, script, given))
+        variables = [*self._variables(draft, found, script, given), *_of_the_run(found, script, given)]
         mounts = [_mount(name, script.place(path.piece, path.position)) for name, path in paths.volumes.items()]
         outputs = [
             Dependency(name, DependencyKind.OUT, script.place(path.piece, path.position), inferred=True)
@@ -128,7 +129,10 @@ class References:
         """Whether to parse the script. This is not needed if its text holds no name of a stage or of a stage's variable."""
         script = draft.run.text if draft.run else ""
         plain = _QUOTES.sub("", script) if "\\" in script or '"' in script or "'" in script else script
-        names = self._by_variable.keys() & {*_VARIABLES.findall(script), *_VARIABLES.findall(plain)}
+        words = {*_VARIABLES.findall(script), *_VARIABLES.findall(plain)}
+        if not words.isdisjoint(RUN_VARIABLES - given):
+            return True
+        names = self._by_variable.keys() & words
         if not names <= {*given, folded(draft.name)} or any(map(self._meant_by, USED.findall(script))):
             return True
         parts = {*_PARTS.findall(script), *_PARTS.findall(plain)}
@@ -238,7 +242,7 @@ class References:
 
     def _warn_of_slips(self, draft: Draft, found: Mentions, script: _PlacedScript, given: AbstractSet[str]) -> None:
         for name, use in found.uses.items():
-            meant = self._meant_by(name)
+            meant = None if name in RUN_VARIABLES else self._meant_by(name)
             if meant is not None and name not in given and name not in found.assigned:
                 self._findings.warn(
                     Code.MISSPELT,
@@ -246,6 +250,13 @@ class References:
                     script.place(use.text, use.start),
                     hint=f"did you mean `{meant}`, the value of `{self._by_variable[meant][0]}`?",
                 )
+
+
+def _of_the_run(found: Mentions, script: _PlacedScript, given: AbstractSet[str]) -> Iterator[Variable]:
+    """Each variable of the run that the script uses. A file that the script sources earlier may replace its text."""
+    for name, use in (*found.uses.items(), *found.doubtful.items()):
+        if name in RUN_VARIABLES and name not in given:
+            yield Variable(name, of_the_run(name), script.place(use.text, use.start), inferred=True)
 
 
 _NO_SHELL = (

@@ -21,6 +21,7 @@ from dockercise_prefect.compiler.values import Field, scalars
 from dockercise_prefect.errors import Place, Related
 from dockercise_prefect.frontend.nodes import Mapping, Node, Scalar
 from dockercise_prefect.pipeline import Code, EnvSource, HostVariable, LiteralValue, StageName, StageValue, folded
+from dockercise_prefect.pipeline.run_context import RUN_VARIABLES
 
 _LITERAL_NAME = f"[^={SPACE}]+"
 
@@ -170,6 +171,8 @@ class Variables:
             field.wrong_value(f"`{name}` is a stage, whose value is always set", "remove the `?`")
             return None
         variable = name.upper()
+        if variable in RUN_VARIABLES:
+            return Variable(variable, of_the_run(variable), field.place)
         stage = self._by_variable.get(variable)
         if stage is not None:
             field.findings.error(
@@ -213,13 +216,19 @@ class Variables:
     def _is_refused(self, name: str, place: Place, field: Field) -> bool:
         if not is_ours(name):
             return False
+        named = name in RUN_VARIABLES
         field.findings.error(
             Code.VARIABLE_TAKEN,
-            f"{field.owner}: `{name}` is set by dockercise in every stage",
+            f"{field.owner}: `{name}` is set by dockercise in every stage{' that names it' if named else ''}",
             place,
-            hint="remove it, or choose another name",
+            hint=f"write `env: {name}` to have it, or choose another name" if named else "remove it, or choose another name",
         )
         return True
+
+
+def of_the_run(variable: str) -> HostVariable:
+    """The source of a variable that the run itself sets."""
+    return HostVariable(variable, optional=True)
 
 
 def _described(source: EnvSource) -> str:

@@ -19,6 +19,7 @@ from dockercise_prefect.pipeline import (
     StageValue,
     StageVolume,
 )
+from dockercise_prefect.pipeline.run_context import RUN_VARIABLES
 from dockercise_prefect.pipeline.sensitivity import sensitive_stages
 
 
@@ -76,6 +77,8 @@ def _source(source: EnvSource) -> str:
     match source:
         case StageValue(stage):
             return f"the value of {stage}"
+        case HostVariable(name) if name in RUN_VARIABLES:
+            return "set by the run, empty if it is not known"
         case HostVariable(name, optional):
             return f"{name} from outside" + (", unset if nothing sets it" if optional else "")
         case LiteralValue():

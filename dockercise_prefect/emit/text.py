@@ -28,6 +28,7 @@ from dockercise_prefect.pipeline import (
     StageVolume,
     to_json_text,
 )
+from dockercise_prefect.pipeline.run_context import RUN_VARIABLES
 
 
 def json_text(request: Request) -> str:
@@ -115,6 +116,8 @@ def _source(source: EnvSource) -> str:
     match source:
         case StageValue(stage):
             return f"value of {stage}"
+        case HostVariable(name) if name in RUN_VARIABLES:
+            return "set by the run"
         case HostVariable(name, optional):
             return f"{name} from outside" + (", if it is set" if optional else "")
         case LiteralValue(text):

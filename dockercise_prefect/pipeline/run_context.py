@@ -6,6 +6,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+OF_GIT = (
+    "DOCKERCISE_COMMIT",
+    "DOCKERCISE_BRANCH",
+    "DOCKERCISE_TAG",
+    "DOCKERCISE_EVENT",
+    "DOCKERCISE_REPOSITORY",
+    "DOCKERCISE_PREVIOUS",
+    "DOCKERCISE_AUTHOR",
+    "DOCKERCISE_MESSAGE",
+)
+"""The variables of git."""
+
+OF_THE_OUTCOME = ("DOCKERCISE_STATUS", "DOCKERCISE_FAILED")
+"""The variables that say how the run stands. Only stages that run whatever came of others have texts in them."""
+
+RUN_VARIABLES = frozenset({*OF_GIT, *OF_THE_OUTCOME})
+"""The variables that the run sets in stages that name them, and in no others.
+
+In a pipeline, each is an optional variable from outside. The run itself always has them, so no other source is asked for them.
+"""
+
 
 class RunEvent(StrEnum):
     """How a run began."""
@@ -46,13 +67,14 @@ class RunContext:
     @property
     def variables(self) -> Mapping[str, str]:
         """The variables of git, by their names."""
-        return {
-            "DOCKERCISE_COMMIT": self.commit,
-            "DOCKERCISE_BRANCH": self.branch,
-            "DOCKERCISE_TAG": self.tag,
-            "DOCKERCISE_EVENT": self.event.value,
-            "DOCKERCISE_REPOSITORY": self.repository,
-            "DOCKERCISE_PREVIOUS": self.previous,
-            "DOCKERCISE_AUTHOR": self.author,
-            "DOCKERCISE_MESSAGE": self.message,
-        }
+        texts = (
+            self.commit,
+            self.branch,
+            self.tag,
+            self.event.value,
+            self.repository,
+            self.previous,
+            self.author,
+            self.message,
+        )
+        return dict(zip(OF_GIT, texts, strict=True))

@@ -50,3 +50,10 @@ def test_an_env_file_reports_every_wrong_line() -> None:
         parse_env_file("A=1\nwith space=2\n  =3\n", "e.env", NOTHING.get)
 
     assert [finding.place for finding in caught.value.diagnostics] == [Place("e.env", 2, 1), Place("e.env", 3, 3)]
+
+
+@pytest.mark.parametrize("option", ["DOCKERCISE_BRANCH=main", "dockercise_tag", "DOCKERCISE_STATUS=passed"])
+def test_a_variable_that_the_run_sets_is_refused(option: str) -> None:
+    """`--env` cannot replace what the run itself knows, such as its branch, and says so."""
+    with pytest.raises(UsageError, match="the run itself sets DOCKERCISE_"):
+        parse_env_option(option, NOTHING.get)

@@ -136,3 +136,10 @@ def test_a_finding_is_explained_by_its_meaning(command: Command) -> None:
     """For any other code its meaning is printed; a code that does not exist is an error."""
     assert command("explain", "DK038").out.startswith("DK038: stages wait for each other in a cycle\n")
     assert command("explain", "DK999").status == 2
+
+
+def test_a_variable_of_the_run() -> None:
+    """A variable of git is explained as set by the run, and not as one from outside."""
+    assert "  variable   DOCKERCISE_TAG, set by the run, empty if it is not known\n" in explanation(
+        compiled(a="s: {img: x, run: echo $DOCKERCISE_TAG}"), "s"
+    )

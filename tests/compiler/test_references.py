@@ -367,3 +367,23 @@ def test_a_variable_that_is_set_or_another_is_no_slip(script: str) -> None:
 def test_a_variable_from_outside_is_no_slip() -> None:
     """A variable that `env` gives is not a slip."""
     assert _warnings("version: {img: x}\nlast: {img: x, env: VERSIONS, run: echo $VERSIONS}\n") == []
+
+
+def test_a_variable_of_the_run_is_set_where_a_script_names_it() -> None:
+    """`$DOCKERCISE_BRANCH` sets that variable, without an edge or a finding, unless the script sets it first or quotes it."""
+    uses = "echo $DOCKERCISE_TAG ${DOCKERCISE_BRANCH:?} '$DOCKERCISE_COMMIT'; printenv DOCKERCISE_STATUS"
+    stage = _stage(f"DOCKERCISE_TAG=mine\n{uses}")
+
+    assert stage.env == {name: HostVariable(name, optional=True) for name in ("DOCKERCISE_BRANCH", "DOCKERCISE_STATUS")}
+    assert stage.depends_on == ()
+    near = "dockercise_branc: {img: x}\nb: {img: x, run: echo $DOCKERCISE_BRANCH}"
+    assert compile_sources(sources(f=near), "f").warnings == ()
+
+
+def test_a_variable_of_the_run_can_be_written() -> None:
+    """In `env` it is written like a variable from outside; with `implicit: false` this is the only way to have it."""
+    silent = _stage("echo $DOCKERCISE_TAG", more="  implicit: false\n")
+    written = _stage("env", more="  implicit: false\n  env: [dockercise_tag, DOCKERCISE_EVENT?]\n")
+
+    assert silent.env == {}
+    assert written.env == {name: HostVariable(name, optional=True) for name in ("DOCKERCISE_TAG", "DOCKERCISE_EVENT")}

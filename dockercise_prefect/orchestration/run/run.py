@@ -57,7 +57,7 @@ def run_pipeline(
         selected = ending.reached(select(run, targets or (), commit_of(options, where), _git_of(options, where)))
         restrained = ending.reached(restrain(selected))
         opened = ending.reached(open_record(restrained, results or options.settings.results, where))
-        resolved = ending.reached(resolve(opened, outside_sources(options, env)))
+        resolved = ending.reached(resolve(opened, outside_sources(options, selected.git, env)))
         ending.executed(execute(resolved, where))
     return ending.close()
 

@@ -9,17 +9,21 @@ from functools import partial
 from dockercise_prefect.errors import UsageError
 from dockercise_prefect.orchestration.prefect.secret_blocks import load_secret
 from dockercise_prefect.orchestration.run.options import RunOptions
+from dockercise_prefect.pipeline.run_context import OF_THE_OUTCOME, RunContext
 from dockercise_prefect.runtime.stage.environment import OutsideSource
 
 
-def outside_sources(options: RunOptions, parameter: Mapping[str, str] | None) -> list[OutsideSource]:
+def outside_sources(options: RunOptions, git: RunContext, parameter: Mapping[str, str] | None) -> list[OutsideSource]:
     """The sources in which a variable is looked up. A pipeline that is not trusted gets only variables that were given to it.
 
     Args:
         options: have the variables of `--env` and `--env-file`, and whether the pipeline is trusted.
+        git: what the run knows of git. It comes first, so that a run inside a run does not get what the outer run knows.
         parameter: the flow run's `env`.
     """
+    of_the_run = {**dict.fromkeys(OF_THE_OUTCOME, ""), **git.variables}
     given = [
+        OutsideSource("the run itself", of_the_run.get, explicit=True),
         OutsideSource("--env", options.flags.get, explicit=True),
         OutsideSource("--env-file", options.file_variables.get, explicit=True),
         OutsideSource("the flow run's env parameter", dict(parameter or {}).get, explicit=True),

@@ -140,3 +140,8 @@ def test_the_page_names_the_variables_of_images() -> None:
     page = PAGE.read_text()
 
     assert [name for name in sorted(WELL_KNOWN) if f"`{name}`" not in page] == []
+
+
+def test_variables_of_git_need_no_declaration() -> None:
+    """No rule objects to `$DOCKERCISE_BRANCH`, because the run sets it in the stages that use it."""
+    assert lint_codes(_stage('echo "$DOCKERCISE_BRANCH"')) == []
