@@ -52,6 +52,10 @@ def list_registrations() -> None:
         ref = f" · {one.registration.ref}" if one.registration.ref else ""
         click.echo(f"{one.name}{' · paused' if one.paused else ''}")
         click.echo(f"  {one.registration.url}{ref} · work pool {one.work_pool} · schedules: {one.schedules}")
+        globs = {"branches": one.registration.branches, "tags": one.registration.tags}
+        pushes = [f"{kind} {' '.join(chosen)}" for kind, chosen in globs.items() if chosen]
+        if pushes:
+            click.echo(f"  pushes: {' · '.join(pushes)}")
 
 
 @register.command("remove")

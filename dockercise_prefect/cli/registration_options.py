@@ -122,6 +122,7 @@ _OPTIONS = (
     click.option(
         "--push-branch", "branches", metavar="GLOB", multiple=True, help="Branches whose pushes start runs; default: --ref."
     ),
+    click.option("--push-tag", "tags", metavar="GLOB", multiple=True, help="Tags whose pushes start runs; default: none."),
 )
 
 _OPENING_OPTIONS = (
@@ -156,6 +157,7 @@ def _request(
     lfs: bool,
     untrusted: bool,
     branches: Sequence[str],
+    tags: Sequence[str],
     pushed_as: str | None,
     webhook_secret: str | None,
     statuses: str | None,
@@ -167,9 +169,10 @@ def _request(
     from dockercise_prefect.orchestration.registrations.registration import Registration
     from dockercise_prefect.orchestration.registrations.timetable import Timetable
     from dockercise_prefect.repository.address import parse_address
-    from dockercise_prefect.repository.branches import check_branches
+    from dockercise_prefect.repository.branches import check_globs
 
-    check_branches(branches)
+    check_globs(branches, "--push-branch", "branch")
+    check_globs(tags, "--push-tag", "tag")
     address = parse_address(source, Path.cwd())
     timetable = Timetable(tuple(crons), tuple(intervals), tuple(rrules), timezone)
     if unscheduled and (crons or intervals or rrules):
@@ -193,6 +196,7 @@ def _request(
             branches=tuple(branches),
             webhook_secret=webhook_secret,
             statuses=statuses,
+            tags=tuple(tags),
         ),
         name=name,
         timetable=timetable,

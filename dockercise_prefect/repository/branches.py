@@ -1,4 +1,4 @@
-"""Globs for branch names; globs with `!` exclude."""
+"""Globs for names of branches and tags; globs with `!` exclude."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from fnmatch import fnmatchcase
 from dockercise_prefect.errors import UsageError
 
 
-def takes_branch(globs: Sequence[str], branch: str) -> bool:
-    r"""Whether globs include a branch. The last glob that matches decides, as with `triggers`.
+def takes_name(globs: Sequence[str], name: str) -> bool:
+    r"""Whether globs include a branch or a tag. The last glob that matches decides, as with `triggers`.
 
     Args:
         globs: globs of fnmatch, where case counts. One that begins with `!` excludes; `\!` is for a name that begins with `!`.
-        branch: name of the branch.
+        name: the short name of the branch or tag.
     """
     for glob in reversed(globs):
         takes_away = glob.startswith("!")
-        if fnmatchcase(branch, glob[1:] if takes_away or glob.startswith("\\!") else glob):
+        if fnmatchcase(name, glob[1:] if takes_away or glob.startswith("\\!") else glob):
             return not takes_away
     return False
 
@@ -28,16 +28,24 @@ def exactly(branch: str) -> str:
     return f"\\{escaped}" if escaped.startswith("!") else escaped
 
 
-def check_branches(globs: Sequence[str]) -> None:
-    """Refuse globs that can match no branch.
+def check_globs(globs: Sequence[str], option: str, kind: str) -> None:
+    """Refuse globs that can match nothing.
+
+    Args:
+        globs: as for `takes_name`.
+        option: the option that they are of, for messages.
+        kind: what they are for, `branch` or `tag`.
 
     Raises:
         UsageError: the first glob excludes, although nothing is included yet, or a glob is empty.
     """
     if "" in globs or "!" in globs:
-        raise UsageError("--push-branch: a glob is empty", "write the name of a branch, or a glob such as `release/*`")
+        raise UsageError(f"{option}: a glob is empty", f"write the name of a {kind}, or a glob such as `{_EXAMPLES[kind]}`")
     if globs and globs[0].startswith("!"):
         raise UsageError(
-            f"--push-branch: `{globs[0]}` excludes branches, but no glob before it includes any",
-            f"include branches first: --push-branch '*' --push-branch '{globs[0]}'",
+            f"{option}: `{globs[0]}` excludes, but no glob before it includes anything",
+            f"include first: {option} '*' {option} '{globs[0]}'",
         )
+
+
+_EXAMPLES = {"branch": "release/*", "tag": "v*"}

@@ -96,7 +96,7 @@ class Mirror:
         # An annotated tag is an object of its own, and stands for the commit that it names.
         for name in (asked[0], asked[2], asked[1]):
             if name in found:
-                return Head(ref, found[name])
+                return Head(ref, found[name], is_tag=name != asked[0])
         raise UsageError(f"{self._address.url} has no branch or tag `{ref}`", f"`git ls-remote {self._address.url}` lists them")
 
     @property
@@ -116,6 +116,18 @@ class Mirror:
         with self._locked() as lock:
             if not self._has(commit):
                 self._fetch_soundly(commit, lock)
+
+    def peeled(self, name: str) -> str:
+        """The commit of an object that was fetched, which may be the object of an annotated tag.
+
+        Raises:
+            UsageError: the text is not a whole id, or the object is neither a commit nor the tag of one.
+        """
+        check_commit(name)
+        try:
+            return self._ask("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}").decode("ascii").strip()
+        except GitError as error:
+            raise UsageError(f"{name} in {self._address.url} is neither a commit nor the tag of a commit") from error
 
     @contextmanager
     def checkout(self, commit: str, extras: Extras) -> Iterator[Path]:

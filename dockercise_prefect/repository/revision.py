@@ -27,6 +27,7 @@ class Head:
 
     name: str
     commit: str
+    is_tag: bool = False
 
 
 def check_ref(ref: str) -> None:

@@ -18,6 +18,7 @@ from playwright.sync_api import Page
 
 from dockercise_prefect.orchestration.prefect.secret_blocks import save_secret
 from tests.e2e.conftest import NewSite
+from tests.support.hosts.git_repository import git
 from tests.support.hosts.github_server import ENTERPRISE, TOKEN, running_github
 from tests.support.prefect import prefect_records, workers
 from tests.support.prefect.prefect_pages import open_page
@@ -28,7 +29,10 @@ pytestmark = [pytest.mark.docker, pytest.mark.browser]
 
 PIPELINE = """\
 version: {img: busybox, run: cat /code/version.txt}
-app: {img: busybox, run: 'echo "app $VERSION"', triggers: app/}
+app:
+  img: busybox
+  run: echo "app $VERSION, $DOCKERCISE_EVENT of $DOCKERCISE_BRANCH$DOCKERCISE_TAG"
+  triggers: app/
 docs: {img: busybox, run: echo docs, triggers: docs/}
 """
 
@@ -103,7 +107,7 @@ def test_a_schedule_starts_runs_by_itself(site: Site) -> None:
 
     assert {run["state"]["name"] for run in runs} == {"Completed"}
     assert all(run["auto_scheduled"] for run in runs)
-    assert site.values() == {"version": "one", "app": "app one", "docs": "docs"}
+    assert site.values() == {"version": "one", "app": "app one, schedule of main", "docs": "docs"}
 
 
 def test_a_push_starts_a_run_of_what_it_touched(site: Site, page: Page) -> None:
@@ -123,9 +127,33 @@ def test_a_push_starts_a_run_of_what_it_touched(site: Site, page: Page) -> None:
 
     assert (forged, accepted, again, elsewhere) == (401, 202, 200, 200)
     assert (run["state"]["name"], run["parameters"]["commit"], run["parameters"]["targets"]) == ("Completed", after, ["app"])
-    assert site.values() == {"version": "two", "app": "app two"}
+    assert site.values() == {"version": "two", "app": "app two, push of main"}
+    assert run["labels"]["dockercise.previous"] == before
     open_page(page, f"{site.api.removesuffix('/api')}/runs/flow-run/{run['id']}", page.get_by_text(run["name"]).first)
-    page.get_by_text(f"commit:{after[:12]}").first.wait_for()
+    for tag in (f"commit:{after[:12]}", "event:push", "branch:main"):
+        page.get_by_text(tag).first.wait_for()
+
+
+def test_a_tag_starts_a_run_of_everything(site: Site) -> None:
+    """A pushed tag that `--push-tag` includes starts one run of its commit, which knows the tag and no branch."""
+    said = site.register(
+        "--webhook-secret", f"{site.name}-hook", "--pushed-as", f"https://github.com/{REPOSITORY}", "--push-tag", "v*"
+    )
+    git(site.work, "tag", "--annotate", "--message", "Release", "v1.0")
+    git(site.work, "push", "--quiet", "origin", "v1.0")
+    of_tag = git(site.work, "rev-parse", "v1.0")
+    payload = github_push(REPOSITORY, before="0" * 40, after=of_tag, ref="refs/tags/v1.0", head_commit=None, commits=[])
+
+    with receiving(site) as address, workers.working(site.name, site.environment, site.folder):
+        other = deliver(address, github_sent(payload | {"ref": "refs/tags/nightly"}, secret=SECRET))
+        deleted = deliver(address, github_sent(payload | {"after": "0" * 40}, secret=SECRET))
+        accepted = deliver(address, github_sent(payload, secret=SECRET))
+        (run,) = ended_runs(site, 1)
+
+    assert (said.status, other, deleted, accepted) == (0, 200, 200, 202)
+    assert (run["state"]["name"], run["parameters"]["commit"]) == ("Completed", site.head)
+    assert {"event:tag", "tag:v1.0"} <= {*run["tags"]}
+    assert site.values() == {"version": "one", "app": "app one, tag of v1.0", "docs": "docs"}
 
 
 def test_pushes_that_touch_nothing_start_nothing(site: Site) -> None:

@@ -28,7 +28,8 @@ def test_registering_again_changes_the_one_deployment(site: Site) -> None:
     """Schedules, parameters and limits get their new values; the list shows them, and removing deletes the deployment."""
     first = site.register("--cron", "0 3 * * *", "--timezone", "Europe/Berlin", "--target", "shout")
     before = prefect_records.ask(site.api, f"deployments/name/{site.deployment}")
-    second = site.register("--interval", "1h", "--concurrency", "1", "--on-overlap", "skip", "--paused")
+    pushes = ["--push-branch", "main", "--push-branch", "release/*", "--push-tag", "v*"]
+    second = site.register("--interval", "1h", "--concurrency", "1", "--on-overlap", "skip", "--paused", *pushes)
     after = prefect_records.ask(site.api, f"deployments/name/{site.deployment}")
     listed = site.command("register", "list")
     removed = site.command("register", "remove", site.name)
@@ -42,6 +43,7 @@ def test_registering_again_changes_the_one_deployment(site: Site) -> None:
     assert [schedule["schedule"]["interval"] for schedule in after["schedules"]] == [3600.0]
     assert after["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
     assert f"{site.deployment} · paused\n  {site.source} · main · work pool {site.name} · schedules: every 1h" in listed.out
+    assert "\n  pushes: branches main release/* · tags v*\n" in listed.out
     assert removed.out == f"removed {site.deployment}\n"
     assert (gone.status, "there is no registration" in gone.err) == (2, True)
 

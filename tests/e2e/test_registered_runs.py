@@ -80,6 +80,28 @@ def test_a_retry_is_of_the_same_commit_and_keeps_its_name(site: Site) -> None:
     )
 
 
+def test_a_run_by_hand_knows_its_branch_and_so_does_its_retry(site: Site) -> None:
+    """A run of the newest commit has the registered branch, also in a retry after a push; one of an older commit has none."""
+    tells = "tells: {img: busybox, run: 'echo \"$DOCKERCISE_EVENT of $DOCKERCISE_BRANCH: $DOCKERCISE_MESSAGE\"'}\n"
+    site.push({"tells.dockercise.yaml": tells, "name.txt": "second\n"})
+    site.register()
+    flow_run = workers.start_run(site.api, site.deployment, targets=["tells"])
+    workers.work_once(site.name, site.environment, site.folder)
+    first = site.values()
+    older = site.head
+    site.push({"name.txt": "third\n"})
+
+    retry = [*workers.PREFECT, "flow-run", "retry", flow_run]
+    subprocess.run(retry, check=True, env={**site.environment}, cwd=site.folder, capture_output=True)
+    workers.work_once(site.name, site.environment, site.folder)
+    again = site.values()
+    of_another_commit = site.run(commit=older, targets=["tells"])
+
+    assert first == again == {"tells": "manual of main: Go on"}
+    assert of_another_commit.type == "COMPLETED"
+    assert site.values() == {"tells": "manual of : Go on"}
+
+
 def test_a_repository_that_does_not_compile_is_not_registered(site: Site) -> None:
     """A broken pipeline is reported with its place; an existing deployment stays, and a run of the broken commit reports it.
 

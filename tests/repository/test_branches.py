@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dockercise_prefect.errors import UsageError
-from dockercise_prefect.repository.branches import check_branches, exactly, takes_branch
+from dockercise_prefect.repository.branches import check_globs, exactly, takes_name
 
 
 @pytest.mark.parametrize(
@@ -24,19 +24,21 @@ from dockercise_prefect.repository.branches import check_branches, exactly, take
 )
 def test_the_last_glob_that_matches_decides(globs: list[str], branch: str, taken: bool) -> None:
     """A glob includes a branch, and a later glob with `!` excludes it again."""
-    assert takes_branch(globs, branch) is taken
+    assert takes_name(globs, branch) is taken
 
 
 @pytest.mark.parametrize("branch", ["main", "fea*ure/[x]", "a?b", "!odd", "[!a]"])
 def test_a_branch_is_named_exactly(branch: str) -> None:
     """The glob of a branch's name matches that branch and no similar one."""
-    assert takes_branch([exactly(branch)], branch)
-    assert not takes_branch([exactly(branch)], f"{branch}x")
-    assert not takes_branch([exactly(branch)], branch.replace("*", "t").replace("?", "x").removeprefix("!") + " ")
+    assert takes_name([exactly(branch)], branch)
+    assert not takes_name([exactly(branch)], f"{branch}x")
+    assert not takes_name([exactly(branch)], branch.replace("*", "t").replace("?", "x").removeprefix("!") + " ")
 
 
 @pytest.mark.parametrize("globs", [["!main"], ["!main", "*"], [""], ["*", "!"]])
 def test_globs_that_begin_with_nothing_are_refused(globs: list[str]) -> None:
     """A first glob with `!`, or an empty glob, is an error of the command."""
     with pytest.raises(UsageError, match="--push-branch"):
-        check_branches(globs)
+        check_globs(globs, "--push-branch", "branch")
+    with pytest.raises(UsageError, match="--push-tag"):
+        check_globs(globs, "--push-tag", "tag")

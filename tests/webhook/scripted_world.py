@@ -80,7 +80,14 @@ class ScriptedHub:
             rows = connection.execute("SELECT content FROM registered").fetchall()
         found = [json.loads(content) for (content,) in rows]
         return [
-            Registered(**{**one, "repositories": frozenset(one["repositories"]), "branches": tuple(one["branches"])})
+            Registered(
+                **{
+                    **one,
+                    "repositories": frozenset(one["repositories"]),
+                    "branches": tuple(one["branches"]),
+                    "tags": tuple(one["tags"]),
+                }
+            )
             for one in found
         ]
 
@@ -101,12 +108,12 @@ class ScriptedHub:
         targets = json.loads(row[0]) if row else None
         return Touched(None if targets is None else tuple(targets))
 
-    def submit(self, registered: Registered, commit: str, targets: tuple[str, ...] | None, key: str) -> Started:
+    def submit(self, registered: Registered, push: Push, targets: tuple[str, ...] | None, key: str) -> Started:
         self._file.called("submit", registered.deployment_id)
         with self._file.open() as connection:
             connection.execute(
                 "INSERT OR IGNORE INTO runs (key, id, deployment, commit_id, targets, state) VALUES (?, ?, ?, ?, ?, 'pending')",
-                (key, str(uuid.uuid4()), registered.deployment_id, commit, json.dumps(targets)),
+                (key, str(uuid.uuid4()), registered.deployment_id, push.after, json.dumps(targets)),
             )
             (run,) = connection.execute("SELECT id FROM runs WHERE key = ?", (key,)).fetchone()
         if self._file.taken("lost answers"):
@@ -140,6 +147,7 @@ class ScriptedWorld:
         *,
         name: str = "",
         branches: Sequence[str] = ("*",),
+        tags: Sequence[str] = (),
         token: str | None = None,
     ) -> Registered:
         """A deployment of a repository, with Secret blocks for the given values."""
@@ -150,6 +158,7 @@ class ScriptedWorld:
             name=f"registered/{name or repository}",
             repositories=frozenset([address]),
             branches=tuple(branches),
+            tags=tuple(tags),
             secret=None if secret is None else self.keep(f"webhook-{identity}", secret),
             token=None if token is None else self.keep(f"token-{identity}", token),
             page=page_of(address),

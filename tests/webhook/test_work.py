@@ -49,6 +49,22 @@ def test_several_deployments_of_one_repository(world: ScriptedWorld, receiver: R
     assert three.deployment_id not in {run.deployment_id for run in world.runs()}
 
 
+def test_tags_start_the_deployments_that_wait_for_them(world: ScriptedWorld, receiver: Receiving) -> None:
+    """A tag starts one run of each deployment whose globs for tags include it, however often it is sent."""
+    released = world.register("acme/infra", name="released", branches=["main"], tags=["v*", "!v*-rc*"])
+    world.register("acme/infra", name="other", branches=["*"])
+    tag, candidate = (github_push("acme/infra", ref=f"refs/tags/{name}", head_commit=None) for name in ("v1", "v1-rc1"))
+
+    sent = [github_sent(tag, identity="1"), github_sent(tag, identity="1"), github_sent(candidate, identity="2")]
+    answers = [receiver.result(one) for one in sent]
+    eventually(lambda: len(world.runs()) == 1)
+
+    assert answers == [(202, "queued"), (200, "repeated"), (200, "ignored")]
+    assert [(run.deployment_id, run.commit) for run in world.runs()] == [(released.deployment_id, tag["after"])]
+    assert receiver.logged(f"acme/infra refs/tags/v1 {tag['after'][:7]} registered/released: started all")
+    assert receiver.logged("no deployment waits for this tag")
+
+
 def test_one_push_by_two_webhooks(world: ScriptedWorld, receiver: Receiving) -> None:
     """If one push comes by two webhooks with two secrets, each deployment runs it once."""
     one = world.register("acme/infra", name="one")

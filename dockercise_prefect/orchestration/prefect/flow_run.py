@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -16,6 +16,7 @@ from prefect.settings import get_current_settings
 
 from dockercise_prefect.errors import UsageError
 from dockercise_prefect.pipeline import Pipeline
+from dockercise_prefect.pipeline.run_context import RunContext, RunEvent
 from dockercise_prefect.results.reading.records import RUN_ID
 
 RUN_ID_TAIL = 4
@@ -76,9 +77,15 @@ def pipeline_tag(name: str) -> str:
     return f"pipeline:{name}"
 
 
-def found_by(pipeline: Pipeline, commit: str | None) -> set[str]:
-    """The tags for finding a flow run: the tags of the pipeline, its name, and the commit."""
-    return {*pipeline.tags, pipeline_tag(pipeline.name), *([commit_tag(commit)] if commit else [])}
+def git_tags(git: RunContext) -> set[str]:
+    """The tags that show how a run began, unless it began by hand, and its branch or tag."""
+    event = "" if git.event is RunEvent.MANUAL else git.event.value
+    return {f"{kind}:{text}" for kind, text in (("event", event), ("branch", git.branch), ("tag", git.tag)) if text}
+
+
+def found_by(pipeline: Pipeline, commit: str | None, git: RunContext) -> set[str]:
+    """The tags for finding a flow run: the tags of the pipeline, its name, the commit, and what is known of git."""
+    return {*pipeline.tags, pipeline_tag(pipeline.name), *([commit_tag(commit)] if commit else []), *git_tags(git)}
 
 
 @contextmanager
@@ -106,10 +113,21 @@ def label(flow_run: FlowRun, name: str, tags: Iterable[str]) -> None:
         get_run_logger().warning("the flow run keeps its old name: %s", error)
 
 
-def hold_to(flow_run: FlowRun, commit: str) -> None:
-    """Store the commit in the flow run, so that a retry uses the same commit."""
+def hold_to(flow_run: FlowRun, commit: str | None, labels: Mapping[str, str]) -> None:
+    """Store the commit and labels in the flow run, unless it has them, so that a retry uses the same.
+
+    Args:
+        flow_run: the flow run.
+        commit: the full id of the commit; None if there is none.
+        labels: say how the run began.
+    """
+    is_held = commit is None or flow_run.parameters.get("commit") == commit
+    if is_held and labels.items() <= flow_run.labels.items():
+        return
     try:
         with get_client(sync_client=True) as client:
-            client.update_flow_run(flow_run.id, parameters={**flow_run.parameters, "commit": commit})
+            if not is_held:
+                client.update_flow_run(flow_run.id, parameters={**flow_run.parameters, "commit": commit})
+            client.update_flow_run_labels(flow_run.id, dict(labels))
     except (httpx.HTTPError, PrefectException) as error:
         get_run_logger().warning("a retry of this run may use a later commit: %s", error)

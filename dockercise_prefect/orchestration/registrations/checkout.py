@@ -19,6 +19,7 @@ from dockercise_prefect.orchestration.registrations.registration import Registra
 from dockercise_prefect.repository.access import Access
 from dockercise_prefect.repository.known_hosts import remember
 from dockercise_prefect.repository.mirror import Mirror
+from dockercise_prefect.repository.revision import Head
 from dockercise_prefect.settings import Settings
 
 FOLDER = "repositories"
@@ -27,10 +28,17 @@ FOLDER = "repositories"
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """Code and its commit. The commit is None for a folder without a repository."""
+    """Code on this machine.
+
+    Attributes:
+        folder: holds the files.
+        commit: the full id of the commit; None for a folder without a repository.
+        head: the registered branch or tag, if the host was asked for it.
+    """
 
     folder: Path
     commit: str | None
+    head: Head | None = None
 
 
 def check_extras(registration: Registration, settings: Settings) -> None:
@@ -85,9 +93,12 @@ def checked_out(registration: Registration, commit: str | None, settings: Settin
         return
     check_extras(registration, settings)
     mirror = open_mirror(registration, settings.data)
-    commit = commit or mirror.head(registration.ref).commit
+    head: Head | None = None
+    if not commit:
+        head = mirror.head(registration.ref)
+        commit = head.commit
     with mirror.checkout(commit, registration.extras) as folder:
-        yield Checkout(folder, commit)
+        yield Checkout(folder, commit, head)
 
 
 def compile_checkout(

@@ -17,6 +17,7 @@ from dockercise_prefect.orchestration.prefect.engine_log import keep_tracebacks_
 from dockercise_prefect.orchestration.prefect.flow_run import current_flow_run, hold_to, run_name
 from dockercise_prefect.orchestration.registrations.checkout import checked_out, compile_checkout
 from dockercise_prefect.orchestration.registrations.deployments import Deployed, deployment_of
+from dockercise_prefect.orchestration.registrations.occasion import known_of, occasion_of, with_changes
 from dockercise_prefect.orchestration.run.options import RunOptions
 from dockercise_prefect.orchestration.run.run import refuse_pipeline, run_pipeline
 from dockercise_prefect.results.summary import RunSummary
@@ -46,12 +47,13 @@ def registered(
             registration = deployed.registration
             settings = registration.settings(settings)
             checkout = stack.enter_context(checked_out(registration, commit, settings))
-            if commit is None and checkout.commit is not None:
-                hold_to(current_flow_run(), checkout.commit)
+            occasion = occasion_of(current_flow_run(), registration, checkout, settings)
+            hold_to(current_flow_run(), checkout.commit, occasion.labels)
             log = get_run_logger()
             log.info("%s at %s", registration.url, checkout.commit or "the current content of the folder")
             short = checkout.commit and checkout.commit[:SHORT_COMMIT]
-            options = RunOptions(settings=settings, commit=short, secret_blocks=registration.secrets)
+            known = known_of(occasion, registration, checkout)
+            options = RunOptions(settings=settings, commit=short, git=known, secret_blocks=registration.secrets)
             try:
                 compiled = compile_checkout(checkout, registration, settings, log.info)
             except DefinitionError as error:
@@ -59,6 +61,7 @@ def registered(
                 return refuse_pipeline(deployed.pipeline, error, results=results, options=options)
             for warning in compiled.warnings:
                 log.warning("%s", warning)
+            options = replace(options, git=with_changes(known, registration, settings))
             return run_pipeline(
                 compiled.pipeline, root=checkout.folder, targets=targets, env=env, results=results, options=options
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from uuid import UUID
 
@@ -16,13 +16,15 @@ from dockercise_prefect.compiler.triggers import triggered
 from dockercise_prefect.errors import CommitMissingError, OrchestratorError, PackagesMissingError, UsageError
 from dockercise_prefect.git.ask import SHORT_COMMIT
 from dockercise_prefect.orchestration.prefect.api import LOST, lost_api
-from dockercise_prefect.orchestration.prefect.flow_run import commit_tag, page
+from dockercise_prefect.orchestration.prefect.flow_run import commit_tag, git_tags, page
 from dockercise_prefect.orchestration.registrations.checkout import checked_out, open_mirror
 from dockercise_prefect.orchestration.registrations.commits import BrokenCommitError, Code, changed_apart, compile_apart
 from dockercise_prefect.orchestration.registrations.deployments import REFUSALS, Deployed, describe, refusal
+from dockercise_prefect.orchestration.registrations.occasion import Occasion
 from dockercise_prefect.orchestration.registrations.register import description, parameter_schema
 from dockercise_prefect.orchestration.registrations.registration import Registration
 from dockercise_prefect.pipeline import Pipeline
+from dockercise_prefect.pipeline.run_context import RunContext, RunEvent
 from dockercise_prefect.settings import Settings
 
 EVERYTHING: None = None
@@ -34,25 +36,35 @@ _WRITING = Lock()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """Commits that arrived on a branch.
+    """Commits that arrived on a branch, or a tag that arrived.
 
     Attributes:
+        branch: the short name of the branch; empty for a tag.
         before: the commit of the branch before the push; None for a new branch.
-        after: the commit of the branch after the push.
+        after: the commit of the branch after the push; for a tag, the object that it names.
         changed: the changed paths as the host lists them; None if it does not list all of them.
+        tag: the tag; empty for a branch.
     """
 
     branch: str
     before: str | None
     after: str
     changed: Sequence[str] | None
+    tag: str = ""
+
+    @property
+    def occasion(self) -> Occasion:
+        """What the run knows of the push."""
+        if self.tag:
+            return Occasion(event=RunEvent.TAG, tag=self.tag)
+        return Occasion(event=RunEvent.PUSH, branch=self.branch, previous=self.before or "")
 
 
 def touched(deployed: Deployed, arrival: Arrival, settings: Settings) -> tuple[str, ...] | None:
     """The stages whose `triggers` match a changed file; an empty tuple if no stage has to run.
 
-    Returns `EVERYTHING` if no stage has triggers, or if it is not known what changed. The same if the pipeline does not
-    compile: the run then fails and says why. If the push is to the deployment's own branch, its page is updated too.
+    Returns `EVERYTHING` if no stage has triggers, or if it is not known what changed, as for a tag. The same if the pipeline
+    does not compile: the run then fails and says why. If the push is to the deployment's own branch, its page is updated too.
 
     Raises:
         RepositoryError: the repository cannot be read now.
@@ -73,6 +85,8 @@ def touched(deployed: Deployed, arrival: Arrival, settings: Settings) -> tuple[s
                 arrival.after[:SHORT_COMMIT],
                 parameter_schema(pipeline),
             )
+    if arrival.tag:
+        return EVERYTHING
     chosen = pipeline.only(deployed.parameters.get("targets") or ())
     if not any(stage.triggers for stage in chosen):
         return EVERYTHING
@@ -80,10 +94,25 @@ def touched(deployed: Deployed, arrival: Arrival, settings: Settings) -> tuple[s
     return EVERYTHING if changed is None else tuple(triggered(chosen, changed))
 
 
-def submit(deployed: Deployed, commit: str, targets: Sequence[str] | None, key: str) -> tuple[str, str | None]:
-    """Start a flow run of the deployment at a commit. Further calls with the same key start no other run.
+def peeled(deployed: Deployed, arrival: Arrival, settings: Settings) -> Arrival:
+    """The arrival with the commit of its tag. For an annotated tag, a host may name the tag's own object.
+
+    Raises:
+        RepositoryError: the repository cannot be read now.
+        UsageError: the tag is not of a commit.
+    """
+    if not arrival.tag:
+        return arrival
+    mirror = open_mirror(deployed.registration, settings.data)
+    mirror.fetch(arrival.after)
+    return replace(arrival, after=mirror.peeled(arrival.after))
+
+
+def submit(deployed: Deployed, arrival: Arrival, targets: Sequence[str] | None, key: str) -> tuple[str, str | None]:
+    """Start a flow run of the deployment for a push. Further calls with the same key start no other run.
 
     Args:
+        arrival: its commit is the one to run.
         targets: the stages to run; `EVERYTHING` for the targets of the deployment.
         key: Prefect's idempotency key.
 
@@ -94,11 +123,13 @@ def submit(deployed: Deployed, commit: str, targets: Sequence[str] | None, key: 
         UsageError: the deployment does not exist any more, or does not accept the parameters.
         OrchestratorError: Prefect does not answer.
     """
+    commit, known = arrival.after, arrival.occasion
     parameters = {"commit": commit} | ({"targets": list(targets)} if targets is not None else {})
+    tags = [commit_tag(commit[:SHORT_COMMIT]), *git_tags(RunContext(event=known.event, branch=known.branch, tag=known.tag))]
     try:
         with _WRITING, get_client(sync_client=True) as client:
             run = client.create_flow_run_from_deployment(
-                UUID(deployed.id), parameters=parameters, idempotency_key=key, tags=[commit_tag(commit[:SHORT_COMMIT])]
+                UUID(deployed.id), parameters=parameters, idempotency_key=key, tags=tags, labels=dict(known.labels)
             )
     except ObjectNotFound as error:
         raise UsageError(

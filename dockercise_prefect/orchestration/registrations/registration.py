@@ -37,6 +37,7 @@ class Registration:
         untrusted: whether the limits for repositories that are not trusted apply to its pipelines.
         pushed_as: the address that pushes use for the repository, if it differs from `url`.
         branches: globs for the branches whose pushes start runs; empty for `ref` only.
+        tags: globs for the tags whose pushes start runs; empty for none.
         webhook_secret: the Secret block with the secret that pushes are signed with.
         statuses: the Secret block with the token for sending commit statuses.
     """
@@ -53,6 +54,7 @@ class Registration:
     branches: tuple[str, ...] = ()
     webhook_secret: str | None = None
     statuses: str | None = None
+    tags: tuple[str, ...] = ()
 
     @property
     def address(self) -> Address:

@@ -79,7 +79,7 @@ def execute(run: Resolved, root: Path | None) -> Executed:
             kill=workspace.kill,
             abandon=workspace.abandon,
         )
-        with without_tags(found_by(run.pipeline, run.commit)):
+        with without_tags(found_by(run.pipeline, run.commit, run.git)):
             interrupted_by = scheduler.execute()
         run.record.bundle_outputs(run.pipeline)
         return Executed(interrupted_by, workspace.code_digest)

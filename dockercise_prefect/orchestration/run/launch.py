@@ -19,7 +19,7 @@ from dockercise_prefect.orchestration.prefect.flow_run import found_by, run_name
 from dockercise_prefect.orchestration.run.events import Event, Notice, RunEnded, RunStarted
 from dockercise_prefect.orchestration.run.failure import ApiLostError, RunFailedError, RunInterruptedError, not_begun
 from dockercise_prefect.orchestration.run.options import RunOptions
-from dockercise_prefect.orchestration.run.run import commit_of, run_pipeline
+from dockercise_prefect.orchestration.run.run import commit_of, git_of, run_pipeline
 from dockercise_prefect.pipeline import Pipeline, StageName
 from dockercise_prefect.results.opening import open_objects
 from dockercise_prefect.results.record.amend import rewrite_summary
@@ -87,8 +87,9 @@ def launch(
                 watched = replace(watched, engine=stack.enter_context(closing(connect_engine(options.settings))))
             stack.enter_context(prefect_api(options.settings.data, lambda text: observe(Notice(text))))
             # The events of a flow run have the tags with which it was created.
-            watched = replace(watched, commit=commit_of(watched, watched.settings.root or root))
-            stack.enter_context(tags(*found_by(pipeline, watched.commit)))
+            where = watched.settings.root or root
+            watched = replace(watched, commit=commit_of(watched, where), git=(git := git_of(watched, where)))
+            stack.enter_context(tags(*found_by(pipeline, watched.commit, git)))
             signals.hold()  # a run that is interrupted before its first line or after its last line would be Crashed
             call = partial(pipeline_flow(pipeline, root, watched), targets=list(targets) or None)
             return copy_context().run(call)

@@ -122,7 +122,7 @@ def select(run: Started, targets: Sequence[StageName], commit: str | None, git: 
     chosen = {**vars(run), "pipeline": pipeline, "secrecy": Secrecy(pipeline)}
     selected = Selected(**chosen, targets=targets, commit=commit, git=git)
     name = run.flow_run.name if is_named(run.flow_run) else run.run_id
-    label(run.flow_run, name, found_by(pipeline, commit))
+    label(run.flow_run, name, found_by(pipeline, commit, git))
     run.observe(RunStarted(run.run_id, pipeline, run.options.settings.jobs, page(run.flow_run)))
     if (number := attempt(run.flow_run)) > 1:
         of = f" of commit {commit}" if commit else ""

@@ -54,7 +54,7 @@ def run_pipeline(
     with Ending(run) as ending, raised(signal.SIGHUP):  # in a flow run, SIGINT and SIGTERM already raise
         if commit is not None:
             raise UsageError("`commit` is only for pipelines of a registered repository", "remove it")
-        selected = ending.reached(select(run, targets or (), commit_of(options, where), _git_of(options, where)))
+        selected = ending.reached(select(run, targets or (), commit_of(options, where), git_of(options, where)))
         restrained = ending.reached(restrain(selected))
         opened = ending.reached(open_record(restrained, results or options.settings.results, where))
         resolved = ending.reached(resolve(opened, outside_sources(options, selected.git, env)))
@@ -89,7 +89,8 @@ def commit_of(options: RunOptions, root: Path | None) -> str | None:
     return current_commit(root, compared=not options.settings.untrusted) if root else None
 
 
-def _git_of(options: RunOptions, root: Path | None) -> RunContext:
+def git_of(options: RunOptions, root: Path | None) -> RunContext:
+    """What the run knows of git, and how it began."""
     if options.git is not None:
         return options.git
     return read_context(root) if root else RunContext()

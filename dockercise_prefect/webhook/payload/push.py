@@ -25,23 +25,29 @@ MOST_FILES = 3000
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _BRANCHES = "refs/heads/"
-_PUSH_EVENTS = {HostKind.GITHUB: "push", HostKind.GITEA: "push", HostKind.GITLAB: "Push Hook"}
+_TAGS = "refs/tags/"
+_PUSH_EVENTS = {
+    HostKind.GITHUB: {"push"},
+    HostKind.GITEA: {"push"},
+    HostKind.GITLAB: {"Push Hook", "Tag Push Hook"},
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Push:
-    """Commits that arrived on a branch.
+    """Commits that arrived on a branch, or a tag that arrived.
 
     Attributes:
         kind: the kind of host that sent it.
         repository: the repository's path on its host, `owner/name`.
         addresses: the repository's addresses in canonical form (`webhook.address.canonical`), sorted.
-        branch: short name of the branch, `main` or `feature/one`.
-        before: the commit that the branch was at; None for a new branch.
-        after: the commit that the branch is at now.
+        branch: short name of the branch, `main` or `feature/one`; empty for a tag.
+        before: the commit that the branch was at; None for a new branch, and for a tag.
+        after: the commit that the branch is at now. For a tag, its commit, or its own object if the payload names no commit.
         forced: whether history was rewritten, if the payload says so; payloads of Gitea and GitLab do not.
         changed: paths that its commits added, changed and removed, sorted; None if the payload does not list all of them.
         sender: the host's name for the user who pushed; empty if the payload does not say.
+        tag: short name of the tag; empty for a branch.
     """
 
     kind: HostKind
@@ -53,11 +59,17 @@ class Push:
     forced: bool
     changed: tuple[str, ...] | None
     sender: str
+    tag: str = ""
 
     @property
     def created(self) -> bool:
         """Whether the branch is new."""
         return self.before is None
+
+    @property
+    def name(self) -> str:
+        """The branch, or the tag with its folder: `main`, `refs/tags/v1.2`."""
+        return f"{_TAGS}{self.tag}" if self.tag else self.branch
 
     def to_json(self) -> str:
         """The whole push as JSON."""
@@ -87,8 +99,8 @@ def other_event(delivery: Delivery) -> NoPush | None:
     """Why a delivery is not a push, according to its headers; None if they say that it is a push."""
     if delivery.event == "ping":
         return NoPush("pong: waiting for pushes to this repository")
-    if delivery.event != _PUSH_EVENTS[delivery.kind]:
-        return NoPush(f"the event `{shown(delivery.event)}` is ignored; only pushes to branches start runs")
+    if delivery.event not in _PUSH_EVENTS[delivery.kind]:
+        return NoPush(f"the event `{shown(delivery.event)}` is ignored; only pushes start runs")
     return None
 
 
@@ -106,19 +118,33 @@ def read_push(kind: HostKind, body: bytes, *, form: bool) -> Push | NoPush:
     payload = read_payload(body, form=form)
     repository = repository_of(kind, payload)
     ref = text(payload, "ref")
-    if not ref.startswith(_BRANCHES) or ref == _BRANCHES:
-        return NoPush(f"`{shown(ref)}` is not a branch; only pushes to branches start runs")
-    branch = ref.removeprefix(_BRANCHES)
+    folder = next((folder for folder in (_BRANCHES, _TAGS) if ref.startswith(folder) and ref != folder), None)
+    if folder is None:
+        return NoPush(f"`{shown(ref)}` is not a branch or tag; only pushes of those start runs")
+    name = ref.removeprefix(folder)
     before, after = _commit(payload, "before"), _commit(payload, "after")
     if after is None:
-        return NoPush(f"the branch `{shown(branch)}` was deleted: nothing to run")
+        return NoPush(f"the {'tag' if folder is _TAGS else 'branch'} `{shown(name)}` was deleted: nothing to run")
+    if folder is _TAGS:
+        return Push(
+            kind=kind,
+            repository=repository.path,
+            addresses=repository.addresses,
+            branch="",
+            before=None,
+            after=_commit_of_tag(kind, payload) or after,
+            forced=False,
+            changed=None,
+            sender=_sender(kind, payload),
+            tag=name,
+        )
     forced = payload.get("forced") is True
     plain = kind is HostKind.GITHUB and before is not None and not forced
     return Push(
         kind=kind,
         repository=repository.path,
         addresses=repository.addresses,
-        branch=branch,
+        branch=name,
         before=before,
         after=after,
         forced=forced,
@@ -154,6 +180,16 @@ def _sender(kind: HostKind, payload: Fields) -> str:
         return optional_text(payload, "user_username") or ""
     sender = optional_fields(payload, "sender")
     return (optional_text(sender, "login", "sender") or "") if sender else ""
+
+
+def _commit_of_tag(kind: HostKind, payload: Fields) -> str | None:
+    """The commit of a tag, if the payload names it. For an annotated tag, `after` may be the tag's own object."""
+    if kind is HostKind.GITLAB:
+        commit = optional_text(payload, "checkout_sha")
+    else:
+        head = optional_fields(payload, "head_commit")
+        commit = optional_text(head, "id", "head_commit") if head else None
+    return commit if commit is not None and _COMMIT.fullmatch(commit) and commit.strip("0") else None
 
 
 def _commit(payload: Fields, name: str) -> str | None:

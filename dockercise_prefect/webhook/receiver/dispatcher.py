@@ -97,7 +97,7 @@ class Dispatcher:
             self._count("untouched")
             self._say(f"{_what(order)}: no stage matches the changed files")
             return
-        started = self._hub.submit(registered, order.push.after, touched.targets, order.key)
+        started = self._hub.submit(registered, order.push, touched.targets, order.key)
         self._orders.submitted(order, started, _told(registered, order), time.time())
         self._count("started")
         targets = "all" if touched.targets is None else ", ".join(touched.targets)
@@ -139,4 +139,4 @@ def _told(registered: Registered, order: Order) -> Told | None:
 
 def _what(order: Order) -> str:
     push = order.push
-    return f"{shown(push.repository)} {shown(push.branch)} {push.after[:7]} {order.name}"
+    return f"{shown(push.repository)} {shown(push.name)} {push.after[:7]} {order.name}"

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from dockercise_prefect.errors import WebhookError
+from dockercise_prefect.repository.branches import takes_name
 from dockercise_prefect.webhook.payload.address import lowered
 from dockercise_prefect.webhook.payload.push import Push
 
@@ -22,6 +23,7 @@ class Registered:
         repositories: addresses of the repository, in any spelling (`webhook.address.canonical` gives them one form). A push
             that names any of them is for this deployment.
         branches: globs on branch names, for `repository.branches`; a push to a branch that they do not match starts nothing.
+        tags: globs on names of tags, in the same way.
         secret: name of the Prefect Secret block with the webhook's secret; None for the receiver's own.
         token: name of the Prefect Secret block with the token that commit statuses are sent with; None for no statuses.
         page: URL of the repository's page on its host, from the registration; the token is sent to that site and no other. None
@@ -32,9 +34,14 @@ class Registered:
     name: str
     repositories: frozenset[str]
     branches: tuple[str, ...] = ("*",)
+    tags: tuple[str, ...] = ()
     secret: str | None = None
     token: str | None = None
     page: str | None = None
+
+    def takes(self, push: Push) -> bool:
+        """Whether a push to this repository may start a run."""
+        return takes_name(self.tags, push.tag) if push.tag else takes_name(self.branches, push.branch)
 
     def site_of(self, repository: str) -> str | None:
         """The address of the host's pages, `https://github.com`, if this repository is the registered one.
@@ -129,8 +136,8 @@ class Hub(Protocol):
             PushRefusedError: the pipeline at that commit cannot run.
         """
 
-    def submit(self, registered: Registered, commit: str, targets: tuple[str, ...] | None, key: str) -> Started:
-        """Start one flow run of the deployment at that commit; None means all targets.
+    def submit(self, registered: Registered, push: Push, targets: tuple[str, ...] | None, key: str) -> Started:
+        """Start one flow run of the deployment for that push, at its commit; None means all targets.
 
         The key is Prefect's idempotency key. Any number of calls with the same key make one run, and all of them return it,
         even if an earlier call raised an error after the run was made.

@@ -87,7 +87,7 @@ class Inbox:
                     digest,
                     push.kind,
                     push.repository,
-                    push.branch,
+                    push.name,
                     push.after,
                     now,
                     push.to_json(),

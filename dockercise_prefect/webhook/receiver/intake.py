@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 
-from dockercise_prefect.repository.branches import takes_branch
 from dockercise_prefect.webhook.payload.claims import claimed_addresses
 from dockercise_prefect.webhook.payload.delivery import Delivery, MalformedError, kind_of, read_delivery
 from dockercise_prefect.webhook.payload.fields import shown
@@ -71,7 +70,7 @@ class Answer:
     Attributes:
         result: what became of the request.
         message: one line for the host's list of deliveries; never holds a secret or a payload.
-        about: kind of host, repository, branch and commit, as far as they are known.
+        about: kind of host, repository, branch or tag, and commit, as far as they are known.
         hint: what the operator can do; for the log only.
         asks: whether the answer may change after the registrations have been read again.
         unread: whether the rest of the body was not read from the connection. Then the connection cannot be used again.
@@ -146,10 +145,11 @@ class Intake:
         proofs = {one: proven[secret] for one, secret in secrets.items() if secret in proven}
         if not proofs:
             return self._forged(where, registered)
-        about = (*where, shown(push.branch), push.after[:7])
-        wanting = [one for one in proofs if takes_branch(one.branches, push.branch)]
+        about = (*where, shown(push.name), push.after[:7])
+        wanting = [one for one in proofs if one.takes(push)]
         if not wanting:
-            return Answer(result=Result.IGNORED, message="no deployment waits for pushes to this branch", about=about)
+            waits = "for this tag" if push.tag else "for pushes to this branch"
+            return Answer(result=Result.IGNORED, message=f"no deployment waits {waits}", about=about)
         return self._kept(delivery, push, wanting, any(proof.body_alone for proof in proofs.values()), about)
 
     def _proven(self, delivery: Delivery, registered: Sequence[Registered]) -> dict[str, Proof]:

@@ -15,7 +15,7 @@ from dockercise_prefect.errors import (
 )
 from dockercise_prefect.orchestration.prefect.secret_blocks import find_secret
 from dockercise_prefect.orchestration.registrations.deployments import Deployed, deployment_of, deployments
-from dockercise_prefect.orchestration.registrations.pushes import Arrival, state_types, submit, touched
+from dockercise_prefect.orchestration.registrations.pushes import Arrival, peeled, state_types, submit, touched
 from dockercise_prefect.repository.branches import exactly
 from dockercise_prefect.settings import Settings
 from dockercise_prefect.webhook.payload.address import page_of
@@ -61,16 +61,19 @@ class PrefectHub:
 
     def touched(self, registered: Registered, push: Push) -> Touched:
         """What a push touches."""
-        if push.after is None:
-            return Touched(())
-        arrival = Arrival(branch=push.branch, before=push.before, after=push.after, changed=push.changed)
         with _translated():
-            return Touched(touched(deployment_of(registered.deployment_id), arrival, self._settings))
+            deployed = deployment_of(registered.deployment_id)
+            return Touched(touched(deployed, self._arrival(deployed, push), self._settings))
 
-    def submit(self, registered: Registered, commit: str, targets: tuple[str, ...] | None, key: str) -> Started:
+    def submit(self, registered: Registered, push: Push, targets: tuple[str, ...] | None, key: str) -> Started:
         """Start one flow run."""
         with _translated():
-            return Started(*submit(deployment_of(registered.deployment_id), commit, targets, key))
+            deployed = deployment_of(registered.deployment_id)
+            return Started(*submit(deployed, self._arrival(deployed, push), targets, key))
+
+    def _arrival(self, deployed: Deployed, push: Push) -> Arrival:
+        arrival = Arrival(branch=push.branch, before=push.before, after=push.after, changed=push.changed, tag=push.tag)
+        return peeled(deployed, arrival, self._settings)
 
     def states(self, flow_run_ids: Sequence[str]) -> Mapping[str, RunState]:
         """The states of runs."""
@@ -88,6 +91,7 @@ def registered_of(deployed: Deployed) -> Registered:
         name=deployed.name,
         repositories=frozenset(address for address in addresses if address is not None),
         branches=registration.branches or (exactly(registration.ref or ""),),
+        tags=registration.tags,
         secret=registration.webhook_secret,
         token=registration.statuses,
         page=page_of(registration.pushed_as or registration.url),

@@ -15,6 +15,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 
 from dockercise_prefect.compiler import Compiled
 from dockercise_prefect.errors import UsageError
+from dockercise_prefect.hosts.kinds import HostKind
 from dockercise_prefect.orchestration.prefect.secret_blocks import find_secret
 from dockercise_prefect.orchestration.registrations import deployments as prefect
 from dockercise_prefect.orchestration.registrations.deployments import Deployed, DeploymentRequest, Unreadable
@@ -23,11 +24,24 @@ from dockercise_prefect.orchestration.registrations.registration import LABEL, R
 from dockercise_prefect.orchestration.registrations.timetable import Timetable
 from dockercise_prefect.pipeline import ImageReference, Pipeline, Stage
 from dockercise_prefect.settings import read_settings
+from dockercise_prefect.webhook.payload.push import Push
 from dockercise_prefect.webhook.receiver.hub import PushRefusedError
 from dockercise_prefect.webhook.receiver.prefect_hub import PrefectHub, registered_of
 from tests.support.prefect.prefect_records import ask
 
 pytestmark = pytest.mark.docker
+
+PUSH = Push(
+    kind=HostKind.GITHUB,
+    repository="acme/shop",
+    addresses=(),
+    branch="main",
+    before=None,
+    after="1" * 40,
+    forced=False,
+    changed=None,
+    sender="",
+)
 
 
 @pytest.fixture
@@ -151,7 +165,7 @@ def test_a_deployment_that_is_gone_is_no_outage(asked: DeploymentRequest) -> Non
     prefect.remove(deployed)
 
     with pytest.raises(PushRefusedError, match="does not exist any more"):
-        PrefectHub(read_settings()).submit(registered_of(deployed), "1" * 40, None, "key")
+        PrefectHub(read_settings()).submit(registered_of(deployed), PUSH, None, "key")
     with pytest.raises(UsageError, match="does not exist any more"):
         prefect.deployment_of(deployed.id)
 
@@ -162,7 +176,7 @@ def test_a_label_of_a_newer_version_refuses_a_push(asked: DeploymentRequest, pre
     edit(deployed, json.dumps({"url": "x", "of_tomorrow": True}), prefect_api)
 
     with pytest.raises(PushRefusedError, match="of_tomorrow"):
-        PrefectHub(read_settings()).submit(registered_of(deployed), "1" * 40, None, "key")
+        PrefectHub(read_settings()).submit(registered_of(deployed), PUSH, None, "key")
 
 
 @pytest.mark.parametrize("name", ["a&b", "a/b", "a%b"])

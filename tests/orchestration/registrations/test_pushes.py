@@ -214,11 +214,12 @@ def posts(proxy: FaultProxy) -> int:
 def test_prefect_is_told_of_one_push_after_another(deployed: Deployed, prefect_api: str) -> None:
     """While Prefect handles one push, no other is sent; at the end all of them have been sent."""
     gone = replace(deployed, id=str(uuid4()))
+    arrival = Arrival(branch="main", before=None, after="1" * 40, changed=None)
     with fault_proxy(prefect_api.removesuffix("/api")) as proxy, ThreadPoolExecutor(4) as pool:
         proxy.judge = lambda _number, method, _path: "slow" if method == "POST" else None
 
         with temporary_settings({PREFECT_API_URL: f"{proxy.url}/api"}):
-            asked = [pool.submit(copy_context().run, submit, gone, "1" * 40, None, str(key)) for key in range(4)]
+            asked = [pool.submit(copy_context().run, submit, gone, arrival, None, str(key)) for key in range(4)]
 
         eventually(lambda: posts(proxy) > 0)
         time.sleep(1)

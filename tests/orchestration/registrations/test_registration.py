@@ -30,11 +30,20 @@ MAYBE = st.none() | TEXT.filter(bool)
         branches=st.lists(TEXT, max_size=3).map(tuple),
         webhook_secret=MAYBE,
         statuses=MAYBE,
+        tags=st.lists(TEXT, max_size=3).map(tuple),
     )
 )
 def test_a_label_gives_the_registration_back(registration: Registration) -> None:
     """Every registration can be read back from the deployment's label."""
     assert Registration.from_label(registration.to_label()) == registration
+
+
+def test_labels_of_earlier_versions_and_for_them() -> None:
+    """A label without tags can be read, and a registration that waits for no tags is written without them."""
+    earlier = Registration.from_label('{"branches": ["main"], "url": "x"}')
+
+    assert earlier == Registration(url="x", branches=("main",))
+    assert earlier.to_label() == '{"branches": ["main"], "url": "x"}'
 
 
 @pytest.mark.parametrize("label", ["", "null", "[]", "{}", '{"url": "x", "of_tomorrow": 1}', '{"url": "x", "branches": 1}'])

@@ -78,11 +78,11 @@ def test_a_long_push_is_the_same_push() -> None:
 
 def test_a_long_body_that_is_no_push() -> None:
     """Errors of a long body, and reasons why it starts nothing, are reported as for a short body."""
-    tag = large(github_sent(github_push(ref="refs/tags/v1")))
+    note = large(github_sent(github_push(ref="refs/notes/x")))
     broken = large(github_sent(github_push(sender="me")))
 
-    assert pushed(read_delivery(tag.headers, tag.body)) == NoPush(
-        "`refs/tags/v1` is not a branch; only pushes to branches start runs"
+    assert pushed(read_delivery(note.headers, note.body)) == NoPush(
+        "`refs/notes/x` is not a branch or tag; only pushes of those start runs"
     )
     with pytest.raises(MalformedError, match="`sender` in the payload is not an object"):
         pushed(read_delivery(broken.headers, broken.body))

@@ -117,6 +117,41 @@ def test_when_the_payload_does_not_say_all(payload: dict[str, Any]) -> None:
     assert push_of(github_sent(payload)).changed is None
 
 
+TAGGED = {"ref": "refs/tags/release/v1.2", "after": "a" * 40}
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        github_sent(github_push() | TAGGED | {"head_commit": {"id": "c" * 40}, "commits": []}),
+        gitea_sent(gitea_push() | TAGGED | {"head_commit": {"id": "c" * 40}}),
+        gitlab_sent(gitlab_push() | TAGGED | {"checkout_sha": "c" * 40}, event="Tag Push Hook"),
+    ],
+    ids=["github", "gitea", "gitlab"],
+)
+def test_a_tag(sent: Sent) -> None:
+    """All hosts send tags as pushes of `refs/tags/…`. The commit counts, even if `after` is the object of an annotated tag."""
+    push = push_of(sent)
+
+    assert (push.tag, push.branch, push.name) == ("release/v1.2", "", "refs/tags/release/v1.2")
+    assert (push.before, push.after, push.changed) == (None, "c" * 40, None)
+
+
+def test_a_tag_without_its_commit() -> None:
+    """If the payload names no commit of the tag, its own object counts, whose commit git can find."""
+    push = push_of(github_sent(github_push() | TAGGED | {"head_commit": None}))
+
+    assert push.after == "a" * 40
+
+
+def test_a_push_that_an_earlier_version_stored() -> None:
+    """A stored push without a tag is one to a branch."""
+    push = push_of(github_sent(github_push()))
+    stored = {name: value for name, value in json.loads(push.to_json()).items() if name != "tag"}
+
+    assert Push.from_json(json.dumps(stored)) == push
+
+
 def test_a_new_branch() -> None:
     """A branch that did not exist before has no earlier commit."""
     push = push_of(github_sent(github_push(before=ZEROS)))
@@ -129,16 +164,18 @@ def test_a_new_branch() -> None:
     ("sent", "reason"),
     [
         (github_sent(github_push(after=ZEROS)), "the branch `main` was deleted: nothing to run"),
-        (github_sent(github_push(ref="refs/tags/v1")), "`refs/tags/v1` is not a branch"),
-        (github_sent(github_push(ref="refs/heads/")), "`refs/heads/` is not a branch"),
+        (github_sent(github_push(ref="refs/tags/v1", after=ZEROS)), "the tag `v1` was deleted: nothing to run"),
+        (gitlab_sent(gitlab_push() | {"ref": "refs/tags/v", "after": ZEROS}, event="Tag Push Hook"), "the tag `v` was deleted"),
+        (github_sent(github_push(ref="refs/heads/")), "`refs/heads/` is not a branch or tag"),
+        (github_sent(github_push(ref="refs/notes/commits")), "`refs/notes/commits` is not a branch or tag"),
         (github_sent(github_examples("ping")[0], event="ping"), "pong"),
         (github_sent(github_push(), event="pull_request"), "the event `pull_request`"),
-        (gitlab_sent(gitlab_push(), event="Tag Push Hook"), "the event `Tag Push Hook`"),
+        (gitlab_sent(gitlab_push(), event="Note Hook"), "the event `Note Hook`"),
         (github_sent(github_push(), event="\x1b[31m" + "x" * 100), "the event `?[31mxxx"),
     ],
 )
 def test_what_starts_nothing(sent: Sent, reason: str) -> None:
-    """Deleted branches, tags and other events are not pushes, and the reason names the case."""
+    """Deleted branches and tags, other refs and other events are not pushes, and the reason names the case."""
     found = read(sent)
 
     assert isinstance(found, NoPush)
@@ -153,7 +190,7 @@ def test_all_of_githubs_examples(event: str) -> None:
         sent = github_sent(example, event=event)
         found = read(sent)
 
-        assert isinstance(found, Push) is (event == "push" and example["ref"] == "refs/heads/master")
+        assert isinstance(found, Push) is (event == "push" and not example["deleted"])
 
 
 def without(payload: dict[str, Any], *path: str) -> dict[str, Any]:
