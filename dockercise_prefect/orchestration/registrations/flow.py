@@ -61,7 +61,8 @@ def registered(
                 return refuse_pipeline(deployed.pipeline, error, results=results, options=options)
             for warning in compiled.warnings:
                 log.warning("%s", warning)
-            options = replace(options, git=with_changes(known, registration, settings))
+            if any(stage.when.changed for stage in compiled.pipeline):
+                options = replace(options, git=with_changes(known, registration, settings))
             return run_pipeline(
                 compiled.pipeline, root=checkout.folder, targets=targets, env=env, results=results, options=options
             )
