@@ -3,23 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 
 from dockercise_prefect.errors import UsageError
-
-
-def takes_name(globs: Sequence[str], name: str) -> bool:
-    r"""Whether globs include a branch or a tag. The last glob that matches decides, as with `triggers`.
-
-    Args:
-        globs: globs of fnmatch, where case counts. One that begins with `!` excludes; `\!` is for a name that begins with `!`.
-        name: the short name of the branch or tag.
-    """
-    for glob in reversed(globs):
-        takes_away = glob.startswith("!")
-        if fnmatchcase(name, glob[1:] if takes_away or glob.startswith("\\!") else glob):
-            return not takes_away
-    return False
 
 
 def exactly(branch: str) -> str:
@@ -32,7 +17,7 @@ def check_globs(globs: Sequence[str], option: str, kind: str) -> None:
     """Refuse globs that can match nothing.
 
     Args:
-        globs: as for `takes_name`.
+        globs: as for `pipeline.name_globs.takes_name`.
         option: the option that they are of, for messages.
         kind: what they are for, `branch` or `tag`.
 

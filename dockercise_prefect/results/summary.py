@@ -23,8 +23,26 @@ Time: TypeAlias = Annotated[str, AfterValidator(_in_a_zone)]
 
 
 @dataclass(frozen=True, slots=True)
+class AttemptSummary:
+    """An attempt at a stage that was made again afterwards."""
+
+    attempt: int
+    status: StageStatus
+    exit_code: int | None
+    started: Time
+    finished: Time
+    message: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class StageSummary:
-    """The entry of one stage in the summary. A stage that never started has no times."""
+    """The entry of one stage in the summary. A stage that never started has no times.
+
+    Attributes:
+        started: the begin of the first attempt.
+        attempts: the number of attempts; None if the stage never started, or in a record of an earlier version.
+        because: the stage because of which this one never started; None if there is no such stage.
+    """
 
     status: StageStatus
     exit_code: StrictInt | None = None
@@ -33,6 +51,8 @@ class StageSummary:
     image_digest: str | None = None
     task_run_id: str | None = None
     message: str | None = None
+    attempts: StrictInt | None = None
+    because: str | None = None
 
     @property
     def seconds(self) -> float | None:
@@ -42,7 +62,8 @@ class StageSummary:
     @property
     def headline(self) -> str:
         """How the stage ended, in one line. The message may have more lines."""
-        return _first_line(self.message or "") or self.status.value.replace("_", " ")
+        how = _first_line(self.message or "") or self.status.value.replace("_", " ")
+        return f"{how} at attempt {self.attempts}" if self.attempts is not None and self.attempts > 1 else how
 
     def to_json(self) -> dict[str, Any]:
         """The entry of the stage in `summary.json`."""

@@ -23,7 +23,7 @@ AT_ONCE = 4
 class Once(Generic[K, R]):
     """Values that are made at most once for each key: the first caller makes the value, and the others wait for it.
 
-    Thread-safe. An error is kept like a result: later callers get the same error.
+    Thread-safe. An error is not kept: callers that wait get it too, and a later caller tries again.
     """
 
     def __init__(self) -> None:
@@ -39,6 +39,8 @@ class Once(Generic[K, R]):
             try:
                 future.set_result(make())
             except BaseException as error:
+                with self._lock:
+                    del self._made[key]
                 future.set_exception(error)
                 raise
         return future.result()

@@ -4,38 +4,37 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeAlias
+from typing import Self
 
-from dockercise_prefect.errors import DockerciseError, EngineError
+from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
 from dockercise_prefect.runtime.abandonable_calls import AbandonableCalls, AbandonedError
-from dockercise_prefect.runtime.cleanup.labels import RUN, Labels, RunIdentity, attempt_labels
+from dockercise_prefect.runtime.attempts import Attempt, Attempts, RunAttempt, StagePorts
+from dockercise_prefect.runtime.cleanup.labels import RUN, Labels, RunIdentity
 from dockercise_prefect.runtime.cleanup.ownership import sweep, this_process
 from dockercise_prefect.runtime.cleanup.removal import counted, remove_all
 from dockercise_prefect.runtime.concurrent import Background
 from dockercise_prefect.runtime.engine import Channel, Engine, OutputSink
 from dockercise_prefect.runtime.files.output_volumes import OutputVolumes
 from dockercise_prefect.runtime.files.shared_volumes import SharedVolumes
-from dockercise_prefect.runtime.files.volume_export import KeepVolume, files_of
+from dockercise_prefect.runtime.files.volume_export import KeepVolume
 from dockercise_prefect.runtime.files.volumes import Volumes
-from dockercise_prefect.runtime.network.slots import Lease, NetworkSlots, useful_slots, uses_bridge
+from dockercise_prefect.runtime.network.slots import NetworkSlots, useful_slots
 from dockercise_prefect.runtime.secrets.masking import Masker
 from dockercise_prefect.runtime.stage.attempt import run_attempt
 from dockercise_prefect.runtime.stage.confinement import Confinement
 from dockercise_prefect.runtime.stage.images import Images
-from dockercise_prefect.runtime.stage.job import Job, JobResult, Stdout
+from dockercise_prefect.runtime.stage.job import JobResult
 from dockercise_prefect.runtime.stage.jobs import Jobs
 from dockercise_prefect.runtime.stage.mounts import StageMounts, check_host_paths, engine_volumes, uses_code
-from dockercise_prefect.runtime.stage.outcome import Verdict
-from dockercise_prefect.runtime.stage.ports import Outputs, Ports, Texts
-from dockercise_prefect.runtime.stage.running import Running
+from dockercise_prefect.runtime.stage.outcome import Stop, Verdict
+from dockercise_prefect.runtime.stage.ports import Outputs
+from dockercise_prefect.runtime.stage.running_stages import RunningStages
 from dockercise_prefect.status import StageStatus
 
 ROUNDS = 3
@@ -61,7 +60,6 @@ class RuntimeOptions:
             neither.
         jobs: how many stages run at once, at most.
         aws: whether every stage gets a copy of the user's AWS folder.
-        grace_seconds: between SIGTERM and SIGKILL, at a timeout and when the run is cancelled.
         masker: knows what is sensitive. What stages print is passed on masked.
         confinement: the limits of each stage.
     """
@@ -69,30 +67,8 @@ class RuntimeOptions:
     root: Path | None
     jobs: int
     aws: bool
-    grace_seconds: float = 10
     masker: Masker = field(default_factory=Masker)
     confinement: Confinement = field(default_factory=Confinement)
-
-
-RunAttempt: TypeAlias = Callable[[Job, Ports], JobResult]
-"""Runs the attempt that a job describes, in this process or elsewhere."""
-
-
-class AttemptLostError(EngineError):
-    """The process that ran an attempt is gone, and left no result."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class StagePorts:
-    """What the stages of a run need, besides the workspace.
-
-    Attributes:
-        texts: knows the texts of variables.
-        outputs: keeps what stages print.
-    """
-
-    texts: Texts
-    outputs: Outputs
 
 
 class Workspace:
@@ -132,10 +108,9 @@ class Workspace:
         self._identity = identity
         self._options = options
         self._notify = notify
-        self._attempt = attempt
         self._owner = this_process(engine)
         self._labels = Labels(identity, str(self._owner))
-        self._running = Running(options.grace_seconds, notify)
+        self._running = RunningStages(pipeline, notify)
         self._slots = NetworkSlots(engine, self._labels, notify, options.confinement.closed)
         self._background = Background()
         self._putting_away = Background()  # separate: a big volume must not delay what stages wait for
@@ -143,15 +118,26 @@ class Workspace:
         self._shared = SharedVolumes(engine, volumes, options.root, notify)
         self._mounts = StageMounts(volumes, self._shared, options.root, aws=options.aws)
         self._images = Images(engine, pipeline, self._labels)
-        self._jobs = Jobs(
-            identity=identity,
-            owner=str(self._owner),
-            images=self._images,
-            shared=self._shared,
-            mounts=self._mounts,
-            aws=options.aws,
-            secrets=pipeline.secrets,
+        self._attempts = Attempts(
+            engine=engine,
+            jobs=Jobs(
+                identity=identity,
+                owner=str(self._owner),
+                images=self._images,
+                shared=self._shared,
+                mounts=self._mounts,
+                aws=options.aws,
+                secrets=pipeline.secrets,
+                confinement=options.confinement,
+                answers=frozenset(pipeline.answers),
+            ),
+            slots=self._slots,
+            running=self._running,
+            masker=options.masker,
             confinement=options.confinement,
+            run=attempt,
+            later=self._background,
+            putting_away=self._putting_away,
         )
         self.output_volumes = OutputVolumes(engine, volumes, self._images.any)
         self._calls = AbandonableCalls()
@@ -188,108 +174,53 @@ class Workspace:
         if any(uses_code(stage) for stage in self._pipeline):
             self._shared.code(self._images.any())
 
-    def run_stage(self, stage: Stage, inputs: Mapping[StageName, JobResult], ports: StagePorts, sink: OutputSink) -> JobResult:
-        """Run one stage. The result says how it ended, also if the engine failed. No error of that kind is raised.
+    def run_stage(
+        self, stage: Stage, inputs: Mapping[StageName, JobResult], ports: StagePorts, sink: OutputSink, attempt: int = 1
+    ) -> JobResult:
+        """Make an attempt at a stage. The result says how it ended, also if the engine failed: no such error is raised.
 
         Args:
             stage: of the pipeline.
-            inputs: the results of all stages that the stage needs.
+            inputs: the results of all stages that the stage needs, except those that never started.
             ports: what the stage needs besides.
             sink: gets the stage's output while it runs, masked.
+            attempt: the number of the attempt, from 1 on.
         """
-        started = datetime.now(UTC)
+        asked = Attempt(stage=stage, inputs=inputs, ports=ports, sink=self._while_anybody_waits(sink), number=attempt)
         try:
-            result = self._calls.call(partial(self._result, stage, inputs, ports, self._while_anybody_waits(sink)))
+            result = self._calls.call(partial(self._attempts.make, asked))
         except AbandonedError as error:
             message = f"cancelled: {error.message}, and its container may still be running"
-            return _without_attempt(stage, Verdict(StageStatus.CANCELLED, None, message), started, None)
+            return asked.not_made(Verdict(StageStatus.CANCELLED, None, message), None)
         if result.made_image is not None:
             self._images.note(stage.name, result.made_image)
         self._anticipate(result, ports.outputs)
         return result
 
     def put_away(self, stage: Stage, result: JobResult, keep: KeepVolume) -> None:
-        """Pass on what an attempt left in its volume, and remove its container.
+        """Pass on what the last attempt left in its volume, and remove its container; see `Attempts.put_away`."""
+        self._attempts.put_away(stage, result, keep)
 
-        Args:
-            stage: the stage that was run.
-            result: of the attempt.
-            keep: called once with the files, in the background or before this returns.
-        """
-        container = result.container
-        if container is None:
-            keep(None)
-        else:
-            self._putting_away.do(lambda: self._read_and_remove(stage, result, container, keep))
-
-    def _read_and_remove(self, stage: Stage, result: JobResult, container: str, keep: KeepVolume) -> None:
-        """Read the volume through the container, and then remove the container."""
-        is_kept = result.volume is not None and result.volume.written and not stage.no_log
-        check = self._running.refuse_when_killed
-        try:
-            with files_of(self._engine, container, stage.name, check) if is_kept else nullcontext() as files:
-                keep(None if files is None else self._options.confinement.leaving(files))
-        finally:
-            self._engine.remove(container)
-
-    def _result(self, stage: Stage, inputs: Mapping[StageName, JobResult], ports: StagePorts, sink: OutputSink) -> JobResult:
-        started = datetime.now(UTC)
-        try:
-            if (stop := self._running.cancelled) is not None:
-                return self._not_attempted(stage, ports, Verdict(stop.status, None, stop.message), started)
-            job = self._jobs.make(stage, inputs, ports.outputs)
-            # Last: other stages can use the slot until then.
-            with self._network(stage) as lease:
-                result = self._attempted(replace(job, network=lease.network), ports, sink)
-                # When the first process of a container ends, all its other processes end too.
-                lease.clean = result.exit_code is not None or not (result.volume and result.volume.written)
-                return result
-        except DockerciseError as error:
-            # An error after the run was cancelled is mostly caused by the cancellation, for example a copy that was stopped.
-            stop = self._running.cancelled
-            verdict = Verdict(stop.status, None, stop.message) if stop else Verdict(StageStatus.ERROR, None, str(error))
-            return self._not_attempted(stage, ports, verdict, started)
-
-    def _attempted(self, job: Job, ports: StagePorts, sink: OutputSink) -> JobResult:
-        all_ports = Ports(
-            engine=self._engine,
-            texts=ports.texts,
-            masker=self._options.masker,
-            outputs=ports.outputs,
-            sink=sink,
-            running=self._running,
-            later=self._background.do,
-        )
-        try:
-            return self._attempt(job, all_ports)
-        except AttemptLostError:
-            labels = Labels(job.run, job.owner, attempt_labels(job.stage.name, job.attempt))
-            remove_all(self._engine, [leftover for leftover in self._engine.leftovers() if labels.mine(leftover.labels)])
-            raise
-
-    def _not_attempted(self, stage: Stage, ports: StagePorts, verdict: Verdict, started: datetime) -> JobResult:
-        with suppress(OSError, DockerciseError):
-            return _without_attempt(stage, verdict, started, ports.outputs.writer(stage.name).close())
-        return _without_attempt(stage, verdict, started, None)
-
-    @contextmanager
-    def _network(self, stage: Stage) -> Iterator[Lease]:
-        own = nullcontext(Lease(stage.network.value))
-        with self._slots.lease() if uses_bridge(stage) else own as lease:
-            yield lease
+    def discard(self, result: JobResult) -> None:
+        """Remove what an attempt left after which the stage is run again."""
+        self._attempts.discard(result)
 
     @property
     def code_digest(self) -> str | None:
         """The digest of the run's snapshot of the code (docs/digests.md); None if no stage uses it."""
         return self._shared.code_digest
 
-    def cancel(self, *, reason: str) -> None:
-        """Start no more stages, and stop those that run, with a grace period. They end as cancelled. Returns immediately."""
-        self._running.cancel(reason)
+    def cancel(self, stop: Stop) -> None:
+        """Start no more ordinary stages, and stop those that run, with their grace periods. Returns immediately."""
+        self._running.cancel(stop)
+
+    def cancel_cleanup(self, stop: Stop) -> None:
+        """The same for clean-up stages."""
+        self._running.cancel_cleanup(stop)
 
     def kill(self) -> None:
-        """Like `cancel`, but without a grace period. May be called after `cancel`. Returns immediately."""
-        self._running.kill("the run was killed")
+        """Start nothing more, and end what runs without a grace period. Returns immediately."""
+        self._running.kill(_killed("the run was killed"))
 
     def abandon(self) -> None:
         """Stop waiting for an engine that does not answer. To be called after `kill`.
@@ -306,7 +237,7 @@ class Workspace:
         """
         if not self._calls.abandoned:
             self._put_away()
-        self._running.kill("the run has ended")
+        self._running.kill(_killed("the run has ended"))
         if self._calls.abandoned:
             self._notify(f"the engine does not answer, so nothing of this run was removed from it; {self._whose_it_is()}")
             return
@@ -321,7 +252,7 @@ class Workspace:
         try:
             self._putting_away.close()
         except BaseException:
-            self._running.kill("the run has ended")
+            self._running.kill(_killed("the run has ended"))
             self._putting_away.close(BREAKING_OFF)
             raise
 
@@ -364,14 +295,5 @@ class Workspace:
         return pass_on
 
 
-def _without_attempt(stage: Stage, verdict: Verdict, started: datetime, stdout: Stdout | None) -> JobResult:
-    return JobResult(
-        stage=stage.name,
-        attempt=1,
-        status=verdict.status,
-        exit_code=verdict.exit_code,
-        message=verdict.message,
-        started=started,
-        finished=datetime.now(UTC),
-        stdout=stdout,
-    )
+def _killed(reason: str) -> Stop:
+    return Stop(StageStatus.CANCELLED, f"cancelled: {reason}")

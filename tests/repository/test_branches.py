@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dockercise_prefect.errors import UsageError
-from dockercise_prefect.repository.branches import check_globs, exactly, takes_name
+from dockercise_prefect.pipeline.name_globs import takes_name
+from dockercise_prefect.repository.branches import check_globs, exactly
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,8 @@ def test_the_object_has_the_keys_that_others_rely_on() -> None:
                 "image_digest": None,
                 "task_run_id": None,
                 "message": None,
+                "attempts": None,
+                "because": None,
             }
         },
     }

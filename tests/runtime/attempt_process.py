@@ -19,6 +19,7 @@ from pathlib import Path
 from signal import Signals
 from typing import Any, cast
 
+from dockercise_prefect.runtime.attempts import AttemptLostError
 from dockercise_prefect.runtime.concurrent import Background
 from dockercise_prefect.runtime.docker.engine import DockerEngine
 from dockercise_prefect.runtime.engine import (
@@ -34,9 +35,9 @@ from dockercise_prefect.runtime.engine import (
 from dockercise_prefect.runtime.files.output import Printed
 from dockercise_prefect.runtime.stage.attempt import run_attempt
 from dockercise_prefect.runtime.stage.job import Job, JobResult, Stdout
+from dockercise_prefect.runtime.stage.outcome import Stop
 from dockercise_prefect.runtime.stage.ports import OutputWriter, Ports
 from dockercise_prefect.runtime.stage.running import Running
-from dockercise_prefect.runtime.workspace import AttemptLostError
 from tests.engines.scripted import ScriptedEngine
 from tests.runtime.port_line import Function, Pieces, PortLine, call
 
@@ -60,7 +61,7 @@ def in_a_process(job: Job, ports: Ports, started: Callable[[BaseProcess], object
         with closing(_Ports(ports)) as near, closing(PortLine(address, near)):
             process = FRESH.Process(target=main, args=(job.to_json(), address, engine, str(result)))
             process.start()
-            with ports.running.watch(near.stop, None) as watch:
+            with ports.running.watch(near.stop, None, job.stage.stop_grace) as watch:
                 near.stopped = watch
                 started(process)
                 process.join()
@@ -96,13 +97,13 @@ class _Ports:
             self._grace = grace if self._grace is None else min(grace, self._grace)
             self._changed.notify_all()
 
-    def next_stop(self, grace: float | None) -> tuple[str, float] | None:
+    def next_stop(self, grace: float | None) -> tuple[Stop, float] | None:
         """Wait until the attempt must end with another grace than this. Return why, and the grace; None when it has ended."""
         with self._changed:
             self._changed.wait_for(lambda: self._ended or self._grace != grace)
             if self._ended or self._grace is None:
                 return None
-            return self.stopped.stop.message, self._grace
+            return self.stopped.stop, self._grace
 
     def texts(self, stage: str) -> Mapping[str, str]:
         return dict(self._ports.texts.of(stage))
@@ -250,9 +251,8 @@ def _follow(address: str, running: Running) -> None:
     """Stop when the run stops."""
     grace: float | None = None
     while (told := call(address, "next_stop", grace)) is not None:
-        message, grace = told
-        reason = message.removeprefix("cancelled: ")
-        running.cancel(reason) if grace > 0 else running.kill(reason)
+        stop, grace = told
+        running.cancel(stop) if grace > 0 else running.kill(stop)
 
 
 def main(text: str, address: str, engine_address: str, result_path: str) -> None:
@@ -265,7 +265,7 @@ def main(text: str, address: str, engine_address: str, result_path: str) -> None
         else:
             os.environ["DOCKER_HOST"] = engine_address
             engine = stack.enter_context(closing(DockerEngine.connect()))
-        running = Running(1.0, logging.warning)
+        running = Running(logging.warning)
         threading.Thread(target=_follow, args=(address, running), daemon=True).start()
         ports = Ports(
             engine=engine,

@@ -19,7 +19,7 @@ from tests.engines.line import line_to
 from tests.engines.scripted import BUSYBOX, Behaviour, ScriptedEngine
 from tests.runtime import workspaces
 from tests.runtime.attempt_process import in_a_process
-from tests.runtime.workspaces import Ran, run_all, workspace
+from tests.runtime.workspaces import Ran, cancelled, run_all, workspace
 
 pytestmark = pytest.mark.usefixtures("attempts")
 
@@ -98,7 +98,7 @@ SCENARIOS = {
 
 def one(scenario: Scenario) -> Stage:
     """The scenario's stage."""
-    return stage("a", image=BUSYBOX, run=scenario.run, **scenario.more)
+    return stage("a", image=BUSYBOX, run=scenario.run, **{"stop_grace": 1, **scenario.more})
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
@@ -108,7 +108,7 @@ def test_a_stage_ends_as_it_should(engine: Engine, run_id: str, name: str) -> No
     rehearse(engine, scenario.run, scenario.behaviour)
     the_stage = one(scenario)
 
-    with workspace(engine, the_stage, run_id=run_id, grace=1) as ran:
+    with workspace(engine, the_stage, run_id=run_id) as ran:
         result = ran.run(the_stage)
 
     assert (result.status.value, result.exit_code) == (scenario.status, scenario.exit_code), result.message
@@ -180,7 +180,7 @@ def test_a_cancelled_stage_gets_its_grace(engine: Engine, run_id: str) -> None:
         future = pool.submit(ran.run, a)
         started(engine, ran, "trap")
 
-        ran.workspace.cancel(reason="SIGTERM")
+        ran.workspace.cancel(cancelled("SIGTERM"))
         result = future.result()
 
     assert (result.status.value, str(result.message).splitlines()[0]) == ("cancelled", "cancelled: SIGTERM")

@@ -6,7 +6,7 @@ from dockercise_prefect.pipeline import stage
 from dockercise_prefect.runtime.engine import FileStream
 from dockercise_prefect.status import StageStatus
 from tests.engines.scripted import Behaviour, ScriptedEngine
-from tests.runtime.workspaces import Ran, sh, workspace
+from tests.runtime.workspaces import Ran, cancelled, sh, workspace
 
 
 def test_cancel_stops_what_runs_and_starts_nothing_more(scripted: ScriptedEngine) -> None:
@@ -18,8 +18,8 @@ def test_cancel_stops_what_runs_and_starts_nothing_more(scripted: ScriptedEngine
         id_ = scripted.wait_until_running("long")
         container = scripted.container(id_)
 
-        ran.workspace.cancel(reason="SIGINT")
-        ran.workspace.cancel(reason="again")
+        ran.workspace.cancel(cancelled("SIGINT"))
+        ran.workspace.cancel(cancelled("again"))
         results = [future.result(), ran.run(b), ran.run(join)]
 
     assert {result.status for result in results} == {StageStatus.CANCELLED}
@@ -35,7 +35,7 @@ class CancelsAtGet(ScriptedEngine):
 
     def get(self, container: str, path: str) -> FileStream:
         if path.startswith("/from/"):
-            self.ran.workspace.cancel(reason="SIGINT")
+            self.ran.workspace.cancel(cancelled("SIGINT"))
         return super().get(container, path)
 
 

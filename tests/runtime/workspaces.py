@@ -14,6 +14,7 @@ from pathlib import Path
 from dockercise_prefect.archives.content_digest import digest_text
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName, stage
+from dockercise_prefect.runtime.attempts import RunAttempt, StagePorts
 from dockercise_prefect.runtime.cleanup.labels import Labels, RunIdentity
 from dockercise_prefect.runtime.engine import Channel, Engine, OutputSink
 from dockercise_prefect.runtime.files.output import Printed
@@ -24,8 +25,10 @@ from dockercise_prefect.runtime.stage.attempt import run_attempt
 from dockercise_prefect.runtime.stage.confinement import Confinement
 from dockercise_prefect.runtime.stage.environment import VariableTexts
 from dockercise_prefect.runtime.stage.job import JobResult, Stdout
+from dockercise_prefect.runtime.stage.outcome import Stop
 from dockercise_prefect.runtime.stage.ports import OutputWriter
-from dockercise_prefect.runtime.workspace import RunAttempt, RuntimeOptions, StagePorts, Workspace
+from dockercise_prefect.runtime.workspace import RuntimeOptions, Workspace
+from dockercise_prefect.status import StageStatus
 from tests.engines.driving import PATIENCE
 from tests.engines.scripted import BUSYBOX, ScriptedContainer
 
@@ -146,13 +149,17 @@ ATTEMPT: ContextVar[RunAttempt] = ContextVar("ATTEMPT", default=run_attempt)
 """Makes the attempts of all workspaces that are opened."""
 
 
+def cancelled(reason: str) -> Stop:
+    """What stops the stages of a run that is cancelled."""
+    return Stop(StageStatus.CANCELLED, f"cancelled: {reason}")
+
+
 @contextmanager
 def workspace(
     engine: Engine,
     *stages: Stage,
     root: Path | None = None,
     aws: bool = False,
-    grace: float = 10,
     run_id: str = IDENTITY.run_id,
     masker: Masker | None = None,
     confinement: Confinement | None = None,
@@ -161,7 +168,7 @@ def workspace(
     said: list[str] = []
     pipeline = Pipeline("p☃", stages)
     identity = replace(IDENTITY, run_id=run_id)
-    how = RuntimeOptions(root, 10, aws, grace, masker or Masker(), confinement or Confinement())
+    how = RuntimeOptions(root, 10, aws, masker or Masker(), confinement or Confinement())
     with Workspace(engine, pipeline, identity, how, said.append, ATTEMPT.get()) as space:
         ran = Ran(space, pipeline, run_id, said=said)
         space.prepare()

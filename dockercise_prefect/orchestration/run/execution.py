@@ -11,12 +11,14 @@ from dockercise_prefect.orchestration.prefect.flow_run import found_by, without_
 from dockercise_prefect.orchestration.run.cleanup_signals import CleanupSignals
 from dockercise_prefect.orchestration.run.events import EngineFound
 from dockercise_prefect.orchestration.run.limits import confinement_of
+from dockercise_prefect.orchestration.run.outcome_texts import OutcomeTexts
 from dockercise_prefect.orchestration.run.outputs import RunOutputs
 from dockercise_prefect.orchestration.run.phases import Resolved
-from dockercise_prefect.orchestration.run.scheduler import Scheduler
 from dockercise_prefect.orchestration.run.stage_runner import StageRunner
-from dockercise_prefect.orchestration.run.stage_task import PrefectTaskRuns, current_task
+from dockercise_prefect.orchestration.run.stage_task import PrefectTaskRuns, ShownTask
+from dockercise_prefect.orchestration.scheduling.scheduler import Scheduler
 from dockercise_prefect.runtime.cleanup.labels import RunIdentity
+from dockercise_prefect.runtime.stage.outcome import Stop
 from dockercise_prefect.runtime.workspace import RuntimeOptions, Workspace
 
 
@@ -53,7 +55,7 @@ def execute(run: Resolved, root: Path | None) -> Executed:
         engine = options.engine or stack.enter_context(closing(connect_engine(settings)))
         info = engine.info()
         run.observe(EngineFound(info.version, info.url))
-        workspace = stack.enter_context(Workspace(engine, run.pipeline, identity, how, run.notify))
+        workspace = stack.enter_context(Workspace(engine, run.may_run, identity, how, run.notify))
         stack.callback(signals.begin)  # always called before the workspace is removed
         workspace.prepare()
         outputs = RunOutputs(run.pipeline, run.store, run.secrecy, workspace.output_volumes, run.record.failed)
@@ -63,21 +65,20 @@ def execute(run: Resolved, root: Path | None) -> Executed:
             record=run.record,
             outputs=outputs,
             options=options,
-            texts=run.texts,
+            texts=OutcomeTexts(run.pipeline, run.texts, run.record),
             secrecy=run.secrecy,
-            current_task=current_task,
+            current_task=ShownTask,
             shipping=run.shipment.stream,
             show=run.view.stage,
         )
         scheduler = Scheduler(
             run.pipeline,
+            skipped=run.skipped,
             tasks=PrefectTaskRuns(runner.run),
             record=run.record,
             jobs=settings.jobs,
             fail_fast=options.fail_fast,
-            stop=lambda reason: _stop(run, workspace, reason),
-            kill=workspace.kill,
-            abandon=workspace.abandon,
+            control=_Control(run, workspace),
         )
         with without_tags(found_by(run.pipeline, run.commit, run.git)):
             interrupted_by = scheduler.execute()
@@ -85,6 +86,26 @@ def execute(run: Resolved, root: Path | None) -> Executed:
         return Executed(interrupted_by, workspace.code_digest)
 
 
-def _stop(run: Resolved, workspace: Workspace, reason: str) -> None:
-    run.notify(f"{reason}: stopping the running stages, with a grace period of 10 s (Ctrl-C stops them immediately)")
-    workspace.cancel(reason=reason)
+class _Control:
+    """Stops the stages of a run, and tells the user (`scheduling.ports.Control`)."""
+
+    def __init__(self, run: Resolved, workspace: Workspace) -> None:
+        self._run = run
+        self._workspace = workspace
+
+    def stop(self, reason: str, stop: Stop) -> None:
+        cleanup = ", then the clean-up stages run" if any(stage.when.cleans_up for stage in self._run.pipeline) else ""
+        self._run.notify(
+            f"{reason}: stopping the running stages, each with its grace period{cleanup} (Ctrl-C stops everything immediately)"
+        )
+        self._workspace.cancel(stop)
+
+    def stop_cleanup(self, stop: Stop) -> None:
+        self._run.notify(f"{stop.message.removeprefix('cancelled: ')}: stopping the clean-up stages")
+        self._workspace.cancel_cleanup(stop)
+
+    def kill(self) -> None:
+        self._workspace.kill()
+
+    def abandon(self) -> None:
+        self._workspace.abandon()

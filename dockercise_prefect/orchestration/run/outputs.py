@@ -7,6 +7,7 @@ first, and can be restored from the record on any engine.
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -69,11 +70,14 @@ class RunOutputs:
         self._spool = Spool()
         self._lock = Lock()
         self._left_out: dict[StageName, str] = {}
-        self._to_learn: dict[StageName, bytes] = {}
+        self._to_learn: dict[StageName, list[bytes]] = defaultdict(list)
+        self._recorded: set[StageName] = set()
 
     def writer(self, stage: StageName) -> OutputWriter:
         """See `Outputs`."""
         known = self._pipeline.by_name[stage]
+        with self._lock:
+            self._left_out.pop(stage, None)  # of an earlier attempt
         if known.no_log or self._secrecy.because(known):
             return _Spooled(self._spool, partial(self._decided, known))
         return _Recorded(
@@ -105,10 +109,10 @@ class RunOutputs:
         return kept if kept.sensitive else self._with_value(kept, result.stdout)
 
     def learn(self, stage: StageName) -> None:
-        """From here on, mask the value of a stage that has ended, if the value is sensitive."""
+        """From here on, mask the values of all attempts at a stage that has ended, if they are sensitive."""
         with self._lock:
-            value = self._to_learn.pop(stage, b"")
-        if value:
+            values = self._to_learn.pop(stage, [])
+        for value in filter(None, values):
             self._secrecy.masker.add(value)
 
     def close(self) -> None:
@@ -132,7 +136,7 @@ class RunOutputs:
         """Decide where the output of a sensitive stage is stored from now on."""
         scan = self._secrecy.scan(stage)
         with self._lock:
-            self._to_learn[stage.name] = printed.value_beginning(LONGEST)
+            self._to_learn[stage.name].append(printed.value_beginning(LONGEST))
         if stage.no_log or scan is None:
             return self._on_engine(stage, printed, None)
         try:
@@ -142,6 +146,7 @@ class RunOutputs:
         except SensitiveFoundError as error:
             with self._lock:
                 self._left_out[stage.name] = error.message
+            self._remove_earlier(stage)
         except StorageError as error:
             self._failed(error)
         return self._on_engine(stage, printed, None)
@@ -155,7 +160,14 @@ class RunOutputs:
         except StorageError:
             _discard(output)
             raise
+        self._recorded.add(stage.name)
         return Stdout(printed.size, digest, file=output_file(stage.name))
+
+    def _remove_earlier(self, stage: Stage) -> None:
+        """Replace the output of an earlier attempt in the record by an empty one."""
+        if stage.name in self._recorded:
+            with suppress(StorageError):  # then the record is broken anyway
+                self._store.output(stage.name).close()
 
     def _on_engine(self, stage: Stage, printed: Printed, digest: str | None) -> Stdout:
         if stage.name not in self._needed or printed.size == 0:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextvars import Context, copy_context
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -28,6 +28,7 @@ from dockercise_prefect.orchestration.run.prefect_view import PrefectView
 from dockercise_prefect.orchestration.run.record import RunRecord
 from dockercise_prefect.orchestration.run.secrecy import Secrecy
 from dockercise_prefect.pipeline import Pipeline, StageName, to_json
+from dockercise_prefect.pipeline.conditions import skipped_beforehand, without
 from dockercise_prefect.pipeline.run_context import RunContext
 from dockercise_prefect.results.opening import open_store
 from dockercise_prefect.results.places.place import check_outside
@@ -72,11 +73,18 @@ class Selected(Started):
         targets: the targets that the user named.
         commit: the short id of the code's commit; None if it is not known.
         git: what the run knows of git, and how it began.
+        skipped: the stages that are skipped whatever happens, each with the reason.
     """
 
     targets: Sequence[StageName]
     commit: str | None
     git: RunContext
+    skipped: Mapping[StageName, str]
+
+    @property
+    def may_run(self) -> Pipeline:
+        """The stages that are not skipped."""
+        return without(self.pipeline, self.skipped)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +128,8 @@ def select(run: Started, targets: Sequence[StageName], commit: str | None, git: 
     """
     pipeline = run.pipeline.only(targets)
     chosen = {**vars(run), "pipeline": pipeline, "secrecy": Secrecy(pipeline)}
-    selected = Selected(**chosen, targets=targets, commit=commit, git=git)
+    skipped = skipped_beforehand(pipeline, git, targets)
+    selected = Selected(**chosen, targets=targets, commit=commit, git=git, skipped=skipped)
     name = run.flow_run.name if is_named(run.flow_run) else run.run_id
     label(run.flow_run, name, found_by(pipeline, commit, git))
     run.observe(RunStarted(run.run_id, pipeline, run.options.settings.jobs, page(run.flow_run)))
@@ -163,6 +172,6 @@ def resolve(run: Opened, sources: Sequence[OutsideSource]) -> Resolved:
     Raises:
         DefinitionError: a variable is set nowhere, or cannot be passed on.
     """
-    outside = resolve_outside(run.pipeline, sources)
+    outside = resolve_outside(run.may_run, sources)
     run.secrecy.begin(outside)
     return Resolved(**vars(run), texts=VariableTexts(run.pipeline, outside.variables))

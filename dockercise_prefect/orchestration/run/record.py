@@ -23,7 +23,7 @@ from dockercise_prefect.runtime.engine import EngineLostError
 from dockercise_prefect.runtime.secrets.masking import Scan
 from dockercise_prefect.runtime.stage.job import JobResult, OwnVolume
 from dockercise_prefect.runtime.stage.running import EndedAtOnceError
-from dockercise_prefect.status import StageStatus
+from dockercise_prefect.status import RunStatus, StageStatus
 
 
 class RunRecord:
@@ -45,6 +45,7 @@ class RunRecord:
         self._outputs: list[StageName] = []
         self._scans: dict[StageName, Scan | None] = {}
         self._storage_error: str | None = None
+        self._cancelled = False
 
     @property
     def storage_error(self) -> str | None:
@@ -61,6 +62,17 @@ class RunRecord:
         with self._lock:
             return dict(self._stages)
 
+    def run_cancelled(self) -> None:
+        """Somebody asked the run to end."""
+        self._cancelled = True
+
+    @property
+    def standing(self) -> RunStatus:
+        """How the run stands now: `passed` as long as nothing has failed."""
+        if self._cancelled:
+            return RunStatus.CANCELLED
+        return RunStatus.FAILED if any(summary.status.to_blame for summary in self.stages().values()) else RunStatus.PASSED
+
     def stage_started(self, stage: Stage, started: datetime, task_run_id: str | None) -> None:
         """The stage's task run began."""
         summary = StageSummary(StageStatus.RUNNING, started=started.isoformat(), task_run_id=task_run_id)
@@ -73,18 +85,19 @@ class RunRecord:
         return self._store.log(stage.name)
 
     def stage_ended(self, stage: Stage, result: JobResult, kept: Kept, task_run_id: str | None) -> None:
-        """The stage ran and ended. `kept` says which part of its output may be in the record.
+        """The stage ran and ended. `kept` says which part of its output may be in the record, and has its earlier attempts.
 
         From here on, its volume may be stored, if it contains nothing that is now known to be sensitive.
         """
         summary = StageSummary(
             result.status,
             exit_code=result.exit_code,
-            started=result.started.isoformat(),
+            started=kept.earlier_attempts[0].started if kept.earlier_attempts else result.started.isoformat(),
             finished=result.finished.isoformat(),
             image_digest=result.image_digest,
             task_run_id=task_run_id,
             message=result.message,
+            attempts=result.attempt,
         )
         self._scans[stage.name] = self._secrecy.scan(stage)
         if result.stdout is not None and result.stdout.file is not None:
@@ -94,9 +107,11 @@ class RunRecord:
             self._observer(Notice(_left_out("output", stage, why)))
         self._end(stage.name, summary, kept)
 
-    def stage_not_started(self, stage: Stage, message: str, task_run_id: str | None) -> None:
-        """The stage will never start. `message` says why."""
-        summary = StageSummary(StageStatus.NOT_STARTED, task_run_id=task_run_id, message=message)
+    def stage_never_ran(
+        self, stage: Stage, status: StageStatus, message: str, because: StageName | None, task_run_id: str | None
+    ) -> None:
+        """The stage is skipped, or not started. `message` says why, `because` is the stage that is the reason."""
+        summary = StageSummary(status, task_run_id=task_run_id, message=message, because=because)
         self._end(stage.name, summary, Kept(sensitive=self._secrecy.because(stage)))
 
     def stage_broke(self, stage: Stage, message: str, task_run_id: str | None) -> None:

@@ -1,23 +1,30 @@
-"""Runs one stage inside its task run: opens its log, runs its container, records its end."""
+"""Runs one stage inside its task run: opens its log, makes attempts, records its end."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import TypeAlias
+from itertools import count
+from typing import Protocol, TypeAlias
 
 from dockercise_prefect.orchestration.run.options import RunOptions
 from dockercise_prefect.orchestration.run.outputs import RunOutputs
 from dockercise_prefect.orchestration.run.record import RunRecord
 from dockercise_prefect.orchestration.run.secrecy import Secrecy
 from dockercise_prefect.orchestration.run.stage_log import PrefectLogger, StageLog, silent
+from dockercise_prefect.orchestration.scheduling.ports import Pausing
+from dockercise_prefect.orchestration.scheduling.retrying import delay_before_retry
 from dockercise_prefect.pipeline import Stage, StageName
+from dockercise_prefect.quantities import shown_seconds
+from dockercise_prefect.results.summary import AttemptSummary
+from dockercise_prefect.runtime.attempts import StagePorts
+from dockercise_prefect.runtime.engine import OutputSink
 from dockercise_prefect.runtime.stage.job import JobResult
 from dockercise_prefect.runtime.stage.ports import Texts
-from dockercise_prefect.runtime.workspace import StagePorts, Workspace
+from dockercise_prefect.runtime.workspace import Workspace
 from dockercise_prefect.status import StageStatus
 
 Shipping: TypeAlias = Callable[[StageName], Callable[[str], None]]
@@ -28,17 +35,35 @@ Show: TypeAlias = Callable[[Stage, JobResult, Lines], None]
 """Called when a stage is completely recorded, with the last lines of its log. The result names the files of the record."""
 
 
+class CurrentTask(Protocol):
+    """The task run that a stage runs in."""
+
+    @property
+    def id(self) -> str | None:
+        """The id; None outside a task run."""
+        ...
+
+    @property
+    def logger(self) -> PrefectLogger:
+        """The logger of the task run."""
+        ...
+
+    def awaits_retry(self, seconds: float, message: str | None) -> None:
+        """Show that the stage waits for its next attempt; `message` says how the last one ended."""
+        ...
+
+    def retries(self) -> None:
+        """Show that the next attempt begins."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
-class CurrentTask:
-    """The task run that a stage runs in.
+class _Ran:
+    """A stage that has ended: the result of its last attempt, the attempts before it, and the last lines of its log."""
 
-    Attributes:
-        id: the id; None outside a task run.
-        logger: the logger of the task run.
-    """
-
-    id: str | None
-    logger: PrefectLogger
+    result: JobResult
+    earlier: Sequence[AttemptSummary]
+    tail: Lines
 
 
 class StageRunner:
@@ -79,27 +104,57 @@ class StageRunner:
         self._shipping = shipping
         self._show = show
 
-    def run(self, stage: Stage, inputs: Inputs) -> JobResult:
-        """Run the stage. Its end is in the result and in the record, even if it failed."""
+    def run(self, stage: Stage, inputs: Inputs, pause: Pausing) -> JobResult:
+        """Run the stage. Its end is in the result and in the record, even if it failed.
+
+        Args:
+            stage: the stage.
+            inputs: the results of the stages that it needs, as far as they have one.
+            pause: lets it wait for its next attempt.
+        """
         task = self._current_task()
         self._record.stage_started(stage, datetime.now(UTC), task.id)
-        result, tail = self._run(stage, inputs, task.logger)
+        ran = self._run(stage, inputs, pause, task)
+        result = ran.result
+        kept = replace(self._outputs.kept(stage, result), earlier_attempts=ran.earlier)
         # In this order: the record is searched for secrets that were known before, not for what the stage itself printed.
-        self._record.stage_ended(stage, result, self._outputs.kept(stage, result), task.id)
+        self._record.stage_ended(stage, result, kept, task.id)
         self._outputs.learn(stage.name)
-        self._workspace.put_away(stage, result, partial(self._keep, stage, result, tail))
+        self._workspace.put_away(stage, result, partial(self._keep, stage, result, ran.tail))
         return result
 
-    def _run(self, stage: Stage, inputs: Inputs, logger: PrefectLogger) -> tuple[JobResult, Lines]:
+    def _run(self, stage: Stage, inputs: Inputs, pause: Pausing, task: CurrentTask) -> _Ran:
         if stage.no_log:
-            result, tail = self._workspace.run_stage(stage, inputs, self._ports, silent), []
+            result, earlier = self._attempts(stage, inputs, pause, task, silent)
+            tail: Lines = []
         else:
-            with closing(self._log(stage, logger)) as log:
-                result = self._workspace.run_stage(stage, inputs, self._ports, log)
+            with closing(self._log(stage, task.logger)) as log:
+                result, earlier = self._attempts(stage, inputs, pause, task, log)
             tail = log.tail
-        result = self._secrecy.masked(result)
-        _say_failure(result, logger)
-        return result, tail
+        _say_failure(result, task.logger)
+        return _Ran(result, earlier, tail)
+
+    def _attempts(
+        self, stage: Stage, inputs: Inputs, pause: Pausing, task: CurrentTask, log: OutputSink
+    ) -> tuple[JobResult, Sequence[AttemptSummary]]:
+        """Make attempts until one succeeds or no more are allowed. The result is that of the last one."""
+        earlier: list[AttemptSummary] = []
+        for number in count(1):
+            if stage.retries is not None and stage.retries.times:
+                log("stderr", f"[attempt {number} of at most {stage.retries.times + 1}]\n".encode())
+            result = self._secrecy.masked(self._workspace.run_stage(stage, inputs, self._ports, log, number))
+            delay = delay_before_retry(stage, result)
+            if delay is None:
+                break
+            message = f"{_first_line(result)}; the next attempt begins {f'in {shown_seconds(delay)}' if delay else 'now'}"
+            task.logger.warning("%s", message)
+            task.awaits_retry(delay, message)
+            if not pause(delay):
+                break
+            task.retries()
+            earlier.append(_summary(result))
+            self._workspace.discard(result)
+        return result, earlier
 
     def _log(self, stage: Stage, logger: PrefectLogger) -> StageLog:
         return StageLog(
@@ -119,6 +174,21 @@ class StageRunner:
         else:
             result = replace(result, volume=self._record.keep_volume(stage, result.volume, files))
         self._show(stage, result, tail)
+
+
+def _summary(result: JobResult) -> AttemptSummary:
+    return AttemptSummary(
+        attempt=result.attempt,
+        status=result.status,
+        exit_code=result.exit_code,
+        started=result.started.isoformat(),
+        finished=result.finished.isoformat(),
+        message=result.message,
+    )
+
+
+def _first_line(result: JobResult) -> str:
+    return (result.message or result.status.value).partition("\n")[0]
 
 
 def _say_failure(result: JobResult, logger: PrefectLogger) -> None:

@@ -11,6 +11,7 @@ import stat
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -218,6 +219,7 @@ class LocalStore:
             "sensitive_because": reason,
             "left_out": dict(kept.left_out),
             "attempt": kept.attempt,
+            "earlier_attempts": [asdict(attempt) for attempt in kept.earlier_attempts],
             "output_digest": kept.output_digest,
             "volume_digest": kept.volume_digest,
         }

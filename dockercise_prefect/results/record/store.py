@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from dockercise_prefect.pipeline import StageName
 from dockercise_prefect.results.places.objects import Objects
-from dockercise_prefect.results.summary import RunSummary, StageSummary
+from dockercise_prefect.results.summary import AttemptSummary, RunSummary, StageSummary
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,8 @@ class Kept:
         value: its output, trimmed; None if there is no output that may be stored, or if it is too long.
         sensitive: why its output is sensitive; None if it is not.
         left_out: the parts that are not stored (`value`, `output` or `volume`), each with the reason.
-        attempt: the number of the attempt, from 1; None for a stage that has not ended, or never starts.
+        attempt: the number of the last attempt, from 1; None for a stage that has not ended, or never starts.
+        earlier_attempts: the attempts before the last one.
         output_digest: the digest of its stdout, `sha256:…`; None if the output is not stored.
         volume_digest: the digest of the content of its volume (docs/digests.md); None if the volume is not stored.
     """
@@ -29,6 +30,7 @@ class Kept:
     sensitive: str | None = None
     left_out: Mapping[str, str] = field(default_factory=dict)
     attempt: int | None = None
+    earlier_attempts: Sequence[AttemptSummary] = ()
     output_digest: str | None = None
     volume_digest: str | None = None
 
@@ -77,11 +79,11 @@ class RunStore(Protocol):
 
     The order of calls: `start` once and first; `settle` and `finish` once and last; `leave` if one of these two failed.
 
-    Between them, for each stage: `stage_started`, `log` and `output` at most once, and `stage_ended` at least once. For a stage
-    that never starts, only `stage_ended`. `keep_volume` or `leave_volume_out` at most once for each stage, at any time. For a
-    stage that other stages work on, one of the two is required, and not later than for those stages. `bundle_outputs` and
-    `keep_report` at most once, after the last stage has ended. Otherwise stages are independent: any thread may call methods
-    for any stage at any time.
+    Between them, for each stage: `stage_started` and `log` at most once, `output` at most once for each attempt, and
+    `stage_ended` at least once. For a stage that never starts, only `stage_ended`. `keep_volume` or `leave_volume_out` at most
+    once for each stage, at any time. For a stage that other stages work on, one of the two is required, and not later than for
+    those stages. `bundle_outputs` and `keep_report` at most once, after the last stage has ended. Otherwise stages are
+    independent: any thread may call methods for any stage at any time.
 
     Everything except logs and outputs is written completely or not at all, even if the process is killed. A later JSON object
     of a stage replaces the earlier one. Only the user can read the record.
@@ -133,7 +135,10 @@ class RunStore(Protocol):
         ...
 
     def output(self, name: str) -> StdoutWriter:
-        """The writer for the stage's stdout. The caller closes it before `stage_ended`."""
+        """The writer for the stdout of an attempt, which replaces that of an earlier attempt.
+
+        The caller closes it before `stage_ended`.
+        """
         ...
 
     def when_log_is_kept(self, name: str, then: Callable[[str | None], None]) -> None:

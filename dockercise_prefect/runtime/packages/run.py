@@ -62,7 +62,7 @@ def run_package(engine: Engine, image: ResolvedImage, limits: PackageLimits, not
     if not image.command:
         raise PackageFailedError("has no command that could print a document", 'give it one: `CMD ["cat", "/dockercise.yaml"]`')
     labels = Labels(RunIdentity(f"package-{secrets.token_hex(4)}", image.ref, ""), str(this_process(engine)))
-    running = Running(GRACE, notify)
+    running = Running(notify)
     container = engine.create(
         ContainerSpec(
             name=labels.name("package"),
@@ -74,10 +74,10 @@ def run_package(engine: Engine, image: ResolvedImage, limits: PackageLimits, not
         )
     )
     try:
-        with running.watch(partial(engine.stop, container), Deadline(limits.seconds)) as watch:
+        with running.watch(partial(engine.stop, container), Deadline(limits.seconds), GRACE) as watch:
             printed = _Printed(limits.output, lambda stop: running.end(watch, stop))
             state = engine.run(container, b"", printed)
-            verdict = judge(state, stop=printed.too_much or watch.stop, never_fail=False)
+            verdict = judge(state, stop=printed.too_much or watch.stop, never_fail=False, answers=False)
     except ContainerVanishedError as error:
         raise PackageFailedError("failed: it was removed while it was running", error.hint) from error
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -76,6 +77,7 @@ class _Attempt:
             message=verdict.message,
             started=started,
             finished=datetime.now(UTC),
+            out_of_memory=verdict.out_of_memory,
             image=self._image,
             made_image=self._made_image,
             stdout=stdout,
@@ -134,16 +136,19 @@ class _Attempt:
         with ExitStack() as stack:
             opened = {}
             for name in takes_values_from(self._job.variables):
-                stdout = self._job.inputs[name].stdout
-                if stdout is None:
+                left = self._job.inputs.get(name)
+                if left is None:
+                    opened[name] = Printed.of(b"")  # of a stage that never started
+                elif left.stdout is None:
                     raise EngineError(f"what {name} printed is lost")
-                opened[name] = stack.enter_context(self._ports.outputs.open(stdout))
+                else:
+                    opened[name] = stack.enter_context(self._ports.outputs.open(left.stdout))
             yield opened
 
     def _in_container(self, image: ResolvedImage, deadline: Deadline | None, writer: OutputWriter) -> Verdict:
         """Run it in the image. Its time begins with the container, unless `deadline` is given: then it has begun already."""
         variables = self._variables()
-        start = launch(self._stage.run, image, variables.unseen)
+        start = launch(self._stage.run, image, variables.unseen, self._stage.shell)
         container = self._create(image, start, variables)
         self._fill(container, image)
         verdict = self._execute(container, start, deadline, writer)
@@ -151,7 +156,7 @@ class _Attempt:
             # Add it to the first line, since that is the line that is shown everywhere.
             first, _, rest = (verdict.message or "").partition("\n")
             message = f"{first}: the image {image.ref} has no {SHELL} to run the script\n{rest}"
-            verdict = Verdict(verdict.status, verdict.exit_code, message.rstrip())
+            verdict = replace(verdict, message=message.rstrip())
         if verdict.status.succeeded and self._job.keeps_image:
             self._made_image = self._left_image(container, image)
         return verdict
@@ -224,7 +229,7 @@ class _Attempt:
     def _execute(self, container: str, start: Launch, deadline: Deadline | None, writer: OutputWriter) -> Verdict:
         running = self._ports.running
         ending = partial(self._ports.engine.stop, container)
-        with running.watch(ending, deadline or Deadline.of(self._stage.timeout)) as watch:
+        with running.watch(ending, deadline or Deadline.of(self._stage.timeout), self._stage.stop_grace) as watch:
             if watch.stop is not None:
                 return Verdict(watch.stop.status, None, watch.stop.message)
             give_up = lambda why: running.end(watch, Stop(StageStatus.ERROR, why))  # noqa: E731  a `def` would not be clearer
@@ -245,7 +250,7 @@ class _Attempt:
                 "its variables could not be passed to it, so it did not run",
                 "does a proxy or firewall close connections to the engine?",
             )
-        verdict = judge(state, stop=watch.stop, never_fail=self._stage.never_fail)
+        verdict = judge(state, stop=watch.stop, never_fail=self._stage.never_fail, answers=self._job.answers)
         return verdict if self._stage.no_log else verdict.with_tail(capture.tail.text())
 
     def _has_shell(self, container: str) -> bool:

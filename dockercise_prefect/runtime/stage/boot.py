@@ -14,9 +14,10 @@ not end there: it only reports the error on stderr, as it would for a variable t
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from dockercise_prefect.pipeline.shells import is_posix_shell
 from dockercise_prefect.runtime.engine import ResolvedImage
 
 SHELL = "/bin/sh"
@@ -73,7 +74,7 @@ class Launch:
         return self.lost is not None and exit_code == LOST_INPUT and last_line == self.lost
 
 
-def launch(script: str | None, image: ResolvedImage, variables: Mapping[str, bytes]) -> Launch:
+def launch(script: str | None, image: ResolvedImage, variables: Mapping[str, bytes], interpreter: Sequence[str] = ()) -> Launch:
     """The command and the input for a script, or for the image's own command.
 
     Args:
@@ -81,14 +82,18 @@ def launch(script: str | None, image: ResolvedImage, variables: Mapping[str, byt
             variables to pass.
         image: the image of the container.
         variables: from a name, which is an identifier, to its text, which may have any bytes except NUL.
+        interpreter: the command that runs the script instead of `/bin/sh`; another program than a shell gets it as a file.
     """
     if script is None:
         return _through_boot(image.command, variables) if variables else Launch(image.command)
     text = script.encode("utf-8", "surrogateescape")
-    if len(text) <= LONGEST_ARGUMENT:
-        return _through_boot((SHELL, "-e", "-c", script), variables)
+    command = tuple(interpreter) or (SHELL,)
+    if is_posix_shell(interpreter):
+        command = (*command, "-e")
+        if len(text) <= LONGEST_ARGUMENT:
+            return _through_boot((*command, "-c", script), variables)
     path = f"/.dockercise-{secrets.token_hex(8)}/script"
-    booted = _through_boot((SHELL, "-e", path), variables)
+    booted = _through_boot((*command, path), variables)
     return replace(booted, script=(path, text))
 
 

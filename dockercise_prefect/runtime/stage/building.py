@@ -71,7 +71,7 @@ class Building:
         if self._job.stage.pull is PullPolicy.NEVER:
             self._refuse_missing(spec.dockerfile, spec.target)
         process = self._ports.engine.build(spec, self._checked(stream))
-        with running.watch(lambda _grace: process.stop(), deadline) as watch:
+        with running.watch(lambda _grace: process.stop(), deadline, self._job.stage.stop_grace) as watch:
             give_up = lambda why: running.end(watch, Stop(StageStatus.ERROR, why))  # noqa: E731  a `def` would not be clearer
             # The build's log comes on `stderr`, since stdout is for the stage's value.
             capture = Capture(len, self._ports.masker, self._ports.sink, give_up)
@@ -88,7 +88,7 @@ class Building:
                 return Verdict(watch.stop.status, None, watch.stop.message)
         if end.image is not None:
             return end.image
-        verdict = judge(ExitState(end.exit_code), stop=None, never_fail=False)
+        verdict = judge(ExitState(end.exit_code), stop=None, never_fail=False, answers=False)
         return verdict if self._job.stage.no_log else verdict.with_tail(capture.tail.text())
 
     def _refuse_missing(self, dockerfile: bytes, target: str | None) -> None:

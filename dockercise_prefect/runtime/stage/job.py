@@ -84,6 +84,7 @@ class JobResult:
         attempt: the number of the attempt, from 1 on.
         exit_code: None if there was no container, or if its exit code cannot be known.
         message: how it ended, with a short first line; None for a stage that simply passed.
+        out_of_memory: whether it failed because it ran out of memory.
         started: in UTC, like `finished`.
         image: the image that it ran in, or built; None if it did not get that far, or has no image.
         made_image: the image that it built, or left for other stages to run in.
@@ -102,6 +103,7 @@ class JobResult:
     message: str | None
     started: datetime
     finished: datetime
+    out_of_memory: bool = False
     image: ResolvedImage | None = None
     made_image: ResolvedImage | None = None
     stdout: Stdout | None = None
@@ -160,6 +162,7 @@ class Job:
         aws: whether it gets variables that say where its copy of the user's AWS folder is.
         secrets: variables that are never stored, by their folded names.
         confinement: its limits.
+        answers: whether its exit code is an answer for another stage (`if`, `unless`).
 
     Raises:
         ValueError: the stage has variables. A job must not contain their texts.
@@ -183,6 +186,7 @@ class Job:
     aws: bool = False
     secrets: tuple[str, ...] = ()
     confinement: Confinement = field(default_factory=Confinement)
+    answers: bool = False
 
     def __post_init__(self) -> None:
         if self.stage.env:

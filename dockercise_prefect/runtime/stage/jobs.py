@@ -28,6 +28,7 @@ class Jobs:
         aws: whether every stage gets a copy of the user's AWS folder.
         secrets: variables that are never stored, by their folded names.
         confinement: the limits of each stage.
+        answers: the stages whose exit code is an answer for another stage.
     """
 
     identity: RunIdentity
@@ -38,6 +39,7 @@ class Jobs:
     aws: bool
     secrets: Iterable[str]
     confinement: Confinement
+    answers: frozenset[StageName]
 
     def make(self, stage: Stage, inputs: Mapping[StageName, JobResult], outputs: Outputs, attempt: int = 1) -> Job:
         """The job of an attempt at a stage. Its network is still to be chosen.
@@ -61,6 +63,7 @@ class Jobs:
             aws=self.aws,
             secrets=tuple(self.secrets),
             confinement=self.confinement,
+            answers=stage.name in self.answers,
         )
         if stage.joins_only:
             return job

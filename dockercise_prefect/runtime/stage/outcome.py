@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dockercise_prefect.runtime.engine import KILLED, ExitState
 from dockercise_prefect.status import StageStatus
@@ -18,20 +18,29 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How a stage ended: the part of its result that `judge` works out."""
+    """How an attempt ended: the part of its result that `judge` works out.
+
+    Attributes:
+        out_of_memory: whether it failed because it ran out of memory.
+    """
 
     status: StageStatus
     exit_code: int | None
     message: str | None
+    out_of_memory: bool = False
 
     def with_tail(self, tail: str) -> Verdict:
         """The verdict with the last lines of the log below the message. A success gets no lines."""
         if self.status.succeeded or not tail:
             return self
-        return Verdict(self.status, self.exit_code, f"{self.message}\n{tail}")
+        return replace(self, message=f"{self.message}\n{tail}")
 
 
-def judge(state: ExitState, *, stop: Stop | None, never_fail: bool) -> Verdict:
+NO_ANSWER = 125
+"""The first exit code that is no answer for `if` and `unless`: shells, and engines, report with it that they could not run."""
+
+
+def judge(state: ExitState, *, stop: Stop | None, never_fail: bool, answers: bool) -> Verdict:
     """What an exit state means.
 
     Args:
@@ -39,6 +48,7 @@ def judge(state: ExitState, *, stop: Stop | None, never_fail: bool) -> Verdict:
         stop: why we stopped the container; None if it ended by itself.
         never_fail: any exit code that the engine reported counts as success. This does not apply if the container ran out of
             memory, or if we stopped it.
+        answers: the exit code is an answer for another stage (`if`, `unless`). If it is no answer, the stage has failed.
     """
     code = state.exit_code
     if stop is not None:
@@ -46,8 +56,10 @@ def judge(state: ExitState, *, stop: Stop | None, never_fail: bool) -> Verdict:
     if code == 0:
         return Verdict(StageStatus.PASSED, code, None)
     if state.oom_killed:
-        return Verdict(StageStatus.FAILED, code, f"out of memory (exit code {code})")
+        return Verdict(StageStatus.FAILED, code, f"out of memory (exit code {code})", out_of_memory=True)
     text = f"killed (exit code {code})" if code == KILLED else f"exit code {code}"
-    if never_fail:
+    if answers and code < NO_ANSWER:
+        return Verdict(StageStatus.TOLERATED, code, f"{text}: the answer is no")
+    if never_fail and not answers:
         return Verdict(StageStatus.TOLERATED, code, f"{text}, tolerated (neverFail)")
     return Verdict(StageStatus.FAILED, code, text if state.start_error is None else f"{text}\n{state.start_error}")

@@ -95,7 +95,7 @@ class Stopping(Protocol):
         """
         ...
 
-    def watch(self, ending: Ending, deadline: Deadline | None) -> AbstractContextManager[Watch]:
+    def watch(self, ending: Ending, deadline: Deadline | None, grace: float) -> AbstractContextManager[Watch]:
         """Watch a container or a build while it runs: it can be stopped, and it is stopped when its time is over."""
         ...
 

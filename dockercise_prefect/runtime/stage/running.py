@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -55,10 +55,12 @@ class Watch:
 
     Args:
         ending: makes it end.
+        grace: seconds between SIGTERM and SIGKILL.
     """
 
-    def __init__(self, ending: Ending) -> None:
+    def __init__(self, ending: Ending, grace: float) -> None:
         self.ending = ending
+        self.grace = grace
         self._lock = threading.Lock()
         self._stop: Stop | None = None
         self._ended = threading.Event()
@@ -87,15 +89,13 @@ class Watch:
 
 
 class Running:
-    """Everything of a run that is running now. Every method may be called from any thread, also from a signal handler.
+    """Stages of a run that are running now. Every method may be called from any thread, also from a signal handler.
 
     Args:
-        grace: seconds between SIGTERM and SIGKILL.
         notify: called if the engine refuses to stop something.
     """
 
-    def __init__(self, grace: float, notify: Callable[[str], None]) -> None:
-        self._grace = grace
+    def __init__(self, notify: Callable[[str], None]) -> None:
         self._notify = notify
         self._changed = threading.Condition(threading.RLock())
         self._watches: set[Watch] = set()
@@ -126,7 +126,7 @@ class Running:
             raise EndedAtOnceError
 
     @contextmanager
-    def watch(self, ending: Ending, deadline: Deadline | None) -> Iterator[Watch]:
+    def watch(self, ending: Ending, deadline: Deadline | None, grace: float) -> Iterator[Watch]:
         """Watch a container or a build while it runs: it can be stopped, and it is stopped when its time is over.
 
         If the run is cancelled already, the watch says so from the start, and the caller must not start anything.
@@ -134,8 +134,9 @@ class Running:
         Args:
             ending: makes it end.
             deadline: when its time is over.
+            grace: seconds between SIGTERM and SIGKILL when it is stopped.
         """
-        watch = Watch(ending)
+        watch = Watch(ending, grace)
         with self._changed:
             self._watches.add(watch)
             if self._cancelled is not None:
@@ -143,7 +144,7 @@ class Running:
         timer: threading.Timer | None = None
         if deadline is not None:
             stop = Stop(StageStatus.TIMED_OUT, f"timed out after {shown_seconds(deadline.seconds)}")
-            timer = threading.Timer(deadline.left, self._press, (watch, stop, self._grace))
+            timer = threading.Timer(deadline.left, self._press, (watch, stop, grace))
             timer.daemon = True
             timer.start()
         try:
@@ -156,38 +157,39 @@ class Running:
                 self._watches.discard(watch)
                 self._changed.notify_all()
 
-    def cancel(self, reason: str) -> None:
+    def cancel(self, stop: Stop) -> None:
         """Stop everything with a grace period, and start nothing more. Returns immediately. A second call has no effect."""
         with self._changed:
             if self._cancelled is not None:
                 return
-            self._cancelled = Stop(StageStatus.CANCELLED, f"cancelled: {reason}")
-        self._end_all(self._cancelled, self._grace)
+            self._cancelled = stop
+            watches = list(self._watches)
+        for watch in watches:
+            self._end(watch, stop, watch.grace)
 
-    def kill(self, reason: str) -> None:
-        """End everything that runs, without a grace period, and start nothing more. Returns immediately."""
+    def kill(self, stop: Stop) -> None:
+        """End everything that runs, without a grace period, and start nothing more. Returns immediately.
+
+        What is being stopped already keeps its reason.
+        """
         with self._changed:
             self._killed = True
-            self._cancelled = self._cancelled or Stop(StageStatus.CANCELLED, f"cancelled: {reason}")
-        self._end_all(self._cancelled, 0)
+            self._cancelled = self._cancelled or stop
+            watches = list(self._watches)
+        for watch in watches:
+            self._end(watch, self._cancelled, 0)
 
     def end(self, watch: Watch, stop: Stop) -> None:
         """Stop one container or build, with a grace period. Returns immediately."""
-        self._end_each([watch], stop, self._grace)
+        self._end(watch, stop, watch.grace)
 
     def wait(self, seconds: float) -> bool:
         """Wait until nothing runs any more, at most `seconds`. Return whether that is the case."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._watches, seconds)
 
-    def _end_all(self, stop: Stop, grace: float) -> None:
-        with self._changed:
-            watches = list(self._watches)
-        self._end_each(watches, stop, grace)
-
-    def _end_each(self, watches: Iterable[Watch], stop: Stop, grace: float) -> None:
-        for watch in watches:
-            threading.Thread(target=self._press, args=(watch, stop, grace), daemon=True).start()
+    def _end(self, watch: Watch, stop: Stop, grace: float) -> None:
+        threading.Thread(target=self._press, args=(watch, stop, grace), daemon=True).start()
 
     def _press(self, watch: Watch, stop: Stop, grace: float) -> None:
         said = False

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from dockercise_prefect.errors import WebhookError
-from dockercise_prefect.repository.branches import takes_name
+from dockercise_prefect.pipeline.name_globs import takes_name
 from dockercise_prefect.webhook.payload.address import lowered
 from dockercise_prefect.webhook.payload.push import Push
 

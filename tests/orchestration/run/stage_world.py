@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import zipfile
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -16,18 +17,37 @@ from dockercise_prefect.orchestration.run.options import RunOptions
 from dockercise_prefect.orchestration.run.outputs import RunOutputs
 from dockercise_prefect.orchestration.run.record import RunRecord
 from dockercise_prefect.orchestration.run.secrecy import Secrecy
-from dockercise_prefect.orchestration.run.stage_runner import CurrentTask, StageRunner
+from dockercise_prefect.orchestration.run.stage_log import PrefectLogger
+from dockercise_prefect.orchestration.run.stage_runner import StageRunner
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName, to_json
 from dockercise_prefect.results.record.local_store import LocalStore
+from dockercise_prefect.runtime.attempts import RunAttempt
 from dockercise_prefect.runtime.stage.attempt import run_attempt
 from dockercise_prefect.runtime.stage.environment import Outside, VariableTexts
 from dockercise_prefect.runtime.stage.job import JobResult
-from dockercise_prefect.runtime.workspace import RunAttempt, RuntimeOptions, Workspace
+from dockercise_prefect.runtime.workspace import RuntimeOptions, Workspace
 from dockercise_prefect.settings import read_settings
 from tests.engines.scripted import ScriptedEngine
 from tests.runtime.workspaces import IDENTITY
 
 LOG = logging.getLogger("a task run")
+
+
+@dataclass
+class FakeTask:
+    """A task run (`stage_runner.CurrentTask`)."""
+
+    states: list[str]
+    id: str | None = "task-1"
+    logger: PrefectLogger = LOG
+
+    def awaits_retry(self, seconds: float, message: str | None) -> None:
+        """See `CurrentTask`."""
+        self.states.append(f"waits {seconds:g} s: {message}")
+
+    def retries(self) -> None:
+        """See `CurrentTask`."""
+        self.states.append("retries")
 
 
 @dataclass
@@ -37,6 +57,8 @@ class StageWorld:
     Attributes:
         results: the result of each stage. events: the events that observers got.
         shown: for each stage that is completely recorded, its result and the last lines of its log.
+        task_states: what Prefect shows of task runs between attempts.
+        pauses: how long each stage waited between attempts. stopped: whether such a pause is refused.
     """
 
     engine: ScriptedEngine
@@ -47,12 +69,25 @@ class StageWorld:
     outputs: RunOutputs
     events: list[Event]
     shown: dict[StageName, tuple[JobResult, list[str]]]
+    task_states: list[str]
     results: dict[StageName, JobResult] = field(default_factory=dict)
+    pauses: dict[StageName, list[float]] = field(default_factory=lambda: defaultdict(list))
+    stopped: bool = False
+
+    def pauses_of(self, name: StageName) -> Callable[[float], bool]:
+        """Pauses that take no time, and are noted; refused after the run was stopped."""
+
+        def pause(seconds: float) -> bool:
+            self.pauses[name].append(seconds)
+            return not self.stopped
+
+        return pause
 
     def run(self, name: StageName) -> JobResult:
         """Run one stage with the results of the stages before it."""
         stage = self.pipeline.by_name[name]
-        self.results[name] = self.runner.run(stage, {needed: self.results[needed] for needed in stage.needs})
+        inputs = {needed: self.results[needed] for needed in stage.needs}
+        self.results[name] = self.runner.run(stage, inputs, self.pauses_of(name))
         return self.results[name]
 
     def entry(self, name: StageName) -> dict[str, Any]:
@@ -85,6 +120,7 @@ def stage_world(
     store.start(to_json(pipeline))
     events: list[Event] = []
     shown: dict[StageName, tuple[JobResult, list[str]]] = {}
+    shown_states: list[str] = []
     secrecy = Secrecy(pipeline)
     secrecy.begin(Outside(outside or {}, {}))
     record = RunRecord(store, events.append, secrecy)
@@ -103,9 +139,9 @@ def stage_world(
                 options=RunOptions(settings=read_settings(), observer=events.append),
                 texts=VariableTexts(pipeline, outside or {}),
                 secrecy=secrecy,
-                current_task=lambda: CurrentTask("task-1", LOG),
+                current_task=lambda: FakeTask(shown_states),
                 shipping=lambda _stage: lambda _line: None,
                 show=show,
             )
-            yield StageWorld(engine, pipeline, runner, record, store, outputs, events, shown)
+            yield StageWorld(engine, pipeline, runner, record, store, outputs, events, shown, shown_states)
             record.bundle_outputs(pipeline)

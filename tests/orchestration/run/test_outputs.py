@@ -13,8 +13,8 @@ from dockercise_prefect.pipeline import StageName
 from dockercise_prefect.results.record.local_store import LocalStore
 from dockercise_prefect.results.record.output_file import OutputFile
 from dockercise_prefect.results.record.store import StdoutWriter
+from dockercise_prefect.runtime.attempts import RunAttempt
 from dockercise_prefect.runtime.stage.attempt import run_attempt
-from dockercise_prefect.runtime.workspace import RunAttempt
 from tests.compiler.sources import compiled
 from tests.engines.scripted import BUSYBOX, Behaviour, ScriptedContainer, ScriptedEngine
 from tests.orchestration.run.stage_world import StageWorld, stage_world

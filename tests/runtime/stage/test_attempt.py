@@ -21,7 +21,7 @@ from dockercise_prefect.runtime.stage.ports import OutputWriter, Ports
 from dockercise_prefect.runtime.stage.running import Running
 from dockercise_prefect.status import StageStatus
 from tests.engines.scripted import BUSYBOX, Behaviour, ScriptedEngine
-from tests.runtime.workspaces import IDENTITY, MemoryOutputs, sh
+from tests.runtime.workspaces import IDENTITY, MemoryOutputs, cancelled, sh
 
 STAGES = [sh(name, "x") for name in "abc"] + [stage("join")]
 
@@ -42,7 +42,7 @@ def ports(
         masker=Masker(),
         outputs=outputs or MemoryOutputs(),
         sink=lambda _channel, _chunk: None,
-        running=Running(1, lambda _text: None),
+        running=Running(lambda _text: None),
         later=now,
     )
 
@@ -107,8 +107,8 @@ def test_a_stage_that_only_joins_prints_its_variable(scripted: ScriptedEngine) -
 
 def test_a_cancelled_run_attempts_nothing(scripted: ScriptedEngine) -> None:
     """If the run is over, the attempt ends before anything is made."""
-    running = Running(1, lambda _text: None)
-    running.cancel("because")
+    running = Running(lambda _text: None)
+    running.cancel(cancelled("because"))
 
     result = run_attempt(job_of(scripted, sh("a", "x")), replace(ports(scripted), running=running))
 

@@ -49,10 +49,9 @@ def test_what_is_printed_is_bounded(engine: Engine, run_id: str, bound: int) -> 
 
     with workspace(
         engine,
-        sh("a", f"{script} # echo 01234", never_fail=True),
+        sh("a", f"{script} # echo 01234", never_fail=True, stop_grace=1),
         run_id=run_id,
         confinement=Confinement(output=bound),
-        grace=1,
     ) as ran:
         result = ran.run(ran.pipeline.by_name["a"])
         printed = ran.output.get(("a", "stdout"), b"") + ran.output.get(("a", "stderr"), b"")

@@ -44,6 +44,7 @@ class Makes:
             mounts=StageMounts(self.volumes, shared, root, aws=False),
             aws=False,
             secrets=(),
+            answers=frozenset(),
             confinement=Confinement(),
         )
 

@@ -3,7 +3,7 @@
 import pytest
 
 from dockercise_prefect.runtime.engine import ExitState
-from dockercise_prefect.runtime.stage.outcome import Stop, Verdict, judge
+from dockercise_prefect.runtime.stage.outcome import Stop, judge
 from dockercise_prefect.status import StageStatus
 
 TIMEOUT = Stop(StageStatus.TIMED_OUT, "timed out after 5s")
@@ -32,12 +32,34 @@ CANCEL = Stop(StageStatus.CANCELLED, "cancelled: SIGINT")
 )
 def test_an_outcome(state: ExitState, stop: Stop | None, never_fail: bool, status: str, message: str | None) -> None:
     """Every exit state has one meaning; `neverFail` tolerates neither out of memory nor a stop by us."""
-    assert judge(state, stop=stop, never_fail=never_fail) == Verdict(StageStatus(status), state.exit_code, message)
+    verdict = judge(state, stop=stop, never_fail=never_fail, answers=False)
+
+    assert (verdict.status, verdict.exit_code, verdict.message) == (StageStatus(status), state.exit_code, message)
+    assert verdict.out_of_memory is ("out of memory" in str(message))
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "message"),
+    [
+        (ExitState(0), "passed", None),
+        (ExitState(1), "tolerated", "exit code 1: the answer is no"),
+        (ExitState(124), "tolerated", "exit code 124: the answer is no"),
+        (ExitState(125), "failed", "exit code 125"),
+        (ExitState(137), "failed", "killed (exit code 137)"),
+        (ExitState(1, oom_killed=True), "failed", "out of memory (exit code 1)"),
+    ],
+)
+@pytest.mark.parametrize("never_fail", [False, True])
+def test_an_answer(state: ExitState, status: str, message: str | None, *, never_fail: bool) -> None:
+    """The exit code of a stage that is asked is its answer; 125 and above is no answer, even with `neverFail`."""
+    verdict = judge(state, stop=None, never_fail=never_fail, answers=True)
+
+    assert (verdict.status, verdict.message) == (StageStatus(status), message)
 
 
 def test_a_failure_shows_the_last_lines() -> None:
     """The message of a failure is a short line followed by the end of the log."""
-    verdict = judge(ExitState(2), stop=None, never_fail=False)
+    verdict = judge(ExitState(2), stop=None, never_fail=False, answers=False)
 
     assert verdict.with_tail("a\nb").message == "exit code 2\na\nb"
 
@@ -45,6 +67,6 @@ def test_a_failure_shows_the_last_lines() -> None:
 @pytest.mark.parametrize(("state", "never_fail"), [(ExitState(0), False), (ExitState(2), True)])
 def test_a_success_shows_no_lines(state: ExitState, never_fail: bool) -> None:
     """The message of a success does not contain the stage's output."""
-    verdict = judge(state, stop=None, never_fail=never_fail)
+    verdict = judge(state, stop=None, never_fail=never_fail, answers=False)
 
     assert verdict.with_tail("a\nb") == verdict

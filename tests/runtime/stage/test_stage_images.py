@@ -13,7 +13,7 @@ from dockercise_prefect.runtime.engine import Engine, Leftover
 from dockercise_prefect.status import StageStatus
 from tests.engines.driving import PATIENCE, rehearse
 from tests.engines.scripted import BUSYBOX, Behaviour, ScriptedEngine
-from tests.runtime.workspaces import Ran, run_all, sh, workspace
+from tests.runtime.workspaces import Ran, cancelled, run_all, sh, workspace
 
 
 def write(root: Path, *lines: str, name: str = "Dockerfile") -> Path:
@@ -160,7 +160,7 @@ def test_a_build_that_is_cancelled(engine: Engine, run_id: str, tmp_path: Path, 
         building(engine, ran, "sleep 1000")
 
         if how == "cancel":
-            ran.workspace.cancel(reason="SIGTERM")
+            ran.workspace.cancel(cancelled("SIGTERM"))
         else:
             ran.workspace.kill()
         result = future.result(PATIENCE)

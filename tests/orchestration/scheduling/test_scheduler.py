@@ -9,17 +9,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from dockercise_prefect.orchestration.run import scheduler as module
 from dockercise_prefect.orchestration.run.record import RunRecord
-from dockercise_prefect.orchestration.run.scheduler import Scheduler
 from dockercise_prefect.orchestration.run.secrecy import Secrecy
+from dockercise_prefect.orchestration.scheduling import scheduler as module
+from dockercise_prefect.orchestration.scheduling.ports import Pausing
+from dockercise_prefect.orchestration.scheduling.scheduler import Scheduler
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName, stage, to_json
 from dockercise_prefect.results.record.local_store import LocalStore
 from dockercise_prefect.results.record.store import Kept
 from dockercise_prefect.runtime.stage.job import JobResult
+from dockercise_prefect.runtime.stage.outcome import Stop
 from dockercise_prefect.status import StageStatus
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
@@ -54,12 +57,14 @@ class Task:
 
 @dataclass
 class Tasks:
-    """Runs stages in threads (`scheduler.TaskRuns`).
+    """Runs stages in threads (`ports.TaskRuns`).
 
     Attributes:
         statuses: how stages end; the others pass. `RUNNING` stands for a task that breaks without a result.
         gates: what stages wait for before they end; the others wait for nothing.
+        pauses: how long stages wait between attempts. resumed: whether they were allowed to go on.
         submitted: names, in order. blocked: name to message. most: the largest number of tasks at the same time.
+        inputs: for each submitted stage, the stages whose results it got.
     """
 
     record: RunRecord
@@ -67,33 +72,47 @@ class Tasks:
     gates: Mapping[StageName, threading.Event] = field(default_factory=dict)
     submitted: list[StageName] = field(default_factory=list)
     blocked: dict[StageName, str] = field(default_factory=dict)
+    pauses: Mapping[StageName, list[float]] = field(default_factory=dict)
+    resumed: dict[StageName, bool] = field(default_factory=dict)
+    inputs: dict[StageName, set[StageName]] = field(default_factory=dict)
     most: int = 0
     _now: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def submit(self, stage: Stage, needed: Mapping[StageName, Task]) -> Task:
+    def submit(
+        self, stage: Stage, needed: Mapping[StageName, Task], inputs: Mapping[StageName, JobResult], pause: Pausing
+    ) -> Task:
         """See `TaskRuns`."""
-        assert needed.keys() == set(stage.needs)
+        assert inputs.keys() <= needed.keys() <= set(stage.needs)
+        self.inputs[stage.name] = set(inputs)
         assert all(task.ended.is_set() for task in needed.values())
         self.submitted.append(stage.name)
         task = Task(stage.name)
         with self._lock:
             self._now += 1
             self.most = max(self.most, self._now)
-        threading.Thread(target=self._run, args=(stage, task), daemon=True).start()
+        threading.Thread(target=self._run, args=(stage, task, pause), daemon=True).start()
         return task
 
-    def submit_blocked(self, stage: Stage, message: str, needed: Mapping[StageName, Task]) -> Task:
+    def submit_never(self, stage: Stage, status: StageStatus, message: str, needed: Mapping[StageName, Task]) -> Task:
         """See `TaskRuns`."""
-        assert needed.keys() == set(stage.needs)
+        assert needed.keys() <= set(stage.needs)
+        assert status in {StageStatus.SKIPPED, StageStatus.NOT_STARTED}
         self.blocked[stage.name] = message
         task = Task(stage.name)
         task.ended.set()
         return task
 
-    def _run(self, stage: Stage, task: Task) -> None:
+    def _run(self, stage: Stage, task: Task, pause: Pausing) -> None:
         self.record.stage_started(stage, NOW, task.task_run_id)
         assert self.gates.get(stage.name, GO).wait(60)
+        for seconds in self.pauses.get(stage.name, ()):
+            with self._lock:
+                self._now -= 1
+            self.resumed[stage.name] = pause(seconds)
+            with self._lock:
+                self._now += 1
+                self.most = max(self.most, self._now)
         status = self.statuses.get(stage.name, StageStatus.PASSED)
         if status is StageStatus.RUNNING:
             task.failure = "it broke"
@@ -108,46 +127,56 @@ class Tasks:
 
 @dataclass
 class World:
-    """One run of the scheduler.
+    """One run of the scheduler. It is also what the scheduler controls (`ports.Control`).
 
     Attributes:
-        asked: the requests of the scheduler: `stop: …`, `kill`, `abandon`.
+        asked: the requests of the scheduler: `stop: …`, `stop clean-up: …`, `kill`, `abandon`.
     """
 
     pipeline: Pipeline
     record: RunRecord
     tasks: Tasks
     asked: list[str] = field(default_factory=list)
+    skipped: Mapping[StageName, str] = field(default_factory=dict)
+    reasons: list[Stop] = field(default_factory=list)
     on_stop: Callable[[], None] = lambda: None
+    on_stop_cleanup: Callable[[], None] = lambda: None
     on_kill: Callable[[], None] = lambda: None
     on_abandon: Callable[[], None] = lambda: None
 
     def execute(self, jobs: int = 10, *, fail_fast: bool = False) -> str | None:
         """Run the scheduler, and return its answer."""
-
-        def stop(reason: str) -> None:
-            self.asked.append(f"stop: {reason}")
-            self.on_stop()
-
-        def kill() -> None:
-            self.asked.append("kill")
-            self.on_kill()
-
-        def abandon() -> None:
-            self.asked.append("abandon")
-            self.on_abandon()
-
         scheduler = Scheduler(
             self.pipeline,
+            skipped=self.skipped,
             tasks=self.tasks,
             record=self.record,
             jobs=jobs,
             fail_fast=fail_fast,
-            stop=stop,
-            kill=kill,
-            abandon=abandon,
+            control=self,
         )
         return scheduler.execute()
+
+    def stop(self, reason: str, stop: Stop) -> None:
+        """See `Control`."""
+        self.asked.append(f"stop: {reason}")
+        self.reasons.append(stop)
+        self.on_stop()
+
+    def stop_cleanup(self, stop: Stop) -> None:
+        """See `Control`."""
+        self.asked.append(f"stop clean-up: {stop.message}")
+        self.on_stop_cleanup()
+
+    def kill(self) -> None:
+        """See `Control`."""
+        self.asked.append("kill")
+        self.on_kill()
+
+    def abandon(self) -> None:
+        """See `Control`."""
+        self.asked.append("abandon")
+        self.on_abandon()
 
     def statuses(self) -> dict[StageName, str]:
         """How each stage ended, according to the record."""
@@ -156,13 +185,17 @@ class World:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Callable[..., World]:
-    """Makes runs of pipelines, from a mapping of each stage's name to the names that it needs."""
+    """Makes runs of pipelines, from a mapping of each stage's name to the names that it needs.
 
-    def make(edges: dict[str, str], **how: Mapping[StageName, object]) -> World:
+    Upper-case names are those of `when: always` stages. `rules` are further arguments of the pipeline.
+    """
+
+    def make(edges: dict[str, str], rules: Mapping[str, Any] | None = None, **how: Mapping[StageName, object]) -> World:
         stages: dict[StageName, Stage] = {}
         for name, needs in edges.items():
-            stages[name] = stage(name, image="i", run="x", after=[stages[needed] for needed in needs])
-        pipeline = Pipeline("p", list(stages.values()))
+            when = "always" if name.isupper() else "success"
+            stages[name] = stage(name, image="i", run="x", when=when, after=[stages[needed] for needed in needs])
+        pipeline = Pipeline("p", list(stages.values()), **(rules or {}))
         store = LocalStore(tmp_path, "p", "run")
         store.start(to_json(pipeline))
         record = RunRecord(store, lambda _event: None, Secrecy(pipeline))
@@ -253,3 +286,102 @@ def test_further_signals_kill_and_then_nothing_is_waited_for(
     assert run.execute() == "SIGINT"
 
     assert run.asked == ["stop: the run was cancelled by SIGTERM", "kill", "abandon"]
+
+
+def test_clean_up_runs_after_a_stop(world: Callable[..., World]) -> None:
+    """After a signal, running stages are stopped, waiting ones are not started, and clean-up stages run with what there is."""
+    gate = threading.Event()
+    run = world({"a": "", "b": "a", "C": "ab"}, gates={"a": gate}, statuses={"a": StageStatus.CANCELLED})
+    run.on_stop = gate.set
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()
+
+    assert run.execute() == "SIGTERM"
+
+    assert run.statuses() == {"a": "cancelled", "b": "not_started", "C": "passed"}
+    assert run.tasks.inputs["C"] == {"a"}
+    assert run.record.standing == "cancelled"
+
+
+def test_clean_up_has_a_time_limit(world: Callable[..., World]) -> None:
+    """Clean-up stages that take too long after a stop are stopped, and no more of them start."""
+    gate, clean = threading.Event(), threading.Event()
+    run = world(
+        {"a": "", "C": "a", "D": "C"},
+        {"cleanup_grace": 0.1},
+        gates={"a": gate, "C": clean},
+        statuses={"a": StageStatus.CANCELLED, "C": StageStatus.CANCELLED},
+    )
+    run.on_stop, run.on_stop_cleanup = gate.set, clean.set
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()
+
+    run.execute()
+
+    assert run.asked[1:] == ["stop clean-up: cancelled: the clean-up took longer than 0.1s"]
+    assert run.record.stage("D").message == "not started: the clean-up took longer than 0.1s"
+
+
+def test_a_second_signal_ends_clean_up_too(world: Callable[..., World]) -> None:
+    """The second signal kills clean-up stages, and those that wait never start."""
+    gate, clean = threading.Event(), threading.Event()
+    run = world(
+        {"a": "", "C": "a", "D": "C"},
+        gates={"a": gate, "C": clean},
+        statuses={"a": StageStatus.CANCELLED, "C": StageStatus.CANCELLED},
+    )
+    run.on_stop, run.on_kill = gate.set, clean.set
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGTERM)).start()
+
+    run.execute()
+
+    assert run.asked == ["stop: the run was cancelled by SIGTERM", "kill"]
+    assert run.record.stage("D").message == "not started: the run was killed"
+
+
+def test_a_run_that_takes_too_long_is_stopped(world: Callable[..., World]) -> None:
+    """At the run's timeout, running stages are stopped as timed out, and the rest does not start."""
+    gate = threading.Event()
+    run = world({"a": "", "b": "a", "C": "b"}, {"timeout": 0.2}, gates={"a": gate}, statuses={"a": StageStatus.TIMED_OUT})
+    run.on_stop = gate.set
+
+    assert run.execute() is None
+
+    assert run.reasons == [Stop(StageStatus.TIMED_OUT, "timed out: the run timed out after 0.2s")]
+    assert run.record.stage("b").message == "not started: the run timed out after 0.2s"
+    assert run.statuses() == {"a": "timed_out", "b": "not_started", "C": "passed"}
+    assert run.record.standing == "failed"
+
+
+def test_a_stage_between_attempts_needs_no_slot(world: Callable[..., World]) -> None:
+    """While a stage waits for its next attempt, another one runs in its slot; then it gets one again."""
+    gate = threading.Event()
+    run = world({"a": "", "b": ""}, pauses={"a": [0.1]}, gates={"a": GO, "b": gate})
+    threading.Timer(0.5, gate.set).start()
+
+    run.execute(jobs=1)
+
+    assert run.tasks.resumed == {"a": True}
+    assert run.tasks.most == 1
+    assert run.statuses() == {"a": "passed", "b": "passed"}
+
+
+def test_a_stop_ends_the_wait_for_the_next_attempt(world: Callable[..., World]) -> None:
+    """A stage that waits an hour for its next attempt ends at once when the run is stopped."""
+    run = world({"a": ""}, pauses={"a": [3600.0]}, statuses={"a": StageStatus.FAILED})
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()
+
+    run.execute()
+
+    assert run.tasks.resumed == {"a": False}
+    assert run.statuses() == {"a": "failed"}
+
+
+def test_skipped_stages_are_recorded_with_the_reason(world: Callable[..., World]) -> None:
+    """A stage that is skipped beforehand is no failure, and stages that come after it run."""
+    run = world({"a": "", "b": "a"})
+    run.skipped = {"a": "the branch is dev"}
+
+    run.execute()
+
+    assert run.record.stage("a").message == "skipped: the branch is dev"
+    assert run.statuses() == {"a": "skipped", "b": "passed"}

@@ -1,0 +1,1 @@
+"""Decides which stages of a run start, and when."""

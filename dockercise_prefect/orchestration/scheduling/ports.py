@@ -1,0 +1,99 @@
+"""What the scheduler needs, as protocols: task runs, the record, and a way to stop what runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol, TypeAlias, TypeVar
+
+from dockercise_prefect.pipeline import Stage, StageName
+from dockercise_prefect.runtime.stage.job import JobResult
+from dockercise_prefect.runtime.stage.outcome import Stop
+from dockercise_prefect.status import StageStatus
+
+
+class TaskRun(Protocol):
+    """A task run that was submitted. It ends by itself."""
+
+    @property
+    def task_run_id(self) -> object:
+        """The id of the task run."""
+        ...
+
+    @property
+    def failure(self) -> str | None:
+        """How the task run failed, if it has ended without a result."""
+        ...
+
+    def wait(self) -> JobResult | None:
+        """Wait until the task run has ended, and return its result; None if it has none."""
+        ...
+
+    def when_ended(self, then: Callable[[], None]) -> None:
+        """Call `then` when the task run has ended, in any thread."""
+        ...
+
+
+T = TypeVar("T", bound=TaskRun)
+
+Pausing: TypeAlias = Callable[[float], bool]
+"""Lets a stage wait so many seconds for its next attempt, without a slot. Called in the thread of its task run.
+
+It returns whether the stage has a slot again; False if the run was stopped meanwhile.
+"""
+
+
+class TaskRuns(Protocol[T]):
+    """Submits task runs. Each is named after its stage. Used by one thread."""
+
+    def submit(self, stage: Stage, needed: Mapping[StageName, T], inputs: Mapping[StageName, JobResult], pause: Pausing) -> T:
+        """Start to run a stage.
+
+        Args:
+            stage: the stage to run.
+            needed: the task runs of the stages that it needs, as far as they have one. They have ended.
+            inputs: the results of the stages that it needs, as far as they have one.
+            pause: lets it wait for its next attempt.
+        """
+        ...
+
+    def submit_never(self, stage: Stage, status: StageStatus, message: str, needed: Mapping[StageName, T]) -> T:
+        """Show a stage that will never start: it is skipped, or not started. `message` says why."""
+        ...
+
+
+class Recorder(Protocol):
+    """Records the ends of stages that have no result, and that the run was cancelled."""
+
+    def run_cancelled(self) -> None:
+        """Somebody asked the run to end."""
+        ...
+
+    def stage_never_ran(
+        self, stage: Stage, status: StageStatus, message: str, because: StageName | None, task_run_id: str | None
+    ) -> None:
+        """The stage will never start. `because` is the stage that is the reason, if there is one."""
+        ...
+
+    def stage_broke(self, stage: Stage, message: str, task_run_id: str | None) -> None:
+        """Dockercise failed to run the stage."""
+        ...
+
+
+class Control(Protocol):
+    """Stops what runs. Every method returns immediately."""
+
+    def stop(self, reason: str, stop: Stop) -> None:
+        """Stop ordinary stages, each with its grace period, and start no more of them. They end as `stop` says."""
+        ...
+
+    def stop_cleanup(self, stop: Stop) -> None:
+        """The same for clean-up stages."""
+        ...
+
+    def kill(self) -> None:
+        """End everything that runs immediately, and start nothing more."""
+        ...
+
+    def abandon(self) -> None:
+        """Let stages that still run after that count as ended, because the engine does not answer."""
+        ...

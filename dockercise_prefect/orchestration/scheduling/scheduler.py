@@ -1,0 +1,299 @@
+"""Runs a pipeline's stages as task runs from one ready queue.
+
+A task run is submitted only when all stages that it needs have ended: a waiting task would occupy a thread, and many waiting
+tasks would use up a bounded pool (FACTS section 2). The flow's own thread submits. Tasks and signals put messages in its inbox.
+
+A run that is stopped goes on with its clean-up stages. A run that is over starts nothing more.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from queue import Empty, SimpleQueue
+from typing import Generic, TypeAlias, TypeVar
+
+from dockercise_prefect.orchestration.scheduling.decisions import Blocked, Decision, Ready, Skipped, StageEnd
+from dockercise_prefect.orchestration.scheduling.pause import Pause
+from dockercise_prefect.orchestration.scheduling.ports import Control, Recorder, TaskRun, TaskRuns
+from dockercise_prefect.orchestration.scheduling.schedule import Schedule
+from dockercise_prefect.pipeline import Pipeline, Stage, StageName
+from dockercise_prefect.quantities import shown_seconds
+from dockercise_prefect.runtime.stage.job import JobResult
+from dockercise_prefect.runtime.stage.outcome import Stop
+from dockercise_prefect.signals import handled
+from dockercise_prefect.status import StageStatus
+
+LONGEST_SLEEP = 0.25
+"""The maximum number of seconds until a signal or a time limit is noticed."""
+
+KILL_SECONDS = 20.0
+"""How many seconds an engine has to end the containers after a kill. A healthy engine needs less than one second."""
+
+INSISTENT_SECONDS = 3.0
+"""The same, if the user has sent another signal since."""
+
+T = TypeVar("T", bound=TaskRun)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A task run is over."""
+
+    stage: Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """A stage waits for its next attempt, and needs no slot meanwhile."""
+
+    pause: Pause
+
+
+@dataclass(frozen=True, slots=True)
+class Rested:
+    """A stage has waited long enough, and needs a slot for its next attempt."""
+
+    pause: Pause
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """The run was asked to end. `by` says by what or by whom."""
+
+    by: str
+
+
+Message: TypeAlias = Ended | Paused | Rested | Interrupted
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A stage that waits for a slot: `start` is called when it gets one, `refuse` if it never gets one."""
+
+    stage: Stage
+    start: Callable[[], None]
+    refuse: Callable[[], None]
+
+
+class Scheduler(Generic[T]):
+    """One run of one pipeline. `execute` is called once, in the flow's thread.
+
+    Args:
+        pipeline: the stages to run.
+        skipped: the stages that are skipped whatever happens, each with the reason.
+        tasks: submits task runs.
+        record: is told of stages that never start, or that end without a result.
+        jobs: the maximum number of stages that run at the same time.
+        fail_fast: whether to stop everything when the first stage does not succeed.
+        control: stops what runs.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        *,
+        skipped: Mapping[StageName, str],
+        tasks: TaskRuns[T],
+        record: Recorder,
+        jobs: int,
+        fail_fast: bool,
+        control: Control,
+    ) -> None:
+        self._pipeline = pipeline
+        self._tasks = tasks
+        self._record = record
+        self._jobs = jobs
+        self._fail_fast = fail_fast
+        self._control = control
+        self._schedule = Schedule(pipeline, skipped)
+        self._inbox: SimpleQueue[Message] = SimpleQueue()
+        self._waiting: deque[_Waiting] = deque()
+        self._active: dict[StageName, Stage] = {}
+        self._pauses: dict[StageName, Pause] = {}
+        self._task_runs: dict[StageName, T] = {}
+        self._results: dict[StageName, JobResult] = {}
+        self._began = time.monotonic()
+        self._stopped: str | None = None
+        self._over: str | None = None
+        self._cleaning_since: float | None = None
+        self._interrupted_by: str | None = None
+        self._killed: float | None = None
+        self._patience = KILL_SECONDS
+
+    def execute(self) -> str | None:
+        """Run until every stage is settled, or until no stage runs any more after a stop.
+
+        Returns:
+            What interrupted the run, for example the name of a signal; None if nothing did.
+        """
+        with handled(self._interrupted):  # signals to end become messages
+            self._take(self._schedule.first())
+            while self._active or self._waiting:
+                self._submit()
+                message = self._next()
+                if message is not None:
+                    self._handle(message)
+                self._watch_the_time()
+        for task_run in self._task_runs.values():
+            task_run.wait()
+        return self._interrupted_by
+
+    def _submit(self) -> None:
+        while self._waiting and len(self._active) - len(self._pauses) < self._jobs:
+            self._waiting.popleft().start()
+
+    def _next(self) -> Message | None:
+        """The next message. A signal that comes just before this thread begins to wait is handled only when the wait ends."""
+        with suppress(Empty):
+            return self._inbox.get(timeout=LONGEST_SLEEP)
+        return None
+
+    def _handle(self, message: Message) -> None:
+        match message:
+            case Ended(stage):
+                del self._active[stage.name]
+                self._pauses.pop(stage.name, None)
+                self._settle(stage)
+            case Paused(pause):
+                self._pauses[pause.stage.name] = pause
+                if self._may_not_start(pause.stage):
+                    pause.cut_short()
+            case Rested(pause):
+                self._wait_for_slot(_Waiting(pause.stage, partial(self._resume, pause), pause.refuse))
+            case Interrupted(by):
+                if self._killed is not None:
+                    self._patience = INSISTENT_SECONDS
+                elif self._stopped is not None:
+                    self._kill()
+                self._interrupted_by = by
+                self._record.run_cancelled()
+                reason = f"the run was cancelled by {by}"
+                self._stop(reason, Stop(StageStatus.CANCELLED, f"cancelled: {reason}"))
+
+    def _watch_the_time(self) -> None:
+        now = time.monotonic()
+        timeout = self._pipeline.timeout
+        if timeout is not None and self._stopped is None and now - self._began > timeout:
+            reason = f"the run timed out after {shown_seconds(timeout)}"
+            self._stop(reason, Stop(StageStatus.TIMED_OUT, f"timed out: {reason}"))
+        if self._stopped is not None and self._over is None:
+            if self._cleaning_since is None and all(stage.when.cleans_up for stage in self._active.values()):
+                self._cleaning_since = now
+            if self._cleaning_since is not None and now - self._cleaning_since > self._pipeline.cleanup_grace:
+                reason = f"the clean-up took longer than {shown_seconds(self._pipeline.cleanup_grace)}"
+                self._end(reason)
+                self._control.stop_cleanup(Stop(StageStatus.CANCELLED, f"cancelled: {reason}"))
+        if self._killed is not None and now - self._killed > self._patience:
+            self._patience = math.inf
+            self._control.abandon()
+
+    def _settle(self, stage: Stage) -> None:
+        task_run = self._task_runs[stage.name]
+        result = task_run.wait()
+        if result is None:
+            self._record.stage_broke(stage, f"internal error: {task_run.failure}", str(task_run.task_run_id))
+            end = StageEnd(StageStatus.ERROR)
+        else:
+            self._results[stage.name] = result
+            end = StageEnd(result.status, result.exit_code)
+        if not end.status.succeeded and self._fail_fast:
+            reason = f"{stage.name} failed and the run fails fast"
+            self._stop(reason, Stop(StageStatus.CANCELLED, f"cancelled: {reason}"))
+        self._take(self._schedule.settle(stage.name, end))
+
+    def _take(self, decisions: Iterator[Decision]) -> None:
+        for decision in decisions:
+            match decision:
+                case Ready(stage):
+                    refuse = partial(self._never_started, stage)
+                    self._wait_for_slot(_Waiting(stage, partial(self._start, stage), refuse))
+                case Skipped(stage, why, because):
+                    self._never(stage, StageStatus.SKIPPED, f"skipped: {why}", because)
+                case Blocked(stage, None):
+                    self._record.stage_never_ran(stage, StageStatus.NOT_STARTED, self._why_not(stage), None, None)
+                case Blocked(stage, because):
+                    self._never(stage, StageStatus.NOT_STARTED, f"not started: {because} failed", because)
+
+    def _wait_for_slot(self, waiting: _Waiting) -> None:
+        if self._may_not_start(waiting.stage):
+            waiting.refuse()
+        else:
+            self._waiting.append(waiting)
+
+    def _start(self, stage: Stage) -> None:
+        inputs = {name: self._results[name] for name in stage.needs if name in self._results}
+        task_run = self._tasks.submit(stage, self._needed(stage), inputs, partial(self._pause, stage))
+        self._task_runs[stage.name] = task_run
+        self._active[stage.name] = stage
+        task_run.when_ended(partial(self._inbox.put, Ended(stage)))
+
+    def _pause(self, stage: Stage, seconds: float) -> bool:
+        """See `ports.Pausing`."""
+        pause = Pause(stage)
+        self._inbox.put(Paused(pause))
+        pause.rest(seconds)
+        self._inbox.put(Rested(pause))
+        return pause.goes_on()
+
+    def _resume(self, pause: Pause) -> None:
+        del self._pauses[pause.stage.name]
+        pause.resume()
+
+    def _never_started(self, stage: Stage) -> None:
+        """A stage that was ready will never start, because the run was stopped."""
+        self._record.stage_never_ran(stage, StageStatus.NOT_STARTED, self._why_not(stage), None, None)
+        self._take(self._schedule.settle(stage.name, StageEnd(StageStatus.NOT_STARTED)))
+
+    def _never(self, stage: Stage, status: StageStatus, message: str, because: StageName | None) -> None:
+        """A stage will never start. It is shown in Prefect."""
+        task_run = self._tasks.submit_never(stage, status, message, self._needed(stage))
+        self._task_runs[stage.name] = task_run
+        self._record.stage_never_ran(stage, status, message, because, str(task_run.task_run_id))
+
+    def _needed(self, stage: Stage) -> Mapping[StageName, T]:
+        return {name: self._task_runs[name] for name in stage.needs if name in self._task_runs}
+
+    def _may_not_start(self, stage: Stage) -> bool:
+        return self._over is not None or (self._stopped is not None and not stage.when.cleans_up)
+
+    def _why_not(self, stage: Stage) -> str:
+        reason = self._over if stage.when.cleans_up and self._over else self._stopped
+        return f"not started: {reason}"
+
+    def _stop(self, reason: str, stop: Stop) -> None:
+        """Stop ordinary stages. Clean-up stages go on, and may still start."""
+        if self._stopped is None:
+            self._stopped = reason
+            self._schedule.stop()
+            self._control.stop(reason, stop)
+            self._refuse_what_may_not_start()
+
+    def _end(self, reason: str) -> None:
+        """From here on, nothing starts any more."""
+        self._stopped = self._stopped or reason
+        self._over = reason
+        self._schedule.end()
+        self._refuse_what_may_not_start()
+
+    def _kill(self) -> None:
+        self._killed = time.monotonic()
+        self._control.kill()
+        self._end("the run was killed")
+
+    def _refuse_what_may_not_start(self) -> None:
+        for pause in self._pauses.values():
+            if self._may_not_start(pause.stage):
+                pause.cut_short()
+        waiting, self._waiting = self._waiting, deque()
+        for one in waiting:
+            self._wait_for_slot(one)
+
+    def _interrupted(self, number: signal.Signals) -> None:
+        self._inbox.put(Interrupted(number.name))

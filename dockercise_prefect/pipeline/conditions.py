@@ -1,0 +1,95 @@
+"""The conditions of `when` that are decided before anything starts (LANGUAGE section 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+
+from dockercise_prefect.pipeline.lifecycle import When
+from dockercise_prefect.pipeline.model import DependencyKind, Pipeline, Stage, StageName
+from dockercise_prefect.pipeline.name_globs import takes_name
+from dockercise_prefect.pipeline.run_context import RunContext
+
+
+def unmet(when: When, context: RunContext) -> str | None:
+    """The first condition that does not hold, in words; None if all hold.
+
+    Args:
+        when: the conditions of a stage.
+        context: what the run knows of git.
+    """
+    if when.event and context.event not in when.event:
+        return f"the run began by {context.event}, not by {_either(when.event)}"
+    for what, globs, name in (("branch", when.branch, context.branch), ("tag", when.tag, context.tag)):
+        if globs and not (name and takes_name(globs, name)):
+            has = f"the {what} is {name}" if name else f"the run has no {what}"
+            return f"{has}, and must match {_either(globs)}"
+    if when.changed and context.changed is not None and not _touched(when.changed, context.changed):
+        return f"the push changed no file that matches {_either(when.changed)}"
+    return None
+
+
+def skipped_beforehand(pipeline: Pipeline, context: RunContext, targets: Collection[StageName]) -> dict[StageName, str]:
+    """The stages that are certainly skipped, each with the reason.
+
+    Args:
+        pipeline: the stages that were asked for, and those that they need.
+        context: what the run knows of git.
+        targets: the stages that were asked for; empty for all.
+    """
+    skipped: dict[StageName, str] = {}
+    for stage in pipeline:
+        why = unmet(stage.when, context) or _uses_skipped(stage, skipped)
+        if why is not None:
+            skipped[stage.name] = why
+    wanted = [name for name in targets if name not in skipped]
+    if targets:
+        needed = pipeline.only(wanted).by_name if wanted else {}
+        for stage in pipeline:
+            if stage.name not in needed:
+                skipped.setdefault(stage.name, f"only {_either(_users(pipeline, stage, targets))} needs it")
+    return skipped
+
+
+def without(pipeline: Pipeline, skipped: Collection[StageName]) -> Pipeline:
+    """The stages that may run: the pipeline without skipped stages, and without the edges to them."""
+    if not skipped:
+        return pipeline
+    stages = [
+        replace(stage, depends_on=tuple(edge for edge in stage.depends_on if edge.stage not in skipped))
+        for stage in pipeline
+        if stage.name not in skipped
+    ]
+    return replace(pipeline, stages=stages, digest=None)
+
+
+def passes_on_a_skip(stage: Stage, kind: DependencyKind) -> bool:
+    """Whether the stage is skipped if a stage is skipped to which it has such an edge.
+
+    A clean-up stage runs whatever came of the others. But it cannot run in an image that does not exist, or after a question
+    that nobody answered.
+    """
+    if stage.when.cleans_up:
+        return kind is DependencyKind.IMG or kind.asks
+    return kind is not DependencyKind.AFTER
+
+
+def _uses_skipped(stage: Stage, skipped: Collection[StageName]) -> str | None:
+    edge = next((edge for edge in stage.depends_on if edge.stage in skipped and passes_on_a_skip(stage, edge.kind)), None)
+    return None if edge is None else f"it {edge.kind.phrase} {edge.stage}, which is skipped"
+
+
+def _users(pipeline: Pipeline, stage: Stage, targets: Collection[StageName]) -> Sequence[StageName]:
+    """The targets that need a stage."""
+    return [name for name in targets if stage.name in pipeline.only([name]).by_name]
+
+
+def _touched(globs: Sequence[str], paths: Iterable[str]) -> bool:
+    from dockercise_prefect.globs import Globs  # noqa: PLC0415  only pipelines with this condition need pathspec
+
+    patterns = Globs(globs)
+    return any(patterns.takes(path) for path in paths)
+
+
+def _either(words: Iterable[str]) -> str:
+    return " or ".join(words)
