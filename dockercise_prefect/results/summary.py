@@ -63,7 +63,12 @@ class StageSummary:
     def headline(self) -> str:
         """How the stage ended, in one line. The message may have more lines."""
         how = _first_line(self.message or "") or self.status.value.replace("_", " ")
-        return f"{how} at attempt {self.attempts}" if self.attempts is not None and self.attempts > 1 else how
+        return f"{how}, {self.at_attempt}" if self.at_attempt else how
+
+    @property
+    def at_attempt(self) -> str:
+        """`at attempt 3`; empty for a stage that was not run again."""
+        return f"at attempt {self.attempts}" if self.attempts is not None and self.attempts > 1 else ""
 
     def to_json(self) -> dict[str, Any]:
         """The entry of the stage in `summary.json`."""

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import PullPolicy
+from dockercise_prefect.runtime.cleanup.labels import ATTEMPT
 from dockercise_prefect.runtime.engine import (
     BuildSpec,
     ContainerSpec,
@@ -100,7 +101,7 @@ class ScriptedEngine:
         self.pulled: list[str] = []
         self.peak = 0
         self._state = _State()
-        self._script: list[tuple[str, Behaviour]] = []
+        self._script: list[tuple[str, tuple[Behaviour, ...]]] = []
         self._dead = False
         self._changed = threading.Condition(threading.RLock())
         self._numbers = itertools.count(1)
@@ -108,9 +109,9 @@ class ScriptedEngine:
 
     # What a test defines and asks.
 
-    def script(self, text: str, behaviour: Behaviour) -> None:
-        """Define what containers do whose command or standard input has `text`, and builds whose Dockerfile has it."""
-        self._script.append((text, behaviour))
+    def script(self, text: str, *behaviours: Behaviour) -> None:
+        """Define what the n-th attempt does whose command, input or Dockerfile has `text`; the last is for all later ones."""
+        self._script.append((text, behaviours))
 
     def add_image(self, ref: str, *, user: str = "", command: tuple[str, ...] = ("/bin/sh",), present: bool = True) -> str:
         """Add an image that is present or, unless `present`, that a pull brings; return its id."""
@@ -183,7 +184,7 @@ class ScriptedEngine:
 
     def build(self, spec: BuildSpec, context: Iterable[bytes]) -> ImageBuild:
         self._called("build")
-        behaviour = next((does for text, does in self._script if text.encode() in spec.dockerfile), Behaviour())
+        behaviour = self._attempted(spec.dockerfile, spec.labels)
 
         def make(files: Tree) -> str:
             with self._changed:
@@ -368,8 +369,11 @@ class ScriptedEngine:
             return container
 
     def _behaviour(self, spec: ContainerSpec, stdin: bytes) -> Behaviour:
-        given = _given(spec, stdin)
-        return next((behaviour for text, behaviour in self._script if text.encode() in given), Behaviour())
+        return self._attempted(_given(spec, stdin), spec.labels)
+
+    def _attempted(self, given: bytes, labels: Mapping[str, str]) -> Behaviour:
+        behaviours = next((found for text, found in self._script if text.encode() in given), (Behaviour(),))
+        return behaviours[min(int(labels.get(ATTEMPT, 1)), len(behaviours)) - 1]
 
     def _existing(self, id_: str) -> ScriptedContainer:
         container = self._state.containers.get(id_)

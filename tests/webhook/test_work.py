@@ -61,7 +61,7 @@ def test_tags_start_the_deployments_that_wait_for_them(world: ScriptedWorld, rec
 
     assert answers == [(202, "queued"), (200, "repeated"), (200, "ignored")]
     assert [(run.deployment_id, run.commit) for run in world.runs()] == [(released.deployment_id, tag["after"])]
-    assert receiver.logged(f"acme/infra refs/tags/v1 {tag['after'][:7]} registered/released: started all")
+    eventually(lambda: receiver.logged(f"acme/infra refs/tags/v1 {tag['after'][:7]} registered/released: started all"))
     assert receiver.logged("no deployment waits for this tag")
 
 

@@ -164,7 +164,7 @@ def _details(stage: Stage, summary: StageSummary) -> str:
         return plain_line(summary.headline)
     match summary.status:
         case StageStatus.PASSED:
-            return _edges(stage)
+            return ", ".join(filter(None, [summary.at_attempt, _edges(stage)]))
         case StageStatus.FAILED if summary.exit_code is not None:
             return f"exit code {summary.exit_code}"
         case StageStatus.TOLERATED:

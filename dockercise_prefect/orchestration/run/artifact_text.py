@@ -57,7 +57,7 @@ def stage_key(pipeline: str, stage: StageName) -> str:
 def stage_headline(summary: StageSummary) -> str:
     """How a stage ended, in one line: `✗ failed in 2.5 s: exit code 3`."""
     took = "" if summary.seconds is None else f" in {duration(summary.seconds)}"
-    why = f": {plain(summary.headline)}" if summary.message else ""
+    why = f": {plain(summary.headline)}" if summary.message else f", {summary.at_attempt}" if summary.at_attempt else ""
     return f"{_state(summary)}{took}{why}"
 
 
@@ -78,6 +78,7 @@ def stage_text(  # noqa: PLR0917  everything that is shown of a stage
     rows = [
         ("took", _took(summary)),
         ("exit code", _exit_code(summary)),
+        ("attempts", str(summary.attempts) if summary.at_attempt else ""),
         ("message", plain(summary.headline) if summary.message else ""),
         ("image", code(summary.image_digest) if summary.image_digest else ""),
         *((_PARTS[file.removeprefix(name)], _found(file, find) + notes.get(file, "")) for file in files),

@@ -191,6 +191,8 @@ def _shortened(kept: Mapping[str, object], longest: int) -> Mapping[str, object]
 def _facts(stage: Stage, summary: StageSummary, kept: Mapping[str, object]) -> Iterator[str]:
     if summary.exit_code is not None:
         yield f"exit code {summary.exit_code}"
+    if summary.at_attempt:
+        yield summary.at_attempt
     if stage.needs:
         yield f"after {', '.join(stage.needs)}"
     if summary.image_digest:

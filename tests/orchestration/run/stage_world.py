@@ -1,4 +1,4 @@
-"""Runs stages as a run does, on a scripted engine and without Prefect."""
+"""Runs stages as a run does, without Prefect."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from dockercise_prefect.orchestration.run.events import Event
+from dockercise_prefect.orchestration.run.events import Event, Observer
 from dockercise_prefect.orchestration.run.options import RunOptions
 from dockercise_prefect.orchestration.run.outputs import RunOutputs
 from dockercise_prefect.orchestration.run.record import RunRecord
@@ -22,12 +22,12 @@ from dockercise_prefect.orchestration.run.stage_runner import StageRunner
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName, to_json
 from dockercise_prefect.results.record.local_store import LocalStore
 from dockercise_prefect.runtime.attempts import RunAttempt
+from dockercise_prefect.runtime.engine import Engine
 from dockercise_prefect.runtime.stage.attempt import run_attempt
 from dockercise_prefect.runtime.stage.environment import Outside, VariableTexts
 from dockercise_prefect.runtime.stage.job import JobResult
 from dockercise_prefect.runtime.workspace import RuntimeOptions, Workspace
 from dockercise_prefect.settings import read_settings
-from tests.engines.scripted import ScriptedEngine
 from tests.runtime.workspaces import IDENTITY
 
 LOG = logging.getLogger("a task run")
@@ -61,7 +61,8 @@ class StageWorld:
         pauses: how long each stage waited between attempts. stopped: whether such a pause is refused.
     """
 
-    engine: ScriptedEngine
+    engine: Engine
+    workspace: Workspace
     pipeline: Pipeline
     runner: StageRunner
     record: RunRecord
@@ -107,23 +108,30 @@ class StageWorld:
 
 @contextmanager
 def stage_world(
-    engine: ScriptedEngine,
+    engine: Engine,
     pipeline: Pipeline,
     results: Path,
     outside: Mapping[StageName, Mapping[str, str]] | None = None,
     *,
     open_store: Callable[[Path, str, str], LocalStore] = LocalStore,
     attempt: RunAttempt = run_attempt,
+    observer: Observer | None = None,
 ) -> Iterator[StageWorld]:
     """A run that has begun; the record of its stages is complete when the context ends."""
     store = open_store(results, pipeline.name, "run")
     store.start(to_json(pipeline))
     events: list[Event] = []
+
+    def observe(event: Event) -> None:
+        events.append(event)
+        if observer is not None:
+            observer(event)
+
     shown: dict[StageName, tuple[JobResult, list[str]]] = {}
     shown_states: list[str] = []
     secrecy = Secrecy(pipeline)
     secrecy.begin(Outside(outside or {}, {}))
-    record = RunRecord(store, events.append, secrecy)
+    record = RunRecord(store, observe, secrecy)
     how = RuntimeOptions(None, 10, aws=False, masker=secrecy.masker)
 
     def show(stage: Stage, result: JobResult, tail: list[str]) -> None:
@@ -136,12 +144,12 @@ def stage_world(
                 workspace=workspace,
                 record=record,
                 outputs=outputs,
-                options=RunOptions(settings=read_settings(), observer=events.append),
+                options=RunOptions(settings=read_settings(), observer=observe),
                 texts=VariableTexts(pipeline, outside or {}),
                 secrecy=secrecy,
                 current_task=lambda: FakeTask(shown_states),
                 shipping=lambda _stage: lambda _line: None,
                 show=show,
             )
-            yield StageWorld(engine, pipeline, runner, record, store, outputs, events, shown, shown_states)
+            yield StageWorld(engine, workspace, pipeline, runner, record, store, outputs, events, shown, shown_states)
             record.bundle_outputs(pipeline)
