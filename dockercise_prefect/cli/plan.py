@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -20,8 +20,9 @@ from dockercise_prefect.frontend.past_sources import sources_at
 from dockercise_prefect.frontend.subgraphs import Packages
 from dockercise_prefect.git.ask import Revision, find_revision
 from dockercise_prefect.git.changes import changed_files
+from dockercise_prefect.git.context import read_context
 from dockercise_prefect.git.submodules import Unread
-from dockercise_prefect.pipeline import Pipeline
+from dockercise_prefect.pipeline import Pipeline, RunEvent
 
 _SHOW: Mapping[str, Callable[[Planned], str]] = {"text": as_text, "json": as_json}
 
@@ -32,7 +33,7 @@ _SHOW: Mapping[str, Callable[[Planned], str]] = {"text": as_text, "json": as_jso
 @click.option("--format", "format_name", type=click.Choice(list(_SHOW)), default="text", show_default=True)
 @takes_offline
 def plan(root_argument: Path | None, root_option: Path | None, since: str, format_name: str, *, offline: bool) -> None:
-    """Compare the pipeline below ROOT with the one at REV, and show what the change would run and why.
+    """Compare the pipeline below ROOT with the one at REV, and show what a push of the change would run and why.
 
     Nothing is run, and your checkout stays as it is. The exit status is 0 even if nothing would run.
     """
@@ -43,7 +44,8 @@ def plan(root_argument: Path | None, root_option: Path | None, since: str, forma
         earlier = _earlier(root, revision, pipeline.name, packages)
     changes = changed_files(root, revision)
     note = _note(earlier.note, [*earlier.unread, *changes.unread])
-    planned = Planned(revision, compare(earlier.pipeline, pipeline), changes.paths, work(pipeline, changes.paths), note)
+    push = replace(read_context(root), event=RunEvent.PUSH, changed=changes.paths)
+    planned = Planned(revision, compare(earlier.pipeline, pipeline), changes.paths, work(pipeline, push), note)
     click.echo(_SHOW[format_name](planned).encode(), nl=False)
 
 

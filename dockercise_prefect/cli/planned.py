@@ -48,6 +48,7 @@ def as_json(plan: Planned) -> str:
             for name, matches in work.targets.items()
         },
         "would_run": {name: shown(reason) for name, reason in work.reasons.items()},
+        "would_skip": {name: shown(reason) for name, reason in work.skipped.items()},
     }
     return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
 
@@ -69,10 +70,15 @@ def _lines(plan: Planned) -> Iterator[str]:
     yield from _titled("changed files", files + more, "no file changed")
     yield ""
     yield from _would_run(plan.work)
+    if plan.work.skipped:
+        yield ""
+        yield from _titled("would be skipped", [f"{name}: {shown(why)}" for name, why in plan.work.skipped.items()], "")
 
 
 def _would_run(work: Work) -> Sequence[str]:
     """The stages, each with its reason. If all run for the same reason, it is given once."""
+    if not work.reasons and work.skipped:
+        return ["nothing would run: every stage is skipped"]
     if work.reasons and not work.targets:
         return ["would run, because no stage has triggers", f"  {printable(', '.join(work.reasons))}"]
     reasons = [f"{name}: {shown(reason)}" for name, reason in work.reasons.items()]

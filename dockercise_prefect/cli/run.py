@@ -32,7 +32,7 @@ from dockercise_prefect.pipeline import Pipeline
 from dockercise_prefect.results.summary import RunSummary
 from dockercise_prefect.settings import read_settings
 from dockercise_prefect.signals import OF_THE_COMMAND
-from dockercise_prefect.status import RunStatus
+from dockercise_prefect.status import RunStatus, StageStatus
 
 
 @click.command
@@ -90,6 +90,8 @@ def run(  # noqa: PLR0917  click gives each option as an argument
         summary, failure = _run(pipeline, folder, targets, how, options, files)
     if as_json:
         _tell(sys.stdout, json.dumps(summary.to_json(), indent=2))
+    if failure is None and all(stage.status is StageStatus.SKIPPED for stage in summary.stages.values()):
+        raise NothingToDoError("nothing to do: every stage is skipped")
     if failure is not None:
         is_lost = isinstance(failure, ApiLostError)
         is_news = isinstance(failure, ApiLostError) and failure.is_news  # it happened after the last line was printed

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dockercise_prefect.compiler.triggers import Match, triggered
-from dockercise_prefect.pipeline import Pipeline, StageName, meaning_of
+from dockercise_prefect.pipeline import Pipeline, RunContext, StageName, meaning_of
+from dockercise_prefect.pipeline.conditions import skipped_beforehand
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +34,12 @@ class Work:
     Attributes:
         targets: the stages whose triggers match a changed file.
         reasons: every stage that would run, in order, with the reason.
+        skipped: every stage that would be skipped because of a condition, with the reason.
     """
 
     targets: Mapping[StageName, tuple[Match, ...]]
     reasons: Mapping[StageName, str]
+    skipped: Mapping[StageName, str]
 
 
 def compare(earlier: Pipeline | None, later: Pipeline) -> Difference:
@@ -53,23 +56,31 @@ def compare(earlier: Pipeline | None, later: Pipeline) -> Difference:
     return Difference(added, changed, affected, tuple(name for name in before if name not in later.by_name))
 
 
-def work(pipeline: Pipeline, paths: Iterable[str]) -> Work:
+def work(pipeline: Pipeline, context: RunContext) -> Work:
     """The stages that run because of changed files: triggered ones and all that they need; all if no stage has triggers.
 
     Args:
-        paths: paths of changed files relative to the root, with `/`.
+        pipeline: the pipeline.
+        context: what is known of git; `changed` has the paths of changed files relative to the root, with `/`.
     """
+    targets: Mapping[StageName, tuple[Match, ...]] = {}
     if not any(stage.triggers for stage in pipeline):
-        return Work({}, {stage.name: "no stage has triggers" for stage in pipeline})
-    targets = triggered(pipeline, paths)
-    if not targets:
-        return Work({}, {})
+        reasons = {stage.name: "no stage has triggers" for stage in pipeline}
+    else:
+        targets = triggered(pipeline, context.changed or ())
+        reasons = _reasons(pipeline, targets) if targets else {}
+    skipped = skipped_beforehand(pipeline.only(reasons), context, list(targets)) if reasons else {}
+    return Work(targets, {name: why for name, why in reasons.items() if name not in skipped}, skipped)
+
+
+def _reasons(pipeline: Pipeline, targets: Mapping[StageName, Sequence[Match]]) -> dict[StageName, str]:
+    """The targets and all stages that they need, each with the reason."""
     chosen = pipeline.only(targets)
     users: dict[StageName, StageName] = {}
     for stage in chosen:
         for name in stage.needs:
             users.setdefault(name, stage.name)
-    return Work(targets, {stage.name: _reason(targets.get(stage.name, ()), users.get(stage.name)) for stage in chosen})
+    return {stage.name: _reason(targets.get(stage.name, ()), users.get(stage.name)) for stage in chosen}
 
 
 def _fields(before: Mapping[str, object], after: Mapping[str, object]) -> tuple[str, ...]:

@@ -48,7 +48,7 @@ def skipped_beforehand(pipeline: Pipeline, context: RunContext, targets: Collect
         for stage in pipeline:
             if stage.name not in needed:
                 skipped.setdefault(stage.name, f"only {_either(_users(pipeline, stage, targets))} needs it")
-    return skipped
+    return {stage.name: skipped[stage.name] for stage in pipeline if stage.name in skipped}
 
 
 def without(pipeline: Pipeline, skipped: Collection[StageName]) -> Pipeline:

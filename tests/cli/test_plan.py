@@ -53,6 +53,7 @@ def test_json_is_stable(command: Command, root: Path) -> None:
         "changed_files": ["src/b.c"],
         "targets": {"make": [{"glob": "src/**", "path": "src/b.c"}]},
         "would_run": {"make": "src/b.c matches src/**"},
+        "would_skip": {},
     }
     assert list(printed)[:2] == ["since", "note"]
 
@@ -161,3 +162,22 @@ def test_a_submodule_that_cannot_be_read(command: Command, root: Path, tmp_path:
 
     assert note == left_out
     assert note_without_pipeline == f"at HEAD there was no pipeline here, so every stage counts as added. {left_out}"
+
+
+def test_conditions_are_shown(command: Command, root: Path) -> None:
+    """Stages whose conditions would not hold for a push of the change on this branch are listed with the reason."""
+    more = (
+        "deploy: {img: x, run: d, after: make, triggers: '**', when: {branch: prod}}\n"
+        "docs: {img: x, run: d, triggers: '**', when: {event: push, changed: 'docs/**'}}\n"
+        "lint: {img: x, run: l, triggers: '**', when: {event: push, branch: master}}\n"
+    )
+    (root / "a.dockercise.yaml").write_text(PIPELINE + more)
+
+    outcome = command("plan", str(root), "--since", "HEAD")
+
+    assert outcome.out.endswith(
+        "would run\n  lint: a.dockercise.yaml matches **\n\n"
+        "would be skipped\n  make: only deploy needs it\n"
+        "  deploy: the branch is master, and must match prod\n"
+        "  docs: the push changed no file that matches docs/**\n"
+    )

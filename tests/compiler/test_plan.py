@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dockercise_prefect.compiler.plan import compare, work
+from dockercise_prefect.pipeline import RunContext
 from tests.compiler.sources import compiled
 
 BEFORE = """
@@ -44,7 +45,7 @@ def test_without_a_past_everything_is_added() -> None:
 
 def test_targets_run_with_what_they_need() -> None:
     """A triggered stage runs because of a file, its needs run because of it, and nothing else runs."""
-    planned = work(compiled(a=BEFORE), ["ship.sh", "a.cfg", "README.md"])
+    planned = work(compiled(a=BEFORE), RunContext(changed=["ship.sh", "a.cfg", "README.md"]))
 
     assert list(planned.targets) == ["ship"]
     assert planned.reasons == {
@@ -56,16 +57,16 @@ def test_targets_run_with_what_they_need() -> None:
 
 def test_a_target_that_is_needed_too_has_its_own_reason() -> None:
     """A stage that is both a target and a need has its own file as the reason."""
-    reasons = work(compiled(a=BEFORE), ["src/a", "ship.sh"]).reasons
+    reasons = work(compiled(a=BEFORE), RunContext(changed=["src/a", "ship.sh"])).reasons
 
     assert reasons["make"] == "src/a matches src/**"
 
 
 def test_no_match_runs_nothing() -> None:
     """If stages have triggers and no file matches, nothing would run."""
-    assert work(compiled(a=BEFORE), ["README.md"]).reasons == {}
+    assert work(compiled(a=BEFORE), RunContext(changed=["README.md"])).reasons == {}
 
 
 def test_no_triggers_run_everything() -> None:
     """If no stage has triggers, everything would run."""
-    assert list(work(compiled(a="a: {img: x}\nb: {img: x}\n"), []).reasons) == ["a", "b"]
+    assert list(work(compiled(a="a: {img: x}\nb: {img: x}\n"), RunContext(changed=[])).reasons) == ["a", "b"]
