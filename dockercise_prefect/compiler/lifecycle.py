@@ -13,7 +13,8 @@ from dockercise_prefect.compiler.values import Field, Reader, boolean, duration,
 from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.nodes import Mapping as MappingNode
 from dockercise_prefect.frontend.nodes import Node, Scalar, is_null
-from dockercise_prefect.pipeline import Code, Concurrency, Overlap, Retries, RetryReason, RunEvent, RunsOn, When
+from dockercise_prefect.pipeline import Code, CodeHistory, Concurrency, Overlap, Retries, RetryReason, RunEvent, RunsOn, When
+from dockercise_prefect.pipeline.history import DEPTH
 from dockercise_prefect.pipeline.lifecycle import RetryOn
 from dockercise_prefect.quantities import NUMBER, processors_of, seconds_of
 
@@ -25,6 +26,9 @@ MOST_BACKOFF = 100
 
 MOST_RUNS = 1_000
 """The biggest limit of runs at once."""
+
+MOST_COMMITS = 1_000_000
+"""The biggest `depth` of a history. `0` is for all of it."""
 
 LONGEST_DELAY = 7 * 24 * 3600
 """Seconds. The longest delay before a retry."""
@@ -40,6 +44,7 @@ def _whole_schema(source: str, least: int, most: int) -> Schema:
 
 _TIMES = _whole_schema("0*(?:[0-9]{1,2}|100)", 0, MOST_RETRIES)
 _LIMIT = _whole_schema("0*(?:[1-9][0-9]{0,2}|1000)", 1, MOST_RUNS)
+_DEPTH = _whole_schema("0*(?:[0-9]{1,6}|1000000)", 0, MOST_COMMITS)
 
 
 @reads(duration.schema)
@@ -234,6 +239,23 @@ def concurrency(field: Field) -> Concurrency | None:
     return None if limit is None or overlap is None else Concurrency(group=group, limit=limit, overlap=overlap)
 
 
+_CODE_KEYS = {
+    "git": Key(boolean.schema, "`true`: the code is a git checkout, with history and tags."),
+    "depth": Key(_DEPTH, f"How many commits deep the history is, `0` for all of it; by default {DEPTH}."),
+}
+
+
+@reads(mapping_of(_CODE_KEYS))
+def history(field: Field) -> CodeHistory | None:
+    """A mapping of `git` and `depth`; None if the code is not a checkout."""
+    parts = parts_of(field, _CODE_KEYS, "a mapping of `git` and `depth`")
+    if parts is None:
+        return None
+    depth = _whole_number(parts["depth"], 0, MOST_COMMITS) if "depth" in parts else DEPTH
+    is_checkout = "git" in parts and boolean(parts["git"])
+    return CodeHistory(depth) if is_checkout and depth is not None else None
+
+
 @dataclass(frozen=True, slots=True)
 class RunSetting:
     """A key of `meta` about a run. It sets an attribute of `Pipeline` to the value that the reader returns."""
@@ -257,6 +279,7 @@ RUN: Mapping[str, RunSetting] = {
         "cleanup_after_crash", boolean, "`true`: whoever finds a run whose process died runs its clean-up stages."
     ),
     "concurrency": RunSetting("concurrency", concurrency, "How many runs of the pipeline, or of a group, go on at once."),
+    "code": RunSetting("history", history, "`{git: true}`: `code` is a git checkout, and not only files."),
 }
 """Keys of `meta` about a run."""
 

@@ -23,6 +23,7 @@ _OF_THE_MODULE = frozenset(
         "concurrency",
         "engine_volume",
         "flow",
+        "history",
         "host",
         "pipeline",
         "retries",

@@ -45,6 +45,8 @@ def run_arguments(pipeline: Pipeline) -> Iterator[tuple[str, str]]:
         yield "cleanup_after_crash", "True"
     if pipeline.concurrency is not None:
         yield "concurrency", _concurrency(pipeline.concurrency)
+    if pipeline.history is not None:
+        yield "history", f"history({pipeline.history.depth})"
 
 
 def functions_of(pipeline: Pipeline) -> Iterator[str]:
@@ -75,6 +77,9 @@ def run_in_words(pipeline: Pipeline) -> Iterator[tuple[str, str]]:
         yield "cleanupAfterCrash", "clean-up stages also run for a run whose process died"
     if pipeline.concurrency is not None:
         yield "concurrency", _concurrency_in_words(pipeline.concurrency)
+    if pipeline.history is not None:
+        depth = pipeline.history.depth
+        yield "code", f"a git checkout with {f'at most {depth} commits in a row' if depth else 'the whole history'}"
 
 
 def _when(when: When) -> str:

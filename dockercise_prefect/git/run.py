@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from dockercise_prefect.errors import UsageError
@@ -38,7 +39,13 @@ def in_repository(folder: Path) -> bool:
     return any((above / ".git").exists() for above in (folder, *folder.parents))
 
 
-def run_git(folder: Path, *arguments: str, given: bytes = b"", index: Path | None = None) -> subprocess.CompletedProcess[bytes]:
+def run_git(
+    folder: Path,
+    *arguments: str,
+    given: bytes = b"",
+    index: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[bytes]:
     """Run git in a folder. It is not an error if git fails.
 
     Args:
@@ -46,16 +53,17 @@ def run_git(folder: Path, *arguments: str, given: bytes = b"", index: Path | Non
         arguments: the command and its arguments.
         given: the standard input of git.
         index: the index to use instead of the repository's own.
+        environment: variables in addition to this process's own.
 
     Raises:
         GitMissingError: git is not installed.
     """
-    environment = own_environment()
+    variables = {**own_environment(), **(environment or {})}
     if index is not None:
-        environment["GIT_INDEX_FILE"] = str(index)
+        variables["GIT_INDEX_FILE"] = str(index)
     # No lock and no refreshed index: nothing is written to the checkout. No monitor: a repository's settings start no program.
     command = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", *arguments]
     try:
-        return subprocess.run(command, cwd=folder, env=environment, input=given, capture_output=True, check=False)
+        return subprocess.run(command, cwd=folder, env=variables, input=given, capture_output=True, check=False)
     except FileNotFoundError as error:
         raise GitMissingError("git is not installed", "install git") from error

@@ -2,8 +2,20 @@
 
 from dockercise_prefect.pipeline.codec import meaning_of, stage_from_json, stage_to_json
 from dockercise_prefect.pipeline.codes import Code
-from dockercise_prefect.pipeline.declare import bind, built_from, code, concurrency, engine_volume, host, retries, stage, when
+from dockercise_prefect.pipeline.declare import (
+    bind,
+    built_from,
+    code,
+    concurrency,
+    engine_volume,
+    history,
+    host,
+    retries,
+    stage,
+    when,
+)
 from dockercise_prefect.pipeline.digest import digest_of
+from dockercise_prefect.pipeline.history import CodeHistory
 from dockercise_prefect.pipeline.image_name import IMAGE, IMAGE_SOURCE, image_name_problem
 from dockercise_prefect.pipeline.lifecycle import (
     CLEANUP_GRACE,
@@ -56,6 +68,7 @@ __all__ = [
     "Build",
     "BuildContext",
     "Code",
+    "CodeHistory",
     "CodeSnapshot",
     "Concurrency",
     "Dependency",
@@ -93,6 +106,7 @@ __all__ = [
     "engine_volume",
     "folded",
     "from_json",
+    "history",
     "host",
     "image_name_problem",
     "meaning_of",

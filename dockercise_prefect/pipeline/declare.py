@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from dockercise_prefect.errors import Place
+from dockercise_prefect.pipeline.history import DEPTH, CodeHistory
 from dockercise_prefect.pipeline.lifecycle import (
     ORDINARY,
     STOP_GRACE,
@@ -109,6 +110,11 @@ def when(
 def concurrency(limit: int, *, group: str | None = None, overlap: str = "wait") -> Concurrency:
     """How many runs of a group go on at once; by default, the group is the pipeline."""
     return Concurrency(group=group, limit=limit, overlap=Overlap(overlap))
+
+
+def history(depth: int = DEPTH) -> CodeHistory:
+    """The code is a git checkout with so many commits; with 0, it has all of them."""
+    return CodeHistory(depth)
 
 
 def stage(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dockercise_prefect.pipeline.history import CodeHistory
 from dockercise_prefect.pipeline.lifecycle import (
     CLEANUP_GRACE,
     ORDINARY,
@@ -61,6 +62,8 @@ def lifecycle_of_run(pipeline: Pipeline) -> Json:
     if pipeline.concurrency is not None:
         group = pipeline.concurrency
         entry["concurrency"] = {"group": group.group, "limit": group.limit, "overlap": group.overlap.value}
+    if pipeline.history is not None:
+        entry["code"] = {"git": True, "depth": pipeline.history.depth}
     return entry
 
 
@@ -70,12 +73,13 @@ def run_lifecycle_from_json(data: Json) -> dict[str, Any]:
     Raises:
         KeyError, TypeError, ValueError: the object is not from `lifecycle_of_run`.
     """
-    group = data.get("concurrency")
+    group, code = data.get("concurrency"), data.get("code")
     return {
         "timeout": data.get("timeout"),
         "cleanup_grace": data.get("cleanup_grace", CLEANUP_GRACE),
         "cleanup_after_crash": data.get("cleanup_after_crash", False),
         "concurrency": group and Concurrency(group=group["group"], limit=group["limit"], overlap=Overlap(group["overlap"])),
+        "history": code and CodeHistory(code["depth"]),
     }
 
 

@@ -16,6 +16,7 @@ from typing import Literal, TypeAlias
 
 from dockercise_prefect.errors import DefinitionError, Diagnostic, Place, did_you_mean
 from dockercise_prefect.pipeline.codes import Code
+from dockercise_prefect.pipeline.history import CodeHistory
 from dockercise_prefect.pipeline.lifecycle import CLEANUP_GRACE, ORDINARY, STOP_GRACE, Concurrency, Retries, When
 
 StageName: TypeAlias = str
@@ -311,6 +312,7 @@ class Pipeline:
         cleanup_grace: seconds that all clean-up stages have together after the run was stopped.
         cleanup_after_crash: whether clean-up stages are run for a run whose process has died.
         concurrency: how many runs go on at once; None for no limit.
+        history: the history of git that the code has; None if the code has none.
         answers: stages whose exit code is an answer for another stage (`if`, `unless`). Those that `stages` ask are added.
 
     Raises:
@@ -326,6 +328,7 @@ class Pipeline:
     cleanup_grace: float = CLEANUP_GRACE
     cleanup_after_crash: bool = False
     concurrency: Concurrency | None = None
+    history: CodeHistory | None = None
     answers: Sequence[StageName] = ()
 
     def __post_init__(self) -> None:

@@ -66,6 +66,7 @@ def git(
     environment: Mapping[str, str] | None = None,
     hidden: Sequence[str] = (),
     lock: int | None = None,
+    given: bytes | None = None,
 ) -> bytes:
     """Run git and return what it prints.
 
@@ -77,6 +78,7 @@ def git(
         environment: variables in addition to this process's own.
         hidden: texts that become `***` in git's messages.
         lock: descriptor of a lock that is held as long as git runs, even if this process is killed before.
+        given: the standard input of git; None for none.
 
     Raises:
         GitError: git fails, is not installed, or takes too long.
@@ -88,7 +90,7 @@ def git(
             command,
             cwd=folder,
             env=_environment(folder, environment or {}),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if given is None else subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             pass_fds=() if lock is None else (lock,),
@@ -99,7 +101,7 @@ def git(
             raise GitError("git is not installed", "install git", "") from error
         raise GitError(f"git cannot be started in {folder}: {error.strerror}", None, "") from error
     try:
-        output, errors = process.communicate(timeout=LONGEST_SECONDS)
+        output, errors = process.communicate(given, timeout=LONGEST_SECONDS)
     except subprocess.TimeoutExpired as error:
         message = f"git {arguments[0]} took more than {LONGEST_SECONDS // 60} minutes"
         raise GitError(message, "is the connection to the host slow, or the repository very big?", "") from error

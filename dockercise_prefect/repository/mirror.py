@@ -43,6 +43,9 @@ _SWEEP_PATIENCE = 60
 
 _SHA256_DIGITS = 64
 
+ALL_COMMITS = 2**31 - 1
+"""The depth that git takes for all of a history (its documentation of `fetch --depth`)."""
+
 _NO_FILTERS = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 """The variables that make git ignore the user's settings when it writes a tree.
 
@@ -158,6 +161,52 @@ class Mirror:
                         extras.bring_submodules(folder, environment, self._access.secrets)
             yield folder
 
+    def add_history(self, folder: Path, commit: str, depth: int, branch: str) -> None:
+        """Make a checkout a repository of its own, with history and tags. Its objects stay in the mirror.
+
+        Args:
+            folder: a checkout of the commit, from `checkout`.
+            commit: the whole id of the commit.
+            depth: how many commits deep the history is; 0 for all of it.
+            branch: the branch that HEAD is on; empty for none.
+
+        Raises:
+            RepositoryError: the host does not answer, or refuses access.
+        """
+        with self._locked() as lock:
+            # Git fetches the tags of a history by itself, but does not move a tag that it already has.
+            outdated = self._ask("for-each-ref", "--format=delete %(refname)", "refs/tags")
+            self._ask("update-ref", "--stdin", given=outdated, lock=lock)
+            with self._opened() as environment:
+                self._deepen(commit, depth or ALL_COMMITS, environment, lock)
+            self._make_independent(folder, commit, branch)
+
+    def _deepen(self, commit: str, depth: int, environment: Mapping[str, str], lock: int) -> None:
+        """Fetch the history of a commit that is here, and the tags of that history."""
+        options = ("fetch", "--quiet", "--update-shallow", "--no-write-fetch-head", "--force")
+        reach = self._reach(environment)
+        try:
+            self._ask(*options, f"--depth={depth}", "--", self._address.url, f"{commit}:{_LATEST}", lock=lock, **reach)
+        except GitError:
+            # As in `_fetch`: the host sends only branches and tags.
+            everything = ("--", self._address.url, "+refs/heads/*:refs/dockercise/heads/*")
+            self._ask(*options, f"--depth={ALL_COMMITS}", *everything, lock=lock, **reach)
+
+    def _make_independent(self, folder: Path, commit: str, branch: str) -> None:
+        """Replace the link of a checkout to the mirror by a repository that borrows the mirror's objects."""
+        kind = "sha256" if len(commit) == _SHA256_DIGITS else "sha1"
+        (folder / ".git").unlink()
+        options = ("--quiet", "--template=", f"--object-format={kind}", f"--initial-branch={branch or 'main'}")
+        git(folder, "init", *options)
+        own = folder / ".git"
+        (own / "objects/info").mkdir(exist_ok=True)
+        (own / "objects/info/alternates").write_bytes(os.fsencode(self._mirror / "objects") + b"\n")
+        if (self._mirror / "shallow").exists():
+            shutil.copy(self._mirror / "shallow", own / "shallow")
+        (own / "packed-refs").write_bytes(self._ask("for-each-ref", "--format=%(objectname) %(refname)", "refs/tags"))
+        git(folder, "update-ref", *([f"refs/heads/{branch}"] if branch else ["--no-deref", "HEAD"]), commit)
+        git(folder, "read-tree", "HEAD")
+
     def _default(self, found: dict[str, str]) -> Head:
         if "HEAD" not in found:
             raise UsageError(
@@ -230,8 +279,8 @@ class Mirror:
     def _reach(self, environment: Mapping[str, str]) -> _Reach:
         return {"protocols": (*REMOTE, "file"), "environment": environment, "hidden": self._access.secrets}
 
-    def _ask(self, *arguments: str, lock: int | None = None, **reach: Unpack[_Reach]) -> bytes:
-        return git(self._mirror, *arguments, lock=lock, **reach)
+    def _ask(self, *arguments: str, lock: int | None = None, given: bytes | None = None, **reach: Unpack[_Reach]) -> bytes:
+        return git(self._mirror, *arguments, lock=lock, given=given, **reach)
 
     @contextmanager
     def _locked(self) -> Iterator[int]:

@@ -115,7 +115,7 @@ class Workspace:
         self._background = Background()
         self._putting_away = Background()  # separate: a big volume must not delay what stages wait for
         volumes = Volumes(engine, self._labels, self._background.do, self._running.refuse_when_cancelled)
-        self._shared = SharedVolumes(engine, volumes, options.root, notify)
+        self._shared = SharedVolumes(engine, volumes, options.root, pipeline.history, notify)
         self._mounts = StageMounts(volumes, self._shared, options.root, aws=options.aws)
         self._images = Images(engine, pipeline, self._labels)
         self._attempts = Attempts(
@@ -127,6 +127,7 @@ class Workspace:
                 shared=self._shared,
                 mounts=self._mounts,
                 aws=options.aws,
+                git=pipeline.history is not None,
                 secrets=pipeline.secrets,
                 confinement=options.confinement,
                 answers=frozenset(pipeline.answers),
@@ -161,7 +162,7 @@ class Workspace:
 
         Raises:
             DefinitionError: an external bind below the root does not exist, or is not really below the root.
-            UsageError: there is no AWS folder.
+            UsageError: there is no AWS folder; or the code has to be a git checkout, and the root is not a git repository.
             EngineError: images cannot be found or pulled, or the code cannot be read. The message names all of them.
         """
         check_host_paths(self._pipeline, self._options.root)

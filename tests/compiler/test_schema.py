@@ -138,6 +138,9 @@ meta: {{title: x}}
 meta: {{timeout: 60}}
 meta: {{concurrency: 0}}
 meta: {{concurrency: {{overlap: kill}}}}
+meta: {{code: {{git: maybe}}}}
+meta: {{code: {{git: true, depth: -1}}}}
+meta: {{code: git}}
 meta: {{cleanupAfterCrash: "true"}}
 meta: {{secrets: [A=b]}}
 meta: {{secrets: {{}}}}

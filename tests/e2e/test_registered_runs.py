@@ -9,6 +9,8 @@ import pytest
 
 from dockercise_prefect.orchestration.prefect.secret_blocks import save_secret
 from tests.e2e.conftest import NewSite
+from tests.support.aws.aws_image import ensure_aws_image
+from tests.support.hosts.git_repository import git
 from tests.support.prefect import prefect_records, workers
 from tests.support.site import Site
 
@@ -24,6 +26,14 @@ other: {img: busybox, run: echo other, triggers: other/}
 ASKING = """\
 open: {img: busybox, env: COLOUR, run: echo $COLOUR}
 hidden: {img: busybox, env: PASSWORD, run: 'echo $PASSWORD; echo ${#PASSWORD}'}
+"""
+
+
+HISTORY = """\
+meta: {{code: {{git: true}}, defaults: {{img: {image}, pull: never}}}}
+describe: {{run: 'cd /code; git describe; git diff --exit-code'}}
+branch: {{run: git -C /code symbolic-ref --short HEAD}}
+remotes: {{run: git -C /code remote}}
 """
 
 
@@ -100,6 +110,20 @@ def test_a_run_by_hand_knows_its_branch_and_so_does_its_retry(site: Site) -> Non
     assert first == again == {"tells": "manual of main: Go on"}
     assert of_another_commit.type == "COMPLETED"
     assert site.values() == {"tells": "manual of : Go on"}
+
+
+def test_a_run_can_have_the_history_of_its_code(new_site: NewSite) -> None:
+    """With `meta.code`, the code of a registered repository is a checkout with history and tags, on the run's branch."""
+    site = new_site(HISTORY.format(image=ensure_aws_image()), {})
+    git(site.work, "tag", "--annotate", "--message", "Release", "v1.0")
+    git(site.work, "push", "--quiet", "origin", "v1.0")
+    site.push({"name.txt": "second\n"})
+    site.register()
+
+    ended = site.run()
+
+    assert ended.type == "COMPLETED", ended.message
+    assert site.values() == {"describe": git(site.work, "describe"), "branch": "main", "remotes": ""}
 
 
 def test_a_repository_that_does_not_compile_is_not_registered(site: Site) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from dockercise_prefect.archives.content_digest import digest_text
 from dockercise_prefect.errors import EngineError
-from dockercise_prefect.pipeline import Pipeline, Stage, StageName, stage
+from dockercise_prefect.pipeline import CodeHistory, Pipeline, Stage, StageName, stage
 from dockercise_prefect.runtime.attempts import RunAttempt, StagePorts
 from dockercise_prefect.runtime.cleanup.labels import Labels, RunIdentity
 from dockercise_prefect.runtime.engine import Channel, Engine, OutputSink
@@ -163,10 +163,11 @@ def workspace(
     run_id: str = IDENTITY.run_id,
     masker: Masker | None = None,
     confinement: Confinement | None = None,
+    history: CodeHistory | None = None,
 ) -> Iterator[Ran]:
     """A workspace that is ready for these stages."""
     said: list[str] = []
-    pipeline = Pipeline("p☃", stages)
+    pipeline = Pipeline("p☃", stages, history=history)
     identity = replace(IDENTITY, run_id=run_id)
     how = RuntimeOptions(root, 10, aws, masker or Masker(), confinement or Confinement())
     with Workspace(engine, pipeline, identity, how, said.append, ATTEMPT.get()) as space:
@@ -181,9 +182,10 @@ def run_all(
     root: Path | None = None,
     outside: Mapping[str, str] | None = None,
     run_id: str = IDENTITY.run_id,
+    history: CodeHistory | None = None,
 ) -> Ran:
     """Run all stages, one after the other."""
-    with workspace(engine, *stages, root=root, run_id=run_id) as ran:
+    with workspace(engine, *stages, root=root, run_id=run_id, history=history) as ran:
         for stage in stages:
             ran.run(stage, outside)
     return ran

@@ -16,6 +16,7 @@ from dockercise_prefect.orchestration.packages.fetch import EnginePackages
 from dockercise_prefect.orchestration.prefect.engine_login import connect_engine
 from dockercise_prefect.orchestration.prefect.secret_blocks import needed_secret
 from dockercise_prefect.orchestration.registrations.registration import Registration
+from dockercise_prefect.pipeline import CodeHistory
 from dockercise_prefect.repository.access import Access
 from dockercise_prefect.repository.known_hosts import remember
 from dockercise_prefect.repository.mirror import Mirror
@@ -99,6 +100,25 @@ def checked_out(registration: Registration, commit: str | None, settings: Settin
         commit = head.commit
     with mirror.checkout(commit, registration.extras) as folder:
         yield Checkout(folder, commit, head)
+
+
+def bring_history(
+    checkout: Checkout, history: CodeHistory, branch: str, registration: Registration, settings: Settings
+) -> None:
+    """Make a checkout a repository of its own, with history and tags. A folder without a commit is left as it is.
+
+    Args:
+        checkout: from `checked_out`.
+        history: how much history it gets.
+        branch: the branch of the run; empty for none.
+        registration: the registration of the repository.
+        settings: the settings of this machine.
+
+    Raises:
+        RepositoryError: the history cannot be fetched.
+    """
+    if checkout.commit is not None:
+        open_mirror(registration, settings.data).add_history(checkout.folder, checkout.commit, history.depth, branch)
 
 
 def compile_checkout(

@@ -15,7 +15,7 @@ from dockercise_prefect.git.ask import SHORT_COMMIT
 from dockercise_prefect.orchestration.prefect.api import LOST, lost_api
 from dockercise_prefect.orchestration.prefect.engine_log import keep_tracebacks_out
 from dockercise_prefect.orchestration.prefect.flow_run import current_flow_run, hold_to, run_name
-from dockercise_prefect.orchestration.registrations.checkout import checked_out, compile_checkout
+from dockercise_prefect.orchestration.registrations.checkout import bring_history, checked_out, compile_checkout
 from dockercise_prefect.orchestration.registrations.deployments import Deployed, deployment_of
 from dockercise_prefect.orchestration.registrations.occasion import known_of, occasion_of, with_changes
 from dockercise_prefect.orchestration.run.options import RunOptions
@@ -61,6 +61,8 @@ def registered(
                 return refuse_pipeline(deployed.pipeline, error, results=results, options=options)
             for warning in compiled.warnings:
                 log.warning("%s", warning)
+            if compiled.pipeline.history is not None:
+                bring_history(checkout, compiled.pipeline.history, known.branch, registration, settings)
             if any(stage.when.changed for stage in compiled.pipeline):
                 options = replace(options, git=with_changes(known, registration, settings))
             return run_pipeline(

@@ -14,10 +14,11 @@ from typing import TypeAlias
 from dockercise_prefect.archives.content_digest import content_digested
 from dockercise_prefect.archives.tarball import Entry, File, tar_stream
 from dockercise_prefect.errors import EngineError
-from dockercise_prefect.pipeline import CODE, StageName
+from dockercise_prefect.pipeline import CODE, CodeHistory, StageName
 from dockercise_prefect.runtime.concurrent import Once
 from dockercise_prefect.runtime.engine import Engine
 from dockercise_prefect.runtime.files.aws_folder import aws_entries
+from dockercise_prefect.runtime.files.code_history import history_entries
 from dockercise_prefect.runtime.files.code_snapshot import code_entries
 from dockercise_prefect.runtime.files.output import Printed
 from dockercise_prefect.runtime.files.volumes import Volumes
@@ -48,16 +49,25 @@ class SharedVolumes:
         engine: where they are.
         volumes: makes them.
         root: the folder that the code is taken from.
+        history: the history of git that the code has; None if it has none.
         notify: called with what cannot be copied.
 
     Attributes:
         code_digest: the digest of the code (docs/digests.md), once the code's volume was made.
     """
 
-    def __init__(self, engine: Engine, volumes: Volumes, root: Path | None, notify: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        volumes: Volumes,
+        root: Path | None,
+        history: CodeHistory | None,
+        notify: Callable[[str], None],
+    ) -> None:
         self._engine = engine
         self._volumes = volumes
         self._root = root
+        self._history = history
         self._notify = notify
         self._made: Once[frozenset[tuple[StageName, int]] | str, str] = Once()
         self._kept: Once[str, None] = Once()
@@ -75,11 +85,19 @@ class SharedVolumes:
 
         Raises:
             EngineError: there is no root, or files cannot be read.
+            UsageError: the code has to be a git checkout, and the root is not a git repository.
         """
 
         def fill() -> str:
-            stream = content_digested(tar_stream(self._code_entries()), "", self._note_code)
-            return self._volumes.filled(CODE, image, stream)
+            root, entries = self._code_entries()
+            stream = content_digested(tar_stream(entries), "", self._note_code)
+            if self._history is None:
+                return self._volumes.filled(CODE, image, stream)
+            # The history comes after the files, because the digest is that of the files alone: git packs the same commits anew.
+            with history_entries(root, self._history, {entry.path for entry in entries}) as git:
+                volume = self._volumes.filled(CODE, image, stream)
+                self._volumes.more(volume, image, tar_stream(git))
+            return volume
 
         return self._made.get(CODE, fill)
 
@@ -123,10 +141,10 @@ class SharedVolumes:
     def _note_code(self, digest: str) -> None:
         self.code_digest = digest
 
-    def _code_entries(self) -> list[Entry]:
+    def _code_entries(self) -> tuple[Path, list[Entry]]:
         if self._root is None:
             raise EngineError("the pipeline uses the code, but there is no root folder", "set DOCKERCISE_ROOT")
-        return code_entries(self._root, self._notify)
+        return self._root, code_entries(self._root, self._notify)
 
 
 def _chunks(opened: Opened) -> Iterator[bytes]:

@@ -79,6 +79,10 @@ class Volumes:
         """A new volume of the run with the files of a tar stream; `image` is the id of any image on the engine."""
         return self._fill(self.empty(what), image, files)
 
+    def more(self, name: str, image: str, files: Iterable[bytes]) -> None:
+        """Put the files of a tar stream into a volume that `filled` has made, in addition to what it holds."""
+        self._fill(name, image, files)
+
     def with_file(self, what: str, image: str, file: File) -> str:
         """A new volume of the run with one file."""
         return self.filled(what, image, tar_stream([file]))

@@ -13,7 +13,7 @@ from dockercise_prefect.errors import DockerciseError, EngineError, StageError
 from dockercise_prefect.pipeline import CODE, Build, StageName
 from dockercise_prefect.runtime.cleanup.labels import Labels, attempt_labels
 from dockercise_prefect.runtime.engine import ContainerMount, ContainerSpec, ContainerVanishedError, ResolvedImage
-from dockercise_prefect.runtime.files import aws_folder
+from dockercise_prefect.runtime.files import aws_folder, code_history
 from dockercise_prefect.runtime.files.output import Printed
 from dockercise_prefect.runtime.files.users import is_root, look_up
 from dockercise_prefect.runtime.files.volumes import Volumes
@@ -169,9 +169,11 @@ class _Attempt:
     def _variables(self) -> Variables:
         texts = self._ports.texts.of(self._stage.name)
         always = runtime_variables(self._job.run, self._stage.name)
+        own = self._job.variables.keys() | texts.keys()
         if self._job.aws:
-            own = self._job.variables.keys() | texts.keys()
             always |= {name: text for name, text in aws_folder.VARIABLES.items() if name not in own}
+        if self._job.git and own.isdisjoint(code_history.VARIABLES):
+            always |= code_history.VARIABLES
         with self._values() as values:
             variables = container_variables(
                 self._job.variables,

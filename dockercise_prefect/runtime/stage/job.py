@@ -160,6 +160,7 @@ class Job:
         network: of its container, in the form of `engine.ContainerSpec`.
         keeps_image: whether other stages run in what it leaves in its container.
         aws: whether it gets variables that say where its copy of the user's AWS folder is.
+        git: whether it gets variables that let git read the code, whoever runs it.
         secrets: variables that are never stored, by their folded names.
         confinement: its limits.
         answers: whether its exit code is an answer for another stage (`if`, `unless`).
@@ -184,6 +185,7 @@ class Job:
     network: str = "none"
     keeps_image: bool = False
     aws: bool = False
+    git: bool = False
     secrets: tuple[str, ...] = ()
     confinement: Confinement = field(default_factory=Confinement)
     answers: bool = False

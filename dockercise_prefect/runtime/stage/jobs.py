@@ -11,7 +11,7 @@ from dockercise_prefect.runtime.files.shared_volumes import SharedVolumes
 from dockercise_prefect.runtime.stage.confinement import Confinement
 from dockercise_prefect.runtime.stage.images import Images
 from dockercise_prefect.runtime.stage.job import Job, JobResult, variable_sources
-from dockercise_prefect.runtime.stage.mounts import StageMounts
+from dockercise_prefect.runtime.stage.mounts import StageMounts, uses_code
 from dockercise_prefect.runtime.stage.ports import Outputs
 
 
@@ -26,6 +26,7 @@ class Jobs:
         shared: what several stages mount.
         mounts: turns what a stage mounts into mounts of the engine.
         aws: whether every stage gets a copy of the user's AWS folder.
+        git: whether the code is a git checkout.
         secrets: variables that are never stored, by their folded names.
         confinement: the limits of each stage.
         answers: the stages whose exit code is an answer for another stage.
@@ -37,6 +38,7 @@ class Jobs:
     shared: SharedVolumes
     mounts: StageMounts
     aws: bool
+    git: bool
     secrets: Iterable[str]
     confinement: Confinement
     answers: frozenset[StageName]
@@ -61,6 +63,7 @@ class Jobs:
             variables=variable_sources(stage),
             inputs=inputs,
             aws=self.aws,
+            git=self.git and uses_code(stage),
             secrets=tuple(self.secrets),
             confinement=self.confinement,
             answers=stage.name in self.answers,

@@ -35,7 +35,7 @@ class Makes:
         self.volumes = volumes_of(engine)
         images = Images(engine, pipeline, Labels(IDENTITY, "owner"))
         images.resolve(logging.warning)
-        shared = SharedVolumes(engine, self.volumes, root, logging.warning)
+        shared = SharedVolumes(engine, self.volumes, root, None, logging.warning)
         self._jobs = Jobs(
             identity=IDENTITY,
             owner="owner",
@@ -43,6 +43,7 @@ class Makes:
             shared=shared,
             mounts=StageMounts(self.volumes, shared, root, aws=False),
             aws=False,
+            git=False,
             secrets=(),
             answers=frozenset(),
             confinement=Confinement(),
