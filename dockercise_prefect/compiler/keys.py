@@ -66,7 +66,10 @@ OWN: Mapping[str, Key] = {
         scripts.script.schema, "A shell script, run by `/bin/sh` under `set -e`. The items of a list are joined by newlines."
     ),
     "env": Key(variables.SCHEMA, "Variables: a stage's value, `NAME` or `NAME?` from outside, `NAME=text`; or a mapping."),
-    "vol": Key(mounts.SCHEMA, "Mounts: `STAGE`, `STAGE:/path`, `code`, `/host/path:/path`, `./folder:/path`, `volume:/path`."),
+    "vol": Key(
+        mounts.SCHEMA,
+        "Mounts: `STAGE`, `STAGE:/path`, `code`, `code/folder`, `/host/path:/path`, `./folder:/path`, `volume:/path`.",
+    ),
     "on": Key(names.REFERENCE, "Work in a private copy of that stage's volume, or of `code`."),
     "after": Key(one_or_many(names.REFERENCE), "Run after these stages."),
     "if": Key(one_or_many(names.REFERENCE), "Run only if each of these stages ended with exit code 0."),

@@ -27,15 +27,19 @@ from dockercise_prefect.pipeline import (
 _ENGINE_VOLUME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+\Z")
 """What the Docker engine accepts as the name of a volume."""
 
+_BELOW_CODE = f"{CODE}/"
+
+_SEALED = "a stage's volume is read-only for other stages"
+
 _FORMS = (
     "write `STAGE`, `STAGE:/path`, `/host/path:/path`, `./folder:/path` or `volume:/path`; folders and volumes can end in `:ro`"
 )
 
-_SOURCE = rf"/[^:]*|\.(?:/[^:]*)?|{NAME_SOURCE}"
+_SOURCE = rf"/[^:]*|\.(?:/[^:]*)?|{_BELOW_CODE}[^:]*|{NAME_SOURCE}"
 
 SCHEMA: Schema = one_or_many(
     scalar(
-        rf"{NAME_SOURCE}|(?:{_SOURCE}):/[^:]*(?::r[ow])?",
+        rf"{NAME_SOURCE}|{_BELOW_CODE}[^:]*|(?:{_SOURCE}):/[^:]*(?::r[ow])?",
         "write STAGE, STAGE:/path, /host/path:/path, ./folder:/path or volume:/path; folders and volumes can end in :ro",
     )
 )
@@ -92,25 +96,39 @@ class Mounts:
         if len(rest) > 2 or not source or not target.startswith("/") or mode not in {None, "ro", "rw"}:  # noqa: PLR2004  path, mode
             self._not_understood(entry, place, _FORMS)
             return None
-        if source in self._names or source == CODE:
-            if mode == "rw":
-                why = "a stage's volume is read-only for other stages" if source != CODE else "the code is read-only"
-                self._not_understood(entry, place, f"{why}; work in a copy of it with `on: {source}`")
-                return None
-            return Mount(CodeSnapshot() if source == CODE else StageVolume(source), normal_path(target))
+        if source in self._names or _is_code(source):
+            return self._sealed(source, target, mode, entry, place)
         outside = self._outside(source, entry, place)
         self._warn_of_slip(source, target, place)
         return Mount(outside, normal_path(target), "ro" if mode == "ro" else "rw") if outside else None
 
+    def _sealed(self, source: str, target: str, mode: str | None, entry: str, place: Place) -> Mount | None:
+        """A stage's volume or the code, which no stage can change."""
+        if mode == "rw":
+            why, copied = ("the code is read-only", CODE) if _is_code(source) else (_SEALED, source)
+            self._not_understood(entry, place, f"{why}; work in a copy of it with `on: {copied}`")
+            return None
+        found = self._folder(source, entry, place) if _is_code(source) else StageVolume(source)
+        return None if found is None else Mount(found, normal_path(target))
+
     def _inside(self, name: str, place: Place) -> Mount | None:
-        if name == CODE:
-            return Mount(CodeSnapshot(), f"/{CODE}")
+        if _is_code(name):
+            folder = self._folder(name, name, place)
+            return None if folder is None else Mount(folder, normal_path(f"/{CODE}/{folder.folder}"))
         if name in self._names:
             return Mount(StageVolume(name), f"/{name}")
         if self._names.complete:
             hint = self._names.hint(name) or _FORMS
             self._error(Code.UNKNOWN_STAGE, f"mounts the volume of `{name}`, which is not a stage", place, hint)
         return None
+
+    def _folder(self, source: str, entry: str, place: Place) -> CodeSnapshot | None:
+        """The code, or a folder of it: `code/app`."""
+        folder = posixpath.normpath(source.removeprefix(CODE).lstrip("/"))
+        if folder == ".." or folder.startswith("../"):
+            self._not_understood(entry, place, "a folder of the code is `code/folder`, below the root")
+            return None
+        return CodeSnapshot("" if folder == "." else folder)
 
     def _outside(self, source: str, entry: str, place: Place) -> MountSource | None:
         if source.startswith("/"):
@@ -165,3 +183,8 @@ class Mounts:
     def _error(self, code: Code, message: str, place: Place, hint: str, *related: Related) -> None:
         joint = " " if code is Code.UNKNOWN_STAGE else ": "
         self._field.findings.error(code, f"{self._field.owner}{joint}{message}", place, hint=hint, related=related)
+
+
+def _is_code(source: str) -> bool:
+    """Whether an entry is the code, or a folder of it."""
+    return source == CODE or source.startswith(_BELOW_CODE)

@@ -156,8 +156,11 @@ class Declarations:
         match mount.source:
             case StageVolume(stage):
                 return _placed(f"{self._identifiers[stage]}.volume", mount, f"/{stage}")
-            case CodeSnapshot():
+            case CodeSnapshot(""):
                 return _placed(self._code(), mount, f"/{CODE}")
+            case CodeSnapshot(folder):
+                self._used.add("code_folder")
+                return _placed(f"code_folder({one_line(folder)})", mount, f"/{CODE}/{folder}")
             case HostPath(path):
                 return self._call("bind", path, mount)
             case EngineVolume(name):

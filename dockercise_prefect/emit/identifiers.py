@@ -20,6 +20,7 @@ _OF_THE_MODULE = frozenset(
         "bind",
         "built_from",
         "code",
+        "code_folder",
         "concurrency",
         "engine_volume",
         "flow",

@@ -134,8 +134,8 @@ def source_of(source: MountSource) -> str:
     match source:
         case StageVolume(stage):
             return f"volume of {stage}"
-        case CodeSnapshot():
-            return "the code"
+        case CodeSnapshot(folder):
+            return f"the folder {folder} of the code" if folder else "the code"
         case HostPath(path):
             return f"{path} below the root" if path.startswith("./") else f"{path} on the engine's machine"
         case EngineVolume(name):

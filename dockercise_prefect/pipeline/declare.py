@@ -45,6 +45,11 @@ code = Mount(CodeSnapshot(), f"/{CODE}")
 """The code, read-only at `/code`. `code.at(path)` mounts it at another path, and `on=code` works in a copy of it."""
 
 
+def code_folder(folder: str) -> Mount:
+    """One folder of the code, read-only at `/code/<folder>`, without the rest of the code."""
+    return Mount(CodeSnapshot(folder), f"/{CODE}/{folder}")
+
+
 def host(name: str, *, optional: bool = False) -> HostVariable:
     """A variable from outside the run. With `optional`, it is unset if it is not found."""
     return HostVariable(name, optional)
@@ -78,7 +83,12 @@ def built_from(
         args: build arguments; they stay in the image's history.
         target: the stage of the Dockerfile to stop at.
         secrets: names of the stage's variables that the build gets as secrets.
+
+    Raises:
+        ValueError: the context is a mount of something else.
     """
+    if isinstance(context, Mount) and context.source != CodeSnapshot():
+        raise ValueError("a build is from a stage or from `code`; name a folder of it with `folder`")
     source = StageVolume(context.name) if isinstance(context, Stage) else CodeSnapshot()
     return Build(source, folder, dockerfile, dict(args or {}), target, tuple(secrets))
 
@@ -168,10 +178,13 @@ def stage(
         at: `path:line:column` of the YAML that the stage was compiled from.
 
     Raises:
-        ValueError: both `image` and `build` are given, `network`, `pull` or `when` is an unknown value, or `at` is not a place.
+        ValueError: both `image` and `build` are given, `on` is another mount than `code`, `network`, `pull` or `when` is an
+            unknown value, or `at` is not a place.
     """
     if image is not None and build is not None:
         raise ValueError(f"stage {name!r} has an image and builds one")
+    if isinstance(on, Mount) and on.source != CodeSnapshot():
+        raise ValueError(f"stage {name!r} can only work on a stage, or on `code`")
     sources: dict[str, EnvSource] = {
         variable: LiteralValue(source) if isinstance(source, str) else source for variable, source in (env or {}).items()
     }

@@ -67,7 +67,9 @@ class StageVolume:
 
 @dataclass(frozen=True, slots=True)
 class CodeSnapshot:
-    """The run's snapshot of the code."""
+    """The run's snapshot of the code, or one folder of it. The folder is a path below the root; empty for all of the code."""
+
+    folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,8 +107,8 @@ def _source_to_json(source: MountSource) -> Json:
     match source:
         case StageVolume(stage):
             return {"stage": stage}
-        case CodeSnapshot():
-            return {"code": True}
+        case CodeSnapshot(folder):
+            return {"code": True, "folder": folder} if folder else {"code": True}
         case HostPath(path):
             return {"host": path}
         case EngineVolume(name):
@@ -120,7 +120,7 @@ def _source_from_json(data: Json) -> MountSource:
         case {"stage": stage}:
             return StageVolume(stage)
         case {"code": True}:
-            return CodeSnapshot()
+            return CodeSnapshot(data.get("folder", ""))
         case {"host": path}:
             return HostPath(path)
         case {"volume": name}:

@@ -31,7 +31,13 @@ from dockercise_prefect.runtime.stage.confinement import Confinement
 from dockercise_prefect.runtime.stage.images import Images
 from dockercise_prefect.runtime.stage.job import JobResult
 from dockercise_prefect.runtime.stage.jobs import Jobs
-from dockercise_prefect.runtime.stage.mounts import StageMounts, check_host_paths, engine_volumes, uses_code
+from dockercise_prefect.runtime.stage.mounts import (
+    StageMounts,
+    check_code_folders,
+    check_host_paths,
+    code_folders,
+    engine_volumes,
+)
 from dockercise_prefect.runtime.stage.outcome import Stop, Verdict
 from dockercise_prefect.runtime.stage.ports import Outputs
 from dockercise_prefect.runtime.stage.running_stages import RunningStages
@@ -161,7 +167,8 @@ class Workspace:
         """Check and make what must be there before the first stage starts.
 
         Raises:
-            DefinitionError: an external bind below the root does not exist, or is not really below the root.
+            DefinitionError: an external bind below the root or a folder of the code does not exist, or the bind is not really
+                below the root.
             UsageError: there is no AWS folder; or the code has to be a git checkout, and the root is not a git repository.
             EngineError: images cannot be found or pulled, or the code cannot be read. The message names all of them.
         """
@@ -172,8 +179,11 @@ class Workspace:
             self._shared.keep(volume)
         if self._options.aws and any(stage.starts_container for stage in self._pipeline):
             self._shared.aws(self._images.any())
-        if any(uses_code(stage) for stage in self._pipeline):
-            self._shared.code(self._images.any())
+        if folders := code_folders(self._pipeline):
+            code = self._shared.code_entries()
+            check_code_folders(self._pipeline, code)
+            for folder in folders:
+                self._shared.code(self._images.any(), folder, code)
 
     def run_stage(
         self, stage: Stage, inputs: Mapping[StageName, JobResult], ports: StagePorts, sink: OutputSink, attempt: int = 1

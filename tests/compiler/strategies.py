@@ -56,7 +56,7 @@ def builds(earlier: list[str]) -> st.SearchStrategy[Any]:
 
 def mounts(earlier: list[str]) -> list[str]:
     """Entries of `vol` in every form, never two at the same path."""
-    outside = ["code", "/host:/mnt/a", "./below/root:/mnt/b:ro", ".:/mnt/c", "ccache:/mnt/d:rw"]
+    outside = ["code", "code/a", "code/b c:/mnt/e", "/host:/mnt/a", "./below/root:/mnt/b:ro", ".:/mnt/c", "ccache:/mnt/d:rw"]
     return [*outside, *(f"{name}:/mnt/stages/{index}" for index, name in enumerate(earlier))]
 
 

@@ -369,6 +369,15 @@ def test_a_variable_from_outside_is_no_slip() -> None:
     assert _warnings("version: {img: x}\nlast: {img: x, env: VERSIONS, run: echo $VERSIONS}\n") == []
 
 
+def test_a_folder_of_the_code_that_is_mounted_is_enough() -> None:
+    """If `code/app` is mounted, a path below `/code/app` mounts nothing more; another path of the code mounts all of it."""
+    inside = _stage("cat /code/app/f", more="  vol: code/app\n")
+    elsewhere = _stage("cat /code/app/f /code/application", more="  vol: code/app\n")
+
+    assert inside.mounts == (Mount(CodeSnapshot("app"), "/code/app"),)
+    assert elsewhere.mounts == (*inside.mounts, Mount(CodeSnapshot(), "/code"))
+
+
 def test_a_variable_of_the_run_is_set_where_a_script_names_it() -> None:
     """`$DOCKERCISE_BRANCH` sets that variable, without an edge or a finding, unless the script sets it first or quotes it."""
     uses = "echo $DOCKERCISE_TAG ${DOCKERCISE_BRANCH:?} '$DOCKERCISE_COMMIT'; printenv DOCKERCISE_STATUS"

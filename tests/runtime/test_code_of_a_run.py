@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from dockercise_prefect.archives.content_digest import content_digested
-from dockercise_prefect.errors import EngineError
-from dockercise_prefect.pipeline import code
+from dockercise_prefect.errors import DefinitionError, EngineError
+from dockercise_prefect.pipeline import code, code_folder
+from dockercise_prefect.runtime.docker.engine import DockerEngine
 from dockercise_prefect.runtime.engine import Engine
 from tests.engines.scripted import Behaviour, ScriptedEngine
 from tests.runtime.workspaces import Seen, run_all, sh, workspace
@@ -68,3 +69,63 @@ def test_without_code_there_is_no_digest_of_it(scripted: ScriptedEngine) -> None
         ran.run(ran.pipeline.by_name["a"])
 
         assert ran.workspace.code_digest is None
+
+
+@pytest.mark.docker
+def test_a_folder_of_the_code_alone(docker_engine: DockerEngine, run_id: str, tmp_path: Path) -> None:
+    """A mounted folder has its files at the same path as in the code, read-only, and nothing else of the code is there."""
+    for path in ("app/inner/f", "other/g"):
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).write_text(path)
+    (tmp_path / "app/inner/f").chmod(0o750)
+    script = "find /code /x -type f -perm 750 | sort; cat /code/app/inner/f; ! touch /code/app/new"
+    look = sh("a", script, volumes=[code_folder("app"), code_folder("app/inner").at("/x")])
+
+    ran = run_all(docker_engine, look, root=tmp_path, run_id=run_id)
+
+    assert ran.value("a") == b"/code/app/inner/f\n/x/f\napp/inner/f"
+
+
+@pytest.mark.docker
+def test_a_folder_inside_of_the_code(docker_engine: DockerEngine, run_id: str, tmp_path: Path) -> None:
+    """A folder can be mounted together with all of the code, because a script may name another path of it."""
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app/f").write_text("x")
+    (tmp_path / "g").write_text("y")
+
+    look = sh("a", "cat /code/app/f /code/g", volumes=[code_folder("app"), code])
+    ran = run_all(docker_engine, look, root=tmp_path, run_id=run_id)
+
+    assert ran.value("a") == b"xy"
+
+
+def test_folders_that_the_code_does_not_have_are_named_before_the_first_stage(scripted: ScriptedEngine, tmp_path: Path) -> None:
+    """Every missing folder, and every file in place of a folder, is reported with the place of its stage; nothing starts."""
+    (tmp_path / "file").write_text("x")
+    a = sh("a", "x", volumes=[code_folder("missing")], at="p.dockercise.yaml:1:1")
+    b = sh("b", "x", volumes=[code_folder("file")], at="p.dockercise.yaml:2:1")
+
+    with pytest.raises(DefinitionError) as refused, workspace(scripted, a, b, root=tmp_path):
+        pass
+
+    assert str(refused.value).splitlines()[0::2] == [
+        "p.dockercise.yaml:1:1: DK053 a cannot mount `code/missing`: the code has no such folder",
+        "p.dockercise.yaml:2:1: DK053 b cannot mount `code/file`: it is not a folder",
+    ]
+    assert scripted.runs == []
+
+
+def test_a_folder_is_of_the_same_snapshot(scripted: ScriptedEngine, tmp_path: Path) -> None:
+    """A change below the root after the beginning of the run is not seen in a folder either."""
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app/f").write_text("before")
+    seen = Seen("/code/app/f")
+    scripted.script("look", Behaviour(action=seen))
+    a = sh("a", "look", volumes=[code_folder("app")])
+
+    with workspace(scripted, a, root=tmp_path) as ran:
+        (tmp_path / "app/f").write_text("after")
+        ran.run(a)
+
+        assert ran.workspace.code_digest is None
+    assert seen.files == {"/code/app/f": b"before"}

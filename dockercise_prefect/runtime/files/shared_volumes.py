@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -77,11 +77,13 @@ class SharedVolumes:
         """An empty volume, used in place of a stage's volume if the stage has none."""
         return self._made.get(f"/{stage}", lambda: self._volumes.empty(stage))
 
-    def code(self, image: str) -> str:
-        """The run's snapshot of the code.
+    def code(self, image: str, folder: str = "", entries: Sequence[Entry] | None = None) -> str:
+        """The run's snapshot of the code, or of one folder of it.
 
         Args:
             image: the id of any image on the engine.
+            folder: the folder's path in the code; empty for all of the code.
+            entries: the result of `code_entries`, if it is known.
 
         Raises:
             EngineError: there is no root, or files cannot be read.
@@ -89,17 +91,29 @@ class SharedVolumes:
         """
 
         def fill() -> str:
-            root, entries = self._code_entries()
-            stream = content_digested(tar_stream(entries), "", self._note_code)
-            if self._history is None:
+            files = self.code_entries() if entries is None else entries
+            if folder:
+                return self._volumes.filled(CODE, image, tar_stream(_below(folder, files)))
+            stream = content_digested(tar_stream(files), "", self._note_code)
+            if self._history is None or self._root is None:
                 return self._volumes.filled(CODE, image, stream)
             # The history comes after the files, because the digest is that of the files alone: git packs the same commits anew.
-            with history_entries(root, self._history, {entry.path for entry in entries}) as git:
+            with history_entries(self._root, self._history, {entry.path for entry in files}) as git:
                 volume = self._volumes.filled(CODE, image, stream)
                 self._volumes.more(volume, image, tar_stream(git))
             return volume
 
-        return self._made.get(CODE, fill)
+        return self._made.get(f"{CODE}/{folder}", fill)
+
+    def code_entries(self) -> Sequence[Entry]:
+        """The files and folders of the code.
+
+        Raises:
+            EngineError: there is no root, or files cannot be read.
+        """
+        if self._root is None:
+            raise EngineError("the pipeline uses the code, but there is no root folder", "set DOCKERCISE_ROOT")
+        return code_entries(self._root, self._notify)
 
     def aws(self, image: str) -> str:
         """A copy of the user's AWS folder that cannot be changed.
@@ -141,10 +155,11 @@ class SharedVolumes:
     def _note_code(self, digest: str) -> None:
         self.code_digest = digest
 
-    def _code_entries(self) -> tuple[Path, list[Entry]]:
-        if self._root is None:
-            raise EngineError("the pipeline uses the code, but there is no root folder", "set DOCKERCISE_ROOT")
-        return self._root, code_entries(self._root, self._notify)
+
+def _below(folder: str, entries: Iterable[Entry]) -> Iterator[Entry]:
+    """The entries in a folder, with their paths relative to it."""
+    above = f"{folder}/"
+    return (replace(entry, path=entry.path.removeprefix(above)) for entry in entries if entry.path.startswith(above))
 
 
 def _chunks(opened: Opened) -> Iterator[bytes]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
+from dockercise_prefect.archives.tarball import Entry, Folder
 from dockercise_prefect.errors import DefinitionError, Diagnostic, EngineError
 from dockercise_prefect.pipeline import (
     CODE,
@@ -29,10 +30,44 @@ OUT = "/out"
 
 
 def uses_code(stage: Stage) -> bool:
-    """Whether the stage needs the run's snapshot of the code."""
-    if stage.build is not None and isinstance(stage.build.context, CodeSnapshot):
-        return True
-    return stage.on == CODE or any(isinstance(mount.source, CodeSnapshot) for mount in stage.mounts)
+    """Whether the stage needs the run's snapshot of all of the code."""
+    return "" in code_folders([stage])
+
+
+def code_folders(stages: Iterable[Stage]) -> list[str]:
+    """The folders of the code that the stages need, each once; an empty text is all of the code."""
+    found: dict[str, None] = {}
+    for stage in stages:
+        if stage.on == CODE or (stage.build is not None and isinstance(stage.build.context, CodeSnapshot)):
+            found[""] = None
+        found |= {mount.source.folder: None for mount in stage.mounts if isinstance(mount.source, CodeSnapshot)}
+    return list(found)
+
+
+def check_code_folders(pipeline: Pipeline, code: Iterable[Entry]) -> None:
+    """Make sure that every folder of the code that is mounted exists.
+
+    Raises:
+        DefinitionError: folders do not exist, or are not folders (DK053). Has all of them.
+    """
+    known = {entry.path: entry for entry in code}
+    findings = [
+        Diagnostic("DK053", f"{stage.name} cannot mount `{CODE}/{mount.source.folder}`: {trouble}", stage.place, hint=_LEFT_OUT)
+        for stage in pipeline
+        for mount in stage.mounts
+        if isinstance(mount.source, CodeSnapshot) and (trouble := _trouble_in_code(mount.source.folder, known)) is not None
+    ]
+    if findings:
+        raise DefinitionError(findings)
+
+
+_LEFT_OUT = "files that git or `.dockerciseignore` ignores are not part of the code, nor are empty folders in git"
+
+
+def _trouble_in_code(folder: str, known: Mapping[str, Entry]) -> str | None:
+    if not folder or isinstance(known.get(folder), Folder):
+        return None
+    return "it is not a folder" if folder in known else "the code has no such folder"
 
 
 def engine_volumes(pipeline: Pipeline) -> list[str]:
@@ -151,8 +186,8 @@ class StageMounts:
             case StageVolume(stage):
                 # Always read-only, whatever the pipeline says: no stage may change the volume of another stage.
                 return ContainerMount("volume", self.volume_of(stage, inputs), mount.target, read_only=True)
-            case CodeSnapshot():
-                return ContainerMount("volume", self._shared.code(image), mount.target, read_only=True)
+            case CodeSnapshot(folder):
+                return ContainerMount("volume", self._shared.code(image, folder), mount.target, read_only=True)
             case EngineVolume(name):
                 return ContainerMount("volume", name, mount.target, read_only)
             case HostPath(path):

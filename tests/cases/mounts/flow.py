@@ -1,4 +1,4 @@
-"""Prefect flow `mounts`: 5 stages from 1 file.
+"""Prefect flow `mounts`: 6 stages from 1 file.
 
 Compiled by dockercise_prefect. Change the YAML and run `python -m dockercise_prefect compile`.
 """
@@ -8,7 +8,14 @@ from pathlib import Path
 from prefect import flow
 
 from dockercise_prefect.orchestration import RunSummary, run_as_script, run_pipeline
-from dockercise_prefect.pipeline import Pipeline, bind, code, engine_volume, stage
+from dockercise_prefect.pipeline import (
+    Pipeline,
+    bind,
+    code,
+    code_folder,
+    engine_volume,
+    stage,
+)
 
 ROOT = Path(__file__).resolve().parent
 
@@ -44,12 +51,25 @@ everything = stage(
     at="a.dockercise.yaml:3:1",
 )
 
+folders_of_the_code = stage(
+    "folders-of-the-code",
+    image="busybox",
+    volumes=[
+        code_folder("app"),
+        code_folder("lib/x").at("/x"),
+        code_folder("b").at("/y"),
+        code,
+    ],
+    run="cat /code/app/f",
+    at="a.dockercise.yaml:16:1",
+)
+
 code_and_twice_the_same = stage(
     "code-and-twice-the-same",
     image="busybox",
     volumes=[code, a.volume],
     run="ls",
-    at="a.dockercise.yaml:16:1",
+    at="a.dockercise.yaml:17:1",
 )
 
 text = stage(
@@ -57,13 +77,13 @@ text = stage(
     image="busybox",
     volumes=[a.volume],
     run="ls",
-    at="a.dockercise.yaml:17:1",
+    at="a.dockercise.yaml:18:1",
 )
 
 pipeline = Pipeline(
     "mounts",
-    [a, b, everything, code_and_twice_the_same, text],
-    digest="sha256:d4a007d194012481a73f22e9a50459d03d5d2fae1bdf21150c3687369576ff2e",
+    [a, b, everything, folders_of_the_code, code_and_twice_the_same, text],
+    digest="sha256:6a084ba7a5e67ca0791388608b4a9ab42a78fa9d14fa77efce3e6b1d9509efeb",
 )
 
 
