@@ -13,6 +13,16 @@ from dockercise_prefect.settings import ConfigFile, Folders, Settings, load, rea
 
 FOLDERS = Folders(working=Path("/work"), home=Path("/home/me"), data=Path("/home/me/.local/share/dockercise"))
 
+UPKEEP: dict[str, Any] = {
+    "crashed_after": 600,
+    "keep_days": None,
+    "keep_runs": None,
+    "keep_size": None,
+    "keep_cache_days": None,
+    "gc_after_runs": False,
+}
+"""The settings of crashes and of `gc` if nothing is set."""
+
 TRUSTING: dict[str, Any] = {
     "untrusted": False,
     "untrusted_stages": 100,
@@ -53,6 +63,7 @@ def test_defaults_need_nothing() -> None:
         s3_encryption=None,
         s3_kms_key=None,
         link_hours=168,
+        **UPKEEP,
         **TRUSTING,
     )
     assert settings.origin("jobs") == "default"
@@ -94,6 +105,12 @@ def test_every_setting_can_come_from_the_environment() -> None:
             "DOCKERCISE_S3_ENCRYPTION": "aws:kms",
             "DOCKERCISE_S3_KMS_KEY": "my-key",
             "DOCKERCISE_LINK_HOURS": "1",
+            "DOCKERCISE_CRASHED_AFTER": "5m",
+            "DOCKERCISE_KEEP_DAYS": "30",
+            "DOCKERCISE_KEEP_RUNS": "100",
+            "DOCKERCISE_KEEP_SIZE": "10g",
+            "DOCKERCISE_KEEP_CACHE_DAYS": "90",
+            "DOCKERCISE_GC_AFTER_RUNS": "true",
             "DOCKERCISE_UNTRUSTED": " True ",
             "DOCKERCISE_UNTRUSTED_STAGES": "5",
             "DOCKERCISE_UNTRUSTED_CPUS": ".5",
@@ -119,6 +136,12 @@ def test_every_setting_can_come_from_the_environment() -> None:
         s3_encryption="aws:kms",
         s3_kms_key="my-key",
         link_hours=1,
+        crashed_after=300,
+        keep_days=30,
+        keep_runs=100,
+        keep_size=10 * 1024**3,
+        keep_cache_days=90,
+        gc_after_runs=True,
         untrusted=True,
         untrusted_stages=5,
         untrusted_cpus=0.5,
@@ -146,6 +169,12 @@ def test_every_setting_but_the_root_can_come_from_the_file() -> None:
             s3_encryption = "AES256"
             s3_kms_key = "my-key"
             link_hours = 24
+            crashed_after = "1h"
+            keep_days = 7
+            keep_runs = 20
+            keep_size = "500m"
+            keep_cache_days = 30
+            gc_after_runs = true
             untrusted = true
             untrusted_stages = 5
             untrusted_cpus = 0.5
@@ -171,6 +200,12 @@ def test_every_setting_but_the_root_can_come_from_the_file() -> None:
         s3_encryption="AES256",
         s3_kms_key="my-key",
         link_hours=24,
+        crashed_after=3600,
+        keep_days=7,
+        keep_runs=20,
+        keep_size=500 * 1024**2,
+        keep_cache_days=30,
+        gc_after_runs=True,
         untrusted=True,
         untrusted_stages=5,
         untrusted_cpus=0.5,
@@ -191,6 +226,7 @@ def test_results_are_in_the_data_folder_unless_said_otherwise() -> None:
     ("environment", "text", "overrides", "said"),
     [
         ({"DOCKERCISE_JOBS": "many"}, None, {}, "DOCKERCISE_JOBS: `many` must be a whole number, 1 or more"),
+        ({}, "crashed_after = '60s'", {}, "crashed_after: `60s` must be a duration like 10m or 1h, 120 s or more"),
         ({"DOCKERCISE_JOBS": "1.5"}, None, {}, "DOCKERCISE_JOBS: `1.5` must be a whole number, 1 or more"),
         ({}, None, {"jobs": 0}, "--jobs: `0` must be a whole number, 1 or more"),
         ({}, None, {"results": ""}, "--results: `` must be a string that is not empty"),
@@ -321,5 +357,6 @@ def test_the_process_has_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         s3_encryption=None,
         s3_kms_key=None,
         link_hours=168,
+        **UPKEEP,
         **TRUSTING,
     )

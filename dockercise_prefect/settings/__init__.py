@@ -42,6 +42,12 @@ class Settings:
         s3_encryption: how objects are encrypted, `AES256` or `aws:kms`; None for the default of the bucket.
         s3_kms_key: the id or ARN of the key for `aws:kms`; None for the key of the account.
         link_hours: the maximum number of hours that a pre-signed link to a stored object works; 0 for no such links.
+        crashed_after: after how many seconds without a sign of life a run of another machine counts as crashed.
+        keep_days: after how many days a record is removed by `gc`; None to keep it. The same for the next three.
+        keep_runs: how many records of a pipeline are kept.
+        keep_size: how many bytes the records of a pipeline may have together.
+        keep_cache_days: after how many days clones of repositories and the output of packages are removed, if nobody uses them.
+        gc_after_runs: whether `gc` is started after each run.
         untrusted: the pipeline is not trusted: its rights and resources are limited (docs/trust.md).
         untrusted_stages: the maximum number of stages of an untrusted pipeline that run.
         untrusted_cpus: the maximum number of processors for each of its stages.
@@ -65,6 +71,12 @@ class Settings:
     s3_encryption: str | None
     s3_kms_key: str | None
     link_hours: int
+    crashed_after: float
+    keep_days: int | None
+    keep_runs: int | None
+    keep_size: int | None
+    keep_cache_days: int | None
+    gc_after_runs: bool
     untrusted: bool
     untrusted_stages: int
     untrusted_cpus: float
@@ -119,6 +131,12 @@ _KEYS = {
     "s3_encryption": _Key(values.encryption),
     "s3_kms_key": _Key(values.text),
     "link_hours": _Key(values.link_hours),
+    "crashed_after": _Key(values.silence),
+    "keep_days": _Key(values.positive),
+    "keep_runs": _Key(values.positive),
+    "keep_size": _Key(values.amount),
+    "keep_cache_days": _Key(values.positive),
+    "gc_after_runs": _Key(values.switch),
     "untrusted": _Key(values.switch),
     "untrusted_stages": _Key(values.positive),
     "untrusted_cpus": _Key(values.processors),
@@ -214,6 +232,12 @@ def load(
         "s3_encryption": None,
         "s3_kms_key": None,
         "link_hours": LONGEST_LINK_HOURS,
+        "crashed_after": 600.0,
+        "keep_days": None,
+        "keep_runs": None,
+        "keep_size": None,
+        "keep_cache_days": None,
+        "gc_after_runs": False,
         "untrusted": False,
         "untrusted_stages": 100,
         "untrusted_cpus": 2,

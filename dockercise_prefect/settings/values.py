@@ -12,6 +12,9 @@ from dockercise_prefect.quantities import MIN_CPUS, MIN_DURATION, MIN_MEMORY, by
 LONGEST_LINK_HOURS = 7 * 24
 """Signatures of version 4 hold for a week at most (S3's documentation of pre-signed URLs)."""
 
+LEAST_SILENCE = 120
+"""Signs of life are sent every 30 seconds, and some of them may be lost."""
+
 LEAST_PROCESSES = 32
 """With fewer processes and threads, most programs cannot start."""
 
@@ -161,6 +164,14 @@ def duration(given: Given) -> float:
     seconds = seconds_of(_written(given))
     if seconds is None or seconds < MIN_DURATION:
         raise ValueError("must be a duration like 1h30m, 5m or 90s")
+    return seconds
+
+
+def silence(given: Given) -> float:
+    """Seconds without a sign of life."""
+    seconds = seconds_of(_written(given))
+    if seconds is None or seconds < LEAST_SILENCE:
+        raise ValueError(f"must be a duration like 10m or 1h, {LEAST_SILENCE} s or more")
     return seconds
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from prefect.client.orchestration import SyncPrefectClient, get_client
 
 from dockercise_prefect.orchestration.run.events import Event
 from dockercise_prefect.orchestration.run.failure import RunFailedError
@@ -43,3 +45,11 @@ def run(prefect_api: str, settings: Settings, scripted: ScriptedEngine, tmp_path
             return Ran(failure.summary, failure, events)
 
     return run_it
+
+
+@pytest.fixture
+def client(prefect_api: str) -> Iterator[SyncPrefectClient]:
+    """A client of the session's server."""
+    assert prefect_api
+    with get_client(sync_client=True) as client:
+        yield client

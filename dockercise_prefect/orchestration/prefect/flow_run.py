@@ -15,6 +15,7 @@ from prefect.logging import get_run_logger
 from prefect.settings import get_current_settings
 
 from dockercise_prefect.errors import UsageError
+from dockercise_prefect.orchestration.prefect.sign_of_life import announce
 from dockercise_prefect.pipeline import Pipeline
 from dockercise_prefect.pipeline.run_context import RunContext, RunEvent
 from dockercise_prefect.results.reading.records import RUN_ID
@@ -23,6 +24,7 @@ RUN_ID_TAIL = 4
 """How many hexadecimal digits of the flow run's id end a run id. They distinguish two runs of the same second."""
 
 COMMIT_TAG = "commit:"
+PIPELINE_TAG = "pipeline:"
 
 
 def current_flow_run() -> FlowRun:
@@ -39,8 +41,13 @@ def current_flow_run() -> FlowRun:
 
 def page(flow_run: FlowRun) -> str | None:
     """The address of the flow run in Prefect's UI; None if the UI of the API is not known."""
+    return address_of(str(flow_run.id))
+
+
+def address_of(flow_run_id: str) -> str | None:
+    """The same for the id of a flow run."""
     ui = get_current_settings().ui_url
-    return f"{ui}/runs/flow-run/{flow_run.id}" if ui else None
+    return f"{ui}/runs/flow-run/{flow_run_id}" if ui else None
 
 
 def new_run_id(flow_run: FlowRun, now: datetime) -> str:
@@ -51,9 +58,11 @@ def new_run_id(flow_run: FlowRun, now: datetime) -> str:
 def run_name() -> str:
     """The name of the flow run that this is called in: the id of its run. If the flow run is retried, the id of the first run.
 
-    Passed as Prefect's `flow_run_name`, so that the flow run has this name from its first log line on.
+    Passed as Prefect's `flow_run_name`, so that the flow run has this name from its first log line on. Prefect asks for the
+    name before the flow run is Running. So this is also the moment for its first sign of life.
     """
     flow_run = current_flow_run()
+    announce()
     return flow_run.name if flow_run.run_count and is_named(flow_run) else new_run_id(flow_run, datetime.now(UTC))
 
 
@@ -74,7 +83,7 @@ def commit_tag(commit: str) -> str:
 
 def pipeline_tag(name: str) -> str:
     """The tag of all flow runs of a pipeline."""
-    return f"pipeline:{name}"
+    return f"{PIPELINE_TAG}{name}"
 
 
 def git_tags(git: RunContext) -> set[str]:

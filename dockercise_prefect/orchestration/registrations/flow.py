@@ -15,6 +15,7 @@ from dockercise_prefect.git.ask import SHORT_COMMIT
 from dockercise_prefect.orchestration.prefect.api import LOST, lost_api
 from dockercise_prefect.orchestration.prefect.engine_log import keep_tracebacks_out
 from dockercise_prefect.orchestration.prefect.flow_run import current_flow_run, hold_to, run_name
+from dockercise_prefect.orchestration.prefect.heartbeat import beating
 from dockercise_prefect.orchestration.registrations.checkout import bring_history, checked_out, compile_checkout
 from dockercise_prefect.orchestration.registrations.deployments import Deployed, deployment_of
 from dockercise_prefect.orchestration.registrations.occasion import known_of, occasion_of, with_changes
@@ -43,6 +44,7 @@ def registered(
     try:
         settings = replace(read_settings(), root=None)  # the code is in the checkout, so DOCKERCISE_ROOT is ignored
         with ExitStack() as stack:
+            stack.enter_context(beating(current_flow_run()))  # a checkout may take long
             deployed = _deployment()
             registration = deployed.registration
             settings = registration.settings(settings)

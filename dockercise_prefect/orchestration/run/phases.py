@@ -32,8 +32,10 @@ from dockercise_prefect.pipeline.conditions import skipped_beforehand, without
 from dockercise_prefect.pipeline.run_context import RunContext
 from dockercise_prefect.results.opening import open_store
 from dockercise_prefect.results.places.place import check_outside
+from dockercise_prefect.results.record.owner_mark import OwnerMark, mark_owner
 from dockercise_prefect.results.record.shipment import Shipment, open_shipment
 from dockercise_prefect.results.record.store import RunStore
+from dockercise_prefect.runtime.cleanup.ownership import this_process
 from dockercise_prefect.runtime.stage.environment import OutsideSource, VariableTexts, resolve_outside
 
 
@@ -160,6 +162,7 @@ def open_record(run: Selected, place: str, root: Path | None) -> Opened:
     settings, name = run.options.settings, run.pipeline.name
     store = open_store(place, name, run.run_id, settings, run.notify)
     store.start(run.secrecy.masker.json(to_json(run.pipeline, run.targets)))
+    mark_owner(store.folder, OwnerMark(str(this_process(None)), str(run.flow_run.id), page(run.flow_run)))
     record = RunRecord(store, run.options.observer, run.secrecy)
     view = PrefectView(run.pipeline, record, store, Artifacts(run.flow_run.id, run.notify))
     shipment = open_shipment(f"{name}/{run.run_id}", settings, run.notify)

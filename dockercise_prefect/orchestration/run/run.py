@@ -9,12 +9,15 @@ from pathlib import Path
 from dockercise_prefect.errors import DockerciseError, UsageError
 from dockercise_prefect.git.ask import current_commit
 from dockercise_prefect.git.context import read_context
+from dockercise_prefect.orchestration.crash.at_start import recovering
 from dockercise_prefect.orchestration.prefect.engine_log import keep_tracebacks_out
+from dockercise_prefect.orchestration.prefect.heartbeat import beating
 from dockercise_prefect.orchestration.prefect.signals import raised
 from dockercise_prefect.orchestration.run.ending import Ending
 from dockercise_prefect.orchestration.run.execution import execute
 from dockercise_prefect.orchestration.run.options import RunOptions
 from dockercise_prefect.orchestration.run.phases import open_record, resolve, restrain, select, start
+from dockercise_prefect.orchestration.run.report import report
 from dockercise_prefect.orchestration.run.variable_sources import outside_sources
 from dockercise_prefect.pipeline import Pipeline, StageName
 from dockercise_prefect.pipeline.run_context import RunContext
@@ -51,15 +54,21 @@ def run_pipeline(
     options = options or RunOptions(settings=read_settings())
     run = start(pipeline, options)
     where = options.settings.root or root  # DOCKERCISE_ROOT overrides the root of the module
-    with Ending(run) as ending, raised(signal.SIGHUP):  # in a flow run, SIGINT and SIGTERM already raise
-        if commit is not None:
-            raise UsageError("`commit` is only for pipelines of a registered repository", "remove it")
-        selected = ending.reached(select(run, targets or (), commit_of(options, where), git_of(options, where)))
-        restrained = ending.reached(restrain(selected))
-        opened = ending.reached(open_record(restrained, results or options.settings.results, where))
-        resolved = ending.reached(resolve(opened, outside_sources(options, selected.git, env)))
-        ending.executed(execute(resolved, where))
-    return ending.close()
+    with beating(run.flow_run) as heartbeat:
+        with (
+            Ending(run) as ending,
+            raised(signal.SIGHUP),  # in a flow run, SIGINT and SIGTERM already raise
+            recovering(options.settings, report, run.notify),
+        ):
+            if commit is not None:
+                raise UsageError("`commit` is only for pipelines of a registered repository", "remove it")
+            selected = ending.reached(select(run, targets or (), commit_of(options, where), git_of(options, where)))
+            restrained = ending.reached(restrain(selected))
+            opened = ending.reached(open_record(restrained, results or options.settings.results, where))
+            heartbeat.has_record(opened.store.url)
+            resolved = ending.reached(resolve(opened, outside_sources(options, selected.git, env)))
+            ending.executed(execute(resolved, where))
+        return ending.close()
 
 
 def refuse_pipeline(name: str, error: DockerciseError, *, results: str | None, options: RunOptions) -> RunSummary:
@@ -75,11 +84,13 @@ def refuse_pipeline(name: str, error: DockerciseError, *, results: str | None, o
         The same as `run_pipeline` for a run in error.
     """
     run = start(Pipeline(name, []), options)
-    with Ending(run) as ending, raised(signal.SIGHUP):
-        selected = ending.reached(select(run, (), options.commit, options.git or RunContext()))
-        ending.reached(open_record(selected, results or options.settings.results, None))
-        raise error
-    return ending.close()
+    with beating(run.flow_run) as heartbeat:
+        with Ending(run) as ending, raised(signal.SIGHUP):
+            selected = ending.reached(select(run, (), options.commit, options.git or RunContext()))
+            opened = ending.reached(open_record(selected, results or options.settings.results, None))
+            heartbeat.has_record(opened.store.url)
+            raise error
+        return ending.close()
 
 
 def commit_of(options: RunOptions, root: Path | None) -> str | None:

@@ -46,6 +46,7 @@ from dockercise_prefect.results.record.file_names import (
 from dockercise_prefect.results.record.log_file import LogFile, SilentLog
 from dockercise_prefect.results.record.log_packer import CHUNK, LogPacker
 from dockercise_prefect.results.record.output_file import OutputFile
+from dockercise_prefect.results.record.owner_mark import unmark_owner
 from dockercise_prefect.results.record.store import Kept, LogWriter, StdoutWriter
 from dockercise_prefect.results.record.volume_bases import VolumeBases
 from dockercise_prefect.results.summary import RunSummary, StageSummary
@@ -200,12 +201,14 @@ class LocalStore:
         """See `RunStore`."""
         self._bases.close()
         self._write(SUMMARY, summary.to_json())
+        unmark_owner(self._folder)
 
     def leave(self, summary: RunSummary) -> None:
         """See `RunStore`."""
         self._packer.close()
         self._bases.close()
         self._write(SUMMARY, summary.to_json())
+        unmark_owner(self._folder)
 
     def _log_of(self, name: str) -> LogFile | None:
         with self._lock:

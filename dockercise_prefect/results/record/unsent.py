@@ -92,6 +92,14 @@ class UnsentRun:
         shutil.rmtree(self.folder, ignore_errors=True)
         self._lock.release()
 
+    def is_idle(self) -> bool:
+        """Whether no process writes or sends the record at this moment."""
+        try:
+            with self.held():
+                return True
+        except (NotWaitingError, StorageError):
+            return False
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Inside, no other process sends or writes the record.

@@ -16,14 +16,15 @@ import hashlib
 import os
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
-from dockercise_prefect.runtime.cleanup.labels import OWNER
+from dockercise_prefect.runtime.cleanup.labels import FLOW_RUN, OWNER
 from dockercise_prefect.runtime.cleanup.processes import PROC, boot_id, is_over, read, start_of
 from dockercise_prefect.runtime.cleanup.removal import counted, remove_all
-from dockercise_prefect.runtime.engine import Engine
+from dockercise_prefect.runtime.engine import Engine, Leftover
 
 _NETWORK = Path("/sys/class/net")
 
@@ -83,18 +84,19 @@ class Owner:
         return cls(host, rest[0], rest[1], rest[2], int(rest[3]), rest[4])
 
 
-def this_process(engine: Engine) -> Owner:
+def this_process(engine: Engine | None) -> Owner:
     """The process that calls this.
 
     Args:
-        engine: the engine on which the process is going to make things.
+        engine: the engine on which the process is going to make things; None if no engine is asked. Then a process in a
+            container has the name of the container's host.
 
     Raises:
         EngineError: the process is in a container, and the engine does not answer whether it runs that container.
     """
     pid = os.getpid()
     hostname = socket.gethostname()
-    container = start_of_container(engine, container_id(read(PROC / "self/mountinfo")), hostname)
+    container = start_of_container(engine, container_id(read(PROC / "self/mountinfo")), hostname) if engine else None
     machine = machine_of(read(Path("/etc/machine-id")), _addresses())
     return Owner(str(container or hostname), machine, boot_id(), _namespace(), pid, start_of(pid) or "")
 
@@ -168,11 +170,51 @@ def is_dead(owner: str, observer: Owner, engine: Engine) -> bool:
     if container and other.host != observer.host:
         running = engine.running(container.id)
         return running is None or running.since != container.since
-    if (other.host, other.machine) != (observer.host, observer.machine) or not (other.boot and observer.boot):
-        return False
+    return sight(owner, observer) is Sight.DEAD
+
+
+class Sight(Enum):
+    """What a process can see of another one, without asking an engine."""
+
+    ALIVE = "alive"
+    DEAD = "dead"
+    UNKNOWN = "unknown"
+
+
+def sight(owner: str, observer: Owner) -> Sight:
+    """Whether the owner is dead or alive for sure, as far as this process can see it without an engine.
+
+    Args:
+        owner: the label.
+        observer: this process.
+    """
+    other = Owner.parse(owner)
+    if other is None or not (other.boot and observer.boot):
+        return Sight.UNKNOWN
+    if (other.host, other.machine) != (observer.host, observer.machine):
+        return Sight.UNKNOWN
     if other.boot != observer.boot:
-        return bool(other.machine)
-    return bool(other.namespace) and other.namespace == observer.namespace and is_over(other.pid, other.start)
+        return Sight.DEAD if other.machine else Sight.UNKNOWN
+    if not other.namespace or other.namespace != observer.namespace:
+        return Sight.UNKNOWN
+    return Sight.DEAD if is_over(other.pid, other.start) else Sight.ALIVE
+
+
+def ownerless(engine: Engine, observer: Owner, flow_runs: Collection[str] = ()) -> list[Leftover]:
+    """What dead owners left on the engine.
+
+    Args:
+        engine: the engine to look through.
+        observer: this process.
+        flow_runs: the ids of flow runs whose owners are known to be dead, although this process cannot see them.
+
+    Raises:
+        EngineError: the engine does not answer.
+    """
+    leftovers = engine.leftovers()
+    owners = {leftover.labels.get(OWNER, "") for leftover in leftovers}
+    over = {owner for owner in owners if is_dead(owner, observer, engine)}
+    return [each for each in leftovers if each.labels.get(OWNER, "") in over or each.labels.get(FLOW_RUN) in flow_runs]
 
 
 def sweep(engine: Engine, observer: Owner, notify: Callable[[str], None]) -> None:
@@ -181,10 +223,11 @@ def sweep(engine: Engine, observer: Owner, notify: Callable[[str], None]) -> Non
     Raises:
         EngineError: the engine does not answer. If something cannot be removed, that is only reported.
     """
-    leftovers = engine.leftovers()
-    owners = {leftover.labels.get(OWNER, "") for leftover in leftovers}
-    over = {owner for owner in owners if is_dead(owner, observer, engine)}
-    dead = [leftover for leftover in leftovers if leftover.labels.get(OWNER, "") in over]
+    discard(engine, ownerless(engine, observer), notify)
+
+
+def discard(engine: Engine, dead: Sequence[Leftover], notify: Callable[[str], None]) -> None:
+    """Remove these things from the engine, and report it through `notify`, also if something cannot be removed."""
     stuck = remove_all(engine, dead)
     kept = [leftover for leftover, _ in stuck]
     removed = [leftover for leftover in dead if leftover not in kept]

@@ -13,9 +13,12 @@ from dockercise_prefect.errors import EngineError
 from dockercise_prefect.runtime.cleanup.ownership import (
     ContainerStart,
     Owner,
+    Sight,
     container_id,
     is_dead,
     machine_of,
+    ownerless,
+    sight,
     start_of_container,
     sweep,
     this_process,
@@ -292,3 +295,27 @@ def test_what_cannot_be_swept_is_told() -> None:
 def test_counts_read_well() -> None:
     """A count of one has no plural."""
     assert counted([left(""), left("", number=2), Leftover("image", "i", {})]) == "2 volumes, 1 image"
+
+
+def test_without_an_engine_only_what_is_seen_is_judged() -> None:
+    """A process of this machine is alive or dead; of another machine, or of a container, nothing is known."""
+    in_container = str(replace(ME, host=f"container:{ID}@now"))
+
+    assert sight(str(this_process(None)), this_process(None)) is Sight.ALIVE
+    assert sight(dead_process(), ME) is Sight.DEAD
+    assert sight(str(replace(ME, host="another")), ME) is Sight.UNKNOWN
+    assert sight(in_container, ME) is Sight.UNKNOWN
+    assert sight("not an owner", ME) is Sight.UNKNOWN
+
+
+def test_a_flow_run_that_is_known_to_be_dead_owns_nothing() -> None:
+    """What belongs to a dead flow run is ownerless, although its process cannot be seen; that of others is not."""
+    engine = ScriptedEngine()
+    elsewhere = str(replace(ME, host="another"))
+    for number, flow_run in enumerate(("dead", "alive")):
+        labels = {"dockercise.run": "old", "dockercise.owner": elsewhere, "dockercise.flow_run": flow_run}
+        engine.create_volume(f"volume{number}", labels)
+
+    found = ownerless(engine, ME, {"dead"})
+
+    assert [leftover.labels["dockercise.flow_run"] for leftover in found] == ["dead"]

@@ -1,0 +1,62 @@
+"""The begin of a run is the moment when runs of this machine that died before are found."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import copy_context
+
+from prefect.client.orchestration import get_client
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+
+from dockercise_prefect.errors import DockerciseError, StorageError
+from dockercise_prefect.orchestration.crash.prefect_runs import PrefectRuns
+from dockercise_prefect.orchestration.crash.records import DeadRecords
+from dockercise_prefect.orchestration.crash.recovery import Recovery
+from dockercise_prefect.orchestration.prefect.api import LOST
+from dockercise_prefect.results.upkeep.dead_run import PageOfRun
+from dockercise_prefect.runtime.cleanup.ownership import this_process
+from dockercise_prefect.settings import Settings
+
+ANSWER_SECONDS = 15.0
+"""How many seconds Prefect has for each answer."""
+
+LAST_SECONDS = 10.0
+"""How many seconds the end of the run waits while dead runs are being ended."""
+
+
+@contextmanager
+def recovering(settings: Settings, page: PageOfRun, notify: Callable[[str], None]) -> Iterator[None]:
+    """End the dead runs of this machine in the background, while the body runs.
+
+    One request is sent. If nothing is dead, nothing else happens, and nothing waits. If Prefect or a place of records fails,
+    `dockercise gc` or the next run tries again.
+
+    Args:
+        settings: see `DeadRecords`.
+        page: see `DeadRecords`.
+        notify: called with a message for each run that has been ended.
+    """
+    context = copy_context()  # a thread that Prefect did not start has no API
+    thread = threading.Thread(target=lambda: context.run(_recover, settings, page, notify), name="recovery", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join(LAST_SECONDS)
+
+
+def _recover(settings: Settings, page: PageOfRun, notify: Callable[[str], None]) -> None:
+    with (
+        suppress(DockerciseError, *LOST),
+        temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}),
+        get_client(httpx_settings={"timeout": ANSWER_SECONDS}, sync_client=True) as client,
+    ):
+        recovery = Recovery(PrefectRuns(client), DeadRecords(settings, page), this_process(None), settings.crashed_after)
+        for run in recovery.surely_dead():
+            try:
+                recovery.end(run)
+            except StorageError as error:
+                notify(f"{run.name} has ended, but its record does not say so: {error.message}")
+            notify(f"{run.name} is now Crashed in Prefect: its process ended without a word")

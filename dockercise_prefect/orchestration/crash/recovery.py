@@ -1,0 +1,105 @@
+"""Ends runs whose processes died: their records get a summary, and their flow runs get Crashed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from dockercise_prefect.orchestration.crash.prefect_runs import PAGE, PrefectRuns
+from dockercise_prefect.orchestration.crash.records import DeadRecords, lost
+from dockercise_prefect.orchestration.crash.unfinished import Fate, UnfinishedRun, fate
+from dockercise_prefect.orchestration.prefect.flow_run import address_of
+from dockercise_prefect.orchestration.prefect.heartbeat import BEAT_SECONDS
+from dockercise_prefect.results.reading.recorded_run import RecordedRun
+from dockercise_prefect.results.upkeep.dead_run import Death
+from dockercise_prefect.runtime.cleanup.ownership import Owner, sight
+
+CHANCE_SECONDS = 2 * BEAT_SECONDS + 15
+"""How many seconds a silent run has for its next sign of life. Prefect itself may have been away until now."""
+
+Wait = Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The runs that nobody runs any more, and those of which nothing is known."""
+
+    dead: tuple[UnfinishedRun, ...]
+    unknown: tuple[UnfinishedRun, ...]
+
+
+class Recovery:
+    """Finds and ends the runs of dead processes. Two processes may do this at the same time.
+
+    Args:
+        runs: the flow runs in Prefect.
+        records: ends records.
+        observer: this process.
+        silence: after how many seconds without a sign of life a process of another machine may be dead.
+
+    Raises:
+        httpx.HTTPError, PrefectException: from every method: Prefect does not answer.
+    """
+
+    def __init__(self, runs: PrefectRuns, records: DeadRecords, observer: Owner, silence: float) -> None:
+        self._runs = runs
+        self._records = records
+        self._fate = partial(fate, silence=silence, sight=partial(sight, observer=observer))
+
+    def surely_dead(self) -> list[UnfinishedRun]:
+        """The runs of this machine whose processes are dead for sure, among the `PAGE` oldest. This is one request."""
+        listing = self._runs.unfinished(most=PAGE)
+        return [run for run in listing.runs if self._fate(run, listing.now) is Fate.DEAD]
+
+    def all_dead(self, wait: Wait) -> Lost:
+        """The runs of all machines whose processes are dead.
+
+        A run of another machine is dead if it was silent for too long, and if it is still silent after it had the chance to
+        send a sign of life.
+
+        Args:
+            wait: called with the number of seconds that silent runs have for it, if there are any.
+        """
+        listing = self._runs.unfinished()
+        fates = {run.id: self._fate(run, listing.now) for run in listing.runs}
+        silent = [run.id for run in listing.runs if fates[run.id] is Fate.SILENT]
+        if silent:
+            wait(CHANCE_SECONDS)
+            again = self._runs.unfinished(ids=silent)
+            fates |= dict.fromkeys(silent, Fate.ALIVE)
+            fates |= {run.id: Fate.DEAD for run in again.runs if self._fate(run, again.now) in {Fate.SILENT, Fate.DEAD}}
+        return Lost(
+            tuple(run for run in listing.runs if fates[run.id] is Fate.DEAD),
+            tuple(run for run in listing.runs if fates[run.id] is Fate.UNKNOWN),
+        )
+
+    def end(self, run: UnfinishedRun) -> RecordedRun | None:
+        """End the record of a dead run, then its flow run, so that what is interrupted here is found again.
+
+        Clean-up stages of a run that asks for them would run before this.
+
+        Returns:
+            The record that got a summary; None if there is no such record, or if it had one.
+
+        Raises:
+            StorageError: the record cannot be read or written. The flow run is set to Crashed nevertheless.
+        """
+        try:
+            record = self._records.of(run)
+            death = Death(last_words(run), run.seen, run.id, address_of(run.id))
+            ended = record is not None and self._records.end(record, death) is not None
+        finally:
+            self._runs.crash(run, f"{last_words(run)}; {_again(run)}")
+        return record if ended else None
+
+
+def last_words(run: UnfinishedRun) -> str:
+    """What happened to a run, and since when there is no sign of it."""
+    return f"{lost(run.host)}; the last sign of life was at {run.seen:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _again(run: UnfinishedRun) -> str:
+    if run.is_deployed:
+        return f"Retry in Prefect's UI, or `prefect flow-run retry {run.id}`, runs it again"
+    return "`dockercise run` runs it again"
