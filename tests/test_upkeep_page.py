@@ -16,6 +16,7 @@ from dockercise_prefect.cli import dockercise
 from dockercise_prefect.orchestration.packages import fetch as packages
 from dockercise_prefect.orchestration.registrations import checkout
 from dockercise_prefect.results.record import endings, unsent
+from dockercise_prefect.settings import ConfigFile, Folders, load
 from dockercise_prefect.webhook.receiver import receiver
 from tests.test_user_pages import blocks
 
@@ -47,19 +48,18 @@ def test_every_folder_of_data_is_told() -> None:
     }
 
 
-def test_old_records_are_deleted_and_new_ones_kept(tmp_path: Path) -> None:
-    """The command for records deletes those that are older than a month, completely, and nothing else."""
-    results = tmp_path / DATA / "results"
-    old, new = results / "shop/20260101T120000Z-aaaa", results / "shop/20261126T120000Z-bbbb"
-    for record in (old, new):
-        record.mkdir(parents=True)
-        (record / "summary.json").write_text("{}")
-    (results / "shop/index.html").write_text("")
-    os.utime(old, (0, 0))
+def test_the_settings_are_read(tmp_path: Path) -> None:
+    """The settings on the page are valid, and they are all settings of what is kept."""
+    (text,) = blocks(PAGE, "toml")
+    folders = Folders(working=tmp_path, home=tmp_path, data=tmp_path)
 
-    typed(block("du -sh"), tmp_path)
+    settings = load({}, ConfigFile(tmp_path / "config.toml", text), {}, folders)
 
-    assert sorted(path.name for path in (results / "shop").iterdir()) == [new.name, "index.html"]
+    assert (settings.keep_days, settings.keep_runs, settings.keep_size) == (30, 200, 20 * 1024**3)
+    assert (settings.keep_cache_days, settings.gc_after_runs) == (90, True)
+    assert set(re.findall(r"^(\w+) =", text, re.MULTILINE)) == {
+        name for name in settings.origins if name.startswith(("keep_", "gc_"))
+    }
 
 
 @pytest.mark.docker

@@ -43,6 +43,7 @@ _COMMANDS = {
     "fetch": _Entry("dockercise_prefect.cli.fetch:fetch", "Unpack the files that a stage left in its volume."),
     "package": _Entry("dockercise_prefect.cli.package:package", "Build an image with a folder's stages, for other pipelines."),
     "results": _Entry("dockercise_prefect.cli.results:results", "Send records of runs that did not reach the bucket."),
+    "gc": _Entry("dockercise_prefect.cli.gc:gc", "End runs that died, and remove what nobody needs any more."),
     "webhook": _Entry("dockercise_prefect.cli.webhook:webhook", "Receive pushes and start runs for them."),
     "init": _Entry("dockercise_prefect.cli.init:init", "Write a first pipeline."),
     "schema": _Entry("dockercise_prefect.cli.schema:schema", "Print the JSON Schema of the language, for editors."),

@@ -89,6 +89,7 @@ def test_every_command_is_listed(command: Command) -> None:
             "fetch",
             "package",
             "results",
+            "gc",
             "webhook",
             "init",
             "schema",

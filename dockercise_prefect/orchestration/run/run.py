@@ -10,6 +10,7 @@ from dockercise_prefect.errors import DockerciseError, UsageError
 from dockercise_prefect.git.ask import current_commit
 from dockercise_prefect.git.context import read_context
 from dockercise_prefect.orchestration.crash.at_start import recovering
+from dockercise_prefect.orchestration.crash.gc_process import start_gc
 from dockercise_prefect.orchestration.prefect.engine_log import keep_tracebacks_out
 from dockercise_prefect.orchestration.prefect.heartbeat import beating
 from dockercise_prefect.orchestration.prefect.signals import raised
@@ -68,7 +69,10 @@ def run_pipeline(
             heartbeat.has_record(opened.store.url)
             resolved = ending.reached(resolve(opened, outside_sources(options, selected.git, env)))
             ending.executed(execute(resolved, where))
-        return ending.close()
+        summary = ending.close()
+    if options.settings.gc_after_runs:
+        start_gc(options.settings)
+    return summary
 
 
 def refuse_pipeline(name: str, error: DockerciseError, *, results: str | None, options: RunOptions) -> RunSummary:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,6 +16,9 @@ from dockercise_prefect.results.places.objects import NotStoredError
 
 CHUNK = 262_144
 """How many bytes are read at once."""
+
+_REMOVED = ".removed-"
+"""The beginning of the name of a folder that is being removed."""
 
 _HINT = "check its permissions, or name another place"
 
@@ -69,6 +74,29 @@ class FolderObjects:
         where = self._folder / path
         with storing(where):
             where.unlink(missing_ok=True)
+
+    def sizes(self, path: str) -> dict[str, int]:
+        """See `Objects`."""
+        where = self._folder / path
+        found: dict[str, int] = {}
+        for folder, _, names in os.walk(where):
+            for name in names:
+                file = Path(folder) / name
+                with suppress(FileNotFoundError):
+                    found[file.relative_to(where).as_posix()] = file.lstat().st_size
+        return found
+
+    def remove_folder(self, path: str, last: str) -> None:
+        """See `Objects`. The folder gets another name first, so that it is gone at once, and all at once."""
+        del last
+        where = self._folder / path
+        with storing(where):
+            if where.is_dir():
+                with suppress(FileNotFoundError):  # another process removes it
+                    where.replace(where.with_name(f"{_REMOVED}{secrets.token_hex(8)}"))
+            for removed in where.parent.glob(f"{_REMOVED}*"):
+                with suppress(FileNotFoundError):
+                    shutil.rmtree(removed)
 
     def link(self, path: str) -> str:
         """See `Objects`."""

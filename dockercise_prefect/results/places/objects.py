@@ -52,6 +52,19 @@ class Objects(Protocol):
         """Remove the object, if it exists."""
         ...
 
+    def sizes(self, path: str) -> dict[str, int]:
+        """The bytes of each object below a folder, at any depth, by its path below that folder."""
+        ...
+
+    def remove_folder(self, path: str, last: str) -> None:
+        """Remove all objects below a folder. If this is interrupted, what is left can be removed later.
+
+        Args:
+            path: the folder. It need not exist.
+            last: the path below the folder of the object that is removed last, where objects are removed one by one.
+        """
+        ...
+
     def link(self, path: str) -> str:
         """The address of the object for a browser. The object need not exist yet."""
         ...

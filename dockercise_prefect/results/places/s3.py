@@ -95,6 +95,21 @@ class S3Objects:
         with aws_errors(f"cannot remove {self._named(path)}"):
             self._client.delete_object(Bucket=self._bucket.name, Key=self._bucket.key(path))
 
+    def sizes(self, path: str) -> dict[str, int]:
+        """See `Objects`."""
+        prefix = f"{self._bucket.key(path)}/"
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket.name, Prefix=prefix, PaginationConfig={"PageSize": PAGE}
+        )
+        with aws_errors(f"cannot list {self._named(path)}"):
+            return {entry["Key"].removeprefix(prefix): entry["Size"] for page in pages for entry in page.get("Contents", [])}
+
+    def remove_folder(self, path: str, last: str) -> None:
+        """See `Objects`."""
+        names = sorted(self.sizes(path), key=lambda name: (name == last, name))
+        for name in names:
+            self.remove(f"{path}/{name}")
+
     def link(self, path: str) -> str:
         """See `Objects`. Signed here, without a request to the service. If links are off, the plain URL of the object."""
         if not self._link_seconds:

@@ -22,6 +22,7 @@ MARKS: Mapping[StageStatus, str] = {
 
 _MINUTES_IN_AN_HOUR = 60
 _LONGEST_IN_SECONDS = 99.95
+_KILO = 1024
 
 
 def duration(seconds: float) -> str:
@@ -30,6 +31,15 @@ def duration(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes, left = divmod(round(seconds), 60)
     return f"{minutes}m {left:02}s" if minutes < _MINUTES_IN_AN_HOUR else f"{minutes // 60}h {minutes % 60:02}m"
+
+
+def size_words(count: int) -> str:
+    """`1 byte`, `12 KB`, `1.4 MB`, `2.0 GB`."""
+    if count < _KILO:
+        return f"{count} byte{'' if count == 1 else 's'}"
+    if count < _KILO**2:
+        return f"{count / _KILO:.0f} KB"
+    return f"{count / _KILO**2:.1f} MB" if count < _KILO**3 else f"{count / _KILO**3:.1f} GB"
 
 
 def words(status: StageStatus) -> str:

@@ -67,6 +67,15 @@ class WithEndings:
         """See `Objects`."""
         self._objects.remove(path)
 
+    def sizes(self, path: str) -> dict[str, int]:
+        """See `Objects`."""
+        return self._ended.sizes(path) | self._objects.sizes(path)
+
+    def remove_folder(self, path: str, last: str) -> None:
+        """See `Objects`."""
+        self._objects.remove_folder(path, last)
+        self._ended.remove_folder(path, last)
+
     def link(self, path: str) -> str:
         """See `Objects`."""
         return self._objects.link(path)

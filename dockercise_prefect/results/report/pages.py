@@ -11,9 +11,7 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from dockercise_prefect.results.reading.wording import duration
-
-_KILO = 1024
+from dockercise_prefect.results.reading.wording import duration, size_words
 
 
 def page(template: str, script: str | None = None, **what: object) -> str:
@@ -39,7 +37,7 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"duration": duration, "moment": _moment, "bytes": _bytes}
+    environment.filters |= {"duration": duration, "moment": _moment, "bytes": size_words}
     return environment
 
 
@@ -51,9 +49,3 @@ def _asset(name: str) -> Markup:
 def _moment(text: str) -> str:
     """`2026-11-26 12:01:30`, from an ISO 8601 time in UTC."""
     return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M:%S}"
-
-
-def _bytes(count: int) -> str:
-    if count < _KILO:
-        return f"{count} byte{'' if count == 1 else 's'}"
-    return f"{count / _KILO:.0f} KB" if count < _KILO**2 else f"{count / _KILO**2:.1f} MB"

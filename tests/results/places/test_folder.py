@@ -137,3 +137,29 @@ def test_an_object_is_removed(tmp_path: Path) -> None:
 
     with pytest.raises(NotStoredError):
         read(objects, "hello/run-1/a.log")
+
+
+def test_a_folder_is_removed_with_all_that_is_in_it(tmp_path: Path) -> None:
+    """The sizes of all objects are known, at any depth; a removed folder is gone with them, its neighbours stay."""
+    objects = FolderObjects(tmp_path)
+    for path, content in (("hello/one/a.log", b"12"), ("hello/one/deep/b.log", b"345"), ("hello/other/a.log", b"6")):
+        objects.put(path, io.BytesIO(content))
+
+    sizes = objects.sizes("hello/one")
+    objects.remove_folder("hello/one", "a.log")
+    objects.remove_folder("hello/one", "a.log")
+
+    assert sizes == {"a.log": 2, "deep/b.log": 3}
+    assert objects.sizes("hello") == {"other/a.log": 1}
+    assert [path.name for path in (tmp_path / "hello").iterdir()] == ["other"]
+
+
+def test_what_a_killed_process_did_not_remove_is_removed_next_time(tmp_path: Path) -> None:
+    """A folder that was being removed is no record any more, and goes with the next one that is removed."""
+    objects = FolderObjects(tmp_path)
+    objects.put("hello/.removed-1/a.log", io.BytesIO(b"1"))
+    objects.put("hello/one/a.log", io.BytesIO(b"1"))
+
+    objects.remove_folder("hello/one", "a.log")
+
+    assert list((tmp_path / "hello").iterdir()) == []

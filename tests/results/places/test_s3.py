@@ -109,6 +109,30 @@ def test_an_object_is_removed(objects: S3Objects) -> None:
         read(objects, "hello/run/gone.log")
 
 
+def test_a_folder_is_removed_with_all_that_is_in_it(objects: S3Objects, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sizes of all objects of a folder are known, over many pages, and the named object is removed last."""
+    monkeypatch.setattr(s3, "PAGE", 10)
+    names = ["summary.json", *(f"{number:02}.log" for number in range(25))]
+    for name in names:
+        objects.put(f"hello/run/{name}", io.BytesIO(b"12"))
+    objects.put("hello/run-2/a.log", io.BytesIO(b"1"))
+    removed: list[str] = []
+    remove = objects.remove
+
+    def remove_and_note(path: str) -> None:
+        removed.append(path)
+        remove(path)
+
+    monkeypatch.setattr(objects, "remove", remove_and_note)
+
+    sizes = objects.sizes("hello/run")
+    objects.remove_folder("hello/run", "summary.json")
+
+    assert sizes == dict.fromkeys(names, 2)
+    assert removed[-1] == "hello/run/summary.json"
+    assert objects.sizes("hello") == {"run-2/a.log": 1}
+
+
 def test_an_empty_object_is_there(objects: S3Objects) -> None:
     """An empty log can be read, from any offset."""
     objects.put("hello/run/a.log", io.BytesIO(b""))

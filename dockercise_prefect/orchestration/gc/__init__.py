@@ -1,0 +1,1 @@
+"""`dockercise gc`: what nobody needs any more is found and removed."""

@@ -1,0 +1,199 @@
+"""The parts of `gc`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, suppress
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from dockercise_prefect.errors import EngineError
+from dockercise_prefect.orchestration.crash.records import DeadRecords
+from dockercise_prefect.orchestration.crash.recovery import Lost, Recovery, last_words
+from dockercise_prefect.orchestration.crash.unfinished import UnfinishedRun
+from dockercise_prefect.orchestration.gc.collect import FAILURES, Chore
+from dockercise_prefect.orchestration.gc.item import Item, Kind, Verb
+from dockercise_prefect.orchestration.packages.fetch import FOLDER as PACKAGES
+from dockercise_prefect.orchestration.prefect.engine_login import connect_engine
+from dockercise_prefect.orchestration.registrations.checkout import FOLDER as REPOSITORIES
+from dockercise_prefect.repository.idle_mirrors import idle_mirrors
+from dockercise_prefect.results.opening import open_objects
+from dockercise_prefect.results.places.folder import FolderObjects
+from dockercise_prefect.results.places.objects import Objects
+from dockercise_prefect.results.push import push
+from dockercise_prefect.results.reading.recorded_run import RecordedRun
+from dockercise_prefect.results.record.unsent import Destination, NotWaitingError, UnsentRun, unsent_runs
+from dockercise_prefect.results.upkeep.dead_run import Death
+from dockercise_prefect.results.upkeep.old_files import old_files, remove_files
+from dockercise_prefect.results.upkeep.retention import Limits
+from dockercise_prefect.results.upkeep.stored_runs import UnwantedRecord, refresh_pages, unwanted
+from dockercise_prefect.runtime.cleanup.ownership import ownerless, this_process
+from dockercise_prefect.runtime.cleanup.removal import counted, remove_all
+from dockercise_prefect.runtime.engine import Engine, Leftover
+from dockercise_prefect.settings import Settings
+
+
+class Chores:
+    """All parts of `gc`, in the order in which they have to be done.
+
+    Dead runs lose what they have on the engine first, and get Crashed last. So what is interrupted here is found again.
+
+    Args:
+        settings: say where everything is, and what is kept.
+        recovery: finds and ends dead runs.
+        records: ends records.
+        wait: see `Recovery.all_dead`.
+        notify: called with a message about what cannot be decided.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        recovery: Recovery,
+        records: DeadRecords,
+        wait: Callable[[float], None],
+        notify: Callable[[str], None],
+    ) -> None:
+        self._settings = settings
+        self._recovery = recovery
+        self._records = records
+        self._wait = wait
+        self._notify = notify
+        self._lost: Lost | None = None
+        self._to_end: set[str] = set()
+
+    def all(self) -> Sequence[Chore]:
+        """The parts."""
+        return (
+            Chore(Kind.ENGINE, self.leftovers),
+            Chore(Kind.RUN, self.dead_runs),
+            Chore(Kind.RECORD, self.dead_records),
+            Chore(Kind.UNSENT, self.unsent_records),
+            Chore(Kind.RECORD, self.unwanted_records),
+            Chore(Kind.REPOSITORY, self.mirrors),
+            Chore(Kind.PACKAGES, self.packages),
+        )
+
+    def leftovers(self) -> Iterator[Item]:
+        """What dead runs left on the engine."""
+        dead: set[str] = set()
+        with suppress(*FAILURES):  # `dead_runs` reports that Prefect does not answer
+            dead = {run.id for run in self._dead().dead}
+        with closing(connect_engine(self._settings)) as engine:
+            left = ownerless(engine, this_process(engine), dead)
+            if left:
+                yield Item(Kind.ENGINE, Verb.REMOVE, counted(left), "their runs are dead", partial(_discard, engine, left))
+
+    def dead_runs(self) -> Iterator[Item]:
+        """The flow runs in Prefect whose processes are dead."""
+        lost = self._dead()
+        self._to_end = {run.id for run in lost.dead}
+        for run in lost.dead:
+            of = f" of {run.pipeline}" if run.pipeline else ""
+            yield Item(Kind.RUN, Verb.END, f"the run {run.name}{of}", last_words(run), partial(self._end_run, run))
+        if lost.unknown:
+            names = ", ".join(run.name for run in lost.unknown)
+            self._notify(
+                f"not known whether they still run, because they give no sign of life: {names}; "
+                "`prefect flow-run delete ID` removes one from Prefect's list"
+            )
+
+    def dead_records(self) -> Iterator[Item]:
+        """The records on this machine whose processes are dead, and of which Prefect knows nothing any more."""
+        for record, death in self._records.without_process(this_process(None)):
+            if death.flow_run_id in self._to_end:  # it has been named, and would be ended with its flow run
+                continue
+            yield Item(Kind.RECORD, Verb.END, _named(record), death.error, partial(self._end, record, death))
+
+    def unsent_records(self) -> Iterator[Item]:
+        """The records that a bucket did not accept. Those that are too old are removed."""
+        limit = self._age_of(self._settings.keep_days)
+        for unsent in unsent_runs(self._settings.data):
+            if not unsent.is_idle():
+                continue
+            destination = unsent.destination
+            record = RecordedRun(FolderObjects(unsent.folder), destination.pipeline, unsent.run_id)
+            if limit is not None and record.began < limit:
+                why = f"older than {self._settings.keep_days} days (keep_days), and {destination.place} did not accept it"
+                yield Item(Kind.UNSENT, Verb.REMOVE, _named(record), why, partial(_forget, unsent))
+            else:
+                why = f"it did not reach {destination.place}"
+                yield Item(Kind.UNSENT, Verb.SEND, _named(record), why, partial(self._send, unsent))
+
+    def unwanted_records(self) -> Iterator[Item]:
+        """The records that exceed a limit of the settings."""
+        settings = self._settings
+        limits = Limits(settings.keep_days, settings.keep_runs, settings.keep_size)
+        if not limits.are_set:
+            return
+        objects = open_objects(settings.results, settings)
+        pipelines: set[str] = set()
+
+        def remove(record: UnwantedRecord) -> None:
+            record.remove()
+            pipelines.add(record.run.pipeline)
+
+        for each in unwanted(objects, limits, datetime.now(UTC)):
+            yield Item(Kind.RECORD, Verb.REMOVE, _named(each.run), each.why, partial(remove, each), each.size)
+        refresh_pages(objects, pipelines)
+
+    def mirrors(self) -> Iterator[Item]:
+        """The mirrors of repositories that were not used for a long time."""
+        limit = self._age_of(self._settings.keep_cache_days)
+        if limit is None:
+            return
+        for mirror in idle_mirrors(self._settings.data / REPOSITORIES, limit):
+            why = f"not used since {mirror.used:%Y-%m-%d} (keep_cache_days)"
+            yield Item(Kind.REPOSITORY, Verb.REMOVE, f"the clone {mirror.folder.name}", why, mirror.remove)
+
+    def packages(self) -> Iterator[Item]:
+        """What packages printed a long time ago. The next compilation runs their images again."""
+        limit = self._age_of(self._settings.keep_cache_days)
+        if limit is None:
+            return
+        files = old_files(self._settings.data / PACKAGES, limit)
+        if files:
+            name = f"what packages printed ({len(files)} file{'' if len(files) == 1 else 's'})"
+            why = f"older than {self._settings.keep_cache_days} days (keep_cache_days)"
+            size = sum(file.size for file in files)
+            yield Item(Kind.PACKAGES, Verb.REMOVE, name, why, partial(remove_files, files), size)
+
+    def _dead(self) -> Lost:
+        """The dead runs. Looked for once, since it may take a while."""
+        if self._lost is None:
+            self._lost = self._recovery.all_dead(self._wait)
+        return self._lost
+
+    def _end_run(self, run: UnfinishedRun) -> None:
+        self._recovery.end(run)
+        self._to_end.discard(run.id)
+
+    def _end(self, record: RecordedRun, death: Death) -> None:
+        self._records.end(record, death)
+
+    def _send(self, unsent: UnsentRun) -> None:
+        with suppress(NotWaitingError):  # another process has sent it
+            push(unsent, self._opened, self._notify)
+
+    def _opened(self, destination: Destination) -> Objects:
+        return open_objects(destination.place, self._settings)
+
+    @staticmethod
+    def _age_of(days: int | None) -> datetime | None:
+        return None if days is None else datetime.now(UTC) - timedelta(days=days)
+
+
+def _named(record: RecordedRun) -> str:
+    return f"the record {record.path}"
+
+
+def _forget(unsent: UnsentRun) -> None:
+    with suppress(NotWaitingError), unsent.held():
+        unsent.end()
+
+
+def _discard(engine: Engine, leftovers: Sequence[Leftover]) -> None:
+    stuck = remove_all(engine, leftovers)
+    if stuck:
+        kept = ", ".join(f"{leftover.kind} {leftover.id}: {error.message}" for leftover, error in stuck)
+        raise EngineError(f"could not remove {kept}", "the next run tries again")

@@ -1,0 +1,233 @@
+"""`gc`: runs that died are ended, and what nobody needs any more is removed."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dockercise_prefect.errors import ExitStatus
+from dockercise_prefect.results.record.unsent import UNSENT, Destination, UnsentRun
+from dockercise_prefect.runtime.cleanup.removal import remove_all
+from dockercise_prefect.runtime.docker.engine import DockerEngine
+from tests.engines.scripted import BUSYBOX
+from tests.support.aws.moto import FOLDER_KEY_ID, FOLDER_SECRET, REGION, Aws, running_aws
+from tests.support.command import Command
+from tests.support.killing import flow_runs_of, left_on, victim
+from tests.support.prefect.prefect_records import eventually
+from tests.support.recorded_runs import SHOP, Recorded, run_id
+
+pytestmark = [pytest.mark.docker, pytest.mark.alone]
+
+PIPELINE = f"""
+endless:
+  img: {BUSYBOX}
+  run: echo running; while :; do sleep 0.1; done
+later: {{img: {BUSYBOX}, after: endless, run: echo never}}
+"""
+
+
+@pytest.fixture(autouse=True)
+def data(prefect_api: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder of the test's own, and the session's server."""
+    monkeypatch.setenv("PREFECT_API_URL", prefect_api)
+    monkeypatch.setenv("DOCKERCISE_DATA", str(tmp_path / "data"))
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a pipeline that does not end by itself."""
+    root = tmp_path / f"endless-{uuid.uuid4().hex}"
+    root.mkdir()
+    (root / "endless.dockercise.yaml").write_text(PIPELINE)
+    return root
+
+
+@pytest.fixture
+def engine(folder: Path) -> Iterator[DockerEngine]:
+    """The real engine. Afterwards, nothing of the test's pipeline is left there."""
+    engine = DockerEngine.connect()
+    yield engine
+    remove_all(engine, left_on(engine, folder.name))
+    engine.close()
+
+
+def records_of(data: Path, *numbers: int) -> list[Recorded]:
+    """Records of runs of the pipeline `shop` that have ended."""
+    records = [Recorded(data / "results", number=number) for number in numbers]
+    for recorded in records:
+        recorded.end()
+    return records
+
+
+def test_a_killed_run_is_ended_everywhere(command: Command, folder: Path, engine: DockerEngine, prefect_api: str) -> None:
+    """The engine is emptied, the flow run is Crashed, and `show` and `runs` say how the run ended. A dry run only says so."""
+    with victim(folder, os.environ) as run:
+        run.wait_for("│ running")
+        run.kill()
+    (flow_run,) = flow_runs_of(prefect_api, folder.name)
+    name = str(flow_run["name"])
+
+    dry = command("gc", "--dry-run")
+    left, states = left_on(engine, folder.name), [one["state_type"] for one in flow_runs_of(prefect_api, folder.name)]
+    done = command("gc")
+    again = command("gc", "--json")
+
+    (ended,) = flow_runs_of(prefect_api, folder.name)
+    assert (dry.status, done.status) == (ExitStatus.DONE, ExitStatus.DONE)
+    assert f"would end the run {name} of {folder.name}: the run's process ended without a word" in dry.out
+    assert f"would end the record {folder.name}/{name}" not in dry.out
+    assert left != []
+    assert states == ["RUNNING"]
+    assert "removed" in done.out
+    assert f"ended the run {name} of {folder.name}" in done.out
+    assert ended["state_type"] == "CRASHED"
+    assert left_on(engine, folder.name) == []
+    assert name not in again.out
+    assert "the run's process ended while this stage ran" in command("show", name).out
+    assert "error" in command("runs", "--pipeline", folder.name).out
+
+
+def test_a_run_that_lives_is_left_alone(command: Command, folder: Path, engine: DockerEngine, prefect_api: str) -> None:
+    """While a run lives, `gc` finds nothing of it."""
+    with victim(folder, os.environ) as run:
+        run.wait_for("│ running")
+
+        said = command("gc", "--json")
+
+        (flow_run,) = flow_runs_of(prefect_api, folder.name)
+        assert str(flow_run["name"]) not in said.out
+        assert flow_run["state_type"] == "RUNNING"
+        assert left_on(engine, folder.name) != []
+
+
+def test_without_a_setting_no_record_is_removed(command: Command, data: Path) -> None:
+    """Records stay, however old and many they are, as long as no setting limits them."""
+    records = records_of(data, 0, 1, 2)
+
+    command("gc")
+
+    assert all(recorded.folder.exists() for recorded in records)
+
+
+def test_settings_bound_the_records(command: Command, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `keep_runs`, older records are removed, and the list of runs no longer has them."""
+    old, new = records_of(data, 0, 1)
+    monkeypatch.setenv("DOCKERCISE_KEEP_RUNS", "1")
+
+    said = command("gc", "--json")
+
+    items = [item for item in json.loads(said.out)["items"] if item["kind"] == "record"]
+    assert said.status == ExitStatus.DONE
+    assert [(item["name"], item["why"], item["done"]) for item in items] == [
+        (f"the record shop/{old.run_id}", "not among the newest 1 (keep_runs)", True)
+    ]
+    assert not old.folder.exists()
+    assert new.run_id in (new.folder.parent / "index.html").read_text()
+
+
+def test_caches_are_bounded_too(command: Command, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `keep_cache_days`, clones and the output of packages that are older are removed, and newer ones stay."""
+    for name in ("old", "new"):
+        (data / f"repositories/{name}.git").mkdir(parents=True)
+        (data / "packages").mkdir(exist_ok=True)
+        (data / f"packages/{name}.yaml").write_text("a: {img: b}")
+    for old in (data / "repositories/old.git", data / "packages/old.yaml"):
+        os.utime(old, (0, 0))
+    monkeypatch.setenv("DOCKERCISE_KEEP_CACHE_DAYS", "30")
+
+    said = command("gc")
+
+    assert "removed the clone old.git: not used since 1970-01-01 (keep_cache_days)" in said.out
+    assert "removed what packages printed (1 file)" in said.out
+    assert sorted(path.name for path in data.glob("*/*.git")) == ["new.git"]
+    assert sorted(path.name for path in data.glob("packages/*")) == ["new.yaml"]
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+    """An AWS with a bucket, and the user's credentials for it in the environment."""
+    with running_aws() as server:
+        server.bucket("results-of-mine")
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", FOLDER_KEY_ID)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", FOLDER_SECRET)
+        monkeypatch.setenv("AWS_REGION", REGION)
+        yield server
+
+
+def unsent_record(data: Path, number: int) -> Recorded:
+    """A record that a bucket did not accept before its process died."""
+    unsent = UnsentRun(data / UNSENT / run_id(number))
+    unsent.begin(Destination("s3://results-of-mine/ci", "shop"))
+    recorded = Recorded(unsent.folder, SHOP, number)
+    unsent.leave()
+    return recorded
+
+
+def test_unsent_records_are_ended_and_sent(command: Command, data: Path, aws: Aws) -> None:
+    """A record that did not reach its bucket gets its end, is sent, and is then bounded there like any other."""
+    assert aws.url
+    first, second = unsent_record(data, 0), unsent_record(data, 1)
+
+    sent = command("gc")
+    bounded = command("gc", "--results", "s3://results-of-mine/ci")
+
+    listed = command("runs", "--results", "s3://results-of-mine/ci", "--json")
+    assert f"sent the record shop/{first.run_id}" in sent.out
+    assert f"sent the record shop/{second.run_id}" in sent.out
+    assert list((data / UNSENT).iterdir()) == []
+    assert "the record shop/" not in bounded.out
+    assert [run["status"] for run in json.loads(listed.out)] == ["error", "error"]
+
+
+def test_records_in_a_bucket_are_bounded(command: Command, data: Path, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `keep_runs`, older records are removed from the bucket, and the list of runs there is written again."""
+    assert aws.url
+    first, second = unsent_record(data, 0), unsent_record(data, 1)
+    command("gc")
+    monkeypatch.setenv("DOCKERCISE_KEEP_RUNS", "1")
+    monkeypatch.setenv("DOCKERCISE_RESULTS", "s3://results-of-mine/ci")
+
+    said = command("gc")
+
+    listed = command("runs", "--json")
+    assert f"removed the record shop/{first.run_id}" in said.out
+    assert [run["run_id"] for run in json.loads(listed.out)] == [second.run_id]
+
+
+def test_an_engine_that_is_gone_keeps_nothing_else_from_being_done(
+    command: Command, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without an engine, `gc` says so, does the rest, and ends with status 3."""
+    old, _ = records_of(data, 0, 1)
+    monkeypatch.setenv("DOCKERCISE_KEEP_RUNS", "1")
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere.sock")
+
+    said = command("gc")
+
+    assert said.status == ExitStatus.ENGINE_FAILED
+    assert "nowhere.sock" in said.err
+    assert not old.folder.exists()
+
+
+def test_it_can_be_done_after_each_run(
+    command: Command, data: Path, folder: Path, engine: DockerEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With `gc_after_runs`, a run that has ended starts `gc` in a process of its own."""
+    assert engine.info().version
+    (folder / "endless.dockercise.yaml").write_text(f"quick: {{img: {BUSYBOX}, run: echo hi}}")
+    old, _ = records_of(data, 0, 1)
+    monkeypatch.setenv("DOCKERCISE_KEEP_RUNS", "1")
+    monkeypatch.setenv("DOCKERCISE_GC_AFTER_RUNS", "true")
+
+    with victim(folder, os.environ) as run:
+        run.wait_until(lambda: False)
+
+        assert "passed" in run.said
+        eventually(old.folder.exists, lambda exists: not exists)
