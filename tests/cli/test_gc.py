@@ -161,6 +161,16 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
         yield server
 
 
+def made_old(data: Path) -> str:
+    """Make the only unsent record one of a run of long ago, and return its new id."""
+    (unsent,) = (data / UNSENT).iterdir()
+    new = "20200101T000000Z-0000"
+    (record,) = unsent.glob("shop/*")
+    record.rename(record.with_name(new))
+    unsent.rename(unsent.with_name(new))
+    return new
+
+
 def unsent_record(data: Path, number: int) -> Recorded:
     """A record that a bucket did not accept before its process died."""
     unsent = UnsentRun(data / UNSENT / run_id(number))
@@ -199,6 +209,25 @@ def test_records_in_a_bucket_are_bounded(command: Command, data: Path, aws: Aws,
     listed = command("runs", "--json")
     assert f"removed the record shop/{first.run_id}" in said.out
     assert [run["run_id"] for run in json.loads(listed.out)] == [second.run_id]
+
+
+def test_an_unsent_record_that_is_too_old_does_not_stay(
+    command: Command, data: Path, aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An unsent record that is older than `keep_days` is removed even if its bucket refuses it, and others stay."""
+    assert aws.url
+    unsent_record(data, 0)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    kept = command("gc")
+    still_there = list((data / UNSENT).iterdir())
+    monkeypatch.setenv("DOCKERCISE_KEEP_DAYS", "1")
+    old = made_old(data)
+
+    gone = command("gc")
+
+    assert (kept.status, len(still_there)) == (ExitStatus.ENGINE_FAILED, 1)
+    assert f"removed the unsent shop/{old}: older than 1 day (keep_days)" in gone.out
+    assert list((data / UNSENT).iterdir()) == []
 
 
 def test_an_engine_that_is_gone_keeps_nothing_else_from_being_done(

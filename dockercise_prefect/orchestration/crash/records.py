@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote
 
-from dockercise_prefect.errors import UsageError
+from dockercise_prefect.errors import StorageError, UsageError
 from dockercise_prefect.orchestration.crash.unfinished import UnfinishedRun
 from dockercise_prefect.results.opening import open_objects
 from dockercise_prefect.results.places.folder import FolderObjects
@@ -97,7 +97,10 @@ class DeadRecords:
     def _unsent(self) -> Iterator[tuple[RecordedRun, Death]]:
         """The unsent records without a summary. A living run holds the lock of its record, which `end` takes."""
         for unsent in unsent_runs(self._settings.data):
-            pipeline = unsent.destination.pipeline
+            try:
+                pipeline = unsent.destination.pipeline
+            except StorageError:  # nobody knows where the record belongs
+                continue
             folder = unsent.record(pipeline)
             run, mark = RecordedRun(FolderObjects(unsent.folder), pipeline, unsent.run_id), owner_of(folder)
             if folder.is_dir() and not run.is_over() and unsent.is_idle():

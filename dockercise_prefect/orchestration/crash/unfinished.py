@@ -86,9 +86,7 @@ def fate(run: UnfinishedRun, now: datetime, silence: float, sight: Callable[[str
     limit = timedelta(seconds=silence)
     is_old = now - run.seen >= limit
     if run.sign is None:
-        # A worker may need hours to start a process. Only `dockercise run` starts at once.
-        never_begun = run.state == PENDING and not run.is_deployed
-        return (Fate.SILENT if is_old else Fate.ALIVE) if never_begun else Fate.UNKNOWN
+        return _fate_without_sign(run) if is_old else Fate.ALIVE
     seen = sight(run.sign.owner)
     if run.sign.attempt != _current_attempt(run):
         seen = Sight.UNKNOWN  # the sign is from the process of an earlier attempt
@@ -99,6 +97,14 @@ def fate(run: UnfinishedRun, now: datetime, silence: float, sight: Callable[[str
             return Fate.DEAD
         case _:
             return Fate.SILENT if is_old else Fate.ALIVE
+
+
+def _fate_without_sign(run: UnfinishedRun) -> Fate:
+    """What is known about a flow run that has been without any sign of life for too long."""
+    if run.state != PENDING:
+        return Fate.UNKNOWN
+    # A worker may need hours to start a process. Only `dockercise run` starts at once.
+    return Fate.ALIVE if run.is_deployed else Fate.SILENT
 
 
 def _current_attempt(run: UnfinishedRun) -> int:

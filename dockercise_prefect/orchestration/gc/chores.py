@@ -7,7 +7,7 @@ from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from dockercise_prefect.errors import EngineError
+from dockercise_prefect.errors import EngineError, StorageError
 from dockercise_prefect.orchestration.crash.records import DeadRecords
 from dockercise_prefect.orchestration.crash.recovery import Lost, Recovery, last_words
 from dockercise_prefect.orchestration.crash.unfinished import UnfinishedRun
@@ -25,7 +25,7 @@ from dockercise_prefect.results.reading.recorded_run import RecordedRun
 from dockercise_prefect.results.record.unsent import Destination, NotWaitingError, UnsentRun, unsent_runs
 from dockercise_prefect.results.upkeep.dead_run import Death
 from dockercise_prefect.results.upkeep.old_files import old_files, remove_files
-from dockercise_prefect.results.upkeep.retention import Limits
+from dockercise_prefect.results.upkeep.retention import Limits, days_in_words
 from dockercise_prefect.results.upkeep.stored_runs import UnwantedRecord, refresh_pages, unwanted
 from dockercise_prefect.runtime.cleanup.ownership import ownerless, this_process
 from dockercise_prefect.runtime.cleanup.removal import counted, remove_all
@@ -106,16 +106,20 @@ class Chores:
             yield Item(Kind.RECORD, Verb.END, _named(record), death.error, partial(self._end, record, death))
 
     def unsent_records(self) -> Iterator[Item]:
-        """The records that a bucket did not accept. Those that are too old are removed."""
+        """The records that a bucket did not accept. They are sent; those that are too old do not stay if that fails again."""
         limit = self._age_of(self._settings.keep_days)
         for unsent in unsent_runs(self._settings.data):
             if not unsent.is_idle():
                 continue
-            destination = unsent.destination
+            try:
+                destination = unsent.destination
+            except StorageError as error:
+                self._notify(str(error))
+                continue
             record = RecordedRun(FolderObjects(unsent.folder), destination.pipeline, unsent.run_id)
             if limit is not None and record.began < limit:
-                why = f"older than {self._settings.keep_days} days (keep_days), and {destination.place} did not accept it"
-                yield Item(Kind.UNSENT, Verb.REMOVE, _named(record), why, partial(_forget, unsent))
+                why = f"older than {days_in_words(self._settings.keep_days or 0)} (keep_days)"
+                yield Item(Kind.UNSENT, Verb.REMOVE, f"the unsent {record.path}", why, partial(self._send_or_forget, unsent))
             else:
                 why = f"it did not reach {destination.place}"
                 yield Item(Kind.UNSENT, Verb.SEND, _named(record), why, partial(self._send, unsent))
@@ -154,7 +158,7 @@ class Chores:
         files = old_files(self._settings.data / PACKAGES, limit)
         if files:
             name = f"what packages printed ({len(files)} file{'' if len(files) == 1 else 's'})"
-            why = f"older than {self._settings.keep_cache_days} days (keep_cache_days)"
+            why = f"older than {days_in_words(self._settings.keep_cache_days or 0)} (keep_cache_days)"
             size = sum(file.size for file in files)
             yield Item(Kind.PACKAGES, Verb.REMOVE, name, why, partial(remove_files, files), size)
 
@@ -175,6 +179,13 @@ class Chores:
         with suppress(NotWaitingError):  # another process has sent it
             push(unsent, self._opened, self._notify)
 
+    def _send_or_forget(self, unsent: UnsentRun) -> None:
+        try:
+            self._send(unsent)
+        except StorageError:
+            with suppress(NotWaitingError), unsent.held():
+                unsent.end()
+
     def _opened(self, destination: Destination) -> Objects:
         return open_objects(destination.place, self._settings)
 
@@ -185,11 +196,6 @@ class Chores:
 
 def _named(record: RecordedRun) -> str:
     return f"the record {record.path}"
-
-
-def _forget(unsent: UnsentRun) -> None:
-    with suppress(NotWaitingError), unsent.held():
-        unsent.end()
 
 
 def _discard(engine: Engine, leftovers: Sequence[Leftover]) -> None:

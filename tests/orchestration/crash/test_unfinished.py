@@ -58,8 +58,9 @@ def test_the_sign_of_an_earlier_attempt_says_nothing_about_this_one() -> None:
 
 
 def test_a_run_without_any_sign_is_left_alone() -> None:
-    """A run of an older version gives no sign of life, so nothing is known about it, however old it is."""
+    """A run of an older version gives no sign of life, so nothing is known about it. One that has just begun lives."""
     assert known(replace(RUN, sign=None, seen=LONG_AGO), Sight.UNKNOWN) is Fate.UNKNOWN
+    assert known(replace(RUN, sign=None), Sight.UNKNOWN) is Fate.ALIVE
 
 
 def test_a_run_that_never_began_is_silent_after_a_while() -> None:
@@ -74,7 +75,7 @@ def test_a_deployed_run_may_wait_for_its_process() -> None:
     """A worker may need hours until a pending run of a deployment has a process."""
     waiting = replace(RUN, state="PENDING", sign=None, run_count=0, is_deployed=True, seen=LONG_AGO)
 
-    assert known(waiting, Sight.UNKNOWN) is Fate.UNKNOWN
+    assert known(waiting, Sight.UNKNOWN) is Fate.ALIVE
 
 
 def test_a_run_that_died_between_pending_and_running_is_dead() -> None:
