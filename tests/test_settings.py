@@ -62,6 +62,7 @@ def test_defaults_need_nothing() -> None:
         s3_endpoint=None,
         s3_encryption=None,
         s3_kms_key=None,
+        pids=4096,
         link_hours=168,
         **UPKEEP,
         **TRUSTING,
@@ -104,6 +105,7 @@ def test_every_setting_can_come_from_the_environment() -> None:
             "DOCKERCISE_S3_ENDPOINT": "http://127.0.0.1:9000",
             "DOCKERCISE_S3_ENCRYPTION": "aws:kms",
             "DOCKERCISE_S3_KMS_KEY": "my-key",
+            "DOCKERCISE_PIDS": "500",
             "DOCKERCISE_LINK_HOURS": "1",
             "DOCKERCISE_CRASHED_AFTER": "5m",
             "DOCKERCISE_KEEP_DAYS": "30",
@@ -135,6 +137,7 @@ def test_every_setting_can_come_from_the_environment() -> None:
         s3_endpoint="http://127.0.0.1:9000",
         s3_encryption="aws:kms",
         s3_kms_key="my-key",
+        pids=500,
         link_hours=1,
         crashed_after=300,
         keep_days=30,
@@ -168,6 +171,7 @@ def test_every_setting_but_the_root_can_come_from_the_file() -> None:
             s3_endpoint = "https://s3.example.com"
             s3_encryption = "AES256"
             s3_kms_key = "my-key"
+            pids = 500
             link_hours = 24
             crashed_after = "1h"
             keep_days = 7
@@ -199,6 +203,7 @@ def test_every_setting_but_the_root_can_come_from_the_file() -> None:
         s3_endpoint="https://s3.example.com",
         s3_encryption="AES256",
         s3_kms_key="my-key",
+        pids=500,
         link_hours=24,
         crashed_after=3600,
         keep_days=7,
@@ -264,6 +269,7 @@ def test_results_are_in_the_data_folder_unless_said_otherwise() -> None:
             ),
         ),
         ({}, "server_hosts = []", {}, "server_hosts: this must be names of hosts"),
+        ({"DOCKERCISE_PIDS": "31"}, None, {}, "DOCKERCISE_PIDS: `31` must be a whole number, 32 or more"),
         ({}, "untrusted_pids = 5", {}, "untrusted_pids: `5` must be a whole number, 32 or more"),
         ({}, "untrusted_output = '0'", {}, "untrusted_output: `0` must be a size like 500k, 100m or 2g"),
         ({}, "registry_credentials = 1", {}, "registry_credentials: `1` must be a string that is not empty"),
@@ -356,6 +362,7 @@ def test_the_process_has_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         s3_endpoint=None,
         s3_encryption=None,
         s3_kms_key=None,
+        pids=4096,
         link_hours=168,
         **UPKEEP,
         **TRUSTING,

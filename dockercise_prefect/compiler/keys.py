@@ -47,6 +47,7 @@ SETTINGS: Mapping[str, Setting] = {
     "stopGrace": Setting("stop_grace", lifecycle.grace, "The time between SIGTERM and SIGKILL; by default `10s`."),
     "when": Setting("when", lifecycle.when, "`success`, `failure` or `always`; or a mapping of conditions that must all hold."),
     "shell": Setting("shell", lifecycle.shell, "What runs the script instead of `/bin/sh`: `bash`, `[bash, -eo, pipefail]`."),
+    "sudo": Setting("sudo", values.boolean, "Programs such as `sudo` may get rights that the stage's user does not have."),
 }
 """Keys that can be inherited, and how they are read."""
 

@@ -44,7 +44,7 @@ def restrained(pipeline: Pipeline, limits: Limits) -> Pipeline:
         limits: the limits that a stage gets, and the highest that it may set.
 
     Raises:
-        DefinitionError: something is refused (DK070 to DK076); the error holds every refusal.
+        DefinitionError: something is refused (DK070 to DK076, and DK078); the error holds every refusal.
     """
     findings = Findings()
     if len(pipeline) > limits.stages:
@@ -81,6 +81,9 @@ def _refusals(stage: Stage, limits: Limits) -> Iterator[_Refusal]:
     if stage.user is not None and _ROOT.fullmatch(stage.user):
         hint = "set another user, or remove `user` to run as the image's user"
         yield Code.ROOT_USER, f"runs as root (`user: {stage.user}`)", hint
+    if stage.sudo:
+        hint = "remove `sudo`, and use an image that has what the script installs, or whose user may do it"
+        yield Code.GAINS_RIGHTS, "lets programs gain rights that its user does not have (`sudo: true`)", hint
     if stage.build is not None:
         hint = "use an image from a registry: the engine builds with the network of its own machine (`ADD` with an address)"
         yield Code.BUILDS_IMAGE, "builds an image", hint

@@ -103,11 +103,16 @@ class Declarations:
             yield "pull", one_line(stage.pull)
         if stage.platform is not None:
             yield "platform", one_line(stage.platform)
+        yield from self._limits_and_rights(stage)
+
+    def _limits_and_rights(self, stage: Stage) -> Iterator[tuple[str, str]]:
         if stage.cpus is not None:
             yield "cpus", repr(stage.cpus)
         if stage.memory is not None:
             yield "memory", repr(stage.memory)
         yield from stage_arguments(stage)
+        if stage.sudo:
+            yield "sudo", "True"
 
     def _list(self, name: str, items: Sequence[str]) -> Iterator[tuple[str, str]]:
         if items:

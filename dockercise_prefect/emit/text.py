@@ -86,11 +86,17 @@ def settings_of(stage: Stage) -> Iterator[tuple[str, str]]:
         yield "pull", stage.pull
     if stage.platform is not None:
         yield "platform", stage.platform
+    yield from _limits_and_rights_of(stage)
+
+
+def _limits_and_rights_of(stage: Stage) -> Iterator[tuple[str, str]]:
     if stage.cpus is not None:
         yield "cpus", f"{stage.cpus}"
     if stage.memory is not None:
         yield "memory", f"{stage.memory:,} bytes"
     yield from stage_in_words(stage)
+    if stage.sudo:
+        yield "sudo", "programs may gain rights that its user does not have"
 
 
 def image_of(image: Image | None) -> str:

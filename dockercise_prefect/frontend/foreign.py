@@ -14,7 +14,7 @@ _OF_STAGES_ALONE = frozenset({"after", "dir", "env", "img", "on", "run", "vol"})
 
 OF_STAGES = _OF_STAGES_ALONE.union(
     ("build", "cpus", "if", "implicit", "memory", "network", "neverFail", "noLog", "platform", "pull", "retries", "shell"),
-    ("stopGrace", "timeout", "triggers", "unless", "user", "when"),
+    ("stopGrace", "sudo", "timeout", "triggers", "unless", "user", "when"),
 )
 """All keys of stages."""
 

@@ -55,6 +55,7 @@ def stage_to_json(stage: Stage, sensitive: str | None = None) -> Json:
         "cpus": stage.cpus,
         "memory": stage.memory,
         **lifecycle_of_stage(stage),
+        **({"sudo": True} if stage.sudo else {}),  # only then, so that the digests of other pipelines stay as they were
         "at": _place_to_json(stage.place),
     }
 
@@ -89,6 +90,7 @@ def stage_from_json(name: StageName, entry: Json) -> Stage:
         cpus=entry["cpus"],
         memory=entry["memory"],
         **stage_lifecycle_from_json(entry),
+        sudo=entry.get("sudo", False),
         place=_place_from_json(entry["at"]),
     )
 

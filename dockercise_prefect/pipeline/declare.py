@@ -155,6 +155,7 @@ def stage(
     retries: int | Retries | None = None,
     stop_grace: float = STOP_GRACE,
     interpreter: Sequence[str] = (),
+    sudo: bool = False,
     at: str | None = None,
 ) -> Stage:
     """Declare a stage. LANGUAGE section 2 says what each key means.
@@ -175,6 +176,7 @@ def stage(
         retries: a number, or `retries(…)`.
         stop_grace: seconds between SIGTERM and SIGKILL.
         interpreter: the command that runs the script instead of `/bin/sh` (`shell`).
+        sudo: whether programs such as `sudo` may get rights that the stage's user does not have.
         at: `path:line:column` of the YAML that the stage was compiled from.
 
     Raises:
@@ -225,6 +227,7 @@ def stage(
         retries=Retries(retries) if isinstance(retries, int) else retries,
         stop_grace=stop_grace,
         shell=tuple(interpreter),
+        sudo=sudo,
         place=None if at is None else Place.parse(at),
     )
 

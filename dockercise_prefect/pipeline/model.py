@@ -237,6 +237,7 @@ class Stage:
         stop_grace: seconds between SIGTERM and SIGKILL.
         when: the conditions under which the stage runs.
         shell: the command that runs the script instead of `/bin/sh`; empty for `/bin/sh`.
+        sudo: whether programs such as `sudo` may get rights that the stage's user does not have.
         place: where the stage was written.
     """
 
@@ -263,6 +264,7 @@ class Stage:
     stop_grace: float = STOP_GRACE
     when: When = ORDINARY
     shell: tuple[str, ...] = ()
+    sudo: bool = False
     place: Place | None = None
 
     @property

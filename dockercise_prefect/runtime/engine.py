@@ -78,6 +78,8 @@ class ContainerSpec:
         sysctls: kernel settings of the container's own network namespace.
         cpus: processors. memory: bytes, swap included. pids: processes and threads.
         dropped: capabilities that its root does not have; `ALL` for all except those in `added`.
+        gains_rights: whether a program in it may get more rights than the one that started it: by a setuid or setgid bit, or by
+            capabilities of its file.
     """
 
     name: str
@@ -96,6 +98,7 @@ class ContainerSpec:
     pids: int | None = None
     dropped: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
+    gains_rights: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +293,10 @@ class Engine(Protocol):
 
     def volume_exists(self, name: str) -> bool:
         """Whether there is a volume of that name. If there is none, a mount would silently create it."""
+        ...
+
+    def is_of_a_run(self, volume: str) -> bool:
+        """Whether a run has made the volume of that name through `create_volume`. False if there is none."""
         ...
 
     def create(self, spec: ContainerSpec) -> str:

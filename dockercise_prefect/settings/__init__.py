@@ -17,7 +17,7 @@ import platformdirs
 
 from dockercise_prefect.errors import UsageError, did_you_mean
 from dockercise_prefect.settings import values
-from dockercise_prefect.settings.values import LONGEST_LINK_HOURS, Given
+from dockercise_prefect.settings.values import LONGEST_LINK_HOURS, USUAL_PIDS, Given
 
 APPLICATION = "dockercise"
 CONFIG_FILE = "config.toml"
@@ -41,6 +41,7 @@ class Settings:
         s3_endpoint: the address of a service that is compatible with S3; None for AWS, or for what AWS's own variables say.
         s3_encryption: how objects are encrypted, `AES256` or `aws:kms`; None for the default of the bucket.
         s3_kms_key: the id or ARN of the key for `aws:kms`; None for the key of the account.
+        pids: the maximum number of processes and threads of each stage.
         link_hours: the maximum number of hours that a pre-signed link to a stored object works; 0 for no such links.
         crashed_after: after how many seconds without a sign of life a run of another machine counts as crashed.
         keep_days: after how many days a record is removed by `gc`; None to keep it. The same for the next three.
@@ -70,6 +71,7 @@ class Settings:
     s3_endpoint: str | None
     s3_encryption: str | None
     s3_kms_key: str | None
+    pids: int
     link_hours: int
     crashed_after: float
     keep_days: int | None
@@ -130,6 +132,7 @@ _KEYS = {
     "s3_endpoint": _Key(values.endpoint),
     "s3_encryption": _Key(values.encryption),
     "s3_kms_key": _Key(values.text),
+    "pids": _Key(values.processes),
     "link_hours": _Key(values.link_hours),
     "crashed_after": _Key(values.silence),
     "keep_days": _Key(values.positive),
@@ -231,6 +234,7 @@ def load(
         "s3_endpoint": None,
         "s3_encryption": None,
         "s3_kms_key": None,
+        "pids": USUAL_PIDS,
         "link_hours": LONGEST_LINK_HOURS,
         "crashed_after": 600.0,
         "keep_days": None,

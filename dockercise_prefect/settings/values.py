@@ -15,6 +15,9 @@ LONGEST_LINK_HOURS = 7 * 24
 LEAST_SILENCE = 120
 """Signs of life are sent every 30 seconds, and some of them may be lost."""
 
+USUAL_PIDS = 4096
+"""How many processes and threads a stage may have. A build on a big machine has some hundred; Podman allows 2,048."""
+
 LEAST_PROCESSES = 32
 """With fewer processes and threads, most programs cannot start."""
 

@@ -84,6 +84,7 @@ def stages(draw: st.DrawFn, name: str, earlier: list[str]) -> Definition:
         "dir": st.sampled_from(["/", "/work", "/a b"]),
         "noLog": st.booleans(),
         "neverFail": st.booleans(),
+        "sudo": st.booleans(),
         "timeout": st.sampled_from(["90s", "1h30m", "0.5s"]),
         "triggers": st.lists(st.sampled_from(["a/**", "*.md", "ü"])),
         "user": st.sampled_from(["root", "1000", "1:1", 1000, None]),

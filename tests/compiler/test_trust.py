@@ -43,6 +43,7 @@ def refusals(pipeline: Pipeline, limits: Limits = LIMITS) -> tuple[Diagnostic, .
         ("vol: 'cache:/mnt'", "DK071", "a mounts `cache`, a volume of the engine that may belong to someone else"),
         ("network: host", "DK072", "a uses the network of the engine's machine"),
         ("user: 0", "DK073", "a runs as root (`user: 0`)"),
+        ("sudo: true", "DK078", "a lets programs gain rights that its user does not have (`sudo: true`)"),
         ("cpus: 2.5", "DK075", "a sets `cpus: 2.5`, but the limit is 2"),
         ("memory: 2049m", "DK075", "a sets `memory: 2049m`, but the limit is 2g"),
         ("timeout: 61m", "DK075", "a sets `timeout: 1h1m`, but the limit is 1h"),
@@ -164,6 +165,7 @@ def stages(draw: st.DrawFn, name: str, earlier: list[Stage]) -> Stage:
         volumes=[*mounts, draw(st.sampled_from(outside))] if draw(seldom) else mounts,
         after=draw(st.lists(st.sampled_from(earlier), unique_by=id, max_size=2)) if earlier else [],
         user=draw(st.sampled_from(["0", "root"] if draw(seldom) else [None, "1"])),
+        sudo=draw(seldom),
         network=draw(st.sampled_from(["host"] if draw(seldom) else ["bridge", "none"])),
         cpus=draw(st.sampled_from([2.1] if draw(seldom) else [None, 0.5, 2])),
         memory=draw(st.sampled_from([3 << 30] if draw(seldom) else [None, 6 << 20, 2 << 30])),
@@ -189,6 +191,7 @@ def is_harmless(pipeline: Pipeline, limits: Limits) -> bool:
         and one.build is None
         and one.network is not Network.HOST
         and one.user in {None, "1"}
+        and not one.sudo
         and all(
             limit is None or limit <= most
             for limit, most in ((one.cpus, limits.cpus), (one.memory, limits.memory), (one.timeout, limits.timeout))

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import PullPolicy
-from dockercise_prefect.runtime.cleanup.labels import ATTEMPT
+from dockercise_prefect.runtime.cleanup.labels import ATTEMPT, RUN
 from dockercise_prefect.runtime.engine import (
     BuildSpec,
     ContainerSpec,
@@ -212,6 +212,10 @@ class ScriptedEngine:
     def volume_exists(self, name: str) -> bool:
         self._called("volume_exists")
         return name in self._state.volumes
+
+    def is_of_a_run(self, volume: str) -> bool:
+        self._called("is_of_a_run")
+        return volume in self._state.volumes and RUN in self._state.volumes[volume].labels
 
     def create(self, spec: ContainerSpec) -> str:
         self._called("create")

@@ -43,6 +43,7 @@ def _everything() -> Pipeline:
         timeout=1.5,
         no_log=True,
         never_fail=True,
+        sudo=True,
         user="1000",
         network="host",
         pull="never",

@@ -305,6 +305,16 @@ def test_volumes_come_and_go(engine: Engine, labels: Labels) -> None:
     assert (before, between, engine.volume_exists(name)) == (False, True, False)
 
 
+def test_volumes_of_runs_are_told_apart(engine: Engine, labels: Labels, volume: str) -> None:
+    """A volume with the labels of a run is known as a run's; one without them and one that does not exist are not."""
+    other = f"{volume}-other"
+    engine.create_volume(other, {})
+    try:
+        assert [engine.is_of_a_run(name) for name in (volume, other, f"{volume}-missing")] == [True, False, False]
+    finally:
+        engine.remove_volume(other)
+
+
 def test_a_volume_in_use_stays(engine: Engine, image: ResolvedImage, labels: Labels, volume: str) -> None:
     """A volume that a container mounts cannot be removed."""
     mounts = (ContainerMount("volume", volume, "/v", read_only=False),)

@@ -21,6 +21,7 @@ _SAME_AS: Mapping[str, str] = {
     "network": "network_mode networks",
     "pull": "pull_policy imagePullPolicy",
     "platform": "arch architecture",
+    "sudo": "allowPrivilegeEscalation allow_privilege_escalation",
 }
 
 _HINTS: Mapping[str, str] = {
@@ -44,6 +45,9 @@ _HINTS: Mapping[str, str] = {
     "ports": "ports are not published; a script can reach the services that it starts at 127.0.0.1",
     "outputs": "what a stage prints is its value (`env: STAGE`), and what it leaves in `$OUT` are its files (`vol: STAGE`)",
     "privileged": "privileged stages are not supported",
+    **dict.fromkeys(
+        ("security_opt", "securityContext"), "`sudo: true` lets programs such as `sudo` get rights that the user does not have"
+    ),
 }
 
 _TOP_LEVEL: Mapping[str, str] = {

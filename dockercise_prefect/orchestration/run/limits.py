@@ -13,7 +13,7 @@ from dockercise_prefect.settings import Settings
 def confinement_of(settings: Settings) -> Confinement:
     """The limits of each stage of a run."""
     if not settings.untrusted:
-        return Confinement()
+        return Confinement(pids=settings.pids)
     return Confinement(
         pids=settings.untrusted_pids,
         output=settings.untrusted_output,

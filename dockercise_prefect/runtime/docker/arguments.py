@@ -141,6 +141,8 @@ def _host_config(spec: ContainerSpec, *, init: bool, processors: int | None) -> 
         "AutoRemove": False,  # it races with reading the exit code
         "Init": init,
     }
+    if not spec.gains_rights:
+        config["SecurityOpt"] = ["no-new-privileges:true"]
     if spec.sysctls:
         config["Sysctls"] = dict(spec.sysctls)
     if spec.cpus is not None:

@@ -29,7 +29,7 @@ from dockercise_prefect.runtime.docker.conversation import DockerConversation
 from dockercise_prefect.runtime.docker.errors import CONFLICT, engine_errors, explanation
 from dockercise_prefect.runtime.docker.images import Credentials, DockerImages
 from dockercise_prefect.runtime.docker.leftovers import DockerLeftovers
-from dockercise_prefect.runtime.docker.marks import is_nameless, marked, own_name
+from dockercise_prefect.runtime.docker.marks import is_nameless, is_our_volume, marked, own_name
 from dockercise_prefect.runtime.docker.memory import ran_out_of_memory
 from dockercise_prefect.runtime.docker.streams import Feed, attach, pump
 from dockercise_prefect.runtime.docker.upload import Upload
@@ -147,6 +147,13 @@ class DockerEngine:
             except NotFound:
                 return False
             return True
+
+    def is_of_a_run(self, volume: str) -> bool:
+        with engine_errors(f"cannot inspect volume {volume}"):
+            try:
+                return is_our_volume(self._client.inspect_volume(volume))
+            except NotFound:
+                return False
 
     def create(self, spec: ContainerSpec) -> str:
         config = container_config(spec, init=self._has_init, processors=self._processors)

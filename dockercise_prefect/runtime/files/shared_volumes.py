@@ -144,9 +144,16 @@ class SharedVolumes:
         return self._made.get(frozenset((name, file.attempt) for name, file in outputs.items()), fill)
 
     def keep(self, name: str) -> None:
-        """Make sure that the engine's own volume of that name exists. It does not get our labels, so no run removes it."""
+        """Make sure that the engine's own volume of that name exists. It does not get our labels, so no run removes it.
+
+        Raises:
+            EngineError: a run made it. Its files belong to that run, and it is removed with that run.
+        """
 
         def make() -> None:
+            if self._engine.is_of_a_run(name):
+                hint = "`vol: STAGE` mounts what a stage of the same run left; for files that stay, use a name of your own"
+                raise EngineError(f"the pipeline mounts the volume {name}, which belongs to a run of dockercise", hint)
             if not self._engine.volume_exists(name):
                 self._engine.create_volume(name, {})
 

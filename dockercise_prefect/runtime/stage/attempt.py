@@ -206,6 +206,7 @@ class _Attempt:
             memory=stage.memory,
             pids=confinement.pids,
             dropped=confinement.dropped,
+            gains_rights=stage.sudo,
         )
         self._container = self._ports.engine.create(spec)
         return self._container

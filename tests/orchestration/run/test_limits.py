@@ -138,11 +138,11 @@ def test_a_variable_that_was_not_given_stops_the_run(runner: Runner, monkeypatch
 
 
 def test_who_is_trusted_has_no_limits(runner: Runner, scripted: ScriptedEngine, settings: Settings, tmp_path: Path) -> None:
-    """Without the setting, nothing is refused and nothing is limited."""
-    trusting = Runner(replace(settings, untrusted=False), scripted, tmp_path / "root")
+    """Without the setting, nothing is refused, and only the number of processes is limited, by another setting."""
+    trusting = Runner(replace(settings, untrusted=False, pids=777), scripted, tmp_path / "root")
 
     summary = trusting.run(sh("a", network="host", user="root"))
 
     (spec,) = [spec for spec in scripted.specs if spec.labels["dockercise.stage"] == "a"]
     assert summary.status is RunStatus.PASSED
-    assert (spec.user, spec.cpus, spec.memory) == ("root", None, None)
+    assert (spec.user, spec.cpus, spec.memory, spec.pids) == ("root", None, None, 777)

@@ -54,6 +54,12 @@ def test_limits_and_capabilities_are_asked_for() -> None:
     assert not plain.keys() & {"PidsLimit", "CapDrop", "CapAdd"}
 
 
+def test_programs_gain_no_rights_unless_they_may() -> None:
+    """The kernel ignores setuid bits and capabilities of files, unless the spec says otherwise."""
+    assert _config()["HostConfig"]["SecurityOpt"] == ["no-new-privileges:true"]
+    assert "SecurityOpt" not in _config(gains_rights=True)["HostConfig"]
+
+
 def test_health_checks_and_stop_signals_of_the_image_are_off() -> None:
     """The image's health check does not run, and a container is stopped with SIGTERM whatever the image sets."""
     config = _config()
