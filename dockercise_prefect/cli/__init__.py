@@ -45,6 +45,7 @@ _COMMANDS = {
     "results": _Entry("dockercise_prefect.cli.results:results", "Send records of runs that did not reach the bucket."),
     "gc": _Entry("dockercise_prefect.cli.gc:gc", "End runs that died, and remove what nobody needs any more."),
     "webhook": _Entry("dockercise_prefect.cli.webhook:webhook", "Receive pushes and start runs for them."),
+    "doctor": _Entry("dockercise_prefect.cli.doctor:doctor", "Examine the engine, Prefect and this machine."),
     "init": _Entry("dockercise_prefect.cli.init:init", "Write a first pipeline."),
     "schema": _Entry("dockercise_prefect.cli.schema:schema", "Print the JSON Schema of the language, for editors."),
     "completion": _Entry("dockercise_prefect.cli.completion:completion", "Print the completion script for bash, zsh or fish."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dockercise_prefect.results.places.bucket import Bucket
 from dockercise_prefect.results.places.folder import FolderObjects
@@ -15,6 +16,9 @@ from dockercise_prefect.results.record.mirrored_store import MirroredStore
 from dockercise_prefect.results.record.store import RunStore
 from dockercise_prefect.results.record.unsent import UNSENT, UnsentRun
 from dockercise_prefect.settings import Settings
+
+if TYPE_CHECKING:
+    from dockercise_prefect.results.places.s3 import S3Objects
 
 
 def open_store(place: str, pipeline: str, run_id: str, settings: Settings, notify: Callable[[str], None]) -> RunStore:
@@ -57,7 +61,16 @@ def open_objects(place: str, settings: Settings) -> Objects:
             return _s3(bucket, settings)
 
 
-def _s3(bucket: Bucket, settings: Settings) -> Objects:
+def prove_usable(bucket: Bucket, settings: Settings) -> None:
+    """Find out whether a bucket can be read and written. Nothing is left there.
+
+    Raises:
+        StorageError: it cannot.
+    """
+    _s3(bucket, settings).prove_usable()
+
+
+def _s3(bucket: Bucket, settings: Settings) -> S3Objects:
     from dockercise_prefect.results.places.s3 import S3Objects  # noqa: PLC0415  boto3 is slow to import, and a folder does not need it
 
     return S3Objects(bucket, settings)

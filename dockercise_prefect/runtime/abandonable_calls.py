@@ -18,7 +18,7 @@ class AbandonedError(EngineError):
     """The caller stopped waiting for the engine."""
 
     def __init__(self) -> None:
-        super().__init__("the engine did not answer in time", "is it still running? Check with `docker info`")
+        super().__init__("the engine did not answer in time", "is it still running? `dockercise doctor` examines it")
 
 
 class AbandonableCalls:

@@ -161,12 +161,20 @@ def read_settings(**flags: object) -> Settings:
     Raises:
         UsageError: a value is wrong, or the file cannot be read.
     """
-    folders = Folders(
+    return load(os.environ, read_config(platformdirs.user_config_path(APPLICATION) / CONFIG_FILE), flags, _folders())
+
+
+def default_settings() -> Settings:
+    """The settings of this machine if nothing is set."""
+    return load({}, None, {}, _folders())
+
+
+def _folders() -> Folders:
+    return Folders(
         working=Path.cwd(),
         home=Path(os.path.expanduser("~")),  # noqa: PTH111  Path.home() raises an error if there is no home
         data=platformdirs.user_data_path(APPLICATION),
     )
-    return load(os.environ, read_config(platformdirs.user_config_path(APPLICATION) / CONFIG_FILE), flags, folders)
 
 
 def read_config(path: Path) -> ConfigFile | None:

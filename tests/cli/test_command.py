@@ -91,6 +91,7 @@ def test_every_command_is_listed(command: Command) -> None:
             "results",
             "gc",
             "webhook",
+            "doctor",
             "init",
             "schema",
             "completion",

@@ -77,7 +77,7 @@ def prefect_api(data: Path, notify: Callable[[str], None]) -> Iterator[None]:
 def lost_api(error: Exception) -> OrchestratorError:
     """The error for a failure of Prefect."""
     return OrchestratorError(
-        f"Prefect failed: {type(error).__name__}: {error}", "`dockercise status` shows the state of the server"
+        f"Prefect failed: {type(error).__name__}: {error}", "`dockercise doctor` examines Prefect, and says what to do"
     )
 
 

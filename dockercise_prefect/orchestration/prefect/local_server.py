@@ -101,6 +101,11 @@ class ServerFolder:
         server = self._remembered()
         return server if server and server.process() else self._recollect(server.port if server else PREFERRED_PORT)
 
+    def seen(self) -> LocalServer | None:
+        """The same server as `find`, but nothing is written."""
+        server = self._remembered()
+        return server if server and server.process() else self._recognized(server.port if server else PREFERRED_PORT)
+
     def up(self, notify: Callable[[str], None]) -> LocalServer:
         """The healthy server. It is started if it does not run; if several processes call this at once, one of them starts it.
 
@@ -205,6 +210,12 @@ class ServerFolder:
 
     def _recollect(self, port: int) -> LocalServer | None:
         """The server of this folder at a port, if `server.json` does not have its process. Afterwards the file has it."""
+        server = self._recognized(port)
+        if server is not None:
+            write_json(self._record, server.as_json())
+        return server
+
+    def _recognized(self, port: int) -> LocalServer | None:
         server = self._asked(port)
         if server is None:
             return None
@@ -213,7 +224,6 @@ class ServerFolder:
                 f"the Prefect server at {server.ui_url} uses {self._home}, but its process cannot be found",
                 "it may run in a container or as another user: stop it there",
             )
-        write_json(self._record, server.as_json())
         return server
 
     def _remembered(self) -> LocalServer | None:

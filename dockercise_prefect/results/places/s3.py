@@ -110,6 +110,19 @@ class S3Objects:
         for name in names:
             self.remove(f"{path}/{name}")
 
+    def prove_usable(self) -> None:
+        """Find out whether the bucket can be listed and written. An upload is begun and given up, so nothing is left there.
+
+        Raises:
+            StorageError: it cannot.
+        """
+        where = {"Bucket": self._bucket.name, "Key": self._bucket.key(".dockercise-doctor")}
+        with aws_errors(f"cannot list {self._bucket.url}"):
+            self._client.list_objects_v2(Bucket=self._bucket.name, Prefix=self._bucket.prefix, MaxKeys=1)
+        with aws_errors(f"cannot write {self._bucket.url}"):
+            begun = self._client.create_multipart_upload(**where, **self._encryption)
+            self._client.abort_multipart_upload(**where, UploadId=begun["UploadId"])
+
     def link(self, path: str) -> str:
         """See `Objects`. Signed here, without a request to the service. If links are off, the plain URL of the object."""
         if not self._link_seconds:

@@ -37,7 +37,7 @@ def engine_errors(doing: str) -> Iterator[None]:
     except _LOST as error:
         reason = describe(root_cause(error))
         message = f"{doing}: no answer from the engine ({reason})"
-        raise EngineLostError(message, "is it still running? Check with `docker info`") from error
+        raise EngineLostError(message, "is it still running? `dockercise doctor` examines it") from error
     except (DockerException, ValueError) as error:
         raise EngineError(f"{doing}: {error}") from error
 
