@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import PullPolicy
-from dockercise_prefect.runtime.cleanup.labels import ATTEMPT, RUN
+from dockercise_prefect.runtime.cleanup.labels import RUN
 from dockercise_prefect.runtime.engine import (
     BuildSpec,
     ContainerSpec,
@@ -48,6 +48,7 @@ from tests.engines.container import (
 )
 from tests.engines.files import BadTarError, Tree, pack, unpack
 from tests.engines.images import BUSYBOX, ScriptedImages
+from tests.engines.script import Script, given
 
 __all__ = ["BUSYBOX", "Behaviour", "ContractBreachError", "Run", "ScriptedBuild", "ScriptedContainer", "ScriptedEngine"]
 
@@ -101,7 +102,7 @@ class ScriptedEngine:
         self.pulled: list[str] = []
         self.peak = 0
         self._state = _State()
-        self._script: list[tuple[str, tuple[Behaviour, ...]]] = []
+        self._script = Script()
         self._dead = False
         self._changed = threading.Condition(threading.RLock())
         self._numbers = itertools.count(1)
@@ -111,7 +112,7 @@ class ScriptedEngine:
 
     def script(self, text: str, *behaviours: Behaviour) -> None:
         """Define what the n-th attempt does whose command, input or Dockerfile has `text`; the last is for all later ones."""
-        self._script.append((text, behaviours))
+        self._script.add(text, behaviours)
 
     def add_image(self, ref: str, *, user: str = "", command: tuple[str, ...] = ("/bin/sh",), present: bool = True) -> str:
         """Add an image that is present or, unless `present`, that a pull brings; return its id."""
@@ -184,7 +185,7 @@ class ScriptedEngine:
 
     def build(self, spec: BuildSpec, context: Iterable[bytes]) -> ImageBuild:
         self._called("build")
-        behaviour = self._attempted(spec.dockerfile, spec.labels)
+        behaviour = self._script.of(spec.dockerfile, spec.labels)
 
         def make(files: Tree) -> str:
             with self._changed:
@@ -366,18 +367,11 @@ class ScriptedEngine:
             container = self._existing(id_)
             if container.started:
                 raise ContractBreachError(f"container {container.spec.name} was started before")
-            container.start(stdin, self._behaviour(container.spec, stdin))
+            container.start(stdin, self._script.of_container(container.spec, stdin))
             running = [each for each in self._state.containers.values() if each.running]
             self.peak = max(self.peak, len(running))
             self._changed.notify_all()
             return container
-
-    def _behaviour(self, spec: ContainerSpec, stdin: bytes) -> Behaviour:
-        return self._attempted(_given(spec, stdin), spec.labels)
-
-    def _attempted(self, given: bytes, labels: Mapping[str, str]) -> Behaviour:
-        behaviours = next((found for text, found in self._script if text.encode() in given), (Behaviour(),))
-        return behaviours[min(int(labels.get(ATTEMPT, 1)), len(behaviours)) - 1]
 
     def _existing(self, id_: str) -> ScriptedContainer:
         container = self._state.containers.get(id_)
@@ -390,13 +384,9 @@ class ScriptedEngine:
 
     def _running(self, text: str) -> str | None:
         for id_, container in self._state.containers.items():
-            if container.running and text.encode() in _given(container.spec, container.stdin):
+            if container.running and text.encode() in given(container.spec, container.stdin):
                 return id_
         return None
-
-
-def _given(spec: ContainerSpec, stdin: bytes) -> bytes:
-    return "\n".join(spec.command).encode() + b"\n" + stdin
 
 
 def _no_answer() -> EngineLostError:

@@ -1,0 +1,38 @@
+"""What the containers and builds of a scripted engine do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dockercise_prefect.runtime.cleanup.labels import ATTEMPT
+from dockercise_prefect.runtime.engine import ContainerSpec
+from tests.engines.container import Behaviour
+
+
+class Script:
+    """Behaviours, each for containers whose command or input has a text, and for builds whose Dockerfile has it."""
+
+    def __init__(self) -> None:
+        self._known: list[tuple[str, tuple[Behaviour, ...]]] = []
+
+    def add(self, text: str, behaviours: tuple[Behaviour, ...]) -> None:
+        """The n-th behaviour is that of the n-th attempt at a stage, and the last one that of all later attempts."""
+        self._known.append((text, behaviours))
+
+    def clear(self) -> None:
+        """Forget all behaviours."""
+        self._known.clear()
+
+    def of_container(self, spec: ContainerSpec, stdin: bytes) -> Behaviour:
+        """What a container does with its standard input."""
+        return self.of(given(spec, stdin), spec.labels)
+
+    def of(self, text: bytes, labels: Mapping[str, str]) -> Behaviour:
+        """What something does that was given this text."""
+        behaviours = next((found for part, found in self._known if part.encode() in text), (Behaviour(),))
+        return behaviours[min(int(labels.get(ATTEMPT, 1)), len(behaviours)) - 1]
+
+
+def given(spec: ContainerSpec, stdin: bytes) -> bytes:
+    """The command and the input of a container, as one text."""
+    return "\n".join(spec.command).encode() + b"\n" + stdin
