@@ -1,4 +1,4 @@
-"""Sends the sign of life of a run again and again, as long as its process lives (docs/adr/0029)."""
+"""Sends the sign of life of a run again and again, as long as its process lives (docs/adr/0033)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sign of life of a run: labels of its flow run in Prefect, where every machine can see them (docs/adr/0029).
+"""The sign of life of a run: labels of its flow run in Prefect, where every machine can see them (docs/adr/0033).
 
 The labels say which process the run belongs to. Prefect notes when a flow run was changed last, by its own clock. So each time
 the labels are sent again, even if they are the same, the flow run shows that its process was alive at that time.

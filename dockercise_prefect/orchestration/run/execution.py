@@ -6,6 +6,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from dockercise_prefect.orchestration.prefect.cancel_watch import CancelWatch
 from dockercise_prefect.orchestration.prefect.engine_login import connect_engine
 from dockercise_prefect.orchestration.prefect.flow_run import found_by, without_tags
 from dockercise_prefect.orchestration.run.cleanup_signals import CleanupSignals
@@ -35,7 +36,7 @@ class Executed:
     code_digest: str | None
 
 
-def execute(run: Resolved, root: Path | None) -> Executed:
+def execute(run: Resolved, root: Path | None, cancel_watch: CancelWatch) -> Executed:
     """Check the engine and the images, then run the stages. Nothing of them stays on the engine.
 
     Raises:
@@ -80,7 +81,7 @@ def execute(run: Resolved, root: Path | None) -> Executed:
             fail_fast=options.fail_fast,
             control=_Control(run, workspace),
         )
-        with without_tags(found_by(run.pipeline, run.commit, run.git)):
+        with without_tags(found_by(run.pipeline, run.commit, run.git)), cancel_watch.reaches(scheduler.interrupt):
             interrupted_by = scheduler.execute()
         run.record.bundle_outputs(run.pipeline)
         return Executed(interrupted_by, workspace.code_digest)

@@ -11,6 +11,7 @@ from dockercise_prefect.git.ask import current_commit
 from dockercise_prefect.git.context import read_context
 from dockercise_prefect.orchestration.crash.at_start import recovering
 from dockercise_prefect.orchestration.crash.gc_process import start_gc
+from dockercise_prefect.orchestration.prefect.cancel_watch import CancelWatch
 from dockercise_prefect.orchestration.prefect.engine_log import keep_tracebacks_out
 from dockercise_prefect.orchestration.prefect.heartbeat import beating
 from dockercise_prefect.orchestration.prefect.signals import raised
@@ -60,6 +61,7 @@ def run_pipeline(
             Ending(run) as ending,
             raised(signal.SIGHUP),  # in a flow run, SIGINT and SIGTERM already raise
             recovering(options.settings, report, run.notify),
+            CancelWatch(run.flow_run.id) as cancel_watch,
         ):
             if commit is not None:
                 raise UsageError("`commit` is only for pipelines of a registered repository", "remove it")
@@ -68,7 +70,7 @@ def run_pipeline(
             opened = ending.reached(open_record(restrained, results or options.settings.results, where))
             heartbeat.has_record(opened.store.url)
             resolved = ending.reached(resolve(opened, outside_sources(options, selected.git, env)))
-            ending.executed(execute(resolved, where))
+            ending.executed(execute(resolved, where, cancel_watch))
         summary = ending.close()
     if options.settings.gc_after_runs:
         start_gc(options.settings)

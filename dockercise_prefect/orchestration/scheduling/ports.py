@@ -10,6 +10,9 @@ from dockercise_prefect.runtime.stage.job import JobResult
 from dockercise_prefect.runtime.stage.outcome import Stop
 from dockercise_prefect.status import StageStatus
 
+BY_PREFECT = "Prefect"
+"""What interrupts a run that is cancelled in Prefect."""
+
 
 class TaskRun(Protocol):
     """A task run that was submitted. It ends by itself."""

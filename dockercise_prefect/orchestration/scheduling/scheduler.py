@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import signal
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from typing import Generic, TypeAlias, TypeVar
 
 from dockercise_prefect.orchestration.scheduling.decisions import Blocked, Decision, Ready, Skipped, StageEnd
 from dockercise_prefect.orchestration.scheduling.pause import Pause
-from dockercise_prefect.orchestration.scheduling.ports import Control, Recorder, TaskRun, TaskRuns
+from dockercise_prefect.orchestration.scheduling.ports import BY_PREFECT, Control, Recorder, TaskRun, TaskRuns
 from dockercise_prefect.orchestration.scheduling.schedule import Schedule
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
 from dockercise_prefect.quantities import shown_seconds
@@ -38,6 +38,9 @@ KILL_SECONDS = 20.0
 
 INSISTENT_SECONDS = 3.0
 """The same, if the user has sent another signal since."""
+
+_WORKER = {"SIGTERM": BY_PREFECT, BY_PREFECT: "SIGTERM"}
+"""Requests that come in pairs. Either can come first."""
 
 T = TypeVar("T", bound=TaskRun)
 
@@ -124,6 +127,7 @@ class Scheduler(Generic[T]):
         self._over: str | None = None
         self._cleaning_since: float | None = None
         self._interrupted_by: str | None = None
+        self._requests: Counter[str] = Counter()
         self._killed: float | None = None
         self._patience = KILL_SECONDS
 
@@ -144,6 +148,10 @@ class Scheduler(Generic[T]):
         for task_run in self._task_runs.values():
             task_run.wait()
         return self._interrupted_by
+
+    def interrupt(self, by: str) -> None:
+        """Ask the run to end, from any thread; again to end it immediately. `by` says by what it is interrupted."""
+        self._inbox.put(Interrupted(by))
 
     def _submit(self) -> None:
         while self._waiting and len(self._active) - len(self._pauses) < self._jobs:
@@ -168,14 +176,25 @@ class Scheduler(Generic[T]):
             case Rested(pause):
                 self._wait_for_slot(_Waiting(pause.stage, partial(self._resume, pause), pause.refuse))
             case Interrupted(by):
-                if self._killed is not None:
-                    self._patience = INSISTENT_SECONDS
-                elif self._stopped is not None:
-                    self._kill()
-                self._interrupted_by = by
-                self._record.run_cancelled()
-                reason = f"the run was cancelled by {by}"
-                self._stop(reason, Stop(StageStatus.CANCELLED, f"cancelled: {reason}"))
+                self._interrupt(by)
+
+    def _interrupt(self, by: str) -> None:
+        if self._is_the_same_request(by):
+            return
+        if self._killed is not None:
+            self._patience = INSISTENT_SECONDS
+        elif self._stopped is not None:
+            self._kill()
+        self._interrupted_by = by
+        self._record.run_cancelled()
+        reason = f"the run was cancelled by {by}"
+        self._stop(reason, Stop(StageStatus.CANCELLED, f"cancelled: {reason}"))
+
+    def _is_the_same_request(self, by: str) -> bool:
+        """Whether it has been made already: a worker sends SIGTERM because the run is cancelled in Prefect."""
+        self._requests[by] += 1
+        other = _WORKER.get(by)
+        return other is not None and self._requests[by] <= self._requests[other]
 
     def _watch_the_time(self) -> None:
         now = time.monotonic()
@@ -296,4 +315,4 @@ class Scheduler(Generic[T]):
             self._wait_for_slot(one)
 
     def _interrupted(self, number: signal.Signals) -> None:
-        self._inbox.put(Interrupted(number.name))
+        self.interrupt(number.name)
