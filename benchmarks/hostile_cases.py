@@ -21,7 +21,7 @@ from dockercise_prefect.errors import DefinitionError
 from dockercise_prefect.frontend.discover import Source
 from dockercise_prefect.globs import MAX_LENGTH, Globs
 from dockercise_prefect.hosts.kinds import HostKind
-from dockercise_prefect.orchestration.run import markdown
+from dockercise_prefect.orchestration.prefect import markdown
 from dockercise_prefect.orchestration.run.stage_log import LONGEST_LINE
 from dockercise_prefect.results.reading.terminal_text import coloured_line, plain_line
 from dockercise_prefect.runtime.docker.streams import FrameSplitter

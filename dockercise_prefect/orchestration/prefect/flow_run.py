@@ -97,6 +97,11 @@ def found_by(pipeline: Pipeline, commit: str | None, git: RunContext) -> set[str
     return {*pipeline.tags, pipeline_tag(pipeline.name), *([commit_tag(commit)] if commit else []), *git_tags(git)}
 
 
+def group_tag(group: str) -> str:
+    """The tag of all flow runs that count together (`meta.concurrency`)."""
+    return f"concurrency:{group}"
+
+
 @contextmanager
 def without_tags(tags: Iterable[str]) -> Iterator[None]:
     """Inside, task runs do not get these tags of their flow run, because Prefect requests a slot for every tag of a task."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from dockercise_prefect.errors import StorageError
-from dockercise_prefect.orchestration.run.artifact_text import (
+from dockercise_prefect.orchestration.prefect.artifact_text import (
     run_headline,
     run_key,
     run_text,

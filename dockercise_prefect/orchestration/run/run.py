@@ -18,6 +18,7 @@ from dockercise_prefect.orchestration.prefect.signals import raised
 from dockercise_prefect.orchestration.run.ending import Ending
 from dockercise_prefect.orchestration.run.execution import execute
 from dockercise_prefect.orchestration.run.options import RunOptions
+from dockercise_prefect.orchestration.run.overlap import in_turn
 from dockercise_prefect.orchestration.run.phases import open_record, resolve, restrain, select, start
 from dockercise_prefect.orchestration.run.report import report
 from dockercise_prefect.orchestration.run.variable_sources import outside_sources
@@ -70,7 +71,8 @@ def run_pipeline(
             opened = ending.reached(open_record(restrained, results or options.settings.results, where))
             heartbeat.has_record(opened.store.url)
             resolved = ending.reached(resolve(opened, outside_sources(options, selected.git, env)))
-            ending.executed(execute(resolved, where, cancel_watch))
+            with in_turn(resolved) as turn:
+                ending.executed(execute(turn, where, cancel_watch))
         summary = ending.close()
     if options.settings.gc_after_runs:
         start_gc(options.settings)

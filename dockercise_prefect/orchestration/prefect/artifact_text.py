@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from dockercise_prefect.orchestration.run.markdown import code, fenced, link, plain, table
+from dockercise_prefect.orchestration.prefect.markdown import code, fenced, link, plain, table
 from dockercise_prefect.pipeline import Pipeline, StageName
 from dockercise_prefect.results.places.place import shown
 from dockercise_prefect.results.reading.timeline import critical_path

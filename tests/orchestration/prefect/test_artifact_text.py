@@ -7,7 +7,7 @@ import re
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dockercise_prefect.orchestration.run.artifact_text import (
+from dockercise_prefect.orchestration.prefect.artifact_text import (
     run_headline,
     run_key,
     run_text,

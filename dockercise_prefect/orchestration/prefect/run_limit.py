@@ -1,0 +1,85 @@
+"""Limits how many flow runs go on at once, with Prefect's global concurrency limits.
+
+A slot is leased. Its holder renews the lease as long as it lives, so the slot of a process that died is free again soon.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack, suppress
+from contextvars import copy_context
+from types import TracebackType
+from typing import Self
+from uuid import UUID
+
+import httpx
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import ConcurrencyLeaseHolder
+from prefect.exceptions import PrefectHTTPStatusError
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+
+LEASE_SECONDS = 60.0
+"""How many seconds a slot stays occupied without a sign of its holder, the minimum of the API."""
+
+RENEW_SECONDS = 15.0
+"""How many seconds pass between two renewals."""
+
+
+class RunLimit:
+    """A slot of one limit. A context manager that returns the slot.
+
+    While Prefect does not answer for longer than the lease, the run goes on, and another run may get the slot.
+
+    Args:
+        client: of the API.
+        name: of the limit, which is created or changed if needed.
+        most: how many runs go on at once.
+        flow_run_id: the flow run that wants a slot.
+    """
+
+    def __init__(self, client: SyncPrefectClient, name: str, most: int, flow_run_id: UUID) -> None:
+        self._client = client
+        self._name = name
+        self._most = most
+        self._holder = ConcurrencyLeaseHolder(type="flow_run", id=flow_run_id)
+        self._lease: UUID | None = None
+        self._over = threading.Event()
+
+    def __enter__(self) -> Self:
+        """The slot must still be occupied."""
+        self._client.upsert_global_concurrency_limit_by_name(self._name, self._most)
+        return self
+
+    def occupy(self) -> bool:
+        """Occupy a slot if one is free. Return whether that was possible.
+
+        Raises:
+            httpx.HTTPError, PrefectException: the API does not answer.
+        """
+        try:
+            answer = self._client.increment_concurrency_slots_with_lease(
+                [self._name], 1, "concurrency", LEASE_SECONDS, self._holder
+            )
+        except PrefectHTTPStatusError as error:
+            if error.response.status_code == httpx.codes.LOCKED:
+                return False
+            raise
+        self._lease = UUID(answer.json()["lease_id"])
+        context = copy_context()  # a thread that Prefect did not start does not have its API in its context
+        threading.Thread(target=context.run, args=(self._renew, self._lease), name="run limit", daemon=True).start()
+        return True
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        """Return the slot. If Prefect does not answer, the lease ends by itself."""
+        self._over.set()
+        if self._lease is not None:
+            with suppress(Exception):
+                self._client.release_concurrency_slots_with_lease(self._lease)
+
+    def _renew(self, lease: UUID) -> None:
+        with ExitStack() as stack:
+            stack.enter_context(temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}))
+            client = stack.enter_context(get_client(sync_client=True))
+            while not self._over.wait(RENEW_SECONDS):
+                with suppress(Exception):  # the next renewal may succeed
+                    client.renew_concurrency_lease(lease, LEASE_SECONDS)
