@@ -50,6 +50,7 @@ deployments:
 SLOW = """\
 meta: {name: slow, defaults: {img: busybox}}
 wait: {vol: code, run: sleep 600}
+tidy: {run: 'echo "the run is $DOCKERCISE_STATUS"', when: always}
 """
 
 
@@ -216,6 +217,28 @@ def test_what_a_killed_flow_run_left_goes_with_the_next_run(
     assert {each.labels["dockercise.owner"].partition("@")[0] for each in left} == {f"container:{container}"}
     assert after.exit_status == 0
     assert "removed what a killed run left on the engine" in after.stderr
+    assert _left_by(docker_session, flow_run) == []
+
+
+def test_a_cancelled_flow_run_cleans_up(pool: Pool, prefect_api: str, docker_session: DockerEngine) -> None:
+    """A flow run in a container that is cancelled in Prefect stops its stages, runs clean-up, and ends as Cancelled."""
+    flow_run = pool.ask_for("slow")
+    with pool.worker():
+        prefect_records.eventually(
+            lambda: [each for each in _left_by(docker_session, flow_run) if each.labels.get("dockercise.stage") == "wait"],
+            lambda found: any(docker_session.running(each.id) for each in found),
+        )
+
+        prefect_records.ask(prefect_api, f"flow_runs/{flow_run}/set_state", {"state": {"type": "CANCELLING"}})
+
+        ended = prefect_records.flow_run(prefect_api, flow_run)
+        container = _infrastructure(prefect_api, flow_run)
+        prefect_records.eventually(lambda: docker_session.running(container), lambda running: running is None)
+
+    assert ended.type == "CANCELLED"
+    summary = json.loads(pool.file(f"results/slow/{ended.name}/summary.json"))
+    assert (summary["status"], summary["stages"]["wait"]["status"]) == ("cancelled", "cancelled")
+    assert json.loads(pool.file(f"results/slow/{ended.name}/tidy.json"))["value"] == "the run is cancelled"
     assert _left_by(docker_session, flow_run) == []
 
 

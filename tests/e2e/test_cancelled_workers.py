@@ -1,0 +1,84 @@
+"""Flow runs of registered repositories that are cancelled while a worker runs them as processes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dockercise_prefect.runtime.docker.engine import DockerEngine
+from dockercise_prefect.runtime.engine import Leftover
+from tests.e2e.conftest import NewSite
+from tests.support.prefect import prefect_records, workers
+from tests.support.site import Site
+
+pytestmark = pytest.mark.docker
+
+PIPELINE = """\
+meta: {defaults: {img: busybox}}
+wait: {run: sleep 600}
+next: {run: 'true', after: wait}
+tidy: {run: 'echo "the run is $DOCKERCISE_STATUS"', when: always}
+"""
+
+
+@pytest.fixture
+def site(new_site: NewSite, busybox: str) -> Site:
+    """The repository, registered."""
+    site = new_site(PIPELINE, {})
+    site.register()
+    return site
+
+
+@pytest.fixture
+def engine() -> Iterator[DockerEngine]:
+    """The real engine."""
+    with closing(DockerEngine.connect()) as engine:
+        yield engine
+
+
+def left_by(engine: DockerEngine, flow_run: str) -> list[Leftover]:
+    return [each for each in engine.leftovers() if each.labels.get("dockercise.flow_run") == flow_run]
+
+
+def has_started(engine: DockerEngine, flow_run: str) -> None:
+    """Wait until the first stage runs."""
+    prefect_records.eventually(
+        lambda: [each for each in left_by(engine, flow_run) if each.labels.get("dockercise.stage") == "wait"],
+        lambda found: any(each.kind == "container" and engine.running(each.id) for each in found),
+    )
+
+
+def record(site: Site) -> dict[str, Any]:
+    """The stages of the only record, with their status and value."""
+    (folder,) = filter(Path.is_dir, (site.folder / "data/results" / site.name).iterdir())
+    entries = [json.loads((folder / f"{name}.json").read_text()) for name in ("wait", "next", "tidy")]
+    return {entry["stage"]: (entry["status"], entry["value"]) for entry in entries}
+
+
+CLEANED_UP = {
+    "wait": ("cancelled", ""),
+    "next": ("not_started", None),
+    "tidy": ("passed", "the run is cancelled"),
+}
+
+
+def test_cancelled_in_prefect(site: Site, engine: DockerEngine) -> None:
+    """Stages are stopped, clean-up runs, the flow run ends as Cancelled, the record is complete, and the engine is clean."""
+    with workers.working(site.name, site.environment, site.folder):
+        flow_run = workers.start_run(site.api, site.deployment)
+        has_started(engine, flow_run)
+
+        prefect_records.ask(site.api, f"flow_runs/{flow_run}/set_state", {"state": {"type": "CANCELLING"}})
+
+        ended = prefect_records.flow_run(site.api, flow_run)
+        tasks = prefect_records.task_runs(site.api, flow_run, 2)
+
+    assert (ended.type, ended.state) == ("CANCELLED", "Cancelled")
+    assert record(site) == CLEANED_UP
+    assert {name: task.type for name, task in tasks.items()} == {"wait": "CANCELLED", "tidy": "COMPLETED"}
+    prefect_records.eventually(lambda: left_by(engine, flow_run), lambda left: left == [])
