@@ -79,7 +79,8 @@ def run_in_words(pipeline: Pipeline) -> Iterator[tuple[str, str]]:
         yield "concurrency", _concurrency_in_words(pipeline.concurrency)
     if pipeline.history is not None:
         depth = pipeline.history.depth
-        yield "code", f"a git checkout with {f'at most {depth} commits in a row' if depth else 'the whole history'}"
+        has = f"a history of {depth} commit{'' if depth == 1 else 's'}" if depth else "the whole history"
+        yield "code", f"a git checkout with {has}"
 
 
 def _when(when: When) -> str:

@@ -11,6 +11,8 @@ from dockercise_prefect.repository.access import Access
 from dockercise_prefect.repository.address import parse_address
 from dockercise_prefect.repository.extras import Extras
 from dockercise_prefect.repository.mirror import Mirror
+from dockercise_prefect.runtime.files.code_snapshot import code_entries
+from tests.support.hosts.git_hosts import http_host
 from tests.support.hosts.git_repository import commit_all, git, make_bare_repository, make_repository
 
 
@@ -79,6 +81,22 @@ def test_a_host_that_sends_only_branches(mirror: Mirror, work: Path, tmp_path: P
 
     assert _history(mirror, commit, 1, tmp_path / "1") == (1, commit, "main")
     assert _history(mirror, commit, 0, tmp_path / "0") == (2, f"v1.0-1-g{commit}", "main")
+
+
+def test_submodules_of_a_checkout_stay_part_of_the_code(mirror: Mirror, work: Path, tmp_path: Path) -> None:
+    """The code of a checkout with history still has the files of its submodules."""
+    other = make_repository(tmp_path / "other", {"inner": "1"})
+    with http_host(make_bare_repository(tmp_path / "host/lib.git", other).parent, None) as host:
+        git(work, "submodule", "--quiet", "add", f"{host}/lib.git", "lib")
+        commit_all(work)
+        git(work, "push", "--quiet", "origin", "main")
+        commit = git(work, "rev-parse", "HEAD")
+
+        with mirror.checkout(commit, Extras(f"{host}/infra.git", submodules=True)) as folder:
+            mirror.add_history(folder, commit, 0, "main")
+            entries = code_entries(folder, print)
+
+    assert [entry.path for entry in entries] == [".gitmodules", "a.txt", "lib", "lib/inner"]
 
 
 def test_other_checkouts_go_on(mirror: Mirror, work: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from dockercise_prefect.errors import DockerciseError, UsageError
@@ -19,11 +20,11 @@ from dockercise_prefect.orchestration.run.ending import Ending
 from dockercise_prefect.orchestration.run.execution import execute
 from dockercise_prefect.orchestration.run.options import RunOptions
 from dockercise_prefect.orchestration.run.overlap import in_turn
-from dockercise_prefect.orchestration.run.phases import open_record, resolve, restrain, select, start
+from dockercise_prefect.orchestration.run.phases import Started, open_record, resolve, restrain, select, start
 from dockercise_prefect.orchestration.run.report import report
 from dockercise_prefect.orchestration.run.variable_sources import outside_sources
 from dockercise_prefect.pipeline import Pipeline, StageName
-from dockercise_prefect.pipeline.run_context import RunContext
+from dockercise_prefect.pipeline.run_context import RunContext, RunEvent
 from dockercise_prefect.results.summary import RunSummary
 from dockercise_prefect.settings import read_settings
 
@@ -66,7 +67,7 @@ def run_pipeline(
         ):
             if commit is not None:
                 raise UsageError("`commit` is only for pipelines of a registered repository", "remove it")
-            selected = ending.reached(select(run, targets or (), commit_of(options, where), git_of(options, where)))
+            selected = ending.reached(select(run, targets or (), commit_of(options, where), _git_of_run(run, where)))
             restrained = ending.reached(restrain(selected))
             opened = ending.reached(open_record(restrained, results or options.settings.results, where))
             heartbeat.has_record(opened.store.url)
@@ -113,3 +114,10 @@ def git_of(options: RunOptions, root: Path | None) -> RunContext:
     if options.git is not None:
         return options.git
     return read_context(root) if root else RunContext()
+
+
+def _git_of_run(run: Started, root: Path | None) -> RunContext:
+    """The same. Prefect may also have deployed a compiled module, and started it by a schedule."""
+    git = git_of(run.options, root)
+    scheduled = run.options.git is None and run.flow_run.auto_scheduled
+    return replace(git, event=RunEvent.SCHEDULE) if scheduled else git

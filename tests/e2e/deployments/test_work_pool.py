@@ -55,9 +55,11 @@ tidy: {run: 'echo "the run is $DOCKERCISE_STATUS"', when: always}
 
 
 SHOP = """\
+meta: {code: {git: true}}
 name: {img: busybox, run: echo the shop}
 build: {img: busybox, run: 'echo "$(cat /code/pages/index) at $NAME" > "$OUT/page"'}
-check: {img: busybox, run: cat /build/page}
+check: {img: busybox, run: 'echo "$(cat /build/page), $DOCKERCISE_EVENT of $DOCKERCISE_BRANCH"'}
+head: {img: busybox, run: cat /code/.git/HEAD}
 """
 
 
@@ -259,7 +261,8 @@ def test_a_registered_repository_runs_in_containers(
 
     ended = prefect_records.flow_run(prefect_api, flow_run)
     assert (ended.type, ended.message) == ("COMPLETED", None)
-    assert json.loads(pool.file("results/shop/*/check.json"))["value"] == "Welcome at the shop"
+    assert json.loads(pool.file("results/shop/*/check.json"))["value"] == "Welcome at the shop, manual of main"
+    assert json.loads(pool.file("results/shop/*/head.json"))["value"] == "ref: refs/heads/main"
     assert docker_session.running(_infrastructure(prefect_api, flow_run)) is None
     assert _left_by(docker_session, flow_run) == []
     assert pool.list("repositories/checkouts") == ""

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import DeploymentScheduleCreate
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
+from prefect.client.schemas.schedules import IntervalSchedule
+from prefect.flow_engine import run_flow
+from prefect.states import Pending
 
-from dockercise_prefect.orchestration.run.launch import launch
+from dockercise_prefect.orchestration.run.launch import launch, pipeline_flow
 from dockercise_prefect.orchestration.run.options import RunOptions
 from dockercise_prefect.pipeline import Pipeline, Stage, host
 from dockercise_prefect.pipeline.run_context import RUN_VARIABLES, RunContext, RunEvent
@@ -66,3 +74,23 @@ def test_what_the_caller_knows_counts_also_for_untrusted_pipelines(
     launch(Pipeline("hello", [_asking()]), folder, (), options)
 
     assert _set(scripted) == {"DOCKERCISE_STATUS": "", "DOCKERCISE_FAILED": "", **known.variables}
+
+
+def test_a_deployed_module_that_a_schedule_starts(
+    prefect_api: str, settings: Settings, scripted: ScriptedEngine, tmp_path: Path
+) -> None:
+    """If Prefect's own schedule starts a compiled module, the event is the schedule; the rest is what the checkout says."""
+    folder = make_repository(tmp_path / "root", {"f": "1"}, "feature")
+    flow = pipeline_flow(Pipeline("hello", [_asking()]), folder, RunOptions(settings=settings, engine=scripted))
+    with get_client(sync_client=True) as client:
+        daily = DeploymentScheduleCreate(schedule=IntervalSchedule(interval=timedelta(days=1)))
+        deployment = client.create_deployment(client.create_flow(flow), f"daily-{uuid4()}", schedules=[daily])
+        client.request("POST", "/deployments/{id}/schedule", path_params={"id": deployment}, json={"min_runs": 1})
+        of_deployment = DeploymentFilter(id=DeploymentFilterId(any_=[deployment]))
+        flow_run = client.read_flow_runs(deployment_filter=of_deployment)[0]
+        client.set_flow_run_state(flow_run.id, Pending(), force=True)  # a worker takes it when its time has come
+
+        run_flow(flow, flow_run=client.read_flow_run(flow_run.id))
+        client.delete_deployment(deployment)
+
+    assert (_set(scripted)["DOCKERCISE_EVENT"], _set(scripted)["DOCKERCISE_BRANCH"]) == ("schedule", "feature")
