@@ -16,6 +16,7 @@ import click
 from dockercise_prefect.cli.findings import show_findings
 from dockercise_prefect.errors import DefinitionError, UsageError
 from dockercise_prefect.git.ask import SHORT_COMMIT
+from dockercise_prefect.pipeline.run_context import RUN_VARIABLES
 from dockercise_prefect.settings import read_settings
 from dockercise_prefect.signals import as_interrupt
 
@@ -237,6 +238,8 @@ def _named_block(option: str) -> tuple[str, str]:
         raise UsageError(
             f"--secret: `{name}` does not name a Secret block", "write NAME=BLOCK, such as AWS_SECRET_ACCESS_KEY=aws-key"
         )
+    if name.upper() in RUN_VARIABLES:
+        raise UsageError(f"--secret: the run itself sets {name.upper()}", "remove it, or use a variable with another name")
     return name, block
 
 

@@ -76,6 +76,8 @@ def test_the_run_form_explains_its_parameters(site: Site) -> None:
         (["{source}", "--work-pool", "nowhere"], "there is no work pool nowhere"),
         (["{source}", "--credentials", "nowhere"], "there is no Secret block `nowhere`"),
         (["{source}", "--secret", "PASSWORD"], "does not name a Secret block"),
+        (["{source}", "--secret", "DOCKERCISE_BRANCH=x"], "the run itself sets DOCKERCISE_BRANCH"),
+        (["{source}", "--push-tag", "!v*"], "--push-tag: `!v*` excludes"),
         (["{source}", "--name", "a/b"], "cannot be the name of a deployment"),
     ],
 )

@@ -116,6 +116,9 @@ def test_nothing_of_the_users_is_there(root: Path, work: Path, tmp_path: Path, m
     git(root, "remote", "add", "origin", "https://user:secret@example.org/x")
     git(root, "config", "core.fsmonitor", str(program))
     git(root, "config", "uploadpack.packObjectsHook", str(program))
+    git(root, "config", "core.alternateRefsCommand", str(program))
+    other = make_repository(tmp_path / "other", {"f": "other"})
+    (root / ".git/objects/info/alternates").write_text(f"{other}/.git/objects\n", encoding="utf-8")
     (root / ".git/hooks").mkdir(exist_ok=True)
     for hook in ("post-checkout", "reference-transaction", "post-index-change"):
         (root / ".git/hooks" / hook).write_bytes(program.read_bytes())
