@@ -19,6 +19,8 @@ from dockercise_prefect.compiler.shell.mentions import mentions
 from dockercise_prefect.compiler.shell.paths import mentioned
 from dockercise_prefect.errors import DefinitionError
 from dockercise_prefect.frontend.discover import Source
+from dockercise_prefect.git.context import read_commit
+from dockercise_prefect.git.without_login import without_login
 from dockercise_prefect.globs import MAX_LENGTH, Globs
 from dockercise_prefect.hosts.kinds import HostKind
 from dockercise_prefect.orchestration.prefect import markdown
@@ -308,7 +310,30 @@ def _body(form: str, piece: str, size: int) -> bytes:
     return form.replace("%s", numbered(piece, size - len(form))).encode()
 
 
+def commits() -> Iterator[Case]:
+    """What git prints of a commit, and addresses in a repository's settings."""
+    for name, piece in (
+        ("lines", b"a\n"),
+        ("empty lines", b"\n"),
+        ("no text", b"\0\xff"),
+        ("letters beyond ASCII", "é".encode()),
+    ):
+        yield Case(f"a message of {name}", 2_000_000, partial(_commit, piece), read_commit)
+    for text in ("a", "a@", "a.", "@:", "://a@", "a:1/", "%41"):
+        yield Case(f"an address of {text}", 100_000, partial(numbered, text), without_login)
+        yield Case(f"a URL of {text}", 100_000, partial(_url, text), without_login)
+
+
+def _commit(piece: bytes, size: int) -> bytes:
+    return b"commit 1\n1\nA <a@b>\n" + piece * (size // len(piece))
+
+
+def _url(piece: str, size: int) -> str:
+    return "https://" + numbered(piece, size)
+
+
 SECTIONS: dict[str, Callable[[], Iterator[Case]]] = {
+    "commits": commits,
     "learning": learning,
     "masking": masking,
     "log-lines": log_lines,

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -21,7 +22,7 @@ from dockercise_prefect.orchestration.run.options import RunOptions
 from dockercise_prefect.pipeline import Pipeline, Stage, host
 from dockercise_prefect.pipeline.run_context import RUN_VARIABLES, RunContext, RunEvent
 from dockercise_prefect.settings import Settings
-from tests.engines.scripted import ScriptedEngine
+from tests.engines.scripted import Behaviour, ScriptedEngine
 from tests.orchestration.running import sh
 from tests.support.hosts.git_repository import git, make_repository
 
@@ -74,6 +75,20 @@ def test_what_the_caller_knows_counts_also_for_untrusted_pipelines(
     launch(Pipeline("hello", [_asking()]), folder, (), options)
 
     assert _set(scripted) == {"DOCKERCISE_STATUS": "", "DOCKERCISE_FAILED": "", **known.variables}
+
+
+def test_a_variable_of_git_is_masked_only_if_the_pipeline_says_so(
+    prefect_api: str, settings: Settings, scripted: ScriptedEngine, tmp_path: Path
+) -> None:
+    """Branches and messages are shown like any text; one that `meta.secrets` names is masked."""
+    scripted.script("ask", Behaviour(stdout=b"on a-branch: a message\n"))
+    known = RunContext(branch="a-branch", message="a message")
+    options = RunOptions(settings=settings, engine=scripted, git=known)
+
+    summary = launch(Pipeline("hello", [_asking()], secrets=["DOCKERCISE_MESSAGE"]), tmp_path / "root", (), options)
+
+    record = Path(urlsplit(summary.results or "").path)
+    assert (record / "ask.log").read_text() == "on a-branch: ***\n"
 
 
 def test_a_deployed_module_that_a_schedule_starts(
