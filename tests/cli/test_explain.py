@@ -143,3 +143,10 @@ def test_a_variable_of_the_run() -> None:
     assert "  variable   DOCKERCISE_TAG, set by the run, empty if it is not known\n" in explanation(
         compiled(a="s: {img: x, run: echo $DOCKERCISE_TAG}"), "s"
     )
+
+
+def test_a_folder_of_the_code() -> None:
+    """The explanation names the folder of the code that is mounted."""
+    assert "  mount      /code/app = the folder app of the code (ro)\n" in explanation(
+        compiled(a="s: {img: x, vol: code/app, run: ls}"), "s"
+    )

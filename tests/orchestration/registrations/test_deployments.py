@@ -179,6 +179,26 @@ def test_a_label_of_a_newer_version_refuses_a_push(asked: DeploymentRequest, pre
         PrefectHub(read_settings()).submit(registered_of(deployed), PUSH, None, "key")
 
 
+def test_a_push_tells_a_deployment_of_an_earlier_version_more(asked: DeploymentRequest, prefect_api: str) -> None:
+    """What a run knows of its push is in labels and not in parameters: an older schema accepts the run, once for a key."""
+    parameters = {name: {"type": "string"} for name in ("targets", "env", "commit", "results")}
+    schema = {"type": "object", "properties": parameters, "additionalProperties": False}
+    deployed, _ = prefect.save(replace(asked, parameter_schema=schema))
+    push = replace(PUSH, branch="release/1", before="2" * 40)
+
+    started = [PrefectHub(read_settings()).submit(registered_of(deployed), push, None, f"key-{deployed.id}") for _ in range(2)]
+
+    run = ask(prefect_api, f"flow_runs/{started[0].flow_run_id}")
+    assert started[0] == started[1]
+    assert run["parameters"] == {"commit": "1" * 40}
+    assert {name: text for name, text in run["labels"].items() if name.startswith("dockercise.") and name != LABEL} == {
+        "dockercise.event": "push",
+        "dockercise.branch": "release/1",
+        "dockercise.previous": "2" * 40,
+    }
+    assert {f"commit:{'1' * 12}", "event:push", "branch:release/1"} <= {*run["tags"]}
+
+
 @pytest.mark.parametrize("name", ["a&b", "a/b", "a%b"])
 def test_a_name_that_prefect_does_not_take_is_said(asked: DeploymentRequest, name: str) -> None:
     """A folder may have such a name; its deployment needs another one."""
