@@ -94,7 +94,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(answer.status, answer.getheaders(), content, arrives)
             connection.close()
 
-    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _pass_on  # noqa: N815  the base class's names
+    do_GET = do_PUT = do_POST = do_PATCH = do_HEAD = do_DELETE = _pass_on  # noqa: N815  the base class's names
 
     def _body(self) -> bytes:
         if "chunked" not in (self.headers.get("transfer-encoding") or "").lower():

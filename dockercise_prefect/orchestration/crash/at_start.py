@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
+from functools import partial
 
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
@@ -22,7 +23,10 @@ from dockercise_prefect.settings import Settings
 ANSWER_SECONDS = 15.0
 """How many seconds Prefect has for each answer."""
 
-LAST_SECONDS = 10.0
+LOOKING_SECONDS = 2.0
+"""How many seconds the end of the run waits for the answer whether there are dead runs. Usually, it came long before."""
+
+ENDING_SECONDS = 10.0
 """How many seconds the end of the run waits while dead runs are being ended."""
 
 
@@ -39,15 +43,19 @@ def recovering(settings: Settings, page: PageOfRun, notify: Callable[[str], None
         notify: called with a message for each run that has been ended.
     """
     context = copy_context()  # a thread that Prefect did not start has no API
-    thread = threading.Thread(target=lambda: context.run(_recover, settings, page, notify), name="recovery", daemon=True)
+    found = threading.Event()
+    work = partial(context.run, _recover, settings, page, notify, found)
+    thread = threading.Thread(target=work, name="recovery", daemon=True)
     thread.start()
     try:
         yield
     finally:
-        thread.join(LAST_SECONDS)
+        thread.join(LOOKING_SECONDS)
+        if found.is_set():
+            thread.join(ENDING_SECONDS)
 
 
-def _recover(settings: Settings, page: PageOfRun, notify: Callable[[str], None]) -> None:
+def _recover(settings: Settings, page: PageOfRun, notify: Callable[[str], None], found: threading.Event) -> None:
     with (
         suppress(DockerciseError, *LOST),
         temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}),
@@ -55,6 +63,7 @@ def _recover(settings: Settings, page: PageOfRun, notify: Callable[[str], None])
     ):
         recovery = Recovery(PrefectRuns(client), DeadRecords(settings, page), this_process(None), settings.crashed_after)
         for run in recovery.surely_dead():
+            found.set()
             try:
                 recovery.end(run)
             except StorageError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -66,7 +67,8 @@ class DeadRecords:
         if record.objects.url != folder.as_uri():
             summary = end_dead_run(record, death, self._page)
             if summary is not None:
-                update_runs_page(record.objects, record.pipeline)
+                with suppress(StorageError):  # the next run of the pipeline writes the list again
+                    update_runs_page(record.objects, record.pipeline)
             return summary
         try:
             with UnsentRun(folder).held():

@@ -14,7 +14,9 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from dockercise_prefect.orchestration.prefect.flow_run import current_flow_run, run_name
 from dockercise_prefect.orchestration.prefect.heartbeat import Heartbeat, beating
 from dockercise_prefect.orchestration.prefect.sign_of_life import RECORD, Sign
+from dockercise_prefect.runtime.cleanup.labels import OWNER
 from tests.orchestration.crash.flow_runs_of_tests import labels, running
+from tests.support.fault_proxy import Fault, fault_proxy
 from tests.support.prefect.prefect_records import eventually
 
 pytestmark = pytest.mark.docker  # for the server
@@ -32,7 +34,7 @@ def test_each_beat_shows_in_prefect(client: SyncPrefectClient) -> None:
     flow_run = running(client, None)
 
     with Heartbeat(UUID(flow_run), Sign("me", 1), every=0.05):
-        first = eventually(lambda: changed(client, flow_run), lambda _: "dockercise.owner" in labels(client, flow_run))
+        first = eventually(lambda: changed(client, flow_run), lambda _: OWNER in labels(client, flow_run))
         second = eventually(lambda: changed(client, flow_run), lambda now: now > first)
 
     assert second > first
@@ -81,6 +83,24 @@ def test_one_flow_run_has_one_heartbeat(client: SyncPrefectClient) -> None:
     with beating(first) as outer, beating(first) as same, beating(second) as other:
         assert outer is same
         assert other is not outer
+
+
+@pytest.mark.parametrize("fault", ["refused", "500"])
+def test_signs_arrive_again_when_prefect_is_back(client: SyncPrefectClient, prefect_api: str, fault: Fault) -> None:
+    """If Prefect fails for a while, later signs arrive again, and the end of the run is not disturbed."""
+    flow_run = running(client, None)
+    server = prefect_api.removesuffix("/api")
+
+    with fault_proxy(server) as proxy, temporary_settings({PREFECT_API_URL: f"{proxy.url}/api"}):
+        proxy.after(0, fault)
+        with Heartbeat(UUID(flow_run), Sign("me", 1), every=0.05):
+            eventually(lambda: len(proxy.seen), lambda count: count > 3)
+            meanwhile = labels(client, flow_run)
+            proxy.heal()
+            afterwards = eventually(lambda: labels(client, flow_run), lambda found: OWNER in found)
+
+    assert OWNER not in meanwhile
+    assert Sign.parse(afterwards) == Sign("me", 1)
 
 
 def test_an_api_that_is_gone_disturbs_nothing() -> None:
