@@ -74,7 +74,7 @@ def test_a_killed_run_is_ended_everywhere(command: Command, folder: Path, engine
     name = str(flow_run["name"])
 
     dry = command("gc", "--dry-run")
-    left, states = left_on(engine, folder.name), [one["state_type"] for one in flow_runs_of(prefect_api, folder.name)]
+    states = [one["state_type"] for one in flow_runs_of(prefect_api, folder.name)]
     done = command("gc")
     again = command("gc", "--json")
 
@@ -82,9 +82,7 @@ def test_a_killed_run_is_ended_everywhere(command: Command, folder: Path, engine
     assert (dry.status, done.status) == (ExitStatus.DONE, ExitStatus.DONE)
     assert f"would end the run {name} of {folder.name}: the run's process ended without a word" in dry.out
     assert f"would end the record {folder.name}/{name}" not in dry.out
-    assert left != []
     assert states == ["RUNNING"]
-    assert "removed" in done.out
     assert f"ended the run {name} of {folder.name}" in done.out
     assert ended["state_type"] == "CRASHED"
     assert left_on(engine, folder.name) == []

@@ -90,6 +90,17 @@ def test_a_dead_run_is_crashed_and_says_why(client: SyncPrefectClient, recovery:
     assert "`dockercise run` runs it again" in record.message
 
 
+def test_a_run_of_a_deployment_is_run_again_by_prefect(client: SyncPrefectClient, recovery: Recovery, prefect_api: str) -> None:
+    """For a run of a deployment, the message says how Prefect retries it."""
+    flow_run = running(client, Sign(dead_owner(), 1))
+
+    recovery.end(replace(found(recovery, flow_run), is_deployed=True))
+
+    record = prefect_records.flow_run(prefect_api, flow_run)
+    assert record.message is not None
+    assert f"`prefect flow-run retry {flow_run}`" in record.message
+
+
 def test_its_record_gets_an_end(client: SyncPrefectClient, recovery: Recovery, tmp_path: Path) -> None:
     """The record that the sign of life names gets a summary, and the list of runs has it."""
     recorded = recorded_in(tmp_path / "somewhere else")
