@@ -181,7 +181,7 @@ def leftovers_check(alive: Iterable[Leftover], over: Iterable[Leftover], unclear
         "leftovers",
         CheckStatus.WARNING if over else CheckStatus.OK,
         "; ".join(parts) or "none",
-        "the next `dockercise run` on this engine removes what killed runs left" if over else None,
+        "`dockercise gc`, or the next run on this engine, removes what killed runs left" if over else None,
         {"running": len(alive), "dead": len(over), "elsewhere": len(unclear)},
     )
 
