@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from dockercise_prefect.errors import ExitStatus
 from dockercise_prefect.results.record.unsent import UNSENT, Destination, UnsentRun
@@ -240,6 +241,21 @@ def test_an_engine_that_is_gone_keeps_nothing_else_from_being_done(
 
     assert said.status == ExitStatus.ENGINE_FAILED
     assert "nowhere.sock" in said.err
+    assert not old.folder.exists()
+
+
+def test_a_prefect_that_is_gone_keeps_nothing_else_from_being_done(
+    command: Command, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without Prefect, `gc` says so, does the rest, and ends with status 3."""
+    old, _ = records_of(data, 0, 1)
+    monkeypatch.setenv("DOCKERCISE_KEEP_RUNS", "1")
+
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+        said = command("gc")
+
+    assert said.status == ExitStatus.ENGINE_FAILED
+    assert "Prefect failed" in said.err
     assert not old.folder.exists()
 
 

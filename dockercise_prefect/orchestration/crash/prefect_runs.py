@@ -23,6 +23,9 @@ from dockercise_prefect.orchestration.prefect.sign_of_life import Sign
 PAGE = 200
 """The number of entries of one answer, the maximum of the API."""
 
+UNFINISHED_TASKS = (*UNFINISHED, "SCHEDULED", "PAUSED")
+"""The types of the states of task runs that are not final."""
+
 
 @dataclass(frozen=True, slots=True)
 class Listing:
@@ -72,14 +75,30 @@ class PrefectRuns:
             if most is not None or len(entries) < PAGE:
                 return Listing(_time_of(answer.headers), tuple(found))
 
+    def crashed_in_part(self) -> Listing:
+        """Our flow runs that are Crashed, but have task runs that are not final.
+
+        Prefect records what happens to task runs with a delay. So a task run may have appeared after its flow run was Crashed.
+        """
+        crashed = {"state": {"type": {"any_": ["CRASHED"]}}}
+        body = {"flow_runs": crashed, "task_runs": {"state": {"type": {"any_": list(UNFINISHED_TASKS)}}}, "limit": PAGE}
+        answer = self._client.request("POST", "/flow_runs/filter", json=body)
+        with _understood(answer):
+            runs = [_parsed(entry) for entry in answer.json()]
+        return Listing(_time_of(answer.headers), tuple(run for run in runs if run.is_ours))
+
+    def crash_tasks(self, run: UnfinishedRun, message: str) -> None:
+        """Set the unfinished task runs of the flow run to Crashed."""
+        for task_run in self._task_runs(run.id):
+            self._client.set_task_run_state(UUID(task_run), Crashed(message=message))
+
     def crash(self, run: UnfinishedRun, message: str) -> bool:
         """Set the flow run and its unfinished task runs to Crashed. Return whether the flow run was not final before.
 
         Prefect itself refuses to crash what is final, so nothing is overwritten that has ended in the meantime. Only for a
         flow run that is being cancelled, it refuses any other state than Cancelled and has to be forced.
         """
-        for task_run in self._task_runs(run.id):
-            self._client.set_task_run_state(UUID(task_run), Crashed(message=message))
+        self.crash_tasks(run, message)
         is_forced = run.state == CANCELLING and bool(self.unfinished(ids=[run.id]).runs)
         state: State[Any] = Crashed(message=message)
         answer = self._client.set_flow_run_state(UUID(run.id), state, force=is_forced)
@@ -87,10 +106,9 @@ class PrefectRuns:
 
     def _task_runs(self, flow_run: str) -> Iterator[str]:
         """The ids of the task runs of the flow run that are not final."""
-        types = [*UNFINISHED, "SCHEDULED", "PAUSED"]
         body = {
             "flow_runs": {"id": {"any_": [flow_run]}},
-            "task_runs": {"state": {"type": {"any_": types}}},
+            "task_runs": {"state": {"type": {"any_": list(UNFINISHED_TASKS)}}},
             "limit": PAGE,
         }
         seen: set[str] = set()

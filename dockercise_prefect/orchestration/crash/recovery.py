@@ -74,6 +74,15 @@ class Recovery:
             tuple(run for run in listing.runs if fates[run.id] is Fate.UNKNOWN),
         )
 
+    def crashed_in_part(self) -> list[UnfinishedRun]:
+        """The Crashed flow runs whose task runs look as if they still ran, although their process does not live."""
+        listing = self._runs.crashed_in_part()
+        return [run for run in listing.runs if self._fate(run, listing.now) in {Fate.DEAD, Fate.SILENT}]
+
+    def end_tasks(self, run: UnfinishedRun) -> None:
+        """End the unfinished task runs of such a flow run."""
+        self._runs.crash_tasks(run, last_words(run))
+
     def end(self, run: UnfinishedRun) -> RecordedRun | None:
         """End the record of a dead run, then its flow run, so that what is interrupted here is found again.
 

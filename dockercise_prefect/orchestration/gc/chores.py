@@ -91,6 +91,9 @@ class Chores:
         for run in lost.dead:
             of = f" of {run.pipeline}" if run.pipeline else ""
             yield Item(Kind.RUN, Verb.END, f"the run {run.name}{of}", last_words(run), partial(self._end_run, run))
+        for run in self._recovery.crashed_in_part():
+            name = f"the task runs of {run.name}"
+            yield Item(Kind.RUN, Verb.END, name, "their flow run is Crashed", partial(self._recovery.end_tasks, run))
         if lost.unknown:
             names = ", ".join(run.name for run in lost.unknown)
             self._notify(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
+from prefect import task
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.states import Cancelling, Completed
+from prefect.states import Cancelling, Completed, Pending, Running
 
 from dockercise_prefect.orchestration.crash.prefect_runs import PrefectRuns
 from dockercise_prefect.orchestration.crash.records import DeadRecords
@@ -48,6 +49,18 @@ def recorded_in(results: Path) -> Recorded:
     recorded = Recorded(results)
     recorded.stage("greet", ran(StageStatus.PASSED, 0, 1), log=b"hello\n")
     return recorded
+
+
+def running_task(client: SyncPrefectClient, flow_run: str) -> UUID:
+    """A task run of the flow run that is Running."""
+    made = client.create_task_run(_task, flow_run_id=UUID(flow_run), dynamic_key=uuid4().hex, state=Pending())
+    client.set_task_run_state(made.id, Running())
+    return made.id
+
+
+@task
+def _task() -> None:
+    """A task that nobody runs."""
 
 
 def found(recovery: Recovery, flow_run: str) -> UnfinishedRun:
@@ -178,6 +191,22 @@ def test_a_run_that_was_being_cancelled_is_crashed_too(client: SyncPrefectClient
 
     assert flow_run not in at_first
     assert client.read_flow_run(UUID(flow_run)).state_name == "Crashed"
+
+
+def test_task_runs_are_crashed_too(client: SyncPrefectClient, recovery: Recovery) -> None:
+    """Task runs that ran are Crashed with their flow run; those that Prefect records only later are found afterwards."""
+    flow_run = running(client, Sign(dead_owner(), 1))
+    early, ended = running_task(client, flow_run), running_task(client, flow_run)
+    client.set_task_run_state(ended, Completed())
+    recovery.end(found(recovery, flow_run))
+    late = running_task(client, flow_run)
+
+    (run,) = [run for run in recovery.crashed_in_part() if run.id == flow_run]
+    recovery.end_tasks(run)
+
+    names = [client.read_task_run(task_run).state_name for task_run in (early, ended, late)]
+    assert names == ["Crashed", "Completed", "Crashed"]
+    assert flow_run not in {run.id for run in recovery.crashed_in_part()}
 
 
 def test_two_at_once_do_no_harm(client: SyncPrefectClient, recovery: Recovery, prefect_api: str) -> None:
