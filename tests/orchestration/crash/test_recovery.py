@@ -180,6 +180,16 @@ def test_a_run_that_ended_in_the_meantime_is_not_overwritten(client: SyncPrefect
     assert client.read_flow_run(UUID(flow_run)).state_name == "Completed"
 
 
+def test_a_run_that_was_declared_dead_by_mistake_corrects_it(client: SyncPrefectClient, recovery: Recovery) -> None:
+    """If a run that was Crashed ends after all, for example since its machine only slept, its own final state counts."""
+    flow_run = running(client, Sign(dead_owner(), 1))
+    recovery.end(found(recovery, flow_run))
+
+    client.set_flow_run_state(UUID(flow_run), Completed())
+
+    assert client.read_flow_run(UUID(flow_run)).state_name == "Completed"
+
+
 def test_a_run_that_was_being_cancelled_is_crashed_too(client: SyncPrefectClient, recovery: Recovery) -> None:
     """If the process died while the run was being cancelled, and nobody has ended it for long, it is Crashed."""
     flow_run = running(client, Sign(dead_owner(), 1))
