@@ -32,7 +32,7 @@ def gc(*, dry_run: bool, results: str | None, as_json: bool) -> int:
     settings = read_settings(results=results)
     outcomes = []
     with ExitStack() as stack:
-        chores = stack.enter_context(opened_chores(settings, _wait, _note))
+        chores = stack.enter_context(opened_chores(settings, time.sleep, _note))
         for outcome in collect(chores.all(), dry_run=dry_run):
             outcomes.append(outcome)
             if outcome.problem is not None:
@@ -46,11 +46,6 @@ def gc(*, dry_run: bool, results: str | None, as_json: bool) -> int:
     if any(outcome.problem for outcome in outcomes):
         return ExitStatus.ENGINE_FAILED
     return ExitStatus.DONE if outcomes else ExitStatus.NOTHING_TO_DO
-
-
-def _wait(seconds: float) -> None:
-    _note(f"waiting {seconds:g} s for a sign of life of runs on other machines")
-    time.sleep(seconds)
 
 
 def _note(text: str) -> None:

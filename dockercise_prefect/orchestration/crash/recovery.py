@@ -18,6 +18,9 @@ from dockercise_prefect.runtime.cleanup.ownership import Owner, sight
 CHANCE_SECONDS = 2 * BEAT_SECONDS + 15
 """How many seconds a silent run has for its next sign of life. Prefect itself may have been away until now."""
 
+LOOKS = 5
+"""How often silent runs are looked at in this time. If Prefect is away at one of these moments, nothing counts as dead."""
+
 Wait = Callable[[float], None]
 
 
@@ -52,27 +55,37 @@ class Recovery:
         listing = self._runs.unfinished(most=PAGE)
         return [run for run in listing.runs if self._fate(run, listing.now) is Fate.DEAD]
 
-    def all_dead(self, wait: Wait) -> Lost:
+    def all_dead(self, wait: Wait, notify: Callable[[str], None]) -> Lost:
         """The runs of all machines whose processes are dead.
 
-        A run of another machine is dead if it was silent for too long, and if it is still silent after it had the chance to
+        A run of another machine is dead if it was silent for too long, and if it stays silent although it has the chance to
         send a sign of life.
 
         Args:
-            wait: called with the number of seconds that silent runs have for it, if there are any.
+            wait: waits for so many seconds.
+            notify: called with a message if there are silent runs, since they have to be waited for.
         """
         listing = self._runs.unfinished()
         fates = {run.id: self._fate(run, listing.now) for run in listing.runs}
         silent = [run.id for run in listing.runs if fates[run.id] is Fate.SILENT]
         if silent:
-            wait(CHANCE_SECONDS)
-            again = self._runs.unfinished(ids=silent)
+            runs = "1 silent run" if len(silent) == 1 else f"{len(silent)} silent runs"
+            notify(f"waiting {CHANCE_SECONDS:g} s for a sign of life of {runs}")
             fates |= dict.fromkeys(silent, Fate.ALIVE)
-            fates |= {run.id: Fate.DEAD for run in again.runs if self._fate(run, again.now) in {Fate.SILENT, Fate.DEAD}}
+            fates |= dict.fromkeys(self._still_silent(silent, wait), Fate.DEAD)
         return Lost(
             tuple(run for run in listing.runs if fates[run.id] is Fate.DEAD),
             tuple(run for run in listing.runs if fates[run.id] is Fate.UNKNOWN),
         )
+
+    def _still_silent(self, silent: list[str], wait: Wait) -> list[str]:
+        """Those of the silent runs that give no sign of life while Prefect would accept one."""
+        for _ in range(LOOKS):
+            if silent:
+                wait(CHANCE_SECONDS / LOOKS)
+                listing = self._runs.unfinished(ids=silent)
+                silent = [run.id for run in listing.runs if self._fate(run, listing.now) in {Fate.SILENT, Fate.DEAD}]
+        return silent
 
     def crashed_in_part(self) -> list[UnfinishedRun]:
         """The Crashed flow runs whose task runs look as if they still ran, although their process does not live."""

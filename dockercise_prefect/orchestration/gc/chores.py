@@ -168,7 +168,7 @@ class Chores:
     def _dead(self) -> Lost:
         """The dead runs. Looked for once, since it may take a while."""
         if self._lost is None:
-            self._lost = self._recovery.all_dead(self._wait)
+            self._lost = self._recovery.all_dead(self._wait, self._notify)
         return self._lost
 
     def _end_run(self, run: UnfinishedRun) -> None:

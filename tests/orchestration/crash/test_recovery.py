@@ -6,14 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import httpx
 import pytest
 from prefect import task
-from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from prefect.states import Cancelling, Completed, Pending, Running
 
 from dockercise_prefect.orchestration.crash.prefect_runs import PrefectRuns
 from dockercise_prefect.orchestration.crash.records import DeadRecords
-from dockercise_prefect.orchestration.crash.recovery import Recovery
+from dockercise_prefect.orchestration.crash.recovery import CHANCE_SECONDS, Recovery
 from dockercise_prefect.orchestration.crash.unfinished import UnfinishedRun
 from dockercise_prefect.orchestration.prefect.sign_of_life import Sign
 from dockercise_prefect.results.record.owner_mark import OwnerMark, mark_owner
@@ -22,6 +24,7 @@ from dockercise_prefect.runtime.cleanup.ownership import this_process
 from dockercise_prefect.settings import Settings
 from dockercise_prefect.status import StageStatus
 from tests.orchestration.crash.flow_runs_of_tests import ME, beat, dead_owner, foreign, running
+from tests.support.fault_proxy import fault_proxy
 from tests.support.prefect import prefect_records
 from tests.support.prefect.prefect_records import eventually
 from tests.support.recorded_runs import Recorded, ran
@@ -238,16 +241,37 @@ def test_a_silent_run_of_another_machine_is_dead_after_its_chance(client: SyncPr
     for flow_run in (dead, alive):
         silent(client, flow_run)
     chances: list[float] = []
+    told: list[str] = []
 
     def wait(seconds: float) -> None:
         chances.append(seconds)
-        beat(client, alive, sign)
+        if len(chances) == 1:
+            beat(client, alive, sign)
 
-    ids = {run.id for run in recovery.all_dead(wait).dead}
+    ids = {run.id for run in recovery.all_dead(wait, told.append).dead}
 
     assert dead in ids
     assert alive not in ids
-    assert chances != []
+    assert sum(chances) == CHANCE_SECONDS
+    assert told[0].startswith(f"waiting {CHANCE_SECONDS:g} s for a sign of life of ")
+
+
+def test_nothing_is_dead_while_prefect_is_away(
+    client: SyncPrefectClient, settings: Settings, prefect_api: str, tmp_path: Path
+) -> None:
+    """If Prefect goes away while silent runs have their chance, no sign could arrive, so no run is declared dead."""
+    silent(client, running(client, Sign(foreign(dead_owner()), 1)))
+
+    with (
+        fault_proxy(prefect_api.removesuffix("/api")) as proxy,
+        temporary_settings({PREFECT_API_URL: f"{proxy.url}/api", PREFECT_CLIENT_MAX_RETRIES: 0}),
+        get_client(sync_client=True) as through,
+    ):
+        records = DeadRecords(replace(settings, data=tmp_path), no_page)
+        recovery = Recovery(PrefectRuns(through), records, this_process(None), SILENCE)
+
+        with pytest.raises(httpx.HTTPError):
+            recovery.all_dead(lambda _: proxy.after(0, "refused"), lambda _: None)
 
 
 def test_a_run_with_fresh_signs_needs_no_chance(client: SyncPrefectClient, settings: Settings) -> None:
@@ -255,7 +279,9 @@ def test_a_run_with_fresh_signs_needs_no_chance(client: SyncPrefectClient, setti
     flow_run = running(client, Sign(foreign(dead_owner()), 1))
     patient = Recovery(PrefectRuns(client), DeadRecords(settings, no_page), ME, 3600)
 
-    assert flow_run not in {run.id for run in patient.all_dead(lambda _: pytest.fail("waited")).dead}
+    lost = patient.all_dead(lambda _: pytest.fail("waited"), lambda _: None)
+
+    assert flow_run not in {run.id for run in lost.dead}
 
 
 def test_records_without_a_flow_run_are_found_too(settings: Settings, tmp_path: Path) -> None:
