@@ -16,6 +16,7 @@ from dockercise_prefect.orchestration.run.options import RunOptions
 from dockercise_prefect.pipeline import Pipeline, Stage
 from dockercise_prefect.settings import Settings, read_settings
 from tests.engines.scripted import ScriptedEngine
+from tests.orchestration.crash.flow_runs_of_tests import end_all
 from tests.orchestration.running import Ran, RunIt
 
 
@@ -49,7 +50,8 @@ def run(prefect_api: str, settings: Settings, scripted: ScriptedEngine, tmp_path
 
 @pytest.fixture
 def client(prefect_api: str) -> Iterator[SyncPrefectClient]:
-    """A client of the session's server."""
+    """A client of the session's server. Afterwards, all flow runs that the test has made with it are over."""
     assert prefect_api
     with get_client(sync_client=True) as client:
         yield client
+        end_all(client)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from dockercise_prefect.orchestration.crash.prefect_runs import PAGE, PrefectRuns
+from dockercise_prefect.orchestration.crash.prefect_runs import PrefectRuns
 from dockercise_prefect.orchestration.crash.records import DeadRecords, lost
 from dockercise_prefect.orchestration.crash.unfinished import Fate, UnfinishedRun, fate
 from dockercise_prefect.orchestration.prefect.flow_run import address_of
@@ -17,6 +17,9 @@ from dockercise_prefect.runtime.cleanup.ownership import Owner, sight
 
 CHANCE_SECONDS = 2 * BEAT_SECONDS + 15
 """How many seconds a silent run has for its next sign of life. Prefect itself may have been away until now."""
+
+OLDEST = 50
+"""How many unfinished runs are looked at when a run begins. Runs that died are soon the oldest."""
 
 LOOKS = 5
 """How often silent runs are looked at in this time. If Prefect is away at one of these moments, nothing counts as dead."""
@@ -51,8 +54,8 @@ class Recovery:
         self._fate = partial(fate, silence=silence, sight=partial(sight, observer=observer))
 
     def surely_dead(self) -> list[UnfinishedRun]:
-        """The runs of this machine whose processes are dead for sure, among the `PAGE` oldest. This is one request."""
-        listing = self._runs.unfinished(most=PAGE)
+        """The runs of this machine whose processes are dead for sure, among the `OLDEST` of all. This is one small request."""
+        listing = self._runs.unfinished(most=OLDEST)
         return [run for run in listing.runs if self._fate(run, listing.now) is Fate.DEAD]
 
     def all_dead(self, wait: Wait, notify: Callable[[str], None]) -> Lost:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.states import Pending, Running
+from prefect.states import Completed, Pending, Running
 
 from dockercise_prefect.orchestration.prefect.sign_of_life import Sign
 from dockercise_prefect.runtime.cleanup.ownership import Owner, this_process
@@ -20,6 +20,8 @@ from dockercise_prefect.runtime.cleanup.ownership import Owner, this_process
 _PROGRAM = "from dockercise_prefect.runtime.cleanup.ownership import this_process; print(this_process(None))"
 
 ME = this_process(None)
+
+_MADE: list[UUID] = []
 
 
 @flow(name="made-by-a-test")
@@ -43,11 +45,18 @@ def foreign(owner: str, host: str = "elsewhere") -> str:
 def running(client: SyncPrefectClient, sign: Sign | None, tags: Mapping[str, str] | None = None, name: str = "r") -> str:
     """A flow run that is Running, with this sign of life. Gives its id."""
     flow_run = client.create_flow_run(_nothing, name=name, tags=[f"{key}:{value}" for key, value in (tags or {}).items()])
+    _MADE.append(flow_run.id)
     client.set_flow_run_state(flow_run.id, Pending())
     client.set_flow_run_state(flow_run.id, Running())
     if sign is not None:
         beat(client, str(flow_run.id), sign)
     return str(flow_run.id)
+
+
+def end_all(client: SyncPrefectClient) -> None:
+    """End all flow runs that this process has made, so that later tests do not find them."""
+    while _MADE:
+        client.set_flow_run_state(_MADE.pop(), Completed(), force=True)
 
 
 def beat(client: SyncPrefectClient, flow_run: str, sign: Sign) -> None:

@@ -15,7 +15,7 @@ from dockercise_prefect.orchestration.crash.at_start import recovering
 from dockercise_prefect.orchestration.prefect.sign_of_life import Sign
 from dockercise_prefect.settings import Settings
 from tests.orchestration.crash.flow_runs_of_tests import ME, dead_owner, running
-from tests.support.fault_proxy import Fault, fault_proxy
+from tests.support.fault_proxy import PATIENCE, Fault, fault_proxy
 from tests.support.prefect import prefect_records
 
 pytestmark = [pytest.mark.docker, pytest.mark.alone]
@@ -41,21 +41,30 @@ def test_dead_runs_are_ended_and_told(client: SyncPrefectClient, settings: Setti
     assert not any("the-living" in text for text in told)
 
 
-@pytest.mark.parametrize("fault", ["refused", "500", "403", "slow"])
+@pytest.mark.parametrize("fault", ["refused", "500", "403"])
 def test_a_prefect_that_fails_disturbs_nothing(
     client: SyncPrefectClient, settings: Settings, prefect_api: str, fault: Fault
 ) -> None:
-    """If Prefect fails or does not answer, the run goes on, nothing is told, and its end hardly waits."""
+    """If Prefect fails, the run goes on, nothing is told, and the dead run is left for the next one."""
     flow_run = running(client, Sign(dead_owner(), 1))
     told: list[str] = []
 
     with fault_proxy(prefect_api.removesuffix("/api")) as proxy, temporary_settings({PREFECT_API_URL: f"{proxy.url}/api"}):
         proxy.after(0, fault)
-        begun = time.monotonic()
         with recovering(settings, no_page, told.append):
+            pass
+
+    assert told == []
+    assert client.read_flow_run(UUID(flow_run)).state_name == "Running"
+
+
+def test_a_prefect_that_does_not_answer_is_hardly_waited_for(settings: Settings, prefect_api: str) -> None:
+    """If Prefect does not answer, the end of the run does not wait until it does."""
+    with fault_proxy(prefect_api.removesuffix("/api")) as proxy, temporary_settings({PREFECT_API_URL: f"{proxy.url}/api"}):
+        proxy.after(0, "slow")
+        begun = time.monotonic()
+        with recovering(settings, no_page, lambda _: None):
             pass
         took = time.monotonic() - begun
 
-    assert told == []
-    assert took < 60
-    assert client.read_flow_run(UUID(flow_run)).state_name == "Running"
+    assert took < PATIENCE / 2
