@@ -23,7 +23,7 @@ from dockercise_prefect.orchestration.prefect.local_server import ServerFolder
 LOST = (httpx.HTTPError, PrefectException)
 """The exceptions that Prefect raises if its API does not answer, or gives a wrong answer."""
 
-LOST_SECONDS = 20.0
+LOST_SECONDS = 60.0
 """How many seconds the end of a run waits for an API that does not answer, because the API may be restarting."""
 
 
@@ -81,20 +81,39 @@ def lost_api(error: Exception) -> OrchestratorError:
     )
 
 
-def missing_api(notify: Callable[[str], None]) -> Exception | None:
+def missing_api(data: Path, notify: Callable[[str], None]) -> Exception | None:
     """Check whether Prefect answers, and wait a while for it. Return None as soon as it answers, otherwise the last error.
 
+    If the API is that of the local server, and its process has ended, the server is started again.
+
     Args:
+        data: the user's data folder, where the local server keeps its files.
         notify: called with a message that says what is waited for.
     """
-    deadline = time.monotonic() + LOST_SECONDS
     error = _api_error()
+    if error is not None and _restarted(data, notify):
+        error = _api_error()
+    deadline = time.monotonic() + LOST_SECONDS
     if error is not None:
         notify(f"Prefect does not answer: waiting up to {LOST_SECONDS:g} s to report how the run ended")
     while error is not None and time.monotonic() < deadline:
         time.sleep(1)
         error = _api_error()
     return error
+
+
+def _restarted(data: Path, notify: Callable[[str], None]) -> bool:
+    """Start the local server again, if it was the API and its process has ended. Return whether it answers now."""
+    folder = ServerFolder(data)
+    api = configured_api()
+    try:
+        if api is None or not folder.has_ended_at(api):
+            return False
+        notify("the local Prefect server has ended: starting it again to report how the run ended")
+        return folder.up(notify).api_url == api
+    except OrchestratorError as error:
+        notify(f"the local Prefect server did not start again: {error.message}")
+        return False
 
 
 def _api_error() -> Exception | None:

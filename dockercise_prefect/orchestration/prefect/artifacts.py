@@ -9,19 +9,30 @@ from queue import SimpleQueue
 from uuid import UUID
 
 import httpx
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import ArtifactCreate
-from prefect.exceptions import PrefectException
+from prefect.exceptions import PrefectException, PrefectHTTPStatusError
+from prefect.settings import (
+    PREFECT_CLIENT_MAX_RETRIES,
+    PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED,
+    temporary_settings,
+)
 
 SENDING_SECONDS = 30.0
 """How many seconds the end of a run waits for the artifacts."""
+
+AGAIN_SECONDS = 2.0
+"""How many seconds after a failure an artifact is sent again."""
+
+_REFUSALS = frozenset({400, 401, 403, 404, 409, 413, 422})
+"""The HTTP statuses after which another try does not help."""
 
 
 class Artifacts:
     """Sends the artifacts of one flow run. Every method may be called from any thread.
 
-    If Prefect does not accept an artifact, the user gets a notice, and the artifacts that follow are not sent. Nothing is
-    lost, because the record has all the content.
+    While Prefect does not answer, artifacts wait, and are sent when it answers again. If it refuses an artifact, or does not
+    answer until the end, the user gets one notice. Nothing is lost, because the record has all the content.
 
     Args:
         flow_run_id: the id of the flow run.
@@ -34,6 +45,7 @@ class Artifacts:
         self._notify = notify
         self._patience = patience
         self._given_up = threading.Event()
+        self._has_told = False
         self._queue: SimpleQueue[ArtifactCreate | None] = SimpleQueue()
         # A thread that Prefect did not start has neither the flow run nor its API in its context.
         context = copy_context()
@@ -63,10 +75,27 @@ class Artifacts:
             self._notify(f"Prefect does not show all artifacts of this run: it did not accept them within {self._patience:g} s")
 
     def _work(self) -> None:
-        try:
-            with get_client(sync_client=True) as client:
-                while (artifact := self._queue.get()) is not None and not self._given_up.is_set():
-                    client.create_artifact(artifact)
-        except (httpx.HTTPError, PrefectException) as error:
-            if not self._given_up.is_set():
-                self._notify(f"Prefect does not show all artifacts of this run: {type(error).__name__}: {error}")
+        # Prefect's own client would try for a minute, with long pauses, and then give up.
+        once = {PREFECT_CLIENT_MAX_RETRIES: 0, PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED: False}
+        with temporary_settings(once), get_client(sync_client=True) as client:
+            while (artifact := self._queue.get()) is not None and not self._given_up.is_set():
+                self._send(client, artifact)
+
+    def _send(self, client: SyncPrefectClient, artifact: ArtifactCreate) -> None:
+        """Send one artifact, and try again until Prefect has answered."""
+        while not self._given_up.is_set():
+            try:
+                client.create_artifact(artifact)
+            except (httpx.HTTPError, PrefectException) as error:
+                if isinstance(error, PrefectHTTPStatusError) and error.response.status_code in _REFUSALS:
+                    self._refused(error)
+                    return
+                self._given_up.wait(AGAIN_SECONDS)
+            else:
+                return
+
+    def _refused(self, error: PrefectHTTPStatusError) -> None:
+        if not self._has_told:
+            self._has_told = True
+            status = error.response.status_code
+            self._notify(f"Prefect does not show all artifacts of this run: it refuses them (HTTP status {status})")

@@ -106,6 +106,11 @@ class ServerFolder:
         server = self._remembered()
         return server if server and server.process() else self._recognized(server.port if server else PREFERRED_PORT)
 
+    def has_ended_at(self, api_url: str) -> bool:
+        """Whether the server of this folder was last at this address, and its process has ended."""
+        server = self._remembered()
+        return server is not None and server.api_url == api_url and server.process() is None
+
     def up(self, notify: Callable[[str], None]) -> LocalServer:
         """The healthy server. It is started if it does not run; if several processes call this at once, one of them starts it.
 

@@ -15,6 +15,7 @@ from prefect.states import Cancelled, Failed
 from dockercise_prefect.errors import DockerciseError, StorageError
 from dockercise_prefect.orchestration.prefect.api import LOST, ask_once, lost_api, missing_api
 from dockercise_prefect.orchestration.prefect.flow_run import page
+from dockercise_prefect.orchestration.prefect.log_spool import LogSpool
 from dockercise_prefect.orchestration.run.events import RunEnded, Waiting
 from dockercise_prefect.orchestration.run.execution import Executed
 from dockercise_prefect.orchestration.run.failure import NEVER_STARTED, RunFailedError, headline
@@ -44,6 +45,7 @@ class Ending:
         self._cause: DockerciseError | None = None
         self._interrupted_by: str | None = None
         self._signals = Interruptions()
+        self._spool = LogSpool(run.flow_run.id, run.notify)
 
     def reached(self, run: Phase) -> Phase:
         """The run has reached this phase."""
@@ -57,6 +59,7 @@ class Ending:
 
     def __enter__(self) -> Self:
         """The run's phases follow."""
+        self._spool.__enter__()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> bool:
@@ -71,7 +74,10 @@ class Ending:
                 self._interrupted_by = "SIGINT"
             case TerminationSignal():
                 self._interrupted_by = signal.Signals(error.signal).name
+            case None:
+                pass
             case _:
+                self._spool.__exit__(kind, error, traceback)
                 return False
         return True
 
@@ -84,6 +90,9 @@ class Ending:
         run = self._run
         is_lost = self._is_api_lost()
         summary = self._kept(run) if isinstance(run, Opened) else self._summary()
+        self._spool.__exit__()
+        if not is_lost:
+            self._send_missing()
         if isinstance(run, Opened) and not is_lost:
             self._show(run, summary)
         run.observe(RunEnded(summary))
@@ -104,12 +113,26 @@ class Ending:
         except KeyboardInterrupt:
             run.notify("Prefect does not show all artifacts of this run: sending them was interrupted")
 
+    def _send_missing(self) -> None:
+        """Send Prefect the lines of the log that it missed while it was away."""
+        what = "Prefect does not show all lines of the log of this run"
+        try:
+            with self._signals.released():
+                sent = self._spool.send_missing()
+        except KeyboardInterrupt:
+            self._run.notify(f"{what}: sending them was interrupted")
+        except LOST as error:
+            self._run.notify(f"{what}: {type(error).__name__}: {error}")
+        else:
+            if sent:
+                self._run.notify(f"sent Prefect {sent:,} lines of the log that it had missed")
+
     def _is_api_lost(self) -> bool:
         """Whether Prefect does not answer any more. If so, the run ends in error, and nothing waits for Prefect again."""
         lost: Exception | None
         try:
             with self._signals.released():
-                lost = missing_api(self._run.notify)
+                lost = missing_api(self._run.options.settings.data, self._run.notify)
         except KeyboardInterrupt:
             lost = TimeoutError("it does not answer")
         if lost is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -52,17 +53,50 @@ def test_all_are_there_when_closed(prefect_api: str) -> None:
 
 @pytest.mark.parametrize("fault", ["refused", "500"])
 def test_a_prefect_that_fails_costs_one_notice(proxy: FaultProxy, fault: Any) -> None:
-    """The first failure is reported once, and later artifacts are dropped."""
+    """If Prefect fails until the end, this is reported once, and the artifacts are dropped."""
     said: list[str] = []
     proxy.after(0, fault)
-    artifacts = Artifacts(uuid4(), said.append)
+    artifacts = Artifacts(uuid4(), said.append, patience=0.5)
 
     for number in range(3):
         artifacts.add(f"shop-stage-{number}", "✓ passed", "## a")
     artifacts.close()
 
-    assert len(said) == 1
-    assert said[0].startswith("Prefect does not show all artifacts of this run: ")
+    assert said == ["Prefect does not show all artifacts of this run: it did not accept them within 0.5 s"]
+
+
+@pytest.mark.parametrize("fault", ["refused", "500"])
+def test_artifacts_wait_for_a_prefect_that_comes_back(proxy: FaultProxy, prefect_api: str, fault: Any) -> None:
+    """What could not be sent is sent when Prefect answers again, in order and once, and no notice is given."""
+    said: list[str] = []
+    flow_run_id = uuid4()
+    proxy.after(0, fault)
+    artifacts = Artifacts(flow_run_id, said.append, patience=60)
+
+    for number in range(3):
+        artifacts.add(f"shop-stage-{number}", "✓ passed", "## a")
+    eventually(lambda: proxy.seen, lambda seen: len(seen) > 0)
+    proxy.heal()
+    artifacts.close()
+
+    assert said == []
+    assert [one["key"] for one in kept(prefect_api, flow_run_id)] == [f"shop-stage-{number}" for number in range(3)]
+
+
+def test_an_artifact_that_is_refused_costs_only_itself(proxy: FaultProxy, prefect_api: str) -> None:
+    """A refusal is reported once, and later artifacts arrive."""
+    said: list[str] = []
+    flow_run_id = uuid4()
+    posted = itertools.count()
+    proxy.judge = lambda _number, method, _path: "403" if method == "POST" and next(posted) < 2 else None
+    artifacts = Artifacts(flow_run_id, said.append)
+
+    for number in range(3):
+        artifacts.add(f"shop-stage-{number}", "✓ passed", "## a")
+    artifacts.close()
+
+    assert said == ["Prefect does not show all artifacts of this run: it refuses them (HTTP status 403)"]
+    assert [one["key"] for one in kept(prefect_api, flow_run_id)] == ["shop-stage-2"]
 
 
 def test_a_prefect_that_does_not_answer_is_not_waited_for(proxy: FaultProxy, prefect_api: str) -> None:
