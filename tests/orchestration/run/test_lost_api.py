@@ -100,6 +100,46 @@ def test_the_local_server_is_started_again(victim: LocalServer, data: Path, tmp_
     assert len(artifacts) == 12
 
 
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_server_that_comes_back_in_the_middle(victim: LocalServer, data: Path, tmp_path: Path, how: signal.Signals) -> None:
+    """The run passes and says when Prefect was away. Afterwards, Prefect has every state, line and artifact, each once."""
+    root = gated_pipeline(tmp_path)
+    command = [sys.executable, "-m", "dockercise_prefect", "run", "-C", str(root), "--json"]
+    process = started(command, tmp_path, {"DOCKERCISE_DATA": str(data)})
+
+    os.kill(victim.pid, how)
+    read_until(process, "Prefect does not answer")
+    if how is signal.SIGSTOP:
+        os.kill(victim.pid, signal.SIGCONT)
+    else:
+        ServerFolder(data).up(lambda _text: None)
+    read_until(process, "Prefect answers again")
+    (tmp_path / "gate/open").touch()
+    rest, _ = process.communicate(timeout=240)
+
+    summary = json.loads(rest[rest.index("{\n") :])
+    id_ = summary["flow_run_id"]
+    flow_run = prefect_records.flow_run(victim.api_url, id_)
+    task_runs = prefect_records.task_runs(victim.api_url, id_, 11)
+    lines = prefect_records.logs(victim.api_url, id_, "9")
+    artifacts = prefect_records.ask(victim.api_url, "artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [id_]}}})
+    assert (process.returncode, summary["status"], flow_run.type) == (0, "passed", "COMPLETED"), rest
+    assert {one.type for one in task_runs.values()} == {"COMPLETED"}
+    assert [line for line in lines if line == "running"] == ["running"]
+    assert sorted(line for line in lines if line in set("0123456789")) == list("0123456789")
+    assert len(artifacts) == 12
+
+
+def read_until(process: subprocess.Popen[str], text: str) -> None:
+    """Read lines of the process until one has the text."""
+    said = ""
+    while text not in said:
+        line = cast("Any", process.stdout).readline()
+        assert line, said
+        said += line
+
+
 def gated_pipeline(folder: Path) -> Path:
     """The root of a pipeline whose first stage waits until the file `gate/open` is in the folder."""
     root = folder / "root"
@@ -119,11 +159,7 @@ def started(command: list[str], folder: Path, settings: dict[str, str]) -> subpr
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, cwd=folder
     )
-    said = ""
-    while "running" not in said:
-        line = cast("Any", process.stdout).readline()
-        assert line, said
-        said += line
+    read_until(process, "running")
     return process
 
 
