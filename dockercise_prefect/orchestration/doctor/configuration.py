@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -25,6 +26,7 @@ _SECRET: Final = (
     "DOCKERCISE_WEBHOOK_SECRET DOCKERCISE_GIT_USER DOCKERCISE_GIT_PASSWORD GITHUB_TOKEN SSH_AUTH_SOCK",
 )
 _OURS: Final = "DOCKERCISE_"
+_LOGIN_FIRST: Final = re.compile(r"\A[^/\s@]+@")
 
 
 def settings_shown(settings: Settings) -> dict[str, SettingRead]:
@@ -35,7 +37,8 @@ def settings_shown(settings: Settings) -> dict[str, SettingRead]:
 
 def environment_shown(environ: Mapping[str, str]) -> dict[str, str]:
     """The variables that matter and are set."""
-    shown = {name: without_logins(environ[name]) for name in _names(_SHOWN) if environ.get(name)}
+    # The address of a proxy may be written without a scheme.
+    shown = {name: _LOGIN_FIRST.sub("***@", without_logins(environ[name])) for name in _names(_SHOWN) if environ.get(name)}
     return shown | {name: "set" for name in _names(_SECRET) if environ.get(name)}
 
 

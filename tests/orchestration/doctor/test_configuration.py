@@ -29,6 +29,7 @@ def test_secrets_are_shown_as_set() -> None:
     environ = {
         "DOCKER_HOST": "tcp://ada:hunter2@host:2376",
         "HTTPS_PROXY": "http://bob:hunter2@proxy:3128",
+        "http_proxy": "bob:hunter2@proxy:3128",
         "PREFECT_API_KEY": "hunter2",
         "PREFECT_API_AUTH_STRING": "ada:hunter2",
         "AWS_SECRET_ACCESS_KEY": "hunter2",
@@ -39,6 +40,7 @@ def test_secrets_are_shown_as_set() -> None:
     assert environment_shown(environ) == {
         "DOCKER_HOST": "tcp://***@host:2376",
         "HTTPS_PROXY": "http://***@proxy:3128",
+        "http_proxy": "***@proxy:3128",
         "PREFECT_API_KEY": "set",
         "PREFECT_API_AUTH_STRING": "set",
         "AWS_SECRET_ACCESS_KEY": "set",
