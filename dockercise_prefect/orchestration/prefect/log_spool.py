@@ -20,7 +20,12 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId, LogFilterTimestamp
 from prefect.client.schemas.sorting import LogSort
 from prefect.logging.handlers import APILogHandler, APILogWorker
-from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED, temporary_settings
+from prefect.settings import (
+    PREFECT_CLIENT_MAX_RETRIES,
+    PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED,
+    PREFECT_LOGGING_TO_API_ENABLED,
+    temporary_settings,
+)
 
 LOGGERS: Final = ("prefect.flow_runs", "prefect.task_runs")
 """The loggers whose lines Prefect's client sends to the API."""
@@ -122,7 +127,7 @@ class LogSpool(logging.Handler):
         Raises:
             httpx.HTTPError, PrefectException: Prefect does not answer any more, or refuses.
         """
-        if not self._was_away:
+        if not self._was_away or not PREFECT_LOGGING_TO_API_ENABLED.value():
             return 0
         APILogWorker.drain_all(timeout=DRAIN_SECONDS)
         with self._changed:

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 
 from dockercise_prefect.orchestration.prefect import log_spool
 from dockercise_prefect.orchestration.prefect.log_spool import LogSpool
@@ -84,6 +84,22 @@ def test_nothing_is_sent_if_prefect_was_always_there(proxy: FaultProxy, prefect_
 
     assert sent == 0
     assert ("POST", "/api/logs/filter") not in proxy.seen
+
+
+def test_lines_stay_here_if_the_user_wants_it(proxy: FaultProxy, prefect_api: str) -> None:
+    """Where Prefect's setting says that no line goes to the API, none does."""
+    flow_run_id = uuid4()
+    said: list[str] = []
+
+    with temporary_settings({PREFECT_LOGGING_TO_API_ENABLED: False}), LogSpool(flow_run_id, said.append) as spool:
+        proxy.after(0, "refused")
+        say(flow_run_id, "private")
+        eventually(lambda: said, lambda lines: len(lines) == 1)
+        proxy.heal()
+        eventually(lambda: said, lambda lines: len(lines) == 2)
+        sent = spool.send_missing()
+
+    assert (sent, shown(prefect_api, flow_run_id)) == (0, [])
 
 
 def test_lines_that_have_arrived_are_forgotten(prefect_api: str, monkeypatch: pytest.MonkeyPatch) -> None:
