@@ -112,6 +112,17 @@ def test_a_longer_way_implies_after() -> None:
 
 
 @pytest.mark.parametrize(
+    "keys", ["after: a, when: always", "after: a, when: {branch: main}", "after: a, if: d", "after: a, vol: e", "unless: a"]
+)
+def test_a_way_through_a_stage_with_a_condition_implies_nothing(keys: str) -> None:
+    """DK103: a stage that may succeed, or be skipped, although A failed, does not make `after: A` unnecessary."""
+    others = f"b: {{img: x:1, {keys}}}\nc: {{img: x:1, after: b}}\nd: {{img: x:1}}\ne: {{img: x:1, when: {{tag: '*'}}}}\n"
+
+    assert lint_codes(_script("npm test", after="[a, b]") + others) == []
+    assert lint_codes(_script("npm test", after="[a, c]") + others) == []
+
+
+@pytest.mark.parametrize(
     "image", ["x:1", "x@sha256:" + "0" * 64, "localhost:5000/x:1", "ghcr.io/a/x:1@sha256:" + "0" * 64, "x:latest"]
 )
 def test_tags_and_digests(image: str) -> None:
