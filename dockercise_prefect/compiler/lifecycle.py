@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from dockercise_prefect.compiler.shapes import TEXT, Key, Schema, mapping_of, one_or_many, scalar, whole
-from dockercise_prefect.compiler.spelling.key_checks import check_keys
+from dockercise_prefect.compiler.spelling.key_checks import check_keys, no_hint
 from dockercise_prefect.compiler.spelling.suggest import suggestion
+from dockercise_prefect.compiler.spelling.words_of_conditions import hint_for_condition, hint_for_event, hint_for_status
 from dockercise_prefect.compiler.values import Field, Reader, boolean, duration, globs, one_of, reads, text, texts, word
 from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.nodes import Mapping as MappingNode
-from dockercise_prefect.frontend.nodes import Node, Scalar, is_null
+from dockercise_prefect.frontend.nodes import Node, Scalar, Sequence, is_null
 from dockercise_prefect.pipeline import Code, CodeHistory, Concurrency, Overlap, Retries, RetryReason, RunEvent, RunsOn, When
 from dockercise_prefect.pipeline.history import DEPTH
 from dockercise_prefect.pipeline.lifecycle import RetryOn
@@ -67,13 +68,22 @@ def _whole_number(field: Field, least: int, most: int) -> int | None:
     return int(value)
 
 
-def parts_of(field: Field, keys: Mapping[str, Key], wanted: str) -> dict[str, Field] | None:
-    """The keys of a mapping, each as a field, without those that are null. None if the value is not a mapping."""
+def parts_of(
+    field: Field, keys: Mapping[str, Key], wanted: str, hint_for: Callable[[str], str | None] = no_hint
+) -> dict[str, Field] | None:
+    """The keys of a mapping, each as a field, without those that are null. None if the value is not a mapping.
+
+    Args:
+        field: the mapping.
+        keys: the keys that exist.
+        wanted: what the value must be, for the message.
+        hint_for: returns the hint for an unknown key, or None.
+    """
     if not isinstance(field.node, MappingNode):
         field.wrong_type(wanted)
         return None
     owner = f"{field.owner}: {field.key}"
-    check_keys(owner, field.node, keys, field.findings)
+    check_keys(owner, field.node, keys, field.findings, hint_for=hint_for)
     return {
         key: Field(owner, key, value, field.findings)
         for key, value in field.node.by_key.items()
@@ -189,12 +199,16 @@ _WHEN_KEYS = {
 def when(field: Field) -> When | None:
     """`success`, `failure` or `always`, or a mapping of conditions."""
     if isinstance(field.node, Scalar):
-        status = one_of(RunsOn)(field)
+        status = _status(field)
         return None if status is None else When(status=status)
-    parts = parts_of(field, _WHEN_KEYS, "`success`, `failure`, `always`, or a mapping of conditions")
+    wanted = "`success`, `failure`, `always`, or a mapping of conditions"
+    if isinstance(field.node, Sequence):
+        field.wrong_type(wanted, "all conditions of the mapping must hold; write another stage for other conditions")
+        return None
+    parts = parts_of(field, _WHEN_KEYS, wanted, hint_for_condition)
     if parts is None:
         return None
-    status = one_of(RunsOn)(parts["status"]) if "status" in parts else RunsOn.SUCCESS
+    status = _status(parts["status"]) if "status" in parts else RunsOn.SUCCESS
     patterns = {name: tuple(globs(parts[name])) for name in ("branch", "tag", "changed") if name in parts}
     for name, found in patterns.items():
         if not found:
@@ -205,6 +219,14 @@ def when(field: Field) -> When | None:
     return None if status is None else When(status=status, event=events, **patterns)
 
 
+def _status(field: Field) -> RunsOn | None:
+    hint = hint_for_status(field.node.text) if isinstance(field.node, Scalar) else None
+    if isinstance(field.node, Scalar) and hint:
+        field.wrong_value(f"`{field.node.text}` is not an allowed value", hint)
+        return None
+    return one_of(RunsOn)(field)
+
+
 def _events(field: Field) -> tuple[RunEvent, ...]:
     found = []
     words = [event.value for event in RunEvent]
@@ -213,7 +235,7 @@ def _events(field: Field) -> tuple[RunEvent, ...]:
             found.append(RunEvent(written))
         else:
             message = f"{field.owner}: `{field.key}`: `{written}` is not an event"
-            field.findings.error(Code.WRONG_VALUE, message, place, hint=suggestion(written, words))
+            field.findings.error(Code.WRONG_VALUE, message, place, hint=hint_for_event(written) or suggestion(written, words))
     return tuple(dict.fromkeys(found))
 
 

@@ -17,6 +17,7 @@ from dockercise_prefect.compiler.scripts import script
 from dockercise_prefect.compiler.spelling.key_checks import check_keys
 from dockercise_prefect.compiler.spelling.keys_of_other_tools import MEANS_AN_IMAGE, hint_for_key, hint_for_top_level
 from dockercise_prefect.compiler.spelling.suggest import StageNames
+from dockercise_prefect.compiler.spelling.words_of_conditions import hint_for_question
 from dockercise_prefect.compiler.values import Field, Script, boolean, image, text, texts
 from dockercise_prefect.compiler.variables import Variable, Variables
 from dockercise_prefect.errors import Place, Related
@@ -260,7 +261,8 @@ class StageReader:
     def _later(self, name: StageName, key: str, field: Field) -> Iterator[Dependency]:
         kind = _ORDERING[key]
         for earlier, place in texts(field):
-            if earlier in self._names or self._is_stage(f"{name} {kind.phrase}", earlier, place):
+            hint = hint_for_question(earlier) if kind.asks else None
+            if earlier in self._names or self._is_stage(f"{name} {kind.phrase}", earlier, place, hint):
                 yield Dependency(earlier, kind, place)
 
     def _on(self, name: StageName, field: Field) -> Iterator[Dependency]:
@@ -276,13 +278,12 @@ class StageReader:
         known = isinstance(node, Scalar) and (node.text == CODE or node.text in self._names)
         return node.text if known and isinstance(node, Scalar) else None
 
-    def _is_stage(self, what: str, name: StageName, place: Place) -> bool:
+    def _is_stage(self, what: str, name: StageName, place: Place, hint: str | None = None) -> bool:
         if name in self._names:
             return True
         if self._names.complete:
-            self._findings.error(
-                Code.UNKNOWN_STAGE, f"{what} `{name}`, which is not a stage", place, hint=self._names.hint(name)
-            )
+            hint = hint or self._names.hint(name)
+            self._findings.error(Code.UNKNOWN_STAGE, f"{what} `{name}`, which is not a stage", place, hint=hint)
         return False
 
 

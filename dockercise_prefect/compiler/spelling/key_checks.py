@@ -11,7 +11,8 @@ from dockercise_prefect.frontend.nodes import Node, Scalar
 from dockercise_prefect.pipeline import Code
 
 
-def _no_hint(_word: str) -> str | None:
+def no_hint(_word: str) -> str | None:
+    """For keys that no other tool has."""
     return None
 
 
@@ -22,7 +23,7 @@ def check_keys(
     findings: Findings,
     *,
     later: Mapping[str, str] | None = None,
-    hint_for: Callable[[str], str | None] = _no_hint,
+    hint_for: Callable[[str], str | None] = no_hint,
 ) -> None:
     """Report DK021 for unknown keys, and DK022 for those that are not supported yet.
 

@@ -7,15 +7,17 @@ from collections.abc import Mapping
 _SAME_AS: Mapping[str, str] = {
     "img": "image container docker",
     "run": "script scripts command commands cmd args exec",
-    "after": "needs depends_on dependsOn depends-on requires dependencies upstream",
+    "after": "needs depends_on dependsOn depends-on requires depends dependencies upstream passed",
     "env": "environment environments variables vars env_vars envs",
     "vol": "volume volumes mount mounts binds",
     "dir": "working_dir workdir working-directory workingDirectory workingDir cwd",
     "build": "dockerfile context",
-    "triggers": "trigger only changes paths",
-    "neverFail": "allow_failure allowFailure continue-on-error continue_on_error ignore_errors soft_fail",
+    "triggers": "trigger",
+    "neverFail": "allow_failure allowFailure continue-on-error continue_on_error continueOn ignore_errors soft_fail failure",
     "noLog": "no_log nolog silent",
-    "timeout": "timeout-minutes timeout_in_minutes timeoutInMinutes",
+    "timeout": "timeout-minutes timeout_in_minutes timeoutInMinutes activeDeadlineSeconds",
+    "retries": "retry retry_count retryStrategy retry_strategy",
+    "stopGrace": "stop_grace_period terminationGracePeriodSeconds stop_timeout kill_timeout",
     "cpus": "cpu cores",
     "memory": "mem mem_limit ram",
     "network": "network_mode networks",
@@ -27,15 +29,49 @@ _SAME_AS: Mapping[str, str] = {
 _HINTS: Mapping[str, str] = {
     **{word: f"here it is called `{key}`" for key, words in _SAME_AS.items() for word in words.split()},
     **dict.fromkeys(
-        ("needs", "depends_on", "dependsOn", "depends-on", "requires", "dependencies"),
+        ("needs", "depends_on", "dependsOn", "depends-on", "requires", "depends", "dependencies", "passed"),
         "here it is called `after`; `env: STAGE` gives what that stage printed, `vol: STAGE` its files",
     ),
     **dict.fromkeys(("dockerfile", "context"), "write `build: {context: …, dockerfile: …}`"),
     **dict.fromkeys(
-        ("before_script", "after_script", "steps", "tasks"),
+        ("before_script", "steps", "tasks", "plan", "in_parallel", "do"),
         "write all commands in `run`; a list of commands is one script",
     ),
-    **dict.fromkeys(("rules", "except", "filters", "branches"), "`triggers` lists globs of changed files"),
+    **dict.fromkeys(
+        ("rules", "only", "except", "filters", "branches", "branch", "tag", "event", "status", "ref"),
+        "conditions belong to `when: {branch, tag, event, changed, status}`; `if: STAGE` asks another stage",
+    ),
+    **dict.fromkeys(
+        ("changes", "paths"),
+        "`when: {changed: …}` is a condition; `triggers` lists globs of files for which a push runs it",
+    ),
+    **dict.fromkeys(
+        ("after_script", "ensure", "finally", "onExit", "on_exit", "post", "always"),
+        "write a stage with `when: always` that comes `after` this one; in the same container, write `trap '…' EXIT` in `run`",
+    ),
+    **dict.fromkeys(
+        ("on_failure", "on_fail", "on_error", "onFailure"), "write a stage with `when: failure` that comes `after` this one"
+    ),
+    **dict.fromkeys(("on_success", "onSuccess"), "write a stage that comes `after` this one"),
+    **dict.fromkeys(
+        ("on_abort", "on_cancel"),
+        "write a stage with `when: always` that comes `after` this one; there, `$DOCKERCISE_STATUS` is `cancelled`",
+    ),
+    **dict.fromkeys(("attempts", "max_attempts"), "here it is called `retries`, and does not count the first attempt"),
+    **dict.fromkeys(
+        ("resource_group", "interruptible", "serial", "serial_groups", "max_in_flight", "synchronization"),
+        "`meta: {concurrency: …}` says how many runs go on at once",
+    ),
+    **dict.fromkeys(
+        ("strategy", "parallel", "parallelism", "across", "withItems", "withParam", "foreach"),
+        "there is no matrix yet: write a stage for each value, and share common keys with an anchor, `<<: *name`",
+    ),
+    **dict.fromkeys(
+        ("caches", "restore_cache", "save_cache"),
+        "a volume of the engine keeps files from run to run: `vol: cache:/root/.cache`",
+    ),
+    **dict.fromkeys(("uses", "task", "get", "put"), "write in `run` what it does, and in `img` the image that it needs"),
+    **dict.fromkeys(("schedule", "cron"), "`register --cron` starts runs at a time; `when: {event: schedule}` is a condition"),
     **dict.fromkeys(("name", "stage", "id"), "the key of a stage is its name"),
     **dict.fromkeys(("description", "label", "comment"), "write it as a comment, `# …`"),
     **dict.fromkeys(("extends", "template", "inherit"), "use an anchor, `<<: *name`, or `meta.defaults`"),
@@ -70,8 +106,17 @@ _TOP_LEVEL: Mapping[str, str] = {
     **dict.fromkeys(("include", "import", "imports", "extends"), "all `*.dockercise.yaml` below the root are read together"),
     **dict.fromkeys(
         ("on", "trigger", "triggers", "branches"),
-        "`triggers` belongs to a stage; you choose branches when you register a repository",
+        "`triggers` belongs to a stage, and so do conditions: `when: {branch, tag, event, changed}`",
     ),
+    "when": "conditions of all stages belong to `meta: {defaults: {when: …}}`",
+    "concurrency": "it belongs to `meta: {concurrency: …}`",
+    **dict.fromkeys(
+        ("before_script", "after_script"),
+        "write it in stages; one with `when: always` runs whatever came of the others",
+    ),
+    **dict.fromkeys(("clone", "checkout"), "`vol: code` mounts the code; `meta: {code: {git: true}}` makes it a git checkout"),
+    **dict.fromkeys(("schedule", "schedules", "cron"), "`dockercise register --cron` starts runs at a time"),
+    **dict.fromkeys(("retry", "retries"), "retries of all stages belong to `meta: {defaults: {retries: …}}`"),
     **dict.fromkeys(
         ("anchors", "templates", "definitions", "common"), "if a key only contains anchors, begin its name with `x-`"
     ),
