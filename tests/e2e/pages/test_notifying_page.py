@@ -16,13 +16,14 @@ from queue import Queue
 import pytest
 
 from tests.e2e.conftest import Dockercise
+from tests.support.hosts.git_repository import make_repository
 from tests.test_user_pages import blocks
 
 pytestmark = pytest.mark.docker
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs/notifying.md").read_text()
 (BLOCK,) = blocks(PAGE, "python")
-(AUTOMATION,) = blocks(PAGE, "yaml")
+PIPELINE, AUTOMATION = blocks(PAGE, "yaml")
 
 PATIENCE = 120.0
 """Seconds after which a missing message fails the test."""
@@ -72,3 +73,37 @@ def test_the_automation_of_the_page_tells_of_a_failed_run(
 
         assert heard.get(timeout=PATIENCE).startswith(f"{name} Failed: failed: check (exit code 3) (")
         assert heard.empty()
+
+
+@pytest.mark.parametrize(
+    ("deploy", "branch", "messages"),
+    [
+        ("true", "main", ["shop passed"]),
+        ("exit 3", "main", ["main is broken by A Developer <developer@example.org>: deploy", "shop failed"]),
+        ("exit 3", "try", ["try is broken by A Developer <developer@example.org>: deploy"]),
+    ],
+)
+def test_the_stages_of_the_page_tell_of_a_run(
+    dockercise_run: Dockercise, tmp_path: Path, deploy: str, branch: str, messages: list[str]
+) -> None:
+    """One stage sends a message if something failed, and says what; the other one sends how the run ended, on one branch."""
+    on_this_network = {"test.dockercise.yaml": "meta: {name: shop, network: host}\n"}
+    scripts = {"test.sh": "true", "deploy.sh": deploy}
+    root = make_repository(tmp_path / "root", {"shop.dockercise.yaml": PIPELINE, **scripts, **on_this_network}, branch)
+    with listening() as (url, heard):
+        said = dockercise_run("-C", root, "--env", f"CHAT_URL={url}")
+
+        assert (said.stages["deploy"]["exit_code"], said.summary["status"]) in {(0, "passed"), (3, "failed")}
+        assert sorted(heard.get(timeout=PATIENCE) for _ in messages) == messages
+        assert heard.empty()
+
+
+def test_a_stage_that_a_push_names_tells_of_the_others(dockercise_run: Dockercise, tmp_path: Path) -> None:
+    """Named beside other stages, as `triggers` do, it comes after them, and brings no other stage into the run."""
+    meta = {"test.dockercise.yaml": "meta: {name: shop, network: host}\n"}
+    root = make_repository(tmp_path / "root", {"shop.dockercise.yaml": PIPELINE, "test.sh": "exit 4", **meta}, "main")
+    with listening() as (url, heard):
+        said = dockercise_run("-C", root, "test", "alarm", "--env", f"CHAT_URL={url}")
+
+        assert heard.get(timeout=PATIENCE) == "main is broken by A Developer <developer@example.org>: test"
+        assert said.stages.keys() == {"test", "alarm"}
