@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 
 from dockercise_prefect.compiler.lint.subject import Subject
 from dockercise_prefect.errors import Diagnostic, Related
 from dockercise_prefect.frontend.findings import warning
-from dockercise_prefect.pipeline import ORDINARY, Code, Dependency, DependencyKind, ImageReference, Stage, StageName
+from dockercise_prefect.pipeline import Code, Dependency, DependencyKind, ImageReference, Stage, StageName
 
 _OUT = re.compile(r"(?<![\w.-])out(?![\w.-])")
 
@@ -66,33 +66,23 @@ def _implied(stage: Stage, edge: Dependency, other: Dependency, why: str) -> Dia
 class _AllNeeds:
     """Which stages must have succeeded before which, at any distance.
 
-    It is a set of bits for each, because a pipeline may have thousands. Nothing is known through a stage that can succeed, or
-    be skipped, whatever came of the stages that it needs.
+    It is a set of bits for each, because a pipeline may have thousands. Nothing is known through a clean-up stage, which can
+    succeed whatever came of the stages that it needs.
     """
 
     def __init__(self, subject: Subject) -> None:
         self._bit: dict[StageName, int] = {}
         self._below: dict[StageName, int] = {}
-        unconditional: set[StageName] = set()
         for index, stage in enumerate(subject.pipeline):
             self._bit[stage.name] = 1 << index
             self._below[stage.name] = 0
-            if not _always_needs_success(stage, unconditional):
-                continue
-            unconditional.add(stage.name)
-            for name in stage.needs:
-                self._below[stage.name] |= self._bit[name] | self._below[name]
+            if not stage.when.cleans_up:
+                for name in stage.needs:
+                    self._below[stage.name] |= self._bit[name] | self._below[name]
 
     def lead(self, stage: StageName, earlier: StageName) -> bool:
         """Whether a stage cannot end well before the earlier one has succeeded."""
         return self._below[stage] & self._bit[earlier] != 0
-
-
-def _always_needs_success(stage: Stage, unconditional: Container[StageName]) -> bool:
-    """Whether a stage has no condition, asks no other stage, and uses nothing of a stage that may be skipped."""
-    return stage.when == ORDINARY and all(
-        edge.kind is DependencyKind.AFTER or (edge.stage in unconditional and not edge.kind.asks) for edge in stage.depends_on
-    )
 
 
 def _may_read_output(subject: Subject, stage: Stage) -> bool:

@@ -17,7 +17,8 @@ class StageEnd:
 
     Attributes:
         exit_code: None if there was no container, or if its exit code is not known.
-        because: for a stage that never started: the stage that failed; None if the run was stopped.
+        because: for a stage that never started: the stage that failed before it. None if nothing had failed, or if the run was
+            stopped.
     """
 
     status: StageStatus
@@ -108,6 +109,8 @@ def _refused(stage: Stage, ends: Mapping[StageName, StageEnd]) -> Decision | Non
     for edge in stage.depends_on:
         end = ends[edge.stage]
         if end.status is StageStatus.SKIPPED:
+            if end.because is not None and not stage.when.cleans_up:
+                return Blocked(stage, end.because)
             if passes_on_a_skip(stage, edge.kind):
                 skipped = skipped or Skipped(stage, f"it {edge.kind.phrase} {edge.stage}, which is skipped", edge.stage)
         elif not end.status.succeeded:

@@ -82,7 +82,7 @@ class Schedule:
                 case Ready():
                     continue
                 case Skipped():
-                    end = StageEnd(StageStatus.SKIPPED)
+                    end = StageEnd(StageStatus.SKIPPED, because=self._failed_before(stage))
                 case Blocked(_, because):
                     end = StageEnd(StageStatus.NOT_STARTED, because=because)
             waiting.extend(reversed(self._settled(stage.name, end)))
@@ -94,6 +94,11 @@ class Schedule:
             return Blocked(stage, None)
         before = self._all_awaited if stage.name in self._last else self._before_of(stage)
         return decide(stage, self._ends, before)
+
+    def _failed_before(self, stage: Stage) -> StageName | None:
+        """The stage because of which a skipped stage would not have started. The stages after it do not start either."""
+        decision = decide(stage, self._ends, self._before_of(stage))
+        return decision.because if isinstance(decision, Blocked) else None
 
     def _before_of(self, stage: Stage) -> Before:
         needed = [self._before[name] for name in stage.needs]

@@ -190,6 +190,32 @@ def test_what_is_skipped_beforehand_never_runs() -> None:
     assert news[0] == Skipped(b, "the branch is dev")
 
 
+def test_a_skipped_stage_does_not_hide_a_failure() -> None:
+    """Stages after a skipped one do not start if it would not have started itself; clean-up stages after it do."""
+    a = stage("a", image="i", run="x")
+    b = stage("b", image="i", run="x", after=[a])
+    c = stage("c", image="i", run="x", after=[b])
+    d = stage("d", image="i", run="x", after=[c])
+    stages = [a, b, c, d, clean_up("e", "failure", c), stage("f", image="i", run="x", after=[d])]
+    schedule = Schedule(Pipeline("p", stages), {"b": "the branch is dev", "c": "the branch is dev"})
+    list(schedule.first())
+
+    news = list(schedule.settle("a", FAILED))
+
+    assert names(news) == ["Skipped b", "Skipped c", "Blocked d", "Blocked f", "Ready e"]
+    assert {item.because for item in news if isinstance(item, Blocked)} == {"a"}
+
+
+def test_a_skipped_clean_up_stage_lets_the_stages_after_it_start() -> None:
+    """A skipped clean-up stage would have started in spite of a failure, so the stages after it start too."""
+    a = stage("a", image="i", run="x")
+    b = clean_up("b", "always", a)
+    schedule = Schedule(Pipeline("p", [a, b, stage("c", image="i", run="x", after=[b])]), {"b": "the branch is dev"})
+    list(schedule.first())
+
+    assert names(schedule.settle("a", FAILED)) == ["Skipped b", "Ready c"]
+
+
 @st.composite
 def pipelines(draw: st.DrawFn) -> Pipeline:
     """Any edges and any `when`."""
