@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 _SAME_AS: Mapping[str, str] = {
-    "img": "image container docker",
+    "img": "image container docker runs-on runs_on executor",
     "run": "script scripts command commands cmd args exec",
     "after": "needs depends_on dependsOn depends-on requires depends dependencies upstream passed",
-    "env": "environment environments variables vars env_vars envs",
+    "env": "environment environments variables vars env_vars envs params",
     "vol": "volume volumes mount mounts binds",
     "dir": "working_dir workdir working-directory workingDirectory workingDir cwd",
     "build": "dockerfile context",
     "triggers": "trigger",
-    "neverFail": "allow_failure allowFailure continue-on-error continue_on_error continueOn ignore_errors soft_fail failure",
+    "neverFail": (
+        "allow_failure allowFailure continue-on-error continue_on_error continueOn ignore_errors soft_fail failure try"
+    ),
     "noLog": "no_log nolog silent",
-    "timeout": "timeout-minutes timeout_in_minutes timeoutInMinutes activeDeadlineSeconds",
+    "timeout": "timeout-minutes timeout_in_minutes timeoutInMinutes activeDeadlineSeconds no_output_timeout",
     "retries": "retry retry_count retryStrategy retry_strategy",
     "stopGrace": "stop_grace_period terminationGracePeriodSeconds stop_timeout kill_timeout",
     "cpus": "cpu cores",
@@ -72,6 +74,11 @@ _HINTS: Mapping[str, str] = {
     ),
     **dict.fromkeys(("uses", "task", "get", "put"), "write in `run` what it does, and in `img` the image that it needs"),
     **dict.fromkeys(("schedule", "cron"), "`register --cron` starts runs at a time; `when: {event: schedule}` is a condition"),
+    **dict.fromkeys(
+        ("persist_to_workspace", "attach_workspace", "store_artifacts"),
+        "what a stage leaves in `$OUT` is kept, and `vol: STAGE` gives it to another stage",
+    ),
+    "resource_class": "write `cpus: …` and `memory: …`",
     **dict.fromkeys(("name", "stage", "id"), "the key of a stage is its name"),
     **dict.fromkeys(("description", "label", "comment"), "write it as a comment, `# …`"),
     **dict.fromkeys(("extends", "template", "inherit"), "use an anchor, `<<: *name`, or `meta.defaults`"),

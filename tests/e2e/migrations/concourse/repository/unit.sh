@@ -1,0 +1,2 @@
+echo once >> /runs/unit
+echo "run $(wc -l < /runs/unit)"

@@ -1,0 +1,2 @@
+. /deps/join.sh
+test "$(join a b)" = "a, b"

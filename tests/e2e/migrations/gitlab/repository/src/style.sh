@@ -1,0 +1,2 @@
+echo "two long lines"
+exit 3

@@ -1,0 +1,2 @@
+. vendor/join.sh
+join "$GREETING" "$(cat src/name)"
