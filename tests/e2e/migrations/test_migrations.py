@@ -10,11 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import yaml
 
 from dockercise_prefect.runtime.docker.engine import DockerEngine
 from dockercise_prefect.settings import read_settings
-from tests.compiler.sources import lint_codes
+from tests.compiler.sources import findings, lint_codes
 from tests.e2e.migrations.situation import HERE, SYSTEMS, Situation, situations
 from tests.e2e.migrations.world import make_world, run_it
 from tests.engines.scripted import BUSYBOX
@@ -62,10 +61,19 @@ def test_the_linter_has_nothing_to_say_about_a_translation(system: str) -> None:
     assert lint_codes((HERE / system / "ci.dockercise.yaml").read_text()) == []
 
 
-@pytest.mark.parametrize("system", SYSTEMS)
-def test_the_originals_are_yaml(system: str) -> None:
-    """The file of the other system can be read, and is not empty."""
-    documents = list(yaml.safe_load_all((HERE / system / "original.yml").read_text()))
+@pytest.mark.parametrize(
+    ("system", "called"),
+    [
+        ("argo", "Kubernetes"),
+        ("circleci", "CircleCI"),
+        ("concourse", "Concourse"),
+        ("drone", "Drone"),
+        ("gitlab", "GitLab CI"),
+        ("woodpecker", "Woodpecker"),
+    ],
+)
+def test_an_original_is_recognized(system: str, called: str) -> None:
+    """If a user gives the original our ending, the first finding says which system it was written for."""
+    found = findings(a=(HERE / system / "original.yml").read_text())
 
-    assert all(documents)
-    assert documents
+    assert found[0].message == f"this was written for {called}: nothing in it is a stage"
