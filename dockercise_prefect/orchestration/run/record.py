@@ -113,6 +113,7 @@ class RunRecord:
         """The stage is skipped, or not started. `message` says why, `because` is the stage that is the reason."""
         summary = StageSummary(status, task_run_id=task_run_id, message=message, because=because)
         self._end(stage.name, summary, Kept(sensitive=self._secrecy.because(stage)))
+        self._store.leave_volume_out(stage.name)
 
     def stage_broke(self, stage: Stage, message: str, task_run_id: str | None) -> None:
         """Dockercise failed to run the stage, so there is no result. What was recorded of the stage earlier is kept."""
@@ -121,6 +122,7 @@ class RunRecord:
             known = self._stages.get(stage.name, StageSummary(StageStatus.ERROR, task_run_id=task_run_id))
             kept = self._kept.get(stage.name, Kept(sensitive=self._secrecy.because(stage)))
         self._end(stage.name, replace(known, status=StageStatus.ERROR, message=shown), kept)
+        self._store.leave_volume_out(stage.name)
 
     def keep_volume(self, stage: Stage, volume: OwnVolume, files: Iterator[bytes]) -> OwnVolume:
         """Store the volume of the stage, after `stage_ended`. For a sensitive stage, only if nothing sensitive is found in it.

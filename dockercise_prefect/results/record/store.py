@@ -80,10 +80,10 @@ class RunStore(Protocol):
     The order of calls: `start` once and first; `settle` and `finish` once and last; `leave` if one of these two failed.
 
     Between them, for each stage: `stage_started` and `log` at most once, `output` at most once for each attempt, and
-    `stage_ended` at least once. For a stage that never starts, only `stage_ended`. `keep_volume` or `leave_volume_out` at most
+    `stage_ended` at least once. For a stage that never starts, only `stage_ended` and `leave_volume_out`. `keep_volume` at most
     once for each stage, at any time. For a stage that other stages work on, one of the two is required, and not later than for
-    those stages. `bundle_outputs` and `keep_report` at most once, after the last stage has ended. Otherwise stages are
-    independent: any thread may call methods for any stage at any time.
+    those stages; `leave_volume_out` is also allowed after `keep_volume`. `bundle_outputs` and `keep_report` at most once, after
+    the last stage has ended. Otherwise stages are independent: any thread may call methods for any stage at any time.
 
     Everything except logs and outputs is written completely or not at all, even if the process is killed. A later JSON object
     of a stage replaces the earlier one. Only the user can read the record.

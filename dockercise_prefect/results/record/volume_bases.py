@@ -23,8 +23,8 @@ class VolumeBases:
     there is no base.
 
     A stage waits for the archive of its base until it is stored or left out. This always ends: the stage that another stage
-    works on has ended before that stage begins, and the first archive on the code is already being written and waits for
-    nothing.
+    works on has ended before that stage begins, or will never start, and then its archive is left out; and the first archive on
+    the code is already being written and waits for nothing.
 
     Args:
         origins: for each stage whose volume may be stored, what it works `on`: a stage, `CODE`, or None.
@@ -60,12 +60,18 @@ class VolumeBases:
             with self._lock:
                 self._kept += [kept] if kept else []
             for end in told:
-                end.set_result(kept)
+                self._tell(end, kept)
 
     def leave_out(self, stage: StageName) -> None:
-        """There will be no archive of the stage."""
+        """There will be no archive of the stage. If there is one already, nothing happens."""
         if stage in self._ends:
-            self._ends[stage].set_result(None)
+            self._tell(self._ends[stage], None)
+
+    def _tell(self, end: _End, base: Base | None) -> None:
+        """End the wait for an archive, unless it has been ended before: a stage may break when its archive is being written."""
+        with self._lock:
+            if not end.done():
+                end.set_result(base)
 
     def close(self) -> None:
         """Release the bases. Called when no archive is written any more."""

@@ -14,7 +14,9 @@ from dockercise_prefect.pipeline import Pipeline, stage, to_json
 from dockercise_prefect.results.record.local_store import LocalStore
 from dockercise_prefect.runtime.engine import EngineLostError
 from dockercise_prefect.runtime.stage.job import OwnVolume
-from tests.engines.scripted import BUSYBOX
+from tests.engines.scripted import BUSYBOX, Behaviour, ScriptedEngine
+from tests.orchestration.run.stage_world import stage_world
+from tests.orchestration.scheduling.scheduled_run import run_all
 
 
 @pytest.mark.parametrize(
@@ -40,3 +42,19 @@ def test_a_volume_that_is_not_kept_says_why(tmp_path: Path, error: EngineError, 
     kept = [record.keep_volume(each, volume, broken()) for each in (one, two)]
 
     assert (kept, record.storage_error) == ([volume, volume], said)
+
+
+def test_a_run_ends_if_clean_up_works_on_what_never_started(tmp_path: Path) -> None:
+    """A clean-up stage `on` a stage that never started keeps its own volume, and waits for no other."""
+    engine = ScriptedEngine()
+    engine.script("breaks", Behaviour(exit_code=1))
+    engine.script("tidies", Behaviour(writes={"/tidies/file": b"content"}))
+    breaks = stage("breaks", image=BUSYBOX, run="breaks")
+    never = stage("never", image=BUSYBOX, run="never", after=[breaks])
+    tidies = stage("tidies", image=BUSYBOX, run="tidies", on=never, when="always")
+
+    with stage_world(engine, Pipeline("p", [breaks, never, tidies]), tmp_path) as world:
+        ends = run_all(world)
+
+    assert ends == {"breaks": "failed", "never": "not_started", "tidies": "passed"}
+    assert "tidies.tar.zst" in world.files()

@@ -81,6 +81,15 @@ def test_a_stage_on_one_that_keeps_nothing_keeps_all(run: Run) -> None:
         list(run.recorded.volume("test"))
 
 
+def test_an_archive_stays_if_its_stage_breaks_afterwards(run: Run) -> None:
+    """If a stage breaks after its archive was stored, the archive stays, and is the base of others."""
+    run.keep("build", text("build/a"))
+
+    run.store.leave_volume_out("build")
+
+    assert run.keep("test", text("test/a")) == "build"
+
+
 def test_no_name_of_a_file_can_clash(run: Run, tmp_path: Path) -> None:
     """Files with the same names as entries about the archive itself are stored as files."""
     mine: list[Entry] = [
