@@ -21,7 +21,7 @@ PAGE = (ROOT / "docs/stopping.md").read_text()
 @pytest.mark.parametrize("example", blocks(PAGE, "yaml"))
 def test_every_pipeline_compiles(example: str) -> None:
     """Every YAML block is a pipeline without findings."""
-    assert len(compiled(example=example)) == 1
+    assert len(compiled(example=example)) > 0
 
 
 def test_every_command_of_ours_exists() -> None:
