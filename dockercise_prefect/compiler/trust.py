@@ -10,7 +10,7 @@ from typing import TypeAlias
 from dockercise_prefect.errors import DefinitionError
 from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.pipeline import Code, EngineVolume, HostPath, Network, Pipeline, Stage
-from dockercise_prefect.quantities import shown_bytes, shown_seconds
+from dockercise_prefect.quantities import MIN_DURATION, shown_bytes, shown_seconds
 
 _ROOT = re.compile(r"(?:root|[+-]?0+)?(?::.*)?", re.DOTALL)
 """What the engine reads as user 0 in every image. It reads a sign as part of the number, and an empty name as 0."""
@@ -27,7 +27,7 @@ class Limits:
         stages: how many stages may run.
         cpus: processors for each stage.
         memory: bytes for each stage.
-        timeout: seconds for each stage.
+        timeout: seconds for each stage, with all of its attempts and the delays between them.
     """
 
     stages: int
@@ -57,6 +57,11 @@ def restrained(pipeline: Pipeline, limits: Limits) -> Pipeline:
     for stage in pipeline:
         for code, what, hint in _refusals(stage, limits):
             findings.error(code, f"not trusted: {stage.name} {what}", stage.place, hint=hint)
+    if pipeline.cleanup_grace > limits.timeout:
+        _, what, hint = _too_much(
+            "timeout", "cleanupGrace", shown_seconds(pipeline.cleanup_grace), shown_seconds(limits.timeout)
+        )
+        findings.error(Code.ABOVE_LIMIT, f"not trusted: meta {what}", None, hint=hint)
     if findings.failed:
         raise DefinitionError(findings.in_order())
     return replace(pipeline, stages=[_limited(stage, limits) for stage in pipeline], digest=None)
@@ -69,8 +74,22 @@ def _limited(stage: Stage, limits: Limits) -> Stage:
         stage,
         cpus=limits.cpus if stage.cpus is None else stage.cpus,
         memory=limits.memory if stage.memory is None else stage.memory,
-        timeout=limits.timeout if stage.timeout is None else stage.timeout,
+        timeout=_share(stage, limits) if stage.timeout is None else stage.timeout,
     )
+
+
+def _attempts(stage: Stage) -> int:
+    return 1 if stage.retries is None else stage.retries.times + 1
+
+
+def _delays(stage: Stage) -> float:
+    """Seconds between all attempts together."""
+    return sum(stage.retries.delay_after(number) for number in range(1, _attempts(stage))) if stage.retries else 0
+
+
+def _share(stage: Stage, limits: Limits) -> float:
+    """The time of one attempt, so that all of them together stay within the limit."""
+    return (limits.timeout - _delays(stage)) / _attempts(stage)
 
 
 def _refusals(stage: Stage, limits: Limits) -> Iterator[_Refusal]:
@@ -102,13 +121,21 @@ def _mounts(stage: Stage) -> Iterator[_Refusal]:
 
 def _above(stage: Stage, limits: Limits) -> Iterator[_Refusal]:
     if stage.cpus is not None and stage.cpus > limits.cpus:
-        yield _too_much("cpus", f"{stage.cpus}", f"{limits.cpus}")
+        yield _too_much("cpus", "cpus", f"{stage.cpus}", f"{limits.cpus}")
     if stage.memory is not None and stage.memory > limits.memory:
-        yield _too_much("memory", shown_bytes(stage.memory), shown_bytes(limits.memory))
+        yield _too_much("memory", "memory", shown_bytes(stage.memory), shown_bytes(limits.memory))
     if stage.timeout is not None and stage.timeout > limits.timeout:
-        yield _too_much("timeout", shown_seconds(stage.timeout), shown_seconds(limits.timeout))
+        yield _too_much("timeout", "timeout", shown_seconds(stage.timeout), shown_seconds(limits.timeout))
+    elif _share(stage, limits) < max(stage.timeout or 0, MIN_DURATION):
+        most = shown_seconds(limits.timeout)
+        hint = (
+            "write fewer retries or a shorter `delay` or `timeout`, or ask the operator to raise DOCKERCISE_UNTRUSTED_TIMEOUT"
+        )
+        yield Code.ABOVE_LIMIT, f"may take longer than the limit of {most} with its `retries`", hint
+    if stage.stop_grace > limits.timeout:
+        yield _too_much("timeout", "stopGrace", shown_seconds(stage.stop_grace), shown_seconds(limits.timeout))
 
 
-def _too_much(key: str, wanted: str, most: str) -> _Refusal:
-    hint = f"write {most} or less, or ask the operator to raise DOCKERCISE_UNTRUSTED_{key.upper()}"
+def _too_much(limit: str, key: str, wanted: str, most: str) -> _Refusal:
+    hint = f"write {most} or less, or ask the operator to raise DOCKERCISE_UNTRUSTED_{limit.upper()}"
     return Code.ABOVE_LIMIT, f"sets `{key}: {wanted}`, but the limit is {most}", hint

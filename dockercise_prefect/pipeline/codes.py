@@ -71,7 +71,7 @@ class Code(StrEnum):
     HOST_NETWORK = "DK072", "not trusted: a stage uses the network of the engine's machine"
     ROOT_USER = "DK073", "not trusted: a stage runs as root"
     BUILDS_IMAGE = "DK074", "not trusted: a stage builds an image"
-    ABOVE_LIMIT = "DK075", "not trusted: `cpus`, `memory` or `timeout` is above the limit"
+    ABOVE_LIMIT = "DK075", "not trusted: `cpus`, `memory`, `timeout`, `retries` or a grace period is above the limit"
     TOO_MANY_STAGES = "DK076", "not trusted: more stages would run than are allowed"
     PACKAGE_REFUSED = "DK077", "not trusted: the pipeline uses a package"
     GAINS_RIGHTS = "DK078", "not trusted: programs of a stage may gain rights"

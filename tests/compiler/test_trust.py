@@ -47,6 +47,9 @@ def refusals(pipeline: Pipeline, limits: Limits = LIMITS) -> tuple[Diagnostic, .
         ("cpus: 2.5", "DK075", "a sets `cpus: 2.5`, but the limit is 2"),
         ("memory: 2049m", "DK075", "a sets `memory: 2049m`, but the limit is 2g"),
         ("timeout: 61m", "DK075", "a sets `timeout: 1h1m`, but the limit is 1h"),
+        ("stopGrace: 61m", "DK075", "a sets `stopGrace: 1h1m`, but the limit is 1h"),
+        ("timeout: 31m, retries: 1", "DK075", "a may take longer than the limit of 1h with its `retries`"),
+        ("retries: {times: 2, delay: 30m}", "DK075", "a may take longer than the limit of 1h with its `retries`"),
     ],
 )
 def test_what_is_refused_has_a_place_and_a_hint(keys: str, code: str, said: str) -> None:
@@ -217,3 +220,17 @@ def test_what_is_let_through_is_harmless_and_the_same(pipeline: Pipeline) -> Non
         assert replace(after, **given_back) == before
         if after.starts_container:
             assert None not in {after.cpus, after.memory, after.timeout}
+
+
+def test_attempts_share_the_time_of_a_stage() -> None:
+    """A stage without a timeout gets one so that all of its attempts, with the delays between them, stay within the limit."""
+    limited = restrained(compiled(p="a: {img: x, retries: {times: 2, delay: 10m}}\nb: {img: x, retries: 3}\n"), LIMITS)
+
+    assert [stage.timeout for stage in limited] == [(3600 - 1200) / 3, 900]
+
+
+def test_clean_up_has_a_limit_too() -> None:
+    """The time for clean-up after a stop is limited like the time of a stage."""
+    (finding,) = refusals(compiled(p="meta: {cleanupGrace: 2h}\na: {img: x}\n"))
+
+    assert (finding.code, finding.message) == ("DK075", "not trusted: meta sets `cleanupGrace: 2h`, but the limit is 1h")
