@@ -37,11 +37,16 @@ def explanation(pipeline: Pipeline, name: StageName) -> str:
         [_row(key, value) for key, value in _facts(stage, sensitive_stages(pipeline).get(name))],
         ["needs", *(_row(edge.stage, _reason(stage, edge)) for edge in stage.depends_on)]
         if stage.depends_on
-        else ["needs no other stage"],
+        else [_first(stage)],
         ["is needed by", *users] if users else ["no stage needs it"],
         [f"to run it, {len(chosen)} of {len(pipeline)} stages run, in this order", f"  {printable(', '.join(chosen.by_name))}"],
     ]
     return "\n\n".join("\n".join(section) for section in sections) + "\n"
+
+
+def _first(stage: Stage) -> str:
+    """When a stage runs that needs no other stage."""
+    return "comes after all ordinary stages" if stage.when.cleans_up else "needs no other stage"
 
 
 def _row(name: str, text: str) -> str:

@@ -150,3 +150,23 @@ def test_a_folder_of_the_code() -> None:
     assert "  mount      /code/app = the folder app of the code (ro)\n" in explanation(
         compiled(a="s: {img: x, vol: code/app, run: ls}"), "s"
     )
+
+
+def test_how_a_stage_goes_is_explained() -> None:
+    """Conditions, retries and questions are told in words, and when a clean-up stage runs that names no stage."""
+    text = (
+        "ask: {img: x, run: ask}\n"
+        "a: {img: x, run: y, if: ask, when: {branch: [main, 'v*']},"
+        " retries: {times: 2, delay: 10s, backoff: 2, on: [1, oom]}}\n"
+        "clean: {img: x, run: z, when: always, stopGrace: 1m, shell: [bash, -eu]}\n"
+    )
+
+    a, clean = explanation(compiled(a=text), "a"), explanation(compiled(a=text), "clean")
+
+    assert "  when       if the branch matches main, v*\n" in a
+    assert "  retries    at most 2, the first after 10s, each later one after 2 times as long, only after 1, oom\n" in a
+    assert "  ask        runs only on a yes from ask, by `if`  (a.dockercise.yaml:2:25)\n" in a
+    assert "  when       always, whatever came before\n" in clean
+    assert "  stopGrace  1m between SIGTERM and SIGKILL\n" in clean
+    assert "  shell      bash -eu\n" in clean
+    assert "\ncomes after all ordinary stages\n" in clean
