@@ -6,16 +6,19 @@ from collections.abc import Sequence
 from contextlib import ExitStack, closing, suppress
 from contextvars import copy_context
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
+from typing import cast
 
 from prefect import Flow, flow, tags
 from prefect.exceptions import TerminationSignal
+from prefect.flow_engine import run_flow
+from prefect.utilities.callables import get_call_parameters
 
 from dockercise_prefect.errors import DockerciseError, OrchestratorError
 from dockercise_prefect.orchestration.prefect.api import LOST, lost_api, prefect_api
 from dockercise_prefect.orchestration.prefect.engine_login import connect_engine
 from dockercise_prefect.orchestration.prefect.flow_run import found_by, run_name
+from dockercise_prefect.orchestration.prefect.new_flow_run import new_flow_run
 from dockercise_prefect.orchestration.run.events import Event, Notice, RunEnded, RunStarted
 from dockercise_prefect.orchestration.run.failure import ApiLostError, RunFailedError, RunInterruptedError, not_begun
 from dockercise_prefect.orchestration.run.options import RunOptions
@@ -91,8 +94,9 @@ def launch(
             watched = replace(watched, commit=commit_of(watched, where), git=(git := git_of(watched, where)))
             stack.enter_context(tags(*found_by(pipeline, watched.commit, git)))
             signals.hold()  # a run that is interrupted before its first line or after its last line would be Crashed
-            call = partial(pipeline_flow(pipeline, root, watched), targets=list(targets) or None)
-            return copy_context().run(call)
+            made = pipeline_flow(pipeline, root, watched)
+            parameters = get_call_parameters(made.fn, (), {"targets": list(targets) or None})
+            return cast("RunSummary", copy_context().run(lambda: run_flow(made, new_flow_run(made, parameters), parameters)))
     except (KeyboardInterrupt, TerminationSignal) as interruption:
         summary = ended[-1] if ended else not_begun(pipeline, None, RunStatus.CANCELLED)
         raise RunInterruptedError(summary) from interruption
