@@ -128,6 +128,14 @@ def test_the_timeout_of_a_run(dockercise_run: Dockercise, folder: Path) -> None:
     assert said.exit_status == ExitStatus.STAGE_FAILED
 
 
+@pytest.fixture
+def heeds_hangups() -> Iterator[None]:
+    """Processes heed SIGHUP, also if the tests run under nohup."""
+    usual = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, usual)
+
+
 @contextmanager
 def running(folder: Path, environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], Queue[str]]]:
     """A run as a process, and its lines as they come."""
@@ -154,6 +162,7 @@ def until(lines: Queue[str], text: str) -> str:
     return line
 
 
+@pytest.mark.usefixtures("heeds_hangups")
 @pytest.mark.parametrize("how", ["SIGINT", "SIGTERM", "SIGHUP", "cancel"])
 def test_a_run_that_is_cancelled_cleans_up(
     folder: Path, environment: dict[str, str], busybox: str, tmp_path: Path, how: str
