@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from dockercise_prefect.errors import DefinitionError
 from dockercise_prefect.frontend.findings import Findings
-from dockercise_prefect.pipeline import Code, EngineVolume, HostPath, Network, Pipeline, Stage
+from dockercise_prefect.pipeline import CLEANUP_GRACE, STOP_GRACE, Code, EngineVolume, HostPath, Network, Pipeline, Stage
 from dockercise_prefect.quantities import MIN_DURATION, shown_bytes, shown_seconds
 
 _ROOT = re.compile(r"(?:root|[+-]?0+)?(?::.*)?", re.DOTALL)
@@ -57,7 +57,7 @@ def restrained(pipeline: Pipeline, limits: Limits) -> Pipeline:
     for stage in pipeline:
         for code, what, hint in _refusals(stage, limits):
             findings.error(code, f"not trusted: {stage.name} {what}", stage.place, hint=hint)
-    if pipeline.cleanup_grace > limits.timeout:
+    if pipeline.cleanup_grace > max(limits.timeout, CLEANUP_GRACE):
         _, what, hint = _too_much(
             "timeout", "cleanupGrace", shown_seconds(pipeline.cleanup_grace), shown_seconds(limits.timeout)
         )
@@ -132,7 +132,7 @@ def _above(stage: Stage, limits: Limits) -> Iterator[_Refusal]:
             "write fewer retries or a shorter `delay` or `timeout`, or ask the operator to raise DOCKERCISE_UNTRUSTED_TIMEOUT"
         )
         yield Code.ABOVE_LIMIT, f"may take longer than the limit of {most} with its `retries`", hint
-    if stage.stop_grace > limits.timeout:
+    if stage.stop_grace > max(limits.timeout, STOP_GRACE):
         yield _too_much("timeout", "stopGrace", shown_seconds(stage.stop_grace), shown_seconds(limits.timeout))
 
 

@@ -234,3 +234,10 @@ def test_clean_up_has_a_limit_too() -> None:
     (finding,) = refusals(compiled(p="meta: {cleanupGrace: 2h}\na: {img: x}\n"))
 
     assert (finding.code, finding.message) == ("DK075", "not trusted: meta sets `cleanupGrace: 2h`, but the limit is 1h")
+
+
+def test_usual_grace_periods_are_always_allowed() -> None:
+    """A limit below the usual grace periods does not refuse a pipeline that sets none."""
+    limited = restrained(compiled(p="a: {img: x}\n"), replace(LIMITS, timeout=3))
+
+    assert [(stage.timeout, stage.stop_grace) for stage in limited] == [(3, 10)]
