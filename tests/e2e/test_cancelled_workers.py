@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Page, expect
 
 from dockercise_prefect.runtime.docker.engine import DockerEngine
 from dockercise_prefect.runtime.engine import Leftover
 from tests.e2e.conftest import NewSite
 from tests.support.prefect import prefect_records, workers
+from tests.support.prefect.prefect_pages import open_page
 from tests.support.site import Site
 
 pytestmark = pytest.mark.docker
@@ -81,4 +83,24 @@ def test_cancelled_in_prefect(site: Site, engine: DockerEngine) -> None:
     assert (ended.type, ended.state) == ("CANCELLED", "Cancelled")
     assert record(site) == CLEANED_UP
     assert {name: task.type for name, task in tasks.items()} == {"wait": "CANCELLED", "tidy": "COMPLETED"}
+    prefect_records.eventually(lambda: left_by(engine, flow_run), lambda left: left == [])
+
+
+@pytest.mark.browser
+def test_cancelled_in_the_ui(site: Site, engine: DockerEngine, page: Page) -> None:
+    """The button *Cancel* on the flow run's page does the same as a request to the API."""
+    with workers.working(site.name, site.environment, site.folder):
+        flow_run = workers.start_run(site.api, site.deployment)
+        has_started(engine, flow_run)
+        button = page.get_by_role("button", name="Cancel", exact=True)
+        open_page(page, f"{site.api.removesuffix('/api')}/runs/flow-run/{flow_run}", button)
+
+        button.click()
+        page.get_by_role("button", name="Confirm").click()
+
+        ended = prefect_records.flow_run(site.api, flow_run)
+        expect(page.get_by_text("Cancelled").first).to_be_visible()
+
+    assert (ended.type, ended.state) == ("CANCELLED", "Cancelled")
+    assert record(site) == CLEANED_UP
     prefect_records.eventually(lambda: left_by(engine, flow_run), lambda left: left == [])

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Page
 
 from dockercise_prefect.orchestration.prefect.local_server import LocalServer
 from dockercise_prefect.orchestration.prefect.secret_blocks import save_secret
@@ -28,6 +29,7 @@ from tests.support.deploy_images import ROOT
 from tests.support.hosts.git_hosts import http_host
 from tests.support.hosts.git_repository import make_bare_repository, make_repository
 from tests.support.prefect import prefect_records
+from tests.support.prefect.prefect_pages import open_page
 
 pytestmark = pytest.mark.docker
 
@@ -222,8 +224,11 @@ def test_what_a_killed_flow_run_left_goes_with_the_next_run(
     assert _left_by(docker_session, flow_run) == []
 
 
-def test_a_cancelled_flow_run_cleans_up(pool: Pool, prefect_api: str, docker_session: DockerEngine) -> None:
-    """A flow run in a container that is cancelled in Prefect stops its stages, runs clean-up, and ends as Cancelled."""
+@pytest.mark.browser
+def test_a_flow_run_that_is_cancelled_in_the_ui_cleans_up(
+    pool: Pool, prefect_api: str, docker_session: DockerEngine, page: Page
+) -> None:
+    """A flow run in a container that is cancelled in Prefect's UI stops its stages, runs clean-up, and ends as Cancelled."""
     flow_run = pool.ask_for("slow")
     with pool.worker():
         prefect_records.eventually(
@@ -231,7 +236,10 @@ def test_a_cancelled_flow_run_cleans_up(pool: Pool, prefect_api: str, docker_ses
             lambda found: any(docker_session.running(each.id) for each in found),
         )
 
-        prefect_records.ask(prefect_api, f"flow_runs/{flow_run}/set_state", {"state": {"type": "CANCELLING"}})
+        button = page.get_by_role("button", name="Cancel", exact=True)
+        open_page(page, f"{prefect_api.removesuffix('/api')}/runs/flow-run/{flow_run}", button)
+        button.click()
+        page.get_by_role("button", name="Confirm").click()
 
         ended = prefect_records.flow_run(prefect_api, flow_run)
         container = _infrastructure(prefect_api, flow_run)
