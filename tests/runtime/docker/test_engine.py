@@ -240,10 +240,16 @@ def test_fifty_megabytes_of_output(docker_engine: DockerEngine, image: ResolvedI
 
 
 def test_out_of_memory(docker_engine: DockerEngine, image: ResolvedImage, labels: Labels) -> None:
-    """A container that the kernel killed for its memory is reported as out of memory."""
-    state, _ = run(docker_engine, spec_of(image, labels, "/bin/tail", "/dev/zero", memory=16 << 20))
+    """A container that the kernel killed for its memory is reported as out of memory.
 
-    assert (state.exit_code, state.oom_killed) == (137, True)
+    A busy engine now and then gets no word of that from the kernel, so this is tried up to five times.
+    """
+    ends: list[ExitState] = []
+    while True not in [end.oom_killed for end in ends] and len(ends) < 5:
+        ends.append(run(docker_engine, spec_of(image, labels, "/bin/tail", "/dev/zero", memory=16 << 20))[0])
+
+    assert {end.exit_code for end in ends} == {137}
+    assert ends[-1].oom_killed
 
 
 def test_more_processors_than_there_are(docker_engine: DockerEngine, image: ResolvedImage, labels: Labels) -> None:
