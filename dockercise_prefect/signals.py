@@ -68,6 +68,7 @@ class Interruptions:
         self._first: float | None = None
         self._is_pending = False
         self._is_held = True
+        self._expected: set[int] = set()
         self._before: dict[signal.Signals, Any] = {}
 
     def install(self) -> None:
@@ -93,6 +94,10 @@ class Interruptions:
             yield
         finally:
             self.restore(*tuple(self._before))
+
+    def expect(self, number: signal.Signals) -> None:
+        """Drop the next such signal: what it asks for has been asked already, in another way."""
+        self._expected.add(number)
 
     def hold(self) -> None:
         """From here on, only store a signal."""
@@ -122,7 +127,10 @@ class Interruptions:
         finally:
             self.hold()
 
-    def _handle(self, _number: int, _frame: FrameType | None) -> None:
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        if number in self._expected:
+            self._expected.discard(number)
+            return
         now = time.monotonic()
         is_insisting = self._first is not None and now - self._first > INSISTING
         is_repeated = self._first is not None and not is_insisting

@@ -41,7 +41,7 @@ class Ending:
 
     def __init__(self, run: Started) -> None:
         self._run = run
-        self._executed = Executed(None, None)
+        self._executed = Executed()
         self._cause: DockerciseError | None = None
         self._interrupted_by: str | None = None
         self._signals = Interruptions()
@@ -56,6 +56,8 @@ class Ending:
         """All stages have ended."""
         self._executed = executed
         self._interrupted_by = executed.interrupted_by
+        if executed.signal_due:
+            self._signals.expect(signal.SIGTERM)
 
     def __enter__(self) -> Self:
         """The run's phases follow."""

@@ -28,12 +28,14 @@ class Executed:
     """All stages have ended, or will never start.
 
     Attributes:
-        interrupted_by: the name of the signal that ended the run early; None if no signal came.
+        interrupted_by: what ended the run early, for example the name of a signal; None if nothing did.
         code_digest: the digest of the run's snapshot of the code (docs/digests.md); None if no stage used it.
+        signal_due: whether a worker's SIGTERM for a cancel in Prefect may still come. It is no second request.
     """
 
-    interrupted_by: str | None
-    code_digest: str | None
+    interrupted_by: str | None = None
+    code_digest: str | None = None
+    signal_due: bool = False
 
 
 def execute(run: Resolved, root: Path | None, cancel_watch: CancelWatch) -> Executed:
@@ -84,7 +86,7 @@ def execute(run: Resolved, root: Path | None, cancel_watch: CancelWatch) -> Exec
         with without_tags(found_by(run.pipeline, run.commit, run.git)), cancel_watch.reaches(scheduler.interrupt):
             interrupted_by = scheduler.execute()
         run.record.bundle_outputs(run.pipeline)
-        return Executed(interrupted_by, workspace.code_digest)
+        return Executed(interrupted_by, workspace.code_digest, scheduler.signal_due)
 
 
 class _Control:

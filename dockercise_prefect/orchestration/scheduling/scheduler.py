@@ -39,7 +39,7 @@ KILL_SECONDS = 20.0
 INSISTENT_SECONDS = 3.0
 """The same, if the user has sent another signal since."""
 
-_WORKER = {"SIGTERM": BY_PREFECT, BY_PREFECT: "SIGTERM"}
+_WORKER = {signal.SIGTERM.name: BY_PREFECT, BY_PREFECT: signal.SIGTERM.name}
 """Requests that come in pairs. Either can come first."""
 
 T = TypeVar("T", bound=TaskRun)
@@ -152,6 +152,11 @@ class Scheduler(Generic[T]):
     def interrupt(self, by: str) -> None:
         """Ask the run to end, from any thread; again to end it immediately. `by` says by what it is interrupted."""
         self._inbox.put(Interrupted(by))
+
+    @property
+    def signal_due(self) -> bool:
+        """Whether the run was cancelled in Prefect, and a worker's SIGTERM for that may still come."""
+        return self._requests[BY_PREFECT] > self._requests[signal.SIGTERM.name]
 
     def _submit(self) -> None:
         while self._waiting and len(self._active) - len(self._pauses) < self._jobs:

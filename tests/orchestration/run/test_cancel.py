@@ -14,6 +14,7 @@ from dockercise_prefect.errors import NothingToDoError, UsageError
 from dockercise_prefect.orchestration.prefect.cancel_watch import POLL_SECONDS
 from dockercise_prefect.orchestration.prefect.cancelling import Cancellation
 from dockercise_prefect.pipeline import Stage, stage
+from dockercise_prefect.results.record.local_store import LocalStore
 from dockercise_prefect.status import RunStatus, StageStatus
 from tests.engines.scripted import BUSYBOX, Behaviour, ScriptedContainer, ScriptedEngine
 from tests.orchestration.running import RunIt, sh
@@ -107,6 +108,26 @@ def test_the_signal_of_a_worker_is_no_second_request(
     ran = run(*stages())
 
     assert ran.statuses == {"long": "cancelled", "next": "not_started", "clean": "passed"}
+
+
+def test_the_signal_of_a_worker_does_not_interrupt_the_end_of_a_run(
+    run: RunIt, scripted: ScriptedEngine, meanwhile: Meanwhile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker's SIGTERM that comes while the results of a cancelled run are sent does not break that off."""
+    scripted.script("blocks", Behaviour(blocks=True))
+    settle = LocalStore.settle
+
+    def settle_and_be_asked(store: LocalStore) -> None:
+        signal.raise_signal(signal.SIGTERM)
+        settle(store)
+
+    monkeypatch.setattr(LocalStore, "settle", settle_and_be_asked)
+    meanwhile(lambda flow_run, cancels, _: cancels.ask(flow_run))
+
+    ran = run(*stages())
+
+    assert (ran.summary.status, ran.summary.error) == (RunStatus.CANCELLED, None)
+    assert (ran.folder / "summary.json").exists()
 
 
 def test_only_a_run_that_goes_on_can_be_cancelled(run: RunIt, client: SyncPrefectClient) -> None:
