@@ -23,6 +23,7 @@ MANY = 10
 """How many runs are looked at whose name begins with what the user wrote."""
 
 NOW = "asked twice, so it ends immediately"
+"""The message of the state after the second request."""
 
 
 class Cancellation:

@@ -28,7 +28,8 @@ RENEW_SECONDS = 15.0
 class RunLimit:
     """A slot of one limit. A context manager that returns the slot.
 
-    While Prefect does not answer for longer than the lease, the run goes on, and another run may get the slot.
+    While Prefect does not answer for longer than the lease, the run goes on, and another run may get the slot. Prefect's own
+    `concurrency` logs an error for each try without a free slot, and goes on trying after its caller was interrupted.
 
     Args:
         client: of the API.
@@ -46,7 +47,7 @@ class RunLimit:
         self._over = threading.Event()
 
     def __enter__(self) -> Self:
-        """The slot must still be occupied."""
+        """Make sure that the limit exists. Then `occupy` gets a slot."""
         self._client.upsert_global_concurrency_limit_by_name(self._name, self._most)
         return self
 

@@ -41,7 +41,7 @@ def in_turn(run: Resolved) -> Iterator[Resolved]:
     if concurrency is None:
         yield run
         return
-    group = group_of(run, concurrency)
+    group = _group_of(run, concurrency)
     with (
         get_client(sync_client=True) as client,
         RunLimit(client, f"dockercise {_NOT_IN_NAMES.sub('_', group)}", concurrency.limit, run.flow_run.id) as limit,
@@ -50,14 +50,13 @@ def in_turn(run: Resolved) -> Iterator[Resolved]:
         if limit.occupy():
             yield run
         elif concurrency.overlap is Overlap.SKIP:
-            why = f"{_counted(concurrency.limit)} of `{group}` already going on"
-            yield replace(run, skipped=dict.fromkeys(run.pipeline.by_name, why))
+            yield replace(run, skipped=dict.fromkeys(run.pipeline.by_name, _going_on(concurrency.limit, group)))
         else:
             _wait(run, concurrency, group, client, limit)
             yield run
 
 
-def group_of(run: Resolved, concurrency: Concurrency) -> str:
+def _group_of(run: Resolved, concurrency: Concurrency) -> str:
     """The group of a run. Runs of a pipeline that is not trusted share a group only with runs of the same registration."""
     group = concurrency.group or run.pipeline.name
     if not run.options.settings.untrusted:
@@ -70,7 +69,7 @@ def _wait(run: Resolved, concurrency: Concurrency, group: str, client: SyncPrefe
         for older in _older(client, run, group)[: -(concurrency.limit - 1) or None]:
             run.notify(f"cancelling {older.name}, an older run of `{group}`")
             client.set_flow_run_state(older.id, Cancelling(message=f"{run.run_id} overtakes it"))
-    run.notify(f"waiting: {_counted(concurrency.limit)} of `{group}` already going on")
+    run.notify(f"waiting: {_going_on(concurrency.limit, group)}")
     while not limit.occupy():
         time.sleep(POLL_SECONDS)
 
@@ -86,5 +85,5 @@ def _older(client: SyncPrefectClient, run: Resolved, group: str) -> list[FlowRun
     return found[: names.index(run.flow_run.id)] if run.flow_run.id in names else found
 
 
-def _counted(limit: int) -> str:
-    return "a run" if limit == 1 else f"{limit} runs"
+def _going_on(limit: int, group: str) -> str:
+    return f"a run of `{group}` is going on" if limit == 1 else f"{limit} runs of `{group}` are going on"

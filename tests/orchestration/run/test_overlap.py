@@ -28,8 +28,8 @@ class Runs:
 
     def __init__(self, settings: Settings, root: Path, overlap: str, pool: ThreadPoolExecutor) -> None:
         a = stage("a", image=BUSYBOX, run="blocks")
-        group = f"group-{uuid.uuid4().hex[:8]}"  # the server is shared with other tests
-        self._pipeline = Pipeline("overlap", [a], concurrency=concurrency(1, group=group, overlap=overlap))
+        self.group = f"group-{uuid.uuid4().hex[:8]}"  # the server is shared with other tests
+        self._pipeline = Pipeline("overlap", [a], concurrency=concurrency(1, group=self.group, overlap=overlap))
         self._settings = settings
         self._root = root
         self._pool = pool
@@ -98,7 +98,7 @@ def test_a_run_waits_for_the_one_before(runs: Callable[[str], Runs]) -> None:
     first = both.begin()
     first.has_started()
     second = both.begin()
-    second.has_said("waiting: a run of")
+    second.has_said(f"waiting: a run of `{both.group}` is going on")
     assert second.engine.runs == []
 
     first.finish()
@@ -118,7 +118,7 @@ def test_a_run_is_skipped(runs: Callable[[str], Runs]) -> None:
 
     assert second.status == "passed"
     assert second.stages["a"].status == "skipped"
-    assert "a run of `group-" in str(second.stages["a"].message)
+    assert second.stages["a"].message == f"skipped: a run of `{both.group}` is going on"
     assert first.summary.status == "passed"
 
 
