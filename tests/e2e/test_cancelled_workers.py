@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +34,6 @@ def site(new_site: NewSite, busybox: str) -> Site:
     return site
 
 
-@pytest.fixture
-def engine() -> Iterator[DockerEngine]:
-    """The real engine."""
-    with closing(DockerEngine.connect()) as engine:
-        yield engine
-
-
 def left_by(engine: DockerEngine, flow_run: str) -> list[Leftover]:
     return [each for each in engine.leftovers() if each.labels.get("dockercise.flow_run") == flow_run]
 
@@ -69,11 +60,11 @@ CLEANED_UP = {
 }
 
 
-def test_cancelled_in_prefect(site: Site, engine: DockerEngine) -> None:
+def test_cancelled_in_prefect(site: Site, docker_session: DockerEngine) -> None:
     """Stages are stopped, clean-up runs, the flow run ends as Cancelled, the record is complete, and the engine is clean."""
     with workers.working(site.name, site.environment, site.folder):
         flow_run = workers.start_run(site.api, site.deployment)
-        has_started(engine, flow_run)
+        has_started(docker_session, flow_run)
 
         prefect_records.ask(site.api, f"flow_runs/{flow_run}/set_state", {"state": {"type": "CANCELLING"}})
 
@@ -83,15 +74,15 @@ def test_cancelled_in_prefect(site: Site, engine: DockerEngine) -> None:
     assert (ended.type, ended.state) == ("CANCELLED", "Cancelled")
     assert record(site) == CLEANED_UP
     assert {name: task.type for name, task in tasks.items()} == {"wait": "CANCELLED", "tidy": "COMPLETED"}
-    prefect_records.eventually(lambda: left_by(engine, flow_run), lambda left: left == [])
+    prefect_records.eventually(lambda: left_by(docker_session, flow_run), lambda left: left == [])
 
 
 @pytest.mark.browser
-def test_cancelled_in_the_ui(site: Site, engine: DockerEngine, page: Page) -> None:
+def test_cancelled_in_the_ui(site: Site, docker_session: DockerEngine, page: Page) -> None:
     """The button *Cancel* on the flow run's page does the same as a request to the API."""
     with workers.working(site.name, site.environment, site.folder):
         flow_run = workers.start_run(site.api, site.deployment)
-        has_started(engine, flow_run)
+        has_started(docker_session, flow_run)
         button = page.get_by_role("button", name="Cancel", exact=True)
         open_page(page, f"{site.api.removesuffix('/api')}/runs/flow-run/{flow_run}", button)
 
@@ -103,4 +94,4 @@ def test_cancelled_in_the_ui(site: Site, engine: DockerEngine, page: Page) -> No
 
     assert (ended.type, ended.state) == ("CANCELLED", "Cancelled")
     assert record(site) == CLEANED_UP
-    prefect_records.eventually(lambda: left_by(engine, flow_run), lambda left: left == [])
+    prefect_records.eventually(lambda: left_by(docker_session, flow_run), lambda left: left == [])

@@ -80,7 +80,7 @@ class Bench:
 
     def faults(self, seed: int, engine: Plan, api: Plan) -> Found:
         """Run the pipeline of a seed with these faults."""
-        case = _Case(self, f"faults-{seed}-{os.getpid()}", sketched(random.Random(f"pipeline {seed}")))  # noqa: S311
+        case = _Case(self, f"faults-{seed}-{os.getpid()}", _sketch(seed))
         courses = (self.engine_line.follow(engine), self.api_line.follow(api))
         try:
             process = case.run(LONGEST)
@@ -91,8 +91,12 @@ class Bench:
 
     def kill(self, seed: int, after: float) -> Found:
         """Kill the run of the pipeline of a seed after so many seconds."""
-        case = _Case(self, f"kills-{seed}-{os.getpid()}", sketched(random.Random(f"pipeline {seed}")))  # noqa: S311
+        case = _Case(self, f"kills-{seed}-{os.getpid()}", _sketch(seed))
         return case.judged_killed(case.run(after))
+
+
+def _sketch(seed: int) -> tuple[Sketch, ...]:
+    return sketched(random.Random(f"pipeline {seed}"))  # noqa: S311  not a secret, and the same for the same seed
 
 
 @contextmanager

@@ -102,8 +102,6 @@ class Recovery:
     def end(self, run: UnfinishedRun) -> RecordedRun | None:
         """End the record of a dead run, then its flow run, so that what is interrupted here is found again.
 
-        Clean-up stages of a run that asks for them would run before this.
-
         Returns:
             The record that got a summary; None if there is no such record, or if it had one.
 
@@ -120,7 +118,7 @@ class Recovery:
 
 
 def last_words(run: UnfinishedRun) -> str:
-    """What happened to a run, and since when there is no sign of it."""
+    """What happened to a run, and when its last sign of life came."""
     return f"{lost(run.host)}; the last sign of life was at {run.seen:%Y-%m-%d %H:%M:%S} UTC"
 
 

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -50,14 +50,6 @@ def environment(prefect_api: str, tmp_path: Path) -> dict[str, str]:
     return os.environ | {"PREFECT_API_URL": prefect_api, "DOCKERCISE_DATA": str(tmp_path / "data")}
 
 
-@pytest.fixture
-def engine() -> Iterator[DockerEngine]:
-    """The real engine."""
-    engine = DockerEngine.connect()
-    yield engine
-    engine.close()
-
-
 def next_run(folder: Path, environment: dict[str, str]) -> str:
     """Run another pipeline to its end, and return what it printed."""
     other = folder.with_name(f"{folder.name}-next")
@@ -86,9 +78,9 @@ def in_a_stage(run: VictimRun, _api: str, _pipeline: str) -> None:
 
 @pytest.mark.parametrize("moment", [before_its_first_stage, in_a_stage])
 def test_the_next_run_ends_a_killed_one(  # noqa: PLR0917  fixtures
-    moment: Moment, folder: Path, environment: dict[str, str], engine: DockerEngine, prefect_api: str, tmp_path: Path
+    moment: Moment, folder: Path, environment: dict[str, str], docker_session: DockerEngine, prefect_api: str, tmp_path: Path
 ) -> None:
-    """The next run empties the engine, sets the flow run and its task runs to Crashed, and ends the record."""
+    """The next run empties the docker_session, sets the flow run and its task runs to Crashed, and ends the record."""
     with victim(folder, environment) as run:
         moment(run, prefect_api, folder.name)
         was_alive = run.kill()
@@ -100,7 +92,7 @@ def test_the_next_run_ends_a_killed_one(  # noqa: PLR0917  fixtures
     assert f"{flow_run['name']} is now Crashed in Prefect" in said
     assert flow_run["state_type"] == "CRASHED"
     assert "ended without a word on" in str(flow_run["state"])
-    assert left_on(engine, folder.name) == []
+    assert left_on(docker_session, folder.name) == []
     for record in Records(FolderObjects(tmp_path / "data/results")).runs():
         (row,) = listed([record])
         assert row.status == ("error" if record.pipeline == folder.name else "passed")
@@ -108,9 +100,9 @@ def test_the_next_run_ends_a_killed_one(  # noqa: PLR0917  fixtures
 
 
 def test_a_run_that_lives_is_left_alone(
-    folder: Path, environment: dict[str, str], engine: DockerEngine, prefect_api: str
+    folder: Path, environment: dict[str, str], docker_session: DockerEngine, prefect_api: str
 ) -> None:
-    """While a run lives, the next one changes nothing of it: neither on the engine, nor in Prefect, nor its record."""
+    """While a run lives, the next one changes nothing of it: neither on the docker_session, nor in Prefect, nor its record."""
     with victim(folder, environment) as run:
         in_a_stage(run, prefect_api, folder.name)
 
@@ -118,6 +110,6 @@ def test_a_run_that_lives_is_left_alone(
 
         assert "Crashed" not in said
         assert "removed" not in said
-        assert left_on(engine, folder.name) != []
+        assert left_on(docker_session, folder.name) != []
         assert set(states_of(prefect_api, folder.name)) <= set(UNFINISHED)
-    empty(engine, folder.name)
+    empty(docker_session, folder.name)
