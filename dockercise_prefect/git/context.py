@@ -55,7 +55,7 @@ def read_context(root: Path) -> RunContext:
 
 
 def read_commit(printed: bytes) -> Commit:
-    """Parse the output of `READ_COMMIT`. All is empty if the output is empty, because there is no commit."""
+    """Parse the output of `READ_COMMIT`. It is empty in a repository without a commit; then all texts are empty."""
     _, _, rest = printed.decode("utf-8", "replace").replace("\0", "").partition("\n")  # the first line is a heading
     commit, _, rest = rest.partition("\n")
     author, _, message = rest.partition("\n")

@@ -43,7 +43,7 @@ class Cancellation:
             run: a run id or its beginning, or the id of a flow run.
 
         Raises:
-            UsageError: there is no such flow run, or there are several.
+            UsageError: Prefect has no such flow run, or several.
             NothingToDoError: it has ended already.
             OrchestratorError: Prefect does not answer.
         """
