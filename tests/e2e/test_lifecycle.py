@@ -6,10 +6,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
-from queue import Queue
-from threading import Thread
 
 import pytest
 
@@ -17,10 +15,9 @@ from dockercise_prefect.errors import ExitStatus
 from dockercise_prefect.runtime.docker.engine import DockerEngine
 from tests.e2e.conftest import Dockercise
 from tests.support.hosts.git_repository import make_repository
+from tests.support.running_command import PATIENCE, running, until
 
 pytestmark = pytest.mark.docker
-
-PATIENCE = 300
 
 UP = "echo up; trap 'echo asked; exit 1' TERM; while :; do sleep 0.1; done"
 """A script that tells when it runs, and ends when it is asked to."""
@@ -134,32 +131,6 @@ def heeds_hangups() -> Iterator[None]:
     usual = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     signal.signal(signal.SIGHUP, usual)
-
-
-@contextmanager
-def running(folder: Path, environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], Queue[str]]]:
-    """A run as a process, and its lines as they come."""
-    command = [sys.executable, "-m", "dockercise_prefect", "run", "-C", str(folder)]
-    lines: Queue[str] = Queue()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment) as process:
-        assert process.stdout is not None
-
-        def read() -> None:
-            for line in process.stdout or ():
-                lines.put(line)
-
-        Thread(target=read, daemon=True).start()
-        try:
-            yield process, lines
-        finally:
-            process.kill()
-
-
-def until(lines: Queue[str], text: str) -> str:
-    """The next line with this text."""
-    while text not in (line := lines.get(timeout=PATIENCE)):
-        pass
-    return line
 
 
 @pytest.mark.usefixtures("heeds_hangups")
