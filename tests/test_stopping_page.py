@@ -11,6 +11,7 @@ import click
 import pytest
 
 from dockercise_prefect.cli import dockercise
+from dockercise_prefect.orchestration.prefect.cancelling import how_to_cancel
 from tests.compiler.sources import compiled
 from tests.test_user_pages import blocks
 
@@ -27,6 +28,11 @@ def test_every_pipeline_compiles(example: str) -> None:
 def test_every_command_of_ours_exists() -> None:
     """Each `dockercise` command on the page exists."""
     assert set(re.findall(r"`dockercise ([a-z]+)", PAGE)) <= set(dockercise.list_commands(click.Context(dockercise)))
+
+
+def test_the_line_in_the_log_is_quoted() -> None:
+    """The page has the line that the log of a run without a deployment begins with."""
+    assert f"\n{how_to_cancel('20261129T220616Z-2345')}\n" in PAGE
 
 
 @pytest.mark.docker

@@ -79,7 +79,7 @@ def test_cancelled_in_prefect(site: Site, docker_session: DockerEngine) -> None:
 
 @pytest.mark.browser
 def test_cancelled_in_the_ui(site: Site, docker_session: DockerEngine, page: Page) -> None:
-    """The button *Cancel* on the flow run's page does the same as a request to the API."""
+    """The button *Cancel* on the flow run's page does the same as a request to the API, and the log names no other way."""
     with workers.working(site.name, site.environment, site.folder):
         flow_run = workers.start_run(site.api, site.deployment)
         has_started(docker_session, flow_run)
@@ -91,7 +91,9 @@ def test_cancelled_in_the_ui(site: Site, docker_session: DockerEngine, page: Pag
 
         ended = prefect_records.flow_run(site.api, flow_run)
         expect(page.get_by_text("Cancelled").first).to_be_visible()
+        log = prefect_records.logs(site.api, flow_run, "Finished in state")
 
+    assert not [line for line in log if "dockercise cancel" in line]
     assert (ended.type, ended.state) == ("CANCELLED", "Cancelled")
     assert record(site) == CLEANED_UP
     prefect_records.eventually(lambda: left_by(docker_session, flow_run), lambda left: left == [])

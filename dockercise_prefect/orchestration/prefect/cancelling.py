@@ -26,6 +26,20 @@ NOW = "asked twice, so it ends immediately"
 """The message of the state after the second request."""
 
 
+def how_to_cancel(run: str) -> str:
+    """What Prefect shows people who look at a run that has no deployment.
+
+    Prefect's UI says that such runs cannot be cancelled, but the menu of its V1 UI has *Cancel* in narrow windows.
+
+    Args:
+        run: the run id, which is the name of the flow run.
+    """
+    return (
+        f"to cancel this run, type `dockercise cancel {run}`. "
+        "In Prefect's V1 UI, you can also make this window narrow and choose Cancel in the menu ⋮"
+    )
+
+
 class Cancellation:
     """Cancels flow runs.
 

@@ -12,6 +12,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.logging import get_run_logger
 
 from dockercise_prefect.orchestration.prefect.artifacts import Artifacts
+from dockercise_prefect.orchestration.prefect.cancelling import how_to_cancel
 from dockercise_prefect.orchestration.prefect.flow_run import (
     attempt,
     current_flow_run,
@@ -134,6 +135,8 @@ def select(run: Started, targets: Sequence[StageName], commit: str | None, git: 
     selected = Selected(**chosen, targets=targets, commit=commit, git=git, skipped=skipped)
     name = run.flow_run.name if is_named(run.flow_run) else run.run_id
     label(run.flow_run, name, found_by(pipeline, commit, git))
+    if run.flow_run.deployment_id is None:
+        get_run_logger().info("%s", how_to_cancel(name))
     run.observe(RunStarted(run.run_id, pipeline, run.options.settings.jobs, page(run.flow_run)))
     if (number := attempt(run.flow_run)) > 1:
         of = f" of commit {commit}" if commit else ""

@@ -99,6 +99,14 @@ def test_the_flow_run_has_one_name_from_its_first_line_on(run: RunIt, prefect_ap
     assert f"Beginning flow run '{ran.summary.run_id}' for flow 'hello'" in log
 
 
+def test_the_log_of_a_run_without_a_deployment_says_how_to_cancel_it(run: RunIt, prefect_api: str) -> None:
+    """The line comes before all that stages print, with the id that `dockercise cancel` accepts."""
+    ran = run(sh("a", "true"))
+
+    _, second, *_ = prefect_records.logs(prefect_api, ran.summary.flow_run_id or "", "Finished in state")
+    assert second.startswith(f"to cancel this run, type `dockercise cancel {ran.summary.run_id}`. ")
+
+
 def test_a_failure_is_found_in_the_log_by_its_level(run: RunIt, scripted: ScriptedEngine, prefect_api: str) -> None:
     """A failed stage is an error with its last lines, a tolerated one is a warning, and no object of ours is dumped."""
     scripted.script("grep", Behaviour(stderr=b"grep: no match\n", exit_code=2))
