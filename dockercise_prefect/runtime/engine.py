@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
@@ -311,6 +311,27 @@ class Engine(Protocol):
 
         Raises:
             ContainerVanishedError: the container was removed while it ran.
+        """
+        ...
+
+    def follow(self, container: str, sink: OutputSink) -> ExitState:
+        """Attach to a container that another process has started, pass on the output from here on, wait for the end.
+
+        The rest is as for `run`. If the container has ended already, there is no output.
+        """
+        ...
+
+    def create_twin(self, container: str, name: str, command: Sequence[str], labels: Mapping[str, str]) -> str:
+        """Create a container like a running one, also like one that is not ours, without starting it. Return its id.
+
+        It has the image, entrypoint, user, groups, mounts, network and host names of the other one, but not its variables,
+        because they may be secret. Those of the image stay. The engine removes it when it has ended.
+
+        Args:
+            container: the id of the other one.
+            name: its name.
+            command: replaces the command, not the entrypoint.
+            labels: its labels.
         """
         ...
 

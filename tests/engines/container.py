@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -174,6 +175,14 @@ class ScriptedContainer:
         if grace <= 0 or self.behaviour.ignores_sigterm:
             self.signals.append("SIGKILL")
         self.finish()
+
+    def wait_for_end(self, patience: float) -> ExitState:
+        """How it ended. Whoever runs it says so; nothing else does."""
+        deadline = time.monotonic() + patience
+        while self.ended is None:
+            assert time.monotonic() < deadline, f"{self.spec.name} does not end"
+            time.sleep(0.01)
+        return self.ended
 
     def wait_until_down(self, patience: float) -> None:
         """Return when it has ended; return immediately if it does not run, and in its own `action`."""

@@ -14,8 +14,8 @@ import hashlib
 import itertools
 import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import PullPolicy
@@ -107,8 +107,6 @@ class ScriptedEngine:
         self._changed = threading.Condition(threading.RLock())
         self._numbers = itertools.count(1)
         self.add_image(BUSYBOX)
-
-    # What a test defines and asks.
 
     def script(self, text: str, *behaviours: Behaviour) -> None:
         """Define what the n-th attempt does whose command, input or Dockerfile has `text`; the last is for all later ones."""
@@ -249,6 +247,14 @@ class ScriptedEngine:
             running.ended = ExitState(exit_code, oom_killed=behaviour.oom_killed)
             return running.ended
 
+    def follow(self, container: str, sink: OutputSink) -> ExitState:
+        self._called("follow")
+        return self._existing(container).wait_for_end(_PATIENCE)
+
+    def create_twin(self, container: str, name: str, command: Sequence[str], labels: Mapping[str, str]) -> str:
+        self._called("create_twin")
+        return self.create(replace(self._existing(container).spec, name=name, command=tuple(command), labels=labels))
+
     def converse(self, container: str) -> Conversation:
         self._called("converse")
         running = self._start(container, b"")
@@ -330,8 +336,6 @@ class ScriptedEngine:
     def close(self) -> None:
         """Count the call; there is nothing to close."""
         self.calls["close"] += 1
-
-    # Inside.
 
     def _begun(self) -> None:
         with self._changed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dockercise_prefect.runtime.docker.marks import marked, step_host
@@ -46,6 +46,46 @@ def container_config(spec: ContainerSpec, *, init: bool, processors: int | None 
     if spec.user is not None:
         config["User"] = spec.user
     return config
+
+
+def twin_config(inspected: Mapping[str, Any], name: str, command: Sequence[str], labels: Mapping[str, str]) -> dict[str, Any]:
+    """The body of the engine's "create a container" for `Engine.create_twin`.
+
+    Args:
+        inspected: the other container, as the engine reports it.
+        name: of the new container.
+        command: its command.
+        labels: its labels.
+    """
+    own, host = inspected["Config"], inspected["HostConfig"]
+    mounts = [
+        {
+            "Type": mount["Type"],
+            "Source": mount["Name"] if mount["Type"] == "volume" else mount["Source"],
+            "Target": mount["Destination"],
+            "ReadOnly": not mount["RW"],
+        }
+        for mount in inspected["Mounts"]
+        if mount["Type"] in {"bind", "volume"}
+    ]
+    kept = ("NetworkMode", "GroupAdd", "ExtraHosts", "Dns", "DnsSearch", "DnsOptions", "SecurityOpt", "CapAdd", "CapDrop")
+    return {
+        "Image": inspected["Image"],
+        "Entrypoint": own.get("Entrypoint") or [],
+        "Cmd": list(command),
+        "Labels": marked(labels, name),
+        "User": own.get("User") or "",
+        "WorkingDir": own.get("WorkingDir") or "/",
+        "OpenStdin": True,
+        "StdinOnce": True,
+        "Healthcheck": {"Test": ["NONE"]},
+        "HostConfig": {
+            "Mounts": mounts,
+            "LogConfig": {"Type": "none"},
+            "AutoRemove": True,
+            **{key: host[key] for key in kept if host.get(key)},
+        },
+    }
 
 
 def build_parameters(spec: BuildSpec, dockerfile: str, mark: str) -> dict[str, str]:

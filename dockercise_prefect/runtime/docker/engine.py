@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from functools import cached_property
 from typing import Any, Final, Self
@@ -20,7 +20,7 @@ from dockercise_prefect.pipeline import PullPolicy
 from dockercise_prefect.runtime.cleanup.labels import STEPS
 from dockercise_prefect.runtime.docker import connection as docker_connection
 from dockercise_prefect.runtime.docker.archive import DockerArchive
-from dockercise_prefect.runtime.docker.arguments import committed_config, container_config
+from dockercise_prefect.runtime.docker.arguments import committed_config, container_config, twin_config
 from dockercise_prefect.runtime.docker.build import DockerBuild
 from dockercise_prefect.runtime.docker.buildkit import BuildKitBuild
 from dockercise_prefect.runtime.docker.command import BuildCommand, NoBuildKit, find_build_command
@@ -173,6 +173,21 @@ class DockerEngine:
             pump(output.read, sink, lambda: self._is_running(container))
         self._refuse_half(container)
         return self._exit_state(container)
+
+    def follow(self, container: str, sink: OutputSink) -> ExitState:
+        with engine_errors(f"cannot attach to container {_short(container)}"), suppress(NotFound):
+            if self._is_running(container):
+                with closing(attach(self._client, container, "stdout", "stderr")) as output:
+                    pump(output.read, sink, lambda: self._is_running(container))
+        self._refuse_half(container)
+        return self._exit_state(container)
+
+    def create_twin(self, container: str, name: str, command: Sequence[str], labels: Mapping[str, str]) -> str:
+        with engine_errors(f"cannot create a container like {_short(container)}"):
+            config = twin_config(self._client.inspect_container(container), name, command, labels)
+            created = self._client.create_container_from_config(config, name)  # type: ignore[no-untyped-call]  # its stub has no types
+        id_: str = created["Id"]
+        return id_
 
     def converse(self, container: str) -> Conversation:
         with ExitStack() as stack:
