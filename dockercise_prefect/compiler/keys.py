@@ -122,11 +122,6 @@ LATER_IN_STAGES: Mapping[str, str] = {
 }
 """Keys of a stage that are planned for later, and what can be written until then."""
 
-LATER_IN_META: Mapping[str, str] = {
-    "cleanupAfterCrash": "`dockercise gc` removes what a run left whose process died",
-}
-"""The same for `meta`."""
-
 
 def read_settings(owner: str, by_key: Mapping[str, Node], findings: Findings) -> dict[str, Any]:
     """The values of the keys of `SETTINGS`, by the attributes that they set; None if a key is wrong or unset by `null`."""

@@ -297,6 +297,9 @@ RUN: Mapping[str, RunSetting] = {
     "cleanupGrace": RunSetting(
         "cleanup_grace", grace, "How long all clean-up stages together may take after a run was stopped; by default `60s`."
     ),
+    "cleanupAfterCrash": RunSetting(
+        "cleanup_after_crash", boolean, "`true`: the clean-up stages of a run whose process died are run by whoever finds it."
+    ),
     "concurrency": RunSetting("concurrency", concurrency, "How many runs of the pipeline, or of a group, go on at once."),
     "code": RunSetting("history", history, "`{git: true}`: `code` is a git checkout, and not only files."),
 }

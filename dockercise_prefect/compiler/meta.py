@@ -9,7 +9,6 @@ from typing import Any
 
 from dockercise_prefect.compiler.keys import (
     INHERITED,
-    LATER_IN_META,
     LATER_IN_STAGES,
     META,
     OWN,
@@ -65,7 +64,7 @@ def read_meta(document: MergedDocument, folder: str, variables: Variables, findi
         variables: reads `meta.env`.
         findings: collects what is wrong.
     """
-    check_keys("meta", document.meta.values(), META, findings, later=LATER_IN_META, hint_for=_hint_for_meta)
+    check_keys("meta", document.meta.values(), META, findings, hint_for=_hint_for_meta)
     by_key = {key: value for key, (_, value) in document.meta.items() if not is_null(value)}
     defaults = _defaults(by_key, findings)
     if "img" in defaults:

@@ -41,6 +41,8 @@ def run_arguments(pipeline: Pipeline) -> Iterator[tuple[str, str]]:
         yield "timeout", repr(pipeline.timeout)
     if pipeline.cleanup_grace != CLEANUP_GRACE:
         yield "cleanup_grace", repr(pipeline.cleanup_grace)
+    if pipeline.cleanup_after_crash:
+        yield "cleanup_after_crash", "True"
     if pipeline.concurrency is not None:
         yield "concurrency", _concurrency(pipeline.concurrency)
     if pipeline.history is not None:
@@ -71,6 +73,8 @@ def run_in_words(pipeline: Pipeline) -> Iterator[tuple[str, str]]:
         yield "timeout", f"the run is stopped after {shown_seconds(pipeline.timeout)}"
     if pipeline.cleanup_grace != CLEANUP_GRACE:
         yield "cleanupGrace", shown_seconds(pipeline.cleanup_grace)
+    if pipeline.cleanup_after_crash:
+        yield "cleanupAfterCrash", "the clean-up stages also run after a crash, started by whoever finds the run"
     if pipeline.concurrency is not None:
         yield "concurrency", _concurrency_in_words(pipeline.concurrency)
     if pipeline.history is not None:

@@ -57,6 +57,8 @@ def lifecycle_of_run(pipeline: Pipeline) -> Json:
         entry["timeout"] = pipeline.timeout
     if pipeline.cleanup_grace != CLEANUP_GRACE:
         entry["cleanup_grace"] = pipeline.cleanup_grace
+    if pipeline.cleanup_after_crash:
+        entry["cleanup_after_crash"] = True
     if pipeline.concurrency is not None:
         group = pipeline.concurrency
         entry["concurrency"] = {"group": group.group, "limit": group.limit, "overlap": group.overlap.value}
@@ -75,6 +77,7 @@ def run_lifecycle_from_json(data: Json) -> dict[str, Any]:
     return {
         "timeout": data.get("timeout"),
         "cleanup_grace": data.get("cleanup_grace", CLEANUP_GRACE),
+        "cleanup_after_crash": data.get("cleanup_after_crash", False),
         "concurrency": group and Concurrency(group=group["group"], limit=group["limit"], overlap=Overlap(group["overlap"])),
         "history": code and CodeHistory(code["depth"]),
     }

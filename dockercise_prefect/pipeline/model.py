@@ -314,6 +314,7 @@ class Pipeline:
         digest: `sha256:…` of what was compiled; None for a pipeline that is written in Python (`codec.digest_of`).
         timeout: seconds after which the run is stopped and has failed; None for no limit.
         cleanup_grace: seconds that all clean-up stages have together after the run was stopped.
+        cleanup_after_crash: whether the clean-up stages of a run whose process died are run by whoever finds it.
         concurrency: how many runs go on at once; None for no limit.
         history: the history of git that the code has; None if the code has none.
         answers: stages whose exit code is an answer for another stage (`if`, `unless`). Those that `stages` ask are added.
@@ -329,6 +330,7 @@ class Pipeline:
     digest: str | None = field(default=None, compare=False)
     timeout: float | None = None
     cleanup_grace: float = CLEANUP_GRACE
+    cleanup_after_crash: bool = False
     concurrency: Concurrency | None = None
     history: CodeHistory | None = None
     answers: Sequence[StageName] = ()

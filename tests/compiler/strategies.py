@@ -128,6 +128,7 @@ def metas() -> st.SearchStrategy[Definition]:
             "implicit": st.booleans(),
             "timeout": st.just("1h"),
             "cleanupGrace": st.just("0s"),
+            "cleanupAfterCrash": st.booleans(),
             "code": st.sampled_from([{"git": True}, {"git": True, "depth": "0"}, {"git": False, "depth": 7}, {"depth": None}]),
             "concurrency": st.sampled_from([1, {"group": "g", "limit": "2", "overlap": "cancel"}]),
             "lint": st.dictionaries(st.sampled_from(["DK101", "DK104"]), st.sampled_from(["off", "on", None])),

@@ -26,7 +26,7 @@ is_release = stage(
     run="grep -q release /code/VERSION",
     retries=0,
     stop_grace=30,
-    at="ci.dockercise.yaml:9:1",
+    at="ci.dockercise.yaml:10:1",
 )
 
 fetch = stage(
@@ -35,7 +35,7 @@ fetch = stage(
     run="wget https://example.com/data",
     retries=retries(3, delay=10, backoff=2, on=[1, "timeout", "error"]),
     stop_grace=30,
-    at="ci.dockercise.yaml:13:1",
+    at="ci.dockercise.yaml:14:1",
 )
 
 test = stage(
@@ -49,7 +49,7 @@ cat /fetch/data | wc -l
     retries=1,
     stop_grace=30,
     interpreter=["bash", "-e", "-u"],
-    at="ci.dockercise.yaml:17:1",
+    at="ci.dockercise.yaml:18:1",
 )
 
 report = stage(
@@ -60,7 +60,7 @@ report = stage(
     retries=1,
     stop_grace=30,
     interpreter=["python3"],
-    at="ci.dockercise.yaml:23:1",
+    at="ci.dockercise.yaml:24:1",
 )
 
 deploy = stage(
@@ -76,7 +76,7 @@ deploy = stage(
     ),
     retries=1,
     stop_grace=30,
-    at="ci.dockercise.yaml:28:1",
+    at="ci.dockercise.yaml:29:1",
 )
 
 preview = stage(
@@ -87,7 +87,7 @@ preview = stage(
     when=when(tag=["v*"]),
     retries=1,
     stop_grace=30,
-    at="ci.dockercise.yaml:37:1",
+    at="ci.dockercise.yaml:38:1",
 )
 
 notify = stage(
@@ -100,7 +100,7 @@ notify = stage(
     when="failure",
     retries=1,
     stop_grace=30,
-    at="ci.dockercise.yaml:42:1",
+    at="ci.dockercise.yaml:43:1",
 )
 
 clean = stage(
@@ -111,7 +111,7 @@ clean = stage(
     when=when(status="always", branch=["main"]),
     retries=1,
     stop_grace=30,
-    at="ci.dockercise.yaml:46:1",
+    at="ci.dockercise.yaml:47:1",
 )
 
 pipeline = Pipeline(
@@ -119,8 +119,9 @@ pipeline = Pipeline(
     [is_release, fetch, test, report, deploy, preview, notify, clean],
     timeout=5400,
     cleanup_grace=120,
+    cleanup_after_crash=True,
     concurrency=concurrency(2, group="release", overlap="cancel"),
-    digest="sha256:214250169cc4451d4d46f3d01e17aaaf088af60daef8681d6adfc503683fbdc6",
+    digest="sha256:673b43023ce3c9ad3950826c3599233ec893e1c945d15e9fffc4ae00ecff92d2",
 )
 
 
