@@ -12,6 +12,7 @@ import pytest
 
 from dockercise_prefect.cli import dockercise
 from dockercise_prefect.orchestration.prefect.cancelling import how_to_cancel
+from dockercise_prefect.pipeline.selection import run_of
 from tests.compiler.sources import compiled
 from tests.test_user_pages import blocks
 
@@ -23,6 +24,14 @@ PAGE = (ROOT / "docs/stopping.md").read_text()
 def test_every_pipeline_compiles(example: str) -> None:
     """Every YAML block is a pipeline without findings."""
     assert len(compiled(example=example)) > 0
+
+
+def test_the_clean_up_of_the_page_belongs_to_each_of_its_stages() -> None:
+    """`dockercise run up` and `run test` also run `down`, as the page says."""
+    pipeline = next(compiled(example=example) for example in blocks(PAGE, "yaml") if "down:" in example)
+
+    assert list(run_of(pipeline, ["up"]).by_name) == ["up", "down"]
+    assert list(run_of(pipeline, ["test"]).by_name) == ["up", "test", "down"]
 
 
 def test_every_command_of_ours_exists() -> None:

@@ -16,6 +16,7 @@ from dockercise_prefect.compiler import compile_folder
 from dockercise_prefect.emit import FORMATS, Format, Request, module_name
 from dockercise_prefect.errors import DefinitionError, DockerciseError, UsageError
 from dockercise_prefect.pipeline import Pipeline, digest_of
+from dockercise_prefect.pipeline.selection import run_of
 
 
 class OutOfDateError(DockerciseError):
@@ -24,7 +25,13 @@ class OutOfDateError(DockerciseError):
 
 @click.command("compile")
 @takes_root
-@click.option("--target", "targets", metavar="STAGE", multiple=True, help="Only this stage and what it needs; can be repeated.")
+@click.option(
+    "--target",
+    "targets",
+    metavar="STAGE",
+    multiple=True,
+    help="Only this stage, what it needs and its clean-up; can be repeated.",
+)
 @click.option("--format", "format_name", type=click.Choice(list(FORMATS)), default="python", show_default=True)
 @click.option(
     "-o", "--output", metavar="FILE_OR_DIR", type=click.Path(path_type=Path), help="Write there instead of to standard output."
@@ -73,7 +80,7 @@ def _compiled(root: Path, *, offline: bool) -> Pipeline:
 
 
 def _narrowed(pipeline: Pipeline, targets: tuple[str, ...]) -> Pipeline:
-    chosen = pipeline.only(targets)
+    chosen = run_of(pipeline, targets)
     return replace(chosen, digest=digest_of(chosen)) if targets else pipeline
 
 

@@ -16,6 +16,7 @@ from dockercise_prefect.emit import FORMATS, Request
 from dockercise_prefect.emit.outline import outline
 from dockercise_prefect.emit.svg import svg
 from dockercise_prefect.errors import UsageError, did_you_mean
+from dockercise_prefect.pipeline.selection import run_of
 
 _TEXTS: Mapping[str, Callable[[Request], str]] = {FORMATS[name].suffix: FORMATS[name].emit for name in ("dot", "mermaid")}
 
@@ -26,7 +27,13 @@ _ENDINGS = (*_PICTURES, *_TEXTS)
 
 @click.command
 @takes_root
-@click.option("--target", "targets", metavar="STAGE", multiple=True, help="Only this stage and what it needs; can be repeated.")
+@click.option(
+    "--target",
+    "targets",
+    metavar="STAGE",
+    multiple=True,
+    help="Only this stage, what it needs and its clean-up; can be repeated.",
+)
 @click.option(
     "-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write to this file: .svg .png .pdf .dot .mmd"
 )
@@ -55,7 +62,7 @@ def graph(
     if output is not None and output.suffix not in _ENDINGS:
         raise _unknown_ending(output)
     with chosen_packages(offline=offline) as packages:
-        pipeline = compiled_below(chosen_root(root_argument, root_option), packages).only(targets)
+        pipeline = run_of(compiled_below(chosen_root(root_argument, root_option), packages), targets)
     request = Request(pipeline, targets)
     if output is None:
         click.echo(outline(request).encode(), nl=False)

@@ -96,7 +96,9 @@ _OPTIONS = (
     click.option("--rrule", "rrules", metavar="RULE", multiple=True, help="Run at the times of an iCalendar rule."),
     click.option("--timezone", metavar="ZONE", default="UTC", show_default=True, help="The time zone of --cron and --rrule."),
     click.option("--no-cron", "unscheduled", is_flag=True, help="Remove the deployment's schedules."),
-    click.option("--target", "targets", metavar="STAGE", multiple=True, help="Run only these stages and what they need."),
+    click.option(
+        "--target", "targets", metavar="STAGE", multiple=True, help="Run only these stages, what they need and their clean-up."
+    ),
     click.option("--env", "variables", metavar="NAME=TEXT", multiple=True, help="A variable; everyone can read it in Prefect."),
     click.option("--secret", "secrets", metavar="NAME=BLOCK", multiple=True, help="A variable from a Prefect Secret block."),
     click.option("--results", metavar="PLACE", help="Where records go; default: the worker's setting."),

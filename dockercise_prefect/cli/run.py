@@ -29,6 +29,7 @@ from dockercise_prefect.orchestration.run.failure import ApiLostError, RunFailed
 from dockercise_prefect.orchestration.run.limits import within_trust
 from dockercise_prefect.orchestration.run.options import RunOptions
 from dockercise_prefect.pipeline import Pipeline
+from dockercise_prefect.pipeline.selection import run_of
 from dockercise_prefect.results.summary import RunSummary
 from dockercise_prefect.settings import read_settings
 from dockercise_prefect.signals import OF_THE_COMMAND
@@ -76,6 +77,7 @@ def run(  # noqa: PLR0917  click gives each option as an argument
 ) -> None:
     """Run the pipeline below ROOT, or only the STAGEs and what they need.
 
+    Clean-up stages (`when: always`, `when: failure`) that come after them run too.
     Containers run on your Docker engine; Prefect's UI shows the run, on a local server unless PREFECT_API_URL names one.
     Exit status: 0 passed, 1 a stage failed, 2 wrong definition or usage, 3 engine, Prefect or storage failed, 4 nothing to do,
     130 interrupted.
@@ -153,7 +155,7 @@ def _launched(  # noqa: PLR0917  as above
 ) -> tuple[RunSummary, RunFailedError | None]:
     if not pipeline.stages:
         raise NothingToDoError(f"nothing to do: no stage below {root}")
-    within_trust(pipeline.only(targets), how)
+    within_trust(run_of(pipeline, targets), how)
     if how.settings.untrusted:
         check_surroundings(root, files)
     how = replace(how, flags=_flags(options), file_variables=_file_variables(files))

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dockercise_prefect.compiler.triggers import Match, triggered
-from dockercise_prefect.pipeline import Pipeline, RunContext, StageName, meaning_of
+from dockercise_prefect.pipeline import Pipeline, RunContext, Stage, StageName, meaning_of
 from dockercise_prefect.pipeline.conditions import skipped_beforehand
+from dockercise_prefect.pipeline.selection import run_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,9 @@ def compare(earlier: Pipeline | None, later: Pipeline) -> Difference:
 
 
 def work(pipeline: Pipeline, context: RunContext) -> Work:
-    """The stages that run because of changed files: triggered ones and all that they need; all if no stage has triggers.
+    """The stages that run because of changed files.
+
+    They are the triggered ones, all that they need, and the clean-up stages that belong to them; all if no stage has triggers.
 
     Args:
         pipeline: the pipeline.
@@ -69,18 +72,19 @@ def work(pipeline: Pipeline, context: RunContext) -> Work:
     else:
         targets = triggered(pipeline, context.changed or ())
         reasons = _reasons(pipeline, targets) if targets else {}
-    skipped = skipped_beforehand(pipeline.only(reasons), context, list(targets)) if reasons else {}
+    skipped = skipped_beforehand(run_of(pipeline, targets), context, list(targets)) if reasons else {}
     return Work(targets, {name: why for name, why in reasons.items() if name not in skipped}, skipped)
 
 
 def _reasons(pipeline: Pipeline, targets: Mapping[StageName, Sequence[Match]]) -> dict[StageName, str]:
-    """The targets and all stages that they need, each with the reason."""
-    chosen = pipeline.only(targets)
+    """The stages of the targets' run, each with the reason."""
+    needed = pipeline.only(targets).by_name
     users: dict[StageName, StageName] = {}
-    for stage in chosen:
+    for stage in needed.values():
         for name in stage.needs:
             users.setdefault(name, stage.name)
-    return {stage.name: _reason(targets.get(stage.name, ()), users.get(stage.name)) for stage in chosen}
+    reasons = {name: _reason(targets.get(name, ()), users.get(name)) for name in needed}
+    return {stage.name: reasons.get(stage.name) or _why_it_joins(stage) for stage in run_of(pipeline, targets)}
 
 
 def _fields(before: Mapping[str, object], after: Mapping[str, object]) -> tuple[str, ...]:
@@ -92,3 +96,9 @@ def _reason(matches: Sequence[Match], user: StageName | None) -> str:
         return f"needed by {user}"
     more = f", and {len(matches) - 1} more" if len(matches) > 1 else ""
     return f"{matches[0].path} matches {matches[0].glob}{more}"
+
+
+def _why_it_joins(stage: Stage) -> str:
+    """The reason for a clean-up stage that no other stage needs."""
+    edge = next(iter(stage.depends_on), None)
+    return f"a clean-up stage that {'comes after all ordinary stages' if edge is None else f'{edge.kind.phrase} {edge.stage}'}"

@@ -20,6 +20,7 @@ from dockercise_prefect.pipeline import (
     StageVolume,
 )
 from dockercise_prefect.pipeline.run_context import RUN_VARIABLES
+from dockercise_prefect.pipeline.selection import run_of
 from dockercise_prefect.pipeline.sensitivity import sensitive_stages
 
 
@@ -29,7 +30,8 @@ def explanation(pipeline: Pipeline, name: StageName) -> str:
     Raises:
         DefinitionError: the stage does not exist (DK040).
     """
-    chosen = pipeline.only([name])
+    chosen = pipeline.only([name]).by_name
+    joining = [stage.name for stage in run_of(pipeline, [name]) if stage.name not in chosen]
     stage = pipeline.by_name[name]
     users = [_row(user.name, _reason(user, edge)) for user in pipeline for edge in user.depends_on if edge.stage == name]
     sections = [
@@ -39,7 +41,8 @@ def explanation(pipeline: Pipeline, name: StageName) -> str:
         if stage.depends_on
         else [_first(stage)],
         ["is needed by", *users] if users else ["no stage needs it"],
-        [f"to run it, {len(chosen)} of {len(pipeline)} stages run, in this order", f"  {printable(', '.join(chosen.by_name))}"],
+        [f"to run it, {len(chosen)} of {len(pipeline)} stages run, in this order", f"  {printable(', '.join(chosen))}"],
+        *([["clean-up stages of that run", f"  {printable(', '.join(joining))}"]] if joining else []),
     ]
     return "\n\n".join("\n".join(section) for section in sections) + "\n"
 

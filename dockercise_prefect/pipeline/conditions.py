@@ -9,6 +9,7 @@ from dockercise_prefect.pipeline.lifecycle import When
 from dockercise_prefect.pipeline.model import DependencyKind, Pipeline, Stage, StageName
 from dockercise_prefect.pipeline.name_globs import takes_name
 from dockercise_prefect.pipeline.run_context import RunContext
+from dockercise_prefect.pipeline.selection import run_of
 
 
 def unmet(when: When, context: RunContext) -> str | None:
@@ -33,7 +34,7 @@ def skipped_beforehand(pipeline: Pipeline, context: RunContext, targets: Collect
     """The stages that are certainly skipped, each with the reason.
 
     Args:
-        pipeline: the stages that were asked for, and those that they need.
+        pipeline: the stages of the run (`selection.run_of`).
         context: what the run knows of git.
         targets: the stages that were asked for; empty for all.
     """
@@ -44,10 +45,10 @@ def skipped_beforehand(pipeline: Pipeline, context: RunContext, targets: Collect
             skipped[stage.name] = why
     wanted = [name for name in targets if name not in skipped]
     if targets:
-        needed = pipeline.only(wanted).by_name if wanted else {}
+        rest = run_of(pipeline, wanted).by_name if wanted else {}
         for stage in pipeline:
-            if stage.name not in needed:
-                skipped.setdefault(stage.name, f"only {_either(_users(pipeline, stage, targets))} needs it")
+            if stage.name not in rest:
+                skipped.setdefault(stage.name, _not_needed(pipeline, stage, targets))
     return {stage.name: skipped[stage.name] for stage in pipeline if stage.name in skipped}
 
 
@@ -79,9 +80,10 @@ def _uses_skipped(stage: Stage, skipped: Collection[StageName]) -> str | None:
     return None if edge is None else f"it {edge.kind.phrase} {edge.stage}, which is skipped"
 
 
-def _users(pipeline: Pipeline, stage: Stage, targets: Collection[StageName]) -> Sequence[StageName]:
-    """The targets that need a stage."""
-    return [name for name in targets if stage.name in pipeline.only([name]).by_name]
+def _not_needed(pipeline: Pipeline, stage: Stage, targets: Collection[StageName]) -> str:
+    """Why a stage does not have to run if some targets are skipped. A clean-up stage may be in the run without being needed."""
+    users = [name for name in targets if stage.name in pipeline.only([name]).by_name]
+    return f"only {_either(users)} needs it" if users else "nothing runs that it comes after"
 
 
 def _touched(globs: Sequence[str], paths: Iterable[str]) -> bool:

@@ -60,6 +60,17 @@ def test_targets_are_kept_with_what_they_need(command: Command, root: Path) -> N
     assert "other" not in module
 
 
+def test_clean_up_stages_of_targets_are_kept(command: Command, root: Path) -> None:
+    """`--target` also keeps the clean-up stages that belong to the run, with the `after` that is left of theirs."""
+    (root / "b.dockercise.yaml").write_text("drop: {img: x, run: drop, after: [build, other], when: always}\n")
+
+    printed = json.loads(command("compile", str(root), "--target", "test", "--format", "json").out)
+
+    assert list(printed["stages"]) == ["build", "test", "drop"]
+    assert [edge["stage"] for edge in printed["stages"]["drop"]["depends_on"]] == ["build"]
+    assert "other" not in command("compile", str(root), "--target", "test").out
+
+
 def test_unknown_target(command: Command, root: Path) -> None:
     """A target that is not a stage is status 2 with the stage that was probably meant, and prints nothing on stdout."""
     outcome = command("compile", str(root), "--target", "tset")

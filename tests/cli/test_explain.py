@@ -92,6 +92,16 @@ def test_a_stage_without_edges() -> None:
     assert "  value      the variable done from --env" in explanation(pipeline, "done")
 
 
+def test_clean_up_stages_of_the_run_are_shown() -> None:
+    """The stages that run for a stage are shown without clean-up stages; those follow, because they run last."""
+    text = "last: {img: x, when: failure}\na: {img: x}\nb: {img: x, after: a}\nc: {img: x, after: [a, b], when: always}\n"
+
+    shown = explanation(compiled(a=text), "a")
+
+    assert shown.endswith("to run it, 1 of 4 stages run, in this order\n  a\n\nclean-up stages of that run\n  last, c\n")
+    assert "clean-up" not in explanation(compiled(a="a: {img: x}\nb: {img: x, after: a, when: always}\n"), "b")
+
+
 @pytest.mark.parametrize(
     ("kind", "reference"), [(DependencyKind.ENV, "$A"), (DependencyKind.VOL, "/a"), (DependencyKind.OUT, "out/a")]
 )

@@ -30,8 +30,12 @@ def test_listing_without_a_file(command: Command, root: Path) -> None:
 
 
 def test_targets_narrow_it(command: Command, root: Path) -> None:
-    """`--target` keeps a stage and everything it needs."""
-    assert command("graph", "-C", str(root), "--target", "test").out == "make\ntest  after make (vol)\n"
+    """`--target` keeps a stage, everything it needs, and the clean-up stages of its run."""
+    (root / "b.dockercise.yaml").write_text("drop: {img: x, after: [make, other], when: always}\n")
+
+    assert (
+        command("graph", "-C", str(root), "--target", "test").out == "make\ntest  after make (vol)\ndrop  after make (after)\n"
+    )
 
 
 @pytest.mark.parametrize(

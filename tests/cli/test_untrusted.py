@@ -62,6 +62,19 @@ def test_a_refusal_is_wrong_input_with_places(stranger: Stranger) -> None:
     assert {stage["status"] for stage in summary["stages"].values()} == {"not_started"}
 
 
+def test_clean_up_stages_of_targets_are_judged_too(stranger: Stranger) -> None:
+    """A clean-up stage would run with the target, so what it requests is refused; other stages would not run."""
+    stranger.says(
+        "a: {img: x, run: 'true'}\nb: {img: x, network: host}\nc: {img: x, after: [a, b], when: always, network: host}\n"
+    )
+
+    outcome = stranger.run("--untrusted", "a")
+
+    assert outcome.status == ExitStatus.WRONG_INPUT
+    assert outcome.err.startswith("p.dockercise.yaml:3:1: DK072 not trusted: c uses the network of the engine's machine\n")
+    assert "b uses" not in outcome.err
+
+
 @pytest.mark.parametrize(
     ("variables", "arguments"),
     [

@@ -70,3 +70,31 @@ def test_no_match_runs_nothing() -> None:
 def test_no_triggers_run_everything() -> None:
     """If no stage has triggers, everything would run."""
     assert list(work(compiled(a="a: {img: x}\nb: {img: x}\n"), RunContext(changed=[])).reasons) == ["a", "b"]
+
+
+def test_clean_up_stages_of_a_run_have_their_own_reasons() -> None:
+    """A clean-up stage that joins says what it comes after or uses, and is the reason for no other stage."""
+    cleaning = """
+drop: {img: x, run: drop, env: make, when: always}
+told: {img: x, run: told, after: [ship, old], when: failure}
+last: {img: x, run: last, when: {status: failure, branch: main}}
+"""
+
+    planned = work(compiled(a=cleaning + BEFORE), RunContext(changed=["src/a"], branch="main"))
+
+    assert planned.reasons == {
+        "make": "src/a matches src/**",
+        "drop": "a clean-up stage that uses the value of make",
+        "last": "a clean-up stage that comes after all ordinary stages",
+    }
+    shipped = work(compiled(a=cleaning + BEFORE), RunContext(changed=["ship.sh"], branch="try"))
+    assert shipped.reasons["make"] == "needed by test"
+    assert shipped.reasons["told"] == "a clean-up stage that comes after ship"
+    assert shipped.skipped == {"last": "the branch is try, and must match main"}
+
+
+def test_clean_up_stages_alone_are_no_work() -> None:
+    """If no trigger matches, clean-up stages would not run either."""
+    assert (
+        work(compiled(a=BEFORE + "last: {img: x, run: last, when: always}\n"), RunContext(changed=["README.md"])).reasons == {}
+    )

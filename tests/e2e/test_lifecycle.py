@@ -97,6 +97,44 @@ def test_clean_up_gets_what_is_left(dockercise_run: Dockercise, folder: Path, tm
     assert said.exit_status == ExitStatus.STAGE_FAILED
 
 
+def test_targets_are_cleaned_up_after(dockercise_run: Dockercise, folder: Path, tmp_path: Path) -> None:
+    """`run STAGE` also runs the clean-up stages of that stage, without the others that they come after."""
+    seen = tmp_path / "seen"
+    seen.mkdir()
+    write(
+        folder,
+        "start: {run: 'echo started; echo x > $OUT/file'}\n"
+        "test: {run: 'exit 4', after: start}\n"
+        "other: {run: 'echo no'}\n"
+        f"stop: {{run: 'echo \"stop $START $(cat /start/file)\" >> /seen/told', env: start, vol: ['{seen}:/seen', start],"
+        " after: [test, other], when: always}\n"
+        f"tell: {{run: 'echo \"$DOCKERCISE_STATUS: $DOCKERCISE_FAILED\" >> /seen/told', vol: '{seen}:/seen', after: stop,"
+        " when: failure}\n"
+        "last: {run: 'true', when: failure}\n"
+        "elsewhere: {run: 'true', after: other, when: always}\n",
+    )
+
+    failed = dockercise_run("-C", folder, "test")
+    passed = dockercise_run("-C", folder, "start")
+
+    assert {name: one["status"] for name, one in failed.stages.items()} == {
+        "start": "passed",
+        "test": "failed",
+        "stop": "passed",
+        "tell": "passed",
+        "last": "passed",
+    }
+    assert failed.exit_status == ExitStatus.STAGE_FAILED
+    assert {name: one["status"] for name, one in passed.stages.items()} == {
+        "start": "passed",
+        "stop": "passed",
+        "tell": "skipped",
+        "last": "skipped",
+    }
+    assert passed.exit_status == ExitStatus.DONE
+    assert (seen / "told").read_text() == "stop started x\nfailed: test\nstop started x\n"
+
+
 def test_everything_skipped_is_nothing_to_do(dockercise_run: Dockercise, folder: Path) -> None:
     """If all that was asked for is skipped, the exit status is 4, and the summary says why."""
     write(folder, "build: {run: 'exit 1'}\ndeploy: {run: 'true', after: build, when: {branch: prod}}\n")

@@ -34,6 +34,7 @@ app:
   run: echo "app $VERSION, $DOCKERCISE_EVENT of $DOCKERCISE_BRANCH$DOCKERCISE_TAG"
   triggers: app/
 docs: {img: busybox, run: echo docs, triggers: docs/}
+told: {img: busybox, run: echo "$DOCKERCISE_STATUS", when: always, after: [app, docs]}
 """
 
 SECRET = "what GitHub and we know"
@@ -107,11 +108,11 @@ def test_a_schedule_starts_runs_by_itself(site: Site) -> None:
 
     assert {run["state"]["name"] for run in runs} == {"Completed"}
     assert all(run["auto_scheduled"] for run in runs)
-    assert site.values() == {"version": "one", "app": "app one, schedule of main", "docs": "docs"}
+    assert site.values() == {"version": "one", "app": "app one, schedule of main", "docs": "docs", "told": "passed"}
 
 
 def test_a_push_starts_a_run_of_what_it_touched(site: Site, page: Page) -> None:
-    """GitHub's own signed payload starts a run of that commit, with the touched target and its needs, shown in the UI."""
+    """GitHub's own signed payload starts a run of that commit, shown in the UI: the touched target, its needs, and clean-up."""
     site.register("--webhook-secret", f"{site.name}-hook", "--pushed-as", f"https://github.com/{REPOSITORY}")
     before = site.head
     after = site.push({"app/a": "new\n", "version.txt": "two\n"})
@@ -127,7 +128,7 @@ def test_a_push_starts_a_run_of_what_it_touched(site: Site, page: Page) -> None:
 
     assert (forged, accepted, again, elsewhere) == (401, 202, 200, 200)
     assert (run["state"]["name"], run["parameters"]["commit"], run["parameters"]["targets"]) == ("Completed", after, ["app"])
-    assert site.values() == {"version": "two", "app": "app two, push of main"}
+    assert site.values() == {"version": "two", "app": "app two, push of main", "told": "passed"}
     assert run["labels"]["dockercise.previous"] == before
     open_page(page, f"{site.api.removesuffix('/api')}/runs/flow-run/{run['id']}", page.get_by_text(run["name"]).first)
     for tag in (f"commit:{after[:12]}", "event:push", "branch:main"):
@@ -153,7 +154,7 @@ def test_a_tag_starts_a_run_of_everything(site: Site) -> None:
     assert (said.status, other, deleted, accepted) == (0, 200, 200, 202)
     assert (run["state"]["name"], run["parameters"]["commit"]) == ("Completed", site.head)
     assert {"event:tag", "tag:v1.0"} <= {*run["tags"]}
-    assert site.values() == {"version": "one", "app": "app one, tag of v1.0", "docs": "docs"}
+    assert site.values() == {"version": "one", "app": "app one, tag of v1.0", "docs": "docs", "told": "passed"}
 
 
 def test_pushes_that_touch_nothing_start_nothing(site: Site) -> None:

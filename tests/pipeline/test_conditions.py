@@ -8,6 +8,7 @@ import pytest
 
 from dockercise_prefect.pipeline import Pipeline, RunContext, RunEvent, Stage, stage, when
 from dockercise_prefect.pipeline.conditions import skipped_beforehand, unmet, without
+from dockercise_prefect.pipeline.selection import run_of
 
 ON_MAIN = RunContext(event=RunEvent.PUSH, branch="main", changed=("src/app.py", "README.md"))
 
@@ -79,6 +80,35 @@ def test_what_only_a_skipped_target_needs_is_skipped() -> None:
         "deploy": "the branch is main, and must match prod",
     }
     assert skipped_beforehand(pipeline, ON_MAIN, []).keys() == {"deploy"}
+
+
+def test_clean_up_of_a_skipped_target_is_skipped() -> None:
+    """If a target is skipped, so are the clean-up stages that joined the run because of it; those of other targets run."""
+    build, test = stage("build", image="i", run="x"), stage("test", image="i", run="x")
+    deploy = on("prod", "deploy", after=[build])
+    undo = stage("undo", image="i", run="x", when="failure", after=[deploy])
+    undone = stage("undone", image="i", run="x", when="always", after=[build])
+    tidy = stage("tidy", image="i", run="x", when="always", after=[deploy, test])
+    notify = stage("notify", image="i", run="x", when="failure")
+    pipeline = Pipeline("p", [build, test, deploy, undo, undone, tidy, notify])
+
+    assert skipped_beforehand(pipeline, ON_MAIN, ["deploy", "test"]) == {
+        "build": "only deploy needs it",
+        "deploy": "the branch is main, and must match prod",
+        "undo": "nothing runs that it comes after",
+        "undone": "nothing runs that it comes after",
+    }
+    assert skipped_beforehand(run_of(pipeline, ["deploy"]), ON_MAIN, ["deploy"]).keys() == {
+        "build", "deploy", "undo", "undone", "tidy", "notify"
+    }  # fmt: skip
+
+
+def test_a_condition_of_clean_up_holds_in_runs_of_targets() -> None:
+    """A clean-up stage that joined a run is skipped by its own conditions, too."""
+    notify = stage("notify", image="i", run="x", when=when(status="failure", branch=["prod"]))
+    pipeline = run_of(Pipeline("p", [stage("build", image="i", run="x"), notify]), ["build"])
+
+    assert skipped_beforehand(pipeline, ON_MAIN, ["build"]) == {"notify": "the branch is main, and must match prod"}
 
 
 def test_the_rest_is_a_pipeline() -> None:

@@ -19,14 +19,17 @@ _INTERPRETERS = re.compile(
 
 
 def runs_on_no_push(subject: Subject) -> Iterator[Diagnostic]:
-    """DK101: other stages have `triggers`; this one has none, and no stage with `triggers` needs it."""
+    """DK101: other stages have `triggers`; this one has none, and no stage with `triggers` needs it.
+
+    A clean-up stage is never found: it runs on the pushes that run the stages that it comes after.
+    """
     pipeline = subject.pipeline
     targets = [stage.name for stage in pipeline if stage.triggers]
     if not targets:
         return
     run = pipeline.only(targets).by_name
     for stage in pipeline:
-        if stage.name not in run:
+        if stage.name not in run and not stage.when.cleans_up:
             yield warning(
                 Code.RUNS_ON_NO_PUSH,
                 f"{stage.name} never runs on a push: it has no `triggers`, and no stage with `triggers` needs it",

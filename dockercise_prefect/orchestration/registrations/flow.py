@@ -35,7 +35,7 @@ def registered(
     """Run the pipeline of a registered repository.
 
     Args:
-        targets: Stages to run, with all they need. Nothing here runs the whole pipeline.
+        targets: Stages to run, with all they need and their clean-up stages. Nothing here runs the whole pipeline.
         env: Variables for stages that ask for them. Prefect stores them in clear text: a secret belongs into a Secret block.
         commit: The commit to run, all 40 digits of its id. Nothing here runs the newest of the registered branch.
         results: Where the record of the run goes: a folder, or s3://bucket/prefix. Nothing here takes the worker's setting.

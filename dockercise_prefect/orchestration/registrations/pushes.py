@@ -87,6 +87,7 @@ def touched(deployed: Deployed, arrival: Arrival, settings: Settings) -> tuple[s
             )
     if arrival.tag:
         return EVERYTHING
+    # Not `run_of`: a clean-up stage joins the run by itself. As a target, it would also bring what it comes after.
     chosen = pipeline.only(deployed.parameters.get("targets") or ())
     if not any(stage.triggers for stage in chosen):
         return EVERYTHING

@@ -27,6 +27,7 @@ from dockercise_prefect.orchestration.registrations.timetable import Timetable, 
 from dockercise_prefect.orchestration.run.limits import within_trust
 from dockercise_prefect.orchestration.run.options import RunOptions
 from dockercise_prefect.pipeline import Pipeline
+from dockercise_prefect.pipeline.selection import run_of
 from dockercise_prefect.repository.address import Address
 from dockercise_prefect.results.places.place import check_outside
 from dockercise_prefect.settings import Settings
@@ -112,7 +113,7 @@ def look(request: RegisterRequest, settings: Settings, notify: Callable[[str], N
         compiled = compile_checkout(checkout, registration, settings, notify)
         if request.results is not None:
             check_outside(request.results, checkout.folder)
-    within_trust(compiled.pipeline.only(request.targets), RunOptions(settings=settings))
+    within_trust(run_of(compiled.pipeline, request.targets), RunOptions(settings=settings))
     return Found(registration, compiled, checkout.commit)
 
 

@@ -31,6 +31,7 @@ from dockercise_prefect.orchestration.run.secrecy import Secrecy
 from dockercise_prefect.pipeline import Pipeline, StageName, to_json
 from dockercise_prefect.pipeline.conditions import skipped_beforehand, without
 from dockercise_prefect.pipeline.run_context import RunContext
+from dockercise_prefect.pipeline.selection import run_of
 from dockercise_prefect.results.opening import open_store
 from dockercise_prefect.results.places.place import check_outside
 from dockercise_prefect.results.record.owner_mark import OwnerMark, mark_owner
@@ -70,7 +71,7 @@ class Started:
 
 @dataclass(frozen=True, kw_only=True)
 class Selected(Started):
-    """The stages to run are known: `pipeline` contains the targets and all stages that they need.
+    """The stages to run are known: `pipeline` contains the targets and the stages that belong to them (`run_of`).
 
     Attributes:
         targets: the targets that the user named.
@@ -124,12 +125,12 @@ def start(pipeline: Pipeline, options: RunOptions) -> Started:
 
 
 def select(run: Started, targets: Sequence[StageName], commit: str | None, git: RunContext) -> Selected:
-    """Keep the targets and the stages that they need. The run is announced, with tags for finding it.
+    """Keep the targets and the stages that belong to them (`run_of`). The run is announced, with tags for finding it.
 
     Raises:
         DefinitionError: a target is not a stage.
     """
-    pipeline = run.pipeline.only(targets)
+    pipeline = run_of(run.pipeline, targets)
     chosen = {**vars(run), "pipeline": pipeline, "secrecy": Secrecy(pipeline)}
     skipped = skipped_beforehand(pipeline, git, targets)
     selected = Selected(**chosen, targets=targets, commit=commit, git=git, skipped=skipped)

@@ -44,7 +44,7 @@ def run_pipeline(
     Args:
         pipeline: the pipeline to run.
         root: where its code is; `DOCKERCISE_ROOT` overrides it.
-        targets: run only these stages and all stages that they need.
+        targets: run only these stages and those that belong to them (`pipeline.selection.run_of`).
         env: variables from outside.
         commit: only for pipelines of registered repositories: `root` is then the checkout of this commit.
         results: where the record goes; None for the user's setting.

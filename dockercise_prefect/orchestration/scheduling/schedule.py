@@ -23,6 +23,7 @@ from dockercise_prefect.orchestration.scheduling.decisions import (
     decide,
 )
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
+from dockercise_prefect.pipeline.selection import awaited_by_the_last
 from dockercise_prefect.status import StageStatus
 
 _NOTHING: Mapping[StageName, str] = MappingProxyType({})
@@ -47,7 +48,7 @@ class Schedule:
             for needed in stage.needs:
                 self._dependents[needed].append(stage)
         self._last = {stage.name: stage for stage in pipeline if stage.when.cleans_up and not stage.needs}
-        self._awaited = self._awaited_by_the_last()
+        self._awaited = awaited_by_the_last(pipeline) if self._last else set()
         self._all_awaited = Before(failed=False, started=False, anything=bool(self._awaited))
         self._stopped = False
         self._over = False
@@ -129,13 +130,3 @@ class Schedule:
             if not self._awaited:
                 decidable += self._last.values()
         return decidable
-
-    def _awaited_by_the_last(self) -> set[StageName]:
-        """The stages that clean-up stages wait for which need no stage."""
-        if not self._last:
-            return set()
-        late = set(self._last)
-        for stage in self._pipeline:
-            if not late.isdisjoint(stage.needs):
-                late.add(stage.name)
-        return {stage.name for stage in self._pipeline if not stage.when.cleans_up and stage.name not in late}

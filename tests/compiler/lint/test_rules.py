@@ -30,6 +30,16 @@ def test_what_a_target_needs_runs_on_a_push() -> None:
     assert _places(text) == [("DK101", 4, 1), ("DK101", 5, 1)]
 
 
+def test_clean_up_needs_no_triggers() -> None:
+    """DK101: a clean-up stage is not found, because it runs with the stages that it comes after. Those are found."""
+    text = (
+        "a: {img: x:1, triggers: '*'}\nb: {img: x:1}\nlast: {img: x:1, when: failure}\n"
+        "c: {img: x:1, after: [a, b], when: always}\nd: {img: x:1, after: b, when: always}\ne: {img: x:1, after: c}\n"
+    )
+
+    assert _places(text) == [("DK101", 2, 1), ("DK101", 6, 1)]
+
+
 def test_inherited_triggers_count() -> None:
     """DK101: `triggers` in `meta.defaults` make every stage a target."""
     assert lint_codes("meta: {defaults: {triggers: '*'}}\na: {img: x:1}\nb: {img: x:1, triggers: y}\n") == []

@@ -98,12 +98,16 @@ def test_the_stages_of_the_page_tell_of_a_run(
         assert heard.empty()
 
 
-def test_a_stage_that_a_push_names_tells_of_the_others(dockercise_run: Dockercise, tmp_path: Path) -> None:
-    """Named beside other stages, as `triggers` do, it comes after them, and brings no other stage into the run."""
+def test_a_run_of_some_stages_tells_of_them(dockercise_run: Dockercise, tmp_path: Path) -> None:
+    """If only some stages run, as with `triggers`, both messages are sent, and no other stage runs because of them."""
     meta = {"test.dockercise.yaml": "meta: {name: shop, network: host}\n"}
     root = make_repository(tmp_path / "root", {"shop.dockercise.yaml": PIPELINE, "test.sh": "exit 4", **meta}, "main")
     with listening() as (url, heard):
-        said = dockercise_run("-C", root, "test", "alarm", "--env", f"CHAT_URL={url}")
+        said = dockercise_run("-C", root, "test", "--env", f"CHAT_URL={url}")
 
-        assert heard.get(timeout=PATIENCE) == "main is broken by A Developer <developer@example.org>: test"
-        assert said.stages.keys() == {"test", "alarm"}
+        assert sorted(heard.get(timeout=PATIENCE) for _ in range(2)) == [
+            "main is broken by A Developer <developer@example.org>: test",
+            "shop failed",
+        ]
+        assert heard.empty()
+        assert said.stages.keys() == {"test", "alarm", "report"}

@@ -19,8 +19,10 @@ from dockercise_prefect.orchestration.registrations.commits import BOUNDS, chang
 from dockercise_prefect.orchestration.registrations.deployments import Deployed
 from dockercise_prefect.orchestration.registrations.pushes import EVERYTHING, Arrival, submit, touched
 from dockercise_prefect.orchestration.registrations.registration import Registration
+from dockercise_prefect.pipeline.selection import run_of
 from dockercise_prefect.settings import Settings, read_settings
 from dockercise_prefect.webhook.receiver.prefect_hub import registered_of
+from tests.compiler.sources import compiled
 from tests.support.fault_proxy import FaultProxy, fault_proxy
 from tests.support.hosts.git_repository import commit_all, git, make_repository
 from tests.webhook.world import eventually
@@ -84,6 +86,26 @@ def test_a_deployment_of_some_targets_runs_no_others(work: Path, deployed: Deplo
 
     assert touched(only_docs, change(work, "app/a"), settings) == ()
     assert touched(only_docs, change(work, "docs/d"), settings) == ("docs",)
+
+
+def test_clean_up_stages_join_the_run_and_are_no_targets(work: Path, deployed: Deployed, settings: Settings) -> None:
+    """A clean-up stage is no target, so it brings no other stage with it; the run of the targets has it all the same."""
+    told = "told: {img: busybox, run: echo, when: failure, after: [app, docs]}\n"
+    change(work, "p.dockercise.yaml", text=PIPELINE + told)
+
+    targets = touched(deployed, change(work, "app/a"), settings)
+
+    assert targets == ("app",)
+    assert list(run_of(compiled(a=PIPELINE + told), targets or ()).by_name) == ["app", "told"]
+    assert touched(deployed, change(work, "other"), settings) == ()
+
+
+def test_a_deployment_of_some_targets_does_not_target_clean_up(work: Path, deployed: Deployed, settings: Settings) -> None:
+    """A clean-up stage with triggers that joins the deployment's run is not its target, or it would bring `docs` into it."""
+    told = "told: {img: busybox, run: echo, when: failure, after: [app, docs], triggers: app/}\n"
+    change(work, "p.dockercise.yaml", text=PIPELINE + told)
+
+    assert touched(replace(deployed, parameters={"targets": ["app"]}), change(work, "app/a"), settings) == ("app",)
 
 
 def test_without_triggers_everything_runs(work: Path, deployed: Deployed, settings: Settings) -> None:

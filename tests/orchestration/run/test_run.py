@@ -175,6 +175,21 @@ def test_targets_run_with_what_they_need_only(run: RunIt, scripted: ScriptedEngi
     assert list(ran.statuses) == ["base", "wanted"]
 
 
+@pytest.mark.parametrize(("exit_code", "told"), [(0, StageStatus.SKIPPED), (3, StageStatus.PASSED)])
+def test_targets_are_cleaned_up_after(run: RunIt, scripted: ScriptedEngine, exit_code: int, told: StageStatus) -> None:
+    """Clean-up stages run with a target although nobody named them; nothing is waited for that is not in the run."""
+    scripted.script("make", Behaviour(exit_code=exit_code))
+    make, other = sh("make", "make"), sh("other", "other")
+    drop = sh("drop", "drop", when="always", after=[other, make])
+    tell = sh("tell", "tell", when="failure")
+    unused = sh("unused", "unused", when="always", env={"OTHER": other.value}, after=[make])
+
+    ran = run(make, other, drop, tell, unused, targets=("make",))
+
+    made = StageStatus.FAILED if exit_code else StageStatus.PASSED
+    assert ran.statuses == {"make": made, "drop": StageStatus.PASSED, "tell": told}
+
+
 def test_an_image_that_is_not_there_ends_the_run_before_it_starts(run: RunIt, scripted: ScriptedEngine) -> None:
     """The exit status is 3, every stage is not started, and the message names the image."""
     ran = run(stage("a", image="no/such:image", run="true"))
