@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,11 +15,11 @@ from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
 from dockercise_prefect.runtime.abandonable_calls import AbandonableCalls, AbandonedError
 from dockercise_prefect.runtime.attempts import Attempt, Attempts, RunAttempt, StagePorts
-from dockercise_prefect.runtime.cleanup.labels import RUN, Labels, RunIdentity
+from dockercise_prefect.runtime.cleanup.labels import GUARDIAN, RUN, Labels, RunIdentity
 from dockercise_prefect.runtime.cleanup.ownership import sweep, this_process
 from dockercise_prefect.runtime.cleanup.removal import counted, remove_all
 from dockercise_prefect.runtime.concurrent import Background
-from dockercise_prefect.runtime.engine import Channel, Engine, OutputSink
+from dockercise_prefect.runtime.engine import Channel, Engine, Leftover, OutputSink
 from dockercise_prefect.runtime.files.output_volumes import OutputVolumes
 from dockercise_prefect.runtime.files.shared_volumes import SharedVolumes
 from dockercise_prefect.runtime.files.volume_export import KeepVolume
@@ -68,6 +68,7 @@ class RuntimeOptions:
         aws: whether every stage gets a copy of the user's AWS folder.
         masker: knows what is sensitive. What stages print is passed on masked.
         confinement: the limits of each stage.
+        shared: the `shared_volumes` of an earlier process of the run.
     """
 
     root: Path | None
@@ -75,6 +76,7 @@ class RuntimeOptions:
     aws: bool
     masker: Masker = field(default_factory=Masker)
     confinement: Confinement = field(default_factory=Confinement)
+    shared: Mapping[str, str] = field(default_factory=dict)
 
 
 class Workspace:
@@ -121,7 +123,7 @@ class Workspace:
         self._background = Background()
         self._putting_away = Background()  # separate: a big volume must not delay what stages wait for
         volumes = Volumes(engine, self._labels, self._background.do, self._running.refuse_when_cancelled)
-        self._shared = SharedVolumes(engine, volumes, options.root, pipeline.history, notify)
+        self._shared = SharedVolumes(engine, volumes, options.root, pipeline.history, notify, options.shared)
         self._mounts = StageMounts(volumes, self._shared, options.root, aws=options.aws)
         self._images = Images(engine, pipeline, self._labels)
         self._attempts = Attempts(
@@ -179,11 +181,18 @@ class Workspace:
             self._shared.keep(volume)
         if self._options.aws and any(stage.starts_container for stage in self._pipeline):
             self._shared.aws(self._images.any())
-        if folders := code_folders(self._pipeline):
+        if missing := [folder for folder in code_folders(self._pipeline) if not self._shared.has_code(folder)]:
             code = self._shared.code_entries()
             check_code_folders(self._pipeline, code)
-            for folder in folders:
+            for folder in missing:
                 self._shared.code(self._images.any(), folder, code)
+
+    def resume(self, results: Iterable[JobResult]) -> None:
+        """Use what an earlier process of the run has made. Called after `prepare`."""
+        for result in results:
+            self._results[result.stage] = result
+            if result.made_image is not None:
+                self._images.note(result.stage, result.made_image)
 
     def run_stage(
         self, stage: Stage, inputs: Mapping[StageName, JobResult], ports: StagePorts, sink: OutputSink, attempt: int = 1
@@ -220,6 +229,11 @@ class Workspace:
     def code_digest(self) -> str | None:
         """The digest of the run's snapshot of the code (docs/digests.md); None if no stage uses it."""
         return self._shared.code_digest
+
+    @property
+    def shared_volumes(self) -> Mapping[str, str]:
+        """The names of the volumes of the code and of the AWS folder, by what they hold. Complete after `prepare`."""
+        return dict(self._shared.lasting)
 
     def cancel(self, stop: Stop) -> None:
         """Start no more ordinary stages, and stop those that run, with their grace periods. Returns immediately."""
@@ -285,7 +299,7 @@ class Workspace:
         for number in range(ROUNDS):
             time.sleep(PAUSE if number else 0)
             try:
-                mine = [leftover for leftover in self._engine.leftovers() if self._labels.mine(leftover.labels)]
+                mine = [leftover for leftover in self._engine.leftovers() if self._is_to_go(leftover)]
             except EngineError as error:
                 trouble = error.message
                 continue
@@ -294,6 +308,9 @@ class Workspace:
                 return
             trouble = f"{counted(leftover for leftover, _ in stuck)}: {stuck[0][1].message}"
         self._notify(f"not everything of this run was removed from the engine: {trouble}; {self._whose_it_is()}")
+
+    def _is_to_go(self, leftover: Leftover) -> bool:
+        return self._labels.mine(leftover.labels) and GUARDIAN not in leftover.labels
 
     def _whose_it_is(self) -> str:
         return f"the next run removes it, or look for the label {RUN}={self._identity.run_id}"

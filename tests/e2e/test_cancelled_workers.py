@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -24,6 +25,7 @@ wait: {run: sleep 600}
 next: {run: 'true', after: wait}
 tidy: {run: 'echo "the run is $DOCKERCISE_STATUS"', when: always}
 """
+TIDY = """'echo "the run is $DOCKERCISE_STATUS"'"""
 
 
 @pytest.fixture
@@ -38,10 +40,10 @@ def left_by(engine: DockerEngine, flow_run: str) -> list[Leftover]:
     return [each for each in engine.leftovers() if each.labels.get("dockercise.flow_run") == flow_run]
 
 
-def has_started(engine: DockerEngine, flow_run: str) -> None:
-    """Wait until the first stage runs."""
+def has_started(engine: DockerEngine, flow_run: str, stage: str = "wait") -> None:
+    """Wait until a stage runs."""
     prefect_records.eventually(
-        lambda: [each for each in left_by(engine, flow_run) if each.labels.get("dockercise.stage") == "wait"],
+        lambda: [each for each in left_by(engine, flow_run) if each.labels.get("dockercise.stage") == stage],
         lambda found: any(each.kind == "container" and engine.running(each.id) for each in found),
     )
 
@@ -97,3 +99,70 @@ def test_cancelled_in_the_ui(site: Site, docker_session: DockerEngine, page: Pag
     assert (ended.type, ended.state) == ("CANCELLED", "Cancelled")
     assert record(site) == CLEANED_UP
     prefect_records.eventually(lambda: left_by(docker_session, flow_run), lambda left: left == [])
+
+
+def killed(flow_run: str) -> None:
+    """Kill the process of a flow run, as a worker does with one that takes too long to end."""
+    (process,) = [each for each in psutil.process_iter(["environ"]) if runs(each, flow_run)]
+    process.kill()
+
+
+def runs(process: psutil.Process, flow_run: str) -> bool:
+    """Whether a process is the one that runs a flow run."""
+    environment = process.info["environ"] or {}
+    return environment.get("PREFECT__FLOW_RUN_ID") == flow_run and "guardian_process" not in " ".join(process.cmdline())
+
+
+def test_killed_while_it_is_cancelled(site: Site, docker_session: DockerEngine) -> None:
+    """A process that is killed while its run is cancelled is no loss: its guardian finishes the run."""
+    with workers.working(site.name, site.environment, site.folder):
+        flow_run = workers.start_run(site.api, site.deployment)
+        has_started(docker_session, flow_run)
+
+        prefect_records.ask(site.api, f"flow_runs/{flow_run}/set_state", {"state": {"type": "CANCELLING"}})
+        killed(flow_run)
+
+        ended = prefect_records.flow_run(site.api, flow_run)
+        prefect_records.eventually(lambda: left_by(docker_session, flow_run), lambda left: left == [])
+        tasks = prefect_records.task_runs(site.api, flow_run, 2)
+
+    assert (ended.type, ended.state) == ("CANCELLED", "Cancelled")
+    assert record(site) == CLEANED_UP
+    assert {name: task.type for name, task in tasks.items()} == {"wait": "CANCELLED", "tidy": "COMPLETED"}
+
+
+def test_killed_during_its_cleanup(new_site: NewSite, busybox: str, docker_session: DockerEngine) -> None:
+    """A clean-up stage that runs when the process is killed goes on, and is not run again."""
+    slow = "begin; sleep 6; echo end; echo x >> /tidy/times; wc -l < /tidy/times"
+    site = new_site(PIPELINE.replace("sleep 600", "echo go; sleep 600").replace(TIDY, f"'echo {slow}'"), {})
+    site.register()
+    with workers.working(site.name, site.environment, site.folder):
+        flow_run = workers.start_run(site.api, site.deployment)
+        has_started(docker_session, flow_run)
+        prefect_records.ask(site.api, f"flow_runs/{flow_run}/set_state", {"state": {"type": "CANCELLING"}})
+        has_started(docker_session, flow_run, "tidy")
+
+        killed(flow_run)
+
+        ended = prefect_records.flow_run(site.api, flow_run)
+        prefect_records.eventually(lambda: left_by(docker_session, flow_run), lambda left: left == [])
+
+    assert ended.type == "CANCELLED"
+    assert record(site) == {
+        "wait": ("cancelled", "go"),
+        "next": ("not_started", None),
+        "tidy": ("passed", "begin\nend\n1"),
+    }
+
+
+def test_the_worker_is_shut_down(site: Site, docker_session: DockerEngine) -> None:
+    """A worker that is asked to end takes its flow runs along. They end as Cancelled, and their clean-up stages run."""
+    with workers.working(site.name, site.environment, site.folder):
+        flow_run = workers.start_run(site.api, site.deployment)
+        has_started(docker_session, flow_run)
+
+    ended = prefect_records.flow_run(site.api, flow_run)
+    prefect_records.eventually(lambda: left_by(docker_session, flow_run), lambda left: left == [])
+
+    assert (ended.type, ended.state) == ("CANCELLED", "Cancelled")
+    assert record(site) == CLEANED_UP

@@ -12,6 +12,7 @@ from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from dockercise_prefect.errors import DockerciseError, StorageError
+from dockercise_prefect.orchestration.crash.gc_process import start_gc
 from dockercise_prefect.orchestration.crash.prefect_runs import PrefectRuns
 from dockercise_prefect.orchestration.crash.records import DeadRecords
 from dockercise_prefect.orchestration.crash.recovery import Recovery
@@ -61,8 +62,12 @@ def _recover(settings: Settings, page: PageOfRun, notify: Callable[[str], None],
         temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}),
         get_client(httpx_settings={"timeout": ANSWER_SECONDS}, sync_client=True) as client,
     ):
-        recovery = Recovery(PrefectRuns(client), DeadRecords(settings, page), this_process(None), settings.crashed_after)
+        records = DeadRecords(settings, page)
+        recovery = Recovery(PrefectRuns(client), records, this_process(None), settings.crashed_after)
         for run in recovery.surely_dead():
+            if records.wants_cleanup(run):  # that may take long, and this process may end before
+                start_gc(settings)
+                continue
             found.set()
             try:
                 recovery.end(run)

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from dockercise_prefect.errors import StorageError, UsageError
+from dockercise_prefect.orchestration.crash.left_run import wants_cleanup
 from dockercise_prefect.orchestration.crash.unfinished import UnfinishedRun
 from dockercise_prefect.results.opening import open_objects
 from dockercise_prefect.results.places.folder import FolderObjects
@@ -57,6 +58,18 @@ class DeadRecords:
             return None
         return found if run_id in found.objects.folders(pipeline) else None
 
+    def wants_cleanup(self, run: UnfinishedRun) -> Path | None:
+        """The folder of the record of a dead run, if its clean-up stages are to run (`meta.cleanupAfterCrash`).
+
+        Raises:
+            StorageError: the place cannot be read.
+        """
+        record = self.of(run)
+        if record is None or not record.objects.url.startswith("file:"):
+            return None
+        folder = Path(shown(record.url))
+        return folder if wants_cleanup(folder) else None
+
     def end(self, record: RecordedRun, death: Death) -> RunSummary | None:
         """Write the summary of a record. None if it has ended in the meantime, or if its process lives after all.
 
@@ -92,9 +105,7 @@ class DeadRecords:
             if not RUN_ID.fullmatch(run.run_id) or mark is None or run.is_over():
                 continue
             if sight(mark.owner, observer) is Sight.DEAD:
-                owner = Owner.parse(mark.owner)
-                death = Death(lost(owner.host if owner else "this machine"), _last_change(path.parent))
-                yield run, replace(death, flow_run_id=mark.flow_run_id, flow_run_url=mark.flow_run_url)
+                yield run, death_of(path.parent)
 
     def _unsent(self) -> Iterator[tuple[RecordedRun, Death]]:
         """The unsent records without a summary. A living run holds the lock of its record, which `end` takes."""
@@ -104,10 +115,17 @@ class DeadRecords:
             except StorageError:  # nobody knows where the record belongs
                 continue
             folder = unsent.record(pipeline)
-            run, mark = RecordedRun(FolderObjects(unsent.folder), pipeline, unsent.run_id), owner_of(folder)
+            run = RecordedRun(FolderObjects(unsent.folder), pipeline, unsent.run_id)
             if folder.is_dir() and not run.is_over() and unsent.is_idle():
-                death = Death(lost("this machine"), _last_change(folder))
-                yield run, replace(death, flow_run_id=mark.flow_run_id, flow_run_url=mark.flow_run_url) if mark else death
+                yield run, death_of(folder)
+
+
+def death_of(folder: Path) -> Death:
+    """What is known about the end of a run's process, from the folder of its record on this machine."""
+    mark = owner_of(folder)
+    owner = Owner.parse(mark.owner) if mark else None
+    death = Death(lost(owner.host if owner else "this machine"), _last_change(folder))
+    return replace(death, flow_run_id=mark.flow_run_id, flow_run_url=mark.flow_run_url) if mark else death
 
 
 def lost(host: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 from dockercise_prefect.errors import EngineError, StorageError
 from dockercise_prefect.orchestration.crash.records import DeadRecords
@@ -14,6 +15,7 @@ from dockercise_prefect.orchestration.crash.unfinished import UnfinishedRun
 from dockercise_prefect.orchestration.gc.collect import FAILURES, Chore
 from dockercise_prefect.orchestration.gc.item import Item, Kind, Verb
 from dockercise_prefect.orchestration.packages.fetch import FOLDER as PACKAGES
+from dockercise_prefect.orchestration.prefect.api import LOST
 from dockercise_prefect.orchestration.prefect.engine_login import connect_engine
 from dockercise_prefect.orchestration.registrations.checkout import FOLDER as REPOSITORIES
 from dockercise_prefect.repository.idle_mirrors import idle_mirrors
@@ -36,7 +38,8 @@ from dockercise_prefect.settings import Settings
 class Chores:
     """All parts of `gc`, in the order in which they have to be done.
 
-    Dead runs lose what they have on the engine first, and get Crashed last. So what is interrupted here is found again.
+    Clean-up stages run first, because they need what is on the engine. Then dead runs lose what they have there, and they get
+    Crashed last. So what is interrupted here is found again.
 
     Args:
         settings: say where everything is, and what is kept.
@@ -44,27 +47,32 @@ class Chores:
         records: ends records.
         wait: see `Recovery.all_dead`.
         notify: called with a message about what cannot be decided.
+        take_over: finishes the run with the record in this folder.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  everything that `gc` needs
         self,
         settings: Settings,
         recovery: Recovery,
         records: DeadRecords,
         wait: Callable[[float], None],
         notify: Callable[[str], None],
+        take_over: Callable[[Path], object],
     ) -> None:
         self._settings = settings
         self._recovery = recovery
         self._records = records
         self._wait = wait
         self._notify = notify
+        self._take_over = take_over
         self._lost: Lost | None = None
         self._to_end: set[str] = set()
+        self._finished: set[str] = set()
 
     def all(self) -> Sequence[Chore]:
         """The parts."""
         return (
+            Chore(Kind.RUN, self.cleanups),
             Chore(Kind.ENGINE, self.leftovers),
             Chore(Kind.RUN, self.dead_runs),
             Chore(Kind.RECORD, self.dead_records),
@@ -73,6 +81,15 @@ class Chores:
             Chore(Kind.REPOSITORY, self.mirrors),
             Chore(Kind.PACKAGES, self.packages),
         )
+
+    def cleanups(self) -> Iterator[Item]:
+        """The dead runs whose clean-up stages are to run."""
+        with suppress(*LOST):  # `dead_runs` reports that Prefect does not answer
+            for run in self._dead().dead:
+                if (folder := self._records.wants_cleanup(run)) is not None:
+                    name = f"the run {run.name} of {run.pipeline}"
+                    self._finished.add(run.id)
+                    yield Item(Kind.RUN, Verb.CLEAN_UP, name, last_words(run), partial(self._finish, run, folder))
 
     def leftovers(self) -> Iterator[Item]:
         """What dead runs left on the engine."""
@@ -87,8 +104,9 @@ class Chores:
     def dead_runs(self) -> Iterator[Item]:
         """The flow runs in Prefect whose processes are dead."""
         lost = self._dead()
-        self._to_end = {run.id for run in lost.dead}
-        for run in lost.dead:
+        dead = [run for run in lost.dead if run.id not in self._finished]
+        self._to_end = {run.id for run in dead}
+        for run in dead:
             of = f" of {run.pipeline}" if run.pipeline else ""
             yield Item(Kind.RUN, Verb.END, f"the run {run.name}{of}", last_words(run), partial(self._end_run, run))
         for run in self._recovery.crashed_in_part():
@@ -170,6 +188,13 @@ class Chores:
         if self._lost is None:
             self._lost = self._recovery.all_dead(self._wait, self._notify)
         return self._lost
+
+    def _finish(self, run: UnfinishedRun, folder: Path) -> None:
+        try:
+            self._take_over(folder)
+        except BaseException:
+            self._finished.discard(run.id)
+            raise
 
     def _end_run(self, run: UnfinishedRun) -> None:
         self._recovery.end(run)

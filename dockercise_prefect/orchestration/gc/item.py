@@ -22,6 +22,7 @@ class Kind(StrEnum):
 class Verb(StrEnum):
     """What is done with it, as a present and as a past form."""
 
+    CLEAN_UP = "clean up after"
     END = "end"
     REMOVE = "remove"
     SEND = "send"
@@ -29,7 +30,7 @@ class Verb(StrEnum):
     @property
     def past(self) -> str:
         """`ended`, `removed`, `sent`."""
-        return {Verb.END: "ended", Verb.REMOVE: "removed", Verb.SEND: "sent"}[self]
+        return {Verb.CLEAN_UP: "cleaned up after", Verb.END: "ended", Verb.REMOVE: "removed", Verb.SEND: "sent"}[self]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
@@ -14,6 +15,7 @@ from dockercise_prefect.orchestration.crash.recovery import Recovery
 from dockercise_prefect.orchestration.gc.chores import Chores
 from dockercise_prefect.orchestration.prefect.api import prefect_api
 from dockercise_prefect.orchestration.run.report import report
+from dockercise_prefect.orchestration.takeover.take_over import take_over
 from dockercise_prefect.runtime.cleanup.ownership import this_process
 from dockercise_prefect.settings import Settings
 
@@ -40,4 +42,4 @@ def opened_chores(settings: Settings, wait: Callable[[float], None], notify: Cal
     ):
         records = DeadRecords(settings, report)
         recovery = Recovery(PrefectRuns(client), records, this_process(None), settings.crashed_after)
-        yield Chores(settings, recovery, records, wait, notify)
+        yield Chores(settings, recovery, records, wait, notify, partial(take_over, settings=settings, client=client))

@@ -81,6 +81,8 @@ class Ending:
             case _:
                 self._spool.__exit__(kind, error, traceback)
                 return False
+        if self._interrupted_by is not None and isinstance(self._run, Opened):
+            self._run.record.run_cancelled(self._interrupted_by)
         return True
 
     def close(self) -> RunSummary:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from dockercise_prefect.orchestration.prefect.cancel_watch import CancelWatch
 from dockercise_prefect.orchestration.prefect.engine_login import connect_engine
@@ -14,11 +16,13 @@ from dockercise_prefect.orchestration.run.events import EngineFound
 from dockercise_prefect.orchestration.run.limits import confinement_of
 from dockercise_prefect.orchestration.run.outcome_texts import OutcomeTexts
 from dockercise_prefect.orchestration.run.outputs import RunOutputs
-from dockercise_prefect.orchestration.run.phases import Resolved
+from dockercise_prefect.orchestration.run.phases import Resolved, Started
 from dockercise_prefect.orchestration.run.stage_runner import StageRunner
-from dockercise_prefect.orchestration.run.stage_task import PrefectTaskRuns, ShownTask
+from dockercise_prefect.orchestration.run.stage_task import PrefectTaskRun, PrefectTaskRuns, ShownTask
 from dockercise_prefect.orchestration.scheduling.scheduler import Scheduler
+from dockercise_prefect.results.record.journal import Entry
 from dockercise_prefect.runtime.cleanup.labels import RunIdentity
+from dockercise_prefect.runtime.engine import Engine
 from dockercise_prefect.runtime.stage.outcome import Stop
 from dockercise_prefect.runtime.workspace import RuntimeOptions, Workspace
 
@@ -38,55 +42,86 @@ class Executed:
     signal_due: bool = False
 
 
-def execute(run: Resolved, root: Path | None, cancel_watch: CancelWatch) -> Executed:
+Guard: TypeAlias = Callable[[Resolved, Engine], None]
+"""Called when a run is going to make things on an engine: if its process dies, somebody has to finish the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """What runs the stages of one run."""
+
+    outputs: RunOutputs
+    runner: StageRunner
+    scheduler: Scheduler[PrefectTaskRun]
+
+
+def execute(run: Resolved, root: Path | None, cancel_watch: CancelWatch, guard: Guard) -> Executed:
     """Check the engine and the images, then run the stages. Nothing of them stays on the engine.
 
     Raises:
         DockerciseError: a condition for the first stage is not met.
     """
     options, settings = run.options, run.options.settings
-    identity = RunIdentity(run.run_id, run.pipeline.name, str(run.flow_run.id))
-    how = RuntimeOptions(
-        root=root,
-        jobs=settings.jobs,
-        aws=options.aws,
-        masker=run.secrecy.masker,
-        confinement=confinement_of(settings),
-    )
     with ExitStack() as stack:
         signals = stack.enter_context(CleanupSignals(run.notify))
         engine = options.engine or stack.enter_context(closing(connect_engine(settings)))
         info = engine.info()
         run.observe(EngineFound(info.version, info.url))
-        workspace = stack.enter_context(Workspace(engine, run.may_run, identity, how, run.notify))
+        how = runtime_options(run, root)
+        workspace = stack.enter_context(Workspace(engine, run.may_run, identity_of(run), how, run.notify))
         stack.callback(signals.begin)  # always called before the workspace is removed
+        guard(run, engine)
         workspace.prepare()
-        outputs = RunOutputs(run.pipeline, run.store, run.secrecy, workspace.output_volumes, run.record.failed)
-        stack.callback(outputs.close)
-        runner = StageRunner(
-            workspace=workspace,
-            record=run.record,
-            outputs=outputs,
-            options=options,
-            texts=OutcomeTexts(run.pipeline, run.texts, run.record),
-            secrecy=run.secrecy,
-            current_task=ShownTask,
-            shipping=run.shipment.stream,
-            show=run.view.stage,
-        )
-        scheduler = Scheduler(
-            run.pipeline,
-            skipped=run.skipped,
-            tasks=PrefectTaskRuns(runner.run),
-            record=run.record,
-            jobs=settings.jobs,
-            fail_fast=options.fail_fast,
-            control=_Control(run, workspace),
-        )
+        run.record.note(Entry.SHARED, {"volumes": workspace.shared_volumes, "code_digest": workspace.code_digest})
+        scheduler = stack.enter_context(stages_in(workspace, run)).scheduler
         with without_tags(found_by(run.pipeline, run.commit, run.git)), cancel_watch.reaches(scheduler.interrupt):
             interrupted_by = scheduler.execute()
         run.record.bundle_outputs(run.pipeline)
         return Executed(interrupted_by, workspace.code_digest, scheduler.signal_due)
+
+
+def identity_of(run: Started) -> RunIdentity:
+    """The identity of a run on its engine."""
+    return RunIdentity(run.run_id, run.pipeline.name, str(run.flow_run.id), run.pipeline.cleanup_after_crash)
+
+
+def runtime_options(run: Resolved, root: Path | None) -> RuntimeOptions:
+    """How a run uses its engine. `root` is the folder of the code."""
+    return RuntimeOptions(
+        root=root,
+        jobs=run.options.settings.jobs,
+        aws=run.options.aws,
+        masker=run.secrecy.masker,
+        confinement=confinement_of(run.options.settings),
+    )
+
+
+@contextmanager
+def stages_in(workspace: Workspace, run: Resolved) -> Iterator[Stages]:
+    """What runs the stages of a run in a workspace, each as a task run of the current flow run."""
+    outputs = RunOutputs(run.pipeline, run.store, run.secrecy, workspace.output_volumes, run.record.failed)
+    runner = StageRunner(
+        workspace=workspace,
+        record=run.record,
+        outputs=outputs,
+        options=run.options,
+        texts=OutcomeTexts(run.pipeline, run.texts, run.record),
+        secrecy=run.secrecy,
+        current_task=ShownTask,
+        shipping=run.shipment.stream,
+        show=run.view.stage,
+    )
+    scheduler = Scheduler(
+        run.pipeline,
+        skipped=run.skipped,
+        tasks=PrefectTaskRuns(runner.run),
+        record=run.record,
+        jobs=run.options.settings.jobs,
+        fail_fast=run.options.fail_fast,
+        control=_Control(run, workspace),
+    )
+    with closing(outputs):
+        yield Stages(outputs, runner, scheduler)
 
 
 class _Control:

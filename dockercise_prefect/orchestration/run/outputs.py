@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from dockercise_prefect.archives.content_digest import digest_text
 from dockercise_prefect.archives.tarball import packed
-from dockercise_prefect.errors import StorageError
+from dockercise_prefect.errors import DockerciseError, StorageError
 from dockercise_prefect.orchestration.run.secrecy import Secrecy, SensitiveFoundError, looked_through
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
 from dockercise_prefect.results.record.file_names import OUTPUTS, output_file
@@ -114,6 +114,13 @@ class RunOutputs:
             values = self._to_learn.pop(stage, [])
         for value in filter(None, values):
             self._secrecy.masker.add(value)
+
+    def recall(self, results: Iterable[JobResult]) -> None:
+        """Mask the values of sensitive stages that an earlier process of the run has run."""
+        for result in results:
+            if result.stdout is not None and self._secrecy.because(self._pipeline.by_name[result.stage]):
+                with suppress(DockerciseError, OSError), self.open(result.stdout) as printed:
+                    self._secrecy.masker.add(printed.value_beginning(LONGEST))
 
     def close(self) -> None:
         """Release the outputs that are stored here."""

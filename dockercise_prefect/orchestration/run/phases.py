@@ -34,11 +34,13 @@ from dockercise_prefect.pipeline.run_context import RunContext
 from dockercise_prefect.pipeline.selection import run_of
 from dockercise_prefect.results.opening import open_store
 from dockercise_prefect.results.places.place import check_outside
+from dockercise_prefect.results.record.journal import Entry
 from dockercise_prefect.results.record.owner_mark import OwnerMark, mark_owner
+from dockercise_prefect.results.record.run_facts import RunFacts
 from dockercise_prefect.results.record.shipment import Shipment, open_shipment
 from dockercise_prefect.results.record.store import RunStore
 from dockercise_prefect.runtime.cleanup.ownership import this_process
-from dockercise_prefect.runtime.stage.environment import OutsideSource, VariableTexts, resolve_outside
+from dockercise_prefect.runtime.stage.environment import Outside, OutsideSource, VariableTexts, resolve_outside
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +107,12 @@ class Opened(Selected):
 class Resolved(Opened):
     """The variables of every stage are known, and secret variables are masked."""
 
-    texts: VariableTexts
+    outside: Outside
+
+    @property
+    def texts(self) -> VariableTexts:
+        """The texts of the variables of each stage."""
+        return VariableTexts(self.pipeline, self.outside.variables)
 
 
 def start(pipeline: Pipeline, options: RunOptions) -> Started:
@@ -168,9 +175,26 @@ def open_record(run: Selected, place: str, root: Path | None) -> Opened:
     store.start(run.secrecy.masker.json(to_json(run.pipeline, run.targets)))
     mark_owner(store.folder, OwnerMark(str(this_process(None)), str(run.flow_run.id), page(run.flow_run)))
     record = RunRecord(store, run.options.observer, run.secrecy)
+    record.note(Entry.RUN, _facts(run, store, root).to_json())
     view = PrefectView(run.pipeline, record, store, Artifacts(run.flow_run.id, run.notify))
     shipment = open_shipment(f"{name}/{run.run_id}", settings, run.notify)
     return Opened(**vars(run), store=store, record=record, shipment=shipment, view=view)
+
+
+def _facts(run: Selected, store: RunStore, root: Path | None) -> RunFacts:
+    options = run.options
+    return RunFacts(
+        flow_run_id=str(run.flow_run.id),
+        place=store.objects.url,
+        targets=run.targets,
+        commit=run.commit,
+        git=replace(run.git, changed=None),
+        skipped=run.skipped,
+        untrusted=options.settings.untrusted,
+        aws=options.aws,
+        root=None if root is None else str(root.absolute()),
+        secret_blocks=options.secret_blocks,
+    )
 
 
 def resolve(run: Opened, sources: Sequence[OutsideSource]) -> Resolved:
@@ -181,4 +205,5 @@ def resolve(run: Opened, sources: Sequence[OutsideSource]) -> Resolved:
     """
     outside = resolve_outside(run.may_run, sources)
     run.secrecy.begin(outside)
-    return Resolved(**vars(run), texts=VariableTexts(run.pipeline, outside.variables))
+    run.record.note(Entry.NAMES_OF_SECRETS, outside.secret)
+    return Resolved(**vars(run), outside=outside)

@@ -6,10 +6,11 @@ A failure of the store does not affect stages: the run goes on, and ends in erro
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from tarfile import TarError
+from typing import Any
 
 from dockercise_prefect.archives.content_digest import content_digested
 from dockercise_prefect.errors import EngineError, StorageError
@@ -17,6 +18,7 @@ from dockercise_prefect.orchestration.run.events import Notice, Observer, StageE
 from dockercise_prefect.orchestration.run.secrecy import Secrecy, SensitiveFoundError, looked_through
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
 from dockercise_prefect.results.record.file_names import volume_file
+from dockercise_prefect.results.record.journal import Entry, Journal
 from dockercise_prefect.results.record.store import Kept, LogWriter, RunStore
 from dockercise_prefect.results.summary import StageSummary
 from dockercise_prefect.runtime.engine import EngineLostError
@@ -46,6 +48,7 @@ class RunRecord:
         self._scans: dict[StageName, Scan | None] = {}
         self._storage_error: str | None = None
         self._cancelled = False
+        self._journal = Journal(store.folder)
 
     @property
     def storage_error(self) -> str | None:
@@ -62,9 +65,29 @@ class RunRecord:
         with self._lock:
             return dict(self._stages)
 
-    def run_cancelled(self) -> None:
+    def resume(self, pipeline: Pipeline, stages: Mapping[StageName, StageSummary], kept: Mapping[StageName, Kept]) -> None:
+        """Go on with the record of a run whose process has died.
+
+        Args:
+            pipeline: its stages.
+            stages: the summaries of the stages that had started, or would never start.
+            kept: what is stored of each of them.
+        """
+        with self._lock:
+            self._stages.update(stages)
+            self._kept.update(kept)
+            self._outputs += [name for name, one in kept.items() if one.output_digest is not None]
+            self._scans.update({name: self._secrecy.scan(pipeline.by_name[name]) for name in stages})
+
+    def note(self, what: Entry, data: Any) -> None:
+        """Note something that another process would need to finish the run (`results.record.journal`)."""
+        self._keep(lambda: self._journal.note(what, data))
+
+    def run_cancelled(self, by: str) -> None:
         """Somebody asked the run to end."""
-        self._cancelled = True
+        if not self._cancelled:
+            self._cancelled = True
+            self.note(Entry.CANCELLED, by)
 
     @property
     def standing(self) -> RunStatus:
@@ -89,6 +112,7 @@ class RunRecord:
 
         From here on, its volume may be stored, if it contains nothing that is now known to be sensitive.
         """
+        self.note(Entry.RESULT, result.to_json())
         summary = StageSummary(
             result.status,
             exit_code=result.exit_code,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from dockercise_prefect.errors import DockerciseError, UsageError
@@ -12,20 +13,25 @@ from dockercise_prefect.git.ask import current_commit
 from dockercise_prefect.git.context import read_context
 from dockercise_prefect.orchestration.crash.at_start import recovering
 from dockercise_prefect.orchestration.crash.gc_process import start_gc
+from dockercise_prefect.orchestration.guard.guardian import Guardian
+from dockercise_prefect.orchestration.guard.message import Told
 from dockercise_prefect.orchestration.prefect.cancel_watch import CancelWatch
+from dockercise_prefect.orchestration.prefect.child_environment import child_environment
 from dockercise_prefect.orchestration.prefect.engine_log import keep_tracebacks_out
 from dockercise_prefect.orchestration.prefect.heartbeat import beating
 from dockercise_prefect.orchestration.prefect.signals import raised
 from dockercise_prefect.orchestration.run.ending import Ending
-from dockercise_prefect.orchestration.run.execution import execute
+from dockercise_prefect.orchestration.run.execution import execute, identity_of
 from dockercise_prefect.orchestration.run.options import RunOptions
 from dockercise_prefect.orchestration.run.overlap import in_turn
-from dockercise_prefect.orchestration.run.phases import Started, open_record, resolve, restrain, select, start
+from dockercise_prefect.orchestration.run.phases import Resolved, Started, open_record, resolve, restrain, select, start
 from dockercise_prefect.orchestration.run.report import report
 from dockercise_prefect.orchestration.run.variable_sources import outside_sources
 from dockercise_prefect.pipeline import Pipeline, StageName
 from dockercise_prefect.pipeline.run_context import RunContext, RunEvent
 from dockercise_prefect.results.summary import RunSummary
+from dockercise_prefect.runtime.cleanup.ownership import parent_of_this_process
+from dockercise_prefect.runtime.engine import Engine
 from dockercise_prefect.settings import read_settings
 
 
@@ -58,7 +64,7 @@ def run_pipeline(
     options = options or RunOptions(settings=read_settings())
     run = start(pipeline, options)
     where = options.settings.root or root  # DOCKERCISE_ROOT overrides the root of the module
-    with beating(run.flow_run) as heartbeat:
+    with beating(run.flow_run) as heartbeat, Guardian() as guardian:
         with (
             Ending(run) as ending,
             raised(signal.SIGHUP),  # in a flow run, SIGINT and SIGTERM already raise
@@ -73,7 +79,7 @@ def run_pipeline(
             heartbeat.has_record(opened.store.url)
             resolved = ending.reached(resolve(opened, outside_sources(options, selected.git, env)))
             with in_turn(resolved) as turn:
-                ending.executed(execute(turn, where, cancel_watch))
+                ending.executed(execute(turn, where, cancel_watch, partial(_guarded, guardian)))
         summary = ending.close()
     if options.settings.gc_after_runs:
         start_gc(options.settings)
@@ -114,6 +120,29 @@ def git_of(options: RunOptions, root: Path | None) -> RunContext:
     if options.git is not None:
         return options.git
     return read_context(root) if root else RunContext()
+
+
+def _guarded(guardian: Guardian, run: Resolved, engine: Engine) -> None:
+    """Start the guardian of a run that a worker has started. If that fails, the user is told, and the run goes on.
+
+    `dockercise run` has none: its user sees that it has died, and the next run or `dockercise gc` finishes it.
+    """
+    if run.flow_run.deployment_id is None:
+        return
+    try:
+        worker = parent_of_this_process(engine)
+        told = Told(
+            folder=str(run.store.folder),
+            flow_run_id=str(run.flow_run.id),
+            worker=None if worker is None else str(worker),
+            environment=child_environment(run.options.settings),
+            pipeline=run.pipeline,
+            targets=run.targets,
+            outside=run.outside,
+        )
+        guardian.begin(told, identity_of(run), engine)
+    except (DockerciseError, OSError) as error:
+        run.notify(f"nobody finishes this run if its process is killed: its guardian did not start: {error}")
 
 
 def _git_of_run(run: Started, root: Path | None) -> RunContext:

@@ -115,13 +115,23 @@ class StageRunner:
         task = self._current_task()
         self._record.stage_started(stage, datetime.now(UTC), task.id)
         ran = self._run(stage, inputs, pause, task)
-        result = ran.result
-        kept = replace(self._outputs.kept(stage, result), earlier_attempts=ran.earlier)
+        self._settle(stage, ran, task.id)
+        return ran.result
+
+    def settle(self, stage: Stage, result: JobResult, task_run_id: str | None) -> None:
+        """Record the end of a stage that another process has run."""
+        self._settle(stage, _Ran(result, (), []), task_run_id)
+
+    def put_away(self, stage: Stage, result: JobResult, tail: Lines) -> None:
+        """Store what the last attempt left in its volume, and remove its container."""
+        self._workspace.put_away(stage, result, partial(self._keep, stage, result, tail))
+
+    def _settle(self, stage: Stage, ran: _Ran, task_run_id: str | None) -> None:
+        kept = replace(self._outputs.kept(stage, ran.result), earlier_attempts=ran.earlier)
         # In this order: the record is searched for secrets that were known before, not for what the stage itself printed.
-        self._record.stage_ended(stage, result, kept, task.id)
+        self._record.stage_ended(stage, ran.result, kept, task_run_id)
         self._outputs.learn(stage.name)
-        self._workspace.put_away(stage, result, partial(self._keep, stage, result, ran.tail))
-        return result
+        self.put_away(stage, ran.result, ran.tail)
 
     def _run(self, stage: Stage, inputs: Inputs, pause: Pausing, task: CurrentTask) -> _Ran:
         if stage.no_log:

@@ -67,8 +67,8 @@ class TaskRuns(Protocol[T]):
 class Recorder(Protocol):
     """Records the ends of stages that have no result, and that the run was cancelled."""
 
-    def run_cancelled(self) -> None:
-        """Somebody asked the run to end."""
+    def run_cancelled(self, by: str) -> None:
+        """Somebody asked the run to end. `by` says by what."""
         ...
 
     def stage_never_ran(

@@ -55,8 +55,20 @@ class Schedule:
 
     def first(self) -> Iterator[Decision]:
         """The decisions about stages that need nothing, in the pipeline's order, and all that follow from them."""
+        return self.resume({})
+
+    def resume(self, ends: Mapping[StageName, StageEnd]) -> Iterator[Decision]:
+        """The decisions about the stages that an earlier process of the run has not settled, instead of `first`.
+
+        Args:
+            ends: how each stage ended that was settled.
+        """
         beginnings = [stage for stage in self._pipeline if not stage.needs and not stage.when.cleans_up]
-        return self._decided([*beginnings, *([] if self._awaited else self._last.values())])
+        decidable = [*beginnings, *([] if self._awaited else self._last.values())]
+        for stage in self._pipeline:
+            if stage.name in ends:
+                decidable += self._settled(stage.name, ends[stage.name])
+        return self._decided([stage for stage in decidable if stage.name not in ends])
 
     def settle(self, name: StageName, end: StageEnd) -> Iterator[Decision]:
         """Settle a stage that ended, and yield the decisions that can be made now, each after all stages that it needs.

@@ -137,8 +137,25 @@ class Scheduler(Generic[T]):
         Returns:
             What interrupted the run, for example the name of a signal; None if nothing did.
         """
+        self._run(self._schedule.first)
+        return self._interrupted_by
+
+    def clean_up(self, ends: Mapping[StageName, StageEnd], results: Mapping[StageName, JobResult], why: str) -> None:
+        """Run the clean-up stages of a run whose process has died. Called in place of `execute`.
+
+        Args:
+            ends: how each stage ended that has ended, or will never start.
+            results: the results of these stages, as far as they have one.
+            why: the reason why no other stage starts: `the run was cancelled by Prefect`.
+        """
+        self._results.update(results)
+        self._stopped, self._cleaning_since = why, time.monotonic()
+        self._schedule.stop()
+        self._run(partial(self._schedule.resume, ends))
+
+    def _run(self, begin: Callable[[], Iterator[Decision]]) -> None:
         with handled(self._interrupted):  # signals to end become messages
-            self._take(self._schedule.first())
+            self._take(begin())
             while self._active or self._waiting:
                 self._submit()
                 message = self._next()
@@ -147,7 +164,6 @@ class Scheduler(Generic[T]):
                 self._watch_the_time()
         for task_run in self._task_runs.values():
             task_run.wait()
-        return self._interrupted_by
 
     def interrupt(self, by: str) -> None:
         """Ask the run to end, from any thread; again to end it immediately. `by` says by what it is interrupted."""
@@ -191,7 +207,7 @@ class Scheduler(Generic[T]):
         elif self._stopped is not None:
             self._kill()
         self._interrupted_by = by
-        self._record.run_cancelled()
+        self._record.run_cancelled(by)
         reason = f"the run was cancelled by {by}"
         self._stop(reason, Stop(StageStatus.CANCELLED, f"cancelled: {reason}"))
 

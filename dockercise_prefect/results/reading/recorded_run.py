@@ -32,6 +32,7 @@ from dockercise_prefect.results.record.file_names import (
     plain_log,
     volume_file,
 )
+from dockercise_prefect.results.record.store import Kept
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 
 Parsed = TypeVar("Parsed")
@@ -105,6 +106,10 @@ class RecordedRun:
     def entry(self, stage: StageName) -> StageEntry | None:
         """The result of a stage; None if it has not been started yet."""
         return self._parsed(entry_file(stage), _entry_from_json)
+
+    def kept(self, stage: StageName) -> Kept | None:
+        """What is stored of a stage; None if it has not been started yet."""
+        return self._parsed(entry_file(stage), Kept.from_json)
 
     def is_over(self) -> bool:
         """Whether the run has ended and nothing more will be written."""

@@ -43,6 +43,7 @@ from dockercise_prefect.results.record.file_names import (
     plain_log,
     volume_file,
 )
+from dockercise_prefect.results.record.journal import Journal
 from dockercise_prefect.results.record.log_file import LogFile, SilentLog
 from dockercise_prefect.results.record.log_packer import CHUNK, LogPacker
 from dockercise_prefect.results.record.output_file import OutputFile
@@ -111,12 +112,7 @@ class LocalStore:
 
     def start(self, index: Mapping[str, Any]) -> None:
         """See `RunStore`."""
-        stages: Mapping[str, Mapping[str, Any]] = index["stages"]
-        for name in stages:
-            checked_name(name, "a stage")
-        self._sensitive = {name: stage["sensitive"] for name, stage in stages.items() if stage["sensitive"]}
-        self._silent = frozenset(name for name, stage in stages.items() if stage["no_log"])
-        self._bases = VolumeBases({name: stage["on"] for name, stage in stages.items() if not stage["no_log"]})
+        self._learn(index)
         with storing(self._folder):
             make_folder(self._folder.parent)
             self._folder.mkdir(mode=FOLDER_MODE)  # never write into the folder of another run
@@ -125,6 +121,12 @@ class LocalStore:
         except StorageError:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
+
+    def resume(self, index: Mapping[str, Any]) -> None:
+        """See `RunStore`. Archives that are there already are not the base of further ones."""
+        self._learn(index)
+        for name in index["stages"]:
+            self._bases.leave_out(name)
 
     def stage_started(self, name: str, summary: StageSummary) -> None:
         """See `RunStore`."""
@@ -200,15 +202,26 @@ class LocalStore:
     def finish(self, summary: RunSummary) -> None:
         """See `RunStore`."""
         self._bases.close()
-        self._write(SUMMARY, summary.to_json())
-        unmark_owner(self._folder)
+        self._end(summary)
 
     def leave(self, summary: RunSummary) -> None:
         """See `RunStore`."""
         self._packer.close()
         self._bases.close()
+        self._end(summary)
+
+    def _end(self, summary: RunSummary) -> None:
         self._write(SUMMARY, summary.to_json())
         unmark_owner(self._folder)
+        Journal(self._folder).remove()
+
+    def _learn(self, index: Mapping[str, Any]) -> None:
+        stages: Mapping[str, Mapping[str, Any]] = index["stages"]
+        for name in stages:
+            checked_name(name, "a stage")
+        self._sensitive = {name: stage["sensitive"] for name, stage in stages.items() if stage["sensitive"]}
+        self._silent = frozenset(name for name, stage in stages.items() if stage["no_log"])
+        self._bases = VolumeBases({name: stage["on"] for name, stage in stages.items() if not stage["no_log"]})
 
     def _log_of(self, name: str) -> LogFile | None:
         with self._lock:

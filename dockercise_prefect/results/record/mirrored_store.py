@@ -83,6 +83,14 @@ class MirroredStore:
             self._unsent.end()
             raise
 
+    def resume(self, index: Mapping[str, Any]) -> None:
+        """See `RunStore`. All files are sent again: nobody knows which of them have arrived."""
+        self._local.resume(index)
+        self._unsent.begin(self._destination)
+        for file in sorted(self._local.folder.iterdir()):
+            if file.is_file() and not file.name.startswith("."):
+                self._mirror.put(file.name)
+
     def stage_started(self, name: str, summary: StageSummary) -> None:
         """See `RunStore`."""
         self._local.stage_started(name, summary)

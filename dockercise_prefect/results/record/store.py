@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from pydantic import TypeAdapter
+
 from dockercise_prefect.pipeline import StageName
 from dockercise_prefect.results.places.objects import Objects
 from dockercise_prefect.results.summary import AttemptSummary, RunSummary, StageSummary
@@ -33,6 +35,26 @@ class Kept:
     earlier_attempts: Sequence[AttemptSummary] = ()
     output_digest: str | None = None
     volume_digest: str | None = None
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Kept:
+        """Read what the object of a stage says besides the end of the stage.
+
+        Raises:
+            AttributeError, KeyError, TypeError, ValueError: the object is not the object of a stage.
+        """
+        return cls(
+            value=data["value"],
+            sensitive=data["sensitive_because"],
+            left_out=dict(data["left_out"]),
+            attempt=data["attempt"],
+            earlier_attempts=_ATTEMPTS.validate_python(data["earlier_attempts"]),
+            output_digest=data["output_digest"],
+            volume_digest=data["volume_digest"],
+        )
+
+
+_ATTEMPTS = TypeAdapter(list[AttemptSummary])
 
 
 class LogWriter(Protocol):
@@ -77,7 +99,8 @@ class StdoutWriter(Protocol):
 class RunStore(Protocol):
     """Stores the record of one run.
 
-    The order of calls: `start` once and first; `settle` and `finish` once and last; `leave` if one of these two failed.
+    The order of calls: `start` or `resume` once and first; `settle` and `finish` once and last; `leave` if one of these two
+    failed.
 
     Between them, for each stage: `stage_started` and `log` at most once, `output` at most once for each attempt, and
     `stage_ended` at least once. For a stage that never starts, only `stage_ended` and `leave_volume_out`. `keep_volume` at most
@@ -123,6 +146,17 @@ class RunStore(Protocol):
 
         Raises:
             UsageError: a stage's name cannot be the name of a file.
+        """
+        ...
+
+    def resume(self, index: Mapping[str, Any]) -> None:
+        """Go on with the record of a run whose process has died.
+
+        Args:
+            index: the content of `index.json`.
+
+        Raises:
+            StorageError: another process writes or sends the record.
         """
         ...
 

@@ -17,6 +17,7 @@ from dockercise_prefect.results.reading.recorded_run import RecordedRun
 from dockercise_prefect.results.reading.run_view import RunView, look
 from dockercise_prefect.results.record.amend import rewrite_summary
 from dockercise_prefect.results.record.file_names import INDEX, REPORT
+from dockercise_prefect.results.record.journal import Journal
 from dockercise_prefect.results.record.owner_mark import remove_scraps, unmark_owner
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 from dockercise_prefect.status import RunStatus, StageStatus
@@ -74,6 +75,7 @@ def end_dead_run(run: RecordedRun, death: Death, page: PageOfRun) -> RunSummary 
             _put_page(run, view, summary, page, folder)
         rewrite_summary(run.objects, summary)
         unmark_owner(folder)
+        Journal(folder).remove()
     else:
         rewrite_summary(run.objects, summary)
     return summary

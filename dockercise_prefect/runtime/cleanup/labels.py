@@ -17,6 +17,15 @@ FLOW_RUN = "dockercise.flow_run"
 OWNER = "dockercise.owner"
 ATTEMPT = "dockercise.attempt"
 
+GUARDIAN = "dockercise.guardian"
+"""Label of the container that waits for the end of a run, and of the volume that shows that somebody waits for it."""
+
+ITSELF = "dockercise.itself"
+"""Label of a stage's own container and its own volume, and of nothing that helps to fill or read them."""
+
+AFTER_CRASH = "dockercise.cleanup_after_crash"
+"""Label of what a run makes whose clean-up stages run even if its process dies (`meta.cleanupAfterCrash`)."""
+
 STEPS = "dockercise.steps"
 """Label of an image: how many instructions of the Dockerfile may follow the one that sets the labels; for a commit, 0."""
 
@@ -28,6 +37,11 @@ class RunIdentity:
     run_id: str
     pipeline: str
     flow_run_id: str
+    cleanup_after_crash: bool = False
+
+    def owns(self, labels: Mapping[str, str]) -> bool:
+        """Whether something with these labels was made by this run, whichever process made it."""
+        return (labels.get(RUN), labels.get(FLOW_RUN)) == (self.run_id, self.flow_run_id)
 
 
 def attempt_labels(stage: StageName, attempt: int) -> dict[str, str]:
@@ -53,6 +67,7 @@ class Labels:
             PIPELINE: identity.pipeline,
             FLOW_RUN: identity.flow_run_id,
             OWNER: owner,
+            **({AFTER_CRASH: "true"} if identity.cleanup_after_crash else {}),
             **(further or {}),
         }
         self._prefix = f"dockercise-{_plain(identity.run_id)}-{secrets.token_hex(4)}"
@@ -65,6 +80,10 @@ class Labels:
     def of_stage(self, stage: StageName) -> dict[str, str]:
         """The labels of what belongs to one stage."""
         return self._all | {STAGE: stage}
+
+    def of_itself(self, stage: StageName) -> dict[str, str]:
+        """The labels of the stage's own container and its own volume."""
+        return self.of_stage(stage) | {ITSELF: "true"}
 
     def name(self, what: str) -> str:
         """A new name for a thing on the engine; `what` says what it is for."""

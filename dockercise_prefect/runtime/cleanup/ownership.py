@@ -17,11 +17,11 @@ import os
 import re
 import socket
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
-from dockercise_prefect.runtime.cleanup.labels import FLOW_RUN, OWNER
+from dockercise_prefect.runtime.cleanup.labels import AFTER_CRASH, FLOW_RUN, OWNER, RUN
 from dockercise_prefect.runtime.cleanup.processes import PROC, boot_id, is_over, read, start_of
 from dockercise_prefect.runtime.cleanup.removal import counted, remove_all
 from dockercise_prefect.runtime.engine import Engine, Leftover
@@ -99,6 +99,16 @@ def this_process(engine: Engine | None) -> Owner:
     container = start_of_container(engine, container_id(read(PROC / "self/mountinfo")), hostname) if engine else None
     machine = machine_of(read(Path("/etc/machine-id")), _addresses())
     return Owner(str(container or hostname), machine, boot_id(), _namespace(), pid, start_of(pid) or "")
+
+
+def parent_of_this_process(engine: Engine) -> Owner | None:
+    """The process that has started this one; None for the first process of a container.
+
+    Raises:
+        EngineError: see `this_process`.
+    """
+    parent = os.getppid()
+    return replace(this_process(engine), pid=parent, start=start_of(parent) or "") if parent else None
 
 
 def container_id(mounts: str) -> str:
@@ -201,7 +211,7 @@ def sight(owner: str, observer: Owner) -> Sight:
 
 
 def ownerless(engine: Engine, observer: Owner, flow_runs: Collection[str] = ()) -> list[Leftover]:
-    """What dead owners left on the engine.
+    """What dead runs left on the engine. A run is dead if every process is that owns something of it.
 
     Args:
         engine: the engine to look through.
@@ -214,16 +224,23 @@ def ownerless(engine: Engine, observer: Owner, flow_runs: Collection[str] = ()) 
     leftovers = engine.leftovers()
     owners = {leftover.labels.get(OWNER, "") for leftover in leftovers}
     over = {owner for owner in owners if is_dead(owner, observer, engine)}
-    return [each for each in leftovers if each.labels.get(OWNER, "") in over or each.labels.get(FLOW_RUN) in flow_runs]
+    living = {_run_of(each) for each in leftovers if each.labels.get(OWNER, "") not in over}
+    return [each for each in leftovers if _run_of(each) not in living or each.labels.get(FLOW_RUN) in flow_runs]
+
+
+def _run_of(leftover: Leftover) -> tuple[str | None, str | None]:
+    return leftover.labels.get(RUN), leftover.labels.get(FLOW_RUN)
 
 
 def sweep(engine: Engine, observer: Owner, notify: Callable[[str], None]) -> None:
-    """Remove what dead owners left on the engine, and report it through `notify`.
+    """Remove what dead runs left on the engine, and report it through `notify`.
+
+    What the clean-up stages of a dead run still need is left for `gc`.
 
     Raises:
         EngineError: the engine does not answer. If something cannot be removed, that is only reported.
     """
-    discard(engine, ownerless(engine, observer), notify)
+    discard(engine, [each for each in ownerless(engine, observer) if AFTER_CRASH not in each.labels], notify)
 
 
 def discard(engine: Engine, dead: Sequence[Leftover], notify: Callable[[str], None]) -> None:

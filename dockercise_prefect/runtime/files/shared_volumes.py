@@ -51,18 +51,21 @@ class SharedVolumes:
         root: the folder that the code is taken from.
         history: the history of git that the code has; None if it has none.
         notify: called with what cannot be copied.
+        made: the volumes of the code and of the AWS folder that an earlier process of the run has made.
 
     Attributes:
         code_digest: the digest of the code (docs/digests.md), once the code's volume was made.
+        lasting: the names of the volumes of the code and of the AWS folder, by what they hold.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  what the code is taken from
         self,
         engine: Engine,
         volumes: Volumes,
         root: Path | None,
         history: CodeHistory | None,
         notify: Callable[[str], None],
+        made: Mapping[str, str],
     ) -> None:
         self._engine = engine
         self._volumes = volumes
@@ -72,6 +75,7 @@ class SharedVolumes:
         self._made: Once[frozenset[tuple[StageName, int]] | str, str] = Once()
         self._kept: Once[str, None] = Once()
         self.code_digest: str | None = None
+        self.lasting: dict[str, str] = dict(made)
 
     def empty(self, stage: StageName) -> str:
         """An empty volume, used in place of a stage's volume if the stage has none."""
@@ -103,7 +107,11 @@ class SharedVolumes:
                 self._volumes.more(volume, image, tar_stream(git))
             return volume
 
-        return self._made.get(f"{CODE}/{folder}", fill)
+        return self._lasting(f"{CODE}/{folder}", fill)
+
+    def has_code(self, folder: str) -> bool:
+        """Whether the snapshot of this folder of the code was made."""
+        return f"{CODE}/{folder}" in self.lasting
 
     def code_entries(self) -> Sequence[Entry]:
         """The files and folders of the code.
@@ -121,7 +129,7 @@ class SharedVolumes:
         Raises:
             UsageError: there is no such folder.
         """
-        return self._made.get(
+        return self._lasting(
             "aws", lambda: self._volumes.filled("aws", image, tar_stream(aws_entries(Path.home(), os.environ)))
         )
 
@@ -158,6 +166,11 @@ class SharedVolumes:
                 self._engine.create_volume(name, {})
 
         self._kept.get(name, make)
+
+    def _lasting(self, what: str, make: Callable[[], str]) -> str:
+        if what not in self.lasting:
+            self.lasting[what] = self._made.get(what, make)
+        return self.lasting[what]
 
     def _note_code(self, digest: str) -> None:
         self.code_digest = digest

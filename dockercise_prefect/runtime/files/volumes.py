@@ -43,7 +43,7 @@ class Volumes:
     def own(self, stage: StageName) -> str:
         """A new, empty volume for a stage. Only root can write to it until `make_writable` is called."""
         name = self._labels.name(stage)
-        self._engine.create_volume(name, self._labels.of_stage(stage))
+        self._engine.create_volume(name, self._labels.of_itself(stage))
         return name
 
     def restored(self, stage: StageName, image: str, files: Iterable[bytes], digest: str) -> str:

@@ -195,7 +195,7 @@ class _Attempt:
             name=self._labels.name(stage.name),
             image=image.id,
             command=start.command,
-            labels=self._labels.of_run(),
+            labels=self._labels.of_itself(stage.name),
             env=variables.stored,
             mounts=(own, *self._job.mounts, *self._script(image, start)),
             working_dir=stage.working_dir,

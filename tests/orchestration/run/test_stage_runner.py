@@ -29,7 +29,7 @@ def test_a_stage_that_passes(scripted: ScriptedEngine, tmp_path: Path) -> None:
         StageOutput("a", "stdout", "two"),
     ]
     assert isinstance(world.events[-1], StageEnded)
-    assert world.files() == {"index.json", "a.json", "a.log", "a.out", "a.tar.zst", "out.zip"}
+    assert world.files() == {".journal", "index.json", "a.json", "a.log", "a.out", "a.tar.zst", "out.zip"}
     entry = world.entry("a")
     assert (entry["value"], entry["attempt"], entry["task_run_id"]) == ("one\ntwo", 1, "task-1")
     assert entry["output_digest"].startswith("sha256:")

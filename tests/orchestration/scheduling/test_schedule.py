@@ -260,3 +260,53 @@ def test_every_stage_is_decided_once(pipeline: Pipeline, data: st.DataObject) ->
         take(schedule.settle(chosen.name, data.draw(ends)))
 
     assert sorted(settled) == sorted(pipeline.by_name)
+
+
+@given(pipelines(), st.data())
+def test_another_process_decides_the_same(pipeline: Pipeline, data: st.DataObject) -> None:
+    """Whenever the process of a stopped run dies, the clean-up stages that start are those that it would have started."""
+    drawn = st.sampled_from([PASSED, FAILED, StageEnd(StageStatus.TOLERATED, 1), StageEnd(StageStatus.ERROR)])
+    outcomes = {name: data.draw(drawn) for name in pipeline.by_name}
+    lives = data.draw(st.integers(0, len(pipeline)))
+    first, second = Schedule(pipeline), Schedule(pipeline)
+    recorded: dict[str, StageEnd] = {}
+    running: list[Stage] = []
+
+    def take(decisions: Iterable[Decision]) -> None:
+        for decision in decisions:
+            match decision:
+                case Ready(ready):
+                    running.append(ready)
+                case Skipped(never, _, because):
+                    recorded[never.name] = StageEnd(StageStatus.SKIPPED, because=because)
+                case Blocked(never, because):
+                    recorded[never.name] = StageEnd(StageStatus.NOT_STARTED, because=because)
+
+    take(first.first())
+    for _ in range(lives):
+        if running:
+            ended = running.pop(0)
+            recorded[ended.name] = outcomes[ended.name]
+            take(first.settle(ended.name, outcomes[ended.name]))
+    interrupted = {one.name: StageEnd(StageStatus.CANCELLED) for one in running}
+    ends = {**recorded, **interrupted}
+    running.clear()
+    first.stop()
+    second.stop()
+    for name, end in interrupted.items():
+        take(first.settle(name, end))
+    by_first = _started(first, running, outcomes)
+    by_second = _started(second, [each.stage for each in second.resume(ends) if isinstance(each, Ready)], outcomes)
+
+    assert sorted(by_second) == sorted(by_first)
+    assert not set(by_second) & ends.keys()
+
+
+def _started(schedule: Schedule, ready: list[Stage], outcomes: dict[str, StageEnd]) -> list[str]:
+    """Run what is ready, and all that follows; return the names of the stages that started."""
+    started: list[str] = []
+    while ready:
+        one = ready.pop(0)
+        started.append(one.name)
+        ready += [each.stage for each in schedule.settle(one.name, outcomes[one.name]) if isinstance(each, Ready)]
+    return started

@@ -54,9 +54,10 @@ def known(owner: str) -> str:
     return str(replace(read_back, machine=ME.machine))
 
 
-def left(owner: str, number: int = 1) -> Leftover:
-    """Something that a run left behind."""
-    return Leftover("volume", f"volume{number}", {"dockercise.run": "old", "dockercise.owner": owner})
+def left(owner: str, number: int = 1, run: str | None = None, **labels: str) -> Leftover:
+    """Something that a run left behind, by default a run of its own."""
+    label = {f"dockercise.{name}": text for name, text in labels.items()}
+    return Leftover("volume", f"volume{number}", {"dockercise.run": run or f"run{number}", "dockercise.owner": owner, **label})
 
 
 def test_an_owner_reads_back() -> None:
@@ -267,6 +268,29 @@ def test_a_sweep_takes_the_dead_and_nothing_else() -> None:
 
     assert engine.leftovers() == [mine, foreign]
     assert said == ["removed what a killed run left on the engine: 1 volume"]
+
+
+def test_a_run_is_dead_when_all_its_owners_are() -> None:
+    """While one process that owns something of a run lives, for example its guardian, the run is left alone."""
+    engine, said = ScriptedEngine(), list[str]()
+    guarded = [left(dead_process(), run="guarded"), left(str(ME), number=2, run="guarded")]
+    for leftover in (*guarded, left(dead_process(), number=3, run="dead")):
+        engine.add_leftover(leftover)
+
+    sweep(engine, ME, said.append)
+
+    assert engine.leftovers() == guarded
+
+
+def test_what_clean_up_stages_need_is_left_for_gc() -> None:
+    """A sweep leaves what a dead run left whose clean-up stages are still to run."""
+    engine = ScriptedEngine()
+    engine.add_leftover(needed := left(dead_process(), cleanup_after_crash="true"))
+
+    sweep(engine, ME, lambda _: None)
+
+    assert engine.leftovers() == [needed]
+    assert ownerless(engine, ME) == [needed]
 
 
 def test_a_sweep_that_finds_nothing_says_nothing() -> None:

@@ -35,7 +35,7 @@ class Makes:
         self.volumes = volumes_of(engine)
         images = Images(engine, pipeline, Labels(IDENTITY, "owner"))
         images.resolve(logging.warning)
-        shared = SharedVolumes(engine, self.volumes, root, None, logging.warning)
+        shared = SharedVolumes(engine, self.volumes, root, None, logging.warning, {})
         self._jobs = Jobs(
             identity=IDENTITY,
             owner="owner",

@@ -1,0 +1,57 @@
+"""How a run goes, as far as its index does not say it: the first entry of its journal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from dockercise_prefect.pipeline import StageName
+from dockercise_prefect.pipeline.run_context import RunContext
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFacts:
+    """How a run goes. Nothing in it is secret.
+
+    Attributes:
+        flow_run_id: the id of the flow run in Prefect.
+        place: where the user wants the records of all runs.
+        targets: the stages that the user asked for; empty for all.
+        commit: the short id of the code's commit; None if it is not known.
+        git: what the run knows of git, without what changed.
+        skipped: the stages that are skipped whatever happens, each with the reason.
+        untrusted: whether the limits of pipelines that are not trusted hold.
+        aws: whether every stage gets a copy of the user's AWS folder.
+        root: the folder of the code; None if there is none.
+        secret_blocks: the Prefect Secret block of each secret variable of a registration, by the name of the variable.
+    """
+
+    flow_run_id: str
+    place: str
+    targets: Sequence[StageName]
+    commit: str | None
+    git: RunContext
+    skipped: Mapping[StageName, str]
+    untrusted: bool
+    aws: bool
+    root: str | None
+    secret_blocks: Mapping[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values, which `from_json` parses."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> RunFacts:
+        """Parse the result of `to_json`.
+
+        Raises:
+            ValueError: the object is not from this version of dockercise.
+        """
+        return _FACTS.validate_python(data)
+
+
+_FACTS = TypeAdapter(RunFacts)
