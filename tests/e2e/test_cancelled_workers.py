@@ -40,10 +40,10 @@ def left_by(engine: DockerEngine, flow_run: str) -> list[Leftover]:
     return [each for each in engine.leftovers() if each.labels.get("dockercise.flow_run") == flow_run]
 
 
-def has_started(engine: DockerEngine, flow_run: str, stage: str = "wait") -> None:
-    """Wait until a stage runs."""
+def has_started(engine: DockerEngine, flow_run: str) -> None:
+    """Wait until the first stage runs."""
     prefect_records.eventually(
-        lambda: [each for each in left_by(engine, flow_run) if each.labels.get("dockercise.stage") == stage],
+        lambda: [each for each in left_by(engine, flow_run) if each.labels.get("dockercise.stage") == "wait"],
         lambda found: any(each.kind == "container" and engine.running(each.id) for each in found),
     )
 
@@ -53,6 +53,11 @@ def record(site: Site) -> dict[str, Any]:
     (folder,) = filter(Path.is_dir, (site.folder / "data/results" / site.name).iterdir())
     entries = [json.loads((folder / f"{name}.json").read_text()) for name in ("wait", "next", "tidy")]
     return {entry["stage"]: (entry["status"], entry["value"]) for entry in entries}
+
+
+def printed(site: Site, stage: str) -> str:
+    """The log of a stage of the only record, so far."""
+    return "".join(path.read_text() for path in (site.folder / "data/results" / site.name).glob(f"*/{stage}.log"))
 
 
 CLEANED_UP = {
@@ -140,7 +145,7 @@ def test_killed_during_its_cleanup(new_site: NewSite, busybox: str, docker_sessi
         flow_run = workers.start_run(site.api, site.deployment)
         has_started(docker_session, flow_run)
         prefect_records.ask(site.api, f"flow_runs/{flow_run}/set_state", {"state": {"type": "CANCELLING"}})
-        has_started(docker_session, flow_run, "tidy")
+        prefect_records.eventually(lambda: printed(site, "tidy"), lambda text: "begin" in text)
 
         killed(flow_run)
 
@@ -153,6 +158,28 @@ def test_killed_during_its_cleanup(new_site: NewSite, busybox: str, docker_sessi
         "next": ("not_started", None),
         "tidy": ("passed", "begin\nend\n1"),
     }
+    assert "the process of the run died here" in printed(site, "tidy")
+
+
+@pytest.mark.acceptance
+def test_a_grace_that_is_longer_than_the_workers_patience(
+    new_site: NewSite, busybox: str, docker_session: DockerEngine
+) -> None:
+    """A stage may take longer to end than a worker waits: it gets one SIGTERM and its whole grace, then clean-up stages run."""
+    script = 'trap "echo asked; sleep 40; echo ended; exit 7" TERM; echo go; while :; do sleep 1; done'
+    slow = f"wait: {{stopGrace: 90s, run: '{script}'}}"
+    site = new_site(PIPELINE.replace("wait: {run: sleep 600}", slow), {})
+    site.register()
+    with workers.working(site.name, site.environment, site.folder):
+        flow_run = workers.start_run(site.api, site.deployment)
+        has_started(docker_session, flow_run)
+        prefect_records.ask(site.api, f"flow_runs/{flow_run}/set_state", {"state": {"type": "CANCELLING"}})
+
+        prefect_records.eventually(lambda: left_by(docker_session, flow_run), lambda left: left == [])
+        ended = prefect_records.flow_run(site.api, flow_run)
+
+    assert ended.type == "CANCELLED"
+    assert record(site) == CLEANED_UP | {"wait": ("cancelled", "go\nasked\nended")}
 
 
 def test_the_worker_is_shut_down(site: Site, docker_session: DockerEngine) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from dockercise_prefect.pipeline import Pipeline, StageName
@@ -33,6 +34,7 @@ class LeftRun:
         kept: what is stored of each of them.
         results: the results of the stages that had ended.
         cancelled_by: what asked the run to end; None if nothing did.
+        cancelled_at: when its process began to stop the stages; None if it did not.
     """
 
     folder: Path
@@ -46,6 +48,7 @@ class LeftRun:
     kept: Mapping[StageName, Kept]
     results: Mapping[StageName, JobResult]
     cancelled_by: str | None = None
+    cancelled_at: datetime | None = None
 
     @property
     def interrupted(self) -> list[StageName]:
@@ -78,6 +81,7 @@ def left_run(folder: Path) -> LeftRun | None:
     pipeline = recorded.index()
     found = {stage.name: recorded.entry(stage.name) for stage in pipeline}
     kept = {stage.name: recorded.kept(stage.name) for stage in pipeline}
+    cancelled = by_kind.get(Entry.CANCELLED)
     shared = by_kind.get(Entry.SHARED, {"volumes": {}, "code_digest": None})
     return LeftRun(
         folder=folder,
@@ -90,7 +94,8 @@ def left_run(folder: Path) -> LeftRun | None:
         stages={name: entry.summary for name, entry in found.items() if entry is not None},
         kept={name: one for name, one in kept.items() if one is not None},
         results={result.stage: result for result in results},
-        cancelled_by=by_kind.get(Entry.CANCELLED),
+        cancelled_by=cancelled["by"] if cancelled else None,
+        cancelled_at=datetime.fromisoformat(cancelled["at"]) if cancelled else None,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from tarfile import TarError
 from typing import Any
 
@@ -87,7 +87,7 @@ class RunRecord:
         """Somebody asked the run to end."""
         if not self._cancelled:
             self._cancelled = True
-            self.note(Entry.CANCELLED, by)
+            self.note(Entry.CANCELLED, {"by": by, "at": datetime.now(UTC).isoformat()})
 
     @property
     def standing(self) -> RunStatus:

@@ -47,13 +47,13 @@ AGAIN_SECONDS = 5.0
 def after_death(told: Told) -> None:
     """Finish the run, and leave nothing on the engine, not even of the guardian."""
     settings = read_settings()
-    _stop_ordinary_stages(told, settings)  # whatever happened, and whether Prefect answers or not
     deadline = time.monotonic() + PATIENCE
     with prefect_api(settings.data, lambda _: None), get_client(sync_client=True) as client:
         while True:
             try:
                 _finish(told, settings, client)
             except LOST:
+                _stop_ordinary_stages(told, settings)  # they must not run on while Prefect is away
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(AGAIN_SECONDS)

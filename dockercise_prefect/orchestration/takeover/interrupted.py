@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import file_digest
@@ -21,6 +21,10 @@ from dockercise_prefect.runtime.concurrent import run_each
 from dockercise_prefect.runtime.engine import Channel, Engine, ExitState, Leftover, OutputSink
 from dockercise_prefect.runtime.stage.job import JobResult, OwnVolume, Stdout
 from dockercise_prefect.runtime.stage.outcome import Stop, Verdict, judge
+from dockercise_prefect.runtime.stage.running import ASK_AGAIN
+
+GAP = b"[the process of the run died here, and what the stage printed until another one went on is lost]\n"
+"""Written into the log of a stage. The engine keeps no logs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,28 +84,37 @@ class Interrupted:
 
     def _verdict(self, stage: Stage, container: str | None) -> Verdict:
         stopped = Verdict(self.stop.status, None, self.stop.message)
-        if container is None:
+        if container is None or self.engine.running(container) is None:
             return stopped
-        if not (stage.when.cleans_up and self.cleans_up) or self.engine.running(container) is None:
-            self.engine.stop(container, stage.stop_grace)
-            return stopped
-        state = self._followed(stage, container)
-        return judge(state, stop=None, never_fail=stage.never_fail, answers=False)
+        if stage.when.cleans_up and self.cleans_up:
+            state = self._followed(stage, container, self.run.pipeline.cleanup_grace, stage.stop_grace)
+            return judge(state, stop=None, never_fail=stage.never_fail, answers=False)
+        return replace(stopped, exit_code=self._stopped(stage, container).exit_code)
 
-    def _followed(self, stage: Stage, container: str) -> ExitState:
-        """Wait for a clean-up stage, at most as long as all clean-up may take."""
-        timer = threading.Timer(self.run.pipeline.cleanup_grace, self._stop, (stage, container))
-        timer.daemon = True
-        timer.start()
+    def _stopped(self, stage: Stage, container: str) -> ExitState:
+        """Stop an ordinary stage. It gets one SIGTERM, and its grace period counts from there."""
+        if self.left.cancelled_at is None:
+            return self._followed(stage, container, 0, stage.stop_grace)
+        since = (datetime.now(UTC) - self.left.cancelled_at).total_seconds()
+        return self._followed(stage, container, max(0.0, stage.stop_grace - since), 0)
+
+    def _followed(self, stage: Stage, container: str, seconds: float, grace: float) -> ExitState:
+        """Wait for the end of a stage. After so many seconds it is stopped, with a grace period."""
+        ended = threading.Event()
+
+        def stop() -> None:
+            pause = seconds
+            while not ended.wait(pause):
+                pause = ASK_AGAIN
+                with suppress(EngineError):  # then it is tried again
+                    self.engine.stop(container, grace)
+
+        threading.Thread(target=stop, name=f"stop {stage.name}", daemon=True).start()
         try:
             with self._output(stage) as sink:
                 return self.engine.follow(container, sink)
         finally:
-            timer.cancel()
-
-    def _stop(self, stage: Stage, container: str) -> None:
-        with suppress(EngineError):
-            self.engine.stop(container, stage.stop_grace)
+            ended.set()
 
     @contextmanager
     def _output(self, stage: Stage) -> Iterator[OutputSink]:
@@ -109,6 +122,7 @@ class Interrupted:
         masked = {channel: self.run.secrecy.masker.stream() for channel in ("stdout", "stderr")}
         path = self.run.store.folder / output_file(stage.name)
         with closing(self.run.record.log(stage)) as log:
+            log.write(GAP)
 
             def take(channel: Channel, chunk: bytes) -> None:
                 log.write(masked[channel].feed(chunk))

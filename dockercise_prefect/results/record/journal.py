@@ -36,7 +36,7 @@ class Entry(StrEnum):
     """The result of the last attempt at a stage (`job.JobResult`)."""
 
     CANCELLED = "cancelled"
-    """Somebody asked the run to end."""
+    """Somebody asked the run to end: by what, and when."""
 
 
 class BusyError(Exception):
