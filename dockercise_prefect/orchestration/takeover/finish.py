@@ -19,7 +19,7 @@ from dockercise_prefect.orchestration.prefect.engine_login import connect_engine
 from dockercise_prefect.orchestration.prefect.heartbeat import beating
 from dockercise_prefect.orchestration.run.ending import Ending
 from dockercise_prefect.orchestration.run.events import Event, RunEnded
-from dockercise_prefect.orchestration.run.execution import Executed, Stages, identity_of, runtime_options, stages_in
+from dockercise_prefect.orchestration.run.execution import Executed, identity_of, runtime_options, stages_in
 from dockercise_prefect.orchestration.run.failure import headline
 from dockercise_prefect.orchestration.run.options import RunOptions
 from dockercise_prefect.orchestration.run.phases import Resolved
@@ -30,7 +30,7 @@ from dockercise_prefect.orchestration.scheduling.decisions import StageEnd
 from dockercise_prefect.orchestration.takeover.flow_run_context import inside
 from dockercise_prefect.orchestration.takeover.interrupted import Interrupted
 from dockercise_prefect.orchestration.takeover.knowledge import Knowledge
-from dockercise_prefect.pipeline import StageName, to_json
+from dockercise_prefect.pipeline import to_json
 from dockercise_prefect.pipeline.conditions import without
 from dockercise_prefect.results.opening import open_store
 from dockercise_prefect.results.record.shipment import open_shipment
@@ -111,7 +111,7 @@ def finish(
         run = _continued(left, knowledge, options, flow_run)
         heartbeat.has_record(run.store.url)
         with Ending(run) as ending:
-            ending.executed(_cleaned_up(run, left, cause))
+            ending.executed(_cleaned_up(run, left, knowledge, cause))
             if cause.cancelled_by is None:
                 raise RunDiedError(cause.message)
         ending.close()
@@ -181,13 +181,13 @@ def _continued(left: LeftRun, knowledge: Knowledge, options: RunOptions, flow_ru
     return run
 
 
-def _cleaned_up(run: Resolved, left: LeftRun, cause: Cause) -> Executed:
+def _cleaned_up(run: Resolved, left: LeftRun, knowledge: Knowledge, cause: Cause) -> Executed:
     """End what runs on the engine, run the clean-up stages, and remove everything of the run."""
     try:
         with closing(connect_engine(run.options.settings)) as engine:
             _claim(engine, run)
             try:
-                _run_cleanup(engine, run, left, cause)
+                _run_cleanup(engine, run, left, knowledge, cause)
             finally:
                 _remove_everything(engine, run)
     except EngineError:
@@ -204,7 +204,7 @@ def _claim(engine: Engine, run: Resolved) -> None:
     engine.create_volume(labels.name("claim"), labels.of_run())
 
 
-def _run_cleanup(engine: Engine, run: Resolved, left: LeftRun, cause: Cause) -> None:
+def _run_cleanup(engine: Engine, run: Resolved, left: LeftRun, knowledge: Knowledge, cause: Cause) -> None:
     identity = identity_of(run)
     to_run = [
         stage.name
@@ -222,8 +222,12 @@ def _run_cleanup(engine: Engine, run: Resolved, left: LeftRun, cause: Cause) -> 
         if cause.cancelled_by is not None:
             run.record.run_cancelled(cause.cancelled_by)
         for name, result in ended.items():
-            stages.runner.settle(run.pipeline.by_name[name], result, left.stages[name].task_run_id)
-        _put_rest_away(engine, run, left, stages, ended)
+            shown = _without_secrets(run, knowledge, result)
+            stages.runner.settle(run.pipeline.by_name[name], shown, left.stages[name].task_run_id)
+        there = {each.id for each in engine.leftovers() if each.kind == "container"}
+        for name, result in left.results.items():  # the process may have died before it had stored their volumes
+            if name not in ended and name in left.stages and result.container in there:
+                stages.runner.put_away(run.pipeline.by_name[name], _without_secrets(run, knowledge, result), [])
         if to_run:
             results = {**left.results, **ended}
             workspace.prepare()
@@ -233,12 +237,10 @@ def _run_cleanup(engine: Engine, run: Resolved, left: LeftRun, cause: Cause) -> 
         run.record.bundle_outputs(run.pipeline)
 
 
-def _put_rest_away(engine: Engine, run: Resolved, left: LeftRun, stages: Stages, ended: dict[StageName, JobResult]) -> None:
-    """Store the volumes of stages that had ended, if the process died before it had stored them."""
-    there = {each.id for each in engine.leftovers() if each.kind == "container"}
-    for name, result in left.results.items():
-        if name not in ended and name in left.stages and result.container in there:
-            stages.runner.put_away(run.pipeline.by_name[name], result, [])
+def _without_secrets(run: Resolved, knowledge: Knowledge, result: JobResult) -> JobResult:
+    """The result without a container to read the volume through, if the volume may have secrets that nobody knows any more."""
+    is_safe = knowledge.all_secrets or not run.secrecy.because(run.pipeline.by_name[result.stage])
+    return result if is_safe else replace(result, container=None)
 
 
 def _end_of(summary: StageSummary) -> StageEnd:

@@ -77,7 +77,7 @@ def _stop_ordinary_stages(told: Told, settings: Settings) -> None:
 
 
 def _finish(told: Told, settings: Settings, client: SyncPrefectClient) -> None:
-    knowledge = Knowledge(pipeline=told.pipeline, outside=told.outside)
+    knowledge = Knowledge(pipeline=told.pipeline, outside=told.outside, all_secrets=True)
     folder = Path(told.folder)
     if take_over(folder, settings, client, knowledge, partial(_worker_ended, told.worker, settings)) is not None:
         return

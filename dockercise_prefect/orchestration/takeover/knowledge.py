@@ -21,11 +21,13 @@ class Knowledge:
     Attributes:
         pipeline: the stages of the run.
         outside: the variables from outside, of the stages that may still run.
+        all_secrets: whether all secret texts are known, so that they can be found in what stages leave.
         refused: the clean-up stages that cannot run, because a variable is not known any more, each with the reason.
     """
 
     pipeline: Pipeline
     outside: Outside
+    all_secrets: bool
     refused: Mapping[StageName, str] = field(default_factory=dict)
 
 
@@ -71,6 +73,7 @@ def found_again(left: LeftRun, options: RunOptions, parameter: Mapping[str, str]
     return Knowledge(
         pipeline=replace(left.pipeline, stages=stages),
         outside=Outside(variables, left.secret),
+        all_secrets=not left.secret and not masked,
         refused=refused,
     )
 

@@ -79,7 +79,10 @@ class Pool:
         self._api = api
         self._folder = folder
         # The worker's own settings must not affect its flow runs.
-        self._environment = environment | {"PREFECT_HOME": str(folder / "prefect")}
+        self._environment = environment | {
+            "PREFECT_HOME": str(folder / "prefect"),
+            "DOCKERCISE_DATA": str(folder / "data"),
+        }
 
     def make(self, our_image: str) -> None:
         """Do everything that docs/deploying.md describes before the first run."""

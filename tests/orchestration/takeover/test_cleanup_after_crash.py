@@ -164,5 +164,6 @@ def test_what_may_be_secret_is_not_shown(
     assert statuses(look(record))["told"] == "passed"
     kept = b"".join(path.read_bytes() for path in (tmp_path / "data/results" / record.path).iterdir())
     assert b"hush-hush" not in kept + said.encode()
+    assert not (tmp_path / "data/results" / record.path / "wait.tar.zst").exists()
     assert b"partly" not in (tmp_path / "data/results" / record.path / "told.json").read_bytes()
     assert left_on(docker_session, folder.name) == []
