@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -22,7 +23,7 @@ from dockercise_prefect.results.record.unsent import UNSENT, NotWaitingError, Un
 from dockercise_prefect.results.report.runs_page import update_runs_page
 from dockercise_prefect.results.summary import RunSummary
 from dockercise_prefect.results.upkeep.dead_run import Death, PageOfRun, end_dead_run
-from dockercise_prefect.runtime.cleanup.ownership import Owner, Sight, sight
+from dockercise_prefect.runtime.cleanup.ownership import Owner, Sight, seen_together, sight
 from dockercise_prefect.settings import Settings
 
 
@@ -104,7 +105,7 @@ class DeadRecords:
             run, mark = RecordedRun(objects, path.parent.parent.name, path.parent.name), owner_of(path.parent)
             if not RUN_ID.fullmatch(run.run_id) or mark is None or run.is_over():
                 continue
-            if sight(mark.owner, observer) is Sight.DEAD:
+            if seen_together([mark.owner, mark.guardian], partial(sight, observer=observer)) is Sight.DEAD:
                 yield run, death_of(path.parent)
 
     def _unsent(self) -> Iterator[tuple[RecordedRun, Death]]:

@@ -9,7 +9,7 @@ from enum import Enum
 
 from dockercise_prefect.orchestration.prefect.flow_run import PIPELINE_TAG
 from dockercise_prefect.orchestration.prefect.sign_of_life import Sign
-from dockercise_prefect.runtime.cleanup.ownership import Owner, Sight
+from dockercise_prefect.runtime.cleanup.ownership import Owner, Sight, seen_together
 
 RUNNING = "RUNNING"
 PENDING = "PENDING"
@@ -87,7 +87,7 @@ def fate(run: UnfinishedRun, now: datetime, silence: float, sight: Callable[[str
     is_old = now - run.seen >= limit
     if run.sign is None:
         return _fate_without_sign(run) if is_old else Fate.ALIVE
-    seen = sight(run.sign.owner)
+    seen = seen_together([run.sign.owner, run.sign.guardian], sight)
     if run.sign.attempt != _current_attempt(run):
         seen = Sight.UNKNOWN  # the sign is from the process of an earlier attempt
     match seen:

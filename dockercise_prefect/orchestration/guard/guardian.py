@@ -44,8 +44,8 @@ class Guardian:
         """The run begins."""
         return self
 
-    def begin(self, told: Told, identity: RunIdentity, engine: Engine) -> None:
-        """Start the guardian.
+    def begin(self, told: Told, identity: RunIdentity, engine: Engine) -> Owner:
+        """Start the guardian, and return its process.
 
         Args:
             told: what it needs.
@@ -69,6 +69,7 @@ class Guardian:
         labels = Labels(identity, str(owner), {GUARDIAN: "true"})
         self._volume = labels.name("guardian")
         engine.create_volume(self._volume, labels.of_run())
+        return owner
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         """The run has ended, and there is nothing to finish."""

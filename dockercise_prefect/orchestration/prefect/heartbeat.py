@@ -54,6 +54,11 @@ class Heartbeat:
         self._sign = replace(self._sign, record=url)
         self._due.set()
 
+    def has_guardian(self, owner: str) -> None:
+        """From now on, the sign names the guardian of the run. It is sent at once."""
+        self._sign = replace(self._sign, guardian=owner)
+        self._due.set()
+
     def __enter__(self) -> Self:
         """The first sign is sent now."""
         self._thread.start()

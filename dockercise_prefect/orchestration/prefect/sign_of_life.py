@@ -16,7 +16,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.context import FlowRunContext
 from prefect.exceptions import PrefectException
 
-from dockercise_prefect.runtime.cleanup.labels import OWNER
+from dockercise_prefect.runtime.cleanup.labels import GUARDIAN, OWNER
 from dockercise_prefect.runtime.cleanup.ownership import this_process
 
 ATTEMPT = "dockercise.attempt"
@@ -31,15 +31,17 @@ class Sign:
         owner: the process (`ownership.Owner`).
         attempt: which attempt of the flow run the process runs, from 1.
         record: the URL of the run's record; None until it has begun.
+        guardian: the process that finishes the run if that process dies (`ownership.Owner`); None if there is none.
     """
 
     owner: str
     attempt: int
     record: str | None = None
+    guardian: str | None = None
 
     def labels(self) -> dict[str, bool | int | float | str]:
         """The labels of the flow run. They replace those of an earlier attempt."""
-        return {OWNER: self.owner, ATTEMPT: self.attempt, RECORD: self.record or ""}
+        return {OWNER: self.owner, ATTEMPT: self.attempt, RECORD: self.record or "", GUARDIAN: self.guardian or ""}
 
     @classmethod
     def parse(cls, labels: Mapping[str, Any]) -> Sign | None:
@@ -47,7 +49,7 @@ class Sign:
         owner, attempt, record = labels.get(OWNER), labels.get(ATTEMPT), labels.get(RECORD)
         if not isinstance(owner, str) or not isinstance(attempt, int) or not isinstance(record, str):
             return None
-        return cls(owner, attempt, record or None)
+        return cls(owner, attempt, record or None, str(labels.get(GUARDIAN) or "") or None)
 
 
 def sign_now(attempt: int) -> Sign:

@@ -173,12 +173,17 @@ def open_record(run: Selected, place: str, root: Path | None) -> Opened:
     settings, name = run.options.settings, run.pipeline.name
     store = open_store(place, name, run.run_id, settings, run.notify)
     store.start(run.secrecy.masker.json(to_json(run.pipeline, run.targets)))
-    mark_owner(store.folder, OwnerMark(str(this_process(None)), str(run.flow_run.id), page(run.flow_run)))
+    mark_owner(store.folder, mark_of(run))
     record = RunRecord(store, run.options.observer, run.secrecy)
     record.note(Entry.RUN, _facts(run, store, root).to_json())
     view = PrefectView(run.pipeline, record, store, Artifacts(run.flow_run.id, run.notify))
     shipment = open_shipment(f"{name}/{run.run_id}", settings, run.notify)
     return Opened(**vars(run), store=store, record=record, shipment=shipment, view=view)
+
+
+def mark_of(run: Started) -> OwnerMark:
+    """The mark of the record of a run of this process."""
+    return OwnerMark(str(this_process(None)), str(run.flow_run.id), page(run.flow_run))
 
 
 def _facts(run: Selected, store: RunStore, root: Path | None) -> RunFacts:

@@ -18,17 +18,27 @@ from dockercise_prefect.orchestration.guard.message import Told
 from dockercise_prefect.orchestration.prefect.cancel_watch import CancelWatch
 from dockercise_prefect.orchestration.prefect.child_environment import child_environment
 from dockercise_prefect.orchestration.prefect.engine_log import keep_tracebacks_out
-from dockercise_prefect.orchestration.prefect.heartbeat import beating
+from dockercise_prefect.orchestration.prefect.heartbeat import Heartbeat, beating
 from dockercise_prefect.orchestration.prefect.signals import raised
 from dockercise_prefect.orchestration.run.ending import Ending
 from dockercise_prefect.orchestration.run.execution import execute, identity_of
 from dockercise_prefect.orchestration.run.options import RunOptions
 from dockercise_prefect.orchestration.run.overlap import in_turn
-from dockercise_prefect.orchestration.run.phases import Resolved, Started, open_record, resolve, restrain, select, start
+from dockercise_prefect.orchestration.run.phases import (
+    Resolved,
+    Started,
+    mark_of,
+    open_record,
+    resolve,
+    restrain,
+    select,
+    start,
+)
 from dockercise_prefect.orchestration.run.report import report
 from dockercise_prefect.orchestration.run.variable_sources import outside_sources
 from dockercise_prefect.pipeline import Pipeline, StageName
 from dockercise_prefect.pipeline.run_context import RunContext, RunEvent
+from dockercise_prefect.results.record.owner_mark import mark_owner
 from dockercise_prefect.results.summary import RunSummary
 from dockercise_prefect.runtime.cleanup.ownership import parent_of_this_process
 from dockercise_prefect.runtime.engine import Engine
@@ -79,7 +89,7 @@ def run_pipeline(
             heartbeat.has_record(opened.store.url)
             resolved = ending.reached(resolve(opened, outside_sources(options, selected.git, env)))
             with in_turn(resolved) as turn:
-                ending.executed(execute(turn, where, cancel_watch, partial(_guarded, guardian)))
+                ending.executed(execute(turn, where, cancel_watch, partial(_guarded, guardian, heartbeat)))
         summary = ending.close()
     if options.settings.gc_after_runs:
         start_gc(options.settings)
@@ -122,7 +132,7 @@ def git_of(options: RunOptions, root: Path | None) -> RunContext:
     return read_context(root) if root else RunContext()
 
 
-def _guarded(guardian: Guardian, run: Resolved, engine: Engine) -> None:
+def _guarded(guardian: Guardian, heartbeat: Heartbeat, run: Resolved, engine: Engine) -> None:
     """Start the guardian of a run that a worker has started. If that fails, the user is told, and the run goes on.
 
     `dockercise run` has none: its user sees that it has died, and the next run or `dockercise gc` finishes it.
@@ -140,7 +150,9 @@ def _guarded(guardian: Guardian, run: Resolved, engine: Engine) -> None:
             targets=run.targets,
             outside=run.outside,
         )
-        guardian.begin(told, identity_of(run), engine)
+        owner = str(guardian.begin(told, identity_of(run), engine))
+        heartbeat.has_guardian(owner)
+        mark_owner(run.store.folder, replace(mark_of(run), guardian=owner))
     except (DockerciseError, OSError) as error:
         run.notify(f"nobody finishes this run if its process is killed: its guardian did not start: {error}")
 

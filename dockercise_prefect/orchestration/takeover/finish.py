@@ -58,12 +58,10 @@ class Cause:
     Attributes:
         cancelled_by: what asked the run to end; None if nothing did.
         message: what happened, for the record and for Prefect.
-        cleans_up: whether clean-up stages run.
     """
 
     cancelled_by: str | None
     message: str
-    cleans_up: bool
 
     @property
     def stop(self) -> Stop:
@@ -209,16 +207,14 @@ def _run_cleanup(engine: Engine, run: Resolved, left: LeftRun, knowledge: Knowle
     to_run = [
         stage.name
         for stage in run.pipeline
-        if cause.cleans_up and stage.when.cleans_up and stage.name not in left.stages and stage.name not in run.skipped
+        if stage.when.cleans_up and stage.name not in left.stages and stage.name not in run.skipped
     ]
     pipeline = without(run.pipeline, [stage.name for stage in run.pipeline if stage.name not in to_run])
     root = Path(left.facts.root) if left.facts.root is not None and Path(left.facts.root).is_dir() else None
     how = replace(runtime_options(run, root), shared=left.shared)
     with Workspace(engine, pipeline, identity, how, run.notify) as workspace, stages_in(workspace, run) as stages:
         stages.outputs.recall(left.results.values())
-        ended = Interrupted(
-            engine=engine, run=run, left=left, identity=identity, stop=cause.stop, cleans_up=cause.cleans_up
-        ).end()
+        ended = Interrupted(engine=engine, run=run, left=left, identity=identity, stop=cause.stop).end()
         if cause.cancelled_by is not None:
             run.record.run_cancelled(cause.cancelled_by)
         for name, result in ended.items():

@@ -37,7 +37,6 @@ class Interrupted:
         left: what its process has left.
         identity: of the run.
         stop: how ordinary stages end.
-        cleans_up: whether clean-up stages may go on.
     """
 
     engine: Engine
@@ -45,7 +44,6 @@ class Interrupted:
     left: LeftRun
     identity: RunIdentity
     stop: Stop
-    cleans_up: bool
 
     def end(self) -> dict[StageName, JobResult]:
         """End all of them at once: ordinary stages with their grace periods, clean-up stages by themselves.
@@ -86,7 +84,7 @@ class Interrupted:
         stopped = Verdict(self.stop.status, None, self.stop.message)
         if container is None or self.engine.running(container) is None:
             return stopped
-        if stage.when.cleans_up and self.cleans_up:
+        if stage.when.cleans_up:
             state = self._followed(stage, container, self.run.pipeline.cleanup_grace, stage.stop_grace)
             return judge(state, stop=None, never_fail=stage.never_fail, answers=False)
         return replace(stopped, exit_code=self._stopped(stage, container).exit_code)

@@ -55,7 +55,7 @@ def take_over(
             return None
         flow_run = read_flow_run(left, client)
         cause = _cause(left, flow_run, asked_by)
-        if not cause.cleans_up:
+        if cause.cancelled_by is None and not left.pipeline.cleanup_after_crash:
             return None
         options = options_of(left, settings)
         knowledge = told or found_again(left, options, flow_run.parameters.get("env") or {})
@@ -68,8 +68,4 @@ def _cause(left: LeftRun, flow_run: FlowRun, asked_by: Callable[[FlowRun], str |
     if by is None:
         is_cancelled = flow_run.state is not None and flow_run.state.type in _CANCELLED
         by = BY_PREFECT if is_cancelled else asked_by(flow_run)
-    return Cause(
-        cancelled_by=by,
-        message=death_of(left.folder).error,
-        cleans_up=by is not None or left.pipeline.cleanup_after_crash,
-    )
+    return Cause(cancelled_by=by, message=death_of(left.folder).error)

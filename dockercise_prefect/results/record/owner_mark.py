@@ -23,15 +23,17 @@ class OwnerMark:
     Attributes:
         owner: the process (`ownership.Owner`).
         flow_run_url: the page of the flow run; None if it is not known.
+        guardian: the process that finishes the run if that process dies (`ownership.Owner`); None if there is none.
     """
 
     owner: str
     flow_run_id: str
     flow_run_url: str | None
+    guardian: str | None = None
 
 
 def mark_owner(folder: Path, mark: OwnerMark) -> None:
-    """Mark a record that has begun.
+    """Mark a record that has begun, or mark it anew.
 
     Raises:
         StorageError: the mark cannot be written.
@@ -44,7 +46,7 @@ def owner_of(folder: Path) -> OwnerMark | None:
     """The mark of a record; None if the record has none, because its run has ended or an older version has made it."""
     try:
         data = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        return OwnerMark(str(data["owner"]), str(data["flow_run_id"]), data["flow_run_url"])
+        return OwnerMark(str(data["owner"]), str(data["flow_run_id"]), data["flow_run_url"], data.get("guardian"))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

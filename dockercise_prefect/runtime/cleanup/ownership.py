@@ -16,7 +16,7 @@ import hashlib
 import os
 import re
 import socket
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
@@ -210,13 +210,25 @@ def sight(owner: str, observer: Owner) -> Sight:
     return Sight.DEAD if is_over(other.pid, other.start) else Sight.ALIVE
 
 
+def seen_together(owners: Iterable[str | None], sight: Callable[[str], Sight]) -> Sight:
+    """Whether a run is dead or alive that these processes look after: it is alive while one of them is.
+
+    Args:
+        owners: their labels; None for a process that does not exist.
+        sight: what can be seen of one of them.
+    """
+    seen = {sight(owner) for owner in owners if owner is not None}
+    return next((one for one in (Sight.ALIVE, Sight.UNKNOWN) if one in seen), Sight.DEAD)
+
+
 def ownerless(engine: Engine, observer: Owner, flow_runs: Collection[str] = ()) -> list[Leftover]:
     """What dead runs left on the engine. A run is dead if every process is that owns something of it.
 
     Args:
         engine: the engine to look through.
         observer: this process.
-        flow_runs: the ids of flow runs whose owners are known to be dead, although this process cannot see them.
+        flow_runs: the ids of flow runs whose owners are known to be dead, although this process cannot see them. What a living
+            process on this engine looks after is left alone nevertheless.
 
     Raises:
         EngineError: the engine does not answer.
@@ -224,8 +236,24 @@ def ownerless(engine: Engine, observer: Owner, flow_runs: Collection[str] = ()) 
     leftovers = engine.leftovers()
     owners = {leftover.labels.get(OWNER, "") for leftover in leftovers}
     over = {owner for owner in owners if is_dead(owner, observer, engine)}
-    living = {_run_of(each) for each in leftovers if each.labels.get(OWNER, "") not in over}
-    return [each for each in leftovers if _run_of(each) not in living or each.labels.get(FLOW_RUN) in flow_runs]
+    living = {owner for owner in owners - over if _lives(owner, observer, engine)}
+    guarded = {_run_of(each) for each in leftovers if each.labels.get(OWNER, "") in living}
+    undecided = {_run_of(each) for each in leftovers if each.labels.get(OWNER, "") not in over}
+    return [
+        each
+        for each in leftovers
+        if _run_of(each) not in undecided or (each.labels.get(FLOW_RUN) in flow_runs and _run_of(each) not in guarded)
+    ]
+
+
+def _lives(owner: str, observer: Owner, engine: Engine) -> bool:
+    """Whether the owner is alive for sure."""
+    other = Owner.parse(owner)
+    container = ContainerStart.parse(other.host) if other else None
+    if container is not None and other is not None and other.host != observer.host:
+        running = engine.running(container.id)
+        return running is not None and running.since == container.since
+    return sight(owner, observer) is Sight.ALIVE
 
 
 def _run_of(leftover: Leftover) -> tuple[str | None, str | None]:

@@ -7,8 +7,8 @@ import time
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.runtime.docker.streams import FrameSplitter, Wire
 
-ANSWER_SECONDS = 10.0
-"""Seconds that an answer may take."""
+ANSWER_SECONDS = 60.0
+"""Seconds that an answer may take: the first one of a program in Python takes a while on a busy machine."""
 
 
 class DockerConversation:

@@ -94,6 +94,22 @@ def test_others_get_time_to_end_what_they_have_in_hand(run: UnfinishedRun) -> No
     assert known(replace(run, since=LONG_AGO), Sight.DEAD) is Fate.DEAD
 
 
+@pytest.mark.parametrize(
+    ("guardian", "seen", "expected"),
+    [
+        (Sight.ALIVE, JUST_NOW, Fate.ALIVE),
+        (Sight.DEAD, JUST_NOW, Fate.DEAD),
+        (Sight.UNKNOWN, JUST_NOW, Fate.ALIVE),
+        (Sight.UNKNOWN, LONG_AGO, Fate.SILENT),
+    ],
+)
+def test_a_run_with_a_guardian_is_dead_when_both_are(guardian: Sight, seen: datetime, expected: Fate) -> None:
+    """While a guardian may finish the run, nobody else does."""
+    run = replace(RUN, seen=seen, sign=Sign("owner", 1, guardian="guardian"))
+
+    assert fate(run, NOW, SILENCE, {"owner": Sight.DEAD, "guardian": guardian}.__getitem__) is expected
+
+
 def test_the_host_is_in_words() -> None:
     """The host comes from the sign of life."""
     assert replace(RUN, sign=Sign("box/m/b/n/1/2", 1)).host == "box"

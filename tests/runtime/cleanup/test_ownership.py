@@ -282,6 +282,18 @@ def test_a_run_is_dead_when_all_its_owners_are() -> None:
     assert engine.leftovers() == guarded
 
 
+def test_a_guarded_run_is_left_alone_whatever_prefect_says() -> None:
+    """Prefect may think that a run is dead whose guardian is just finishing it. A run that nobody here looks after is not."""
+    engine = ScriptedEngine()
+    foreign = str(replace(ME, host="other"))
+    guarded = [left(dead_process(), run="guarded", flow_run="1"), left(str(ME), number=2, run="guarded", flow_run="1")]
+    elsewhere = left(foreign, number=3, flow_run="2")
+    for leftover in (*guarded, elsewhere):
+        engine.add_leftover(leftover)
+
+    assert ownerless(engine, ME, {"1", "2"}) == [elsewhere]
+
+
 def test_what_clean_up_stages_need_is_left_for_gc() -> None:
     """A sweep leaves what a dead run left whose clean-up stages are still to run."""
     engine = ScriptedEngine()
