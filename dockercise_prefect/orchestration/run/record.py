@@ -48,6 +48,7 @@ class RunRecord:
         self._scans: dict[StageName, Scan | None] = {}
         self._storage_error: str | None = None
         self._cancelled = False
+        self._died = False
         self._journal = Journal(store.folder)
 
     @property
@@ -89,12 +90,17 @@ class RunRecord:
             self._cancelled = True
             self.note(Entry.CANCELLED, {"by": by, "at": datetime.now(UTC).isoformat()})
 
+    def run_died(self) -> None:
+        """The process of the run has died, and this one goes on. However its stages ended, the run has failed."""
+        self._died = True
+
     @property
     def standing(self) -> RunStatus:
         """How the run stands now: `passed` as long as nothing has failed."""
         if self._cancelled:
             return RunStatus.CANCELLED
-        return RunStatus.FAILED if any(summary.status.to_blame for summary in self.stages().values()) else RunStatus.PASSED
+        failed = self._died or any(summary.status.to_blame for summary in self.stages().values())
+        return RunStatus.FAILED if failed else RunStatus.PASSED
 
     def stage_started(self, stage: Stage, started: datetime, task_run_id: str | None) -> None:
         """The stage's task run began."""

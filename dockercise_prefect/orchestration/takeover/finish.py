@@ -215,7 +215,9 @@ def _run_cleanup(engine: Engine, run: Resolved, left: LeftRun, knowledge: Knowle
     with Workspace(engine, pipeline, identity, how, run.notify) as workspace, stages_in(workspace, run) as stages:
         stages.outputs.recall(left.results.values())
         ended = Interrupted(engine=engine, run=run, left=left, identity=identity, stop=cause.stop).end()
-        if cause.cancelled_by is not None:
+        if cause.cancelled_by is None:
+            run.record.run_died()
+        else:
             run.record.run_cancelled(cause.cancelled_by)
         for name, result in ended.items():
             shown = _without_secrets(run, knowledge, result)

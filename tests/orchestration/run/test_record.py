@@ -14,12 +14,13 @@ from dockercise_prefect.orchestration.run.outputs import LONGEST_VALUE, RunOutpu
 from dockercise_prefect.orchestration.run.record import RunRecord
 from dockercise_prefect.orchestration.run.secrecy import Secrecy
 from dockercise_prefect.pipeline import Pipeline, to_json
+from dockercise_prefect.results.record.journal import Entry, Journal
 from dockercise_prefect.results.record.local_store import LocalStore
 from dockercise_prefect.results.record.store import Kept
 from dockercise_prefect.runtime.files.output_volumes import OutputVolumes
 from dockercise_prefect.runtime.stage.job import JobResult, OwnVolume
 from dockercise_prefect.runtime.stage.running import EndedAtOnceError
-from dockercise_prefect.status import StageStatus
+from dockercise_prefect.status import RunStatus, StageStatus
 from tests.compiler.sources import compiled
 from tests.engines.scripted import BUSYBOX, ScriptedEngine
 from tests.runtime.workspaces import volumes_of
@@ -118,3 +119,20 @@ def test_a_stage_that_breaks_after_its_end_keeps_what_was_recorded(tmp_path: Pat
     assert (entry["status"], entry["message"], entry["exit_code"]) == ("error", "internal error: x", 0)
     assert (entry["value"], entry["attempt"], entry["output_digest"]) == ("v", 1, "sha256:aa")
     assert entry["finished"] == NOW.isoformat()
+
+
+def test_how_a_run_stands(tmp_path: Path) -> None:
+    """A run whose process died has failed, however its stages ended. A run that somebody cancelled is cancelled."""
+    pipeline = compiled(a="a: {img: busybox:1, run: x}")
+    store = LocalStore(tmp_path, "p", "run")
+    store.start(to_json(pipeline))
+    record = RunRecord(store, lambda _event: None, Secrecy(pipeline))
+
+    before = record.standing
+    record.run_died()
+    died = record.standing
+    record.run_cancelled("SIGTERM")
+
+    assert (before, died, record.standing) == (RunStatus.PASSED, RunStatus.FAILED, RunStatus.CANCELLED)
+    ((what, entry),) = Journal(store.folder).entries()
+    assert (what, entry["by"]) == (Entry.CANCELLED, "SIGTERM")
