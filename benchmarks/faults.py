@@ -1,29 +1,37 @@
 """Runs random pipelines with random faults, and counts what goes wrong.
 
-    python -m benchmarks.faults [--seed 1] [--runs 100] [--at-once 1] [--minutes 60] [--kind cut] [--side engine] [--kills]
+    python -m benchmarks.faults [--seed 1] [--runs 500] [--at-once 3] [--minutes 60] [--kind cut] [--side engine] [--kills]
 
 Each run has a random pipeline and a random plan with faults of one kind, either between dockercise and the engine or between
 dockercise and Prefect. The number of a run decides both, so `--seed 17 --runs 1` repeats run 17. The scripts note what they did
 and saw in a folder; `tests/faults` compares this with the record, with Prefect, and with the engine.
 
 With `--kills` there are no faults, but each run is killed with SIGKILL at a random moment. Then `dockercise gc` has to bring
-everything in order. The exit status is 1 if there was a wrong outcome, something left after `dockercise gc`, a hung run, or
-a traceback.
+everything in order.
+
+Several runs may go on at once. Each has proxies, folders and a pipeline of its own, so whatever is found belongs to it. They
+share Prefect's server. Since a run also cleans up after others, `left` and `not final` may be too small then.
+
+The exit status is 1 if there was a wrong outcome, something left after `dockercise gc`, a hung run, a traceback, or a run that
+this program could not judge.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import shutil
 import sys
 import tempfile
 import threading
 import time
+import traceback
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 
 from dockercise_prefect.orchestration.prefect.local_server import ServerFolder
@@ -33,9 +41,27 @@ from scripts.busybox import ensure_busybox
 from scripts.engine import ensure_engine
 from tests.faults.case import Bench, Found, bench
 from tests.faults.plan import ENGINE_REQUESTS, PREFECT_REQUESTS, Kind, Plan, random_plan
+from tests.support.prefect.prefect_server import with_one_certificate
 
-COLUMNS = ("runs", "no fault", "passed", "failed", "our errors", "wrong", "left", "after gc", "not final", "hung", "traces")
+COLUMNS = (
+    "runs",
+    "no fault",
+    "passed",
+    "failed",
+    "our errors",
+    "wrong",
+    "left",
+    "after gc",
+    "not final",
+    "hung",
+    "traces",
+    "unjudged",
+)
+BAD = ("wrong", "after gc", "hung", "traces", "unjudged")
+"""The columns that must be empty."""
+
 SIDES = ("engine", "prefect")
+UNJUDGED = "unjudged"
 LATEST_KILL = 14.0
 """The latest moment of a kill, in seconds; a small run takes about as long on a busy machine."""
 
@@ -45,6 +71,7 @@ def main() -> int:
     options = _options()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dkf-", dir="/tmp")))
+        os.environ["PREFECT_API_SSL_CERT_FILE"] = with_one_certificate(folder)
         with closing(ensure_engine()) as client:
             ensure_busybox(client)
         client, address = connect()
@@ -59,7 +86,9 @@ def main() -> int:
             table["all"] += _counts(found)
             _tell(label, found)
         _print(table)
-        return int(any(table["all"][column] for column in ("wrong", "after gc", "hung", "traces")))
+        if missing := options.runs - table["all"]["runs"]:
+            print(f"{missing} of {options.runs} runs were not started: the time was over")
+        return int(any(table["all"][column] for column in BAD))
 
 
 def _cases(
@@ -78,8 +107,8 @@ def _cases(
                 if not hasattr(own, "bench"):
                     place = Path(tempfile.mkdtemp(dir=folder))
                     own.bench = stack.enter_context(bench(place, engine, engine_url, api))
-            found = _one(own.bench, seed, options)
-            for path in own.bench.folder.glob(f"{found[1].name}*"):
+            found = _judged(own.bench, seed, options)
+            for path in own.bench.folder.glob(f"*-{seed}-{os.getpid()}*"):
                 shutil.rmtree(path, ignore_errors=True)
             return found
 
@@ -87,16 +116,25 @@ def _cases(
             yield from filter(None, threads.map(one, range(options.seed, options.seed + options.runs)))
 
 
-def _one(where: Bench, seed: int, options: argparse.Namespace) -> tuple[str, Found]:
+def _judged(where: Bench, seed: int, options: argparse.Namespace) -> tuple[str, Found]:
+    """A run, and what became of it. If it cannot be judged, it is counted as such, and the other runs go on."""
+    label, run = _planned(where, seed, options)
+    try:
+        return label, run()
+    except Exception:  # noqa: BLE001  whatever it is, it is shown and counted
+        return label, Found(f"run-{seed}-{os.getpid()}", UNJUDGED, said=traceback.format_exc())
+
+
+def _planned(where: Bench, seed: int, options: argparse.Namespace) -> tuple[str, Callable[[], Found]]:
     chance = random.Random(f"case {seed}")  # noqa: S311  not a secret
     if options.kills:
-        return "killed", where.kill(seed, chance.uniform(0.5, LATEST_KILL))
+        return "killed", partial(where.kill, seed, chance.uniform(0.5, LATEST_KILL))
     side = options.side or chance.choice(SIDES)
     kind = options.kind or chance.choice(list(Kind))
     requests = ENGINE_REQUESTS if side == "engine" else PREFECT_REQUESTS
     plan, none = random_plan(seed, Kind(kind), requests), Plan(seed)
-    found = where.faults(seed, plan, none) if side == "engine" else where.faults(seed, none, plan)
-    return f"{side}: {kind}", found
+    plans = (plan, none) if side == "engine" else (none, plan)
+    return f"{side}: {kind}", partial(where.faults, seed, *plans)
 
 
 def _counts(found: Found) -> Counter[str]:
@@ -113,6 +151,7 @@ def _counts(found: Found) -> Counter[str]:
             "not final": not found.final,
             "hung": found.status == "hung",
             "traces": found.trace,
+            "unjudged": found.status == UNJUDGED,
         }
     )
 
@@ -124,7 +163,7 @@ def _tell(label: str, found: Found) -> None:
         print(f"    {line}", flush=True)
     for left in found.left:
         print(f"    left: {left.kind} {left.id[:12]} {left.labels.get('dockercise.stage', '')}", flush=True)
-    if found.bad:
+    if found.bad or found.status == UNJUDGED:
         print("    | " + "\n    | ".join(found.said.splitlines()[-40:]), flush=True)
 
 

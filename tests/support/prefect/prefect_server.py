@@ -49,10 +49,15 @@ def server(data_folder: Path) -> LocalServer:
 
 @pytest.fixture(scope="session")
 def one_certificate(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """See `with_one_certificate`."""
+    return with_one_certificate(tmp_path_factory.mktemp("certificates"))
+
+
+def with_one_certificate(folder: Path) -> str:
     """A file with one certificate. Every client of Prefect reads those of all authorities, which takes longer than its work."""
     pem = Path(certifi.where()).read_text(encoding="utf-8")
     end = "-----END CERTIFICATE-----\n"
-    file = tmp_path_factory.mktemp("certificates") / "one.pem"
+    file = folder / "one.pem"
     file.write_text(pem[: pem.index(end)] + end, encoding="utf-8")
     return str(file)
 
