@@ -114,6 +114,19 @@ def test_without_a_setting_no_record_is_removed(command: Command, data: Path) ->
     assert all(recorded.folder.exists() for recorded in records)
 
 
+def test_a_record_that_never_began_is_removed(command: Command, data: Path) -> None:
+    """The empty folder of a run that was killed an hour ago, when it made the folder, is removed; a new one stays."""
+    old, new = (data / "results/shop" / run_id(number) for number in range(2))
+    for folder in (old, new):
+        folder.mkdir(parents=True)
+    os.utime(old, (0, 0))
+
+    said = command("gc")
+
+    assert f"removed the empty record {old}: its run never began" in said.out
+    assert [path.name for path in (data / "results/shop").iterdir() if path.is_dir()] == [new.name]
+
+
 def test_settings_bound_the_records(command: Command, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With `keep_runs`, older records are removed, and the list of runs no longer has them."""
     old, new = records_of(data, 0, 1)

@@ -22,10 +22,12 @@ from dockercise_prefect.repository.idle_mirrors import idle_mirrors
 from dockercise_prefect.results.opening import open_objects
 from dockercise_prefect.results.places.folder import FolderObjects
 from dockercise_prefect.results.places.objects import Objects
+from dockercise_prefect.results.places.place import parse_place
 from dockercise_prefect.results.push import push
 from dockercise_prefect.results.reading.recorded_run import RecordedRun
 from dockercise_prefect.results.record.unsent import Destination, NotWaitingError, UnsentRun, unsent_runs
 from dockercise_prefect.results.upkeep.dead_run import Death
+from dockercise_prefect.results.upkeep.never_begun import NeverBegun, never_begun
 from dockercise_prefect.results.upkeep.old_files import old_files, remove_files
 from dockercise_prefect.results.upkeep.retention import Limits, days_in_words
 from dockercise_prefect.results.upkeep.stored_runs import UnwantedRecord, refresh_pages, unwanted
@@ -76,6 +78,7 @@ class Chores:
             Chore(Kind.ENGINE, self.leftovers),
             Chore(Kind.RUN, self.dead_runs),
             Chore(Kind.RECORD, self.dead_records),
+            Chore(Kind.RECORD, self.never_begun_records),
             Chore(Kind.UNSENT, self.unsent_records),
             Chore(Kind.RECORD, self.unwanted_records),
             Chore(Kind.REPOSITORY, self.mirrors),
@@ -125,6 +128,20 @@ class Chores:
             if death.flow_run_id in self._to_end:  # it has been named, and would be ended with its flow run
                 continue
             yield Item(Kind.RECORD, Verb.END, _named(record), death.error, partial(self._end, record, death))
+
+    def never_begun_records(self) -> Iterator[Item]:
+        """The folders of records whose processes died before they had written anything."""
+        place = parse_place(self._settings.results)
+        pipelines: set[str] = set()
+
+        def remove(left: NeverBegun) -> None:
+            left.remove()
+            pipelines.update([left.pipeline] if left.pipeline else [])
+
+        for left in never_begun(place if isinstance(place, Path) else None, self._settings.data, datetime.now(UTC)):
+            yield Item(Kind.RECORD, Verb.REMOVE, f"the empty record {left.path}", "its run never began", partial(remove, left))
+        if pipelines:
+            refresh_pages(open_objects(self._settings.results, self._settings), pipelines)
 
     def unsent_records(self) -> Iterator[Item]:
         """The records that a bucket did not accept. They are sent; those that are too old do not stay if that fails again."""

@@ -35,7 +35,7 @@ from dockercise_prefect.pipeline.selection import run_of
 from dockercise_prefect.results.opening import open_store
 from dockercise_prefect.results.places.place import check_outside
 from dockercise_prefect.results.record.journal import Entry
-from dockercise_prefect.results.record.owner_mark import OwnerMark, mark_owner
+from dockercise_prefect.results.record.owner_mark import OwnerMark
 from dockercise_prefect.results.record.run_facts import RunFacts
 from dockercise_prefect.results.record.shipment import Shipment, open_shipment
 from dockercise_prefect.results.record.store import RunStore
@@ -172,8 +172,7 @@ def open_record(run: Selected, place: str, root: Path | None) -> Opened:
         check_outside(place, root)
     settings, name = run.options.settings, run.pipeline.name
     store = open_store(place, name, run.run_id, settings, run.notify)
-    store.start(run.secrecy.masker.json(to_json(run.pipeline, run.targets)))
-    mark_owner(store.folder, mark_of(run))
+    store.start(run.secrecy.masker.json(to_json(run.pipeline, run.targets)), mark_of(run))
     record = RunRecord(store, run.options.observer, run.secrecy)
     record.note(Entry.RUN, _facts(run, store, root).to_json())
     view = PrefectView(run.pipeline, record, store, Artifacts(run.flow_run.id, run.notify))

@@ -47,7 +47,7 @@ from dockercise_prefect.results.record.journal import Journal
 from dockercise_prefect.results.record.log_file import LogFile, SilentLog
 from dockercise_prefect.results.record.log_packer import CHUNK, LogPacker
 from dockercise_prefect.results.record.output_file import OutputFile
-from dockercise_prefect.results.record.owner_mark import unmark_owner
+from dockercise_prefect.results.record.owner_mark import OwnerMark, mark_owner, unmark_owner
 from dockercise_prefect.results.record.store import Kept, LogWriter, StdoutWriter
 from dockercise_prefect.results.record.volume_bases import VolumeBases
 from dockercise_prefect.results.summary import RunSummary, StageSummary
@@ -110,13 +110,15 @@ class LocalStore:
         """See `RunStore`."""
         return (self._folder / name).as_uri()
 
-    def start(self, index: Mapping[str, Any]) -> None:
+    def start(self, index: Mapping[str, Any], owner: OwnerMark | None = None) -> None:
         """See `RunStore`."""
         self._learn(index)
         with storing(self._folder):
             make_folder(self._folder.parent)
             self._folder.mkdir(mode=FOLDER_MODE)  # never write into the folder of another run
         try:
+            if owner is not None:
+                mark_owner(self._folder, owner)
             self._write(INDEX, index)
         except StorageError:
             shutil.rmtree(self._folder, ignore_errors=True)

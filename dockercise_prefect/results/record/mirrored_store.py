@@ -22,6 +22,7 @@ from dockercise_prefect.results.record.file_names import (
 )
 from dockercise_prefect.results.record.local_store import LocalStore
 from dockercise_prefect.results.record.mirror import Mirror
+from dockercise_prefect.results.record.owner_mark import OwnerMark
 from dockercise_prefect.results.record.store import Kept, LogWriter, StdoutWriter
 from dockercise_prefect.results.record.unsent import Destination, UnsentRun
 from dockercise_prefect.results.summary import RunSummary, StageSummary
@@ -72,10 +73,10 @@ class MirroredStore:
         """See `RunStore`."""
         return self.objects.link(f"{self._path}/{name}")
 
-    def start(self, index: Mapping[str, Any]) -> None:
+    def start(self, index: Mapping[str, Any], owner: OwnerMark | None = None) -> None:
         """See `RunStore`. If the bucket refuses access, nothing of the record is left on this machine."""
         try:
-            self._local.start(index)
+            self._local.start(index, owner)
             self._unsent.begin(self._destination)  # only when there is something to send
             self._knock()
         except BaseException:

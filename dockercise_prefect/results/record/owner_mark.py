@@ -33,7 +33,7 @@ class OwnerMark:
 
 
 def mark_owner(folder: Path, mark: OwnerMark) -> None:
-    """Mark a record that has begun, or mark it anew.
+    """Mark a record before anything else is written, so that no dead run leaves one without a mark. Or mark it anew.
 
     Raises:
         StorageError: the mark cannot be written.
@@ -55,6 +55,11 @@ def unmark_owner(folder: Path) -> None:
     """The run has ended. If the mark cannot be removed, it has no effect any more, since the record has a summary."""
     with suppress(OSError):
         (folder / FILE).unlink(missing_ok=True)
+
+
+def is_scrap(path: Path) -> bool:
+    """Whether this is a file that is being written, or that a dead process has not finished writing."""
+    return path.match(_TEMPORARY)
 
 
 def remove_scraps(folder: Path) -> None:

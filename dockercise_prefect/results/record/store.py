@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from dockercise_prefect.pipeline import StageName
 from dockercise_prefect.results.places.objects import Objects
+from dockercise_prefect.results.record.owner_mark import OwnerMark
 from dockercise_prefect.results.summary import AttemptSummary, RunSummary, StageSummary
 
 
@@ -138,11 +139,12 @@ class RunStore(Protocol):
         """The address of a file of the record for a browser. The file need not exist yet."""
         ...
 
-    def start(self, index: Mapping[str, Any]) -> None:
+    def start(self, index: Mapping[str, Any], owner: OwnerMark | None = None) -> None:
         """Begin the record.
 
         Args:
             index: the pipeline as `pipeline.to_json` prints it.
+            owner: the process of the run. If it dies, the record can be ended. None for a record that nobody has to end.
 
         Raises:
             UsageError: a stage's name cannot be the name of a file.

@@ -123,6 +123,15 @@ class UnsentRun:
             self._lock.release()
 
 
+def without_destination(data: Path) -> list[UnsentRun]:
+    """The folders that do not contain a destination: they are being made or removed, or their process died meanwhile.
+
+    Raises:
+        StorageError: the folder cannot be read.
+    """
+    return [UnsentRun(path) for path in _folders(data) if path.is_dir() and not (path / _PLACE).exists()]
+
+
 def unsent_runs(data: Path) -> list[UnsentRun]:
     """All records that wait to be sent, oldest first.
 
@@ -132,9 +141,13 @@ def unsent_runs(data: Path) -> list[UnsentRun]:
     Raises:
         StorageError: the folder cannot be read.
     """
+    return [UnsentRun(path) for path in _folders(data) if (path / _PLACE).exists()]
+
+
+def _folders(data: Path) -> list[Path]:
     folder = data / UNSENT
     try:
-        return [UnsentRun(path) for path in sorted(folder.iterdir()) if (path / _PLACE).exists()]
+        return sorted(folder.iterdir())
     except FileNotFoundError:
         return []
     except OSError as error:
