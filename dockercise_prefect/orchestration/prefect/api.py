@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -16,12 +17,16 @@ from prefect.client.orchestration import get_client
 from prefect.context import SettingsContext, get_settings_context
 from prefect.exceptions import PrefectException
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+from pydantic import ValidationError
 
 from dockercise_prefect.errors import OrchestratorError
 from dockercise_prefect.orchestration.prefect.local_server import ServerFolder
 
-LOST = (httpx.HTTPError, PrefectException)
-"""The exceptions that Prefect raises if its API does not answer, or gives a wrong answer."""
+LOST = (httpx.HTTPError, PrefectException, json.JSONDecodeError, UnicodeDecodeError, ValidationError)
+"""The exceptions that Prefect raises if its API does not answer, or gives an answer that is wrong or cannot be read."""
+
+GONE = (httpx.ConnectError, httpx.TimeoutException)
+"""Those of them that say that nobody answers."""
 
 LOST_SECONDS = 60.0
 """How many seconds the end of a run waits for an API that does not answer, because the API may be restarting."""

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self, TypeVar, cast
 
+from prefect.client.schemas.objects import State
 from prefect.exceptions import TerminationSignal
 from prefect.states import Cancelled, Failed
 
@@ -99,16 +100,14 @@ class Ending:
             self._send_missing()
         if isinstance(run, Opened) and not is_lost:
             self._show(run, summary)
-        run.observe(RunEnded(summary))
+        run.observe(RunEnded(summary, self._cause))
         run.observe(Waiting("Prefect to record the end of the run"))
         # In a subflow, Prefect's handler belongs to the outer flow.
         kept = () if run.flow_run.parent_task_run_id else (signal.SIGTERM,)
         self._signals.restore(*{signal.SIGINT, signal.SIGHUP, signal.SIGTERM}.difference(kept))
         if summary.status is RunStatus.PASSED:
             return summary
-        state = Cancelled if summary.status is RunStatus.CANCELLED else Failed
-        failed = RunFailedError(summary, self._cause)
-        return cast("RunSummary", state(message=headline(summary), data=failed))
+        return cast("RunSummary", failed_state(RunFailedError(summary, self._cause)))
 
     def _show(self, run: Opened, summary: RunSummary) -> None:
         try:
@@ -223,6 +222,12 @@ class Ending:
         if self._interrupted_by is not None:
             return RunStatus.CANCELLED
         return RunStatus.PASSED if all(status.succeeded for status in statuses) else RunStatus.FAILED
+
+
+def failed_state(failure: RunFailedError) -> State[RunFailedError]:
+    """The final state of the flow run of a run that did not pass. Its result is the error."""
+    state = Cancelled if failure.summary.status is RunStatus.CANCELLED else Failed
+    return state(message=headline(failure.summary), data=failure)
 
 
 def _report(run: Opened, summary: RunSummary) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from dockercise_prefect.errors import DockerciseError
 from dockercise_prefect.pipeline import Pipeline, StageName
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 
@@ -68,9 +69,14 @@ class StageEnded:
 
 @dataclass(frozen=True, slots=True)
 class RunEnded:
-    """The run is over and its results are written."""
+    """The run is over and its results are written.
+
+    Attributes:
+        cause: the error outside the stages that ended the run; None if there was no such error.
+    """
 
     summary: RunSummary
+    cause: DockerciseError | None = None
 
 
 Event: TypeAlias = RunStarted | EngineFound | Notice | Waiting | StageStarted | StageOutput | StageEnded | RunEnded

@@ -7,18 +7,22 @@ from contextlib import ExitStack, closing, suppress
 from contextvars import copy_context
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from prefect import Flow, flow, tags
+from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import TerminationSignal
 from prefect.flow_engine import run_flow
+from prefect.states import Completed
 from prefect.utilities.callables import get_call_parameters
 
 from dockercise_prefect.errors import DockerciseError, OrchestratorError
-from dockercise_prefect.orchestration.prefect.api import LOST, lost_api, prefect_api
+from dockercise_prefect.orchestration.prefect.api import GONE, LOST, lost_api, prefect_api
 from dockercise_prefect.orchestration.prefect.engine_login import connect_engine
 from dockercise_prefect.orchestration.prefect.flow_run import found_by, run_name
+from dockercise_prefect.orchestration.prefect.last_word import has_final_state
 from dockercise_prefect.orchestration.prefect.new_flow_run import new_flow_run
+from dockercise_prefect.orchestration.run.ending import failed_state
 from dockercise_prefect.orchestration.run.events import Event, Notice, RunEnded, RunStarted
 from dockercise_prefect.orchestration.run.failure import ApiLostError, RunFailedError, RunInterruptedError, not_begun
 from dockercise_prefect.orchestration.run.options import RunOptions
@@ -68,16 +72,16 @@ def launch(
         RunInterruptedError: the run was interrupted before it began, or after its end.
         ApiLostError: the connection to Prefect was lost before the end of the run could be reported.
     """
-    ended: list[RunSummary] = []
+    ended: list[RunEnded] = []
     signals = Interruptions()
 
     def observe(event: Event) -> None:
         match event:
             case RunStarted():
                 signals.release()
-            case RunEnded(summary):
+            case RunEnded():
                 signals.hold()
-                ended.append(summary)
+                ended.append(event)
             case _:
                 pass
         options.observer(event)
@@ -96,16 +100,32 @@ def launch(
             signals.hold()  # a run that is interrupted before its first line or after its last line would be Crashed
             made = pipeline_flow(pipeline, root, watched)
             parameters = get_call_parameters(made.fn, (), {"targets": list(targets) or None})
-            return cast("RunSummary", copy_context().run(lambda: run_flow(made, new_flow_run(made, parameters), parameters)))
+            return copy_context().run(lambda: _ran(made, new_flow_run(made, parameters), parameters, ended))
     except (KeyboardInterrupt, TerminationSignal) as interruption:
-        summary = ended[-1] if ended else not_begun(pipeline, None, RunStatus.CANCELLED)
+        summary = ended[-1].summary if ended else not_begun(pipeline, None, RunStatus.CANCELLED)
         raise RunInterruptedError(summary) from interruption
     except RunFailedError:
         raise
     except DockerciseError as error:
         raise RunFailedError(not_begun(pipeline, error.message, RunStatus.ERROR), error) from error
     except (*LOST, RuntimeError) as error:
-        raise _lost(pipeline, options, ended, lost_api(error)) from error
+        raise _lost(pipeline, options, [end.summary for end in ended], lost_api(error)) from error
+
+
+def _ran(flow: Flow[..., RunSummary], flow_run: FlowRun, parameters: dict[str, Any], ended: Sequence[RunEnded]) -> RunSummary:
+    """Run the flow. If Prefect's answer to the end of the run is lost, ask whether Prefect has it, and tell it again if not."""
+    try:
+        return cast("RunSummary", run_flow(flow, flow_run, parameters))
+    except (*LOST, RuntimeError) as error:
+        if not ended or isinstance(error, GONE):  # Prefect's client has waited long enough for somebody who answers
+            raise
+        summary, cause = ended[-1].summary, ended[-1].cause
+        failure = None if summary.status is RunStatus.PASSED else RunFailedError(summary, cause)
+        if not has_final_state(flow_run.id, failed_state(failure) if failure else Completed()):
+            raise
+        if failure:
+            raise failure from None
+        return summary
 
 
 def _lost(pipeline: Pipeline, options: RunOptions, ended: Sequence[RunSummary], lost: OrchestratorError) -> RunFailedError:
