@@ -34,7 +34,7 @@ class Fault:
 
     Attributes:
         of: a regular expression for `METHOD /path?query`.
-        number: the n-th request that matches, counted from 1.
+        number: the n-th request that matches, counted from 1; a later one if nothing can be spoiled there.
         seconds: the length of a delay or a stall.
         after: the bytes of the answer's body that are passed on first.
         status: the status of a refusal.
@@ -125,13 +125,23 @@ class Course:
     plan: Plan
     done: list[str] = field(default_factory=list)
     _seen: dict[Fault, int] = field(default_factory=dict)
+    _taken: set[Fault] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def next(self, request: str) -> Fault | None:
-        """The fault of a request, `METHOD /path?query`; each call counts as a request."""
+        """The fault of a request, `METHOD /path?query`; each call counts as a request. No other request gets the same one."""
         with self._lock:
-            due = [fault for fault in self.plan.faults if re.search(fault.of, request) and self._counted(fault) == fault.number]
-            return due[0] if due else None
+            matching = [fault for fault in self.plan.faults if re.search(fault.of, request)]
+            reached = [fault for fault in matching if self._counted(fault) >= fault.number]
+            due = next((fault for fault in reached if fault not in self._taken), None)
+            if due is not None:
+                self._taken.add(due)
+            return due
+
+    def give_back(self, fault: Fault) -> None:
+        """The fault was not done, for example because the answer has no JSON to garble. A later request gets it."""
+        with self._lock:
+            self._taken.discard(fault)
 
     def note(self, fault: Fault, request: str) -> None:
         """Note that a fault has been done."""

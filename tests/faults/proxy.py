@@ -108,19 +108,28 @@ class _Conversation:
         while head := self._client.head():
             self._request = head.request
             self._fault = self._course.next(self._request)
-            if self._is(Kind.DELAY):
-                self._wait()
-            if self._is(Kind.DROP):
-                self._leave()
-            if self._is(Kind.REFUSE):
-                self._refuse(head)
-                continue
-            self._pass_request_on(head)
-            answer = self._answer_head()
-            if answer.starts_a_stream:
-                self._stream(answer)
-                return
-            self._pass_answer_on(answer)
+            try:
+                if not self._exchange(head):
+                    return
+            finally:
+                self._give_back()
+
+    def _exchange(self, head: Head) -> bool:
+        """Pass on a request and its answer. Return whether another request may follow."""
+        if self._is(Kind.DELAY):
+            self._wait()
+        if self._is(Kind.DROP):
+            self._leave()
+        if self._is(Kind.REFUSE):
+            self._refuse(head)
+            return True
+        self._pass_request_on(head)
+        answer = self._answer_head()
+        if answer.starts_a_stream:
+            self._stream(answer)
+            return False
+        self._pass_answer_on(answer)
+        return True
 
     def _is(self, kind: Kind) -> bool:
         return self._fault is not None and self._fault.kind is kind
@@ -129,6 +138,12 @@ class _Conversation:
         """Note that the fault was done; it is done once."""
         if self._fault is not None:
             self._course.note(self._fault, self._request)
+            self._fault = None
+
+    def _give_back(self) -> None:
+        """A fault that was not done belongs to a later request."""
+        if self._fault is not None:
+            self._course.give_back(self._fault)
             self._fault = None
 
     def _wait(self) -> None:
@@ -167,7 +182,7 @@ class _Conversation:
 
     def _pass_answer_on(self, head: Head) -> None:
         if self._is(Kind.GARBLE) and b"json" not in head.field(b"content-type"):
-            self._fault = None
+            self._give_back()
         self._ours.sendall(head.data)
         most = int(head.field(b"content-length") or _ENDLESS) - 1
         passed = 0

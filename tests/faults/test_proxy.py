@@ -7,6 +7,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -33,6 +34,10 @@ class _Service(BaseHTTPRequestHandler):
             self._echo()
             return
         self.send_response(200)
+        if self.path == "/empty":
+            self.send_header("content-length", "0")
+            self.end_headers()
+            return
         self.send_header("content-type", "application/json")
         if self.path == "/chunks":
             self.send_header("transfer-encoding", "chunked")
@@ -184,6 +189,18 @@ def test_a_garbled_answer_is_no_json(proxy: Proxy, path: str) -> None:
     assert (status, len(content)) == (200, len(ANSWER))
     with pytest.raises(ValueError, match="Expecting value"):
         json.loads(content)
+
+
+@pytest.mark.parametrize(("kind", "after"), [(Kind.GARBLE, 0), (Kind.CUT, 900), (Kind.STALL, 900)])
+def test_a_fault_that_cannot_be_done_comes_later(proxy: Proxy, kind: Kind, after: int) -> None:
+    """If an answer has nothing that a fault could spoil, the next request that matches gets the fault, and only that one."""
+    course = proxy.follow(Plan(0, (Fault(kind, "GET ", after=after, seconds=0.1),)))
+
+    for path in ("/empty", "/", "/"):
+        with suppress(http.client.IncompleteRead):
+            get(proxy, path)
+
+    assert course.done == [f"{kind} of GET /"]
 
 
 @pytest.mark.parametrize("kind", [Kind.DELAY, Kind.STALL])
