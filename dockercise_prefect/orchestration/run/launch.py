@@ -13,7 +13,7 @@ from prefect import Flow, flow, tags
 from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import TerminationSignal
 from prefect.flow_engine import run_flow
-from prefect.states import Completed
+from prefect.states import Completed, Failed
 from prefect.utilities.callables import get_call_parameters
 
 from dockercise_prefect.errors import DockerciseError, OrchestratorError
@@ -113,11 +113,15 @@ def launch(
 
 
 def _ran(flow: Flow[..., RunSummary], flow_run: FlowRun, parameters: dict[str, Any], ended: Sequence[RunEnded]) -> RunSummary:
-    """Run the flow. If Prefect's answer to the end of the run is lost, ask whether Prefect has it, and tell it again if not."""
+    """Run the flow. If Prefect's last answer is lost, ask whether Prefect has the end of the run, and tell it again if not."""
     try:
         return cast("RunSummary", run_flow(flow, flow_run, parameters))
     except (*LOST, RuntimeError) as error:
-        if not ended or isinstance(error, GONE):  # Prefect's client has waited long enough for somebody who answers
+        if isinstance(error, GONE):  # Prefect's client has waited long enough for somebody who answers
+            raise
+        if not ended:  # it must not look as if it were going on
+            message = f"the run did not begin: an answer of Prefect was lost ({type(error).__name__})"
+            has_final_state(flow_run.id, Failed(message=message))
             raise
         summary, cause = ended[-1].summary, ended[-1].cause
         failure = None if summary.status is RunStatus.PASSED else RunFailedError(summary, cause)

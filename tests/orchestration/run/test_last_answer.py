@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from prefect import tags
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_CUSTOM_HEADERS, temporary_settings
 
 from dockercise_prefect.errors import EngineError, ExitStatus
 from dockercise_prefect.orchestration.prefect.local_server import LocalServer
 from dockercise_prefect.orchestration.run.failure import ApiLostError
-from dockercise_prefect.status import RunStatus
+from dockercise_prefect.status import RunStatus, StageStatus
 from tests.engines.scripted import Behaviour, ScriptedEngine
 from tests.faults.plan import Fault, Kind, Plan
 from tests.faults.proxy import Proxy, port_proxy
 from tests.orchestration.running import Ran, RunIt, sh
+from tests.support.killing import flow_runs_of
 from tests.support.prefect import prefect_records
 
 pytestmark = pytest.mark.docker  # for the Prefect server: the engine is scripted
@@ -102,6 +105,21 @@ def test_a_run_in_error(prefect_api: str, line: Proxy, run: RunIt, scripted: Scr
     assert (ran.exit_status, ran.summary.status) == (ExitStatus.ENGINE_FAILED, RunStatus.ERROR)
     assert "no space left" in (ran.summary.error or "")
     assert flow_run.type == "FAILED"
+
+
+def test_a_run_that_did_not_begin(prefect_api: str, line: Proxy, run: RunIt) -> None:
+    """If the first answer cannot be read, nothing runs, and the flow run does not look as if it were still going on."""
+    name = uuid.uuid4().hex
+
+    with _with_faults(line, Fault(Kind.GARBLE, PROPOSAL)) as done, tags(f"pipeline:{name}"):
+        ran = run(sh("a", "true"))
+
+    (flow_run,) = flow_runs_of(prefect_api, name)
+    assert len(done) == 1
+    assert (ran.exit_status, ran.summary.status) == (ExitStatus.ENGINE_FAILED, RunStatus.ERROR)
+    assert ran.statuses == {"a": StageStatus.NOT_STARTED}
+    assert flow_run["state_type"] == "FAILED"
+    assert "the run did not begin: an answer of Prefect was lost" in str(flow_run["state"])
 
 
 def test_a_prefect_that_accepts_no_end(prefect_api: str, line: Proxy, run: RunIt) -> None:
