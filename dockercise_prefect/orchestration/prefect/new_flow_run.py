@@ -18,14 +18,14 @@ from prefect.states import Pending, to_state_create
 from dockercise_prefect.orchestration.prefect.sign_of_life import sign_now
 
 _TIMES = 3
-"""How often we ask if an answer cannot be read."""
+"""How often we ask if Prefect fails, or if an answer cannot be read."""
 
 
 def new_flow_run(flow: Flow[..., Any], parameters: Mapping[str, Any]) -> FlowRun:
     """Create a flow run with the current tags.
 
-    If an answer of Prefect is lost or cannot be read, the request is sent again. All of these requests have one key, so that
-    Prefect makes one flow run. Without a key, it would make another one, and the first one would stay Pending forever.
+    If Prefect fails, or if its answer is lost or cannot be read, the request is sent again. All of these requests have one key,
+    so that Prefect makes one flow run. Without a key, it would make another one, and the first one would stay Pending forever.
 
     The flow run has a sign of life from its first moment on. So it is found even if this process dies at once.
 
@@ -43,6 +43,9 @@ def new_flow_run(flow: Flow[..., Any], parameters: Mapping[str, Any]) -> FlowRun
                 return _created(client, flow, parameters, key)
             except (httpx.DecodingError, ValueError):
                 continue
+            except httpx.HTTPStatusError as error:
+                if not error.response.is_server_error:
+                    raise
         return _created(client, flow, parameters, key)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
+import httpx
 import pytest
 from prefect import flow, tags
 from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -46,6 +47,30 @@ def test_there_is_one_flow_run(prefect_api: str, kind: Kind, of: str) -> None:
     assert len(done) == 1
     assert (found["id"], found["state_type"], found["parameters"]) == (str(made.id), "PENDING", given)
     assert made.parameters == given
+
+
+@pytest.mark.parametrize("status", [500, 504])
+def test_a_prefect_that_fails_once_is_asked_again(prefect_api: str, status: int) -> None:
+    """A status that Prefect's own client does not try again is tried again."""
+    name = uuid.uuid4().hex
+
+    with _with_fault(prefect_api, Fault(Kind.REFUSE, "POST .*/flow_runs/", status=status)) as done, tags(f"pipeline:{name}"):
+        made = new_flow_run(_made_once, {"targets": None})
+
+    (found,) = flow_runs_of(prefect_api, name)
+    assert len(done) == 1
+    assert found["id"] == str(made.id)
+
+
+def test_what_prefect_does_not_allow_is_not_asked_again(prefect_api: str) -> None:
+    """An answer that says that the request is wrong is final."""
+    with (
+        _with_fault(prefect_api, Fault(Kind.REFUSE, "POST .*/flow_runs/", status=403)) as done,
+        pytest.raises(httpx.HTTPStatusError),
+    ):
+        new_flow_run(_made_once, {"targets": None})
+
+    assert len(done) == 1
 
 
 def test_it_has_a_sign_of_life(prefect_api: str) -> None:
