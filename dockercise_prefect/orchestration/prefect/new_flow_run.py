@@ -20,6 +20,9 @@ from dockercise_prefect.orchestration.prefect.sign_of_life import sign_now
 _TIMES = 3
 """How often we ask if Prefect fails, or if an answer cannot be read."""
 
+_NOT_REPEATED = {500, 504}
+"""The statuses for which Prefect's own client does not ask again. For others, it has asked for two minutes."""
+
 
 def new_flow_run(flow: Flow[..., Any], parameters: Mapping[str, Any]) -> FlowRun:
     """Create a flow run with the current tags.
@@ -44,7 +47,7 @@ def new_flow_run(flow: Flow[..., Any], parameters: Mapping[str, Any]) -> FlowRun
             except (httpx.DecodingError, ValueError):
                 continue
             except httpx.HTTPStatusError as error:
-                if not error.response.is_server_error:
+                if error.response.status_code not in _NOT_REPEATED:
                     raise
         return _created(client, flow, parameters, key)
 
