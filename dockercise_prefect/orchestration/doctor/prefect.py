@@ -155,10 +155,10 @@ class PrefectProbes:
         except PrefectHTTPStatusError as error:
             status = error.response.status_code
             return replace(unanswered, error=f"HTTP status {status}", refused=status == _UNAUTHORIZED)
+        except ValueError:  # first: an answer that cannot be read counts as lost elsewhere
+            return replace(unanswered, error=_NOT_PREFECT)
         except LOST as error:
             return replace(unanswered, error=_in_words(error))
-        except ValueError:
-            return replace(unanswered, error=_NOT_PREFECT)
         login = _needs_login()
         return replace(unanswered, server=server, seconds=seconds, database_seconds=answered, database=database, login=login)
 
