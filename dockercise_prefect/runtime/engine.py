@@ -314,10 +314,10 @@ class Engine(Protocol):
         """
         ...
 
-    def follow(self, container: str, sink: OutputSink) -> ExitState:
+    def follow(self, container: str, sink: OutputSink) -> ExitState | None:
         """Attach to a container that another process has started, pass on the output from here on, wait for the end.
 
-        The rest is as for `run`. If the container has ended already, there is no output.
+        The rest is as for `run`. If the container has ended already, there is no output. None if it was never started.
         """
         ...
 

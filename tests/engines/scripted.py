@@ -247,9 +247,10 @@ class ScriptedEngine:
             running.ended = ExitState(exit_code, oom_killed=behaviour.oom_killed)
             return running.ended
 
-    def follow(self, container: str, sink: OutputSink) -> ExitState:
+    def follow(self, container: str, sink: OutputSink) -> ExitState | None:
         self._called("follow")
-        return self._existing(container).wait_for_end(_PATIENCE)
+        found = self._existing(container)
+        return found.wait_for_end(_PATIENCE) if found.started else None
 
     def create_twin(self, container: str, name: str, command: Sequence[str], labels: Mapping[str, str]) -> str:
         self._called("create_twin")

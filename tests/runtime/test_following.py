@@ -23,7 +23,14 @@ def test_a_container_is_followed_to_its_end(engine: Engine, image: ResolvedImage
             followed = engine.follow(id_, Output())
         again = engine.follow(id_, Output())
 
-    assert (followed.exit_code, again.exit_code) == (3, 3)
+    assert [ended and ended.exit_code for ended in (followed, again)] == [3, 3]
+
+
+def test_following_a_container_that_was_never_started(engine: Engine, image: ResolvedImage, labels: Labels) -> None:
+    """It has not ended, and will not end by itself."""
+    rehearse(engine, "true", Behaviour())
+    with container(engine, spec_of(image, labels, "true")) as id_:
+        assert engine.follow(id_, Output()) is None
 
 
 def test_following_a_container_that_is_not_there(engine: Engine) -> None:

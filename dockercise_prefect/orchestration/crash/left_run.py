@@ -55,6 +55,10 @@ class LeftRun:
         """The stages that had started, and had not ended."""
         return [name for name, stage in self.stages.items() if stage.status is StageStatus.RUNNING]
 
+    def has_ended(self, stage: StageName) -> bool:
+        """Whether the stage had ended, or would never start."""
+        return stage in self.stages and self.stages[stage].status is not StageStatus.RUNNING
+
 
 def left_run(folder: Path) -> LeftRun | None:
     """Read the record of a run whose process has died.

@@ -22,6 +22,7 @@ from dockercise_prefect.orchestration.run.stage_log import PrefectLogger
 from dockercise_prefect.orchestration.run.stage_runner import Inputs
 from dockercise_prefect.orchestration.scheduling.ports import Pausing
 from dockercise_prefect.pipeline import Stage, StageName
+from dockercise_prefect.results.summary import StageSummary
 from dockercise_prefect.runtime.stage.job import JobResult
 from dockercise_prefect.status import StageStatus
 
@@ -175,7 +176,7 @@ def _tell_never(task_run: PrefectRecord, status: StageStatus, message: str) -> N
     emit_task_run_state_change_event(task_run=over, initial_state=task_run.state, validated_state=state)
 
 
-def final_state(result: JobResult) -> State[Any]:
+def final_state(result: JobResult | StageSummary) -> State[Any]:
     """The final state of the task run. Its type says whether consumers may start, its message says how the stage ended."""
     message = result.message
     match result.status:

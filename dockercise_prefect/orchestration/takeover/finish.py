@@ -26,6 +26,7 @@ from dockercise_prefect.orchestration.run.phases import Resolved
 from dockercise_prefect.orchestration.run.prefect_view import PrefectView
 from dockercise_prefect.orchestration.run.record import RunRecord
 from dockercise_prefect.orchestration.run.secrecy import Secrecy
+from dockercise_prefect.orchestration.run.stage_task import final_state
 from dockercise_prefect.orchestration.scheduling.decisions import StageEnd
 from dockercise_prefect.orchestration.takeover.flow_run_context import inside
 from dockercise_prefect.orchestration.takeover.interrupted import Interrupted
@@ -114,7 +115,7 @@ def finish(
                 raise RunDiedError(cause.message)
         ending.close()
         for name in left.interrupted:
-            _end_task(client, run.record.stage(name))
+            _end_task(client, left.stages[name], run.record.stage(name))
         client.set_flow_run_state(flow_run.id, _final_state(ended[0], cause), force=True)
     return ended[0]
 
@@ -204,12 +205,12 @@ def _claim(engine: Engine, run: Resolved) -> None:
 
 def _run_cleanup(engine: Engine, run: Resolved, left: LeftRun, knowledge: Knowledge, cause: Cause) -> None:
     identity = identity_of(run)
-    to_run = [
+    may_run = [
         stage.name
         for stage in run.pipeline
-        if stage.when.cleans_up and stage.name not in left.stages and stage.name not in run.skipped
+        if stage.when.cleans_up and not left.has_ended(stage.name) and stage.name not in run.skipped
     ]
-    pipeline = without(run.pipeline, [stage.name for stage in run.pipeline if stage.name not in to_run])
+    pipeline = without(run.pipeline, [stage.name for stage in run.pipeline if stage.name not in may_run])
     root = Path(left.facts.root) if left.facts.root is not None and Path(left.facts.root).is_dir() else None
     how = replace(runtime_options(run, root), shared=left.shared)
     with Workspace(engine, pipeline, identity, how, run.notify) as workspace, stages_in(workspace, run) as stages:
@@ -226,12 +227,13 @@ def _run_cleanup(engine: Engine, run: Resolved, left: LeftRun, knowledge: Knowle
         for name, result in left.results.items():  # the process may have died before it had stored their volumes
             if name not in ended and name in left.stages and result.container in there:
                 stages.runner.put_away(run.pipeline.by_name[name], _without_secrets(run, knowledge, result), [])
-        if to_run:
-            results = {**left.results, **ended}
+        results = {**left.results, **ended}
+        if any(name not in ended for name in may_run):
             workspace.prepare()
             workspace.resume(results.values())
-            ends = {name: _end_of(summary) for name, summary in run.record.stages().items()}
-            stages.scheduler.clean_up(ends, results, cause.reason)
+        known = run.record.stages().items()
+        ends = {name: _end_of(summary) for name, summary in known if summary.status is not StageStatus.RUNNING}
+        stages.scheduler.clean_up(ends, results, cause.reason)
         run.record.bundle_outputs(run.pipeline)
 
 
@@ -254,11 +256,17 @@ def _remove_everything(engine: Engine, run: Resolved) -> None:
         run.notify(f"not everything of this run was removed from the engine: {left}: {stuck[0][1].message}")
 
 
-def _end_task(client: SyncPrefectClient, stage: StageSummary) -> None:
-    """Set the final state of the task run of a stage that another process has run."""
-    if stage.task_run_id is not None:
-        state = Crashed if stage.status is StageStatus.ERROR else Cancelled
-        client.set_task_run_state(UUID(stage.task_run_id), state(message=stage.message), force=True)
+def _end_task(client: SyncPrefectClient, before: StageSummary, now: StageSummary) -> None:
+    """Set the final state of the task run in which the dead process has run a stage.
+
+    Args:
+        client: of Prefect's API.
+        before: the stage when the process died.
+        now: the stage at the end of the run. If it was run again, it has another task run.
+    """
+    if before.task_run_id is not None:
+        state = final_state(now) if now.task_run_id == before.task_run_id else Crashed(message=f"{RAN}; it was run again")
+        client.set_task_run_state(UUID(before.task_run_id), state, force=True)
 
 
 def _final_state(summary: RunSummary, cause: Cause) -> State[object]:

@@ -1,4 +1,7 @@
-"""The stages that were running when the process of their run died: they are ended, and get a result."""
+"""The stages that were running when the process of their run died: they are ended, and get a result.
+
+A clean-up stage goes on by itself. If it has not run yet, or is to be run again because it has failed, it gets no result here.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,9 @@ from dockercise_prefect.archives.content_digest import digest_text
 from dockercise_prefect.errors import DockerciseError, EngineError
 from dockercise_prefect.orchestration.crash.left_run import LeftRun
 from dockercise_prefect.orchestration.run.phases import Resolved
+from dockercise_prefect.orchestration.scheduling.retrying import delay_before_retry
 from dockercise_prefect.pipeline import Stage, StageName
+from dockercise_prefect.quantities import shown_seconds
 from dockercise_prefect.results.record.file_names import output_file
 from dockercise_prefect.runtime.cleanup.labels import ATTEMPT, ITSELF, STAGE, RunIdentity
 from dockercise_prefect.runtime.concurrent import run_each
@@ -22,6 +27,7 @@ from dockercise_prefect.runtime.engine import Channel, Engine, ExitState, Leftov
 from dockercise_prefect.runtime.stage.job import JobResult, OwnVolume, Stdout
 from dockercise_prefect.runtime.stage.outcome import Stop, Verdict, judge
 from dockercise_prefect.runtime.stage.running import ASK_AGAIN
+from dockercise_prefect.status import StageStatus
 
 GAP = b"[the process of the run died here, and what the stage printed until another one went on is lost]\n"
 """Written into the log of a stage. The engine keeps no logs."""
@@ -48,6 +54,9 @@ class Interrupted:
     def end(self) -> dict[StageName, JobResult]:
         """End all of them at once: ordinary stages with their grace periods, clean-up stages by themselves.
 
+        Returns:
+            The results, without those of clean-up stages that are still to be run.
+
         Raises:
             EngineError: the engine does not answer.
         """
@@ -60,57 +69,79 @@ class Interrupted:
             raise failures[0]
         return {each.stage: each for each in found if isinstance(each, JobResult)}
 
-    def _ended(self, things: list[Leftover], stage: Stage) -> JobResult:
+    def _ended(self, things: list[Leftover], stage: Stage) -> JobResult | None:
         known = self.left.results.get(stage.name)
         if known is not None:  # the process died before the record said so
             return known
         attempt, container, volume = _newest(things, stage.name)
         verdict = self._verdict(stage, container)
+        if verdict is None:
+            return None
         summary = self.left.stages[stage.name]
-        return JobResult(
+        result = JobResult(
             stage=stage.name,
             attempt=attempt,
             status=verdict.status,
             exit_code=verdict.exit_code,
             message=verdict.message,
+            out_of_memory=verdict.out_of_memory,
             started=datetime.fromisoformat(summary.started) if summary.started else datetime.now(UTC),
             finished=datetime.now(UTC),
             stdout=self._printed(stage),
             volume=None if volume is None else OwnVolume(volume, written=True),
             container=container,
         )
+        return None if stage.when.cleans_up and delay_before_retry(stage, result) is not None else result
 
-    def _verdict(self, stage: Stage, container: str | None) -> Verdict:
+    def _verdict(self, stage: Stage, container: str | None) -> Verdict | None:
+        """How the stage has ended; None if it has not run yet, and is going to."""
+        if stage.when.cleans_up:
+            return None if container is None else self._judged(stage, container)
         stopped = Verdict(self.stop.status, None, self.stop.message)
         if container is None or self.engine.running(container) is None:
             return stopped
-        if stage.when.cleans_up:
-            state = self._followed(stage, container, self.run.pipeline.cleanup_grace, stage.stop_grace)
-            return judge(state, stop=None, never_fail=stage.never_fail, answers=False)
-        return replace(stopped, exit_code=self._stopped(stage, container).exit_code)
+        state, _ = self._stopped(stage, container)
+        return stopped if state is None else replace(stopped, exit_code=state.exit_code)
 
-    def _stopped(self, stage: Stage, container: str) -> ExitState:
+    def _judged(self, stage: Stage, container: str) -> Verdict | None:
+        """Wait for a clean-up stage, at most as long as all clean-up may take. None if its container was never started."""
+        grace = self.run.pipeline.cleanup_grace
+        state, was_stopped = self._followed(stage, container, grace, stage.stop_grace)
+        if state is None:
+            return None
+        late = Stop(StageStatus.CANCELLED, f"cancelled: the clean-up took longer than {shown_seconds(grace)}")
+        answers = stage.name in self.run.pipeline.answers
+        return judge(state, stop=late if was_stopped else None, never_fail=stage.never_fail, answers=answers)
+
+    def _stopped(self, stage: Stage, container: str) -> tuple[ExitState | None, bool]:
         """Stop an ordinary stage. It gets one SIGTERM, and its grace period counts from there."""
         if self.left.cancelled_at is None:
             return self._followed(stage, container, 0, stage.stop_grace)
         since = (datetime.now(UTC) - self.left.cancelled_at).total_seconds()
         return self._followed(stage, container, max(0.0, stage.stop_grace - since), 0)
 
-    def _followed(self, stage: Stage, container: str, seconds: float, grace: float) -> ExitState:
-        """Wait for the end of a stage. After so many seconds it is stopped, with a grace period."""
-        ended = threading.Event()
+    def _followed(self, stage: Stage, container: str, seconds: float, grace: float) -> tuple[ExitState | None, bool]:
+        """Wait for the end of a stage. After so many seconds it is stopped, with a grace period.
+
+        Returns:
+            How its container ended; None if it was never started. And whether it was stopped.
+        """
+        if self.engine.running(container) is None:
+            return self.engine.follow(container, lambda _channel, _chunk: None), False
+        ended, stopped = threading.Event(), threading.Event()
 
         def stop() -> None:
             pause = seconds
             while not ended.wait(pause):
                 pause = ASK_AGAIN
+                stopped.set()
                 with suppress(EngineError):  # then it is tried again
                     self.engine.stop(container, grace)
 
         threading.Thread(target=stop, name=f"stop {stage.name}", daemon=True).start()
         try:
             with self._output(stage) as sink:
-                return self.engine.follow(container, sink)
+                return self.engine.follow(container, sink), stopped.is_set()
         finally:
             ended.set()
 

@@ -52,7 +52,7 @@ def found_again(left: LeftRun, options: RunOptions, parameter: Mapping[str, str]
     refused: dict[StageName, str] = {}
     masked = secret_variables(left.pipeline)
     for stage in left.pipeline:
-        if not stage.when.cleans_up or stage.name in left.stages:
+        if not stage.when.cleans_up or left.has_ended(stage.name):
             continue
         lost = [name for name in masked.get(stage.name, ()) if isinstance(stage.env.get(name), LiteralValue)]
         if lost:

@@ -62,6 +62,9 @@ _REMOVAL_SPELL: Final = 15
 _NOT_EXECUTABLE: Final = 126
 _NOT_FOUND: Final = 127
 
+_NEVER: Final = "0001-01-01T"
+"""The beginning of the time that the engine reports for something that has not happened."""
+
 _EXECUTABLE: Final = 0o111
 _FOLDER: Final = 1 << 31
 """The bit for a folder in a file's mode. The engine reports modes in Go's form."""
@@ -174,8 +177,10 @@ class DockerEngine:
         self._refuse_half(container)
         return self._exit_state(container)
 
-    def follow(self, container: str, sink: OutputSink) -> ExitState:
+    def follow(self, container: str, sink: OutputSink) -> ExitState | None:
         with engine_errors(f"cannot attach to container {_short(container)}"), suppress(NotFound):
+            if self._client.inspect_container(container)["State"]["StartedAt"].startswith(_NEVER):
+                return None  # waiting for it would end at once, with exit code 0
             if self._is_running(container):
                 with closing(attach(self._client, container, "stdout", "stderr")) as output:
                     pump(output.read, sink, lambda: self._is_running(container))

@@ -1,0 +1,133 @@
+"""Flow runs whose process is killed, and what happens before their guardian has begun to finish them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from dockercise_prefect.runtime.docker.engine import DockerEngine
+from dockercise_prefect.runtime.engine import Leftover
+from tests.e2e.conftest import NewSite
+from tests.support.prefect import prefect_records, workers
+from tests.support.site import Site
+
+pytestmark = pytest.mark.docker
+
+PIPELINE = """\
+meta: {defaults: {img: busybox}}
+wait: {run: sleep 600}
+tidy: {run: 'echo "the run is $DOCKERCISE_STATUS"', when: always}
+"""
+TIDY = """'echo "the run is $DOCKERCISE_STATUS"'"""
+
+
+def left_by(engine: DockerEngine, flow_run: str, stage: str | None = None) -> list[Leftover]:
+    """What a flow run has on the engine, or one of its stages."""
+    mine = [each for each in engine.leftovers() if each.labels.get("dockercise.flow_run") == flow_run]
+    return [each for each in mine if stage in {None, each.labels.get("dockercise.stage")}]
+
+
+def running(engine: DockerEngine, flow_run: str, stage: str) -> list[str]:
+    """The containers of a stage that run."""
+    found = [each.id for each in left_by(engine, flow_run, stage) if each.kind == "container"]
+    return [each for each in found if engine.running(each)]
+
+
+def has_started(engine: DockerEngine, flow_run: str, stage: str = "wait") -> str:
+    """Wait until a stage runs, and return its container."""
+    return prefect_records.eventually(lambda: running(engine, flow_run, stage), lambda found: found != [])[0]
+
+
+def processes(flow_run: str) -> tuple[psutil.Process, psutil.Process]:
+    """The process of a flow run, and its guardian."""
+    mine = [
+        each
+        for each in psutil.process_iter(["environ"])
+        if (each.info["environ"] or {}).get("PREFECT__FLOW_RUN_ID") == flow_run
+    ]
+    (guardian,) = [each for each in mine if "guardian_process" in " ".join(each.cmdline())]
+    (process,) = [each for each in mine if each != guardian]
+    return process, guardian
+
+
+@contextmanager
+def killed(flow_run: str) -> Iterator[None]:
+    """Kill the process of a flow run. Its guardian begins only after the body."""
+    process, guardian = processes(flow_run)
+    guardian.suspend()
+    try:
+        process.kill()
+        process.wait(60)
+        yield
+    finally:
+        guardian.resume()
+
+
+def entries(site: Site) -> dict[str, Any]:
+    """The stages of the oldest record, when it is complete, with their status and value."""
+    folder = min(filter(Path.is_dir, (site.folder / "data/results" / site.name).iterdir()))
+    prefect_records.eventually((folder / "summary.json").exists, bool)
+    found = [json.loads(path.read_text()) for path in folder.glob("*.json") if path.name not in {"index.json", "summary.json"}]
+    return {entry["stage"]: (entry["status"], entry["value"]) for entry in found}
+
+
+def cancel(site: Site, flow_run: str) -> None:
+    """Ask the flow run to end."""
+    prefect_records.ask(site.api, f"flow_runs/{flow_run}/set_state", {"state": {"type": "CANCELLING"}})
+
+
+def test_a_clean_up_stage_that_has_ended_meanwhile(new_site: NewSite, busybox: str, docker_session: DockerEngine) -> None:
+    """A clean-up stage that ends before the guardian looks at it has ended as its container did."""
+    site = new_site(PIPELINE.replace(TIDY, "sleep 5"), {})
+    site.register()
+    with workers.working(site.name, site.environment, site.folder):
+        flow_run = workers.start_run(site.api, site.deployment)
+        has_started(docker_session, flow_run)
+        cancel(site, flow_run)
+        has_started(docker_session, flow_run, "tidy")
+
+        with killed(flow_run):
+            prefect_records.eventually(lambda: running(docker_session, flow_run, "tidy"), lambda found: found == [])
+
+        ended = prefect_records.flow_run(site.api, flow_run)
+        tasks = prefect_records.task_runs(site.api, flow_run, 2)
+        prefect_records.eventually(lambda: left_by(docker_session, flow_run), lambda left: left == [])
+
+    assert ended.type == "CANCELLED"
+    assert {name: status for name, (status, _) in entries(site).items()} == {"wait": "cancelled", "tidy": "passed"}
+    assert {name: task.type for name, task in tasks.items()} == {"wait": "CANCELLED", "tidy": "COMPLETED"}
+
+
+def test_a_clean_up_stage_that_waits_for_its_next_attempt(
+    new_site: NewSite, busybox: str, docker_session: DockerEngine
+) -> None:
+    """It begins anew, with all of its attempts. Prefect shows both task runs."""
+    flaky = "{run: echo failed; exit 3, when: always, retries: {times: 1, delay: 15s}}"
+    site = new_site(PIPELINE.replace(f"{{run: {TIDY}, when: always}}", flaky), {})
+    site.register()
+    with workers.working(site.name, site.environment, site.folder):
+        flow_run = workers.start_run(site.api, site.deployment)
+        has_started(docker_session, flow_run)
+        cancel(site, flow_run)
+        body = {"flow_runs": {"id": {"any_": [flow_run]}}, "task_runs": {"state": {"name": {"any_": ["AwaitingRetry"]}}}}
+        prefect_records.eventually(lambda: prefect_records.ask(site.api, "task_runs/filter", body), lambda found: found != [])
+
+        with killed(flow_run):
+            pass
+
+        ended = prefect_records.flow_run(site.api, flow_run)
+        prefect_records.eventually(lambda: left_by(docker_session, flow_run), lambda left: left == [])
+
+    assert ended.type == "CANCELLED"
+    assert entries(site)["tidy"] == ("failed", "failed")
+    asked = {"flow_runs": {"id": {"any_": [flow_run]}}, "task_runs": {"name": {"any_": ["tidy"]}}}
+    prefect_records.eventually(
+        lambda: sorted(task["state"]["type"] for task in prefect_records.ask(site.api, "task_runs/filter", asked)),
+        lambda states: states == ["CRASHED", "FAILED"],
+    )
