@@ -131,3 +131,28 @@ def test_a_clean_up_stage_that_waits_for_its_next_attempt(
         lambda: sorted(task["state"]["type"] for task in prefect_records.ask(site.api, "task_runs/filter", asked)),
         lambda states: states == ["CRASHED", "FAILED"],
     )
+
+
+def test_what_a_stage_with_no_log_had_printed_stays_hidden(
+    new_site: NewSite, busybox: str, docker_session: DockerEngine
+) -> None:
+    """Nobody knows any more what it has printed. So a clean-up stage that may print the same shows nothing."""
+    pipeline = PIPELINE.replace("{run: sleep 600}", "{run: 'echo hush-$((6 * 7))-hush | tee wait/id; sleep 600', noLog: true}")
+    site = new_site(pipeline.replace(f"{{run: {TIDY},", "{run: 'cat /wait/id; test -s /wait/id', vol: wait,"), {})
+    site.register()
+    with workers.working(site.name, site.environment, site.folder):
+        flow_run = workers.start_run(site.api, site.deployment)
+        has_started(docker_session, flow_run)
+        cancel(site, flow_run)
+
+        with killed(flow_run):
+            pass
+
+        prefect_records.flow_run(site.api, flow_run)
+        prefect_records.eventually(lambda: left_by(docker_session, flow_run), lambda left: left == [])
+        log = prefect_records.ask(site.api, "logs/filter", {"logs": {"flow_run_id": {"any_": [flow_run]}}})
+
+    assert entries(site)["tidy"] == ("passed", None)
+    assert "hush-42" not in json.dumps(log)
+    records = [path.read_bytes() for path in (site.folder / "data/results").rglob("*") if path.is_file()]
+    assert not [text for text in records if b"hush-42" in text]

@@ -27,6 +27,7 @@ class LeftRun:
         recorded: the record.
         pipeline: its index. Texts that are secret are masked in it.
         facts: how the run goes.
+        variables: for each stage, the names of its variables from outside that were set.
         secret: for each stage, the names of its variables whose texts came from a source of secrets.
         shared: the volumes of the code and of the AWS folder, by what they hold.
         code_digest: the digest of the code; None if no stage used it.
@@ -41,6 +42,7 @@ class LeftRun:
     recorded: RecordedRun
     pipeline: Pipeline
     facts: RunFacts
+    variables: Mapping[StageName, list[str]] = field(default_factory=dict)
     secret: Mapping[StageName, list[str]] = field(default_factory=dict)
     shared: Mapping[str, str] = field(default_factory=dict)
     code_digest: str | None = None
@@ -92,6 +94,7 @@ def left_run(folder: Path) -> LeftRun | None:
         recorded=recorded,
         pipeline=pipeline,
         facts=facts,
+        variables=by_kind.get(Entry.NAMES, {}),
         secret=by_kind.get(Entry.NAMES_OF_SECRETS, {}),
         shared=shared["volumes"],
         code_digest=shared["code_digest"],

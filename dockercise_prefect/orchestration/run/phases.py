@@ -105,7 +105,12 @@ class Opened(Selected):
 
 @dataclass(frozen=True, kw_only=True)
 class Resolved(Opened):
-    """The variables of every stage are known, and secret variables are masked."""
+    """The variables of every stage are known, and secret variables are masked.
+
+    Attributes:
+        outside: the variables from outside.
+        lease: of the slot that the run occupies (`meta.concurrency`); None if it has none.
+    """
 
     outside: Outside
 
@@ -172,9 +177,12 @@ def open_record(run: Selected, place: str, root: Path | None) -> Opened:
         check_outside(place, root)
     settings, name = run.options.settings, run.pipeline.name
     store = open_store(place, name, run.run_id, settings, run.notify)
-    store.start(run.secrecy.masker.json(to_json(run.pipeline, run.targets)), mark_of(run))
+    index = to_json(run.pipeline, run.targets)
+    shown = run.secrecy.masker.json(index)
+    store.start(shown, mark_of(run))
     record = RunRecord(store, run.options.observer, run.secrecy)
-    record.note(Entry.RUN, _facts(run, store, root).to_json())
+    masked = [name for name, stage in index["stages"].items() if stage != shown["stages"][name]]
+    record.note(Entry.RUN, _facts(run, store, root, masked).to_json())
     view = PrefectView(run.pipeline, record, store, Artifacts(run.flow_run.id, run.notify))
     shipment = open_shipment(f"{name}/{run.run_id}", settings, run.notify)
     return Opened(**vars(run), store=store, record=record, shipment=shipment, view=view)
@@ -185,7 +193,7 @@ def mark_of(run: Started) -> OwnerMark:
     return OwnerMark(str(this_process(None)), str(run.flow_run.id), page(run.flow_run))
 
 
-def _facts(run: Selected, store: RunStore, root: Path | None) -> RunFacts:
+def _facts(run: Selected, store: RunStore, root: Path | None, masked: Sequence[StageName]) -> RunFacts:
     options = run.options
     return RunFacts(
         flow_run_id=str(run.flow_run.id),
@@ -194,6 +202,7 @@ def _facts(run: Selected, store: RunStore, root: Path | None) -> RunFacts:
         commit=run.commit,
         git=replace(run.git, changed=None),
         skipped=run.skipped,
+        masked=masked,
         untrusted=options.settings.untrusted,
         aws=options.aws,
         root=None if root is None else str(root.absolute()),
@@ -209,5 +218,6 @@ def resolve(run: Opened, sources: Sequence[OutsideSource]) -> Resolved:
     """
     outside = resolve_outside(run.may_run, sources)
     run.secrecy.begin(outside)
+    run.record.note(Entry.NAMES, {name: list(texts) for name, texts in outside.variables.items()})
     run.record.note(Entry.NAMES_OF_SECRETS, outside.secret)
     return Resolved(**vars(run), outside=outside)

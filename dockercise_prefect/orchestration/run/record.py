@@ -66,11 +66,10 @@ class RunRecord:
         with self._lock:
             return dict(self._stages)
 
-    def resume(self, pipeline: Pipeline, stages: Mapping[StageName, StageSummary], kept: Mapping[StageName, Kept]) -> None:
+    def resume(self, stages: Mapping[StageName, StageSummary], kept: Mapping[StageName, Kept]) -> None:
         """Go on with the record of a run whose process has died.
 
         Args:
-            pipeline: its stages.
             stages: the summaries of the stages that had started, or would never start.
             kept: what is stored of each of them.
         """
@@ -78,7 +77,6 @@ class RunRecord:
             self._stages.update(stages)
             self._kept.update(kept)
             self._outputs += [name for name, one in kept.items() if one.output_digest is not None]
-            self._scans.update({name: self._secrecy.scan(pipeline.by_name[name]) for name in stages})
 
     def note(self, what: Entry, data: Any) -> None:
         """Note something that another process would need to finish the run (`results.record.journal`)."""
@@ -161,8 +159,10 @@ class RunRecord:
             The volume. Its `file` is None if it is not stored.
         """
         digests: list[str] = []
+        # Of a stage that another process has run, nobody has noted what was known when it ended.
+        scan = self._scans[stage.name] if stage.name in self._scans else self._secrecy.scan(stage)
         try:
-            digested = content_digested(looked_through(files, self._scans.get(stage.name)), stage.name, digests.append)
+            digested = content_digested(looked_through(files, scan), stage.name, digests.append)
             base = self._store.keep_volume(stage.name, digested)
         except (SensitiveFoundError, EndedAtOnceError) as error:
             self._leave_out(stage, "volume", error.message)

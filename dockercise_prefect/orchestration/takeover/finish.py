@@ -30,7 +30,7 @@ from dockercise_prefect.orchestration.run.stage_task import final_state
 from dockercise_prefect.orchestration.scheduling.decisions import StageEnd
 from dockercise_prefect.orchestration.takeover.flow_run_context import inside
 from dockercise_prefect.orchestration.takeover.interrupted import Interrupted
-from dockercise_prefect.orchestration.takeover.knowledge import Knowledge
+from dockercise_prefect.orchestration.takeover.knowledge import Knowledge, unshown
 from dockercise_prefect.pipeline import to_json
 from dockercise_prefect.pipeline.conditions import without
 from dockercise_prefect.results.opening import open_store
@@ -147,7 +147,8 @@ def read_flow_run(left: LeftRun, client: SyncPrefectClient) -> FlowRun:
 
 
 def _continued(left: LeftRun, knowledge: Knowledge, options: RunOptions, flow_run: FlowRun) -> Resolved:
-    pipeline, facts, run_id = knowledge.pipeline, left.facts, left.recorded.run_id
+    facts, run_id = left.facts, left.recorded.run_id
+    pipeline = unshown(knowledge.pipeline, [name for name in left.interrupted if name not in left.results], knowledge.outside)
     secrecy = Secrecy(pipeline)
     secrecy.begin(knowledge.outside)
     context = copy_context()
@@ -158,7 +159,7 @@ def _continued(left: LeftRun, knowledge: Knowledge, options: RunOptions, flow_ru
     store = open_store(facts.place, pipeline.name, run_id, options.settings, notify)
     store.resume(to_json(pipeline, facts.targets))
     record = RunRecord(store, options.observer, secrecy)
-    record.resume(pipeline, left.stages, left.kept)
+    record.resume(left.stages, left.kept)
     run = Resolved(
         pipeline=pipeline,
         options=options,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from dockercise_prefect.errors import DefinitionError
@@ -58,6 +58,9 @@ def found_again(left: LeftRun, options: RunOptions, parameter: Mapping[str, str]
         if lost:
             refused[stage.name] = _gone(lost[0])
             continue
+        if stage.name in left.facts.masked:
+            refused[stage.name] = "only the process that died knew a secret text that is written in it"
+            continue
         sources = list(_sources(stage, left, options, parameter))
         try:
             alone = Pipeline(left.pipeline.name, [replace(stage, depends_on=())])
@@ -66,6 +69,10 @@ def found_again(left: LeftRun, options: RunOptions, parameter: Mapping[str, str]
             names = [source.name for source in stage.env.values() if isinstance(source, HostVariable) and not source.optional]
             unknown = [name for name in names if all(source.lookup(name.upper()) is None for source in sources)]
             refused[stage.name] = _gone(unknown[0] if unknown else names[0])
+        else:  # without a variable that was set, even an optional one, it could do something else
+            gone = [name for name in left.variables.get(stage.name, ()) if name not in variables[stage.name]]
+            if gone:
+                refused[stage.name] = _gone(gone[0])
     sensitive = sensitive_stages(left.pipeline, left.secret)
     stages = [
         replace(stage, no_log=True) if stage.when.cleans_up and stage.name in sensitive else stage for stage in left.pipeline
@@ -76,6 +83,27 @@ def found_again(left: LeftRun, options: RunOptions, parameter: Mapping[str, str]
         all_secrets=not left.secret and not masked,
         refused=refused,
     )
+
+
+def unshown(pipeline: Pipeline, lost: Collection[StageName], outside: Outside) -> Pipeline:
+    """The pipeline, with `noLog` for each clean-up stage that may print what nobody can mask.
+
+    What a sensitive stage prints is masked when it has ended. If its process has died before, nobody knows what it has printed,
+    and its volume may have the same.
+
+    Args:
+        pipeline: the stages of the run.
+        lost: the stages that had not ended when the process died.
+        outside: says which variables are secret.
+    """
+    sensitive = sensitive_stages(pipeline, outside.secret)
+    tainted = {name for name in lost if name in sensitive}
+    for stage in pipeline:
+        if stage.no_log is not False and any(edge.stage in tainted for edge in stage.depends_on):
+            tainted.add(stage.name)
+    hidden = {stage.name for stage in pipeline if stage.when.cleans_up and stage.no_log is None} & tainted - set(lost)
+    stages = [replace(stage, no_log=True) if stage.name in hidden else stage for stage in pipeline]
+    return replace(pipeline, stages=stages)
 
 
 def _sources(stage: Stage, left: LeftRun, options: RunOptions, parameter: Mapping[str, str]) -> Iterator[OutsideSource]:

@@ -26,6 +26,9 @@ class Entry(StrEnum):
     RUN = "run"
     """How the run goes (`run_facts.RunFacts`). The first entry."""
 
+    NAMES = "variables"
+    """For each stage, the names of its variables from outside that were set."""
+
     NAMES_OF_SECRETS = "secret variables"
     """For each stage, the names of its variables whose texts came from a source of secrets."""
 
@@ -92,7 +95,7 @@ class Journal:
             BusyError: another process does so, or has done so.
         """
         try:
-            file = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            file = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)  # network file systems lock only what can be written
         except OSError as error:
             raise BusyError from error
         try:

@@ -23,6 +23,7 @@ class RunFacts:
         commit: the short id of the code's commit; None if it is not known.
         git: what the run knows of git, without what changed.
         skipped: the stages that are skipped whatever happens, each with the reason.
+        masked: the stages with a secret text in their definition. The index of the record does not have it.
         untrusted: whether the limits of pipelines that are not trusted hold.
         aws: whether every stage gets a copy of the user's AWS folder.
         root: the folder of the code; None if there is none.
@@ -35,6 +36,7 @@ class RunFacts:
     commit: str | None
     git: RunContext
     skipped: Mapping[StageName, str]
+    masked: Sequence[StageName]
     untrusted: bool
     aws: bool
     root: str | None

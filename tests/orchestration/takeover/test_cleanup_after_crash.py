@@ -132,6 +132,31 @@ def test_gc_runs_the_clean_up_stages(
     assert {path.name for path in (tmp_path / "data/results" / view.run.path).glob(".*")} == set()
 
 
+def test_gc_runs_nothing_that_would_do_something_else(
+    folder: Path, environment: dict[str, str], docker_session: DockerEngine, tmp_path: Path
+) -> None:
+    """A script with a secret text is not complete in the record, and without a variable it could mean something else."""
+    (folder / "crash.dockercise.yaml").write_text(f"""
+meta: {{cleanupAfterCrash: true, secrets: KEY, defaults: {{img: {BUSYBOX}}}}}
+wait: {{env: {{KEY: hush-hush-hush}}, run: 'echo running; while :; do sleep 0.1; done'}}
+script: {{when: always, run: echo remove hush-hush-hush}}
+maybe: {{when: always, env: ADDRESS?, run: 'echo remove ${{ADDRESS:-everything}}'}}
+unset: {{when: always, env: NEVER_SET_ANYWHERE?, run: 'echo remove ${{NEVER_SET_ANYWHERE:-nothing}}'}}
+""")
+    kill(folder, environment)
+
+    dockercise(environment, "gc")
+
+    view = look(record_of(folder, tmp_path))
+    assert {name: view.stages[name].message for name in ("script", "maybe", "unset")} == {
+        "script": "skipped: only the process that died knew a secret text that is written in it",
+        "maybe": "skipped: only the process that died knew its variable ADDRESS",
+        "unset": None,
+    }
+    assert statuses(view)["unset"] == "passed"
+    assert left_on(docker_session, folder.name) == []
+
+
 def test_the_next_run_leaves_it_to_gc(
     folder: Path, environment: dict[str, str], docker_session: DockerEngine, prefect_api: str, tmp_path: Path
 ) -> None:
