@@ -9,7 +9,8 @@ from pathlib import Path
 from dockercise_prefect.errors import StorageError
 from dockercise_prefect.results.places.objects import Objects, remove_outdated
 from dockercise_prefect.results.record.file_names import INDEX, SUMMARY, replaced_by
-from dockercise_prefect.results.record.unsent import Destination, UnsentRun
+from dockercise_prefect.results.record.owner_mark import owner_of
+from dockercise_prefect.results.record.unsent import Destination, NotWaitingError, UnsentRun
 from dockercise_prefect.results.report.runs_page import update_runs_page
 
 
@@ -33,6 +34,9 @@ def push(run: UnsentRun, connect: Callable[[Destination], Objects], notify: Call
         objects = connect(destination)
         path = f"{destination.pipeline}/{run.run_id}"
         folder = run.record(destination.pipeline)
+        mark = owner_of(folder)
+        if mark is not None and mark.guardian is not None:  # the process of the run has died, and its guardian finishes it
+            raise NotWaitingError(f"{run.run_id} has not ended", "`dockercise gc` ends it if nobody finishes it")
         for file in sorted(_files(folder), key=_turn):
             with _reading(file), file.open("rb") as content:
                 objects.put(f"{path}/{file.name}", content)

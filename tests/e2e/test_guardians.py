@@ -82,6 +82,26 @@ def cancel(site: Site, flow_run: str) -> None:
     prefect_records.ask(site.api, f"flow_runs/{flow_run}/set_state", {"state": {"type": "CANCELLING"}})
 
 
+def test_gc_leaves_it_to_the_guardian(new_site: NewSite, busybox: str, docker_session: DockerEngine) -> None:
+    """As long as a guardian lives that will finish a run, nobody else ends the run."""
+    site = new_site(PIPELINE, {})
+    site.register()
+    with workers.working(site.name, site.environment, site.folder):
+        flow_run = workers.start_run(site.api, site.deployment)
+        has_started(docker_session, flow_run)
+        cancel(site, flow_run)
+
+        with killed(flow_run):
+            said = site.command("gc")
+
+        ended = prefect_records.flow_run(site.api, flow_run)
+        prefect_records.eventually(lambda: left_by(docker_session, flow_run), lambda left: left == [])
+
+    assert ended.name not in said.out
+    assert ended.type == "CANCELLED"
+    assert entries(site) == {"wait": ("cancelled", ""), "tidy": ("passed", "the run is cancelled")}
+
+
 def test_a_clean_up_stage_that_has_ended_meanwhile(new_site: NewSite, busybox: str, docker_session: DockerEngine) -> None:
     """A clean-up stage that ends before the guardian looks at it has ended as its container did."""
     site = new_site(PIPELINE.replace(TIDY, "sleep 5"), {})

@@ -6,6 +6,7 @@ import io
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,6 +19,7 @@ from dockercise_prefect.pipeline import to_json
 from dockercise_prefect.results.places.folder import FolderObjects
 from dockercise_prefect.results.push import push
 from dockercise_prefect.results.record.mirrored_store import MirroredStore
+from dockercise_prefect.results.record.owner_mark import OwnerMark, mark_owner
 from dockercise_prefect.results.record.store import Kept
 from dockercise_prefect.results.record.unsent import Destination, NotWaitingError, UnsentRun, unsent_runs
 from dockercise_prefect.results.summary import RunSummary
@@ -114,6 +116,18 @@ def test_what_a_killed_process_left_can_be_pushed(tmp_path: Path) -> None:
 
     assert (tmp_path / "there/shop" / run_id() / "greet.log").read_bytes() == b"so far\n"
     assert unsent_runs(tmp_path / "data") == []
+
+
+def test_what_a_guardian_is_going_to_finish_is_not_pushed(tmp_path: Path) -> None:
+    """After the death of the run's process, the record stays here until the guardian of the run has completed it."""
+    unsent = unfinished(tmp_path, Burning(tmp_path / "there", 1))
+    mark = OwnerMark("dead", "flow-1", None)
+    mark_owner(unsent.record("shop"), replace(mark, guardian="alive"))
+
+    with pytest.raises(UsageError, match=f"{run_id()} has not ended"):
+        push(UnsentRun(unsent.folder), lambda _: FolderObjects(tmp_path / "there"), print)
+
+    assert unsent.record("shop").is_dir()
 
 
 def test_a_list_that_cannot_be_made_keeps_no_record_here(tmp_path: Path) -> None:

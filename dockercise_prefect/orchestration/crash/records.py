@@ -18,7 +18,7 @@ from dockercise_prefect.results.places.folder import FolderObjects
 from dockercise_prefect.results.places.place import parse_place, shown
 from dockercise_prefect.results.reading.recorded_run import RecordedRun
 from dockercise_prefect.results.reading.records import RUN_ID
-from dockercise_prefect.results.record.owner_mark import owner_of
+from dockercise_prefect.results.record.owner_mark import OwnerMark, owner_of
 from dockercise_prefect.results.record.unsent import UNSENT, NotWaitingError, UnsentRun, unsent_runs
 from dockercise_prefect.results.report.runs_page import update_runs_page
 from dockercise_prefect.results.summary import RunSummary
@@ -96,7 +96,7 @@ class DeadRecords:
         Raises:
             StorageError: a place cannot be read.
         """
-        yield from self._unsent()
+        yield from self._unsent(observer)
         parsed = parse_place(self._settings.results)
         if not isinstance(parsed, Path):
             return
@@ -105,11 +105,14 @@ class DeadRecords:
             run, mark = RecordedRun(objects, path.parent.parent.name, path.parent.name), owner_of(path.parent)
             if not RUN_ID.fullmatch(run.run_id) or mark is None or run.is_over():
                 continue
-            if seen_together([mark.owner, mark.guardian], partial(sight, observer=observer)) is Sight.DEAD:
+            if _seen(mark, observer) is Sight.DEAD:
                 yield run, death_of(path.parent)
 
-    def _unsent(self) -> Iterator[tuple[RecordedRun, Death]]:
-        """The unsent records without a summary. A living run holds the lock of its record, which `end` takes."""
+    def _unsent(self, observer: Owner) -> Iterator[tuple[RecordedRun, Death]]:
+        """The unsent records without a summary. A living run holds the lock of its record, which `end` takes.
+
+        If its process has died, but its guardian lives, nobody holds the lock for a moment.
+        """
         for unsent in unsent_runs(self._settings.data):
             try:
                 pipeline = unsent.destination.pipeline
@@ -117,8 +120,15 @@ class DeadRecords:
                 continue
             folder = unsent.record(pipeline)
             run = RecordedRun(FolderObjects(unsent.folder), pipeline, unsent.run_id)
+            mark = owner_of(folder)
+            if mark is not None and _seen(mark, observer) is Sight.ALIVE:
+                continue
             if folder.is_dir() and not run.is_over() and unsent.is_idle():
                 yield run, death_of(folder)
+
+
+def _seen(mark: OwnerMark, observer: Owner) -> Sight:
+    return seen_together([mark.owner, mark.guardian], partial(sight, observer=observer))
 
 
 def death_of(folder: Path) -> Death:

@@ -16,7 +16,7 @@ from typing import IO, Self, cast
 
 from dockercise_prefect.errors import DockerciseError, EngineError
 from dockercise_prefect.orchestration.guard.message import Told
-from dockercise_prefect.orchestration.guard.words import DONE
+from dockercise_prefect.orchestration.guard.words import DONE, READY
 from dockercise_prefect.runtime.cleanup.labels import GUARDIAN, Labels, RunIdentity
 from dockercise_prefect.runtime.cleanup.ownership import ContainerStart, Owner, this_process
 from dockercise_prefect.runtime.cleanup.processes import start_of
@@ -65,7 +65,8 @@ class Guardian:
             name, command = labels.name("guardian"), [sys.executable, *COMMAND]
             self._container = engine.create_twin(container.id, name, command, labels.of_run())
             self._talk, owner = engine.converse(self._container), _owner_in(engine, self._container)
-        self._talk.ask(told.to_json())
+        if self._talk.ask(told.to_json()) != READY:
+            raise EngineError("it has ended at once")
         labels = Labels(identity, str(owner), {GUARDIAN: "true"})
         self._volume = labels.name("guardian")
         engine.create_volume(self._volume, labels.of_run())

@@ -161,6 +161,23 @@ def test_an_unsent_record_gets_its_end_where_it_is(client: SyncPrefectClient, re
     assert (recorded.folder / "summary.json").exists()
 
 
+def test_an_unsent_record_is_left_to_its_guardian(settings: Settings, tmp_path: Path) -> None:
+    """While a guardian lives, it is going to finish the run, although nobody holds the lock of the record yet."""
+    unsent = UnsentRun(Path(settings.data) / UNSENT / Recorded(tmp_path / "scratch").run_id)
+    unsent.begin(Destination("s3://bucket", "shop"))
+    mark = OwnerMark(dead_owner(), "flow-1", None)
+    recorded = recorded_in(unsent.folder)
+    unsent.leave()
+    records = DeadRecords(settings, no_page)
+
+    mark_owner(recorded.folder, replace(mark, guardian=str(ME)))
+    guarded = [run.run_id for run, _ in records.without_process(ME)]
+    mark_owner(recorded.folder, replace(mark, guardian=dead_owner()))
+
+    assert unsent.run_id not in guarded
+    assert unsent.run_id in [run.run_id for run, _ in records.without_process(ME)]
+
+
 @pytest.mark.parametrize(
     "record", ["file:///", "file:///etc/shop/passwd", "s3://", "nonsense", "file:///nowhere/shop/20261129T120000Z-7f3a"]
 )
