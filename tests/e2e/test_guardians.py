@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,9 +78,29 @@ def entries(site: Site) -> dict[str, Any]:
     return {entry["stage"]: (entry["status"], entry["value"]) for entry in found}
 
 
+def summary(site: Site) -> dict[str, Any]:
+    """The summary of the oldest record, when it is complete."""
+    folder = min(filter(Path.is_dir, (site.folder / "data/results" / site.name).iterdir()))
+    prefect_records.eventually((folder / "summary.json").exists, bool)
+    found: dict[str, Any] = json.loads((folder / "summary.json").read_text())
+    return found
+
+
 def cancel(site: Site, flow_run: str) -> None:
     """Ask the flow run to end."""
     prefect_records.ask(site.api, f"flow_runs/{flow_run}/set_state", {"state": {"type": "CANCELLING"}})
+
+
+def slots(site: Site, group: str) -> int:
+    """How many runs of a group go on, as Prefect counts them."""
+    found = prefect_records.ask(site.api, "v2/concurrency_limits/filter", {})
+    (limit,) = [each for each in found if each["name"] == f"dockercise {group}"]
+    return int(limit["active_slots"])
+
+
+def worker_has_reported(site: Site) -> bool:
+    """Whether the worker has noticed that a process was killed, and has said so to Prefect, a while after Prefect's runner."""
+    return "flow_runs.worker - Check whether" in (site.folder / f"worker-{site.name}.log").read_text()
 
 
 def test_gc_leaves_it_to_the_guardian(new_site: NewSite, busybox: str, docker_session: DockerEngine) -> None:
@@ -100,6 +121,33 @@ def test_gc_leaves_it_to_the_guardian(new_site: NewSite, busybox: str, docker_se
     assert ended.name not in said.out
     assert ended.type == "CANCELLED"
     assert entries(site) == {"wait": ("cancelled", ""), "tidy": ("passed", "the run is cancelled")}
+
+
+def test_a_retry_is_left_alone(new_site: NewSite, busybox: str, docker_session: DockerEngine) -> None:
+    """The guardian of a run ends only what belongs to it, if the flow run has been retried meanwhile."""
+    site = new_site(PIPELINE, {})
+    site.register()
+    with workers.working(site.name, site.environment, site.folder):
+        flow_run = workers.start_run(site.api, site.deployment)
+        first = has_started(docker_session, flow_run)
+        _, guardian = processes(flow_run)
+        with killed(flow_run):
+            prefect_records.eventually(lambda: worker_has_reported(site), bool)
+            prefect_records.ask(site.api, f"flow_runs/{flow_run}/set_state", {"state": {"type": "SCHEDULED"}, "force": True})
+            prefect_records.eventually(lambda: running(docker_session, flow_run, "wait"), lambda found: len(found) > 1)
+
+        guardian.wait(240)
+
+        left = running(docker_session, flow_run, "wait")
+        state = prefect_records.ask(site.api, f"flow_runs/{flow_run}")["state"]["type"]
+        cancel(site, flow_run)
+        ended = prefect_records.flow_run(site.api, flow_run)
+        prefect_records.eventually(lambda: left_by(docker_session, flow_run), lambda left: left == [])
+
+    assert first not in left
+    assert (len(left), state) == (1, "RUNNING")
+    assert summary(site)["stages"]["wait"]["status"] == "error"
+    assert ended.type == "CANCELLED"
 
 
 def test_a_clean_up_stage_that_has_ended_meanwhile(new_site: NewSite, busybox: str, docker_session: DockerEngine) -> None:
@@ -176,3 +224,24 @@ def test_what_a_stage_with_no_log_had_printed_stays_hidden(
     assert "hush-42" not in json.dumps(log)
     records = [path.read_bytes() for path in (site.folder / "data/results").rglob("*") if path.is_file()]
     assert not [text for text in records if b"hush-42" in text]
+
+
+def test_the_slot_of_a_run_is_free_when_it_has_ended(new_site: NewSite, busybox: str, docker_session: DockerEngine) -> None:
+    """A run that does not overlap with others keeps its slot while its guardian cleans up, and returns it at once."""
+    group = f"group-{uuid.uuid4().hex[:8]}"
+    site = new_site(PIPELINE.replace("meta: {", f"meta: {{concurrency: {{limit: 1, group: {group}}}, "), {})
+    site.register()
+    with workers.working(site.name, site.environment, site.folder):
+        flow_run = workers.start_run(site.api, site.deployment)
+        has_started(docker_session, flow_run)
+        before = slots(site, group)
+        cancel(site, flow_run)
+
+        with killed(flow_run):
+            pass
+
+        prefect_records.flow_run(site.api, flow_run)
+        prefect_records.eventually(lambda: left_by(docker_session, flow_run), lambda left: left == [])
+        after = prefect_records.eventually(lambda: slots(site, group), lambda found: found == 0, 20)
+
+    assert (before, after) == (1, 0)

@@ -17,6 +17,8 @@ class Told:
     Attributes:
         folder: of the record on this machine.
         flow_run_id: the id of the flow run.
+        attempt: which attempt of the flow run it is, from 1 on.
+        lease: of the slot that the run occupies (`meta.concurrency`); None if it has none.
         worker: the process that has started the process of the run (`ownership.Owner`); None if nobody has.
         environment: of the process of the run.
         pipeline: the stages of the run, with all texts.
@@ -26,6 +28,8 @@ class Told:
 
     folder: str
     flow_run_id: str
+    attempt: int
+    lease: str | None
     worker: str | None
     environment: Mapping[str, str]
     pipeline: Pipeline
@@ -37,6 +41,8 @@ class Told:
         data = {
             "folder": self.folder,
             "flow_run_id": self.flow_run_id,
+            "attempt": self.attempt,
+            "lease": self.lease,
             "worker": self.worker,
             "environment": dict(self.environment),
             "pipeline": to_json(self.pipeline, self.targets),
@@ -52,6 +58,8 @@ class Told:
         return cls(
             folder=data["folder"],
             flow_run_id=data["flow_run_id"],
+            attempt=data["attempt"],
+            lease=data["lease"],
             worker=data["worker"],
             environment=data["environment"],
             pipeline=from_json(data["pipeline"]),

@@ -76,6 +76,12 @@ def attempt(flow_run: FlowRun) -> int:
     return max(flow_run.run_count, 1)
 
 
+def is_retried(flow_run: FlowRun, since: int) -> bool:
+    """Whether a flow run has begun another attempt since this one, or is going to."""
+    waits = flow_run.state is not None and (flow_run.state.is_scheduled() or flow_run.state.is_pending())
+    return waits or attempt(flow_run) > since
+
+
 def commit_tag(commit: str) -> str:
     """The tag of a flow run that ran this commit."""
     return f"{COMMIT_TAG}{commit}"

@@ -6,7 +6,8 @@ A slot is leased. Its holder renews the lease as long as it lives, so the slot o
 from __future__ import annotations
 
 import threading
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import copy_context
 from types import TracebackType
 from typing import Self
@@ -23,6 +24,55 @@ LEASE_SECONDS = 60.0
 
 RENEW_SECONDS = 15.0
 """How many seconds pass between two renewals."""
+
+
+class Lease:
+    """A slot that is occupied. It stays so until `end`, or for `LEASE_SECONDS` after the death of this process.
+
+    Args:
+        client: of the API.
+        id_: of the lease.
+    """
+
+    def __init__(self, client: SyncPrefectClient, id_: UUID) -> None:
+        self.id = id_
+        self._client = client
+        self._over = threading.Event()
+        context = copy_context()  # a thread that Prefect did not start does not have its API in its context
+        threading.Thread(target=context.run, args=(self._renew,), name="run limit", daemon=True).start()
+
+    def end(self) -> None:
+        """Return the slot. If Prefect does not answer, the lease ends by itself."""
+        self._over.set()
+        with suppress(Exception):
+            self._client.release_concurrency_slots_with_lease(self.id)
+
+    def _renew(self) -> None:
+        with ExitStack() as stack:
+            stack.enter_context(temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}))
+            client = stack.enter_context(get_client(sync_client=True))
+            while not self._over.is_set():
+                with suppress(Exception):  # the next renewal may succeed
+                    client.renew_concurrency_lease(self.id, LEASE_SECONDS)
+                self._over.wait(RENEW_SECONDS)
+
+
+@contextmanager
+def held(client: SyncPrefectClient, lease: UUID | None) -> Iterator[None]:
+    """Inside, a slot that a process has occupied which has died stays occupied. Then it is returned.
+
+    Args:
+        client: of the API.
+        lease: the id of its lease; None if there is none.
+    """
+    if lease is None:
+        yield
+        return
+    slot = Lease(client, lease)
+    try:
+        yield
+    finally:
+        slot.end()
 
 
 class RunLimit:
@@ -43,13 +93,17 @@ class RunLimit:
         self._name = name
         self._most = most
         self._holder = ConcurrencyLeaseHolder(type="flow_run", id=flow_run_id)
-        self._lease: UUID | None = None
-        self._over = threading.Event()
+        self._lease: Lease | None = None
 
     def __enter__(self) -> Self:
         """Make sure that the limit exists. Then `occupy` gets a slot."""
         self._client.upsert_global_concurrency_limit_by_name(self._name, self._most)
         return self
+
+    @property
+    def lease(self) -> UUID | None:
+        """The id of the lease of its slot; None as long as it has none."""
+        return None if self._lease is None else self._lease.id
 
     def occupy(self) -> bool:
         """Occupy a slot if one is free. Return whether that was possible.
@@ -65,22 +119,10 @@ class RunLimit:
             if error.response.status_code == httpx.codes.LOCKED:
                 return False
             raise
-        self._lease = UUID(answer.json()["lease_id"])
-        context = copy_context()  # a thread that Prefect did not start does not have its API in its context
-        threading.Thread(target=context.run, args=(self._renew, self._lease), name="run limit", daemon=True).start()
+        self._lease = Lease(self._client, UUID(answer.json()["lease_id"]))
         return True
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         """Return the slot. If Prefect does not answer, the lease ends by itself."""
-        self._over.set()
         if self._lease is not None:
-            with suppress(Exception):
-                self._client.release_concurrency_slots_with_lease(self._lease)
-
-    def _renew(self, lease: UUID) -> None:
-        with ExitStack() as stack:
-            stack.enter_context(temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}))
-            client = stack.enter_context(get_client(sync_client=True))
-            while not self._over.wait(RENEW_SECONDS):
-                with suppress(Exception):  # the next renewal may succeed
-                    client.renew_concurrency_lease(lease, LEASE_SECONDS)
+            self._lease.end()

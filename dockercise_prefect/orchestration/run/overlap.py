@@ -48,12 +48,12 @@ def in_turn(run: Resolved) -> Iterator[Resolved]:
     ):
         client.update_flow_run(run.flow_run.id, tags={*client.read_flow_run(run.flow_run.id).tags, group_tag(group)})
         if limit.occupy():
-            yield run
+            yield replace(run, lease=limit.lease)
         elif concurrency.overlap is Overlap.SKIP:
             yield replace(run, skipped=dict.fromkeys(run.pipeline.by_name, _going_on(concurrency.limit, group)))
         else:
             _wait(run, concurrency, group, client, limit)
-            yield run
+            yield replace(run, lease=limit.lease)
 
 
 def _group_of(run: Resolved, concurrency: Concurrency) -> str:

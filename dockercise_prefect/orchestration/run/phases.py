@@ -7,6 +7,7 @@ from contextvars import Context, copy_context
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 from prefect.client.schemas.objects import FlowRun
 from prefect.logging import get_run_logger
@@ -113,6 +114,7 @@ class Resolved(Opened):
     """
 
     outside: Outside
+    lease: UUID | None = None
 
     @property
     def texts(self) -> VariableTexts:
@@ -197,6 +199,7 @@ def _facts(run: Selected, store: RunStore, root: Path | None, masked: Sequence[S
     options = run.options
     return RunFacts(
         flow_run_id=str(run.flow_run.id),
+        attempt=attempt(run.flow_run),
         place=store.objects.url,
         targets=run.targets,
         commit=run.commit,

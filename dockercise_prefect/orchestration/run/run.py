@@ -18,6 +18,7 @@ from dockercise_prefect.orchestration.guard.message import Told
 from dockercise_prefect.orchestration.prefect.cancel_watch import CancelWatch
 from dockercise_prefect.orchestration.prefect.child_environment import child_environment
 from dockercise_prefect.orchestration.prefect.engine_log import keep_tracebacks_out
+from dockercise_prefect.orchestration.prefect.flow_run import attempt
 from dockercise_prefect.orchestration.prefect.heartbeat import Heartbeat, beating
 from dockercise_prefect.orchestration.prefect.signals import raised
 from dockercise_prefect.orchestration.run.ending import Ending
@@ -144,6 +145,8 @@ def _guarded(guardian: Guardian, heartbeat: Heartbeat, run: Resolved, engine: En
         told = Told(
             folder=str(run.store.folder),
             flow_run_id=str(run.flow_run.id),
+            attempt=attempt(run.flow_run),
+            lease=None if run.lease is None else str(run.lease),
             worker=None if worker is None else str(worker),
             environment=child_environment(run.options.settings),
             pipeline=run.pipeline,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import ExitStack, closing
 from contextvars import copy_context
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from dockercise_prefect.errors import DockerciseError, EngineError
 from dockercise_prefect.orchestration.crash.left_run import LeftRun
 from dockercise_prefect.orchestration.prefect.artifacts import Artifacts
 from dockercise_prefect.orchestration.prefect.engine_login import connect_engine
+from dockercise_prefect.orchestration.prefect.flow_run import is_retried
 from dockercise_prefect.orchestration.prefect.heartbeat import beating
 from dockercise_prefect.orchestration.run.ending import Ending
 from dockercise_prefect.orchestration.run.events import Event, RunEnded
@@ -84,6 +85,8 @@ def finish(
 ) -> RunSummary:
     """Finish a run: end what runs, run the clean-up stages, complete the record, and set the final state of the flow run.
 
+    If the flow run has been retried since, its state is left alone.
+
     Nothing of the run stays on the engine. Call this in the main thread, and only if nobody else finishes the run
     (`Journal.finishing`).
 
@@ -106,9 +109,12 @@ def finish(
             ended.append(event.summary)
 
     options = replace(options, observer=observe)
-    with inside(flow_run, left.pipeline.name, client), beating(flow_run) as heartbeat:
+    is_ours = not is_retried(flow_run, left.facts.attempt)
+    with ExitStack() as stack:
+        stack.enter_context(inside(flow_run, left.pipeline.name, client))
         run = _continued(left, knowledge, options, flow_run)
-        heartbeat.has_record(run.store.url)
+        if is_ours:  # otherwise, the signs of life are those of the next attempt
+            stack.enter_context(beating(flow_run)).has_record(run.store.url)
         with Ending(run) as ending:
             ending.executed(_cleaned_up(run, left, knowledge, cause))
             if cause.cancelled_by is None:
@@ -116,7 +122,8 @@ def finish(
         ending.close()
         for name in left.interrupted:
             _end_task(client, left.stages[name], run.record.stage(name))
-        client.set_flow_run_state(flow_run.id, _final_state(ended[0], cause), force=True)
+        if not is_retried(client.read_flow_run(flow_run.id), left.facts.attempt):
+            client.set_flow_run_state(flow_run.id, _final_state(ended[0], cause), force=True)
     return ended[0]
 
 

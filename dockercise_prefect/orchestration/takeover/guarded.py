@@ -19,18 +19,20 @@ from dockercise_prefect.orchestration.crash.recovery import Recovery
 from dockercise_prefect.orchestration.guard.message import Told
 from dockercise_prefect.orchestration.prefect.api import LOST, prefect_api
 from dockercise_prefect.orchestration.prefect.engine_login import connect_engine
+from dockercise_prefect.orchestration.prefect.flow_run import is_retried
+from dockercise_prefect.orchestration.prefect.run_limit import held
 from dockercise_prefect.orchestration.run.failure import headline
 from dockercise_prefect.orchestration.run.report import report
 from dockercise_prefect.orchestration.takeover.knowledge import Knowledge
 from dockercise_prefect.orchestration.takeover.take_over import take_over
 from dockercise_prefect.results.places.folder import FolderObjects
 from dockercise_prefect.results.reading.recorded_run import RecordedRun
-from dockercise_prefect.runtime.cleanup.labels import FLOW_RUN, GUARDIAN, ITSELF, STAGE
+from dockercise_prefect.runtime.cleanup.labels import GUARDIAN, ITSELF, STAGE, RunIdentity
 from dockercise_prefect.runtime.cleanup.ownership import ContainerStart, Owner, this_process
 from dockercise_prefect.runtime.cleanup.ownership import is_dead as is_over
 from dockercise_prefect.runtime.cleanup.removal import remove_all
 from dockercise_prefect.runtime.concurrent import run_each
-from dockercise_prefect.runtime.engine import Leftover
+from dockercise_prefect.runtime.engine import Engine, Leftover
 from dockercise_prefect.settings import Settings, read_settings
 from dockercise_prefect.status import RunStatus
 
@@ -48,7 +50,11 @@ def after_death(told: Told) -> None:
     """Finish the run, and leave nothing on the engine, not even of the guardian."""
     settings = read_settings()
     deadline = time.monotonic() + PATIENCE
-    with prefect_api(settings.data, lambda _: None), get_client(sync_client=True) as client:
+    with (
+        prefect_api(settings.data, lambda _: None),
+        get_client(sync_client=True) as client,
+        held(client, None if told.lease is None else UUID(told.lease)),
+    ):
         while True:
             try:
                 _finish(told, settings, client)
@@ -60,9 +66,14 @@ def after_death(told: Told) -> None:
             else:
                 break
     with closing(connect_engine(settings)) as engine:
-        left = [each for each in engine.leftovers() if each.labels.get(FLOW_RUN) == told.flow_run_id]
         # The engine removes the container of this process.
-        remove_all(engine, [each for each in left if not (each.kind == "container" and GUARDIAN in each.labels)])
+        remove_all(engine, [each for each in _made(told, engine) if not (each.kind == "container" and GUARDIAN in each.labels)])
+
+
+def _made(told: Told, engine: Engine) -> list[Leftover]:
+    """What the run has on the engine. Another attempt of the same flow run is another run."""
+    identity = RunIdentity(Path(told.folder).name, told.pipeline.name, told.flow_run_id)
+    return [each for each in engine.leftovers() if identity.owns(each.labels)]
 
 
 def _stop_ordinary_stages(told: Told, settings: Settings) -> None:
@@ -72,7 +83,7 @@ def _stop_ordinary_stages(told: Told, settings: Settings) -> None:
             engine.stop(container.id, stage.stop_grace)
 
     with closing(connect_engine(settings)) as engine:
-        mine = [each for each in engine.leftovers() if each.labels.get(FLOW_RUN) == told.flow_run_id and ITSELF in each.labels]
+        mine = [each for each in _made(told, engine) if ITSELF in each.labels]
         run_each(stop, [each for each in mine if each.kind == "container"], at_once=max(1, len(mine)))
 
 
@@ -83,15 +94,19 @@ def _finish(told: Told, settings: Settings, client: SyncPrefectClient) -> None:
         return
     record = RecordedRun(FolderObjects(folder.parent.parent), folder.parent.name, folder.name)
     runs, records = PrefectRuns(client), DeadRecords(settings, report)
+    flow_run = client.read_flow_run(UUID(told.flow_run_id))
+    is_ours = not is_retried(flow_run, told.attempt)
     if (summary := record.summary()) is not None:  # the process has died between the end of the record and that of the flow run
-        for run in runs.unfinished(ids=[told.flow_run_id]).runs:
-            client.set_flow_run_state(UUID(run.id), _STATES[summary.status](message=headline(summary)))
+        if is_ours and flow_run.state is not None and not flow_run.state.is_final():
+            client.set_flow_run_state(flow_run.id, _STATES[summary.status](message=headline(summary)), force=True)
         return
     records.end(record, death_of(folder))
+    if not is_ours:
+        return
     recovery = Recovery(runs, records, this_process(None), settings.crashed_after)
     for run in runs.unfinished(ids=[told.flow_run_id]).runs:
         recovery.end(run)
-    for run in recovery.crashed_in_part():  # the worker has been faster
+    for run in runs.crashed_in_part().runs:  # the worker has been faster
         if run.id == told.flow_run_id:
             recovery.end_tasks(run)
 

@@ -18,6 +18,7 @@ class RunFacts:
 
     Attributes:
         flow_run_id: the id of the flow run in Prefect.
+        attempt: which attempt of the flow run it is, from 1 on.
         place: where the user wants the records of all runs.
         targets: the stages that the user asked for; empty for all.
         commit: the short id of the code's commit; None if it is not known.
@@ -31,6 +32,7 @@ class RunFacts:
     """
 
     flow_run_id: str
+    attempt: int
     place: str
     targets: Sequence[StageName]
     commit: str | None

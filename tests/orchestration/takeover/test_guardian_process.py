@@ -36,6 +36,8 @@ def told(folder: Path) -> Told:
     return Told(
         folder=str(folder),
         flow_run_id="00000000-0000-0000-0000-000000000000",
+        attempt=1,
+        lease=None,
         worker=None,
         environment=dict(os.environ) | {"DOCKERCISE_JOBS": "hush-hush", "TOKEN": "hush-hush"},
         pipeline=Pipeline("p", [stage("a", image="i", run="true", env={"WORD": "two\nlines \ud800"})]),
