@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from dockercise_prefect.errors import EngineError, StorageError
+from dockercise_prefect.orchestration.crash.left_run import wants_cleanup
 from dockercise_prefect.orchestration.crash.records import DeadRecords
 from dockercise_prefect.orchestration.crash.recovery import Lost, Recovery, last_words
 from dockercise_prefect.orchestration.crash.unfinished import UnfinishedRun
@@ -22,7 +23,7 @@ from dockercise_prefect.repository.idle_mirrors import idle_mirrors
 from dockercise_prefect.results.opening import open_objects
 from dockercise_prefect.results.places.folder import FolderObjects
 from dockercise_prefect.results.places.objects import Objects
-from dockercise_prefect.results.places.place import parse_place
+from dockercise_prefect.results.places.place import parse_place, shown
 from dockercise_prefect.results.push import push
 from dockercise_prefect.results.reading.recorded_run import RecordedRun
 from dockercise_prefect.results.record.unsent import Destination, NotWaitingError, UnsentRun, unsent_runs
@@ -31,6 +32,7 @@ from dockercise_prefect.results.upkeep.never_begun import NeverBegun, never_begu
 from dockercise_prefect.results.upkeep.old_files import old_files, remove_files
 from dockercise_prefect.results.upkeep.retention import Limits, days_in_words
 from dockercise_prefect.results.upkeep.stored_runs import UnwantedRecord, refresh_pages, unwanted
+from dockercise_prefect.runtime.cleanup.labels import AFTER_CRASH
 from dockercise_prefect.runtime.cleanup.ownership import ownerless, this_process
 from dockercise_prefect.runtime.cleanup.removal import counted, remove_all
 from dockercise_prefect.runtime.engine import Engine, Leftover
@@ -101,6 +103,8 @@ class Chores:
             dead = {run.id for run in self._dead().dead}
         with closing(connect_engine(self._settings)) as engine:
             left = ownerless(engine, this_process(engine), dead)
+            if self._lost is None:  # the clean-up stages that need it have not run, because Prefect does not answer
+                left = [each for each in left if AFTER_CRASH not in each.labels]
             if left:
                 yield Item(Kind.ENGINE, Verb.REMOVE, counted(left), "their runs are dead", partial(_discard, engine, left))
 
@@ -126,6 +130,8 @@ class Chores:
         """The records on this machine whose processes are dead, and of which Prefect knows nothing any more."""
         for record, death in self._records.without_process(this_process(None)):
             if death.flow_run_id in self._to_end:  # it has been named, and would be ended with its flow run
+                continue
+            if self._lost is None and wants_cleanup(Path(shown(record.url))):  # the next `gc` runs its clean-up stages
                 continue
             yield Item(Kind.RECORD, Verb.END, _named(record), death.error, partial(self._end, record, death))
 

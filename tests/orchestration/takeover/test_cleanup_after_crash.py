@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from dockercise_prefect.errors import ExitStatus
 from dockercise_prefect.results.places.folder import FolderObjects
 from dockercise_prefect.results.reading.recorded_run import RecordedRun
 from dockercise_prefect.results.reading.records import Records
@@ -155,6 +156,24 @@ unset: {{when: always, env: NEVER_SET_ANYWHERE?, run: 'echo remove ${{NEVER_SET_
     }
     assert statuses(view)["unset"] == "passed"
     assert left_on(docker_session, folder.name) == []
+
+
+def test_gc_without_prefect_leaves_it_to_the_next(
+    folder: Path, environment: dict[str, str], docker_session: DockerEngine, tmp_path: Path
+) -> None:
+    """As long as Prefect does not answer, what the clean-up stages need stays, and the record has no end."""
+    kill(folder, environment)
+    before = left_on(docker_session, folder.name)
+    command = [sys.executable, "-m", "dockercise_prefect", "gc"]
+    away = environment | {"PREFECT_API_URL": "http://127.0.0.1:9/api"}
+
+    alone = subprocess.run(command, check=False, capture_output=True, text=True, env=away, timeout=300)
+    between = left_on(docker_session, folder.name)
+    dockercise(environment, "gc")
+
+    assert alone.returncode == ExitStatus.ENGINE_FAILED
+    assert {each.id for each in between} == {each.id for each in before}
+    assert statuses(look(record_of(folder, tmp_path)))["told"] == "passed"
 
 
 def test_the_next_run_leaves_it_to_gc(
