@@ -66,7 +66,7 @@ class Journal:
         Raises:
             StorageError: the entry cannot be written.
         """
-        line = json.dumps([what, data]).encode() + b"\n"
+        line = b"\n" + json.dumps([what, data]).encode() + b"\n"  # first, the end of a line that a dead process has begun
         with storing(self._path):
             file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, FILE_MODE)
             try:

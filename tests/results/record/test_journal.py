@@ -32,6 +32,8 @@ def test_a_line_that_was_being_written_is_left_out(tmp_path: Path) -> None:
         file.write('["result", "{')
 
     assert Journal(tmp_path).entries() == [("run", {})]
+    Journal(tmp_path).note(Entry.CANCELLED, "Prefect")
+    assert Journal(tmp_path).entries() == [("run", {}), ("cancelled", "Prefect")]
 
 
 def test_without_a_journal_there_is_nothing_to_finish(tmp_path: Path) -> None:
