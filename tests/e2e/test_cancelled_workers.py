@@ -136,6 +136,27 @@ def test_killed_while_it_is_cancelled(site: Site, docker_session: DockerEngine) 
     assert {name: task.type for name, task in tasks.items()} == {"wait": "CANCELLED", "tidy": "COMPLETED"}
 
 
+def test_killed_for_no_reason(site: Site, docker_session: DockerEngine) -> None:
+    """A process that is killed although nobody asked for its end: the flow run is Crashed, and no clean-up stage runs."""
+    with workers.working(site.name, site.environment, site.folder):
+        flow_run = workers.start_run(site.api, site.deployment)
+        has_started(docker_session, flow_run)
+
+        killed(flow_run)
+
+        prefect_records.eventually(lambda: left_by(docker_session, flow_run), lambda left: left == [])
+        ended = prefect_records.flow_run(site.api, flow_run)
+
+    (summary,) = (site.folder / "data/results" / site.name).glob("*/summary.json")
+    stages = json.loads(summary.read_text())["stages"]
+    assert ended.type == "CRASHED"
+    assert {name: stage["status"] for name, stage in stages.items()} == {
+        "wait": "error",
+        "next": "not_started",
+        "tidy": "not_started",
+    }
+
+
 def test_killed_during_its_cleanup(new_site: NewSite, busybox: str, docker_session: DockerEngine) -> None:
     """A clean-up stage that runs when the process is killed goes on, and is not run again."""
     slow = "begin; sleep 6; echo end; echo x >> /tidy/times; wc -l < /tidy/times"

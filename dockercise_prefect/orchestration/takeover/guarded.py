@@ -39,8 +39,8 @@ from dockercise_prefect.status import RunStatus
 PATIENCE = 600.0
 """How many seconds a guardian waits for a Prefect that does not answer. Then `dockercise gc` does the rest."""
 
-WORKER_SECONDS = 10.0
-"""How many seconds a worker may take to end after it has killed its flow runs."""
+WORKER_SECONDS = 60.0
+"""How many seconds a worker may take to end after it has killed its flow runs, on a busy machine."""
 
 AGAIN_SECONDS = 5.0
 """How many seconds pass between two tries."""
@@ -90,7 +90,7 @@ def _stop_ordinary_stages(told: Told, settings: Settings) -> None:
 def _finish(told: Told, settings: Settings, client: SyncPrefectClient) -> None:
     knowledge = Knowledge(pipeline=told.pipeline, outside=told.outside, all_secrets=True)
     folder = Path(told.folder)
-    if take_over(folder, settings, client, knowledge, partial(_worker_ended, told.worker, settings)) is not None:
+    if take_over(folder, settings, client, knowledge, partial(_worker_ended, told.worker, settings, client)) is not None:
         return
     record = RecordedRun(FolderObjects(folder.parent.parent), folder.parent.name, folder.name)
     runs, records = PrefectRuns(client), DeadRecords(settings, report)
@@ -111,8 +111,11 @@ def _finish(told: Told, settings: Settings, client: SyncPrefectClient) -> None:
             recovery.end_tasks(run)
 
 
-def _worker_ended(worker: str | None, settings: Settings, flow_run: FlowRun) -> str | None:
-    """What ended the run, if its worker has ended too: a worker that is asked to end first kills its flow runs."""
+def _worker_ended(worker: str | None, settings: Settings, client: SyncPrefectClient, flow_run: FlowRun) -> str | None:
+    """What ended the run, if its worker has ended too: a worker that is asked to end first kills its flow runs.
+
+    A worker that goes on soon reports the flow run as Crashed.
+    """
     owner = Owner.parse(worker or "")
     container = ContainerStart.parse(owner.host) if owner else None
     if owner is None or (container is not None and container.id in (flow_run.infrastructure_pid or "")):
@@ -120,9 +123,14 @@ def _worker_ended(worker: str | None, settings: Settings, flow_run: FlowRun) -> 
     deadline = time.monotonic() + WORKER_SECONDS
     with closing(connect_engine(settings)) as engine:
         observer = this_process(engine)
-        while not (is_dead := is_over(str(owner), observer, engine)) and time.monotonic() < deadline:
+        while time.monotonic() < deadline:
+            if is_over(str(owner), observer, engine):
+                return "the end of its worker"
+            state = client.read_flow_run(flow_run.id).state
+            if state is not None and state.is_crashed():
+                return None
             time.sleep(1)
-    return "the end of its worker" if is_dead else None
+    return None
 
 
 _STATES: Mapping[RunStatus, Callable[..., State[object]]] = {

@@ -246,6 +246,24 @@ def test_a_flow_run_that_is_killed_while_it_is_cancelled_cleans_up(
     assert json.loads(pool.file(f"results/slow/{ended.name}/tidy.json"))["value"] == "the run is cancelled"
 
 
+def test_a_worker_that_is_shut_down_leaves_its_containers_alone(
+    pool: Pool, prefect_api: str, docker_session: DockerEngine
+) -> None:
+    """A flow run in a container goes on without its worker. It notices by itself that it is cancelled."""
+    flow_run = pool.ask_for("slow")
+    with pool.worker():
+        stage = _waiting(docker_session, flow_run)
+    lives = docker_session.running(stage.id)
+
+    prefect_records.ask(prefect_api, f"flow_runs/{flow_run}/set_state", {"state": {"type": "CANCELLING"}})
+    ended = prefect_records.flow_run(prefect_api, flow_run)
+    prefect_records.eventually(lambda: _left_by(docker_session, flow_run), lambda left: left == [])
+
+    assert lives is not None
+    assert ended.type == "CANCELLED"
+    assert json.loads(pool.file(f"results/slow/{ended.name}/tidy.json"))["value"] == "the run is cancelled"
+
+
 @pytest.mark.browser
 def test_a_flow_run_that_is_cancelled_in_the_ui_cleans_up(
     pool: Pool, prefect_api: str, docker_session: DockerEngine, page: Page
