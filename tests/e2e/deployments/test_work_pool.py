@@ -118,6 +118,10 @@ class Pool:
                 yield
             finally:
                 process.terminate()
+                try:
+                    process.wait(timeout=20)
+                except subprocess.TimeoutExpired:  # it waits for its flow runs, until an init system kills it
+                    process.kill()
 
     def file(self, pattern: str) -> str:
         """The content of the files below the data folder that match the pattern."""
@@ -249,7 +253,7 @@ def test_a_flow_run_that_is_killed_while_it_is_cancelled_cleans_up(
 def test_a_worker_that_is_shut_down_leaves_its_containers_alone(
     pool: Pool, prefect_api: str, docker_session: DockerEngine
 ) -> None:
-    """A flow run in a container goes on without its worker. It notices by itself that it is cancelled."""
+    """A flow run in a container goes on when its worker ends, and notices by itself that it is cancelled."""
     flow_run = pool.ask_for("slow")
     with pool.worker():
         stage = _waiting(docker_session, flow_run)
