@@ -32,7 +32,7 @@ from dockercise_prefect.results.upkeep.never_begun import NeverBegun, never_begu
 from dockercise_prefect.results.upkeep.old_files import old_files, remove_files
 from dockercise_prefect.results.upkeep.retention import Limits, days_in_words
 from dockercise_prefect.results.upkeep.stored_runs import UnwantedRecord, refresh_pages, unwanted
-from dockercise_prefect.runtime.cleanup.labels import AFTER_CRASH
+from dockercise_prefect.runtime.cleanup.labels import AFTER_CRASH, FLOW_RUN
 from dockercise_prefect.runtime.cleanup.ownership import ownerless, this_process
 from dockercise_prefect.runtime.cleanup.removal import counted, remove_all
 from dockercise_prefect.runtime.engine import Engine, Leftover
@@ -102,7 +102,8 @@ class Chores:
         with suppress(*FAILURES):  # `dead_runs` reports that Prefect does not answer
             dead = {run.id for run in self._dead().dead}
         with closing(connect_engine(self._settings)) as engine:
-            left = ownerless(engine, this_process(engine), dead)
+            found = ownerless(engine, this_process(engine), dead)
+            left = [each for each in found if each.labels.get(FLOW_RUN) not in self._finished]
             if self._lost is None:  # the clean-up stages that need it have not run, because Prefect does not answer
                 left = [each for each in left if AFTER_CRASH not in each.labels]
             if left:
@@ -129,7 +130,7 @@ class Chores:
     def dead_records(self) -> Iterator[Item]:
         """The records on this machine whose processes are dead, and of which Prefect knows nothing any more."""
         for record, death in self._records.without_process(this_process(None)):
-            if death.flow_run_id in self._to_end:  # it has been named, and would be ended with its flow run
+            if death.flow_run_id in self._to_end | self._finished:  # it has been named, and would be ended with its flow run
                 continue
             if self._lost is None and wants_cleanup(Path(shown(record.url))):  # the next `gc` runs its clean-up stages
                 continue

@@ -102,6 +102,7 @@ def test_gc_runs_the_clean_up_stages(
     view = look(record_of(folder, tmp_path))
     (flow_run,) = flow_runs_of(prefect_api, folder.name)
     assert f"would clean up after the run {flow_run['name']} of {folder.name}" in planned
+    assert planned.count(str(flow_run["name"])) == 1
     assert f"cleaned up after the run {flow_run['name']} of {folder.name}" in said
     assert f"ended the run {flow_run['name']}" not in said
     assert statuses(view) == {
