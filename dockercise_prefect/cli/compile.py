@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from dockercise_prefect.cli.findings import show_findings
-from dockercise_prefect.cli.options import chosen_root, takes_offline, takes_root
+from dockercise_prefect.cli.options import chosen_root, takes_offline, takes_root, takes_targets
 from dockercise_prefect.cli.package_sources import chosen_packages
 from dockercise_prefect.cli.writing import write_atomically
 from dockercise_prefect.compiler import compile_folder
@@ -25,13 +25,7 @@ class OutOfDateError(DockerciseError):
 
 @click.command("compile")
 @takes_root
-@click.option(
-    "--target",
-    "targets",
-    metavar="STAGE",
-    multiple=True,
-    help="Only this stage, what it needs and its clean-up; can be repeated.",
-)
+@takes_targets
 @click.option("--format", "format_name", type=click.Choice(list(FORMATS)), default="python", show_default=True)
 @click.option(
     "-o", "--output", metavar="FILE_OR_DIR", type=click.Path(path_type=Path), help="Write there instead of to standard output."

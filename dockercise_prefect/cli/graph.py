@@ -9,7 +9,7 @@ import click
 
 from dockercise_prefect.cli.compiling import compiled_below
 from dockercise_prefect.cli.graphviz import draw, graphviz
-from dockercise_prefect.cli.options import chosen_root, takes_offline, takes_root
+from dockercise_prefect.cli.options import chosen_root, takes_offline, takes_root, takes_targets
 from dockercise_prefect.cli.package_sources import chosen_packages
 from dockercise_prefect.cli.writing import write_atomically
 from dockercise_prefect.emit import FORMATS, Request
@@ -27,13 +27,7 @@ _ENDINGS = (*_PICTURES, *_TEXTS)
 
 @click.command
 @takes_root
-@click.option(
-    "--target",
-    "targets",
-    metavar="STAGE",
-    multiple=True,
-    help="Only this stage, what it needs and its clean-up; can be repeated.",
-)
+@takes_targets
 @click.option(
     "-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write to this file: .svg .png .pdf .dot .mmd"
 )

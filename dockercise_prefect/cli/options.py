@@ -27,6 +27,17 @@ def takes_root(command: Command) -> Command:
     return argument(option(command))
 
 
+def takes_targets(command: Command) -> Command:
+    """Add `--target`. The function gets all of them as `targets`."""
+    return click.option(
+        "--target",
+        "targets",
+        metavar="STAGE",
+        multiple=True,
+        help="Only this stage, what it needs and its clean-up; can be repeated.",
+    )(command)
+
+
 def takes_offline(command: Command) -> Command:
     """Add `--offline`. The function gets it as `offline`, for `cli.package_sources.chosen_packages`."""
     return click.option(

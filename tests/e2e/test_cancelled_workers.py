@@ -6,16 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from playwright.sync_api import Page, expect
 
 from dockercise_prefect.runtime.docker.engine import DockerEngine
-from dockercise_prefect.runtime.engine import Leftover
 from tests.e2e.conftest import NewSite
 from tests.support.prefect import prefect_records, workers
 from tests.support.prefect.prefect_pages import open_page
 from tests.support.site import Site
+from tests.support.worker_runs import cancel, has_started, left_by, processes
 
 pytestmark = pytest.mark.docker
 
@@ -34,18 +33,6 @@ def site(new_site: NewSite, busybox: str) -> Site:
     site = new_site(PIPELINE, {})
     site.register()
     return site
-
-
-def left_by(engine: DockerEngine, flow_run: str) -> list[Leftover]:
-    return [each for each in engine.leftovers() if each.labels.get("dockercise.flow_run") == flow_run]
-
-
-def has_started(engine: DockerEngine, flow_run: str) -> None:
-    """Wait until the first stage runs."""
-    prefect_records.eventually(
-        lambda: [each for each in left_by(engine, flow_run) if each.labels.get("dockercise.stage") == "wait"],
-        lambda found: any(each.kind == "container" and engine.running(each.id) for each in found),
-    )
 
 
 def record(site: Site) -> dict[str, Any]:
@@ -73,7 +60,7 @@ def test_cancelled_in_prefect(site: Site, docker_session: DockerEngine) -> None:
         flow_run = workers.start_run(site.api, site.deployment)
         has_started(docker_session, flow_run)
 
-        prefect_records.ask(site.api, f"flow_runs/{flow_run}/set_state", {"state": {"type": "CANCELLING"}})
+        cancel(site.api, flow_run)
 
         ended = prefect_records.flow_run(site.api, flow_run)
         tasks = prefect_records.task_runs(site.api, flow_run, 2)
@@ -106,26 +93,20 @@ def test_cancelled_in_the_ui(site: Site, docker_session: DockerEngine, page: Pag
     prefect_records.eventually(lambda: left_by(docker_session, flow_run), lambda left: left == [])
 
 
-def killed(flow_run: str) -> None:
+def kill(flow_run: str) -> None:
     """Kill the process of a flow run, as a worker does with one that takes too long to end."""
-    (process,) = [each for each in psutil.process_iter(["environ"]) if runs(each, flow_run)]
+    process, _guardian = processes(flow_run)
     process.kill()
 
 
-def runs(process: psutil.Process, flow_run: str) -> bool:
-    """Whether a process is the one that runs a flow run."""
-    environment = process.info["environ"] or {}
-    return environment.get("PREFECT__FLOW_RUN_ID") == flow_run and "guardian_process" not in " ".join(process.cmdline())
-
-
 def test_killed_while_it_is_cancelled(site: Site, docker_session: DockerEngine) -> None:
-    """A process that is killed while its run is cancelled is no loss: its guardian finishes the run."""
+    """If the process is killed while its run is being cancelled, the guardian finishes the run."""
     with workers.working(site.name, site.environment, site.folder):
         flow_run = workers.start_run(site.api, site.deployment)
         has_started(docker_session, flow_run)
 
-        prefect_records.ask(site.api, f"flow_runs/{flow_run}/set_state", {"state": {"type": "CANCELLING"}})
-        killed(flow_run)
+        cancel(site.api, flow_run)
+        kill(flow_run)
 
         ended = prefect_records.flow_run(site.api, flow_run)
         prefect_records.eventually(lambda: left_by(docker_session, flow_run), lambda left: left == [])
@@ -142,7 +123,7 @@ def test_killed_for_no_reason(site: Site, docker_session: DockerEngine) -> None:
         flow_run = workers.start_run(site.api, site.deployment)
         has_started(docker_session, flow_run)
 
-        killed(flow_run)
+        kill(flow_run)
 
         prefect_records.eventually(lambda: left_by(docker_session, flow_run), lambda left: left == [])
         ended = prefect_records.flow_run(site.api, flow_run)
@@ -165,10 +146,10 @@ def test_killed_during_its_cleanup(new_site: NewSite, busybox: str, docker_sessi
     with workers.working(site.name, site.environment, site.folder):
         flow_run = workers.start_run(site.api, site.deployment)
         has_started(docker_session, flow_run)
-        prefect_records.ask(site.api, f"flow_runs/{flow_run}/set_state", {"state": {"type": "CANCELLING"}})
+        cancel(site.api, flow_run)
         prefect_records.eventually(lambda: printed(site, "tidy"), lambda text: "begin" in text)
 
-        killed(flow_run)
+        kill(flow_run)
 
         ended = prefect_records.flow_run(site.api, flow_run)
         prefect_records.eventually(lambda: left_by(docker_session, flow_run), lambda left: left == [])
@@ -194,7 +175,7 @@ def test_a_grace_that_is_longer_than_the_workers_patience(
     with workers.working(site.name, site.environment, site.folder):
         flow_run = workers.start_run(site.api, site.deployment)
         has_started(docker_session, flow_run)
-        prefect_records.ask(site.api, f"flow_runs/{flow_run}/set_state", {"state": {"type": "CANCELLING"}})
+        cancel(site.api, flow_run)
 
         prefect_records.eventually(lambda: left_by(docker_session, flow_run), lambda left: left == [])
         ended = prefect_records.flow_run(site.api, flow_run)

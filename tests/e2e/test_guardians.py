@@ -9,14 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from dockercise_prefect.runtime.docker.engine import DockerEngine
-from dockercise_prefect.runtime.engine import Leftover
 from tests.e2e.conftest import NewSite
 from tests.support.prefect import prefect_records, workers
 from tests.support.site import Site
+from tests.support.worker_runs import cancel, has_started, left_by, processes, running
 
 pytestmark = pytest.mark.docker
 
@@ -26,35 +25,6 @@ wait: {run: sleep 600}
 tidy: {run: 'echo "the run is $DOCKERCISE_STATUS"', when: always}
 """
 TIDY = """'echo "the run is $DOCKERCISE_STATUS"'"""
-
-
-def left_by(engine: DockerEngine, flow_run: str, stage: str | None = None) -> list[Leftover]:
-    """What a flow run has on the engine, or one of its stages."""
-    mine = [each for each in engine.leftovers() if each.labels.get("dockercise.flow_run") == flow_run]
-    return [each for each in mine if stage in {None, each.labels.get("dockercise.stage")}]
-
-
-def running(engine: DockerEngine, flow_run: str, stage: str) -> list[str]:
-    """The containers of a stage that run."""
-    found = [each.id for each in left_by(engine, flow_run, stage) if each.kind == "container"]
-    return [each for each in found if engine.running(each)]
-
-
-def has_started(engine: DockerEngine, flow_run: str, stage: str = "wait") -> str:
-    """Wait until a stage runs, and return its container."""
-    return prefect_records.eventually(lambda: running(engine, flow_run, stage), lambda found: found != [])[0]
-
-
-def processes(flow_run: str) -> tuple[psutil.Process, psutil.Process]:
-    """The process of a flow run, and its guardian."""
-    mine = [
-        each
-        for each in psutil.process_iter(["environ"])
-        if (each.info["environ"] or {}).get("PREFECT__FLOW_RUN_ID") == flow_run
-    ]
-    (guardian,) = [each for each in mine if "guardian_process" in " ".join(each.cmdline())]
-    (process,) = [each for each in mine if each != guardian]
-    return process, guardian
 
 
 @contextmanager
@@ -86,11 +56,6 @@ def summary(site: Site) -> dict[str, Any]:
     return found
 
 
-def cancel(site: Site, flow_run: str) -> None:
-    """Ask the flow run to end."""
-    prefect_records.ask(site.api, f"flow_runs/{flow_run}/set_state", {"state": {"type": "CANCELLING"}})
-
-
 def slots(site: Site, group: str) -> int:
     """How many runs of a group go on, as Prefect counts them."""
     found = prefect_records.ask(site.api, "v2/concurrency_limits/filter", {})
@@ -110,7 +75,7 @@ def test_gc_leaves_it_to_the_guardian(new_site: NewSite, busybox: str, docker_se
     with workers.working(site.name, site.environment, site.folder):
         flow_run = workers.start_run(site.api, site.deployment)
         has_started(docker_session, flow_run)
-        cancel(site, flow_run)
+        cancel(site.api, flow_run)
 
         with killed(flow_run):
             said = site.command("gc")
@@ -140,7 +105,7 @@ def test_a_retry_is_left_alone(new_site: NewSite, busybox: str, docker_session: 
 
         left = running(docker_session, flow_run, "wait")
         state = prefect_records.ask(site.api, f"flow_runs/{flow_run}")["state"]["type"]
-        cancel(site, flow_run)
+        cancel(site.api, flow_run)
         ended = prefect_records.flow_run(site.api, flow_run)
         prefect_records.eventually(lambda: left_by(docker_session, flow_run), lambda left: left == [])
 
@@ -157,7 +122,7 @@ def test_a_clean_up_stage_that_has_ended_meanwhile(new_site: NewSite, busybox: s
     with workers.working(site.name, site.environment, site.folder):
         flow_run = workers.start_run(site.api, site.deployment)
         has_started(docker_session, flow_run)
-        cancel(site, flow_run)
+        cancel(site.api, flow_run)
         has_started(docker_session, flow_run, "tidy")
 
         with killed(flow_run):
@@ -182,7 +147,7 @@ def test_a_clean_up_stage_that_waits_for_its_next_attempt(
     with workers.working(site.name, site.environment, site.folder):
         flow_run = workers.start_run(site.api, site.deployment)
         has_started(docker_session, flow_run)
-        cancel(site, flow_run)
+        cancel(site.api, flow_run)
         body = {"flow_runs": {"id": {"any_": [flow_run]}}, "task_runs": {"state": {"name": {"any_": ["AwaitingRetry"]}}}}
         prefect_records.eventually(lambda: prefect_records.ask(site.api, "task_runs/filter", body), lambda found: found != [])
 
@@ -211,7 +176,7 @@ def test_what_a_stage_with_no_log_had_printed_stays_hidden(
     with workers.working(site.name, site.environment, site.folder):
         flow_run = workers.start_run(site.api, site.deployment)
         has_started(docker_session, flow_run)
-        cancel(site, flow_run)
+        cancel(site.api, flow_run)
 
         with killed(flow_run):
             pass
@@ -235,7 +200,7 @@ def test_the_slot_of_a_run_is_free_when_it_has_ended(new_site: NewSite, busybox:
         flow_run = workers.start_run(site.api, site.deployment)
         has_started(docker_session, flow_run)
         before = slots(site, group)
-        cancel(site, flow_run)
+        cancel(site.api, flow_run)
 
         with killed(flow_run):
             pass

@@ -216,7 +216,7 @@ class Chores:
     def _finish(self, run: UnfinishedRun, folder: Path) -> None:
         try:
             self._take_over(folder)
-        except BaseException:
+        except FAILURES:
             self._finished.discard(run.id)
             raise
 

@@ -34,7 +34,7 @@ class Executed:
     Attributes:
         interrupted_by: what ended the run early, for example the name of a signal; None if nothing did.
         code_digest: the digest of the run's snapshot of the code (docs/digests.md); None if no stage used it.
-        signal_due: whether a worker's SIGTERM for a cancel in Prefect may still come. It is no second request.
+        signal_due: whether the run was cancelled in Prefect, and the worker's SIGTERM for that has not come yet.
     """
 
     interrupted_by: str | None = None

@@ -38,7 +38,7 @@ def main() -> None:
     os.environ.update(found["environment"])
     try:
         _take_over(told)
-    except BaseException as error:
+    except Exception as error:
         places = "".join(traceback.format_tb(error.__traceback__))
         Path(TROUBLE).write_text(f"{type(error).__name__}\n{places}", encoding="utf-8")
         raise
@@ -51,7 +51,7 @@ def _say(word: str) -> None:
 
 def _take_over(told: str) -> None:
     from dockercise_prefect.orchestration.guard.message import Told  # noqa: PLC0415  see above
-    from dockercise_prefect.orchestration.takeover.guarded import after_death  # noqa: PLC0415  see above
+    from dockercise_prefect.orchestration.takeover.after_death import after_death  # noqa: PLC0415  see above
 
     after_death(Told.from_json(told))
 

@@ -75,7 +75,7 @@ class Journal:
                 os.close(file)
 
     def entries(self) -> list[tuple[str, Any]]:
-        """All entries. Empty if there is no journal. A line that was being written when the process died is left out."""
+        """All entries; an empty list without a journal. A line that the process did not finish writing is left out."""
         try:
             lines = self._path.read_bytes().splitlines()
         except OSError:

@@ -16,8 +16,11 @@ from pathlib import Path
 
 import pytest
 
+from dockercise_prefect.runtime.docker.engine import DockerEngine
+from dockercise_prefect.runtime.engine import Leftover
 from tests.e2e.deployments.conftest import command
 from tests.support.deploy_images import ROOT
+from tests.support.killing import left_on
 from tests.support.prefect.prefect_records import eventually
 from tests.webhook.payloads import github_push, github_sent
 
@@ -26,6 +29,10 @@ pytestmark = pytest.mark.docker
 SERVICES = ("database", "server", "worker", "webhook")
 SECRET = "what the host and we know"
 SHOP = "/var/lib/dockercise/shop"
+STOPPING = """\
+wait: {img: busybox, run: sleep 600}
+tidy: {img: busybox, run: "echo the run is $DOCKERCISE_STATUS", when: always}
+"""
 LOGIN = "somebody:pass word/@:"
 
 
@@ -212,6 +219,30 @@ def test_a_push_starts_a_run(stack: Stack) -> None:
 
     value = stack.in_worker("sh", "-c", "cat /var/lib/dockercise/results/shop/*/greet.json")
     assert json.loads(value)["value"] == "two"
+
+
+def test_a_worker_that_is_stopped_ends_its_runs(stack: Stack, docker_session: DockerEngine) -> None:
+    """With the worker's container all its processes end. The guardian is another container, so clean-up stages run."""
+    folder = "/var/lib/dockercise/stopping"
+    written = f"printf '%s' '{STOPPING}' > stopping.dockercise.yaml"
+    committed = "git add . && git -c user.name=Ada -c user.email=ada@example.org commit -q -m Begin"
+    stack.in_worker("sh", "-e", "-c", f"mkdir {folder} && cd {folder} && git init -q -b main && {written} && {committed}")
+    stack.in_worker("dockercise", "register", folder)
+    stack.in_worker("prefect", "deployment", "run", "stopping/stopping")
+    eventually(lambda: left_on(docker_session, "stopping"), lambda left: _runs(docker_session, left, "wait"))
+
+    stack.compose("stop", "worker")
+
+    eventually(lambda: left_on(docker_session, "stopping"), lambda left: left == [])
+    stack.compose("start", "worker")
+    stack.wait_until_healthy()
+    summary = json.loads(stack.in_worker("sh", "-c", "cat /var/lib/dockercise/results/stopping/*/summary.json"))
+    tidy = json.loads(stack.in_worker("sh", "-c", "cat /var/lib/dockercise/results/stopping/*/tidy.json"))
+    assert (summary["status"], tidy["value"]) == ("cancelled", "the run is cancelled")
+
+
+def _runs(engine: DockerEngine, left: list[Leftover], stage: str) -> bool:
+    return any(each.labels.get("dockercise.stage") == stage and engine.running(each.id) is not None for each in left)
 
 
 def _commit(script: str) -> str:

@@ -89,7 +89,7 @@ def test_a_deployment_of_some_targets_runs_no_others(work: Path, deployed: Deplo
 
 
 def test_clean_up_stages_join_the_run_and_are_no_targets(work: Path, deployed: Deployed, settings: Settings) -> None:
-    """A clean-up stage is no target, so it brings no other stage with it; the run of the targets has it all the same."""
+    """A push does not make a clean-up stage a target, so no other stage runs because of it. The run of the targets has it."""
     told = "told: {img: busybox, run: echo, when: failure, after: [app, docs]}\n"
     change(work, "p.dockercise.yaml", text=PIPELINE + told)
 

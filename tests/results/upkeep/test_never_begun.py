@@ -61,7 +61,7 @@ def test_what_was_written_in_the_meantime_stays(tmp_path: Path, empty: Path) -> 
 
 
 def test_records_are_left_alone(tmp_path: Path) -> None:
-    """Records that say whose they are or that have an index are not found, and neither is anything that is no record."""
+    """A record with an owner or an index is not found. Folders that are not records are not found either."""
     Recorded(tmp_path / "results", SHOP, 1)
     marked = tmp_path / "results/shop" / run_id(2)
     marked.mkdir()
