@@ -100,7 +100,8 @@ def _finish(told: Told, settings: Settings, client: SyncPrefectClient) -> None:
         if is_ours and flow_run.state is not None and not flow_run.state.is_final():
             client.set_flow_run_state(flow_run.id, _STATES[summary.status](message=headline(summary)), force=True)
         return
-    records.end(record, death_of(folder))
+    if folder.is_dir():  # otherwise, it was in the container of the run, and has gone with it
+        records.end(record, death_of(folder))
     if not is_ours:
         return
     recovery = Recovery(runs, records, this_process(None), settings.crashed_after)

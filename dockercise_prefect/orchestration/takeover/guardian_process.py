@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
 
 from dockercise_prefect.orchestration.guard.words import BYE, DONE, READY
@@ -33,14 +34,15 @@ def main() -> None:
     for number in range(3):
         os.dup2(nowhere, number)
     found = json.loads(told)
-    os.chdir(found["folder"])  # the worker may have removed the folder in which it started the run
+    os.chdir("/")  # the worker may have removed the folder in which it started the run
     os.environ.clear()
     os.environ.update(found["environment"])
     try:
         _take_over(told)
     except Exception as error:
         places = "".join(traceback.format_tb(error.__traceback__))
-        Path(TROUBLE).write_text(f"{type(error).__name__}\n{places}", encoding="utf-8")
+        with suppress(OSError):
+            Path(found["folder"], TROUBLE).write_text(f"{type(error).__name__}\n{places}", encoding="utf-8")
         raise
 
 
