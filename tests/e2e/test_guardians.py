@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from dockercise_prefect.runtime.docker.engine import DockerEngine
+from dockercise_prefect.runtime.stage.boot import LOST_INPUT
 from tests.e2e.conftest import NewSite
 from tests.support.prefect import prefect_records, workers
 from tests.support.site import Site
@@ -54,6 +55,33 @@ def summary(site: Site) -> dict[str, Any]:
     prefect_records.eventually((folder / "summary.json").exists, bool)
     found: dict[str, Any] = json.loads((folder / "summary.json").read_text())
     return found
+
+
+def states_of_tidy(site: Site, flow_run: str) -> list[str]:
+    """The states of all task runs of the clean-up stage."""
+    asked = {"flow_runs": {"id": {"any_": [flow_run]}}, "task_runs": {"name": {"any_": ["tidy"]}}}
+    return sorted(task["state"]["type"] for task in prefect_records.ask(site.api, "task_runs/filter", asked))
+
+
+def ends_between(site: Site, engine: DockerEngine) -> str:
+    """Start a run and cancel it. The clean-up stage ends when the process of the run is dead, and its guardian has not begun.
+
+    Returns:
+        The flow run, after its guardian has ended.
+    """
+    flow_run = workers.start_run(site.api, site.deployment)
+    has_started(engine, flow_run)
+    cancel(site.api, flow_run)
+    output = f"data/results/{site.name}/*/tidy.out"
+    prefect_records.eventually(
+        lambda: [path.read_text() for path in site.folder.glob(output)], lambda texts: texts == ["begun\n"]
+    )
+    _, guardian = processes(flow_run)
+    with killed(flow_run):
+        prefect_records.eventually(lambda: running(engine, flow_run, "tidy"), lambda found: found == [])
+    guardian.wait(240)
+    assert left_by(engine, flow_run) == []
+    return flow_run
 
 
 def slots(site: Site, group: str) -> int:
@@ -117,24 +145,28 @@ def test_a_retry_is_left_alone(new_site: NewSite, busybox: str, docker_session: 
 
 def test_a_clean_up_stage_that_has_ended_meanwhile(new_site: NewSite, busybox: str, docker_session: DockerEngine) -> None:
     """A clean-up stage that ends before the guardian looks at it has ended as its container did."""
-    site = new_site(PIPELINE.replace(TIDY, "sleep 5"), {})
+    site = new_site(PIPELINE.replace(TIDY, "echo begun; sleep 5"), {})
     site.register()
     with workers.working(site.name, site.environment, site.folder):
-        flow_run = workers.start_run(site.api, site.deployment)
-        has_started(docker_session, flow_run)
-        cancel(site.api, flow_run)
-        has_started(docker_session, flow_run, "tidy")
-
-        with killed(flow_run):
-            prefect_records.eventually(lambda: running(docker_session, flow_run, "tidy"), lambda found: found == [])
+        flow_run = ends_between(site, docker_session)
 
         ended = prefect_records.flow_run(site.api, flow_run)
         tasks = prefect_records.task_runs(site.api, flow_run, 2)
-        prefect_records.eventually(lambda: left_by(docker_session, flow_run), lambda left: left == [])
 
     assert ended.type == "CANCELLED"
     assert {name: status for name, (status, _) in entries(site).items()} == {"wait": "cancelled", "tidy": "passed"}
     assert {name: task.type for name, task in tasks.items()} == {"wait": "CANCELLED", "tidy": "COMPLETED"}
+
+
+def test_a_clean_up_stage_that_did_not_get_its_variables(new_site: NewSite, busybox: str, docker_session: DockerEngine) -> None:
+    """If a clean-up stage ended as one does whose process died before it sent the variables, it is run again."""
+    site = new_site(PIPELINE.replace(TIDY, f"echo begun; sleep 5; exit {LOST_INPUT}"), {})
+    site.register()
+    with workers.working(site.name, site.environment, site.folder):
+        flow_run = ends_between(site, docker_session)
+
+    assert entries(site)["tidy"] == ("failed", "begun")
+    assert states_of_tidy(site, flow_run) == ["CRASHED", "FAILED"]
 
 
 def test_a_clean_up_stage_that_waits_for_its_next_attempt(
@@ -159,11 +191,7 @@ def test_a_clean_up_stage_that_waits_for_its_next_attempt(
 
     assert ended.type == "CANCELLED"
     assert entries(site)["tidy"] == ("failed", "failed")
-    asked = {"flow_runs": {"id": {"any_": [flow_run]}}, "task_runs": {"name": {"any_": ["tidy"]}}}
-    prefect_records.eventually(
-        lambda: sorted(task["state"]["type"] for task in prefect_records.ask(site.api, "task_runs/filter", asked)),
-        lambda states: states == ["CRASHED", "FAILED"],
-    )
+    prefect_records.eventually(lambda: states_of_tidy(site, flow_run), lambda states: states == ["CRASHED", "FAILED"])
 
 
 def test_what_a_stage_with_no_log_had_printed_stays_hidden(

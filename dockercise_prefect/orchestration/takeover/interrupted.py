@@ -24,6 +24,7 @@ from dockercise_prefect.results.record.file_names import output_file
 from dockercise_prefect.runtime.cleanup.labels import ATTEMPT, ITSELF, STAGE, RunIdentity
 from dockercise_prefect.runtime.concurrent import run_each
 from dockercise_prefect.runtime.engine import Channel, Engine, ExitState, Leftover, OutputSink
+from dockercise_prefect.runtime.stage.boot import LOST_INPUT
 from dockercise_prefect.runtime.stage.job import JobResult, OwnVolume, Stdout
 from dockercise_prefect.runtime.stage.outcome import Stop, Verdict, judge
 from dockercise_prefect.runtime.stage.running import ASK_AGAIN
@@ -104,10 +105,13 @@ class Interrupted:
         return stopped if state is None else replace(stopped, exit_code=state.exit_code)
 
     def _judged(self, stage: Stage, container: str) -> Verdict | None:
-        """Wait for a clean-up stage, at most as long as all clean-up may take. None if its container was never started."""
+        """Wait for a clean-up stage, at most as long as all clean-up may take. None if its script has never begun.
+
+        The process may have died after it started the container, and before it sent the variables.
+        """
         grace = self.run.pipeline.cleanup_grace
         state, was_stopped = self._followed(stage, container, grace, stage.stop_grace)
-        if state is None:
+        if state is None or state.exit_code == LOST_INPUT:
             return None
         late = Stop(StageStatus.CANCELLED, f"cancelled: the clean-up took longer than {shown_seconds(grace)}")
         answers = stage.name in self.run.pipeline.answers
