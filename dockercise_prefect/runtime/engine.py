@@ -317,7 +317,7 @@ class Engine(Protocol):
     def follow(self, container: str, sink: OutputSink) -> ExitState | None:
         """Attach to a container that another process has started, pass on the output from here on, wait for the end.
 
-        The rest is as for `run`. Returns None if the container was never started. If it has ended, there is no output.
+        Everything else is as for `run`. A container that has ended gives no output. The result is None if it never started.
         """
         ...
 

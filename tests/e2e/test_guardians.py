@@ -63,8 +63,8 @@ def states_of_tidy(site: Site, flow_run: str) -> list[str]:
     return sorted(task["state"]["type"] for task in prefect_records.ask(site.api, "task_runs/filter", asked))
 
 
-def ends_between(site: Site, engine: DockerEngine) -> str:
-    """Start a run and cancel it. The clean-up stage ends when the process of the run is dead, and its guardian has not begun.
+def cancel_and_kill_until_tidy_ends(site: Site, engine: DockerEngine) -> str:
+    """Start a run, cancel it, and kill its process. The guardian begins only when the clean-up stage has ended.
 
     Returns:
         The flow run, after its guardian has ended.
@@ -148,7 +148,7 @@ def test_a_clean_up_stage_that_has_ended_meanwhile(new_site: NewSite, busybox: s
     site = new_site(PIPELINE.replace(TIDY, "echo begun; sleep 5"), {})
     site.register()
     with workers.working(site.name, site.environment, site.folder):
-        flow_run = ends_between(site, docker_session)
+        flow_run = cancel_and_kill_until_tidy_ends(site, docker_session)
 
         ended = prefect_records.flow_run(site.api, flow_run)
         tasks = prefect_records.task_runs(site.api, flow_run, 2)
@@ -159,11 +159,11 @@ def test_a_clean_up_stage_that_has_ended_meanwhile(new_site: NewSite, busybox: s
 
 
 def test_a_clean_up_stage_that_did_not_get_its_variables(new_site: NewSite, busybox: str, docker_session: DockerEngine) -> None:
-    """If a clean-up stage ended as one does whose process died before it sent the variables, it is run again."""
+    """A clean-up stage ends with this exit code if the process dies before it sends the variables. Then it is run again."""
     site = new_site(PIPELINE.replace(TIDY, f"echo begun; sleep 5; exit {LOST_INPUT}"), {})
     site.register()
     with workers.working(site.name, site.environment, site.folder):
-        flow_run = ends_between(site, docker_session)
+        flow_run = cancel_and_kill_until_tidy_ends(site, docker_session)
 
     assert entries(site)["tidy"] == ("failed", "begun")
     assert states_of_tidy(site, flow_run) == ["CRASHED", "FAILED"]

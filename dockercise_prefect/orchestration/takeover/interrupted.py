@@ -105,13 +105,13 @@ class Interrupted:
         return stopped if state is None else replace(stopped, exit_code=state.exit_code)
 
     def _judged(self, stage: Stage, container: str) -> Verdict | None:
-        """Wait for a clean-up stage, at most as long as all clean-up may take. None if its script has never begun.
+        """Wait for a clean-up stage, at most as long as all clean-up may take. None if its script did not run.
 
         The process may have died after it started the container, and before it sent the variables.
         """
         grace = self.run.pipeline.cleanup_grace
         state, was_stopped = self._followed(stage, container, grace, stage.stop_grace)
-        if state is None or state.exit_code == LOST_INPUT:
+        if state is None or (state.exit_code == LOST_INPUT and not was_stopped):
             return None
         late = Stop(StageStatus.CANCELLED, f"cancelled: the clean-up took longer than {shown_seconds(grace)}")
         answers = stage.name in self.run.pipeline.answers
