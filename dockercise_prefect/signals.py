@@ -127,6 +127,22 @@ class Interruptions:
         finally:
             self.hold()
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Inside, signals are only stored. Afterwards they raise an exception again.
+
+        Raises:
+            KeyboardInterrupt: a signal came inside.
+        """
+        self.hold()
+        yield
+        self.release()
+
+    @property
+    def has_come(self) -> bool:
+        """Whether a signal has asked the process to end."""
+        return self._first is not None
+
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         if number in self._expected:
             self._expected.discard(number)

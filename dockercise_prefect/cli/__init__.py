@@ -164,4 +164,8 @@ def _status_of(arguments: list[str]) -> int:
     except DockerciseError as error:
         _explain(partial(click.echo, error, err=True))
         return error.exit_status
+    except Exception:
+        if not OF_THE_COMMAND.has_come:
+            raise
+        return ExitStatus.INTERRUPTED  # libraries, among them pydantic, turn a KeyboardInterrupt into their own error
     return result if isinstance(result, int) else ExitStatus.DONE

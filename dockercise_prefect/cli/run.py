@@ -190,7 +190,8 @@ def _launch(
     os.environ.setdefault("PREFECT_LOGGING_INTERNAL_LEVEL", "CRITICAL")
     logging.raiseExceptions = False  # otherwise each log record is printed here if Prefect does not answer
     options.observer(Waiting("Prefect to start"))
-    from dockercise_prefect.orchestration.run.launch import launch
+    with OF_THE_COMMAND.held():  # an exception inside would leave pydantic, which Prefect uses here, as another one
+        from dockercise_prefect.orchestration.run.launch import launch
 
     try:
         return launch(pipeline, root, targets, options), None

@@ -12,6 +12,7 @@ from typing import IO, cast
 
 import pytest
 
+from dockercise_prefect import cli
 from dockercise_prefect.errors import ExitStatus
 from dockercise_prefect.signals import Interruptions
 from tests.engines.scripted import BUSYBOX
@@ -47,11 +48,55 @@ def test_a_signal_during_the_start_is_answered(numbers: tuple[signal.Signals, ..
         process.send_signal(number)
     output, errors = process.communicate(timeout=120)
 
-    summary = json.loads(output)
     assert process.returncode == ExitStatus.INTERRUPTED, errors
+    summary = json.loads(output)
     assert summary["status"] == "cancelled"
     assert summary["stages"]["never"]["status"] == "not_started"
     assert "Traceback" not in errors
+
+
+SERIALIZING = """
+import os, signal, sys
+
+def interrupt(frame, event, argument):
+    if event == "call" and frame.f_code.co_name == "_ser_model":
+        sys.setprofile(None)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+sys.setprofile(interrupt)
+"""
+"""Interrupts Python while Prefect, in its start, has pydantic write out its settings. pydantic raises its own error then."""
+
+
+def test_a_signal_is_answered_while_prefect_loads_its_settings(folder: Path, tmp_path: Path) -> None:
+    """The exit status is 130, `--json` prints the object of a cancelled run, and nobody sees a traceback."""
+    (tmp_path / "sitecustomize.py").write_text(SERIALIZING)
+    command = [sys.executable, "-m", "dockercise_prefect", "run", "-C", str(folder), "--json"]
+    environment = os.environ | {"PREFECT_API_URL": "http://127.0.0.1:9/api", "PYTHONPATH": str(tmp_path)}
+
+    ended = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
+
+    assert ended.returncode == ExitStatus.INTERRUPTED, ended.stderr
+    assert json.loads(ended.stdout)["status"] == "cancelled"
+    assert "Traceback" not in ended.stderr
+
+
+def test_an_error_of_a_library_after_a_signal_is_an_interruption(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A library that turns a KeyboardInterrupt into its own error does not change how a command ends."""
+    signals = Interruptions()
+
+    def interrupted(*_arguments: object, **_options: object) -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except KeyboardInterrupt as error:
+            raise ValueError from error
+
+    monkeypatch.setattr(cli, "OF_THE_COMMAND", signals)
+    monkeypatch.setattr(cli.dockercise, "main", interrupted)
+    with signals.installed():
+        signals.release()
+
+        assert cli.command() == ExitStatus.INTERRUPTED
 
 
 def test_a_signal_that_is_held_comes_later_and_once() -> None:
