@@ -19,6 +19,7 @@ from dockercise_prefect.pipeline import (
     StageName,
     StageVolume,
 )
+from dockercise_prefect.pipeline.seen import seen_folders
 from dockercise_prefect.runtime.engine import ContainerMount
 from dockercise_prefect.runtime.files import aws_folder
 from dockercise_prefect.runtime.files.shared_volumes import OutFile, SharedVolumes
@@ -36,12 +37,7 @@ def uses_code(stage: Stage) -> bool:
 
 def code_folders(stages: Iterable[Stage]) -> list[str]:
     """The folders of the code that the stages need, each once; an empty text is all of the code."""
-    found: dict[str, None] = {}
-    for stage in stages:
-        if stage.on == CODE or (stage.build is not None and isinstance(stage.build.context, CodeSnapshot)):
-            found[""] = None
-        found |= {mount.source.folder: None for mount in stage.mounts if isinstance(mount.source, CodeSnapshot)}
-    return list(found)
+    return list(dict.fromkeys(folder for stage in stages for folder in seen_folders(stage)))
 
 
 def check_code_folders(pipeline: Pipeline, code: Iterable[Entry]) -> None:
