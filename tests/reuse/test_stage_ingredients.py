@@ -124,4 +124,5 @@ def test_without_all_of_them_there_is_no_key(missing: str) -> None:
     )
 
     assert stage_ingredients(stage, KNOWN) is not None
-    assert stage_ingredients(stage, replace(KNOWN, **{missing: {}})) is None
+    without: dict[str, Any] = {missing: {}}
+    assert stage_ingredients(stage, replace(KNOWN, **without)) is None

@@ -1,0 +1,74 @@
+"""One stage that passed: what it was made from, and what it left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pydantic import ConfigDict, TypeAdapter
+
+from dockercise_prefect.pipeline import StageName
+from dockercise_prefect.results.summary import Time
+from dockercise_prefect.reuse.ingredients import Ingredients
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One stage that passed.
+
+    Attributes:
+        stage: its name.
+        ingredients: what it was made from.
+        run_id: the run in which it ran.
+        finished: when it passed.
+        seconds: how long that took.
+        image_digest: of the image that it ran in; None for a stage without a container.
+        output_digest: of what it printed on stdout.
+        output_size: the bytes of that.
+        volume_digest: of its volume; None if it has none.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    stage: StageName
+    ingredients: Ingredients
+    run_id: str
+    finished: Time
+    seconds: float
+    image_digest: str | None
+    output_digest: str
+    output_size: int
+    volume_digest: str | None
+
+    @property
+    def contents(self) -> tuple[str, ...]:
+        """The digests of everything that it left."""
+        return (self.output_digest,) if self.volume_digest is None else (self.output_digest, self.volume_digest)
+
+
+_ENTRIES = TypeAdapter(list[Entry])
+
+
+def entries_to_json(entries: Iterable[Entry]) -> list[dict[str, Any]]:
+    """As JSON values, which `entries_from_json` parses."""
+    return [asdict(entry) for entry in entries]
+
+
+def entries_from_json(data: Any) -> list[Entry]:
+    """Parse the result of `entries_to_json`.
+
+    Raises:
+        ValueError: the value is not from this version of dockercise.
+    """
+    return _ENTRIES.validate_python(data)
+
+
+def newest_by_key(entries: Iterable[Entry]) -> Mapping[str, Entry]:
+    """For each key, the entry that was made last."""
+    found: dict[str, Entry] = {}
+    for entry in entries:
+        key = entry.ingredients.key
+        if key not in found or found[key].finished < entry.finished:
+            found[key] = entry
+    return found
