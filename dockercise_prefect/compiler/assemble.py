@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from dockercise_prefect.compiler.caching import without_useless_caches
 from dockercise_prefect.compiler.graph import in_order, report_cycles
 from dockercise_prefect.compiler.guesses import without_guessed_cycles
 from dockercise_prefect.compiler.meta import Meta, read_meta
@@ -64,6 +65,11 @@ def _pipeline(document: MergedDocument, meta: Meta, reader: StageReader, finding
         order = in_order({name: stage.needs for name, stage in stages.items()})
     secrets = tuple(sorted(named))
     pipeline = Pipeline(meta.name, [stages[name] for name in order], meta.tags, secrets, **meta.lifecycle)
+    pipeline = without_useless_caches(
+        pipeline, {draft.name: draft.cache_place for draft in drafts.values() if draft.cache_place}, findings
+    )
+    if findings.failed:
+        return None
     return pipeline.with_digest(digest_of(pipeline))
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dockercise_prefect.compiler import builds, lifecycle, mounts, names, scripts, secrets, switches, values, variables
+from dockercise_prefect.compiler import builds, caching, lifecycle, mounts, names, scripts, secrets, switches, values, variables
 from dockercise_prefect.compiler.shapes import ANY, Described, Key, Schema, mapping_of, one_or_many, scalar
 from dockercise_prefect.compiler.values import Field, Reader
 from dockercise_prefect.frontend.findings import Findings
@@ -47,6 +47,9 @@ SETTINGS: Mapping[str, Setting] = {
     "stopGrace": Setting("stop_grace", lifecycle.grace, "The time between SIGTERM and SIGKILL; by default `10s`."),
     "when": Setting("when", lifecycle.when, "`success`, `failure` or `always`; or a mapping of conditions that must all hold."),
     "shell": Setting("shell", lifecycle.shell, "What runs the script instead of `/bin/sh`: `bash`, `[bash, -eo, pipefail]`."),
+    "cache": Setting(
+        "cache", caching.cache, "`true`, `7d`, or `{for, salt, also}`: spared while nothing it is made from has changed."
+    ),
     "sudo": Setting("sudo", values.boolean, "Programs such as `sudo` may get rights that the stage's user does not have."),
 }
 """Keys that can be inherited, and how they are read."""
@@ -107,11 +110,14 @@ META: Mapping[str, Described] = {
 OF_A_CONTAINER = frozenset(SETTINGS) - {"noLog", "triggers", "when"}
 """Keys without effect if nothing is run and nothing is built."""
 
-OF_A_SCRIPT = OF_A_CONTAINER - {"network", "platform", "pull", "retries", "stopGrace", "timeout"} | {"env", "vol", "on"}
+OF_A_SCRIPT = OF_A_CONTAINER - {"cache", "network", "platform", "pull", "retries", "stopGrace", "timeout"} | {
+    "env",
+    "vol",
+    "on",
+}
 """Keys without effect if an image is built and nothing is run in it."""
 
 LATER_IN_STAGES: Mapping[str, str] = {
-    "cache": "a volume of the engine keeps files from run to run: `vol: cache:/root/.cache`",
     "services": "start the service in the background in the script, or pass the address of a running service in `env`",
     "matrix": "write a stage for each value, and share common keys with an anchor, `<<: *name`",
     "secrets": "`env: NAME` passes a secret from outside, also from a Prefect Secret block, and `meta.secrets` hides it",

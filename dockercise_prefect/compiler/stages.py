@@ -55,6 +55,7 @@ class Draft:
         leaves_image: whether it starts a container or builds an image, so that other stages may run in the image it leaves.
         implicit: whether anything is inferred from its script.
         dir_place: where its `dir` was written.
+        cache_place: where its own `cache` was written.
         guessed: inferred edges that may be wrong, because their paths are in texts or in words of unknown commands.
     """
 
@@ -71,6 +72,7 @@ class Draft:
     leaves_image: bool
     implicit: bool = True
     dir_place: Place | None = None
+    cache_place: Place | None = None
     guessed: frozenset[tuple[DependencyKind, StageName]] = frozenset()
 
     @property
@@ -157,6 +159,7 @@ class StageReader:
             leaves_image=img is not None or build is not None,
             implicit=is_posix_shell(settings.get("shell") or ()) and self._implicit(fields.get("implicit")),
             dir_place=self._dir_place(by_key),
+            cache_place=fields["cache"].place if "cache" in fields else None,
         )
 
     def _implicit(self, field: Field | None) -> bool:

@@ -19,6 +19,7 @@ _OF_THE_MODULE = frozenset(
         "RunSummary",
         "bind",
         "built_from",
+        "cache",
         "code",
         "code_folder",
         "concurrency",

@@ -10,6 +10,7 @@ from dockercise_prefect.pipeline import (
     CLEANUP_GRACE,
     ORDINARY,
     STOP_GRACE,
+    Cache,
     Concurrency,
     Overlap,
     Pipeline,
@@ -33,6 +34,8 @@ def stage_arguments(stage: Stage) -> Iterator[tuple[str, str]]:
     if stage.shell:
         # Not `shell`: linters take an argument of that name for a call of a subprocess.
         yield "interpreter", bracketed([one_line(word) for word in stage.shell], indent=4, before="interpreter=")
+    if stage.cache is not None:
+        yield "cache", _cache(stage.cache)
 
 
 def run_arguments(pipeline: Pipeline) -> Iterator[tuple[str, str]]:
@@ -65,6 +68,8 @@ def stage_in_words(stage: Stage) -> Iterator[tuple[str, str]]:
         yield "stopGrace", f"{shown_seconds(stage.stop_grace)} between SIGTERM and SIGKILL"
     if stage.shell:
         yield "shell", " ".join(stage.shell)
+    if stage.cache is not None:
+        yield "cache", "; ".join(_cache_in_words(stage.cache))
 
 
 def run_in_words(pipeline: Pipeline) -> Iterator[tuple[str, str]]:
@@ -103,6 +108,15 @@ def _retries(retries: Retries) -> str:
     if retries.on:
         arguments.append(f"on={_list(_failure(failure) for failure in retries.on)}")
     return call("retries", arguments, before="retries=")
+
+
+def _cache(cache: Cache) -> str:
+    if cache == Cache():
+        return "True"
+    arguments = [] if cache.max_age is None else [f"max_age={cache.max_age!r}"]
+    arguments += [f"salt={one_line(cache.salt)}"] if cache.salt else []
+    arguments += [f"also={_list(one_line(glob) for glob in cache.also)}"] if cache.also else []
+    return call("cache", arguments, before="cache=")
 
 
 def _failure(failure: int | RetryReason) -> str:
@@ -152,6 +166,16 @@ def _retries_in_words(retries: Retries) -> str:
     if retries.on:
         text += f", only after {', '.join(str(failure) for failure in retries.on)}"
     return text
+
+
+def _cache_in_words(cache: Cache) -> Iterator[str]:
+    yield "spared while nothing that it is made from has changed"
+    if cache.max_age is not None:
+        yield f"at most {shown_seconds(cache.max_age)} old"
+    if cache.salt:
+        yield f"salt {cache.salt}"
+    if cache.also:
+        yield f"depends on {_either(cache.also)} too"
 
 
 def _concurrency_in_words(concurrency: Concurrency) -> str:

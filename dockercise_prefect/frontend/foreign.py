@@ -13,7 +13,21 @@ _OF_STAGES_ALONE = frozenset({"after", "dir", "env", "img", "on", "run", "vol"})
 """Keys of stages that do not occur in the outermost mappings of other programs."""
 
 OF_STAGES = _OF_STAGES_ALONE.union(
-    ("build", "cpus", "if", "implicit", "memory", "network", "neverFail", "noLog", "platform", "pull", "retries", "shell"),
+    (
+        "build",
+        "cache",
+        "cpus",
+        "if",
+        "implicit",
+        "memory",
+        "network",
+        "neverFail",
+        "noLog",
+        "platform",
+        "pull",
+        "retries",
+        "shell",
+    ),
     ("stopGrace", "sudo", "timeout", "triggers", "unless", "user", "when"),
 )
 """All keys of stages."""

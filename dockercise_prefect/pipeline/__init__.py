@@ -1,10 +1,12 @@
 """The pipeline as a value, and the functions with which a pipeline is written in Python."""
 
+from dockercise_prefect.pipeline.cache import Cache
 from dockercise_prefect.pipeline.codec import meaning_of, stage_from_json, stage_to_json
 from dockercise_prefect.pipeline.codes import Code
 from dockercise_prefect.pipeline.declare import (
     bind,
     built_from,
+    cache,
     code,
     code_folder,
     concurrency,
@@ -68,6 +70,7 @@ __all__ = [
     "STOP_GRACE",
     "Build",
     "BuildContext",
+    "Cache",
     "Code",
     "CodeHistory",
     "CodeSnapshot",
@@ -101,6 +104,7 @@ __all__ = [
     "bind",
     "build_secrets",
     "built_from",
+    "cache",
     "code",
     "code_folder",
     "concurrency",

@@ -59,6 +59,7 @@ class Code(StrEnum):
     MAY_BE_SET = "DK045", "warning: a script uses a stage's variable after it sources a file that may set it"
     MISSPELT = "DK046", "warning: a script uses a variable that nothing sets and whose name is close to a stage's variable"
     NEARLY_A_STAGE = "DK047", "warning: `vol` mounts a folder or a volume of the engine whose name is close to a stage's"
+    NOT_REUSABLE = "DK048", "a stage with `cache` cannot be reused"
     UNSET = "DK050", "before a run: a variable from outside has no value"
     UNFIT = "DK051", "before a run: a value from outside cannot be a variable"
     ENV_FILE = "DK052", "before a run: a line of an `--env-file` is not valid"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from dockercise_prefect.errors import Place
+from dockercise_prefect.pipeline.cache import Cache
 from dockercise_prefect.pipeline.history import DEPTH, CodeHistory
 from dockercise_prefect.pipeline.lifecycle import (
     ORDINARY,
@@ -117,6 +118,11 @@ def when(
     )
 
 
+def cache(*, max_age: float | None = None, salt: str = "", also: Iterable[str] = ()) -> Cache:
+    """A stage may be reused while nothing that it is made from has changed; `max_age` is in seconds."""
+    return Cache(max_age=max_age, salt=salt, also=tuple(also))
+
+
 def concurrency(limit: int, *, group: str | None = None, overlap: str = "wait") -> Concurrency:
     """How many runs of a group go on at once; by default, the group is the pipeline."""
     return Concurrency(group=group, limit=limit, overlap=Overlap(overlap))
@@ -156,6 +162,7 @@ def stage(
     stop_grace: float = STOP_GRACE,
     interpreter: Sequence[str] = (),
     sudo: bool = False,
+    cache: bool | Cache = False,
     at: str | None = None,
 ) -> Stage:
     """Declare a stage. LANGUAGE section 2 says what each key means.
@@ -177,6 +184,7 @@ def stage(
         stop_grace: seconds between SIGTERM and SIGKILL.
         interpreter: the command that runs the script instead of `/bin/sh` (`shell`).
         sudo: whether programs such as `sudo` may get rights that the stage's user does not have.
+        cache: `True`, or `cache(…)`.
         at: `path:line:column` of the YAML that the stage was compiled from.
 
     Raises:
@@ -228,6 +236,7 @@ def stage(
         stop_grace=stop_grace,
         shell=tuple(interpreter),
         sudo=sudo,
+        cache=(Cache() if cache else None) if isinstance(cache, bool) else cache,
         place=None if at is None else Place.parse(at),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dockercise_prefect.pipeline.cache import Cache
 from dockercise_prefect.pipeline.history import CodeHistory
 from dockercise_prefect.pipeline.lifecycle import (
     CLEANUP_GRACE,
@@ -33,6 +34,8 @@ def lifecycle_of_stage(stage: Stage) -> Json:
         entry["when"] = _when_to_json(stage.when)
     if stage.shell:
         entry["shell"] = list(stage.shell)
+    if stage.cache is not None:
+        entry["cache"] = {"for": stage.cache.max_age, "salt": stage.cache.salt, "also": list(stage.cache.also)}
     return entry
 
 
@@ -47,6 +50,7 @@ def stage_lifecycle_from_json(entry: Json) -> dict[str, Any]:
         "stop_grace": entry.get("stop_grace", STOP_GRACE),
         "when": _when_from_json(entry["when"]) if "when" in entry else ORDINARY,
         "shell": tuple(entry.get("shell", ())),
+        "cache": _cache_from_json(entry["cache"]) if "cache" in entry else None,
     }
 
 
@@ -97,6 +101,10 @@ def _retries_from_json(data: Json) -> Retries:
         return written if isinstance(written, int) else RetryReason(written)
 
     return Retries(data["times"], data["delay"], data["backoff"], tuple(failure(written) for written in data["on"]))
+
+
+def _cache_from_json(data: Json) -> Cache:
+    return Cache(max_age=data["for"], salt=data["salt"], also=tuple(data["also"]))
 
 
 def _when_to_json(when: When) -> Json:

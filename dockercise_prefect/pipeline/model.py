@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import Literal, TypeAlias
 
 from dockercise_prefect.errors import DefinitionError, Diagnostic, Place, did_you_mean
+from dockercise_prefect.pipeline.cache import Cache
 from dockercise_prefect.pipeline.codes import Code
 from dockercise_prefect.pipeline.history import CodeHistory
 from dockercise_prefect.pipeline.lifecycle import CLEANUP_GRACE, ORDINARY, STOP_GRACE, Concurrency, Retries, When
@@ -238,6 +239,7 @@ class Stage:
         when: the conditions under which the stage runs.
         shell: the command that runs the script instead of `/bin/sh`; empty for `/bin/sh`.
         sudo: whether programs such as `sudo` may get rights that the stage's user does not have.
+        cache: whether it may be reused; None for no.
         place: where the stage was written.
     """
 
@@ -265,6 +267,7 @@ class Stage:
     when: When = ORDINARY
     shell: tuple[str, ...] = ()
     sudo: bool = False
+    cache: Cache | None = None
     place: Place | None = None
 
     @property

@@ -11,7 +11,20 @@ from dockercise_prefect.pipeline.seen import seen_folders, seen_volumes
 from dockercise_prefect.reuse.ingredients import Ingredients, UsedImage, digest_of_json
 
 WITHOUT_EFFECT = frozenset(
-    {"depends_on", "env", "image", "never_fail", "no_log", "pull", "retries", "stop_grace", "timeout", "triggers", "when"}
+    {
+        "cache",
+        "depends_on",
+        "env",
+        "image",
+        "never_fail",
+        "no_log",
+        "pull",
+        "retries",
+        "stop_grace",
+        "timeout",
+        "triggers",
+        "when",
+    }
 )
 """What in the meaning of a stage does not change what a successful attempt leaves, or is an ingredient of its own."""
 

@@ -118,6 +118,7 @@ def metas() -> st.SearchStrategy[Definition]:
         "timeout": st.just("1m"),
         "triggers": st.just("*.md"),
         "user": st.sampled_from([0, "u"]),
+        "cache": st.sampled_from([True, "7d", "1d30m", {"for": "1h", "salt": 1, "also": ["*.lock"]}, {"salt": "s"}]),
     }
     return st.fixed_dictionaries(
         {},
@@ -140,7 +141,7 @@ def metas() -> st.SearchStrategy[Definition]:
 
 _OF_STAGES = (
     "img build run env vol on after dir timeout memory cpus triggers user network pull noLog".split()  # noqa: SIM905  a table
-    + "if unless when retries shell".split()  # noqa: SIM905  a table
+    + "if unless when retries shell cache".split()  # noqa: SIM905  a table
 )
 _OTHERS = "meta a b x-c context args stage tags defaults name implicit times delay status branch limit concurrency".split()  # noqa: SIM905  a table
 

@@ -47,6 +47,7 @@ NOT_SEEN_IN_A_SCHEMA = {
     Code.LOOKS_LIKE_STAGE: "names of stages are folded",
     Code.VARIABLE_NAME: "what is not a valid name of a variable may be that of a stage; which characters print",
     Code.CYCLE: "edges",
+    Code.NOT_REUSABLE: "other stages, and `meta.secrets`",
     Code.UNKNOWN_SECRET: "names of stages and variables",
 }
 """Findings about a file that the schema accepts, and why it cannot know them."""
@@ -81,6 +82,11 @@ WRONG_STAGES = """\
 {if: a b}
 {unless: {}}
 {stopGrace: 10}
+{cache: forever}
+{cache: 7}
+{cache: [true]}
+{cache: {fro: 7d}}
+{cache: {for: 7 days}}
 {shell: {}}
 {shell: ""}
 {img: [x]}

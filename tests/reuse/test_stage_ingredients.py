@@ -10,6 +10,7 @@ import pytest
 from dockercise_prefect.errors import Place
 from dockercise_prefect.pipeline import (
     Build,
+    Cache,
     CodeSnapshot,
     Dependency,
     DependencyKind,
@@ -63,6 +64,7 @@ WITHOUT_EFFECT: dict[str, Any] = {
     "pull": PullPolicy.ALWAYS,
     "retries": Retries(3),
     "stop_grace": 1.0,
+    "cache": Cache(max_age=60.0),
     "when": When(status=RunsOn.ALWAYS),
     "place": Place("a.dockercise.yaml", 3, 1),
 }

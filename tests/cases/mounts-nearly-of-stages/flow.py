@@ -19,7 +19,7 @@ build = stage(
     at="a.dockercise.yaml:1:1",
 )
 
-cache = stage(
+cache_ = stage(
     "cache",
     image="busybox",
     volumes=[bind("/cache", "/x")],
@@ -58,7 +58,7 @@ meant = stage(
 
 pipeline = Pipeline(
     "mounts-nearly-of-stages",
-    [build, cache, slips, meant],
+    [build, cache_, slips, meant],
     digest="sha256:083884929515c38ed965d3643b7861016aa33346a861b488bf03d8cc2eed25d7",
 )
 
