@@ -19,6 +19,7 @@ from dockercise_prefect.orchestration.run.outputs import RunOutputs
 from dockercise_prefect.orchestration.run.phases import Resolved, Started
 from dockercise_prefect.orchestration.run.stage_runner import StageRunner
 from dockercise_prefect.orchestration.run.stage_task import PrefectTaskRun, PrefectTaskRuns, ShownTask
+from dockercise_prefect.orchestration.scheduling.ports import NoReuse
 from dockercise_prefect.orchestration.scheduling.scheduler import Scheduler
 from dockercise_prefect.results.record.journal import Entry
 from dockercise_prefect.runtime.cleanup.labels import RunIdentity
@@ -116,6 +117,7 @@ def stages_in(workspace: Workspace, run: Resolved) -> Iterator[Stages]:
         skipped=run.skipped,
         tasks=PrefectTaskRuns(runner.run),
         record=run.record,
+        reuse=NoReuse(),
         jobs=run.options.settings.jobs,
         fail_fast=run.options.fail_fast,
         control=_Control(run, workspace),

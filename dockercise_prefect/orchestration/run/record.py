@@ -143,6 +143,20 @@ class RunRecord:
         self._end(stage.name, summary, Kept(sensitive=self._secrecy.because(stage)))
         self._store.leave_volume_out(stage.name)
 
+    def stage_reused(self, stage: Stage, result: JobResult) -> None:
+        """The stage need not run. `result` is of an earlier run."""
+        summary = StageSummary(
+            result.status,
+            result.exit_code,
+            started=result.started.isoformat(),
+            finished=result.finished.isoformat(),
+            image_digest=result.image_digest,
+            message=result.message,
+            attempts=result.attempt,
+        )
+        self._end(stage.name, summary, Kept())
+        self._store.leave_volume_out(stage.name)
+
     def stage_broke(self, stage: Stage, message: str, task_run_id: str | None) -> None:
         """Dockercise failed to run the stage, so there is no result. What was recorded of the stage earlier is kept."""
         shown = self._secrecy.masker.text(message)

@@ -87,7 +87,7 @@ class PrefectTaskRuns:
 
         return PrefectTaskRun(_submitted(_task(stage, run_stage, lambda: stage.name), needed), results)
 
-    def submit_never(
+    def show(
         self, stage: Stage, status: StageStatus, message: str, needed: Mapping[StageName, PrefectTaskRun]
     ) -> PrefectTaskRun:
         """See `TaskRuns`. The task run gets its own final state, has its edges, and takes no time.
@@ -110,7 +110,7 @@ class PrefectTaskRuns:
         future = _submitted(_task(stage, never_run, name_and_refuse), needed)
         future.wait()
         for task_run in refused:
-            _tell_never(task_run, status, message)
+            _tell(task_run, status, message)
         return PrefectTaskRun(future, [])
 
 
@@ -165,13 +165,16 @@ class ShownTask:
         emit_task_run_state_change_event(task_run=task_run, initial_state=before, validated_state=state)
 
 
-def _tell_never(task_run: PrefectRecord, status: StageStatus, message: str) -> None:
+def _tell(task_run: PrefectRecord, status: StageStatus, message: str) -> None:
     """Send the state as an event, as Prefect's task engine does."""
-    state: State[Any] = (
-        Completed(name=SKIPPED, message=message)
-        if status is StageStatus.SKIPPED
-        else Cancelled(name=NOT_STARTED, message=message)
-    )
+    state: State[Any]
+    match status:
+        case StageStatus.CACHED:
+            state = Completed(name="Cached", message=message)
+        case StageStatus.SKIPPED:
+            state = Completed(name=SKIPPED, message=message)
+        case _:
+            state = Cancelled(name=NOT_STARTED, message=message)
     over = task_run.model_copy(update={"start_time": state.timestamp, "end_time": state.timestamp})
     emit_task_run_state_change_event(task_run=over, initial_state=task_run.state, validated_state=state)
 

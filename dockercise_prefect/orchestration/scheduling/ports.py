@@ -59,13 +59,45 @@ class TaskRuns(Protocol[T]):
         """
         ...
 
-    def submit_never(self, stage: Stage, status: StageStatus, message: str, needed: Mapping[StageName, T]) -> T:
-        """Show a stage that will never start: it is skipped, or not started. `message` says why."""
+    def show(self, stage: Stage, status: StageStatus, message: str, needed: Mapping[StageName, T]) -> T:
+        """Show a stage that does not run: it is skipped, not started, or reused. `message` says why."""
         ...
 
 
+class Reuse(Protocol):
+    """Finds stages that need not run, because an earlier run has made the same. Used by one thread."""
+
+    def is_open(self, stage: Stage, inputs: Mapping[StageName, JobResult]) -> bool:
+        """Whether it cannot be said yet: the content of a volume that the stage can see is still being read.
+
+        Args:
+            stage: the stage.
+            inputs: the results of the stages that it needs, as far as they have one.
+        """
+        ...
+
+    def find(self, stage: Stage, inputs: Mapping[StageName, JobResult]) -> JobResult | None:
+        """The result of the stage, if it need not run. The arguments are those of `is_open`."""
+        ...
+
+
+class NoReuse:
+    """Every stage runs (`Reuse`)."""
+
+    def is_open(self, stage: Stage, inputs: Mapping[StageName, JobResult]) -> bool:  # noqa: ARG002  as in `Reuse`
+        """See `Reuse`."""
+        return False
+
+    def find(self, stage: Stage, inputs: Mapping[StageName, JobResult]) -> None:
+        """See `Reuse`."""
+
+
 class Recorder(Protocol):
-    """Records the ends of stages that have no result, and that the run was cancelled."""
+    """Records the ends of stages that were not run here, and that the run was cancelled."""
+
+    def stage_reused(self, stage: Stage, result: JobResult) -> None:
+        """The stage need not run. `result` is of an earlier run."""
+        ...
 
     def run_cancelled(self, by: str) -> None:
         """Somebody asked the run to end. `by` says by what."""

@@ -21,7 +21,7 @@ from typing import Generic, TypeAlias, TypeVar
 
 from dockercise_prefect.orchestration.scheduling.decisions import Blocked, Decision, Ready, Skipped, StageEnd
 from dockercise_prefect.orchestration.scheduling.pause import Pause
-from dockercise_prefect.orchestration.scheduling.ports import BY_PREFECT, Control, Recorder, TaskRun, TaskRuns
+from dockercise_prefect.orchestration.scheduling.ports import BY_PREFECT, Control, Recorder, Reuse, TaskRun, TaskRuns
 from dockercise_prefect.orchestration.scheduling.schedule import Schedule
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
 from dockercise_prefect.quantities import shown_seconds
@@ -67,13 +67,20 @@ class Rested:
 
 
 @dataclass(frozen=True, slots=True)
+class VolumeRead:
+    """The content of the volume of a stage is known, or will not be known."""
+
+    result: JobResult
+
+
+@dataclass(frozen=True, slots=True)
 class Interrupted:
     """The run was asked to end. `by` says by what or by whom."""
 
     by: str
 
 
-Message: TypeAlias = Ended | Paused | Rested | Interrupted
+Message: TypeAlias = Ended | Paused | Rested | VolumeRead | Interrupted
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +99,8 @@ class Scheduler(Generic[T]):
         pipeline: the stages to run.
         skipped: the stages that are skipped whatever happens, each with the reason.
         tasks: submits task runs.
-        record: is told of stages that never start, or that end without a result.
+        record: is told of stages that never start, that need not run, or that end without a result.
+        reuse: finds stages that need not run.
         jobs: the maximum number of stages that run at the same time.
         fail_fast: whether to stop everything when the first stage does not succeed.
         control: stops what runs.
@@ -105,6 +113,7 @@ class Scheduler(Generic[T]):
         skipped: Mapping[StageName, str],
         tasks: TaskRuns[T],
         record: Recorder,
+        reuse: Reuse,
         jobs: int,
         fail_fast: bool,
         control: Control,
@@ -112,16 +121,19 @@ class Scheduler(Generic[T]):
         self._pipeline = pipeline
         self._tasks = tasks
         self._record = record
+        self._reuse = reuse
         self._jobs = jobs
         self._fail_fast = fail_fast
         self._control = control
         self._schedule = Schedule(pipeline, skipped)
         self._inbox: SimpleQueue[Message] = SimpleQueue()
+        self._open: dict[StageName, Stage] = {}
         self._waiting: deque[_Waiting] = deque()
         self._active: dict[StageName, Stage] = {}
         self._pauses: dict[StageName, Pause] = {}
         self._task_runs: dict[StageName, T] = {}
         self._results: dict[StageName, JobResult] = {}
+        self._reused: dict[StageName, JobResult] = {}
         self._began = time.monotonic()
         self._stopped: str | None = None
         self._over: str | None = None
@@ -156,7 +168,7 @@ class Scheduler(Generic[T]):
     def _run(self, begin: Callable[[], Iterator[Decision]]) -> None:
         with handled(self._interrupted):  # signals to end become messages
             self._take(begin())
-            while self._active or self._waiting:
+            while self._active or self._waiting or self._open:
                 self._submit()
                 message = self._next()
                 if message is not None:
@@ -168,6 +180,10 @@ class Scheduler(Generic[T]):
     def interrupt(self, by: str) -> None:
         """Ask the run to end, from any thread; again to end it immediately. `by` says by what it is interrupted."""
         self._inbox.put(Interrupted(by))
+
+    def volume_read(self, result: JobResult) -> None:
+        """Say, from any thread, that the content of a stage's volume is known, or will not be known."""
+        self._inbox.put(VolumeRead(result))
 
     @property
     def signal_due(self) -> bool:
@@ -196,8 +212,16 @@ class Scheduler(Generic[T]):
                     pause.cut_short()
             case Rested(pause):
                 self._wait_for_slot(_Waiting(pause.stage, partial(self._resume, pause), pause.refuse))
+            case VolumeRead(result):
+                self._results[result.stage] = result
+                self._decide_open()
             case Interrupted(by):
                 self._interrupt(by)
+
+    def _decide_open(self) -> None:
+        """Decide about the stages that waited for the content of a volume."""
+        waiting, self._open = self._open, {}
+        self._take(Ready(stage) for stage in waiting.values())
 
     def _interrupt(self, by: str) -> None:
         if self._is_the_same_request(by):
@@ -249,17 +273,40 @@ class Scheduler(Generic[T]):
         self._take(self._schedule.settle(stage.name, end))
 
     def _take(self, decisions: Iterator[Decision]) -> None:
-        for decision in decisions:
-            match decision:
-                case Ready(stage):
-                    refuse = partial(self._never_started, stage)
-                    self._wait_for_slot(_Waiting(stage, partial(self._start, stage), refuse))
-                case Skipped(stage, why, because):
-                    self._never(stage, StageStatus.SKIPPED, f"skipped: {why}", because)
-                case Blocked(stage, None):
-                    self._record.stage_never_ran(stage, StageStatus.NOT_STARTED, self._why_not(stage), None, None)
-                case Blocked(stage, because):
-                    self._never(stage, StageStatus.NOT_STARTED, f"not started: {because} failed", because)
+        pending = [decisions]
+        while pending:
+            decision = next(pending[-1], None)
+            if decision is None:
+                pending.pop()
+            elif isinstance(decision, Ready) and not self._may_not_start(decision.stage):
+                pending.append(self._begin(decision.stage))
+            else:
+                self._carry_out(decision)
+
+    def _begin(self, stage: Stage) -> Iterator[Decision]:
+        """Reuse a stage that may start, and return the decisions that follow. If it has to run, there are none yet."""
+        inputs = self._inputs(stage)
+        if self._reuse.is_open(stage, inputs):
+            self._open[stage.name] = stage
+            return iter(())
+        result = self._reuse.find(stage, inputs)
+        if result is None:
+            self._wait_for_slot(_Waiting(stage, partial(self._start, stage), partial(self._never_started, stage)))
+            return iter(())
+        self._results[stage.name] = self._reused[stage.name] = result
+        self._record.stage_reused(stage, result)
+        return self._schedule.settle(stage.name, StageEnd(StageStatus.CACHED, result.exit_code))
+
+    def _carry_out(self, decision: Decision) -> None:
+        match decision:
+            case Ready(stage):
+                self._never_started(stage)
+            case Skipped(stage, why, because):
+                self._never(stage, StageStatus.SKIPPED, f"skipped: {why}", because)
+            case Blocked(stage, None):
+                self._record.stage_never_ran(stage, StageStatus.NOT_STARTED, self._why_not(stage), None, None)
+            case Blocked(stage, because):
+                self._never(stage, StageStatus.NOT_STARTED, f"not started: {because} failed", because)
 
     def _wait_for_slot(self, waiting: _Waiting) -> None:
         if self._may_not_start(waiting.stage):
@@ -268,8 +315,8 @@ class Scheduler(Generic[T]):
             self._waiting.append(waiting)
 
     def _start(self, stage: Stage) -> None:
-        inputs = {name: self._results[name] for name in stage.needs if name in self._results}
-        task_run = self._tasks.submit(stage, self._needed(stage), inputs, partial(self._pause, stage))
+        self._show_reused(stage)
+        task_run = self._tasks.submit(stage, self._needed(stage), self._inputs(stage), partial(self._pause, stage))
         self._task_runs[stage.name] = task_run
         self._active[stage.name] = stage
         task_run.when_ended(partial(self._inbox.put, Ended(stage)))
@@ -293,12 +340,22 @@ class Scheduler(Generic[T]):
 
     def _never(self, stage: Stage, status: StageStatus, message: str, because: StageName | None) -> None:
         """A stage will never start. It is shown in Prefect."""
-        task_run = self._tasks.submit_never(stage, status, message, self._needed(stage))
+        task_run = self._tasks.show(stage, status, message, self._needed(stage))
         self._task_runs[stage.name] = task_run
         self._record.stage_never_ran(stage, status, message, because, str(task_run.task_run_id))
 
+    def _inputs(self, stage: Stage) -> Mapping[StageName, JobResult]:
+        return {name: self._results[name] for name in stage.needs if name in self._results}
+
     def _needed(self, stage: Stage) -> Mapping[StageName, T]:
         return {name: self._task_runs[name] for name in stage.needs if name in self._task_runs}
+
+    def _show_reused(self, stage: Stage) -> None:
+        """Show the reused stages that a stage needs that runs. The other reused stages get no task runs."""
+        for name in stage.needs:
+            if name in self._reused and name not in self._task_runs:
+                reused, message = self._pipeline.by_name[name], self._reused[name].message or ""
+                self._task_runs[name] = self._tasks.show(reused, StageStatus.CACHED, message, self._needed(reused))
 
     def _may_not_start(self, stage: Stage) -> bool:
         return self._over is not None or (self._stopped is not None and not stage.when.cleans_up)
@@ -328,6 +385,7 @@ class Scheduler(Generic[T]):
         self._end("the run was killed")
 
     def _refuse_what_may_not_start(self) -> None:
+        self._decide_open()
         for pause in self._pauses.values():
             if self._may_not_start(pause.stage):
                 pause.cut_short()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from dockercise_prefect.orchestration.run.stage_runner import StageRunner
-from dockercise_prefect.orchestration.scheduling.ports import Pausing
+from dockercise_prefect.orchestration.scheduling.ports import NoReuse, Pausing
 from dockercise_prefect.orchestration.scheduling.scheduler import Scheduler
 from dockercise_prefect.pipeline import Stage, StageName
 from dockercise_prefect.runtime.stage.job import JobResult
@@ -67,7 +67,7 @@ class ThreadRuns:
         threading.Thread(target=work, daemon=True).start()
         return run
 
-    def submit_never(self, stage: Stage, status: StageStatus, message: str, needed: Mapping[StageName, ThreadRun]) -> ThreadRun:
+    def show(self, stage: Stage, status: StageStatus, message: str, needed: Mapping[StageName, ThreadRun]) -> ThreadRun:
         """See `TaskRuns`."""
         run = ThreadRun(stage.name)
         run.ended.set()
@@ -104,6 +104,7 @@ def run_all(world: StageWorld, skipped: Mapping[StageName, str] | None = None, *
         skipped=skipped or {},
         tasks=ThreadRuns(world.runner),
         record=world.record,
+        reuse=NoReuse(),
         jobs=jobs,
         fail_fast=False,
         control=WorkspaceControl(world.workspace),

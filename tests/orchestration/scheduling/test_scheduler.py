@@ -63,7 +63,8 @@ class Tasks:
         statuses: how stages end; the others pass. `RUNNING` stands for a task that breaks without a result.
         gates: what stages wait for before they end; the others wait for nothing.
         pauses: how long stages wait between attempts. resumed: whether they were allowed to go on.
-        submitted: names, in order. blocked: name to message. most: the largest number of tasks at the same time.
+        submitted: names, in order. blocked: name to message. shown: reused stages, name to message.
+        most: the largest number of tasks at the same time.
         inputs: for each submitted stage, the stages whose results it got.
     """
 
@@ -72,9 +73,11 @@ class Tasks:
     gates: Mapping[StageName, threading.Event] = field(default_factory=dict)
     submitted: list[StageName] = field(default_factory=list)
     blocked: dict[StageName, str] = field(default_factory=dict)
+    shown: dict[StageName, str] = field(default_factory=dict)
     pauses: Mapping[StageName, list[float]] = field(default_factory=dict)
     resumed: dict[StageName, bool] = field(default_factory=dict)
     inputs: dict[StageName, set[StageName]] = field(default_factory=dict)
+    results: dict[StageName, JobResult] = field(default_factory=dict)
     most: int = 0
     _now: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -94,11 +97,11 @@ class Tasks:
         threading.Thread(target=self._run, args=(stage, task, pause), daemon=True).start()
         return task
 
-    def submit_never(self, stage: Stage, status: StageStatus, message: str, needed: Mapping[StageName, Task]) -> Task:
+    def show(self, stage: Stage, status: StageStatus, message: str, needed: Mapping[StageName, Task]) -> Task:
         """See `TaskRuns`."""
         assert needed.keys() <= set(stage.needs)
-        assert status in {StageStatus.SKIPPED, StageStatus.NOT_STARTED}
-        self.blocked[stage.name] = message
+        assert status in {StageStatus.SKIPPED, StageStatus.NOT_STARTED, StageStatus.CACHED}
+        (self.shown if status is StageStatus.CACHED else self.blocked)[stage.name] = message
         task = Task(stage.name)
         task.ended.set()
         return task
@@ -119,10 +122,44 @@ class Tasks:
         else:
             result = JobResult(stage=stage.name, attempt=1, status=status, exit_code=0, message=None, started=NOW, finished=NOW)
             self.record.stage_ended(stage, result, Kept(), task.task_run_id)
-            task.result = result
+            task.result = self.results[stage.name] = result
         with self._lock:
             self._now -= 1
         task.ended.set()
+
+
+@dataclass
+class Store:
+    """What earlier runs have made (`ports.Reuse`).
+
+    Attributes:
+        made: stages that need not run. closed: for each stage, the stages whose volumes must be read first.
+    """
+
+    made: str = ""
+    closed: Mapping[StageName, str] = field(default_factory=dict)
+    read: set[StageName] = field(default_factory=set)
+    asked: list[StageName] = field(default_factory=list)
+
+    def is_open(self, stage: Stage, inputs: Mapping[StageName, JobResult]) -> bool:
+        """See `Reuse`."""
+        assert set(inputs) <= set(stage.needs)
+        return not self.read.issuperset(self.closed.get(stage.name, ""))
+
+    def find(self, stage: Stage, inputs: Mapping[StageName, JobResult]) -> JobResult | None:
+        """See `Reuse`."""
+        self.asked.append(stage.name)
+        if stage.name not in self.made:
+            return None
+        return JobResult(
+            stage=stage.name,
+            attempt=1,
+            status=StageStatus.CACHED,
+            exit_code=0,
+            message="as in run 1",
+            started=NOW,
+            finished=NOW,
+        )
 
 
 @dataclass
@@ -139,6 +176,8 @@ class World:
     asked: list[str] = field(default_factory=list)
     skipped: Mapping[StageName, str] = field(default_factory=dict)
     reasons: list[Stop] = field(default_factory=list)
+    scheduler: list[Scheduler[Task]] = field(default_factory=list)
+    store: Store = field(default_factory=Store)
     on_stop: Callable[[], None] = lambda: None
     on_stop_cleanup: Callable[[], None] = lambda: None
     on_kill: Callable[[], None] = lambda: None
@@ -151,10 +190,12 @@ class World:
             skipped=self.skipped,
             tasks=self.tasks,
             record=self.record,
+            reuse=self.store,
             jobs=jobs,
             fail_fast=fail_fast,
             control=self,
         )
+        self.scheduler.append(scheduler)
         return scheduler.execute()
 
     def stop(self, reason: str, stop: Stop) -> None:
@@ -385,3 +426,91 @@ def test_skipped_stages_are_recorded_with_the_reason(world: Callable[..., World]
 
     assert run.record.stage("a").message == "skipped: the branch is dev"
     assert run.statuses() == {"a": "skipped", "b": "passed"}
+
+
+def test_a_reused_stage_is_settled_without_a_task_run(world: Callable[..., World]) -> None:
+    """What need not run takes no slot. The stages after it start at once, and have its result."""
+    run = world({"a": "", "b": "a", "c": "b", "d": "c"})
+    run.store.made = "abc"
+
+    run.execute(1)
+
+    assert run.tasks.submitted == ["d"]
+    assert run.tasks.inputs == {"d": {"c"}}
+    assert run.statuses() == {"a": "cached", "b": "cached", "c": "cached", "d": "passed"}
+
+
+def test_only_what_a_running_stage_needs_is_shown(world: Callable[..., World]) -> None:
+    """Of ten reused stages, those have a task run that a stage needs that runs. The first of them have none."""
+    run = world({"a": "", "b": "a", "c": "b", "d": "", "e": "cd", "f": "e"})
+    run.store.made = "abcd"
+
+    run.execute()
+
+    assert run.tasks.shown == dict.fromkeys("cd", "as in run 1")
+    assert run.tasks.submitted == ["e", "f"]
+
+
+def test_a_run_in_which_nothing_runs(world: Callable[..., World]) -> None:
+    """If everything is reused, however long the chain is, there is no task run at all."""
+    names = [chr(0x4E00 + number) for number in range(3000)]
+    run = world(dict(zip(names, ["", *names], strict=False)))
+    run.store.made = "".join(names)
+
+    assert run.execute() is None
+
+    assert (run.tasks.submitted, run.tasks.shown) == ([], {})
+    assert set(run.statuses().values()) == {"cached"}
+
+
+def test_a_stage_waits_for_the_content_of_a_volume(world: Callable[..., World]) -> None:
+    """As long as nobody knows the content of a volume, it is not decided whether the stage after it runs; others go on."""
+    run = world({"a": "", "b": "a", "c": "a", "d": "b"})
+    run.store.made, run.store.closed = "b", {"b": "a"}
+
+    def read() -> None:
+        waiting = threading.Event()
+        while "c" not in run.tasks.submitted:
+            waiting.wait(0.01)
+        run.store.read.add("a")
+        run.scheduler[0].volume_read(run.tasks.results["a"])
+
+    threading.Thread(target=read, daemon=True).start()
+    run.execute()
+
+    assert run.store.asked == ["a", "c", "b", "d"]
+    assert run.statuses() == {"a": "passed", "b": "cached", "c": "passed", "d": "passed"}
+
+
+def test_a_stop_ends_the_wait_for_a_volume(world: Callable[..., World]) -> None:
+    """A stage that is not decided yet when the run is stopped never starts, even if the volume is never read."""
+    run = world({"a": "", "b": "a", "c": ""})
+    run.store.closed = {"b": "a"}
+    gate = threading.Event()
+    run.tasks.gates = {"c": gate}
+    run.on_stop = gate.set
+
+    def interrupt() -> None:
+        waiting = threading.Event()
+        while run.statuses().get("a") != "passed":
+            waiting.wait(0.01)
+        run.scheduler[0].interrupt("Prefect")
+
+    threading.Thread(target=interrupt, daemon=True).start()
+
+    assert run.execute() == "Prefect"
+
+    assert run.statuses() == {"a": "passed", "b": "not_started", "c": "passed"}
+
+
+def test_what_was_stopped_is_not_reused(world: Callable[..., World]) -> None:
+    """After a failure with fail-fast, a stage that could be reused is not started, like any other."""
+    run = world({"a": "", "b": "", "c": "b"}, statuses={"a": StageStatus.FAILED})
+    gate = threading.Event()
+    run.tasks.gates = {"b": gate}
+    run.on_stop = gate.set
+    run.store.made = "c"
+
+    run.execute(fail_fast=True)
+
+    assert run.statuses() == {"a": "failed", "b": "passed", "c": "not_started"}
