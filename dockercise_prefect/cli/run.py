@@ -56,6 +56,8 @@ from dockercise_prefect.status import RunStatus, StageStatus
 @click.option("--log-group", metavar="NAME", help="A CloudWatch log group that also gets the logs.")
 @click.option("--aws", is_flag=True, help="Give every stage a private copy of your AWS folder.")
 @click.option("--fail-fast", is_flag=True, help="Stop everything at the first failure.")
+@click.option("--no-cache", is_flag=True, help="Run stages with `cache` even if nothing has changed.")
+@click.option("--fail-on-miss", is_flag=True, help="Let stages with `cache` fail that are not reused.")
 @click.option("--untrusted", is_flag=True, help="Do not trust the pipeline: refuse what could do harm, and limit the rest.")
 @takes_offline
 @click.option("--quiet", is_flag=True, help="Show only failures and the last line.")
@@ -70,6 +72,8 @@ def run(  # noqa: PLR0917  click gives each option as an argument
     log_group: str | None,
     aws: bool,
     fail_fast: bool,
+    no_cache: bool,
+    fail_on_miss: bool,
     untrusted: bool,
     offline: bool,
     quiet: bool,
@@ -87,7 +91,14 @@ def run(  # noqa: PLR0917  click gives each option as an argument
     _refuse_folders(targets)
     pipeline = _compiled(folder, offline=offline, untrusted=settings.untrusted)
     presenter = _presenter(quiet=quiet, as_json=as_json)
-    how = RunOptions(settings=settings, aws=aws, fail_fast=fail_fast, observer=presenter)
+    how = RunOptions(
+        settings=settings,
+        aws=aws,
+        fail_fast=fail_fast,
+        no_cache=no_cache,
+        fail_on_miss=fail_on_miss,
+        observer=presenter,
+    )
     with closing(presenter):
         summary, failure = _run(pipeline, folder, targets, how, options, files)
     if as_json:

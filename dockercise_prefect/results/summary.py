@@ -36,12 +36,13 @@ class AttemptSummary:
 
 @dataclass(frozen=True, slots=True)
 class StageSummary:
-    """The entry of one stage in the summary. A stage that never started has no times.
+    """The entry of one stage in the summary. A stage that never started, or that is reused, has no times.
 
     Attributes:
         started: the begin of the first attempt.
         attempts: the number of attempts; None if the stage never started, or in a record of an earlier version.
         because: the stage because of which this one never started; None if there is no such stage.
+        reused_from: the run that the stage is reused from; None if it is not reused.
     """
 
     status: StageStatus
@@ -53,6 +54,7 @@ class StageSummary:
     message: str | None = None
     attempts: StrictInt | None = None
     because: str | None = None
+    reused_from: str | None = None
 
     @property
     def seconds(self) -> float | None:

@@ -19,7 +19,8 @@ from dockercise_prefect.runtime.cleanup.labels import GUARDIAN, RUN, Labels, Run
 from dockercise_prefect.runtime.cleanup.ownership import sweep, this_process
 from dockercise_prefect.runtime.cleanup.removal import counted, remove_all
 from dockercise_prefect.runtime.concurrent import Background
-from dockercise_prefect.runtime.engine import Channel, Engine, Leftover, OutputSink
+from dockercise_prefect.runtime.engine import Channel, Engine, Leftover, OutputSink, ResolvedImage
+from dockercise_prefect.runtime.files.code_digests import CodeDigests
 from dockercise_prefect.runtime.files.output_volumes import OutputVolumes
 from dockercise_prefect.runtime.files.shared_volumes import SharedVolumes
 from dockercise_prefect.runtime.files.volume_export import KeepVolume
@@ -32,11 +33,13 @@ from dockercise_prefect.runtime.stage.images import Images
 from dockercise_prefect.runtime.stage.job import JobResult
 from dockercise_prefect.runtime.stage.jobs import Jobs
 from dockercise_prefect.runtime.stage.mounts import (
+    KeptVolume,
     StageMounts,
     check_code_folders,
     check_host_paths,
     code_folders,
     engine_volumes,
+    no_kept_volume,
 )
 from dockercise_prefect.runtime.stage.outcome import Stop, Verdict
 from dockercise_prefect.runtime.stage.ports import Outputs
@@ -69,6 +72,7 @@ class RuntimeOptions:
         masker: knows what is sensitive. What stages print is passed on masked.
         confinement: the limits of each stage.
         shared: the `shared_volumes` of an earlier process of the run.
+        kept_volume: reads the volumes of stages that are reused.
     """
 
     root: Path | None
@@ -77,6 +81,7 @@ class RuntimeOptions:
     masker: Masker = field(default_factory=Masker)
     confinement: Confinement = field(default_factory=Confinement)
     shared: Mapping[str, str] = field(default_factory=dict)
+    kept_volume: KeptVolume = no_kept_volume
 
 
 class Workspace:
@@ -124,7 +129,7 @@ class Workspace:
         self._putting_away = Background()  # separate: a big volume must not delay what stages wait for
         volumes = Volumes(engine, self._labels, self._background.do, self._running.refuse_when_cancelled)
         self._shared = SharedVolumes(engine, volumes, options.root, pipeline.history, notify, options.shared)
-        self._mounts = StageMounts(volumes, self._shared, options.root, aws=options.aws)
+        self._mounts = StageMounts(volumes, self._shared, options.root, options.kept_volume, aws=options.aws)
         self._images = Images(engine, pipeline, self._labels)
         self._attempts = Attempts(
             engine=engine,
@@ -216,6 +221,22 @@ class Workspace:
             self._images.note(stage.name, result.made_image)
         self._anticipate(result, ports.outputs)
         return result
+
+    def image_of(self, stage: Stage) -> ResolvedImage | None:
+        """The image that a stage runs in; None if it builds its own, or has none. Called after `prepare`.
+
+        Raises:
+            EngineError: the stage that should have left the image did not.
+        """
+        return self._images.of(stage)
+
+    def code_digests(self) -> CodeDigests:
+        """The digests of the files of the code, as stages see them. Called after `prepare`.
+
+        Raises:
+            EngineError: there is no root, or files cannot be read.
+        """
+        return self._shared.code_digests()
 
     def put_away(self, stage: Stage, result: JobResult, keep: KeepVolume) -> None:
         """Pass on what the last attempt left in its volume, and remove its container; see `Attempts.put_away`."""

@@ -42,7 +42,7 @@ def test_each_shell_gets_its_script(command: Command, shell: str) -> None:
 def test_commands_and_options_are_completed(tmp_path: Path) -> None:
     """The beginning of a command or an option is completed to the existing ones."""
     assert _completed(tmp_path, "dockercise reg") == ["register"]
-    assert _completed(tmp_path, "dockercise run --fail") == ["--fail-fast"]
+    assert _completed(tmp_path, "dockercise run --fail") == ["--fail-fast", "--fail-on-miss"]
 
 
 def test_stages_are_completed(tmp_path: Path) -> None:

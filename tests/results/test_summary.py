@@ -36,6 +36,7 @@ def test_the_object_has_the_keys_that_others_rely_on() -> None:
                 "message": None,
                 "attempts": None,
                 "because": None,
+                "reused_from": None,
             }
         },
     }

@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import Generic, TypeAlias, TypeVar
 
 from dockercise_prefect.orchestration.prefect.cancel_watch import CancelWatch
 from dockercise_prefect.orchestration.prefect.engine_login import connect_engine
 from dockercise_prefect.orchestration.prefect.flow_run import found_by, without_tags
+from dockercise_prefect.orchestration.prefect.reuse_key import reuse_key
+from dockercise_prefect.orchestration.reuse.kept_results import KeptResults
+from dockercise_prefect.orchestration.reuse.run_reuse import RunReuse, Surrounding, Wishes
 from dockercise_prefect.orchestration.run.cleanup_signals import CleanupSignals
 from dockercise_prefect.orchestration.run.events import EngineFound
 from dockercise_prefect.orchestration.run.limits import confinement_of
 from dockercise_prefect.orchestration.run.outcome_texts import OutcomeTexts
 from dockercise_prefect.orchestration.run.outputs import RunOutputs
-from dockercise_prefect.orchestration.run.phases import Resolved, Started
-from dockercise_prefect.orchestration.run.stage_runner import StageRunner
+from dockercise_prefect.orchestration.run.phases import Opened, Resolved, Started
+from dockercise_prefect.orchestration.run.stage_runner import Reuses, StageRunner
 from dockercise_prefect.orchestration.run.stage_task import PrefectTaskRun, PrefectTaskRuns, ShownTask
-from dockercise_prefect.orchestration.scheduling.ports import NoReuse
 from dockercise_prefect.orchestration.scheduling.scheduler import Scheduler
 from dockercise_prefect.results.record.journal import Entry
 from dockercise_prefect.runtime.cleanup.labels import RunIdentity
@@ -47,13 +50,17 @@ Guard: TypeAlias = Callable[[Resolved, Engine], None]
 """Called when a run is going to make things on an engine: if its process dies, somebody has to finish the run."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stages:
+R = TypeVar("R", bound=Reuses)
+
+
+@dataclass(frozen=True)
+class Stages(Generic[R]):
     """What runs the stages of one run."""
 
     outputs: RunOutputs
     runner: StageRunner
     scheduler: Scheduler[PrefectTaskRun]
+    reuse: R
 
 
 def execute(run: Resolved, root: Path | None, cancel_watch: CancelWatch, guard: Guard) -> Executed:
@@ -65,6 +72,7 @@ def execute(run: Resolved, root: Path | None, cancel_watch: CancelWatch, guard: 
     options, settings = run.options, run.options.settings
     with ExitStack() as stack:
         signals = stack.enter_context(CleanupSignals(run.notify))
+        afterwards = stack.enter_context(ExitStack())  # when all volumes are in the record
         engine = options.engine or stack.enter_context(closing(connect_engine(settings)))
         info = engine.info()
         run.observe(EngineFound(info.version, info.url))
@@ -74,7 +82,9 @@ def execute(run: Resolved, root: Path | None, cancel_watch: CancelWatch, guard: 
         guard(run, engine)
         workspace.prepare()
         run.record.note(Entry.SHARED, {"volumes": workspace.shared_volumes, "code_digest": workspace.code_digest})
-        scheduler = stack.enter_context(stages_in(workspace, run)).scheduler
+        stages = stack.enter_context(stages_in(workspace, run, partial(_reuse, run, workspace)))
+        afterwards.callback(stages.reuse.close)
+        scheduler = stages.scheduler
         with without_tags(found_by(run.pipeline, run.commit, run.git)), cancel_watch.reaches(scheduler.interrupt):
             interrupted_by = scheduler.execute()
         run.record.bundle_outputs(run.pipeline)
@@ -94,13 +104,28 @@ def runtime_options(run: Resolved, root: Path | None) -> RuntimeOptions:
         aws=run.options.aws,
         masker=run.secrecy.masker,
         confinement=confinement_of(run.options.settings),
+        kept_volume=kept_results(run).volume,
     )
 
 
 @contextmanager
-def stages_in(workspace: Workspace, run: Resolved) -> Iterator[Stages]:
-    """What runs the stages of a run in a workspace, each as a task run of the current flow run."""
-    outputs = RunOutputs(run.pipeline, run.store, run.secrecy, workspace.output_volumes, run.record.failed)
+def stages_in(workspace: Workspace, run: Resolved, reuse_of: Callable[[RunOutputs], R]) -> Iterator[Stages[R]]:
+    """What runs the stages of a run in a workspace, each as a task run of the current flow run.
+
+    Args:
+        workspace: on the engine of the run.
+        run: the run.
+        reuse_of: returns what knows what may be reused, for the outputs of the run.
+    """
+    outputs = RunOutputs(
+        run.pipeline,
+        run.store,
+        run.secrecy,
+        workspace.output_volumes,
+        failed=run.record.failed,
+        kept=kept_results(run).output,
+    )
+    reuse = reuse_of(outputs)
     runner = StageRunner(
         workspace=workspace,
         record=run.record,
@@ -110,6 +135,8 @@ def stages_in(workspace: Workspace, run: Resolved) -> Iterator[Stages]:
         secrecy=run.secrecy,
         current_task=ShownTask,
         shipping=run.shipment.stream,
+        reuse=reuse,
+        volume_read=lambda result: scheduler.volume_read(result),  # noqa: PLW0108  the scheduler is made below
         show=run.view.stage,
     )
     scheduler = Scheduler(
@@ -117,13 +144,40 @@ def stages_in(workspace: Workspace, run: Resolved) -> Iterator[Stages]:
         skipped=run.skipped,
         tasks=PrefectTaskRuns(runner.run),
         record=run.record,
-        reuse=NoReuse(),
+        reuse=reuse.finding,
         jobs=run.options.settings.jobs,
         fail_fast=run.options.fail_fast,
         control=_Control(run, workspace),
     )
     with closing(outputs):
-        yield Stages(outputs, runner, scheduler)
+        yield Stages(outputs, runner, scheduler, reuse)
+
+
+def kept_results(run: Opened) -> KeptResults:
+    """What earlier runs of the pipeline have left."""
+    return KeptResults(run.store.objects, run.pipeline.name)
+
+
+def _reuse(run: Resolved, workspace: Workspace, outputs: RunOutputs) -> RunReuse:
+    options = run.options
+    surrounding = Surrounding(
+        pipeline=run.pipeline,
+        seen=workspace,
+        texts=run.texts,
+        secret=run.outside.secret,
+        sensitive=run.secrecy.because,
+        store=run.store,
+        opened=outputs.open,
+        find_key=reuse_key,
+        notify=run.notify,
+    )
+    wishes = Wishes(
+        no_cache=options.no_cache,
+        fail_on_miss=options.fail_on_miss,
+        is_kept=not options.settings.untrusted,
+        aws=options.aws,
+    )
+    return RunReuse(surrounding, wishes)
 
 
 class _Control:

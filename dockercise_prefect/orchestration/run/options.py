@@ -29,6 +29,8 @@ class RunOptions:
         aws: whether every stage gets a copy of the user's AWS folder.
         fail_fast: whether the first failure also stops the independent branches.
         engine: the engine that runs the stages; None to find the user's engine. The caller closes an engine that it passes.
+        no_cache: whether stages with `cache` run even if nothing has changed.
+        fail_on_miss: whether a stage with `cache` that is not reused fails instead of running.
         observer: called with each event.
     """
 
@@ -41,4 +43,6 @@ class RunOptions:
     aws: bool = False
     fail_fast: bool = False
     engine: Engine | None = None
+    no_cache: bool = False
+    fail_on_miss: bool = False
     observer: Observer = nobody

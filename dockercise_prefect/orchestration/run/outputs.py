@@ -24,6 +24,7 @@ from dockercise_prefect.orchestration.run.secrecy import Secrecy, SensitiveFound
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
 from dockercise_prefect.results.record.file_names import OUTPUTS, output_file
 from dockercise_prefect.results.record.store import Kept, RunStore, StdoutWriter
+from dockercise_prefect.runtime.concurrent import Once
 from dockercise_prefect.runtime.files.output import Printed, Spool, SpooledOutput
 from dockercise_prefect.runtime.files.output_volumes import OutputVolumes
 from dockercise_prefect.runtime.files.volumes import Volumes
@@ -51,6 +52,7 @@ class RunOutputs:
         secrecy: says what is sensitive.
         volumes: the volumes of the run for outputs.
         failed: called with the error if an output cannot be stored in the record.
+        kept: reads what a stage printed that is reused.
     """
 
     def __init__(
@@ -59,13 +61,17 @@ class RunOutputs:
         store: RunStore,
         secrecy: Secrecy,
         volumes: OutputVolumes,
+        *,
         failed: Callable[[StorageError], None],
+        kept: Callable[[Stdout], Iterable[bytes]],
     ) -> None:
         self._pipeline = pipeline
         self._store = store
         self._secrecy = secrecy
         self._volumes = volumes
         self._failed = failed
+        self._kept = kept
+        self._fetched: Once[Stdout, Printed] = Once()
         self._needed = {name for stage in pipeline for name in stage.needs}
         self._spool = Spool()
         self._lock = Lock()
@@ -87,7 +93,9 @@ class RunOutputs:
     @contextmanager
     def open(self, stdout: Stdout) -> Iterator[Printed]:
         """See `Outputs`."""
-        if stdout.file is not None:
+        if stdout.reused_from is not None:
+            yield self._fetched.get(stdout, partial(self._fetch, stdout))
+        elif stdout.file is not None:
             with _opened(self._store.folder / stdout.file, stdout.size) as printed:
                 yield printed
         elif stdout.volume is not None:
@@ -125,6 +133,12 @@ class RunOutputs:
     def close(self) -> None:
         """Release the outputs that are stored here."""
         self._spool.close()
+
+    def _fetch(self, stdout: Stdout) -> Printed:
+        output = SpooledOutput(self._spool)
+        for chunk in self._kept(stdout):
+            output.write(chunk)
+        return output.printed()
 
     def _with_value(self, kept: Kept, stdout: Stdout) -> Kept:
         try:

@@ -145,16 +145,17 @@ class RunRecord:
 
     def stage_reused(self, stage: Stage, result: JobResult) -> None:
         """The stage need not run. `result` is of an earlier run."""
+        self.note(Entry.RESULT, result.to_json())
+        stdout, volume = result.stdout, result.volume
         summary = StageSummary(
             result.status,
             result.exit_code,
-            started=result.started.isoformat(),
-            finished=result.finished.isoformat(),
             image_digest=result.image_digest,
             message=result.message,
-            attempts=result.attempt,
+            reused_from=None if stdout is None else stdout.reused_from,
         )
-        self._end(stage.name, summary, Kept())
+        output_digest = None if stdout is None else stdout.digest
+        self._end(stage.name, summary, Kept(output_digest=output_digest, volume_digest=volume.digest if volume else None))
         self._store.leave_volume_out(stage.name)
 
     def stage_broke(self, stage: Stage, message: str, task_run_id: str | None) -> None:

@@ -10,19 +10,20 @@ from functools import partial
 from itertools import count
 from typing import Protocol, TypeAlias
 
+from dockercise_prefect.orchestration.run.events import Notice
 from dockercise_prefect.orchestration.run.options import RunOptions
 from dockercise_prefect.orchestration.run.outputs import RunOutputs
 from dockercise_prefect.orchestration.run.record import RunRecord
 from dockercise_prefect.orchestration.run.secrecy import Secrecy
 from dockercise_prefect.orchestration.run.stage_log import PrefectLogger, StageLog, silent
-from dockercise_prefect.orchestration.scheduling.ports import Pausing
+from dockercise_prefect.orchestration.scheduling.ports import NoReuse, Pausing, Reuse
 from dockercise_prefect.orchestration.scheduling.retrying import delay_before_retry
 from dockercise_prefect.pipeline import Stage, StageName
 from dockercise_prefect.quantities import shown_seconds
 from dockercise_prefect.results.summary import AttemptSummary
 from dockercise_prefect.runtime.attempts import StagePorts
 from dockercise_prefect.runtime.engine import OutputSink
-from dockercise_prefect.runtime.stage.job import JobResult
+from dockercise_prefect.runtime.stage.job import JobResult, OwnVolume
 from dockercise_prefect.runtime.stage.ports import Texts
 from dockercise_prefect.runtime.workspace import Workspace
 from dockercise_prefect.status import StageStatus
@@ -57,6 +58,45 @@ class CurrentTask(Protocol):
         ...
 
 
+class Reuses(Protocol):
+    """Knows what may be reused (`orchestration.reuse.run_reuse.RunReuse`). Thread-safe."""
+
+    @property
+    def finding(self) -> Reuse:
+        """Finds stages that need not run."""
+        ...
+
+    def why(self, stage: Stage) -> str | None:
+        """Why the stage runs again, although it might have been reused; None if there is no such reason."""
+        ...
+
+    def refusal(self, stage: Stage) -> str | None:
+        """Why the stage must not run, although it is not reused; None if it may run."""
+        ...
+
+    def keep(self, stage: Stage, result: JobResult) -> None:
+        """Keep what a stage left for later runs. All of it is in the record already. Must not raise."""
+        ...
+
+
+class ReusesNothing:
+    """Every stage runs, and nothing is kept for later runs (`Reuses`)."""
+
+    @property
+    def finding(self) -> Reuse:
+        """See `Reuses`."""
+        return NoReuse()
+
+    def why(self, stage: Stage) -> None:
+        """See `Reuses`."""
+
+    def refusal(self, stage: Stage) -> None:
+        """See `Reuses`."""
+
+    def keep(self, stage: Stage, result: JobResult) -> None:
+        """See `Reuses`."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Ran:
     """A stage that has ended: the result of its last attempt, the attempts before it, and the last lines of its log."""
@@ -78,6 +118,8 @@ class StageRunner:
         secrecy: says what must not be shown.
         current_task: returns the task run of the calling thread.
         shipping: returns, for each stage, a function that sends its lines to another place.
+        reuse: knows what may be reused.
+        volume_read: called, from several threads, when it is known what the volume of a stage holds, or that nobody will know.
         show: called when a stage is finished, from several threads.
     """
 
@@ -92,6 +134,8 @@ class StageRunner:
         secrecy: Secrecy,
         current_task: Callable[[], CurrentTask],
         shipping: Shipping,
+        reuse: Reuses,
+        volume_read: Callable[[JobResult], None],
         show: Show,
     ) -> None:
         self._workspace = workspace
@@ -102,6 +146,8 @@ class StageRunner:
         self._secrecy = secrecy
         self._current_task = current_task
         self._shipping = shipping
+        self._reuse = reuse
+        self._volume_read = volume_read
         self._show = show
 
     def run(self, stage: Stage, inputs: Inputs, pause: Pausing) -> JobResult:
@@ -114,7 +160,11 @@ class StageRunner:
         """
         task = self._current_task()
         self._record.stage_started(stage, datetime.now(UTC), task.id)
-        ran = self._run(stage, inputs, pause, task)
+        if (why := self._reuse.why(stage)) is not None:
+            self._options.observer(Notice(f"{stage.name} runs again: {why}"))
+            task.logger.info("runs again: %s", why)
+        refusal = self._reuse.refusal(stage)
+        ran = self._run(stage, inputs, pause, task) if refusal is None else self._refused(stage, refusal, task)
         self._settle(stage, ran, task.id)
         return ran.result
 
@@ -143,6 +193,21 @@ class StageRunner:
             tail = log.tail
         _say_failure(result, task.logger)
         return _Ran(result, earlier, tail)
+
+    def _refused(self, stage: Stage, refusal: str, task: CurrentTask) -> _Ran:
+        now = datetime.now(UTC)
+        result = JobResult(
+            stage=stage.name,
+            attempt=1,
+            status=StageStatus.FAILED,
+            exit_code=None,
+            message=refusal,
+            started=now,
+            finished=now,
+            stdout=self._outputs.writer(stage.name).close(),
+        )
+        _say_failure(result, task.logger)
+        return _Ran(result, (), [])
 
     def _attempts(
         self, stage: Stage, inputs: Inputs, pause: Pausing, task: CurrentTask, log: OutputSink
@@ -181,9 +246,16 @@ class StageRunner:
         """Store the content of the stage's volume (`runtime.files.volume_export.KeepVolume`)."""
         if files is None or result.volume is None:
             self._record.leave_volume_out(stage)
+            known = result if stage.no_log else replace(result, volume=_empty(result.volume))
         else:
-            result = replace(result, volume=self._record.keep_volume(stage, result.volume, files))
+            known = result = replace(result, volume=self._record.keep_volume(stage, result.volume, files))
+        self._volume_read(known)
+        self._reuse.keep(stage, known)
         self._show(stage, result, tail)
+
+
+def _empty(volume: OwnVolume | None) -> OwnVolume | None:
+    return None if volume is None else replace(volume, written=False)
 
 
 def _summary(result: JobResult) -> AttemptSummary:

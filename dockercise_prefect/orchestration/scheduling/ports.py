@@ -76,6 +76,10 @@ class Reuse(Protocol):
         """
         ...
 
+    def volume_read(self, result: JobResult) -> None:
+        """The content of the volume of a stage that ran is known, or will not be known."""
+        ...
+
     def find(self, stage: Stage, inputs: Mapping[StageName, JobResult]) -> JobResult | None:
         """The result of the stage, if it need not run. The arguments are those of `is_open`."""
         ...
@@ -87,6 +91,9 @@ class NoReuse:
     def is_open(self, stage: Stage, inputs: Mapping[StageName, JobResult]) -> bool:  # noqa: ARG002  as in `Reuse`
         """See `Reuse`."""
         return False
+
+    def volume_read(self, result: JobResult) -> None:
+        """See `Reuse`."""
 
     def find(self, stage: Stage, inputs: Mapping[StageName, JobResult]) -> None:
         """See `Reuse`."""

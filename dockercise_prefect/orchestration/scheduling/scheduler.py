@@ -214,6 +214,7 @@ class Scheduler(Generic[T]):
                 self._wait_for_slot(_Waiting(pause.stage, partial(self._resume, pause), pause.refuse))
             case VolumeRead(result):
                 self._results[result.stage] = result
+                self._reuse.volume_read(result)
                 self._decide_open()
             case Interrupted(by):
                 self._interrupt(by)
@@ -265,7 +266,7 @@ class Scheduler(Generic[T]):
             self._record.stage_broke(stage, f"internal error: {task_run.failure}", str(task_run.task_run_id))
             end = StageEnd(StageStatus.ERROR)
         else:
-            self._results[stage.name] = result
+            self._results.setdefault(stage.name, result)  # if its volume was read first, that result says more
             end = StageEnd(result.status, result.exit_code)
         if not end.status.succeeded and self._fail_fast:
             reason = f"{stage.name} failed and the run fails fast"

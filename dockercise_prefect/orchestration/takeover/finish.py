@@ -23,10 +23,12 @@ from dockercise_prefect.orchestration.run.events import Event, RunEnded
 from dockercise_prefect.orchestration.run.execution import Executed, identity_of, runtime_options, stages_in
 from dockercise_prefect.orchestration.run.failure import headline
 from dockercise_prefect.orchestration.run.options import RunOptions
+from dockercise_prefect.orchestration.run.outputs import RunOutputs
 from dockercise_prefect.orchestration.run.phases import Resolved
 from dockercise_prefect.orchestration.run.prefect_view import PrefectView
 from dockercise_prefect.orchestration.run.record import RunRecord
 from dockercise_prefect.orchestration.run.secrecy import Secrecy
+from dockercise_prefect.orchestration.run.stage_runner import ReusesNothing
 from dockercise_prefect.orchestration.run.stage_task import final_state
 from dockercise_prefect.orchestration.scheduling.decisions import StageEnd
 from dockercise_prefect.orchestration.takeover.flow_run_context import inside
@@ -211,6 +213,10 @@ def _claim(engine: Engine, run: Resolved) -> None:
     engine.create_volume(labels.name("claim"), labels.of_run())
 
 
+def _reuses_nothing(_outputs: RunOutputs) -> ReusesNothing:
+    return ReusesNothing()
+
+
 def _run_cleanup(engine: Engine, run: Resolved, left: LeftRun, knowledge: Knowledge, cause: Cause) -> None:
     identity = identity_of(run)
     may_run = [
@@ -221,7 +227,10 @@ def _run_cleanup(engine: Engine, run: Resolved, left: LeftRun, knowledge: Knowle
     pipeline = without(run.pipeline, [stage.name for stage in run.pipeline if stage.name not in may_run])
     root = Path(left.facts.root) if left.facts.root is not None and Path(left.facts.root).is_dir() else None
     how = replace(runtime_options(run, root), shared=left.shared)
-    with Workspace(engine, pipeline, identity, how, run.notify) as workspace, stages_in(workspace, run) as stages:
+    with (
+        Workspace(engine, pipeline, identity, how, run.notify) as workspace,
+        stages_in(workspace, run, _reuses_nothing) as stages,
+    ):
         stages.outputs.recall(left.results.values())
         ended = Interrupted(engine=engine, run=run, left=left, identity=identity, stop=cause.stop).end()
         if cause.cancelled_by is None:

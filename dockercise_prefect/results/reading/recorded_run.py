@@ -17,6 +17,7 @@ from zipfile import BadZipFile, ZipFile
 from dockercise_prefect.archives.tarball import CHUNK, members
 from dockercise_prefect.errors import StorageError
 from dockercise_prefect.pipeline import Pipeline, StageName, from_json
+from dockercise_prefect.results.cache.contents import Contents
 from dockercise_prefect.results.places.objects import NotStoredError, Objects, read
 from dockercise_prefect.results.places.place import shown
 from dockercise_prefect.results.reading.composition import BrokenArchiveError, base_of, composed
@@ -51,11 +52,22 @@ class StageEntry:
         left_out: the parts that were not stored, each with the reason.
         volume_digest: the digest of the content of its volume (docs/digests.md); None if the record does not have the volume,
             or was made before there were digests.
+        output_digest: the same for what it printed on stdout.
     """
 
     summary: StageSummary
     sensitive: bool
     left_out: Mapping[str, str]
+    volume_digest: str | None
+    output_digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Reused:
+    """Where a reused stage is: the run that it ran in, and the digests of what it left."""
+
+    earlier: RecordedRun
+    output_digest: str | None
     volume_digest: str | None
 
 
@@ -140,7 +152,7 @@ class RecordedRun:
         raise NotStoredError(f"there is no {shown(self.url)}/{plain_log(stage)}")
 
     def output(self, stage: StageName) -> Iterator[bytes]:
-        """The bytes that a stage has printed on stdout so far, unchanged.
+        """The bytes that a stage has printed on stdout so far, unchanged; for a stage that is reused, what it printed earlier.
 
         Raises:
             NotStoredError: the output is not stored, or the stage has not started.
@@ -149,10 +161,13 @@ class RecordedRun:
         try:
             yield from self.objects.chunks(f"{self.path}/{output_file(stage)}")
         except NotStoredError:
-            yield from self._bundled(stage)
+            reused = self._reused(stage)
+            yield from self._bundled(stage) if reused is None else self._kept_output(stage, reused)
 
     def volume(self, stage: StageName) -> Iterator[Member]:
         """All members of a stage's volume, also those in the archives of other stages. Their paths begin with the stage's name.
+
+        For a stage that is reused, this is what it left earlier.
 
         Raises:
             NotStoredError: the volume is not stored.
@@ -160,6 +175,11 @@ class RecordedRun:
         """
         try:
             yield from composed(stage, self._members)
+        except NotStoredError:
+            reused = self._reused(stage)
+            if reused is None:
+                raise
+            yield from self._kept_volume(stage, reused)
         except BrokenArchiveError as error:
             raise self.broken(volume_file(error.stage), str(error)) from error
 
@@ -199,6 +219,29 @@ class RecordedRun:
     def broken(self, name: str, why: str) -> BrokenRecordError:
         """The error for an object with content that a run does not write."""
         return BrokenRecordError(f"{shown(self.url)}/{name} is broken: {why}", "the rest of the record can still be read")
+
+    def _reused(self, stage: StageName) -> _Reused | None:
+        """Where a stage is that is reused; None if it is not reused."""
+        entry = self.entry(stage)
+        if entry is None or entry.summary.reused_from is None:
+            return None
+        earlier = RecordedRun(self.objects, self.pipeline, entry.summary.reused_from)
+        return _Reused(earlier, entry.output_digest, entry.volume_digest)
+
+    def _kept_output(self, stage: StageName, reused: _Reused) -> Iterator[bytes]:
+        if reused.output_digest is not None:
+            with suppress(NotStoredError):
+                yield from Contents(self.objects).output(reused.output_digest)
+                return
+        yield from reused.earlier.output(stage)
+
+    def _kept_volume(self, stage: StageName, reused: _Reused) -> Iterator[Member]:
+        if reused.volume_digest is None:
+            raise NotStoredError(f"{stage} left nothing in its volume")
+        with suppress(NotStoredError):
+            yield from members(Contents(self.objects).volume(reused.volume_digest, stage))
+            return
+        yield from reused.earlier.volume(stage)
 
     def _packed(self, name: str, start: int = 0) -> Iterator[bytes]:
         """The decompressed content of an object, from an offset on."""
@@ -262,4 +305,5 @@ def _entry_from_json(data: Mapping[str, Any]) -> StageEntry:
         bool(data.get("sensitive")),
         dict(data.get("left_out") or {}),
         data.get("volume_digest"),
+        data.get("output_digest"),
     )

@@ -18,6 +18,7 @@ from dockercise_prefect.pipeline import CODE, CodeHistory, StageName
 from dockercise_prefect.runtime.concurrent import Once
 from dockercise_prefect.runtime.engine import Engine
 from dockercise_prefect.runtime.files.aws_folder import aws_entries
+from dockercise_prefect.runtime.files.code_digests import CodeDigests
 from dockercise_prefect.runtime.files.code_history import history_entries
 from dockercise_prefect.runtime.files.code_snapshot import code_entries
 from dockercise_prefect.runtime.files.output import Printed
@@ -74,12 +75,27 @@ class SharedVolumes:
         self._notify = notify
         self._made: Once[frozenset[tuple[StageName, int]] | str, str] = Once()
         self._kept: Once[str, None] = Once()
+        self._code: Once[None, CodeDigests] = Once()
         self.code_digest: str | None = None
         self.lasting: dict[str, str] = dict(made)
 
     def empty(self, stage: StageName) -> str:
         """An empty volume, used in place of a stage's volume if the stage has none."""
         return self._made.get(f"/{stage}", lambda: self._volumes.empty(stage))
+
+    def restored(self, stage: StageName, digest: str, files: Callable[[], Iterable[bytes]], image: str) -> str:
+        """The volume of a stage that is reused, with its content.
+
+        Args:
+            stage: the stage.
+            digest: of the content (docs/digests.md).
+            files: the content, as a tar stream whose paths begin with the stage's name.
+            image: the id of any image on the engine.
+
+        Raises:
+            DockerciseError: the content cannot be read, or does not match the digest.
+        """
+        return self._made.get(f"/{stage}", lambda: self._volumes.restored(stage, image, files(), digest))
 
     def code(self, image: str, folder: str = "", entries: Sequence[Entry] | None = None) -> str:
         """The run's snapshot of the code, or of one folder of it.
@@ -114,14 +130,25 @@ class SharedVolumes:
         return f"{CODE}/{folder}" in self.lasting
 
     def code_entries(self) -> Sequence[Entry]:
-        """The files and folders of the code.
+        """The files and folders of the code. They are listed once.
 
         Raises:
             EngineError: there is no root, or files cannot be read.
         """
+        return self.code_digests().entries
+
+    def code_digests(self) -> CodeDigests:
+        """The digests of the files of the code. Files that are in a volume already are not read again.
+
+        Raises:
+            EngineError: there is no root, or files cannot be read.
+        """
+        return self._code.get(None, self._listed)
+
+    def _listed(self) -> CodeDigests:
         if self._root is None:
             raise EngineError("the pipeline uses the code, but there is no root folder", "set DOCKERCISE_ROOT")
-        return code_entries(self._root, self._notify)
+        return CodeDigests(code_entries(self._root, self._notify))
 
     def aws(self, image: str) -> str:
         """A copy of the user's AWS folder that cannot be changed.

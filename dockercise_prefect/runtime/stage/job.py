@@ -45,6 +45,7 @@ class Stdout:
         digest: of the bytes, `sha256:…`; None if they are sensitive: the digest of a short secret reveals the secret.
         file: the file of the run's record that has the bytes; None if the record may not have them.
         volume: the volume on the run's engine that has the bytes instead; None if nobody needs them.
+        reused_from: the earlier run that printed them, for a stage that is reused. They are found by their digest.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -53,6 +54,7 @@ class Stdout:
     digest: str | None
     file: str | None = None
     volume: str | None = None
+    reused_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +62,12 @@ class OwnVolume:
     """The volume that an attempt could write to. Nothing writes to it after the attempt has ended.
 
     Attributes:
-        name: of the volume on the engine.
+        name: of the volume on the engine; empty for a stage that is reused.
         written: whether anything ran that could write to it.
         digest: of its content (docs/digests.md); None until the volume was read.
         file: the file of the run's record that has its content; None if the record does not have it.
         base: the stage whose file has the content that both volumes have in common; None if `file` has all of it.
+        reused_from: the earlier run that wrote it, for a stage that is reused. Its content is found by its digest.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -74,6 +77,7 @@ class OwnVolume:
     digest: str | None = None
     file: str | None = None
     base: StageName | None = None
+    reused_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -85,11 +85,13 @@ class Jobs:
         """The volume whose copy is the beginning of the stage's own volume."""
         if stage.on is None:
             return None
-        return self.shared.code(helper) if stage.on == CODE else self.mounts.volume_of(stage.on, inputs)
+        return self.shared.code(helper) if stage.on == CODE else self.mounts.volume_of(stage.on, inputs, helper)
 
     def _context(self, stage: Stage, inputs: Mapping[StageName, JobResult], helper: str) -> str | None:
         """The volume that holds what the stage builds."""
         if stage.build is None:
             return None
         context = stage.build.context
-        return self.shared.code(helper) if isinstance(context, CodeSnapshot) else self.mounts.volume_of(context.stage, inputs)
+        if isinstance(context, CodeSnapshot):
+            return self.shared.code(helper)
+        return self.mounts.volume_of(context.stage, inputs, helper)

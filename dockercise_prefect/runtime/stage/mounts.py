@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 from dockercise_prefect.archives.tarball import Entry, Folder
 from dockercise_prefect.errors import DefinitionError, Diagnostic, EngineError
@@ -24,10 +25,21 @@ from dockercise_prefect.runtime.engine import ContainerMount
 from dockercise_prefect.runtime.files import aws_folder
 from dockercise_prefect.runtime.files.shared_volumes import OutFile, SharedVolumes
 from dockercise_prefect.runtime.files.volumes import Volumes
-from dockercise_prefect.runtime.stage.job import JobResult
+from dockercise_prefect.runtime.stage.job import JobResult, OwnVolume
 from dockercise_prefect.runtime.stage.ports import Outputs
 
 OUT = "/out"
+
+KeptVolume: TypeAlias = Callable[[StageName, OwnVolume], Iterable[bytes]]
+"""Reads what an earlier run left in the volume of a stage that is reused: a tar stream whose paths begin with the stage's name.
+
+Raises a `DockerciseError` if it is gone, or cannot be read.
+"""
+
+
+def no_kept_volume(stage: StageName, volume: OwnVolume) -> Iterable[bytes]:
+    """A `KeptVolume` for runs that reuse nothing."""
+    raise EngineError(f"the volume of {stage} is in the results of {volume.reused_from}, which this run does not use")
 
 
 def uses_code(stage: Stage) -> bool:
@@ -120,10 +132,14 @@ class StageMounts:
         volumes: makes them.
         shared: what several stages mount.
         root: the folder that paths beginning with `./` are relative to.
+        kept_volume: reads the volume of a stage that is reused.
         aws: whether every stage gets the AWS folder.
     """
 
-    def __init__(self, volumes: Volumes, shared: SharedVolumes, root: Path | None, *, aws: bool) -> None:
+    def __init__(
+        self, volumes: Volumes, shared: SharedVolumes, root: Path | None, kept_volume: KeptVolume, *, aws: bool
+    ) -> None:
+        self._kept_volume = kept_volume
         self._volumes = volumes
         self._shared = shared
         self._root = root
@@ -154,14 +170,24 @@ class StageMounts:
             files[name] = OutFile(result.attempt, result.stdout.size, partial(outputs.open, result.stdout))
         return self._shared.out(files, image)
 
-    def volume_of(self, stage: StageName, inputs: Mapping[StageName, JobResult]) -> str:
+    def volume_of(self, stage: StageName, inputs: Mapping[StageName, JobResult], image: str) -> str:
         """The volume of a stage that has ended. If the stage has none, this is an empty volume.
 
+        Args:
+            stage: the stage.
+            inputs: its result, among others.
+            image: the id of any image on the engine.
+
         Raises:
-            EngineError: the volume was removed.
+            DockerciseError: the volume was removed, or what an earlier run left in it is gone.
         """
         volume = inputs[stage].volume if stage in inputs else None
-        name = self._shared.empty(stage) if volume is None else volume.name
+        if volume is None:
+            name = self._shared.empty(stage)
+        elif volume.reused_from is not None:
+            name = self._shared.restored(stage, str(volume.digest), partial(self._kept_volume, stage, volume), image)
+        else:
+            name = volume.name
         self._volumes.check_there(name, f"the volume of {stage}")
         return name
 
@@ -181,7 +207,7 @@ class StageMounts:
         match mount.source:
             case StageVolume(stage):
                 # Always read-only, whatever the pipeline says: no stage may change the volume of another stage.
-                return ContainerMount("volume", self.volume_of(stage, inputs), mount.target, read_only=True)
+                return ContainerMount("volume", self.volume_of(stage, inputs, image), mount.target, read_only=True)
             case CodeSnapshot(folder):
                 return ContainerMount("volume", self._shared.code(image, folder), mount.target, read_only=True)
             case EngineVolume(name):

@@ -18,7 +18,7 @@ from dockercise_prefect.orchestration.run.outputs import RunOutputs
 from dockercise_prefect.orchestration.run.record import RunRecord
 from dockercise_prefect.orchestration.run.secrecy import Secrecy
 from dockercise_prefect.orchestration.run.stage_log import PrefectLogger
-from dockercise_prefect.orchestration.run.stage_runner import StageRunner
+from dockercise_prefect.orchestration.run.stage_runner import ReusesNothing, StageRunner
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName, to_json
 from dockercise_prefect.results.record.local_store import LocalStore
 from dockercise_prefect.runtime.attempts import RunAttempt
@@ -139,7 +139,8 @@ def stage_world(
 
     with Workspace(engine, pipeline, replace(IDENTITY, pipeline=pipeline.name), how, logging.warning, attempt) as workspace:
         workspace.prepare()
-        with closing(RunOutputs(pipeline, store, secrecy, workspace.output_volumes, record.failed)) as outputs:
+        volumes = workspace.output_volumes
+        with closing(RunOutputs(pipeline, store, secrecy, volumes, failed=record.failed, kept=lambda _stdout: ())) as outputs:
             runner = StageRunner(
                 workspace=workspace,
                 record=record,
@@ -149,6 +150,8 @@ def stage_world(
                 secrecy=secrecy,
                 current_task=lambda: FakeTask(shown_states),
                 shipping=lambda _stage: lambda _line: None,
+                reuse=ReusesNothing(),
+                volume_read=lambda _result: None,
                 show=show,
             )
             yield StageWorld(engine, workspace, pipeline, runner, record, store, outputs, events, shown, shown_states)

@@ -67,6 +67,7 @@ def test_the_layout_is_what_others_rely_on(tmp_path: Path) -> None:
         "message": None,
         "attempts": None,
         "because": None,
+        "reused_from": None,
         "value": "hello",
         "sensitive": False,
         "sensitive_because": None,

@@ -114,7 +114,7 @@ def test_a_field_of_another_version_is_refused(result: JobResult, where: str) ->
 def test_a_key_of_a_stage_of_another_version_is_refused(job: Job) -> None:
     """A job whose stage has a key that this version does not know is refused, not run in part."""
     data = json.loads(job.to_json())
-    data["stage"]["cache"] = True
+    data["stage"]["cached"] = True
 
     with pytest.raises(ValueError, match="not known"):
         Job.from_json(json.dumps(data))

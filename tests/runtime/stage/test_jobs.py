@@ -17,7 +17,7 @@ from dockercise_prefect.runtime.stage.confinement import Confinement
 from dockercise_prefect.runtime.stage.images import Images
 from dockercise_prefect.runtime.stage.job import Job, JobResult, OwnVolume
 from dockercise_prefect.runtime.stage.jobs import Jobs
-from dockercise_prefect.runtime.stage.mounts import StageMounts
+from dockercise_prefect.runtime.stage.mounts import StageMounts, no_kept_volume
 from dockercise_prefect.status import StageStatus
 from tests.engines.scripted import BUSYBOX, ScriptedEngine
 from tests.runtime.workspaces import IDENTITY, MemoryOutputs, sh, volumes_of
@@ -41,7 +41,7 @@ class Makes:
             owner="owner",
             images=images,
             shared=shared,
-            mounts=StageMounts(self.volumes, shared, root, aws=False),
+            mounts=StageMounts(self.volumes, shared, root, no_kept_volume, aws=False),
             aws=False,
             git=False,
             secrets=(),

@@ -1,0 +1,104 @@
+"""Keeps what stages with `cache` leave, for later runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager
+from threading import Lock
+
+from dockercise_prefect.archives.tarball import packed
+from dockercise_prefect.errors import DockerciseError, StorageError
+from dockercise_prefect.pipeline import Stage, StageName
+from dockercise_prefect.results.cache.contents import Contents
+from dockercise_prefect.results.cache.entries import Entries
+from dockercise_prefect.results.cache.entry import Entry
+from dockercise_prefect.results.reading.recorded_run import RecordedRun
+from dockercise_prefect.reuse.ingredients import Ingredients
+from dockercise_prefect.runtime.files.output import Printed
+from dockercise_prefect.runtime.stage.job import JobResult, Stdout
+from dockercise_prefect.status import StageStatus
+
+
+class Keeping:
+    """Keeps what the stages of one run leave. Thread-safe. An error of the place is no reason for a run to fail.
+
+    Args:
+        entries: the entries of the pipeline.
+        contents: the contents in the place.
+        record: the record of the run on this machine, which has the volumes.
+        opened: opens what an attempt printed.
+        notify: called with a line for the user if something cannot be kept.
+    """
+
+    def __init__(
+        self,
+        entries: Entries,
+        contents: Contents,
+        record: RecordedRun,
+        opened: Callable[[Stdout], AbstractContextManager[Printed]],
+        notify: Callable[[str], None],
+    ) -> None:
+        self._entries = entries
+        self._contents = contents
+        self._record = record
+        self._opened = opened
+        self._notify = notify
+        self._lock = Lock()
+        self._new: dict[StageName, Entry] = {}
+
+    def keep(self, stage: Stage, result: JobResult, made_from: Ingredients, there: Callable[[], Collection[str]]) -> None:
+        """Keep what a stage left, if it passed and all of it is known. Its volume is in the record already.
+
+        Args:
+            stage: the stage.
+            result: of its last attempt.
+            made_from: what that was made from.
+            there: returns the digests of contents that need not be stored again.
+        """
+        entry = self._entry(stage, result, made_from)
+        if entry is None or result.stdout is None:
+            return
+        try:
+            if result.stdout.size and entry.output_digest not in there():
+                with self._opened(result.stdout) as printed:
+                    self._contents.keep_output(entry.output_digest, printed.chunks())
+            if entry.volume_digest is not None and entry.volume_digest not in there():
+                self._contents.keep_volume(entry.volume_digest, stage.name, packed(self._record.volume(stage.name)))
+        except (DockerciseError, OSError) as error:
+            self._say(stage.name, error)
+        else:
+            with self._lock:
+                self._new[stage.name] = entry
+
+    def close(self, reused: Mapping[StageName, Entry]) -> None:
+        """Write the entries, if there are new ones, with those that the run has reused: so they stay among the newest."""
+        with self._lock:
+            new = dict(self._new)
+        if new:
+            try:
+                self._entries.add(self._record.run_id, {**reused, **new}.values())
+            except StorageError as error:
+                self._say("this run", error)
+
+    def _entry(self, stage: Stage, result: JobResult, made_from: Ingredients) -> Entry | None:
+        stdout, volume = result.stdout, result.volume
+        if result.status is not StageStatus.PASSED or result.exit_code not in {0, None}:
+            return None
+        if stdout is None or stdout.digest is None or stdout.file is None:
+            return None
+        if volume is not None and volume.written and volume.digest is None:
+            return None
+        return Entry(
+            stage=stage.name,
+            ingredients=made_from,
+            run_id=self._record.run_id,
+            finished=result.finished.isoformat(),
+            seconds=max(0.0, (result.finished - result.started).total_seconds()),
+            image_digest=result.image_digest,
+            output_digest=stdout.digest,
+            output_size=stdout.size,
+            volume_digest=None if volume is None or not volume.written else volume.digest,
+        )
+
+    def _say(self, what: str, error: Exception) -> None:
+        self._notify(f"later runs cannot reuse {what}: {error}")

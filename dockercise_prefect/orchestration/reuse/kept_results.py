@@ -1,0 +1,54 @@
+"""Reads what stages of earlier runs have left, by its digest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+from dockercise_prefect.archives.tarball import packed
+from dockercise_prefect.errors import StorageError
+from dockercise_prefect.pipeline import StageName
+from dockercise_prefect.results.cache.contents import Contents
+from dockercise_prefect.results.places.objects import NotStoredError, Objects
+from dockercise_prefect.results.reading.recorded_run import RecordedRun
+from dockercise_prefect.runtime.stage.job import OwnVolume, Stdout
+
+
+class KeptResults:
+    """What stages of earlier runs of a pipeline have left: from the contents, or from the record of their run. Thread-safe.
+
+    Args:
+        objects: the place of the results.
+        pipeline: the name of the pipeline.
+    """
+
+    def __init__(self, objects: Objects, pipeline: str) -> None:
+        self._objects = objects
+        self._pipeline = pipeline
+        self._contents = Contents(objects)
+
+    def output(self, stdout: Stdout) -> Iterator[bytes]:
+        """What a stage printed, in pieces. Use it only when all of it has come.
+
+        Raises:
+            StorageError: it is gone, is damaged, or cannot be read.
+        """
+        if stdout.size == 0:
+            return
+        with suppress(NotStoredError):
+            yield from self._contents.output(str(stdout.digest))
+            return
+        yield from self._objects.chunks(f"{self._pipeline}/{stdout.reused_from}/{stdout.file}")
+
+    def volume(self, stage: StageName, volume: OwnVolume) -> Iterator[bytes]:
+        """The volume of a stage (`runtime.stage.mounts.KeptVolume`). Whoever reads it compares the digest.
+
+        Raises:
+            StorageError: it is gone, is damaged, or cannot be read.
+        """
+        with suppress(NotStoredError):
+            yield from self._contents.volume(str(volume.digest), stage)
+            return
+        if volume.reused_from is None:
+            raise StorageError(f"nobody knows which run left the volume of {stage}")
+        yield from packed(RecordedRun(self._objects, self._pipeline, volume.reused_from).volume(stage))

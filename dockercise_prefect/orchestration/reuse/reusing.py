@@ -1,0 +1,112 @@
+"""Decides which stages of a run need not run, and says why the others do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from dockercise_prefect.errors import EngineError, StorageError
+from dockercise_prefect.orchestration.reuse.known import Inputs, Known, UnknownError
+from dockercise_prefect.orchestration.reuse.sources import Source
+from dockercise_prefect.pipeline import Stage, StageName
+from dockercise_prefect.pipeline.seen import seen_volumes
+from dockercise_prefect.results.cache.entry import Entry
+from dockercise_prefect.results.record.file_names import output_file
+from dockercise_prefect.reuse.difference import differences
+from dockercise_prefect.reuse.ingredients import Ingredients
+from dockercise_prefect.runtime.engine import ResolvedImage
+from dockercise_prefect.runtime.stage.job import JobResult, OwnVolume, Stdout
+from dockercise_prefect.status import StageStatus
+
+
+class Reusing:
+    """Finds stages that need not run (`scheduling.ports.Reuse`). Used by one thread, except where something else is said.
+
+    Args:
+        known: says what attempts are made from.
+        sources: where stages are looked for, first to last.
+        reusable: says whether a stage may be reused at all.
+
+    Attributes:
+        made_from: what each stage is made from that may be reused, now or later.
+        reused: what is known of each stage that is reused.
+        whys: the reason why each stage runs that might have been reused. A stage that never passed before has none.
+    """
+
+    def __init__(
+        self,
+        known: Known,
+        sources: Sequence[Source],
+        reusable: Callable[[Stage], bool],
+    ) -> None:
+        self._known = known
+        self._sources = sources
+        self._reusable = reusable
+        self._read: set[StageName] = set()
+        self.made_from: dict[StageName, Ingredients] = {}
+        self.reused: dict[StageName, Entry] = {}
+        self.whys: dict[StageName, str] = {}
+
+    def is_open(self, stage: Stage, inputs: Inputs) -> bool:
+        """See `Reuse`."""
+        return self._considers(stage) and any(self._is_unread(name, inputs) for name in seen_volumes(stage))
+
+    def volume_read(self, result: JobResult) -> None:
+        """See `Reuse`."""
+        self._read.add(result.stage)
+
+    def find(self, stage: Stage, inputs: Inputs) -> JobResult | None:
+        """See `Reuse`."""
+        if not self._considers(stage):
+            return None
+        try:
+            made_from = self.made_from[stage.name] = self._known.ingredients(stage, inputs)
+            entry = self._found(stage, made_from)
+        except UnknownError as error:
+            self.whys[stage.name] = error.message
+            return None
+        except (StorageError, EngineError, OSError) as error:
+            self.whys[stage.name] = f"what earlier runs left cannot be read: {error}"
+            return None
+        if entry is None:
+            return None
+        self.reused[stage.name] = entry
+        return _result(stage, entry, self._known.seen.image_of(stage))
+
+    def _considers(self, stage: Stage) -> bool:
+        return self._reusable(stage) and (stage.cache is not None or any(source.serves(stage) for source in self._sources))
+
+    def _found(self, stage: Stage, made_from: Ingredients) -> Entry | None:
+        serving = [source for source in self._sources if source.serves(stage)]
+        key = made_from.key
+        found = next(filter(None, (source.find(stage, key) for source in serving)), None)
+        if found is None:
+            then = next(filter(None, (source.latest(stage.name) for source in serving)), None)
+            if then is not None:
+                self.whys[stage.name] = _why(made_from, then)
+        return found
+
+    def _is_unread(self, name: StageName, inputs: Inputs) -> bool:
+        volume = inputs[name].volume if name in inputs else None
+        return volume is not None and volume.written and volume.digest is None and name not in self._read
+
+
+def _why(made_from: Ingredients, then: Entry) -> str:
+    return next(differences(made_from, then.ingredients), None) or "what it left is too old, or is not kept any more"
+
+
+def _result(stage: Stage, entry: Entry, image: ResolvedImage | None) -> JobResult:
+    now = datetime.now(UTC)
+    volume = entry.volume_digest
+    return JobResult(
+        stage=stage.name,
+        attempt=1,
+        status=StageStatus.CACHED,
+        exit_code=0 if stage.starts_container else None,
+        message=f"reused from {entry.run_id}",
+        started=now,
+        finished=now,
+        image=image,
+        stdout=Stdout(entry.output_size, entry.output_digest, output_file(stage.name), reused_from=entry.run_id),
+        volume=None if volume is None else OwnVolume("", written=True, digest=volume, reused_from=entry.run_id),
+    )

@@ -1,0 +1,120 @@
+"""Reuse in one run, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from dockercise_prefect.orchestration.reuse.keeping import Keeping
+from dockercise_prefect.orchestration.reuse.known import Known, Seen
+from dockercise_prefect.orchestration.reuse.reusing import Reusing
+from dockercise_prefect.orchestration.reuse.sources import CacheSource
+from dockercise_prefect.pipeline import Pipeline, Stage, StageName
+from dockercise_prefect.pipeline.reusable import not_reusable
+from dockercise_prefect.results.cache.contents import Contents
+from dockercise_prefect.results.cache.entries import Entries
+from dockercise_prefect.results.places.folder import FolderObjects
+from dockercise_prefect.results.reading.recorded_run import RecordedRun
+from dockercise_prefect.results.record.store import RunStore
+from dockercise_prefect.runtime.files.output import Printed
+from dockercise_prefect.runtime.stage.job import JobResult, Stdout
+from dockercise_prefect.runtime.stage.ports import Texts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """What a user wants of reuse.
+
+    Attributes:
+        no_cache: whether all stages run. What they leave is kept for later runs all the same.
+        fail_on_miss: whether a stage with `cache` that is not reused fails instead of running.
+        is_kept: whether later runs may reuse what this run leaves. An untrusted pipeline leaves nothing.
+        aws: whether stages get the user's AWS folder, and with it whatever it opens.
+    """
+
+    no_cache: bool = False
+    fail_on_miss: bool = False
+    is_kept: bool = True
+    aws: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surrounding:
+    """What reuse needs of its run.
+
+    Attributes:
+        pipeline: the stages that run.
+        seen: knows the images and the code.
+        texts: knows the texts of variables.
+        secret: for each stage that has any, the variables whose texts came from a source of secrets.
+        sensitive: returns why the output of a stage is sensitive; None if it is not.
+        store: stores the record.
+        opened: opens what an attempt printed.
+        find_key: returns the key for digests of what is sensitive; None if there is no key.
+        notify: called with a line for the user.
+    """
+
+    pipeline: Pipeline
+    seen: Seen
+    texts: Texts
+    secret: Mapping[StageName, Sequence[str]]
+    sensitive: Callable[[Stage], str | None]
+    store: RunStore
+    opened: Callable[[Stdout], AbstractContextManager[Printed]]
+    find_key: Callable[[], bytes | None]
+    notify: Callable[[str], None]
+
+
+class RunReuse:
+    """Finds stages of one run that need not run, and keeps what the others leave.
+
+    Args:
+        run: the run.
+        wishes: what the user wants.
+
+    Attributes:
+        finding: finds the stages.
+    """
+
+    def __init__(self, run: Surrounding, wishes: Wishes) -> None:
+        self._wishes = wishes
+        self._not_reusable = not_reusable(run.pipeline)
+        self._sensitive = run.sensitive
+        objects, name, folder = run.store.objects, run.pipeline.name, run.store.folder
+        self._cache = CacheSource(objects, name)
+        known = Known(
+            pipeline=run.pipeline,
+            seen=run.seen,
+            texts=run.texts,
+            secret=run.secret,
+            opened=run.opened,
+            find_key=run.find_key,
+        )
+        self.finding = Reusing(known, [] if wishes.no_cache else [self._cache], self._is_reusable)
+        record = RecordedRun(FolderObjects(folder.parent.parent), name, folder.name)
+        self._keeping = Keeping(Entries(objects, name), Contents(objects), record, run.opened, run.notify)
+
+    def why(self, stage: Stage) -> str | None:
+        """See `Reuses`."""
+        return None if self._wishes.no_cache else self.finding.whys.get(stage.name)
+
+    def refusal(self, stage: Stage) -> str | None:
+        """See `Reuses`."""
+        if stage.cache is None or not self._wishes.fail_on_miss:
+            return None
+        never = self._not_reusable.get(stage.name, "has not passed before")
+        return f"not reused: {self.finding.whys.get(stage.name, f'it {never}')}"
+
+    def keep(self, stage: Stage, result: JobResult) -> None:
+        """See `Reuses`."""
+        made_from = self.finding.made_from.get(stage.name)
+        if made_from is not None and stage.cache is not None and self._wishes.is_kept:
+            self._keeping.keep(stage, result, made_from, lambda: self._cache.contents)
+
+    def close(self) -> None:
+        """Write what later runs need to know, after the last stage has ended."""
+        self._keeping.close(self.finding.reused)
+
+    def _is_reusable(self, stage: Stage) -> bool:
+        return not self._wishes.aws and stage.name not in self._not_reusable and self._sensitive(stage) is None

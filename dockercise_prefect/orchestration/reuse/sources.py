@@ -1,0 +1,112 @@
+"""Where a run looks for stages that it need not run: in what stages with `cache` have left, and in the record of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Protocol
+
+from dockercise_prefect.pipeline import Stage, StageName
+from dockercise_prefect.results.cache.contents import Contents
+from dockercise_prefect.results.cache.entries import Entries
+from dockercise_prefect.results.cache.entry import Entry, newest_by_key
+from dockercise_prefect.results.places.objects import Objects
+
+RUNS = 32
+"""Of how many runs the entries are read. A run writes its entries only if it has new ones, with those that it has reused."""
+
+
+class Source(Protocol):
+    """Knows what stages of earlier runs have left. Used by one thread."""
+
+    def serves(self, stage: Stage) -> bool:
+        """Whether the stage may be reused from here."""
+        ...
+
+    def find(self, stage: Stage, key: str) -> Entry | None:
+        """The stage as it passed when it was made from the same; None if it was not, or if what it left is gone.
+
+        Raises:
+            StorageError: the place cannot be read.
+        """
+        ...
+
+    def latest(self, stage: StageName) -> Entry | None:
+        """The stage as it passed last, whatever it was made from.
+
+        Raises:
+            StorageError: the place cannot be read.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class CacheSource:
+    """What stages with `cache` have left. The place is read when it is first needed.
+
+    Attributes:
+        objects: the place of the results.
+        pipeline: the name of the pipeline.
+    """
+
+    objects: Objects
+    pipeline: str
+
+    def serves(self, stage: Stage) -> bool:
+        """See `Source`."""
+        return stage.cache is not None
+
+    def find(self, stage: Stage, key: str) -> Entry | None:
+        """See `Source`."""
+        entry = self._by_key.get(key)
+        if entry is None or stage.cache is None or not self._is_there(entry):
+            return None
+        return entry if is_young(entry, stage.cache.max_age) else None
+
+    def latest(self, stage: StageName) -> Entry | None:
+        """See `Source`."""
+        return self._latest.get(stage)
+
+    @cached_property
+    def contents(self) -> Collection[str]:
+        """The digests of all contents when the run began."""
+        return Contents(self.objects).sizes().keys()
+
+    @cached_property
+    def _entries(self) -> Iterable[Entry]:
+        return Entries(self.objects, self.pipeline).newest(RUNS)
+
+    @cached_property
+    def _by_key(self) -> Mapping[str, Entry]:
+        return newest_by_key(self._entries)
+
+    @cached_property
+    def _latest(self) -> Mapping[StageName, Entry]:
+        return latest_by_stage(self._entries)
+
+    def _is_there(self, entry: Entry) -> bool:
+        return all(digest in self.contents for digest in _stored(entry))
+
+
+def is_young(entry: Entry, max_age: float | None) -> bool:
+    """Whether the stage passed at most `max_age` seconds ago; None for any age."""
+    return max_age is None or datetime.now(UTC) - datetime.fromisoformat(entry.finished) <= timedelta(seconds=max_age)
+
+
+def latest_by_stage(entries: Iterable[Entry]) -> Mapping[StageName, Entry]:
+    """For each stage, the entry that was made last."""
+    found: dict[StageName, Entry] = {}
+    for entry in entries:
+        if entry.stage not in found or found[entry.stage].finished < entry.finished:
+            found[entry.stage] = entry
+    return found
+
+
+def _stored(entry: Entry) -> Iterator[str]:
+    """The digests of what has to be stored of the stage. Nobody stores an empty output."""
+    if entry.output_size:
+        yield entry.output_digest
+    if entry.volume_digest is not None:
+        yield entry.volume_digest

@@ -1,0 +1,72 @@
+"""The digests of the files of the code, one by one, so that any part of it can be compared with that of an earlier run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property, partial
+from hashlib import sha256
+
+from dockercise_prefect.archives.content_digest import digest_text
+from dockercise_prefect.archives.tarball import Entry, File, Folder, Link
+
+
+class CodeDigests:
+    """The digests of the files of the code.
+
+    A file is digested when somebody reads it from `entries`, so a digest is of the bytes that stages see. Only a file that
+    nobody has read is read for its digest. Times do not count.
+
+    Args:
+        entries: the files and folders of the code.
+    """
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self._contents: dict[str, str] = {}
+        self.entries: Sequence[Entry] = [self._watched(entry) for entry in entries]
+
+    @cached_property
+    def files(self) -> Mapping[str, str]:
+        """The digest of each file and link, by its path: its kind, its mode, and its bytes or its target.
+
+        Raises:
+            EngineError, OSError: a file cannot be read.
+        """
+        return {entry.path: self._digest(entry) for entry in self.entries if not isinstance(entry, Folder)}
+
+    def of_folder(self, folder: str) -> str:
+        """The digest of a folder of the code with everything in it; an empty text is all of the code.
+
+        Raises:
+            EngineError, OSError: a file cannot be read.
+        """
+        above = f"{folder}/" if folder else ""
+        return self.together(entry.path for entry in self.entries if entry.path.startswith(above))
+
+    def together(self, paths: Iterable[str]) -> str:
+        """The digest of several files and folders."""
+        text = json.dumps([[path, self.files.get(path, self._folders.get(path))] for path in paths])
+        return digest_text(sha256(text.encode()).digest())
+
+    @cached_property
+    def _folders(self) -> Mapping[str, str]:
+        return {entry.path: f"d {entry.mode:o}" for entry in self.entries if isinstance(entry, Folder)}
+
+    def _digest(self, entry: File | Link) -> str:
+        if isinstance(entry, Link):
+            return digest_text(sha256(f"l {entry.target}".encode("utf-8", "surrogateescape")).digest())
+        if entry.path not in self._contents:
+            for _ in entry.content():
+                pass
+        return digest_text(sha256(f"f {entry.mode:o} {self._contents[entry.path]}".encode()).digest())
+
+    def _watched(self, entry: Entry) -> Entry:
+        return replace(entry, content=partial(self._read, entry.path, entry.content)) if isinstance(entry, File) else entry
+
+    def _read(self, path: str, content: Callable[[], Iterable[bytes]]) -> Iterator[bytes]:
+        digest = sha256()
+        for chunk in content():
+            digest.update(chunk)
+            yield chunk
+        self._contents[path] = digest.hexdigest()
