@@ -181,16 +181,23 @@ class Workspace:
         """
         check_host_paths(self._pipeline, self._options.root)
         self._images.resolve(self._notify)
-        self._slots.start(useful_slots(self._pipeline, self._options.jobs), self._images.first)
+        self._slots.allow(useful_slots(self._pipeline, self._options.jobs), self._images.first)
+        if self._sure_to_run:
+            self._slots.start()
         for volume in engine_volumes(self._pipeline):
             self._shared.keep(volume)
         if self._options.aws and any(stage.starts_container for stage in self._pipeline):
             self._shared.aws(self._images.any())
         if missing := [folder for folder in code_folders(self._pipeline) if not self._shared.has_code(folder)]:
-            code = self._shared.code_entries()
-            check_code_folders(self._pipeline, code)
-            for folder in missing:
-                self._shared.code(self._images.any(), folder, code)
+            check_code_folders(self._pipeline, self._shared.code_entries())
+            surely_used = set(code_folders(self._sure_to_run))
+            for folder in filter(surely_used.__contains__, missing):
+                self._shared.code(self._images.any(), folder)
+
+    @property
+    def _sure_to_run(self) -> list[Stage]:
+        """The stages that cannot be reused. What only others need is made when one of them runs."""
+        return [stage for stage in self._pipeline if stage.cache is None]
 
     def resume(self, results: Iterable[JobResult]) -> None:
         """Use what an earlier process of the run has made. Called after `prepare`."""
@@ -253,7 +260,10 @@ class Workspace:
 
     @property
     def shared_volumes(self) -> Mapping[str, str]:
-        """The names of the volumes of the code and of the AWS folder, by what they hold. Complete after `prepare`."""
+        """The names of the volumes of the code and of the AWS folder, by what they hold.
+
+        After `prepare`, those are there that stages without `cache` need.
+        """
         return dict(self._shared.lasting)
 
     def cancel(self, stop: Stop) -> None:

@@ -10,6 +10,7 @@ from hashlib import sha256
 
 from dockercise_prefect.archives.content_digest import digest_text
 from dockercise_prefect.archives.tarball import Entry, File, Folder, Link
+from dockercise_prefect.errors import EngineError
 
 
 class CodeDigests:
@@ -17,6 +18,8 @@ class CodeDigests:
 
     A file is digested when somebody reads it from `entries`, so a digest is of the bytes that stages see. Only a file that
     nobody has read is read for its digest. Times do not count.
+
+    A file that is read again must be the same, or whoever reads it gets an `EngineError`.
 
     Args:
         entries: the files and folders of the code.
@@ -69,4 +72,5 @@ class CodeDigests:
         for chunk in content():
             digest.update(chunk)
             yield chunk
-        self._contents[path] = digest.hexdigest()
+        if self._contents.setdefault(path, digest.hexdigest()) != digest.hexdigest():
+            raise EngineError(f"{path} changed during the run", "run again when no program is writing to it")

@@ -97,13 +97,12 @@ class SharedVolumes:
         """
         return self._made.get(f"/{stage}", lambda: self._volumes.restored(stage, image, files(), digest))
 
-    def code(self, image: str, folder: str = "", entries: Sequence[Entry] | None = None) -> str:
+    def code(self, image: str, folder: str = "") -> str:
         """The run's snapshot of the code, or of one folder of it.
 
         Args:
             image: the id of any image on the engine.
             folder: the folder's path in the code; empty for all of the code.
-            entries: the result of `code_entries`, if it is known.
 
         Raises:
             EngineError: there is no root, or files cannot be read.
@@ -111,7 +110,7 @@ class SharedVolumes:
         """
 
         def fill() -> str:
-            files = self.code_entries() if entries is None else entries
+            files = self.code_entries()
             if folder:
                 return self._volumes.filled(CODE, image, tar_stream(_below(folder, files)))
             stream = content_digested(tar_stream(files), "", self._note_code)

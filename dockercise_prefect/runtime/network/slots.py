@@ -115,19 +115,27 @@ class NetworkSlots:
         self._closed = False
         self._complained = False
         self._threads: list[threading.Thread] = []
+        self._count = 0
 
-    def start(self, count: int, image: str | None) -> None:
-        """Begin to make slots, in the background.
+    def allow(self, count: int, image: str | None) -> None:
+        """From here on, slots may be made.
 
         Args:
             count: how many.
             image: the id of any image, since a container needs one; None if every image of the run is still to be built.
         """
         self._image = image
-        if image is None:
-            return
-        self._threads = [threading.Thread(target=self._make, args=(image,), daemon=True) for _ in range(count)]
-        for thread in self._threads:
+        self._count = count
+
+    def start(self) -> None:
+        """Begin to make slots, in the background. The first stage that asks for a network does so too."""
+        with self._lock:
+            count, self._count = self._count, 0
+            if self._image is None or self._closed:
+                return
+            started = [threading.Thread(target=self._make, args=(self._image,), daemon=True) for _ in range(count)]
+            self._threads += started
+        for thread in started:
             thread.start()
 
     @contextmanager
@@ -137,6 +145,7 @@ class NetworkSlots:
         Raises:
             EngineError: some addresses must be closed, and no slot that is closed to them can be made.
         """
+        self.start()
         slot = self._take()
         if slot is None and self._closed_to:
             slot = self._closed_slot()

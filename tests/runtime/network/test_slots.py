@@ -57,7 +57,8 @@ def slots(engine: Engine, image: ResolvedImage, run_id: str) -> Iterator[Network
     """One slot, which is ready and free."""
     labels = Labels(RunIdentity(run_id, "p", "f"), "owner")
     made = NetworkSlots(engine, labels, print)
-    made.start(1, image.id)
+    made.allow(1, image.id)
+    made.start()
     for thread in made._threads:
         thread.join(60)
     yield made
@@ -280,7 +281,8 @@ def test_a_slot_that_does_not_answer_is_no_slot(scripted: ScriptedEngine) -> Non
     slots = NetworkSlots(scripted, Labels(IDENTITY, "o"), print)
     image = scripted.add_image(BUSYBOX)
 
-    slots.start(1, image)
+    slots.allow(1, image)
+    slots.start()
     slots.close()
 
     with slots.lease() as lease:
@@ -292,7 +294,8 @@ def test_a_slot_that_cannot_be_made_is_removed(scripted: ScriptedEngine) -> None
     scripted.fail("converse", EngineError("no"))
     slots = NetworkSlots(scripted, Labels(IDENTITY, "o"), print)
 
-    slots.start(1, scripted.add_image(BUSYBOX))
+    slots.allow(1, scripted.add_image(BUSYBOX))
+    slots.start()
     slots.close()
 
     assert scripted.leftovers() == []
@@ -303,7 +306,8 @@ def test_no_slots_where_every_image_is_yet_to_be_made(scripted: ScriptedEngine) 
     said: list[str] = []
     made = NetworkSlots(scripted, Labels(RunIdentity("r", "p", "f"), "owner"), said.append)
 
-    made.start(2, None)
+    made.allow(2, None)
+    made.start()
     with made.lease() as lease:
         network = lease.network
     made.close()

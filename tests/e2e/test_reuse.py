@@ -1,0 +1,95 @@
+"""Stages that are reused, on the real engine, in a user's shell."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from dockercise_prefect.runtime.docker.connection import connect
+from scripts.environment import ROOT
+from tests.e2e.conftest import Dockercise
+from tests.engines.scripted import BUSYBOX
+from tests.engines.second_engine import second_engine
+from tests.support.aws.moto import FOLDER_KEY_ID, FOLDER_SECRET, REGION, running_aws
+
+pytestmark = pytest.mark.docker
+
+
+@contextmanager
+def started_stages(pipeline: str, log: Path) -> Iterator[Callable[[], list[str]]]:
+    """Returns the stages of a pipeline whose containers the engine has started since, according to its events."""
+    command = ["docker", "events", '--format={{.Action}} {{index .Actor.Attributes "dockercise.stage"}}']
+    command += ["--filter", "type=container", "--filter", f"label=dockercise.pipeline={pipeline}"]
+    with log.open("w") as file, subprocess.Popen(command, stdout=file) as process:
+        try:
+            time.sleep(1)  # until it listens: the engine says nothing about that
+            yield lambda: [line.removeprefix("start ") for line in log.read_text().splitlines() if line.startswith("start ")]
+        finally:
+            process.terminate()
+
+
+def test_hello_starts_no_container_the_second_time(dockercise_run: Dockercise, tmp_path: Path) -> None:
+    """With `cache` in its defaults, the second run of `flows/hello` reuses every stage, and the engine starts nothing."""
+    root = tmp_path / f"hello-{tmp_path.name.replace('_', '-')}"
+    shutil.copytree(ROOT / "flows/hello", root)
+    (file,) = root.glob("*.dockercise.yaml")
+    file.write_text(file.read_text().replace("    img: busybox:latest", "    cache: true\n    img: busybox:latest"))
+
+    with started_stages(root.name, tmp_path / "events") as started:
+        first = dockercise_run("-C", root)
+        after_first = started()
+        second = dockercise_run("-C", root)
+        after_second = started()
+
+    assert sorted(filter(None, after_first)) == sorted(first.stages)  # the containers of networks have no stage
+    assert after_second == after_first
+    assert {stage["status"] for stage in second.stages.values()} == {"cached"}
+    assert {stage["reused_from"] for stage in second.stages.values()} == {first.summary["run_id"]}
+    assert second.exit_status == 0
+
+
+SHOP = f"""\
+meta: {{name: shop, defaults: {{img: '{BUSYBOX}'}}}}
+build:
+  cache: true
+  run: |
+    cd "$OUT"; mkdir -p site/deep; echo text > site/page; ln site/page same; ln -s site/page link; chmod 4755 site/page
+    date +%N; head -c 3000000 /dev/urandom > big; chown 1000:100 site/deep
+check:
+  vol: build
+  env: build
+  run: cd /build; echo "$BUILD"; cat /out/build; sha256sum big site/page same; ls -ln . site; readlink link
+"""
+
+
+def test_two_machines_share_what_is_in_a_bucket(dockercise_run: Dockercise, tmp_path: Path, engine_folder: Path) -> None:
+    """Another engine with an empty data folder reuses what is in the bucket, and the next stage sees the same bytes."""
+    root = tmp_path / "shop"
+    root.mkdir()
+    (root / "shop.dockercise.yaml").write_text(SHOP)
+    with running_aws() as aws, closing(connect()[0]) as here, second_engine(BUSYBOX, here, engine_folder) as other:
+        aws.bucket("results-of-mine")
+        access = {
+            "AWS_ENDPOINT_URL": aws.url,
+            "AWS_ACCESS_KEY_ID": FOLDER_KEY_ID,
+            "AWS_SECRET_ACCESS_KEY": FOLDER_SECRET,
+            "AWS_REGION": REGION,
+        }
+        place = ("--results", "s3://results-of-mine/ci")
+        first = dockercise_run("-C", root, *place, **access)
+        there = {"DOCKER_HOST": other.url, "DOCKERCISE_DATA": str(tmp_path / "empty")}
+
+        second = dockercise_run("-C", root, *place, **access, **there)
+
+        objects = aws.objects("results-of-mine")
+    printed = [objects[f"ci/shop/{said.summary['run_id']}/check.out"] for said in (first, second)]
+    assert (second.stages["build"]["status"], second.stages["build"]["reused_from"]) == ("cached", first.summary["run_id"])
+    assert second.stages["check"]["status"] == "passed"
+    assert printed[0] == printed[1]
+    assert b"site/page" in printed[0]
