@@ -7,12 +7,13 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
 from dockercise_prefect.errors import StorageError
 from dockercise_prefect.results.places.files import make_folder, storing, whole_file
-from dockercise_prefect.results.places.objects import NotStoredError
+from dockercise_prefect.results.places.objects import NotStoredError, Stored
 
 CHUNK = 262_144
 """How many bytes are read at once."""
@@ -77,13 +78,19 @@ class FolderObjects:
 
     def sizes(self, path: str) -> dict[str, int]:
         """See `Objects`."""
+        return {name: one.size for name, one in self.stored(path).items()}
+
+    def stored(self, path: str) -> dict[str, Stored]:
+        """See `Objects`."""
         where = self._folder / path
-        found: dict[str, int] = {}
+        found: dict[str, Stored] = {}
         for folder, _, names in os.walk(where):
             for name in names:
                 file = Path(folder) / name
                 with suppress(FileNotFoundError):
-                    found[file.relative_to(where).as_posix()] = file.lstat().st_size
+                    about = file.lstat()
+                    written = datetime.fromtimestamp(about.st_mtime, UTC)
+                    found[file.relative_to(where).as_posix()] = Stored(about.st_size, written)
         return found
 
     def remove_folder(self, path: str, last: str) -> None:

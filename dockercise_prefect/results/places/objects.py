@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
 from typing import BinaryIO, Protocol
 
 from dockercise_prefect.errors import StorageError
@@ -15,6 +17,19 @@ class NotStoredError(StorageError):
 
 class RefusedError(StorageError):
     """The place refused the request. Another try will not help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An object as a listing has it.
+
+    Attributes:
+        size: its bytes.
+        written: when it was written last, by the clock of the place.
+    """
+
+    size: int
+    written: datetime
 
 
 class Objects(Protocol):
@@ -54,6 +69,10 @@ class Objects(Protocol):
 
     def sizes(self, path: str) -> dict[str, int]:
         """The bytes of each object below a folder, at any depth, by its path below that folder."""
+        ...
+
+    def stored(self, path: str) -> dict[str, Stored]:
+        """The same as `sizes`, with the times."""
         ...
 
     def remove_folder(self, path: str, last: str) -> None:

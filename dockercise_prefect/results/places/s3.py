@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError  # type: ignore[import-untyped]  # h
 
 from dockercise_prefect.results.places.aws import aws_client, aws_errors
 from dockercise_prefect.results.places.bucket import Bucket
-from dockercise_prefect.results.places.objects import NotStoredError
+from dockercise_prefect.results.places.objects import NotStoredError, Stored
 from dockercise_prefect.results.places.upload import upload
 from dockercise_prefect.settings import Settings
 
@@ -97,12 +97,17 @@ class S3Objects:
 
     def sizes(self, path: str) -> dict[str, int]:
         """See `Objects`."""
+        return {name: one.size for name, one in self.stored(path).items()}
+
+    def stored(self, path: str) -> dict[str, Stored]:
+        """See `Objects`."""
         prefix = f"{self._bucket.key(path)}/"
         pages = self._client.get_paginator("list_objects_v2").paginate(
             Bucket=self._bucket.name, Prefix=prefix, PaginationConfig={"PageSize": PAGE}
         )
         with aws_errors(f"cannot list {self._named(path)}"):
-            return {entry["Key"].removeprefix(prefix): entry["Size"] for page in pages for entry in page.get("Contents", [])}
+            found = [entry for page in pages for entry in page.get("Contents", [])]
+        return {entry["Key"].removeprefix(prefix): Stored(entry["Size"], entry["LastModified"]) for entry in found}
 
     def remove_folder(self, path: str, last: str) -> None:
         """See `Objects`."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from dockercise_prefect.results.places.folder import FolderObjects
-from dockercise_prefect.results.places.objects import NotStoredError, Objects
+from dockercise_prefect.results.places.objects import NotStoredError, Objects, Stored
 from dockercise_prefect.results.record.amend import rewrite_summary
 from dockercise_prefect.results.record.file_names import SUMMARY
 from dockercise_prefect.results.summary import RunSummary
@@ -70,6 +70,10 @@ class WithEndings:
     def sizes(self, path: str) -> dict[str, int]:
         """See `Objects`."""
         return self._ended.sizes(path) | self._objects.sizes(path)
+
+    def stored(self, path: str) -> dict[str, Stored]:
+        """See `Objects`."""
+        return self._ended.stored(path) | self._objects.stored(path)
 
     def remove_folder(self, path: str, last: str) -> None:
         """See `Objects`."""

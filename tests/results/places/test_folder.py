@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
 import stat
 import tarfile
 import zipfile
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ from dockercise_prefect.archives.tarball import File, Folder, tar_stream
 from dockercise_prefect.errors import EngineError, StorageError
 from dockercise_prefect.pipeline import to_json
 from dockercise_prefect.results.places.folder import FolderObjects
-from dockercise_prefect.results.places.objects import NotStoredError, read
+from dockercise_prefect.results.places.objects import NotStoredError, Stored, read
 from dockercise_prefect.results.record.local_store import LocalStore
 from tests.support.recorded_runs import SHOP
 
@@ -152,6 +154,23 @@ def test_a_folder_is_removed_with_all_that_is_in_it(tmp_path: Path) -> None:
     assert sizes == {"a.log": 2, "deep/b.log": 3}
     assert objects.sizes("hello") == {"other/a.log": 1}
     assert [path.name for path in (tmp_path / "hello").iterdir()] == ["other"]
+
+
+def test_it_is_known_when_an_object_was_written(tmp_path: Path) -> None:
+    """A listing has the time of each object, which is anew when the object is replaced."""
+    objects = FolderObjects(tmp_path)
+    for path in ("hello/one/a.log", "hello/one/deep/b.log"):
+        objects.put(path, io.BytesIO(b"12"))
+        os.utime(tmp_path / path, (0, 0))
+    before = datetime.now(UTC) - timedelta(seconds=1)  # the clock of a file system is coarse
+    objects.put("hello/one/a.log", io.BytesIO(b"345"))
+
+    found = objects.stored("hello/one")
+
+    assert found["deep/b.log"] == Stored(2, datetime.fromtimestamp(0, UTC))
+    assert found["a.log"].size == 3
+    assert before <= found["a.log"].written <= datetime.now(UTC)
+    assert objects.stored("nothing") == {}
 
 
 def test_what_a_killed_process_did_not_remove_is_removed_next_time(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -131,6 +132,17 @@ def test_a_folder_is_removed_with_all_that_is_in_it(objects: S3Objects, monkeypa
     assert sizes == dict.fromkeys(names, 2)
     assert removed[-1] == "hello/run/summary.json"
     assert objects.sizes("hello") == {"run-2/a.log": 1}
+
+
+def test_it_is_known_when_an_object_was_written(objects: S3Objects) -> None:
+    """A listing has the time of each object, to the second."""
+    before = datetime.now(UTC).replace(microsecond=0)
+    objects.put("hello/run/deep/a.log", io.BytesIO(b"12"))
+
+    (found,) = objects.stored("hello").items()
+
+    assert (found[0], found[1].size) == ("run/deep/a.log", 2)
+    assert before <= found[1].written <= datetime.now(UTC)
 
 
 def test_an_empty_object_is_there(objects: S3Objects) -> None:
