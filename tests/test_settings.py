@@ -19,6 +19,8 @@ UPKEEP: dict[str, Any] = {
     "keep_runs": None,
     "keep_size": None,
     "keep_cache_days": None,
+    "cache_size": 10 * 1024**3,
+    "cache_days": 30,
     "gc_after_runs": False,
 }
 """The settings of crashes and of `gc` if nothing is set."""
@@ -112,6 +114,8 @@ def test_every_setting_can_come_from_the_environment() -> None:
             "DOCKERCISE_KEEP_RUNS": "100",
             "DOCKERCISE_KEEP_SIZE": "10g",
             "DOCKERCISE_KEEP_CACHE_DAYS": "90",
+            "DOCKERCISE_CACHE_SIZE": "2t",
+            "DOCKERCISE_CACHE_DAYS": "365",
             "DOCKERCISE_GC_AFTER_RUNS": "true",
             "DOCKERCISE_UNTRUSTED": " True ",
             "DOCKERCISE_UNTRUSTED_STAGES": "5",
@@ -144,6 +148,8 @@ def test_every_setting_can_come_from_the_environment() -> None:
         keep_runs=100,
         keep_size=10 * 1024**3,
         keep_cache_days=90,
+        cache_size=2 * 1024**4,
+        cache_days=365,
         gc_after_runs=True,
         untrusted=True,
         untrusted_stages=5,
@@ -178,6 +184,8 @@ def test_every_setting_but_the_root_can_come_from_the_file() -> None:
             keep_runs = 20
             keep_size = "500m"
             keep_cache_days = 30
+            cache_size = "750m"
+            cache_days = 14
             gc_after_runs = true
             untrusted = true
             untrusted_stages = 5
@@ -210,6 +218,8 @@ def test_every_setting_but_the_root_can_come_from_the_file() -> None:
         keep_runs=20,
         keep_size=500 * 1024**2,
         keep_cache_days=30,
+        cache_size=750 * 1024**2,
+        cache_days=14,
         gc_after_runs=True,
         untrusted=True,
         untrusted_stages=5,

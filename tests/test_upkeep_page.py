@@ -7,17 +7,28 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import click
 import pytest
 
+from dockercise_prefect.archives.content_digest import digest_text
 from dockercise_prefect.cli import dockercise
+from dockercise_prefect.cli.present.garbage import outcome_line, total_line
+from dockercise_prefect.orchestration.gc.item import Item, Kind, Outcome, Verb
 from dockercise_prefect.orchestration.packages import fetch as packages
 from dockercise_prefect.orchestration.registrations import checkout
+from dockercise_prefect.results.cache.contents import Contents
+from dockercise_prefect.results.cache.entries import Entries
+from dockercise_prefect.results.places.folder import FolderObjects
 from dockercise_prefect.results.record import endings, unsent
-from dockercise_prefect.settings import ConfigFile, Folders, load
+from dockercise_prefect.results.upkeep.cache import CacheLimits, unwanted_in_cache
+from dockercise_prefect.settings import ConfigFile, Folders, default_settings, load
 from dockercise_prefect.webhook.receiver import receiver
+from tests.results.cache.test_entries import ENTRY
 from tests.test_user_pages import blocks
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -57,9 +68,44 @@ def test_the_settings_are_read(tmp_path: Path) -> None:
 
     assert (settings.keep_days, settings.keep_runs, settings.keep_size) == (30, 200, 20 * 1024**3)
     assert (settings.keep_cache_days, settings.gc_after_runs) == (90, True)
+    assert (settings.cache_size, settings.cache_days) == (20 * 1024**3, 60)
     assert set(re.findall(r"^(\w+) =", text, re.MULTILINE)) == {
-        name for name in settings.origins if name.startswith(("keep_", "gc_"))
+        name for name in settings.origins if name.startswith(("keep_", "cache_", "gc_"))
     }
+
+
+def test_what_is_kept_without_a_setting_is_told() -> None:
+    """The page names the defaults for what stages with `cache` have left."""
+    settings = default_settings()
+
+    assert (settings.cache_size, settings.cache_days) == (10 * 1024**3, 30)
+    assert "above 10 GB and after 30 days" in PAGE
+
+
+def test_the_lines_of_gc_are_real(tmp_path: Path) -> None:
+    """The example has the words of the program for each reason, apart from numbers."""
+    objects = FolderObjects(tmp_path)
+    texts = [bytes([number]) for number in range(4)]
+    digests = [digest_text(sha256(text).digest()) for text in texts]
+    for digest, text in zip(digests, texts, strict=True):
+        Contents(objects).keep_output(digest, [text])
+    for run_id, named in (("20260101T000000Z-0000", []), ("20260102T000000Z-0000", []), ("20260301T000000Z-0000", digests[:2])):
+        Entries(objects, "shop").add(run_id, [replace(ENTRY, output_digest=digest) for digest in named])
+    for file in tmp_path.rglob("*.zst"):
+        os.utime(file, (0, 0))
+
+    found = unwanted_in_cache(objects, CacheLimits(30, 1), datetime(2026, 3, 2, tzinfo=UTC))
+
+    items = [Item(Kind.CACHE, Verb.REMOVE, each.name, each.why, each.remove, each.size) for each in found]
+    outcomes = [Outcome(Kind.CACHE, item, done=True) for item in items]
+    said = [*(outcome_line(outcome, dry_run=False) for outcome in outcomes), total_line(outcomes, dry_run=False)]
+    (shown,) = blocks(PAGE, "console")
+    assert without_numbers(said) == without_numbers(shown.splitlines()[1:])
+
+
+def without_numbers(lines: list[str]) -> list[str]:
+    """The lines with `N` in the place of each number, and of each size."""
+    return [re.sub(r"[0-9.]+( bytes?| [KMG]B|g)?", "N", line) for line in lines]
 
 
 @pytest.mark.docker

@@ -55,6 +55,9 @@ _RESERVED = OUR_FOLDERS | IMAGE_FOLDERS | {""}
 _EVERYDAY = re.compile(r"[A-Za-z0-9_.-]{1,200}\Z")
 """Names that are always valid, unless they are reserved."""
 
+_NO_PIPELINES = frozenset({".", "..", ".cache"})
+"""In the place of the results, the folder of a pipeline has its name, and `.cache` has what stages with `cache` left."""
+
 _PREFECT_FORBIDS = frozenset("/%&<>")
 _CONTROL = r"\x00-\x1f\x7f-\x9f"
 
@@ -123,7 +126,7 @@ def _odd_name_problem(name: str) -> tuple[str, str] | None:
 
 def pipeline_name_problem(name: str) -> tuple[str, str] | None:
     """Why a pipeline cannot have this name, and a hint; None if it can."""
-    if not name.strip() or name in {".", ".."}:
+    if not name.strip() or name.lower() in _NO_PIPELINES:
         return f"`{name}` cannot be the name of a pipeline", "choose another name"
     bad = next((character for character in name if character in _PREFECT_FORBIDS or not character.isprintable()), None)
     if bad is not None:

@@ -48,6 +48,8 @@ class Settings:
         keep_runs: how many records of a pipeline are kept.
         keep_size: how many bytes the records of a pipeline may have together.
         keep_cache_days: after how many days clones of repositories and the output of packages are removed, if nobody uses them.
+        cache_size: how many bytes what stages with `cache` have left may have together in a place of results.
+        cache_days: after how many days such a stage cannot be spared any more because of what a run has left.
         gc_after_runs: whether `gc` is started after each run.
         untrusted: the pipeline is not trusted: its rights and resources are limited (docs/trust.md).
         untrusted_stages: the maximum number of stages of an untrusted pipeline that run.
@@ -78,6 +80,8 @@ class Settings:
     keep_runs: int | None
     keep_size: int | None
     keep_cache_days: int | None
+    cache_size: int
+    cache_days: int
     gc_after_runs: bool
     untrusted: bool
     untrusted_stages: int
@@ -139,6 +143,8 @@ _KEYS = {
     "keep_runs": _Key(values.positive),
     "keep_size": _Key(values.amount),
     "keep_cache_days": _Key(values.positive),
+    "cache_size": _Key(values.amount),
+    "cache_days": _Key(values.positive),
     "gc_after_runs": _Key(values.switch),
     "untrusted": _Key(values.switch),
     "untrusted_stages": _Key(values.positive),
@@ -249,6 +255,8 @@ def load(
         "keep_runs": None,
         "keep_size": None,
         "keep_cache_days": None,
+        "cache_size": 10 << 30,
+        "cache_days": 30,
         "gc_after_runs": False,
         "untrusted": False,
         "untrusted_stages": 100,

@@ -6,16 +6,28 @@ import json
 import os
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from dockercise_prefect.archives.content_digest import digest_text
 from dockercise_prefect.errors import ExitStatus
+from dockercise_prefect.results.cache.contents import Contents
+from dockercise_prefect.results.cache.entries import Entries
+from dockercise_prefect.results.cache.paths import content_path
+from dockercise_prefect.results.opening import open_objects
+from dockercise_prefect.results.places.folder import FolderObjects
+from dockercise_prefect.results.places.objects import Objects
 from dockercise_prefect.results.record.unsent import UNSENT, Destination, UnsentRun
 from dockercise_prefect.runtime.cleanup.removal import remove_all
 from dockercise_prefect.runtime.docker.engine import DockerEngine
+from dockercise_prefect.settings import read_settings
 from tests.engines.scripted import BUSYBOX
+from tests.results.cache.test_entries import ENTRY
 from tests.support.aws.moto import FOLDER_KEY_ID, FOLDER_SECRET, REGION, Aws, running_aws
 from tests.support.command import Command
 from tests.support.killing import flow_runs_of, left_on, victim
@@ -161,6 +173,50 @@ def test_caches_are_bounded_too(command: Command, data: Path, monkeypatch: pytes
     assert sorted(path.name for path in data.glob("packages/*")) == ["new.yaml"]
 
 
+def left_in_cache(objects: Objects, days: int, text: bytes) -> str:
+    """Store what a run that began so many days ago has left: one output. Return its path."""
+    digest = digest_text(sha256(text).digest())
+    run_id = f"{datetime.now(UTC) - timedelta(days=days):%Y%m%dT%H%M%SZ}-aaaa"
+    Contents(objects).keep_output(digest, [text])
+    Entries(objects, "shop").add(run_id, [replace(ENTRY, output_digest=digest)])
+    return content_path(digest)
+
+
+def test_what_stages_have_left_is_bounded(command: Command, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a run of long ago has left goes, also without a setting, and so does what `cache_size` leaves no room for."""
+    results = FolderObjects(data / "results")
+    old, new = left_in_cache(results, 31, b"old"), left_in_cache(results, 29, b"new")
+    os.utime(data / "results" / old, (0, 0))
+
+    dry = command("gc", "--dry-run")
+    before = results.sizes("")
+    done = command("gc")
+    after = results.sizes("")
+    monkeypatch.setenv("DOCKERCISE_CACHE_SIZE", "1")
+    bounded = command("gc", "--json")
+
+    assert "would remove what the cache knows of 1 run (" in dry.out
+    assert "): older than 30 days (cache_days)" in dry.out
+    assert {old, new} <= before.keys()
+    assert "removed what the cache knows of 1 run (" in done.out
+    assert "removed 1 content of the cache (" in done.out
+    assert "): no run in the cache refers to it any more" in done.out
+    assert (old in after, new in after, len(after)) == (False, True, 2)
+    assert [item for item in json.loads(bounded.out)["items"] if item["kind"] == "cache"] == [
+        {
+            "kind": "cache",
+            "action": "remove",
+            "name": "1 content of the cache",
+            "why": "cheapest to make again, and the cache is larger than 1 (cache_size)",
+            "bytes": after[new],
+            "done": True,
+            "problem": None,
+        }
+    ]
+    assert len(results.sizes("")) == 1
+    assert command("runs").out == ""
+
+
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     """An AWS with a bucket, and the user's credentials for it in the environment."""
@@ -221,6 +277,22 @@ def test_records_in_a_bucket_are_bounded(command: Command, data: Path, aws: Aws,
     listed = command("runs", "--json")
     assert f"removed the record shop/{first.run_id}" in said.out
     assert [run["run_id"] for run in json.loads(listed.out)] == [second.run_id]
+
+
+def test_what_stages_have_left_in_a_bucket_is_bounded(command: Command, aws: Aws) -> None:
+    """In a bucket, it is the same: what old runs have left goes, and what newer ones have left stays."""
+    assert aws.url
+    place = "s3://results-of-mine/ci"
+    objects = open_objects(place, read_settings())
+    left_in_cache(objects, 31, b"old")
+    new = left_in_cache(objects, 29, b"new")
+
+    said = command("gc", "--results", place)
+
+    assert "removed what the cache knows of 1 run (" in said.out
+    assert new in objects.sizes("")
+    assert len(objects.sizes(".cache/shop")) == 1
+    assert command("gc", "--results", place, "--dry-run").out == "nothing to do\n"
 
 
 def test_an_unsent_record_that_is_too_old_does_not_stay(

@@ -27,6 +27,7 @@ from dockercise_prefect.results.places.place import parse_place, shown
 from dockercise_prefect.results.push import push
 from dockercise_prefect.results.reading.recorded_run import RecordedRun
 from dockercise_prefect.results.record.unsent import Destination, NotWaitingError, UnsentRun, unsent_runs
+from dockercise_prefect.results.upkeep.cache import CacheLimits, unwanted_in_cache
 from dockercise_prefect.results.upkeep.dead_run import Death
 from dockercise_prefect.results.upkeep.never_begun import NeverBegun, never_begun
 from dockercise_prefect.results.upkeep.old_files import old_files, remove_files
@@ -83,6 +84,7 @@ class Chores:
             Chore(Kind.RECORD, self.never_begun_records),
             Chore(Kind.UNSENT, self.unsent_records),
             Chore(Kind.RECORD, self.unwanted_records),
+            Chore(Kind.CACHE, self.cached),
             Chore(Kind.REPOSITORY, self.mirrors),
             Chore(Kind.PACKAGES, self.packages),
         )
@@ -185,6 +187,13 @@ class Chores:
         for each in unwanted(objects, limits, datetime.now(UTC)):
             yield Item(Kind.RECORD, Verb.REMOVE, _named(each.run), each.why, partial(remove, each), each.size)
         refresh_pages(objects, pipelines)
+
+    def cached(self) -> Iterator[Item]:
+        """What stages with `cache` have left that is too old, or too much."""
+        settings = self._settings
+        objects = open_objects(settings.results, settings)
+        for each in unwanted_in_cache(objects, CacheLimits(settings.cache_days, settings.cache_size), datetime.now(UTC)):
+            yield Item(Kind.CACHE, Verb.REMOVE, each.name, each.why, each.remove, each.size)
 
     def mirrors(self) -> Iterator[Item]:
         """The mirrors of repositories that were not used for a long time."""

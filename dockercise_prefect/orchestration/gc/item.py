@@ -15,6 +15,7 @@ class Kind(StrEnum):
     ENGINE = "engine"
     RECORD = "record"
     UNSENT = "unsent"
+    CACHE = "cache"
     REPOSITORY = "repository"
     PACKAGES = "packages"
 

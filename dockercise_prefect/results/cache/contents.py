@@ -14,11 +14,9 @@ from dockercise_prefect.archives.content_digest import content_digested, digest_
 from dockercise_prefect.archives.tarball import below, members, packed, renamed
 from dockercise_prefect.errors import StorageError
 from dockercise_prefect.pipeline import StageName
-from dockercise_prefect.results.cache.entries import CACHE
+from dockercise_prefect.results.cache.paths import CONTENTS, content_path, digest_of
 from dockercise_prefect.results.places.objects import Objects
 from dockercise_prefect.results.record.compression import LEVEL, decompressed
-
-FOLDER = f"{CACHE}/content"
 
 _ROOT = "volume"
 """The folder that all paths of a volume begin with here, whatever stage it is of."""
@@ -51,8 +49,8 @@ class Contents:
         Raises:
             StorageError: the place cannot be read.
         """
-        found = self._objects.sizes(FOLDER)
-        return {f"sha256:{name.rpartition('/')[2].removesuffix('.zst')}": size for name, size in found.items()}
+        found = {digest_of(f"{CONTENTS}/{path}"): size for path, size in self._objects.sizes(CONTENTS).items()}
+        return {digest: size for digest, size in found.items() if digest is not None}
 
     def keep_output(self, digest: str, chunks: Iterable[bytes]) -> None:
         """Store what a stage has printed. `digest` is that of the bytes, `sha256:…`.
@@ -66,7 +64,7 @@ class Contents:
                 for chunk in chunks:
                     compressed.write(chunk)
             file.seek(0)
-            self._objects.put(_path(digest), file)
+            self._objects.put(content_path(digest), file)
 
     def keep_volume(self, digest: str, stage: StageName, files: Iterable[bytes]) -> None:
         """Store the volume of a stage.
@@ -116,22 +114,17 @@ class Contents:
         Raises:
             StorageError: it cannot be removed.
         """
-        self._objects.remove(_path(digest))
+        self._objects.remove(content_path(digest))
 
     def _chunks(self, digest: str) -> Iterator[bytes]:
         try:
-            yield from decompressed(self._objects.chunks(_path(digest)))
+            yield from decompressed(self._objects.chunks(content_path(digest)))
         except ValueError as error:
             raise self._thrown_away(digest) from error
 
     def _thrown_away(self, digest: str) -> DamagedContentError:
         self.remove(digest)
-        return DamagedContentError(digest, self._objects.link(_path(digest)))
-
-
-def _path(digest: str) -> str:
-    hexadecimal = digest.removeprefix("sha256:")
-    return f"{FOLDER}/{hexadecimal[:2]}/{hexadecimal}.zst"
+        return DamagedContentError(digest, self._objects.link(content_path(digest)))
 
 
 def _moved(found: Iterable[_Member], old: str, new: str) -> Iterator[_Member]:

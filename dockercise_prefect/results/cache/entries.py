@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from io import BytesIO
+from typing import Any, TypeVar
 
 from zstandard import ZstdCompressor
 
 from dockercise_prefect.results.cache.entry import Entry, entries_from_json, entries_to_json
+from dockercise_prefect.results.cache.paths import entries_folder, entries_path, run_of
 from dockercise_prefect.results.places.objects import NotStoredError, Objects, read
 from dockercise_prefect.results.record.compression import LEVEL, decompressed
 
-CACHE = ".cache"
-"""The folder of the place. No pipeline has such a name."""
-
-_ENDING = ".json.zst"
+Parsed = TypeVar("Parsed")
 
 AT_ONCE = 8
 """How many objects are read at once."""
@@ -33,7 +33,7 @@ class Entries:
 
     def __init__(self, objects: Objects, pipeline: str) -> None:
         self._objects = objects
-        self._folder = f"{CACHE}/{pipeline}"
+        self._pipeline = pipeline
 
     def add(self, run_id: str, entries: Iterable[Entry]) -> None:
         """Store the entries of a run. Other runs, also on other machines, may do so at the same time.
@@ -43,7 +43,7 @@ class Entries:
         """
         text = json.dumps(entries_to_json(entries), separators=(",", ":"))
         packed = ZstdCompressor(level=LEVEL, write_checksum=True).compress(text.encode())
-        self._objects.put(f"{self._folder}/{run_id}{_ENDING}", BytesIO(packed))
+        self._objects.put(entries_path(self._pipeline, run_id), BytesIO(packed))
 
     def newest(self, count: int) -> list[Entry]:
         """The entries of the newest runs that made some, in no order. Objects that cannot be understood are left out.
@@ -54,11 +54,25 @@ class Entries:
         Raises:
             StorageError: the place cannot be read.
         """
-        names = sorted(name for name in self._objects.sizes(self._folder) if name.endswith(_ENDING))[-count:]
+        folder = entries_folder(self._pipeline)
+        paths = [f"{folder}/{name}" for name in self._objects.sizes(folder)]
+        newest = sorted(path for path in paths if run_of(path) is not None)[-count:]
         with ThreadPoolExecutor(AT_ONCE) as readers:
-            return [entry for found in readers.map(self._read, names) for entry in found]
+            read_entries = partial(parsed_at, self._objects, parse=entries_from_json)
+            return [entry for found in readers.map(read_entries, newest) for entry in found or []]
 
-    def _read(self, name: str) -> list[Entry]:
-        with suppress(NotStoredError, ValueError, RecursionError):  # removed meanwhile, damaged, or of another version
-            return entries_from_json(json.loads(b"".join(decompressed([read(self._objects, f"{self._folder}/{name}")]))))
-        return []
+
+def parsed_at(objects: Objects, path: str, parse: Callable[[Any], Parsed]) -> Parsed | None:
+    """The entries of one run. None if the object was removed or is damaged, or if `parse` cannot understand it.
+
+    Args:
+        objects: the place of the results.
+        path: of the object.
+        parse: turns the JSON values into something, or raises `ValueError`.
+
+    Raises:
+        StorageError: the place cannot be read.
+    """
+    with suppress(NotStoredError, ValueError, RecursionError):
+        return parse(json.loads(b"".join(decompressed([read(objects, path)]))))
+    return None

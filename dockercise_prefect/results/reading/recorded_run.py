@@ -39,6 +39,15 @@ from dockercise_prefect.results.summary import RunSummary, StageSummary
 Parsed = TypeVar("Parsed")
 
 
+def began(run_id: str) -> datetime:
+    """When a run began, to the second, as in its id.
+
+    Raises:
+        ValueError: this is not the id of a run.
+    """
+    return datetime.strptime(run_id.partition("Z")[0], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+
+
 class BrokenRecordError(StorageError):
     """The record has content that a run does not write."""
 
@@ -98,7 +107,7 @@ class RecordedRun:
     @property
     def began(self) -> datetime:
         """When the run began, to the second, as in its id."""
-        return datetime.strptime(self.run_id.partition("Z")[0], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+        return began(self.run_id)
 
     def index(self) -> Pipeline:
         """The pipeline as it was run.

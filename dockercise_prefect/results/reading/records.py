@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from dockercise_prefect.errors import UsageError, did_you_mean
+from dockercise_prefect.results.cache.paths import CACHE
 from dockercise_prefect.results.places.objects import Objects
 from dockercise_prefect.results.places.place import shown
 from dockercise_prefect.results.reading.recorded_run import RecordedRun
@@ -18,6 +19,15 @@ LAST = "last"
 
 NAMED = 4
 """How many runs a message names before it only counts them."""
+
+
+def pipelines_in(objects: Objects) -> list[str]:
+    """The names of the pipelines whose records are in a place, sorted.
+
+    Raises:
+        StorageError: the place cannot be read.
+    """
+    return [name for name in objects.folders("") if name != CACHE]
 
 
 class Records:
@@ -78,7 +88,7 @@ class Records:
         raise UsageError(f"`{wanted}` is ambiguous: it may be any of {_named(matching)}", _how_to_choose(matching))
 
     def _pipelines(self) -> list[str]:
-        names = self._objects.folders("")
+        names = pipelines_in(self._objects)
         if self._pipeline is None:
             return names
         if self._pipeline not in names:

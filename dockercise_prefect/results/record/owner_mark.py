@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from dockercise_prefect.results.places.files import storing, write_json
 
@@ -57,7 +57,7 @@ def unmark_owner(folder: Path) -> None:
         (folder / FILE).unlink(missing_ok=True)
 
 
-def is_scrap(path: Path) -> bool:
+def is_scrap(path: PurePath) -> bool:
     """Whether this is a file that is being written, or that a dead process has not finished writing."""
     return path.match(_TEMPORARY)
 

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from dockercise_prefect.errors import StorageError
+from dockercise_prefect.results.cache.paths import CACHE
 from dockercise_prefect.results.places.files import storing
 from dockercise_prefect.results.reading.records import RUN_ID
 from dockercise_prefect.results.record.owner_mark import is_scrap, remove_scraps
@@ -45,7 +46,7 @@ def never_begun(place: Path | None, data: Path, now: datetime) -> Iterator[Never
         StorageError: a folder cannot be read.
     """
     for path in sorted(place.glob("*/*")) if place else []:
-        if RUN_ID.fullmatch(path.name) and _is_empty(path) and _is_old(path, now):
+        if path.parent.name != CACHE and RUN_ID.fullmatch(path.name) and _is_empty(path) and _is_old(path, now):
             yield NeverBegun(path, path.parent.name, partial(_remove_empty, path))
     for unsent in without_destination(data):
         if _is_old(unsent.folder, now):

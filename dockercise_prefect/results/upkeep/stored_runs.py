@@ -9,7 +9,7 @@ from datetime import datetime
 
 from dockercise_prefect.results.places.objects import Objects
 from dockercise_prefect.results.reading.recorded_run import RecordedRun
-from dockercise_prefect.results.reading.records import RUN_ID
+from dockercise_prefect.results.reading.records import RUN_ID, pipelines_in
 from dockercise_prefect.results.record.file_names import SUMMARY
 from dockercise_prefect.results.report.runs_page import update_runs_page
 from dockercise_prefect.results.upkeep.retention import Limits, StoredRun, surplus
@@ -43,7 +43,7 @@ def unwanted(objects: Objects, limits: Limits, now: datetime) -> Iterator[Unwant
     Raises:
         StorageError: the place cannot be read.
     """
-    for pipeline in objects.folders(""):
+    for pipeline in pipelines_in(objects):
         for stored, why in surplus(_stored(objects, pipeline), limits, now):
             yield UnwantedRecord(RecordedRun(objects, pipeline, stored.run_id), stored.size, why)
 

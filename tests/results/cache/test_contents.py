@@ -12,11 +12,13 @@ import pytest
 
 from dockercise_prefect.archives.content_digest import content_digested, digest_text
 from dockercise_prefect.results.cache.contents import Contents, DamagedContentError
+from dockercise_prefect.results.cache.entries import Entries
 from dockercise_prefect.results.places.folder import FolderObjects
 from dockercise_prefect.results.places.objects import NotStoredError
 
 TEXT = b"version 7\n" * 1000
 DIGEST = digest_text(sha256(TEXT).digest())
+OTHER = f"sha256:{'0' * 64}"
 
 Member = tuple[tarfile.TarInfo, bytes]
 
@@ -102,7 +104,7 @@ def test_a_stage_that_breaks_off_leaves_nothing(contents: Contents) -> None:
         raise OSError("the disk is gone")
 
     with pytest.raises(OSError, match="the disk is gone"):
-        contents.keep_volume("sha256:00", "build", breaking_off())
+        contents.keep_volume(DIGEST, "build", breaking_off())
 
     assert contents.sizes() == {}
 
@@ -134,13 +136,20 @@ def test_a_damaged_content_is_never_used(contents: Contents, tmp_path: Path, dam
 
 def test_a_content_under_the_digest_of_another_is_never_used(contents: Contents) -> None:
     """A whole content that is not the one that was asked for is thrown away too."""
-    digest = digest_of(archive("build"), "build")
     contents.keep_output(DIGEST, [b"something else"])
-    contents.keep_volume(f"{digest[:-1]}x", "build", [archive("build")])
+    contents.keep_volume(OTHER, "build", [archive("build")])
 
     with pytest.raises(DamagedContentError):
         list(contents.output(DIGEST))
     with pytest.raises(DamagedContentError):
-        list(contents.volume(f"{digest[:-1]}x", "build"))
+        list(contents.volume(OTHER, "build"))
 
     assert contents.sizes() == {}
+
+
+def test_what_is_no_content_is_not_counted(contents: Contents, tmp_path: Path) -> None:
+    """The entries of a pipeline whose name is `content` are in the same folder, and are no contents."""
+    contents.keep_output(DIGEST, [TEXT])
+    Entries(FolderObjects(tmp_path), "content").add("20261130T060000Z-aaaa", [])
+
+    assert list(contents.sizes()) == [DIGEST]

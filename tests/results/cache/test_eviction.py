@@ -4,41 +4,65 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dockercise_prefect.results.cache.eviction import evicted
+from dockercise_prefect.results.cache.entry import entries_from_json, entries_to_json
+from dockercise_prefect.results.cache.eviction import evicted, seconds_of_contents
 from tests.results.cache.test_entries import ENTRY
 
 digests = st.sampled_from([f"sha256:{letter}" for letter in "abcdef"])
-entries = st.builds(lambda digest, seconds: replace(ENTRY, output_digest=digest, seconds=seconds), digests, st.floats(0, 1000))
 
 
 def test_what_is_cheap_to_make_again_goes_first() -> None:
     """Many bytes that were made in a second go before few bytes that took an hour."""
     sizes = {"sha256:big": 1000, "sha256:small": 10, "sha256:slow": 900}
+    seconds = {"sha256:big": 1.0, "sha256:small": 1.0, "sha256:slow": 3600.0}
+
+    assert list(evicted(sizes, seconds, 1950)) == []
+    assert list(evicted(sizes, seconds, 1900)) == ["sha256:big"]
+    assert list(evicted(sizes, seconds, 905)) == ["sha256:big", "sha256:small"]
+
+
+def test_a_content_costs_what_the_slowest_stage_took() -> None:
+    """If several stages have left the same, also one as its output and another as its volume, the slowest one counts."""
     made = [
-        replace(ENTRY, output_digest="sha256:big", seconds=1.0),
-        replace(ENTRY, output_digest="sha256:small", seconds=1.0),
-        replace(ENTRY, output_digest="sha256:slow", seconds=3600.0),
+        replace(ENTRY, output_digest="sha256:1", volume_digest="sha256:2", seconds=3.0),
+        replace(ENTRY, output_digest="sha256:2", volume_digest=None, seconds=5.0),
+        replace(ENTRY, output_digest="sha256:1", volume_digest=None, seconds=1.0),
     ]
 
-    assert list(evicted(sizes, made, 1950)) == []
-    assert list(evicted(sizes, made, 1900)) == ["sha256:big"]
-    assert list(evicted(sizes, made, 905)) == ["sha256:big", "sha256:small"]
+    assert seconds_of_contents(entries_to_json(made)) == {"sha256:1": 3.0, "sha256:2": 5.0}
+
+
+def test_entries_of_another_version_count() -> None:
+    """An entry that has more than this version knows cannot be reused by it, but its contents are not lost."""
+    data = [{**each, "colour": "red"} for each in entries_to_json([ENTRY])]
+
+    with pytest.raises(ValueError, match="colour"):
+        entries_from_json(data)
+    assert seconds_of_contents(data) == {ENTRY.output_digest: ENTRY.seconds}
+
+
+@pytest.mark.parametrize(
+    "data", [{}, None, ["text"], [{"seconds": 1}], [{"seconds": "x", "output_digest": 1, "volume_digest": 2}]]
+)
+def test_what_is_no_entry_is_refused(data: object) -> None:
+    """JSON values that no version writes are an error."""
+    with pytest.raises(ValueError, match="validation error"):
+        seconds_of_contents(data)
 
 
 def test_what_nobody_knows_goes_first() -> None:
     """A content of a run that died has no entry. It goes as soon as there is no room."""
-    made = [replace(ENTRY, output_digest="sha256:known", seconds=0.001)]
-
-    assert list(evicted({"sha256:known": 5, "sha256:lost": 5}, made, 9)) == ["sha256:lost"]
+    assert list(evicted({"sha256:known": 5, "sha256:lost": 5}, {"sha256:known": 0.001}, 9)) == ["sha256:lost"]
 
 
-@given(st.dictionaries(digests, st.integers(0, 100)), st.lists(entries), st.integers(0, 400))
-def test_the_rest_fits_and_nothing_goes_without_need(sizes: dict[str, int], made: list[object], limit: int) -> None:
+@given(st.dictionaries(digests, st.integers(0, 100)), st.dictionaries(digests, st.floats(0, 1000)), st.integers(0, 400))
+def test_the_rest_fits_and_nothing_goes_without_need(sizes: dict[str, int], seconds: dict[str, float], limit: int) -> None:
     """Afterwards there are at most as many bytes as allowed, and without the last removal there would have been more."""
-    gone = list(evicted(sizes, made, limit))  # type: ignore[arg-type]  # hypothesis does not know what `builds` makes
+    gone = list(evicted(sizes, seconds, limit))
     left = sum(size for digest, size in sizes.items() if digest not in gone)
 
     assert left <= limit

@@ -1,0 +1,42 @@
+"""Where everything is that stages with `cache` have left. All paths are those of objects in the place of the results."""
+
+from __future__ import annotations
+
+import re
+
+CACHE = ".cache"
+"""The folder of the place. A pipeline cannot have this name."""
+
+CONTENTS = f"{CACHE}/content"
+"""The folder of all contents. A pipeline of this name has its entries there too; their paths are different."""
+
+_ENTRIES = re.compile(rf"{re.escape(CACHE)}/[^/]+/([^/]+)\.json\.zst")
+_CONTENT = re.compile(rf"{re.escape(CONTENTS)}/[0-9a-f]{{2}}/([0-9a-f]{{64}})\.zst")
+
+
+def entries_folder(pipeline: str) -> str:
+    """The folder with the entries of a pipeline."""
+    return f"{CACHE}/{pipeline}"
+
+
+def entries_path(pipeline: str, run_id: str) -> str:
+    """The object with the entries of a run."""
+    return f"{entries_folder(pipeline)}/{run_id}.json.zst"
+
+
+def run_of(path: str) -> str | None:
+    """The run whose entries are at a path; None if this is not a path of entries."""
+    match = _ENTRIES.fullmatch(path)
+    return match[1] if match else None
+
+
+def content_path(digest: str) -> str:
+    """The object with the content that has this digest, `sha256:…`."""
+    hexadecimal = digest.removeprefix("sha256:")
+    return f"{CONTENTS}/{hexadecimal[:2]}/{hexadecimal}.zst"
+
+
+def digest_of(path: str) -> str | None:
+    """The digest of the content at a path; None if this is not a path of a content."""
+    match = _CONTENT.fullmatch(path)
+    return f"sha256:{match[1]}" if match else None
