@@ -48,6 +48,7 @@ EXAMINATION = Examination(
     settings={
         "jobs": SettingRead(4, "DOCKERCISE_JOBS"),
         "server_hosts": SettingRead([], "default"),
+        "cache_size": SettingRead(10 << 30, "default"),
         "untrusted": SettingRead(value=True, origin="/c.toml:1 untrusted"),
         "untrusted_memory": SettingRead(2 << 30, "default"),
         "untrusted_timeout": SettingRead(5400, "default"),
@@ -67,6 +68,7 @@ TEXT = """\
 settings
   jobs               4      DOCKERCISE_JOBS
   server_hosts       none   default
+  cache_size         10g    default
   untrusted          true   /c.toml:1 untrusted
   untrusted_memory   2g     default
   untrusted_timeout  1h30m  default

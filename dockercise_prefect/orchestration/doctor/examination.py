@@ -60,6 +60,7 @@ def _probes(settings: Settings) -> list[Probe]:
         Probe("prefect", partial(_prefect, data), PREFECT_SECONDS, worse, "is PREFECT_API_URL right, and the server up?"),
         Probe("work pools", partial(_pools, data), PREFECT_SECONDS),
         Probe("results", storage.results, PLACE_SECONDS, worse, "is the place reachable from here? See DOCKERCISE_RESULTS"),
+        Probe("cache", storage.cache, PLACE_SECONDS),
         Probe("data folder", storage.data, HERE_SECONDS, worse, "is its disk, perhaps a network's, reachable?"),
         Probe("unsent records", storage.unsent, HERE_SECONDS),
     ]

@@ -12,7 +12,9 @@ from typing import Final
 from dockercise_prefect.errors import StorageError
 from dockercise_prefect.orchestration.doctor.amounts import BYTES_OF, shown_size
 from dockercise_prefect.orchestration.doctor.check import Check, CheckStatus
-from dockercise_prefect.results.opening import prove_usable
+from dockercise_prefect.quantities import shown_bytes
+from dockercise_prefect.results.cache.contents import Contents
+from dockercise_prefect.results.opening import open_objects, prove_usable
 from dockercise_prefect.results.places.place import parse_place
 from dockercise_prefect.results.record.unsent import unsent_runs
 from dockercise_prefect.runtime.disk_room import Room, room_at
@@ -42,6 +44,11 @@ class StorageProbes:
         else:
             prove_usable(place, self._settings)
             yield Check("results", CheckStatus.OK, f"{place.url}, can be read and written", facts={"place": place.url})
+
+    def cache(self) -> Iterator[Check]:
+        """What stages with `cache` have left in the place of results."""
+        sizes = Contents(open_objects(self._settings.results, self._settings)).sizes()
+        yield cache_check(sum(sizes.values()), self._settings.cache_size)
 
     def data(self) -> Iterator[Check]:
         """The data folder: the local server, mirrors of repositories, records that wait."""
@@ -106,6 +113,18 @@ def problem_with(folder: Path) -> str | None:
         with suppress(OSError):
             os.close(descriptor)
     return None
+
+
+def cache_check(size: int, limit: int) -> Check:
+    """How large it is what stages with `cache` have left together.
+
+    Args:
+        size: bytes.
+        limit: the bytes that it may have (`cache_size`).
+    """
+    found = f"{shown_size(size)}, at most {shown_bytes(limit)} (cache_size)"
+    hint = "`dockercise gc` removes what is cheapest to make again" if size > limit else None
+    return Check("cache", CheckStatus.OK, found, hint, {"size_bytes": size, "limit_bytes": limit})
 
 
 def unsent_check(waiting: int) -> Check:

@@ -12,7 +12,9 @@ import pytest
 
 from dockercise_prefect.errors import StorageError
 from dockercise_prefect.orchestration.doctor.check import Check, CheckStatus
-from dockercise_prefect.orchestration.doctor.storage import StorageProbes, folder_check, problem_with, unsent_check
+from dockercise_prefect.orchestration.doctor.storage import StorageProbes, cache_check, folder_check, problem_with, unsent_check
+from dockercise_prefect.results.cache.contents import Contents
+from dockercise_prefect.results.opening import open_objects
 from dockercise_prefect.results.record.unsent import UNSENT, Destination, UnsentRun
 from dockercise_prefect.runtime.disk_room import Room
 from dockercise_prefect.settings import Settings, read_settings
@@ -88,6 +90,22 @@ def test_records_that_wait(tmp_path: Path, data_settings: Settings) -> None:
     assert check.found.startswith("1 record waits for a bucket")
     assert "`dockercise results push`" in (check.hint or "")
     assert unsent_check(0) == Check("unsent records", CheckStatus.OK, "none", facts={"waiting": 0})
+
+
+def test_what_stages_have_left_is_measured(data_settings: Settings) -> None:
+    """Contents are counted. If they are more than allowed, the hint says what removes them; that stops no run."""
+    probes = StorageProbes(data_settings)
+    before = list(probes.cache())
+    Contents(open_objects(data_settings.results, data_settings)).keep_output(f"sha256:{'0' * 64}", [os.urandom(1000)])
+
+    (check,) = probes.cache()
+
+    assert before == [
+        Check("cache", CheckStatus.OK, "0 B, at most 10g (cache_size)", None, {"size_bytes": 0, "limit_bytes": 10 << 30})
+    ]
+    assert (check.status, check.found) == (CheckStatus.OK, "1.0 kB, at most 10g (cache_size)")
+    assert (cache_check(2, 1).status, cache_check(1, 1).hint) == (CheckStatus.OK, None)
+    assert "`dockercise gc`" in (cache_check(2, 1).hint or "")
 
 
 @pytest.fixture
