@@ -21,6 +21,7 @@ from dockercise_prefect.cli.present.garbage import outcome_line, total_line
 from dockercise_prefect.orchestration.gc.item import Item, Kind, Outcome, Verb
 from dockercise_prefect.orchestration.packages import fetch as packages
 from dockercise_prefect.orchestration.registrations import checkout
+from dockercise_prefect.orchestration.reuse.sources import RUNS
 from dockercise_prefect.results.cache.contents import Contents
 from dockercise_prefect.results.cache.entries import Entries
 from dockercise_prefect.results.places.folder import FolderObjects
@@ -89,12 +90,15 @@ def test_the_lines_of_gc_are_real(tmp_path: Path) -> None:
     digests = [digest_text(sha256(text).digest()) for text in texts]
     for digest, text in zip(digests, texts, strict=True):
         Contents(objects).keep_output(digest, [text])
-    for run_id, named in (("20260101T000000Z-0000", []), ("20260102T000000Z-0000", []), ("20260301T000000Z-0000", digests[:2])):
-        Entries(objects, "shop").add(run_id, [replace(ENTRY, output_digest=digest) for digest in named])
+    for run_id in ("20260101T000000Z", "20260102T000000Z", *(f"202602{day}T000000Z" for day in range(10, 12))):
+        Entries(objects, "shop").add(f"{run_id}-0000", [])
+    for hour in range(10, 10 + RUNS):
+        made = [replace(ENTRY, output_digest=digest) for digest in digests[:2]]
+        Entries(objects, "shop").add(f"20260212T00{hour}00Z-0000", made)
     for file in tmp_path.rglob("*.zst"):
         os.utime(file, (0, 0))
 
-    found = unwanted_in_cache(objects, CacheLimits(30, 1), datetime(2026, 3, 2, tzinfo=UTC))
+    found = unwanted_in_cache(objects, CacheLimits(30, RUNS, 1), datetime(2026, 3, 2, tzinfo=UTC))
 
     items = [Item(Kind.CACHE, Verb.REMOVE, each.name, each.why, each.remove, each.size) for each in found]
     outcomes = [Outcome(Kind.CACHE, item, done=True) for item in items]

@@ -19,6 +19,7 @@ from dockercise_prefect.orchestration.packages.fetch import FOLDER as PACKAGES
 from dockercise_prefect.orchestration.prefect.api import LOST
 from dockercise_prefect.orchestration.prefect.engine_login import connect_engine
 from dockercise_prefect.orchestration.registrations.checkout import FOLDER as REPOSITORIES
+from dockercise_prefect.orchestration.reuse.sources import RUNS
 from dockercise_prefect.repository.idle_mirrors import idle_mirrors
 from dockercise_prefect.results.opening import open_objects
 from dockercise_prefect.results.places.folder import FolderObjects
@@ -191,8 +192,8 @@ class Chores:
     def cached(self) -> Iterator[Item]:
         """What stages with `cache` have left that is too old, or too much."""
         settings = self._settings
-        objects = open_objects(settings.results, settings)
-        for each in unwanted_in_cache(objects, CacheLimits(settings.cache_days, settings.cache_size), datetime.now(UTC)):
+        limits = CacheLimits(settings.cache_days, RUNS, settings.cache_size)
+        for each in unwanted_in_cache(open_objects(settings.results, settings), limits, datetime.now(UTC)):
             yield Item(Kind.CACHE, Verb.REMOVE, each.name, each.why, each.remove, each.size)
 
     def mirrors(self) -> Iterator[Item]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import groupby
 from pathlib import PurePosixPath
 
 from dockercise_prefect.quantities import shown_bytes
@@ -29,10 +30,12 @@ class CacheLimits:
 
     Attributes:
         days: the age of a run whose entries are kept.
+        runs: of how many runs of a pipeline entries are kept. Nobody reads those of more.
         size: the bytes of all contents together.
     """
 
     days: int
+    runs: int
     size: int
 
 
@@ -67,7 +70,7 @@ class UnwantedObjects:
 def unwanted_in_cache(objects: Objects, limits: CacheLimits, now: datetime) -> Iterator[UnwantedObjects]:
     """What is not wanted any more: first entries, then contents without an entry, then contents that are too much.
 
-    A run that is going on may still want some of it. That breaks nothing: a stage whose content is gone runs again.
+    A run that is going on may still want some of it. Then it reads the record of the run that left it.
 
     Args:
         objects: the place of the results.
@@ -80,7 +83,8 @@ def unwanted_in_cache(objects: Objects, limits: CacheLimits, now: datetime) -> I
     found = {f"{CACHE}/{path}": one for path, one in objects.stored(CACHE).items()}
     runs = {path: run_id for path in found if (run_id := run_of(path)) is not None}
     old = [path for path, run_id in runs.items() if _is_older(run_id, timedelta(days=limits.days), now)]
-    seconds = _seconds(objects, runs.keys() - old)
+    unread = list(_all_but_the_newest(runs.keys() - old, limits.runs))
+    seconds = _seconds(objects, runs.keys() - {*old, *unread})
     contents = {path: digest for path in found if (digest := digest_of(path)) is not None}
     scraps = [path for path in found if is_scrap(PurePosixPath(path))]
     unnamed = [path for path, digest in contents.items() if digest not in seconds]
@@ -89,6 +93,7 @@ def unwanted_in_cache(objects: Objects, limits: CacheLimits, now: datetime) -> I
     too_many = [content_path(digest) for digest in evicted(sizes, seconds, limits.size)]
     for name, why, paths in (
         (f"what the cache knows of {_counted(old, 'run')}", f"older than {days_in_words(limits.days)} (cache_days)", old),
+        (f"what the cache knows of {_counted(unread, 'run')}", f"no run reads it: there are {limits.runs} newer ones", unread),
         (f"{_counted(lost, 'content')} of the cache", "no run in the cache refers to it any more", lost),
         (
             f"{_counted(too_many, 'content')} of the cache",
@@ -105,6 +110,12 @@ def _is_older(run_id: str, age: timedelta, now: datetime) -> bool:
     with suppress(ValueError):
         return now - began(run_id) > age
     return False
+
+
+def _all_but_the_newest(paths: Iterable[str], count: int) -> Iterator[str]:
+    """In each folder, all paths but the last ones. The names of runs are sorted by the times at which they began."""
+    for _, of_pipeline in groupby(sorted(paths), lambda path: path.rpartition("/")[0]):
+        yield from list(of_pipeline)[:-count]
 
 
 def _seconds(objects: Objects, paths: Collection[str]) -> Mapping[str, float]:

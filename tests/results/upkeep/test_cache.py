@@ -33,7 +33,7 @@ from tests.support.aws.moto import Aws, running_aws
 
 BUCKET = "results-of-mine"
 NOW = datetime.now(UTC)
-ROOMY = CacheLimits(days=30, size=1 << 30)
+ROOMY = CacheLimits(days=30, runs=32, size=1 << 30)
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def test_what_old_runs_have_left_goes(objects: Objects) -> None:
     entries = ended(objects, 31, {shared: 1, old: 1})
     ended(objects, 29, {shared: 1, new: 1})
     other = ended(objects, 40, {old: 1}, "another")
-    limits = CacheLimits(days=32, size=1 << 30)
+    limits = CacheLimits(days=32, runs=32, size=1 << 30)
 
     before = found(objects, limits)
     later = found(objects, limits, 2)
@@ -107,6 +107,20 @@ def test_what_old_runs_have_left_goes(objects: Objects) -> None:
     ]
     assert Contents(objects).sizes().keys() == {shared, new}
     assert [entry.output_digest for entry in Entries(objects, "shop").newest(10)] == [shared, new]
+
+
+def test_what_nobody_reads_goes(objects: Objects) -> None:
+    """Of each pipeline, entries of the newest runs are read. Those of other runs go, with what only they name."""
+    contents = [kept(objects, f"{number}") for number in range(4)]
+    paths = [ended(objects, 4 - number, {digest: 1}) for number, digest in enumerate(contents)]
+    ended(objects, 10, {contents[1]: 1}, "another")
+    limits = CacheLimits(days=30, runs=2, size=1 << 30)
+
+    assert found(objects, limits, 2) == [
+        (paths[:2], "no run reads it: there are 2 newer ones"),
+        ([content_path(contents[0])], "no run in the cache refers to it any more"),
+    ]
+    assert found(objects, CacheLimits(days=30, runs=4, size=1 << 30), 2) == []
 
 
 def test_what_a_run_has_left_stays_until_it_ends(objects: Objects) -> None:
@@ -125,9 +139,9 @@ def test_what_is_too_much_goes_by_what_it_costs(objects: Objects) -> None:
     sizes = Contents(objects).sizes()
     whole = sum(sizes.values())
 
-    enough = found(objects, CacheLimits(30, whole))
-    little = found(objects, CacheLimits(30, whole - 1))
-    clean(objects, CacheLimits(30, sizes[slow] + 1))
+    enough = found(objects, CacheLimits(30, 32, whole))
+    little = found(objects, CacheLimits(30, 32, whole - 1))
+    clean(objects, CacheLimits(30, 32, sizes[slow] + 1))
 
     why = f"cheapest to make again, and the cache is larger than {whole - 1} (cache_size)"
     assert enough == []
@@ -189,7 +203,7 @@ def test_what_is_no_part_of_the_cache_is_left_alone(objects: Objects) -> None:
     ):
         objects.put(path, io.BytesIO(b"mine"))
 
-    assert found(objects, CacheLimits(1, 1), later=40) == []
+    assert found(objects, CacheLimits(1, 1, 1), later=40) == []
 
 
 def test_damaged_entries_name_nothing(objects: Objects) -> None:
