@@ -160,11 +160,13 @@ class StageRunner:
         """
         task = self._current_task()
         self._record.stage_started(stage, datetime.now(UTC), task.id)
-        if (why := self._reuse.why(stage)) is not None:
-            self._options.observer(Notice(f"{stage.name} runs again: {why}"))
-            task.logger.info("runs again: %s", why)
-        refusal = self._reuse.refusal(stage)
-        ran = self._run(stage, inputs, pause, task) if refusal is None else self._refused(stage, refusal, task)
+        if (refusal := self._reuse.refusal(stage)) is not None:
+            ran = self._refused(stage, refusal, task)
+        else:
+            if (why := self._reuse.why(stage)) is not None:
+                self._options.observer(Notice(f"{stage.name} runs again: {why}"))
+                task.logger.info("runs again: %s", why)
+            ran = self._run(stage, inputs, pause, task)
         self._settle(stage, ran, task.id)
         return ran.result
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import time
@@ -52,6 +53,31 @@ def test_hello_starts_no_container_the_second_time(dockercise_run: Dockercise, t
     assert {stage["status"] for stage in second.stages.values()} == {"cached"}
     assert {stage["reused_from"] for stage in second.stages.values()} == {first.summary["run_id"]}
     assert second.exit_status == 0
+
+
+def test_the_page_shows_what_is_seen(dockercise_run: Dockercise, tmp_path: Path) -> None:
+    """The example of docs/reuse.md: after a change of the folder, the run says what the page shows."""
+    page = (ROOT / "docs/reuse.md").read_text()
+    root = tmp_path / "shop"
+    (root / "src").mkdir(parents=True)
+    (root / "shop.dockercise.yaml").write_text(page.partition("```yaml\n")[2].partition("```")[0])
+    (root / "src/one").write_text("b\na\n")
+    first = dockercise_run("-C", root)
+    second = dockercise_run("-C", root)
+    (root / "src/two").write_text("c\n")
+
+    third = dockercise_run("-C", root)
+
+    reused = f"  = build            reused from {first.summary['run_id']}\n"
+    assert reused in second.stderr
+    assert re.sub(r"from \S+", "from 20261130T091022Z-4212", reused) in page
+    for line in (
+        "build runs again: the folder src of the code changed\n",
+        "test runs again: the volume of build changed\n",
+        "test   │ 3 lines\n",
+    ):
+        assert line in third.stderr
+        assert line in page
 
 
 SHOP = f"""\
