@@ -211,7 +211,8 @@ def restored_volume(run: RecordedRun, stage: StageName, volumes: Volumes, image:
 
     Raises:
         StorageError: the record does not have the volume or its digest, or cannot be read.
-        EngineError: the volume does not match its digest, or the engine refuses. Then no volume is left.
+        EngineError: the volume does not match its digest, or the engine refuses. Then the volume is removed, at the latest at
+            the end of the run.
     """
     entry = run.entry(stage)
     digest = entry.volume_digest if entry else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from tarfile import TarError
 
 from dockercise_prefect.archives.content_digest import content_digested
@@ -56,17 +56,16 @@ class Volumes:
             digest: of what the volume held (docs/digests.md).
 
         Raises:
-            EngineError: the files do not match the digest, or the engine refuses. Then no volume is left.
+            EngineError: the files do not match the digest, or the engine refuses. Then the volume is removed, now or, if the
+                container that filled it is still there, at the end of the run.
         """
         name = self.own(stage)
         try:
-            found = self._put_digested(stage, name, image, files)
+            self._put_digested(stage, name, image, files, digest)
         except BaseException:
-            self._engine.remove_volume(name)
+            with suppress(EngineError):
+                self._engine.remove_volume(name)
             raise
-        if found != digest:
-            self._engine.remove_volume(name)
-            raise EngineError(f"the volume of {stage} does not match its record: its digest is {found}, not {digest}")
         return name
 
     def empty(self, what: str) -> str:
@@ -135,7 +134,7 @@ class Volumes:
         finally:
             self._later(lambda: self._engine.remove(container))
 
-    def _put_digested(self, stage: StageName, name: str, image: str, files: Iterable[bytes]) -> str:
+    def _put_digested(self, stage: StageName, name: str, image: str, files: Iterable[bytes], digest: str) -> None:
         found: list[str] = []
         stream = self._checked(content_digested(files, stage, found.append))
         try:
@@ -145,7 +144,8 @@ class Volumes:
                 pass
         except TarError as error:
             raise EngineError(f"the volume of {stage} is damaged in its record: {error}") from error
-        return found[0]
+        if found[0] != digest:
+            raise EngineError(f"the volume of {stage} does not match its record: its digest is {found[0]}, not {digest}")
 
     def _fill(self, name: str, image: str, files: Iterable[bytes]) -> str:
         stream = self._checked(files)
