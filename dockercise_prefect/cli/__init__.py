@@ -41,6 +41,7 @@ _COMMANDS = {
     "runs": _Entry("dockercise_prefect.cli.runs:runs", "List runs, newest first."),
     "show": _Entry("dockercise_prefect.cli.show:show", "Show how a run went."),
     "logs": _Entry("dockercise_prefect.cli.logs:logs", "Print the logs of a run, even while it is running."),
+    "shell": _Entry("dockercise_prefect.cli.shell:shell", "Open a shell in a stage of a run, as the stage had it."),
     "fetch": _Entry("dockercise_prefect.cli.fetch:fetch", "Unpack the files that a stage left in its volume."),
     "package": _Entry("dockercise_prefect.cli.package:package", "Build an image with a folder's stages, for other pipelines."),
     "results": _Entry("dockercise_prefect.cli.results:results", "Send records of runs that did not reach the bucket."),

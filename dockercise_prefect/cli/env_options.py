@@ -2,11 +2,40 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
 from dockercise_prefect.errors import DefinitionError, Diagnostic, Place, UsageError
 from dockercise_prefect.pipeline.run_context import RUN_VARIABLES
 from dockercise_prefect.runtime.stage.environment import Lookup
 
 _WHITE_SPACE = " \t\n\v\f\r\x85\xa0"
+
+
+Command = TypeVar("Command", bound=Callable[..., None])
+
+
+def takes_variables(command: Command) -> Command:
+    """Add `--env` and `--env-file`. The function gets them as `options` and `files`."""
+    option = click.option(
+        "--env",
+        "options",
+        metavar="NAME[=TEXT]",
+        multiple=True,
+        help="A variable from outside; without =TEXT, its value comes from your environment.",
+    )
+    file = click.option(
+        "--env-file",
+        "files",
+        type=click.Path(path_type=Path),
+        multiple=True,
+        help="A file with variables, as for `docker run`.",
+    )
+    return option(file(command))
 
 
 def parse_env_option(option: str, lookup: Lookup) -> tuple[str, str] | None:
@@ -60,6 +89,33 @@ def parse_env_file(text: str, path: str, lookup: Lookup) -> dict[str, str]:
             variables[name] = given
     if findings:
         raise DefinitionError(findings)
+    return variables
+
+
+def given_variables(options: Iterable[str]) -> dict[str, str]:
+    """The variables of all `--env` options. `NAME` alone passes on the text in this process's environment.
+
+    Raises:
+        UsageError: see `parse_env_option`.
+    """
+    given = (parse_env_option(option, os.environ.get) for option in options)
+    return dict(pair for pair in given if pair is not None)
+
+
+def file_variables(files: Iterable[Path]) -> dict[str, str]:
+    """The variables of all `--env-file` options.
+
+    Raises:
+        UsageError: a file cannot be read.
+        DefinitionError: see `parse_env_file`.
+    """
+    variables: dict[str, str] = {}
+    for path in files:
+        try:
+            text = path.read_text(encoding="utf-8", errors="surrogateescape")
+        except OSError as error:
+            raise UsageError(f"cannot read the variables in {path}: {error.strerror}") from error
+        variables |= parse_env_file(text, str(path), os.environ.get)
     return variables
 
 

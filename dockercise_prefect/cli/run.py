@@ -15,7 +15,7 @@ from typing import NoReturn, TextIO
 import click
 
 from dockercise_prefect.cli.completion import complete_stages
-from dockercise_prefect.cli.env_options import parse_env_file, parse_env_option
+from dockercise_prefect.cli.env_options import file_variables, given_variables, takes_variables
 from dockercise_prefect.cli.findings import finding_lines
 from dockercise_prefect.cli.options import takes_offline
 from dockercise_prefect.cli.package_sources import chosen_packages
@@ -39,16 +39,7 @@ from dockercise_prefect.status import RunStatus, StageStatus
 @click.command
 @click.argument("targets", metavar="[STAGE]...", nargs=-1, shell_complete=complete_stages)
 @click.option("-C", "--root", type=click.Path(path_type=Path), help="The pipeline's folder; default: the current folder.")
-@click.option(
-    "--env",
-    "options",
-    metavar="NAME[=TEXT]",
-    multiple=True,
-    help="A variable from outside; without =TEXT, its value comes from your environment.",
-)
-@click.option(
-    "--env-file", "files", type=click.Path(path_type=Path), multiple=True, help="A file with variables, as for `docker run`."
-)
+@takes_variables
 @click.option("--jobs", type=int, help="The maximum number of containers at once.  [default: 10]")
 @click.option(
     "--results", metavar="PLACE", help="Where to keep the record: a folder or s3://bucket/prefix; default: your data folder."
@@ -169,7 +160,7 @@ def _launched(  # noqa: PLR0917  as above
     within_trust(run_of(pipeline, targets), how)
     if how.settings.untrusted:
         check_surroundings(root, files)
-    how = replace(how, flags=_flags(options), file_variables=_file_variables(files))
+    how = replace(how, flags=given_variables(options), file_variables=file_variables(files))
     return _launch(pipeline, root, targets, how)
 
 
@@ -214,19 +205,3 @@ def _leave(status: int) -> NoReturn:
     from dockercise_prefect.orchestration.prefect.api import leave_lost_api
 
     leave_lost_api(status)
-
-
-def _flags(options: Sequence[str]) -> dict[str, str]:
-    given = (parse_env_option(option, os.environ.get) for option in options)
-    return dict(pair for pair in given if pair is not None)
-
-
-def _file_variables(files: Sequence[Path]) -> dict[str, str]:
-    variables: dict[str, str] = {}
-    for path in files:
-        try:
-            text = path.read_text(encoding="utf-8", errors="surrogateescape")
-        except OSError as error:
-            raise UsageError(f"cannot read the variables in {path}: {error.strerror}") from error
-        variables |= parse_env_file(text, str(path), os.environ.get)
-    return variables

@@ -80,6 +80,7 @@ class ContainerSpec:
         dropped: capabilities that its root does not have; `ALL` for all except those in `added`.
         gains_rights: whether a program in it may get more rights than the one that started it: by a setuid or setgid bit, or by
             capabilities of its file.
+        terminal: whether its streams are those of a terminal.
     """
 
     name: str
@@ -99,6 +100,7 @@ class ContainerSpec:
     dropped: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
     gains_rights: bool = False
+    terminal: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,7 @@ class Workspace:
 
     Attributes:
         output_volumes: keep what stages printed, on the engine.
+        volumes: makes further volumes of the run.
 
     Raises:
         EngineError: this process is in a container, and the engine does not answer whether it runs that container.
@@ -127,7 +128,7 @@ class Workspace:
         self._slots = NetworkSlots(engine, self._labels, notify, options.confinement.closed)
         self._background = Background()
         self._putting_away = Background()  # separate: a big volume must not delay what stages wait for
-        volumes = Volumes(engine, self._labels, self._background.do, self._running.refuse_when_cancelled)
+        self.volumes = volumes = Volumes(engine, self._labels, self._background.do, self._running.refuse_when_cancelled)
         self._shared = SharedVolumes(engine, volumes, options.root, pipeline.history, notify, options.shared)
         self._mounts = StageMounts(volumes, self._shared, options.root, options.kept_volume, aws=options.aws)
         self._images = Images(engine, pipeline, self._labels)
@@ -252,6 +253,10 @@ class Workspace:
     def discard(self, result: JobResult) -> None:
         """Remove what an attempt left after which the stage is run again."""
         self._attempts.discard(result)
+
+    def any_image(self) -> str:
+        """The id of any image on the engine, for containers that are never started. Called after `prepare`."""
+        return self._images.any()
 
     @property
     def code_digest(self) -> str | None:

@@ -86,6 +86,7 @@ def test_every_command_is_listed(command: Command) -> None:
             "runs",
             "show",
             "logs",
+            "shell",
             "fetch",
             "package",
             "results",
@@ -193,7 +194,7 @@ def test_ctrl_c_before_the_run_begins_is_told(command: Command, monkeypatch: pyt
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dockercise_prefect.cli.run.parse_env_option", interrupted)
+    monkeypatch.setattr("dockercise_prefect.cli.run.given_variables", interrupted)
 
     outcome = command("run", "--json", "--env", "A=1")
 

@@ -33,6 +33,7 @@ from dockercise_prefect.results.record.file_names import (
     plain_log,
     volume_file,
 )
+from dockercise_prefect.results.record.run_facts import RunFacts
 from dockercise_prefect.results.record.store import Kept
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 
@@ -119,6 +120,10 @@ class RecordedRun:
         if index is None:
             raise self.broken(INDEX, "it is missing: the run was interrupted before it began, or part of the record is lost")
         return index
+
+    def facts(self) -> RunFacts | None:
+        """How the run went, besides its pipeline; None in a record of an earlier version. Secret texts are masked."""
+        return self._parsed(INDEX, _facts_from_json)
 
     def summary(self) -> RunSummary | None:
         """How the run ended; None if it is still running or was aborted."""
@@ -306,6 +311,10 @@ class RecordedRun:
             return parse(data)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise self.broken(name, "not what this version of dockercise writes") from error
+
+
+def _facts_from_json(data: Mapping[str, Any]) -> RunFacts | None:
+    return RunFacts.from_json(data["run"]) if "run" in data else None
 
 
 def _entry_from_json(data: Mapping[str, Any]) -> StageEntry:

@@ -1,9 +1,9 @@
-"""How a run goes, as far as its index does not say it: the first entry of its journal."""
+"""How a run goes, besides its pipeline: the first entry of its journal, and `run` in its index."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -43,6 +43,11 @@ class RunFacts:
     aws: bool
     root: str | None
     secret_blocks: Mapping[str, str]
+
+    @property
+    def elsewhere(self) -> RunFacts:
+        """What holds on other machines, too: it does not say where the code was on this one."""
+        return replace(self, root=None)
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values, which `from_json` parses."""

@@ -33,7 +33,7 @@ def container_config(spec: ContainerSpec, *, init: bool, processors: int | None 
         "Env": [f"{name}={value}" for name, value in spec.env.items()],
         "Labels": marked(spec.labels, spec.name),
         "WorkingDir": spec.working_dir,
-        "Tty": False,
+        "Tty": spec.terminal,
         "OpenStdin": True,
         "StdinOnce": True,
         "AttachStdin": True,

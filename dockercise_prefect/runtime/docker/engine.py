@@ -18,6 +18,7 @@ from urllib3.exceptions import ReadTimeoutError
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import PullPolicy
 from dockercise_prefect.runtime.cleanup.labels import STEPS
+from dockercise_prefect.runtime.dialogue import Dialogue
 from dockercise_prefect.runtime.docker import connection as docker_connection
 from dockercise_prefect.runtime.docker.archive import DockerArchive
 from dockercise_prefect.runtime.docker.arguments import committed_config, container_config, twin_config
@@ -28,6 +29,7 @@ from dockercise_prefect.runtime.docker.connection import Address
 from dockercise_prefect.runtime.docker.conversation import DockerConversation
 from dockercise_prefect.runtime.docker.errors import CONFLICT, engine_errors, explanation
 from dockercise_prefect.runtime.docker.images import Credentials, DockerImages
+from dockercise_prefect.runtime.docker.interaction import interaction
 from dockercise_prefect.runtime.docker.leftovers import DockerLeftovers
 from dockercise_prefect.runtime.docker.marks import is_nameless, is_our_volume, marked, own_name
 from dockercise_prefect.runtime.docker.memory import ran_out_of_memory
@@ -174,6 +176,14 @@ class DockerEngine:
                 return refused
             feed.start(stdin)
             pump(output.read, sink, lambda: self._is_running(container))
+        self._refuse_half(container)
+        return self._exit_state(container)
+
+    def interact(self, container: str, dialogue: Dialogue) -> ExitState:
+        with interaction(self._client, container, dialogue) as interact:
+            if refused := self._start(container):
+                return refused
+            interact(lambda: self._is_running(container))
         self._refuse_half(container)
         return self._exit_state(container)
 

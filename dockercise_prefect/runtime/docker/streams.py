@@ -76,15 +76,25 @@ class Wire:
         self._response.close()
 
 
+_DETACH: Final = b",".join([b"\xff"] * 4)
+"""The keys that end the connection to a terminal's input: bytes that are in no UTF-8 text.
+
+By default they are Ctrl-P Ctrl-Q, and the engine also holds back each Ctrl-P until the next key comes.
+"""
+
+
 def attach(client: APIClient, container: str, *channels: str) -> Wire:
     """A connection to some of `stdin`, `stdout` and `stderr` of a container that has not been started.
+
+    If the container has a terminal, all keys reach it.
 
     Raises:
         requests.RequestException: the engine refused or did not answer.
     """
+    parameters: dict[str, str | bytes] = {"stream": "1", "detachKeys": _DETACH, **dict.fromkeys(channels, "1")}
     response = client.post(
         f"{client.base_url}/v{client.api_version}/containers/{quote(container)}/attach",
-        params={"stream": "1", **dict.fromkeys(channels, "1")},
+        params=parameters,
         headers={"Connection": "Upgrade", "Upgrade": "tcp"},
         stream=True,
         timeout=client.timeout,
@@ -163,8 +173,22 @@ class FrameSplitter:
                 yield self._channel, chunk
 
 
+class NoFrames:
+    """Takes the output of a terminal, which is not in frames."""
+
+    between_frames = True
+
+    def feed(self, data: bytes) -> Iterator[tuple[Channel, bytes]]:
+        """All of the data."""
+        yield "stdout", data
+
+
 def pump(
-    read: Callable[[float], bytes | None], sink: OutputSink, is_running: Callable[[], bool], silence: float = SILENCE
+    read: Callable[[float], bytes | None],
+    sink: OutputSink,
+    is_running: Callable[[], bool],
+    silence: float = SILENCE,
+    splitter: FrameSplitter | NoFrames | None = None,
 ) -> None:
     """Pass on all output, until the stream ends.
 
@@ -175,11 +199,12 @@ def pump(
         read: gives the next bytes, as `Wire.read` does.
         is_running: asks the engine. It also notices that the engine is gone if the connection does not notice it.
         silence: seconds of one period of silence.
+        splitter: takes the output apart; None for output in frames.
 
     Raises:
         EngineError: the stream was interrupted, or the engine does not answer.
     """
-    splitter = FrameSplitter()
+    splitter = splitter or FrameSplitter()
     ended = False
     while (data := read(silence)) != b"":
         if data is not None:

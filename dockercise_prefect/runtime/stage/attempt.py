@@ -49,10 +49,12 @@ def run_attempt(job: Job, ports: Ports) -> JobResult:
         job: describes the attempt.
         ports: everything else that the attempt uses.
     """
-    return _Attempt(job, ports).result()
+    return StageAttempt(job, ports).result()
 
 
-class _Attempt:
+class StageAttempt:
+    """One attempt at a stage. `stage.shell` has another one, whose container runs a shell instead of the script."""
+
     def __init__(self, job: Job, ports: Ports) -> None:
         self._job = job
         self._stage = job.stage
@@ -148,7 +150,7 @@ class _Attempt:
     def _in_container(self, image: ResolvedImage, deadline: Deadline | None, writer: OutputWriter) -> Verdict:
         """Run it in the image. Its time begins with the container, unless `deadline` is given: then it has begun already."""
         variables = self._variables()
-        start = launch(self._stage.run, image, variables.unseen, self._stage.shell)
+        start = self._launch(image, variables)
         container = self._create(image, start, variables)
         self._fill(container, image)
         verdict = self._execute(container, start, deadline, writer)
@@ -160,6 +162,9 @@ class _Attempt:
         if verdict.status.succeeded and self._job.keeps_image:
             self._made_image = self._left_image(container, image)
         return verdict
+
+    def _launch(self, image: ResolvedImage, variables: Variables) -> Launch:
+        return launch(self._stage.run, image, variables.unseen, self._stage.shell)
 
     def _left_image(self, container: str, image: ResolvedImage) -> ResolvedImage:
         """An image made from what the stage left in its container."""
@@ -188,10 +193,15 @@ class _Attempt:
         return variables.unstored() if leaves_none else variables
 
     def _create(self, image: ResolvedImage, start: Launch, variables: Variables) -> str:
-        stage, confinement = self._stage, self._job.confinement
+        stage = self._stage
         self._volume = OwnVolume(self._volumes.own(stage.name), written=False)
         own = ContainerMount("volume", self._volume.name, f"/{stage.name}", read_only=False)
-        spec = ContainerSpec(
+        self._container = self._ports.engine.create(self._spec(image, start, variables, own))
+        return self._container
+
+    def _spec(self, image: ResolvedImage, start: Launch, variables: Variables, own: ContainerMount) -> ContainerSpec:
+        stage, confinement = self._stage, self._job.confinement
+        return ContainerSpec(
             name=self._labels.name(stage.name),
             image=image.id,
             command=start.command,
@@ -208,8 +218,6 @@ class _Attempt:
             dropped=confinement.dropped,
             gains_rights=stage.sudo,
         )
-        self._container = self._ports.engine.create(spec)
-        return self._container
 
     def _script(self, image: ResolvedImage, start: Launch) -> Iterator[ContainerMount]:
         """The mount of a script that is a file. It is in a volume, so an image made from the container does not have it."""

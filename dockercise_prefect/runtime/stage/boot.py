@@ -33,19 +33,33 @@ _LOST = "this stage did not receive its variables, so it did not run"
 _LINE_FEED = "__dockercise_lf"
 _LINE = "__dockercise_line"
 
-BOOT = f"""\
+_READ = f"""\
 {_LINE_FEED}='
 '
 while :; do
   IFS= read -r {_LINE} || {{ echo "{_LOST} ($1)" >&2; exit {LOST_INPUT}; }}
   [ "${_LINE}" = "$1" ] && break
   eval "${_LINE}"
-done
-unset {_LINE} {_LINE_FEED}
+done"""
+
+_FORGET = f"unset {_LINE} {_LINE_FEED}"
+
+BOOT = f"""\
+{_READ}
+{_FORGET}
 shift
 exec "$@" </dev/null
 """
 """Called with the marker and the real command as arguments."""
+
+BOOT_FROM_FILE = f"""\
+{_READ} <"$2" || exit {LOST_INPUT}
+{{ :; }} >"$2"
+{_FORGET}
+shift 2
+exec "$@"
+"""
+"""Called with the marker, a file, and the real command as arguments. Reads the variables from the file, and empties it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +115,17 @@ def _through_boot(command: tuple[str, ...], variables: Mapping[str, bytes]) -> L
     marker = secrets.token_hex(16)
     booted = (SHELL, "-c", BOOT, SHELL, marker, *command)
     return Launch(booted, input_block(variables, marker), lost=f"{_LOST} ({marker})")
+
+
+def boot_from_file(path: str, marker: str, command: Sequence[str]) -> tuple[str, ...]:
+    """The command of a boot that takes its variables from a file of the container, and leaves its standard input alone.
+
+    Args:
+        path: of the file, which has an `input_block`. Whoever the container runs as must be able to write to it.
+        marker: the one in the file.
+        command: the real command.
+    """
+    return (SHELL, "-c", BOOT_FROM_FILE, SHELL, marker, path, *command)
 
 
 def input_block(variables: Mapping[str, bytes], marker: str) -> bytes:
