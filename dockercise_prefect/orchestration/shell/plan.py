@@ -40,8 +40,8 @@ class Left:
 
     @property
     def ran(self) -> bool:
-        """Whether it was started."""
-        return self.summary.started is not None
+        """Whether it was started, in this run or in the one that it is reused from."""
+        return self.summary.started is not None or self.summary.reused_from is not None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +127,7 @@ def _alone(stage: Stage, lost: Mapping[str, str]) -> Stage:
     """The stage without edges, except to the builder of its image: no other stage runs. Lost variables come from outside."""
     env = {name: HostVariable(name) if name in lost else source for name, source in stage.env.items()}
     edges = tuple(edge for edge in stage.depends_on if edge.kind is DependencyKind.IMG)
-    return replace(stage, env=env, depends_on=edges, retries=None, timeout=None)
+    return replace(stage, env=env, depends_on=edges, retries=None, timeout=None, cache=None)
 
 
 def _mounted(stage: Stage) -> Iterator[StageName]:

@@ -18,6 +18,7 @@ from tests.e2e.conftest import Dockercise
 from tests.engines.scripted import BUSYBOX
 from tests.engines.second_engine import second_engine
 from tests.support.aws.moto import FOLDER_KEY_ID, FOLDER_SECRET, REGION, running_aws
+from tests.support.shells import left_of, piped
 
 pytestmark = pytest.mark.docker
 
@@ -119,3 +120,24 @@ def test_two_machines_share_what_is_in_a_bucket(dockercise_run: Dockercise, tmp_
     assert second.stages["check"]["status"] == "passed"
     assert printed[0] == printed[1]
     assert b"site/page" in printed[0]
+
+
+def test_a_shell_sees_what_reused_stages_left(dockercise_run: Dockercise, environment: dict[str, str], tmp_path: Path) -> None:
+    """`dockercise shell` opens in a stage after a reused one, and in a reused one, as if they had run."""
+    root = tmp_path / "shop"
+    root.mkdir()
+    (root / "shop.dockercise.yaml").write_text(SHOP + "sum: {on: build, run: sha256sum big, cache: true}\n")
+    first = dockercise_run("-C", root)
+    second = dockercise_run("-C", root)
+    run_id = second.summary["run_id"]
+    assert second.stages["sum"]["reused_from"] == first.summary["run_id"]
+
+    after = piped(environment, root, 'sha256sum /build/big; echo "$BUILD"; cat /out/build; exit 3\n', run_id, "check")
+    inside = piped(environment, root, "cat site/page; sha256sum big\n", run_id, "sum")
+
+    printed = (Path(second.summary["results"].removeprefix("file://")) / "check.out").read_text().split()
+    assert after.returncode == 3, after.stderr
+    assert after.stdout.split()[2:] == [printed[0]] * 2
+    assert after.stdout.split()[0] in printed
+    assert inside.stdout.split()[:2] == ["text", after.stdout.split()[0]], inside.stderr
+    assert left_of(run_id) == []
