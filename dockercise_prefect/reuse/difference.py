@@ -56,6 +56,8 @@ def _of_image(now: UsedImage | None, then: UsedImage | None) -> Iterator[str]:
     if now is None or then is None:
         if now is not then:
             yield "it has an image now" if then is None else "it has no image now"
+    elif now.platform != then.platform:
+        yield f"image {now.ref} is for {now.platform} instead of {then.platform}"
     elif now.digest != then.digest:
         yield f"image {now.ref} moved" if now.ref == then.ref else f"image {now.ref} instead of {then.ref}"
 

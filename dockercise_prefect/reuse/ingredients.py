@@ -26,11 +26,13 @@ class UsedImage:
 
     Attributes:
         ref: as it is written in the pipeline, or the stage that has made it.
-        digest: of its content.
+        digest: of its content, which can be images for several platforms.
+        platform: the one that it is for, such as `linux/amd64`.
     """
 
     ref: str
     digest: str
+    platform: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +81,7 @@ class Ingredients:
 
     def _without_names(self) -> dict[str, Any]:
         """What counts. Another name of the same image makes no difference."""
-        return {**asdict(self), "image": None if self.image is None else self.image.digest}
+        return {**asdict(self), "image": None if self.image is None else [self.image.digest, self.image.platform]}
 
 
 _INGREDIENTS = TypeAdapter(Ingredients)

@@ -45,6 +45,7 @@ class ResolvedImage:
         digest: what the results record: the repository digest if there is one, else the id.
         user: the image's own user; empty for root.
         command: its entrypoint and command, joined.
+        platform: what it runs on, such as `linux/amd64`. The repository digest can be that of images for several platforms.
     """
 
     ref: str
@@ -52,6 +53,7 @@ class ResolvedImage:
     digest: str
     user: str
     command: tuple[str, ...]
+    platform: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from dockercise_prefect.reuse.ingredients import Ingredients, UsedImage
 names = st.text(max_size=3)
 digests = st.sampled_from(["", "a", "b", "sha256:a"])
 mappings = st.dictionaries(names, digests, max_size=2)
-images = st.none() | st.builds(UsedImage, ref=names, digest=digests)
+images = st.none() | st.builds(UsedImage, ref=names, digest=digests, platform=names)
 ingredients = st.builds(
     Ingredients,
     definition=mappings,
@@ -59,7 +59,7 @@ def test_those_of_another_version_are_refused() -> None:
 
 THEN = Ingredients(
     definition={"run": "1", "user": "1"},
-    image=UsedImage("python:3.12", "1"),
+    image=UsedImage("python:3.12", "1", "linux/amd64"),
     variables={"REGION": "1"},
     outputs={"lint": "1"},
     volumes={"build": "1"},
@@ -74,8 +74,12 @@ THEN = Ingredients(
         (replace(THEN, definition={"run": "2", "user": "1"}), "its `run` changed"),
         (replace(THEN, definition={"run": "1"}), "it does not set `user` now"),
         (replace(THEN, definition={**THEN.definition, "shell": "1"}), "it sets `shell` now"),
-        (replace(THEN, image=UsedImage("python:3.12", "2")), "image python:3.12 moved"),
-        (replace(THEN, image=UsedImage("python:3.13", "2")), "image python:3.13 instead of python:3.12"),
+        (replace(THEN, image=UsedImage("python:3.12", "2", "linux/amd64")), "image python:3.12 moved"),
+        (replace(THEN, image=UsedImage("python:3.13", "2", "linux/amd64")), "image python:3.13 instead of python:3.12"),
+        (
+            replace(THEN, image=UsedImage("python:3.12", "1", "linux/arm64")),
+            "image python:3.12 is for linux/arm64 instead of linux/amd64",
+        ),
         (replace(THEN, variables={"REGION": "2"}), "$REGION differs"),
         (replace(THEN, variables={}), "$REGION is not set now"),
         (replace(THEN, outputs={"lint": "2"}), "lint printed something else"),

@@ -81,7 +81,7 @@ class Known:
         found = stage_ingredients(
             stage,
             Surroundings(
-                image=None if image is None else UsedImage(image.ref, image.digest),
+                image=None if image is None else UsedImage(image.ref, image.digest, image.platform),
                 variables=self._variables(stage, outputs),
                 outputs=outputs,
                 volumes={name: _volume(name, inputs) for name in seen_volumes(stage)},

@@ -123,6 +123,7 @@ def resolved_image(ref: str, reference: Reference, image: Mapping[str, Any]) -> 
         digest=digests[0] if digests else image["Id"],
         user=config.get("User") or "",
         command=(*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())),
+        platform=_platform(image),
     )
 
 

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from dockercise_prefect.runtime.docker.arguments import build_parameters, committed_config, container_config, platform_matches
+from dockercise_prefect.runtime.docker.images import resolved_image
+from dockercise_prefect.runtime.dockerfile.reference import parse_reference
 from dockercise_prefect.runtime.engine import BuildSpec, ContainerMount, ContainerSpec
 
 
@@ -142,6 +144,18 @@ def test_init_as_the_engine_can(*, init: bool) -> None:
 def test_platforms(platform: str, image: dict[str, Any], *, expected: bool) -> None:
     """A platform is compared only as far as it is written, under any name of its architecture."""
     assert platform_matches(platform, image) is expected
+
+
+def test_images_of_one_digest_for_several_platforms_are_told_apart() -> None:
+    """Engines on machines of different kinds have different images under the same digest of a repository."""
+    digest = f"python@sha256:{'1' * 64}"
+    intel = {"Id": "sha256:2", "RepoDigests": [digest], "Os": "linux", "Architecture": "amd64"}
+    arm = {"Id": "sha256:3", "RepoDigests": [digest], "Os": "linux", "Architecture": "arm64", "Variant": "v8"}
+
+    found = [resolved_image("python:3.12", parse_reference("python:3.12"), image) for image in (intel, arm)]
+
+    assert {image.digest for image in found} == {digest}
+    assert [image.platform for image in found] == ["linux/amd64", "linux/arm64/v8"]
 
 
 def test_a_build_takes_nothing_from_the_cache_and_removes_its_containers() -> None:
