@@ -10,7 +10,7 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
-from dockercise_prefect.errors import DockerciseError, EngineError
+from dockercise_prefect.errors import DockerciseError
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -49,7 +49,7 @@ class Once(Generic[K, R]):
 class Background:
     """Runs background work, a few tasks at a time, until it is closed.
 
-    Thread-safe. An `EngineError` of a task is not reported: code that needs the task's result gets the error there, and the
+    Thread-safe. A `DockerciseError` of a task is not reported: code that needs the task's result gets the error there, and the
     end of a run removes and reports what is left. The threads do not keep the process from ending. Otherwise, an engine that
     does not answer would keep it alive for minutes.
     """
@@ -76,7 +76,7 @@ class Background:
     def _work(self) -> None:
         while (thing := self._next()) is not None:
             try:
-                with suppress(EngineError):
+                with suppress(DockerciseError):
                     thing()
             except BaseException:
                 self._leave()
