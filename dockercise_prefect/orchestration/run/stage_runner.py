@@ -246,12 +246,15 @@ class StageRunner:
 
     def _keep(self, stage: Stage, result: JobResult, tail: Lines, files: Iterator[bytes] | None) -> None:
         """Store the content of the stage's volume (`runtime.files.volume_export.KeepVolume`)."""
-        if files is None or result.volume is None:
-            self._record.leave_volume_out(stage)
-            known = result if stage.no_log else replace(result, volume=_empty(result.volume))
-        else:
-            known = result = replace(result, volume=self._record.keep_volume(stage, result.volume, files))
-        self._volume_read(known)
+        known = result
+        try:
+            if files is None or result.volume is None:
+                self._record.leave_volume_out(stage)
+                known = result if stage.no_log else replace(result, volume=_empty(result.volume))
+            else:
+                known = result = replace(result, volume=self._record.keep_volume(stage, result.volume, files))
+        finally:  # whatever happens, somebody may wait for this
+            self._volume_read(known)
         self._reuse.keep(stage, known)
         self._show(stage, result, tail)
 

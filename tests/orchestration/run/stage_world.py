@@ -58,6 +58,7 @@ class StageWorld:
         results: the result of each stage. events: the events that observers got.
         shown: for each stage that is completely recorded, its result and the last lines of its log.
         task_states: what Prefect shows of task runs between attempts.
+        read: the results of stages whose volumes were read, or will never be.
         pauses: how long each stage waited between attempts. stopped: whether such a pause is refused.
     """
 
@@ -71,6 +72,7 @@ class StageWorld:
     events: list[Event]
     shown: dict[StageName, tuple[JobResult, list[str]]]
     task_states: list[str]
+    read: list[JobResult]
     results: dict[StageName, JobResult] = field(default_factory=dict)
     pauses: dict[StageName, list[float]] = field(default_factory=lambda: defaultdict(list))
     stopped: bool = False
@@ -129,6 +131,7 @@ def stage_world(
 
     shown: dict[StageName, tuple[JobResult, list[str]]] = {}
     shown_states: list[str] = []
+    read: list[JobResult] = []
     secrecy = Secrecy(pipeline)
     secrecy.begin(Outside(outside or {}, {}))
     record = RunRecord(store, observe, secrecy)
@@ -151,8 +154,8 @@ def stage_world(
                 current_task=lambda: FakeTask(shown_states),
                 shipping=lambda _stage: lambda _line: None,
                 reuse=ReusesNothing(),
-                volume_read=lambda _result: None,
+                volume_read=read.append,
                 show=show,
             )
-            yield StageWorld(engine, workspace, pipeline, runner, record, store, outputs, events, shown, shown_states)
+            yield StageWorld(engine, workspace, pipeline, runner, record, store, outputs, events, shown, shown_states, read)
             record.bundle_outputs(pipeline)

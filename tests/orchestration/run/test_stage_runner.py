@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from dockercise_prefect.orchestration.run.events import StageEnded, StageOutput, StageStarted
+from dockercise_prefect.results.record.local_store import LocalStore
 from dockercise_prefect.status import StageStatus
 from tests.compiler.sources import compiled
 from tests.engines.scripted import BUSYBOX, Behaviour, ScriptedEngine
@@ -71,3 +73,23 @@ def test_a_failure_is_logged(
         (logging.INFO, "why"),
         (level, result.message),
     ]
+
+
+class _Breaking(LocalStore):
+    """A record with a mistake."""
+
+    def keep_volume(self, name: str, files: Iterable[bytes]) -> str | None:
+        raise AssertionError(name)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_nobody_waits_for_ever_for_a_volume(scripted: ScriptedEngine, tmp_path: Path) -> None:
+    """If a volume cannot be stored because of a mistake of ours, it is said that nobody will know what it holds."""
+    scripted.script("work", Behaviour(writes={"/a/f": b"x"}))
+    with stage_world(scripted, compiled(a=ONE), tmp_path, open_store=_Breaking) as world:
+        result = world.run("a")
+
+    assert [read.stage for read in world.read] == ["a"]
+    assert world.read[0].volume == result.volume
+    assert result.volume is not None
+    assert result.volume.digest is None
