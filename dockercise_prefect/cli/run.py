@@ -77,6 +77,10 @@ def run(  # noqa: PLR0917  click gives each option as an argument
     Exit status: 0 passed, 1 a stage failed, 2 wrong definition or usage, 3 engine, Prefect or storage failed, 4 nothing to do,
     130 interrupted.
     """
+    if no_cache and fail_on_miss:
+        raise UsageError(
+            "--no-cache and --fail-on-miss exclude each other: without the cache, no stage is reused", "use one of them"
+        )
     settings = read_settings(jobs=jobs, results=results, log_group=log_group, root=root, untrusted=untrusted or None)
     folder = (settings.root or Path()).resolve()
     _refuse_folders(targets)

@@ -140,6 +140,16 @@ def test_a_folder_in_place_of_a_stage_is_a_usage_error(command: Command, folder:
     )
 
 
+def test_wishes_about_the_cache_that_exclude_each_other_are_a_usage_error(command: Command) -> None:
+    """Without the cache, every stage would be a miss."""
+    outcome = command("run", "--no-cache", "--fail-on-miss")
+
+    assert outcome.status == 2
+    assert outcome.err == (
+        "--no-cache and --fail-on-miss exclude each other: without the cache, no stage is reused\n  hint: use one of them\n"
+    )
+
+
 def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
     """If the reader of the output closes it early, the command ends quietly."""
     (tmp_path / "a.dockercise.yaml").write_text("".join(f"s{index}: {{img: x}}\n" for index in range(2000)))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from hashlib import sha256
 
+from dockercise_prefect.archives.content_digest import digest_text
 from dockercise_prefect.archives.tarball import packed
 from dockercise_prefect.errors import StorageError
 from dockercise_prefect.pipeline import StageName
@@ -38,7 +40,13 @@ class KeptResults:
         with suppress(NotStoredError):
             yield from self._contents.output(str(stdout.digest))
             return
-        yield from self._objects.chunks(f"{self._pipeline}/{stdout.reused_from}/{stdout.file}")
+        path = f"{self._pipeline}/{stdout.reused_from}/{stdout.file}"
+        whole = sha256()
+        for chunk in self._objects.chunks(path):
+            whole.update(chunk)
+            yield chunk
+        if digest_text(whole.digest()) != stdout.digest:
+            raise StorageError(f"{self._objects.link(path)} does not match its digest {stdout.digest}", "run with --no-cache")
 
     def volume(self, stage: StageName, volume: OwnVolume) -> Iterator[bytes]:
         """The volume of a stage (`runtime.stage.mounts.KeptVolume`). Whoever reads it compares the digest.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from dockercise_prefect.errors import EngineError, StorageError
+from dockercise_prefect.errors import DockerciseError
 from dockercise_prefect.orchestration.reuse.known import Inputs, Known, UnknownError
 from dockercise_prefect.orchestration.reuse.sources import Source
 from dockercise_prefect.pipeline import Stage, StageName
@@ -43,6 +43,7 @@ class Reusing:
         self._sources = sources
         self._reusable = reusable
         self._read: set[StageName] = set()
+        self._unreadable: str | None = None
         self.made_from: dict[StageName, Ingredients] = {}
         self.reused: dict[StageName, Entry] = {}
         self.whys: dict[StageName, str] = {}
@@ -61,13 +62,13 @@ class Reusing:
             return None
         try:
             made_from = self.made_from[stage.name] = self._known.ingredients(stage, inputs)
-            entry = self._found(stage, made_from)
         except UnknownError as error:
             self.whys[stage.name] = error.message
             return None
-        except (StorageError, EngineError, OSError) as error:
-            self.whys[stage.name] = f"what earlier runs left cannot be read: {error}"
+        except (DockerciseError, OSError) as error:
+            self.whys[stage.name] = f"what it is made from cannot be read: {error}"
             return None
+        entry = self._found(stage, made_from)
         if entry is None:
             return None
         self.reused[stage.name] = entry
@@ -77,6 +78,16 @@ class Reusing:
         return self._reusable(stage) and (stage.cache is not None or any(source.serves(stage) for source in self._sources))
 
     def _found(self, stage: Stage, made_from: Ingredients) -> Entry | None:
+        """The entry of the stage. A place that cannot be read is asked only once: each answer can take a minute."""
+        if self._unreadable is None:
+            try:
+                return self._looked_up(stage, made_from)
+            except (DockerciseError, OSError) as error:
+                self._unreadable = f"what earlier runs left cannot be read: {error}"
+        self.whys[stage.name] = self._unreadable
+        return None
+
+    def _looked_up(self, stage: Stage, made_from: Ingredients) -> Entry | None:
         serving = [source for source in self._sources if source.serves(stage)]
         key = made_from.key
         found = next(filter(None, (source.find(stage, key) for source in serving)), None)

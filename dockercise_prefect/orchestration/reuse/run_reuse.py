@@ -91,7 +91,8 @@ class RunReuse:
             opened=run.opened,
             find_key=run.find_key,
         )
-        self.finding = Reusing(known, [] if wishes.no_cache else [self._cache], self._is_reusable)
+        sources = [] if wishes.no_cache else [self._cache]
+        self.finding = Reusing(known, sources, lambda stage: self._obstacle(stage) is None)
         record = RecordedRun(FolderObjects(folder.parent.parent), name, folder.name)
         self._keeping = Keeping(Entries(objects, name), Contents(objects), record, run.opened, run.notify)
 
@@ -103,8 +104,8 @@ class RunReuse:
         """See `Reuses`."""
         if stage.cache is None or not self._wishes.fail_on_miss:
             return None
-        never = self._not_reusable.get(stage.name, "has not passed before")
-        return f"not reused: {self.finding.whys.get(stage.name, f'it {never}')}"
+        why = self._obstacle(stage) or "has not passed before"
+        return f"not reused: {self.finding.whys.get(stage.name, f'it {why}')}"
 
     def keep(self, stage: Stage, result: JobResult) -> None:
         """See `Reuses`."""
@@ -116,5 +117,10 @@ class RunReuse:
         """Write what later runs need to know, after the last stage has ended."""
         self._keeping.close(self.finding.reused)
 
-    def _is_reusable(self, stage: Stage) -> bool:
-        return not self._wishes.aws and stage.name not in self._not_reusable and self._sensitive(stage) is None
+    def _obstacle(self, stage: Stage) -> str | None:
+        """Why the stage cannot be reused at all, in words that follow `it`; None if it can be."""
+        if self._wishes.aws:
+            return "gets your AWS folder, and with it whatever that opens"
+        if (because := self._sensitive(stage)) is not None:
+            return f"is sensitive ({because}), so nothing of it is kept"
+        return self._not_reusable.get(stage.name)

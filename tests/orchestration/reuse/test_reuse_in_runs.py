@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from dockercise_prefect.errors import ExitStatus
+from dockercise_prefect.errors import ExitStatus, StorageError
+from dockercise_prefect.orchestration.prefect.secret_blocks import save_secret
+from dockercise_prefect.orchestration.reuse.kept_results import KeptResults
+from dockercise_prefect.results.places.folder import FolderObjects
+from dockercise_prefect.runtime.stage.job import Stdout
 from dockercise_prefect.status import StageStatus
 from tests.engines.scripted import Behaviour
 from tests.orchestration.reuse.reuse_world import ReuseWorld, started, whys
@@ -261,6 +265,61 @@ def test_a_place_that_cannot_be_read_makes_stages_run(world: ReuseWorld) -> None
     for path in cache.rglob("*"):
         if path.is_file():
             path.write_bytes(b"\0")
-    (cache / "p" / "20300101T000000Z-0000.json.zst").mkdir()
 
     assert world.run(MAKE).statuses == {"make": StageStatus.PASSED}
+
+
+def test_a_place_that_refuses_to_be_read_makes_stages_run(world: ReuseWorld) -> None:
+    """Each stage that might have been reused says why it runs."""
+    text = MAKE + "other: {run: x, cache: true}\n"
+    entries = Path(world.settings.results) / ".cache/p/20300101T000000Z-0000.json.zst"
+    entries.parent.mkdir(parents=True)
+    entries.symlink_to(entries.name)
+
+    ran = world.run(text)
+
+    assert ran.statuses == {"make": StageStatus.PASSED, "other": StageStatus.PASSED}
+    assert [why.partition(":")[0] for why in sorted(whys(ran))] == ["make runs again", "other runs again"]
+    assert all("what earlier runs left cannot be read" in why for why in whys(ran))
+
+
+def test_a_stage_runs_whose_files_cannot_be_listed(world: ReuseWorld) -> None:
+    """It says that the files are the reason, not what earlier runs have left."""
+    (world.root / ".dockerciseignore").mkdir()
+
+    ran = world.run("also: {run: x, cache: {also: '*.txt'}}")
+
+    assert ran.statuses == {"also": StageStatus.PASSED}
+    assert whys(ran) == ["also runs again: what it is made from cannot be read: .dockerciseignore is not a file"]
+
+
+def test_fail_on_miss_says_what_is_in_the_way(world: ReuseWorld, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A stage that can never be reused in this run does not say that it has not passed before."""
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws/config").write_text("[default]\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    save_secret("token-of-reuse", "x")
+
+    aws = world.run(MAKE, aws=True, fail_on_miss=True)
+    secret = world.run("a: {run: x, env: TOKEN_OF_REUSE, cache: true}", fail_on_miss=True)
+
+    assert aws.summary.stages["make"].message == "not reused: it gets your AWS folder, and with it whatever that opens"
+    assert secret.summary.stages["a"].message == (
+        "not reused: it is sensitive (its variable TOKEN_OF_REUSE is secret), so nothing of it is kept"
+    )
+
+
+def test_the_record_of_an_earlier_run_is_used_only_if_it_is_whole(world: ReuseWorld) -> None:
+    """If only the record has what a stage printed, and it was changed there, nobody gets it."""
+    first = world.run(MAKE)
+    printed = KeptResults(FolderObjects(Path(world.settings.results)), "p")
+    made = world.record(first).entry("make")
+    assert made is not None
+    stdout = Stdout(8, made.output_digest, "make.out", reused_from=first.summary.run_id)
+    for path in world.contents():
+        path.unlink()
+    assert b"".join(printed.output(stdout)) == b"a value\n"
+    (first.folder / "make.out").write_bytes(b"another\n")
+
+    with pytest.raises(StorageError, match="does not match its digest"):
+        b"".join(printed.output(stdout))
