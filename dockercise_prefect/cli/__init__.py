@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 import click
@@ -128,6 +129,9 @@ def main() -> None:
 def command() -> int:
     """Run the command that the arguments of the process name, and return its exit status."""
     status: int = ExitStatus.DONE
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # the process was started with `>&-`: no other file may get that number
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  until the process ends
     try:
         status = _status_of(sys.argv[1:])
         sys.stdout.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -225,3 +226,14 @@ def test_an_interruption_has_its_status(command: Command, monkeypatch: pytest.Mo
 
     assert outcome.status == 130
     assert "Traceback" not in outcome.err
+
+
+@pytest.mark.parametrize("closed", ["1", "2"])
+def test_a_closed_stream_is_no_error(closed: str, tmp_path: Path) -> None:
+    """A command that is started with `>&-` or `2>&-` does its work, and no traceback is printed."""
+    (tmp_path / "a.dockercise.yaml").write_text("a: {img: busybox, run: 'true'}\n")
+    command = f"exec {shlex.quote(sys.executable)} -m dockercise_prefect graph {closed}>&-"
+
+    ended = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+
+    assert (ended.returncode, "Traceback" in ended.stderr) == (ExitStatus.DONE, False), ended.stderr
