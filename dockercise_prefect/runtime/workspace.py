@@ -318,12 +318,12 @@ class Workspace:
             raise
 
     def _anticipate(self, result: JobResult, outputs: Outputs) -> None:
-        """Begin to fill `/out` for the stages that can start now, so that it is ready when they start."""
+        """Begin to fill `/out` for the stages that surely start now, so that it is ready when they start."""
         self._results[result.stage] = result
         if not result.status.succeeded:
             return
         for stage in self._dependents[result.stage]:
-            if stage.starts_container and all(name in self._results for name in stage.needs):
+            if stage.cache is None and stage.starts_container and all(name in self._results for name in stage.needs):
                 inputs = {name: self._results[name] for name in stage.needs}
                 self._background.do(partial(self._fill_out, inputs, outputs))
 

@@ -41,6 +41,18 @@ def test_a_stage_is_reused_and_others_get_what_it_left(world: ReuseWorld) -> Non
     assert not world.engine.leftovers()
 
 
+def test_nothing_is_prepared_for_a_stage_that_is_reused(world: ReuseWorld) -> None:
+    """The engine gets no `/out` for it when the stage before it has ended."""
+    text = "first: {run: make}\nmake: {run: make, cache: true, after: first}\n"
+    world.run(text)
+    before = len(world.engine.specs)
+
+    ran = world.run(text)
+
+    assert started(ran) == {"first"}
+    assert [spec.command for spec in world.engine.specs[before:] if "loader" in spec.command] == []
+
+
 def test_a_run_in_which_nothing_runs(world: ReuseWorld, prefect_api: str) -> None:
     """It passes, starts nothing, and has no task runs."""
     text = MAKE + "use: {run: use, env: make, vol: make, cache: true}\n"
