@@ -141,7 +141,7 @@ def test_a_folder_in_place_of_a_stage_is_a_usage_error(command: Command, folder:
     )
 
 
-def test_wishes_about_the_cache_that_exclude_each_other_are_a_usage_error(command: Command) -> None:
+def test_options_about_the_cache_that_exclude_each_other_are_a_usage_error(command: Command) -> None:
     """Without the cache, every stage would be a miss."""
     outcome = command("run", "--no-cache", "--fail-on-miss")
 

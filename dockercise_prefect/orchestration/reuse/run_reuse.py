@@ -23,8 +23,8 @@ from dockercise_prefect.runtime.stage.ports import Texts
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wishes:
-    """What a user wants of reuse.
+class ReuseOptions:
+    """How a run reuses stages.
 
     Attributes:
         no_cache: whether all stages run. What they leave is kept for later runs all the same.
@@ -40,7 +40,7 @@ class Wishes:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Surrounding:
+class RunAccess:
     """What reuse needs of its run.
 
     Attributes:
@@ -71,14 +71,14 @@ class RunReuse:
 
     Args:
         run: the run.
-        wishes: what the user wants.
+        options: how it reuses stages.
 
     Attributes:
         finding: finds the stages.
     """
 
-    def __init__(self, run: Surrounding, wishes: Wishes) -> None:
-        self._wishes = wishes
+    def __init__(self, run: RunAccess, options: ReuseOptions) -> None:
+        self._options = options
         self._not_reusable = not_reusable(run.pipeline)
         self._sensitive = run.sensitive
         objects, name, folder = run.store.objects, run.pipeline.name, run.store.folder
@@ -91,18 +91,18 @@ class RunReuse:
             opened=run.opened,
             find_key=run.find_key,
         )
-        sources = [] if wishes.no_cache else [self._cache]
+        sources = [] if options.no_cache else [self._cache]
         self.finding = Reusing(known, sources, lambda stage: self._obstacle(stage) is None)
         record = RecordedRun(FolderObjects(folder.parent.parent), name, folder.name)
         self._keeping = Keeping(Entries(objects, name), Contents(objects), record, run.opened, run.notify)
 
     def why(self, stage: Stage) -> str | None:
         """See `Reuses`."""
-        return None if self._wishes.no_cache else self.finding.whys.get(stage.name)
+        return None if self._options.no_cache else self.finding.whys.get(stage.name)
 
     def refusal(self, stage: Stage) -> str | None:
         """See `Reuses`."""
-        if stage.cache is None or not self._wishes.fail_on_miss:
+        if stage.cache is None or not self._options.fail_on_miss:
             return None
         why = self._obstacle(stage) or "has not passed before"
         return f"not reused: {self.finding.whys.get(stage.name, f'it {why}')}"
@@ -110,7 +110,7 @@ class RunReuse:
     def keep(self, stage: Stage, result: JobResult) -> None:
         """See `Reuses`."""
         made_from = self.finding.made_from.get(stage.name)
-        if made_from is not None and stage.cache is not None and self._wishes.is_kept:
+        if made_from is not None and stage.cache is not None and self._options.is_kept:
             self._keeping.keep(stage, result, made_from, lambda: self._cache.contents)
 
     def close(self) -> None:
@@ -119,7 +119,7 @@ class RunReuse:
 
     def _obstacle(self, stage: Stage) -> str | None:
         """Why the stage cannot be reused at all, in words that follow `it`; None if it can be."""
-        if self._wishes.aws:
+        if self._options.aws:
             return "gets your AWS folder, and with it whatever that opens"
         if (because := self._sensitive(stage)) is not None:
             return f"is sensitive ({because}), so nothing of it is kept"

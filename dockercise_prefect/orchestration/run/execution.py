@@ -14,7 +14,7 @@ from dockercise_prefect.orchestration.prefect.engine_login import connect_engine
 from dockercise_prefect.orchestration.prefect.flow_run import found_by, without_tags
 from dockercise_prefect.orchestration.prefect.reuse_key import reuse_key
 from dockercise_prefect.orchestration.reuse.kept_results import KeptResults
-from dockercise_prefect.orchestration.reuse.run_reuse import RunReuse, Surrounding, Wishes
+from dockercise_prefect.orchestration.reuse.run_reuse import ReuseOptions, RunAccess, RunReuse
 from dockercise_prefect.orchestration.run.cleanup_signals import CleanupSignals
 from dockercise_prefect.orchestration.run.events import EngineFound
 from dockercise_prefect.orchestration.run.limits import confinement_of
@@ -160,7 +160,7 @@ def kept_results(run: Opened) -> KeptResults:
 
 def _reuse(run: Resolved, workspace: Workspace, outputs: RunOutputs) -> RunReuse:
     options = run.options
-    surrounding = Surrounding(
+    access = RunAccess(
         pipeline=run.pipeline,
         seen=workspace,
         texts=run.texts,
@@ -171,13 +171,13 @@ def _reuse(run: Resolved, workspace: Workspace, outputs: RunOutputs) -> RunReuse
         find_key=reuse_key,
         notify=run.notify,
     )
-    wishes = Wishes(
+    how = ReuseOptions(
         no_cache=options.no_cache,
         fail_on_miss=options.fail_on_miss,
         is_kept=not options.settings.untrusted,
         aws=options.aws,
     )
-    return RunReuse(surrounding, wishes)
+    return RunReuse(access, how)
 
 
 class _Control:

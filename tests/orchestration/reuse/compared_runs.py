@@ -13,7 +13,7 @@ from itertools import product
 from pathlib import Path
 
 from dockercise_prefect.orchestration.reuse.kept_results import KeptResults
-from dockercise_prefect.orchestration.reuse.run_reuse import RunReuse, Surrounding, Wishes
+from dockercise_prefect.orchestration.reuse.run_reuse import ReuseOptions, RunAccess, RunReuse
 from dockercise_prefect.orchestration.run.options import RunOptions
 from dockercise_prefect.orchestration.run.outputs import RunOutputs
 from dockercise_prefect.orchestration.run.record import RunRecord
@@ -104,7 +104,7 @@ def run_with_reuse(pipeline: Pipeline, root: Path, results: Path, run_id: str) -
         workspace.prepare()
         volumes = workspace.output_volumes
         with closing(RunOutputs(pipeline, store, secrecy, volumes, failed=record.failed, kept=kept.output)) as outputs:
-            surrounding = Surrounding(
+            access = RunAccess(
                 pipeline=pipeline,
                 seen=workspace,
                 texts=texts,
@@ -115,7 +115,7 @@ def run_with_reuse(pipeline: Pipeline, root: Path, results: Path, run_id: str) -
                 find_key=lambda: b"key",
                 notify=logging.warning,
             )
-            reuse = RunReuse(surrounding, Wishes())
+            reuse = RunReuse(access, ReuseOptions())
             runner = StageRunner(
                 workspace=workspace,
                 record=record,
