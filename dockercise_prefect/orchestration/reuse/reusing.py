@@ -30,7 +30,7 @@ class Reusing:
     Attributes:
         made_from: what each stage is made from that may be reused, now or later.
         reused: what is known of each stage that is reused.
-        whys: the reason why each stage runs that might have been reused. A stage that never passed before has none.
+        whys: the reason why each stage is not reused that might have been. A stage that just never passed before has none.
     """
 
     def __init__(

@@ -67,7 +67,7 @@ class Reuses(Protocol):
         ...
 
     def why(self, stage: Stage) -> str | None:
-        """Why the stage runs again, although it might have been reused; None if there is no such reason."""
+        """Why the stage is not reused, although it might have been; None if there is no such reason."""
         ...
 
     def refusal(self, stage: Stage) -> str | None:
@@ -164,8 +164,8 @@ class StageRunner:
             ran = self._refused(stage, refusal, task)
         else:
             if (why := self._reuse.why(stage)) is not None:
-                self._options.observer(Notice(f"{stage.name} runs again: {why}"))
-                task.logger.info("runs again: %s", why)
+                self._options.observer(Notice(f"{stage.name} is not reused: {why}"))
+                task.logger.info("not reused: %s", why)
             ran = self._run(stage, inputs, pause, task)
         self._settle(stage, ran, task.id)
         return ran.result

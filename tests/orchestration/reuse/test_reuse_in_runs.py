@@ -86,7 +86,7 @@ def test_what_comes_out_the_same_stops_the_wave(world: ReuseWorld) -> None:
     ran = world.run("make: {run: 'make # otherwise', cache: true}\n" + text)
 
     assert started(ran) == {"make"}
-    assert whys(ran) == ["make runs again: its `run` changed"]
+    assert whys(ran) == ["make is not reused: its `run` changed"]
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_what_counts_and_what_does_not(world: ReuseWorld, then: str, now: str, w
 
     ran = world.run(f"a: {{{now}{keys}{script}}}")
 
-    assert whys(ran) == ([] if why is None else [f"a runs again: {why}"])
+    assert whys(ran) == ([] if why is None else [f"a is not reused: {why}"])
     assert started(ran) == ({"a"} if why else set())
 
 
@@ -133,11 +133,11 @@ def test_only_the_stages_of_a_changed_file_run(world: ReuseWorld) -> None:
 
     assert started(front) == {"front", "whole"}
     assert sorted(whys(front)) == [
-        "front runs again: the folder front of the code changed",
-        "whole runs again: the code changed",
+        "front is not reused: the folder front of the code changed",
+        "whole is not reused: the code changed",
     ]
     assert started(tools) == {"also", "whole"}
-    assert "also runs again: file tools/lint changed" in whys(tools)
+    assert "also is not reused: file tools/lint changed" in whys(tools)
     assert started(nothing) == set()
 
 
@@ -191,7 +191,7 @@ def test_an_old_stage_runs_again(world: ReuseWorld) -> None:
     assert entries.exists()
     assert started(young) == set()
     assert started(short) == {"make"}
-    assert whys(short) == ["make runs again: what it left is too old, or is not kept any more"]
+    assert whys(short) == ["make is not reused: what it left is too old, or is not kept any more"]
 
 
 def test_a_content_that_is_gone_is_made_again(world: ReuseWorld) -> None:
@@ -229,7 +229,7 @@ def test_secrets_are_compared_but_not_stored(world: ReuseWorld) -> None:
     other = world.run(text, meta, flags={"TOKEN": "hunter3"})
 
     assert started(same) == set()
-    assert (started(other), whys(other)) == ({"a"}, ["a runs again: $TOKEN differs"])
+    assert (started(other), whys(other)) == ({"a"}, ["a is not reused: $TOKEN differs"])
     assert b"hunter2" not in world.stored()
 
 
@@ -291,7 +291,7 @@ def test_a_place_that_refuses_to_be_read_makes_stages_run(world: ReuseWorld) -> 
     ran = world.run(text)
 
     assert ran.statuses == {"make": StageStatus.PASSED, "other": StageStatus.PASSED}
-    assert [why.partition(":")[0] for why in sorted(whys(ran))] == ["make runs again", "other runs again"]
+    assert [why.partition(":")[0] for why in sorted(whys(ran))] == ["make is not reused", "other is not reused"]
     assert all("what earlier runs left cannot be read" in why for why in whys(ran))
 
 
@@ -302,7 +302,7 @@ def test_a_stage_runs_whose_files_cannot_be_listed(world: ReuseWorld) -> None:
     ran = world.run("also: {run: x, cache: {also: '*.txt'}}")
 
     assert ran.statuses == {"also": StageStatus.PASSED}
-    assert whys(ran) == ["also runs again: what it is made from cannot be read: .dockerciseignore is not a file"]
+    assert whys(ran) == ["also is not reused: what it is made from cannot be read: .dockerciseignore is not a file"]
 
 
 def test_fail_on_miss_says_what_is_in_the_way(world: ReuseWorld, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
