@@ -76,4 +76,4 @@ def started(ran: Ran) -> set[str]:
 
 def whys(ran: Ran) -> list[str]:
     """What the run said about stages that were not reused."""
-    return [event.text for event in ran.events if isinstance(event, Notice) and "runs again" in event.text]
+    return [event.text for event in ran.events if isinstance(event, Notice) and "is not reused: " in event.text]
