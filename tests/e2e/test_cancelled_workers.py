@@ -190,8 +190,11 @@ def test_the_worker_is_shut_down(site: Site, docker_session: DockerEngine) -> No
         flow_run = workers.start_run(site.api, site.deployment)
         has_started(docker_session, flow_run)
 
-    ended = prefect_records.flow_run(site.api, flow_run)
     prefect_records.eventually(lambda: left_by(docker_session, flow_run), lambda left: left == [])
+    # The worker calls it Crashed, perhaps before the guardian has come to its end.
+    ended = prefect_records.eventually(
+        lambda: prefect_records.flow_run(site.api, flow_run), lambda ended: ended.type == "CANCELLED"
+    )
 
-    assert (ended.type, ended.state) == ("CANCELLED", "Cancelled")
+    assert ended.state == "Cancelled"
     assert record(site) == CLEANED_UP

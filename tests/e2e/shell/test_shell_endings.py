@@ -18,7 +18,7 @@ pytestmark = pytest.mark.docker
 
 SECRET = "p'a ss\nword-4711"
 
-COMMAND = [*SHELL, "last", "check"]
+COMMAND = ["env", "--default-signal=HUP,INT", *SHELL, "last", "check"]  # the tests may run under nohup
 
 
 @pytest.fixture

@@ -7,11 +7,12 @@ seed clones, so no data leaves the machine. It is made once and kept by the engi
 
 from __future__ import annotations
 
+import fcntl
 import re
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import docker
@@ -74,20 +75,28 @@ def seed_images() -> Iterator[None]:
     """
     client = engine_client()
     image = client.images.get(ensure_aws_image())
-    try:
-        for name in SEED_IMAGES:
-            if exists(client, name) and LABEL not in client.images.get(name).labels:
-                raise SetUpError(
-                    f"the engine has an image {name} of its own, which the tests must not replace",
-                    "run the tests on another engine (DOCKER_HOST), or remove the image",
-                )
-            image.tag(name)
-        yield
-    finally:
-        for name in SEED_IMAGES:
-            if exists(client, name) and LABEL in client.images.get(name).labels:
-                client.images.remove(name, noprune=True)
-        client.close()
+    with (Path(tempfile.gettempdir()) / "dockercise-test-seed-images.lock").open("w") as users:
+        fcntl.flock(users, fcntl.LOCK_SH)
+        try:
+            for name in SEED_IMAGES:
+                if exists(client, name) and LABEL not in client.images.get(name).labels:
+                    raise SetUpError(
+                        f"the engine has an image {name} of its own, which the tests must not replace",
+                        "run the tests on another engine (DOCKER_HOST), or remove the image",
+                    )
+                image.tag(name)
+            yield
+        finally:
+            with suppress(BlockingIOError):  # another process uses them, and will remove them
+                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _remove_seed_images(client)
+            client.close()
+
+
+def _remove_seed_images(client: docker.DockerClient) -> None:
+    for name in SEED_IMAGES:
+        if exists(client, name) and LABEL in client.images.get(name).labels:
+            client.images.remove(name, noprune=True)
 
 
 def _build(client: docker.DockerClient, reference: str) -> None:
