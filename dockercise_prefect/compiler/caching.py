@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from dockercise_prefect.compiler.lifecycle import parts_of
-from dockercise_prefect.compiler.shapes import ANY, Key, Schema, mapping_of, matcher, one_or_many, whole
+from dockercise_prefect.compiler.shapes import TEXT, Key, Schema, mapping_of, matcher, one_or_many, whole
 from dockercise_prefect.compiler.values import Field, boolean, globs, reads, text
 from dockercise_prefect.errors import Place
 from dockercise_prefect.frontend.findings import Findings
@@ -25,7 +25,7 @@ _DAY_SECONDS = 86_400
 
 _KEYS = {
     "for": Key(_AGE_SCHEMA, "How old a result may be."),
-    "salt": Key(ANY, "Any text. Another one begins anew."),
+    "salt": Key(TEXT, "Any text. Another one begins anew."),
     "also": Key(one_or_many(globs.schema), "Globs of further files of the code that the stage depends on."),
 }
 
@@ -61,7 +61,7 @@ def _age(field: Field) -> float | None:
         return None
     age = int(days or 0) * _DAY_SECONDS + seconds
     if age <= 0:
-        field.wrong_value(f"`{value}` is no time at all", "write `false` if the stage is always to run")
+        field.wrong_value(f"`{value}` is not more than 0", "write `false` for a stage that always runs")
         return None
     return age
 

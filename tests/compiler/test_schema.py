@@ -71,6 +71,7 @@ VALUES_NOT_SEEN_IN_A_SCHEMA = {
 
 WRONG_STAGES = """\
 {imgs: x}
+{cache: {salt: ''}}
 {retries: many}
 {retries: 101}
 {retries: {delay: 5s}}
