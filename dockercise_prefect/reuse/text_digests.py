@@ -35,10 +35,10 @@ def variable_digests(texts: Mapping[str, str], sensitive: Collection[str], key: 
     Args:
         texts: the texts, by the names of the variables.
         sensitive: the names of those that are sensitive.
-        key: for these; None if there is no key.
+        key: for the sensitive ones; None if Prefect does not store one.
 
     Returns:
-        The digests; None if a variable is sensitive, and there is no key.
+        The digests; None if a sensitive variable needs a key that is missing.
     """
     found: dict[str, str] = {}
     for name, text in texts.items():

@@ -242,7 +242,7 @@ class Workspace:
         """The digests of the files of the code, as stages see them. Called after `prepare`.
 
         Raises:
-            EngineError: there is no root, or files cannot be read.
+            EngineError: the run has no root folder, or files cannot be read.
         """
         return self._shared.code_digests()
 

@@ -20,7 +20,7 @@ from dockercise_prefect.status import StageStatus
 
 
 class Keeping:
-    """Keeps what the stages of one run leave. Thread-safe. An error of the place is no reason for a run to fail.
+    """Keeps what the stages of one run leave. Thread-safe. If the place cannot store it, the user is told, and the run goes on.
 
     Args:
         entries: the entries of the pipeline.
@@ -94,7 +94,6 @@ class Keeping:
             run_id=self._record.run_id,
             finished=result.finished.isoformat(),
             seconds=max(0.0, (result.finished - result.started).total_seconds()),
-            image_digest=result.image_digest,
             output_digest=stdout.digest,
             output_size=stdout.size,
             volume_digest=None if volume is None or not volume.written else volume.digest,

@@ -53,7 +53,7 @@ class Known:
         texts: knows the texts of variables.
         secret: for each stage that has any, the variables whose texts came from a source of secrets.
         opened: opens what an attempt printed.
-        find_key: returns the key for digests of what is sensitive; None if there is no key.
+        find_key: returns the key for digests of what is sensitive, or None if Prefect does not store one.
     """
 
     pipeline: Pipeline

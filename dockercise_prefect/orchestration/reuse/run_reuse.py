@@ -51,7 +51,7 @@ class RunAccess:
         sensitive: returns why the output of a stage is sensitive; None if it is not.
         store: stores the record.
         opened: opens what an attempt printed.
-        find_key: returns the key for digests of what is sensitive; None if there is no key.
+        find_key: returns the key for digests of what is sensitive, or None if Prefect does not store one.
         notify: called with a line for the user.
     """
 

@@ -67,7 +67,7 @@ class Reuses(Protocol):
         ...
 
     def why(self, stage: Stage) -> str | None:
-        """Why the stage is not reused, although it might have been; None if there is no such reason."""
+        """The reason why a stage that can be reused is not; None if it cannot be reused, or never ran before."""
         ...
 
     def refusal(self, stage: Stage) -> str | None:

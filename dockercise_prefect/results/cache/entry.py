@@ -23,7 +23,6 @@ class Entry:
         run_id: the run in which it ran.
         finished: when it passed.
         seconds: how long that took.
-        image_digest: of the image that it ran in; None for a stage without a container.
         output_digest: of what it printed on stdout.
         output_size: the bytes of that.
         volume_digest: of its volume; None if it has none.
@@ -36,7 +35,6 @@ class Entry:
     run_id: str
     finished: Time
     seconds: float
-    image_digest: str | None
     output_digest: str
     output_size: int
     volume_digest: str | None

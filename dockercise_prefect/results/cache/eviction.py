@@ -30,7 +30,7 @@ def seconds_of_contents(entries: Any) -> dict[str, float]:
         entries: what `entries_to_json` returns, of this version or of another one.
 
     Raises:
-        ValueError: these are no entries of any version.
+        ValueError: the value is not a list of entries.
     """
     found: dict[str, float] = {}
     for left in _ALL_LEFT.validate_python(entries):

@@ -105,7 +105,7 @@ class SharedVolumes:
             folder: the folder's path in the code; empty for all of the code.
 
         Raises:
-            EngineError: there is no root, or files cannot be read.
+            EngineError: the run has no root folder, or files cannot be read.
             UsageError: the code has to be a git checkout, and the root is not a git repository.
         """
 
@@ -132,7 +132,7 @@ class SharedVolumes:
         """The files and folders of the code. They are listed once.
 
         Raises:
-            EngineError: there is no root, or files cannot be read.
+            EngineError: the run has no root folder, or files cannot be read.
         """
         return self.code_digests().entries
 
@@ -140,7 +140,7 @@ class SharedVolumes:
         """The digests of the files of the code. Files that are in a volume already are not read again.
 
         Raises:
-            EngineError: there is no root, or files cannot be read.
+            EngineError: the run has no root folder, or files cannot be read.
         """
         return self._code.get(None, self._listed)
 

@@ -17,7 +17,6 @@ ENTRY = Entry(
     run_id="20261130T060000Z-aaaa",
     finished="2026-11-30T06:00:01+00:00",
     seconds=2.5,
-    image_digest="sha256:2",
     output_digest="sha256:3",
     output_size=3,
     volume_digest=None,
