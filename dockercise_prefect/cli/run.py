@@ -21,6 +21,7 @@ from dockercise_prefect.cli.options import takes_offline
 from dockercise_prefect.cli.package_sources import chosen_packages
 from dockercise_prefect.cli.present import Presenter, QuietPresenter, presenter_for
 from dockercise_prefect.cli.present.stream import ForgivingStream
+from dockercise_prefect.cli.resuming import how_to_resume, resume_of, takes_resume
 from dockercise_prefect.cli.untrusted import check_surroundings
 from dockercise_prefect.compiler import compile_folder
 from dockercise_prefect.errors import DockerciseError, NothingToDoError, UsageError
@@ -47,6 +48,7 @@ from dockercise_prefect.status import RunStatus, StageStatus
 @click.option("--log-group", metavar="NAME", help="A CloudWatch log group that also gets the logs.")
 @click.option("--aws", is_flag=True, help="Give every stage a private copy of your AWS folder.")
 @click.option("--fail-fast", is_flag=True, help="Stop everything at the first failure.")
+@takes_resume
 @click.option("--no-cache", is_flag=True, help="Run stages with `cache` even if nothing has changed.")
 @click.option("--fail-on-miss", is_flag=True, help="Let stages with `cache` fail that are not reused.")
 @click.option("--untrusted", is_flag=True, help="Do not trust the pipeline: refuse what could do harm, and limit the rest.")
@@ -63,6 +65,9 @@ def run(  # noqa: PLR0917  click gives each option as an argument
     log_group: str | None,
     aws: bool,
     fail_fast: bool,
+    resume: str | None,
+    begin: str | None,
+    only: str | None,
     no_cache: bool,
     fail_on_miss: bool,
     untrusted: bool,
@@ -85,6 +90,8 @@ def run(  # noqa: PLR0917  click gives each option as an argument
     folder = (settings.root or Path()).resolve()
     _refuse_folders(targets)
     pipeline = _compiled(folder, offline=offline, untrusted=settings.untrusted)
+    resumed = resume_of(pipeline, settings, resume, begin, only)
+    targets = (*targets, *([only] if only is not None else []))
     presenter = _presenter(quiet=quiet, as_json=as_json)
     how = RunOptions(
         settings=settings,
@@ -92,6 +99,7 @@ def run(  # noqa: PLR0917  click gives each option as an argument
         fail_fast=fail_fast,
         no_cache=no_cache,
         fail_on_miss=fail_on_miss,
+        resume=resumed,
         observer=presenter,
     )
     with closing(presenter):
@@ -103,6 +111,8 @@ def run(  # noqa: PLR0917  click gives each option as an argument
     if failure is not None:
         is_lost = isinstance(failure, ApiLostError)
         is_news = isinstance(failure, ApiLostError) and failure.is_news  # it happened after the last line was printed
+        if (command := how_to_resume(summary, None if root is None else str(root))) is not None:
+            _tell(sys.stderr if as_json else sys.stdout, command)
         _say(failure, shown=summary.flow_run_id is not None and not is_news)
         if is_lost:
             _leave(failure.exit_status)

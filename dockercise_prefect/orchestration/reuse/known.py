@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
+from threading import Lock
 from typing import Protocol, TypeAlias
 
 from dockercise_prefect.errors import DockerciseError
@@ -45,7 +46,7 @@ class Seen(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
-    """Says what attempts at the stages of one run are made from. Used by one thread.
+    """Says what attempts at the stages of one run are made from. Thread-safe.
 
     Attributes:
         pipeline: the stages of the run.
@@ -64,6 +65,7 @@ class Known:
     find_key: Callable[[], bytes | None]
     _folders: dict[str, str] = field(default_factory=dict)
     _outputs: dict[Stdout, str] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
 
     def ingredients(self, stage: Stage, inputs: Inputs) -> Ingredients:
         """What an attempt at the stage is made from.
@@ -74,7 +76,12 @@ class Known:
 
         Raises:
             UnknownError: the content of something is not known.
+            DockerciseError, OSError: something cannot be read.
         """
+        with self._lock:
+            return self._ingredients(stage, inputs)
+
+    def _ingredients(self, stage: Stage, inputs: Inputs) -> Ingredients:
         image = self.seen.image_of(stage)
         outputs = {name: self._output(name, inputs) for name in stage.needs}
         cache = stage.cache
@@ -149,3 +156,9 @@ def _volume(name: StageName, inputs: Inputs) -> str:
     if volume.digest is None:
         raise UnknownError(f"the volume of {name} is not kept")
     return volume.digest
+
+
+def is_unread(result: JobResult) -> bool:
+    """Whether it is not known yet what the volume of a stage holds, or nobody will know it."""
+    volume = result.volume
+    return volume is not None and volume.written and volume.digest is None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from dockercise_prefect.errors import DockerciseError
-from dockercise_prefect.orchestration.reuse.known import Inputs, Known, UnknownError
+from dockercise_prefect.orchestration.reuse.known import Inputs, Known, UnknownError, is_unread
 from dockercise_prefect.orchestration.reuse.sources import Source
 from dockercise_prefect.pipeline import Stage, StageName
 from dockercise_prefect.pipeline.seen import seen_volumes
@@ -26,9 +27,11 @@ class Reusing:
         known: says what attempts are made from.
         sources: where stages are looked for, first to last.
         reusable: says whether a stage may be reused at all.
+        note: called with what a stage is made from that may be reused, now or later.
+        afresh: the stages that run in any case.
 
     Attributes:
-        made_from: what each stage is made from that may be reused, now or later.
+        made_from: what was noted.
         reused: what is known of each stage that is reused.
         whys: the reason why each stage is not reused that might have been. A stage that just never passed before has none.
     """
@@ -38,10 +41,14 @@ class Reusing:
         known: Known,
         sources: Sequence[Source],
         reusable: Callable[[Stage], bool],
+        note: Callable[[Stage, Ingredients], None],
+        afresh: Collection[StageName] = (),
     ) -> None:
         self._known = known
         self._sources = sources
         self._reusable = reusable
+        self._note = note
+        self._afresh = afresh
         self._read: set[StageName] = set()
         self._unreadable: str | None = None
         self.made_from: dict[StageName, Ingredients] = {}
@@ -60,25 +67,35 @@ class Reusing:
         """See `Reuse`."""
         if not self._considers(stage):
             return None
+        made_from = self._ingredients(stage, inputs)
+        entry = self._found(stage, made_from)
+        if entry is None:
+            return None
+        self.whys.pop(stage.name, None)
+        self.reused[stage.name] = entry
+        although = None if made_from is None else next(differences(made_from, entry.ingredients), None)
+        return _result(stage, entry, self._known.seen.image_of(stage), although)
+
+    def _ingredients(self, stage: Stage, inputs: Inputs) -> Ingredients | None:
         try:
-            made_from = self.made_from[stage.name] = self._known.ingredients(stage, inputs)
+            made_from = self._known.ingredients(stage, inputs)
         except UnknownError as error:
             self.whys[stage.name] = error.message
             return None
         except (DockerciseError, OSError) as error:
             self.whys[stage.name] = f"what it is made from cannot be read: {error}"
             return None
-        entry = self._found(stage, made_from)
-        if entry is None:
-            return None
-        self.reused[stage.name] = entry
-        return _result(stage, entry, self._known.seen.image_of(stage))
+        self.made_from[stage.name] = made_from
+        self._note(stage, made_from)
+        return made_from
 
     def _considers(self, stage: Stage) -> bool:
         return self._reusable(stage) and (stage.cache is not None or any(source.serves(stage) for source in self._sources))
 
-    def _found(self, stage: Stage, made_from: Ingredients) -> Entry | None:
+    def _found(self, stage: Stage, made_from: Ingredients | None) -> Entry | None:
         """The entry of the stage. A place that cannot be read is asked only once: each answer can take a minute."""
+        if stage.name in self._afresh:
+            return None
         if self._unreadable is None:
             try:
                 return self._looked_up(stage, made_from)
@@ -87,8 +104,11 @@ class Reusing:
         self.whys[stage.name] = self._unreadable
         return None
 
-    def _looked_up(self, stage: Stage, made_from: Ingredients) -> Entry | None:
+    def _looked_up(self, stage: Stage, made_from: Ingredients | None) -> Entry | None:
         serving = [source for source in self._sources if source.serves(stage)]
+        taken = next(filter(None, (source.taken(stage.name) for source in serving)), None)
+        if taken is not None or made_from is None:
+            return taken
         key = made_from.key
         found = next(filter(None, (source.find(stage, key) for source in serving)), None)
         if found is None:
@@ -98,26 +118,27 @@ class Reusing:
         return found
 
     def _is_unread(self, name: StageName, inputs: Inputs) -> bool:
-        volume = inputs[name].volume if name in inputs else None
-        return volume is not None and volume.written and volume.digest is None and name not in self._read
+        return name in inputs and is_unread(inputs[name]) and name not in self._read
 
 
 def _why(made_from: Ingredients, then: Entry) -> str:
     return next(differences(made_from, then.ingredients), None) or "what it left is too old, or is not kept any more"
 
 
-def _result(stage: Stage, entry: Entry, image: ResolvedImage | None) -> JobResult:
+def _result(stage: Stage, entry: Entry, image: ResolvedImage | None, although: str | None) -> JobResult:
+    """The result of a stage that is reused. `although` says what differs, if it is taken as it is."""
     now = datetime.now(UTC)
     volume = entry.volume_digest
+    used = entry.ingredients.image
     return JobResult(
         stage=stage.name,
         attempt=1,
         status=StageStatus.CACHED,
         exit_code=0 if stage.starts_container else None,
-        message=f"reused from {entry.run_id}",
+        message=f"reused from {entry.run_id}" + (f", although {although}" if although else ""),
         started=now,
         finished=now,
-        image=image,
+        image=None if image is None or used is None else replace(image, digest=used.digest),
         stdout=Stdout(entry.output_size, entry.output_digest, output_file(stage.name), reused_from=entry.run_id),
         volume=None if volume is None else OwnVolume("", written=True, digest=volume, reused_from=entry.run_id),
     )

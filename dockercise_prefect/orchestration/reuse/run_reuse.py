@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
+from threading import Lock
 
+from dockercise_prefect.errors import DockerciseError
 from dockercise_prefect.orchestration.reuse.keeping import Keeping
-from dockercise_prefect.orchestration.reuse.known import Known, Seen
+from dockercise_prefect.orchestration.reuse.known import Inputs, Known, Seen, is_unread
 from dockercise_prefect.orchestration.reuse.reusing import Reusing
-from dockercise_prefect.orchestration.reuse.sources import CacheSource
+from dockercise_prefect.orchestration.reuse.sources import CacheSource, RecordSource, Source
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
 from dockercise_prefect.pipeline.reusable import not_reusable
+from dockercise_prefect.pipeline.seen import seen_volumes
 from dockercise_prefect.results.cache.contents import Contents
 from dockercise_prefect.results.cache.entries import Entries
 from dockercise_prefect.results.places.folder import FolderObjects
 from dockercise_prefect.results.reading.recorded_run import RecordedRun
 from dockercise_prefect.results.record.store import RunStore
+from dockercise_prefect.reuse.ingredients import Ingredients
 from dockercise_prefect.runtime.files.output import Printed
 from dockercise_prefect.runtime.stage.job import JobResult, Stdout
 from dockercise_prefect.runtime.stage.ports import Texts
+from dockercise_prefect.status import StageStatus
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,12 +36,16 @@ class ReuseOptions:
         fail_on_miss: whether a stage with `cache` that is not reused fails instead of running.
         is_kept: whether later runs may reuse what this run leaves. An untrusted pipeline leaves nothing.
         aws: whether stages get the user's AWS folder, and with it whatever it opens.
+        resumed: the recorded run that is resumed; None if none is.
+        afresh: the stages that run in any case.
     """
 
     no_cache: bool = False
     fail_on_miss: bool = False
     is_kept: bool = True
     aws: bool = False
+    resumed: RecordSource | None = None
+    afresh: Collection[StageName] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +61,7 @@ class RunAccess:
         store: stores the record.
         opened: opens what an attempt printed.
         find_key: returns the key for digests of what is sensitive, or None if Prefect does not store one.
+        note: called with what a stage is made from.
         notify: called with a line for the user.
     """
 
@@ -63,6 +73,7 @@ class RunAccess:
     store: RunStore
     opened: Callable[[Stdout], AbstractContextManager[Printed]]
     find_key: Callable[[], bytes | None]
+    note: Callable[[Stage, Ingredients], None]
     notify: Callable[[str], None]
 
 
@@ -91,8 +102,15 @@ class RunReuse:
             opened=run.opened,
             find_key=run.find_key,
         )
-        sources = [] if options.no_cache else [self._cache]
-        self.finding = Reusing(known, sources, lambda stage: self._obstacle(stage) is None)
+        sources: list[Source] = [] if options.resumed is None else [options.resumed]
+        if not options.no_cache:
+            sources.append(self._cache)
+        self._known, self._note = known, run.note
+        self._lock = Lock()
+        self._inputs: dict[StageName, Inputs] = {}
+        self._left: dict[StageName, JobResult] = {}
+        self._unsettled: dict[StageName, Stage] = {}
+        self.finding = Reusing(known, sources, lambda stage: self._obstacle(stage) is None, run.note, options.afresh)
         record = RecordedRun(FolderObjects(folder.parent.parent), name, folder.name)
         self._keeping = Keeping(Entries(objects, name), Contents(objects), record, run.opened, run.notify)
 
@@ -107,10 +125,39 @@ class RunReuse:
         why = self._obstacle(stage) or "has not passed before"
         return f"not reused: {self.finding.whys.get(stage.name, f'it {why}')}"
 
-    def keep(self, stage: Stage, result: JobResult) -> None:
+    def started(self, stage: Stage, inputs: Inputs) -> None:
         """See `Reuses`."""
+        with self._lock:
+            self._inputs[stage.name] = inputs
+
+    def settled(self, stage: Stage, result: JobResult) -> Iterable[Stage]:
+        """See `Reuses`."""
+        with self._lock:
+            self._left[stage.name] = result
+            self._unsettled[stage.name] = stage
+            ready = [one for one in self._unsettled.values() if self._sees_what_is_known(one)]
+            for one in ready:
+                del self._unsettled[one.name]
+        for one in ready:
+            self._settle(one)
+        return ready
+
+    def _sees_what_is_known(self, stage: Stage) -> bool:
+        """Whether the content of each volume that the stage has seen is known, or will not be known."""
+        inputs = self._inputs.get(stage.name, {})
+        return all(name in self._left or not is_unread(inputs[name]) for name in seen_volumes(stage) if name in inputs)
+
+    def _settle(self, stage: Stage) -> None:
+        result = self._left[stage.name]
+        if result.status is not StageStatus.PASSED or self._obstacle(stage) is not None:
+            return
         made_from = self.finding.made_from.get(stage.name)
-        if made_from is not None and stage.cache is not None and self._options.is_kept:
+        if made_from is None:
+            inputs = {name: self._left.get(name, left) for name, left in self._inputs.get(stage.name, {}).items()}
+            with suppress(DockerciseError, OSError):
+                made_from = self._known.ingredients(stage, inputs)
+                self._note(stage, made_from)
+        elif stage.cache is not None and self._options.is_kept:
             self._keeping.keep(stage, result, made_from, lambda: self._cache.contents)
 
     def close(self) -> None:

@@ -113,7 +113,7 @@ class RunOutputs:
         if result.stdout is None:
             return kept
         if result.stdout.file is not None:
-            kept = replace(kept, output_digest=result.stdout.digest)
+            kept = replace(kept, output_digest=result.stdout.digest, output_size=result.stdout.size)
         return kept if kept.sensitive else self._with_value(kept, result.stdout)
 
     def learn(self, stage: StageName) -> None:

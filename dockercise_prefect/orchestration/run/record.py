@@ -21,6 +21,7 @@ from dockercise_prefect.results.record.file_names import volume_file
 from dockercise_prefect.results.record.journal import Entry, Journal
 from dockercise_prefect.results.record.store import Kept, LogWriter, RunStore
 from dockercise_prefect.results.summary import StageSummary
+from dockercise_prefect.reuse.ingredients import Ingredients
 from dockercise_prefect.runtime.engine import EngineLostError
 from dockercise_prefect.runtime.secrets.masking import Scan
 from dockercise_prefect.runtime.stage.job import JobResult, OwnVolume
@@ -44,6 +45,7 @@ class RunRecord:
         self._lock = threading.Lock()
         self._stages: dict[StageName, StageSummary] = {}
         self._kept: dict[StageName, Kept] = {}
+        self._made_from: dict[StageName, Ingredients] = {}
         self._outputs: list[StageName] = []
         self._scans: dict[StageName, Scan | None] = {}
         self._storage_error: str | None = None
@@ -76,6 +78,7 @@ class RunRecord:
         with self._lock:
             self._stages.update(stages)
             self._kept.update(kept)
+            self._made_from.update({name: one.made_from for name, one in kept.items() if one.made_from is not None})
             self._outputs += [name for name, one in kept.items() if one.output_digest is not None]
 
     def note(self, what: Entry, data: Any) -> None:
@@ -154,8 +157,12 @@ class RunRecord:
             message=result.message,
             reused_from=None if stdout is None else stdout.reused_from,
         )
-        output_digest = None if stdout is None else stdout.digest
-        self._end(stage.name, summary, Kept(output_digest=output_digest, volume_digest=volume.digest if volume else None))
+        kept = Kept(
+            output_digest=None if stdout is None else stdout.digest,
+            volume_digest=None if volume is None else volume.digest,
+            output_size=None if stdout is None else stdout.size,
+        )
+        self._end(stage.name, summary, kept)
         self._store.leave_volume_out(stage.name)
 
     def stage_broke(self, stage: Stage, message: str, task_run_id: str | None) -> None:
@@ -193,13 +200,24 @@ class RunRecord:
         else:
             self._amend(stage, lambda kept: replace(kept, volume_digest=digests[0]))
             return replace(volume, digest=digests[0], file=volume_file(stage.name), base=base)
-        finally:
-            self._forget_value(stage)
         return volume
 
     def leave_volume_out(self, stage: Stage) -> None:
         """The stage left nothing in its volume, or nothing that may be stored."""
         self._store.leave_volume_out(stage.name)
+
+    def note_made_from(self, stage: Stage, made_from: Ingredients) -> None:
+        """Note what a stage is made from, at any time before `stage_settled`. It is stored with the stage."""
+        with self._lock:
+            self._made_from[stage.name] = made_from
+
+    def stage_settled(self, stage: Stage) -> None:
+        """Nothing more will be known of a stage that has ended."""
+        with self._lock:
+            kept = self._kept.get(stage.name)
+            is_stored = kept is None or kept.made_from == self._made_from.get(stage.name)
+        if not is_stored:
+            self._amend(stage, lambda kept: kept)
         self._forget_value(stage)
 
     def stage(self, name: StageName) -> StageSummary:
@@ -226,14 +244,15 @@ class RunRecord:
     def _amend(self, stage: Stage, change: Callable[[Kept], Kept]) -> None:
         """Update the information on what is stored of a stage that has ended."""
         with self._lock:
-            kept = self._kept[stage.name] = change(self._kept[stage.name])
+            changed = replace(change(self._kept[stage.name]), made_from=self._made_from.get(stage.name))
+            kept = self._kept[stage.name] = changed
             summary = self._stages[stage.name]
         self._keep(lambda: self._store.stage_ended(stage.name, summary, kept))
 
     def _end(self, name: StageName, summary: StageSummary, kept: Kept) -> None:
         self._note(name, summary)
         with self._lock:
-            self._kept[name] = kept
+            kept = self._kept[name] = replace(kept, made_from=self._made_from.get(name))
         self._keep(lambda: self._store.stage_ended(name, summary, kept))
         self._observer(StageEnded(name, summary))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -74,8 +74,16 @@ class Reuses(Protocol):
         """Why the stage must not run, although it is not reused; None if it may run."""
         ...
 
-    def keep(self, stage: Stage, result: JobResult) -> None:
-        """Keep what a stage left for later runs. All of it is in the record already. Must not raise."""
+    def started(self, stage: Stage, inputs: Inputs) -> None:
+        """The stage runs, with these results of the stages that it needs."""
+        ...
+
+    def settled(self, stage: Stage, result: JobResult) -> Iterable[Stage]:
+        """Keep what a stage left for later runs. All of it is in the record already. Must not raise.
+
+        Returns:
+            The stages that have ended, and of which nothing more will be known: this one, or others that waited for it.
+        """
         ...
 
 
@@ -93,8 +101,12 @@ class ReusesNothing:
     def refusal(self, stage: Stage) -> None:
         """See `Reuses`."""
 
-    def keep(self, stage: Stage, result: JobResult) -> None:
+    def started(self, stage: Stage, inputs: Inputs) -> None:
         """See `Reuses`."""
+
+    def settled(self, stage: Stage, result: JobResult) -> Iterable[Stage]:  # noqa: ARG002  as in `Reuses`
+        """See `Reuses`."""
+        return (stage,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +178,7 @@ class StageRunner:
             if (why := self._reuse.why(stage)) is not None:
                 self._options.observer(Notice(f"{stage.name} is not reused: {why}"))
                 task.logger.info("not reused: %s", why)
+            self._reuse.started(stage, inputs)
             ran = self._run(stage, inputs, pause, task)
         self._settle(stage, ran, task.id)
         return ran.result
@@ -255,7 +268,8 @@ class StageRunner:
                 known = result = replace(result, volume=self._record.keep_volume(stage, result.volume, files))
         finally:  # whatever happens, somebody may wait for this
             self._volume_read(known)
-        self._reuse.keep(stage, known)
+        for settled in self._reuse.settled(stage, known):
+            self._record.stage_settled(settled)
         self._show(stage, result, tail)
 
 

@@ -240,6 +240,8 @@ class LocalStore:
             "earlier_attempts": [asdict(attempt) for attempt in kept.earlier_attempts],
             "output_digest": kept.output_digest,
             "volume_digest": kept.volume_digest,
+            "output_size": kept.output_size,
+            "made_from": None if kept.made_from is None else kept.made_from.to_json(),
         }
         self._write(entry_file(name), {"stage": name, **summary.to_json(), **entry})
 

@@ -13,6 +13,7 @@ from dockercise_prefect.pipeline import StageName
 from dockercise_prefect.results.places.objects import Objects
 from dockercise_prefect.results.record.owner_mark import OwnerMark
 from dockercise_prefect.results.summary import AttemptSummary, RunSummary, StageSummary
+from dockercise_prefect.reuse.ingredients import Ingredients
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class Kept:
         earlier_attempts: the attempts before the last one.
         output_digest: the digest of its stdout, `sha256:…`; None if the output is not stored.
         volume_digest: the digest of the content of its volume (docs/digests.md); None if the volume is not stored.
+        output_size: the bytes of its stdout; None if it did not end.
+        made_from: what its last attempt was made from; None if that is not known, or not yet.
     """
 
     value: str | None = None
@@ -36,6 +39,8 @@ class Kept:
     earlier_attempts: Sequence[AttemptSummary] = ()
     output_digest: str | None = None
     volume_digest: str | None = None
+    output_size: int | None = None
+    made_from: Ingredients | None = None
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Kept:
@@ -52,6 +57,8 @@ class Kept:
             earlier_attempts=_ATTEMPTS.validate_python(data["earlier_attempts"]),
             output_digest=data["output_digest"],
             volume_digest=data["volume_digest"],
+            output_size=data.get("output_size"),
+            made_from=None if data.get("made_from") is None else Ingredients.from_json(data["made_from"]),
         )
 
 

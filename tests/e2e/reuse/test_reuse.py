@@ -141,3 +141,51 @@ def test_a_shell_sees_what_reused_stages_left(dockercise_run: Dockercise, enviro
     assert after.stdout.split()[0] in printed
     assert inside.stdout.split()[:2] == ["text", after.stdout.split()[0]], inside.stderr
     assert left_of(run_id) == []
+
+
+RESUMED = f"""\
+meta: {{name: shop, defaults: {{img: '{BUSYBOX}'}}}}
+big: {{run: 'head -c 30000000 /dev/urandom > $OUT/big; sha256sum $OUT/big | cut -c 1-64'}}
+other: {{run: 'echo not needed; echo x > $OUT/x'}}
+count: {{env: big, vol: big, run: 'wc -c < /big/big'}}
+fails: {{env: [big, count], vol: big, after: other, run: 'sha256sum /big/big; echo "$BIG $COUNT"; test -e /nowhere'}}
+"""
+
+
+def test_a_failed_run_is_taken_home(
+    dockercise_run: Dockercise, environment: dict[str, str], tmp_path: Path, engine_folder: Path
+) -> None:
+    """A run that failed in a bucket is resumed on another engine with an empty data folder, and a shell opens in its stage."""
+    root = tmp_path / "shop"
+    root.mkdir()
+    file = root / "shop.dockercise.yaml"
+    file.write_text(RESUMED)
+    with running_aws() as aws, closing(connect()[0]) as here, second_engine(BUSYBOX, here, engine_folder) as other:
+        aws.bucket("results-of-mine")
+        access = {
+            "AWS_ENDPOINT_URL": aws.url,
+            "AWS_ACCESS_KEY_ID": FOLDER_KEY_ID,
+            "AWS_SECRET_ACCESS_KEY": FOLDER_SECRET,
+            "AWS_REGION": REGION,
+        }
+        place = ("--results", "s3://results-of-mine/ci")
+        failed = dockercise_run("-C", root, *place, **access)
+        run_id = failed.summary["run_id"]
+        there = {**access, "DOCKER_HOST": other.url, "DOCKERCISE_DATA": str(tmp_path / "empty")}
+
+        shell = piped(environment, root, "sha256sum /big/big; echo $COUNT\n", run_id, "fails", *place, **there)
+        file.write_text(RESUMED.replace("test -e /nowhere", "true"))
+        resumed = dockercise_run("-C", root, *place, "--resume", run_id, **there)
+
+        output = aws.objects("results-of-mine")[f"ci/shop/{resumed.summary['run_id']}/fails.out"].decode().split()
+    assert f"to resume: dockercise run -C {root} --resume {run_id}\n" in failed.stderr
+    assert (shell.returncode, shell.stdout.split()[0::2]) == (0, [output[0], output[3]]), shell.stderr
+    assert {name: stage["reused_from"] for name, stage in resumed.stages.items()} == {
+        "big": run_id,
+        "other": run_id,
+        "count": run_id,
+        "fails": None,
+    }
+    assert output[0] == output[2]
+    assert output[3] == "30000000"
+    assert resumed.exit_status == 0

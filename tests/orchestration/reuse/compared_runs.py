@@ -113,6 +113,7 @@ def run_with_reuse(pipeline: Pipeline, root: Path, results: Path, run_id: str) -
                 store=store,
                 opened=outputs.open,
                 find_key=lambda: b"key",
+                note=record.note_made_from,
                 notify=logging.warning,
             )
             reuse = RunReuse(access, ReuseOptions())

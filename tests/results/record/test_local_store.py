@@ -76,6 +76,8 @@ def test_the_layout_is_what_others_rely_on(tmp_path: Path) -> None:
         "earlier_attempts": [],
         "output_digest": None,
         "volume_digest": None,
+        "output_size": None,
+        "made_from": None,
     }
     assert (folder / "a.log").read_bytes() == b"hello\n"
     assert read(folder / "summary.json")["stages"]["a"]["status"] == "passed"

@@ -1,0 +1,85 @@
+"""The options of `run` that take up a recorded run, and the command for it that a failed run prints."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from typing import TypeVar
+
+import click
+
+from dockercise_prefect.cli.completion import complete_runs, complete_stages
+from dockercise_prefect.errors import UsageError, did_you_mean
+from dockercise_prefect.orchestration.run.options import Resume
+from dockercise_prefect.pipeline import Pipeline, StageName
+from dockercise_prefect.results.opening import open_objects
+from dockercise_prefect.results.reading.records import Records
+from dockercise_prefect.results.summary import RunSummary
+from dockercise_prefect.settings import Settings
+from dockercise_prefect.status import RunStatus
+
+Command = TypeVar("Command", bound=Callable[..., object])
+
+
+def takes_resume(command: Command) -> Command:
+    """Add `--resume`, `--from` and `--only`. The function gets them as `resume`, `begin` and `only`."""
+    help_of_from = "With --resume: run STAGE and what comes after it; take the rest as it was there."
+    help_of_only = "With --resume: run only STAGE; take what it needs as it was there."
+    resume = click.option("--resume", metavar="RUN", shell_complete=complete_runs, help="Run only what did not pass in RUN.")
+    begin = click.option("--from", "begin", metavar="STAGE", shell_complete=complete_stages, help=help_of_from)
+    only = click.option("--only", metavar="STAGE", shell_complete=complete_stages, help=help_of_only)
+    return resume(begin(only(command)))
+
+
+def resume_of(pipeline: Pipeline, settings: Settings, wanted: str | None, begin: str | None, only: str | None) -> Resume | None:
+    """The recorded run that is resumed; None if none is.
+
+    Args:
+        pipeline: the pipeline as it is now.
+        settings: say where records are.
+        wanted: what the user calls the run: its id, the beginning of one, or `last`.
+        begin: the stage of `--from`.
+        only: the stage of `--only`.
+
+    Raises:
+        UsageError: there is no such run or stage, or options do not fit together.
+        StorageError: the place of the results cannot be read.
+    """
+    if wanted is None:
+        if begin is not None or only is not None:
+            raise UsageError("--from and --only need --resume, which says where the rest is taken from", "add `--resume RUN`")
+        return None
+    if begin is not None and only is not None:
+        raise UsageError("--from and --only both choose what runs", "use one of them")
+    run = Records(open_objects(settings.results, settings), pipeline.name).find(wanted)
+    named = begin or only
+    if named is None:
+        return Resume(run=run)
+    if named not in pipeline.by_name:
+        meant = did_you_mean(named, list(pipeline.by_name))
+        raise UsageError(f"there is no stage `{named}`", f"did you mean `{meant}`?" if meant else None)
+    changing = {named} if begin is None else _and_after(named, pipeline)
+    return Resume(run=run, as_it_was=frozenset(pipeline.by_name.keys() - changing), afresh=frozenset({named}))
+
+
+def how_to_resume(summary: RunSummary, root: str | None) -> str | None:
+    """The command that resumes a run; None if there is nothing to resume.
+
+    Args:
+        summary: of the run.
+        root: the folder of the pipeline, if the user named one.
+    """
+    some_passed = any(stage.status.succeeded and stage.started for stage in summary.stages.values())
+    if summary.status is RunStatus.PASSED or not some_passed:
+        return None
+    folder = "" if root is None else f" -C {shlex.quote(root)}"
+    return f"to resume: dockercise run{folder} --resume {summary.run_id}"
+
+
+def _and_after(name: StageName, pipeline: Pipeline) -> set[StageName]:
+    """The stage, and all that come after it."""
+    found = {name}
+    for stage in pipeline:
+        if found.intersection(stage.needs):
+            found.add(stage.name)
+    return found

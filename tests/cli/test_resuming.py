@@ -1,0 +1,94 @@
+"""The options of `run` that take up a recorded run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dockercise_prefect.cli.resuming import how_to_resume, resume_of
+from dockercise_prefect.errors import UsageError
+from dockercise_prefect.pipeline import Pipeline
+from dockercise_prefect.results.summary import RunSummary, StageSummary
+from dockercise_prefect.settings import Settings, read_settings
+from dockercise_prefect.status import RunStatus, StageStatus
+from tests.compiler.sources import compiled
+
+RUN_ID = "20261130T094910Z-eb51"
+
+
+@pytest.fixture
+def pipeline() -> Pipeline:
+    """A chain of three, and one beside it."""
+    text = "a: {img: x, run: x}\nb: {img: x, run: x, after: a}\nc: {img: x, run: x, after: b}\nd: {img: x, run: x}\n"
+    return replace(compiled(a=text), name="shop")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """The place of results has one run of the pipeline, and one of another pipeline."""
+    for folder in (f"shop/{RUN_ID}", "other/20261130T094911Z-0001"):
+        (tmp_path / folder).mkdir(parents=True)
+    return replace(read_settings(), results=str(tmp_path))
+
+
+def test_without_options_nothing_is_resumed(pipeline: Pipeline, settings: Settings) -> None:
+    """A run of its own."""
+    assert resume_of(pipeline, settings, None, None, None) is None
+
+
+def test_a_run_is_found_among_those_of_the_pipeline(pipeline: Pipeline, settings: Settings) -> None:
+    """`last` is the last run of this pipeline, whatever other pipelines have run since."""
+    resume = resume_of(pipeline, settings, "last", None, None)
+
+    assert resume is not None
+    assert (resume.run.run_id, resume.as_it_was, resume.afresh) == (RUN_ID, frozenset(), frozenset())
+
+
+@pytest.mark.parametrize(("begin", "only", "as_it_was"), [("b", None, {"a", "d"}), (None, "b", {"a", "c", "d"})])
+def test_a_stage_can_be_chosen(
+    begin: str | None, only: str | None, as_it_was: set[str], pipeline: Pipeline, settings: Settings
+) -> None:
+    """`--from` leaves what comes after the stage to be compared, `--only` does not."""
+    resume = resume_of(pipeline, settings, RUN_ID, begin, only)
+
+    assert resume is not None
+    assert resume.as_it_was == as_it_was
+    assert resume.afresh == {"b"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ((None, "a", None), "need --resume"),
+        ((None, None, "a"), "need --resume"),
+        (("last", "a", "b"), "both choose what runs"),
+        (("last", "e", None), "there is no stage `e`"),
+        (("2025", None, None), "there is no run of shop"),
+        (("20261130T094911Z-0001", None, None), "there is no run of shop"),
+    ],
+)
+def test_what_does_not_fit_is_refused(
+    options: tuple[str | None, str | None, str | None], message: str, pipeline: Pipeline, settings: Settings
+) -> None:
+    """Each error says what is wrong."""
+    with pytest.raises(UsageError, match=message):
+        resume_of(pipeline, settings, *options)
+
+
+@pytest.mark.parametrize(
+    ("status", "passed", "root", "command"),
+    [
+        (RunStatus.FAILED, True, None, f"to resume: dockercise run --resume {RUN_ID}"),
+        (RunStatus.CANCELLED, True, "my shop", f"to resume: dockercise run -C 'my shop' --resume {RUN_ID}"),
+        (RunStatus.FAILED, False, None, None),
+        (RunStatus.PASSED, True, None, None),
+    ],
+)
+def test_a_run_says_how_to_resume_it(status: RunStatus, passed: bool, root: str | None, command: str | None) -> None:
+    """Only if it did not pass, and something in it did."""
+    time = "2026-11-30T00:00:00+00:00"
+    stage = StageSummary(StageStatus.PASSED if passed else StageStatus.FAILED, started=time, finished=time)
+
+    assert how_to_resume(RunSummary(RUN_ID, "shop", status, stages={"a": stage}), root) == command
