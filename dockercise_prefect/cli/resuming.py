@@ -10,7 +10,7 @@ import click
 
 from dockercise_prefect.cli.completion import complete_runs, complete_stages
 from dockercise_prefect.errors import UsageError, did_you_mean
-from dockercise_prefect.orchestration.run.options import Resume
+from dockercise_prefect.orchestration.reuse.resume import Resume, passed_in
 from dockercise_prefect.pipeline import Pipeline, StageName
 from dockercise_prefect.results.opening import open_objects
 from dockercise_prefect.results.reading.records import Records
@@ -51,15 +51,15 @@ def resume_of(pipeline: Pipeline, settings: Settings, wanted: str | None, begin:
         return None
     if begin is not None and only is not None:
         raise UsageError("--from and --only both choose what runs", "use one of them")
-    run = Records(open_objects(settings.results, settings), pipeline.name).find(wanted)
     named = begin or only
-    if named is None:
-        return Resume(run=run)
-    if named not in pipeline.by_name:
+    if named is not None and named not in pipeline.by_name:
         meant = did_you_mean(named, list(pipeline.by_name))
         raise UsageError(f"there is no stage `{named}`", f"did you mean `{meant}`?" if meant else None)
+    runs = [passed_in(Records(open_objects(settings.results, settings), pipeline.name).find(wanted))]
+    if named is None:
+        return Resume(runs=runs)
     changing = {named} if begin is None else _and_after(named, pipeline)
-    return Resume(run=run, as_it_was=frozenset(pipeline.by_name.keys() - changing), afresh=frozenset({named}))
+    return Resume(runs=runs, as_it_was=frozenset(pipeline.by_name.keys() - changing), afresh=frozenset({named}))
 
 
 def how_to_resume(summary: RunSummary, root: str | None) -> str | None:

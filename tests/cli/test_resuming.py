@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from dockercise_prefect.cli.resuming import how_to_resume, resume_of
 from dockercise_prefect.errors import UsageError
-from dockercise_prefect.pipeline import Pipeline
+from dockercise_prefect.pipeline import Pipeline, to_json
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 from dockercise_prefect.settings import Settings, read_settings
 from dockercise_prefect.status import RunStatus, StageStatus
@@ -26,10 +27,11 @@ def pipeline() -> Pipeline:
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(tmp_path: Path, pipeline: Pipeline) -> Settings:
     """The place of results has one run of the pipeline, and one of another pipeline."""
     for folder in (f"shop/{RUN_ID}", "other/20261130T094911Z-0001"):
         (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "index.json").write_text(json.dumps(to_json(pipeline)))
     return replace(read_settings(), results=str(tmp_path))
 
 
@@ -43,7 +45,7 @@ def test_a_run_is_found_among_those_of_the_pipeline(pipeline: Pipeline, settings
     resume = resume_of(pipeline, settings, "last", None, None)
 
     assert resume is not None
-    assert (resume.run.run_id, resume.as_it_was, resume.afresh) == (RUN_ID, frozenset(), frozenset())
+    assert ([run.run_id for run in resume.runs], resume.as_it_was, resume.afresh) == ([RUN_ID], frozenset(), frozenset())
 
 
 @pytest.mark.parametrize(("begin", "only", "as_it_was"), [("b", None, {"a", "d"}), (None, "b", {"a", "c", "d"})])

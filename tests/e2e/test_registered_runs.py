@@ -64,7 +64,7 @@ def test_a_run_takes_what_is_in_the_repository_at_its_own_commit(site: Site) -> 
 
 
 def test_a_retry_is_of_the_same_commit_and_keeps_its_name(site: Site) -> None:
-    """If Prefect retries a failed run after a push, the retry uses the commit that failed, and reports it."""
+    """A retry of a failed run uses the commit that failed, also after a push, and does not run again what passed."""
     site.push({"fails.dockercise.yaml": "fails: {img: busybox, run: exit 3}\n"})
     failed = site.head
     site.register()
@@ -84,10 +84,33 @@ def test_a_retry_is_of_the_same_commit_and_keeps_its_name(site: Site) -> None:
     assert again.name == first.name == records[0]
     assert again.parameters["commit"] == failed
     assert [tag for tag in again.tags if tag.startswith("commit:")] == [f"commit:{failed[:12]}"]
-    assert any(
-        line.startswith(f"attempt 2 of {first.name} of commit {failed[:12]}: all stages run again") and records[1] in line
-        for line in said
-    )
+    assert any(line.startswith(f"attempt 2 of {first.name} of commit {failed[:12]}; ") and records[1] in line for line in said)
+    stages = json.loads((site.folder / "data/results" / site.name / records[1] / "summary.json").read_text())["stages"]
+    reused = {name for name, stage in stages.items() if stage.get("reused_from") == first.name}
+    assert reused == {"hello", "shout", "other"}
+
+
+def test_a_run_can_resume_another_one(site: Site) -> None:
+    """With the parameter `resume`, a run of a later commit takes what passed in an earlier run, and runs the rest."""
+    site.push({"fails.dockercise.yaml": "fails: {img: busybox, run: exit 3, after: shout}\n"})
+    site.register()
+    failed = site.run()
+    site.push({"fails.dockercise.yaml": "fails: {img: busybox, run: echo mended, after: shout}\n"})
+
+    passed = site.run(resume="last")
+    wrong = site.run(resume="2025")
+
+    newest = max(path for path in (site.folder / "data/results" / site.name).iterdir() if path.is_dir())
+    stages = json.loads((newest / "summary.json").read_text())["stages"]
+    assert (failed.state, passed.state, wrong.state) == ("Failed", "Completed", "Failed")
+    assert {name: stage["status"] for name, stage in stages.items()} == {
+        "hello": "passed",  # it looks at all of the code, which has another file
+        "shout": "cached",  # what hello printed is the same as before
+        "other": "cached",
+        "fails": "passed",
+    }
+    assert site.values()["fails"] == "mended"
+    assert wrong.message == f"there is no run of {site.name} whose id is or begins with `2025` in {site.folder}/data/results"
 
 
 def test_a_run_by_hand_knows_its_branch_and_so_does_its_retry(site: Site) -> None:

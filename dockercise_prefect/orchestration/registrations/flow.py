@@ -31,6 +31,7 @@ def registered(
     env: dict[str, str] | None = None,
     commit: str | None = None,
     results: str | None = None,
+    resume: str | None = None,
 ) -> RunSummary:
     """Run the pipeline of a registered repository.
 
@@ -39,6 +40,7 @@ def registered(
         env: Variables for stages that ask for them. Prefect stores them in clear text: a secret belongs into a Secret block.
         commit: The commit to run, all 40 digits of its id. Nothing here runs the newest of the registered branch.
         results: Where the record of the run goes: a folder, or s3://bucket/prefix. Nothing here takes the worker's setting.
+        resume: A run of this pipeline: its id, the beginning of it, or `last`. What passed there is not run again.
     """
     keep_tracebacks_out()
     try:
@@ -68,7 +70,13 @@ def registered(
             if any(stage.when.changed for stage in compiled.pipeline):
                 options = replace(options, git=with_changes(known, registration, settings))
             return run_pipeline(
-                compiled.pipeline, root=checkout.folder, targets=targets, env=env, results=results, options=options
+                compiled.pipeline,
+                root=checkout.folder,
+                targets=targets,
+                env=env,
+                results=results,
+                resume=resume,
+                options=options,
             )
     except DockerciseError as error:
         return _not_run(error)

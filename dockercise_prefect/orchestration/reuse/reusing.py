@@ -27,11 +27,11 @@ class Reusing:
         known: says what attempts are made from.
         sources: where stages are looked for, first to last.
         reusable: says whether a stage may be reused at all.
-        note: called with what a stage is made from that may be reused, now or later.
+        note: called with what a stage is made from that is reused.
         afresh: the stages that run in any case.
 
     Attributes:
-        made_from: what was noted.
+        made_from: what each stage is made from that may be reused, now or later.
         reused: what is known of each stage that is reused.
         whys: the reason why each stage is not reused that might have been. A stage that just never passed before has none.
     """
@@ -73,6 +73,8 @@ class Reusing:
             return None
         self.whys.pop(stage.name, None)
         self.reused[stage.name] = entry
+        if made_from is not None:
+            self._note(stage, made_from)
         although = None if made_from is None else next(differences(made_from, entry.ingredients), None)
         return _result(stage, entry, self._known.seen.image_of(stage), although)
 
@@ -86,7 +88,6 @@ class Reusing:
             self.whys[stage.name] = f"what it is made from cannot be read: {error}"
             return None
         self.made_from[stage.name] = made_from
-        self._note(stage, made_from)
         return made_from
 
     def _considers(self, stage: Stage) -> bool:

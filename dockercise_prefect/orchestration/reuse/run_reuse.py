@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from threading import Lock
@@ -10,6 +10,7 @@ from threading import Lock
 from dockercise_prefect.errors import DockerciseError
 from dockercise_prefect.orchestration.reuse.keeping import Keeping
 from dockercise_prefect.orchestration.reuse.known import Inputs, Known, Seen, is_unread
+from dockercise_prefect.orchestration.reuse.resume import Resume
 from dockercise_prefect.orchestration.reuse.reusing import Reusing
 from dockercise_prefect.orchestration.reuse.sources import CacheSource, RecordSource, Source
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
@@ -36,16 +37,14 @@ class ReuseOptions:
         fail_on_miss: whether a stage with `cache` that is not reused fails instead of running.
         is_kept: whether later runs may reuse what this run leaves. An untrusted pipeline leaves nothing.
         aws: whether stages get the user's AWS folder, and with it whatever it opens.
-        resumed: the recorded run that is resumed; None if none is.
-        afresh: the stages that run in any case.
+        resume: the recorded runs that are resumed; None if none is.
     """
 
     no_cache: bool = False
     fail_on_miss: bool = False
     is_kept: bool = True
     aws: bool = False
-    resumed: RecordSource | None = None
-    afresh: Collection[StageName] = ()
+    resume: Resume | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +101,8 @@ class RunReuse:
             opened=run.opened,
             find_key=run.find_key,
         )
-        sources: list[Source] = [] if options.resumed is None else [options.resumed]
+        resume = options.resume or Resume(runs=())
+        sources: list[Source] = [RecordSource(one.entries, resume.as_it_was) for one in resume.runs]
         if not options.no_cache:
             sources.append(self._cache)
         self._known, self._note = known, run.note
@@ -110,13 +110,15 @@ class RunReuse:
         self._inputs: dict[StageName, Inputs] = {}
         self._left: dict[StageName, JobResult] = {}
         self._unsettled: dict[StageName, Stage] = {}
-        self.finding = Reusing(known, sources, lambda stage: self._obstacle(stage) is None, run.note, options.afresh)
+        self.finding = Reusing(known, sources, lambda stage: self._obstacle(stage) is None, run.note, resume.afresh)
         record = RecordedRun(FolderObjects(folder.parent.parent), name, folder.name)
         self._keeping = Keeping(Entries(objects, name), Contents(objects), record, run.opened, run.notify)
 
     def why(self, stage: Stage) -> str | None:
         """See `Reuses`."""
-        return None if self._options.no_cache else self.finding.whys.get(stage.name)
+        if self._options.no_cache and self._options.resume is None:
+            return None
+        return self.finding.whys.get(stage.name) or self._why_not_resumed(stage)
 
     def refusal(self, stage: Stage) -> str | None:
         """See `Reuses`."""
@@ -149,20 +151,29 @@ class RunReuse:
 
     def _settle(self, stage: Stage) -> None:
         result = self._left[stage.name]
-        if result.status is not StageStatus.PASSED or self._obstacle(stage) is not None:
+        if result.status is not StageStatus.PASSED or is_unread(result) or self._obstacle(stage) is not None:
             return
         made_from = self.finding.made_from.get(stage.name)
+        if made_from is not None and stage.cache is not None and self._options.is_kept:
+            self._keeping.keep(stage, result, made_from, lambda: self._cache.contents)
         if made_from is None:
             inputs = {name: self._left.get(name, left) for name, left in self._inputs.get(stage.name, {}).items()}
             with suppress(DockerciseError, OSError):
                 made_from = self._known.ingredients(stage, inputs)
-                self._note(stage, made_from)
-        elif stage.cache is not None and self._options.is_kept:
-            self._keeping.keep(stage, result, made_from, lambda: self._cache.contents)
+        if made_from is not None:
+            self._note(stage, made_from)
 
     def close(self) -> None:
         """Write what later runs need to know, after the last stage has ended."""
         self._keeping.close(self.finding.reused)
+
+    def _why_not_resumed(self, stage: Stage) -> str | None:
+        """Why a stage runs that passed in a run that is resumed, if nothing of it can be taken from there."""
+        incomplete = None if self._options.resume is None else self._options.resume.incomplete(stage.name)
+        if incomplete is None:
+            return None
+        obstacle = self._obstacle(stage)
+        return incomplete if obstacle is None else f"it {obstacle}"
 
     def _obstacle(self, stage: Stage) -> str | None:
         """Why the stage cannot be reused at all, in words that follow `it`; None if it can be."""

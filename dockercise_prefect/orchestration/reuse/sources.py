@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Protocol
 
 from dockercise_prefect.pipeline import Stage, StageName
 from dockercise_prefect.results.cache.contents import Contents
-from dockercise_prefect.results.cache.entries import AT_ONCE, Entries
+from dockercise_prefect.results.cache.entries import Entries
 from dockercise_prefect.results.cache.entry import Entry, newest_by_key
 from dockercise_prefect.results.places.objects import Objects
-from dockercise_prefect.results.reading.recorded_run import RecordedRun
-from dockercise_prefect.status import StageStatus
 
 RUNS = 32
 """Of how many runs the entries are read. A run writes its entries only if it has new ones, with those that it has reused."""
@@ -128,61 +125,29 @@ def _stored(entry: Entry) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class RecordSource:
-    """The stages that passed in one recorded run. The record is read when it is first needed.
+    """The stages that passed in one recorded run.
 
     Attributes:
-        run: the recorded run.
+        entries: what is known of each of them.
         as_it_was: the stages that are taken whatever they would be made from now.
     """
 
-    run: RecordedRun
+    entries: Mapping[StageName, Entry]
     as_it_was: Collection[StageName] = ()
 
     def serves(self, stage: Stage) -> bool:
         """See `Source`."""
-        return stage.name in self._entries
+        return stage.name in self.entries
 
     def find(self, stage: Stage, key: str) -> Entry | None:
         """See `Source`."""
-        entry = self._entries.get(stage.name)
+        entry = self.entries.get(stage.name)
         return entry if entry is not None and entry.ingredients.key == key else None
 
     def taken(self, stage: StageName) -> Entry | None:
         """See `Source`."""
-        return self._entries.get(stage) if stage in self.as_it_was else None
+        return self.entries.get(stage) if stage in self.as_it_was else None
 
     def latest(self, stage: StageName) -> Entry | None:
         """See `Source`."""
-        return self._entries.get(stage)
-
-    @cached_property
-    def _entries(self) -> Mapping[StageName, Entry]:
-        with ThreadPoolExecutor(AT_ONCE) as readers:
-            found = readers.map(partial(passed_stage, self.run), [stage.name for stage in self.run.index()])
-            return {entry.stage: entry for entry in found if entry is not None}
-
-
-def passed_stage(run: RecordedRun, name: StageName) -> Entry | None:
-    """A stage that passed in a recorded run, or was reused there; None if it did not, or if not all of it is stored.
-
-    Raises:
-        StorageError: the record cannot be read.
-    """
-    entry, kept = run.entry(name), run.kept(name)
-    if entry is None or kept is None or kept.made_from is None or kept.output_digest is None or kept.output_size is None:
-        return None
-    summary = entry.summary
-    if summary.status not in {StageStatus.PASSED, StageStatus.CACHED} or summary.exit_code not in {0, None}:
-        return None
-    if "volume" in kept.left_out:
-        return None
-    return Entry(
-        stage=name,
-        ingredients=kept.made_from,
-        run_id=summary.reused_from or run.run_id,
-        finished=summary.finished or run.began.isoformat(),
-        seconds=summary.seconds or 0.0,
-        output_digest=kept.output_digest,
-        output_size=kept.output_size,
-        volume_digest=kept.volume_digest,
-    )
+        return self.entries.get(stage)

@@ -15,7 +15,6 @@ from dockercise_prefect.orchestration.prefect.flow_run import found_by, without_
 from dockercise_prefect.orchestration.prefect.reuse_key import reuse_key
 from dockercise_prefect.orchestration.reuse.kept_results import KeptResults
 from dockercise_prefect.orchestration.reuse.run_reuse import ReuseOptions, RunAccess, RunReuse
-from dockercise_prefect.orchestration.reuse.sources import RecordSource
 from dockercise_prefect.orchestration.run.cleanup_signals import CleanupSignals
 from dockercise_prefect.orchestration.run.events import EngineFound
 from dockercise_prefect.orchestration.run.limits import confinement_of
@@ -178,8 +177,7 @@ def _reuse(run: Resolved, workspace: Workspace, outputs: RunOutputs) -> RunReuse
         fail_on_miss=options.fail_on_miss,
         is_kept=not options.settings.untrusted,
         aws=options.aws,
-        resumed=None if options.resume is None else RecordSource(options.resume.run, options.resume.as_it_was),
-        afresh=() if options.resume is None else options.resume.afresh,
+        resume=options.resume,
     )
     return RunReuse(access, how)
 

@@ -50,8 +50,18 @@ def pipeline_flow(pipeline: Pipeline, root: Path, options: RunOptions) -> Flow[.
         env: dict[str, str] | None = None,
         commit: str | None = None,
         results: str | None = None,
+        resume: str | None = None,
     ) -> RunSummary:
-        return run_pipeline(pipeline, root=root, targets=targets, env=env, commit=commit, results=results, options=options)
+        return run_pipeline(
+            pipeline,
+            root=root,
+            targets=targets,
+            env=env,
+            commit=commit,
+            results=results,
+            resume=resume,
+            options=options,
+        )
 
     return run
 

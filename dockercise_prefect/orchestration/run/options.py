@@ -5,31 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from dockercise_prefect.orchestration.reuse.resume import Resume
 from dockercise_prefect.orchestration.run.events import Event, Observer
-from dockercise_prefect.pipeline import StageName
 from dockercise_prefect.pipeline.run_context import RunContext
-from dockercise_prefect.results.reading.recorded_run import RecordedRun
 from dockercise_prefect.runtime.engine import Engine
 from dockercise_prefect.settings import Settings
 
 
 def nobody(_event: Event) -> None:
     """An observer that does nothing."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Resume:
-    """A recorded run that is resumed: what passed there is not run again.
-
-    Attributes:
-        run: the recorded run.
-        as_it_was: the stages that are taken from it whatever they would be made from now.
-        afresh: the stages that run in any case.
-    """
-
-    run: RecordedRun
-    as_it_was: frozenset[StageName] = frozenset()
-    afresh: frozenset[StageName] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +32,7 @@ class RunOptions:
         engine: the engine that runs the stages; None to find the user's engine. The caller closes an engine that it passes.
         no_cache: whether stages with `cache` run even if nothing has changed.
         fail_on_miss: whether a stage with `cache` that is not reused fails instead of running.
-        resume: the recorded run that is resumed; None for a run of its own.
+        resume: the recorded runs that are resumed; None for none.
         observer: called with each event.
     """
 

@@ -12,9 +12,11 @@ from uuid import UUID
 from prefect.client.schemas.objects import FlowRun
 from prefect.logging import get_run_logger
 
+from dockercise_prefect.errors import StorageError
 from dockercise_prefect.orchestration.prefect.artifacts import Artifacts
 from dockercise_prefect.orchestration.prefect.cancelling import how_to_cancel
 from dockercise_prefect.orchestration.prefect.flow_run import (
+    RUN_ID_TAIL,
     attempt,
     current_flow_run,
     found_by,
@@ -23,6 +25,7 @@ from dockercise_prefect.orchestration.prefect.flow_run import (
     new_run_id,
     page,
 )
+from dockercise_prefect.orchestration.reuse.resume import PassedStages, Resume, earlier_attempts, passed_in
 from dockercise_prefect.orchestration.run.events import Event, Notice, RunStarted
 from dockercise_prefect.orchestration.run.limits import within_trust
 from dockercise_prefect.orchestration.run.options import RunOptions
@@ -33,8 +36,9 @@ from dockercise_prefect.pipeline import Pipeline, StageName, to_json
 from dockercise_prefect.pipeline.conditions import skipped_beforehand, without
 from dockercise_prefect.pipeline.run_context import RunContext
 from dockercise_prefect.pipeline.selection import run_of
-from dockercise_prefect.results.opening import open_store
+from dockercise_prefect.results.opening import open_objects, open_store
 from dockercise_prefect.results.places.place import check_outside
+from dockercise_prefect.results.reading.records import Records
 from dockercise_prefect.results.record.journal import Entry
 from dockercise_prefect.results.record.owner_mark import OwnerMark
 from dockercise_prefect.results.record.run_facts import RunFacts
@@ -155,8 +159,43 @@ def select(run: Started, targets: Sequence[StageName], commit: str | None, git: 
     run.observe(RunStarted(run.run_id, pipeline, run.options.settings.jobs, page(run.flow_run)))
     if (number := attempt(run.flow_run)) > 1:
         of = f" of commit {commit}" if commit else ""
-        selected.notify(f"attempt {number} of {name}{of}: all stages run again; the record of this attempt is {run.run_id}")
+        selected.notify(f"attempt {number} of {name}{of}; the record of this attempt is {run.run_id}")
     return selected
+
+
+def find_resumed(run: Selected, place: str, wanted: str | None) -> Selected:
+    """Find the recorded runs that this run resumes: earlier attempts of its flow run, and the run of the parameter `resume`.
+
+    Args:
+        run: the run. Its record does not exist yet.
+        place: the place of the results.
+        wanted: the id of a run of the pipeline, the beginning of one, or `last`; None for no run.
+
+    Raises:
+        UsageError: there is no such run.
+        StorageError: its record cannot be read.
+    """
+    if attempt(run.flow_run) == 1 and wanted is None:
+        return run
+    records = Records(open_objects(place, run.options.settings), run.pipeline.name)
+    found = _earlier_attempts(run, records) if attempt(run.flow_run) > 1 else []
+    if wanted is not None:
+        found.append(passed_in(records.find(wanted)))
+    if found:
+        run.notify(f"what passed in {' or '.join(one.run_id for one in found)} is not run again, unless it has changed")
+    return replace(run, options=replace(run.options, resume=Resume(runs=found)))
+
+
+def _earlier_attempts(run: Selected, records: Records) -> list[PassedStages]:
+    """What passed in the earlier attempts. If their records cannot be read, the run does not fail for that."""
+    try:
+        found = [passed_in(one) for one in earlier_attempts(records, str(run.flow_run.id), run.run_id[-RUN_ID_TAIL:])]
+    except StorageError as error:
+        run.notify(f"all stages run again: the records of earlier attempts cannot be read: {error}")
+        return []
+    if not found:
+        run.notify(f"all stages run again: no record of an earlier attempt that did not pass is in {records.place}")
+    return found
 
 
 def restrain(run: Selected) -> Selected:

@@ -207,7 +207,10 @@ class RunRecord:
         self._store.leave_volume_out(stage.name)
 
     def note_made_from(self, stage: Stage, made_from: Ingredients) -> None:
-        """Note what a stage is made from, at any time before `stage_settled`. It is stored with the stage."""
+        """Note what a stage is made from, before `stage_settled`. It is stored with the stage.
+
+        Only for a stage that passed, if all that it left is in the record: later runs can take it from there.
+        """
         with self._lock:
             self._made_from[stage.name] = made_from
 

@@ -28,6 +28,7 @@ from dockercise_prefect.orchestration.run.overlap import in_turn
 from dockercise_prefect.orchestration.run.phases import (
     Resolved,
     Started,
+    find_resumed,
     mark_of,
     open_record,
     resolve,
@@ -54,6 +55,7 @@ def run_pipeline(
     env: Mapping[str, str] | None = None,
     commit: str | None = None,
     results: str | None = None,
+    resume: str | None = None,
     options: RunOptions | None = None,
 ) -> RunSummary:
     """Run the pipeline in the flow run that this is called in.
@@ -65,6 +67,7 @@ def run_pipeline(
         env: variables from outside.
         commit: only for pipelines of registered repositories: `root` is then the checkout of this commit.
         results: where the record goes; None for the user's setting.
+        resume: the id of a recorded run of the pipeline, the beginning of one, or `last`. What passed there is not run again.
         options: None for the user's settings.
 
     Returns:
@@ -86,7 +89,9 @@ def run_pipeline(
                 raise UsageError("`commit` is only for pipelines of a registered repository", "remove it")
             selected = ending.reached(select(run, targets or (), commit_of(options, where), _git_of_run(run, where)))
             restrained = ending.reached(restrain(selected))
-            opened = ending.reached(open_record(restrained, results or options.settings.results, where))
+            place = results or options.settings.results
+            resuming = ending.reached(find_resumed(restrained, place, resume))
+            opened = ending.reached(open_record(resuming, place, where))
             heartbeat.has_record(opened.store.url)
             resolved = ending.reached(resolve(opened, outside_sources(options, selected.git, env)))
             with in_turn(resolved) as turn:

@@ -60,6 +60,7 @@ def anchors_and_merges(
     env: dict[str, str] | None = None,
     commit: str | None = None,
     results: str | None = None,
+    resume: str | None = None,
 ) -> RunSummary:
     """Run the pipeline, or only the targets and what they need."""
     return run_pipeline(
@@ -69,6 +70,7 @@ def anchors_and_merges(
         env=env,
         commit=commit,
         results=results,
+        resume=resume,
     )
 
 

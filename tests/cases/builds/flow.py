@@ -126,6 +126,7 @@ def builds(
     env: dict[str, str] | None = None,
     commit: str | None = None,
     results: str | None = None,
+    resume: str | None = None,
 ) -> RunSummary:
     """Run the pipeline, or only the targets and what they need."""
     return run_pipeline(
@@ -135,6 +136,7 @@ def builds(
         env=env,
         commit=commit,
         results=results,
+        resume=resume,
     )
 
 

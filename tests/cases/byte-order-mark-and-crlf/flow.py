@@ -35,6 +35,7 @@ def byte_order_mark_and_crlf(
     env: dict[str, str] | None = None,
     commit: str | None = None,
     results: str | None = None,
+    resume: str | None = None,
 ) -> RunSummary:
     """Run the pipeline, or only the targets and what they need."""
     return run_pipeline(
@@ -44,6 +45,7 @@ def byte_order_mark_and_crlf(
         env=env,
         commit=commit,
         results=results,
+        resume=resume,
     )
 
 

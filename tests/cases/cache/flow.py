@@ -103,6 +103,7 @@ def cached(
     env: dict[str, str] | None = None,
     commit: str | None = None,
     results: str | None = None,
+    resume: str | None = None,
 ) -> RunSummary:
     """Run the pipeline, or only the targets and what they need."""
     return run_pipeline(
@@ -112,6 +113,7 @@ def cached(
         env=env,
         commit=commit,
         results=results,
+        resume=resume,
     )
 
 

@@ -52,6 +52,7 @@ def defaults_unset(
     env: dict[str, str] | None = None,
     commit: str | None = None,
     results: str | None = None,
+    resume: str | None = None,
 ) -> RunSummary:
     """Run the pipeline, or only the targets and what they need."""
     return run_pipeline(
@@ -61,6 +62,7 @@ def defaults_unset(
         env=env,
         commit=commit,
         results=results,
+        resume=resume,
     )
 
 

@@ -25,6 +25,7 @@ def empty_files(
     env: dict[str, str] | None = None,
     commit: str | None = None,
     results: str | None = None,
+    resume: str | None = None,
 ) -> RunSummary:
     """Run the pipeline, or only the targets and what they need."""
     return run_pipeline(
@@ -34,6 +35,7 @@ def empty_files(
         env=env,
         commit=commit,
         results=results,
+        resume=resume,
     )
 
 

@@ -83,6 +83,7 @@ def every_kind_of_edge(
     env: dict[str, str] | None = None,
     commit: str | None = None,
     results: str | None = None,
+    resume: str | None = None,
 ) -> RunSummary:
     """Run the pipeline, or only the targets and what they need."""
     return run_pipeline(
@@ -92,6 +93,7 @@ def every_kind_of_edge(
         env=env,
         commit=commit,
         results=results,
+        resume=resume,
     )
 
 

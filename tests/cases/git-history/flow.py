@@ -34,6 +34,7 @@ def git_history(
     env: dict[str, str] | None = None,
     commit: str | None = None,
     results: str | None = None,
+    resume: str | None = None,
 ) -> RunSummary:
     """Run the pipeline, or only the targets and what they need."""
     return run_pipeline(
@@ -43,6 +44,7 @@ def git_history(
         env=env,
         commit=commit,
         results=results,
+        resume=resume,
     )
 
 

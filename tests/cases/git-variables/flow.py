@@ -86,6 +86,7 @@ def git_variables(
     env: dict[str, str] | None = None,
     commit: str | None = None,
     results: str | None = None,
+    resume: str | None = None,
 ) -> RunSummary:
     """Run the pipeline, or only the targets and what they need."""
     return run_pipeline(
@@ -95,6 +96,7 @@ def git_variables(
         env=env,
         commit=commit,
         results=results,
+        resume=resume,
     )
 
 

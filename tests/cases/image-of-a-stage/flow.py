@@ -61,6 +61,7 @@ def image_of_a_stage(
     env: dict[str, str] | None = None,
     commit: str | None = None,
     results: str | None = None,
+    resume: str | None = None,
 ) -> RunSummary:
     """Run the pipeline, or only the targets and what they need."""
     return run_pipeline(
@@ -70,6 +71,7 @@ def image_of_a_stage(
         env=env,
         commit=commit,
         results=results,
+        resume=resume,
     )
 
 

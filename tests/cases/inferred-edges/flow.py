@@ -85,6 +85,7 @@ def inferred_edges(
     env: dict[str, str] | None = None,
     commit: str | None = None,
     results: str | None = None,
+    resume: str | None = None,
 ) -> RunSummary:
     """Run the pipeline, or only the targets and what they need."""
     return run_pipeline(
@@ -94,6 +95,7 @@ def inferred_edges(
         env=env,
         commit=commit,
         results=results,
+        resume=resume,
     )
 
 

@@ -32,6 +32,7 @@ def key_without_effect(
     env: dict[str, str] | None = None,
     commit: str | None = None,
     results: str | None = None,
+    resume: str | None = None,
 ) -> RunSummary:
     """Run the pipeline, or only the targets and what they need."""
     return run_pipeline(
@@ -41,6 +42,7 @@ def key_without_effect(
         env=env,
         commit=commit,
         results=results,
+        resume=resume,
     )
 
 

@@ -131,6 +131,7 @@ def lifecycle(
     env: dict[str, str] | None = None,
     commit: str | None = None,
     results: str | None = None,
+    resume: str | None = None,
 ) -> RunSummary:
     """Run the pipeline, or only the targets and what they need."""
     return run_pipeline(
@@ -140,6 +141,7 @@ def lifecycle(
         env=env,
         commit=commit,
         results=results,
+        resume=resume,
     )
 
 

@@ -92,6 +92,7 @@ def meta_env(
     env: dict[str, str] | None = None,
     commit: str | None = None,
     results: str | None = None,
+    resume: str | None = None,
 ) -> RunSummary:
     """Run the pipeline, or only the targets and what they need."""
     return run_pipeline(
@@ -101,6 +102,7 @@ def meta_env(
         env=env,
         commit=commit,
         results=results,
+        resume=resume,
     )
 
 

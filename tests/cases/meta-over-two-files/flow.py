@@ -57,6 +57,7 @@ def shop(
     env: dict[str, str] | None = None,
     commit: str | None = None,
     results: str | None = None,
+    resume: str | None = None,
 ) -> RunSummary:
     """Run the pipeline, or only the targets and what they need."""
     return run_pipeline(
@@ -66,6 +67,7 @@ def shop(
         env=env,
         commit=commit,
         results=results,
+        resume=resume,
     )
 
 

@@ -69,6 +69,7 @@ def mounts_nearly_of_stages(
     env: dict[str, str] | None = None,
     commit: str | None = None,
     results: str | None = None,
+    resume: str | None = None,
 ) -> RunSummary:
     """Run the pipeline, or only the targets and what they need."""
     return run_pipeline(
@@ -78,6 +79,7 @@ def mounts_nearly_of_stages(
         env=env,
         commit=commit,
         results=results,
+        resume=resume,
     )
 
 

@@ -93,6 +93,7 @@ def mounts(
     env: dict[str, str] | None = None,
     commit: str | None = None,
     results: str | None = None,
+    resume: str | None = None,
 ) -> RunSummary:
     """Run the pipeline, or only the targets and what they need."""
     return run_pipeline(
@@ -102,6 +103,7 @@ def mounts(
         env=env,
         commit=commit,
         results=results,
+        resume=resume,
     )
 
 

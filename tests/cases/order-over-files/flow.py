@@ -51,6 +51,7 @@ def order_over_files(
     env: dict[str, str] | None = None,
     commit: str | None = None,
     results: str | None = None,
+    resume: str | None = None,
 ) -> RunSummary:
     """Run the pipeline, or only the targets and what they need."""
     return run_pipeline(
@@ -60,6 +61,7 @@ def order_over_files(
         env=env,
         commit=commit,
         results=results,
+        resume=resume,
     )
 
 

@@ -167,6 +167,7 @@ def class_(
     env: dict[str, str] | None = None,
     commit: str | None = None,
     results: str | None = None,
+    resume: str | None = None,
 ) -> RunSummary:
     """Run the pipeline, or only the targets and what they need."""
     return run_pipeline(
@@ -176,6 +177,7 @@ def class_(
         env=env,
         commit=commit,
         results=results,
+        resume=resume,
     )
 
 

@@ -66,6 +66,7 @@ def scalars_of_yaml_1_2(
     env: dict[str, str] | None = None,
     commit: str | None = None,
     results: str | None = None,
+    resume: str | None = None,
 ) -> RunSummary:
     """Run the pipeline, or only the targets and what they need."""
     return run_pipeline(
@@ -75,6 +76,7 @@ def scalars_of_yaml_1_2(
         env=env,
         commit=commit,
         results=results,
+        resume=resume,
     )
 
 

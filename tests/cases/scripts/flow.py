@@ -163,6 +163,7 @@ def scripts(
     env: dict[str, str] | None = None,
     commit: str | None = None,
     results: str | None = None,
+    resume: str | None = None,
 ) -> RunSummary:
     """Run the pipeline, or only the targets and what they need."""
     return run_pipeline(
@@ -172,6 +173,7 @@ def scripts(
         env=env,
         commit=commit,
         results=results,
+        resume=resume,
     )
 
 

@@ -85,6 +85,7 @@ def secrets(
     env: dict[str, str] | None = None,
     commit: str | None = None,
     results: str | None = None,
+    resume: str | None = None,
 ) -> RunSummary:
     """Run the pipeline, or only the targets and what they need."""
     return run_pipeline(
@@ -94,6 +95,7 @@ def secrets(
         env=env,
         commit=commit,
         results=results,
+        resume=resume,
     )
 
 

@@ -70,6 +70,7 @@ def settings(
     env: dict[str, str] | None = None,
     commit: str | None = None,
     results: str | None = None,
+    resume: str | None = None,
 ) -> RunSummary:
     """Run the pipeline, or only the targets and what they need."""
     return run_pipeline(
@@ -79,6 +80,7 @@ def settings(
         env=env,
         commit=commit,
         results=results,
+        resume=resume,
     )
 
 
