@@ -110,7 +110,7 @@ def test_a_run_can_resume_another_one(site: Site) -> None:
         "fails": "passed",
     }
     assert site.values()["fails"] == "mended"
-    assert f"there is no run of {site.name} whose id is or begins with `2025` in {site.folder}/data/results" in wrong.message
+    assert f"there is no run of {site.name} whose id is or begins with `2025`" in str(wrong.message)
 
 
 def test_a_run_by_hand_knows_its_branch_and_so_does_its_retry(site: Site) -> None:
