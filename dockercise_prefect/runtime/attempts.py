@@ -182,5 +182,6 @@ class Attempts:
     @contextmanager
     def _network(self, stage: Stage) -> Iterator[Lease]:
         own = nullcontext(Lease(stage.network.value))
-        with self.slots.lease() if uses_bridge(stage) else own as lease:
+        check = self.running.of(stage).refuse_when_cancelled
+        with self.slots.lease(check) if uses_bridge(stage) else own as lease:
             yield lease

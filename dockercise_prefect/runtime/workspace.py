@@ -274,14 +274,17 @@ class Workspace:
     def cancel(self, stop: Stop) -> None:
         """Start no more ordinary stages, and stop those that run, with their grace periods. Returns immediately."""
         self._running.cancel(stop)
+        self._slots.wake()
 
     def cancel_cleanup(self, stop: Stop) -> None:
         """The same for clean-up stages."""
         self._running.cancel_cleanup(stop)
+        self._slots.wake()
 
     def kill(self) -> None:
         """Start nothing more, and end what runs without a grace period. Returns immediately."""
         self._running.kill(_killed("the run was killed"))
+        self._slots.wake()
 
     def abandon(self) -> None:
         """Stop waiting for an engine that does not answer. To be called after `kill`.
@@ -299,6 +302,7 @@ class Workspace:
         if not self._calls.abandoned:
             self._put_away()
         self._running.kill(_killed("the run has ended"))
+        self._slots.wake()
         if self._calls.abandoned:
             self._notify(f"the engine does not answer, so nothing of this run was removed from it; {self._whose_it_is()}")
             return

@@ -219,7 +219,7 @@ def test_on_copies_what_a_stage_left(scripted: ScriptedEngine) -> None:
 
 def test_a_volume_that_somebody_removed_is_an_error_of_ours(scripted: ScriptedEngine) -> None:
     """The stage is in error, since the engine would mount an empty volume and the stage might pass."""
-    a = sh("a", "x")
+    a = sh("a", "x", network="none")
     b = sh("b", "y", volumes=[a.volume])
     with workspace(scripted, a, b) as ran:
         ran.run(a)

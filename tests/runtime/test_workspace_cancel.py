@@ -1,10 +1,14 @@
 """After a cancel or a kill, everything that runs ends and nothing more starts."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
+
+import pytest
 
 from dockercise_prefect.pipeline import stage
 from dockercise_prefect.runtime.engine import FileStream
 from dockercise_prefect.status import StageStatus
+from tests.engines.driving import PATIENCE
 from tests.engines.scripted import Behaviour, ScriptedEngine
 from tests.runtime.workspaces import Ran, cancelled, sh, workspace
 
@@ -42,7 +46,7 @@ class CancelsAtGet(ScriptedEngine):
 def test_cancel_breaks_off_a_copy() -> None:
     """A stage whose files are still being copied is also cancelled, and leaves nothing."""
     engine = CancelsAtGet()
-    a = sh("a", "x")
+    a = sh("a", "x", network="none")
     b = sh("b", "never", on=a)
     with workspace(engine, a, b) as ran:
         engine.ran = ran
@@ -81,3 +85,46 @@ def test_leaving_the_workspace_ends_what_runs(scripted: ScriptedEngine) -> None:
 
         assert future.result().status is StageStatus.CANCELLED
     assert scripted.leftovers() == []
+
+
+class EndsLast(ScriptedEngine):
+    """Stops containers only after it was told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_stop = threading.Event()
+
+    def stop(self, container: str, grace: float) -> None:
+        self.may_stop.wait(PATIENCE)
+        super().stop(container, grace)
+
+
+def test_cancel_ends_the_wait_for_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stage that waits for a network ends at once when the run is cancelled, although the network is still in use."""
+    engine = EndsLast()
+    engine.script("long", Behaviour(blocks=True))
+    stages = [sh("a", "long"), sh("b", "never")]
+    with workspace(engine, *stages) as ran, ThreadPoolExecutor() as pool:
+        for thread in ran.workspace._slots._threads:
+            thread.join(PATIENCE)
+        ran.workspace._slots._patience = PATIENCE
+        first = pool.submit(ran.run, stages[0])
+        engine.wait_until_running("long")
+        running, waits = ran.workspace._running.of(stages[1]), threading.Event()
+        ask = running.refuse_when_cancelled
+
+        def check() -> None:
+            waits.set()
+            ask()
+
+        monkeypatch.setattr(running, "refuse_when_cancelled", check)
+        second = pool.submit(ran.run, stages[1])
+        assert waits.wait(PATIENCE)
+
+        ran.workspace.cancel(cancelled("SIGINT"))
+
+        assert second.result(PATIENCE).message == "cancelled: SIGINT"
+        engine.may_stop.set()
+        assert first.result(PATIENCE).status is StageStatus.CANCELLED
+    assert [run.spec.labels["dockercise.stage"] for run in engine.runs] == ["a"]
+    assert engine.leftovers() == []

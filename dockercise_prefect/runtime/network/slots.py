@@ -11,6 +11,10 @@ A slot runs our own program (`holder`), with limits and without capabilities tha
 an image, but nothing of that image runs. Otherwise, the maker of the image could see and redirect what stages of other images
 send.
 
+A few slots are made before the first stage. If all of them are in use, a stage waits for one, but not longer than it takes to
+make one in this run: so it never waits for more than twice the time of the better choice. Then it makes one for itself, which
+later stages use too, or gets its own bridge network if no more slots would pay.
+
 Slots only save time: if there is none, or it failed, a stage gets its own bridge network. It is different if some addresses are
 closed to the stages. Then each stage gets a slot that is closed to them, which is made if needed, or the stage does not start.
 """
@@ -18,6 +22,7 @@ closed to the stages. Then each stage gets a slot that is closed to them, which 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,11 +36,16 @@ from dockercise_prefect.runtime.network.holder import holder
 from dockercise_prefect.runtime.network.tiny_program import MACHINES
 from dockercise_prefect.runtime.stage.confinement import IPNetwork
 
-MOST = 4
-"""How many slots there are, at most. More slots do not make a run faster (FACTS section 4)."""
+BEFOREHAND = 4
+"""How many slots are made before a stage needs them, at most. More of them do not make short stages faster."""
 
-STAGES_A_SLOT = 3
-"""A slot takes as much time to make as it saves for this number of stages."""
+STAGES_A_SLOT = 2
+"""A slot takes less time to make than it saves for this number of stages."""
+
+FIRST_GUESS = 1.0
+SHORTEST_WAIT = 0.2
+LONGEST_WAIT = 2.0
+"""Seconds that a stage waits for a slot: before one was made in this run, at least, and at most."""
 
 JOIN_SECONDS = 15
 """Seconds that the end of a run waits for slots that are being made."""
@@ -85,7 +95,7 @@ def useful_slots(pipeline: Pipeline, jobs: int) -> int:
         if uses_bridge(stage):
             users += 1
             width[level] = width.get(level, 0) + 1
-    return min(MOST, jobs, max(width.values(), default=0), users // STAGES_A_SLOT)
+    return min(jobs, max(width.values(), default=0), users // STAGES_A_SLOT)
 
 
 def uses_bridge(stage: Stage) -> bool:
@@ -109,46 +119,53 @@ class NetworkSlots:
         self._notify = notify
         self._closed_to = tuple(closed)
         self._image: str | None = None
-        self._lock = threading.Lock()
+        self._changed = threading.Condition(threading.RLock())  # an RLock, since a signal handler may call `wake`
         self._free: list[Slot] = []
         self._all: list[Slot] = []
         self._closed = False
         self._complained = False
         self._threads: list[threading.Thread] = []
-        self._count = 0
+        self._left = 0
+        self._making = 0
+        self._started = False
+        self._patience = FIRST_GUESS
 
-    def allow(self, count: int, image: str | None) -> None:
+    def allow(self, most: int, image: str | None) -> None:
         """From here on, slots may be made.
 
         Args:
-            count: how many.
+            most: how many, with those that can be used only once because a stage has spoiled them.
             image: the id of any image, since a container needs one; None if every image of the run is still to be built.
         """
         self._image = image
-        self._count = count
+        self._left = most
 
     def start(self) -> None:
         """Begin to make slots, in the background. The first stage that asks for a network does so too."""
-        with self._lock:
-            count, self._count = self._count, 0
-            if self._image is None or self._closed:
+        with self._changed:
+            if self._image is None or self._closed or self._started:
                 return
-            started = [threading.Thread(target=self._make, args=(self._image,), daemon=True) for _ in range(count)]
+            self._started = True
+            count = min(self._left, BEFOREHAND)
+            self._left -= count
+            self._making += count
+            started = [threading.Thread(target=self._make_beforehand, args=(self._image,), daemon=True) for _ in range(count)]
             self._threads += started
         for thread in started:
             thread.start()
 
     @contextmanager
-    def lease(self) -> Iterator[Lease]:
+    def lease(self, check: Callable[[], None]) -> Iterator[Lease]:
         """A network for one stage, from before its container is created until after it has ended.
+
+        Args:
+            check: raises if the stage must not start any more. It is called again after `wake`.
 
         Raises:
             EngineError: some addresses must be closed, and no slot that is closed to them can be made.
         """
         self.start()
-        slot = self._take()
-        if slot is None and self._closed_to:
-            slot = self._closed_slot()
+        slot = self._take(check) or self._another()
         lease = Lease("bridge" if slot is None else f"container:{slot.container}")
         try:
             yield lease
@@ -156,33 +173,33 @@ class NetworkSlots:
             if slot is not None:
                 self._give_back(slot, clean=lease.clean)
 
+    def wake(self) -> None:
+        """Let the stages that wait for a slot check whether they may still start."""
+        with self._changed:
+            self._changed.notify_all()
+
     def close(self) -> None:
         """Make no more slots, and end all of them. The final clean-up of the run removes what is left."""
-        with self._lock:
+        with self._changed:
             self._closed = True
         for thread in self._threads:
             thread.join(JOIN_SECONDS)
-        with self._lock:
+        with self._changed:
             slots, self._all, self._free = self._all, [], []
         for slot in slots:
             slot.conversation.close()
 
-    def _closed_slot(self) -> Slot:
-        hint = "stages with `network: none` do not need this network"
-        if self._image is None:
-            raise EngineError("a network that blocks a cloud's own addresses needs an image, but no stage names one", hint)
-        try:
-            slot = self._start_one(self._image)
-        except EngineError as error:
-            message = f"cannot create a network that blocks a cloud's own addresses: {error.message}"
-            raise EngineError(message, hint) from error
-        with self._lock:
-            self._all.append(slot)
-        return slot
+    def _take(self, check: Callable[[], None]) -> Slot | None:
+        """A free slot. Waits for it as long as that is worth it."""
+        until = time.monotonic() + self._patience
 
-    def _take(self) -> Slot | None:
+        def is_decided() -> bool:
+            check()
+            return bool(self._free) or not (self._all or self._making)
+
         while True:
-            with self._lock:
+            with self._changed:
+                self._changed.wait_for(is_decided, until - time.monotonic())
                 if not self._free:
                     return None
                 slot = self._free.pop()
@@ -190,40 +207,76 @@ class NetworkSlots:
                 return slot
             self._drop(slot)
 
+    def _another(self) -> Slot | None:
+        """A new slot that no other stage has; None if the stage may have a bridge network, and another slot would not pay."""
+        with self._changed:
+            image = self._image
+            if not self._closed_to and (image is None or self._closed or not self._left):
+                return None
+            self._left = max(self._left - 1, 0)
+            self._making += 1
+        try:
+            return self._made(image)
+        except EngineError as error:
+            if self._closed_to:
+                message = f"cannot create a network that blocks a cloud's own addresses: {error.message}"
+                raise EngineError(message, "stages with `network: none` do not need this network") from error
+            self._complain(error.message)
+            return None
+
     def _give_back(self, slot: Slot, *, clean: bool) -> None:
-        if not clean:
+        if clean:
+            self._offer(slot)
+        else:
             self._drop(slot)
-            return
-        with self._lock:
+
+    def _offer(self, slot: Slot) -> None:
+        with self._changed:
             self._free.append(slot)
+            self._changed.notify_all()
 
     def _drop(self, slot: Slot) -> None:
         """Stop using the slot. Without its input it ends, and it is removed with the rest of the run."""
         slot.conversation.close()
-        with self._lock:
+        with self._changed:
             if slot in self._all:
                 self._all.remove(slot)
+            self._changed.notify_all()
 
-    def _make(self, image: str) -> None:
-        with self._lock:
-            if self._closed:
-                return
+    def _make_beforehand(self, image: str) -> None:
         try:
-            slot = self._start_one(image)
+            slot = self._made(image)
         except EngineError as error:
             self._complain(error.message)
-            return
-        with self._lock:
+        else:
+            self._offer(slot)
+
+    def _made(self, image: str | None) -> Slot:
+        """Make a slot that was counted in `_making`."""
+        began = time.monotonic()
+        try:
+            slot = self._start_one(image)
+        except BaseException:
+            with self._changed:
+                self._making -= 1
+                self._left = 0  # the next one would fail too
+                self._changed.notify_all()
+            raise
+        with self._changed:
+            self._making -= 1
+            self._patience = min(max(time.monotonic() - began, SHORTEST_WAIT), LONGEST_WAIT)
             self._all.append(slot)
-            self._free.append(slot)
+        return slot
 
     def _complain(self, trouble: str) -> None:
-        with self._lock:
+        with self._changed:
             said, self._complained = self._complained, True
         if not said and not self._closed_to:  # else each stage that needs a slot reports it
             self._notify(f"no shared networks, so every stage gets its own, which takes a little longer: {trouble}")
 
-    def _start_one(self, image: str) -> Slot:
+    def _start_one(self, image: str | None) -> Slot:
+        if image is None:
+            raise EngineError("the container that keeps it open needs an image, but no stage names one")
         machine = self._engine.info().machine
         if machine not in MACHINES:
             raise EngineError(f"dockercise has no program for the engine's processor, {machine}, to keep them open")

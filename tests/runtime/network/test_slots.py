@@ -1,6 +1,7 @@
 """Standing networks: how many there are, that they separate stages, and that a stage never fails because of one."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -14,7 +15,7 @@ from dockercise_prefect.runtime.docker.connection import connect
 from dockercise_prefect.runtime.docker.engine import DockerEngine
 from dockercise_prefect.runtime.engine import Engine, ResolvedImage
 from dockercise_prefect.runtime.network.slots import HOLDER, NetworkSlots, useful_slots
-from tests.engines.driving import Output, container, spec_of
+from tests.engines.driving import PATIENCE, Output, container, spec_of
 from tests.engines.scripted import BUSYBOX, Behaviour, ScriptedEngine
 from tests.runtime.workspaces import IDENTITY, run_all, sh, workspace
 
@@ -35,21 +36,31 @@ def fan(width: int, **more: str) -> Pipeline:
 @pytest.mark.parametrize(
     ("pipeline", "jobs", "slots"),
     [
-        (chain(2), 10, 0),
-        (chain(3), 10, 1),
+        (chain(1), 10, 0),
+        (chain(2), 10, 1),
         (chain(20), 10, 1),
-        (fan(5), 10, 1),
-        (fan(40), 10, 4),
+        (fan(5), 10, 2),
+        (fan(40), 10, 10),
         (fan(40), 2, 2),
         (fan(40, network="none"), 10, 0),
         (Pipeline("p", [stage("join")]), 10, 0),
         (Pipeline("p", [stage(f"b{number}", build=built_from(code)) for number in range(9)]), 10, 0),
-        (Pipeline("p", [stage(f"b{number}", build=built_from(code), run="x") for number in range(9)]), 10, 3),
+        (Pipeline("p", [stage(f"b{number}", build=built_from(code), run="x") for number in range(9)]), 10, 4),
     ],
 )
 def test_as_many_as_pay_for_themselves(pipeline: Pipeline, jobs: int, slots: int) -> None:
     """There are no more slots than can be used together, and none for a few stages."""
     assert useful_slots(pipeline, jobs) == slots
+
+
+def may_start() -> None:
+    """Let a stage start, whatever happens."""
+
+
+def leased(slots: NetworkSlots, check: Callable[[], None]) -> str:
+    """The network that a stage gets."""
+    with slots.lease(check) as lease:
+        return lease.network
 
 
 @pytest.fixture
@@ -69,10 +80,10 @@ def slots(engine: Engine, image: ResolvedImage, run_id: str) -> Iterator[Network
 
 
 def test_a_slot_is_for_one_stage_at_a_time(slots: NetworkSlots) -> None:
-    """A stage that finds no free slot gets a network of its own; a slot that was given back clean is used again."""
-    with slots.lease() as first, slots.lease() as second:
+    """A stage for which no slot becomes free gets a network of its own; a slot that was given back clean is used again."""
+    with slots.lease(may_start) as first, slots.lease(may_start) as second:
         pass
-    with slots.lease() as third:
+    with slots.lease(may_start) as third:
         pass
 
     assert first.network.startswith("container:")
@@ -80,11 +91,71 @@ def test_a_slot_is_for_one_stage_at_a_time(slots: NetworkSlots) -> None:
     assert third.network == first.network
 
 
+def test_a_stage_waits_for_a_slot_that_is_given_back(slots: NetworkSlots) -> None:
+    """If all slots are in use, a stage waits for one, as long as making one takes, and then uses it."""
+    slots._patience = PATIENCE
+    waits = threading.Event()
+    with ThreadPoolExecutor() as pool:
+        with slots.lease(may_start) as first:
+            second = pool.submit(leased, slots, waits.set)
+            assert waits.wait(PATIENCE)
+
+        assert second.result(PATIENCE) == first.network
+
+
+def test_a_cancelled_stage_does_not_wait_for_a_slot(slots: NetworkSlots) -> None:
+    """If the run is cancelled, a stage that waits for a slot ends at once, although no slot becomes free."""
+    slots._patience = PATIENCE
+    waits, cancelled = threading.Event(), threading.Event()
+
+    def check() -> None:
+        waits.set()
+        if cancelled.is_set():
+            raise EngineError("cancelled")
+
+    with ThreadPoolExecutor() as pool, slots.lease(may_start):
+        second = pool.submit(leased, slots, check)
+        assert waits.wait(PATIENCE)
+        cancelled.set()
+        slots.wake()
+
+        with pytest.raises(EngineError, match="cancelled"):
+            second.result(PATIENCE)
+
+
+def test_more_slots_are_made_if_none_becomes_free(engine: Engine, image: ResolvedImage, slots: NetworkSlots) -> None:
+    """A stage that has waited for nothing makes a slot that the next stage uses too, but not more slots than pay."""
+    slots.allow(1, image.id)
+    with slots.lease(may_start) as first:
+        with slots.lease(may_start) as second, slots.lease(may_start) as third:
+            pass
+        with slots.lease(may_start) as fourth:
+            pass
+
+    assert first.network != second.network
+    assert second.network.startswith("container:")
+    assert third.network == "bridge"
+    assert fourth.network == second.network
+
+
+def test_nobody_waits_for_slots_that_cannot_be_made(scripted: ScriptedEngine) -> None:
+    """If the engine cannot make slots, a stage that waits for the first one gets a network of its own at once."""
+    scripted.script(HOLDER, Behaviour(answer=lambda _line: "?"))
+    slots = NetworkSlots(scripted, Labels(IDENTITY, "o"), print)
+    slots._patience = PATIENCE
+    slots.allow(1, scripted.add_image(BUSYBOX))
+
+    network = leased(slots, may_start)
+    slots.close()
+
+    assert network == "bridge"
+
+
 def test_a_slot_with_somebody_in_it_is_not_used_again(slots: NetworkSlots) -> None:
     """If the stage's container may still exist, no other stage gets its network."""
-    with slots.lease() as first:
+    with slots.lease(may_start) as first:
         first.clean = False
-    with slots.lease() as second:
+    with slots.lease(may_start) as second:
         pass
 
     assert (first.network.partition(":")[0], second.network) == ("container", "bridge")
@@ -92,11 +163,11 @@ def test_a_slot_with_somebody_in_it_is_not_used_again(slots: NetworkSlots) -> No
 
 def test_a_slot_that_ended_is_not_used(engine: Engine, slots: NetworkSlots) -> None:
     """If somebody kills a slot, the run loses only speed."""
-    with slots.lease() as first:
+    with slots.lease(may_start) as first:
         pass
     engine.stop(first.network.removeprefix("container:"), 0)
 
-    with slots.lease() as second:
+    with slots.lease(may_start) as second:
         pass
 
     assert second.network == "bridge"
@@ -157,7 +228,7 @@ def test_a_stage_sees_nothing_of_the_one_before(
     networks = []
     for script in (spoil, look):
         output = Output()
-        with slots.lease() as lease, container(engine, spec_of(image, labels, script, network=lease.network)) as id_:
+        with slots.lease(may_start) as lease, container(engine, spec_of(image, labels, script, network=lease.network)) as id_:
             engine.run(id_, b"", output)
         printed.append(output.stdout.split(b"\n", 1))
         networks.append(lease.network)
@@ -187,7 +258,7 @@ def test_the_files_are_as_they_were_for_every_user(
         output = Output()
         spec_user = {"user": user}
         with (
-            slots.lease() as lease,
+            slots.lease(may_start) as lease,
             container(engine, spec_of(image, labels, script, network=lease.network, **spec_user)) as id_,
         ):
             assert engine.run(id_, b"", output).exit_code == 0
@@ -204,9 +275,9 @@ def test_a_slot_whose_files_cannot_be_put_back_is_not_used(
     engine: Engine, image: ResolvedImage, slots: NetworkSlots, labels: dict[str, str], spoil: str
 ) -> None:
     """The holder has no privileges with which it could repair such files, so it ends."""
-    with slots.lease() as first, container(engine, spec_of(image, labels, spoil, network=first.network)) as id_:
+    with slots.lease(may_start) as first, container(engine, spec_of(image, labels, spoil, network=first.network)) as id_:
         engine.run(id_, b"", Output())
-    with slots.lease() as second:
+    with slots.lease(may_start) as second:
         pass
 
     assert (first.network.partition(":")[0], second.network) == ("container", "bridge")
@@ -238,7 +309,7 @@ def test_nothing_of_a_pipelines_image_runs_beside_a_stage(docker_engine: DockerE
             with workspace(docker_engine, *stages, run_id=run_id) as ran:
                 for thread in ran.workspace._slots._threads:
                     thread.join(60)
-                (holder,) = client.containers(filters={"label": f"dockercise.run={run_id}"})
+                holder, *_ = client.containers(filters={"label": f"dockercise.run={run_id}"})
                 inspected = client.inspect_container(holder["Id"])
                 processes = client.top(holder["Id"], "-o pid,args")["Processes"]
                 results = [ran.run(each) for each in ran.pipeline]
@@ -285,8 +356,7 @@ def test_a_slot_that_does_not_answer_is_no_slot(scripted: ScriptedEngine) -> Non
     slots.start()
     slots.close()
 
-    with slots.lease() as lease:
-        assert lease.network == "bridge"
+    assert leased(slots, may_start) == "bridge"
 
 
 def test_a_slot_that_cannot_be_made_is_removed(scripted: ScriptedEngine) -> None:
@@ -308,7 +378,7 @@ def test_no_slots_where_every_image_is_yet_to_be_made(scripted: ScriptedEngine) 
 
     made.allow(2, None)
     made.start()
-    with made.lease() as lease:
+    with made.lease(may_start) as lease:
         network = lease.network
     made.close()
 

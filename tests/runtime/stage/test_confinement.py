@@ -150,7 +150,7 @@ def test_stages_side_by_side_have_closed_networks_of_their_own(scripted: Scripte
     with workspace(scripted, *stages, confinement=CLOSED) as ran:
         for thread in ran.workspace._slots._threads:
             thread.join(60)
-        with ran.workspace._slots.lease() as one, ran.workspace._slots.lease() as two:
+        with ran.workspace._slots.lease(lambda: None) as one, ran.workspace._slots.lease(lambda: None) as two:
             pass
         results = [ran.run(each) for each in stages]
 

@@ -295,7 +295,7 @@ def test_nothing_is_stored_with_a_container_that_leaves_an_image(scripted: Scrip
 
     run_all(scripted, first, sh("second", "y", image=first))
 
-    assert scripted.specs[0].env == {"odd.name": "2"}
+    assert scripted.runs[0].spec.env == {"odd.name": "2"}
     assert b"export LEVEL='1.10'" in scripted.runs[0].stdin
     assert b"export OUT='/first'" in scripted.runs[0].stdin
     assert scripted.specs[-1].env["OUT"] == "/second"
