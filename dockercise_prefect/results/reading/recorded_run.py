@@ -131,11 +131,11 @@ class RecordedRun:
 
     def entry(self, stage: StageName) -> StageEntry | None:
         """The result of a stage; None if it has not been started yet."""
-        return self._parsed(entry_file(stage), _entry_from_json)
+        return self._parsed_of_stage(stage, _entry_from_json)
 
     def kept(self, stage: StageName) -> Kept | None:
         """What is stored of a stage; None if it has not been started yet."""
-        return self._parsed(entry_file(stage), Kept.from_json)
+        return self._parsed_of_stage(stage, Kept.from_json)
 
     def is_over(self) -> bool:
         """Whether the run has ended and nothing more will be written."""
@@ -303,6 +303,17 @@ class RecordedRun:
             content = read(self.objects, f"{self.path}/{name}")
         except NotStoredError:
             return None
+        return self._understood(name, content, parse)
+
+    def _parsed_of_stage(self, stage: StageName, parse: Callable[[Any], Parsed]) -> Parsed | None:
+        """None also if there is only a name: the machine lost power before the content was on the disk (docs/adr/0013)."""
+        name = entry_file(stage)
+        with suppress(NotStoredError):
+            content = read(self.objects, f"{self.path}/{name}")
+            return self._understood(name, content, parse) if content.strip(b"\0") else None
+        return None
+
+    def _understood(self, name: str, content: bytes, parse: Callable[[Any], Parsed]) -> Parsed:
         try:
             data = json.loads(content)
         except (ValueError, RecursionError) as error:

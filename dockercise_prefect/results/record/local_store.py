@@ -24,10 +24,13 @@ from dockercise_prefect.pipeline import StageName
 from dockercise_prefect.results.places.files import (
     FILE_MODE,
     FOLDER_MODE,
+    json_bytes,
     make_folder,
     storing,
     whole_file,
     write_json,
+    write_unsynced,
+    write_whole,
 )
 from dockercise_prefect.results.places.folder import FolderObjects
 from dockercise_prefect.results.places.objects import Objects
@@ -51,6 +54,10 @@ from dockercise_prefect.results.record.owner_mark import OwnerMark, mark_owner, 
 from dockercise_prefect.results.record.store import Kept, LogWriter, StdoutWriter
 from dockercise_prefect.results.record.volume_bases import VolumeBases
 from dockercise_prefect.results.summary import RunSummary, StageSummary
+from dockercise_prefect.status import StageStatus
+
+_RAN_NOT = frozenset({StageStatus.CACHED, StageStatus.SKIPPED, StageStatus.NOT_STARTED})
+"""Stages that have not run here. The summary of the run says so too, and what a reused stage left is stored elsewhere."""
 
 THREADS = 2
 """The number of threads that compress one volume, besides the thread that reads it."""
@@ -243,7 +250,12 @@ class LocalStore:
             "output_size": kept.output_size,
             "made_from": None if kept.made_from is None else kept.made_from.to_json(),
         }
-        self._write(entry_file(name), {"stage": name, **summary.to_json(), **entry})
+        path, content = self._folder / entry_file(name), json_bytes({"stage": name, **summary.to_json(), **entry})
+        with storing(path):
+            if summary.status in _RAN_NOT:
+                write_unsynced(path, content)
+            else:
+                write_whole(path, content)
 
     @contextmanager
     def _whole(self, name: str) -> Iterator[BinaryIO]:

@@ -116,7 +116,8 @@ class RunStore(Protocol):
     those stages; `leave_volume_out` is also allowed after `keep_volume`. `bundle_outputs` and `keep_report` at most once, after
     the last stage has ended. Otherwise stages are independent: any thread may call methods for any stage at any time.
 
-    Everything except logs and outputs is written completely or not at all, even if the process is killed. A later JSON object
+    Everything except logs and outputs is written completely or not at all, even if the process is killed, or if the machine
+    loses power. The object of a stage that did not run can be empty if the machine loses power soon after. A later JSON object
     of a stage replaces the earlier one. Only the user can read the record.
 
     A stage that the index marks as sensitive gets no value in the record, even if a value is passed. A stage with

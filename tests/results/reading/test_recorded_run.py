@@ -102,6 +102,17 @@ def test_a_broken_entry_is_said(tmp_path: Path) -> None:
     assert "check.json is broken: not JSON" in view.problems[0]
 
 
+@pytest.mark.parametrize("left", [b"", b"\0" * 512])
+def test_an_entry_that_a_power_cut_has_emptied_is_missing(record: Recorded, run: RecordedRun, left: bytes) -> None:
+    """If the file of a stage that did not run never reached the disk, the rest of the record is read as if it were missing."""
+    (record.folder / "deliver.json").write_bytes(left)
+
+    view = look(run)
+
+    assert (run.entry("deliver"), run.kept("deliver")) == (None, None)
+    assert (view.stages["deliver"].status, view.problems) == (StageStatus.NOT_STARTED, ())
+
+
 def test_keys_of_later_versions_are_left_out() -> None:
     """Unknown keys of a summary are ignored, and missing keys are None."""
     data: dict[str, Any] = {

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -199,6 +200,33 @@ def test_a_write_that_fails_leaves_the_former_file(store: LocalStore) -> None:
 
     assert read(store.folder / "a.json")["status"] == "running"
     assert sorted(path.name for path in store.folder.iterdir()) == before
+
+
+def test_only_stages_that_ran_wait_for_the_disk(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stage that ran is on the disk when its end is recorded. A thousand reused stages do not wait a thousand times."""
+    synced: list[int] = []
+    fsync = os.fsync
+
+    def counted(number: int) -> None:
+        synced.append(number)
+        fsync(number)
+
+    monkeypatch.setattr(os, "fsync", counted)
+
+    for status in (StageStatus.CACHED, StageStatus.SKIPPED, StageStatus.NOT_STARTED):
+        store.stage_ended("a", StageSummary(status), Kept())
+    unsynced = len(synced)
+    store.stage_ended("b", PASSED, Kept())
+
+    assert (unsynced, len(synced)) == (0, 1)
+    assert (read(store.folder / "a.json")["status"], read(store.folder / "b.json")["status"]) == ("not_started", "passed")
+
+
+def test_numbers_of_any_size_are_written(store: LocalStore) -> None:
+    """A number that needs more than 64 bits is written, as any other."""
+    store.stage_ended("a", replace(PASSED, exit_code=2**70), Kept())
+
+    assert read(store.folder / "a.json")["exit_code"] == 2**70
 
 
 def test_a_log_that_cannot_be_written_fails_its_stage_in_the_end(store: LocalStore) -> None:
