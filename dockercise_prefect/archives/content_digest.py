@@ -63,16 +63,13 @@ class ContentDigest:
             self._first_names = PathMap()
         self._first_names[file] = min(path, self._first_names.get(file) or file)
 
-    def digest(self) -> bytes:
-        """The digest of all that was added, 32 bytes.
+    def entries(self) -> Iterator[bytes]:
+        """The list of all that was added, entry by entry (docs/digests.md). The digest is that of the whole list.
 
         Raises:
             tarfile.ReadError: a hard link leads to a path that does not exist.
         """
-        whole = sha256()
-        for path, entry in self._entries.items():
-            whole.update(_path(path) + b"\0" + self._fields(path, entry))
-        return whole.digest()
+        return (_path(path) + b"\0" + self._fields(path, entry) for path, entry in self._entries.items())
 
     def close(self) -> None:
         """Delete what is on disk."""
@@ -93,7 +90,9 @@ class ContentDigest:
         return described
 
 
-def content_digested(files: Iterable[bytes], root: str, then: Callable[[str], None]) -> Iterator[bytes]:
+def content_digested(
+    files: Iterable[bytes], root: str, then: Callable[[str], None], listed: Callable[[bytes], object] | None = None
+) -> Iterator[bytes]:
     """The same tar stream. At its end, `then` is called with the digest of what the stream holds.
 
     Args:
@@ -101,6 +100,7 @@ def content_digested(files: Iterable[bytes], root: str, then: Callable[[str], No
         root: the folder that all its paths begin with; empty if there is no such folder, as for the code. Then the root counts
             as that of a new volume: mode 0755, owned by root.
         then: called with the digest, `sha256:…`.
+        listed: called before with each entry of the list that the digest is of.
 
     Raises:
         tarfile.TarError: the stream is not an archive, or not an archive of that folder.
@@ -129,7 +129,12 @@ def content_digested(files: Iterable[bytes], root: str, then: Callable[[str], No
             digest.add(member, of_file.digest(), root)
             yield from passed_on()
         yield from passed_on()
-        then(digest_text(digest.digest()))
+        whole = sha256()
+        for entry in digest.entries():
+            whole.update(entry)
+            if listed is not None:
+                listed(entry)
+        then(digest_text(whole.digest()))
 
 
 def _new_root() -> tarfile.TarInfo:

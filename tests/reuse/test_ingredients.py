@@ -86,16 +86,16 @@ THEN = Ingredients(
         (replace(THEN, volumes={"build": "2"}), "the volume of build changed"),
         (replace(THEN, code={"": "2", "app": "1"}), "the code changed"),
         (replace(THEN, code={"": "1", "app": "2"}), "the folder app of the code changed"),
-        (replace(THEN, also={"go.mod": "2"}), "file go.mod changed"),
+        (replace(THEN, also={"go.mod": "2"}), "file go.mod of the code changed"),
         (replace(THEN, salt="2"), "the `salt` of its `cache` changed"),
     ],
 )
 def test_each_difference_has_its_words(now: Ingredients, said: str) -> None:
     """The one difference is said as a user would say it."""
-    assert list(differences(now, THEN)) == [said]
+    assert [difference.text for difference in differences(now, THEN)] == [said]
 
 
 def test_changes_here_are_said_before_their_consequences() -> None:
     """If a script changed and a value that it uses differs, the script is said first."""
     now = replace(THEN, outputs={"lint": "2"}, definition={"run": "2", "user": "1"})
-    assert next(differences(now, THEN)) == "its `run` changed"
+    assert next(differences(now, THEN)).text == "its `run` changed"

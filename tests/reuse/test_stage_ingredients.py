@@ -86,7 +86,7 @@ def test_what_says_how_it_runs_changes_the_key(attribute: str) -> None:
     assert now is not None
     assert then is not None
     assert now.key != then.key
-    assert next(differences(now, then)) == said
+    assert next(differences(now, then)).text == said
 
 
 @pytest.mark.parametrize("attribute", WITHOUT_EFFECT)

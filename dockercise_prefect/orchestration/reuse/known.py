@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -93,7 +93,7 @@ class Known:
                 outputs=outputs,
                 volumes={name: _volume(name, inputs) for name in seen_volumes(stage)},
                 code={folder: self._folder(folder) for folder in seen_folders(stage)},
-                also=dict(self._files(cache.also)) if cache is not None else {},
+                also=self._files(cache.also) if cache is not None else {},
             ),
             cache.salt if cache is not None else "",
         )
@@ -143,10 +143,8 @@ class Known:
             self._folders[folder] = self.seen.code_digests().of_folder(folder)
         return self._folders[folder]
 
-    def _files(self, globs: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-        if globs:
-            wanted = Globs(globs)
-            yield from ((path, digest) for path, digest in self.seen.code_digests().files.items() if wanted.takes(path))
+    def _files(self, globs: tuple[str, ...]) -> Mapping[str, str]:
+        return self.seen.code_digests().of_files(Globs(globs).takes) if globs else {}
 
 
 def _volume(name: StageName, inputs: Inputs) -> str:

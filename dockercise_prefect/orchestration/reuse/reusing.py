@@ -14,6 +14,7 @@ from dockercise_prefect.pipeline.seen import seen_volumes
 from dockercise_prefect.results.cache.entry import Entry
 from dockercise_prefect.results.record.file_names import output_file
 from dockercise_prefect.reuse.difference import differences
+from dockercise_prefect.reuse.file_list import ChangedFiles
 from dockercise_prefect.reuse.ingredients import Ingredients
 from dockercise_prefect.runtime.engine import ResolvedImage
 from dockercise_prefect.runtime.stage.job import JobResult, OwnVolume, Stdout
@@ -33,7 +34,7 @@ class Reusing:
     Attributes:
         made_from: what each stage is made from that may be reused, now or later.
         reused: what is known of each stage that is reused.
-        whys: the reason why each stage is not reused that might have been. A stage that just never passed before has none.
+        whys: the reason why each stage is not reused that might have been, if that is not that something changed.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Reusing:
         self.made_from: dict[StageName, Ingredients] = {}
         self.reused: dict[StageName, Entry] = {}
         self.whys: dict[StageName, str] = {}
+        self._then: dict[StageName, Ingredients] = {}
 
     def is_open(self, stage: Stage, inputs: Inputs) -> bool:
         """See `Reuse`."""
@@ -76,7 +78,21 @@ class Reusing:
         if made_from is not None:
             self._note(stage, made_from)
         although = None if made_from is None else next(differences(made_from, entry.ingredients), None)
-        return _result(stage, entry, self._known.seen.image_of(stage), although)
+        return _result(stage, entry, self._known.seen.image_of(stage), None if although is None else although.text)
+
+    def why(self, stage: StageName, files: ChangedFiles) -> str | None:
+        """The reason why a stage is not reused that might have been; None for a stage that just never passed before.
+
+        May be called by any thread, after `find` for the stage.
+
+        Args:
+            stage: the stage.
+            files: knows which files of the code and of volumes changed. It is asked only now, since that can take time.
+        """
+        if stage not in self._then:
+            return self.whys.get(stage)
+        found = next(differences(self.made_from[stage], self._then[stage], files), None)
+        return "what it left is too old, or is not kept any more" if found is None else found.text
 
     def _ingredients(self, stage: Stage, inputs: Inputs) -> Ingredients | None:
         try:
@@ -115,15 +131,11 @@ class Reusing:
         if found is None:
             then = next(filter(None, (source.latest(stage.name) for source in serving)), None)
             if then is not None:
-                self.whys[stage.name] = _why(made_from, then)
+                self._then[stage.name] = then.ingredients
         return found
 
     def _is_unread(self, name: StageName, inputs: Inputs) -> bool:
         return name in inputs and is_unread(inputs[name]) and name not in self._read
-
-
-def _why(made_from: Ingredients, then: Entry) -> str:
-    return next(differences(made_from, then.ingredients), None) or "what it left is too old, or is not kept any more"
 
 
 def _result(stage: Stage, entry: Entry, image: ResolvedImage | None, although: str | None) -> JobResult:

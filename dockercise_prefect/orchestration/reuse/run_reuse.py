@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from threading import Lock
 
 from dockercise_prefect.errors import DockerciseError
+from dockercise_prefect.orchestration.reuse.file_lists import RunFileLists
 from dockercise_prefect.orchestration.reuse.keeping import Keeping
 from dockercise_prefect.orchestration.reuse.known import Inputs, Known, Seen, is_unread
 from dockercise_prefect.orchestration.reuse.resume import Resume
@@ -18,6 +19,7 @@ from dockercise_prefect.pipeline.reusable import not_reusable
 from dockercise_prefect.pipeline.seen import seen_volumes
 from dockercise_prefect.results.cache.contents import Contents
 from dockercise_prefect.results.cache.entries import Entries
+from dockercise_prefect.results.cache.lists import Lists
 from dockercise_prefect.results.places.folder import FolderObjects
 from dockercise_prefect.results.reading.recorded_run import RecordedRun
 from dockercise_prefect.results.record.store import RunStore
@@ -110,6 +112,8 @@ class RunReuse:
         self._inputs: dict[StageName, Inputs] = {}
         self._left: dict[StageName, JobResult] = {}
         self._unsettled: dict[StageName, Stage] = {}
+        self._lists = RunFileLists(Lists(objects), lambda folder: run.seen.code_digests().listing(folder))
+        self._listed = set(self._seen_by_reusable(run.pipeline)) if options.is_kept else set()
         self.finding = Reusing(known, sources, lambda stage: self._obstacle(stage) is None, run.note, resume.afresh)
         record = RecordedRun(FolderObjects(folder.parent.parent), name, folder.name)
         self._keeping = Keeping(Entries(objects, name), Contents(objects), record, run.opened, run.notify)
@@ -118,19 +122,23 @@ class RunReuse:
         """See `Reuses`."""
         if self._options.no_cache and self._options.resume is None:
             return None
-        return self.finding.whys.get(stage.name) or self._why_not_resumed(stage)
+        return self.finding.why(stage.name, self._lists) or self._why_not_resumed(stage)
 
     def refusal(self, stage: Stage) -> str | None:
         """See `Reuses`."""
         if stage.cache is None or not self._options.fail_on_miss:
             return None
         why = self._obstacle(stage) or "has not passed before"
-        return f"not reused: {self.finding.whys.get(stage.name, f'it {why}')}"
+        return f"not reused: {self.finding.why(stage.name, self._lists) or f'it {why}'}"
 
     def started(self, stage: Stage, inputs: Inputs) -> None:
         """See `Reuses`."""
         with self._lock:
             self._inputs[stage.name] = inputs
+
+    def listed(self, stage: Stage) -> Callable[[bytes], None] | None:
+        """See `Reuses`."""
+        return self._lists.begin(stage.name) if stage.name in self._listed and self._sensitive(stage) is None else None
 
     def settled(self, stage: Stage, result: JobResult) -> Iterable[Stage]:
         """See `Reuses`."""
@@ -156,6 +164,8 @@ class RunReuse:
         made_from = self.finding.made_from.get(stage.name)
         if made_from is not None and stage.cache is not None and self._options.is_kept:
             self._keeping.keep(stage, result, made_from, lambda: self._cache.contents)
+            with suppress(DockerciseError, OSError):  # then later runs name the folder instead of the file
+                self._lists.keep(made_from)
         if made_from is None:
             inputs = {name: self._left.get(name, left) for name, left in self._inputs.get(stage.name, {}).items()}
             with suppress(DockerciseError, OSError):
@@ -182,3 +192,9 @@ class RunReuse:
         if (because := self._sensitive(stage)) is not None:
             return f"is sensitive ({because}), so nothing of it is kept"
         return self._not_reusable.get(stage.name)
+
+    def _seen_by_reusable(self, pipeline: Pipeline) -> Iterator[StageName]:
+        """The stages whose volumes are seen by stages with `cache` that can be reused."""
+        for stage in pipeline:
+            if stage.cache is not None and stage.name not in self._not_reusable:
+                yield from seen_volumes(stage)

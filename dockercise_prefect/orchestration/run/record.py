@@ -174,8 +174,16 @@ class RunRecord:
         self._end(stage.name, replace(known, status=StageStatus.ERROR, message=shown), kept)
         self._store.leave_volume_out(stage.name)
 
-    def keep_volume(self, stage: Stage, volume: OwnVolume, files: Iterator[bytes]) -> OwnVolume:
+    def keep_volume(
+        self,
+        stage: Stage,
+        volume: OwnVolume,
+        files: Iterator[bytes],
+        listed: Callable[[bytes], object] | None = None,
+    ) -> OwnVolume:
         """Store the volume of the stage, after `stage_ended`. For a sensitive stage, only if nothing sensitive is found in it.
+
+        `listed` is called with each entry of the list of its files (docs/digests.md).
 
         Returns:
             The volume. Its `file` is None if it is not stored.
@@ -184,7 +192,7 @@ class RunRecord:
         # Of a stage that another process has run, nobody has noted what was known when it ended.
         scan = self._scans[stage.name] if stage.name in self._scans else self._secrecy.scan(stage)
         try:
-            digested = content_digested(looked_through(files, scan), stage.name, digests.append)
+            digested = content_digested(looked_through(files, scan), stage.name, digests.append, listed)
             base = self._store.keep_volume(stage.name, digested)
         except (SensitiveFoundError, EndedAtOnceError) as error:
             self._leave_out(stage, "volume", error.message)

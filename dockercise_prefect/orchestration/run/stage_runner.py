@@ -78,6 +78,10 @@ class Reuses(Protocol):
         """The stage runs, with these results of the stages that it needs."""
         ...
 
+    def listed(self, stage: Stage) -> Callable[[bytes], None] | None:
+        """Returns what gets each entry of the list of the stage's volume (docs/digests.md); None if nobody wants it."""
+        ...
+
     def settled(self, stage: Stage, result: JobResult) -> Iterable[Stage]:
         """Keep what a stage left for later runs. All of it is in the record already. Must not raise.
 
@@ -102,6 +106,9 @@ class ReusesNothing:
         """See `Reuses`."""
 
     def started(self, stage: Stage, inputs: Inputs) -> None:
+        """See `Reuses`."""
+
+    def listed(self, stage: Stage) -> None:
         """See `Reuses`."""
 
     def settled(self, stage: Stage, result: JobResult) -> Iterable[Stage]:  # noqa: ARG002  as in `Reuses`
@@ -265,7 +272,8 @@ class StageRunner:
                 self._record.leave_volume_out(stage)
                 known = result if stage.no_log else replace(result, volume=_empty(result.volume))
             else:
-                known = result = replace(result, volume=self._record.keep_volume(stage, result.volume, files))
+                volume = self._record.keep_volume(stage, result.volume, files, self._reuse.listed(stage))
+                known = result = replace(result, volume=volume)
         finally:  # whatever happens, somebody may wait for this
             self._volume_read(known)
         for settled in self._reuse.settled(stage, known):

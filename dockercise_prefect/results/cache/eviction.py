@@ -8,6 +8,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from dockercise_prefect.results.cache.paths import content_path, list_path
+
 
 @dataclass(frozen=True, slots=True)
 class _Left:
@@ -16,13 +18,19 @@ class _Left:
     seconds: float
     output_digest: str
     volume_digest: str | None
+    ingredients: Any = None
 
+
+_LEAST = -1.0
+"""The seconds of what goes before everything else."""
 
 _ALL_LEFT = TypeAdapter(list[_Left])
 
 
-def seconds_of_contents(entries: Any) -> dict[str, float]:
-    """For the digest of each content that entries name, the seconds of the slowest stage that left it.
+def seconds_of_objects(entries: Any) -> dict[str, float]:
+    """For the path of each object that entries name, what it costs to make it again: the seconds of the slowest stage.
+
+    Objects are contents, and lists of files. Lists are worth less than anything else, since nothing runs again without them.
 
     A place may have entries of another version, which this version cannot reuse. Their contents are not to be lost.
 
@@ -36,24 +44,34 @@ def seconds_of_contents(entries: Any) -> dict[str, float]:
     for left in _ALL_LEFT.validate_python(entries):
         for digest in (left.output_digest, left.volume_digest):
             if digest is not None:
-                found[digest] = max(left.seconds, found.get(digest, 0.0))
+                path = content_path(digest)
+                found[path] = max(left.seconds, found.get(path, 0.0))
+        found.update(dict.fromkeys(map(list_path, _listed(left.ingredients)), _LEAST))
     return found
 
 
-def evicted(sizes: Mapping[str, int], seconds: Mapping[str, float], limit: int) -> Iterator[str]:
-    """The contents that have to go, so that the others have at most `limit` bytes.
+def _listed(ingredients: Any) -> Iterator[str]:
+    """The digests of what there may be a list of. The ingredients may be those of another version."""
+    for name in ("code", "volumes"):
+        part = ingredients.get(name) if isinstance(ingredients, dict) else None
+        if isinstance(part, dict):
+            yield from map(str, part.values())
 
-    Those with the fewest seconds for each byte go first. A content that no entry names costs nothing, but stays while there is
+
+def evicted(sizes: Mapping[str, int], seconds: Mapping[str, float], limit: int) -> Iterator[str]:
+    """The objects that have to go, so that the others have at most `limit` bytes.
+
+    Those with the fewest seconds for each byte go first. An object that no entry names costs nothing, but stays while there is
     room: a run that is still going on may have left it.
 
     Args:
-        sizes: the bytes of each content, by its digest.
-        seconds: what it costs to make a content again, see `seconds_of_contents`.
+        sizes: the bytes of each object, by its path.
+        seconds: what it costs to make an object again, see `seconds_of_objects`.
         limit: bytes.
     """
     total = sum(sizes.values())
-    for digest in sorted(sizes, key=lambda digest: (seconds.get(digest, 0.0) / max(1, sizes[digest]), digest)):
+    for path in sorted(sizes, key=lambda path: (seconds.get(path, 0.0) / max(1, sizes[path]), path)):
         if total <= limit:
             return
-        total -= sizes[digest]
-        yield digest
+        total -= sizes[path]
+        yield path

@@ -10,8 +10,12 @@ CACHE = ".cache"
 CONTENTS = f"{CACHE}/content"
 """The folder of all contents. A pipeline of this name has its entries there too; their paths are different."""
 
+LISTS = f"{CACHE}/lists"
+"""The folder of all lists of files. The same holds for a pipeline of this name."""
+
 _ENTRIES = re.compile(rf"{re.escape(CACHE)}/[^/]+/([^/]+)\.json\.zst")
 _CONTENT = re.compile(rf"{re.escape(CONTENTS)}/[0-9a-f]{{2}}/([0-9a-f]{{64}})\.zst")
+_LIST = re.compile(rf"{re.escape(LISTS)}/[0-9a-f]{{2}}/([0-9a-f]{{64}})\.zst")
 
 
 def entries_folder(pipeline: str) -> str:
@@ -32,11 +36,26 @@ def run_of(path: str) -> str | None:
 
 def content_path(digest: str) -> str:
     """The object with the content that has this digest, `sha256:…`."""
-    hexadecimal = digest.removeprefix("sha256:")
-    return f"{CONTENTS}/{hexadecimal[:2]}/{hexadecimal}.zst"
+    return f"{CONTENTS}/{_name(digest)}"
+
+
+def list_path(digest: str) -> str:
+    """The object with the list of files that this digest, `sha256:…`, is of."""
+    return f"{LISTS}/{_name(digest)}"
 
 
 def digest_of(path: str) -> str | None:
     """The digest of the content at a path; None if this is not a path of a content."""
     match = _CONTENT.fullmatch(path)
     return f"sha256:{match[1]}" if match else None
+
+
+def list_of(path: str) -> str | None:
+    """The digest of the list at a path; None if this is not a path of a list."""
+    match = _LIST.fullmatch(path)
+    return f"sha256:{match[1]}" if match else None
+
+
+def _name(digest: str) -> str:
+    hexadecimal = digest.removeprefix("sha256:")
+    return f"{hexadecimal[:2]}/{hexadecimal}.zst"

@@ -13,8 +13,8 @@ from pathlib import PurePosixPath
 
 from dockercise_prefect.quantities import shown_bytes
 from dockercise_prefect.results.cache.entries import AT_ONCE, parsed_at
-from dockercise_prefect.results.cache.eviction import evicted, seconds_of_contents
-from dockercise_prefect.results.cache.paths import CACHE, content_path, digest_of, run_of
+from dockercise_prefect.results.cache.eviction import evicted, seconds_of_objects
+from dockercise_prefect.results.cache.paths import CACHE, digest_of, list_of, run_of
 from dockercise_prefect.results.places.objects import Objects, Stored
 from dockercise_prefect.results.reading.recorded_run import began
 from dockercise_prefect.results.record.owner_mark import is_scrap
@@ -85,12 +85,12 @@ def unwanted_in_cache(objects: Objects, limits: CacheLimits, now: datetime) -> I
     old = [path for path, run_id in runs.items() if _is_older(run_id, timedelta(days=limits.days), now)]
     unread = list(_all_but_the_newest(runs.keys() - old, limits.runs))
     seconds = _seconds(objects, runs.keys() - {*old, *unread})
-    contents = {path: digest for path in found if (digest := digest_of(path)) is not None}
+    contents = [path for path in found if digest_of(path) is not None or list_of(path) is not None]
     scraps = [path for path in found if is_scrap(PurePosixPath(path))]
-    unnamed = [path for path, digest in contents.items() if digest not in seconds]
+    unnamed = [path for path in contents if path not in seconds]
     lost = [path for path in [*unnamed, *scraps] if now - found[path].written > LONGEST_RUN]
-    sizes = {contents[path]: found[path].size for path in contents.keys() - lost}
-    too_many = [content_path(digest) for digest in evicted(sizes, seconds, limits.size)]
+    sizes = {path: found[path].size for path in set(contents) - set(lost)}
+    too_many = list(evicted(sizes, seconds, limits.size))
     for name, why, paths in (
         (f"what the cache knows of {_counted(old, 'run')}", f"older than {days_in_words(limits.days)} (cache_days)", old),
         (f"what the cache knows of {_counted(unread, 'run')}", f"no run reads it: there are {limits.runs} newer ones", unread),
@@ -119,12 +119,12 @@ def _all_but_the_newest(paths: Iterable[str], count: int) -> Iterator[str]:
 
 
 def _seconds(objects: Objects, paths: Collection[str]) -> Mapping[str, float]:
-    """What it costs to make each content again that an entry at one of these paths names."""
+    """What it costs to make each object again that an entry at one of these paths names, by its path."""
     found: dict[str, float] = {}
     with ThreadPoolExecutor(AT_ONCE) as readers:
-        for of_run in readers.map(partial(parsed_at, objects, parse=seconds_of_contents), paths):
-            for digest, seconds in (of_run or {}).items():
-                found[digest] = max(seconds, found.get(digest, 0.0))
+        for of_run in readers.map(partial(parsed_at, objects, parse=seconds_of_objects), paths):
+            for path, seconds in (of_run or {}).items():
+                found[path] = max(seconds, found.get(path, seconds))
     return found
 
 

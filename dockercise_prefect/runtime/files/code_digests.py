@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import partial
 from hashlib import sha256
 
 from dockercise_prefect.archives.content_digest import digest_text
@@ -29,14 +29,15 @@ class CodeDigests:
         self._contents: dict[str, str] = {}
         self.entries: Sequence[Entry] = [self._watched(entry) for entry in entries]
 
-    @cached_property
-    def files(self) -> Mapping[str, str]:
-        """The digest of each file and link, by its path: its kind, its mode, and its bytes or its target.
+    def of_files(self, chosen: Callable[[str], bool]) -> dict[str, str]:
+        """The digest of each file and link whose path is chosen: its kind, its mode, and its bytes or its target.
 
         Raises:
             EngineError, OSError: a file cannot be read.
         """
-        return {entry.path: self._digest(entry) for entry in self.entries if not isinstance(entry, Folder)}
+        return {
+            entry.path: self._digest(entry) for entry in self.entries if not isinstance(entry, Folder) and chosen(entry.path)
+        }
 
     def of_folder(self, folder: str) -> str:
         """The digest of a folder of the code with everything in it; an empty text is all of the code.
@@ -44,17 +45,22 @@ class CodeDigests:
         Raises:
             EngineError, OSError: a file cannot be read.
         """
+        return digest_text(sha256(self.listing(folder)).digest())
+
+    def listing(self, folder: str) -> bytes:
+        """The list that the digest of a folder is of: its files and folders, each with a text for everything that counts of it.
+
+        `reuse.file_list.list_of_code` reads it.
+
+        Raises:
+            EngineError, OSError: a file cannot be read.
+        """
         above = f"{folder}/" if folder else ""
-        return self.together(entry.path for entry in self.entries if entry.path.startswith(above))
+        entries = [[entry.path, self._described(entry)] for entry in self.entries if entry.path.startswith(above)]
+        return json.dumps(entries).encode()
 
-    def together(self, paths: Iterable[str]) -> str:
-        """The digest of several files and folders."""
-        text = json.dumps([[path, self.files.get(path, self._folders.get(path))] for path in paths])
-        return digest_text(sha256(text.encode()).digest())
-
-    @cached_property
-    def _folders(self) -> Mapping[str, str]:
-        return {entry.path: f"d {entry.mode:o}" for entry in self.entries if isinstance(entry, Folder)}
+    def _described(self, entry: Entry) -> str:
+        return f"d {entry.mode:o}" if isinstance(entry, Folder) else self._digest(entry)
 
     def _digest(self, entry: File | Link) -> str:
         if isinstance(entry, Link):

@@ -73,8 +73,8 @@ def test_the_page_shows_what_is_seen(dockercise_run: Dockercise, tmp_path: Path)
     assert reused in second.stderr
     assert re.sub(r"from \S+", "from 20261130T091022Z-4212", reused) in page
     for line in (
-        "build is not reused: the folder src of the code changed\n",
-        "test is not reused: the volume of build changed\n",
+        "build is not reused: file src/two of the code is new\n",
+        "test is not reused: file sorted of the volume of build changed\n",
         "test   │ 3 lines\n",
     ):
         assert line in third.stderr

@@ -57,6 +57,10 @@ class ReuseWorld:
         """The files with contents."""
         return (path for path in (Path(self.settings.results) / ".cache/content").rglob("*") if path.is_file())
 
+    def lists(self) -> Iterator[Path]:
+        """The files with lists of files."""
+        return (path for path in (Path(self.settings.results) / ".cache/lists").rglob("*") if path.is_file())
+
     def stored(self) -> bytes:
         """All bytes in the results, as they are on the disk."""
         return b"\n".join(path.read_bytes() for path in Path(self.settings.results).rglob("*") if path.is_file())

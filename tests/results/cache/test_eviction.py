@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dockercise_prefect.results.cache.entry import entries_from_json, entries_to_json
-from dockercise_prefect.results.cache.eviction import evicted, seconds_of_contents
+from dockercise_prefect.results.cache.eviction import evicted, seconds_of_objects
+from dockercise_prefect.results.cache.paths import content_path, list_path
 from tests.results.cache.test_entries import ENTRY
 
 digests = st.sampled_from([f"sha256:{letter}" for letter in "abcdef"])
@@ -33,7 +34,10 @@ def test_a_content_costs_what_the_slowest_stage_took() -> None:
         replace(ENTRY, output_digest="sha256:1", volume_digest=None, seconds=1.0),
     ]
 
-    assert seconds_of_contents(entries_to_json(made)) == {"sha256:1": 3.0, "sha256:2": 5.0}
+    assert seconds_of_objects(entries_to_json(made)) == {
+        content_path("sha256:1"): 3.0,
+        content_path("sha256:2"): 5.0,
+    }
 
 
 def test_entries_of_another_version_count() -> None:
@@ -42,7 +46,7 @@ def test_entries_of_another_version_count() -> None:
 
     with pytest.raises(ValueError, match="colour"):
         entries_from_json(data)
-    assert seconds_of_contents(data) == {ENTRY.output_digest: ENTRY.seconds}
+    assert seconds_of_objects(data) == {content_path(ENTRY.output_digest): ENTRY.seconds}
 
 
 @pytest.mark.parametrize(
@@ -51,7 +55,25 @@ def test_entries_of_another_version_count() -> None:
 def test_what_is_no_entry_is_refused(data: object) -> None:
     """JSON values that no version writes are an error."""
     with pytest.raises(ValueError, match="validation error"):
-        seconds_of_contents(data)
+        seconds_of_objects(data)
+
+
+def test_lists_of_files_go_before_everything_else() -> None:
+    """Lists of the code and of volumes that a stage was made from are worth less than any content, and are not lost."""
+    made = replace(ENTRY.ingredients, code={"src": "sha256:c"}, volumes={"build": "sha256:v", "old": "nothing"})
+    seconds = seconds_of_objects(entries_to_json([replace(ENTRY, ingredients=made)]))
+    code, volume = list_path("sha256:c"), list_path("sha256:v")
+
+    assert {code, volume} <= seconds.keys()
+    assert list(evicted({code: 1, content_path("sha256:new"): 5, content_path(ENTRY.output_digest): 5}, seconds, 10)) == [code]
+
+
+@pytest.mark.parametrize("ingredients", [None, "text", {"code": "text"}, {"code": {"": 1}, "volumes": None}])
+def test_ingredients_of_another_version_are_no_error(ingredients: object) -> None:
+    """Whatever they look like, the contents of the entry count."""
+    data = [{**each, "ingredients": ingredients} for each in entries_to_json([ENTRY])]
+
+    assert seconds_of_objects(data)[content_path(ENTRY.output_digest)] == ENTRY.seconds
 
 
 def test_what_nobody_knows_goes_first() -> None:
