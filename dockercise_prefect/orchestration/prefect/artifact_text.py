@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from dockercise_prefect.orchestration.prefect.markdown import code, fenced, link, plain, table
 from dockercise_prefect.pipeline import Pipeline, StageName
@@ -24,8 +25,14 @@ MOST_TOLD = 5
 Find = Callable[[str], str]
 """Returns the address of a file of the record."""
 
+Pages = Mapping[str, str]
+"""The addresses of the runs that stages were reused from, by their ids, as far as they are known."""
+
+NO_PAGES: Pages = MappingProxyType({})
+
 TASK_RUNS = "../../runs/task-run"
-"""The path of task runs, relative to the pages that show artifacts. So a link works under any address of the UI."""
+FLOW_RUNS = "../../runs/flow-run"
+"""The paths of task runs and flow runs, relative to the pages that show artifacts. So links work at any address of the UI."""
 
 _ORDER = (
     {StageStatus.FAILED, StageStatus.TIMED_OUT, StageStatus.ERROR},
@@ -62,7 +69,13 @@ def stage_headline(summary: StageSummary) -> str:
 
 
 def stage_text(  # noqa: PLR0917  everything that is shown of a stage
-    name: StageName, summary: StageSummary, tail: Sequence[str], files: Sequence[str], find: Find, base: StageName | None = None
+    name: StageName,
+    summary: StageSummary,
+    tail: Sequence[str],
+    files: Sequence[str],
+    find: Find,
+    base: StageName | None = None,
+    pages: Pages = NO_PAGES,
 ) -> str:
     """The text about a stage: how it ended, where its record is, the end of its log.
 
@@ -73,13 +86,14 @@ def stage_text(  # noqa: PLR0917  everything that is shown of a stage
         files: the names of the files of its record, such as `<stage>.log`.
         find: returns the addresses of the files.
         base: the stage whose archive contains the files that both volumes have in common.
+        pages: the addresses of earlier runs.
     """
     notes = {volume_file(name): f": {plain(shared_with(base))}"} if base else {}
     rows = [
         ("took", _took(summary)),
         ("exit code", _exit_code(summary)),
         ("attempts", str(summary.attempts) if summary.at_attempt else ""),
-        ("message", plain(summary.headline) if summary.message else ""),
+        ("message", _message(summary, pages)),
         ("image", code(summary.image_digest) if summary.image_digest else ""),
         *((_PARTS[file.removeprefix(name)], _found(file, find) + notes.get(file, "")) for file in files),
     ]
@@ -96,7 +110,7 @@ def run_headline(summary: RunSummary) -> str:
     return f"**{summary.status.value}**{took}{why}"
 
 
-def run_text(summary: RunSummary, pipeline: Pipeline, files: Sequence[str], find: Find) -> str:
+def run_text(summary: RunSummary, pipeline: Pipeline, files: Sequence[str], find: Find, pages: Pages = NO_PAGES) -> str:
     """The text about a run: all stages, failures first, their last lines, the critical path, where the record is.
 
     Args:
@@ -104,6 +118,7 @@ def run_text(summary: RunSummary, pipeline: Pipeline, files: Sequence[str], find
         pipeline: the pipeline that ran.
         files: the names of the files of the record about the whole run.
         find: returns the addresses of the files.
+        pages: the addresses of earlier runs.
     """
     path = critical_path({stage.name: stage.needs for stage in pipeline}, summary.stages)
     stages = sorted(summary.stages.items(), key=lambda item: _rank(item[1]))
@@ -113,7 +128,7 @@ def run_text(summary: RunSummary, pipeline: Pipeline, files: Sequence[str], find
             f"**{_paged(name, stage)}**" if name in path else _paged(name, stage),
             _took(stage),
             _exit_code(stage),
-            plain(stage.headline) if stage.message else "",
+            _message(stage, pages),
         )
         for name, stage in stages
     ]
@@ -158,6 +173,16 @@ def _took(stage: StageSummary) -> str:
 
 def _exit_code(stage: StageSummary) -> str:
     return "" if stage.exit_code is None else str(stage.exit_code)
+
+
+def _message(stage: StageSummary, pages: Pages) -> str:
+    """The message. If the stage is reused, the run that it is from is a link."""
+    if not stage.message:
+        return ""
+    run_id = stage.reused_from
+    if run_id is None or run_id not in pages:
+        return plain(stage.headline)
+    return plain(stage.headline).replace(plain(run_id), link(run_id, pages[run_id]))
 
 
 def _paged(name: StageName, stage: StageSummary) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
 from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext, TagsContext
 from prefect.exceptions import PrefectException
@@ -80,6 +82,18 @@ def is_retried(flow_run: FlowRun, since: int) -> bool:
     """Whether a flow run has begun another attempt since this one, or is going to."""
     waits = flow_run.state is not None and (flow_run.state.is_scheduled() or flow_run.state.is_pending())
     return waits or attempt(flow_run) > since
+
+
+def flow_runs_named(names: Collection[str]) -> Mapping[str, UUID]:
+    """The ids of the flow runs with these names, as far as the API has any and answers."""
+    if not names:
+        return {}
+    try:
+        with get_client(sync_client=True) as client:
+            found = client.read_flow_runs(flow_run_filter=FlowRunFilter(name=FlowRunFilterName(any_=sorted(names))))
+    except (httpx.HTTPError, PrefectException):
+        return {}
+    return {one.name: one.id for one in found}
 
 
 def commit_tag(commit: str) -> str:

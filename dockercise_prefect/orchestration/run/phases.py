@@ -19,6 +19,7 @@ from dockercise_prefect.orchestration.prefect.flow_run import (
     RUN_ID_TAIL,
     attempt,
     current_flow_run,
+    flow_runs_named,
     found_by,
     is_named,
     label,
@@ -225,7 +226,7 @@ def open_record(run: Selected, place: str, root: Path | None) -> Opened:
     store.start({**shown, "run": run.secrecy.masker.json(facts.elsewhere.to_json())}, mark_of(run))
     record = RunRecord(store, run.options.observer, run.secrecy)
     record.note(Entry.RUN, facts.to_json())
-    view = PrefectView(run.pipeline, record, store, Artifacts(run.flow_run.id, run.notify))
+    view = PrefectView(run.pipeline, record, store, Artifacts(run.flow_run.id, run.notify), flow_runs_named)
     shipment = open_shipment(f"{name}/{run.run_id}", settings, run.notify)
     return Opened(**vars(run), store=store, record=record, shipment=shipment, view=view)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
+from uuid import UUID
 
 from dockercise_prefect.errors import StorageError
 from dockercise_prefect.orchestration.prefect.artifact_text import (
+    FLOW_RUNS,
     run_headline,
     run_key,
     run_text,
@@ -42,13 +44,22 @@ class PrefectView:
         record: has the end of each stage.
         store: has the address of the record.
         artifacts: sends the artifacts.
+        flow_runs: returns the ids of the flow runs of earlier runs, as far as Prefect has them.
     """
 
-    def __init__(self, pipeline: Pipeline, record: RunRecord, store: RunStore, artifacts: ArtifactQueue) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        record: RunRecord,
+        store: RunStore,
+        artifacts: ArtifactQueue,
+        flow_runs: Callable[[Collection[str]], Mapping[str, UUID]],
+    ) -> None:
         self._pipeline = pipeline
         self._record = record
         self._store = store
         self._artifacts = artifacts
+        self._flow_runs = flow_runs
 
     def stage(self, stage: Stage, result: JobResult, tail: Sequence[str]) -> None:
         """Show a stage that is completely recorded (`stage_runner.Show`)."""
@@ -64,7 +75,14 @@ class PrefectView:
 
     def run(self, summary: RunSummary) -> None:
         """Show the run, which is over. Waits until Prefect has accepted everything, but not forever."""
-        text = run_text(summary, self._pipeline, [REPORT, OUTPUTS, SUMMARY, INDEX], self._find)
+        reused = {name: stage for name, stage in summary.stages.items() if stage.reused_from is not None}
+        earlier = self._flow_runs({stage.reused_from for stage in reused.values() if stage.reused_from is not None})
+        pages = {run_id: f"{FLOW_RUNS}/{flow_run_id}" for run_id, flow_run_id in earlier.items()}
+        for name, stage in reused.items():
+            if stage.task_run_id is not None:
+                text = stage_text(name, stage, [], [entry_file(name)], self._find, pages=pages)
+                self._artifacts.add(stage_key(self._pipeline.name, name), stage_headline(stage), text, stage.task_run_id)
+        text = run_text(summary, self._pipeline, [REPORT, OUTPUTS, SUMMARY, INDEX], self._find, pages)
         self._artifacts.add(run_key(self._pipeline.name), run_headline(summary), text)
         self._artifacts.close()
 

@@ -165,6 +165,12 @@ class RunRecord:
         self._end(stage.name, summary, kept)
         self._store.leave_volume_out(stage.name)
 
+    def reused_shown(self, stage: Stage, task_run_id: str) -> None:
+        """A stage that is reused has a task run now, because a stage that runs needs it."""
+        with self._lock:
+            self._stages[stage.name] = replace(self._stages[stage.name], task_run_id=task_run_id)
+        self._amend(stage, lambda kept: kept)
+
     def stage_broke(self, stage: Stage, message: str, task_run_id: str | None) -> None:
         """Dockercise failed to run the stage, so there is no result. What was recorded of the stage earlier is kept."""
         shown = self._secrecy.masker.text(message)

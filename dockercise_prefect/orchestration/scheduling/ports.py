@@ -106,6 +106,10 @@ class Recorder(Protocol):
         """The stage need not run. `result` is of an earlier run."""
         ...
 
+    def reused_shown(self, stage: Stage, task_run_id: str) -> None:
+        """A stage that is reused has got a task run."""
+        ...
+
     def run_cancelled(self, by: str) -> None:
         """Somebody asked the run to end. `by` says by what."""
         ...

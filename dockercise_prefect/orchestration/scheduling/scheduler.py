@@ -356,7 +356,9 @@ class Scheduler(Generic[T]):
         for name in stage.needs:
             if name in self._reused and name not in self._task_runs:
                 reused, message = self._pipeline.by_name[name], self._reused[name].message or ""
-                self._task_runs[name] = self._tasks.show(reused, StageStatus.CACHED, message, self._needed(reused))
+                task_run = self._tasks.show(reused, StageStatus.CACHED, message, self._needed(reused))
+                self._task_runs[name] = task_run
+                self._record.reused_shown(reused, str(task_run.task_run_id))
 
     def _may_not_start(self, stage: Stage) -> bool:
         return self._over is not None or (self._stopped is not None and not stage.when.cleans_up)

@@ -16,7 +16,7 @@ from dockercise_prefect.errors import DockerciseError, EngineError
 from dockercise_prefect.orchestration.crash.left_run import LeftRun
 from dockercise_prefect.orchestration.prefect.artifacts import Artifacts
 from dockercise_prefect.orchestration.prefect.engine_login import connect_engine
-from dockercise_prefect.orchestration.prefect.flow_run import is_retried
+from dockercise_prefect.orchestration.prefect.flow_run import flow_runs_named, is_retried
 from dockercise_prefect.orchestration.prefect.heartbeat import beating
 from dockercise_prefect.orchestration.run.ending import Ending
 from dockercise_prefect.orchestration.run.events import Event, RunEnded
@@ -184,7 +184,7 @@ def _continued(left: LeftRun, knowledge: Knowledge, options: RunOptions, flow_ru
         store=store,
         record=record,
         shipment=open_shipment(f"{pipeline.name}/{run_id}", options.settings, notify),
-        view=PrefectView(pipeline, record, store, Artifacts(flow_run.id, notify)),
+        view=PrefectView(pipeline, record, store, Artifacts(flow_run.id, notify), flow_runs_named),
         outside=knowledge.outside,
     )
     return run

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -59,6 +61,11 @@ class Shown:
         self.closed = True
 
 
+def view(record: RunRecord, store: LocalStore, shown: Shown) -> PrefectView:
+    """What is tested, of a Prefect that has a flow run of each earlier run."""
+    return PrefectView(PIPELINE, record, store, shown, lambda run_ids: {run_id: UUID(int=7) for run_id in run_ids})
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> LocalStore:
     """A record that has begun."""
@@ -82,7 +89,7 @@ def test_a_stage_shows_its_end_and_its_files(store: LocalStore, record: RunRecor
     """The stage's artifact belongs to its task run, and has its last lines and links to its files."""
     shown = Shown()
 
-    PrefectView(PIPELINE, record, store, shown).stage(PIPELINE.by_name["test"], RESULT, ["why"])
+    view(record, store, shown).stage(PIPELINE.by_name["test"], RESULT, ["why"])
 
     headline, text, task_run_id = shown.artifacts["shop-stage-test"]
     assert "failed" in headline
@@ -98,9 +105,7 @@ def test_a_stage_without_a_volume_links_none(store: LocalStore, record: RunRecor
     """A volume that is not in the record is not linked."""
     shown = Shown()
 
-    PrefectView(PIPELINE, record, store, shown).stage(
-        PIPELINE.by_name["test"], replace(RESULT, volume=OwnVolume("v", written=True)), []
-    )
+    view(record, store, shown).stage(PIPELINE.by_name["test"], replace(RESULT, volume=OwnVolume("v", written=True)), [])
 
     assert "tar.zst" not in shown.artifacts["shop-stage-test"][1]
 
@@ -112,7 +117,7 @@ def test_a_stage_whose_output_is_not_in_the_record_links_none(
     """The output of a stage with `noLog`, and of one whose output is lost, is not linked."""
     shown = Shown()
 
-    PrefectView(PIPELINE, record, store, shown).stage(PIPELINE.by_name["test"], replace(RESULT, stdout=stdout), [])
+    view(record, store, shown).stage(PIPELINE.by_name["test"], replace(RESULT, stdout=stdout), [])
 
     assert "test.out" not in shown.artifacts["shop-stage-test"][1]
 
@@ -121,7 +126,7 @@ def test_a_run_shows_all_its_stages(store: LocalStore, record: RunRecord) -> Non
     """The run's artifact belongs to no task run, lists its stages, and comes last."""
     shown = Shown()
 
-    PrefectView(PIPELINE, record, store, shown).run(RunSummary("run", "shop", RunStatus.FAILED, stages=record.stages()))
+    view(record, store, shown).run(RunSummary("run", "shop", RunStatus.FAILED, stages=record.stages()))
 
     _, text, task_run_id = shown.artifacts["shop-run"]
     assert (task_run_id, shown.closed) == (None, True)
@@ -143,6 +148,28 @@ def test_what_cannot_be_linked_is_named(record: RunRecord, tmp_path: Path) -> No
     store = Expired(tmp_path / "other", "shop", "run")
     store.start(to_json(PIPELINE))
 
-    PrefectView(PIPELINE, record, store, shown).stage(PIPELINE.by_name["test"], RESULT, [])
+    view(record, store, shown).stage(PIPELINE.by_name["test"], RESULT, [])
 
     assert f"`{store.folder}/test.json`" in shown.artifacts["shop-stage-test"][1]
+
+
+def test_a_reused_stage_leads_to_the_run_that_it_is_from(store: LocalStore) -> None:
+    """In the table of the run, and on the page of its task run if it has one."""
+    record = RunRecord(store, lambda _event: None, Secrecy(PIPELINE))
+    shown = Shown()
+    volume = OwnVolume("", written=True, digest="sha256:bb", reused_from="earlier")
+    stdout = Stdout(4, "sha256:aa", file="test.out", reused_from="earlier")
+    reused = replace(RESULT, status=StageStatus.CACHED, message="reused from earlier", stdout=stdout, volume=volume)
+    for name in ("build", "test"):
+        record.stage_reused(PIPELINE.by_name[name], replace(reused, stage=name))
+    record.reused_shown(BUILD, "task-2")
+
+    view(record, store, shown).run(RunSummary("run", "shop", RunStatus.PASSED, stages=record.stages()))
+
+    link = "reused from [earlier](<../../runs/flow-run/00000000-0000-0000-0000-000000000007>)"
+    _, table, _ = shown.artifacts["shop-run"]
+    assert table.count(link) == 2
+    assert "[build](<../../runs/task-run/task-2>)" in table
+    assert {key for key in shown.artifacts if link in shown.artifacts[key][1]} == {"shop-run", "shop-stage-build"}
+    assert shown.artifacts["shop-stage-build"][2] == "task-2"
+    assert json.loads((store.folder / "build.json").read_text())["task_run_id"] == "task-2"
