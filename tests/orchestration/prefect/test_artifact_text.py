@@ -8,6 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dockercise_prefect.orchestration.prefect.artifact_text import (
+    MOST_ROWS,
     run_headline,
     run_key,
     run_text,
@@ -98,6 +99,36 @@ def test_a_run_shows_failures_first_and_its_critical_path() -> None:
     assert "**check** printed last:\n\n```text\nlooking\nno `x`\n```\n" in text
     assert "**Critical path** (3.0 s): greet → check" in text
     assert f"dockercise show {run_id()}" in text
+
+
+def test_a_run_of_thousands_of_stages_shows_the_first_and_counts_the_others() -> None:
+    """The table has a limit. Failures are in it wherever they are in the pipeline, and the other stages are counted."""
+    names = [f"s{number}" for number in range(10_000)]
+    known = {name: StageSummary(StageStatus.CACHED, 0, message="reused from a") for name in names}
+    known |= {"s9998": ran(StageStatus.FAILED, 0, 1, 3, "exit code 3"), "s9999": ran(StageStatus.PASSED, 0, 1)}
+    pipeline = Pipeline("shop", [stage(name, image="bb:1", run="x") for name in names])
+
+    text = run_text(RunSummary(run_id(), "shop", RunStatus.FAILED, stages=known), pipeline, [], in_folder)
+
+    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    assert "✗ failed | **[s9998](" in rows[1]
+    assert len(rows) == 1 + MOST_ROWS + 1  # with the heads of both tables
+    assert "And 9,500 more stages: 9,499 cached, 1 passed. All of them are in the record." in text
+    assert len(text) < 50_000
+
+
+def test_a_long_critical_path_is_cut() -> None:
+    """The critical path of a run of thousands of stages does not fill the page."""
+    names = [f"s{number}" for number in range(3_000)]
+    stages = [stage(names[0], image="bb:1", run="x")]
+    for name in names[1:]:
+        stages.append(stage(name, image="bb:1", run="x", after=[stages[-1]]))
+    known = {name: ran(StageStatus.PASSED, number, 1) for number, name in enumerate(names)}
+
+    text = run_text(RunSummary(run_id(), "shop", RunStatus.PASSED, stages=known), Pipeline("shop", stages), [], in_folder)
+
+    assert f"{names[MOST_ROWS - 1]} → …" in text
+    assert names[MOST_ROWS] not in text
 
 
 def test_a_run_leads_to_its_stages() -> None:
