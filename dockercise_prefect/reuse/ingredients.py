@@ -68,7 +68,16 @@ class Ingredients:
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values, which `from_json` parses."""
-        return asdict(self)
+        return {
+            "definition": dict(self.definition),
+            "image": None if self.image is None else asdict(self.image),
+            "variables": dict(self.variables),
+            "outputs": dict(self.outputs),
+            "volumes": dict(self.volumes),
+            "code": dict(self.code),
+            "also": dict(self.also),
+            "salt": self.salt,
+        }
 
     @classmethod
     def from_json(cls, data: Any) -> Ingredients:
@@ -81,13 +90,13 @@ class Ingredients:
 
     def _without_names(self) -> dict[str, Any]:
         """What counts. Another name of the same image makes no difference."""
-        return {**asdict(self), "image": None if self.image is None else [self.image.digest, self.image.platform]}
+        return {**self.to_json(), "image": None if self.image is None else [self.image.digest, self.image.platform]}
 
 
 _INGREDIENTS = TypeAdapter(Ingredients)
+_ON_ONE_LINE = json.JSONEncoder(sort_keys=True, ensure_ascii=True, separators=(",", ":"))
 
 
 def digest_of_json(value: Any) -> str:
     """The digest of a JSON value, `sha256:…`, over its text on one line with sorted keys."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
-    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+    return f"sha256:{hashlib.sha256(_ON_ONE_LINE.encode(value).encode()).hexdigest()}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from dockercise_prefect.errors import StorageError
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
+from dockercise_prefect.results.places.files import json_bytes
 from dockercise_prefect.results.places.folder import FolderObjects
 from dockercise_prefect.results.reading.recorded_run import RecordedRun
 from dockercise_prefect.results.reading.timeline import critical_path
@@ -59,8 +60,10 @@ def run_page(folder: Path, pipeline: Pipeline, summary: RunSummary, graph: str |
     path = critical_path({stage.name: stage.needs for stage in pipeline}, summary.stages)
     budget = max(SHORTEST_LOG, min(LONGEST_LOG, LOGS // max(1, len(pipeline))))
     clock = _Clock.of(summary)
+    recorded = _Recorded.of(folder)
+    critical = set(path)
     stages = [
-        _entry(folder, stage, summary.stages[stage.name], clock, budget, is_critical=stage.name in path)
+        _entry(recorded, stage, summary.stages[stage.name], clock, budget, is_critical=stage.name in critical)
         for stage in pipeline
         if stage.name in summary.stages
     ]
@@ -75,8 +78,23 @@ def run_page(folder: Path, pipeline: Pipeline, summary: RunSummary, graph: str |
         path=path,
         path_seconds=sum(summary.stages[name].seconds or 0.0 for name in path),
         graph=Markup(graph) if graph else None,  # noqa: S704  our own SVG, with all texts escaped
-        files=[name for name in (INDEX, SUMMARY, OUTPUTS) if name != OUTPUTS or (folder / OUTPUTS).exists()],
+        files=[name for name in (INDEX, SUMMARY, OUTPUTS) if name != OUTPUTS or OUTPUTS in recorded.names],
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Recorded:
+    """The record of the run, and the names of its files: most stages have few of those that a stage can have."""
+
+    folder: str
+    run: RecordedRun
+    names: Collection[str]
+
+    @classmethod
+    def of(cls, folder: Path) -> _Recorded:
+        """The record in a folder."""
+        run = RecordedRun(FolderObjects(folder.parent.parent), folder.parent.name, folder.name)
+        return cls(str(folder), run, frozenset(path.name for path in folder.iterdir()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +159,10 @@ class _Entry:
 
 
 def _entry(
-    folder: Path, stage: Stage, summary: StageSummary, clock: _Clock | None, budget: int, *, is_critical: bool
+    recorded: _Recorded, stage: Stage, summary: StageSummary, clock: _Clock | None, budget: int, *, is_critical: bool
 ) -> _Entry:
-    kept = _kept(folder, stage.name)
+    kept = _kept(recorded, stage.name)
+    files = [name for name in _files(stage.name) if name in recorded.names]
     lines = (summary.message or "").strip().splitlines()
     return _Entry(
         name=stage.name,
@@ -157,11 +176,11 @@ def _entry(
         more="\n".join(lines[1:]),
         is_critical=is_critical,
         is_to_blame=summary.status.to_blame,
-        facts=[*_facts(stage, summary, kept), *_volume_facts(folder, stage.name)],
-        files=[name for name in _files(stage.name) if (folder / name).exists()],
-        log=excerpt(_recorded(folder).log(stage.name), budget),
+        facts=[*_facts(stage, summary, kept), *_volume_facts(recorded, stage.name)],
+        files=files,
+        log=excerpt(recorded.run.log(stage.name), budget) if _has_log(recorded, stage.name) else None,
         no_log=_why_no_log(stage, summary),
-        json=json.dumps(_shortened(kept, min(LONGEST_VALUE, budget)), ensure_ascii=False, indent=2),
+        json=json_bytes(_shortened(kept, min(LONGEST_VALUE, budget))).decode().rstrip("\n"),
     )
 
 
@@ -169,23 +188,26 @@ def _files(name: StageName) -> tuple[str, ...]:
     return packed_log(name), plain_log(name), output_file(name), entry_file(name), volume_file(name)
 
 
-def _recorded(folder: Path) -> RecordedRun:
-    return RecordedRun(FolderObjects(folder.parent.parent), folder.parent.name, folder.name)
+def _has_log(recorded: _Recorded, name: StageName) -> bool:
+    return packed_log(name) in recorded.names or plain_log(name) in recorded.names
 
 
-def _kept(folder: Path, name: StageName) -> Mapping[str, object]:
+def _kept(recorded: _Recorded, name: StageName) -> Mapping[str, object]:
     try:
-        kept = json.loads((folder / entry_file(name)).read_text(encoding="utf-8"))
+        with open(f"{recorded.folder}/{entry_file(name)}", "rb") as file:  # noqa: PTH123  a path object takes longer than reading
+            kept = json.loads(file.read())
     except (OSError, ValueError):
         return {}
     return kept if isinstance(kept, dict) else {}
 
 
 def _shortened(kept: Mapping[str, object], longest: int) -> Mapping[str, object]:
+    """The object of a stage without the digests of what it was made from, and without most of a long value."""
+    shown = {key: value for key, value in kept.items() if key != "made_from"}
     value = kept.get("value")
     if not isinstance(value, str) or len(value) <= longest:
-        return kept
-    return {**kept, "value": f"{value[:longest]}… and {len(value) - longest:,} more characters, in the file"}
+        return shown
+    return {**shown, "value": f"{value[:longest]}… and {len(value) - longest:,} more characters, in the file"}
 
 
 def _facts(stage: Stage, summary: StageSummary, kept: Mapping[str, object]) -> Iterator[str]:
@@ -204,9 +226,11 @@ def _facts(stage: Stage, summary: StageSummary, kept: Mapping[str, object]) -> I
         yield from (f"{what} not kept: {why}" for what, why in left_out.items())
 
 
-def _volume_facts(folder: Path, name: StageName) -> Iterator[str]:
-    with suppress(StorageError):  # most stages have no volume; if one is broken, `fetch` reports it
-        base = _recorded(folder).volume_base(name)
+def _volume_facts(recorded: _Recorded, name: StageName) -> Iterator[str]:
+    if volume_file(name) not in recorded.names:
+        return
+    with suppress(StorageError):  # if it is broken, `fetch` reports it
+        base = recorded.run.volume_base(name)
         if base is not None:
             yield f"volume: {shared_with(base)}"
 

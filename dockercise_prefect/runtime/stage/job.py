@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import datetime
+from functools import cache
 from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias, TypeVar
 
@@ -236,6 +237,11 @@ def _written(value: object) -> str:
 
 
 def _plain(value: object) -> object:
+    is_plain = value is None or isinstance(value, str | int | float)  # most values are
+    return value if is_plain else _taken_apart(value)
+
+
+def _taken_apart(value: object) -> object:
     match value:
         case Stage():
             return {"name": value.name, **stage_to_json(value)}
@@ -246,6 +252,11 @@ def _plain(value: object) -> object:
         case datetime() | IPv4Network() | IPv6Network():
             return str(value)
         case _ if is_dataclass(value):
-            return {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
+            return {name: _plain(getattr(value, name)) for name in _names(value.__class__)}
         case _:
             return value
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(one.name for one in fields(kind))

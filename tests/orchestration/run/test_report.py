@@ -126,6 +126,18 @@ def test_long_values_of_many_stages_are_cut(tmp_path: Path) -> None:
     assert "more characters, in the file" in page
 
 
+def test_digests_of_what_a_stage_was_made_from_are_in_its_file_only(tmp_path: Path) -> None:
+    """The page shows the rest of the object of a stage: a digest of each folder and variable would be most of the page."""
+    (tmp_path / "greet.json").write_text(json.dumps({"stage": "greet", "value": "hello", "made_from": {"salt": "sha256:aa"}}))
+    pipeline, known = Pipeline("shop", [stage("greet", image="bb:1", run="x")]), {"greet": ran(StageStatus.PASSED, 0, 1)}
+
+    page = report(tmp_path, pipeline, RunSummary(run_id(), "shop", RunStatus.PASSED, stages=known))
+
+    text = Elements(page).text
+    assert '{\n  "stage": "greet",\n  "value": "hello"\n}' in text
+    assert "sha256:aa" not in text.replace("image sha256:aa", "")
+
+
 def test_the_page_says_when_and_from_which_commit(tmp_path: Path) -> None:
     """The head shows the beginning with its time zone, and the commit if it is known."""
     one = stage("a", image="bb:1", run="x")
