@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from dockercise_prefect.collector import collector_paused
 from dockercise_prefect.compiler.assemble import assemble
 from dockercise_prefect.errors import DefinitionError, Diagnostic, NothingToDoError, PackagesMissingError, Severity
 from dockercise_prefect.frontend.discover import Source, ignored_sources, read_sources
@@ -74,7 +73,7 @@ def compile_folder(root: Path, *, name: str | None = None, packages: Packages = 
     """
     findings = Findings()
     sources = _sources(root, findings)
-    with _collector_paused():  # the nodes are freed before the collector runs again
+    with collector_paused():  # the nodes are freed before the collector runs again
         return _compile(sources, name or root.resolve().name, packages, findings)[0]
 
 
@@ -82,7 +81,7 @@ def compile_with_origin(root: Path, *, packages: Packages = _NO_PACKAGES) -> tup
     """Like `compile_folder`, but also returns what the pipeline was compiled from, for more exact places than it has."""
     findings = Findings()
     sources = _sources(root, findings)
-    with _collector_paused():
+    with collector_paused():
         return _compile(sources, root.resolve().name, packages, findings)
 
 
@@ -124,7 +123,7 @@ def compile_sources(sources: Sequence[Source], name: str, packages: Packages = _
     Raises:
         DefinitionError: the files are wrong; the error holds all findings.
     """
-    with _collector_paused():
+    with collector_paused():
         return _compile(sources, name, packages, Findings())[0]
 
 
@@ -139,15 +138,3 @@ def _compile(sources: Sequence[Source], name: str, packages: Packages, findings:
         raise (PackagesMissingError if errors == {Code.PACKAGE_MISSING} else DefinitionError)(found)
     origin = Origin(document, frozenset(source.path for source in sources), assembled.meta.lint_off)
     return Compiled(assembled.pipeline, found, len(sources)), origin
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Pause the garbage collector. In a big pipeline, it takes half of the time, and there is nothing to collect."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()

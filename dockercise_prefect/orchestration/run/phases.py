@@ -12,6 +12,7 @@ from uuid import UUID
 from prefect.client.schemas.objects import FlowRun
 from prefect.logging import get_run_logger
 
+from dockercise_prefect.collector import collector_paused
 from dockercise_prefect.errors import StorageError
 from dockercise_prefect.orchestration.prefect.artifacts import Artifacts
 from dockercise_prefect.orchestration.prefect.cancelling import how_to_cancel
@@ -219,8 +220,9 @@ def open_record(run: Selected, place: str, root: Path | None) -> Opened:
         check_outside(place, root)
     settings, name = run.options.settings, run.pipeline.name
     store = open_store(place, name, run.run_id, settings, run.notify)
-    index = to_json(run.pipeline, run.targets)
-    shown = run.secrecy.masker.json(index)
+    with collector_paused():
+        index = to_json(run.pipeline, run.targets)
+        shown = run.secrecy.masker.json(index)
     masked = [name for name, stage in index["stages"].items() if stage != shown["stages"][name]]
     facts = _facts(run, store, root, masked)
     store.start({**shown, "run": run.secrecy.masker.json(facts.elsewhere.to_json())}, mark_of(run))

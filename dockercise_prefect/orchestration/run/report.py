@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dockercise_prefect.collector import collector_paused
 from dockercise_prefect.emit.request import Request
 from dockercise_prefect.emit.svg import Look, svg
 from dockercise_prefect.pipeline import Pipeline
@@ -27,7 +28,8 @@ def report(folder: Path, pipeline: Pipeline, summary: RunSummary, commit: str | 
     graph = None
     if 1 < len(pipeline) <= LARGEST_GRAPH:
         graph = svg(Request(pipeline), {name: _look(name, stage) for name, stage in summary.stages.items()})
-    return run_page(folder, pipeline, summary, graph, commit)
+    with collector_paused():
+        return run_page(folder, pipeline, summary, graph, commit)
 
 
 def _look(name: str, stage: StageSummary) -> Look:

@@ -19,6 +19,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeAlias, TypeVar
 
+from dockercise_prefect.collector import collector_paused
 from dockercise_prefect.orchestration.scheduling.decisions import Blocked, Decision, Ready, Skipped, StageEnd
 from dockercise_prefect.orchestration.scheduling.pause import Pause
 from dockercise_prefect.orchestration.scheduling.ports import BY_PREFECT, Control, Recorder, Reuse, TaskRun, TaskRuns
@@ -167,7 +168,8 @@ class Scheduler(Generic[T]):
 
     def _run(self, begin: Callable[[], Iterator[Decision]]) -> None:
         with handled(self._interrupted):  # signals to end become messages
-            self._take(begin())
+            with collector_paused():  # all stages may be reused
+                self._take(begin())
             while self._active or self._waiting or self._open:
                 self._submit()
                 message = self._next()
