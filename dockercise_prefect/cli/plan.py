@@ -9,12 +9,14 @@ from pathlib import Path
 import click
 
 from dockercise_prefect.cli.compiling import compiled_below
+from dockercise_prefect.cli.env_options import file_variables, given_variables, takes_variables
 from dockercise_prefect.cli.options import chosen_root, takes_offline, takes_root
+from dockercise_prefect.cli.outlook import Given, decisions
 from dockercise_prefect.cli.package_sources import chosen_packages
-from dockercise_prefect.cli.planned import Planned, as_json, as_text
+from dockercise_prefect.cli.planned import Change, Planned, as_json, as_text
 from dockercise_prefect.compiler import compile_sources
 from dockercise_prefect.compiler.plan import compare, work
-from dockercise_prefect.errors import DefinitionError
+from dockercise_prefect.errors import DefinitionError, StorageError
 from dockercise_prefect.frontend.discover import shown
 from dockercise_prefect.frontend.past_sources import sources_at
 from dockercise_prefect.frontend.subgraphs import Packages
@@ -22,31 +24,70 @@ from dockercise_prefect.git.ask import Revision, find_revision
 from dockercise_prefect.git.changes import changed_files
 from dockercise_prefect.git.context import read_context
 from dockercise_prefect.git.submodules import Unread
-from dockercise_prefect.pipeline import Pipeline, RunEvent
+from dockercise_prefect.pipeline import Pipeline, RunContext, RunEvent
+from dockercise_prefect.pipeline.conditions import skipped_beforehand
+from dockercise_prefect.pipeline.selection import run_of
 
 _SHOW: Mapping[str, Callable[[Planned], str]] = {"text": as_text, "json": as_json}
 
 
 @click.command
 @takes_root
-@click.option("--since", metavar="REV", required=True, help="The git revision to compare with: main, HEAD~1, a tag.")
+@click.option("--since", metavar="REV", help="The git revision to compare with: main, HEAD~1, a tag.")
+@takes_variables
+@click.option("--results", metavar="PLACE", help="Where earlier runs have left what stages with `cache` reuse.")
 @click.option("--format", "format_name", type=click.Choice(list(_SHOW)), default="text", show_default=True)
 @takes_offline
-def plan(root_argument: Path | None, root_option: Path | None, since: str, format_name: str, *, offline: bool) -> None:
-    """Compare the pipeline below ROOT with the one at REV, and show what a push of the change would run and why.
+def plan(  # noqa: PLR0917  click gives each option as an argument
+    root_argument: Path | None,
+    root_option: Path | None,
+    since: str | None,
+    options: tuple[str, ...],
+    files: tuple[Path, ...],
+    results: str | None,
+    format_name: str,
+    *,
+    offline: bool,
+) -> None:
+    """Show what a run of the pipeline below ROOT would reuse, and why it would run the other stages with `cache`.
 
+    With --since, compare the pipeline with the one at REV too, and show what a push of the change would run and why.
     Nothing is run, and your checkout stays as it is. The exit status is 0 even if nothing would run.
     """
     root = chosen_root(root_argument, root_option)
-    revision = find_revision(root, since)
+    given = Given(flags=given_variables(options), file_variables=file_variables(files), results=results)
+    revision = None if since is None else find_revision(root, since)
+    context = read_context(root)
     with chosen_packages(offline=offline) as packages:
         pipeline = compiled_below(root, packages)
-        earlier = _earlier(root, revision, pipeline.name, packages)
+        change = None if revision is None else _change(root, revision, pipeline, packages, context)
+    if change is None:
+        skipped = skipped_beforehand(pipeline, context, ())
+    else:
+        skipped = dict(change.work.skipped)
+        context = _push(context, change.paths)
+        runs = change.work.reasons or skipped
+        pipeline = run_of(pipeline, list(change.work.targets)) if runs else replace(pipeline, stages=[], digest=None)
+    stages = [stage.name for stage in pipeline if stage.name not in skipped]
+    try:
+        planned = Planned(change, stages, skipped, decisions(pipeline, skipped, root, context, given), None)
+    except StorageError as error:
+        note = f"nobody knows what would be reused, because what earlier runs left cannot be read: {error}"
+        planned = Planned(change, stages, skipped, {}, note)
+    click.echo(_SHOW[format_name](planned).encode(), nl=False)
+
+
+def _change(root: Path, revision: Revision, pipeline: Pipeline, packages: Packages, context: RunContext) -> Change:
+    """What is different since the revision, and what a push of that would run."""
+    earlier = _earlier(root, revision, pipeline.name, packages)
     changes = changed_files(root, revision)
     note = _note(earlier.note, [*earlier.unread, *changes.unread])
-    push = replace(read_context(root), event=RunEvent.PUSH, changed=changes.paths)
-    planned = Planned(revision, compare(earlier.pipeline, pipeline), changes.paths, work(pipeline, push), note)
-    click.echo(_SHOW[format_name](planned).encode(), nl=False)
+    todo = work(pipeline, _push(context, changes.paths))
+    return Change(revision, compare(earlier.pipeline, pipeline), changes.paths, todo, note)
+
+
+def _push(context: RunContext, paths: Sequence[str]) -> RunContext:
+    return replace(context, event=RunEvent.PUSH, changed=paths)
 
 
 @dataclass(frozen=True, slots=True)

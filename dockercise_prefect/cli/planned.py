@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from dockercise_prefect.cli.outlook import Decision
 from dockercise_prefect.compiler.plan import Difference, Work
 from dockercise_prefect.frontend.discover import shown
 from dockercise_prefect.frontend.findings import printable
 from dockercise_prefect.git.ask import Revision
+from dockercise_prefect.pipeline import StageName
 
 LISTED = 20
 """How many changed files the text lists. JSON has all of them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
-    """Everything that a plan contains.
+class Change:
+    """What is different since a revision.
 
     Attributes:
         since: the revision that the working tree was compared with.
         paths: the changed files, relative to the root.
+        work: what a push of the change would run.
         note: why the earlier pipeline is unknown, and which submodules were left out, or None.
     """
 
@@ -32,47 +35,76 @@ class Planned:
     note: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """Everything that a plan contains.
+
+    Attributes:
+        change: what is different; None if no revision was given.
+        stages: the stages that would run or be reused.
+        skipped: the stages that would be skipped, each with the reason.
+        decisions: what would become of the stages with `cache`.
+        note: why there are no decisions although stages have `cache`, or None.
+    """
+
+    change: Change | None
+    stages: Sequence[StageName]
+    skipped: Mapping[StageName, str]
+    decisions: Mapping[StageName, Decision]
+    note: str | None
+
+
 def as_json(plan: Planned) -> str:
     """The plan as one JSON object. Its format is stable."""
-    difference, work = plan.difference, plan.work
+    change = plan.change
+    difference = Difference((), {}, {}, ()) if change is None else change.difference
+    targets = {} if change is None else change.work.targets
+    reasons = dict.fromkeys(plan.stages, "every stage runs") if change is None else change.work.reasons
     data = {
-        "since": {"revision": plan.since.name, "commit": plan.since.commit},
-        "note": plan.note,
+        "since": None if change is None else {"revision": change.since.name, "commit": change.since.commit},
+        "note": ". ".join(_notes(plan)) or None,
         "added": list(difference.added),
         "changed": {name: list(fields) for name, fields in difference.changed.items()},
         "affected": dict(difference.affected),
         "removed": list(difference.removed),
-        "changed_files": [shown(path) for path in plan.paths],
+        "changed_files": [] if change is None else [shown(path) for path in change.paths],
         "targets": {
-            name: [{"glob": match.glob, "path": shown(match.path)} for match in matches]
-            for name, matches in work.targets.items()
+            name: [{"glob": match.glob, "path": shown(match.path)} for match in matches] for name, matches in targets.items()
         },
-        "would_run": {name: shown(reason) for name, reason in work.reasons.items()},
-        "would_skip": {name: shown(reason) for name, reason in work.skipped.items()},
+        "would_run": {name: shown(reason) for name, reason in reasons.items()},
+        "would_skip": {name: shown(reason) for name, reason in plan.skipped.items()},
+        "reuse": {name: decision.to_json() for name, decision in plan.decisions.items()},
     }
     return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
 
 
 def as_text(plan: Planned) -> str:
-    """The plan as text: what changed, then what would run."""
-    return "".join(f"{line}\n" for line in _lines(plan))
+    """The plan as text: what changed, what would run, and what would be reused."""
+    return "\n\n".join("\n".join(section) for section in _sections(plan)) + "\n"
 
 
-def _lines(plan: Planned) -> Iterator[str]:
-    yield f"since {printable(plan.since.name)} ({plan.since.commit[:12]})"
-    if plan.note:
-        yield f"note: {printable(plan.note)}"
-    yield ""
-    yield from _titled("stages", list(_stages(plan.difference)), "no stage changed")
-    yield ""
-    files = [shown(path) for path in plan.paths[:LISTED]]
-    more = [f"… and {len(plan.paths) - LISTED} more"] if len(plan.paths) > LISTED else []
-    yield from _titled("changed files", files + more, "no file changed")
-    yield ""
-    yield from _would_run(plan.work)
-    if plan.work.skipped:
-        yield ""
-        yield from _titled("would be skipped", [f"{name}: {shown(why)}" for name, why in plan.work.skipped.items()], "")
+def _sections(plan: Planned) -> Iterator[Sequence[str]]:
+    change = plan.change
+    notes = [f"note: {printable(note)}" for note in _notes(plan)]
+    if change is None:
+        if notes:
+            yield notes
+    else:
+        yield [f"since {printable(change.since.name)} ({change.since.commit[:12]})", *notes]
+        yield _titled("stages", list(_stages(change.difference)), "no stage changed")
+        files = [shown(path) for path in change.paths[:LISTED]]
+        more = [f"… and {len(change.paths) - LISTED} more"] if len(change.paths) > LISTED else []
+        yield _titled("changed files", files + more, "no file changed")
+        yield _would_run(change.work)
+    if plan.skipped:
+        yield _titled("would be skipped", [f"{name}: {shown(why)}" for name, why in plan.skipped.items()], "")
+    decided = [f"{name}: {decision}" for name, decision in plan.decisions.items()]
+    if decided or (change is None and plan.note is None):
+        yield _titled("stages with `cache`", decided, "no stage has `cache`, so every stage runs that is not skipped")
+
+
+def _notes(plan: Planned) -> list[str]:
+    return [note for note in (None if plan.change is None else plan.change.note, plan.note) if note]
 
 
 def _would_run(work: Work) -> Sequence[str]:
@@ -82,15 +114,11 @@ def _would_run(work: Work) -> Sequence[str]:
     if work.reasons and not work.targets:
         return ["would run, because no stage has triggers", f"  {printable(', '.join(work.reasons))}"]
     reasons = [f"{name}: {shown(reason)}" for name, reason in work.reasons.items()]
-    return list(_titled("would run", reasons, "nothing would run: no trigger matches a changed file"))
+    return _titled("would run", reasons, "nothing would run: no trigger matches a changed file")
 
 
-def _titled(title: str, lines: Sequence[str], otherwise: str) -> Iterator[str]:
-    if not lines:
-        yield otherwise
-        return
-    yield title
-    yield from (f"  {printable(line)}" for line in lines)
+def _titled(title: str, lines: Sequence[str], otherwise: str) -> Sequence[str]:
+    return [title, *(f"  {printable(line)}" for line in lines)] if lines else [otherwise]
 
 
 def _stages(difference: Difference) -> Iterator[str]:

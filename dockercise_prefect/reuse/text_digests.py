@@ -9,6 +9,9 @@ from hashlib import sha256
 KEY_BYTES = 32
 """The length of a key."""
 
+KEYED = "hmac-sha256:"
+"""What a keyed digest begins with, so that it is never taken for a plain one."""
+
 
 class KeyedDigest:
     """Digests of sensitive bytes. Without the key, nobody can find a short secret by trying.
@@ -25,8 +28,8 @@ class KeyedDigest:
         self._hash.update(chunk)
 
     def digest(self) -> str:
-        """The digest of all bytes so far, `hmac-sha256:…`, so that it is never taken for a plain one."""
-        return f"hmac-sha256:{self._hash.hexdigest()}"
+        """The digest of all bytes so far, `hmac-sha256:…`."""
+        return f"{KEYED}{self._hash.hexdigest()}"
 
 
 def variable_digests(texts: Mapping[str, str], sensitive: Collection[str], key: bytes | None) -> dict[str, str] | None:

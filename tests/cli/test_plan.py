@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from tests.compiler.sources import compiled
+from tests.orchestration.reuse.kept_runs import RUN_ID, KeptRun
 from tests.support.command import Command
 from tests.support.hosts.git_repository import add_submodule, commit_all, git, make_repository
 
@@ -54,6 +59,7 @@ def test_json_is_stable(command: Command, root: Path) -> None:
         "targets": {"make": [{"glob": "src/**", "path": "src/b.c"}]},
         "would_run": {"make": "src/b.c matches src/**"},
         "would_skip": {},
+        "reuse": {},
     }
     assert list(printed)[:2] == ["since", "note"]
 
@@ -181,3 +187,106 @@ def test_conditions_are_shown(command: Command, root: Path) -> None:
         "  deploy: the branch is master, and must match prod\n"
         "  docs: the push changed no file that matches docs/**\n"
     )
+
+
+CACHED = (
+    "make: {img: x, run: make, vol: 'code/src:/src', cache: true}\n"
+    "test: {img: x, run: test, vol: make, cache: true}\n"
+    "last: {img: x, when: {branch: prod}}\n"
+)
+
+
+@pytest.fixture
+def passed(root: Path, tmp_path: Path) -> Path:
+    """The place of results of a run in which all stages passed."""
+    KeptRun(compiled(a=f"meta: {{name: shop}}\n{CACHED}"), root, tmp_path / "results").passes()
+    (root / "a.dockercise.yaml").write_text(CACHED)
+    return tmp_path / "results"
+
+
+def test_without_a_revision_it_says_what_would_be_reused(command: Command, root: Path, passed: Path) -> None:
+    """Each stage with `cache` has a line, also those that nobody can decide yet; a stage that is skipped says why."""
+    same = command("plan", str(root), "--results", str(passed))
+    (root / "src/b.c").write_text("b")
+    changed = command("plan", str(root), "--results", str(passed))
+
+    skipped = "would be skipped\n  last: the branch is master, and must match prod\n\n"
+    reused = f"reused from {RUN_ID}, if the image x has not moved\n"
+    assert (same.status, same.out) == (0, f"{skipped}stages with `cache`\n  make: {reused}  test: {reused}")
+    assert changed.out == (
+        f"{skipped}stages with `cache`\n  make: runs, because file src/b.c of the code is new\n"
+        "  test: decided when make has run\n"
+    )
+
+
+def test_the_json_of_reuse_is_stable(command: Command, root: Path, passed: Path) -> None:
+    """Without a revision, the keys of a comparison are there and empty."""
+    (root / "src/b.c").write_text("b")
+
+    printed = json.loads(command("plan", str(root), "--results", str(passed), "--format", "json").out)
+
+    nothing: dict[str, object] = {"reused_from": None, "provided": [], "after": [], "because": None}
+    assert printed == {
+        "since": None,
+        "note": None,
+        "added": [],
+        "changed": {},
+        "affected": {},
+        "removed": [],
+        "changed_files": [],
+        "targets": {},
+        "would_run": {"make": "every stage runs", "test": "every stage runs"},
+        "would_skip": {"last": "the branch is master, and must match prod"},
+        "reuse": {
+            "make": {**nothing, "because": "file src/b.c of the code is new"},
+            "test": {**nothing, "after": ["make"]},
+        },
+    }
+
+
+def test_a_push_is_compared_too(command: Command, root: Path, passed: Path) -> None:
+    """With a revision, only the stages that a push of the change would run are looked at."""
+    text = CACHED.replace("cache: true}\ntest", "cache: true, triggers: src/**}\ntest")
+    (root / "a.dockercise.yaml").write_text(text)
+    (root / "src/b.c").write_text("b")
+
+    outcome = command("plan", str(root), "--since", "HEAD", "--results", str(passed))
+
+    assert outcome.out.endswith(
+        "would run\n  make: src/b.c matches src/**\n\n"
+        "stages with `cache`\n  make: runs, because file src/b.c of the code is new\n"
+    )
+
+
+def test_a_place_that_cannot_be_read_is_noted(command: Command, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rest of the plan is shown all the same."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(root))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    (root / "a.dockercise.yaml").write_text(CACHED)
+
+    outcome = command("plan", str(root), "--results", "s3://results-of-nobody/x")
+
+    assert outcome.status == 0
+    assert outcome.out.startswith("note: nobody knows what would be reused, because what earlier runs left cannot be read: ")
+
+
+def test_a_plan_without_cache(command: Command, root: Path) -> None:
+    """If no stage has `cache`, that is said."""
+    assert command("plan", str(root)).out == "no stage has `cache`, so every stage runs that is not skipped\n"
+
+
+def test_it_does_not_import_prefect(root: Path, passed: Path) -> None:
+    """A plan with stages that would be reused is as fast as one without: it needs neither Prefect nor an engine."""
+    code = (
+        "import sys; from click.testing import CliRunner; from dockercise_prefect.cli import dockercise; "
+        "found = CliRunner().invoke(dockercise, sys.argv[1:]); print(found.output); "
+        "print([name for name in ('prefect', 'docker', 'boto3') if name in sys.modules])"
+    )
+    arguments = ["plan", str(root), "--results", str(passed)]
+
+    printed = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True).stdout
+
+    assert "reused from" in printed
+    assert printed.splitlines()[-1] == "[]"

@@ -20,6 +20,9 @@ from dockercise_prefect.runtime.engine import ResolvedImage
 from dockercise_prefect.runtime.stage.job import JobResult, OwnVolume, Stdout
 from dockercise_prefect.status import StageStatus
 
+NOT_KEPT = "what it left is too old, or is not kept any more"
+"""Why a stage runs although nothing that it is made from has changed."""
+
 
 class Reusing:
     """Finds stages that need not run (`scheduling.ports.Reuse`). Used by one thread, except where something else is said.
@@ -92,7 +95,7 @@ class Reusing:
         if stage not in self._then:
             return self.whys.get(stage)
         found = next(differences(self.made_from[stage], self._then[stage], files), None)
-        return "what it left is too old, or is not kept any more" if found is None else found.text
+        return NOT_KEPT if found is None else found.text
 
     def _ingredients(self, stage: Stage, inputs: Inputs) -> Ingredients | None:
         try:

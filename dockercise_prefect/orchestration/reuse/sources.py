@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -49,6 +50,14 @@ class Source(Protocol):
         """
         ...
 
+    def every(self, stage: StageName) -> Sequence[Entry]:
+        """The stage as often as it passed, the newest first. What it left may be gone.
+
+        Raises:
+            StorageError: the place cannot be read.
+        """
+        ...
+
 
 @dataclass(frozen=True)
 class CacheSource:
@@ -80,6 +89,10 @@ class CacheSource:
         """See `Source`."""
         return self._latest.get(stage)
 
+    def every(self, stage: StageName) -> Sequence[Entry]:
+        """See `Source`."""
+        return self._every.get(stage, ())
+
     @cached_property
     def contents(self) -> Collection[str]:
         """The digests of all contents when the run began."""
@@ -92,6 +105,13 @@ class CacheSource:
     @cached_property
     def _by_key(self) -> Mapping[str, Entry]:
         return newest_by_key(self._entries)
+
+    @cached_property
+    def _every(self) -> Mapping[StageName, Sequence[Entry]]:
+        found: dict[StageName, list[Entry]] = defaultdict(list)
+        for entry in sorted(self._entries, key=lambda entry: entry.finished, reverse=True):
+            found[entry.stage].append(entry)
+        return found
 
     @cached_property
     def _latest(self) -> Mapping[StageName, Entry]:
@@ -151,3 +171,8 @@ class RecordSource:
     def latest(self, stage: StageName) -> Entry | None:
         """See `Source`."""
         return self.entries.get(stage)
+
+    def every(self, stage: StageName) -> Sequence[Entry]:
+        """See `Source`."""
+        entry = self.entries.get(stage)
+        return () if entry is None else (entry,)

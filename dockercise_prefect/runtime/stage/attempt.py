@@ -20,7 +20,7 @@ from dockercise_prefect.runtime.files.volumes import Volumes
 from dockercise_prefect.runtime.stage.boot import SHELL, Launch, launch
 from dockercise_prefect.runtime.stage.building import Building
 from dockercise_prefect.runtime.stage.capture import Capture
-from dockercise_prefect.runtime.stage.images import made_image
+from dockercise_prefect.runtime.stage.images import made_image, words_for_image
 from dockercise_prefect.runtime.stage.job import Job, JobResult, OwnVolume, Stdout
 from dockercise_prefect.runtime.stage.outcome import Stop, Verdict, judge
 from dockercise_prefect.runtime.stage.ports import OutputWriter, Ports
@@ -169,7 +169,7 @@ class StageAttempt:
     def _left_image(self, container: str, image: ResolvedImage) -> ResolvedImage:
         """An image made from what the stage left in its container."""
         made = self._ports.engine.commit(container, image.id, self._labels.of_run())
-        return made_image(self._ports.engine, made, f"that {self._stage.name} left")
+        return made_image(self._ports.engine, made, words_for_image(self._stage))
 
     def _variables(self) -> Variables:
         texts = self._ports.texts.of(self._stage.name)

@@ -13,7 +13,7 @@ from dockercise_prefect.runtime.engine import BuildEnd, BuildSpec, ContainerMoun
 from dockercise_prefect.runtime.files.volumes import Volumes
 from dockercise_prefect.runtime.stage.build_context import OpenContext, open_context
 from dockercise_prefect.runtime.stage.capture import Capture
-from dockercise_prefect.runtime.stage.images import made_image
+from dockercise_prefect.runtime.stage.images import made_image, words_for_image
 from dockercise_prefect.runtime.stage.job import Job
 from dockercise_prefect.runtime.stage.outcome import Stop, Verdict, judge
 from dockercise_prefect.runtime.stage.ports import Ports
@@ -63,7 +63,7 @@ class Building:
             end = self._run(self._spec(context, secrets), context.stream, deadline)
         if isinstance(end, Verdict):
             return end
-        return made_image(self._ports.engine, end, f"that {self._job.stage.name} built")
+        return made_image(self._ports.engine, end, words_for_image(self._job.stage))
 
     def _run(self, spec: BuildSpec, stream: Iterable[bytes], deadline: Deadline | None) -> str | Verdict:
         """The id of the image, or how the stage ended."""

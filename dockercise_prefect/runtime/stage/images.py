@@ -105,6 +105,11 @@ def made_image(engine: Engine, id_: str, what: str) -> ResolvedImage:
     return replace(found, ref=what)
 
 
+def words_for_image(maker: Stage) -> str:
+    """What the image that a stage makes is called, in words that follow `the image`."""
+    return f"that {maker.name} {'left' if maker.build is None else 'built'}"
+
+
 _BY_STRENGTH = (PullPolicy.ALWAYS, PullPolicy.MISSING, PullPolicy.NEVER)
 """If stages name one image with different `pull`, the first of these is used: an image has one digest for the whole run."""
 
