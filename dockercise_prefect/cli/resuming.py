@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import click
@@ -25,19 +25,22 @@ def takes_resume(command: Command) -> Command:
     """Add `--resume`, `--from` and `--only`. The function gets them as `resume`, `begin` and `only`."""
     help_of_from = "With --resume: run STAGE and what comes after it; take the rest as it was there."
     help_of_only = "With --resume: run only STAGE; take what it needs as it was there."
-    resume = click.option("--resume", metavar="RUN", shell_complete=complete_runs, help="Run only what did not pass in RUN.")
+    help_of_resume = "Run only what did not pass in RUN; can be repeated: a stage is taken from the first run that has it."
+    resume = click.option("--resume", metavar="RUN", multiple=True, shell_complete=complete_runs, help=help_of_resume)
     begin = click.option("--from", "begin", metavar="STAGE", shell_complete=complete_stages, help=help_of_from)
     only = click.option("--only", metavar="STAGE", shell_complete=complete_stages, help=help_of_only)
     return resume(begin(only(command)))
 
 
-def resume_of(pipeline: Pipeline, settings: Settings, wanted: str | None, begin: str | None, only: str | None) -> Resume | None:
-    """The recorded run that is resumed; None if none is.
+def resume_of(
+    pipeline: Pipeline, settings: Settings, wanted: Sequence[str], begin: str | None, only: str | None
+) -> Resume | None:
+    """The recorded runs that are resumed; None if none is.
 
     Args:
         pipeline: the pipeline as it is now.
         settings: say where records are.
-        wanted: what the user calls the run: its id, the beginning of one, or `last`.
+        wanted: what the user calls each run: its id, the beginning of one, or `last`.
         begin: the stage of `--from`.
         only: the stage of `--only`.
 
@@ -45,7 +48,7 @@ def resume_of(pipeline: Pipeline, settings: Settings, wanted: str | None, begin:
         UsageError: there is no such run or stage, or options do not fit together.
         StorageError: the place of the results cannot be read.
     """
-    if wanted is None:
+    if not wanted:
         if begin is not None or only is not None:
             raise UsageError("--from and --only need --resume, which says where the rest is taken from", "add `--resume RUN`")
         return None
@@ -55,7 +58,8 @@ def resume_of(pipeline: Pipeline, settings: Settings, wanted: str | None, begin:
     if named is not None and named not in pipeline.by_name:
         meant = did_you_mean(named, list(pipeline.by_name))
         raise UsageError(f"there is no stage `{named}`", f"did you mean `{meant}`?" if meant else None)
-    runs = [passed_in(Records(open_objects(settings.results, settings), pipeline.name).find(wanted))]
+    records = Records(open_objects(settings.results, settings), pipeline.name)
+    runs = [passed_in(records.find(one)) for one in wanted]
     if named is None:
         return Resume(runs=runs)
     changing = {named} if begin is None else _and_after(named, pipeline)

@@ -65,7 +65,7 @@ def run(  # noqa: PLR0917  click gives each option as an argument
     log_group: str | None,
     aws: bool,
     fail_fast: bool,
-    resume: str | None,
+    resume: tuple[str, ...],
     begin: str | None,
     only: str | None,
     no_cache: bool,

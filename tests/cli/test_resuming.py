@@ -37,15 +37,27 @@ def settings(tmp_path: Path, pipeline: Pipeline) -> Settings:
 
 def test_without_options_nothing_is_resumed(pipeline: Pipeline, settings: Settings) -> None:
     """A run of its own."""
-    assert resume_of(pipeline, settings, None, None, None) is None
+    assert resume_of(pipeline, settings, (), None, None) is None
 
 
 def test_a_run_is_found_among_those_of_the_pipeline(pipeline: Pipeline, settings: Settings) -> None:
     """`last` is the last run of this pipeline, whatever other pipelines have run since."""
-    resume = resume_of(pipeline, settings, "last", None, None)
+    resume = resume_of(pipeline, settings, ("last",), None, None)
 
     assert resume is not None
     assert ([run.run_id for run in resume.runs], resume.as_it_was, resume.afresh) == ([RUN_ID], frozenset(), frozenset())
+
+
+def test_several_runs_can_be_resumed(pipeline: Pipeline, settings: Settings) -> None:
+    """A stage is looked for in them in the order of the options."""
+    other = Path(settings.results) / "shop" / "20261130T094800Z-0002"
+    other.mkdir()
+    (other / "index.json").write_text(json.dumps(to_json(pipeline)))
+
+    resume = resume_of(pipeline, settings, ("last", other.name), None, None)
+
+    assert resume is not None
+    assert [run.run_id for run in resume.runs] == [RUN_ID, other.name]
 
 
 @pytest.mark.parametrize(("begin", "only", "as_it_was"), [("b", None, {"a", "d"}), (None, "b", {"a", "c", "d"})])
@@ -53,7 +65,7 @@ def test_a_stage_can_be_chosen(
     begin: str | None, only: str | None, as_it_was: set[str], pipeline: Pipeline, settings: Settings
 ) -> None:
     """`--from` leaves what comes after the stage to be compared, `--only` does not."""
-    resume = resume_of(pipeline, settings, RUN_ID, begin, only)
+    resume = resume_of(pipeline, settings, (RUN_ID,), begin, only)
 
     assert resume is not None
     assert resume.as_it_was == as_it_was
@@ -63,16 +75,16 @@ def test_a_stage_can_be_chosen(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ((None, "a", None), "need --resume"),
-        ((None, None, "a"), "need --resume"),
-        (("last", "a", "b"), "both choose what runs"),
-        (("last", "e", None), "there is no stage `e`"),
-        (("2025", None, None), "there is no run of shop"),
-        (("20261130T094911Z-0001", None, None), "there is no run of shop"),
+        (((), "a", None), "need --resume"),
+        (((), None, "a"), "need --resume"),
+        ((("last",), "a", "b"), "both choose what runs"),
+        ((("last",), "e", None), "there is no stage `e`"),
+        ((("2025",), None, None), "there is no run of shop"),
+        ((("20261130T094911Z-0001",), None, None), "there is no run of shop"),
     ],
 )
 def test_what_does_not_fit_is_refused(
-    options: tuple[str | None, str | None, str | None], message: str, pipeline: Pipeline, settings: Settings
+    options: tuple[tuple[str, ...], str | None, str | None], message: str, pipeline: Pipeline, settings: Settings
 ) -> None:
     """Each error says what is wrong."""
     with pytest.raises(UsageError, match=message):
