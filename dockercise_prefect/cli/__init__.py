@@ -35,6 +35,7 @@ _COMMANDS = {
     "explain": _Entry("dockercise_prefect.cli.explain:explain", "Explain a stage, or the code of a finding."),
     "plan": _Entry("dockercise_prefect.cli.plan:plan", "Show what a change does to the pipeline, and what would run."),
     "run": _Entry("dockercise_prefect.cli.run:run", "Run the pipeline now, in containers.", holds=True),
+    "watch": _Entry("dockercise_prefect.cli.watch:watch", "Run the pipeline, and again whenever its code changes."),
     "cancel": _Entry("dockercise_prefect.cli.cancel:cancel", "Cancel a run, wherever it runs."),
     "register": _Entry("dockercise_prefect.cli.register:register", "Register a repository as a Prefect deployment."),
     "connect": _Entry("dockercise_prefect.cli.connect:connect", "Connect a GitHub repository, so that pushes start runs."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -54,3 +54,17 @@ def chosen_root(argument: Path | None, option: Path | None) -> Path:
     if argument is not None and option is not None and argument != option:
         raise UsageError(f"two roots are given: {argument} and --root {option}", "name one of them")
     return argument or option or Path()
+
+
+def refuse_folders(command: str, targets: Sequence[str]) -> None:
+    """Refuse targets with a `/`. No stage has one in its name, so the user means a folder, as in other commands.
+
+    Raises:
+        UsageError: there is such a target.
+    """
+    for target in targets:
+        if "/" in target or target in {".", ".."}:
+            raise UsageError(
+                f"`{target}` is not a stage: `{command}` expects the names of stages",
+                f"to run the pipeline of a folder: `dockercise {command} -C {target}`",
+            )

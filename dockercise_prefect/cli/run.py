@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +17,7 @@ import click
 from dockercise_prefect.cli.completion import complete_stages
 from dockercise_prefect.cli.env_options import file_variables, given_variables, takes_variables
 from dockercise_prefect.cli.findings import finding_lines
-from dockercise_prefect.cli.options import takes_offline
+from dockercise_prefect.cli.options import refuse_folders, takes_offline
 from dockercise_prefect.cli.package_sources import chosen_packages
 from dockercise_prefect.cli.present import Presenter, QuietPresenter, presenter_for
 from dockercise_prefect.cli.present.stream import ForgivingStream
@@ -88,7 +88,7 @@ def run(  # noqa: PLR0917  click gives each option as an argument
         )
     settings = read_settings(jobs=jobs, results=results, log_group=log_group, root=root, untrusted=untrusted or None)
     folder = (settings.root or Path()).resolve()
-    _refuse_folders(targets)
+    refuse_folders("run", targets)
     pipeline = _compiled(folder, offline=offline, untrusted=settings.untrusted)
     resumed = resume_of(pipeline, settings, resume, begin, only)
     targets = (*targets, *([only] if only is not None else []))
@@ -117,16 +117,6 @@ def run(  # noqa: PLR0917  click gives each option as an argument
         if is_lost:
             _leave(failure.exit_status)
         raise SystemExit(failure.exit_status)
-
-
-def _refuse_folders(targets: Sequence[str]) -> None:
-    """Refuse targets with a `/`. No stage has one in its name, so the user means a folder, as in other commands."""
-    for target in targets:
-        if "/" in target or target in {".", ".."}:
-            raise UsageError(
-                f"`{target}` is not a stage: `run` expects the names of stages",
-                f"to run the pipeline of a folder: `dockercise run -C {target}`",
-            )
 
 
 def _compiled(root: Path, *, offline: bool, untrusted: bool) -> Pipeline:
@@ -198,17 +188,23 @@ def _presenter(*, quiet: bool, as_json: bool) -> Presenter:
     return QuietPresenter(stream) if quiet else presenter_for(stream)
 
 
-def _launch(
-    pipeline: Pipeline, root: Path, targets: Sequence[str], options: RunOptions
-) -> tuple[RunSummary, RunFailedError | None]:
+def load_launch() -> Callable[[Pipeline, Path, Sequence[str], RunOptions], RunSummary]:
+    """Import what runs a pipeline, and return it. The first time, this takes a second or two, because it imports Prefect."""
     # Prefect reads these when it is imported. The presenter already shows what Prefect would print.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_LOGGING_INTERNAL_LEVEL", "CRITICAL")
     logging.raiseExceptions = False  # otherwise each log record is printed here if Prefect does not answer
+    from dockercise_prefect.orchestration.run.launch import launch
+
+    return launch
+
+
+def _launch(
+    pipeline: Pipeline, root: Path, targets: Sequence[str], options: RunOptions
+) -> tuple[RunSummary, RunFailedError | None]:
     options.observer(Waiting("Prefect to start"))
     with OF_THE_COMMAND.held():  # an exception inside would leave pydantic, which Prefect uses here, as another one
-        from dockercise_prefect.orchestration.run.launch import launch
-
+        launch = load_launch()
     try:
         return launch(pipeline, root, targets, options), None
     except RunFailedError as failure:

@@ -1,4 +1,4 @@
-"""`dockercise run` as a process that goes on while the test does something."""
+"""A command as a process that goes on while the test does something."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ PATIENCE = 300
 
 
 @contextmanager
-def running(folder: Path, environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], Queue[str]]]:
-    """A run as a process, and its lines as they come."""
-    command = [sys.executable, "-m", "dockercise_prefect", "run", "-C", str(folder)]
+def running(folder: Path, environment: dict[str, str], name: str = "run") -> Iterator[tuple[subprocess.Popen[str], Queue[str]]]:
+    """A command as a process, by default `run`, and its lines as they come."""
+    command = [sys.executable, "-m", "dockercise_prefect", name, "-C", str(folder)]
     lines: Queue[str] = Queue()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment) as process:
         assert process.stdout is not None

@@ -37,13 +37,17 @@ def code_entries(root: Path, notify: Callable[[str], None]) -> list[Entry]:
         EngineError: files cannot be read, or git fails.
     """
     root = root.resolve()
-    paths = _tracked(root) if _in_git(root) else _everything(root)
-    kept = sorted({path.as_posix() for path in _without_ignored(root, paths)})
+    paths = _tracked(root) if is_listed_by_git(root) else _everything(root)
+    kept = sorted({path.as_posix() for path in without_ignored(root, paths)})
     return _entries(root, kept, notify)
 
 
-def _in_git(root: Path) -> bool:
-    """Whether git decides which files belong to the code: the root is in a repository that does not ignore the whole root."""
+def is_listed_by_git(root: Path) -> bool:
+    """Whether git decides which files belong to the code: the root is in a repository that does not ignore the whole root.
+
+    Raises:
+        EngineError: git fails, or is not installed.
+    """
     if not in_repository(root):
         return False
     return (root / ".git").exists() or _git(root, "check-ignore", "--quiet", ".", expect=(0, 1)).returncode == 1
@@ -71,7 +75,16 @@ def _everything(root: Path) -> Iterator[PurePosixPath]:
     _refuse_unreadable(os.path.relpath(name, root) for name in unreadable)
 
 
-def _without_ignored(root: Path, paths: Iterable[PurePosixPath]) -> Iterator[PurePosixPath]:
+def without_ignored(root: Path, paths: Iterable[PurePosixPath]) -> Iterator[PurePosixPath]:
+    """The paths that `.dockerciseignore` does not exclude.
+
+    Args:
+        root: the real path of the code.
+        paths: relative to it.
+
+    Raises:
+        EngineError: the file is not valid, or cannot be read.
+    """
     lines = _ignore_lines(root)
     if not lines:
         yield from paths

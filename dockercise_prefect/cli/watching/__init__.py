@@ -1,0 +1,1 @@
+"""The parts of `watch`: which files count, what runs next, and the process of each round."""
