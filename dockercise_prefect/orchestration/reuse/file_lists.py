@@ -26,7 +26,9 @@ class RunFileLists:
     def __init__(self, lists: Lists, code: Callable[[str], bytes]) -> None:
         self._lists = lists
         self._code = code
-        self._lock = Lock()
+        self._lock = Lock()  # of the lists of volumes
+        self._keeping = Lock()  # so that no list is stored twice
+        self._comparing = Lock()  # so that no list is fetched twice
         self._begun: dict[StageName, PackedList] = {}
         self._volumes: dict[StageName, tuple[str, bytes] | None] = {}
         self._said: dict[tuple[str, str, str], str | None] = {}
@@ -44,7 +46,7 @@ class RunFileLists:
         Raises:
             DockerciseError, OSError: a list cannot be stored.
         """
-        with self._lock:
+        with self._keeping:
             for folder, digest in made_from.code.items():
                 if self._is_missing(digest):
                     self._store(digest, packed_list(self._code(folder)))
@@ -62,7 +64,7 @@ class RunFileLists:
 
     def _changed(self, what: tuple[str, str, str], find: Callable[[], str | None]) -> str | None:
         """Many stages can use the same folder, so the lists are compared once."""
-        with self._lock:
+        with self._comparing:
             if what not in self._said:
                 self._said[what] = None
                 with suppress(DockerciseError, OSError, ValueError):
@@ -90,9 +92,10 @@ class RunFileLists:
 
     def _packed(self, stage: StageName, digest: str) -> bytes | None:
         """The list of a volume that was read in this run; None if this is not its digest. By then, all of it was read."""
-        if stage in self._begun:
-            self._volumes[stage] = self._begun.pop(stage).close()
-        known = self._volumes.get(stage)
+        with self._lock:
+            if stage in self._begun:
+                self._volumes[stage] = self._begun.pop(stage).close()
+            known = self._volumes.get(stage)
         return known[1] if known is not None and known[0] == digest else None
 
     def _is_missing(self, digest: str) -> bool:

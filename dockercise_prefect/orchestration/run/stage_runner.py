@@ -180,9 +180,10 @@ class StageRunner:
         task = self._current_task()
         self._record.stage_started(stage, datetime.now(UTC), task.id)
         if (refusal := self._reuse.refusal(stage)) is not None:
-            ran = self._refused(stage, refusal, task)
+            ran = self._refused(stage, self._secrecy.masker.text(refusal), task)
         else:
             if (why := self._reuse.why(stage)) is not None:
+                why = self._secrecy.masker.text(why)  # it can have the name of a file
                 self._options.observer(Notice(f"{stage.name} is not reused: {why}"))
                 task.logger.info("not reused: %s", why)
             self._reuse.started(stage, inputs)
