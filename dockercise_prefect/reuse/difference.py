@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from dockercise_prefect.reuse.file_list import ChangedFiles, FileList, NoLists, changed_file, shown_path
 from dockercise_prefect.reuse.ingredients import Ingredients, UsedImage
+from dockercise_prefect.reuse.unknown import is_unknown
 
 
 class DifferenceKind(StrEnum):
@@ -123,4 +124,5 @@ def _of_image(now: UsedImage | None, then: UsedImage | None) -> Iterator[Differe
         yield Difference(DifferenceKind.IMAGE, now.ref, text)
     elif now.digest != then.digest:
         text = f"image {now.ref} moved" if now.ref == then.ref else f"image {now.ref} instead of {then.ref}"
-        yield Difference(DifferenceKind.IMAGE, now.ref, text, f"from {then.digest} to {now.digest}")
+        detail = "" if is_unknown(now.digest) else f"from {then.digest} to {now.digest}"
+        yield Difference(DifferenceKind.IMAGE, now.ref, text, detail)

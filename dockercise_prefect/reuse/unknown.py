@@ -45,11 +45,18 @@ def unknown_stages(now: Ingredients) -> list[str]:
     return list(dict.fromkeys([*_unknown(now.outputs), *_unknown(now.volumes)]))
 
 
-def assumptions(now: Ingredients) -> Iterator[str]:
-    """What is assumed if an attempt is spared although an image or a variable is not known, in words that follow `if`."""
-    if now.image is not None and is_unknown(now.image.digest):
+def assumptions(now: Ingredients, made_from: Ingredients) -> Iterator[str]:
+    """What is assumed about an image and about variables, in words that follow `if`.
+
+    Args:
+        now: what an attempt would be made from, as far as it is known.
+        made_from: the same, `fitted` to an earlier attempt.
+    """
+    if now.image is not None and made_from.image is not None and now.image.digest != made_from.image.digest:
         yield f"the image {now.image.ref} has not moved"
-    yield from (f"${name} is the same" for name, digest in now.variables.items() if digest != UNKNOWN and is_unknown(digest))
+    for name, digest in now.variables.items():
+        if digest != UNKNOWN and is_unknown(digest) and made_from.variables[name] != digest:
+            yield f"${name} is the same"
 
 
 def _unknown(digests: Mapping[str, str]) -> Iterator[str]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 
 from dockercise_prefect.orchestration.reuse.engine_images import images_on
+from dockercise_prefect.results.opening import open_objects
+from dockercise_prefect.settings import read_settings
 from tests.compiler.sources import compiled
 from tests.engines.scripted import BUSYBOX, ScriptedEngine
 from tests.orchestration.reuse.kept_runs import RUN_ID, KeptRun
+from tests.support.aws.moto import FOLDER_KEY_ID, FOLDER_SECRET, REGION, running_aws
 from tests.support.command import Command
 
 TEXT = """\
@@ -117,6 +121,28 @@ def test_a_stage_that_failed_there_is_compared_too(shop: Shop) -> None:
     assert shop.explained("test", "last").startswith(
         f"nothing differs, but test cannot be taken from {RUN_ID}: it did not pass there\n"
     )
+
+
+@pytest.mark.docker  # for the server
+def test_the_run_may_be_in_a_bucket(shop: Shop, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its record and the lists of files are read there."""
+    shop.write(TEXT.replace("build:\n", "build:\n  cache: true\n", 1))
+    shop.passed()
+    (shop.root / "src/main.go").write_text("2")
+    with running_aws() as aws:
+        aws.bucket("results-of-mine")
+        monkeypatch.setenv("AWS_ENDPOINT_URL", aws.url)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", FOLDER_KEY_ID)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", FOLDER_SECRET)
+        monkeypatch.setenv("AWS_REGION", REGION)
+        place = "s3://results-of-mine/ci"
+        objects = open_objects(place, read_settings())
+        for path in (path for path in shop.results.rglob("*") if path.is_file()):
+            objects.put(path.relative_to(shop.results).as_posix(), BytesIO(path.read_bytes()))
+
+        outcome = command("explain", "build", "--since", "last", "-C", str(shop.root), "--results", place)
+
+    assert outcome.out.splitlines()[1] == "  file src/main.go of the code changed  (a.dockercise.yaml:4:8)"
 
 
 def test_a_stage_that_is_not_known_is_an_error(shop: Shop) -> None:

@@ -114,6 +114,7 @@ class Foresight:
 
     Attributes:
         stages: the stages that could be reused, in their order.
+        now: what each of them would be made from, as far as that is known.
     """
 
     def __init__(self, surveyed: Surveyed, skipped: Collection[StageName], texts: Texts, source: Source) -> None:
@@ -132,9 +133,32 @@ class Foresight:
         self._left: dict[StageName, JobResult] = {}
         self._provided: dict[StageName, tuple[str, ...]] = {}
         self.stages: dict[StageName, Foreseen] = {}
+        self.now: dict[StageName, Ingredients] = {}
         for stage in pipeline:
             if stage.name not in skipped:
                 self._look_at(stage)
+
+    def compared(self, stage: Stage, then: Ingredients) -> Foreseen:
+        """What is known of a stage whose `now` is known, if it is compared with what it was made from at an earlier time."""
+        now = self.now[stage.name]
+        made_from = fitted(now, then, _same_image)
+        return Foreseen(made_from=made_from, waits=tuple(unknown_stages(now)), provided=self._assumed(stage, now, made_from))
+
+    def why_it_runs(self, stage: StageName, files: ChangedFiles) -> str:
+        """Why a stage would run that is not known to be reused, in words.
+
+        Args:
+            stage: the stage.
+            files: knows which files of the code and of volumes changed.
+        """
+        if stage in self._not_reusable:
+            return f"it {self._not_reusable[stage]}"
+        if stage not in self.stages:
+            return "nothing of it is kept"
+        foreseen = self.stages[stage]
+        if foreseen.waits:
+            return f"it depends on what comes of {' and '.join(foreseen.waits)}"
+        return foreseen.why(files)
 
     def _look_at(self, stage: Stage) -> None:
         """Foresee one stage, and note what it leaves to others, if that is known."""
@@ -164,6 +188,7 @@ class Foresight:
             return Foreseen(trouble=error.message, then=self._source.latest(stage.name))
         except (DockerciseError, OSError) as error:
             return Foreseen(trouble=f"what it is made from cannot be read: {error}", then=self._source.latest(stage.name))
+        self.now[stage.name] = now
         waits = tuple(unknown_stages(now))
         for then in self._source.every(stage.name):
             made_from = fitted(now, then.ingredients, _same_image)
@@ -175,14 +200,14 @@ class Foresight:
                 continue
             if waits:
                 return Foreseen(waits=waits, made_from=made_from, then=entry)
-            return Foreseen(entry=entry, provided=self._assumed(stage, now), made_from=made_from, then=entry)
+            return Foreseen(entry=entry, provided=self._assumed(stage, now, made_from), made_from=made_from, then=entry)
         latest = self._source.latest(stage.name)
         return Foreseen(made_from=now if latest is None else fitted(now, latest.ingredients, _same_image), then=latest)
 
-    def _assumed(self, stage: Stage, now: Ingredients) -> tuple[str, ...]:
+    def _assumed(self, stage: Stage, now: Ingredients, made_from: Ingredients) -> tuple[str, ...]:
         """What is assumed for the stage and for those that it needs, each once."""
         before = (assumed for name in stage.needs for assumed in self._provided.get(name, ()))
-        return tuple(dict.fromkeys([*assumptions(now), *before]))
+        return tuple(dict.fromkeys([*assumptions(now, made_from), *before]))
 
 
 def _left(stage: StageName, output: str, volume: str | None) -> JobResult:

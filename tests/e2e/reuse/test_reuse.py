@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -56,18 +57,24 @@ def test_hello_starts_no_container_the_second_time(dockercise_run: Dockercise, t
     assert second.exit_status == 0
 
 
-def test_the_page_shows_what_is_seen(dockercise_run: Dockercise, tmp_path: Path) -> None:
-    """The example of docs/reuse.md: after a change of the folder, the run says what the page shows."""
+def test_the_page_shows_what_is_seen(dockercise_run: Dockercise, environment: dict[str, str], tmp_path: Path) -> None:
+    """The example of docs/reuse.md: after a change of the folder, the run, `plan` and `explain` say what the page shows."""
     page = (ROOT / "docs/reuse.md").read_text()
     root = tmp_path / "shop"
     (root / "src").mkdir(parents=True)
-    (root / "shop.dockercise.yaml").write_text(page.partition("```yaml\n")[2].partition("```")[0])
+    file = root / "shop.dockercise.yaml"
+    file.write_text(page.partition("```yaml\n")[2].partition("```")[0])
     (root / "src/one").write_text("b\na\n")
     first = dockercise_run("-C", root)
     second = dockercise_run("-C", root)
     (root / "src/two").write_text("c\n")
 
     third = dockercise_run("-C", root)
+    (root / "src/three").write_text("d\n")
+    planned = printed(environment, root, "plan")
+    file.write_text(file.read_text().replace("run: test -s", "run: sleep 0; test -s"))
+    (root / "src/three").unlink()
+    explained = printed(environment, root, "explain", "test", "--since", first.summary["run_id"])
 
     reused = f"  = build            reused from {first.summary['run_id']}\n"
     assert reused in second.stderr
@@ -79,6 +86,19 @@ def test_the_page_shows_what_is_seen(dockercise_run: Dockercise, tmp_path: Path)
     ):
         assert line in third.stderr
         assert line in page
+    assert f"$ dockercise plan\n{planned}```" in page
+    assert explained.replace(first.summary["run_id"], "20261130T091022Z-4212") in page
+    assert printed(environment, root, "explain", "build", "--since", third.summary["run_id"]) == (
+        f"nothing differs: build would be taken from {third.summary['run_id']}\n"
+    )
+
+
+def printed(environment: dict[str, str], root: Path, *arguments: str) -> str:
+    """What a command that only reads prints for the pipeline in a folder."""
+    command = [sys.executable, "-m", "dockercise_prefect", *arguments, "-C", str(root)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
 
 
 SHOP = f"""\

@@ -15,18 +15,21 @@ from dockercise_prefect.orchestration.reuse.expected_texts import expected_texts
 from dockercise_prefect.orchestration.reuse.file_lists import RunFileLists
 from dockercise_prefect.orchestration.reuse.foresight import Surveyed
 from dockercise_prefect.orchestration.reuse.known import Known
-from dockercise_prefect.pipeline import ImageReference, Pipeline, Stage, StageName
+from dockercise_prefect.pipeline import ImageReference, Pipeline, Stage, StageName, to_json
 from dockercise_prefect.pipeline.run_context import RunContext
 from dockercise_prefect.results.cache.contents import Contents
 from dockercise_prefect.results.cache.entries import Entries
 from dockercise_prefect.results.cache.entry import Entry
 from dockercise_prefect.results.cache.lists import Lists
 from dockercise_prefect.results.places.folder import FolderObjects
+from dockercise_prefect.results.record.local_store import LocalStore
+from dockercise_prefect.results.record.store import Kept
+from dockercise_prefect.results.summary import RunSummary, StageSummary
 from dockercise_prefect.reuse.ingredients import Ingredients
 from dockercise_prefect.runtime.engine import ResolvedImage
 from dockercise_prefect.runtime.files.output import Printed
 from dockercise_prefect.runtime.stage.job import JobResult, OwnVolume, Stdout
-from dockercise_prefect.status import StageStatus
+from dockercise_prefect.status import RunStatus, StageStatus
 
 RUN_ID = "20261130T091022Z-4212"
 
@@ -43,6 +46,8 @@ class KeptRun:
         moved: the images that have another digest than in other runs.
         printed: what stages printed that print something else than their name.
         variables: from outside.
+        failed: the stages that failed, in the record.
+        silent: the stages of which the record does not say what they were made from.
     """
 
     pipeline: Pipeline
@@ -52,9 +57,11 @@ class KeptRun:
     moved: Collection[str] = ()
     printed: Mapping[StageName, str] | None = None
     variables: Mapping[str, str] | None = None
+    failed: Collection[StageName] = ()
+    silent: Collection[StageName] = ()
 
     def passes(self) -> dict[StageName, Ingredients]:
-        """Keep what the stages with `cache` left, and return what each stage was made from."""
+        """Keep what the stages with `cache` left, write the record, and return what each stage was made from."""
         objects = FolderObjects(self.results)
         surveyed = Surveyed(self.pipeline, self.root, images(self.pipeline, self.moved))
         texts = expected_texts(self.pipeline, RunContext(), self.variables or {}, {})
@@ -63,16 +70,39 @@ class KeptRun:
         left: dict[StageName, JobResult] = {}
         made: dict[StageName, Ingredients] = {}
         entries: list[Entry] = []
+        every: list[Entry] = []
         for stage in self.pipeline:
             made[stage.name] = known.ingredients(stage, {name: left[name] for name in stage.needs})
             output = "" if stage.joins_only else (self.printed or {}).get(stage.name, stage.name)
             entry = self._kept(objects, stage, output, made[stage.name], lists)
             left[stage.name] = result_of(entry)
+            every.append(entry)
             if stage.cache is not None:
                 lists.keep(made[stage.name])
                 entries.append(entry)
-        Entries(objects, self.pipeline.name).add(self.run_id, entries)
+        if entries:
+            Entries(objects, self.pipeline.name).add(self.run_id, entries)
+        self._record(every)
         return made
+
+    def _record(self, entries: Iterable[Entry]) -> None:
+        store = LocalStore(self.results, self.pipeline.name, self.run_id)
+        store.start(to_json(self.pipeline))
+        summaries: dict[StageName, StageSummary] = {}
+        for entry in entries:
+            failed = entry.stage in self.failed
+            status = StageStatus.FAILED if failed else StageStatus.PASSED
+            summary = StageSummary(status, int(failed), entry.finished, entry.finished)
+            kept = Kept(
+                output_digest=entry.output_digest,
+                output_size=entry.output_size,
+                volume_digest=entry.volume_digest,
+                made_from=None if entry.stage in self.silent else entry.ingredients,
+            )
+            store.stage_ended(entry.stage, summary, kept)
+            summaries[entry.stage] = summary
+        store.settle()
+        store.finish(RunSummary(self.run_id, self.pipeline.name, RunStatus.PASSED, stages=summaries))
 
     def _kept(self, objects: FolderObjects, stage: Stage, output: str, made: Ingredients, lists: RunFileLists) -> Entry:
         digest, volume = digest_text(sha256(output.encode()).digest()), None
