@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,7 +26,9 @@ from dockercise_prefect.globs import MAX_LENGTH, Globs
 from dockercise_prefect.hosts.kinds import HostKind
 from dockercise_prefect.orchestration.prefect import markdown
 from dockercise_prefect.orchestration.run.stage_log import LONGEST_LINE
+from dockercise_prefect.results.cache.lists import MOST
 from dockercise_prefect.results.reading.terminal_text import coloured_line, plain_line
+from dockercise_prefect.reuse.file_list import FileList, changed_file, list_of_code, list_of_volume
 from dockercise_prefect.runtime.docker.streams import FrameSplitter
 from dockercise_prefect.runtime.files.lines import LineDecoder, LogTail
 from dockercise_prefect.runtime.secrets.masking import Masker
@@ -332,8 +335,30 @@ def _url(piece: str, size: int) -> str:
     return "https://" + numbered(piece, size)
 
 
+def file_lists() -> Iterator[Case]:
+    """Lists of the files of volumes, whose names stages choose, and of the code."""
+    for name, piece in (("names", "a"), ("deep paths", "a/" * 100), ("escapes", "\x1b"), ("letters beyond ASCII", "é")):
+        yield Case(f"a volume of {name}", MOST // 2, partial(_volume_list, piece), lambda data: _said(list_of_volume(data)))
+        yield Case(f"code of {name}", MOST // 2, partial(_code_list, piece), lambda data: _said(list_of_code(data)))
+
+
+def _said(files: FileList) -> str | None:
+    return changed_file(files, FileList({}, {}), "the code")
+
+
+def _volume_list(piece: str, size: int) -> bytes:
+    entry = f"{piece}%d\0f\x000644\x000\x000\0{'0' * 64}\0"
+    return b"".join((entry % number).encode() for number in range(size // len(entry)))
+
+
+def _code_list(piece: str, size: int) -> bytes:
+    lines = (json.dumps([f"{piece}{number}", f"sha256:{'0' * 64}"]) for number in range(size // (len(piece) + 90)))
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
 SECTIONS: dict[str, Callable[[], Iterator[Case]]] = {
     "commits": commits,
+    "file-lists": file_lists,
     "learning": learning,
     "masking": masking,
     "log-lines": log_lines,

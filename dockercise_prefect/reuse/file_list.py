@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-FIELDS = 6
-"""How many fields an entry of the list of a volume has (docs/digests.md)."""
+_ENTRY = re.compile(rb"([^\0]*)\0((?:[^\0]*\0){5})")
+"""An entry of the list of a volume: its path, and five fields that say everything else (docs/digests.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +59,17 @@ def list_of_code(data: bytes) -> FileList:
     Raises:
         ValueError: this is no such list.
     """
-    entries = json.loads(data)
-    if not isinstance(entries, list):
-        raise ValueError("not a list")  # noqa: TRY004  as for other JSON values
+    *lines, end = data.split(b"\n")
+    if end:
+        raise ValueError("not a list of files: its end is missing")
     files: dict[str, str] = {}
     folders: dict[str, str] = {}
-    for path, text in entries:
-        (folders if str(text).startswith("d ") else files)[path] = text
+    for line in lines:
+        match json.loads(line):
+            case [str() as path, str() as text]:
+                (folders if text.startswith("d ") else files)[path] = text
+            case _:
+                raise ValueError("not a list of files")
     return FileList(files, folders)
 
 
@@ -74,14 +79,16 @@ def list_of_volume(data: bytes) -> FileList:
     Raises:
         ValueError: this is no such list.
     """
-    fields = data.split(b"\0")
-    if len(fields) % FIELDS != 1 or fields[-1]:
-        raise ValueError("not a list of files")
     files: dict[str, str] = {}
     folders: dict[str, str] = {}
-    for start in range(0, len(fields) - 1, FIELDS):
-        path, *rest = (field.decode("utf-8", "surrogateescape") for field in fields[start : start + FIELDS])
-        (folders if rest[0] == "d" else files)[path] = " ".join(rest)
+    place = 0
+    while place < len(data):
+        entry = _ENTRY.match(data, place)
+        if entry is None:
+            raise ValueError("not a list of files")
+        path, text = (field.decode("utf-8", "surrogateescape") for field in entry.groups())
+        (folders if text.startswith("d\0") else files)[path] = text
+        place = entry.end()
     return FileList(files, folders)
 
 
@@ -96,17 +103,17 @@ def changed_file(now: FileList, then: FileList, where: str) -> str | None:
         where: of what they are, for example `the code`.
     """
     for kind, new, old in (("file", now.files, then.files), ("folder", now.folders, then.folders)):
-        paths = sorted(_changed(new, old), key=lambda path: path.split("/"))
-        if paths:
-            return _said(kind, paths, new, old, where)
+        if new != old:
+            return _said(kind, new, old, where)
     return None
 
 
-def _said(kind: str, paths: list[str], now: Mapping[str, str], then: Mapping[str, str], where: str) -> str:
-    first = paths[0]
+def _said(kind: str, now: Mapping[str, str], then: Mapping[str, str], where: str) -> str:
+    first = min(_changed(now, then), key=lambda path: path.split("/"))
+    more = sum(1 for _ in _changed(now, then)) - 1
     what = f"{kind} {shown_path(first)} of {where}" if first else f"the root of {where}"
     how = "is new" if first not in then else "is gone" if first not in now else "changed"
-    return f"{what} {how}" + (f", and {len(paths) - 1} more" if len(paths) > 1 else "")
+    return f"{what} {how}" + (f", and {more} more" if more else "")
 
 
 def _changed(now: Mapping[str, str], then: Mapping[str, str]) -> Iterator[str]:

@@ -16,8 +16,8 @@ from dockercise_prefect.results.cache.paths import LISTS, list_of, list_path
 from dockercise_prefect.results.places.objects import Objects
 from dockercise_prefect.results.record.compression import LEVEL, decompressed
 
-MOST = 64 * 1024 * 1024
-"""Bytes. A longer list, which is one of about 500,000 files, is neither kept nor read."""
+MOST = 16 * 1024 * 1024
+"""Bytes. A longer list, which is one of more than 100,000 files, is neither kept nor read."""
 
 
 class PackedList:

@@ -50,14 +50,15 @@ class CodeDigests:
     def listing(self, folder: str) -> bytes:
         """The list that the digest of a folder is of: its files and folders, each with a text for everything that counts of it.
 
+        Each is a line of JSON, so that whoever reads a long list is not blocked while all of it is parsed.
         `reuse.file_list.list_of_code` reads it.
 
         Raises:
             EngineError, OSError: a file cannot be read.
         """
         above = f"{folder}/" if folder else ""
-        entries = [[entry.path, self._described(entry)] for entry in self.entries if entry.path.startswith(above)]
-        return json.dumps(entries).encode()
+        entries = (entry for entry in self.entries if entry.path.startswith(above))
+        return "".join(f"{json.dumps([entry.path, self._described(entry)])}\n" for entry in entries).encode()
 
     def _described(self, entry: Entry) -> str:
         return f"d {entry.mode:o}" if isinstance(entry, Folder) else self._digest(entry)
