@@ -18,7 +18,7 @@ from dockercise_prefect.cli.package_sources import chosen_packages
 from dockercise_prefect.cli.watching.code_changes import code_changes
 from dockercise_prefect.cli.watching.loop import Asked, Broken, Changed, Ended, Event, WatchLoop
 from dockercise_prefect.compiler import compile_folder
-from dockercise_prefect.errors import DefinitionError, DockerciseError
+from dockercise_prefect.errors import DefinitionError, DockerciseError, UsageError
 from dockercise_prefect.pipeline import Pipeline
 from dockercise_prefect.pipeline.selection import run_of
 from dockercise_prefect.settings import read_settings
@@ -59,6 +59,8 @@ def watch(  # noqa: PLR0917  click gives each option as an argument
     settings = read_settings(jobs=jobs, results=results, root=root)
     folder = (settings.root or Path()).resolve()
     refuse_folders("watch", targets)
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is not a folder", "name the folder that contains the *.dockercise.yaml files")
     arguments = ["run", "--json", *([] if root is None else [f"--root={root}"])]
     arguments += [f"--env={option}" for option in options]
     arguments += [f"--env-file={file}" for file in files]

@@ -2,48 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from dockercise_prefect.globs import Globs
 from dockercise_prefect.pipeline.model import CODE, CodeSnapshot, HostPath, Pipeline, Stage, StageName
 
 
-def touched_stages(pipeline: Pipeline, paths: Iterable[str]) -> list[StageName]:
-    """The stages that see one of the paths, in the pipeline's order.
+class SeenFiles:
+    """The files below the root that the stages of a pipeline see.
 
     A stage sees the folders of the code that it mounts, works `on` or builds from, the files that it names in `cache.also`, and
-    the folders below the root that it mounts as they are. A stage that only gets what another one made from them is left out:
-    whether it gets something else is not known before.
+    the folders below the root that it mounts as they are. What it gets from other stages does not count: whether that changes
+    is not known before they run.
+
+    Paths are relative to the root, with `/`, and may be those of folders, also of such that are gone.
 
     Args:
         pipeline: the pipeline.
-        paths: paths of changed files or folders relative to the root, with `/`.
     """
-    changed = sorted(set(paths))
-    return [stage.name for stage in pipeline if _sees(stage, changed)]
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._folders = {stage.name: frozenset(_folders(stage)) for stage in pipeline}
+        self._also = {stage.name: stage.cache.also for stage in pipeline if stage.cache is not None and stage.cache.also}
+        self._globs = {patterns: Globs(patterns) for patterns in self._also.values()}
+
+    def stages(self, paths: Iterable[str]) -> list[StageName]:
+        """The stages that see one of the paths, in the pipeline's order."""
+        changed = set(paths)
+        around = {folder for path in changed for folder in _up_from(path)}
+        matched = {patterns for patterns, globs in self._globs.items() if any(map(globs.takes, changed))}
+        return [
+            name
+            for name, folders in self._folders.items()
+            if any(folder in around or not changed.isdisjoint(_up_from(folder)) for folder in folders)
+            or self._also.get(name) in matched
+        ]
+
+    def among(self, paths: Iterable[str]) -> list[str]:
+        """The paths that some stage sees, in the same order."""
+        folders = frozenset().union(*self._folders.values())
+        above = {folder for seen in folders for folder in _up_from(seen)}
+        return [
+            path
+            for path in paths
+            if path in above
+            or not folders.isdisjoint(_up_from(path))
+            or any(globs.takes(path) for globs in self._globs.values())
+        ]
 
 
 def written_folders(pipeline: Pipeline) -> frozenset[str]:
     """The folders below the root that stages mount as they are and may write to; an empty text is the root itself."""
-    mounts = (mount for stage in pipeline for mount in stage.mounts if mount.mode == "rw")
-    sources = (mount.source for mount in mounts)
-    return frozenset(_below_root(source.path) for source in sources if isinstance(source, HostPath) and _is_ours(source.path))
+    sources = (mount.source for stage in pipeline for mount in stage.mounts if mount.mode == "rw")
+    return frozenset(_joined(source.path) for source in sources if isinstance(source, HostPath) and _is_below_root(source))
 
 
-def is_in(path: str, folder: str) -> bool:
-    """Whether a path is a folder or something in it. Both are relative to the root; an empty text is the root itself."""
-    return not folder or path == folder or path.startswith(f"{folder}/")
-
-
-def _sees(stage: Stage, paths: Iterable[str]) -> bool:
-    folders = list(_folders(stage))
-    also = Globs(stage.cache.also) if stage.cache is not None and stage.cache.also else None
-    for path in paths:
-        if any(is_in(path, folder) or is_in(folder, path) for folder in folders):  # a folder above it may be new, or gone
-            return True
-        if also is not None and also.takes(path):
-            return True
-    return False
+def is_in_one_of(path: str, folders: Iterable[str]) -> bool:
+    """Whether a path is one of the folders or something in it. All are relative to the root; an empty text is the root."""
+    return not set(folders).isdisjoint(_up_from(path))
 
 
 def _folders(stage: Stage) -> Iterator[str]:
@@ -55,18 +71,20 @@ def _folders(stage: Stage) -> Iterator[str]:
         match mount.source:
             case CodeSnapshot(folder):
                 yield folder
-            case HostPath(path) if _is_ours(path):
-                yield _below_root(path)
+            case HostPath(path) if _is_below_root(mount.source):
+                yield _joined(path)
             case _:
                 pass
 
 
-def _is_ours(path: str) -> bool:
-    return path == "." or path.startswith("./")
+def _up_from(path: str) -> Sequence[str]:
+    """The path, the folders that it is in, and an empty text for the root."""
+    parts = path.split("/")
+    return [*("/".join(parts[:count]) for count in range(len(parts) + 1))]
 
 
-def _below_root(path: str) -> str:
-    return _joined("", path)
+def _is_below_root(source: HostPath) -> bool:
+    return source.path == "." or source.path.startswith("./")
 
 
 def _joined(*parts: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dockercise_prefect.pipeline.touched import is_in, touched_stages, written_folders
+from dockercise_prefect.pipeline.touched import SeenFiles, is_in_one_of, written_folders
 from tests.compiler.sources import compiled
 
 TEXT = """\
@@ -34,24 +34,34 @@ none: {run: x}
 )
 def test_a_stage_is_touched_by_what_it_sees(path: str, stages: list[str]) -> None:
     """It sees what it mounts of the code or works on, files that it names, and folders that it mounts as they are."""
-    assert touched_stages(compiled(a=TEXT), [path]) == stages
+    seen = SeenFiles(compiled(a=TEXT))
+
+    assert seen.stages([path]) == stages
+    assert seen.among([path]) == [path]
 
 
 def test_several_files_touch_what_any_of_them_touches() -> None:
     """Each stage is there once, in the pipeline's order."""
-    found = touched_stages(
-        compiled(a="a: {img: x, run: x, vol: 'code/b:/b'}\nb: {img: x, run: x, vol: 'code/a:/a'}\n"), ["a/1", "b/1"]
-    )
+    seen = SeenFiles(compiled(a="a: {img: x, run: x, vol: 'code/b:/b'}\nb: {img: x, run: x, vol: 'code/a:/a'}\n"))
 
-    assert found == ["a", "b"]
+    assert seen.stages(["a/1", "b/1", "c"]) == ["a", "b"]
+    assert seen.among(["c", "b/1", "a"]) == ["b/1", "a"]
+
+
+def test_without_the_code_no_file_touches_anything() -> None:
+    """A stage that mounts nothing of the code sees no file of it."""
+    seen = SeenFiles(compiled(a="a: {img: x, run: x}\n"))
+
+    assert seen.stages(["a"]) == []
+    assert seen.among(["a", "b/c"]) == []
 
 
 def test_a_build_is_touched_by_its_folder() -> None:
     """The folder that an image is built from counts, and no other one."""
-    pipeline = compiled(a="image: {build: app}\n")
+    seen = SeenFiles(compiled(a="image: {build: app}\n"))
 
-    assert touched_stages(pipeline, ["app/Dockerfile"]) == ["image"]
-    assert touched_stages(pipeline, ["docs/page.md"]) == []
+    assert seen.stages(["app/Dockerfile"]) == ["image"]
+    assert seen.stages(["docs/page.md"]) == []
 
 
 @pytest.mark.parametrize(
@@ -63,9 +73,9 @@ def test_folders_that_stages_write_to_are_known(volume: str, folders: set[str]) 
     assert written_folders(compiled(a=f"a: {{img: x, run: x, vol: '{volume}'}}\n")) == folders
 
 
-@pytest.mark.parametrize(
-    ("path", "folder", "answer"), [("a/b", "a", True), ("a", "a", True), ("ab", "a", False), ("a", "", True)]
-)
-def test_a_path_is_in_a_folder(path: str, folder: str, answer: bool) -> None:
-    """The folder itself is in it too; an empty text is the root."""
-    assert is_in(path, folder) is answer
+@pytest.mark.parametrize(("path", "answer"), [("a/b", True), ("a", True), ("ab", False), ("b/c/d", True), ("b", False)])
+def test_a_path_is_in_a_folder(path: str, answer: bool) -> None:
+    """The folder itself is in it too, and everything is in the root."""
+    assert is_in_one_of(path, {"a", "b/c"}) is answer
+    assert is_in_one_of(path, {""})
+    assert not is_in_one_of(path, ())

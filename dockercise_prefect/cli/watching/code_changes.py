@@ -29,7 +29,8 @@ def code_changes(root: Path, paths: Iterable[str]) -> list[str]:
         root: a real path.
         paths: absolute paths of files and folders that changed, or are gone.
     """
-    inside = {os.path.relpath(path, root) for path in paths if Path(path).is_relative_to(root) and Path(path) != root}
+    above = os.path.join(root, "")  # noqa: PTH118  ends with a `/`
+    inside = {path.removeprefix(above) for path in paths if path.startswith(above)}
     kept = _without_git_ignored(root, sorted(path for path in inside if _may_count(PurePosixPath(path))))
     taken = _without_excluded(root, kept)
     return [path for path in kept if path in taken or is_definition(path)]
@@ -76,9 +77,14 @@ def _repository_of(folder: Path) -> Path:
 def _not_ignored(root: Path, repository: Path, paths: Iterable[str]) -> Iterable[str]:
     asked = {path: _names(root / path, repository) for path in paths}
     given = "\0".join(name for names in asked.values() for name in names)
-    done = run_git(repository, "check-ignore", "-z", "--stdin", given=os.fsencode(given))
-    ignored = set(os.fsdecode(done.stdout).split("\0"))
-    return [path for path, names in asked.items() if ignored.isdisjoint(names)]
+    # With its index, git would compare each path with each tracked file.
+    ignored = _answer(repository, "check-ignore", "--no-index", "--stdin", "-z", given=given)
+    tracked = _answer(repository, "ls-files", "--cached", "-z") if ignored else set()
+    return [path for path, names in asked.items() if names[0] in tracked or ignored.isdisjoint(names)]
+
+
+def _answer(repository: Path, *question: str, given: str = "") -> set[str]:
+    return set(filter(None, os.fsdecode(run_git(repository, *question, given=os.fsencode(given)).stdout).split("\0")))
 
 
 def _names(path: Path, repository: Path) -> tuple[str, ...]:

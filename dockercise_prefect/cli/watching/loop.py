@@ -13,7 +13,7 @@ from dockercise_prefect.cli.watching.rounds import Round, with_latest
 from dockercise_prefect.cli.watching.words import WAITING, what_changed, what_runs
 from dockercise_prefect.errors import DefinitionError, DockerciseError, EngineError, ExitStatus, NothingToDoError
 from dockercise_prefect.pipeline import Pipeline
-from dockercise_prefect.pipeline.touched import is_in, touched_stages, written_folders
+from dockercise_prefect.pipeline.touched import SeenFiles, is_in_one_of, written_folders
 
 SETTLING = 1.0
 """Seconds after a round in which changes still count as made by its stages, where stages can write below the root."""
@@ -168,9 +168,7 @@ class WatchLoop:
     def _note_during_round(self, paths: Iterable[str], written: frozenset[str]) -> None:
         """Note changes that count, and stop the round at the first one. What its own stages can write does not count."""
         before = bool(self._changed)
-        self._changed.update(
-            path for path in self._counting(paths) if is_definition(path) or not any(is_in(path, folder) for folder in written)
-        )
+        self._changed.update(path for path in self._counting(paths) if is_definition(path) or not is_in_one_of(path, written))
         if self._changed and not before and not self._asked:
             self.rounds.stop(signal.SIGTERM)
             self.rounds.prepare()
@@ -184,7 +182,7 @@ class WatchLoop:
                 return
             match event:
                 case Changed(paths):
-                    self._changed.update(path for path in self._counting(paths) if not any(is_in(path, one) for one in written))
+                    self._changed.update(path for path in self._counting(paths) if not is_in_one_of(path, written))
                 case Asked():
                     self._asked = True
                 case Broken(error):
@@ -209,7 +207,7 @@ class WatchLoop:
     def _counting(self, paths: Iterable[str]) -> list[str]:
         """The paths that some stage sees, and those of the pipeline. Without a pipeline, these are all files of the code."""
         found = self.code(paths)
-        pipeline = self._pipeline
-        if pipeline is None:
+        if self._pipeline is None:
             return list(found)
-        return [path for path in found if is_definition(path) or touched_stages(pipeline, [path])]
+        seen = set(SeenFiles(self._pipeline).among(found))
+        return [path for path in found if path in seen or is_definition(path)]

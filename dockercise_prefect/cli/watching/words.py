@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dockercise_prefect.compiler.plan import compare
 from dockercise_prefect.frontend.discover import shown
 from dockercise_prefect.pipeline import Pipeline
-from dockercise_prefect.pipeline.touched import touched_stages
+from dockercise_prefect.pipeline.touched import SeenFiles
 
 WAITING = "waiting for changes (Ctrl-C ends)"
 
@@ -31,7 +31,7 @@ def what_runs(paths: Sequence[str], before: Pipeline | None, now: Pipeline) -> s
         now: the stages of the next round.
     """
     difference = compare(before or now, now)
-    different = {*difference.added, *difference.changed, *touched_stages(now, paths)}
+    different = {*difference.added, *difference.changed, *SeenFiles(now).stages(paths)}
     names = [stage.name for stage in now if stage.name in different]
     return f"{what_changed(paths)}: " + (f"runs {some_of(names)}" if names else "no stage is different")
 

@@ -33,14 +33,15 @@ def test_without_git_every_file_counts(tmp_path: Path) -> None:
 
 
 def test_what_git_ignores_does_not_count(repository: Path) -> None:
-    """Neither do files of git itself. A file that git tracks counts although a rule ignores it."""
-    files(repository, build__x="", src__a="")
+    """Neither do files of git itself. A file that git tracks counts although a rule ignores it, also if it is gone."""
+    files(repository, build__x="", build__kept="", src__a="")
     (repository / "kept.log").write_text("")
-    git(repository, "add", "--force", "kept.log")
+    git(repository, "add", "--force", "kept.log", "build/kept")
+    (repository / "build/kept").unlink()
 
-    found = changes(repository, ["src/a", "build", "build/x", "a.log", "kept.log", ".git/index", "src/new"])
+    found = changes(repository, ["src/a", "build/x", "build/kept", "a.log", "kept.log", ".git/index", "src/new"])
 
-    assert found == ["kept.log", "src/a", "src/new"]
+    assert found == ["build/kept", "kept.log", "src/a", "src/new"]
 
 
 def test_an_ignored_folder_that_is_gone_does_not_count(repository: Path) -> None:

@@ -161,3 +161,16 @@ def test_ctrl_c_in_a_terminal_counts_once(root: Path, environment: dict[str, str
     assert status == 130
     assert "taken down" in terminal.seen
     assert left_on_the_engine(root) == ""
+
+
+def test_a_killed_watch_leaves_no_process(root: Path, environment: dict[str, str]) -> None:
+    """The process that waits for the next round ends by itself."""
+    with running(root, environment, "watch") as (process, lines):
+        until(lines, WAITING)
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+
+        gone, alive = psutil.wait_procs(children, PATIENCE)
+
+    assert gone
+    assert alive == []
