@@ -56,8 +56,8 @@ from dockercise_prefect.results.record.volume_bases import VolumeBases
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 from dockercise_prefect.status import StageStatus
 
-_RAN_NOT = frozenset({StageStatus.CACHED, StageStatus.SKIPPED, StageStatus.NOT_STARTED})
-"""Stages that have not run here. The summary of the run says so too, and what a reused stage left is stored elsewhere."""
+_RAN_NOT = frozenset({StageStatus.RUNNING, StageStatus.CACHED, StageStatus.SKIPPED, StageStatus.NOT_STARTED})
+"""Stages that have not run here, or not yet. What a reused stage left is stored elsewhere."""
 
 THREADS = 2
 """The number of threads that compress one volume, besides the thread that reads it."""

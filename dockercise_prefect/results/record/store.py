@@ -117,8 +117,8 @@ class RunStore(Protocol):
     the last stage has ended. Otherwise stages are independent: any thread may call methods for any stage at any time.
 
     Everything except logs and outputs is written completely or not at all, even if the process is killed, or if the machine
-    loses power. The object of a stage that did not run can be empty if the machine loses power soon after. A later JSON object
-    of a stage replaces the earlier one. Only the user can read the record.
+    loses power. The object of a stage that did not run, or not yet, can be empty if the machine loses power soon after. A later
+    JSON object of a stage replaces the earlier one. Only the user can read the record.
 
     A stage that the index marks as sensitive gets no value in the record, even if a value is passed. A stage with
     `"no_log": true` gets no log either.

@@ -213,7 +213,7 @@ def test_only_stages_that_ran_wait_for_the_disk(store: LocalStore, monkeypatch: 
 
     monkeypatch.setattr(os, "fsync", counted)
 
-    for status in (StageStatus.CACHED, StageStatus.SKIPPED, StageStatus.NOT_STARTED):
+    for status in (StageStatus.RUNNING, StageStatus.CACHED, StageStatus.SKIPPED, StageStatus.NOT_STARTED):
         store.stage_ended("a", StageSummary(status), Kept())
     unsynced = len(synced)
     store.stage_ended("b", PASSED, Kept())
