@@ -33,6 +33,9 @@ from tests.engines.scripted import ScriptedEngine
 from tests.orchestration.run.stage_world import FakeTask
 from tests.orchestration.scheduling.scheduled_run import ThreadRuns, WorkspaceControl
 
+IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
+"""Where files never reach a disk, if there is such a place. A stage that runs waits for the disk several times."""
+
 
 @dataclass(frozen=True)
 class Left:

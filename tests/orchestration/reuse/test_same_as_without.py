@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dockercise_prefect.pipeline import Pipeline
 from tests.compiler.sources import compiled
 from tests.engines.scripted import BUSYBOX
-from tests.orchestration.reuse.compared_runs import run_with_reuse
+from tests.orchestration.reuse.compared_runs import IN_MEMORY, run_with_reuse
 
 NAMES = "abcde"
 """The stages. Each may need earlier ones."""
@@ -81,7 +81,7 @@ def pipeline_of(stages: dict[str, dict[str, Any]]) -> Pipeline:
 @settings(max_examples=75)
 def test_what_is_left_is_the_same_as_without_reuse(history: list[Version]) -> None:
     """Stage by stage: outcomes, outputs and volumes. And the same version once more reuses all that it can."""
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory(dir=IN_MEMORY) as folder:
         root, shared = Path(folder) / "root", Path(folder) / "shared"
         for number, (stages, files) in enumerate(history):
             shutil.rmtree(root, ignore_errors=True)
