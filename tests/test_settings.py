@@ -21,6 +21,7 @@ UPKEEP: dict[str, Any] = {
     "keep_cache_days": None,
     "cache_size": 10 * 1024**3,
     "cache_days": 30,
+    "cache_audit": 0,
     "gc_after_runs": False,
 }
 """The settings of crashes and of `gc` if nothing is set."""
@@ -116,6 +117,7 @@ def test_every_setting_can_come_from_the_environment() -> None:
             "DOCKERCISE_KEEP_CACHE_DAYS": "90",
             "DOCKERCISE_CACHE_SIZE": "2t",
             "DOCKERCISE_CACHE_DAYS": "365",
+            "DOCKERCISE_CACHE_AUDIT": "20",
             "DOCKERCISE_GC_AFTER_RUNS": "true",
             "DOCKERCISE_UNTRUSTED": " True ",
             "DOCKERCISE_UNTRUSTED_STAGES": "5",
@@ -150,6 +152,7 @@ def test_every_setting_can_come_from_the_environment() -> None:
         keep_cache_days=90,
         cache_size=2 * 1024**4,
         cache_days=365,
+        cache_audit=20,
         gc_after_runs=True,
         untrusted=True,
         untrusted_stages=5,
@@ -186,6 +189,7 @@ def test_every_setting_but_the_root_can_come_from_the_file() -> None:
             keep_cache_days = 30
             cache_size = "750m"
             cache_days = 14
+            cache_audit = 1
             gc_after_runs = true
             untrusted = true
             untrusted_stages = 5
@@ -220,6 +224,7 @@ def test_every_setting_but_the_root_can_come_from_the_file() -> None:
         keep_cache_days=30,
         cache_size=750 * 1024**2,
         cache_days=14,
+        cache_audit=1,
         gc_after_runs=True,
         untrusted=True,
         untrusted_stages=5,

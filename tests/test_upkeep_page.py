@@ -69,7 +69,7 @@ def test_the_settings_are_read(tmp_path: Path) -> None:
 
     assert (settings.keep_days, settings.keep_runs, settings.keep_size) == (30, 200, 20 * 1024**3)
     assert (settings.keep_cache_days, settings.gc_after_runs) == (90, True)
-    assert (settings.cache_size, settings.cache_days) == (20 * 1024**3, 60)
+    assert (settings.cache_size, settings.cache_days, settings.cache_audit) == (20 * 1024**3, 60, 20)
     assert set(re.findall(r"^(\w+) =", text, re.MULTILINE)) == {
         name for name in settings.origins if name.startswith(("keep_", "cache_", "gc_"))
     }
@@ -95,7 +95,8 @@ def test_the_lines_of_gc_are_real(tmp_path: Path) -> None:
     for hour in range(10, 10 + RUNS):
         made = [replace(ENTRY, output_digest=digest) for digest in digests[:2]]
         Entries(objects, "shop").add(f"20260212T00{hour}00Z-0000", made)
-    for file in tmp_path.rglob("*.zst"):
+    Entries(objects, "shop").withdraw(ENTRY.ingredients.key, "20260101T000000Z-0000")
+    for file in tmp_path.rglob("*.*"):
         os.utime(file, (0, 0))
 
     found = unwanted_in_cache(objects, CacheLimits(30, RUNS, 1), datetime(2026, 3, 2, tzinfo=UTC))

@@ -35,6 +35,19 @@ class AttemptSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditSummary:
+    """A stage that could have been reused was run all the same, and compared.
+
+    Attributes:
+        run_id: the run that it could have been reused from.
+        difference: what is not the same as there; None if everything is.
+    """
+
+    run_id: str
+    difference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StageSummary:
     """The entry of one stage in the summary. A stage that never started, or that is reused, has no times.
 
@@ -43,6 +56,7 @@ class StageSummary:
         attempts: the number of attempts; None if the stage never started, or in a record of an earlier version.
         because: the stage because of which this one never started; None if there is no such stage.
         reused_from: the run that the stage is reused from; None if it is not reused.
+        audit: how the stage compares with what could have been reused; None if it was not compared.
     """
 
     status: StageStatus
@@ -55,6 +69,7 @@ class StageSummary:
     attempts: StrictInt | None = None
     because: str | None = None
     reused_from: str | None = None
+    audit: AuditSummary | None = None
 
     @property
     def seconds(self) -> float | None:

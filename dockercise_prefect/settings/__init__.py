@@ -50,6 +50,7 @@ class Settings:
         keep_cache_days: after how many days clones of repositories and the output of packages are removed, if nobody uses them.
         cache_size: how many bytes what stages with `cache` have left may have together in a place of results.
         cache_days: after how many days such a stage cannot be spared any more because of what a run has left.
+        cache_audit: one in so many stages that would be reused is run all the same, and compared; 0 for none.
         gc_after_runs: whether `gc` is started after each run.
         untrusted: the pipeline is not trusted: its rights and resources are limited (docs/trust.md).
         untrusted_stages: the maximum number of stages of an untrusted pipeline that run.
@@ -82,6 +83,7 @@ class Settings:
     keep_cache_days: int | None
     cache_size: int
     cache_days: int
+    cache_audit: int
     gc_after_runs: bool
     untrusted: bool
     untrusted_stages: int
@@ -145,6 +147,7 @@ _KEYS = {
     "keep_cache_days": _Key(values.positive),
     "cache_size": _Key(values.amount),
     "cache_days": _Key(values.positive),
+    "cache_audit": _Key(values.natural),
     "gc_after_runs": _Key(values.switch),
     "untrusted": _Key(values.switch),
     "untrusted_stages": _Key(values.positive),
@@ -257,6 +260,7 @@ def load(
         "keep_cache_days": None,
         "cache_size": 10 << 30,
         "cache_days": 30,
+        "cache_audit": 0,
         "gc_after_runs": False,
         "untrusted": False,
         "untrusted_stages": 100,

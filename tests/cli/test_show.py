@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from dockercise_prefect.errors import ExitStatus
 from dockercise_prefect.pipeline import ImageReference, Pipeline, Stage
-from dockercise_prefect.results.summary import StageSummary
+from dockercise_prefect.results.summary import AuditSummary, StageSummary
 from dockercise_prefect.status import RunStatus, StageStatus
 from tests.support.command import Command
 from tests.support.recorded_runs import FIRST, Recorded, failed_run, ran, run_id
@@ -153,3 +154,16 @@ def test_last_is_that_of_the_pipeline_here(command: Command, tmp_path: Path) -> 
     assert elsewhere.startswith("other · ")
     assert here.startswith("shop · ")
     assert never.startswith("other · ")
+
+
+def test_stages_that_were_compared_are_counted(command: Command, tmp_path: Path) -> None:
+    """A stage that left something else than what could have been reused says so, and a line counts all that were compared."""
+    run = Recorded(tmp_path)
+    run.stage("greet", replace(ran(StageStatus.PASSED, 0, 1), audit=AuditSummary(run_id(1))))
+    run.stage("hush", replace(ran(StageStatus.PASSED, 0, 1), audit=AuditSummary(run_id(1), "its volume differs")))
+    run.end()
+
+    outcome = command("show", "last", "--results", str(tmp_path))
+
+    assert re.search(rf"✓ hush .* differs from {run_id(1)}\n", outcome.out)
+    assert "audit          2 stages that could be reused were run and compared; 1 left something else\n" in outcome.out

@@ -13,11 +13,14 @@ class Script:
     """Behaviours, each for containers whose command or input has a text, and for builds whose Dockerfile has it."""
 
     def __init__(self) -> None:
-        self._known: list[tuple[str, tuple[Behaviour, ...]]] = []
+        self._known: dict[str, tuple[Behaviour, ...]] = {}
 
     def add(self, text: str, behaviours: tuple[Behaviour, ...]) -> None:
-        """The n-th behaviour is that of the n-th attempt at a stage, and the last one that of all later attempts."""
-        self._known.append((text, behaviours))
+        """The n-th behaviour is that of the n-th attempt at a stage, and the last one that of all later attempts.
+
+        What was added for the same text before is replaced.
+        """
+        self._known[text] = behaviours
 
     def clear(self) -> None:
         """Forget all behaviours."""
@@ -29,7 +32,7 @@ class Script:
 
     def of(self, text: bytes, labels: Mapping[str, str]) -> Behaviour:
         """What something does that was given this text."""
-        behaviours = next((found for part, found in self._known if part.encode() in text), (Behaviour(),))
+        behaviours = next((found for part, found in self._known.items() if part.encode() in text), (Behaviour(),))
         return behaviours[min(int(labels.get(ATTEMPT, 1)), len(behaviours)) - 1]
 
 

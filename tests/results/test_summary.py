@@ -37,6 +37,7 @@ def test_the_object_has_the_keys_that_others_rely_on() -> None:
                 "attempts": None,
                 "because": None,
                 "reused_from": None,
+                "audit": None,
             }
         },
     }

@@ -164,13 +164,18 @@ def _details(stage: Stage, summary: StageSummary) -> str:
         return plain_line(summary.headline)
     match summary.status:
         case StageStatus.PASSED:
-            return ", ".join(filter(None, [summary.at_attempt, _edges(stage)]))
+            return ", ".join(filter(None, [summary.at_attempt, _edges(stage), _differs(summary)]))
         case StageStatus.FAILED if summary.exit_code is not None:
             return f"exit code {summary.exit_code}"
         case StageStatus.TOLERATED:
             return f"exit code {summary.exit_code}, tolerated (neverFail)"
         case _:
             return summary.headline
+
+
+def _differs(summary: StageSummary) -> str:
+    """`differs from RUN`, for a stage that was compared with what could have been reused and left something else."""
+    return f"differs from {summary.audit.run_id}" if summary.audit is not None and summary.audit.difference is not None else ""
 
 
 def _edges(stage: Stage) -> str:

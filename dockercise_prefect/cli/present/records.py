@@ -25,7 +25,7 @@ from dockercise_prefect.results.places.place import shown
 from dockercise_prefect.results.reading.run_list import Listed
 from dockercise_prefect.results.reading.run_view import RunView
 from dockercise_prefect.results.reading.terminal_text import plain_line
-from dockercise_prefect.results.reading.wording import duration
+from dockercise_prefect.results.reading.wording import audited, duration
 from dockercise_prefect.status import StageStatus
 
 UNFINISHED = "not finished: running, or interrupted"
@@ -72,6 +72,8 @@ def run_lines(view: RunView, links: Sequence[tuple[str, str]], marks: Marks) -> 
     if path := view.critical_path:
         took = ", ".join(f"{name} {duration(view.stages[name].seconds or 0)}" for name in path)
         links = [("critical path", took), *links]
+    if audit := audited(view.stages.values()):
+        links = [("audit", audit), *links]
     if links:
         yield Text()
     widest = max((len(name) for name, _ in links), default=0)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Container, Mapping
 from contextlib import AbstractContextManager
 from threading import Lock
+from typing import Protocol
 
 from dockercise_prefect.archives.tarball import packed
 from dockercise_prefect.errors import DockerciseError, StorageError
@@ -17,6 +18,24 @@ from dockercise_prefect.reuse.ingredients import Ingredients
 from dockercise_prefect.runtime.files.output import Printed
 from dockercise_prefect.runtime.stage.job import JobResult, Stdout
 from dockercise_prefect.status import StageStatus
+
+
+class Place(Protocol):
+    """What a place of results has (`sources.CacheSource`).
+
+    Raises:
+        StorageError: from both: the place cannot be read.
+    """
+
+    @property
+    def contents(self) -> Container[str]:
+        """The digests of contents that need not be stored again."""
+        ...
+
+    @property
+    def all_withdrawn(self) -> Container[str]:
+        """The keys of which nothing may be reused."""
+        ...
 
 
 class Keeping:
@@ -45,30 +64,41 @@ class Keeping:
         self._notify = notify
         self._lock = Lock()
         self._new: dict[StageName, Entry] = {}
+        self._withdrawn: set[str] = set()
 
-    def keep(self, stage: Stage, result: JobResult, made_from: Ingredients, there: Callable[[], Collection[str]]) -> None:
-        """Keep what a stage left, if it passed and all of it is known. Its volume is in the record already.
+    def keep(self, stage: Stage, result: JobResult, made_from: Ingredients, place: Place) -> None:
+        """Keep what a stage left, if it passed, all of it is known, and it may be reused. Its volume is in the record already.
 
         Args:
             stage: the stage.
             result: of its last attempt.
             made_from: what that was made from.
-            there: returns the digests of contents that need not be stored again.
+            place: what the place has already.
         """
         entry = self._entry(stage, result, made_from)
         if entry is None or result.stdout is None:
             return
         try:
-            if result.stdout.size and entry.output_digest not in there():
+            if made_from.key in self._withdrawn or made_from.key in place.all_withdrawn:
+                return
+            if result.stdout.size and entry.output_digest not in place.contents:
                 with self._opened(result.stdout) as printed:
                     self._contents.keep_output(entry.output_digest, printed.chunks())
-            if entry.volume_digest is not None and entry.volume_digest not in there():
+            if entry.volume_digest is not None and entry.volume_digest not in place.contents:
                 self._contents.keep_volume(entry.volume_digest, stage.name, packed(self._record.volume(stage.name)))
         except (DockerciseError, OSError) as error:
             self._say(stage.name, error)
         else:
             with self._lock:
                 self._new[stage.name] = entry
+
+    def withdraw(self, stage: Stage, made_from: Ingredients) -> None:
+        """See to it that no run reuses what a stage has left, that was made from this."""
+        self._withdrawn.add(made_from.key)
+        try:
+            self._entries.withdraw(made_from.key, self._record.run_id)
+        except StorageError as error:
+            self._notify(f"later runs may still reuse {stage.name}, because its reuse cannot be withdrawn: {error}")
 
     def close(self, reused: Mapping[StageName, Entry]) -> None:
         """Write the entries, if there are new ones, with those that the run has reused: so they stay among the newest."""

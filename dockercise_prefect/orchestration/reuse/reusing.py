@@ -37,6 +37,7 @@ class Reusing:
     Attributes:
         made_from: what each stage is made from that may be reused, now or later.
         reused: what is known of each stage that is reused.
+        audited: for each stage that could be reused, but is run and compared, what is known of it.
         whys: the reason why each stage is not reused that might have been, if that is not that something changed.
     """
 
@@ -57,6 +58,7 @@ class Reusing:
         self._unreadable: str | None = None
         self.made_from: dict[StageName, Ingredients] = {}
         self.reused: dict[StageName, Entry] = {}
+        self.audited: dict[StageName, Entry] = {}
         self.whys: dict[StageName, str] = {}
         self._then: dict[StageName, Ingredients] = {}
 
@@ -130,12 +132,17 @@ class Reusing:
         if taken is not None or made_from is None:
             return taken
         key = made_from.key
-        found = next(filter(None, (source.find(stage, key) for source in serving)), None)
-        if found is None:
-            then = next(filter(None, (source.latest(stage.name) for source in serving)), None)
-            if then is not None:
-                self._then[stage.name] = then.ingredients
-        return found
+        for source in serving:
+            if (found := source.find(stage, key)) is not None:
+                if not source.audits(stage.name):
+                    return found
+                self.audited[stage.name] = found
+                return None
+        if (run := next(filter(None, (source.withdrawn(key) for source in serving)), None)) is not None:
+            self.whys[stage.name] = f"it left something else in {run}, although nothing that it is made from had changed"
+        elif (then := next(filter(None, (source.latest(stage.name) for source in serving)), None)) is not None:
+            self._then[stage.name] = then.ingredients
+        return None
 
     def _is_unread(self, name: StageName, inputs: Inputs) -> bool:
         return name in inputs and is_unread(inputs[name]) and name not in self._read

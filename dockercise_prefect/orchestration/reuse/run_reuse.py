@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
+from functools import partial
 from threading import Lock
 
 from dockercise_prefect.errors import DockerciseError
+from dockercise_prefect.orchestration.reuse.audit import compared, is_drawn
 from dockercise_prefect.orchestration.reuse.file_lists import RunFileLists
 from dockercise_prefect.orchestration.reuse.keeping import Keeping
 from dockercise_prefect.orchestration.reuse.known import Inputs, Known, Seen, is_unread
@@ -19,10 +21,12 @@ from dockercise_prefect.pipeline.reusable import not_reusable
 from dockercise_prefect.pipeline.seen import seen_volumes
 from dockercise_prefect.results.cache.contents import Contents
 from dockercise_prefect.results.cache.entries import Entries
+from dockercise_prefect.results.cache.entry import Entry
 from dockercise_prefect.results.cache.lists import Lists
 from dockercise_prefect.results.places.folder import FolderObjects
 from dockercise_prefect.results.reading.recorded_run import RecordedRun
 from dockercise_prefect.results.record.store import RunStore
+from dockercise_prefect.results.summary import AuditSummary
 from dockercise_prefect.reuse.ingredients import Ingredients
 from dockercise_prefect.runtime.files.output import Printed
 from dockercise_prefect.runtime.stage.job import JobResult, Stdout
@@ -38,6 +42,7 @@ class ReuseOptions:
         no_cache: whether all stages run. What they leave is kept for later runs all the same.
         fail_on_miss: whether a stage with `cache` that is not reused fails instead of running.
         is_kept: whether later runs may reuse what this run leaves. An untrusted pipeline leaves nothing.
+        audit: one in so many stages that could be reused is run all the same, and compared; 0 for none.
         aws: whether stages get the user's AWS folder, and with it whatever it opens.
         resume: the recorded runs that are resumed; None if none is.
     """
@@ -45,6 +50,7 @@ class ReuseOptions:
     no_cache: bool = False
     fail_on_miss: bool = False
     is_kept: bool = True
+    audit: int = 0
     aws: bool = False
     resume: Resume | None = None
 
@@ -63,6 +69,7 @@ class RunAccess:
         opened: opens what an attempt printed.
         find_key: returns the key for digests of what is sensitive, or None if Prefect does not store one.
         note: called with what a stage is made from.
+        audited: called with how a stage compares that could have been reused.
         notify: called with a line for the user.
     """
 
@@ -75,6 +82,7 @@ class RunAccess:
     opened: Callable[[Stdout], AbstractContextManager[Printed]]
     find_key: Callable[[], bytes | None]
     note: Callable[[Stage, Ingredients], None]
+    audited: Callable[[Stage, AuditSummary], None]
     notify: Callable[[str], None]
 
 
@@ -94,7 +102,7 @@ class RunReuse:
         self._not_reusable = not_reusable(run.pipeline)
         self._sensitive = run.sensitive
         objects, name, folder = run.store.objects, run.pipeline.name, run.store.folder
-        self._cache = CacheSource(objects, name)
+        self._cache = CacheSource(objects, name, partial(is_drawn, run_id=folder.name, one_in=options.audit))
         known = Known(
             pipeline=run.pipeline,
             seen=run.seen,
@@ -107,7 +115,7 @@ class RunReuse:
         sources: list[Source] = [RecordSource(one.entries, resume.as_it_was) for one in resume.runs]
         if not options.no_cache:
             sources.append(self._cache)
-        self._known, self._note = known, run.note
+        self._known, self._note, self._audited, self._notify = known, run.note, run.audited, run.notify
         self._lock = Lock()
         self._inputs: dict[StageName, Inputs] = {}
         self._left: dict[StageName, JobResult] = {}
@@ -120,13 +128,13 @@ class RunReuse:
 
     def why(self, stage: Stage) -> str | None:
         """See `Reuses`."""
-        if self._options.no_cache and self._options.resume is None:
+        if (self._options.no_cache and self._options.resume is None) or stage.name in self.finding.audited:
             return None
         return self.finding.why(stage.name, self._lists) or self._why_not_resumed(stage)
 
     def refusal(self, stage: Stage) -> str | None:
         """See `Reuses`."""
-        if stage.cache is None or not self._options.fail_on_miss:
+        if stage.cache is None or not self._options.fail_on_miss or stage.name in self.finding.audited:
             return None
         why = self._obstacle(stage) or "has not passed before"
         return f"not reused: {self.finding.why(stage.name, self._lists) or f'it {why}'}"
@@ -159,11 +167,13 @@ class RunReuse:
 
     def _settle(self, stage: Stage) -> None:
         result = self._left[stage.name]
+        if (then := self.finding.audited.get(stage.name)) is not None:
+            self._compare(stage, result, then)
         if result.status is not StageStatus.PASSED or is_unread(result) or self._obstacle(stage) is not None:
             return
         made_from = self.finding.made_from.get(stage.name)
         if made_from is not None and stage.cache is not None and self._options.is_kept:
-            self._keeping.keep(stage, result, made_from, lambda: self._cache.contents)
+            self._keeping.keep(stage, result, made_from, self._cache)
             with suppress(DockerciseError, OSError):  # then later runs name the folder instead of the file
                 self._lists.keep(made_from)
         if made_from is None:
@@ -172,6 +182,18 @@ class RunReuse:
                 made_from = self._known.ingredients(stage, inputs)
         if made_from is not None:
             self._note(stage, made_from)
+
+    def _compare(self, stage: Stage, result: JobResult, then: Entry) -> None:
+        audit = compared(result, then)
+        if audit is None:
+            return
+        if audit.difference is not None:
+            self._notify(
+                f"{stage.name} left something else than in {then.run_id}, although nothing that it is made from has changed: "
+                f"{audit.difference}; it is not reused any more until something that it is made from changes"
+            )
+            self._keeping.withdraw(stage, then.ingredients)
+        self._audited(stage, audit)
 
     def close(self) -> None:
         """Write what later runs need to know, after the last stage has ended."""

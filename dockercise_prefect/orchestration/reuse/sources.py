@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -28,6 +28,18 @@ class Source(Protocol):
 
     def find(self, stage: Stage, key: str) -> Entry | None:
         """The stage as it passed when it was made from the same; None if it was not, or if what it left is gone.
+
+        Raises:
+            StorageError: the place cannot be read.
+        """
+        ...
+
+    def audits(self, stage: StageName) -> bool:
+        """Whether the stage, if it is found here, is run all the same and compared."""
+        ...
+
+    def withdrawn(self, key: str) -> str | None:
+        """The run that said that a stage made from this may not be reused any more; None if none did.
 
         Raises:
             StorageError: the place cannot be read.
@@ -66,10 +78,12 @@ class CacheSource:
     Attributes:
         objects: the place of the results.
         pipeline: the name of the pipeline.
+        drawn: says whether a stage that could be reused is run all the same and compared.
     """
 
     objects: Objects
     pipeline: str
+    drawn: Callable[[StageName], bool] = lambda _: False
 
     def serves(self, stage: Stage) -> bool:
         """See `Source`."""
@@ -78,9 +92,17 @@ class CacheSource:
     def find(self, stage: Stage, key: str) -> Entry | None:
         """See `Source`."""
         entry = self._by_key.get(key)
-        if entry is None or stage.cache is None or not self._is_there(entry):
+        if entry is None or stage.cache is None or key in self.all_withdrawn or not self._is_there(entry):
             return None
         return entry if is_young(entry, stage.cache.max_age) else None
+
+    def audits(self, stage: StageName) -> bool:
+        """See `Source`."""
+        return self.drawn(stage)
+
+    def withdrawn(self, key: str) -> str | None:
+        """See `Source`."""
+        return self.all_withdrawn.get(key)
 
     def taken(self, stage: StageName) -> None:
         """See `Source`."""
@@ -99,8 +121,17 @@ class CacheSource:
         return Contents(self.objects).sizes().keys()
 
     @cached_property
+    def all_withdrawn(self) -> Mapping[str, str]:
+        """The keys of which nothing may be reused, each with the run that has withdrawn it."""
+        return self._past.withdrawn()
+
+    @cached_property
+    def _past(self) -> Entries:
+        return Entries(self.objects, self.pipeline)
+
+    @cached_property
     def _entries(self) -> Iterable[Entry]:
-        return Entries(self.objects, self.pipeline).newest(RUNS)
+        return self._past.newest(RUNS)
 
     @cached_property
     def _by_key(self) -> Mapping[str, Entry]:
@@ -163,6 +194,13 @@ class RecordSource:
         """See `Source`."""
         entry = self.entries.get(stage.name)
         return entry if entry is not None and entry.ingredients.key == key else None
+
+    def audits(self, stage: StageName) -> bool:  # noqa: ARG002  as in `Source`
+        """See `Source`. Whoever resumes a run does not want that to be run again which passed there."""
+        return False
+
+    def withdrawn(self, key: str) -> None:
+        """See `Source`."""
 
     def taken(self, stage: StageName) -> Entry | None:
         """See `Source`."""

@@ -170,12 +170,14 @@ def _reuse(run: Resolved, workspace: Workspace, outputs: RunOutputs) -> RunReuse
         opened=outputs.open,
         find_key=lambda: run.context.copy().run(reuse_key),  # also from threads that Prefect did not start
         note=run.record.note_made_from,
+        audited=run.record.stage_audited,
         notify=run.notify,
     )
     how = ReuseOptions(
         no_cache=options.no_cache,
         fail_on_miss=options.fail_on_miss,
         is_kept=not options.settings.untrusted,
+        audit=0 if options.settings.untrusted else options.settings.cache_audit,
         aws=options.aws,
         resume=options.resume,
     )

@@ -20,7 +20,7 @@ from dockercise_prefect.pipeline import Pipeline, Stage, StageName
 from dockercise_prefect.results.record.file_names import volume_file
 from dockercise_prefect.results.record.journal import Entry, Journal
 from dockercise_prefect.results.record.store import Kept, LogWriter, RunStore
-from dockercise_prefect.results.summary import StageSummary
+from dockercise_prefect.results.summary import AuditSummary, StageSummary
 from dockercise_prefect.reuse.ingredients import Ingredients
 from dockercise_prefect.runtime.engine import EngineLostError
 from dockercise_prefect.runtime.secrets.masking import Scan
@@ -227,6 +227,12 @@ class RunRecord:
         """
         with self._lock:
             self._made_from[stage.name] = made_from
+
+    def stage_audited(self, stage: Stage, audit: AuditSummary) -> None:
+        """A stage that has ended was compared with what could have been reused."""
+        with self._lock:
+            self._stages[stage.name] = replace(self._stages[stage.name], audit=audit)
+        self._amend(stage, lambda kept: kept)
 
     def stage_settled(self, stage: Stage) -> None:
         """Nothing more will be known of a stage that has ended."""

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import partial
+from functools import cached_property, partial
 from io import BytesIO
 from typing import Any, TypeVar
 
 from zstandard import ZstdCompressor
 
 from dockercise_prefect.results.cache.entry import Entry, entries_from_json, entries_to_json
-from dockercise_prefect.results.cache.paths import entries_folder, entries_path, run_of
+from dockercise_prefect.results.cache.paths import entries_folder, entries_path, run_of, withdrawal_path, withdrawn_at
 from dockercise_prefect.results.places.objects import NotStoredError, Objects, read
 from dockercise_prefect.results.record.compression import LEVEL, decompressed
 
@@ -24,7 +24,7 @@ AT_ONCE = 8
 
 
 class Entries:
-    """The entries of one pipeline.
+    """The entries of one pipeline. The place is listed once, when it is first read.
 
     Args:
         objects: the place of the results.
@@ -54,12 +54,35 @@ class Entries:
         Raises:
             StorageError: the place cannot be read.
         """
-        folder = entries_folder(self._pipeline)
-        paths = [f"{folder}/{name}" for name in self._objects.sizes(folder)]
-        newest = sorted(path for path in paths if run_of(path) is not None)[-count:]
+        newest = sorted(path for path in self._paths if run_of(path) is not None)[-count:]
         with ThreadPoolExecutor(AT_ONCE) as readers:
             read_entries = partial(parsed_at, self._objects, parse=entries_from_json)
             return [entry for found in readers.map(read_entries, newest) for entry in found or []]
+
+    def withdraw(self, key: str, run_id: str) -> None:
+        """Say that nothing with this key may be reused any more, whatever other runs have stored or will store.
+
+        Args:
+            key: of the ingredients.
+            run_id: the run that says so.
+
+        Raises:
+            StorageError: it cannot be stored.
+        """
+        self._objects.put(withdrawal_path(self._pipeline, key, run_id), BytesIO())
+
+    def withdrawn(self) -> Mapping[str, str]:
+        """The keys that were withdrawn, each with the run that has done so.
+
+        Raises:
+            StorageError: the place cannot be read.
+        """
+        return dict(found for path in sorted(self._paths) if (found := withdrawn_at(path)) is not None)
+
+    @cached_property
+    def _paths(self) -> Sequence[str]:
+        folder = entries_folder(self._pipeline)
+        return [f"{folder}/{name}" for name in self._objects.sizes(folder)]
 
 
 def parsed_at(objects: Objects, path: str, parse: Callable[[Any], Parsed]) -> Parsed | None:

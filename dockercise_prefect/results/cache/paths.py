@@ -14,6 +14,7 @@ LISTS = f"{CACHE}/lists"
 """The folder of all lists of files. The same holds for a pipeline of this name."""
 
 _ENTRIES = re.compile(rf"{re.escape(CACHE)}/[^/]+/([^/]+)\.json\.zst")
+_WITHDRAWAL = re.compile(rf"{re.escape(CACHE)}/[^/]+/([0-9a-f]{{64}})\.([^/]+)\.withdrawn")
 _CONTENT = re.compile(rf"{re.escape(CONTENTS)}/[0-9a-f]{{2}}/([0-9a-f]{{64}})\.zst")
 _LIST = re.compile(rf"{re.escape(LISTS)}/[0-9a-f]{{2}}/([0-9a-f]{{64}})\.zst")
 
@@ -32,6 +33,17 @@ def run_of(path: str) -> str | None:
     """The run whose entries are at a path; None if this is not a path of entries."""
     match = _ENTRIES.fullmatch(path)
     return match[1] if match else None
+
+
+def withdrawal_path(pipeline: str, key: str, run_id: str) -> str:
+    """The object that says that a run has withdrawn what has this key, `sha256:…`. It is empty: its name says everything."""
+    return f"{entries_folder(pipeline)}/{key.removeprefix('sha256:')}.{run_id}.withdrawn"
+
+
+def withdrawn_at(path: str) -> tuple[str, str] | None:
+    """The key and the run of the path of a withdrawal; None if this is not one."""
+    match = _WITHDRAWAL.fullmatch(path)
+    return (f"sha256:{match[1]}", match[2]) if match else None
 
 
 def content_path(digest: str) -> str:

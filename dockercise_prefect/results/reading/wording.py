@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from dockercise_prefect.results.summary import StageSummary
 from dockercise_prefect.status import StageStatus
 
 MARKS: Mapping[StageStatus, str] = {
@@ -50,3 +51,13 @@ def words(status: StageStatus) -> str:
 def shared_with(base: str) -> str:
     """A note for readers of an archive whose stage works on another stage."""
     return f"files that {base} also has are only in the archive of {base}"
+
+
+def audited(stages: Iterable[StageSummary]) -> str:
+    """How many stages were run although they could be reused, and how many of them differ. Empty if there were none."""
+    found = [stage.audit for stage in stages if stage.audit is not None]
+    differing = sum(audit.difference is not None for audit in found)
+    if not found:
+        return ""
+    those = "1 stage that could be reused was" if len(found) == 1 else f"{len(found)} stages that could be reused were"
+    return f"{those} run and compared; {differing or 'none'} left something else"

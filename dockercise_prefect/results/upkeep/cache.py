@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from dockercise_prefect.quantities import shown_bytes
 from dockercise_prefect.results.cache.entries import AT_ONCE, parsed_at
 from dockercise_prefect.results.cache.eviction import evicted, seconds_of_objects
-from dockercise_prefect.results.cache.paths import CACHE, digest_of, list_of, run_of
+from dockercise_prefect.results.cache.paths import CACHE, digest_of, list_of, run_of, withdrawn_at
 from dockercise_prefect.results.places.objects import Objects, Stored
 from dockercise_prefect.results.reading.recorded_run import began
 from dockercise_prefect.results.record.owner_mark import is_scrap
@@ -29,7 +29,7 @@ class CacheLimits:
     """What is kept of a cache.
 
     Attributes:
-        days: the age of a run whose entries are kept.
+        days: the age of a run whose entries are kept, and for how long it is known that something was withdrawn.
         runs: of how many runs of a pipeline entries are kept. Nobody reads those of more.
         size: the bytes of all contents together.
     """
@@ -83,6 +83,9 @@ def unwanted_in_cache(objects: Objects, limits: CacheLimits, now: datetime) -> I
     found = {f"{CACHE}/{path}": one for path, one in objects.stored(CACHE).items()}
     runs = {path: run_id for path in found if (run_id := run_of(path)) is not None}
     old = [path for path, run_id in runs.items() if _is_older(run_id, timedelta(days=limits.days), now)]
+    withdrawn = [
+        path for path in found if withdrawn_at(path) is not None and now - found[path].written > timedelta(days=limits.days)
+    ]
     unread = list(_all_but_the_newest(runs.keys() - old, limits.runs))
     seconds = _seconds(objects, runs.keys() - {*old, *unread})
     contents = [path for path in found if digest_of(path) is not None or list_of(path) is not None]
@@ -91,9 +94,11 @@ def unwanted_in_cache(objects: Objects, limits: CacheLimits, now: datetime) -> I
     lost = [path for path in [*unnamed, *scraps] if now - found[path].written > LONGEST_RUN]
     sizes = {path: found[path].size for path in set(contents) - set(lost)}
     too_many = list(evicted(sizes, seconds, limits.size))
+    too_old = f"older than {days_in_words(limits.days)} (cache_days)"
     for name, why, paths in (
-        (f"what the cache knows of {_counted(old, 'run')}", f"older than {days_in_words(limits.days)} (cache_days)", old),
+        (f"what the cache knows of {_counted(old, 'run')}", too_old, old),
         (f"what the cache knows of {_counted(unread, 'run')}", f"no run reads it: there are {limits.runs} newer ones", unread),
+        (f"what was withdrawn of {_counted(withdrawn, 'stage')}", too_old, withdrawn),
         (f"{_counted(lost, 'content')} of the cache", "no run in the cache refers to it any more", lost),
         (
             f"{_counted(too_many, 'content')} of the cache",

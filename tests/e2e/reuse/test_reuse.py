@@ -57,6 +57,29 @@ def test_hello_starts_no_container_the_second_time(dockercise_run: Dockercise, t
     assert second.exit_status == 0
 
 
+def test_a_stage_that_is_not_the_same_each_time_is_found(dockercise_run: Dockercise, tmp_path: Path) -> None:
+    """With the setting, the run says what docs/reuse.md shows, and the next one says why the stage runs again."""
+    page = (ROOT / "docs/reuse.md").read_text()
+    root = tmp_path / "stamp"
+    root.mkdir()
+    (root / "stamp.dockercise.yaml").write_text(
+        "stamp: {cache: true, img: busybox, run: cat /proc/sys/kernel/random/uuid}\n"
+        'same: {cache: true, img: busybox, run: "echo same; echo same > $OUT/file"}\n'
+    )
+    first = dockercise_run("-C", root)
+
+    audited = dockercise_run("-C", root, DOCKERCISE_CACHE_AUDIT="1")
+    later = dockercise_run("-C", root)
+
+    (said,) = re.findall(r"stamp left something else than in .*\n", audited.stderr)
+    assert said.replace(first.summary["run_id"], "20261130T091022Z-4212") in page
+    assert "same left" not in audited.stderr
+    assert audited.stages["same"]["audit"] == {"run_id": first.summary["run_id"], "difference": None}
+    (why,) = re.findall(r"stamp is not reused: .*\n", later.stderr)
+    assert why.replace(audited.summary["run_id"], "20261201T020000Z-91c3") in page
+    assert later.stages["same"]["reused_from"] == audited.summary["run_id"]
+
+
 def test_the_page_shows_what_is_seen(dockercise_run: Dockercise, environment: dict[str, str], tmp_path: Path) -> None:
     """The example of docs/reuse.md: after a change of the folder, the run, `plan` and `explain` say what the page shows."""
     page = (ROOT / "docs/reuse.md").read_text()

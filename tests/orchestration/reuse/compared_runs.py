@@ -117,6 +117,7 @@ def run_with_reuse(pipeline: Pipeline, root: Path, results: Path, run_id: str) -
                 opened=outputs.open,
                 find_key=lambda: b"key",
                 note=record.note_made_from,
+                audited=record.stage_audited,
                 notify=logging.warning,
             )
             reuse = RunReuse(access, ReuseOptions())

@@ -77,3 +77,14 @@ def test_the_newest_of_a_key_counts() -> None:
     later = replace(ENTRY, run_id="2", finished="2026-11-30T07:00:00+00:00")
 
     assert newest_by_key([later, ENTRY]) == {ENTRY.ingredients.key: later}
+
+
+def test_what_is_withdrawn_is_no_entry(tmp_path: Path) -> None:
+    """Withdrawn keys come back with the run that has withdrawn them, and the entries are read as before."""
+    entries, key = Entries(FolderObjects(tmp_path), "shop"), ENTRY.ingredients.key
+    entries.add("1", [ENTRY])
+    entries.withdraw(key, "20261130T060000Z-aaaa")
+
+    assert entries.newest(10) == [ENTRY]
+    assert entries.withdrawn() == {key: "20261130T060000Z-aaaa"}
+    assert Entries(FolderObjects(tmp_path), "another").withdrawn() == {}

@@ -69,6 +69,7 @@ def test_the_layout_is_what_others_rely_on(tmp_path: Path) -> None:
         "attempts": None,
         "because": None,
         "reused_from": None,
+        "audit": None,
         "value": "hello",
         "sensitive": False,
         "sensitive_because": None,

@@ -17,7 +17,7 @@ from dockercise_prefect.compiler.names import pipeline_name_from, pipeline_name_
 from dockercise_prefect.errors import StorageError, UsageError
 from dockercise_prefect.results.cache.contents import Contents
 from dockercise_prefect.results.cache.entries import Entries
-from dockercise_prefect.results.cache.paths import CACHE, content_path, entries_path
+from dockercise_prefect.results.cache.paths import CACHE, content_path, entries_path, withdrawal_path
 from dockercise_prefect.results.places.bucket import Bucket
 from dockercise_prefect.results.places.folder import FolderObjects
 from dockercise_prefect.results.places.objects import Objects
@@ -107,6 +107,17 @@ def test_what_old_runs_have_left_goes(objects: Objects) -> None:
     ]
     assert Contents(objects).sizes().keys() == {shared, new}
     assert [entry.output_digest for entry in Entries(objects, "shop").newest(10)] == [shared, new]
+
+
+def test_what_was_withdrawn_is_known_as_long_as_it_could_be_reused(objects: Objects) -> None:
+    """A withdrawal goes when the entries are gone that it is about, whatever else there is."""
+    key = ENTRY.ingredients.key
+    Entries(objects, "shop").withdraw(key, run_id(0))
+    ended(objects, 1, {})
+
+    assert found(objects, CacheLimits(days=30, runs=1, size=1), later=28) == []
+    assert found(objects, later=31)[-1] == ([withdrawal_path("shop", key, run_id(0))], "older than 30 days (cache_days)")
+    assert Entries(objects, "shop").withdrawn() == {key: run_id(0)}
 
 
 def test_what_nobody_reads_goes(objects: Objects) -> None:
