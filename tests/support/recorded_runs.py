@@ -8,6 +8,7 @@ from pathlib import Path
 from dockercise_prefect.archives.tarball import Entry, tar_stream
 from dockercise_prefect.pipeline import Pipeline, stage, to_json
 from dockercise_prefect.results.record.local_store import LocalStore
+from dockercise_prefect.results.record.run_facts import RunFacts
 from dockercise_prefect.results.record.store import Kept
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 from dockercise_prefect.status import RunStatus, StageStatus
@@ -42,12 +43,13 @@ class Recorded:
         results: the folder of all results.
         pipeline: the pipeline of the run.
         number: the number of the run, see `run_id`.
+        facts: how the run goes; None as in records of earlier versions.
     """
 
-    def __init__(self, results: Path, pipeline: Pipeline = SHOP, number: int = 0) -> None:
+    def __init__(self, results: Path, pipeline: Pipeline = SHOP, number: int = 0, facts: RunFacts | None = None) -> None:
         self.run_id = run_id(number)
         self.store = LocalStore(results, pipeline.name, self.run_id)
-        self.store.start(to_json(pipeline))
+        self.store.start({**to_json(pipeline), **({} if facts is None else {"run": facts.to_json()})})
         self._pipeline = pipeline.name
         self._stages: dict[str, StageSummary] = {}
 

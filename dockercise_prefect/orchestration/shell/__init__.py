@@ -1,1 +1,1 @@
-"""Opens a shell in a stage of a recorded run (docs/adr/0041)."""
+"""Opens a shell in a stage of a recorded run, or as it would run now (docs/adr/0041)."""

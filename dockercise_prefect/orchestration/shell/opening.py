@@ -1,11 +1,12 @@
-"""Opens a shell in a stage of a recorded run, and removes everything of it from the engine afterwards (docs/adr/0041)."""
+"""Opens a shell in a stage, and removes everything of it from the engine afterwards (docs/adr/0041)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -14,6 +15,7 @@ from dockercise_prefect.orchestration.prefect.engine_login import connect_engine
 from dockercise_prefect.orchestration.run.limits import confinement_of, within_trust
 from dockercise_prefect.orchestration.run.options import RunOptions
 from dockercise_prefect.orchestration.run.outputs import restored_volume
+from dockercise_prefect.orchestration.run.run import git_of
 from dockercise_prefect.orchestration.shell.code import code_of, with_own_folders
 from dockercise_prefect.orchestration.shell.images import with_exact_image
 from dockercise_prefect.orchestration.shell.outputs import RecordedOutputs
@@ -24,7 +26,7 @@ from dockercise_prefect.results.reading.run_view import RunView
 from dockercise_prefect.runtime.attempts import StagePorts
 from dockercise_prefect.runtime.cleanup.labels import RunIdentity
 from dockercise_prefect.runtime.dialogue import Dialogue, InteractiveEngine
-from dockercise_prefect.runtime.engine import OutputSink
+from dockercise_prefect.runtime.engine import Engine, OutputSink
 from dockercise_prefect.runtime.files.volumes import Volumes
 from dockercise_prefect.runtime.stage.environment import VariableTexts
 from dockercise_prefect.runtime.stage.job import JobResult, Stdout
@@ -36,10 +38,10 @@ from dockercise_prefect.status import StageStatus
 
 @dataclass(frozen=True, kw_only=True)
 class Visit:
-    """A shell in a stage of a recorded run, as the user asks for it.
+    """A shell in a stage, as the user asks for it.
 
     Attributes:
-        view: the recorded run.
+        view: the recorded run, or what `earlier.as_now` has found.
         stage: the name of the stage.
         options: the settings of this machine, and the variables of `--env` and `--env-file`.
         root: the folder of the pipeline on this machine.
@@ -59,8 +61,29 @@ class Visit:
     engine: InteractiveEngine | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Scene:
+    """Where a shell is opened.
+
+    Attributes:
+        plan: what it needs.
+        options: how it runs.
+        code: returns the folder of the code.
+        image: returns a stage with the image that it has there.
+        notes: what the user must know before the shell begins.
+        title: what the user is told that the shell is.
+    """
+
+    plan: Plan
+    options: RunOptions
+    code: Callable[[], AbstractContextManager[Path]]
+    image: Callable[[Stage, Engine], Stage]
+    notes: Sequence[str]
+    title: str
+
+
 def open_shell(visit: Visit) -> int:
-    """Open the shell, and return its exit code when it has ended. Nothing of it stays on the engine.
+    """Open a shell in a stage of a recorded run, and return its exit code when it has ended. Nothing stays on the engine.
 
     Raises:
         UsageError: something that the shell needs is not in the record, or a variable is not found again.
@@ -70,38 +93,70 @@ def open_shell(visit: Visit) -> int:
     visit.view.run.index()  # raises if it is lost: then the view has stages without anything
     facts = visit.view.run.facts()
     plan = planned(visit.view, visit.stage, facts)
-    options = visit.options
+    options, commit, branch = visit.options, None, ""
     if facts is not None:
         settings = replace(options.settings, untrusted=options.settings.untrusted or facts.untrusted)
         options = replace(options, settings=settings, git=facts.git, aws=facts.aws, secret_blocks=facts.secret_blocks)
+        commit, branch = facts.commit, facts.git.branch
+    scene = _Scene(
+        plan=plan,
+        options=options,
+        code=partial(code_of, visit.root, commit, branch, visit.notify),
+        image=partial(_image_of_the_run, visit),
+        notes=[*plan.notes, *plan.unlike],
+        title=f"{visit.stage} of {visit.view.run.run_id}",
+    )
+    return _opened(visit, scene)
+
+
+def open_shell_now(visit: Visit) -> int:
+    """The same in a stage as it would run now. The view is of `earlier.as_now`."""
+    plan = planned(visit.view, visit.stage, None, "the place of the results")
+    scene = _Scene(
+        plan=plan,
+        options=replace(visit.options, git=git_of(visit.options, visit.root)),
+        code=lambda: nullcontext(visit.root.resolve()),
+        image=lambda stage, _engine: stage,
+        notes=plan.notes,
+        title=f"{visit.stage} as it would run now",
+    )
+    return _opened(visit, scene)
+
+
+def _opened(visit: Visit, scene: _Scene) -> int:
+    plan, options = scene.plan, scene.options
     pipeline = within_trust(replace(visit.view.pipeline, stages=plan.stages, answers=(), digest=None), options)
     check_host_paths(pipeline, visit.root)
     texts = found_again(plan, options, visit.view, visit.notify)
     with ExitStack() as stack:
         root = visit.root
         if code_folders(pipeline):
-            commit, branch = (None, "") if facts is None else (facts.commit, facts.git.branch)
-            root = stack.enter_context(code_of(root, commit, branch, visit.notify))
+            root = stack.enter_context(scene.code())
         engine = visit.engine or stack.enter_context(closing(connect_engine(options.settings)))
         outputs = stack.enter_context(closing(RecordedOutputs(visit.view.run)))
-        return _Shell(visit, plan, pipeline, options, root, engine, outputs).opened(texts)
+        return _Shell(visit, scene, pipeline, root, engine, outputs).opened(texts)
+
+
+def _image_of_the_run(visit: Visit, stage: Stage, engine: Engine) -> Stage:
+    summary = visit.view.stages.get(stage.name)
+    return with_exact_image(stage, None if summary is None else summary.image_digest, engine, visit.notify)
 
 
 class _Shell:
     def __init__(  # noqa: PLR0917  all that was found out about it
         self,
         visit: Visit,
-        plan: Plan,
+        scene: _Scene,
         pipeline: Pipeline,
-        options: RunOptions,
         root: Path,
         engine: InteractiveEngine,
         outputs: RecordedOutputs,
     ) -> None:
         self._visit = visit
-        self._plan = plan
+        self._scene = scene
+        self._plan = scene.plan
         self._pipeline = pipeline
-        self._options = options
+        self._options = scene.options
         self._root = root
         self._engine = engine
         self._outputs = outputs
@@ -109,7 +164,7 @@ class _Shell:
 
     def opened(self, texts: Mapping[StageName, Mapping[str, str]]) -> int:
         view = self._visit.view
-        stages = [with_own_folders(self._with_image(stage), self._visit.root) for stage in self._pipeline.stages]
+        stages = [with_own_folders(self._scene.image(stage, self._engine), self._visit.root) for stage in self._pipeline.stages]
         pipeline = replace(self._pipeline, stages=stages)
         # The labels have the run's id, since the stage sees it, but no flow run's: nobody may take this for the run.
         identity = RunIdentity(view.run.run_id, view.run.pipeline, str(uuid4()))
@@ -129,10 +184,6 @@ class _Shell:
                 if stage is not stages[-1] and not result.status.succeeded:
                     raise StageError(f"the image of {stage.name} could not be built again: {result.message}")
         return self._exit_code(result)
-
-    def _with_image(self, stage: Stage) -> Stage:
-        summary = self._visit.view.stages.get(stage.name)
-        return with_exact_image(stage, None if summary is None else summary.image_digest, self._engine, self._visit.notify)
 
     def _restored(self, left: Left, volumes: Volumes, image: str) -> JobResult:
         """What a stage left, on this engine: its output, and its volume if it is needed."""
@@ -160,11 +211,11 @@ class _Shell:
 
     def _begins(self) -> None:
         """Say, just before the shell begins, what the user must know in it."""
-        for note in self._plan.notes:
+        for note in self._scene.notes:
             self._visit.notify(note)
         command = how_to_run(self._plan.stage)
         script = f"its script: {command}" if command else "it has no script, since it runs its image's own command"
-        self._visit.notify(f"{self._plan.stage.name} of {self._visit.view.run.run_id}; {script}")
+        self._visit.notify(f"{self._scene.title}; {script}")
         self._has_begun = True
 
     def _exit_code(self, result: JobResult) -> int:

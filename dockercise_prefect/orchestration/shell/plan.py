@@ -53,7 +53,8 @@ class Plan:
         inputs: for each of them, what the stages left that it needs.
         volumes: the stages whose volumes are mounted or copied.
         lost: for each stage, the variables whose texts are in no place where a run looks, each with the reason.
-        notes: what the user must know before the shell begins.
+        notes: what the record does not have, and the shell begins without.
+        unlike: what is not as it was in the run.
     """
 
     stages: Sequence[Stage]
@@ -61,6 +62,7 @@ class Plan:
     volumes: frozenset[StageName]
     lost: Mapping[StageName, Mapping[str, str]] = field(default_factory=dict)
     notes: Sequence[str] = ()
+    unlike: Sequence[str] = ()
 
     @property
     def stage(self) -> Stage:
@@ -68,13 +70,14 @@ class Plan:
         return self.stages[-1]
 
 
-def planned(view: RunView, name: StageName, facts: RunFacts | None) -> Plan:
+def planned(view: RunView, name: StageName, facts: RunFacts | None, whose: str | None = None) -> Plan:
     """What a shell in a stage needs.
 
     Args:
         view: the recorded run.
         name: the stage.
         facts: how the run went; None if the record does not say it.
+        whose: what errors call the record; None for the id of the run.
 
     Raises:
         UsageError: the stage has no container; or something that the shell needs is not in the record, and cannot be made
@@ -85,24 +88,25 @@ def planned(view: RunView, name: StageName, facts: RunFacts | None) -> Plan:
     if not stage.starts_container:
         what = "only builds an image" if stage.build is not None else "has no container"
         raise UsageError(f"{name} {what}, so there is nothing to open a shell in", "choose a stage that runs something")
-    stages = [*_builder(stage, view.pipeline), stage]
+    stages = [*builder_of(stage, view.pipeline), stage]
     left = {needed: _left(view, needed) for each in stages for needed in each.needs}
     missing = [text for each in stages for text in _missing(each, left, view)]
     if missing:
         lines = "".join(f"\n  {text}" for text in dict.fromkeys(missing))
         hint = "`dockercise run` makes it again; a shell in an earlier stage may need less"
-        raise UsageError(f"a shell in {name} needs what {view.run.run_id} does not have:{lines}", hint)
+        raise UsageError(f"a shell in {name} needs what {whose or view.run.run_id} does not have:{lines}", hint)
     lost = {each.name: dict(_lost(each, left, view.pipeline, facts)) for each in stages}
     return Plan(
         stages=[_alone(each, lost[each.name]) for each in stages],
         inputs={each.name: [found for needed in each.needs if (found := left[needed]) and found.ran] for each in stages},
         volumes=frozenset(needed for each in stages for needed in _mounted(each) if (found := left[needed]) and found.ran),
         lost=lost,
-        notes=list(_notes(stages, left, facts)),
+        notes=list(_notes(stages, left)),
+        unlike=list(_unlike_the_run(stages, facts)),
     )
 
 
-def _builder(stage: Stage, pipeline: Pipeline) -> Iterator[Stage]:
+def builder_of(stage: Stage, pipeline: Pipeline) -> Iterator[Stage]:
     """The stage that builds the image again in which the stage runs: only with what the build needs, without its script."""
     if not isinstance(stage.image, StageImage):
         return
@@ -148,7 +152,7 @@ def _missing(stage: Stage, left: Mapping[StageName, Left | None], view: RunView)
         found, kinds = left[name], {edge.kind for edge in stage.depends_on if edge.stage == name}
         if found is None:
             yield f"what {name} leaves: it has not ended"
-        elif not found.ran and (own is None or own.started is None) and any(_takes(kind) for kind in kinds):
+        elif not found.ran and (own is None or own.started is None) and any(takes(kind) for kind in kinds):
             yield f"what {name} leaves: it never started ({found.summary.headline})"
         elif found.ran and found.kept.output_digest is None and _reads_output(stage, name):
             yield f"/out/{name}, what {name} printed: {_why(found, 'output')}"
@@ -160,7 +164,7 @@ def _missing(stage: Stage, left: Mapping[StageName, Left | None], view: RunView)
         yield f"the image that {stage.image.stage} left: images are not part of a record"
 
 
-def _takes(kind: DependencyKind) -> bool:
+def takes(kind: DependencyKind) -> bool:
     """Whether a stage with such an edge takes something from the earlier stage, and does not only wait for it."""
     return kind is not DependencyKind.AFTER and not kind.asks
 
@@ -199,23 +203,21 @@ def _lost(
                 yield variable, "a secret text of the pipeline, which is not in the record"
 
 
-def _notes(stages: Sequence[Stage], left: Mapping[StageName, Left | None], facts: RunFacts | None) -> Iterator[str]:
-    stage = stages[-1]
+def _notes(stages: Sequence[Stage], left: Mapping[StageName, Left | None]) -> Iterator[str]:
     for name in dict.fromkeys(needed for each in stages for needed in each.needs):
         found = left[name]
         if found is not None and found.ran and found.kept.output_digest is None:
             yield f"/out/{name} is empty: what {name} printed is not in the record: {_why(found, 'output')}"
+
+
+def _unlike_the_run(stages: Sequence[Stage], facts: RunFacts | None) -> Iterator[str]:
+    stage = stages[-1]
     for mount in stage.mounts:
         match mount.source:
             case HostPath(path):
                 yield f"{mount.target} is the folder {path} as it is now, not as it was in the run"
             case EngineVolume(name):
                 yield f"{mount.target} is the volume {name} of this engine as it is now; it stays afterwards, as in a run"
-    yield from _notes_on_the_run(stages, facts)
-
-
-def _notes_on_the_run(stages: Sequence[Stage], facts: RunFacts | None) -> Iterator[str]:
-    stage = stages[-1]
     if len(stages) > 1:
         yield f"the image of {stages[0].name} is built again, since images are not part of a record"
     elif stage.build is not None:

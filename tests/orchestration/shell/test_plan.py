@@ -167,7 +167,7 @@ def test_the_builder_of_an_image_builds_it_again(tmp_path: Path) -> None:
 
     assert [(one.name, one.run, list(one.env)) for one in plan.stages] == [("image", None, ["TOKEN"]), ("check", "test", [])]
     assert (plan.volumes, [left.stage.name for left in plan.inputs["image"]]) == (frozenset({"of-build"}), ["of-build"])
-    assert plan.notes[0] == "the image of image is built again, since images are not part of a record"
+    assert plan.unlike[0] == "the image of image is built again, since images are not part of a record"
 
 
 def test_what_is_of_this_machine_is_said(tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ def test_what_is_of_this_machine_is_said(tmp_path: Path) -> None:
     mounts = [Mount(HostPath("/srv/data"), "/data", "rw"), Mount(EngineVolume("cache"), "/cache", "rw")]
     check = stage("check", image="bb:1", run="test", volumes=mounts)
 
-    notes = planned(view_of(tmp_path, check), "check", None).notes
+    notes = planned(view_of(tmp_path, check), "check", None).unlike
 
     assert notes[0] == "/data is the folder /srv/data as it is now, not as it was in the run"
     assert notes[1] == "/cache is the volume cache of this engine as it is now; it stays afterwards, as in a run"
