@@ -13,10 +13,13 @@ from dockercise_prefect.errors import EngineError
 from dockercise_prefect.runtime.engine import Engine
 
 KeepVolume: TypeAlias = Callable[[Iterator[bytes] | None], None]
-"""Called with a tar stream whose paths begin with the stage's name; with None if the volume is empty or is not kept.
+"""Called with a tar stream whose paths begin with the stage's name; with None if the volume is like a new one or is not kept.
 
 It must not raise. If the stream raises an `EngineError`, the volume could not be read to its end.
 """
+
+NEW_ROOT = (0o755, 0, 0)
+"""The mode and the owner of the root of a new volume, on every engine."""
 
 HEAD = 65_536
 """Bytes. The archive of an empty volume, which has only one entry, is always shorter."""
@@ -24,7 +27,7 @@ HEAD = 65_536
 
 @contextmanager
 def files_of(engine: Engine, container: str, stage: str, check: Callable[[], None]) -> Iterator[Iterator[bytes] | None]:
-    """The files in the volume of a stage, read through its container, which has ended; None if there are no files.
+    """The files in the volume of a stage, read through its container, which has ended; None if the volume is like a new one.
 
     When the context ends, reading stops, since the engine does not remove a container while its files are read.
 
@@ -57,8 +60,12 @@ def _files(stream: Iterator[bytes], stage: str) -> Iterator[bytes] | None:
 
 
 def _holds_files(head: list[bytes]) -> bool:
-    """Whether the archive has more than the volume's own root."""
-    return any(count > 1 for count, _ in enumerate(members(head), start=1))
+    """Whether the archive has more than the volume's own root, or a root that a new volume does not have: others can see it."""
+    return any(count > 1 or _is_changed(root) for count, (root, _) in enumerate(members(head), start=1))
+
+
+def _is_changed(root: tarfile.TarInfo) -> bool:
+    return (root.mode & 0o7777, root.uid, root.gid) != NEW_ROOT
 
 
 def _checked(stream: Iterable[bytes], check: Callable[[], None]) -> Iterator[bytes]:

@@ -57,6 +57,26 @@ def test_hello_starts_no_container_the_second_time(dockercise_run: Dockercise, t
     assert second.exit_status == 0
 
 
+def test_the_root_of_a_volume_comes_back(dockercise_run: Dockercise, tmp_path: Path) -> None:
+    """Who mounts the volume of a reused stage sees the mode of its root, also if there is nothing in it."""
+    root = tmp_path / "modes"
+    root.mkdir()
+    (root / "modes.dockercise.yaml").write_text(
+        "meta: {defaults: {img: busybox}}\n"
+        'closed: {cache: true, run: chmod 700 "$OUT"}\n'
+        'mine: {cache: true, user: "1000:1000", run: "true"}\n'
+        'none: {cache: true, run: "true"}\n'
+        "look: {vol: [closed, mine, none], run: 'stat -c \"%n %a %u\" /closed /mine /none'}\n"
+    )
+
+    runs = [dockercise_run("-C", root), dockercise_run("-C", root)]
+
+    assert [stage["status"] for stage in runs[1].stages.values()].count("cached") == 3
+    for ran in runs:
+        for line in ("/closed 700 0\n", "/mine 1777 0\n", "/none 755 0\n"):
+            assert line in ran.stderr
+
+
 def test_a_stage_that_is_not_the_same_each_time_is_found(dockercise_run: Dockercise, tmp_path: Path) -> None:
     """With the setting, the run says what docs/reuse.md shows, and the next one says why the stage runs again."""
     page = (ROOT / "docs/reuse.md").read_text()

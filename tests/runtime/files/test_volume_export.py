@@ -40,6 +40,29 @@ def test_what_a_stage_wrote_is_handed_on(docker_engine: Engine, run_id: str) -> 
     assert ran.volumes["idle"] is None
 
 
+@pytest.mark.docker
+@pytest.mark.parametrize(
+    ("user", "script", "found"),
+    [
+        (None, "chmod 700 $OUT", (0o700, 0, 0)),
+        (None, "chown 5:6 $OUT", (0o755, 5, 6)),
+        ("1000:1000", "true", (0o1777, 0, 0)),
+        (None, "chmod 700 $OUT; touch $OUT/x; rm $OUT/x; chmod 755 $OUT", None),
+    ],
+)
+def test_the_root_of_an_empty_volume_counts(
+    docker_engine: Engine, run_id: str, user: str | None, script: str, found: tuple[int, int, int] | None
+) -> None:
+    """A volume without files is passed on if its root has another mode or owner than that of a new volume."""
+    ran = run_all(docker_engine, sh("a", script, user=user), run_id=run_id)
+
+    roots = (
+        [(member.mode & 0o7777, member.uid, member.gid) for member, _ in members([ran.volumes["a"] or b""])] if found else []
+    )
+    assert roots == ([found] if found else [])
+    assert (ran.volumes["a"] is None) is (found is None)
+
+
 def test_stages_that_have_no_volume_to_keep_say_so_once(engine: Engine, run_id: str) -> None:
     """A sensitive stage, one that joins others and one that never ran pass on nothing, and report that once."""
     silent = sh("silent", 'echo x > "$OUT/f"', no_log=True)
