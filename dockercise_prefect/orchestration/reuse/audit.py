@@ -45,6 +45,11 @@ def compared(result: JobResult, then: Entry) -> AuditSummary | None:
     return AuditSummary(then.run_id, " and ".join(found) or None)
 
 
+def why_withdrawn(run_id: str) -> str:
+    """Why a stage is not reused whose reuse a run has withdrawn."""
+    return f"it left something else in {run_id}, although nothing that it is made from had changed"
+
+
 def _differences(result: JobResult, output: str, volume: str | None, then: Entry) -> Iterator[str]:
     if result.exit_code not in {0, None}:
         yield f"it ended with exit code {result.exit_code}"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dockercise_prefect.archives.content_digest import digest_text
 from dockercise_prefect.errors import DockerciseError, EngineError
+from dockercise_prefect.orchestration.reuse.audit import why_withdrawn
 from dockercise_prefect.orchestration.reuse.known import Known, UnknownError
 from dockercise_prefect.orchestration.reuse.reusing import NOT_KEPT
 from dockercise_prefect.orchestration.reuse.sources import Source
@@ -195,6 +196,8 @@ class Foresight:
             key = made_from.key
             if key != then.ingredients.key:
                 continue
+            if (run := self._source.withdrawn(key)) is not None:
+                return Foreseen(trouble=why_withdrawn(run), made_from=made_from, then=then)
             entry = self._source.find(stage, key)
             if entry is None:
                 continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import AbstractContextManager
 from threading import Lock
 from typing import Protocol
@@ -18,6 +18,9 @@ from dockercise_prefect.reuse.ingredients import Ingredients
 from dockercise_prefect.runtime.files.output import Printed
 from dockercise_prefect.runtime.stage.job import JobResult, Stdout
 from dockercise_prefect.status import StageStatus
+
+NAMED = 4
+"""How many stages a message names before it only counts them."""
 
 
 class Place(Protocol):
@@ -65,6 +68,7 @@ class Keeping:
         self._lock = Lock()
         self._new: dict[StageName, Entry] = {}
         self._withdrawn: set[str] = set()
+        self._not_kept: list[StageName] = []
 
     def keep(self, stage: Stage, result: JobResult, made_from: Ingredients, place: Place) -> None:
         """Keep what a stage left, if it passed, all of it is known, and it may be reused. Its volume is in the record already.
@@ -87,7 +91,11 @@ class Keeping:
             if entry.volume_digest is not None and entry.volume_digest not in place.contents:
                 self._contents.keep_volume(entry.volume_digest, stage.name, packed(self._record.volume(stage.name)))
         except (DockerciseError, OSError) as error:
-            self._say(stage.name, error)
+            with self._lock:
+                self._not_kept.append(stage.name)
+                is_first = len(self._not_kept) == 1
+            if is_first:
+                self._say(stage.name, error)
         else:
             with self._lock:
                 self._new[stage.name] = entry
@@ -103,7 +111,11 @@ class Keeping:
     def close(self, reused: Mapping[StageName, Entry]) -> None:
         """Write the entries, if there are new ones, with those that the run has reused: so they stay among the newest."""
         with self._lock:
-            new = dict(self._new)
+            new, more = dict(self._new), self._not_kept[1:]
+        if more:
+            self._notify(
+                f"later runs cannot reuse {len(more)} more stage{'' if len(more) == 1 else 's'} either: {_named(more)}"
+            )
         if new:
             try:
                 self._entries.add(self._record.run_id, {**reused, **new}.values())
@@ -131,3 +143,8 @@ class Keeping:
 
     def _say(self, what: str, error: Exception) -> None:
         self._notify(f"later runs cannot reuse {what}: {error}")
+
+
+def _named(stages: Sequence[StageName]) -> str:
+    names = ", ".join(stages[:NAMED])
+    return names + (f" and {len(stages) - NAMED} more" if len(stages) > NAMED else "")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from dockercise_prefect.errors import DockerciseError
+from dockercise_prefect.orchestration.reuse.audit import why_withdrawn
 from dockercise_prefect.orchestration.reuse.known import Inputs, Known, UnknownError, is_unread
 from dockercise_prefect.orchestration.reuse.sources import Source
 from dockercise_prefect.pipeline import Stage, StageName
@@ -139,7 +140,7 @@ class Reusing:
                 self.audited[stage.name] = found
                 return None
         if (run := next(filter(None, (source.withdrawn(key) for source in serving)), None)) is not None:
-            self.whys[stage.name] = f"it left something else in {run}, although nothing that it is made from had changed"
+            self.whys[stage.name] = why_withdrawn(run)
         elif (then := next(filter(None, (source.latest(stage.name) for source in serving)), None)) is not None:
             self._then[stage.name] = then.ingredients
         return None

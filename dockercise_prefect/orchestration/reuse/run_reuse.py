@@ -130,7 +130,7 @@ class RunReuse:
         """See `Reuses`."""
         if (self._options.no_cache and self._options.resume is None) or stage.name in self.finding.audited:
             return None
-        return self.finding.why(stage.name, self._lists) or self._why_not_resumed(stage)
+        return self.finding.why(stage.name, self._lists) or self._why_not_resumed(stage) or self._why_sensitive(stage)
 
     def refusal(self, stage: Stage) -> str | None:
         """See `Reuses`."""
@@ -207,12 +207,17 @@ class RunReuse:
         obstacle = self._obstacle(stage)
         return incomplete if obstacle is None else f"it {obstacle}"
 
+    def _why_sensitive(self, stage: Stage) -> str | None:
+        """Why a stage with `cache` is never reused that is sensitive only in this run: a Secret block has a variable of it."""
+        because = None if stage.cache is None else self._sensitive(stage)
+        return None if because is None else f"it {_sensitive_words(because)}"
+
     def _obstacle(self, stage: Stage) -> str | None:
         """Why the stage cannot be reused at all, in words that follow `it`; None if it can be."""
         if self._options.aws:
             return "gets your AWS folder, and with it whatever that opens"
         if (because := self._sensitive(stage)) is not None:
-            return f"is sensitive ({because}), so nothing of it is kept"
+            return _sensitive_words(because)
         return self._not_reusable.get(stage.name)
 
     def _seen_by_reusable(self, pipeline: Pipeline) -> Iterator[StageName]:
@@ -220,3 +225,7 @@ class RunReuse:
         for stage in pipeline:
             if stage.cache is not None and stage.name not in self._not_reusable:
                 yield from seen_volumes(stage)
+
+
+def _sensitive_words(because: str) -> str:
+    return f"is sensitive ({because}), so nothing of it is kept"

@@ -61,8 +61,7 @@ def _listed(ingredients: Any) -> Iterator[str]:
 def evicted(sizes: Mapping[str, int], seconds: Mapping[str, float], limit: int) -> Iterator[str]:
     """The objects that have to go, so that the others have at most `limit` bytes.
 
-    Those with the fewest seconds for each byte go first. An object that no entry names costs nothing, but stays while there is
-    room: a run that is still going on may have left it.
+    Those with the fewest seconds for each byte go first. An object without seconds costs nothing.
 
     Args:
         sizes: the bytes of each object, by its path.

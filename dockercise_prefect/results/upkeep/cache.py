@@ -21,7 +21,10 @@ from dockercise_prefect.results.record.owner_mark import is_scrap
 from dockercise_prefect.results.upkeep.retention import days_in_words
 
 LONGEST_RUN = timedelta(days=1)
-"""A run writes its entries when it ends. What no entry names stays this long, since a run that is going on may have left it."""
+"""A run writes its entries when it ends. What no entry names stays this long, since a run that is going on may have left it.
+
+This holds in a full place too: otherwise, nothing could be kept there, since what is new would always go first.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +95,9 @@ def unwanted_in_cache(objects: Objects, limits: CacheLimits, now: datetime) -> I
     scraps = [path for path in found if is_scrap(PurePosixPath(path))]
     unnamed = [path for path in contents if path not in seconds]
     lost = [path for path in [*unnamed, *scraps] if now - found[path].written > LONGEST_RUN]
-    sizes = {path: found[path].size for path in set(contents) - set(lost)}
-    too_many = list(evicted(sizes, seconds, limits.size))
+    fresh = set(unnamed) - set(lost)
+    sizes = {path: found[path].size for path in set(contents) - set(unnamed)}
+    too_many = list(evicted(sizes, seconds, limits.size - _size(found, fresh)))
     too_old = f"older than {days_in_words(limits.days)} (cache_days)"
     for name, why, paths in (
         (f"what the cache knows of {_counted(old, 'run')}", too_old, old),
@@ -137,5 +141,5 @@ def _counted(paths: Sequence[str], noun: str) -> str:
     return f"{len(paths)} {noun}{'' if len(paths) == 1 else 's'}"
 
 
-def _size(found: Mapping[str, Stored], paths: Sequence[str]) -> int:
+def _size(found: Mapping[str, Stored], paths: Iterable[str]) -> int:
     return sum(found[path].size for path in paths)

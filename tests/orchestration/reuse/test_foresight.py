@@ -13,6 +13,7 @@ from dockercise_prefect.orchestration.reuse.foresight import Foresight, Surveyed
 from dockercise_prefect.orchestration.reuse.sources import CacheSource
 from dockercise_prefect.pipeline import Pipeline
 from dockercise_prefect.pipeline.run_context import RunContext
+from dockercise_prefect.results.cache.entries import Entries
 from dockercise_prefect.results.places.folder import FolderObjects
 from dockercise_prefect.reuse.file_list import NoLists
 from tests.compiler.sources import compiled
@@ -136,6 +137,18 @@ def test_what_is_gone_or_too_old_runs(place: Place) -> None:
 
     because = "runs, because what it left is too old, or is not kept any more"
     assert (place.said(old), place.said(gone)) == ({"build": because}, {"other": because})
+
+
+def test_what_was_withdrawn_runs(place: Place) -> None:
+    """A stage that has left something else in a run, although nothing had changed, says so."""
+    passed = KeptRun(pipeline(CHAIN), place.root, place.results).passes()
+    run_id = "20261201T020000Z-91c3"
+
+    Entries(FolderObjects(place.results), "p").withdraw(passed["build"].key, run_id)
+
+    assert place.said(CHAIN)["build"] == (
+        f"runs, because it left something else in {run_id}, although nothing that it is made from had changed"
+    )
 
 
 def test_an_earlier_run_is_found_again(place: Place) -> None:

@@ -11,6 +11,7 @@ import pytest
 from dockercise_prefect.errors import ExitStatus, StorageError
 from dockercise_prefect.orchestration.prefect.secret_blocks import save_secret
 from dockercise_prefect.orchestration.reuse.kept_results import KeptResults
+from dockercise_prefect.orchestration.run.events import Notice
 from dockercise_prefect.results.places.folder import FolderObjects
 from dockercise_prefect.runtime.stage.job import Stdout
 from dockercise_prefect.status import StageStatus
@@ -374,6 +375,40 @@ def test_fail_on_miss_says_what_is_in_the_way(world: ReuseWorld, monkeypatch: py
     assert secret.summary.stages["a"].message == (
         "not reused: it is sensitive (its variable TOKEN_OF_REUSE is secret), so nothing of it is kept"
     )
+
+
+def test_a_stage_that_is_sensitive_because_of_a_secret_block_says_so(world: ReuseWorld) -> None:
+    """Nothing is wrong in its definition, so each run that runs it says why. With `--no-cache`, nobody wants to know."""
+    save_secret("token-of-a-block", "x")
+    text = (
+        "a: {run: x, env: TOKEN_OF_A_BLOCK, cache: true}\nafter: {run: y, after: a, cache: true}\nfree: {run: z, cache: true}\n"
+    )
+
+    said = whys(world.run(text))
+    silent = whys(world.run(text, no_cache=True))
+
+    assert sorted(said) == [
+        "a is not reused: it is sensitive (its variable TOKEN_OF_A_BLOCK is secret), so nothing of it is kept",
+        "after is not reused: it is sensitive (it comes after a, which is sensitive), so nothing of it is kept",
+    ]
+    assert silent == []
+
+
+def test_a_place_that_cannot_be_written_is_said_once(world: ReuseWorld) -> None:
+    """The first stage that cannot be kept says why, and a line at the end names the others."""
+    place = Path(world.settings.results) / ".cache"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text("")
+    world.settings = replace(world.settings, jobs=1)
+
+    ran = world.run("".join(f"s{number}: {{run: make, cache: true}}\n" for number in range(7)))
+
+    said = [event.text for event in ran.events if isinstance(event, Notice) and "later runs cannot reuse" in event.text]
+    assert set(ran.statuses.values()) == {StageStatus.PASSED}
+    assert len(said) == 2
+    assert said[0].startswith("later runs cannot reuse s")
+    assert said[1].startswith("later runs cannot reuse 6 more stages either: s")
+    assert said[1].endswith(" and 2 more")
 
 
 def test_the_record_of_an_earlier_run_is_used_only_if_it_is_whole(world: ReuseWorld) -> None:

@@ -77,7 +77,7 @@ def test_ingredients_of_another_version_are_no_error(ingredients: object) -> Non
 
 
 def test_what_nobody_knows_goes_first() -> None:
-    """A content of a run that died has no entry. It goes as soon as there is no room."""
+    """An object of which nobody knows what it costs goes before all others."""
     assert list(evicted({"sha256:known": 5, "sha256:lost": 5}, {"sha256:known": 0.001}, 9)) == ["sha256:lost"]
 
 

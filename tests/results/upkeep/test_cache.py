@@ -142,6 +142,23 @@ def test_what_a_run_has_left_stays_until_it_ends(objects: Objects) -> None:
     assert found(objects, later=1.1) == [([content_path(digest)], "no run in the cache refers to it any more")]
 
 
+def test_runs_at_once_do_not_remove_what_the_others_leave(objects: Objects) -> None:
+    """In a place that is full, what a run has stored stays until its entries are there, and what is worth less goes instead."""
+    old = kept(objects, "old", 5000)
+    ended(objects, 3, {old: 1})
+    limits = CacheLimits(days=30, runs=32, size=Contents(objects).sizes()[old])
+    fresh = [kept(objects, "of one run", 4000), kept(objects, "of another run", 4000)]
+
+    clean(objects, limits)
+    during = Contents(objects).sizes().keys()
+    ended(objects, 0, {fresh[0]: 1})
+    ended(objects, 0.1, {fresh[1]: 100})
+    clean(objects, limits)
+
+    assert during == set(fresh)
+    assert Contents(objects).sizes().keys() == {fresh[1]}
+
+
 def test_what_is_too_much_goes_by_what_it_costs(objects: Objects) -> None:
     """Above the size, what is cheapest to make again goes first. Entries stay, and what is left is not too much."""
     big, small, slow = kept(objects, "big", 9000), kept(objects, "small"), kept(objects, "slow", 9000)
