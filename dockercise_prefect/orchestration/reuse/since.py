@@ -53,6 +53,14 @@ class Chained:
         """See `Source`."""
         return next(filter(None, (source.find(stage, key) for source in self._serving(stage))), None)
 
+    def audits(self, stage: StageName) -> bool:
+        """See `Source`."""
+        return any(source.audits(stage) for source in self._sources)
+
+    def withdrawn(self, key: str) -> str | None:
+        """See `Source`."""
+        return next(filter(None, (source.withdrawn(key) for source in self._sources)), None)
+
     def taken(self, stage: StageName) -> Entry | None:
         """See `Source`."""
         return next(filter(None, (source.taken(stage) for source in self._sources)), None)
@@ -82,7 +90,7 @@ def made_from_in(run: RecordedRun, stage: StageName) -> Ingredients:
             f"{run.run_id} has no stage `{stage}` that was started", f"`dockercise show {run.run_id}` lists its stages"
         )
     if kept.made_from is None:
-        hint = "it is known of stages that passed, and of stages with `cache`, unless they are sensitive"
+        hint = "it is known of stages that passed, unless they are sensitive or see something that is not stored"
         raise UsageError(f"{run.run_id} does not say what `{stage}` was made from", hint)
     return kept.made_from
 
