@@ -27,6 +27,7 @@ from dockercise_prefect.results.cache.entries import Entries
 from dockercise_prefect.results.places.folder import FolderObjects
 from dockercise_prefect.results.record import endings, unsent
 from dockercise_prefect.results.upkeep.cache import CacheLimits, unwanted_in_cache
+from dockercise_prefect.runtime.copying import trials
 from dockercise_prefect.settings import ConfigFile, Folders, default_settings, load
 from dockercise_prefect.webhook.receiver import receiver
 from tests.results.cache.test_entries import ENTRY
@@ -56,7 +57,7 @@ def test_every_folder_of_data_is_told() -> None:
 
     assert listed == {
         *("results", "prefect", "server.json", "server.lock", "server.log", "server.secret", "server.login"),
-        *(endings.ENDED, unsent.UNSENT, checkout.FOLDER, packages.FOLDER, receiver.FOLDER),
+        *(endings.ENDED, unsent.UNSENT, checkout.FOLDER, packages.FOLDER, receiver.FOLDER, trials.FOLDER),
     }
 
 

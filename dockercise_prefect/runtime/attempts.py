@@ -156,6 +156,8 @@ class Attempts:
             self.engine.remove(result.container)
         if result.volume is not None:
             self.engine.remove_volume(result.volume.name)
+            if result.volume.changes is not None:
+                self.engine.remove_volume(result.volume.changes)
 
     def _made(self, job: Job, attempt: Attempt) -> JobResult:
         ports = Ports(
@@ -168,11 +170,14 @@ class Attempts:
             later=self.later.do,
         )
         try:
-            return self.run(job, ports)
+            result = self.run(job, ports)
         except AttemptLostError:
             labels = Labels(job.run, job.owner, attempt_labels(job.stage.name, job.attempt))
             remove_all(self.engine, [leftover for leftover in self.engine.leftovers() if labels.mine(leftover.labels)])
             raise
+        if job.overlay is not None and result.status is StageStatus.ERROR:
+            self.jobs.copies.failed()
+        return result
 
     def _not_made(self, attempt: Attempt, verdict: Verdict) -> JobResult:
         with suppress(OSError, DockerciseError):

@@ -8,6 +8,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from dockercise_prefect.errors import DockerciseError, EngineError, ExitStatus
 from dockercise_prefect.pipeline import PullPolicy
+from dockercise_prefect.runtime.overlay import Overlay, OverlayFacts
 
 Channel: TypeAlias = Literal["stdout", "stderr"]
 OutputSink: TypeAlias = Callable[[Channel, bytes], None]
@@ -28,12 +29,14 @@ class EngineInfo:
         url: where it is, for people.
         has_init: whether it can put an init process in front of a script.
         machine: the processor as engines call it, for example `amd64`.
+        overlays: whether it may be able to have overlays.
     """
 
     version: str
     url: str
     has_init: bool
     machine: str
+    overlays: OverlayFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,8 +294,8 @@ class Engine(Protocol):
         """
         ...
 
-    def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
-        """An empty volume, its root owned by root, mode 0755."""
+    def create_volume(self, name: str, labels: Mapping[str, str], overlay: Overlay | None = None) -> None:
+        """An empty volume, its root owned by root, mode 0755; or one that is a copy, to be removed before what it shows."""
         ...
 
     def volume_exists(self, name: str) -> bool:

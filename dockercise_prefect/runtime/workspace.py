@@ -12,13 +12,15 @@ from types import TracebackType
 from typing import Self
 
 from dockercise_prefect.errors import EngineError
-from dockercise_prefect.pipeline import Pipeline, Stage, StageName
+from dockercise_prefect.pipeline import CODE, Pipeline, Stage, StageName
 from dockercise_prefect.runtime.abandonable_calls import AbandonableCalls, AbandonedError
 from dockercise_prefect.runtime.attempts import Attempt, Attempts, RunAttempt, StagePorts
 from dockercise_prefect.runtime.cleanup.labels import GUARDIAN, RUN, Labels, RunIdentity
 from dockercise_prefect.runtime.cleanup.ownership import sweep, this_process
 from dockercise_prefect.runtime.cleanup.removal import counted, remove_all
 from dockercise_prefect.runtime.concurrent import Background
+from dockercise_prefect.runtime.copying.copies import Copies
+from dockercise_prefect.runtime.copying.trials import Trials
 from dockercise_prefect.runtime.engine import Channel, Engine, Leftover, OutputSink, ResolvedImage
 from dockercise_prefect.runtime.files.code_digests import CodeDigests
 from dockercise_prefect.runtime.files.output_volumes import OutputVolumes
@@ -73,6 +75,7 @@ class RuntimeOptions:
         confinement: the limits of each stage.
         shared: the `shared_volumes` of an earlier process of the run.
         kept_volume: reads the volumes of stages that are reused.
+        trials: what is known of engines.
     """
 
     root: Path | None
@@ -82,6 +85,7 @@ class RuntimeOptions:
     confinement: Confinement = field(default_factory=Confinement)
     shared: Mapping[str, str] = field(default_factory=dict)
     kept_volume: KeptVolume = no_kept_volume
+    trials: Trials = field(default_factory=lambda: Trials(None))
 
 
 class Workspace:
@@ -132,6 +136,7 @@ class Workspace:
         self._shared = SharedVolumes(engine, volumes, options.root, pipeline.history, notify, options.shared)
         self._mounts = StageMounts(volumes, self._shared, options.root, options.kept_volume, aws=options.aws)
         self._images = Images(engine, pipeline, self._labels)
+        self._copies = Copies(engine, volumes, options.trials, self._background.do, self._images.any)
         self._attempts = Attempts(
             engine=engine,
             jobs=Jobs(
@@ -140,6 +145,7 @@ class Workspace:
                 images=self._images,
                 shared=self._shared,
                 mounts=self._mounts,
+                copies=self._copies,
                 aws=options.aws,
                 git=pipeline.history is not None,
                 secrets=pipeline.secrets,
@@ -194,6 +200,9 @@ class Workspace:
             surely_used = set(code_folders(self._sure_to_run))
             for folder in filter(surely_used.__contains__, missing):
                 self._shared.code(self._images.any(), folder)
+        if code := self._shared.lasting.get(f"{CODE}/"):
+            self._expect_copies(CODE)
+            self._look_at_for_copies(CODE, code)
 
     @property
     def _sure_to_run(self) -> list[Stage]:
@@ -219,6 +228,7 @@ class Workspace:
             sink: gets the stage's output while it runs, masked.
             attempt: the number of the attempt, from 1 on.
         """
+        self._expect_copies(stage.name)
         asked = Attempt(stage=stage, inputs=inputs, ports=ports, sink=self._while_anybody_waits(sink), number=attempt)
         try:
             result = self._calls.call(partial(self._attempts.make, asked))
@@ -326,10 +336,24 @@ class Workspace:
         self._results[result.stage] = result
         if not result.status.succeeded:
             return
+        if result.volume is not None and result.volume.reused_from is None and result.is_at_rest:
+            self._look_at_for_copies(result.stage, result.volume.name)
         for stage in self._dependents[result.stage]:
             if stage.cache is None and stage.starts_container and all(name in self._results for name in stage.needs):
                 inputs = {name: self._results[name] for name in stage.needs}
                 self._background.do(partial(self._fill_out, inputs, outputs))
+
+    def _copiers(self, origin: StageName) -> list[Stage]:
+        """The stages that surely run and work on a copy of this stage's volume, or of the code."""
+        return [stage for stage in self._sure_to_run if stage.on == origin and stage.starts_container]
+
+    def _expect_copies(self, origin: StageName) -> None:
+        for stage in self._copiers(origin):
+            self._copies.expect(stage.name)
+
+    def _look_at_for_copies(self, origin: StageName, volume: str) -> None:
+        if self._copiers(origin):
+            self._copies.look_at(volume)
 
     def _fill_out(self, inputs: Mapping[StageName, JobResult], outputs: Outputs) -> None:
         self._mounts.out(inputs, outputs, self._images.any())

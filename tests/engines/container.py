@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.runtime.engine import ContainerMount, ContainerSpec, ExitState, OutputSink
+from dockercise_prefect.runtime.overlay import Overlay
 from tests.engines.files import Entry, Tree
 
 SIGKILLED = 137
@@ -58,11 +59,12 @@ class Behaviour:
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """A volume and its files."""
+    """A volume and its files. `overlay` says of what it is a copy, if it is one."""
 
     name: str
     labels: Mapping[str, str]
     tree: Tree
+    overlay: Overlay | None = None
 
 
 class ScriptedContainer:
@@ -112,6 +114,11 @@ class ScriptedContainer:
         """
         tree, inner, _ = self._locate(path)
         return tree.entries[inner].data
+
+    def entry(self, path: str) -> Entry | None:
+        """What is at a path; None if there is nothing."""
+        tree, inner, _ = self._locate(path)
+        return tree.entries.get(inner)
 
     def below(self, path: str) -> Iterator[tuple[str, Entry]]:
         """Everything at and below an absolute path, including mounted volumes; names begin with the last part of the path."""

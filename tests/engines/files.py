@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import posixpath
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -68,8 +68,12 @@ class Tree:
             del self.entries[name]
 
 
-def unpack(chunks: Iterable[bytes]) -> Iterator[tuple[str, Entry]]:
+def unpack(chunks: Iterable[bytes], known: Callable[[str], Entry | None] = lambda _: None) -> Iterator[tuple[str, Entry]]:
     """The entries of a tar stream, in order; an entry `.` is left out, as the Docker engine does.
+
+    Args:
+        chunks: the stream.
+        known: what is where the stream is unpacked. A hard link may be a new name of it.
 
     Raises:
         BadTarError: the stream is not a tar, or an entry leads out of the folder.
@@ -83,7 +87,7 @@ def unpack(chunks: Iterable[bytes]) -> Iterator[tuple[str, Entry]]:
                     raise BadTarError(f"{member.name} leads out of the folder")
                 if path == ".":
                     continue
-                seen[path] = _entry(archive, member, seen)
+                seen[path] = _entry(archive, member, seen, known)
                 yield path, seen[path]
     except tarfile.TarError as error:
         raise BadTarError(f"not a tar stream: {error}") from error
@@ -106,12 +110,14 @@ def pack(entries: Iterable[tuple[str, Entry]]) -> bytes:
     return buffer.getvalue()
 
 
-def _entry(archive: tarfile.TarFile, member: tarfile.TarInfo, seen: dict[str, Entry]) -> Entry:
+def _entry(
+    archive: tarfile.TarFile, member: tarfile.TarInfo, seen: dict[str, Entry], known: Callable[[str], Entry | None]
+) -> Entry:
     if member.islnk():
         target = posixpath.normpath(member.linkname).lstrip("/")
-        if target not in seen:
+        linked = seen.get(target) or known(target)
+        if linked is None:
             raise BadTarError(f"{member.name} is a hard link to {member.linkname}, which is not in the stream before it")
-        linked = seen[target]
         linked.mode, linked.uid, linked.gid = member.mode & 0o7777, member.uid, member.gid  # as the Docker engine does
         return linked
     entry = Entry("file", member.mode & 0o7777, member.uid, member.gid, mtime=int(member.mtime))

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from dockercise_prefect.runtime.cleanup.labels import ATTEMPT
 from dockercise_prefect.runtime.engine import ContainerSpec
 from tests.engines.container import Behaviour
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One container that ran, and its input."""
+
+    container: str
+    spec: ContainerSpec
+    stdin: bytes
 
 
 class Script:

@@ -37,6 +37,7 @@ from dockercise_prefect.runtime.engine import (
     ResolvedImage,
     RunningContainer,
 )
+from dockercise_prefect.runtime.overlay import Overlay, OverlayFacts
 from tests.engines.build import ScriptedBuild
 from tests.engines.container import (
     Behaviour,
@@ -48,21 +49,13 @@ from tests.engines.container import (
 )
 from tests.engines.files import BadTarError, Tree, pack, unpack
 from tests.engines.images import BUSYBOX, ScriptedImages
-from tests.engines.script import Script, given
+from tests.engines.overlays import copies_of, overlaid
+from tests.engines.script import Run, Script, given
 
 __all__ = ["BUSYBOX", "Behaviour", "ContractBreachError", "Run", "ScriptedBuild", "ScriptedContainer", "ScriptedEngine"]
 
 _PATIENCE = 120.0
 """A number of seconds after which a test fails instead of waiting for ever."""
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One container that ran, and its input."""
-
-    container: str
-    spec: ContainerSpec
-    stdin: bytes
 
 
 @dataclass(slots=True)
@@ -91,6 +84,8 @@ class ScriptedEngine:
         resolved: the images that were requested, with policy and platform, in order.
         pulled: every reference that was pulled, in order.
         peak: the largest number of containers that ran at once.
+        overlays: what it says about overlays.
+        breaks_links: whether hard links are lost in copies by overlays.
     """
 
     def __init__(self) -> None:
@@ -101,6 +96,8 @@ class ScriptedEngine:
         self.resolved: list[tuple[str, PullPolicy, str | None]] = []
         self.pulled: list[str] = []
         self.peak = 0
+        self.overlays = OverlayFacts("scripted")
+        self.breaks_links = False
         self._state = _State()
         self._script = Script()
         self._dead = False
@@ -165,7 +162,7 @@ class ScriptedEngine:
 
     def info(self) -> EngineInfo:
         self._called("info")
-        return EngineInfo("0.0-scripted", "scripted://", has_init=True, machine="amd64")
+        return EngineInfo("0.0-scripted", "scripted://", has_init=True, machine="amd64", overlays=self.overlays)
 
     def resolve_image(self, ref: str, *, pull: PullPolicy, platform: str | None, progress: Progress) -> ResolvedImage:
         self._called("resolve_image")
@@ -203,10 +200,11 @@ class ScriptedEngine:
             of_image = self._state.images.by_id(image)
             return self._state.images.make(found.own_files.copy(), of_image.labels | dict(labels), of_image)
 
-    def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
-        self._called("create_volume")
+    def create_volume(self, name: str, labels: Mapping[str, str], overlay: Overlay | None = None) -> None:
+        self._called("create_volume" if overlay is None else "create_volume over another")
         with self._changed:
-            self._state.volumes.setdefault(name, Volume(name, dict(labels), Tree()))
+            tree = Tree() if overlay is None else overlaid(overlay, self._state.volumes, breaks_links=self.breaks_links)
+            self._state.volumes.setdefault(name, Volume(name, dict(labels), tree, overlay))
 
     def volume_exists(self, name: str) -> bool:
         self._called("volume_exists")
@@ -288,12 +286,14 @@ class ScriptedEngine:
             users = [each.spec.name for each in self._state.containers.values() if name in each.volumes]
             if users:
                 raise EngineError(f"cannot remove volume {name}: in use by {', '.join(users)}")
+            if copies := copies_of(name, self._state.volumes):
+                raise ContractBreachError(f"the volume {name} is removed before its copies {', '.join(copies)}")
             self._state.volumes.pop(name, None)
 
     def put(self, container: str, path: str, tar: Iterable[bytes]) -> None:
         self._called("put")
         found = self._existing(container)
-        entries = unpack(tar)
+        entries = unpack(tar, lambda name: found.entry(f"{path}/{name}"))
         with self._changed:
             if not found.has_folder(path):
                 raise EngineError(f"cannot put files into {found.spec.name}:{path}: no such folder")

@@ -7,6 +7,7 @@ import pytest
 
 from dockercise_prefect.pipeline import stage
 from dockercise_prefect.runtime.engine import FileStream
+from dockercise_prefect.runtime.overlay import OverlayFacts
 from dockercise_prefect.status import StageStatus
 from tests.engines.driving import PATIENCE
 from tests.engines.scripted import Behaviour, ScriptedEngine
@@ -46,6 +47,7 @@ class CancelsAtGet(ScriptedEngine):
 def test_cancel_breaks_off_a_copy() -> None:
     """A stage whose files are still being copied is also cancelled, and leaves nothing."""
     engine = CancelsAtGet()
+    engine.overlays = OverlayFacts(refusal="for this test")
     a = sh("a", "x", network="none")
     b = sh("b", "never", on=a)
     with workspace(engine, a, b) as ran:

@@ -16,6 +16,7 @@ from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import CodeHistory, Pipeline, Stage, StageName, stage
 from dockercise_prefect.runtime.attempts import RunAttempt, StagePorts
 from dockercise_prefect.runtime.cleanup.labels import Labels, RunIdentity
+from dockercise_prefect.runtime.copying.trials import Trials
 from dockercise_prefect.runtime.engine import Channel, Engine, OutputSink
 from dockercise_prefect.runtime.files.output import Printed
 from dockercise_prefect.runtime.files.volume_export import KeepVolume
@@ -164,12 +165,13 @@ def workspace(
     masker: Masker | None = None,
     confinement: Confinement | None = None,
     history: CodeHistory | None = None,
+    trials: Trials | None = None,
 ) -> Iterator[Ran]:
     """A workspace that is ready for these stages."""
     said: list[str] = []
     pipeline = Pipeline("p☃", stages, history=history)
     identity = replace(IDENTITY, run_id=run_id)
-    how = RuntimeOptions(root, 10, aws, masker or Masker(), confinement or Confinement())
+    how = RuntimeOptions(root, 10, aws, masker or Masker(), confinement or Confinement(), trials=trials or Trials(None))
     with Workspace(engine, pipeline, identity, how, said.append, ATTEMPT.get()) as space:
         ran = Ran(space, pipeline, run_id, said=said)
         space.prepare()

@@ -26,6 +26,7 @@ from dockercise_prefect.orchestration.run.stage_task import PrefectTaskRun, Pref
 from dockercise_prefect.orchestration.scheduling.scheduler import Scheduler
 from dockercise_prefect.results.record.journal import Entry
 from dockercise_prefect.runtime.cleanup.labels import RunIdentity
+from dockercise_prefect.runtime.copying.trials import FOLDER, Trials
 from dockercise_prefect.runtime.engine import Engine
 from dockercise_prefect.runtime.stage.outcome import Stop
 from dockercise_prefect.runtime.workspace import RuntimeOptions, Workspace
@@ -105,6 +106,7 @@ def runtime_options(run: Resolved, root: Path | None) -> RuntimeOptions:
         masker=run.secrecy.masker,
         confinement=confinement_of(run.options.settings),
         kept_volume=kept_results(run).volume,
+        trials=Trials(run.options.settings.data / FOLDER),
     )
 
 

@@ -25,6 +25,7 @@ from dockercise_prefect.pipeline import Pipeline, Stage, StageName
 from dockercise_prefect.results.reading.run_view import RunView
 from dockercise_prefect.runtime.attempts import StagePorts
 from dockercise_prefect.runtime.cleanup.labels import RunIdentity
+from dockercise_prefect.runtime.copying.trials import FOLDER, Trials
 from dockercise_prefect.runtime.dialogue import Dialogue, InteractiveEngine
 from dockercise_prefect.runtime.engine import Engine, OutputSink
 from dockercise_prefect.runtime.files.volumes import Volumes
@@ -168,7 +169,14 @@ class _Shell:
         pipeline = replace(self._pipeline, stages=stages)
         # The labels have the run's id, since the stage sees it, but no flow run's: nobody may take this for the run.
         identity = RunIdentity(view.run.run_id, view.run.pipeline, str(uuid4()))
-        how = RuntimeOptions(root=self._root, jobs=1, aws=self._options.aws, confinement=confinement_of(self._options.settings))
+        settings = self._options.settings
+        how = RuntimeOptions(
+            root=self._root,
+            jobs=1,
+            aws=self._options.aws,
+            confinement=confinement_of(settings),
+            trials=Trials(settings.data / FOLDER),
+        )
         attempts = ShellAttempts(stages[-1], self._engine, self._visit.dialogue, self._begins)
         with Workspace(self._engine, pipeline, identity, how, self._visit.notify, attempts.run) as workspace:
             workspace.prepare()

@@ -21,7 +21,7 @@ from dockercise_prefect.orchestration.scheduling.retrying import delay_before_re
 from dockercise_prefect.pipeline import Stage, StageName
 from dockercise_prefect.quantities import shown_seconds
 from dockercise_prefect.results.record.file_names import output_file
-from dockercise_prefect.runtime.cleanup.labels import ATTEMPT, ITSELF, STAGE, RunIdentity
+from dockercise_prefect.runtime.cleanup.labels import ATTEMPT, ITSELF, OVERLAY, STAGE, RunIdentity
 from dockercise_prefect.runtime.concurrent import run_each
 from dockercise_prefect.runtime.engine import Channel, Engine, ExitState, Leftover, OutputSink
 from dockercise_prefect.runtime.stage.boot import LOST_INPUT
@@ -89,7 +89,7 @@ class Interrupted:
             started=datetime.fromisoformat(summary.started) if summary.started else datetime.now(UTC),
             finished=datetime.now(UTC),
             stdout=self._printed(stage),
-            volume=None if volume is None else OwnVolume(volume, written=True),
+            volume=None if volume is None else OwnVolume(volume.id, written=True, changes=_changes(volume)),
             container=container,
         )
         return None if stage.when.cleans_up and delay_before_retry(stage, result) is not None else result
@@ -178,9 +178,16 @@ class Interrupted:
         return Stdout(path.stat().st_size, digest, file=name)
 
 
-def _newest(things: list[Leftover], stage: StageName) -> tuple[int, str | None, str | None]:
+def _newest(things: list[Leftover], stage: StageName) -> tuple[int, str | None, Leftover | None]:
     """The number of the last attempt at a stage, its container and its volume."""
     mine = [each for each in things if each.labels.get(STAGE) == stage]
     attempt = max((int(each.labels[ATTEMPT]) for each in mine if each.labels.get(ATTEMPT, "").isdecimal()), default=1)
-    of_attempt = {each.kind: each.id for each in mine if each.labels.get(ATTEMPT) == str(attempt)}
-    return attempt, of_attempt.get("container"), of_attempt.get("volume")
+    of_attempt = {each.kind: each for each in mine if each.labels.get(ATTEMPT) == str(attempt)}
+    container = of_attempt.get("container")
+    return attempt, None if container is None else container.id, of_attempt.get("volume")
+
+
+def _changes(volume: Leftover) -> str | None:
+    """The volume with the changes, for a copy by an overlay."""
+    _, _, changes = volume.labels.get(OVERLAY, "").partition(" ")
+    return changes or None

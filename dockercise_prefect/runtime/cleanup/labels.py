@@ -23,6 +23,9 @@ GUARDIAN = "dockercise.guardian"
 ITSELF = "dockercise.itself"
 """Label of a stage's own container and its own volume, and of nothing that helps to fill or read them."""
 
+OVERLAY = "dockercise.overlay"
+"""Label of a volume that is a copy by an overlay: the names of the volumes that must stay as long as it is there."""
+
 AFTER_CRASH = "dockercise.cleanup_after_crash"
 """Label of what a run makes whose clean-up stages run even if its process dies (`meta.cleanupAfterCrash`)."""
 

@@ -10,9 +10,10 @@ from typing import Final
 
 import requests
 from docker import APIClient
-from docker.errors import create_api_error_from_http_exception
+from docker.errors import NotFound, create_api_error_from_http_exception
 
-from dockercise_prefect.runtime.docker.errors import engine_errors
+from dockercise_prefect.runtime.docker.errors import engine_errors, explanation
+from dockercise_prefect.runtime.engine import NoSuchPathError
 
 _CHUNK: Final = 2 * 1024 * 1024
 
@@ -62,3 +63,17 @@ class DockerArchive:
     def close(self) -> None:
         """Read no more."""
         self._response.close()
+
+
+def open_archive(client: APIClient, container: str, path: str, doing: str) -> DockerArchive:
+    """A tar stream of the files at a path in a container.
+
+    Raises:
+        EngineError: the engine refuses, or does not answer.
+        NoSuchPathError: the path does not exist.
+    """
+    with engine_errors(doing):
+        try:
+            return DockerArchive(client, container, path, doing)
+        except NotFound as error:
+            raise NoSuchPathError(f"{doing}: {explanation(error)}") from error

@@ -53,6 +53,11 @@ class NoBuildKit:
     hint: str = "install the `docker` command with its buildx plugin"
 
 
+def limited(limits: str) -> NoBuildKit:
+    """BuildKit does not keep limits of a step."""
+    return NoBuildKit(f"a limit of {limits} needs the engine's own builder", "remove the limit from the stage")
+
+
 def find_build_command(address: Address, environ: Mapping[str, str]) -> BuildCommand | NoBuildKit:
     """The command that builds with BuildKit on the engine at an address, or the reason why BuildKit cannot be used.
 

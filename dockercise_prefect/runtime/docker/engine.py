@@ -13,26 +13,26 @@ from typing import Any, Final, Self
 import requests
 from docker import APIClient
 from docker.errors import APIError, NotFound
-from urllib3.exceptions import ReadTimeoutError
 
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import PullPolicy
 from dockercise_prefect.runtime.cleanup.labels import STEPS
 from dockercise_prefect.runtime.dialogue import Dialogue
 from dockercise_prefect.runtime.docker import connection as docker_connection
-from dockercise_prefect.runtime.docker.archive import DockerArchive
+from dockercise_prefect.runtime.docker.archive import open_archive
 from dockercise_prefect.runtime.docker.arguments import committed_config, container_config, twin_config
 from dockercise_prefect.runtime.docker.build import DockerBuild
 from dockercise_prefect.runtime.docker.buildkit import BuildKitBuild
-from dockercise_prefect.runtime.docker.command import BuildCommand, NoBuildKit, find_build_command
+from dockercise_prefect.runtime.docker.command import BuildCommand, NoBuildKit, find_build_command, limited
 from dockercise_prefect.runtime.docker.connection import Address
 from dockercise_prefect.runtime.docker.conversation import DockerConversation
-from dockercise_prefect.runtime.docker.errors import CONFLICT, engine_errors, explanation
+from dockercise_prefect.runtime.docker.errors import CONFLICT, engine_errors, explanation, timed_out
 from dockercise_prefect.runtime.docker.images import Credentials, DockerImages
 from dockercise_prefect.runtime.docker.interaction import interaction
 from dockercise_prefect.runtime.docker.leftovers import DockerLeftovers
-from dockercise_prefect.runtime.docker.marks import is_nameless, is_our_volume, marked, own_name
+from dockercise_prefect.runtime.docker.marks import is_our_volume, marked
 from dockercise_prefect.runtime.docker.memory import ran_out_of_memory
+from dockercise_prefect.runtime.docker.overlays import again_while_busy, overlay_facts, volume_arguments
 from dockercise_prefect.runtime.docker.streams import Feed, attach, pump
 from dockercise_prefect.runtime.docker.upload import Upload
 from dockercise_prefect.runtime.dockerfile.needs import first_need
@@ -46,12 +46,12 @@ from dockercise_prefect.runtime.engine import (
     FileStream,
     ImageBuild,
     Leftover,
-    NoSuchPathError,
     OutputSink,
     Progress,
     ResolvedImage,
     RunningContainer,
 )
+from dockercise_prefect.runtime.overlay import Overlay, OverlayFacts
 
 __all__ = ["Credentials", "DockerEngine"]
 
@@ -81,15 +81,24 @@ class DockerEngine:
         has_init: whether the engine has an init binary. If it has none, asking for an init process would make every start fail.
         credentials: for private registries. They take precedence over the user's Docker configuration.
         processors: how many the engine has; None if that is not known.
+        overlays: whether it may be able to have overlays.
     """
 
     def __init__(
-        self, client: APIClient, address: Address, *, has_init: bool, credentials: Credentials, processors: int | None = None
+        self,
+        client: APIClient,
+        address: Address,
+        *,
+        has_init: bool,
+        credentials: Credentials,
+        processors: int | None = None,
+        overlays: OverlayFacts = OverlayFacts(),  # noqa: B008  a constant
     ) -> None:
         self._client = client
         self._address = address
         self._has_init = has_init
         self._processors = processors
+        self._overlays = overlays
         self._images = DockerImages(client, credentials)
 
     @classmethod
@@ -105,18 +114,25 @@ class DockerEngine:
         # An engine that cannot run its init binary says "N/A" for the commit it was made from.
         has_init = bool(found.get("InitBinary")) and (found.get("InitCommit") or {}).get("ID", "N/A") != "N/A"
         processors = found.get("NCPU") or None
-        return cls(client, address, has_init=has_init, credentials=credentials or {}, processors=processors)
+        return cls(
+            client,
+            address,
+            has_init=has_init,
+            credentials=credentials or {},
+            processors=processors,
+            overlays=overlay_facts(found),
+        )
 
     def info(self) -> EngineInfo:
         with engine_errors(f"cannot get the version of the engine at {self._address.shown}"):
             version = self._client.version()
-        return EngineInfo(version["Version"], self._address.shown, self._has_init, version["Arch"])
+        return EngineInfo(version["Version"], self._address.shown, self._has_init, version["Arch"], self._overlays)
 
     def resolve_image(self, ref: str, *, pull: PullPolicy, platform: str | None, progress: Progress) -> ResolvedImage:
         return self._images.resolve(ref, pull, platform, progress)
 
     def build(self, spec: BuildSpec, context: Iterable[bytes]) -> ImageBuild:
-        command = self._build_command if spec.limits is None else _limited(spec.limits)
+        command = self._build_command if spec.limits is None else limited(spec.limits)
         if isinstance(command, BuildCommand):
             credentials = self._images.all_credentials if self._images.has_credentials else None
             return BuildKitBuild(self._client, command, spec, context, credentials)
@@ -141,9 +157,9 @@ class DockerEngine:
         id_: str = committed["Id"]
         return id_
 
-    def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
+    def create_volume(self, name: str, labels: Mapping[str, str], overlay: Overlay | None = None) -> None:
         with engine_errors(f"cannot create volume {name}"):
-            self._client.create_volume(name, labels=marked(labels, name))
+            self._client.create_volume(name, labels=marked(labels, name), **volume_arguments(self._client, overlay))
 
     def volume_exists(self, name: str) -> bool:
         with engine_errors(f"cannot inspect volume {name}"):
@@ -167,6 +183,7 @@ class DockerEngine:
         id_: str = created["Id"]
         return id_
 
+    @again_while_busy
     def run(self, container: str, stdin: bytes, sink: OutputSink) -> ExitState:
         with ExitStack() as stack:
             with engine_errors(f"cannot attach to container {_short(container)}"):
@@ -179,6 +196,7 @@ class DockerEngine:
         self._refuse_half(container)
         return self._exit_state(container)
 
+    @again_while_busy
     def interact(self, container: str, dialogue: Dialogue) -> ExitState:
         with interaction(self._client, container, dialogue) as interact:
             if refused := self._start(container):
@@ -260,13 +278,9 @@ class DockerEngine:
                 raise source.failure from None
             raise
 
+    @again_while_busy
     def get(self, container: str, path: str) -> FileStream:
-        doing = f"cannot get {path} of container {_short(container)}"
-        with engine_errors(doing):
-            try:
-                return DockerArchive(self._client, container, path, doing)
-            except NotFound as error:
-                raise NoSuchPathError(f"{doing}: {explanation(error)}") from error
+        return open_archive(self._client, container, path, f"cannot get {path} of container {_short(container)}")
 
     def leftovers(self) -> list[Leftover]:
         with engine_errors("cannot list what earlier runs left"):
@@ -279,16 +293,7 @@ class DockerEngine:
             case "volume":
                 self.remove_volume(leftover.id)
             case "image":
-                self._remove_image(leftover.id)
-
-    def _remove_image(self, image: str) -> None:
-        """Remove the image, but no image that it was made from. If it has got another name meanwhile, remove only our name."""
-        with engine_errors(f"cannot remove image {image}"), suppress(NotFound):
-            found = self._client.inspect_image(image)  # type: ignore[no-untyped-call]  # its stub has no types
-            if name := own_name(found):
-                self._client.remove_image(name, noprune=True)
-            elif is_nameless(found):
-                self._client.remove_image(image, noprune=True)
+                self._images.remove(leftover.id)
 
     def close(self) -> None:
         self._client.close()
@@ -373,26 +378,16 @@ class DockerEngine:
             try:
                 self._client.wait(container, timeout=_WAIT_SPELL)
             except requests.RequestException as error:
-                if not _timed_out(error):
+                if not timed_out(error):
                     raise
             else:
                 return
-
-
-def _timed_out(error: requests.RequestException) -> bool:
-    """Whether a request reached its time limit. If that happens while the body is read, the HTTP client wraps the error."""
-    return isinstance(error, requests.ReadTimeout) or any(isinstance(part, ReadTimeoutError) for part in error.args)
 
 
 def _vanished(container: str) -> ContainerVanishedError:
     return ContainerVanishedError(
         f"container {_short(container)} was removed while it was running", "is another program cleaning up on this engine?"
     )
-
-
-def _limited(limits: str) -> NoBuildKit:
-    """BuildKit does not keep limits of a step."""
-    return NoBuildKit(f"a limit of {limits} needs the engine's own builder", "remove the limit from the stage")
 
 
 def _short(container: str) -> str:

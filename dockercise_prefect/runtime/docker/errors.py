@@ -62,3 +62,10 @@ def describe(error: BaseException) -> str:
     if isinstance(error, EngineError):
         return error.message
     return (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
+
+
+def timed_out(error: requests.RequestException) -> bool:
+    """Whether a request reached its time limit. If that happens while the body is read, the HTTP client wraps the error."""
+    return isinstance(error, requests.ReadTimeout) or any(
+        isinstance(part, urllib3.exceptions.ReadTimeoutError) for part in error.args
+    )

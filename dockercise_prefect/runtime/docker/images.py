@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 from docker import APIClient, auth
@@ -12,6 +13,7 @@ from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import PullPolicy
 from dockercise_prefect.runtime.docker.arguments import platform_matches
 from dockercise_prefect.runtime.docker.errors import engine_errors
+from dockercise_prefect.runtime.docker.marks import is_nameless, own_name
 from dockercise_prefect.runtime.docker.pull import PullProgress
 from dockercise_prefect.runtime.dockerfile.reference import Reference, parse_reference, registry_host
 from dockercise_prefect.runtime.engine import Progress, ResolvedImage
@@ -51,6 +53,15 @@ class DockerImages:
                 f"image {ref} was pulled, but the engine does not have it", "is another program removing images there?"
             )
         return resolved_image(ref, reference, image)
+
+    def remove(self, image: str) -> None:
+        """Remove the image, but no image that it was made from. If it has got another name meanwhile, remove only our name."""
+        with engine_errors(f"cannot remove image {image}"), suppress(NotFound):
+            found = self._client.inspect_image(image)  # type: ignore[no-untyped-call]  # its stub has no types
+            if name := own_name(found):
+                self._client.remove_image(name, noprune=True)
+            elif is_nameless(found):
+                self._client.remove_image(image, noprune=True)
 
     @property
     def has_credentials(self) -> bool:

@@ -7,7 +7,7 @@ So this works with engines on other machines, and needs no shell and no program 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from tarfile import TarError
 
@@ -15,11 +15,10 @@ from dockercise_prefect.archives.content_digest import content_digested
 from dockercise_prefect.archives.tarball import File, Folder, owned_by, tar_stream
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import StageName
-from dockercise_prefect.runtime.cleanup.labels import Labels
+from dockercise_prefect.runtime.cleanup.labels import OVERLAY, Labels
 from dockercise_prefect.runtime.engine import ContainerMount, ContainerSpec, Engine
 from dockercise_prefect.runtime.files.users import Ids
-
-WRITABLE_FOR_ALL = 0o1777
+from dockercise_prefect.runtime.overlay import Overlay, Root
 
 
 class Volumes:
@@ -41,9 +40,21 @@ class Volumes:
         self._check = check
 
     def own(self, stage: StageName) -> str:
-        """A new, empty volume for a stage. Only root can write to it until `make_writable` is called."""
+        """A new, empty volume for a stage. Only root can write to it until `set_root` is called."""
         name = self._labels.name(stage)
         self._engine.create_volume(name, self._labels.of_itself(stage))
+        return name
+
+    def overlaid(self, stage: StageName, overlay: Overlay) -> str:
+        """A new volume for a stage: a copy of another volume by an overlay."""
+        name = self._labels.name(stage)
+        self._create_overlay(name, self._labels.of_itself(stage), overlay)
+        return name
+
+    def overlaid_for_trial(self, overlay: Overlay) -> str:
+        """A new volume of the run: a copy of another volume by an overlay."""
+        name = self._labels.name("overlay")
+        self._create_overlay(name, self._labels.of_run(), overlay)
         return name
 
     def restored(self, stage: StageName, image: str, files: Iterable[bytes], digest: str) -> str:
@@ -95,10 +106,10 @@ class Volumes:
         if not self._engine.volume_exists(name):
             raise EngineError(f"{what} is no longer on the engine", "another program removed it during the run")
 
-    def make_writable(self, stage: StageName, container: str) -> None:
-        """Let every user write to the root of the stage's own volume, through the stage's container, which is not started."""
-        root = Folder(path=stage, mode=WRITABLE_FOR_ALL, mtime=time.time())
-        self._engine.put(container, "/", tar_stream([root]))
+    def set_root(self, stage: StageName, container: str, root: Root) -> None:
+        """Set the mode and owner of the stage's own volume, through the stage's container, which is not started."""
+        folder = Folder(path=stage, mode=root.mode, mtime=time.time(), uid=root.uid, gid=root.gid)
+        self._engine.put(container, "/", tar_stream([folder]))
 
     def copy(self, stage: StageName, source: str, container: str, image: str, owner: Ids | None) -> None:
         """Fill the stage's own volume with a copy of another volume. Modes, owners and links are kept.
@@ -133,6 +144,9 @@ class Volumes:
             yield container
         finally:
             self._later(lambda: self._engine.remove(container))
+
+    def _create_overlay(self, name: str, labels: Mapping[str, str], overlay: Overlay) -> None:
+        self._engine.create_volume(name, {**labels, OVERLAY: f"{overlay.origin} {overlay.changes}"}, overlay)
 
     def _put_digested(self, stage: StageName, name: str, image: str, files: Iterable[bytes], digest: str) -> None:
         found: list[str] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -12,11 +12,13 @@ from dockercise_prefect.archives.tarball import File
 from dockercise_prefect.errors import DockerciseError, EngineError, StageError
 from dockercise_prefect.pipeline import CODE, Build, StageName
 from dockercise_prefect.runtime.cleanup.labels import Labels, attempt_labels
+from dockercise_prefect.runtime.copying.copies import OverlayPlan
 from dockercise_prefect.runtime.engine import ContainerMount, ContainerSpec, ContainerVanishedError, ResolvedImage
 from dockercise_prefect.runtime.files import aws_folder, code_history
 from dockercise_prefect.runtime.files.output import Printed
 from dockercise_prefect.runtime.files.users import is_root, look_up
 from dockercise_prefect.runtime.files.volumes import Volumes
+from dockercise_prefect.runtime.overlay import FOLDERS, NEW, WRITABLE_FOR_ALL, Overlay, Root
 from dockercise_prefect.runtime.stage.boot import SHELL, Launch, launch
 from dockercise_prefect.runtime.stage.building import Building
 from dockercise_prefect.runtime.stage.capture import Capture
@@ -194,10 +196,32 @@ class StageAttempt:
 
     def _create(self, image: ResolvedImage, start: Launch, variables: Variables) -> str:
         stage = self._stage
-        self._volume = OwnVolume(self._volumes.own(stage.name), written=False)
+        self._volume = self._overlaid(image) or OwnVolume(self._volumes.own(stage.name), written=False)
         own = ContainerMount("volume", self._volume.name, f"/{stage.name}", read_only=False)
         self._container = self._ports.engine.create(self._spec(image, start, variables, own))
         return self._container
+
+    def _overlaid(self, image: ResolvedImage) -> OwnVolume | None:
+        """The stage's own volume as a copy by an overlay; None if it cannot be one."""
+        origin, plan = self._job.origin, self._job.overlay
+        if origin is None or plan is None or self._owns_copy(image):
+            return None
+        folder = FOLDERS.get(self._root(image, plan), FOLDERS[NEW])
+        with suppress(EngineError):
+            volume = self._volumes.overlaid(self._stage.name, Overlay(origin, plan.changes, folder))
+            return OwnVolume(volume, written=False, changes=plan.changes)
+        return None
+
+    def _owns_copy(self, image: ResolvedImage) -> bool:
+        """Whether the copy gets another owner: the code has none of its own, so its copy belongs to the user of the stage."""
+        return self._stage.on == CODE and not is_root(self._user(image))
+
+    def _root(self, image: ResolvedImage, plan: OverlayPlan) -> Root:
+        """The root of a copy by an overlay."""
+        return plan.root if is_root(self._user(image)) else WRITABLE_FOR_ALL
+
+    def _user(self, image: ResolvedImage) -> str:
+        return self._stage.user or image.user
 
     def _spec(self, image: ResolvedImage, start: Launch, variables: Variables, own: ContainerMount) -> ContainerSpec:
         stage, confinement = self._stage, self._job.confinement
@@ -229,13 +253,17 @@ class StageAttempt:
 
     def _fill(self, container: str, image: ResolvedImage) -> None:
         """Put the files that the stage needs into its container."""
-        stage, user = self._stage, self._stage.user or image.user
+        stage, plan = self._stage, self._job.overlay
+        if self._volume is not None and self._volume.changes is not None and plan is not None:
+            root = self._root(image, plan)
+            if root not in FOLDERS:
+                self._volumes.set_root(stage.name, container, root)
+            return
         if self._job.origin is not None:
-            # The code has no owner of its own, so its copy belongs to the user that the stage runs as.
-            owner = look_up(self._ports.engine, container, user) if stage.on == CODE and not is_root(user) else None
+            owner = look_up(self._ports.engine, container, self._user(image)) if self._owns_copy(image) else None
             self._volumes.copy(stage.name, self._job.origin, container, image.id, owner)
-        if not is_root(user):
-            self._volumes.make_writable(stage.name, container)
+        if not is_root(self._user(image)):
+            self._volumes.set_root(stage.name, container, WRITABLE_FOR_ALL)
 
     def _execute(self, container: str, start: Launch, deadline: Deadline | None, writer: OutputWriter) -> Verdict:
         running = self._ports.running
@@ -247,7 +275,7 @@ class StageAttempt:
             capture = Capture(writer.write, self._ports.masker, self._ports.sink, give_up)
             bounded = self._job.confinement.printing(capture, partial(running.end, watch))
             if self._volume is not None:
-                self._volume = OwnVolume(self._volume.name, written=True)
+                self._volume = replace(self._volume, written=True)
             try:
                 state = self._ports.engine.run(container, start.stdin, bounded)
             except ContainerVanishedError:

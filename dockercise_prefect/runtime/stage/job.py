@@ -18,6 +18,7 @@ from pydantic import ConfigDict, PlainValidator, TypeAdapter
 
 from dockercise_prefect.pipeline import HostVariable, Stage, StageName, StageValue, stage_from_json, stage_to_json
 from dockercise_prefect.runtime.cleanup.labels import RunIdentity
+from dockercise_prefect.runtime.copying.copies import OverlayPlan
 from dockercise_prefect.runtime.engine import ContainerMount, ResolvedImage
 from dockercise_prefect.runtime.stage.confinement import Confinement
 from dockercise_prefect.status import StageStatus
@@ -69,6 +70,7 @@ class OwnVolume:
         file: the file of the run's record that has its content; None if the record does not have it.
         base: the stage whose file has the content that both volumes have in common; None if `file` has all of it.
         reused_from: the earlier run that wrote it, for a stage that is reused. Its content is found by its digest.
+        changes: the volume that has what the attempt changed, if the volume is a copy by an overlay; None for any other volume.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -79,6 +81,7 @@ class OwnVolume:
     file: str | None = None
     base: StageName | None = None
     reused_from: str | None = None
+    changes: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +122,16 @@ class JobResult:
     def image_digest(self) -> str | None:
         """The digest of the image that it ran in."""
         return None if self.image is None else self.image.digest
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether an overlay can copy its volume: it is no such copy itself, and surely nothing writes to it any more.
+
+        When the first process of a container ends, all its other processes end too.
+        """
+        if self.volume is None or self.volume.reused_from is not None:
+            return True
+        return self.volume.changes is None and (self.exit_code is not None or not self.volume.written)
 
     def to_json(self) -> str:
         """As JSON, which `from_json` parses."""
@@ -161,6 +174,7 @@ class Job:
         helper: the id of any image on the engine, for containers that are never started; None for a stage that needs none.
         mounts: everything that its container mounts, except its own volume.
         origin: the volume whose copy is the beginning of its own volume; None if its own volume begins empty.
+        overlay: how `origin` can be copied by an overlay; None if all bytes have to be copied.
         context: the volume with what it builds; None for a stage that does not build.
         network: of its container, in the form of `engine.ContainerSpec`.
         keeps_image: whether other stages run in what it leaves in its container.
@@ -186,6 +200,7 @@ class Job:
     helper: str | None = None
     mounts: tuple[ContainerMount, ...] = ()
     origin: str | None = None
+    overlay: OverlayPlan | None = None
     context: str | None = None
     network: str = "none"
     keeps_image: bool = False

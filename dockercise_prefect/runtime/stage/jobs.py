@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from dockercise_prefect.pipeline import CODE, CodeSnapshot, Stage, StageName
 from dockercise_prefect.runtime.cleanup.labels import RunIdentity
+from dockercise_prefect.runtime.copying.copies import Copies, OverlayPlan
 from dockercise_prefect.runtime.files.shared_volumes import SharedVolumes
 from dockercise_prefect.runtime.stage.confinement import Confinement
 from dockercise_prefect.runtime.stage.images import Images
@@ -25,6 +26,7 @@ class Jobs:
         images: of the run.
         shared: what several stages mount.
         mounts: turns what a stage mounts into mounts of the engine.
+        copies: prepares copies of volumes.
         aws: whether every stage gets a copy of the user's AWS folder.
         git: whether the code is a git checkout.
         secrets: variables that are never stored, by their folded names.
@@ -37,6 +39,7 @@ class Jobs:
     images: Images
     shared: SharedVolumes
     mounts: StageMounts
+    copies: Copies
     aws: bool
     git: bool
     secrets: Iterable[str]
@@ -71,12 +74,14 @@ class Jobs:
         if stage.joins_only:
             return job
         helper = self.images.any()
+        origin = self._origin(stage, inputs, helper) if stage.starts_container else None
         return replace(
             job,
             image=self.images.of(stage),
             helper=helper,
             mounts=self.mounts.of(stage, inputs, outputs, helper) if stage.starts_container else (),
-            origin=self._origin(stage, inputs, helper) if stage.starts_container else None,
+            origin=origin,
+            overlay=self._overlay(stage, inputs, origin),
             context=self._context(stage, inputs, helper),
             keeps_image=self.images.is_to_be_kept(stage),
         )
@@ -86,6 +91,13 @@ class Jobs:
         if stage.on is None:
             return None
         return self.shared.code(helper) if stage.on == CODE else self.mounts.volume_of(stage.on, inputs, helper)
+
+    def _overlay(self, stage: Stage, inputs: Mapping[StageName, JobResult], origin: str | None) -> OverlayPlan | None:
+        """How the attempt copies its origin by an overlay; None if all bytes have to be copied."""
+        if origin is None:
+            return None
+        left = inputs.get(stage.on or "")
+        return self.copies.plan(stage.name, origin) if left is None or left.is_at_rest else None
 
     def _context(self, stage: Stage, inputs: Mapping[StageName, JobResult], helper: str) -> str | None:
         """The volume that holds what the stage builds."""

@@ -2,6 +2,7 @@
 
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import PullPolicy
+from dockercise_prefect.runtime.cleanup.labels import OVERLAY
 from dockercise_prefect.runtime.cleanup.removal import remove_all
 from dockercise_prefect.runtime.engine import Leftover
 from tests.engines.driving import container, spec_of
@@ -40,3 +41,32 @@ def test_an_image_that_something_needs_is_told(scripted: ScriptedEngine) -> None
 
     assert [leftover for leftover, _ in stuck] == left[:2]
     assert all(isinstance(error, EngineError) for _, error in stuck)
+
+
+class KeepsCopies(ScriptedEngine):
+    """Refuses to remove volumes that are copies by overlays."""
+
+    def discard(self, leftover: Leftover) -> None:
+        if OVERLAY in leftover.labels:
+            raise EngineError("it is in use")
+        super().discard(leftover)
+
+
+def test_a_volume_stays_as_long_as_its_copy() -> None:
+    """Copies by overlays are removed before what they show. If a copy cannot be removed, neither is what it shows."""
+    origin, changes, copy = (
+        Leftover("volume", "origin", LABELS),
+        Leftover("volume", "changes", LABELS),
+        Leftover("volume", "copy", {**LABELS, OVERLAY: "origin changes"}),
+    )
+    other = Leftover("volume", "other", LABELS)
+    engine = KeepsCopies()
+    for leftover in (origin, changes, copy, other):
+        engine.add_leftover(leftover)
+
+    stuck = remove_all(engine, [origin, changes, copy, other])
+
+    assert [(leftover.id, error.message) for leftover, error in stuck] == [
+        (name, "it is in use") for name in ("copy", "origin", "changes")
+    ]
+    assert {each.id for each in engine.leftovers()} == {"origin", "changes", "copy"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import Pipeline, Stage, StageValue, code, host, stage
 from dockercise_prefect.runtime.cleanup.labels import Labels
+from dockercise_prefect.runtime.copying.copies import Copies
+from dockercise_prefect.runtime.copying.trials import Trials
 from dockercise_prefect.runtime.files.shared_volumes import SharedVolumes
 from dockercise_prefect.runtime.stage.confinement import Confinement
 from dockercise_prefect.runtime.stage.images import Images
@@ -23,6 +26,10 @@ from tests.engines.scripted import BUSYBOX, ScriptedEngine
 from tests.runtime.workspaces import IDENTITY, MemoryOutputs, sh, volumes_of
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
+
+
+def _now(task: Callable[[], object]) -> None:
+    task()
 
 
 class Makes:
@@ -42,6 +49,7 @@ class Makes:
             images=images,
             shared=shared,
             mounts=StageMounts(self.volumes, shared, root, no_kept_volume, aws=False),
+            copies=Copies(engine, self.volumes, Trials(None), _now, images.any),
             aws=False,
             git=False,
             secrets=(),

@@ -1,0 +1,1 @@
+"""Copies of volumes, for stages with `on`."""
