@@ -11,9 +11,11 @@ from dockercise_prefect.orchestration.doctor.check import Check, CheckStatus
 from dockercise_prefect.runtime.cleanup.labels import OWNER
 from dockercise_prefect.runtime.cleanup.ownership import Owner, is_dead, this_process
 from dockercise_prefect.runtime.cleanup.removal import counted
+from dockercise_prefect.runtime.copying.trials import Trials
 from dockercise_prefect.runtime.disk_room import Room
 from dockercise_prefect.runtime.docker.facts import EngineFacts, EngineInspection, EngineUsage
 from dockercise_prefect.runtime.engine import Engine, Leftover
+from dockercise_prefect.runtime.overlay import OverlayFacts
 
 OLDEST_API: Final = (1, 41)
 """The API of Docker 20.10, the oldest engine that is tested."""
@@ -33,17 +35,20 @@ class EngineProbes:
 
     Args:
         inspection: connects, and gives the same engine each time.
+        trials: what runs have found out about engines.
     """
 
-    def __init__(self, inspection: Callable[[], EngineInspection]) -> None:
+    def __init__(self, inspection: Callable[[], EngineInspection], trials: Trials) -> None:
         self._inspection = inspection
+        self._trials = trials
 
     def engine(self) -> Iterator[Check]:
-        """Whether it answers and can run stages, its clock, and its disk."""
+        """Whether it answers and can run stages, its clock, its disk, and how it copies volumes."""
         facts = self._inspection().facts()
         yield engine_check(facts)
         yield clock_check(facts)
         yield disk_check(facts.room, facts.folder)
+        yield copies_check(facts.overlays, self._trials)
 
     def usage(self) -> Iterator[Check]:
         """How much space it uses."""
@@ -135,6 +140,16 @@ def disk_check(room: Room | None, folder: str) -> Check:
         else "`docker system df` shows what uses it, `docker system prune` removes what nothing uses",
         {"folder": room.where, "free_bytes": room.free, "size_bytes": room.size},
     )
+
+
+def copies_check(overlays: OverlayFacts, trials: Trials) -> Check:
+    """How stages with `on` get their copies of volumes: slower ways are no fault."""
+    name, known = "engine copies", trials.of(overlays.engine)
+    if overlays.refusal is None and known is None:
+        return Check(name, CheckStatus.UNKNOWN, "the first run with `on` tries whether it can copy volumes by overlays")
+    reason = overlays.refusal or (known.trouble if known else None)
+    found = "by overlays" if reason is None else f"all bytes, not by overlays: {reason}"
+    return Check(name, CheckStatus.OK, found, facts={"overlays": reason is None, "reason": reason})
 
 
 def usage_check(usage: EngineUsage) -> Check:

@@ -15,6 +15,7 @@ from dockercise_prefect.orchestration.doctor.engine import EngineProbes
 from dockercise_prefect.orchestration.doctor.probe import Probe, run_probes
 from dockercise_prefect.orchestration.doctor.storage import StorageProbes
 from dockercise_prefect.runtime.concurrent import Once
+from dockercise_prefect.runtime.copying.trials import FOLDER, Trials
 from dockercise_prefect.runtime.docker.facts import EngineInspection
 from dockercise_prefect.settings import Settings, default_settings
 
@@ -47,7 +48,7 @@ def examine(read: Callable[[], Settings], environ: Mapping[str, str] = os.enviro
 
 def _probes(settings: Settings) -> list[Probe]:
     connected: Once[str, EngineInspection] = Once()
-    engine = EngineProbes(lambda: connected.get("engine", EngineInspection.connect))
+    engine = EngineProbes(lambda: connected.get("engine", EngineInspection.connect), Trials(settings.data / FOLDER))
     storage = StorageProbes(settings)
     data = settings.data
     worse, down = CheckStatus.PROBLEM, "is the engine busy, or its address wrong? See DOCKER_HOST and `docker context ls`"

@@ -16,6 +16,8 @@ from dockercise_prefect.runtime.disk_room import Room, room_at
 from dockercise_prefect.runtime.docker.connection import Address, connect
 from dockercise_prefect.runtime.docker.engine import DockerEngine
 from dockercise_prefect.runtime.docker.errors import engine_errors
+from dockercise_prefect.runtime.docker.overlays import overlay_facts
+from dockercise_prefect.runtime.overlay import OverlayFacts
 
 _CONTAINERD = Path("/var/lib/containerd")
 """Where images are if the engine leaves them to the containerd of its machine."""
@@ -37,6 +39,7 @@ class EngineFacts:
         rootless: whether it runs without root's rights.
         has_init: whether it can put an init process in front of a script.
         unlimited: the limits that its kernel does not keep.
+        overlays: whether it may be able to have overlays.
     """
 
     url: str
@@ -53,6 +56,7 @@ class EngineFacts:
     rootless: bool
     has_init: bool
     unlimited: tuple[str, ...]
+    overlays: OverlayFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +138,7 @@ def facts_of(
             for name, key in (("memory", "MemoryLimit"), ("cpus", "CpuCfsQuota"), ("pids", "PidsLimit"))
             if info.get(key) is False
         ),
+        overlays=overlay_facts(info),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from dockercise_prefect.orchestration.doctor.check import CheckStatus
 from dockercise_prefect.orchestration.doctor.engine import (
     clock_check,
+    copies_check,
     disk_check,
     engine_check,
     leftovers_check,
@@ -18,9 +20,11 @@ from dockercise_prefect.orchestration.doctor.engine import (
 )
 from dockercise_prefect.runtime.cleanup.labels import OWNER, RUN
 from dockercise_prefect.runtime.cleanup.ownership import this_process
+from dockercise_prefect.runtime.copying.trials import Trial, Trials
 from dockercise_prefect.runtime.disk_room import Room
 from dockercise_prefect.runtime.docker.facts import EngineFacts, EngineUsage
 from dockercise_prefect.runtime.engine import Engine, Leftover
+from dockercise_prefect.runtime.overlay import OverlayFacts
 
 GOOD = EngineFacts(
     url="unix:///var/run/docker.sock",
@@ -37,6 +41,7 @@ GOOD = EngineFacts(
     rootless=False,
     has_init=True,
     unlimited=(),
+    overlays=OverlayFacts("this engine"),
 )
 
 
@@ -97,6 +102,26 @@ def test_a_disk_elsewhere() -> None:
     check = disk_check(None, "/var/lib/docker")
 
     assert (check.status, check.hint) == (CheckStatus.UNKNOWN, "look there: `df -h /var/lib/docker`")
+
+
+@pytest.mark.parametrize(
+    ("refusal", "trial", "status", "found"),
+    [
+        (None, None, "unknown", "the first run with `on` tries whether it can copy volumes by overlays"),
+        (None, Trial(None), "ok", "by overlays"),
+        (None, Trial("no such device"), "ok", "all bytes, not by overlays: no such device"),
+        ("it is rootless", None, "ok", "all bytes, not by overlays: it is rootless"),
+    ],
+)
+def test_how_it_copies(tmp_path: Path, refusal: str | None, trial: Trial | None, status: str, found: str) -> None:
+    """Whether stages with `on` get overlays or copies of all bytes, and why; what only a run can find out is unknown before."""
+    trials = Trials(tmp_path)
+    if trial is not None:
+        trials.note("this engine", trial)
+
+    check = copies_check(OverlayFacts("this engine", refusal), trials)
+
+    assert (check.status, check.found) == (CheckStatus(status), found)
 
 
 def test_what_the_space_is_used_for() -> None:
