@@ -17,10 +17,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from queue import Empty, SimpleQueue
-from typing import Generic, TypeAlias, TypeVar
+from typing import Generic, TypeVar
 
 from dockercise_prefect.collector import collector_paused
 from dockercise_prefect.orchestration.scheduling.decisions import Blocked, Decision, Ready, Skipped, StageEnd
+from dockercise_prefect.orchestration.scheduling.messages import Ended, Interrupted, Message, Paused, Rested, VolumeRead
 from dockercise_prefect.orchestration.scheduling.pause import Pause
 from dockercise_prefect.orchestration.scheduling.ports import BY_PREFECT, Control, Recorder, Reuse, TaskRun, TaskRuns
 from dockercise_prefect.orchestration.scheduling.schedule import Schedule
@@ -44,44 +45,6 @@ _WORKER = {signal.SIGTERM.name: BY_PREFECT, BY_PREFECT: signal.SIGTERM.name}
 """Requests that come in pairs. Either can come first."""
 
 T = TypeVar("T", bound=TaskRun)
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A task run is over."""
-
-    stage: Stage
-
-
-@dataclass(frozen=True, slots=True)
-class Paused:
-    """A stage waits for its next attempt, and needs no slot meanwhile."""
-
-    pause: Pause
-
-
-@dataclass(frozen=True, slots=True)
-class Rested:
-    """A stage has waited long enough, and needs a slot for its next attempt."""
-
-    pause: Pause
-
-
-@dataclass(frozen=True, slots=True)
-class VolumeRead:
-    """The content of the volume of a stage is known, or will not be known."""
-
-    result: JobResult
-
-
-@dataclass(frozen=True, slots=True)
-class Interrupted:
-    """The run was asked to end. `by` says by what or by whom."""
-
-    by: str
-
-
-Message: TypeAlias = Ended | Paused | Rested | VolumeRead | Interrupted
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,10 +305,13 @@ class Scheduler(Generic[T]):
         self._take(self._schedule.settle(stage.name, StageEnd(StageStatus.NOT_STARTED)))
 
     def _never(self, stage: Stage, status: StageStatus, message: str, because: StageName | None) -> None:
-        """A stage will never start. It is shown in Prefect."""
-        task_run = self._tasks.show(stage, status, message, self._needed(stage))
-        self._task_runs[stage.name] = task_run
-        self._record.stage_never_ran(stage, status, message, because, str(task_run.task_run_id))
+        """A stage will never start."""
+        self._record.stage_never_ran(stage, status, message, because, self._shown(stage, status, message))
+
+    def _shown(self, stage: Stage, status: StageStatus, message: str) -> str:
+        """Show a stage in Prefect that does not run, and return the id of its task run."""
+        task_run = self._task_runs[stage.name] = self._tasks.show(stage, status, message, self._needed(stage))
+        return str(task_run.task_run_id)
 
     def _inputs(self, stage: Stage) -> Mapping[StageName, JobResult]:
         return {name: self._results[name] for name in stage.needs if name in self._results}
@@ -357,10 +323,8 @@ class Scheduler(Generic[T]):
         """Show the reused stages that a stage needs that runs. The other reused stages get no task runs."""
         for name in stage.needs:
             if name in self._reused and name not in self._task_runs:
-                reused, message = self._pipeline.by_name[name], self._reused[name].message or ""
-                task_run = self._tasks.show(reused, StageStatus.CACHED, message, self._needed(reused))
-                self._task_runs[name] = task_run
-                self._record.reused_shown(reused, str(task_run.task_run_id))
+                reused = self._pipeline.by_name[name]
+                self._record.reused_shown(reused, self._shown(reused, StageStatus.CACHED, self._reused[name].message or ""))
 
     def _may_not_start(self, stage: Stage) -> bool:
         return self._over is not None or (self._stopped is not None and not stage.when.cleans_up)
