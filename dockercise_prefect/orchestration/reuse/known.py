@@ -64,6 +64,7 @@ class Known:
     opened: Callable[[Stdout], AbstractContextManager[Printed]]
     find_key: Callable[[], bytes | None]
     _folders: dict[str, str] = field(default_factory=dict)
+    _also: dict[tuple[str, ...], Mapping[str, str]] = field(default_factory=dict)
     _outputs: dict[Stdout, str] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
@@ -144,7 +145,9 @@ class Known:
         return self._folders[folder]
 
     def _files(self, globs: tuple[str, ...]) -> Mapping[str, str]:
-        return self.seen.code_digests().of_files(Globs(globs).takes) if globs else {}
+        if globs not in self._also:
+            self._also[globs] = self.seen.code_digests().of_files(Globs(globs).takes) if globs else {}
+        return self._also[globs]
 
 
 def _volume(name: StageName, inputs: Inputs) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from hashlib import sha256
 
 from dockercise_prefect.archives.content_digest import digest_text
@@ -56,9 +57,19 @@ class CodeDigests:
         Raises:
             EngineError, OSError: a file cannot be read.
         """
-        above = f"{folder}/" if folder else ""
-        entries = (entry for entry in self.entries if entry.path.startswith(above))
+        entries = self._by_folder.get(folder, ()) if folder else self.entries
         return "".join(f"{json.dumps([entry.path, self._described(entry)])}\n" for entry in entries).encode()
+
+    @cached_property
+    def _by_folder(self) -> Mapping[str, Sequence[Entry]]:
+        """Everything that is below each folder. Thousands of stages can have a folder each."""
+        found: dict[str, list[Entry]] = defaultdict(list)
+        for entry in self.entries:
+            folder, slash, _ = entry.path.rpartition("/")
+            while slash:
+                found[folder].append(entry)
+                folder, slash, _ = folder.rpartition("/")
+        return found
 
     def _described(self, entry: Entry) -> str:
         return f"d {entry.mode:o}" if isinstance(entry, Folder) else self._digest(entry)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -86,3 +87,14 @@ def test_only_the_same_files_have_the_same_digest(one: dict[str, tuple[str, int]
     ]
 
     assert (digests[0] == digests[1]) == (one == other)
+
+
+@given(st.sets(st.lists(st.sampled_from(["a", "ab", "b", "a.b"]), min_size=1, max_size=4).map("/".join), max_size=12))
+def test_the_list_of_a_folder_has_everything_below_it(paths: set[str]) -> None:
+    """At any depth, in the order of the code, and nothing of a folder whose name begins the same."""
+    code = CodeDigests([file(path) for path in sorted(paths)])
+
+    for folder in ("a", "ab", "a/ab", "a/b/ab", "none"):
+        listed = [json.loads(line)[0] for line in code.listing(folder).splitlines()]
+        assert listed == [path for path in sorted(paths) if path.startswith(f"{folder}/")]
+    assert [json.loads(line)[0] for line in code.listing("").splitlines()] == sorted(paths)
