@@ -154,16 +154,23 @@ class Mirror:
         with self._changed:
             while not self._closed:
                 now = time.monotonic()
-                sendable = [name for name in self._due if self._may_go(name)]
-                ready = [name for name in sendable if self._time_of(self._due[name]) <= now]
-                if ready:
-                    name = min(ready, key=self._due.__getitem__)
+                name = self._first()
+                if name is not None and self._time_of(self._due[name]) <= now:
                     del self._due[name]
                     self._sending[name] = self._call
                     return name
-                waiting = [self._time_of(self._due[name]) for name in sendable]
-                self._changed.wait(min(waiting) - now if waiting else None)
+                self._changed.wait(None if name is None else self._time_of(self._due[name]) - now)
             return None
+
+    def _first(self) -> str | None:
+        """The file that is sent next, as soon as it may be sent: a complete one, if there is any, in their order."""
+        first: str | None = None
+        for name in filter(self._may_go, self._due):
+            if not self._due[name]:  # a run in which nothing has changed has thousands of these at once
+                return name
+            if first is None or self._due[name] < self._due[first]:
+                first = name
+        return first
 
     def _may_go(self, name: str) -> bool:
         former = self._after.get(name)
