@@ -156,6 +156,10 @@ class StorageError(DockerciseError):
     exit_status = ExitStatus.ENGINE_FAILED
 
 
+class DamagedError(StorageError):
+    """What was stored is damaged, and was thrown away. Whoever reads it again gets another copy, or another error."""
+
+
 class RepositoryError(DockerciseError):
     """A repository could not be read: its host does not answer or refuses access."""
 

@@ -157,7 +157,7 @@ def stages_in(workspace: Workspace, run: Resolved, reuse_of: Callable[[RunOutput
 
 def kept_results(run: Opened) -> KeptResults:
     """What earlier runs of the pipeline have left."""
-    return KeptResults(run.store.objects, run.pipeline.name)
+    return KeptResults(run.store.objects, run.pipeline.name, run.notify)
 
 
 def _reuse(run: Resolved, workspace: Workspace, outputs: RunOutputs) -> RunReuse:

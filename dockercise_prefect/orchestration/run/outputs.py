@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from dockercise_prefect.archives.content_digest import digest_text
 from dockercise_prefect.archives.tarball import packed
-from dockercise_prefect.errors import DockerciseError, StorageError
+from dockercise_prefect.errors import DamagedError, DockerciseError, StorageError
 from dockercise_prefect.orchestration.run.secrecy import Secrecy, SensitiveFoundError, looked_through
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
 from dockercise_prefect.results.record.file_names import OUTPUTS, output_file
@@ -135,6 +135,12 @@ class RunOutputs:
         self._spool.close()
 
     def _fetch(self, stdout: Stdout) -> Printed:
+        try:
+            return self._spooled(stdout)
+        except DamagedError:  # the next try reads another copy
+            return self._spooled(stdout)
+
+    def _spooled(self, stdout: Stdout) -> Printed:
         output = SpooledOutput(self._spool)
         for chunk in self._kept(stdout):
             output.write(chunk)

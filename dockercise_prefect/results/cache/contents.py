@@ -12,7 +12,7 @@ from zstandard import ZstdCompressor
 
 from dockercise_prefect.archives.content_digest import content_digested, digest_text
 from dockercise_prefect.archives.tarball import below, members, packed, renamed
-from dockercise_prefect.errors import StorageError
+from dockercise_prefect.errors import DamagedError
 from dockercise_prefect.pipeline import StageName
 from dockercise_prefect.results.cache.paths import CONTENTS, content_path, digest_of
 from dockercise_prefect.results.places.objects import Objects
@@ -24,7 +24,7 @@ _ROOT = "volume"
 _Member: TypeAlias = tuple[tarfile.TarInfo, Iterable[bytes]]
 
 
-class DamagedContentError(StorageError):
+class DamagedContentError(DamagedError):
     """A content does not match its digest. It has been thrown away."""
 
     def __init__(self, digest: str, where: str) -> None:

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from dockercise_prefect.archives.content_digest import content_digested
 from dockercise_prefect.archives.tarball import Entry, File, tar_stream
-from dockercise_prefect.errors import EngineError
+from dockercise_prefect.errors import DamagedError, EngineError
 from dockercise_prefect.pipeline import CODE, CodeHistory, StageName
 from dockercise_prefect.runtime.concurrent import Once
 from dockercise_prefect.runtime.engine import Engine
@@ -95,7 +95,14 @@ class SharedVolumes:
         Raises:
             DockerciseError: the content cannot be read, or does not match the digest.
         """
-        return self._made.get(f"/{stage}", lambda: self._volumes.restored(stage, image, files(), digest))
+
+        def restored() -> str:
+            try:
+                return self._volumes.restored(stage, image, files(), digest)
+            except DamagedError:  # the next try reads another copy
+                return self._volumes.restored(stage, image, files(), digest)
+
+        return self._made.get(f"/{stage}", restored)
 
     def code(self, image: str, folder: str = "") -> str:
         """The run's snapshot of the code, or of one folder of it.

@@ -98,7 +98,7 @@ def run_with_reuse(pipeline: Pipeline, root: Path, results: Path, run_id: str) -
     secrecy = Secrecy(pipeline)
     secrecy.begin(Outside({}, {}))
     record = RunRecord(store, lambda _event: None, secrecy)
-    kept = KeptResults(store.objects, pipeline.name)
+    kept = KeptResults(store.objects, pipeline.name, logging.warning)
     texts = VariableTexts(pipeline, {})
     options = RuntimeOptions(root, 4, aws=False, masker=secrecy.masker, kept_volume=kept.volume)
     identity = RunIdentity(run_id, pipeline.name, "f")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -207,16 +209,34 @@ def test_a_content_that_is_gone_is_made_again(world: ReuseWorld) -> None:
 
 
 def test_a_damaged_content_is_never_used(world: ReuseWorld) -> None:
-    """Whoever needs it fails and says so; it is thrown away, so the next run makes it again."""
-    world.run(MAKE)
+    """It is thrown away, and the run says so. Whoever needs it gets what the record has; the next run makes it again."""
+    first = world.run(MAKE)
     for path in world.contents():
         path.write_bytes(b"damaged")
+
+    ran = world.run(MAKE + USE)
+    next_one = world.run(MAKE + USE)
+
+    said = [event.text for event in ran.events if isinstance(event, Notice) and "did not match its digest" in event.text]
+    assert ran.statuses == {"make": StageStatus.CACHED, "use": StageStatus.PASSED}
+    assert ran.summary.stages["make"].reused_from == first.summary.run_id
+    assert len(said) == 2
+    assert all(text.endswith("so it was removed; the record of the run that left it is read instead") for text in said)
+    assert started(next_one) == {"make", "use"}
+    assert world.seen == [WHOLE, WHOLE]
+
+
+def test_a_damaged_content_that_no_record_has_is_never_used(world: ReuseWorld) -> None:
+    """Whoever needs it fails; the next run makes it again."""
+    first = world.run(MAKE)
+    for path in world.contents():
+        path.write_bytes(b"damaged")
+    shutil.rmtree(first.folder)
 
     broken = world.run(MAKE + USE)
     next_one = world.run(MAKE + USE)
 
     assert broken.summary.stages["use"].status is StageStatus.ERROR
-    assert "did not match its digest" in (broken.summary.stages["use"].message or "")
     assert started(next_one) == {"make", "use"}
     assert world.seen == [WHOLE]
 
@@ -359,7 +379,7 @@ def test_a_place_that_cannot_be_written_is_said_once(world: ReuseWorld) -> None:
 def test_the_record_of_an_earlier_run_is_used_only_if_it_is_whole(world: ReuseWorld) -> None:
     """If only the record has what a stage printed, and it was changed there, nobody gets it."""
     first = world.run(MAKE)
-    printed = KeptResults(FolderObjects(Path(world.settings.results)), "p")
+    printed = KeptResults(FolderObjects(Path(world.settings.results)), "p", logging.warning)
     made = world.record(first).entry("make")
     assert made is not None
     stdout = Stdout(8, made.output_digest, "make.out", reused_from=first.summary.run_id)
