@@ -83,8 +83,7 @@ class ContainerSpec:
         sysctls: kernel settings of the container's own network namespace.
         cpus: processors. memory: bytes, swap included. pids: processes and threads.
         dropped: capabilities that its root does not have; `ALL` for all except those in `added`.
-        gains_rights: whether a program in it may get more rights than the one that started it: by a setuid or setgid bit, or by
-            capabilities of its file.
+        gains_rights: whether a program in it may get more rights than the one that started it, such as by a setuid bit.
         terminal: whether its streams are those of a terminal.
     """
 
@@ -257,8 +256,7 @@ class Engine(Protocol):
     be called at any time, any number of times, also for a container that was never started or does not exist any more. Every
     method may be called from several threads at once for different containers, and `stop` also for a container that another
     thread runs. `run` returns the exit state that the engine recorded, never a guess. If it cannot learn the exit state, it
-    raises. If a method raises, everything that it made until then has the labels it was called with, so that `leftovers`
-    finds it.
+    raises. If a method raises, `leftovers` finds what it made until then, since that has the labels it was called with.
 
     Raises:
         EngineError: from every method, if the engine does not answer or refuses. The message says what the engine refused.
@@ -289,8 +287,7 @@ class Engine(Protocol):
         """Make an image without a name from the files of a container that has ended. Return its id.
 
         Its configuration is that of `image` with the labels added, whatever the container's configuration is. Volumes are not
-        part of it. If the container has a variable that `image` does not have, the variable's name may be in the configuration,
-        but never its value.
+        part of it. Names of variables that only the container has may be in the configuration, but never their values.
         """
         ...
 
@@ -331,8 +328,8 @@ class Engine(Protocol):
     def create_twin(self, container: str, name: str, command: Sequence[str], labels: Mapping[str, str]) -> str:
         """Create a container like a running one, also like one that is not ours, without starting it. Return its id.
 
-        It has the image, entrypoint, user, groups, mounts, network and host names of the other one, but not its variables,
-        because they may be secret. Those of the image stay. The engine removes it when it has ended.
+        It has the image, entrypoint, user, groups, mounts, network and host names of the other one. Of the variables, which may
+        be secret, it has those of the image. The engine removes it when it has ended.
 
         Args:
             container: the id of the other one.
@@ -374,6 +371,10 @@ class Engine(Protocol):
         Raises:
             NoSuchPathError: the path does not exist. A symbolic link at the end of `path` does exist, wherever it leads.
         """
+        ...
+
+    def folder_mark(self, container: str, path: str) -> str | None:
+        """A text that changes when something directly in a folder is made or removed; None if the engine cannot say. Cheap."""
         ...
 
     def leftovers(self) -> list[Leftover]:

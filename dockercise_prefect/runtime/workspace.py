@@ -42,6 +42,7 @@ from dockercise_prefect.runtime.stage.mounts import (
     code_folders,
     engine_volumes,
     no_kept_volume,
+    used_volumes,
 )
 from dockercise_prefect.runtime.stage.outcome import Stop, Verdict
 from dockercise_prefect.runtime.stage.ports import Outputs
@@ -151,6 +152,7 @@ class Workspace:
                 secrets=pipeline.secrets,
                 confinement=options.confinement,
                 answers=frozenset(pipeline.answers),
+                seen=used_volumes(pipeline),
             ),
             slots=self._slots,
             running=self._running,

@@ -313,6 +313,11 @@ class ScriptedEngine:
             data = pack(entries)
         return (data[start : start + 65536] for start in range(0, len(data), 65536))
 
+    def folder_mark(self, container: str, path: str) -> str | None:
+        self._called("folder_mark")
+        with self._changed:
+            return repr(sorted(name for name, _ in self._existing(container).below(path)))
+
     def leftovers(self) -> list[Leftover]:
         self._called("leftovers")
         with self._changed:

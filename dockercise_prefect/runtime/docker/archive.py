@@ -1,4 +1,4 @@
-"""The files of a container as a tar stream that its reader can close.
+"""The files of a container: as a tar stream that its reader can close, and what the engine says of one of them.
 
 The SDK's own stream cannot be closed. It stays open as long as anything refers to it, for example an exception's traceback.
 Until then, the engine does not remove the container.
@@ -6,7 +6,10 @@ Until then, the engine does not remove the container.
 
 from __future__ import annotations
 
-from typing import Final
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any, Final
 
 import requests
 from docker import APIClient
@@ -16,6 +19,10 @@ from dockercise_prefect.runtime.docker.errors import engine_errors, explanation
 from dockercise_prefect.runtime.engine import NoSuchPathError
 
 _CHUNK: Final = 2 * 1024 * 1024
+
+_EXECUTABLE: Final = 0o111
+_FOLDER: Final = 1 << 31
+"""The bit for a folder in a file's mode. The engine reports modes in Go's form."""
 
 
 class DockerArchive:
@@ -77,3 +84,46 @@ def open_archive(client: APIClient, container: str, path: str, doing: str) -> Do
             return DockerArchive(client, container, path, doing)
         except NotFound as error:
             raise NoSuchPathError(f"{doing}: {explanation(error)}") from error
+
+
+def folder_mark(client: APIClient, container: str, path: str) -> str | None:
+    """See `Engine.folder_mark`: the time of the folder's last change, if the engine's file system counts parts of a second.
+
+    Raises:
+        DockerException, requests.RequestException: the path does not exist, or the engine does not answer.
+    """
+    changed: str = _file_status(client, container, path)["mtime"]
+    return changed if "." in changed else None
+
+
+def unstartable(client: APIClient, container: str, inspected: Mapping[str, Any]) -> str | None:
+    """Why an init process could not start the command; None if it could, or if the engine was to start it.
+
+    For the engine, such a container has started, and a script could have ended with the same exit code. So we look at the
+    command's file.
+
+    Raises:
+        DockerException, requests.RequestException: the engine refuses, or does not answer.
+    """
+    command: str = inspected["Path"]
+    if not inspected["HostConfig"].get("Init") or not command.startswith("/"):
+        return None
+    try:
+        status = _file_status(client, container, command)
+    except NotFound:
+        return f"{command}: no such file in the image"
+    if status["linkTarget"] or (status["mode"] & _EXECUTABLE and not status["mode"] & _FOLDER):
+        return None
+    return f"{command}: not an executable file"
+
+
+def _file_status(client: APIClient, container: str, path: str) -> Mapping[str, Any]:
+    """Name, mode, time and link target of a file in a container. The engine reads nothing else."""
+    url = f"{client.base_url}/v{client.api_version}/containers/{container}/archive"
+    response = client.head(url, params={"path": path}, timeout=client.timeout)
+    try:
+        response.raise_for_status()
+    except requests.HTTPError as error:
+        create_api_error_from_http_exception(error)
+    status: Mapping[str, Any] = json.loads(base64.b64decode(response.headers["X-Docker-Container-Path-Stat"]))
+    return status

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from functools import cached_property
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import requests
 from docker import APIClient
@@ -19,7 +19,7 @@ from dockercise_prefect.pipeline import PullPolicy
 from dockercise_prefect.runtime.cleanup.labels import STEPS
 from dockercise_prefect.runtime.dialogue import Dialogue
 from dockercise_prefect.runtime.docker import connection as docker_connection
-from dockercise_prefect.runtime.docker.archive import open_archive
+from dockercise_prefect.runtime.docker.archive import folder_mark, open_archive, unstartable
 from dockercise_prefect.runtime.docker.arguments import committed_config, container_config, twin_config
 from dockercise_prefect.runtime.docker.build import DockerBuild
 from dockercise_prefect.runtime.docker.buildkit import BuildKitBuild
@@ -66,10 +66,6 @@ _NOT_FOUND: Final = 127
 
 _NEVER: Final = "0001-01-01T"
 """The beginning of the time that the engine reports for something that has not happened."""
-
-_EXECUTABLE: Final = 0o111
-_FOLDER: Final = 1 << 31
-"""The bit for a folder in a file's mode. The engine reports modes in Go's form."""
 
 
 class DockerEngine:
@@ -282,6 +278,11 @@ class DockerEngine:
     def get(self, container: str, path: str) -> FileStream:
         return open_archive(self._client, container, path, f"cannot get {path} of container {_short(container)}")
 
+    @again_while_busy
+    def folder_mark(self, container: str, path: str) -> str | None:
+        with engine_errors(f"cannot look at {path} of container {_short(container)}"):
+            return folder_mark(self._client, container, path)
+
     def leftovers(self) -> list[Leftover]:
         with engine_errors("cannot list what earlier runs left"):
             return DockerLeftovers(self._client).find()
@@ -352,25 +353,8 @@ class DockerEngine:
             if state["Status"] in {"removing", "dead"}:
                 raise _vanished(container)
             oom_killed = ran_out_of_memory(self._client, inspected)
-            unstarted = state["ExitCode"] in {_NOT_EXECUTABLE, _NOT_FOUND} and self._unstartable(container, inspected)
+            unstarted = state["ExitCode"] in {_NOT_EXECUTABLE, _NOT_FOUND} and unstartable(self._client, container, inspected)
         return ExitState(state["ExitCode"], oom_killed=oom_killed, start_error=unstarted or None)
-
-    def _unstartable(self, container: str, inspected: Mapping[str, Any]) -> str | None:
-        """Why an init process could not start the command; None if it could, or if the engine was to start it.
-
-        For the engine, such a container has started, and a script could have ended with the same exit code. So we look at the
-        command's file.
-        """
-        command: str = inspected["Path"]
-        if not inspected["HostConfig"].get("Init") or not command.startswith("/"):
-            return None
-        try:
-            _, stat = self._client.get_archive(container, command)
-        except NotFound:
-            return f"{command}: no such file in the image"
-        if stat["linkTarget"] or (stat["mode"] & _EXECUTABLE and not stat["mode"] & _FOLDER):
-            return None
-        return f"{command}: not an executable file"
 
     def _wait(self, container: str) -> None:
         """Wait for the end, however long it takes. The connection does not have to stay open for all that time."""

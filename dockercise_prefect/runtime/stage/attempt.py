@@ -155,7 +155,10 @@ class StageAttempt:
         start = self._launch(image, variables)
         container = self._create(image, start, variables)
         self._fill(container, image)
+        mark = self._volume_mark(container)
         verdict = self._execute(container, start, deadline, writer)
+        if self._volume and verdict.exit_code is not None and mark is not None and self._volume_mark(container) == mark:
+            self._volume = replace(self._volume, written=False)
         if verdict.exit_code == NOT_FOUND and start.command[0] == SHELL and not self._has_shell(container):
             # Add it to the first line, since that is the line that is shown everywhere.
             first, _, rest = (verdict.message or "").partition("\n")
@@ -264,6 +267,18 @@ class StageAttempt:
             self._volumes.copy(stage.name, self._job.origin, container, image.id, owner)
         if not is_root(self._user(image)):
             self._volumes.set_root(stage.name, container, WRITABLE_FOR_ALL)
+
+    def _volume_mark(self, container: str) -> str | None:
+        """A text that changes when the stage writes to its volume, which is empty at first; None if the volume is to be read.
+
+        A volume that another stage sees is read: it counts who owns its root. And files in the folders of a copy may change
+        without a change of the mark.
+        """
+        if self._job.is_seen or self._job.origin is not None:
+            return None
+        with suppress(EngineError):
+            return self._ports.engine.folder_mark(container, f"/{self._stage.name}")
+        return None
 
     def _execute(self, container: str, start: Launch, deadline: Deadline | None, writer: OutputWriter) -> Verdict:
         running = self._ports.running

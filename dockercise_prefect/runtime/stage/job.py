@@ -65,7 +65,7 @@ class OwnVolume:
 
     Attributes:
         name: of the volume on the engine; empty for a stage that is reused.
-        written: whether anything ran that could write to it.
+        written: whether anything ran that has perhaps written to it.
         digest: of its content (docs/digests.md); None until the volume was read.
         file: the file of the run's record that has its content; None if the record does not have it.
         base: the stage whose file has the content that both volumes have in common; None if `file` has all of it.
@@ -183,6 +183,7 @@ class Job:
         secrets: variables that are never stored, by their folded names.
         confinement: its limits.
         answers: whether its exit code is an answer for another stage (`if`, `unless`).
+        is_seen: whether another stage mounts, copies or builds what it leaves in its own volume.
 
     Raises:
         ValueError: the stage has variables. A job must not contain their texts.
@@ -209,6 +210,7 @@ class Job:
     secrets: tuple[str, ...] = ()
     confinement: Confinement = field(default_factory=Confinement)
     answers: bool = False
+    is_seen: bool = True
 
     def __post_init__(self) -> None:
         if self.stage.env:

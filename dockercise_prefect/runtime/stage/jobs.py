@@ -32,6 +32,7 @@ class Jobs:
         secrets: variables that are never stored, by their folded names.
         confinement: the limits of each stage.
         answers: the stages whose exit code is an answer for another stage.
+        seen: the stages whose volume another stage uses.
     """
 
     identity: RunIdentity
@@ -45,6 +46,7 @@ class Jobs:
     secrets: Iterable[str]
     confinement: Confinement
     answers: frozenset[StageName]
+    seen: frozenset[StageName]
 
     def make(self, stage: Stage, inputs: Mapping[StageName, JobResult], outputs: Outputs, attempt: int = 1) -> Job:
         """The job of an attempt at a stage. Its network is still to be chosen.
@@ -70,6 +72,7 @@ class Jobs:
             secrets=tuple(self.secrets),
             confinement=self.confinement,
             answers=stage.name in self.answers,
+            is_seen=stage.name in self.seen,
         )
         if stage.joins_only:
             return job

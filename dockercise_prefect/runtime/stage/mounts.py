@@ -78,6 +78,14 @@ def _trouble_in_code(folder: str, known: Mapping[str, Entry]) -> str | None:
     return "it is not a folder" if folder in known else "the code has no such folder"
 
 
+def used_volumes(pipeline: Pipeline) -> frozenset[StageName]:
+    """The stages whose own volumes other stages mount, copy or build."""
+    mounted = {mount.source.stage for stage in pipeline for mount in stage.mounts if isinstance(mount.source, StageVolume)}
+    copied = {stage.on for stage in pipeline if stage.on is not None}
+    contexts = [stage.build.context for stage in pipeline if stage.build is not None]
+    return frozenset(mounted | copied | {context.stage for context in contexts if isinstance(context, StageVolume)})
+
+
 def engine_volumes(pipeline: Pipeline) -> list[str]:
     """The engine's own volumes that stages mount, each once."""
     sources = [mount.source for stage in pipeline for mount in stage.mounts]

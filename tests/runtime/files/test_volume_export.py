@@ -16,12 +16,19 @@ from dockercise_prefect.status import StageStatus
 from tests.engines.scripted import Behaviour, ScriptedEngine
 from tests.runtime.workspaces import run_all, sh, workspace
 from tests.support.interrupting import press_ctrl_c, wait_for_the_end_of_the_run
+from tests.support.prefect.prefect_records import eventually
 
 
 def files(volume: bytes | None) -> dict[str, bytes]:
     """The regular files of a volume by their paths."""
     assert volume is not None
     return {member.name: b"".join(content) for member, content in members([volume]) if member.isreg()}
+
+
+def writing(engine: ScriptedEngine) -> ScriptedEngine:
+    """The engine, on which the script `x` of the stage `a` writes a file."""
+    engine.script("x", Behaviour(writes={"/a/f": b"\n"}))
+    return engine
 
 
 @pytest.mark.docker
@@ -53,14 +60,44 @@ def test_what_a_stage_wrote_is_handed_on(docker_engine: Engine, run_id: str) -> 
 def test_the_root_of_an_empty_volume_counts(
     docker_engine: Engine, run_id: str, user: str | None, script: str, found: tuple[int, int, int] | None
 ) -> None:
-    """A volume without files is passed on if its root has another mode or owner than that of a new volume."""
-    ran = run_all(docker_engine, sh("a", script, user=user), run_id=run_id)
+    """A volume without files that another stage mounts is passed on if its root has another mode or owner than a new volume."""
+    a = sh("a", script, user=user)
+    ran = run_all(docker_engine, a, sh("b", "true", volumes=[a.volume]), run_id=run_id)
 
     roots = (
         [(member.mode & 0o7777, member.uid, member.gid) for member, _ in members([ran.volumes["a"] or b""])] if found else []
     )
     assert roots == ([found] if found else [])
     assert (ran.volumes["a"] is None) is (found is None)
+
+
+@pytest.mark.parametrize(
+    ("script", "writes", "on", "seen", "reads"),
+    [
+        ("echo hi", {}, False, False, 0),
+        ("echo hi", {}, False, True, 1),
+        ("date > $OUT/f", {"/b/f": b"\n"}, False, False, 1),
+        ("echo hi again", {}, True, False, 1),
+    ],
+)
+def test_a_volume_that_nobody_has_written_to_is_not_read(  # noqa: PLR0917  the cases
+    scripted: ScriptedEngine, script: str, writes: dict[str, bytes], on: bool, seen: bool, reads: int
+) -> None:
+    """A volume is read only if it was written to, if another stage uses it, or if it began as a copy."""
+    scripted.script(script, Behaviour(writes=writes))
+    scripted.script("$OUT/file", Behaviour(writes={"/a/file": b"\n"}))
+    a = sh("a", "echo > $OUT/file")
+    b = sh("b", script, **({"on": a} if on else {}))
+    c = sh("c", "never", volumes=[b.volume] if seen else [])
+    with workspace(scripted, a, b, c) as ran:
+        ran.run(a)
+        eventually(lambda: ran.volumes.get("a"), bool)
+        before = scripted.calls["get"]
+        ran.run(b)
+
+    copies = 1 if on else 0
+    assert scripted.calls["get"] - before == copies + reads
+    assert (ran.volumes["b"] is not None) == (bool(writes) or on)
 
 
 def test_stages_that_have_no_volume_to_keep_say_so_once(engine: Engine, run_id: str) -> None:
@@ -88,7 +125,7 @@ def test_a_volume_that_cannot_be_read_raises_where_it_is_read() -> None:
         met.append(error.value)
 
     a = sh("a", "x")
-    with workspace(Gone(), a) as ran:
+    with workspace(writing(Gone()), a) as ran:
         result = ran.run(a, keep=keep)
 
     assert result.status is StageStatus.PASSED
@@ -116,7 +153,7 @@ def test_reading_ends_when_nobody_wants_to_wait() -> None:
         except EngineError as error:
             met.append(error)
 
-    engine = Endless()
+    engine = writing(Endless())
     a = sh("a", "x")
     with workspace(engine, a) as ran:
         ran.run(a, keep=keep)
@@ -152,7 +189,7 @@ def test_reading_ends_when_the_end_of_a_run_is_interrupted() -> None:
 
     a = sh("a", "x")
     try:
-        with pytest.raises(KeyboardInterrupt), workspace(Endless(), a) as ran:
+        with pytest.raises(KeyboardInterrupt), workspace(writing(Endless()), a) as ran:
             ran.run(a, keep=keep)
         ended = list(met)
     finally:
@@ -191,7 +228,7 @@ def test_what_is_no_archive_is_an_error_of_the_engine() -> None:
             list(given or ())
         met.append(error.value)
 
-    with workspace(Cut(), a) as ran:
+    with workspace(writing(Cut()), a) as ran:
         ran.run(a, keep=keep)
 
     assert "as a damaged archive" in met[0].message

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dockercise_prefect.errors import EngineError
-from dockercise_prefect.pipeline import Pipeline, Stage, StageValue, code, host, stage
+from dockercise_prefect.pipeline import Pipeline, Stage, StageValue, built_from, code, host, stage
 from dockercise_prefect.runtime.cleanup.labels import Labels
 from dockercise_prefect.runtime.copying.copies import Copies
 from dockercise_prefect.runtime.copying.trials import Trials
@@ -20,7 +20,7 @@ from dockercise_prefect.runtime.stage.confinement import Confinement
 from dockercise_prefect.runtime.stage.images import Images
 from dockercise_prefect.runtime.stage.job import Job, JobResult, OwnVolume
 from dockercise_prefect.runtime.stage.jobs import Jobs
-from dockercise_prefect.runtime.stage.mounts import StageMounts, no_kept_volume
+from dockercise_prefect.runtime.stage.mounts import StageMounts, no_kept_volume, used_volumes
 from dockercise_prefect.status import StageStatus
 from tests.engines.scripted import BUSYBOX, ScriptedEngine
 from tests.runtime.workspaces import IDENTITY, MemoryOutputs, sh, volumes_of
@@ -54,6 +54,7 @@ class Makes:
             git=False,
             secrets=(),
             answers=frozenset(),
+            seen=used_volumes(pipeline),
             confinement=Confinement(),
         )
 
@@ -153,3 +154,18 @@ def test_what_is_gone_is_said_before_the_attempt(scripted: ScriptedEngine, tmp_p
 
     with pytest.raises(EngineError, match=r"what a printed is lost|the volume of a is no longer on the engine"):
         makes.job(b, left)
+
+
+def test_a_job_says_whether_its_volume_is_seen() -> None:
+    """A volume that another stage mounts, copies or builds is seen; one whose stage is only waited for is not."""
+    mounted, copied, built, waited_for = (sh(name, "x") for name in ("mounted", "copied", "built", "waited_for"))
+    users = [
+        sh("m", "x", volumes=[mounted.volume]),
+        sh("c", "x", on=copied),
+        stage("b", build=built_from(built)),
+        sh("w", "x", after=[waited_for]),
+    ]
+
+    seen = used_volumes(Pipeline("p", [mounted, copied, built, waited_for, *users]))
+
+    assert seen == {"mounted", "copied", "built"}
