@@ -34,7 +34,7 @@ def new_flow_run(flow: Flow[..., Any], parameters: Mapping[str, Any]) -> FlowRun
 
     Args:
         flow: the flow, without retries.
-        parameters: all parameters of its function.
+        parameters: all parameters of its function. They are JSON: Prefect's own conversion imports FastAPI for it.
 
     Raises:
         httpx.HTTPError, PrefectException: Prefect does not answer, or its answers cannot be read.
@@ -57,7 +57,7 @@ def _created(client: SyncPrefectClient, flow: Flow[..., Any], parameters: Mappin
     wanted = FlowRunCreate(
         flow_id=KnownFlow.model_validate(answer.json()).id,
         flow_version=flow.version,
-        parameters=flow.serialize_parameters(dict(parameters)),
+        parameters=dict(parameters),
         tags=sorted(TagsContext.get().current_tags),
         labels=sign_now(attempt=1).labels(),
         state=to_state_create(Pending()),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextvars import copy_context
 from pathlib import Path
 
 import pytest
-from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
-from dockercise_prefect.orchestration.prefect.api import shown_api, worker_variables
+from dockercise_prefect.orchestration.prefect.api import ask_once, shown_api, worker_variables
 from dockercise_prefect.orchestration.prefect.local_server import ServerFolder
 
 
@@ -39,3 +40,19 @@ def test_a_password_in_the_address_is_not_shown(url: str, shown: str) -> None:
     """The address is printed for the worker's terminal, and perhaps into a log."""
     with temporary_settings({PREFECT_API_URL: url}):
         assert shown_api() == shown
+
+
+def test_asking_once_changes_nothing_else() -> None:
+    """After `ask_once`, Prefect's client does not repeat requests in this context; address and login stay the same."""
+
+    def asked() -> tuple[int, str | None, bool]:
+        ask_once()
+        return PREFECT_CLIENT_MAX_RETRIES.value(), PREFECT_API_URL.value(), PREFECT_API_AUTH_STRING.value() is not None
+
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:4200/api", PREFECT_API_AUTH_STRING: "ada:hunter2"}):
+        before = PREFECT_CLIENT_MAX_RETRIES.value()
+        once = copy_context().run(asked)
+        after = PREFECT_CLIENT_MAX_RETRIES.value()
+
+    assert once == (0, "http://127.0.0.1:4200/api", True)
+    assert before == after != 0

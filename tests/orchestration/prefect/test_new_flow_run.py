@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -83,3 +86,26 @@ def test_it_has_a_sign_of_life(prefect_api: str) -> None:
     (found,) = flow_runs_of(prefect_api, name)
     assert Sign.parse(cast("dict[str, Any]", found["labels"])) == sign_now(1)
     assert "prefect.flow.id" in cast("dict[str, Any]", found["labels"])
+
+
+IMPORTS = """
+import sys
+from prefect import flow
+from dockercise_prefect.orchestration.prefect.new_flow_run import new_flow_run
+
+@flow(name="made-once", retries=0)
+def made_once(targets: list[str] | None = None) -> None:
+    pass
+
+new_flow_run(made_once, {"targets": ["a"]})
+print("fastapi" in sys.modules)
+"""
+
+
+def test_a_flow_run_is_created_without_fastapi(prefect_api: str) -> None:
+    """Prefect imports FastAPI for parameters of any kind, which takes 200 ms. Ours are JSON already."""
+    environment = os.environ | {"PREFECT_API_URL": prefect_api}
+
+    ran = subprocess.run([sys.executable, "-c", IMPORTS], env=environment, stdout=subprocess.PIPE, check=True)
+
+    assert ran.stdout.decode().splitlines()[-1] == "False"
