@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from functools import cached_property
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import requests
 from docker import APIClient
@@ -63,6 +63,9 @@ _REMOVAL_SPELL: Final = 15
 
 _NOT_EXECUTABLE: Final = 126
 _NOT_FOUND: Final = 127
+
+_EXITED: Final = "exited"
+"""The status of a container whose end is recorded completely. Nobody has to wait for more."""
 
 _NEVER: Final = "0001-01-01T"
 """The beginning of the time that the engine reports for something that has not happened."""
@@ -189,7 +192,6 @@ class DockerEngine:
                 return refused
             feed.start(stdin)
             pump(output.read, sink, lambda: self._is_running(container))
-        self._refuse_half(container)
         return self._exit_state(container)
 
     @again_while_busy
@@ -198,7 +200,6 @@ class DockerEngine:
             if refused := self._start(container):
                 return refused
             interact(lambda: self._is_running(container))
-        self._refuse_half(container)
         return self._exit_state(container)
 
     def follow(self, container: str, sink: OutputSink) -> ExitState | None:
@@ -208,7 +209,6 @@ class DockerEngine:
             if self._is_running(container):
                 with closing(attach(self._client, container, "stdout", "stderr")) as output:
                     pump(output.read, sink, lambda: self._is_running(container))
-        self._refuse_half(container)
         return self._exit_state(container)
 
     def create_twin(self, container: str, name: str, command: Sequence[str], labels: Mapping[str, str]) -> str:
@@ -312,23 +312,6 @@ class DockerEngine:
                 return ExitState(exit_code, start_error=explanation(error))
         return None
 
-    def _refuse_half(self, container: str) -> None:
-        """Refuse output that has ended before its container. To be called when the output has ended.
-
-        A gateway may close a stream that is silent for too long, and that looks as if the engine had ended it. An init process
-        keeps the output open until the container ends, and the engine ends our stream and records the end of the container in
-        one step. So if the container still runs, there may be more output. Without an init process, the container may have
-        closed its output itself.
-
-        Raises:
-            EngineError: the container still runs.
-        """
-        if self._has_init and self._is_running(container):
-            raise EngineError(
-                f"the output of container {_short(container)} was interrupted while the container was running",
-                "does a proxy or firewall close idle connections to the engine?",
-            )
-
     def _is_running(self, container: str) -> bool:
         with engine_errors(f"cannot inspect container {_short(container)}"):
             try:
@@ -338,15 +321,19 @@ class DockerEngine:
             return running
 
     def _exit_state(self, container: str) -> ExitState:
-        """What the engine recorded when the container ended.
+        """What the engine recorded when the container ended. To be called when the output has ended.
 
         Raises:
             ContainerVanishedError: the container has been or is being removed.
+            EngineError: the output has ended before the container.
         """
         with engine_errors(f"cannot find out how container {_short(container)} ended"):
             try:
-                self._wait(container)
                 inspected = self._client.inspect_container(container)
+                self._refuse_half(container, inspected)
+                if inspected["State"]["Status"] != _EXITED:
+                    self._wait(container)
+                    inspected = self._client.inspect_container(container)
             except NotFound as error:
                 raise _vanished(container) from error
             state = inspected["State"]
@@ -355,6 +342,23 @@ class DockerEngine:
             oom_killed = ran_out_of_memory(self._client, inspected)
             unstarted = state["ExitCode"] in {_NOT_EXECUTABLE, _NOT_FOUND} and unstartable(self._client, container, inspected)
         return ExitState(state["ExitCode"], oom_killed=oom_killed, start_error=unstarted or None)
+
+    def _refuse_half(self, container: str, inspected: Mapping[str, Any]) -> None:
+        """Refuse output that has ended before its container.
+
+        A gateway may close a stream that is silent for too long, and that looks as if the engine had ended it. An init process
+        keeps the output open until the container ends, and the engine ends our stream and records the end of the container in
+        one step. So if the container still runs, there may be more output. Without an init process, the container may have
+        closed its output itself.
+
+        Raises:
+            EngineError: the container still runs.
+        """
+        if self._has_init and inspected["State"]["Running"]:
+            raise EngineError(
+                f"the output of container {_short(container)} was interrupted while the container was running",
+                "does a proxy or firewall close idle connections to the engine?",
+            )
 
     def _wait(self, container: str) -> None:
         """Wait for the end, however long it takes. The connection does not have to stay open for all that time."""

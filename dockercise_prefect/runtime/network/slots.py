@@ -26,6 +26,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 
 from dockercise_prefect.archives.tarball import File, tar_stream
 from dockercise_prefect.errors import EngineError
@@ -274,10 +275,15 @@ class NetworkSlots:
         if not said and not self._closed_to:  # else each stage that needs a slot reports it
             self._notify(f"no shared networks, so every stage gets its own, which takes a little longer: {trouble}")
 
+    @cached_property
+    def _machine(self) -> str:
+        """The engine's processor. It is asked for once."""
+        return self._engine.info().machine
+
     def _start_one(self, image: str | None) -> Slot:
         if image is None:
             raise EngineError("the container that keeps it open needs an image, but no stage names one")
-        machine = self._engine.info().machine
+        machine = self._machine
         if machine not in MACHINES:
             raise EngineError(f"dockercise has no program for the engine's processor, {machine}, to keep them open")
         spec = ContainerSpec(
