@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -147,6 +147,7 @@ class Workspace:
                 shared=self._shared,
                 mounts=self._mounts,
                 copies=self._copies,
+                copied=Counter(stage.on for stage in pipeline if stage.on is not None),
                 aws=options.aws,
                 git=pipeline.history is not None,
                 secrets=pipeline.secrets,

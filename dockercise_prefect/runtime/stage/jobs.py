@@ -27,6 +27,7 @@ class Jobs:
         shared: what several stages mount.
         mounts: turns what a stage mounts into mounts of the engine.
         copies: prepares copies of volumes.
+        copied: how many stages work on a copy of a stage's volume.
         aws: whether every stage gets a copy of the user's AWS folder.
         git: whether the code is a git checkout.
         secrets: variables that are never stored, by their folded names.
@@ -41,6 +42,7 @@ class Jobs:
     shared: SharedVolumes
     mounts: StageMounts
     copies: Copies
+    copied: Mapping[StageName, int]
     aws: bool
     git: bool
     secrets: Iterable[str]
@@ -96,8 +98,11 @@ class Jobs:
         return self.shared.code(helper) if stage.on == CODE else self.mounts.volume_of(stage.on, inputs, helper)
 
     def _overlay(self, stage: Stage, inputs: Mapping[StageName, JobResult], origin: str | None) -> OverlayPlan | None:
-        """How the attempt copies its origin by an overlay; None if all bytes have to be copied."""
-        if origin is None:
+        """How the attempt copies its origin by an overlay; None if all bytes have to be copied.
+
+        An overlay can only be copied as bytes. So if several stages copy what this one leaves, one copy here spares theirs.
+        """
+        if origin is None or self.copied.get(stage.name, 0) > 1:
             return None
         left = inputs.get(stage.on or "")
         return self.copies.plan(stage.name, origin) if left is None or left.is_at_rest else None

@@ -173,6 +173,16 @@ def test_what_is_no_plain_volume_is_copied(scripted: ScriptedEngine) -> None:
     assert seen.files == {"/d/f": b"x"}
 
 
+def test_one_copy_of_bytes_spares_several(scripted: ScriptedEngine) -> None:
+    """If several stages copy what a stage leaves on its copy, that copy is one of all bytes, and theirs are overlays."""
+    a = sh("a", "x")
+    b = sh("b", "x", on=a)
+
+    ran = run_all(scripted, a, b, sh("c", "x", on=b), sh("d", "x", on=b))
+
+    assert [is_overlay(ran.results[name]) for name in "abcd"] == [False, False, True, True]
+
+
 def test_what_may_still_be_written_is_copied(scripted: ScriptedEngine) -> None:
     """If nobody knows whether a stage has ended, a clean-up stage gets a copy of all bytes of what it left."""
     a = sh("a", "x")

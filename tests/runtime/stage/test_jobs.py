@@ -50,6 +50,7 @@ class Makes:
             shared=shared,
             mounts=StageMounts(self.volumes, shared, root, no_kept_volume, aws=False),
             copies=Copies(engine, self.volumes, Trials(None), _now, images.any),
+            copied={},
             aws=False,
             git=False,
             secrets=(),
