@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from tests.e2e.conftest import Dockercise
 from tests.engines.scripted import BUSYBOX
 from tests.engines.second_engine import second_engine
 from tests.support.aws.moto import FOLDER_KEY_ID, FOLDER_SECRET, REGION, running_aws
+from tests.support.prefect.prefect_records import eventually
 from tests.support.shells import left_of, piped
 
 pytestmark = pytest.mark.docker
@@ -32,9 +34,18 @@ def started_stages(pipeline: str, log: Path) -> Iterator[Callable[[], list[str]]
     with log.open("w") as file, subprocess.Popen(command, stdout=file) as process:
         try:
             time.sleep(1)  # until it listens: the engine says nothing about that
-            yield lambda: [line.removeprefix("start ") for line in log.read_text().splitlines() if line.startswith("start ")]
+            yield partial(_started, log)
         finally:
             process.terminate()
+
+
+def _started(log: Path) -> list[str]:
+    """The stages in the events, which may come late: each container that was made has been removed at the end of its run."""
+    events = eventually(
+        lambda: [line.split(" ") for line in log.read_text().splitlines()],
+        lambda found: [kind for kind, _ in found].count("create") == [kind for kind, _ in found].count("destroy"),
+    )
+    return [stage for kind, stage in events if kind == "start"]
 
 
 def test_hello_starts_no_container_the_second_time(dockercise_run: Dockercise, tmp_path: Path) -> None:
