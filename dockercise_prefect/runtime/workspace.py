@@ -167,6 +167,12 @@ class Workspace:
         self._calls = AbandonableCalls()
         self._results: dict[StageName, JobResult] = {}
         self._dependents: dict[StageName, list[Stage]] = defaultdict(list)
+        self._copiers: dict[StageName, list[Stage]] = defaultdict(
+            list
+        )  # what surely runs on a copy of a volume, or of the code
+        for stage in self._sure_to_run:
+            if stage.on is not None and stage.starts_container:
+                self._copiers[stage.on].append(stage)
         for stage in pipeline:
             for needed in stage.needs:
                 self._dependents[needed].append(stage)
@@ -346,16 +352,12 @@ class Workspace:
                 inputs = {name: self._results[name] for name in stage.needs}
                 self._background.do(partial(self._fill_out, inputs, outputs))
 
-    def _copiers(self, origin: StageName) -> list[Stage]:
-        """The stages that surely run and work on a copy of this stage's volume, or of the code."""
-        return [stage for stage in self._sure_to_run if stage.on == origin and stage.starts_container]
-
     def _expect_copies(self, origin: StageName) -> None:
-        for stage in self._copiers(origin):
+        for stage in self._copiers[origin]:
             self._copies.expect(stage.name)
 
     def _look_at_for_copies(self, origin: StageName, volume: str) -> None:
-        if self._copiers(origin):
+        if self._copiers[origin]:
             self._copies.look_at(volume)
 
     def _fill_out(self, inputs: Mapping[StageName, JobResult], outputs: Outputs) -> None:
