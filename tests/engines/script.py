@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dockercise_prefect.errors import EngineError
 from dockercise_prefect.runtime.cleanup.labels import ATTEMPT
 from dockercise_prefect.runtime.engine import ContainerSpec
 from tests.engines.container import Behaviour
@@ -17,6 +18,14 @@ class Run:
     container: str
     spec: ContainerSpec
     stdin: bytes
+
+
+@dataclass(slots=True)
+class Fault:
+    """What the next calls of a method raise, and how many of them."""
+
+    error: EngineError
+    times: int
 
 
 class Script:

@@ -50,7 +50,7 @@ from tests.engines.container import (
 from tests.engines.files import BadTarError, Tree, pack, unpack
 from tests.engines.images import BUSYBOX, ScriptedImages
 from tests.engines.overlays import copies_of, overlaid
-from tests.engines.script import Run, Script, given
+from tests.engines.script import Fault, Run, Script, given
 
 __all__ = ["BUSYBOX", "Behaviour", "ContractBreachError", "Run", "ScriptedBuild", "ScriptedContainer", "ScriptedEngine"]
 
@@ -59,18 +59,12 @@ _PATIENCE = 120.0
 
 
 @dataclass(slots=True)
-class _Fault:
-    error: EngineError
-    times: int
-
-
-@dataclass(slots=True)
 class _State:
     images: ScriptedImages = field(default_factory=ScriptedImages)
     volumes: dict[str, Volume] = field(default_factory=dict)
     containers: dict[str, ScriptedContainer] = field(default_factory=dict)
     others: dict[str, Leftover] = field(default_factory=dict)
-    faults: dict[str, _Fault] = field(default_factory=dict)
+    faults: dict[str, Fault] = field(default_factory=dict)
 
 
 class ScriptedEngine:
@@ -119,7 +113,7 @@ class ScriptedEngine:
 
     def fail(self, method: str, error: EngineError, times: int = 1) -> None:
         """Let the next `times` calls of a method raise."""
-        self._state.faults[method] = _Fault(error, times)
+        self._state.faults[method] = Fault(error, times)
 
     def die(self) -> None:
         """From now on give no answers, and lose sight of everything that runs."""
