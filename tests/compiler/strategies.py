@@ -21,12 +21,15 @@ class Plain(str):
     __slots__ = ()
 
 
+PUBLIC = ["busybox", "alpine:3", "host.example:5000/a/b@sha256:" + "0" * 64]
+"""Images that no stage makes. Hypothesis also tries texts of this module as names of stages."""
+
 stage_names = st.one_of(
     st.sampled_from(
         ["build", "test", "stage", "class", "None", "a-b", "a_b", "a.b", "☃", "it's", "pipeline", "env", "größe", "2"]
     ),
     st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), min_size=1, max_size=12).filter(
-        lambda name: stage_name_problem(name) is None and not name.startswith((".", "x-"))
+        lambda name: stage_name_problem(name) is None and not name.startswith((".", "x-")) and name not in PUBLIC
     ),
 )
 
@@ -42,8 +45,7 @@ pipeline_names = st.text(
 
 def images(earlier: list[str]) -> st.SearchStrategy[Definition]:
     """A public image, or that of a stage whose name can be an image."""
-    public = ["busybox", "alpine:3", "host.example:5000/a/b@sha256:" + "0" * 64]
-    return st.fixed_dictionaries({"img": st.sampled_from([*public, *(name for name in earlier if IMAGE.match(name))])})
+    return st.fixed_dictionaries({"img": st.sampled_from([*PUBLIC, *(name for name in earlier if IMAGE.match(name))])})
 
 
 def builds(earlier: list[str]) -> st.SearchStrategy[Any]:
