@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.runtime.cleanup.labels import ATTEMPT
-from dockercise_prefect.runtime.engine import ContainerSpec
+from dockercise_prefect.runtime.engine import ContainerSpec, EngineLostError
 from tests.engines.container import Behaviour
 
 
@@ -58,3 +58,8 @@ class Script:
 def given(spec: ContainerSpec, stdin: bytes) -> bytes:
     """The command and the input of a container, as one text."""
     return "\n".join(spec.command).encode() + b"\n" + stdin
+
+
+def no_answer() -> EngineLostError:
+    """What every call raises once the engine is dead."""
+    return EngineLostError("the engine at scripted:// does not answer", "is it still running?")

@@ -26,7 +26,6 @@ from dockercise_prefect.runtime.engine import (
     ContainerVanishedError,
     Conversation,
     EngineInfo,
-    EngineLostError,
     ExitState,
     FileStream,
     ImageBuild,
@@ -50,7 +49,7 @@ from tests.engines.container import (
 from tests.engines.files import BadTarError, Tree, pack, unpack
 from tests.engines.images import BUSYBOX, ScriptedImages
 from tests.engines.overlays import copies_of, overlaid
-from tests.engines.script import Fault, Run, Script, given
+from tests.engines.script import Fault, Run, Script, given, no_answer
 
 __all__ = ["BUSYBOX", "Behaviour", "ContractBreachError", "Run", "ScriptedBuild", "ScriptedContainer", "ScriptedEngine"]
 
@@ -230,7 +229,7 @@ class ScriptedEngine:
         if behaviour.engine_dies:
             self.die()
         if self._dead:
-            raise _no_answer()
+            raise no_answer()
         with self._changed:
             if behaviour.vanishes:
                 self._state.containers.pop(container, None)
@@ -344,7 +343,7 @@ class ScriptedEngine:
 
     def _alive(self) -> None:
         if self._dead:
-            raise _no_answer()
+            raise no_answer()
 
     def _called(self, method: str) -> None:
         with self._changed:
@@ -391,7 +390,3 @@ class ScriptedEngine:
             if container.running and text.encode() in given(container.spec, container.stdin):
                 return id_
         return None
-
-
-def _no_answer() -> EngineLostError:
-    return EngineLostError("the engine at scripted:// does not answer", "is it still running?")

@@ -242,32 +242,6 @@ def test_files_go_in_and_come_out(engine: Engine, image: ResolvedImage, labels: 
     assert (got["data/soft"][0].type, got["data/soft"][0].linkname) == (tarfile.SYMTYPE, "deep/file ☃")
 
 
-@pytest.mark.parametrize(
-    ("script", "writes", "same"),
-    [
-        ("ls /v/folder", {}, True),
-        ("echo > /v/folder/deep", {"/v/folder/deep": b"\n"}, None),
-        ("echo > /v/file", {"/v/file": b"\n"}, False),
-        ("mkdir /v/another", {"/v/another/f": b""}, False),
-    ],
-)
-def test_a_folder_that_was_written_to(  # noqa: PLR0917  what is written, and where
-    engine: Engine, image: ResolvedImage, labels: Labels, volume: str, script: str, writes: dict[str, bytes], same: bool | None
-) -> None:
-    """The mark of a folder changes if something directly in it is made, and stays if nothing in it is."""
-    rehearse(engine, script, Behaviour(writes=writes))
-    mounts = (ContainerMount("volume", volume, "/v", read_only=False),)
-    with container(engine, spec_of(image, labels, script, mounts=mounts)) as id_:
-        engine.put(id_, "/v", [tar_of((member("folder", tarfile.DIRTYPE, mode=0o777), b""))])
-
-        before = engine.folder_mark(id_, "/v")
-        engine.run(id_, b"", Output())
-        after = engine.folder_mark(id_, "/v")
-
-    assert before is not None
-    assert same is None or (before == after) is same
-
-
 def test_one_volume_in_two_containers(engine: Engine, image: ResolvedImage, labels: Labels, volume: str) -> None:
     """A container finds the files that another one wrote into a volume."""
     rehearse(engine, "> /v/f", Behaviour(writes={"/v/f": b"left\n"}))
