@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cached_property, partial
@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from zstandard import ZstdCompressor
 
-from dockercise_prefect.results.cache.entry import Entry, entries_from_json, entries_to_json
+from dockercise_prefect.results.cache.entry import Entry, entries_to_json, further_entries
 from dockercise_prefect.results.cache.paths import entries_folder, entries_path, run_of, withdrawal_path, withdrawn_at
 from dockercise_prefect.results.places.objects import NotStoredError, Objects, read
 from dockercise_prefect.results.record.compression import LEVEL, decompressed
@@ -48,6 +48,8 @@ class Entries:
     def newest(self, count: int) -> list[Entry]:
         """The entries of the newest runs that made some, in no order. Objects that cannot be understood are left out.
 
+        Each run that makes some stores those that it has reused too. Each is returned once.
+
         Args:
             count: of how many runs.
 
@@ -55,9 +57,13 @@ class Entries:
             StorageError: the place cannot be read.
         """
         newest = sorted(path for path in self._paths if run_of(path) is not None)[-count:]
+        known: set[Hashable] = set()
+        found: list[list[Entry]] = []
         with ThreadPoolExecutor(AT_ONCE) as readers:
-            read_entries = partial(parsed_at, self._objects, parse=entries_from_json)
-            return [entry for found in readers.map(read_entries, newest) for entry in found or []]
+            for data in readers.map(partial(parsed_at, self._objects, parse=_unchanged), reversed(newest)):
+                with suppress(ValueError):
+                    found.append(further_entries(data, known))
+        return [entry for entries in reversed(found) for entry in entries]
 
     def withdraw(self, key: str, run_id: str) -> None:
         """Say that nothing with this key may be reused any more, whatever other runs have stored or will store.
@@ -83,6 +89,10 @@ class Entries:
     def _paths(self) -> Sequence[str]:
         folder = entries_folder(self._pipeline)
         return [f"{folder}/{name}" for name in self._objects.sizes(folder)]
+
+
+def _unchanged(data: Any) -> Any:
+    return data
 
 
 def parsed_at(objects: Objects, path: str, parse: Callable[[Any], Parsed]) -> Parsed | None:

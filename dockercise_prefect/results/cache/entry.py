@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -60,6 +60,27 @@ def entries_from_json(data: Any) -> list[Entry]:
         ValueError: the value is not from this version of dockercise.
     """
     return _ENTRIES.validate_python(data)
+
+
+def further_entries(data: Any, known: set[Hashable]) -> list[Entry]:
+    """Parse the result of `entries_to_json`, except for entries that are known: most are in the objects of many runs.
+
+    Args:
+        data: JSON values.
+        known: identifies the entries of other objects. Those of this one are added.
+
+    Raises:
+        ValueError: the value is not from this version of dockercise.
+    """
+    fresh = [one for one in data if _identity(one) not in known] if isinstance(data, list) else data
+    found = entries_from_json(fresh)
+    known.update((entry.stage, entry.run_id) for entry in found)
+    return found
+
+
+def _identity(data: Any) -> Hashable:
+    """What identifies an entry: a stage runs once in a run."""
+    return (str(data.get("stage")), str(data.get("run_id"))) if isinstance(data, dict) else None
 
 
 def newest_by_key(entries: Iterable[Entry]) -> Mapping[str, Entry]:

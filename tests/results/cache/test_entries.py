@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+from zstandard import ZstdCompressor
+
 from dockercise_prefect.results.cache.entries import Entries
 from dockercise_prefect.results.cache.entry import Entry, newest_by_key
 from dockercise_prefect.results.places.folder import FolderObjects
@@ -44,6 +46,16 @@ def test_only_those_of_the_newest_runs_are_read(tmp_path: Path) -> None:
     assert [entry.run_id for entry in entries.newest(2)] == ["run-3", "run-4"]
 
 
+def test_what_several_runs_have_stored_comes_once(tmp_path: Path) -> None:
+    """A run stores what it has reused too. If a copy is damaged, the one of the newest run counts."""
+    entries, test = Entries(FolderObjects(tmp_path), "shop"), replace(ENTRY, stage="test")
+    entries.add("1", [ENTRY, replace(test, seconds=0.0)])
+    entries.add("2", [ENTRY, test])
+    entries.add("3", [ENTRY, replace(ENTRY, run_id="3")])
+
+    assert entries.newest(10) == [test, ENTRY, replace(ENTRY, run_id="3")]
+
+
 def test_a_place_without_any_has_none(tmp_path: Path) -> None:
     """The first run finds nothing, and that is no error."""
     assert Entries(FolderObjects(tmp_path / "nothing"), "shop").newest(10) == []
@@ -63,9 +75,11 @@ def test_many_runs_store_at_once(tmp_path: Path) -> None:
 def test_what_cannot_be_understood_is_left_out(tmp_path: Path) -> None:
     """Damaged entries, and those of another version, are as if they were not there."""
     entries = Entries(FolderObjects(tmp_path), "shop")
-    for name in ("1", "2", "3"):
+    for name in ("1", "2", "3", "4", "5"):
         entries.add(name, [ENTRY])
-    first, second, _ = sorted((tmp_path / ".cache/shop").iterdir())
+    first, second, _, *others = sorted((tmp_path / ".cache/shop").iterdir())
+    for other, text in zip(others, (b"{}", b'[1, {"stage": "build"}]'), strict=True):
+        other.write_bytes(ZstdCompressor().compress(text))
     first.write_bytes(b"no archive")
     second.write_bytes(second.read_bytes()[:-5])
 

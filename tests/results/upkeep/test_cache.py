@@ -72,7 +72,10 @@ def kept(objects: Objects, text: str, size: int = 100) -> str:
 
 def ended(objects: Objects, days: float, left: Mapping[str, float], pipeline: str = "shop") -> str:
     """Store the entries of a run that began so many days ago, and whose stages left these contents in these seconds."""
-    made = [replace(ENTRY, output_digest=digest, seconds=seconds) for digest, seconds in left.items()]
+    made = [
+        replace(ENTRY, stage=f"s{number}", run_id=run_id(days), output_digest=digest, seconds=seconds)
+        for number, (digest, seconds) in enumerate(left.items())
+    ]
     Entries(objects, pipeline).add(run_id(days), made)
     return entries_path(pipeline, run_id(days))
 
