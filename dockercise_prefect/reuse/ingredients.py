@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
 from pydantic import ConfigDict, TypeAdapter
 
 from dockercise_prefect.pipeline import StageName
@@ -68,9 +69,10 @@ class Ingredients:
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values, which `from_json` parses."""
+        image = self.image
         return {
             "definition": dict(self.definition),
-            "image": None if self.image is None else asdict(self.image),
+            "image": None if image is None else {"ref": image.ref, "digest": image.digest, "platform": image.platform},
             "variables": dict(self.variables),
             "outputs": dict(self.outputs),
             "volumes": dict(self.volumes),
@@ -99,4 +101,8 @@ _ON_ONE_LINE = json.JSONEncoder(sort_keys=True, ensure_ascii=True, separators=("
 
 def digest_of_json(value: Any) -> str:
     """The digest of a JSON value, `sha256:…`, over its text on one line with sorted keys."""
-    return f"sha256:{hashlib.sha256(_ON_ONE_LINE.encode(value).encode()).hexdigest()}"
+    try:
+        text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:  # half a surrogate pair, or a number of over 64 bits
+        text = _ON_ONE_LINE.encode(value).encode()
+    return f"sha256:{hashlib.sha256(text).hexdigest()}"
