@@ -183,7 +183,7 @@ class Job:
         secrets: variables that are never stored, by their folded names.
         confinement: its limits.
         answers: whether its exit code is an answer for another stage (`if`, `unless`).
-        is_seen: whether another stage mounts, copies or builds what it leaves in its own volume.
+        is_seen: whether another stage mounts, copies or builds what it leaves in its own volume, perhaps in a later run.
 
     Raises:
         ValueError: the stage has variables. A job must not contain their texts.

@@ -79,11 +79,12 @@ def _trouble_in_code(folder: str, known: Mapping[str, Entry]) -> str | None:
 
 
 def used_volumes(pipeline: Pipeline) -> frozenset[StageName]:
-    """The stages whose own volumes other stages mount, copy or build."""
+    """The stages whose own volumes other stages mount, copy or build: in this run, or in a later one that reuses the stage."""
     mounted = {mount.source.stage for stage in pipeline for mount in stage.mounts if isinstance(mount.source, StageVolume)}
     copied = {stage.on for stage in pipeline if stage.on is not None}
     contexts = [stage.build.context for stage in pipeline if stage.build is not None]
-    return frozenset(mounted | copied | {context.stage for context in contexts if isinstance(context, StageVolume)})
+    reusable = {stage.name for stage in pipeline if stage.cache is not None}
+    return frozenset(mounted | copied | reusable | {context.stage for context in contexts if isinstance(context, StageVolume)})
 
 
 def engine_volumes(pipeline: Pipeline) -> list[str]:

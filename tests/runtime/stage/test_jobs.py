@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dockercise_prefect.errors import EngineError
-from dockercise_prefect.pipeline import Pipeline, Stage, StageValue, built_from, code, host, stage
+from dockercise_prefect.pipeline import Cache, Pipeline, Stage, StageValue, built_from, code, host, stage
 from dockercise_prefect.runtime.cleanup.labels import Labels
 from dockercise_prefect.runtime.copying.copies import Copies
 from dockercise_prefect.runtime.copying.trials import Trials
@@ -158,8 +158,12 @@ def test_what_is_gone_is_said_before_the_attempt(scripted: ScriptedEngine, tmp_p
 
 
 def test_a_job_says_whether_its_volume_is_seen() -> None:
-    """A volume that another stage mounts, copies or builds is seen; one whose stage is only waited for is not."""
+    """A volume that another stage mounts, copies or builds is seen, and one of a stage with `cache` may be, in a later run.
+
+    One whose stage is only waited for is not.
+    """
     mounted, copied, built, waited_for = (sh(name, "x") for name in ("mounted", "copied", "built", "waited_for"))
+    reusable = sh("reusable", "x", cache=Cache())
     users = [
         sh("m", "x", volumes=[mounted.volume]),
         sh("c", "x", on=copied),
@@ -167,6 +171,6 @@ def test_a_job_says_whether_its_volume_is_seen() -> None:
         sh("w", "x", after=[waited_for]),
     ]
 
-    seen = used_volumes(Pipeline("p", [mounted, copied, built, waited_for, *users]))
+    seen = used_volumes(Pipeline("p", [mounted, copied, built, waited_for, reusable, *users]))
 
-    assert seen == {"mounted", "copied", "built"}
+    assert seen == {"mounted", "copied", "built", "reusable"}
