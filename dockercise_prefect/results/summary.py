@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from typing import Annotated, Any, TypeAlias
 
@@ -89,7 +89,8 @@ class StageSummary:
 
     def to_json(self) -> dict[str, Any]:
         """The entry of the stage in `summary.json`."""
-        return {name: getattr(self, name) for name in _OF_A_STAGE}
+        audit = None if self.audit is None else asdict(self.audit)
+        return {**{name: getattr(self, name) for name in _OF_A_STAGE}, "audit": audit}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> StageSummary:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from dockercise_prefect.results.summary import RunSummary, StageSummary
+from dockercise_prefect.results.summary import AuditSummary, RunSummary, StageSummary
 from dockercise_prefect.status import RunStatus, StageStatus
 
 
@@ -80,3 +80,13 @@ def test_what_went_wrong_outside_the_stages_is_the_reason() -> None:
     summary = RunSummary("r", "hello", RunStatus.ERROR, error="no engine answers\nat all", stages=stages)
 
     assert summary.reasons == ("no engine answers",)
+
+
+def test_a_comparison_comes_back() -> None:
+    """How a stage compares with what could have been reused is plain JSON, and is read again."""
+    stage = StageSummary(StageStatus.PASSED, audit=AuditSummary("20261130T091022Z-4212", "its volume differs"))
+
+    printed = json.loads(json.dumps(stage.to_json()))
+
+    assert printed["audit"] == {"run_id": "20261130T091022Z-4212", "difference": "its volume differs"}
+    assert StageSummary.from_json(printed) == stage
