@@ -74,7 +74,7 @@ def _why_nothing(view: RunView, name: str, what: str) -> str:
         return f"{name} has not started yet"
     if summary.status is StageStatus.RUNNING:
         return f"{name} is still running, or was interrupted"
-    if summary.started is None:
+    if summary.started is None and summary.reused_from is None:
         return f"{name} never started"
     if view.stage(name).no_log:
         return f"{name} has `noLog: true`, so its {what} is not kept"

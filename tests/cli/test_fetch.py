@@ -84,6 +84,16 @@ def test_a_stage_that_goes_on(command: Command, tmp_path: Path) -> None:
     assert waiting.err == "there is nothing to fetch: check has not started yet\n"
 
 
+def test_a_reused_stage_without_files(command: Command, tmp_path: Path) -> None:
+    """It never started in this run, but that is not why there is nothing to fetch."""
+    run = Recorded(tmp_path / "results")
+    run.stage("check", StageSummary(StageStatus.CACHED, 0, message="reused from x", reused_from="20261129T000000Z-0000"))
+
+    outcome = command("fetch", "last", "check", "out", "--results", "results")
+
+    assert outcome.err == "there is nothing to fetch: check left nothing in its volume\n"
+
+
 def test_a_folder_in_use_is_refused(command: Command, run: Recorded, tmp_path: Path) -> None:
     """A folder that is not empty is wrong usage, and stays unchanged."""
     (tmp_path / "out").mkdir()
