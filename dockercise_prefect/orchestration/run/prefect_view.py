@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
+from dockercise_prefect.collector import collector_paused
 from dockercise_prefect.errors import StorageError
 from dockercise_prefect.orchestration.prefect.artifact_text import (
     FLOW_RUNS,
@@ -82,7 +83,8 @@ class PrefectView:
             if stage.task_run_id is not None:
                 text = stage_text(name, stage, [], [entry_file(name)], self._find, pages=pages)
                 self._artifacts.add(stage_key(self._pipeline.name, name), stage_headline(stage), text, stage.task_run_id)
-        text = run_text(summary, self._pipeline, [REPORT, OUTPUTS, SUMMARY, INDEX], self._find, pages)
+        with collector_paused():
+            text = run_text(summary, self._pipeline, [REPORT, OUTPUTS, SUMMARY, INDEX], self._find, pages)
         self._artifacts.add(run_key(self._pipeline.name), run_headline(summary), text)
         self._artifacts.close()
 

@@ -19,6 +19,7 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from zstandard import ZstdCompressor
 
+from dockercise_prefect.collector import collector_paused
 from dockercise_prefect.errors import StorageError, UsageError
 from dockercise_prefect.pipeline import StageName
 from dockercise_prefect.results.places.files import (
@@ -220,7 +221,8 @@ class LocalStore:
         self._end(summary)
 
     def _end(self, summary: RunSummary) -> None:
-        self._write(SUMMARY, summary.to_json())
+        with collector_paused():
+            self._write(SUMMARY, summary.to_json())
         unmark_owner(self._folder)
         Journal(self._folder).remove()
 
