@@ -73,7 +73,7 @@ def test_prefects_own_deployment_runs_it(
     ended = prefect_records.flow_run(prefect_api, flow_run["id"])
     assert (ended.type, ended.message) == ("COMPLETED", None)
     assert values(tmp_path / "worker/results/hello") == expected
-    assert set(deployment["parameter_openapi_schema"]["properties"]) == {"targets", "env", "commit", "results"}
+    assert set(deployment["parameter_openapi_schema"]["properties"]) == {"targets", "env", "commit", "results", "resume"}
 
 
 def test_flow_serve_accepts_the_module(environment: dict[str, str], busybox: str) -> None:

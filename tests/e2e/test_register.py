@@ -55,7 +55,7 @@ def test_the_run_form_explains_its_parameters(site: Site) -> None:
     deployment = prefect_records.ask(site.api, f"deployments/name/{site.deployment}")
 
     schema = deployment["parameter_openapi_schema"]["properties"]
-    assert set(schema) == {"targets", "env", "commit", "results"}
+    assert set(schema) == {"targets", "env", "commit", "results", "resume"}
     assert "Stages: hello, shout, other." in schema["targets"]["description"]
     assert all(parameter["description"] for parameter in schema.values())
     assert "`hello`, `shout`, `other`" in deployment["description"]

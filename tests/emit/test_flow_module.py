@@ -39,7 +39,7 @@ def test_module_is_a_prefect_flow(tmp_path: Path) -> None:
 
     assert isinstance(module.my_pipe, Flow)
     assert module.my_pipe.name == "my pipe"
-    assert list(module.my_pipe.parameters.properties) == ["targets", "env", "commit", "results"]
+    assert list(module.my_pipe.parameters.properties) == ["targets", "env", "commit", "results", "resume"]
     assert tmp_path.resolve() / "../code" == module.ROOT
 
 
