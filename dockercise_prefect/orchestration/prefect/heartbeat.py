@@ -24,6 +24,9 @@ BEAT_SECONDS = 30.0
 ANSWER_SECONDS = 15.0
 """How many seconds Prefect has to answer one of them."""
 
+GUARDIAN_SECONDS = 5.0
+"""How many seconds a run waits until Prefect knows its guardian."""
+
 LAST_SECONDS = 1.0
 """How many seconds the end of the run waits for a sign that is being sent."""
 
@@ -31,7 +34,7 @@ LAST_SECONDS = 1.0
 class Heartbeat:
     """Sends the sign of life of one flow run, in a thread of its own. A context manager.
 
-    Nothing waits for it, and it does not report failures: while Prefect does not answer, the next sign is sent at its time.
+    It does not report failures: while Prefect does not answer, the next sign is sent at its time.
 
     Args:
         flow_run_id: the id of the flow run.
@@ -43,6 +46,8 @@ class Heartbeat:
         self.flow_run_id = flow_run_id
         self._sign = sign
         self._every = every
+        self._sent: Sign | None = None
+        self._sending = threading.Condition()
         self._due = threading.Event()
         self._over = threading.Event()
         # A thread that Prefect did not start has neither the flow run nor its API in its context.
@@ -55,9 +60,14 @@ class Heartbeat:
         self._due.set()
 
     def has_guardian(self, owner: str) -> None:
-        """From now on, the sign names the guardian of the run. It is sent at once."""
-        self._sign = replace(self._sign, guardian=owner)
+        """From now on, the sign names the guardian of the run. Returns when it was sent, or when Prefect does not answer.
+
+        Until Prefect knows the guardian, a run whose process dies looks dead to everybody who looks for dead runs.
+        """
+        self._sign = sign = replace(self._sign, guardian=owner)
         self._due.set()
+        with self._sending:
+            self._sending.wait_for(lambda: self._sent is sign, GUARDIAN_SECONDS)
 
     def __enter__(self) -> Self:
         """The first sign is sent now."""
@@ -76,8 +86,12 @@ class Heartbeat:
             client = stack.enter_context(get_client(httpx_settings={"timeout": ANSWER_SECONDS}, sync_client=True))
             while not self._over.is_set():
                 self._due.clear()
+                sign = self._sign
                 with suppress(Exception):  # whatever comes back instead of an answer, the run and the next sign go on
-                    client.update_flow_run_labels(self.flow_run_id, self._sign.labels())
+                    client.update_flow_run_labels(self.flow_run_id, sign.labels())
+                with self._sending:
+                    self._sent = sign
+                    self._sending.notify_all()
                 if not self._over.is_set():
                     self._due.wait(self._every)
 

@@ -159,8 +159,8 @@ def _guarded(guardian: Guardian, heartbeat: Heartbeat, run: Resolved, engine: En
             outside=run.outside,
         )
         owner = str(guardian.begin(told, identity_of(run), engine))
-        heartbeat.has_guardian(owner)
         mark_owner(run.store.folder, replace(mark_of(run), guardian=owner))
+        heartbeat.has_guardian(owner)
     except (DockerciseError, OSError) as error:
         run.notify(f"nobody finishes this run if its process is killed: its guardian did not start: {error}")
 

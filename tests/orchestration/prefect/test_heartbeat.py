@@ -52,6 +52,17 @@ def test_the_record_is_told_at_once(client: SyncPrefectClient) -> None:
     assert told[RECORD] == "file:///results/shop/1"
 
 
+def test_prefect_knows_the_guardian_before_a_stage_starts(client: SyncPrefectClient) -> None:
+    """The run goes on only when Prefect has the guardian: until then, the run of a killed process would look dead."""
+    flow_run = running(client, None)
+
+    with Heartbeat(UUID(flow_run), Sign("me", 1), every=3600) as heartbeat:
+        heartbeat.has_guardian("guardian")
+        told = Sign.parse(labels(client, flow_run))
+
+    assert told == Sign("me", 1, guardian="guardian")
+
+
 def test_the_first_sign_comes_before_running(client: SyncPrefectClient) -> None:
     """While Prefect asks a flow for its name, the flow run is not Running yet, and it already has its sign."""
     seen: list[tuple[str, Sign | None]] = []
@@ -109,6 +120,7 @@ def test_an_api_that_is_gone_disturbs_nothing() -> None:
         begun = time.monotonic()
         with Heartbeat(uuid4(), Sign("me", 1), every=0.01) as heartbeat:
             heartbeat.has_record("file:///r")
+            heartbeat.has_guardian("guardian")
         took = time.monotonic() - begun
 
     assert took < 60
