@@ -16,7 +16,7 @@ from dockercise_prefect.results.opening import open_objects
 from dockercise_prefect.results.reading.records import Records
 from dockercise_prefect.results.summary import RunSummary
 from dockercise_prefect.settings import Settings
-from dockercise_prefect.status import RunStatus
+from dockercise_prefect.status import RunStatus, StageStatus
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -73,8 +73,9 @@ def how_to_resume(summary: RunSummary, root: str | None) -> str | None:
         summary: of the run.
         root: the folder of the pipeline, if the user named one.
     """
-    some_passed = any(stage.status.succeeded and stage.started for stage in summary.stages.values())
-    if summary.status is RunStatus.PASSED or not some_passed:
+    ends = {stage.status for stage in summary.stages.values()}
+    is_left = any(not end.succeeded for end in ends)
+    if summary.status is RunStatus.PASSED or not is_left or ends.isdisjoint({StageStatus.PASSED, StageStatus.CACHED}):
         return None
     folder = "" if root is None else f" -C {shlex.quote(root)}"
     return f"to resume: dockercise run{folder} --resume {summary.run_id}"

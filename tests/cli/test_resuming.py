@@ -92,17 +92,18 @@ def test_what_does_not_fit_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("status", "passed", "root", "command"),
+    ("status", "ends", "root", "command"),
     [
-        (RunStatus.FAILED, True, None, f"to resume: dockercise run --resume {RUN_ID}"),
-        (RunStatus.CANCELLED, True, "my shop", f"to resume: dockercise run -C 'my shop' --resume {RUN_ID}"),
-        (RunStatus.FAILED, False, None, None),
-        (RunStatus.PASSED, True, None, None),
+        (RunStatus.FAILED, ["passed", "failed"], None, f"to resume: dockercise run --resume {RUN_ID}"),
+        (RunStatus.FAILED, ["cached", "failed"], None, f"to resume: dockercise run --resume {RUN_ID}"),
+        (RunStatus.CANCELLED, ["passed", "cancelled"], "my shop", f"to resume: dockercise run -C 'my shop' --resume {RUN_ID}"),
+        (RunStatus.FAILED, ["skipped", "failed"], None, None),
+        (RunStatus.ERROR, ["passed", "passed"], None, None),
+        (RunStatus.PASSED, ["passed", "tolerated"], None, None),
     ],
 )
-def test_a_run_says_how_to_resume_it(status: RunStatus, passed: bool, root: str | None, command: str | None) -> None:
-    """Only if it did not pass, and something in it did."""
-    time = "2026-11-30T00:00:00+00:00"
-    stage = StageSummary(StageStatus.PASSED if passed else StageStatus.FAILED, started=time, finished=time)
+def test_a_run_says_how_to_resume_it(status: RunStatus, ends: list[str], root: str | None, command: str | None) -> None:
+    """Only if it did not pass, something in it did, and something is left to run."""
+    stages = {str(number): StageSummary(StageStatus(end)) for number, end in enumerate(ends)}
 
-    assert how_to_resume(RunSummary(RUN_ID, "shop", status, stages={"a": stage}), root) == command
+    assert how_to_resume(RunSummary(RUN_ID, "shop", status, stages=stages), root) == command
