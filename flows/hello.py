@@ -94,6 +94,7 @@ def hello(
     env: dict[str, str] | None = None,
     commit: str | None = None,
     results: str | None = None,
+    resume: str | None = None,
 ) -> RunSummary:
     """Run the pipeline, or only the targets and what they need."""
     return run_pipeline(
@@ -103,6 +104,7 @@ def hello(
         env=env,
         commit=commit,
         results=results,
+        resume=resume,
     )
 
 

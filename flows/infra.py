@@ -99,6 +99,7 @@ def infra(
     env: dict[str, str] | None = None,
     commit: str | None = None,
     results: str | None = None,
+    resume: str | None = None,
 ) -> RunSummary:
     """Run the pipeline, or only the targets and what they need."""
     return run_pipeline(
@@ -108,6 +109,7 @@ def infra(
         env=env,
         commit=commit,
         results=results,
+        resume=resume,
     )
 
 
