@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import click
 
+from dockercise_prefect.cli.completion import complete_stages
 from dockercise_prefect.errors import UsageError
 
 Command = TypeVar("Command", bound=Callable[..., None])
@@ -43,6 +44,20 @@ def takes_offline(command: Command) -> Command:
     return click.option(
         "--offline", is_flag=True, help="Do not run packages (meta.subgraphs): use what they printed last time."
     )(command)
+
+
+def takes_run_basics(command: Command) -> Command:
+    """Add what every command takes that runs stages here: the stages, `-C`, `--jobs` and `--results`.
+
+    The function gets them as `targets`, `root`, `jobs` and `results`.
+    """
+    targets = click.argument("targets", metavar="[STAGE]...", nargs=-1, shell_complete=complete_stages)
+    help_of_root = "The pipeline's folder; default: the current folder."
+    root = click.option("-C", "--root", type=click.Path(path_type=Path), help=help_of_root)
+    jobs = click.option("--jobs", type=int, help="The maximum number of containers at once.  [default: 10]")
+    help_of_results = "Where to keep the record: a folder or s3://bucket/prefix; default: your data folder."
+    results = click.option("--results", metavar="PLACE", help=help_of_results)
+    return targets(root(jobs(results(command))))
 
 
 def chosen_root(argument: Path | None, option: Path | None) -> Path:

@@ -14,10 +14,9 @@ from typing import NoReturn, TextIO
 
 import click
 
-from dockercise_prefect.cli.completion import complete_stages
 from dockercise_prefect.cli.env_options import file_variables, given_variables, takes_variables
 from dockercise_prefect.cli.findings import finding_lines
-from dockercise_prefect.cli.options import refuse_folders, takes_offline
+from dockercise_prefect.cli.options import refuse_folders, takes_offline, takes_run_basics
 from dockercise_prefect.cli.package_sources import chosen_packages
 from dockercise_prefect.cli.present import Presenter, QuietPresenter, presenter_for
 from dockercise_prefect.cli.present.stream import ForgivingStream
@@ -38,13 +37,8 @@ from dockercise_prefect.status import RunStatus, StageStatus
 
 
 @click.command
-@click.argument("targets", metavar="[STAGE]...", nargs=-1, shell_complete=complete_stages)
-@click.option("-C", "--root", type=click.Path(path_type=Path), help="The pipeline's folder; default: the current folder.")
+@takes_run_basics
 @takes_variables
-@click.option("--jobs", type=int, help="The maximum number of containers at once.  [default: 10]")
-@click.option(
-    "--results", metavar="PLACE", help="Where to keep the record: a folder or s3://bucket/prefix; default: your data folder."
-)
 @click.option("--log-group", metavar="NAME", help="A CloudWatch log group that also gets the logs.")
 @click.option("--aws", is_flag=True, help="Give every stage a private copy of your AWS folder.")
 @click.option("--fail-fast", is_flag=True, help="Stop everything at the first failure.")

@@ -10,10 +10,9 @@ from queue import SimpleQueue
 
 import click
 
-from dockercise_prefect.cli.completion import complete_stages
 from dockercise_prefect.cli.env_options import takes_variables
 from dockercise_prefect.cli.findings import show_findings
-from dockercise_prefect.cli.options import refuse_folders, takes_offline
+from dockercise_prefect.cli.options import refuse_folders, takes_offline, takes_run_basics
 from dockercise_prefect.cli.package_sources import chosen_packages
 from dockercise_prefect.cli.watching.code_changes import code_changes
 from dockercise_prefect.cli.watching.loop import Asked, Broken, Changed, Ended, Event, WatchLoop
@@ -26,13 +25,8 @@ from dockercise_prefect.signals import handled
 
 
 @click.command
-@click.argument("targets", metavar="[STAGE]...", nargs=-1, shell_complete=complete_stages)
-@click.option("-C", "--root", type=click.Path(path_type=Path), help="The pipeline's folder; default: the current folder.")
+@takes_run_basics
 @takes_variables
-@click.option("--jobs", type=int, help="The maximum number of containers at once.  [default: 10]")
-@click.option(
-    "--results", metavar="PLACE", help="Where to keep the records: a folder or s3://bucket/prefix; default: your data folder."
-)
 @click.option("--fail-fast", is_flag=True, help="Stop a round at its first failure.")
 @takes_offline
 @click.option("--quiet", is_flag=True, help="Show only failures and the last line of each round.")
