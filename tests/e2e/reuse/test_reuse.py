@@ -19,7 +19,7 @@ from scripts.environment import ROOT
 from tests.e2e.conftest import Dockercise
 from tests.engines.scripted import BUSYBOX
 from tests.engines.second_engine import second_engine
-from tests.support.aws.moto import FOLDER_KEY_ID, FOLDER_SECRET, REGION, running_aws
+from tests.support.aws.moto import FOLDER_KEY_ID, FOLDER_SECRET, REGION, Aws, running_aws
 from tests.support.prefect.prefect_records import eventually
 from tests.support.shells import left_of, piped
 
@@ -175,24 +175,31 @@ check:
 """
 
 
+PLACE = ("--results", "s3://results-of-mine/ci")
+
+
+def access_to_bucket(aws: Aws) -> dict[str, str]:
+    """Make the bucket, and return the variables that open it."""
+    aws.bucket("results-of-mine")
+    return {
+        "AWS_ENDPOINT_URL": aws.url,
+        "AWS_ACCESS_KEY_ID": FOLDER_KEY_ID,
+        "AWS_SECRET_ACCESS_KEY": FOLDER_SECRET,
+        "AWS_REGION": REGION,
+    }
+
+
 def test_two_machines_share_what_is_in_a_bucket(dockercise_run: Dockercise, tmp_path: Path, engine_folder: Path) -> None:
     """Another engine with an empty data folder reuses what is in the bucket, and the next stage sees the same bytes."""
     root = tmp_path / "shop"
     root.mkdir()
     (root / "shop.dockercise.yaml").write_text(SHOP)
     with running_aws() as aws, closing(connect()[0]) as here, second_engine(BUSYBOX, here, engine_folder) as other:
-        aws.bucket("results-of-mine")
-        access = {
-            "AWS_ENDPOINT_URL": aws.url,
-            "AWS_ACCESS_KEY_ID": FOLDER_KEY_ID,
-            "AWS_SECRET_ACCESS_KEY": FOLDER_SECRET,
-            "AWS_REGION": REGION,
-        }
-        place = ("--results", "s3://results-of-mine/ci")
-        first = dockercise_run("-C", root, *place, **access)
+        access = access_to_bucket(aws)
+        first = dockercise_run("-C", root, *PLACE, **access)
         there = {"DOCKER_HOST": other.url, "DOCKERCISE_DATA": str(tmp_path / "empty")}
 
-        second = dockercise_run("-C", root, *place, **access, **there)
+        second = dockercise_run("-C", root, *PLACE, **access, **there)
 
         objects = aws.objects("results-of-mine")
     printed = [objects[f"ci/shop/{said.summary['run_id']}/check.out"] for said in (first, second)]
@@ -241,25 +248,20 @@ def test_a_failed_run_is_taken_home(
     file = root / "shop.dockercise.yaml"
     file.write_text(RESUMED)
     with running_aws() as aws, closing(connect()[0]) as here, second_engine(BUSYBOX, here, engine_folder) as other:
-        aws.bucket("results-of-mine")
-        access = {
-            "AWS_ENDPOINT_URL": aws.url,
-            "AWS_ACCESS_KEY_ID": FOLDER_KEY_ID,
-            "AWS_SECRET_ACCESS_KEY": FOLDER_SECRET,
-            "AWS_REGION": REGION,
-        }
-        place = ("--results", "s3://results-of-mine/ci")
-        failed = dockercise_run("-C", root, *place, **access)
+        access = access_to_bucket(aws)
+        failed = dockercise_run("-C", root, *PLACE, **access)
         run_id = failed.summary["run_id"]
         there = {**access, "DOCKER_HOST": other.url, "DOCKERCISE_DATA": str(tmp_path / "empty")}
 
-        shell = piped(environment, root, "sha256sum /big/big; echo $COUNT\n", run_id, "fails", *place, **there)
+        script = 'sh -e "$DOCKERCISE_SCRIPT" </dev/null; echo "status $?"\n'
+        shell = piped(environment, root, script, run_id, "fails", *PLACE, **there)
         file.write_text(RESUMED.replace("test -e /nowhere", "true"))
-        resumed = dockercise_run("-C", root, *place, "--resume", run_id, **there)
+        resumed = dockercise_run("-C", root, *PLACE, "--resume", run_id, **there)
 
         output = aws.objects("results-of-mine")[f"ci/shop/{resumed.summary['run_id']}/fails.out"].decode().split()
     assert f"to resume: dockercise run -C {root} --resume {run_id}\n" in failed.stderr
-    assert (shell.returncode, shell.stdout.split()[0::2]) == (0, [output[0], output[3]]), shell.stderr
+    assert shell.returncode == 0, shell.stderr
+    assert shell.stdout.split() == [*output, "status", "1"]  # it fails there as it did in the run
     assert {name: stage["reused_from"] for name, stage in resumed.stages.items()} == {
         "big": run_id,
         "other": run_id,
