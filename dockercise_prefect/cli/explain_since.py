@@ -56,7 +56,7 @@ def explained_since(root: Path, packages: Packages, name: StageName, wanted: str
 
     Raises:
         DefinitionError: the stage does not exist (DK040).
-        UsageError: there is no such run, or its record does not say what the stage was made from.
+        UsageError: no run has that id, or the record of the run does not say what the stage was made from.
         StorageError: the place of the results cannot be read.
     """
     compiled, origin = compile_with_origin(root, packages=packages)

@@ -44,7 +44,7 @@ class Planned:
         stages: the stages that would run or be reused.
         skipped: the stages that would be skipped, each with the reason.
         decisions: what would become of the stages with `cache`.
-        note: why there are no decisions although stages have `cache`, or None.
+        note: why nothing is known of stages that have `cache`; None if everything is known.
     """
 
     change: Change | None

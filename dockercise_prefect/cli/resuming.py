@@ -45,7 +45,7 @@ def resume_of(
         only: the stage of `--only`.
 
     Raises:
-        UsageError: there is no such run or stage, or options do not fit together.
+        UsageError: the run or the stage does not exist, or two options exclude each other.
         StorageError: the place of the results cannot be read.
     """
     if not wanted:
@@ -57,7 +57,8 @@ def resume_of(
     named = begin or only
     if named is not None and named not in pipeline.by_name:
         meant = did_you_mean(named, list(pipeline.by_name))
-        raise UsageError(f"there is no stage `{named}`", f"did you mean `{meant}`?" if meant else None)
+        hint = f"did you mean `{meant}`?" if meant else "`dockercise compile --format text` lists the stages"
+        raise UsageError(f"the pipeline has no stage `{named}`", hint)
     records = Records(open_objects(settings.results, settings), pipeline.name)
     runs = [passed_in(records.find(one)) for one in wanted]
     if named is None:

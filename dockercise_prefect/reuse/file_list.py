@@ -57,7 +57,7 @@ def list_of_code(data: bytes) -> FileList:
     """Read the list of a folder of the code (`runtime.files.code_digests.CodeDigests.listing`).
 
     Raises:
-        ValueError: this is no such list.
+        ValueError: the bytes are not such a list.
     """
     *lines, end = data.split(b"\n")
     if end:
@@ -77,7 +77,7 @@ def list_of_volume(data: bytes) -> FileList:
     """Read the list of a volume (docs/digests.md).
 
     Raises:
-        ValueError: this is no such list.
+        ValueError: the bytes are not such a list.
     """
     files: dict[str, str] = {}
     folders: dict[str, str] = {}

@@ -78,7 +78,7 @@ def test_a_stage_can_be_chosen(
         (((), "a", None), "need --resume"),
         (((), None, "a"), "need --resume"),
         ((("last",), "a", "b"), "both choose what runs"),
-        ((("last",), "e", None), "there is no stage `e`"),
+        ((("last",), "e", None), "the pipeline has no stage `e`"),
         ((("2025",), None, None), "there is no run of shop"),
         ((("20261130T094911Z-0001",), None, None), "there is no run of shop"),
     ],

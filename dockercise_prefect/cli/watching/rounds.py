@@ -27,7 +27,7 @@ class Round:
 
 
 def round_of(status: int, summary: Mapping[str, Any] | None) -> Round:
-    """A round, from the exit status and the summary of its run. There is no summary if no run began."""
+    """A round, from the exit status and the summary of its run. `summary` is None if the run did not begin."""
     if not summary or not summary["run_id"]:
         return Round(status)
     spared = {StageStatus.PASSED, StageStatus.CACHED}

@@ -52,7 +52,7 @@ def watching(folder: Path, changed: Callable[[set[str]], None], failed: Callable
                 ready.set()
                 if paths := changed_paths(changes):
                     changed(paths)
-        except Exception as error:  # noqa: BLE001  the library raises errors of the system and its own
+        except (OSError, RuntimeError) as error:  # the library's own errors are RuntimeErrors
             if not ready.is_set():
                 early.append(_cannot_watch(folder, error))
             else:

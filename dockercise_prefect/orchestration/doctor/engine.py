@@ -143,7 +143,7 @@ def disk_check(room: Room | None, folder: str) -> Check:
 
 
 def copies_check(overlays: OverlayFacts, trials: Trials) -> Check:
-    """How stages with `on` get their copies of volumes: slower ways are no fault."""
+    """How stages with `on` get their copies of volumes. It is always OK: a copy of all bytes is only slower."""
     name, known = "engine copies", trials.of(overlays.engine)
     if overlays.refusal is None and known is None:
         return Check(name, CheckStatus.UNKNOWN, "the first run with `on` tries whether it can copy volumes by overlays")

@@ -174,7 +174,7 @@ def find_resumed(run: Selected, place: str, wanted: str | None) -> Selected:
         wanted: the id of a run of the pipeline, the beginning of one, or `last`; None for no run.
 
     Raises:
-        UsageError: there is no such run.
+        UsageError: no run of the pipeline has that id.
         StorageError: its record cannot be read.
     """
     if attempt(run.flow_run) == 1 and wanted is None:

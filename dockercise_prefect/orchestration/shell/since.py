@@ -37,7 +37,7 @@ class Changes:
         self._secret = secret_variables(pipeline)
 
     def since(self, run: RecordedRun, name: StageName) -> str | None:
-        """The first change of a stage, or else of a stage that it is made from; None if there is none that is known.
+        """The first known change of a stage, or of a stage that it is made from; None if no change is known.
 
         Raises:
             DockerciseError, OSError: the record or the code cannot be read.

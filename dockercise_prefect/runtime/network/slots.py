@@ -255,19 +255,19 @@ class NetworkSlots:
     def _made(self, image: str | None) -> Slot:
         """Make a slot that was counted in `_making`."""
         began = time.monotonic()
+        made: list[Slot] = []
         try:
-            slot = self._start_one(image)
-        except BaseException:
+            made.append(self._start_one(image))
+        finally:
             with self._changed:
                 self._making -= 1
-                self._left = 0  # the next one would fail too
-                self._changed.notify_all()
-            raise
-        with self._changed:
-            self._making -= 1
-            self._patience = min(max(time.monotonic() - began, SHORTEST_WAIT), LONGEST_WAIT)
-            self._all.append(slot)
-        return slot
+                self._all += made
+                if made:
+                    self._patience = min(max(time.monotonic() - began, SHORTEST_WAIT), LONGEST_WAIT)
+                else:
+                    self._left = 0  # the next one would fail too
+                    self._changed.notify_all()
+        return made[0]
 
     def _complain(self, trouble: str) -> None:
         with self._changed:

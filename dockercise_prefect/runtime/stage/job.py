@@ -125,7 +125,7 @@ class JobResult:
 
     @property
     def is_at_rest(self) -> bool:
-        """Whether an overlay can copy its volume: it is no such copy itself, and surely nothing writes to it any more.
+        """Whether an overlay can copy its volume: the volume is not an overlay itself, and nothing writes to it any more.
 
         When the first process of a container ends, all its other processes end too.
         """
