@@ -15,7 +15,7 @@ from dockercise_prefect.errors import DockerciseError, EngineError
 from dockercise_prefect.orchestration.reuse.audit import why_withdrawn
 from dockercise_prefect.orchestration.reuse.known import Known, UnknownError
 from dockercise_prefect.orchestration.reuse.reusing import NOT_KEPT
-from dockercise_prefect.orchestration.reuse.sources import Source
+from dockercise_prefect.orchestration.reuse.sources import Source, latest
 from dockercise_prefect.pipeline import ImageReference, Pipeline, Stage, StageImage, StageName
 from dockercise_prefect.pipeline.reusable import not_reusable
 from dockercise_prefect.results.cache.entry import Entry
@@ -186,9 +186,9 @@ class Foresight:
         try:
             now = self._known.ingredients(stage, inputs)
         except UnknownError as error:
-            return Foreseen(trouble=error.message, then=self._source.latest(stage.name))
+            return Foreseen(trouble=error.message, then=latest(self._source, stage.name))
         except (DockerciseError, OSError) as error:
-            return Foreseen(trouble=f"what it is made from cannot be read: {error}", then=self._source.latest(stage.name))
+            return Foreseen(trouble=f"what it is made from cannot be read: {error}", then=latest(self._source, stage.name))
         self.now[stage.name] = now
         waits = tuple(unknown_stages(now))
         for then in self._source.every(stage.name):
@@ -204,8 +204,8 @@ class Foresight:
             if waits:
                 return Foreseen(waits=waits, made_from=made_from, then=entry)
             return Foreseen(entry=entry, provided=self._assumed(stage, now, made_from), made_from=made_from, then=entry)
-        latest = self._source.latest(stage.name)
-        return Foreseen(made_from=now if latest is None else fitted(now, latest.ingredients, _same_image), then=latest)
+        last = latest(self._source, stage.name)
+        return Foreseen(made_from=now if last is None else fitted(now, last.ingredients, _same_image), then=last)
 
     def _assumed(self, stage: Stage, now: Ingredients, made_from: Ingredients) -> tuple[str, ...]:
         """What is assumed for the stage and for those that it needs, each once."""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from dockercise_prefect.errors import DockerciseError
 from dockercise_prefect.orchestration.reuse.audit import why_withdrawn
 from dockercise_prefect.orchestration.reuse.known import Inputs, Known, UnknownError, is_unread
-from dockercise_prefect.orchestration.reuse.sources import Source
+from dockercise_prefect.orchestration.reuse.sources import Source, latest
 from dockercise_prefect.pipeline import Stage, StageName
 from dockercise_prefect.pipeline.seen import seen_volumes
 from dockercise_prefect.results.cache.entry import Entry
@@ -141,7 +141,7 @@ class Reusing:
                 return None
         if (run := next(filter(None, (source.withdrawn(key) for source in serving)), None)) is not None:
             self.whys[stage.name] = why_withdrawn(run)
-        elif (then := next(filter(None, (source.latest(stage.name) for source in serving)), None)) is not None:
+        elif (then := next(filter(None, (latest(source, stage.name) for source in serving)), None)) is not None:
             self._then[stage.name] = then.ingredients
         return None
 

@@ -65,10 +65,6 @@ class Chained:
         """See `Source`."""
         return next(filter(None, (source.taken(stage) for source in self._sources)), None)
 
-    def latest(self, stage: StageName) -> Entry | None:
-        """See `Source`."""
-        return next(filter(None, (source.latest(stage) for source in self._sources)), None)
-
     def every(self, stage: StageName) -> Sequence[Entry]:
         """See `Source`."""
         return [entry for source in self._sources for entry in source.every(stage)]

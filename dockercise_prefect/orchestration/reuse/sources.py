@@ -54,14 +54,6 @@ class Source(Protocol):
         """
         ...
 
-    def latest(self, stage: StageName) -> Entry | None:
-        """The stage as it passed last, whatever it was made from.
-
-        Raises:
-            StorageError: the place cannot be read.
-        """
-        ...
-
     def every(self, stage: StageName) -> Sequence[Entry]:
         """The stage as often as it passed, the newest first. What it left may be gone.
 
@@ -107,10 +99,6 @@ class CacheSource:
     def taken(self, stage: StageName) -> None:
         """See `Source`."""
 
-    def latest(self, stage: StageName) -> Entry | None:
-        """See `Source`."""
-        return self._latest.get(stage)
-
     def every(self, stage: StageName) -> Sequence[Entry]:
         """See `Source`."""
         return self._every.get(stage, ())
@@ -144,10 +132,6 @@ class CacheSource:
             found[entry.stage].append(entry)
         return found
 
-    @cached_property
-    def _latest(self) -> Mapping[StageName, Entry]:
-        return latest_by_stage(self._entries)
-
     def _is_there(self, entry: Entry) -> bool:
         return all(digest in self.contents for digest in _stored(entry))
 
@@ -157,13 +141,13 @@ def is_young(entry: Entry, max_age: float | None) -> bool:
     return max_age is None or datetime.now(UTC) - datetime.fromisoformat(entry.finished) <= timedelta(seconds=max_age)
 
 
-def latest_by_stage(entries: Iterable[Entry]) -> Mapping[StageName, Entry]:
-    """For each stage, the entry that was made last."""
-    found: dict[StageName, Entry] = {}
-    for entry in entries:
-        if entry.stage not in found or found[entry.stage].finished < entry.finished:
-            found[entry.stage] = entry
-    return found
+def latest(source: Source, stage: StageName) -> Entry | None:
+    """The stage as it passed last, whatever it was made from.
+
+    Raises:
+        StorageError: the place cannot be read.
+    """
+    return next(iter(source.every(stage)), None)
 
 
 def _stored(entry: Entry) -> Iterator[str]:
@@ -205,10 +189,6 @@ class RecordSource:
     def taken(self, stage: StageName) -> Entry | None:
         """See `Source`."""
         return self.entries.get(stage) if stage in self.as_it_was else None
-
-    def latest(self, stage: StageName) -> Entry | None:
-        """See `Source`."""
-        return self.entries.get(stage)
 
     def every(self, stage: StageName) -> Sequence[Entry]:
         """See `Source`."""
