@@ -17,6 +17,7 @@ from dockercise_prefect.runtime.concurrent import Background
 from dockercise_prefect.runtime.engine import Engine, OutputSink
 from dockercise_prefect.runtime.files.volume_export import KeepVolume, files_of
 from dockercise_prefect.runtime.network.slots import Lease, NetworkSlots, uses_bridge
+from dockercise_prefect.runtime.out import OutFolders
 from dockercise_prefect.runtime.secrets.masking import Masker
 from dockercise_prefect.runtime.stage.confinement import Confinement
 from dockercise_prefect.runtime.stage.job import Job, JobResult, Stdout
@@ -86,6 +87,7 @@ class Attempts:
         engine: where they run.
         jobs: makes their jobs.
         slots: the networks of the run.
+        outs: makes `/out`.
         running: stops them.
         masker: masks what they print.
         confinement: their limits.
@@ -97,6 +99,7 @@ class Attempts:
     engine: Engine
     jobs: Jobs
     slots: NetworkSlots
+    outs: OutFolders
     running: RunningStages
     masker: Masker
     confinement: Confinement
@@ -110,12 +113,15 @@ class Attempts:
         try:
             if (stop := running.cancelled) is not None:
                 return self._not_made(attempt, Verdict(stop.status, None, stop.message))
-            job = self.jobs.make(stage, attempt.inputs, attempt.ports.outputs, attempt.number)
+            job = self.jobs.make(stage, attempt.inputs, attempt.number)
+            self.outs.prepare(stage, attempt.inputs, attempt.ports.outputs)
             # Last: other stages can use the slot until then.
             with self._network(stage) as lease:
-                result = self._made(replace(job, network=lease.network), attempt)
+                out = self.outs.mounts(stage, attempt.inputs, attempt.ports.outputs, lease)
+                result = self._made(replace(job, network=lease.network, mounts=(*out, *job.mounts)), attempt)
                 # When the first process of a container ends, all its other processes end too.
-                lease.clean = result.exit_code is not None or not (result.volume and result.volume.written)
+                if result.exit_code is None and result.volume is not None and result.volume.written:
+                    lease.clean = False
                 return result
         except DockerciseError as error:
             # An error after the run was cancelled is mostly caused by the cancellation, for example a copy that was stopped.

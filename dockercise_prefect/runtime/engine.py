@@ -8,6 +8,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from dockercise_prefect.errors import DockerciseError, EngineError, ExitStatus
 from dockercise_prefect.pipeline import PullPolicy
+from dockercise_prefect.runtime.conversation import Conversation
 from dockercise_prefect.runtime.overlay import Overlay, OverlayFacts
 
 Channel: TypeAlias = Literal["stdout", "stderr"]
@@ -30,6 +31,7 @@ class EngineInfo:
         has_init: whether it can put an init process in front of a script.
         machine: the processor as engines call it, for example `amd64`.
         overlays: whether it may be able to have overlays.
+        processors: how many it has; 1 if it does not say.
     """
 
     version: str
@@ -37,6 +39,7 @@ class EngineInfo:
     has_init: bool
     machine: str
     overlays: OverlayFacts
+    processors: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,18 +237,6 @@ class ImageBuild(Protocol):
 
         May be called from another thread, at any time and any number of times.
         """
-        ...
-
-
-class Conversation(Protocol):
-    """A running container that answers each line with a line."""
-
-    def ask(self, line: str) -> str:
-        """Send one line, return the next line of stdout. Raises `EngineError` if the container has ended."""
-        ...
-
-    def close(self) -> None:
-        """Close the stream. The container sees the end of its input."""
         ...
 
 

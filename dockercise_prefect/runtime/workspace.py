@@ -27,7 +27,9 @@ from dockercise_prefect.runtime.files.output_volumes import OutputVolumes
 from dockercise_prefect.runtime.files.shared_volumes import SharedVolumes
 from dockercise_prefect.runtime.files.volume_export import KeepVolume
 from dockercise_prefect.runtime.files.volumes import Volumes
+from dockercise_prefect.runtime.network.slot_maker import SlotMaker
 from dockercise_prefect.runtime.network.slots import NetworkSlots, useful_slots
+from dockercise_prefect.runtime.out import OutFolders
 from dockercise_prefect.runtime.secrets.masking import Masker
 from dockercise_prefect.runtime.stage.attempt import run_attempt
 from dockercise_prefect.runtime.stage.confinement import Confinement
@@ -130,13 +132,14 @@ class Workspace:
         self._owner = this_process(engine)
         self._labels = Labels(identity, str(self._owner))
         self._running = RunningStages(pipeline, notify)
-        self._slots = NetworkSlots(engine, self._labels, notify, options.confinement.closed)
         self._background = Background()
         self._putting_away = Background()  # separate: a big volume must not delay what stages wait for
         self.volumes = volumes = Volumes(engine, self._labels, self._background.do, self._running.refuse_when_cancelled)
+        self._slots = NetworkSlots(SlotMaker(engine, self._labels, volumes, options.confinement.closed), notify)
         self._shared = SharedVolumes(engine, volumes, options.root, pipeline.history, notify, options.shared)
         self._mounts = StageMounts(volumes, self._shared, options.root, options.kept_volume, aws=options.aws)
         self._images = Images(engine, pipeline, self._labels)
+        self._outs = OutFolders(self._shared, self._slots, self._images.any)
         self._copies = Copies(engine, volumes, options.trials, self._background.do, self._images.any)
         self._attempts = Attempts(
             engine=engine,
@@ -156,6 +159,7 @@ class Workspace:
                 seen=used_volumes(pipeline),
             ),
             slots=self._slots,
+            outs=self._outs,
             running=self._running,
             masker=options.masker,
             confinement=options.confinement,
@@ -341,7 +345,7 @@ class Workspace:
             raise
 
     def _anticipate(self, result: JobResult, outputs: Outputs) -> None:
-        """Begin to fill `/out` for the stages that surely start now, so that it is ready when they start."""
+        """Begin to make `/out` for the stages that surely start now, so that it is ready when they start."""
         self._results[result.stage] = result
         if not result.status.succeeded:
             return
@@ -350,7 +354,7 @@ class Workspace:
         for stage in self._dependents[result.stage]:
             if stage.cache is None and stage.starts_container and all(name in self._results for name in stage.needs):
                 inputs = {name: self._results[name] for name in stage.needs}
-                self._background.do(partial(self._fill_out, inputs, outputs))
+                self._background.do(partial(self._outs.prepare, stage, inputs, outputs))
 
     def _expect_copies(self, origin: StageName) -> None:
         for stage in self._copiers[origin]:
@@ -359,9 +363,6 @@ class Workspace:
     def _look_at_for_copies(self, origin: StageName, volume: str) -> None:
         if self._copiers[origin]:
             self._copies.look_at(volume)
-
-    def _fill_out(self, inputs: Mapping[StageName, JobResult], outputs: Outputs) -> None:
-        self._mounts.out(inputs, outputs, self._images.any())
 
     def _remove_everything(self) -> None:
         trouble = ""

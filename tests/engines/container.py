@@ -5,13 +5,14 @@ from __future__ import annotations
 import posixpath
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.runtime.engine import ContainerMount, ContainerSpec, ExitState, OutputSink
 from dockercise_prefect.runtime.overlay import Overlay
 from tests.engines.files import Entry, Tree
+from tests.engines.kernel import ORIGINAL, Kernel, PlayedHolder
 
 SIGKILLED = 137
 SIGTERMED = 143
@@ -41,6 +42,7 @@ class Behaviour:
         engine_dies: the engine goes away while it runs.
         action: further work with the container's files and standard input; called before it ends.
         answer: gives its answer to each line of a conversation.
+        refused: the system calls that the kernel refuses to a container that keeps a network open.
     """
 
     stdout: bytes = b""
@@ -55,6 +57,7 @@ class Behaviour:
     engine_dies: bool = False
     action: Callable[[ScriptedContainer], None] | None = None
     answer: Callable[[str], str] = lambda line: line
+    refused: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,15 @@ class ScriptedContainer:
         if mount and mount.read_only:
             raise ReadOnlyError(f"{path} is mounted read-only")
         tree.write(inner, entry)
+
+    def remove(self, path: str) -> None:
+        """Remove the file at an absolute path.
+
+        Raises:
+            KeyError: the file does not exist.
+        """
+        tree, inner, _ = self._locate(path)
+        del tree.entries[inner]
 
     def has_folder(self, path: str) -> bool:
         """Whether there is a folder at an absolute path."""
@@ -223,18 +235,55 @@ class ScriptedContainer:
         return self.volumes[mount.source], path[len(mount.target) :].strip("/"), mount
 
 
+class _Files(MutableMapping[str, Entry]):
+    """The files of a container, as its processes see them."""
+
+    def __init__(self, container: ScriptedContainer) -> None:
+        self._container = container
+
+    def __getitem__(self, path: str) -> Entry:
+        entry = self._container.entry(path)
+        if entry is None:
+            raise KeyError(path)
+        return entry
+
+    def __setitem__(self, path: str, entry: Entry) -> None:
+        self._container.write(path, entry)
+
+    def __delitem__(self, path: str) -> None:
+        self._container.remove(path)
+
+    def __iter__(self) -> Iterator[str]:
+        return (f"/{name}" for name, _ in self._container.below("/"))
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+
 class ScriptedConversation:
-    """A conversation whose answers the behaviour gives."""
+    """A conversation whose answers the behaviour gives, or the program that keeps a network open."""
 
     def __init__(self, container: ScriptedContainer, alive: Callable[[], None]) -> None:
         self._container = container
         self._alive = alive
+        files = _Files(container)
+        files.update({path: Entry("file", 0o644, data=data) for path, data in ORIGINAL.items()})
+        self._holder = PlayedHolder(Kernel(files, refuse=container.behaviour.refused))
 
     def ask(self, line: str) -> str:
+        self._check()
+        return self._container.behaviour.answer(line)
+
+    def exchange(self, data: bytes, size: int) -> bytes:
+        self._check()
+        answer = self._holder.exchange(data)
+        assert len(answer) == size
+        return answer
+
+    def _check(self) -> None:
         self._alive()
         if not self._container.running:
             raise EngineError(f"container {self._container.spec.name} has ended")
-        return self._container.behaviour.answer(line)
 
     def close(self) -> None:
         """End the container by the end of its input."""

@@ -20,11 +20,11 @@ from dataclasses import dataclass, field, replace
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import PullPolicy
 from dockercise_prefect.runtime.cleanup.labels import RUN
+from dockercise_prefect.runtime.conversation import Conversation
 from dockercise_prefect.runtime.engine import (
     BuildSpec,
     ContainerSpec,
     ContainerVanishedError,
-    Conversation,
     EngineInfo,
     ExitState,
     FileStream,
@@ -155,7 +155,7 @@ class ScriptedEngine:
 
     def info(self) -> EngineInfo:
         self._called("info")
-        return EngineInfo("0.0-scripted", "scripted://", has_init=True, machine="amd64", overlays=self.overlays)
+        return EngineInfo("0.0-scripted", "scripted://", True, "amd64", self.overlays, processors=2)
 
     def resolve_image(self, ref: str, *, pull: PullPolicy, platform: str | None, progress: Progress) -> ResolvedImage:
         self._called("resolve_image")

@@ -20,8 +20,9 @@ from dockercise_prefect.orchestration.guard.words import DONE, READY
 from dockercise_prefect.runtime.cleanup.labels import GUARDIAN, Labels, RunIdentity
 from dockercise_prefect.runtime.cleanup.ownership import ContainerStart, Owner, this_process
 from dockercise_prefect.runtime.cleanup.processes import start_of
+from dockercise_prefect.runtime.conversation import Conversation
 from dockercise_prefect.runtime.docker.engine import DockerEngine
-from dockercise_prefect.runtime.engine import Conversation, Engine
+from dockercise_prefect.runtime.engine import Engine
 
 COMMAND = ("-m", "dockercise_prefect.orchestration.takeover.guardian_process")
 
@@ -36,7 +37,7 @@ class Guardian:
     """
 
     def __init__(self) -> None:
-        self._talk: Conversation | None = None
+        self._talk: Conversation | _GuardianProcess | None = None
         self._container: str | None = None
         self._volume: str | None = None
 
@@ -87,7 +88,7 @@ class Guardian:
 
 
 class _GuardianProcess:
-    """A `Conversation` with a guardian in a session of its own."""
+    """A guardian in a session of its own, to talk with as in a `Conversation`."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(

@@ -1,8 +1,9 @@
-"""A conversation with a container that answers each line with a line."""
+"""A conversation with a container that answers what it is sent."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.runtime.docker.streams import FrameSplitter, Wire
@@ -26,17 +27,31 @@ class DockerConversation:
         Raises:
             EngineError: the container has ended, or does not answer in time.
         """
-        self._input.send(f"{line}\n".encode(), ANSWER_SECONDS)
-        deadline = time.monotonic() + ANSWER_SECONDS
-        while b"\n" not in self._heard:
-            data = self._output.read(max(deadline - time.monotonic(), 0.001))
-            if data is None:
-                raise EngineError(f"the container did not answer within {ANSWER_SECONDS:.0f} s")
-            if not data:
-                raise EngineError("the container ended instead of answering")
-            self._heard += b"".join(chunk for _, chunk in self._splitter.feed(data))
+        self._say(f"{line}\n".encode(), lambda: b"\n" in self._heard)
         answer, _, self._heard = self._heard.partition(b"\n")
         return answer.decode(errors="replace")
+
+    def exchange(self, data: bytes, size: int) -> bytes:
+        """Send bytes, return the next `size` bytes of stdout.
+
+        Raises:
+            EngineError: the container has ended, or does not answer in time.
+        """
+        self._say(data, lambda: len(self._heard) >= size)
+        answer, self._heard = self._heard[:size], self._heard[size:]
+        return answer
+
+    def _say(self, data: bytes, is_answered: Callable[[], bool]) -> None:
+        """Send something, and listen until the answer is there."""
+        self._input.send(data, ANSWER_SECONDS)
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while not is_answered():
+            heard = self._output.read(max(deadline - time.monotonic(), 0.001))
+            if heard is None:
+                raise EngineError(f"the container did not answer within {ANSWER_SECONDS:.0f} s")
+            if not heard:
+                raise EngineError("the container ended instead of answering")
+            self._heard += b"".join(chunk for _, chunk in self._splitter.feed(heard))
 
     def close(self) -> None:
         """Close both streams. The container sees the end of its input."""

@@ -17,6 +17,7 @@ from docker.errors import APIError, NotFound
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import PullPolicy
 from dockercise_prefect.runtime.cleanup.labels import STEPS
+from dockercise_prefect.runtime.conversation import Conversation
 from dockercise_prefect.runtime.dialogue import Dialogue
 from dockercise_prefect.runtime.docker import connection as docker_connection
 from dockercise_prefect.runtime.docker.archive import folder_mark, open_archive, unstartable
@@ -40,7 +41,6 @@ from dockercise_prefect.runtime.engine import (
     BuildSpec,
     ContainerSpec,
     ContainerVanishedError,
-    Conversation,
     EngineInfo,
     ExitState,
     FileStream,
@@ -125,7 +125,8 @@ class DockerEngine:
     def info(self) -> EngineInfo:
         with engine_errors(f"cannot get the version of the engine at {self._address.shown}"):
             version = self._client.version()
-        return EngineInfo(version["Version"], self._address.shown, self._has_init, version["Arch"], self._overlays)
+        address, processors = self._address.shown, self._processors or 1
+        return EngineInfo(version["Version"], address, self._has_init, version["Arch"], self._overlays, processors)
 
     def resolve_image(self, ref: str, *, pull: PullPolicy, platform: str | None, progress: Progress) -> ResolvedImage:
         return self._images.resolve(ref, pull, platform, progress)

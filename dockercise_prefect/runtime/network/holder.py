@@ -1,101 +1,130 @@
 """The program that keeps a network open for stages. All of its instructions are our own, and nothing of it comes from an image.
 
-It opens the three files that an engine makes for a container's network, and remembers what is in them. Then, for each line that
-it reads, it writes the files back, since a container that joined the network may have changed them, and repeats the line. It
-ends when its input ends. It also ends if anything goes wrong, so that no container joins a network that was changed.
+It makes the system calls that it is asked for, one after the other, and answers each with what the kernel returned. It ends
+when its input ends. What it is asked for is in `slot`.
 
-It can also close the network to some addresses, before anything else: the kernel then has a route for them that leads nowhere.
-A container that joins the network without `CAP_NET_ADMIN` cannot undo that.
+A request is eight numbers of 8 bytes: the number of the call, six arguments, and how many bytes of data follow, at least one.
+The data are at `DATA` when the call is made. The answer is one number. What a call writes to standard output comes before its
+answer.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
-from dockercise_prefect.runtime.network.tiny_program import Cell, Program
-from dockercise_prefect.runtime.stage.confinement import IPNetwork
-
-FILES: Final = ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf")
-"""What Docker shares between containers with one network."""
+from dockercise_prefect.runtime.conversation import Conversation
+from dockercise_prefect.runtime.network.tiny_program import Argument, Cell, Program, number_of
 
 LONGEST: Final = 65_536
-"""The largest size of one of these files, in bytes."""
+"""Bytes of data that a request has at most."""
 
-MODE: Final = 0o644
+STDIN, STDOUT = 0, 1
 
-_HERE: Final = -100
-"""`AT_FDCWD`."""
-
-_READ_WRITE: Final = 2
-_STDIN, _STDOUT = 0, 1
-_LINE: Final = 64
-
-# Routes in the kernel's format: netlink(7), rtnetlink(7), <linux/rtnetlink.h>, <linux/fib_rules.h>.
-_AF_INET, _AF_INET6, _AF_NETLINK = 2, 10, 16
-_SOCK_RAW: Final = 3
-_NETLINK_ROUTE: Final = 0
-_NEW_ROUTE: Final = 24
-_REQUEST_ACK_CREATE_EXCL: Final = 0x1 | 0x4 | 0x400 | 0x200
-_TABLE_MAIN: Final = 254
-_BY_ADMINISTRATOR: Final = 4
-_UNREACHABLE: Final = 7
-_DESTINATION: Final = 1
-_ERROR_AT: Final = 16
-_ANSWER: Final = 4096
+_NUMBERS: Final = 8
+_NUMBER: Final = 8
+_REQUEST: Final = struct.Struct("<8q")
+_ANSWER: Final = struct.Struct("<q")
 
 
-def route_to_nowhere(network: IPNetwork, number: int) -> bytes:
-    """The message that makes a network unreachable.
-
-    Args:
-        number: of the message. The kernel repeats it in its answer.
-    """
-    address = network.network_address.packed
-    family = _AF_INET if network.version == 4 else _AF_INET6  # noqa: PLR2004  the version's number is its name
-    route = struct.pack("BBBBBBBBI", family, network.prefixlen, 0, 0, _TABLE_MAIN, _BY_ADMINISTRATOR, 0, _UNREACHABLE, 0)
-    destination = struct.pack("HH", 4 + len(address), _DESTINATION) + address
-    size = 16 + len(route) + len(destination)
-    return struct.pack("<IHHII", size, _NEW_ROUTE, _REQUEST_ACK_CREATE_EXCL, number, 0) + route + destination
-
-
-def holder(closed: Sequence[IPNetwork] = ()) -> Program:
-    """The program. Its only input is lines of less than 64 bytes.
-
-    Args:
-        closed: what the network must not reach. For an IPv6 network, the program does not check whether the kernel accepts the
-            route: if the kernel does not, IPv6 is off.
-    """
+def _holder() -> tuple[Program, int, int]:
     program = Program()
-    if closed:
-        kernel = program.call("socket", _AF_NETLINK, _SOCK_RAW, _NETLINK_ROUTE)
-        program.need_positive(kernel)
-        for number, network in enumerate(closed):
-            message, answer = route_to_nowhere(network, number), program.room(_ANSWER)
-            size = program.number(len(message))
-            program.need_equal(program.call("write", kernel, program.data(message), len(message)), size)
-            program.need_positive(program.call("read", kernel, answer, _ANSWER))
-            if network.version == 4:  # noqa: PLR2004  the version's number is its name
-                # The error, 4 bytes that are 0, then the header of the original message, which begins with its size.
-                program.need_equal(Cell(answer + _ERROR_AT), program.number(len(message) << 32))
-    kept = []
-    for path in FILES:
-        file = program.call("openat", _HERE, program.data(f"{path}\0".encode()), _READ_WRITE, 0)
-        program.need_positive(file)
-        text = program.room(LONGEST)
-        size = program.call("read", file, text, LONGEST)
-        program.need_positive(size)
-        program.need_zero(program.call("read", file, program.room(1), 1))  # nothing more can be read: that was the whole file
-        kept.append((file, text, size))
-    line = program.room(_LINE)
+    data, kept = program.room(LONGEST), program.room(LONGEST + _NUMBER)
+    request = program.room(_REQUEST.size)
+    numbers = [Cell(request + _NUMBER * place) for place in range(_NUMBERS)]
     again = program.here()
-    read = program.call("read", _STDIN, line, _LINE)
-    program.need_positive(read)
-    for file, text, size in kept:
-        program.need_zero(program.call("ftruncate", file, size))
-        program.need_equal(program.call("pwrite64", file, text, size, 0), size)
-        program.need_zero(program.call("fchmod", file, MODE))
-    program.need_equal(program.call("write", _STDOUT, line, read), read)
+    _read_all(program, request, program.number(_REQUEST.size))
+    _read_all(program, data, numbers[-1])
+    answer = program.call(numbers[0], *numbers[1:-1])
+    program.need_equal(program.call("write", STDOUT, answer.address, _ANSWER.size), program.number(_ANSWER.size))
     program.go_to(again)
-    return program
+    return program, data, kept
+
+
+def _read_all(program: Program, address: Argument, size: Cell) -> None:
+    """Read so many bytes of the input. They may come in pieces."""
+    at, left = program.copy(address), program.copy(size)
+    more = program.here()
+    read = program.call("read", STDIN, at, left)
+    program.need_positive(read)
+    program.add(at, read)
+    program.subtract(left, read)
+    program.repeat_until_zero(left, more)
+
+
+_PROGRAM, DATA, KEPT = _holder()
+"""`DATA` is the address of the data of a request, and `KEPT` that of as much memory for what calls read."""
+
+
+def holder(machine: str) -> bytes:
+    """The program as an executable file for one of `tiny_program.MACHINES`."""
+    return _PROGRAM.executable(machine)
+
+
+@dataclass(frozen=True, slots=True)
+class SystemCall:
+    """A call that the holder is asked for.
+
+    Attributes:
+        name: of the call.
+        arguments: six at most.
+        data: what is at `DATA` meanwhile.
+        result: what the kernel has to return; None for anything that is not an error.
+    """
+
+    name: str
+    arguments: Sequence[int]
+    data: bytes = b"\0"
+    result: int | None = None
+
+    def request(self, machine: str) -> bytes:
+        """What the holder reads."""
+        arguments = [*self.arguments, *[0] * (_NUMBERS - 2 - len(self.arguments))]
+        return _REQUEST.pack(number_of(self.name, machine), *arguments, len(self.data)) + self.data
+
+    def is_granted(self, result: int) -> bool:
+        """Whether the kernel has returned what it had to."""
+        return result >= 0 if self.result is None else result == self.result
+
+
+class CallRefusedError(Exception):
+    """The kernel returned something else than it had to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Asks a running holder for system calls.
+
+    Attributes:
+        conversation: with its container.
+        machine: the engine's processor, one of `tiny_program.MACHINES`.
+    """
+
+    conversation: Conversation
+    machine: str
+
+    def call(self, *calls: SystemCall) -> list[int]:
+        """Let it make these calls, and return their results. They are asked for at once, so one that fails stops no other.
+
+        Raises:
+            CallRefusedError: the kernel did not return what it had to.
+            EngineError: the container has ended, or does not answer in time.
+        """
+        requests = b"".join(call.request(self.machine) for call in calls)
+        answers = self.conversation.exchange(requests, len(calls) * _ANSWER.size)
+        results = [result for (result,) in _ANSWER.iter_unpack(answers)]
+        for call, result in zip(calls, results, strict=True):
+            if not call.is_granted(result):
+                raise CallRefusedError(f"{call.name} returned {result}")
+        return results
+
+    def memory(self, address: int, size: int) -> bytes:
+        """What is in its memory.
+
+        Raises:
+            EngineError: the container has ended, or does not answer in time.
+        """
+        request = SystemCall("write", (STDOUT, address, size)).request(self.machine)
+        return self.conversation.exchange(request, size + _ANSWER.size)[:size]

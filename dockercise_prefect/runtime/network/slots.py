@@ -5,15 +5,15 @@ A container that joins one starts in less than half the time of a container with
 A slot is a container that only keeps a network namespace open. Only one stage at a time joins it, so every stage has a
 namespace for itself (LANGUAGE section 3, "Network"). No process of an earlier stage runs in it any more. No connection of an
 earlier stage is left either, since the kernel keeps none in TIME_WAIT there. But a joined container shares the files that
-Docker makes for the network: `/etc/hosts`, `/etc/hostname` and `/etc/resolv.conf`. The slot writes them back before each stage.
+Docker makes for the network. The slot writes them back before each stage.
 
-A slot runs our own program (`holder`), with limits and without capabilities that it does not need. Its container needs
-an image, but nothing of that image runs. Otherwise, the maker of the image could see and redirect what stages of other images
-send.
+A slot runs our own program (`holder`). Its container needs an image, but nothing of that image runs. Otherwise, the maker of
+the image could see and redirect what stages of other images send.
 
-A few slots are made before the first stage. If all of them are in use, a stage waits for one, but not longer than it takes to
-make one in this run: so it never waits for more than twice the time of the better choice. Then it makes one for itself, which
-later stages use too, or gets its own bridge network if no more slots would pay.
+A few slots are made before the first stage. If all of them are in use, a stage waits for one, about as long as it takes to make
+one in this run: so it never waits for much more than twice the time of the better choice. Then it makes one for itself, which
+later stages use too, or gets its own bridge network if no more slots would pay. As soon as there are enough slots to keep the
+engine's processors busy, stages wait longer.
 
 Slots only save time: if there is none, or it failed, a stage gets its own bridge network. It is different if some addresses are
 closed to the stages. Then each stage gets a slot that is closed to them, which is made if needed, or the stage does not start.
@@ -23,19 +23,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 
-from dockercise_prefect.archives.tarball import File, tar_stream
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import Network, Pipeline, Stage
-from dockercise_prefect.runtime.cleanup.labels import Labels
-from dockercise_prefect.runtime.engine import ContainerSpec, Conversation, Engine
-from dockercise_prefect.runtime.network.holder import holder
-from dockercise_prefect.runtime.network.tiny_program import MACHINES
-from dockercise_prefect.runtime.stage.confinement import IPNetwork
+from dockercise_prefect.runtime.network.slot import Slot
+from dockercise_prefect.runtime.network.slot_maker import SlotMaker
 
 BEFOREHAND = 4
 """How many slots are made before a stage needs them, at most. More of them do not make short stages faster."""
@@ -48,37 +43,14 @@ SHORTEST_WAIT = 0.2
 LONGEST_WAIT = 2.0
 """Seconds that a stage waits for a slot: before one was made in this run, at least, and at most."""
 
+SLOTS_A_PROCESSOR = 2
+"""With more slots in use than this, short stages do not run faster. So making more of them is worth less."""
+
+LONGER = 3
+"""By this factor, stages wait longer if there are so many slots."""
+
 JOIN_SECONDS = 15
 """Seconds that the end of a run waits for slots that are being made."""
-
-RESTORE = "restore"
-"""The only request to a slot. It answers with the same text."""
-
-HOLDER = "/.dockercise-network-holder"
-"""Where the program is in the slot's container. Nothing of the image runs."""
-
-MEMORY = 16 * 1024 * 1024
-PIDS = 64
-"""Limits of a slot. The engine itself needs a dozen threads to start it."""
-
-# No connection is left on a port after its stage has ended. If the kernel does not have this setting for a namespace, there are
-# no slots.
-SYSCTLS = {"net.ipv4.tcp_max_tw_buckets": "0"}
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """A namespace, and the conversation with the program that keeps it open."""
-
-    container: str
-    conversation: Conversation
-
-    def restore(self) -> bool:
-        """Write its files back. False if the slot must not be used any more."""
-        try:
-            return self.conversation.ask(RESTORE) == RESTORE
-        except EngineError:
-            return False
 
 
 def useful_slots(pipeline: Pipeline, jobs: int) -> int:
@@ -104,21 +76,42 @@ def uses_bridge(stage: Stage) -> bool:
     return stage.starts_container and stage.network is Network.BRIDGE
 
 
+@dataclass(slots=True)
+class Lease:
+    """A network that only one stage uses.
+
+    Attributes:
+        network: for the container's configuration.
+        slot: whose network it is; None for a bridge network of the stage.
+        clean: whether there is surely no process in it, so that another stage may use it.
+    """
+
+    network: str
+    slot: Slot | None = None
+    clean: bool = True
+
+    def out(self, files: Mapping[str, bytes]) -> str | None:
+        """The name of a volume with these files; None if the network has no volume.
+
+        Args:
+            files: the contents of the files, by their names.
+        """
+        volume = None if self.slot is None else self.slot.holds(files)
+        self.clean = self.clean and (self.slot is None or volume is not None)
+        return volume
+
+
 class NetworkSlots:
     """The slots of one run. Thread-safe.
 
     Args:
-        engine: where they are.
-        labels: of the run.
+        maker: makes them.
         notify: called if slots cannot be made.
-        closed: the networks that no stage may reach.
     """
 
-    def __init__(self, engine: Engine, labels: Labels, notify: Callable[[str], None], closed: Sequence[IPNetwork] = ()) -> None:
-        self._engine = engine
-        self._labels = labels
+    def __init__(self, maker: SlotMaker, notify: Callable[[str], None]) -> None:
+        self._maker = maker
         self._notify = notify
-        self._closed_to = tuple(closed)
         self._image: str | None = None
         self._changed = threading.Condition(threading.RLock())  # an RLock, since a signal handler may call `wake`
         self._free: list[Slot] = []
@@ -130,6 +123,7 @@ class NetworkSlots:
         self._making = 0
         self._started = False
         self._patience = FIRST_GUESS
+        self._enough = SLOTS_A_PROCESSOR
 
     def allow(self, most: int, image: str | None) -> None:
         """From here on, slots may be made.
@@ -167,12 +161,18 @@ class NetworkSlots:
         """
         self.start()
         slot = self._take(check) or self._another()
-        lease = Lease("bridge" if slot is None else f"container:{slot.container}")
+        lease = Lease("bridge") if slot is None else Lease(f"container:{slot.container}", slot)
         try:
             yield lease
         finally:
             if slot is not None:
                 self._give_back(slot, clean=lease.clean)
+
+    @property
+    def are_expected(self) -> bool:
+        """Whether there are slots, or there can be some."""
+        with self._changed:
+            return bool(self._all or self._making or (self._left and not self._closed))
 
     def wake(self) -> None:
         """Let the stages that wait for a slot check whether they may still start."""
@@ -188,11 +188,12 @@ class NetworkSlots:
         with self._changed:
             slots, self._all, self._free = self._all, [], []
         for slot in slots:
-            slot.conversation.close()
+            slot.close()
 
     def _take(self, check: Callable[[], None]) -> Slot | None:
         """A free slot. Waits for it as long as that is worth it."""
-        until = time.monotonic() + self._patience
+        with self._changed:
+            until = time.monotonic() + self._patience * (LONGER if len(self._all) >= self._enough else 1)
 
         def is_decided() -> bool:
             check()
@@ -212,14 +213,14 @@ class NetworkSlots:
         """A new slot that no other stage has; None if the stage may have a bridge network, and another slot would not pay."""
         with self._changed:
             image = self._image
-            if not self._closed_to and (image is None or self._closed or not self._left):
+            if not self._maker.closes and (image is None or self._closed or not self._left):
                 return None
             self._left = max(self._left - 1, 0)
             self._making += 1
         try:
             return self._made(image)
         except EngineError as error:
-            if self._closed_to:
+            if self._maker.closes:
                 message = f"cannot create a network that blocks a cloud's own addresses: {error.message}"
                 raise EngineError(message, "stages with `network: none` do not need this network") from error
             self._complain(error.message)
@@ -238,7 +239,7 @@ class NetworkSlots:
 
     def _drop(self, slot: Slot) -> None:
         """Stop using the slot. Without its input it ends, and it is removed with the rest of the run."""
-        slot.conversation.close()
+        slot.close()
         with self._changed:
             if slot in self._all:
                 self._all.remove(slot)
@@ -257,7 +258,10 @@ class NetworkSlots:
         began = time.monotonic()
         made: list[Slot] = []
         try:
-            made.append(self._start_one(image))
+            if image is None:
+                raise EngineError("the container that keeps it open needs an image, but no stage names one")
+            made.append(self._maker.make(image))
+            self._enough = SLOTS_A_PROCESSOR * self._maker.engine_info.processors
         finally:
             with self._changed:
                 self._making -= 1
@@ -272,59 +276,5 @@ class NetworkSlots:
     def _complain(self, trouble: str) -> None:
         with self._changed:
             said, self._complained = self._complained, True
-        if not said and not self._closed_to:  # else each stage that needs a slot reports it
+        if not said and not self._maker.closes:  # else each stage that needs a slot reports it
             self._notify(f"no shared networks, so every stage gets its own, which takes a little longer: {trouble}")
-
-    @cached_property
-    def _machine(self) -> str:
-        """The engine's processor. It is asked for once."""
-        return self._engine.info().machine
-
-    def _start_one(self, image: str | None) -> Slot:
-        if image is None:
-            raise EngineError("the container that keeps it open needs an image, but no stage names one")
-        machine = self._machine
-        if machine not in MACHINES:
-            raise EngineError(f"dockercise has no program for the engine's processor, {machine}, to keep them open")
-        spec = ContainerSpec(
-            name=self._labels.name("network"),
-            image=image,
-            command=(HOLDER,),
-            labels=self._labels.of_run(),
-            user="0:0",
-            network="bridge",
-            sysctls=SYSCTLS,
-            memory=MEMORY,
-            pids=PIDS,
-            dropped=("ALL",),
-            added=("NET_ADMIN",) if self._closed_to else (),
-        )
-        container = self._engine.create(spec)
-        try:
-            self._engine.put(container, "/", _program(machine, self._closed_to))
-            slot = Slot(container, self._engine.converse(container))
-        except EngineError:
-            self._engine.remove(container)
-            raise
-        if not slot.restore():
-            self._drop(slot)
-            raise EngineError("the container that keeps it open does not answer")
-        return slot
-
-
-def _program(machine: str, closed: Sequence[IPNetwork]) -> Iterator[bytes]:
-    program = holder(closed).executable(machine)
-    return tar_stream([File(path=HOLDER.lstrip("/"), size=len(program), content=lambda: [program], mode=0o755)])
-
-
-@dataclass(slots=True)
-class Lease:
-    """A network that only one stage uses.
-
-    Attributes:
-        network: for the container's configuration.
-        clean: whether there is surely no process in it, so that another stage may use it.
-    """
-
-    network: str
-    clean: bool = True

@@ -8,7 +8,8 @@ r"""Makes tiny programs for Linux: a sequence of system calls, as a static execu
 
 A program is written once, in these steps, and encoded for either processor. So no compiler is needed, and the package has no
 binary. Values are in memory, 8 bytes each. A step loads its arguments into registers, and stores its result in memory. If a
-condition does not hold, the program ends with exit code 1. It also ends with exit code 1 after its last step.
+condition does not hold, the program goes to an earlier step, or ends with exit code 1. It also ends with exit code 1 after its
+last step.
 """
 
 from __future__ import annotations
@@ -43,16 +44,26 @@ Argument: TypeAlias = int | Cell
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    name: str
+    call: str | Cell
     arguments: tuple[Argument, ...]
     result: Cell
 
 
 @dataclass(frozen=True, slots=True)
-class _ExitUnless:
+class _Sum:
+    operation: str
+    left: Argument
+    right: Cell
+    result: Cell
+
+
+@dataclass(frozen=True, slots=True)
+class _Unless:
     condition: str
     left: Cell
     right: Cell
+    step: int | None
+    """Where to go if the condition does not hold; None for the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +71,7 @@ class _Jump:
     step: int
 
 
-_Step: TypeAlias = _Call | _ExitUnless | _Jump
+_Step: TypeAlias = _Call | _Sum | _Unless | _Jump
 
 
 class Program:
@@ -88,23 +99,41 @@ class Program:
         self._room += size + -size % 8
         return address
 
-    def call(self, name: str, *arguments: Argument) -> Cell:
-        """Add a system call. The cell has the kernel's answer, which is negative if the kernel refuses."""
+    def call(self, call: str | Cell, *arguments: Argument) -> Cell:
+        """Add a system call. The cell has the kernel's answer, which is negative if the kernel refuses.
+
+        Args:
+            call: its name, or the cell with its number.
+        """
         result = Cell(self.room(8))
-        self._steps.append(_Call(name, arguments, result))
+        self._steps.append(_Call(call, arguments, result))
         return result
+
+    def copy(self, value: Argument) -> Cell:
+        """Add a step that copies a value. The cell has the copy."""
+        result = Cell(self.room(8))
+        self._steps.append(_Sum("add", value, self._zero, result))
+        return result
+
+    def add(self, cell: Cell, other: Cell) -> None:
+        """Add the value of another cell to that of the cell."""
+        self._steps.append(_Sum("add", cell, other, cell))
+
+    def subtract(self, cell: Cell, other: Cell) -> None:
+        """Subtract the value of another cell from that of the cell."""
+        self._steps.append(_Sum("subtract", cell, other, cell))
 
     def need_equal(self, left: Cell, right: Cell) -> None:
         """End the program unless both cells have the same value."""
-        self._steps.append(_ExitUnless("equal", left, right))
-
-    def need_zero(self, cell: Cell) -> None:
-        """End the program unless the cell's value is 0."""
-        self.need_equal(cell, self._zero)
+        self._steps.append(_Unless("equal", left, right, None))
 
     def need_positive(self, cell: Cell) -> None:
         """End the program unless the cell's value is greater than 0."""
-        self._steps.append(_ExitUnless("greater", cell, self._zero))
+        self._steps.append(_Unless("greater", cell, self._zero, None))
+
+    def repeat_until_zero(self, cell: Cell, place: int) -> None:
+        """Go back to a place, unless the cell's value is 0."""
+        self._steps.append(_Unless("equal", cell, self._zero, place))
 
     def here(self) -> int:
         """The place of the next step, to go back to."""
@@ -174,15 +203,17 @@ class _Machine:
         elf: the processor's number in an ELF file.
         numbers: the numbers of the system calls.
         call: returns the instructions of a system call.
-        exit_unless: returns the instructions of a condition. It takes the distance to jump if the condition does not hold,
-            counted from the end of these instructions.
+        sum: returns the instructions of a sum or a difference.
+        unless: returns the instructions of a condition. It takes the distance to jump if the condition does not hold, counted
+            from the end of these instructions.
         jump: returns the instructions of a jump. It takes the distance, counted from the end of these instructions.
     """
 
     elf: int
     numbers: Mapping[str, int]
-    call: Callable[[int, Sequence[Argument], Cell], bytes]
-    exit_unless: Callable[[_ExitUnless, int], bytes]
+    call: Callable[[Argument, Sequence[Argument], Cell], bytes]
+    sum: Callable[[_Sum], bytes]
+    unless: Callable[[_Unless, int], bytes]
     jump: Callable[[int], bytes]
 
 
@@ -191,10 +222,12 @@ def _encoded(steps: Sequence[_Step], machine: _Machine) -> bytes:
 
     def encode(step: _Step, distance: int) -> bytes:
         match step:
-            case _Call(name, arguments, result):
-                return machine.call(machine.numbers[name], arguments, result)
-            case _ExitUnless():
-                return machine.exit_unless(step, distance)
+            case _Call(call, arguments, result):
+                return machine.call(machine.numbers[call] if isinstance(call, str) else call, arguments, result)
+            case _Sum():
+                return machine.sum(step)
+            case _Unless():
+                return machine.unless(step, distance)
             case _Jump():
                 return machine.jump(distance)
 
@@ -203,7 +236,8 @@ def _encoded(steps: Sequence[_Step], machine: _Machine) -> bytes:
         starts.append(starts[-1] + len(encode(step, 0)))
     code = b""
     for step, end in zip(steps, starts[1:], strict=True):
-        target = starts[step.step] if isinstance(step, _Jump) else starts[-2]  # the last step is the end
+        place = step.step if isinstance(step, _Jump | _Unless) else None
+        target = starts[-2] if place is None else starts[place]  # the last step is the end
         code += encode(step, target - end)
     return code
 
@@ -221,13 +255,22 @@ def _amd64_load(register: int, value: Argument) -> bytes:
     return bytes([0x48 | high, 0xB8 | low]) + struct.pack("<Q", value % (1 << 64))  # movabs register, value
 
 
-def _amd64_call(number: int, arguments: Sequence[Argument], result: Cell) -> bytes:
+def _amd64_call(number: Argument, arguments: Sequence[Argument], result: Cell) -> bytes:
     loads = b"".join(map(_amd64_load, _AMD64_ARGUMENTS, arguments))
-    store = bytes([0x48, 0x89, 0x04, 0x25]) + struct.pack("<i", result.address)  # mov [address], rax
-    return loads + _amd64_load(_RAX, number) + b"\x0f\x05" + store  # syscall
+    return loads + _amd64_load(_RAX, number) + b"\x0f\x05" + _amd64_store(result)  # syscall
 
 
-def _amd64_exit_unless(step: _ExitUnless, distance: int) -> bytes:
+def _amd64_store(cell: Cell) -> bytes:
+    return bytes([0x48, 0x89, 0x04, 0x25]) + struct.pack("<i", cell.address)  # mov [address], rax
+
+
+def _amd64_sum(step: _Sum) -> bytes:
+    operation = {"add": 0x03, "subtract": 0x2B}[step.operation]  # add, sub rax, [address]
+    change = bytes([0x48, operation, 0x04, 0x25]) + struct.pack("<i", step.right.address)
+    return _amd64_load(_RAX, step.left) + change + _amd64_store(step.result)
+
+
+def _amd64_unless(step: _Unless, distance: int) -> bytes:
     compare = bytes([0x48, 0x3B, 0x04, 0x25]) + struct.pack("<i", step.right.address)  # cmp rax, [address]
     jump = {"equal": b"\x0f\x85", "greater": b"\x0f\x8e"}[step.condition]  # jne, jle
     return _amd64_load(_RAX, step.left) + compare + jump + struct.pack("<i", distance)
@@ -252,13 +295,22 @@ def _arm64_load(register: int, value: Argument) -> bytes:
     return _arm64_words(first, *(0xF280_0000 | place << 21 | parts[place] << 5 | register for place in (1, 2, 3)))  # movk
 
 
-def _arm64_call(number: int, arguments: Sequence[Argument], result: Cell) -> bytes:
+def _arm64_call(number: Argument, arguments: Sequence[Argument], result: Cell) -> bytes:
     loads = b"".join(_arm64_load(register, value) for register, value in enumerate(arguments))
-    store = _arm64_load(_X9, result.address) + _arm64_words(0xF900_0000 | _X9 << 5)  # str x0, [x9]
-    return loads + _arm64_load(_X8, number) + _arm64_words(0xD400_0001) + store  # svc
+    return loads + _arm64_load(_X8, number) + _arm64_words(0xD400_0001) + _arm64_store(0, result)  # svc
 
 
-def _arm64_exit_unless(step: _ExitUnless, distance: int) -> bytes:
+def _arm64_store(register: int, cell: Cell) -> bytes:
+    return _arm64_load(_X9, cell.address) + _arm64_words(0xF900_0000 | _X9 << 5 | register)  # str register, [x9]
+
+
+def _arm64_sum(step: _Sum) -> bytes:
+    operation = {"add": 0x8B00_0000, "subtract": 0xCB00_0000}[step.operation]  # add, sub x10, x10, x11
+    change = _arm64_words(operation | _X11 << 16 | _X10 << 5 | _X10)
+    return _arm64_load(_X10, step.left) + _arm64_load(_X11, step.right) + change + _arm64_store(_X10, step.result)
+
+
+def _arm64_unless(step: _Unless, distance: int) -> bytes:
     compare = _arm64_words(0xEB00_001F | _X11 << 16 | _X10 << 5)  # cmp x10, x11
     condition = {"equal": 0x1, "greater": 0xD}[step.condition]  # ne, le
     # A branch counts from itself, in words.
@@ -276,23 +328,28 @@ _MACHINES: Final = {
         {
             "read": 0,
             "write": 1,
+            "close": 3,
             "pwrite64": 18,
             "socket": 41,
             "ftruncate": 77,
             "fchmod": 91,
             "exit_group": 231,
             "openat": 257,
+            "unlinkat": 263,
         },
         _amd64_call,
-        _amd64_exit_unless,
+        _amd64_sum,
+        _amd64_unless,
         _amd64_jump,
     ),
     "arm64": _Machine(
         183,
         {
+            "unlinkat": 35,
             "ftruncate": 46,
             "fchmod": 52,
             "openat": 56,
+            "close": 57,
             "read": 63,
             "write": 64,
             "pwrite64": 68,
@@ -300,10 +357,16 @@ _MACHINES: Final = {
             "socket": 198,
         },
         _arm64_call,
-        _arm64_exit_unless,
+        _arm64_sum,
+        _arm64_unless,
         _arm64_jump,
     ),
 }
 
 MACHINES: Final = frozenset(_MACHINES)
 """Processors that programs can be made for."""
+
+
+def number_of(call: str, machine: str) -> int:
+    """The number of a system call on one of `MACHINES`."""
+    return _MACHINES[machine].numbers[call]

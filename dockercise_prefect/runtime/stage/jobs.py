@@ -13,7 +13,6 @@ from dockercise_prefect.runtime.stage.confinement import Confinement
 from dockercise_prefect.runtime.stage.images import Images
 from dockercise_prefect.runtime.stage.job import Job, JobResult, variable_sources
 from dockercise_prefect.runtime.stage.mounts import StageMounts, uses_code
-from dockercise_prefect.runtime.stage.ports import Outputs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,13 +49,12 @@ class Jobs:
     answers: frozenset[StageName]
     seen: frozenset[StageName]
 
-    def make(self, stage: Stage, inputs: Mapping[StageName, JobResult], outputs: Outputs, attempt: int = 1) -> Job:
-        """The job of an attempt at a stage. Its network is still to be chosen.
+    def make(self, stage: Stage, inputs: Mapping[StageName, JobResult], attempt: int = 1) -> Job:
+        """The job of an attempt at a stage. Its network and `/out` are still to be chosen.
 
         Args:
             stage: the stage to run.
             inputs: what the stages that it needs left.
-            outputs: has what these stages printed.
             attempt: the number of the attempt, from 1 on.
 
         Raises:
@@ -84,7 +82,7 @@ class Jobs:
             job,
             image=self.images.of(stage),
             helper=helper,
-            mounts=self.mounts.of(stage, inputs, outputs, helper) if stage.starts_container else (),
+            mounts=self.mounts.of(stage, inputs, helper) if stage.starts_container else (),
             origin=origin,
             overlay=self._overlay(stage, inputs, origin),
             context=self._context(stage, inputs, helper),

@@ -1,4 +1,4 @@
-"""The mounts of a container: the stage's own volume, `/out`, and the stage's mounts (LANGUAGE sections 2 and 3)."""
+"""What a stage mounts besides its own volume and `/out` (LANGUAGE sections 2 and 3)."""
 
 from __future__ import annotations
 
@@ -23,12 +23,9 @@ from dockercise_prefect.pipeline import (
 from dockercise_prefect.pipeline.seen import seen_folders
 from dockercise_prefect.runtime.engine import ContainerMount
 from dockercise_prefect.runtime.files import aws_folder
-from dockercise_prefect.runtime.files.shared_volumes import OutFile, SharedVolumes
+from dockercise_prefect.runtime.files.shared_volumes import SharedVolumes
 from dockercise_prefect.runtime.files.volumes import Volumes
 from dockercise_prefect.runtime.stage.job import JobResult, OwnVolume
-from dockercise_prefect.runtime.stage.ports import Outputs
-
-OUT = "/out"
 
 KeptVolume: TypeAlias = Callable[[StageName, OwnVolume], Iterable[bytes]]
 """Reads what an earlier run left in the volume of a stage that is reused: a tar stream whose paths begin with the stage's name.
@@ -154,30 +151,18 @@ class StageMounts:
         self._root = root
         self._aws = aws
 
-    def of(
-        self, stage: Stage, inputs: Mapping[StageName, JobResult], outputs: Outputs, image: str
-    ) -> tuple[ContainerMount, ...]:
-        """Everything that the stage's container mounts, except the stage's own volume.
+    def of(self, stage: Stage, inputs: Mapping[StageName, JobResult], image: str) -> tuple[ContainerMount, ...]:
+        """Everything that the stage's container mounts, except the stage's own volume and `/out`.
 
         Args:
             stage: the stage of the container.
             inputs: what the stages that it needs left.
-            outputs: has what these stages printed.
             image: the id of any image on the engine.
 
         Raises:
             EngineError: one of the volumes is gone, or cannot be made.
         """
-        return tuple(self._all(stage, inputs, outputs, image))
-
-    def out(self, inputs: Mapping[StageName, JobResult], outputs: Outputs, image: str) -> str:
-        """The volume with what these stages printed. Stages that need the same attempts share it."""
-        files: dict[StageName, OutFile] = {}
-        for name, result in inputs.items():
-            if result.stdout is None:
-                raise EngineError(f"what {name} printed is lost")
-            files[name] = OutFile(result.attempt, result.stdout.size, partial(outputs.open, result.stdout))
-        return self._shared.out(files, image)
+        return tuple(self._all(stage, inputs, image))
 
     def volume_of(self, stage: StageName, inputs: Mapping[StageName, JobResult], image: str) -> str:
         """The volume of a stage that has ended. If the stage has none, this is an empty volume.
@@ -200,11 +185,7 @@ class StageMounts:
         self._volumes.check_there(name, f"the volume of {stage}")
         return name
 
-    def _all(
-        self, stage: Stage, inputs: Mapping[StageName, JobResult], outputs: Outputs, image: str
-    ) -> Iterator[ContainerMount]:
-        if inputs:
-            yield ContainerMount("volume", self.out(inputs, outputs, image), OUT, read_only=True)
+    def _all(self, stage: Stage, inputs: Mapping[StageName, JobResult], image: str) -> Iterator[ContainerMount]:
         if self._aws:
             for target in (aws_folder.SHARED_PATH, aws_folder.ROOT_PATH):
                 yield ContainerMount("volume", self._shared.aws(image), target, read_only=True)

@@ -12,7 +12,7 @@ from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import stage
 from dockercise_prefect.runtime.docker.engine import DockerEngine
 from dockercise_prefect.runtime.engine import Engine
-from dockercise_prefect.runtime.network.slots import HOLDER
+from dockercise_prefect.runtime.network.slot_maker import FOLDER
 from dockercise_prefect.runtime.stage.confinement import METADATA, Confinement
 from dockercise_prefect.status import StageStatus
 from tests.engines.driving import rehearse
@@ -130,7 +130,7 @@ def test_a_stage_cannot_open_them_again(docker_engine: DockerEngine, run_id: str
 
 def test_each_stage_has_a_closed_network_or_does_not_start(scripted: ScriptedEngine) -> None:
     """If no closed network can be had, the stage is in error, with a reason, and has no container; `none` needs no network."""
-    scripted.script(HOLDER, Behaviour(start_error="no such sysctl", exit_code=126))
+    scripted.script(FOLDER, Behaviour(start_error="no such sysctl", exit_code=126))
     stages = [sh("a", "x"), sh("b", "y"), stage("c", image=BUSYBOX, run="z", network="none")]
 
     with workspace(scripted, *stages, confinement=CLOSED) as ran:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -21,11 +20,8 @@ from dockercise_prefect.runtime.stage.images import Images
 from dockercise_prefect.runtime.stage.job import Job, JobResult, OwnVolume
 from dockercise_prefect.runtime.stage.jobs import Jobs
 from dockercise_prefect.runtime.stage.mounts import StageMounts, no_kept_volume, used_volumes
-from dockercise_prefect.status import StageStatus
 from tests.engines.scripted import BUSYBOX, ScriptedEngine
-from tests.runtime.workspaces import IDENTITY, MemoryOutputs, sh, volumes_of
-
-NOW = datetime(2026, 11, 29, tzinfo=UTC)
+from tests.runtime.workspaces import IDENTITY, MemoryOutputs, passed, sh, volumes_of
 
 
 def _now(task: Callable[[], object]) -> None:
@@ -61,23 +57,11 @@ class Makes:
 
     def job(self, stage: Stage, *inputs: JobResult) -> Job:
         """The job of a stage."""
-        return self._jobs.make(stage, {one.stage: one for one in inputs}, self.outputs)
+        return self._jobs.make(stage, {one.stage: one for one in inputs})
 
     def left(self, name: str, printed: bytes, attempt: int = 1) -> JobResult:
         """The result of an attempt that printed this."""
-        writer = self.outputs.writer(name)
-        writer.write(printed)
-        return JobResult(
-            stage=name,
-            attempt=attempt,
-            status=StageStatus.PASSED,
-            exit_code=0,
-            message=None,
-            started=NOW,
-            finished=NOW,
-            stdout=writer.close(),
-            volume=OwnVolume(self.volumes.own(name), written=True),
-        )
+        return passed(self.outputs, name, printed, attempt, OwnVolume(self.volumes.own(name), written=True))
 
 
 def sources(job: Job) -> dict[str, str]:
@@ -86,7 +70,7 @@ def sources(job: Job) -> dict[str, str]:
 
 
 def test_a_job_names_all_that_its_container_needs(scripted: ScriptedEngine, tmp_path: Path) -> None:
-    """Volumes of other stages, of the code and of `/out` and the image all exist before the attempt."""
+    """Volumes of other stages and of the code and the image all exist before the attempt."""
     (tmp_path / "f").write_text("x")
     a = sh("a", "true")
     b = sh("b", "true", env={"V": StageValue("a"), "T": "t3xt", "H": host("h")}, volumes=[a.volume, code], on=a)
@@ -99,32 +83,10 @@ def test_a_job_names_all_that_its_container_needs(scripted: ScriptedEngine, tmp_
     assert job.stage == replace(b, env={})
     assert "t3xt" not in job.to_json()
     assert (job.origin, sources(job)["/a"]) == (left.volume.name, left.volume.name)
-    assert {"/a", "/code", "/out"} <= sources(job).keys()
+    assert {"/a", "/code"} == sources(job).keys()
     assert all(scripted.volume_exists(volume) for volume in sources(job).values())
     assert job.image is not None
     assert job.image.ref == BUSYBOX
-
-
-def test_stages_that_need_the_same_share_a_volume(scripted: ScriptedEngine, tmp_path: Path) -> None:
-    """If two stages have the same needs, their `/out` is one volume."""
-    a = sh("a", "true")
-    b, c = sh("b", "true", after=[a]), sh("c", "true", after=[a])
-    makes = Makes(scripted, tmp_path, a, b, c)
-    left = makes.left("a", b"one")
-
-    assert sources(makes.job(b, left))["/out"] == sources(makes.job(c, left))["/out"]
-
-
-def test_another_attempt_has_another_output(scripted: ScriptedEngine, tmp_path: Path) -> None:
-    """A stage that needs the second attempt at a stage does not see the output of the first."""
-    a = sh("a", "true")
-    b = sh("b", "true", after=[a])
-    makes = Makes(scripted, tmp_path, a, b)
-
-    first = sources(makes.job(b, makes.left("a", b"one")))["/out"]
-    second = sources(makes.job(b, makes.left("a", b"two", attempt=2)))["/out"]
-
-    assert first != second
 
 
 def test_a_stage_without_a_container_needs_nothing(scripted: ScriptedEngine, tmp_path: Path) -> None:
@@ -140,20 +102,16 @@ def test_a_stage_without_a_container_needs_nothing(scripted: ScriptedEngine, tmp
     assert scripted.leftovers() == before
 
 
-@pytest.mark.parametrize("lost", ["output", "volume"])
-def test_what_is_gone_is_said_before_the_attempt(scripted: ScriptedEngine, tmp_path: Path, lost: str) -> None:
-    """No job is made if an output or a volume that it needs is gone."""
+def test_a_volume_that_is_gone_is_said_before_the_attempt(scripted: ScriptedEngine, tmp_path: Path) -> None:
+    """No job is made if a volume that it needs is gone."""
     a = sh("a", "true")
     b = sh("b", "true", volumes=[a.volume])
     makes = Makes(scripted, tmp_path, a, b)
     left = makes.left("a", b"one")
-    if lost == "output":
-        left = replace(left, stdout=None)
-    else:
-        assert left.volume is not None
-        scripted.remove_volume(left.volume.name)
+    assert left.volume is not None
+    scripted.remove_volume(left.volume.name)
 
-    with pytest.raises(EngineError, match=r"what a printed is lost|the volume of a is no longer on the engine"):
+    with pytest.raises(EngineError, match="the volume of a is no longer on the engine"):
         makes.job(b, left)
 
 
