@@ -87,6 +87,7 @@ class ContainerSpec:
         cpus: processors. memory: bytes, swap included. pids: processes and threads.
         dropped: capabilities that its root does not have; `ALL` for all except those in `added`.
         gains_rights: whether a program in it may get more rights than the one that started it, such as by a setuid bit.
+        stdin: whether it has a standard input that somebody sends; otherwise that is empty.
         terminal: whether its streams are those of a terminal.
     """
 
@@ -107,6 +108,7 @@ class ContainerSpec:
     dropped: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
     gains_rights: bool = False
+    stdin: bool = True
     terminal: bool = False
 
 
@@ -298,8 +300,10 @@ class Engine(Protocol):
         """Create the container without starting it. Return its id."""
         ...
 
-    def run(self, container: str, stdin: bytes, sink: OutputSink) -> ExitState:
+    def run(self, container: str, stdin: bytes | None, sink: OutputSink) -> ExitState:
         """Attach, start, send `stdin` and the end of input, pass on all output, wait for the end.
+
+        `stdin` is None exactly for a container that was created without a standard input.
 
         When this returns, all output has been passed on, with any log driver of the engine. It is not an error if a container
         ends without reading its input.

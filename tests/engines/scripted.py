@@ -217,14 +217,16 @@ class ScriptedEngine:
             self.specs.append(spec)
             return id_
 
-    def run(self, container: str, stdin: bytes, sink: OutputSink) -> ExitState:
+    def run(self, container: str, stdin: bytes | None, sink: OutputSink) -> ExitState:
         self._called("run")
-        running = self._start(container, stdin)
+        if self._existing(container).spec.stdin is (stdin is None):
+            raise ContractBreachError("a container without a standard input was sent something, or one with it nothing")
+        running = self._start(container, stdin or b"")
         behaviour = running.behaviour
         if behaviour.start_error is not None:
             running.ended = ExitState(behaviour.exit_code, start_error=behaviour.start_error)
             return running.ended
-        self.runs.append(Run(container, running.spec, stdin))
+        self.runs.append(Run(container, running.spec, stdin or b""))
         exit_code = running.act(sink)
         if behaviour.engine_dies:
             self.die()

@@ -339,38 +339,15 @@ def test_what_is_left_is_found_and_discarded(engine: Engine, image: ResolvedImag
     assert not [left for left in engine.leftovers() if left.labels["dockercise.run"] == labels["dockercise.run"]]
 
 
-def test_a_conversation(engine: Engine, image: ResolvedImage, labels: Labels) -> None:
-    """A container answers line by line until its input ends."""
-    rehearse(engine, "while read", Behaviour(answer=lambda line: f"heard {line}"))
+def test_a_container_without_a_standard_input(engine: Engine, image: ResolvedImage, labels: Labels) -> None:
+    """If a container has no standard input, its processes find it empty."""
+    rehearse(engine, "cat", Behaviour(stdout=b"end\n"))
 
-    with container(engine, spec_of(image, labels, 'while read line; do echo "heard $line"; done')) as id_:
-        conversation = engine.converse(id_)
-        answers = [conversation.ask("one"), conversation.ask("two ☃")]
-        conversation.close()
-        conversation.close()
+    output = Output()
+    with container(engine, spec_of(image, labels, "cat; echo end", stdin=False)) as id_:
+        state = engine.run(id_, None, output)
 
-    assert answers == ["heard one", "heard two ☃"]
-
-
-def test_a_conversation_with_nobody(engine: Engine, image: ResolvedImage, labels: Labels) -> None:
-    """A request to a stopped container is an error."""
-    rehearse(engine, "while read", Behaviour())
-
-    with container(engine, spec_of(image, labels, 'while read line; do echo "$line"; done')) as id_:
-        conversation = engine.converse(id_)
-        engine.stop(id_, 0)
-
-        with pytest.raises(EngineError):
-            conversation.ask("anybody?")
-        conversation.close()
-
-
-def test_a_conversation_that_cannot_start(engine: Engine, image: ResolvedImage, labels: Labels) -> None:
-    """If the command of a container does not exist, the container gives no answer."""
-    rehearse(engine, "/no/such", Behaviour(exit_code=127, start_error="/no/such: no such file"))
-
-    with container(engine, spec_of(image, labels, "/no/such", "x")) as id_, pytest.raises(EngineError):
-        engine.converse(id_).ask("anybody?")
+    assert (state.exit_code, output.stdout) == (0, b"end\n")
 
 
 @pytest.mark.parametrize("method", ["run", "converse", "put", "get", "folder_mark"])

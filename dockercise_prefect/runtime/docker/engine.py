@@ -184,14 +184,15 @@ class DockerEngine:
         return id_
 
     @again_while_busy
-    def run(self, container: str, stdin: bytes, sink: OutputSink) -> ExitState:
+    def run(self, container: str, stdin: bytes | None, sink: OutputSink) -> ExitState:
         with ExitStack() as stack:
             with engine_errors(f"cannot attach to container {_short(container)}"):
                 output = stack.enter_context(closing(attach(self._client, container, "stdout", "stderr")))
-                feed = stack.enter_context(Feed(attach(self._client, container, "stdin")))
+                feed = None if stdin is None else stack.enter_context(Feed(attach(self._client, container, "stdin"), stdin))
             if refused := self._start(container):
                 return refused
-            feed.start(stdin)
+            if feed is not None:
+                feed.start()
             pump(output.read, sink, lambda: self._is_running(container))
         return self._exit_state(container)
 

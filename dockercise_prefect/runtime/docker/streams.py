@@ -109,16 +109,17 @@ def attach(client: APIClient, container: str, *channels: str) -> Wire:
 class Feed:
     """Sends a container its input from a thread, so that a container that does not read cannot block its own output."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, data: bytes) -> None:
         self._wire = wire
+        self._data = data
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
         return self
 
-    def start(self, data: bytes) -> None:
+    def start(self) -> None:
         """Begin to send the data, and then the end of input."""
-        self._thread = threading.Thread(target=self._send, args=(data,), name="container-stdin", daemon=True)
+        self._thread = threading.Thread(target=self._send, name="container-stdin", daemon=True)
         self._thread.start()
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
@@ -127,11 +128,11 @@ class Feed:
             self._thread.join()
         self._wire.close()
 
-    def _send(self, data: bytes) -> None:
+    def _send(self) -> None:
         # A container may end without reading. A lost engine is noticed where the output is read, and lost variables are
         # reported by `boot`.
         with suppress(EngineError):
-            self._wire.send(data, None)
+            self._wire.send(self._data, None)
         self._wire.shut()
 
 

@@ -244,6 +244,7 @@ class StageAttempt:
             pids=confinement.pids,
             dropped=confinement.dropped,
             gains_rights=stage.sudo,
+            stdin=start.stdin is not None,
         )
 
     def _script(self, image: ResolvedImage, start: Launch) -> Iterator[ContainerMount]:

@@ -68,13 +68,13 @@ class Launch:
 
     Attributes:
         command: its command.
-        stdin: what is sent to it.
+        stdin: what is sent to it; None if it has no standard input.
         script: path and text of a file that must be in the container, in its own folder; None if the script is an argument.
         lost: the last line of a boot whose input ended too early; None if there is no boot.
     """
 
     command: tuple[str, ...]
-    stdin: bytes = b""
+    stdin: bytes | None = None
     script: tuple[str, bytes] | None = None
     lost: str | None = None
 
@@ -99,19 +99,21 @@ def launch(script: str | None, image: ResolvedImage, variables: Mapping[str, byt
         interpreter: the command that runs the script instead of `/bin/sh`; another program than a shell gets it as a file.
     """
     if script is None:
-        return _through_boot(image.command, variables) if variables else Launch(image.command)
+        return _launched(image.command, variables)
     text = script.encode("utf-8", "surrogateescape")
     command = tuple(interpreter) or (SHELL,)
     if is_posix_shell(interpreter):
         command = (*command, "-e")
         if len(text) <= LONGEST_ARGUMENT:
-            return _through_boot((*command, "-c", script), variables)
+            return _launched((*command, "-c", script), variables)
     path = f"/.dockercise-{secrets.token_hex(8)}/script"
-    booted = _through_boot((*command, path), variables)
-    return replace(booted, script=(path, text))
+    return replace(_launched((*command, path), variables), script=(path, text))
 
 
-def _through_boot(command: tuple[str, ...], variables: Mapping[str, bytes]) -> Launch:
+def _launched(command: tuple[str, ...], variables: Mapping[str, bytes]) -> Launch:
+    """Through a boot only if there are variables to pass, since the boot needs a shell and a connection for its input."""
+    if not variables:
+        return Launch(command)
     marker = secrets.token_hex(16)
     booted = (SHELL, "-c", BOOT, SHELL, marker, *command)
     return Launch(booted, input_block(variables, marker), lost=f"{_LOST} ({marker})")

@@ -89,7 +89,7 @@ class _ShellAttempt(StageAttempt):
     def _spec(self, image: ResolvedImage, start: Launch, variables: Variables, own: ContainerMount) -> ContainerSpec:
         spec = super()._spec(image, start, variables, own)
         known = {} if self._stage.run is None else {SCRIPT_VARIABLE: SCRIPT}
-        return replace(spec, env={**spec.env, **known}, terminal=self._how.dialogue.size is not None)
+        return replace(spec, env={**spec.env, **known}, stdin=True, terminal=self._how.dialogue.size is not None)
 
     def _script(self, image: ResolvedImage, start: Launch) -> Iterator[ContainerMount]:
         del start

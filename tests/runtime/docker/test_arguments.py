@@ -39,6 +39,14 @@ def test_standard_streams_are_attached_and_input_ends_once() -> None:
     }
 
 
+def test_a_container_without_a_standard_input() -> None:
+    """Input is not attached if nobody sends any."""
+    config = _config(stdin=False)
+
+    assert (config["AttachStdin"], config["OpenStdin"], config["StdinOnce"]) == (False, False, False)
+    assert config["AttachStdout"]
+
+
 def test_the_engine_stores_no_output_and_removes_nothing_by_itself() -> None:
     """Output is not stored as a log, and the container stays until its exit code has been read."""
     host = _config()["HostConfig"]

@@ -31,8 +31,19 @@ def boot(shell: str, start: Launch, **environment: str) -> subprocess.CompletedP
     """Run the command of a container, with this shell in place of `/bin/sh`."""
     command = [shell if word == "/bin/sh" else word for word in start.command]
     return subprocess.run(
-        command, input=start.stdin, capture_output=True, check=False, timeout=120, env={"PATH": "/bin:/usr/bin"} | environment
+        command,
+        input=start.stdin or b"",
+        capture_output=True,
+        check=False,
+        timeout=120,
+        env={"PATH": "/bin:/usr/bin"} | environment,
     )
+
+
+def input_of(start: Launch) -> bytes:
+    """What a boot reads."""
+    assert start.stdin is not None
+    return start.stdin
 
 
 def variables_of(printed: bytes) -> dict[bytes, bytes]:
@@ -86,7 +97,7 @@ def test_nothing_of_the_boot_is_left_in_the_environment(shell: str) -> None:
 
 def test_a_variable_that_is_there_already_is_left_alone(shell: str) -> None:
     """The boot uses no name that a stage could have given to one of its variables."""
-    done = boot(shell, launch("exec /usr/bin/env -0", IMAGE, {}), line="kept", n="kept", text="kept")
+    done = boot(shell, launch("exec /usr/bin/env -0", IMAGE, {"V": b"1"}), line="kept", n="kept", text="kept")
 
     arrived = variables_of(done.stdout)
     assert (arrived[b"line"], arrived[b"n"], arrived[b"text"]) == (b"kept", b"kept", b"kept")
@@ -104,8 +115,9 @@ def test_a_name_that_a_shell_guards_does_not_keep_the_script_from_running(shell:
 def test_a_script_does_not_run_without_its_variables(shell: str, sent: str) -> None:
     """If the input ends before the marker, the boot ends with 125 and nothing of the script has run."""
     start = launch("echo ran", IMAGE, {"A": b"1", "B": b"2"})
-    lines = start.stdin.splitlines(keepends=True)
-    block = {"nothing": b"", "half a line": start.stdin[:20], "no marker": b"".join(lines[:-1])}[sent]
+    whole = input_of(start)
+    lines = whole.splitlines(keepends=True)
+    block = {"nothing": b"", "half a line": whole[:20], "no marker": b"".join(lines[:-1])}[sent]
 
     done = boot(shell, Launch(start.command, block))
 
@@ -131,7 +143,7 @@ def test_the_script_has_no_input(shell: str) -> None:
     """The stdin of the script is empty, whatever follows the marker."""
     start = launch("cat; echo end", IMAGE, {"A": b"1"})
 
-    done = boot(shell, Launch(start.command, start.stdin + b"not for the script\n"))
+    done = boot(shell, Launch(start.command, input_of(start) + b"not for the script\n"))
 
     assert done.stdout == b"end\n"
 
@@ -141,6 +153,11 @@ def test_the_script_runs_under_set_e(shell: str) -> None:
     done = boot(shell, launch("(exit 7)\necho unreached", IMAGE, {}))
 
     assert (done.returncode, done.stdout) == (7, b"")
+
+
+def test_a_script_without_values_needs_no_boot() -> None:
+    """If there is nothing to pass, the script is started directly, without a standard input."""
+    assert launch("true", IMAGE, {}) == Launch(("/bin/sh", "-e", "-c", "true"))
 
 
 def test_the_images_own_command_gets_the_variables(shell: str) -> None:
@@ -182,12 +199,12 @@ def test_values_are_nowhere_in_the_command() -> None:
     start = launch("echo $TOKEN", IMAGE, {"TOKEN": b"s3cret"})
 
     assert "s3cret" not in " ".join(start.command)
-    assert b"s3cret" in start.stdin
+    assert b"s3cret" in input_of(start)
 
 
 def test_each_launch_has_its_own_marker() -> None:
     """Nobody can guess the end of the input from an earlier run."""
-    assert launch("x", IMAGE, {}).stdin != launch("x", IMAGE, {}).stdin
+    assert launch("x", IMAGE, {"V": b"1"}).stdin != launch("x", IMAGE, {"V": b"1"}).stdin
 
 
 def test_the_block_is_one_line_a_variable() -> None:
