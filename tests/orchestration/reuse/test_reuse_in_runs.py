@@ -46,7 +46,7 @@ def test_a_stage_is_reused_and_others_get_what_it_left(world: ReuseWorld) -> Non
 
 def test_nothing_is_prepared_for_a_stage_that_is_reused(world: ReuseWorld) -> None:
     """The engine gets no `/out` for it when the stage before it has ended."""
-    text = "first: {run: make}\nmake: {run: make, cache: true, after: first}\n"
+    text = "first: {run: make, network: none}\nmake: {run: make, cache: true, after: first, network: none}\n"
     world.run(text)
     before = len(world.engine.specs)
 
