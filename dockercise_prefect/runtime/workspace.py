@@ -135,7 +135,8 @@ class Workspace:
         self._background = Background()
         self._putting_away = Background()  # separate: a big volume must not delay what stages wait for
         self.volumes = volumes = Volumes(engine, self._labels, self._background.do, self._running.refuse_when_cancelled)
-        self._slots = NetworkSlots(SlotMaker(engine, self._labels, volumes, options.confinement.closed), notify)
+        of_slots = Volumes(engine, self._labels, self._background.do, lambda: None)
+        self._slots = NetworkSlots(SlotMaker(engine, self._labels, of_slots, options.confinement.closed), notify)
         self._shared = SharedVolumes(engine, volumes, options.root, pipeline.history, notify, options.shared)
         self._mounts = StageMounts(volumes, self._shared, options.root, options.kept_volume, aws=options.aws)
         self._images = Images(engine, pipeline, self._labels)
