@@ -2,7 +2,7 @@
 
 import atexit
 
-from dockercise_prefect.signals import OF_THE_COMMAND, ignore, leave_at_once
+from dockercise_prefect.signals import OF_THE_COMMAND, LastStep, leave_at_once
 
 
 def main() -> None:
@@ -11,12 +11,14 @@ def main() -> None:
     Signals are heeded from the first line on: what the command needs takes its time to load.
     """
     OF_THE_COMMAND.install()
-    atexit.register(ignore)  # what is registered first is called last
+    last = LastStep()
+    atexit.register(last)  # what is registered first is called last
 
     from dockercise_prefect.cli import command  # noqa: PLC0415  as above
 
     status = command()
     leave_at_once(status)
+    last.status = status
     raise SystemExit(status)
 
 

@@ -1,4 +1,4 @@
-"""Pauses Python's garbage collector."""
+"""Pauses Python's garbage collector, and keeps what stays out of its sight."""
 
 from __future__ import annotations
 
@@ -20,3 +20,15 @@ def collector_paused() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+@contextmanager
+def imports_kept() -> Iterator[None]:
+    """Pause the collector for imports, and let it never look at anything again that is there afterwards.
+
+    Modules, classes and functions have cycles, but stay until the process ends. For Prefect, looking at them again and again
+    takes a tenth of a second during the import alone.
+    """
+    with collector_paused():
+        yield
+        gc.freeze()

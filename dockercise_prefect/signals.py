@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 INSISTING = 2.0
 """Seconds after the first signal. Signals within this time belong to the first one; a later signal is a new request."""
@@ -164,17 +164,36 @@ def leave_at_once(status: int) -> None:
     """From here on, a signal ends the process: all output is done, and the process only waits for threads of libraries."""
 
     def leave(_number: int, _frame: FrameType | None) -> None:
-        for stream in (sys.stdout, sys.stderr):
-            with suppress(OSError, ValueError):
-                stream.flush()
-        os._exit(status)
+        _leave(status)
 
     for number in interruptions():
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, leave)
 
 
-def ignore() -> None:
-    """From here on, signals do nothing. Python restores the handlers at its end, and then a signal would end the process."""
-    for number in interruptions():
-        signal.signal(number, signal.SIG_IGN)
+class LastStep:
+    """What a process does after everything else, even after the functions that libraries have registered with `atexit`.
+
+    With a status, it ends the process at once. Python would otherwise destroy every module and object one after the other,
+    which takes a third of a second for Prefect, and does nothing that anybody sees.
+
+    Attributes:
+        status: the exit status; None if the process ends in another way. Then Python ends it, and shows why.
+    """
+
+    def __init__(self) -> None:
+        self.status: int | None = None
+
+    def __call__(self) -> None:
+        """From here on, signals do nothing. Python restores the handlers, and then a signal would change the exit status."""
+        for number in interruptions():
+            signal.signal(number, signal.SIG_IGN)
+        if self.status is not None:
+            _leave(self.status)
+
+
+def _leave(status: int) -> NoReturn:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(status)

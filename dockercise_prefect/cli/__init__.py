@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TextIO
 
 import click
 
+from dockercise_prefect.collector import collector_paused
 from dockercise_prefect.errors import DefinitionError, DockerciseError, ExitStatus, did_you_mean
 from dockercise_prefect.signals import OF_THE_COMMAND
 
@@ -82,7 +83,8 @@ class _LazyGroup(click.Group):
         if entry is None:
             return None
         module, attribute = entry.where.split(":")
-        command = getattr(import_module(module), attribute)
+        with collector_paused():
+            command = getattr(import_module(module), attribute)
         if not isinstance(command, click.Command):
             raise TypeError(f"{entry.where} is not a command")
         if not entry.holds:

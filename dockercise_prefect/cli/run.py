@@ -22,6 +22,7 @@ from dockercise_prefect.cli.present import Presenter, QuietPresenter, presenter_
 from dockercise_prefect.cli.present.stream import ForgivingStream
 from dockercise_prefect.cli.resuming import how_to_resume, resume_of, takes_resume
 from dockercise_prefect.cli.untrusted import check_surroundings
+from dockercise_prefect.collector import imports_kept
 from dockercise_prefect.compiler import compile_folder
 from dockercise_prefect.errors import DockerciseError, NothingToDoError, UsageError
 from dockercise_prefect.orchestration.run.events import Waiting
@@ -188,7 +189,8 @@ def load_launch() -> Callable[[Pipeline, Path, Sequence[str], RunOptions], RunSu
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_LOGGING_INTERNAL_LEVEL", "CRITICAL")
     logging.raiseExceptions = False  # otherwise each log record is printed here if Prefect does not answer
-    from dockercise_prefect.orchestration.run.launch import launch
+    with imports_kept():
+        from dockercise_prefect.orchestration.run.launch import launch
 
     return launch
 

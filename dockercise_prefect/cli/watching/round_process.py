@@ -10,13 +10,14 @@ import atexit
 import json
 import sys
 
-from dockercise_prefect.signals import OF_THE_COMMAND, ignore, leave_at_once
+from dockercise_prefect.signals import OF_THE_COMMAND, LastStep, leave_at_once
 
 
 def main() -> None:
     """Wait for one line of JSON, a list of arguments, and do what the command `dockercise` does with them."""
     OF_THE_COMMAND.install()
-    atexit.register(ignore)
+    last = LastStep()
+    atexit.register(last)
 
     from dockercise_prefect.cli import command
     from dockercise_prefect.cli.run import load_launch
@@ -28,6 +29,7 @@ def main() -> None:
     sys.argv[1:] = json.loads(line)
     status = command()
     leave_at_once(status)
+    last.status = status
     raise SystemExit(status)
 
 
