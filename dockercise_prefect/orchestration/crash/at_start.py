@@ -9,9 +9,9 @@ from contextvars import copy_context
 from functools import partial
 
 from prefect.client.orchestration import get_client
-from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from dockercise_prefect.errors import DockerciseError, StorageError
+from dockercise_prefect.orchestration.client.asking import answered_within, asking_once
 from dockercise_prefect.orchestration.crash.gc_process import start_gc
 from dockercise_prefect.orchestration.crash.prefect_runs import PrefectRuns
 from dockercise_prefect.orchestration.crash.records import DeadRecords
@@ -59,8 +59,8 @@ def recovering(settings: Settings, page: PageOfRun, notify: Callable[[str], None
 def _recover(settings: Settings, page: PageOfRun, notify: Callable[[str], None], found: threading.Event) -> None:
     with (
         suppress(DockerciseError, *LOST),
-        temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}),
-        get_client(httpx_settings={"timeout": ANSWER_SECONDS}, sync_client=True) as client,
+        asking_once(),
+        get_client(httpx_settings=answered_within(ANSWER_SECONDS), sync_client=True) as client,
     ):
         records = DeadRecords(settings, page)
         recovery = Recovery(PrefectRuns(client), records, this_process(None), settings.crashed_after)

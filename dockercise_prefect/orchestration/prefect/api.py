@@ -14,12 +14,12 @@ from urllib.parse import urlsplit
 
 import httpx
 from prefect.client.orchestration import get_client
-from prefect.context import SettingsContext, get_settings_context
 from prefect.exceptions import PrefectException
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 from pydantic import ValidationError
 
 from dockercise_prefect.errors import OrchestratorError
+from dockercise_prefect.orchestration.client.asking import asking_once
 from dockercise_prefect.orchestration.prefect.local_server import ServerFolder
 
 LOST = (httpx.HTTPError, PrefectException, json.JSONDecodeError, UnicodeDecodeError, ValidationError)
@@ -122,7 +122,7 @@ def _restarted(data: Path, notify: Callable[[str], None]) -> bool:
 
 
 def _api_error() -> Exception | None:
-    with _asking_once(), get_client(sync_client=True) as client:
+    with asking_once(), get_client(sync_client=True) as client:
         return client.api_healthcheck()
 
 
@@ -131,17 +131,7 @@ def ask_once() -> None:
 
     Prefect's engine would try for two minutes to report the end of the flow run to an API that is gone.
     """
-    _asking_once().__enter__()
-
-
-def _asking_once() -> SettingsContext:
-    """The current settings, but failed requests are not repeated.
-
-    Prefect's own function for this reads all settings again, from all places, which takes 80 ms.
-    """
-    context = get_settings_context()
-    client = context.settings.client.model_copy(update={"max_retries": 0})
-    return SettingsContext(profile=context.profile, settings=context.settings.model_copy(update={"client": client}))
+    asking_once().__enter__()
 
 
 def leave_lost_api(status: int) -> NoReturn:

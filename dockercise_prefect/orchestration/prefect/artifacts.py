@@ -12,11 +12,8 @@ import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import ArtifactCreate
 from prefect.exceptions import PrefectException, PrefectHTTPStatusError
-from prefect.settings import (
-    PREFECT_CLIENT_MAX_RETRIES,
-    PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED,
-    temporary_settings,
-)
+
+from dockercise_prefect.orchestration.client.asking import asking_once
 
 SENDING_SECONDS = 30.0
 """How many seconds the end of a run waits for the artifacts."""
@@ -76,8 +73,7 @@ class Artifacts:
 
     def _work(self) -> None:
         # Prefect's own client would try for a minute, with long pauses, and then give up.
-        once = {PREFECT_CLIENT_MAX_RETRIES: 0, PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED: False}
-        with temporary_settings(once), get_client(sync_client=True) as client:
+        with asking_once(), get_client(sync_client=True) as client:
             while (artifact := self._queue.get()) is not None and not self._given_up.is_set():
                 self._send(client, artifact)
 

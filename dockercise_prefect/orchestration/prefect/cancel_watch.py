@@ -17,8 +17,8 @@ from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import StateType
-from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
+from dockercise_prefect.orchestration.client.asking import answered_within, asking_once
 from dockercise_prefect.orchestration.scheduling.ports import BY_PREFECT
 
 POLL_SECONDS = 2.0
@@ -84,8 +84,8 @@ class CancelWatch:
 
     def _work(self) -> None:
         with ExitStack() as stack:
-            stack.enter_context(temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}))
-            client = stack.enter_context(get_client(httpx_settings={"timeout": ANSWER_SECONDS}, sync_client=True))
+            stack.enter_context(asking_once())
+            client = stack.enter_context(get_client(httpx_settings=answered_within(ANSWER_SECONDS), sync_client=True))
             while not self._over.wait(self._every):
                 with suppress(Exception):  # whatever comes back instead of an answer, the run and the next question go on
                     self._ask(client)

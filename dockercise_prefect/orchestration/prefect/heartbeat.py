@@ -13,8 +13,8 @@ from uuid import UUID
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
-from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
+from dockercise_prefect.orchestration.client.asking import answered_within, asking_once
 from dockercise_prefect.orchestration.prefect.flow_run import attempt
 from dockercise_prefect.orchestration.prefect.sign_of_life import Sign, sign_now
 
@@ -82,8 +82,8 @@ class Heartbeat:
 
     def _work(self) -> None:
         with ExitStack() as stack:
-            stack.enter_context(temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}))
-            client = stack.enter_context(get_client(httpx_settings={"timeout": ANSWER_SECONDS}, sync_client=True))
+            stack.enter_context(asking_once())
+            client = stack.enter_context(get_client(httpx_settings=answered_within(ANSWER_SECONDS), sync_client=True))
             while not self._over.is_set():
                 self._due.clear()
                 sign = self._sign

@@ -9,8 +9,8 @@ from uuid import UUID
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import State
 from prefect.client.schemas.responses import SetStateStatus
-from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
+from dockercise_prefect.orchestration.client.asking import answered_within, asking_once
 from dockercise_prefect.orchestration.prefect.api import GONE, LOST
 
 _ANSWER_SECONDS = 10.0
@@ -35,8 +35,8 @@ def has_final_state(flow_run_id: UUID, state: State[Any]) -> bool:
         Whether Prefect knows how the flow run ended. False if it does not answer, or if its answers cannot be read.
     """
     with (
-        temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}),
-        get_client(httpx_settings={"timeout": _ANSWER_SECONDS}, sync_client=True) as client,
+        asking_once(),
+        get_client(httpx_settings=answered_within(_ANSWER_SECONDS), sync_client=True) as client,
     ):
         for pause in _PAUSES:
             time.sleep(pause)

@@ -20,12 +20,9 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId, LogFilterTimestamp
 from prefect.client.schemas.sorting import LogSort
 from prefect.logging.handlers import APILogHandler, APILogWorker
-from prefect.settings import (
-    PREFECT_CLIENT_MAX_RETRIES,
-    PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED,
-    PREFECT_LOGGING_TO_API_ENABLED,
-    temporary_settings,
-)
+from prefect.settings import PREFECT_LOGGING_TO_API_ENABLED
+
+from dockercise_prefect.orchestration.client.asking import answered_within, asking_once
 
 LOGGERS: Final = ("prefect.flow_runs", "prefect.task_runs")
 """The loggers whose lines Prefect's client sends to the API."""
@@ -156,10 +153,9 @@ class LogSpool(logging.Handler):
             more = len(page) == PAGE
 
     def _watch(self) -> None:
-        once: dict[Any, Any] = {PREFECT_CLIENT_MAX_RETRIES: 0, PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED: False}
         failures = 0
         # With other settings than the flow's client, this is a client of its own: that one waits for a minute.
-        with temporary_settings(once), get_client(httpx_settings={"timeout": ANSWER_SECONDS}, sync_client=True) as client:
+        with asking_once(), get_client(httpx_settings=answered_within(ANSWER_SECONDS), sync_client=True) as client:
             while not self._closing.wait(ASK_SECONDS):
                 asked = time.monotonic()
                 if client.api_healthcheck() is None:

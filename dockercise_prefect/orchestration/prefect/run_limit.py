@@ -17,7 +17,8 @@ import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import ConcurrencyLeaseHolder
 from prefect.exceptions import PrefectHTTPStatusError
-from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+
+from dockercise_prefect.orchestration.client.asking import asking_once
 
 LEASE_SECONDS = 60.0
 """How many seconds a slot stays occupied without a sign of its holder, the minimum of the API."""
@@ -49,7 +50,7 @@ class Lease:
 
     def _renew(self) -> None:
         with ExitStack() as stack:
-            stack.enter_context(temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}))
+            stack.enter_context(asking_once())
             client = stack.enter_context(get_client(sync_client=True))
             while not self._over.is_set():
                 with suppress(Exception):  # the next renewal may succeed

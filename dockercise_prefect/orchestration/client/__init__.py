@@ -1,0 +1,1 @@
+"""How this process talks to Prefect beside the engine of a flow run."""
