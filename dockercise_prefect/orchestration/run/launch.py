@@ -17,6 +17,11 @@ from prefect.states import Completed, Failed
 from prefect.utilities.callables import get_call_parameters
 
 from dockercise_prefect.errors import DockerciseError, OrchestratorError
+from dockercise_prefect.orchestration.client.flow_heartbeat import (
+    flow_heartbeat,
+    heartbeat_seconds,
+    without_engine_heartbeat,
+)
 from dockercise_prefect.orchestration.prefect.api import GONE, LOST, lost_api, prefect_api
 from dockercise_prefect.orchestration.prefect.engine_login import connect_engine
 from dockercise_prefect.orchestration.prefect.flow_run import found_by, run_name
@@ -35,13 +40,14 @@ from dockercise_prefect.signals import Interruptions
 from dockercise_prefect.status import RunStatus
 
 
-def pipeline_flow(pipeline: Pipeline, root: Path, options: RunOptions) -> Flow[..., RunSummary]:
+def pipeline_flow(pipeline: Pipeline, root: Path, options: RunOptions, heartbeat: float | None = None) -> Flow[..., RunSummary]:
     """Build in memory the flow that a compiled module would declare.
 
     Args:
         pipeline: the pipeline to run.
         root: where the code is.
         options: how to run.
+        heartbeat: how many seconds pass between two heartbeats, if not Prefect's engine sends them but the flow.
     """
 
     @flow(name=pipeline.name, retries=0, flow_run_name=run_name)
@@ -52,16 +58,17 @@ def pipeline_flow(pipeline: Pipeline, root: Path, options: RunOptions) -> Flow[.
         results: str | None = None,
         resume: str | None = None,
     ) -> RunSummary:
-        return run_pipeline(
-            pipeline,
-            root=root,
-            targets=targets,
-            env=env,
-            commit=commit,
-            results=results,
-            resume=resume,
-            options=options,
-        )
+        with flow_heartbeat(heartbeat):
+            return run_pipeline(
+                pipeline,
+                root=root,
+                targets=targets,
+                env=env,
+                commit=commit,
+                results=results,
+                resume=resume,
+                options=options,
+            )
 
     return run
 
@@ -108,7 +115,8 @@ def launch(
             watched = replace(watched, commit=commit_of(watched, where), git=(git := git_of(watched, where)))
             stack.enter_context(tags(*found_by(pipeline, watched.commit, git)))
             signals.hold()  # a run that is interrupted before its first line or after its last line would be Crashed
-            made = pipeline_flow(pipeline, root, watched)
+            made = pipeline_flow(pipeline, root, watched, heartbeat_seconds())
+            stack.enter_context(without_engine_heartbeat())
             parameters = get_call_parameters(made.fn, (), {"targets": list(targets) or None})
             return copy_context().run(lambda: _ran(made, new_flow_run(made, parameters), parameters, ended))
     except (KeyboardInterrupt, TerminationSignal) as interruption:
