@@ -13,8 +13,9 @@ from contextvars import copy_context
 from functools import partial
 
 import prefect
-from prefect.context import FlowRunContext, SettingsContext, get_settings_context
+from prefect.context import FlowRunContext
 from prefect.events import emit_event
+from prefect.settings import get_current_settings
 
 EVENT = "prefect.flow-run.heartbeat"
 
@@ -27,15 +28,8 @@ LAST_SECONDS = 1.0
 
 def heartbeat_seconds() -> float | None:
     """How often the user's settings let Prefect send the event, in seconds; None for never."""
-    wanted = get_settings_context().settings.flows.heartbeat_frequency
+    wanted = get_current_settings().flows.heartbeat_frequency
     return None if wanted is None else max(wanted, SHORTEST_SECONDS)
-
-
-def without_engine_heartbeat() -> SettingsContext:
-    """The current settings, but Prefect's engine does not send the event. A context manager."""
-    context = get_settings_context()
-    flows = context.settings.flows.model_copy(update={"heartbeat_frequency": None})
-    return SettingsContext(profile=context.profile, settings=context.settings.model_copy(update={"flows": flows}))
 
 
 @contextmanager

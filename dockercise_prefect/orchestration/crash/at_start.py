@@ -11,7 +11,8 @@ from functools import partial
 from prefect.client.orchestration import get_client
 
 from dockercise_prefect.errors import DockerciseError, StorageError
-from dockercise_prefect.orchestration.client.asking import answered_within, asking_once
+from dockercise_prefect.orchestration.client.http_settings import answered_within
+from dockercise_prefect.orchestration.client.settings import asking_once
 from dockercise_prefect.orchestration.crash.gc_process import start_gc
 from dockercise_prefect.orchestration.crash.prefect_runs import PrefectRuns
 from dockercise_prefect.orchestration.crash.records import DeadRecords

@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 import httpx
 from prefect.client.orchestration import get_client
 from prefect.exceptions import PrefectException
-from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL
 from pydantic import ValidationError
 
 from dockercise_prefect.errors import OrchestratorError
-from dockercise_prefect.orchestration.client.asking import asking_once
+from dockercise_prefect.orchestration.client.settings import asking_once, reporting_to
 from dockercise_prefect.orchestration.prefect.local_server import ServerFolder
 
 LOST = (httpx.HTTPError, PrefectException, json.JSONDecodeError, UnicodeDecodeError, ValidationError)
@@ -75,7 +75,7 @@ def prefect_api(data: Path, notify: Callable[[str], None]) -> Iterator[None]:
         return
     folder = ServerFolder(data)
     server = folder.up(notify)
-    with temporary_settings({PREFECT_API_URL: server.api_url, PREFECT_API_AUTH_STRING: folder.login()}):
+    with reporting_to(server.api_url, server.ui_url, folder.login()):
         yield
 
 

@@ -13,7 +13,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import ArtifactCreate
 from prefect.exceptions import PrefectException, PrefectHTTPStatusError
 
-from dockercise_prefect.orchestration.client.asking import asking_once
+from dockercise_prefect.orchestration.client.settings import asking_once
 
 SENDING_SECONDS = 30.0
 """How many seconds the end of a run waits for the artifacts."""

@@ -18,7 +18,8 @@ from uuid import UUID
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import StateType
 
-from dockercise_prefect.orchestration.client.asking import answered_within, asking_once
+from dockercise_prefect.orchestration.client.http_settings import answered_within
+from dockercise_prefect.orchestration.client.settings import asking_once
 from dockercise_prefect.orchestration.scheduling.ports import BY_PREFECT
 
 POLL_SECONDS = 2.0
@@ -83,12 +84,15 @@ class CancelWatch:
         self._thread.join(LAST_SECONDS)
 
     def _work(self) -> None:
+        if is_over := self._over.wait(self._every):  # most short runs need no client
+            return
         with ExitStack() as stack:
             stack.enter_context(asking_once())
             client = stack.enter_context(get_client(httpx_settings=answered_within(ANSWER_SECONDS), sync_client=True))
-            while not self._over.wait(self._every):
+            while not is_over:
                 with suppress(Exception):  # whatever comes back instead of an answer, the run and the next question go on
                     self._ask(client)
+                is_over = self._over.wait(self._every)
 
     def _ask(self, client: SyncPrefectClient) -> None:
         state = client.read_flow_run(self._id).state

@@ -14,7 +14,8 @@ from uuid import UUID
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
 
-from dockercise_prefect.orchestration.client.asking import answered_within, asking_once
+from dockercise_prefect.orchestration.client.http_settings import answered_within
+from dockercise_prefect.orchestration.client.settings import asking_once
 from dockercise_prefect.orchestration.prefect.flow_run import attempt
 from dockercise_prefect.orchestration.prefect.sign_of_life import Sign, sign_now
 

@@ -10,7 +10,8 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import State
 from prefect.client.schemas.responses import SetStateStatus
 
-from dockercise_prefect.orchestration.client.asking import answered_within, asking_once
+from dockercise_prefect.orchestration.client.http_settings import answered_within
+from dockercise_prefect.orchestration.client.settings import asking_once
 from dockercise_prefect.orchestration.prefect.api import GONE, LOST
 
 _ANSWER_SECONDS = 10.0

@@ -22,7 +22,8 @@ from prefect.client.schemas.sorting import LogSort
 from prefect.logging.handlers import APILogHandler, APILogWorker
 from prefect.settings import PREFECT_LOGGING_TO_API_ENABLED
 
-from dockercise_prefect.orchestration.client.asking import answered_within, asking_once
+from dockercise_prefect.orchestration.client.http_settings import answered_within
+from dockercise_prefect.orchestration.client.settings import asking_once
 
 LOGGERS: Final = ("prefect.flow_runs", "prefect.task_runs")
 """The loggers whose lines Prefect's client sends to the API."""
@@ -153,10 +154,12 @@ class LogSpool(logging.Handler):
             more = len(page) == PAGE
 
     def _watch(self) -> None:
+        if is_over := self._closing.wait(ASK_SECONDS):  # a short run needs no client
+            return
         failures = 0
         # With other settings than the flow's client, this is a client of its own: that one waits for a minute.
         with asking_once(), get_client(httpx_settings=answered_within(ANSWER_SECONDS), sync_client=True) as client:
-            while not self._closing.wait(ASK_SECONDS):
+            while not is_over:
                 asked = time.monotonic()
                 if client.api_healthcheck() is None:
                     failures = self._found(asked, failures)
@@ -165,6 +168,7 @@ class LogSpool(logging.Handler):
                     self._there_since, self._was_away = None, True
                     if failures == WORTH_A_LINE:
                         self._notify("Prefect does not answer: the stages go on, and it gets what it missed when it is back")
+                is_over = self._closing.wait(ASK_SECONDS)
 
     def _found(self, asked: float, failures: int) -> int:
         """Prefect answers. Forget the lines that it must have got."""

@@ -15,6 +15,7 @@ from prefect.client.schemas.objects import FlowRun, FlowRunPolicy
 from prefect.context import TagsContext
 from prefect.states import Pending, to_state_create
 
+from dockercise_prefect.orchestration.client.http_settings import sharing_certificates
 from dockercise_prefect.orchestration.prefect.sign_of_life import sign_now
 
 _TIMES = 3
@@ -40,7 +41,7 @@ def new_flow_run(flow: Flow[..., Any], parameters: Mapping[str, Any]) -> FlowRun
         httpx.HTTPError, PrefectException: Prefect does not answer, or its answers cannot be read.
     """
     key = f"dockercise-{uuid4()}"
-    with get_client(sync_client=True) as client:
+    with get_client(httpx_settings=sharing_certificates(), sync_client=True) as client:
         for _ in range(_TIMES - 1):
             try:
                 return _created(client, flow, parameters, key)

@@ -18,7 +18,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import ConcurrencyLeaseHolder
 from prefect.exceptions import PrefectHTTPStatusError
 
-from dockercise_prefect.orchestration.client.asking import asking_once
+from dockercise_prefect.orchestration.client.settings import asking_once
 
 LEASE_SECONDS = 60.0
 """How many seconds a slot stays occupied without a sign of its holder, the minimum of the API."""

@@ -17,11 +17,8 @@ from prefect.states import Completed, Failed
 from prefect.utilities.callables import get_call_parameters
 
 from dockercise_prefect.errors import DockerciseError, OrchestratorError
-from dockercise_prefect.orchestration.client.flow_heartbeat import (
-    flow_heartbeat,
-    heartbeat_seconds,
-    without_engine_heartbeat,
-)
+from dockercise_prefect.orchestration.client.flow_heartbeat import flow_heartbeat, heartbeat_seconds
+from dockercise_prefect.orchestration.client.settings import without_engine_heartbeat
 from dockercise_prefect.orchestration.prefect.api import GONE, LOST, lost_api, prefect_api
 from dockercise_prefect.orchestration.prefect.engine_login import connect_engine
 from dockercise_prefect.orchestration.prefect.flow_run import found_by, run_name

@@ -144,7 +144,7 @@ class JobResult:
         Raises:
             ValueError: the text is not such JSON.
         """
-        return _read(_RESULTS, text)
+        return _read(_results(), text)
 
 
 def _stage(data: Any) -> Stage:
@@ -227,7 +227,7 @@ class Job:
         Raises:
             ValueError: the text is not such JSON.
         """
-        return _read(_JOBS, text)
+        return _read(_jobs(), text)
 
 
 def variable_sources(stage: Stage) -> Mapping[str, VariableSource]:
@@ -237,15 +237,22 @@ def variable_sources(stage: Stage) -> Mapping[str, VariableSource]:
     }
 
 
-_RESULTS = TypeAdapter(JobResult)
-_JOBS = TypeAdapter(Job)
-
-
 def _read(adapter: TypeAdapter[Read], text: str) -> Read:
     try:
         return adapter.validate_python(json.loads(text))
     except (KeyError, TypeError) as error:  # of a stage's own reader
         raise ValueError(f"this is not from this version of dockercise ({error})") from error
+
+
+# They are made when they are needed: that takes time, and most runs only write.
+@cache
+def _results() -> TypeAdapter[JobResult]:
+    return TypeAdapter(JobResult)
+
+
+@cache
+def _jobs() -> TypeAdapter[Job]:
+    return TypeAdapter(Job)
 
 
 def _written(value: object) -> str:

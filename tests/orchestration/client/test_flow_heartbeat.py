@@ -13,12 +13,8 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.flow_engine import FlowRunEngine
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
-from dockercise_prefect.orchestration.client.flow_heartbeat import (
-    EVENT,
-    flow_heartbeat,
-    heartbeat_seconds,
-    without_engine_heartbeat,
-)
+from dockercise_prefect.orchestration.client.flow_heartbeat import EVENT, flow_heartbeat, heartbeat_seconds
+from dockercise_prefect.orchestration.client.settings import without_engine_heartbeat
 from dockercise_prefect.orchestration.prefect.flow_run import current_flow_run
 from tests.orchestration.running import RunIt, sh
 from tests.support.prefect.prefect_records import eventually

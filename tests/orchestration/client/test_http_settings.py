@@ -1,4 +1,4 @@
-"""Clients of Prefect that ask only once, and that do not wait long for an answer."""
+"""Clients of Prefect that share certificates, and that do not wait long for an answer."""
 
 from __future__ import annotations
 
@@ -11,22 +11,11 @@ from prefect.client.orchestration import get_client
 from prefect.settings import (
     PREFECT_API_SSL_CERT_FILE,
     PREFECT_API_TLS_INSECURE_SKIP_VERIFY,
-    PREFECT_API_URL,
-    PREFECT_CLIENT_MAX_RETRIES,
     temporary_settings,
 )
 
-from dockercise_prefect.orchestration.client.asking import answered_within, asking_once
-
-
-def test_other_settings_stay() -> None:
-    """Inside, failed requests are not repeated, and everything else is as before. Afterwards, they are repeated again."""
-    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api", PREFECT_CLIENT_MAX_RETRIES: 7}):
-        with asking_once():
-            inside = PREFECT_CLIENT_MAX_RETRIES.value(), PREFECT_API_URL.value()
-        outside = PREFECT_CLIENT_MAX_RETRIES.value()
-
-    assert (inside, outside) == ((0, "http://127.0.0.1:9/api"), 7)
+from dockercise_prefect.orchestration.client.http_settings import answered_within
+from dockercise_prefect.orchestration.client.settings import asking_once
 
 
 def test_clients_share_the_certificates() -> None:
