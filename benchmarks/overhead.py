@@ -10,32 +10,31 @@ whole machine, in seconds, from the start of the command to its end: with the en
 changes less from round to round than the time. The local Prefect server of each version is running before the first round.
 After the table, a line says what `on` of 200 MB costs a stage.
 
-The second table compares this version with the bounds. Two parts of the processor time are also shown alone, since plain engine
-calls have nothing like them: importing our own code and Prefect's, and the Prefect server. If other programs work at the same
-time, their processor time is counted too. So the last line says how busy they were in a pause before each round.
+The second table compares this version with the bounds. The start-up is compared with the whole duration of a process that runs
+the simplest flow of Prefect, one task that does nothing, with the same server (docs/adr/0048). Two parts of the processor time
+are also shown alone, since plain engine calls have nothing like them: importing our own code and Prefect's, and the Prefect
+server. If other programs work at the same time, their processor time is counted too. So the last line says how busy they were
+in a pause before each round.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import docker
-import psutil
 
-AT_ONCE = 10
+from benchmarks.overhead_version import AT_ONCE, Measured, Version, processor_seconds, seconds
+
 CHAIN = 20
 WIDE = 40
 MANY = 200
@@ -54,30 +53,6 @@ PAUSE = 2.0
 """Seconds without work of ours, to see what other programs do."""
 
 TITLES = ("seconds", "/ calls", "/ this", "start-up", "processor", "/ calls", "/ this", "server")
-
-IMPORTS = "import dockercise_prefect.cli.run, dockercise_prefect.orchestration.run.launch"
-ASKS_ONCE = "from prefect.client.orchestration import *\nwith get_client(sync_client=True) as c: assert not c.api_healthcheck()"
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One measurement.
-
-    Attributes:
-        seconds: without start-up.
-        startup: seconds.
-        processor: seconds of the whole machine.
-        server: of them, seconds of the Prefect server.
-        peak_mb: peak memory of the process, in MB.
-        stages: seconds of each stage.
-    """
-
-    seconds: float
-    startup: float = 0.0
-    processor: float = 0.0
-    server: float = 0.0
-    peak_mb: float = 0.0
-    stages: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -108,99 +83,15 @@ class Bound:
 
 
 @dataclass(frozen=True)
-class Version:
-    """A version of dockercise.
-
-    Attributes:
-        name: its name in the table.
-        python: the interpreter that has it.
-        data: the folder for its local server and its results.
-    """
-
-    name: str
-    python: str
-    data: Path
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """The environment of its commands."""
-        return os.environ | {"DOCKERCISE_DATA": str(self.data)}
-
-    def call(self, command: str, *, check: bool) -> None:
-        """Call a command that takes no arguments."""
-        words = [self.python, "-m", "dockercise_prefect", command]
-        subprocess.run(words, check=check, env=self.environment, stdout=subprocess.DEVNULL, cwd=self.data)
-
-    @property
-    def server(self) -> psutil.Process:
-        """Its Prefect server."""
-        return psutil.Process(json.loads((self.data / "server.json").read_text())["pid"])
-
-    @property
-    def api(self) -> str:
-        """The address of its Prefect server's API."""
-        return f"http://127.0.0.1:{json.loads((self.data / 'server.json').read_text())['port']}/api"
-
-    def run(self, yaml: str) -> Measured:
-        """Run the pipeline as a user does. It must pass."""
-        with tempfile.TemporaryDirectory() as folder:
-            Path(folder, "bench.dockercise.yaml").write_text(yaml, encoding="utf-8")
-            command = [self.python, "-m", "dockercise_prefect", "run", "-C", folder, "--json", "--jobs", str(AT_ONCE)]
-            command += ["--results", str(self.data / "results")]
-            began, busy, serving = time.time(), processor_seconds(), spent(self.server)
-            with subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=self.environment, cwd=self.data
-            ) as process:
-                output = process.stdout.read() if process.stdout else b""
-                _, _, usage = os.wait4(process.pid, 0)
-                process.returncode = 0  # `wait4` has already waited for it, and the summary says how it ended
-            ended, busy, serving = time.time(), processor_seconds() - busy, spent(self.server) - serving
-        if not output:
-            raise SystemExit(f"the run printed nothing; try `{' '.join(command)}`")
-        summary = json.loads(output)
-        if summary["status"] != "passed":
-            raise SystemExit(f"the run did not pass: {summary['error'] or summary['stages']}")
-        times = {
-            name: [datetime.fromisoformat(stage[key]).timestamp() for key in ("started", "finished")]
-            for name, stage in summary["stages"].items()
-        }
-        seconds = datetime.fromisoformat(summary["finished"]).timestamp() - min(started for started, _ in times.values())
-        stages = {name: finished - started for name, (started, finished) in times.items()}
-        return Measured(seconds, (ended - began) - seconds, busy, serving, usage.ru_maxrss / 1024, stages)
-
-    def imports(self) -> float:
-        """The processor time of a process that only imports what a run needs, in seconds."""
-        with subprocess.Popen([self.python, "-c", IMPORTS], env=self.environment, cwd=self.data) as process:
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = status
-        return usage.ru_utime + usage.ru_stime
-
-    def asking_once(self) -> float:
-        """The duration of a process that imports Prefect and asks its API once, in seconds."""
-        return seconds([self.python, "-c", f"import prefect\n{ASKS_ONCE}"], self.environment | {"PREFECT_API_URL": self.api})
-
-
-@dataclass(frozen=True)
 class Round:
     """What one round has measured: the plain calls and each version, and what this version is compared with besides."""
 
     plain: Measured
     runs: Sequence[Measured]
+    simplest_flow: float
     imports: float
     asking_once: float
     others: float
-
-
-def processor_seconds() -> float:
-    """The processor time that this machine has spent since it started, except idling, in seconds."""
-    user, nice, system, _idle, _iowait, irq, softirq = map(int, Path("/proc/stat").read_text().split()[1:8])
-    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
-
-
-def spent(process: psutil.Process) -> float:
-    """The processor time of a process and of its children that have ended, in seconds."""
-    times = process.cpu_times()
-    return float(times.user + times.system + times.children_user + times.children_system)
 
 
 def others() -> float:
@@ -279,17 +170,11 @@ def compile_ratio() -> float:
     return ours / seconds([sys.executable, "-c", "import yaml, click"])
 
 
-def seconds(command: list[str], environment: Mapping[str, str] | None = None) -> float:
-    """The duration of a command, in seconds."""
-    began = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
-    return time.perf_counter() - began
-
-
 def one_round(bare: Callable[[], None], yaml: str, versions: Sequence[Version]) -> Round:
     """Measure all of them, one after the other."""
     idle, plain, this = others(), measured(bare), versions[0]
-    return Round(plain, [version.run(yaml) for version in versions], this.imports(), this.asking_once(), idle)
+    runs = [version.run(yaml) for version in versions]
+    return Round(plain, runs, this.simplest_flow(), this.imports(), this.asking_once(), idle)
 
 
 def show(name: str, rounds: Sequence[Round], versions: Sequence[Version]) -> None:
@@ -318,13 +203,15 @@ def bounds(name: str, at_most: float, rounds: Sequence[Round]) -> Iterator[Bound
     calls = "against plain calls"
     busy = middle(run.processor / one.plain.processor for run, one in pairs)
     rest = middle((run.processor - run.server - one.imports) / one.plain.processor for run, one in pairs)
-    startup = middle(run.startup / one.asking_once for run, one in pairs)
+    startup = middle(run.startup / one.simplest_flow for run, one in pairs)
     yield Bound(f"{name}: seconds, {calls}", middle(run.seconds / one.plain.seconds for run, one in pairs), at_most)
     yield Bound(f"{name}: processor of the whole machine, {calls}", busy, PROCESSOR_AT_MOST)
     yield Bound("  of it, seconds of imports", middle(one.imports for one in rounds))
     yield Bound("  of it, seconds of the Prefect server", middle(run.server for run, _ in pairs))
     yield Bound(f"  the rest, {calls}", rest)
-    yield Bound(f"{name}: start-up, against importing Prefect and asking its API once", startup, STARTUP_AT_MOST)
+    yield Bound(f"{name}: start-up, against the simplest flow run of Prefect", startup, STARTUP_AT_MOST)
+    once = middle(run.startup / one.asking_once for run, one in pairs)
+    yield Bound("  the same, against importing Prefect and asking its API once", once)
 
 
 def compare_copies(image: str, version: Version) -> Bound:
