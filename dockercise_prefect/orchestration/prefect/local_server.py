@@ -40,6 +40,12 @@ STOP_SECONDS = 20.0
 
 _BACKLOG = 1024
 
+_STATES_AT_ONCE = "50"
+"""How many new states of task runs the server records together."""
+
+_STATES_SECONDS = "1"
+"""How many seconds it waits for more of them. Prefect cuts fractions off."""
+
 
 @dataclass(frozen=True, slots=True)
 class LocalServer:
@@ -279,6 +285,9 @@ class ServerFolder:
                 "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
                 # Events have the current tags of a run, not those from when it was created.
                 "PREFECT_SERVER_EVENTS_RELATED_RESOURCE_CACHE_TTL": "PT0S",
+                # Otherwise, each new state of a task run is a transaction of its own, which takes most of the server's time.
+                "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": _STATES_AT_ONCE,
+                "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": _STATES_SECONDS,
             }
             | ({"PREFECT_SERVER_API_AUTH_STRING": login} if login else {})
         )

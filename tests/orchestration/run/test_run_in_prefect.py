@@ -197,3 +197,22 @@ def test_lines_reach_prefect_up_to_the_budget_and_the_record_whole(
     assert sum(1 for line in log if "more lines follow" in line and f"of talk is in {ran.folder.as_uri()}" in line) == 1
     assert [event.line for event in ran.events if isinstance(event, StageOutput)] == [f"line {n}" for n in range(50)]
     assert (ran.folder / "talk.log").read_bytes().count(b"\n") == 50
+
+
+def test_the_server_records_many_states_at_once_and_all_of_them(run: RunIt, prefect_api: str) -> None:
+    """The states of stages that run at the same time are written together, and each task run has all of its states."""
+    stages = [sh(f"s{number}", "true") for number in range(30)]
+
+    ran = run(*stages)
+
+    flow_run_id = ran.summary.flow_run_id or ""
+    prefect_records.task_runs(prefect_api, flow_run_id, len(stages))
+    found = prefect_records.ask(prefect_api, "task_runs/filter", {"flow_runs": {"id": {"any_": [flow_run_id]}}})
+    states = {
+        one["name"]: [state["name"] for state in prefect_records.ask(prefect_api, f"task_run_states/?task_run_id={one['id']}")]
+        for one in found
+    }
+    assert {name: sorted(names) for name, names in states.items()} == {
+        one.name: ["Completed", "Pending", "Running"] for one in stages
+    }
+    assert len({one["updated"] for one in found}) < len(found)
