@@ -12,8 +12,8 @@ After the table, a line says what `on` of 200 MB costs a stage.
 
 The second table compares this version with the bounds. The start-up is compared with the whole duration of a process that runs
 the simplest flow of Prefect, one task that does nothing, with the same server (docs/adr/0048). Two parts of the processor time
-are also shown alone, since plain engine calls have nothing like them: importing our own code and Prefect's, and the Prefect
-server. If other programs work at the same time, their processor time is counted too. So the last line says how busy they were
+are shown alone, since plain engine calls have nothing like them: importing our own code and Prefect's, and the Prefect server.
+If other programs work at the same time, their processor time is counted too. So the last line says how busy they were
 in a pause before each round.
 """
 
@@ -78,8 +78,8 @@ class Bound:
     def line(self) -> str:
         """The line of the table."""
         if self.at_most is None:
-            return f"{self.what:<72} {self.measured:7.2f}"
-        return f"{self.what:<72} {self.measured:7.2f} {self.at_most:7.2f}  {'kept' if self.is_kept else 'NOT KEPT'}"
+            return f"{self.what:<100} {self.measured:7.2f}"
+        return f"{self.what:<100} {self.measured:7.2f} {self.at_most:7.2f}  {'kept' if self.is_kept else 'NOT KEPT'}"
 
 
 @dataclass(frozen=True)
@@ -205,10 +205,10 @@ def bounds(name: str, at_most: float, rounds: Sequence[Round]) -> Iterator[Bound
     rest = middle((run.processor - run.server - one.imports) / one.plain.processor for run, one in pairs)
     startup = middle(run.startup / one.simplest_flow for run, one in pairs)
     yield Bound(f"{name}: seconds, {calls}", middle(run.seconds / one.plain.seconds for run, one in pairs), at_most)
-    yield Bound(f"{name}: processor of the whole machine, {calls}", busy, PROCESSOR_AT_MOST)
-    yield Bound("  of it, seconds of imports", middle(one.imports for one in rounds))
-    yield Bound("  of it, seconds of the Prefect server", middle(run.server for run, _ in pairs))
-    yield Bound(f"  the rest, {calls}", rest)
+    yield Bound(f"{name}: processor of the whole machine, {calls}, without the next two", rest, PROCESSOR_AT_MOST)
+    yield Bound("  seconds of imports", middle(one.imports for one in rounds))
+    yield Bound("  seconds of the Prefect server", middle(run.server for run, _ in pairs))
+    yield Bound(f"  all of it, {calls}", busy)
     yield Bound(f"{name}: start-up, against the simplest flow run of Prefect", startup, STARTUP_AT_MOST)
     once = middle(run.startup / one.asking_once for run, one in pairs)
     yield Bound("  the same, against importing Prefect and asking its API once", once)
@@ -271,7 +271,7 @@ def main() -> int:
             for version in versions:
                 peak = version.run(wide(MANY - 2, image)).peak_mb
                 print(f"peak memory of a run of {MANY} stages, {version.name}: {peak:.0f} MB")
-            print(f"\n{'bounds':<72} {'is':>7} {'at most':>7}")
+            print(f"\n{'bounds':<100} {'is':>7} {'at most':>7}")
             for bound in found:
                 print(bound.line)
             print(f"other programs used {middle(busy):.0%} of the processors in the pauses")
