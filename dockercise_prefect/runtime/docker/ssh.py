@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 
 import requests
 import urllib3
-from docker.transport.basehttpadapter import BaseHTTPAdapter
 
 from dockercise_prefect.errors import EngineError
+from dockercise_prefect.runtime.docker.unix_socket import SinglePoolAdapter
 
 _CONNECT_TIMEOUT = 30
 _POOL_SIZE = 64
@@ -47,20 +47,12 @@ def ssh_command(url: str) -> list[str]:
     return ["ssh", *options, *user, *at, "--", parts.hostname, "docker", "system", "dial-stdio"]
 
 
-class SshAdapter(BaseHTTPAdapter):
+class SshAdapter(SinglePoolAdapter):
     """Sends the requests of a session over connections that a command makes."""
 
     def __init__(self, command: list[str]) -> None:
-        self._pool = _SshPool(command)
-        super().__init__()
-
-    def get_connection(self, *_: Any) -> Any:
-        """The only pool, for any address: all connections lead to the same engine."""
-        return self._pool
-
-    def request_url(self, request: requests.PreparedRequest, *_: Any) -> str:
-        """The path alone: there is no proxy in between."""
-        return request.path_url
+        self._ssh = _SshPool(command)
+        super().__init__(self._ssh)
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         """Send a request. If it fails, the error has what ssh printed.
@@ -71,14 +63,9 @@ class SshAdapter(BaseHTTPAdapter):
         try:
             return super().send(request, *args, **kwargs)
         except requests.RequestException:
-            if complaint := self._pool.complaint():
+            if complaint := self._ssh.complaint():
                 raise requests.ConnectionError(complaint, request=request) from None
             raise
-
-    def close(self) -> None:
-        """Close the idle connections."""
-        self._pool.close()
-        super().close()
 
 
 class _SshConnection(urllib3.connection.HTTPConnection):
