@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -31,7 +32,7 @@ from tests.results.cache.test_entries import ENTRY
 from tests.support.aws.moto import FOLDER_KEY_ID, FOLDER_SECRET, REGION, Aws, running_aws
 from tests.support.command import Command
 from tests.support.killing import flow_runs_of, left_on, victim
-from tests.support.prefect.prefect_records import eventually
+from tests.support.prefect.prefect_records import ask, eventually
 from tests.support.recorded_runs import SHOP, Recorded, run_id
 
 pytestmark = [pytest.mark.docker, pytest.mark.alone]
@@ -82,8 +83,10 @@ def test_a_killed_run_is_ended_everywhere(command: Command, folder: Path, engine
     """The engine is emptied, the flow run is Crashed, and `show` and `runs` say how the run ended. A dry run only says so."""
     with victim(folder, os.environ) as run:
         run.wait_for("│ running")
+        (flow_run,) = flow_runs_of(prefect_api, folder.name)
+        of_run = {"flow_runs": {"id": {"any_": [flow_run["id"]]}}}
+        eventually(partial(ask, prefect_api, "task_runs/filter", of_run), bool)  # Prefect records it a moment later
         run.kill()
-    (flow_run,) = flow_runs_of(prefect_api, folder.name)
     name = str(flow_run["name"])
 
     dry = command("gc", "--dry-run")

@@ -23,7 +23,7 @@ from requests.adapters import HTTPAdapter
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.runtime.docker.errors import describe, engine_errors, root_cause
 from dockercise_prefect.runtime.docker.ssh import SshAdapter, ssh_command
-from dockercise_prefect.runtime.docker.unix_socket import SocketClient
+from dockercise_prefect.runtime.docker.unix_socket import UnixAdapter
 
 DEFAULT_SOCKET: Final = "unix:///var/run/docker.sock"
 
@@ -171,8 +171,6 @@ def _is_there(path: str) -> bool:
 
 def _client(address: Address, version: str) -> APIClient:
     """A client that has not yet sent a request."""
-    if address.url.startswith("unix://"):
-        return SocketClient(address.url, version, _CONNECT_TIMEOUT, _POOL_SIZE)
     over_ssh = address.url.startswith("ssh://")
     client = APIClient(
         base_url="tcp://ssh:2375" if over_ssh else address.url,
@@ -186,6 +184,8 @@ def _client(address: Address, version: str) -> APIClient:
     client.trust_env = False
     if over_ssh:
         client.mount("http://", SshAdapter(ssh_command(address.url)))
+    elif address.url.startswith("unix://"):
+        client.mount(client.base_url, UnixAdapter(address.url.removeprefix("unix://"), _POOL_SIZE))
     else:
         client.mount("http://", _KeepAliveAdapter(pool_maxsize=_POOL_SIZE))
         client.mount("https://", _KeepAliveAdapter(pool_maxsize=_POOL_SIZE))

@@ -14,7 +14,7 @@ import requests
 from docker import APIClient
 
 from dockercise_prefect.runtime.docker.streams import attach
-from dockercise_prefect.runtime.docker.unix_socket import SocketClient
+from dockercise_prefect.runtime.docker.unix_socket import UnixAdapter
 
 VERSION = "1.41"
 PATIENCE = 60
@@ -107,6 +107,13 @@ def _engine(path: Path, *, hangs_up: bool = False) -> Iterator[_Engine]:
             thread.join()
 
 
+def sharing(folder: Path) -> APIClient:
+    """A client of the engine whose requests share connections."""
+    client = APIClient(f"unix://{folder}/socket", version=VERSION, timeout=PATIENCE)
+    client.mount(client.base_url, UnixAdapter(f"{folder}/socket", 10))
+    return client
+
+
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_a_request_is_that_of_the_sdk(call: Call, tmp_path: Path) -> None:
     """The engine gets the same method, path, headers and body as from the SDK's own client."""
@@ -114,7 +121,7 @@ def test_a_request_is_that_of_the_sdk(call: Call, tmp_path: Path) -> None:
     with _engine(tmp_path / "socket") as engine:
         call(APIClient(address, version=VERSION, timeout=PATIENCE))
 
-        call(SocketClient(address, VERSION, PATIENCE, 10))
+        call(sharing(tmp_path))
 
     theirs, ours = engine.requests
     assert ours == theirs
@@ -123,7 +130,7 @@ def test_a_request_is_that_of_the_sdk(call: Call, tmp_path: Path) -> None:
 def test_requests_for_different_containers_share_a_connection(tmp_path: Path) -> None:
     """One request after the other needs one connection, whatever each of them asks for."""
     with _engine(tmp_path / "socket") as engine:
-        client = SocketClient(f"unix://{tmp_path}/socket", VERSION, PATIENCE, 10)
+        client = sharing(tmp_path)
 
         for name in ("one", "two", "three"):
             client.inspect_container(name)
@@ -136,7 +143,7 @@ def test_requests_for_different_containers_share_a_connection(tmp_path: Path) ->
 def test_a_connection_that_the_engine_has_closed_is_replaced(tmp_path: Path) -> None:
     """If the engine closes idle connections, or was restarted, the next request goes over a new one."""
     with _engine(tmp_path / "socket", hangs_up=True) as engine:
-        client = SocketClient(f"unix://{tmp_path}/socket", VERSION, PATIENCE, 10)
+        client = sharing(tmp_path)
         client.inspect_container("one")
         assert engine.hung_up.acquire(timeout=PATIENCE)
 
@@ -148,7 +155,7 @@ def test_a_connection_that_the_engine_has_closed_is_replaced(tmp_path: Path) -> 
 def test_an_engine_that_is_silent_is_not_waited_for(tmp_path: Path) -> None:
     """Each request has its own time limit, also over a connection that an earlier request has used."""
     with _engine(tmp_path / "socket") as engine:
-        client = SocketClient(f"unix://{tmp_path}/socket", VERSION, PATIENCE, 10)
+        client = sharing(tmp_path)
         client.inspect_container("one")
         engine.may_answer.clear()
 
