@@ -115,14 +115,7 @@ class Attempts:
                 return self._not_made(attempt, Verdict(stop.status, None, stop.message))
             job = self.jobs.make(stage, attempt.inputs, attempt.number)
             self.outs.prepare(stage, attempt.inputs, attempt.ports.outputs)
-            # Last: other stages can use the slot until then.
-            with self._network(stage) as lease:
-                out = self.outs.mounts(stage, attempt.inputs, attempt.ports.outputs, lease)
-                result = self._made(replace(job, network=lease.network, mounts=(*out, *job.mounts)), attempt)
-                # When the first process of a container ends, all its other processes end too.
-                if result.exit_code is None and result.volume is not None and result.volume.written:
-                    lease.clean = False
-                return result
+            return self._in_a_network(job, attempt)
         except DockerciseError as error:
             # An error after the run was cancelled is mostly caused by the cancellation, for example a copy that was stopped.
             stop = running.cancelled
@@ -184,6 +177,32 @@ class Attempts:
         if job.overlay is not None and result.status is StageStatus.ERROR:
             self.jobs.copies.failed()
         return result
+
+    def _in_a_network(self, job: Job, attempt: Attempt) -> JobResult:
+        """Make an attempt in a network. If the network's slot is gone before the stage starts, the stage gets another one."""
+        while True:
+            # Last: other stages can use the slot until then.
+            with self._network(attempt.stage) as lease:
+                out = self.outs.mounts(attempt.stage, attempt.inputs, attempt.ports.outputs, lease)
+                result = self._made(replace(job, network=lease.network, mounts=(*out, *job.mounts)), attempt)
+                # When the first process of a container ends, all its other processes end too.
+                if result.exit_code is None and result.volume is not None and result.volume.written:
+                    lease.clean = False
+                if not self._lost_its_slot(result, lease):
+                    return result
+                lease.clean = False
+            self.discard(result)
+
+    def _lost_its_slot(self, result: JobResult, lease: Lease) -> bool:
+        """Whether nothing of the attempt has run, and its slot cannot be used any more."""
+        if result.status is not StageStatus.ERROR or lease.slot is None or lease.slot.restore():
+            return False
+        container = result.container
+        with suppress(EngineError):
+            return container is None or (
+                self.engine.running(container) is None and self.engine.follow(container, lambda *_: None) is None
+            )
+        return False
 
     def _not_made(self, attempt: Attempt, verdict: Verdict) -> JobResult:
         with suppress(OSError, DockerciseError):

@@ -360,6 +360,9 @@ class ScriptedEngine:
         self._state.images.by_id(spec.image)
         if any(each.spec.name == spec.name for each in self._state.containers.values()):
             raise EngineError(f"cannot create container {spec.name}: the name is in use")
+        kind, _, joined = spec.network.partition(":")
+        if kind == "container" and joined not in self._state.containers:
+            raise EngineError(f"cannot create container {spec.name}: No such container: {joined}")
         for mount in spec.mounts:
             if mount.kind == "volume" and mount.source not in self._state.volumes:
                 raise ContractBreachError(f"{spec.name} mounts the volume {mount.source}, which was not created")
@@ -372,6 +375,9 @@ class ScriptedEngine:
             container = self._existing(id_)
             if container.started:
                 raise ContractBreachError(f"container {container.spec.name} was started before")
+            network = self._state.containers.get(container.spec.network.removeprefix("container:"))
+            if network is not None and not network.running:
+                raise EngineError(f"cannot start {container.spec.name}: cannot join network of a non running container")
             container.start(stdin, self._script.of_container(container.spec, stdin))
             running = [each for each in self._state.containers.values() if each.running]
             self.peak = max(self.peak, len(running))

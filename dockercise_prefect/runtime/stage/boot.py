@@ -48,7 +48,7 @@ BOOT = f"""\
 {_READ}
 {_FORGET}
 shift
-exec "$@" </dev/null
+exec "$@" <>/dev/null
 """
 """Called with the marker and the real command as arguments."""
 

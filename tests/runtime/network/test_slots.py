@@ -8,13 +8,13 @@ import pytest
 
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import Pipeline, Stage, built_from, code, stage
-from dockercise_prefect.runtime.engine import Engine, ResolvedImage
+from dockercise_prefect.runtime.engine import ContainerSpec, Engine, ExitState, OutputSink, ResolvedImage
 from dockercise_prefect.runtime.network.slot_maker import FOLDER
 from dockercise_prefect.runtime.network.slots import NetworkSlots, useful_slots
 from tests.engines.driving import PATIENCE
 from tests.engines.scripted import BUSYBOX, Behaviour, ScriptedEngine
 from tests.runtime.network.making import may_start, slots_on
-from tests.runtime.workspaces import run_all, workspace
+from tests.runtime.workspaces import run_all, sh, workspace
 
 
 def chain(length: int) -> Pipeline:
@@ -148,6 +148,40 @@ def test_a_slot_that_ended_is_not_used(engine: Engine, slots: NetworkSlots) -> N
         pass
 
     assert second.network == "bridge"
+
+
+@pytest.mark.parametrize("moment", ["create", "run"])
+def test_a_slot_that_ends_before_its_stage_starts(
+    engine: Engine, run_id: str, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """If somebody kills a slot in the moment in which a stage is created or started in it, the stage gets another network."""
+    create, run = engine.create, engine.run
+    joined: list[str] = []
+
+    def creating(spec: ContainerSpec) -> str:
+        if spec.network.startswith("container:"):
+            joined.append(spec.network.removeprefix("container:"))
+            if moment == "create" and len(joined) == 1:
+                engine.remove(joined[0])
+        return create(spec)
+
+    def running(container: str, stdin: bytes | None, sink: OutputSink) -> ExitState:
+        if moment == "run" and len(joined) == 1:
+            engine.stop(joined[0], 0)
+        return run(container, stdin, sink)
+
+    monkeypatch.setattr(engine, "create", creating)
+    monkeypatch.setattr(engine, "run", running)
+    stages = [sh("a", "true")]
+    stages += [sh(f"s{number}", "true", after=[stages[0]]) for number in range(3)]
+    with workspace(engine, *stages, run_id=run_id) as ran:
+        for thread in ran.workspace._slots._threads:
+            thread.join(60)
+        results = [ran.run(each) for each in stages]
+
+    assert joined[0] not in joined[1:]
+    assert [result.status.value for result in results] == ["passed"] * 4, results
+    assert [leftover for leftover in engine.leftovers() if leftover.labels["dockercise.run"] == run_id] == []
 
 
 def test_a_run_without_slots_goes_on(scripted: ScriptedEngine) -> None:
