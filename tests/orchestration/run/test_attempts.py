@@ -112,7 +112,7 @@ def test_an_error_of_the_engine_is_tried_again(scripted: ScriptedEngine, tmp_pat
     """An engine that fails once does not fail the stage."""
     scripted.script("work", PASSES)
     with stage_world(scripted, compiled(a=flaky("1")), tmp_path) as world:
-        scripted.fail("create", EngineError("the engine is busy"))
+        scripted.fail("run", EngineError("the engine is busy"))
         result = world.run("a")
 
     assert (result.status, result.attempt) == (StageStatus.PASSED, 2)
