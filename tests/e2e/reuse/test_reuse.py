@@ -6,10 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from functools import partial
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -20,32 +17,10 @@ from tests.e2e.conftest import Dockercise
 from tests.engines.scripted import BUSYBOX
 from tests.engines.second_engine import second_engine
 from tests.support.aws.moto import FOLDER_KEY_ID, FOLDER_SECRET, REGION, Aws, running_aws
-from tests.support.prefect.prefect_records import eventually
+from tests.support.engine_events import started_stages
 from tests.support.shells import left_of, piped
 
 pytestmark = pytest.mark.docker
-
-
-@contextmanager
-def started_stages(pipeline: str, log: Path) -> Iterator[Callable[[], list[str]]]:
-    """Returns the stages of a pipeline whose containers the engine has started since, according to its events."""
-    command = ["docker", "events", '--format={{.Action}} {{index .Actor.Attributes "dockercise.stage"}}']
-    command += ["--filter", "type=container", "--filter", f"label=dockercise.pipeline={pipeline}"]
-    with log.open("w") as file, subprocess.Popen(command, stdout=file) as process:
-        try:
-            time.sleep(1)  # until it listens: the engine says nothing about that
-            yield partial(_started, log)
-        finally:
-            process.terminate()
-
-
-def _started(log: Path) -> list[str]:
-    """The stages in the events, which may come late: each container that was made has been removed at the end of its run."""
-    events = eventually(
-        lambda: [line.split(" ") for line in log.read_text().splitlines()],
-        lambda found: [kind for kind, _ in found].count("create") == [kind for kind, _ in found].count("destroy"),
-    )
-    return [stage for kind, stage in events if kind == "start"]
 
 
 def test_hello_starts_no_container_the_second_time(dockercise_run: Dockercise, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ FOLDER_SECRET = "folder-secret-7Qw2Zx9Lm4Kp8Rt1Vb6Ny3Hj5Gd0Sa"
 
 @dataclass(frozen=True)
 class Aws:
-    """A running server. `url` is its endpoint on loopback."""
+    """A running server. `url` is its endpoint."""
 
     url: str
 
@@ -93,11 +93,11 @@ class Aws:
 
 
 @contextmanager
-def running_aws() -> Iterator[Aws]:
-    """Run an empty AWS on a free port."""
+def running_aws(address: str = "127.0.0.1") -> Iterator[Aws]:
+    """Run an empty AWS on a free port of an address of this machine."""
     from moto.server import ThreadedMotoServer
 
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server = ThreadedMotoServer(ip_address=address, port=0, verbose=False)
     server.start()
     try:
         host, port = server.get_host_and_port()
