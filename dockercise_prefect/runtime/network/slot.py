@@ -59,7 +59,7 @@ class Slot:
         """Write its files back. False if the slot must not be used any more."""
         return self._does(list(self._restoring()))
 
-    def holds(self, files: Mapping[str, bytes]) -> str | None:
+    def fill(self, files: Mapping[str, bytes]) -> str | None:
         """Replace the content of its volume. Return the name of the volume; None if the slot must not be used any more.
 
         Args:

@@ -96,7 +96,7 @@ class Lease:
         Args:
             files: the contents of the files, by their names.
         """
-        volume = None if self.slot is None else self.slot.holds(files)
+        volume = None if self.slot is None else self.slot.fill(files)
         self.clean = self.clean and (self.slot is None or volume is not None)
         return volume
 

@@ -89,9 +89,9 @@ def test_out_of_one_stage_after_the_other() -> None:
     slot = slot_of(kernel)
     long = bytes(range(256)) * 1000
 
-    first = slot.holds({"a": b"1\n", "empty": b""})
+    first = slot.fill({"a": b"1\n", "empty": b""})
     seen = [in_out(kernel)]
-    second = slot.holds({"a": b"2\n", "long": long})
+    second = slot.fill({"a": b"2\n", "long": long})
     seen.append(in_out(kernel))
 
     assert (first, second) == ("the-volume", "the-volume")
@@ -103,10 +103,10 @@ def test_out_that_is_the_same() -> None:
     """If the next stage needs the same files, they stay as they are."""
     kernel = a_kernel()
     slot = slot_of(kernel)
-    slot.holds({"a": b"1"})
+    slot.fill({"a": b"1"})
     before = kernel.files[f"{OUT}/a"]
 
-    assert slot.holds({"a": b"1"}) == "the-volume"
+    assert slot.fill({"a": b"1"}) == "the-volume"
     assert kernel.files[f"{OUT}/a"] is before
 
 
@@ -115,10 +115,10 @@ def test_out_that_cannot_be_written(refused: str) -> None:
     """If the kernel refuses a call, the stage does not get the volume."""
     kernel = a_kernel()
     slot = slot_of(kernel)
-    slot.holds({"a": b"1"})
+    slot.fill({"a": b"1"})
     kernel.refuse = {refused}
 
-    assert slot.holds({"a": b"2"}) is None
+    assert slot.fill({"a": b"2"}) is None
 
 
 CLOSED = ("169.254.0.0/16", "fd00:ec2::254/128", "100.100.100.200/32")
