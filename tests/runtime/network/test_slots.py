@@ -80,6 +80,23 @@ def test_a_stage_waits_for_a_slot_that_is_given_back(slots: NetworkSlots) -> Non
         assert second.result(PATIENCE) == first.network
 
 
+@pytest.mark.parametrize("enough", [1, 2])
+def test_a_stage_waits_longer_if_there_are_enough_slots(
+    slots: NetworkSlots, monkeypatch: pytest.MonkeyPatch, enough: int
+) -> None:
+    """With as many slots as keep the engine's processors busy, a stage does not give up so soon."""
+    monkeypatch.setattr("dockercise_prefect.runtime.network.slots.LONGER", PATIENCE * 1000)
+    slots._enough, slots._patience = enough, 0.001
+    waits = threading.Event()
+    with ThreadPoolExecutor() as pool:
+        with slots.lease(may_start) as first:
+            second = pool.submit(leased, slots, waits.set)
+            assert waits.wait(PATIENCE)
+            early = second.result(PATIENCE) if enough > 1 else None
+
+        assert (early or second.result(PATIENCE)) == ("bridge" if enough > 1 else first.network)
+
+
 def test_a_cancelled_stage_does_not_wait_for_a_slot(slots: NetworkSlots) -> None:
     """If the run is cancelled, a stage that waits for a slot ends at once, although no slot becomes free."""
     slots._patience = PATIENCE
