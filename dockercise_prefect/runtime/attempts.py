@@ -195,14 +195,16 @@ class Attempts:
 
     def _lost_its_slot(self, result: JobResult, lease: Lease) -> bool:
         """Whether nothing of the attempt has run, and its slot cannot be used any more."""
-        if result.status is not StageStatus.ERROR or lease.slot is None or lease.slot.restore():
+        if result.status is not StageStatus.ERROR or lease.slot is None or self._may_have_started(result.container):
             return False
-        container = result.container
+        return not lease.slot.restore()
+
+    def _may_have_started(self, container: str | None) -> bool:
+        if container is None:
+            return False
         with suppress(EngineError):
-            return container is None or (
-                self.engine.running(container) is None and self.engine.follow(container, lambda *_: None) is None
-            )
-        return False
+            return self.engine.running(container) is not None or self.engine.follow(container, lambda *_: None) is not None
+        return True
 
     def _not_made(self, attempt: Attempt, verdict: Verdict) -> JobResult:
         with suppress(OSError, DockerciseError):

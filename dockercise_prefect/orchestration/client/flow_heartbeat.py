@@ -67,7 +67,7 @@ def _event_of_this_flow_run() -> Callable[[], object]:
     """Sends the event, with what Prefect's engine says in it."""
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
-        raise RuntimeError("there is no flow run here")
+        raise RuntimeError("this was not called in a flow run")
     flow, flow_run = context.flow, context.flow_run
     related = [_related(f"flow.{flow_run.flow_id}", "flow") | {"prefect.resource.name": flow.name if flow else ""}]
     if flow_run.deployment_id is not None:

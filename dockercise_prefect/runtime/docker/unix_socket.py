@@ -30,7 +30,7 @@ class SinglePoolAdapter(BaseHTTPAdapter):
         return self._pool
 
     def request_url(self, request: requests.PreparedRequest, *_: Any) -> str:
-        """The path alone: there is no proxy in between."""
+        """The path alone, because no proxy is in between."""
         return request.path_url
 
     def close(self) -> None:
@@ -70,7 +70,7 @@ class _UnixConnection(urllib3.connection.HTTPConnection):
         try:
             connection.settimeout(self._seconds)
             connection.connect(self._path)
-        except BaseException:
+        except OSError:
             connection.close()
             raise
         self.sock = connection

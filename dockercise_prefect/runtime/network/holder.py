@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from dockercise_prefect.runtime.conversation import Conversation
+from dockercise_prefect.runtime.conversation import Exchange
 from dockercise_prefect.runtime.network.tiny_program import Argument, Cell, Program, number_of
 
 LONGEST: Final = 65_536
@@ -102,7 +102,7 @@ class Holder:
         machine: the engine's processor, one of `tiny_program.MACHINES`.
     """
 
-    conversation: Conversation
+    conversation: Exchange
     machine: str
 
     def call(self, *calls: SystemCall) -> list[int]:

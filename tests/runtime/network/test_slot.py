@@ -21,9 +21,7 @@ class Talk:
 
     def __init__(self, kernel: Kernel) -> None:
         self._holder = PlayedHolder(kernel)
-
-    def ask(self, line: str) -> str:
-        raise NotImplementedError
+        self.is_closed = False
 
     def exchange(self, data: bytes, size: int) -> bytes:
         answer = self._holder.exchange(data)
@@ -31,7 +29,7 @@ class Talk:
         return answer
 
     def close(self) -> None:
-        raise NotImplementedError
+        self.is_closed = True
 
 
 def a_kernel(**more: Any) -> Kernel:
@@ -119,6 +117,18 @@ def test_out_that_cannot_be_written(refused: str) -> None:
     kernel.refuse = {refused}
 
     assert slot.fill({"a": b"2"}) is None
+
+
+def test_a_slot_that_is_closed() -> None:
+    """Its container sees the end of its input, and so ends."""
+    talk = Talk(a_kernel())
+    slot = Slot("c", "the-volume", Holder(talk, "amd64"), [])
+    was_open = not talk.is_closed
+
+    slot.close()
+
+    assert was_open
+    assert talk.is_closed
 
 
 CLOSED = ("169.254.0.0/16", "fd00:ec2::254/128", "100.100.100.200/32")
