@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, cast
 
@@ -59,7 +60,8 @@ def test_limits_hold(dockercise_run: Dockercise, tmp_path: Path) -> None:
     }
     assert f"limit  │ {48 << 20}" in said.stderr
     assert f"lower  │ {16 << 20}" in said.stderr
-    assert said.stages["greedy"]["message"].startswith("out of memory")
+    # the engine does not always learn the reason from the kernel
+    assert re.match(r"(out of memory|killed) \(exit code 137\)", said.stages["greedy"]["message"])
     assert limits["limit"] == (750_000_000, 48 << 20)
     assert limits["lower"] == (250_000_000, 16 << 20)
 

@@ -1,7 +1,8 @@
 """Whether a container ran out of memory, also if the engine learns of that only after the container's end.
 
 The kernel reports the lack of memory and the end of the container to the engine in two separate ways. On a busy machine, the
-end is reported first in about one of a hundred cases. Then the engine never corrects `OOMKilled`; it only sends an event.
+end is reported first in about one of a hundred cases. Then the engine never corrects `OOMKilled`; it only sends an event,
+and sometimes not even that. Then nobody can know more than that something killed the container.
 """
 
 from __future__ import annotations
