@@ -73,7 +73,8 @@ def connect(
     everything.
     """
     from dockercise_prefect.connect.connection import checked_webhook_url
-    from dockercise_prefect.hosts.github import PUBLIC_API, GitHub, checked_name
+    from dockercise_prefect.hosts.github import GitHub, checked_name
+    from dockercise_prefect.hosts.github_site import PUBLIC_API
 
     checked_name(repository)
     checked_webhook_url(webhook_url)
@@ -111,7 +112,8 @@ def disconnect(*, repository: str, webhook_url: str | None, token_env: str, api:
     Parts that are already gone are not an error. Past runs and their records are kept.
     """
     from dockercise_prefect.connect.connection import checked_webhook_url
-    from dockercise_prefect.hosts.github import PUBLIC_API, GitHub, checked_name
+    from dockercise_prefect.hosts.github import GitHub, checked_name
+    from dockercise_prefect.hosts.github_site import PUBLIC_API
 
     checked_name(repository)
     if webhook_url is not None:

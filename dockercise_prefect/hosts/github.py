@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import requests
 from github import Auth, Github, GithubException
@@ -20,14 +20,17 @@ from urllib3.util import Retry
 
 from dockercise_prefect.errors import UsageError
 from dockercise_prefect.hosts.github_errors import HOW_TO_MAKE_ONE, Call, Right, not_github, refused, unreachable
+from dockercise_prefect.hosts.github_site import PUBLIC_API, host_of_api
 from dockercise_prefect.hosts.statuses import CommitStatus
-
-PUBLIC_API = "https://api.github.com"
 
 API_VERSION = "2022-11-28"
 """The version of GitHub's REST API that these calls are made for."""
 
+MOST_REPOSITORIES = 1000
+"""How many repositories a user can choose from. More would take longer than to type a name."""
+
 _SECONDS = 10
+_PER_PAGE = 100
 _GONE = {404, 410}
 _RETRIES = Retry(
     total=2,
@@ -38,8 +41,8 @@ _RETRIES = Retry(
     raise_on_status=False,
     respect_retry_after_header=False,
 )
-_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?/(?!\.\.?$)[A-Za-z0-9._-]+", re.ASCII)
-_LOCAL = {"localhost", "127.0.0.1", "::1"}
+_USER = re.compile(r"[A-Za-z0-9_.\[\]-]+", re.ASCII)
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?/(?!\.\.?$)[A-Za-z0-9._-]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +62,42 @@ class Repository:
     ssh_url: str
     visibility: str
     administered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """The user whose token is used.
+
+    Attributes:
+        name: the name of the account.
+        scopes: the rights of the token; empty if GitHub does not tell them, as for fine-grained tokens.
+    """
+
+    name: str
+    scopes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedRepository:
+    """A repository to choose.
+
+    Attributes:
+        name: `owner/name`.
+        visibility: `public`, `private` or `internal`.
+        pushed: the date of the last push, `2026-11-30`; empty if there was none.
+    """
+
+    name: str
+    visibility: str
+    pushed: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Administered:
+    """The repositories that a user administers. `is_complete` is False if there may be more of them."""
+
+    repositories: tuple[OfferedRepository, ...]
+    is_complete: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +137,7 @@ class GitHub:
         token = token.strip()
         if not re.fullmatch(r"[\x21-\x7e]+", token):
             raise UsageError(f"{origin} does not contain a token", HOW_TO_MAKE_ONE)
-        self.host = _checked(api)
+        self.host = host_of_api(api)
         self._origin = origin
         _hush()
         self._github = Github(
@@ -106,7 +145,7 @@ class GitHub:
             base_url=api.rstrip("/"),
             user_agent="dockercise",
             timeout=_SECONDS,
-            per_page=100,
+            per_page=_PER_PAGE,
             retry=_RETRIES,
             seconds_between_requests=None,
             seconds_between_writes=None,
@@ -127,9 +166,34 @@ class GitHub:
                 full_name=texts["full_name"],
                 default_branch=texts["default_branch"],
                 ssh_url=texts["ssh_url"],
-                visibility=str(found.get("visibility") or ("private" if found.get("private") else "public")),
+                visibility=_visibility(found),
                 administered=not isinstance(permissions, Mapping) or bool(permissions.get("admin")),
             )
+
+    def user(self) -> User:
+        """The user whose token this is."""
+        with self._calling("read whose token it is", Right.METADATA) as call:
+            headers, found = self._github.requester.requestJsonAndCheck("GET", "/user")
+            name = found.get("login")
+            if not isinstance(name, str) or not _USER.fullmatch(name):
+                raise not_github(call)
+            return User(name, tuple(re.findall(r"[\w:]+", str(headers.get("x-oauth-scopes") or ""), re.ASCII)))
+
+    def administered(self) -> Administered:
+        """The repositories that the token's user administers, those with the newest push first.
+
+        GitHub is asked for the user's `MOST_REPOSITORIES` repositories with the newest push. Archived ones are left out, since
+        nothing can be added to them.
+        """
+        found: list[OfferedRepository] = []
+        with self._calling("list the repositories", Right.METADATA):
+            for page in range(1, MOST_REPOSITORIES // _PER_PAGE + 1):
+                asked = {"sort": "pushed", "direction": "desc", "per_page": _PER_PAGE, "page": page}
+                headers, entries = self._github.requester.requestJsonAndCheck("GET", "/user/repos", parameters=asked)
+                found += filter(None, map(_offered, entries))
+                if 'rel="next"' not in str(headers.get("link")):
+                    return Administered(repositories=tuple(found), is_complete=True)
+        return Administered(repositories=tuple(found), is_complete=False)
 
     def host_keys(self) -> tuple[str, ...]:
         """The host keys of its ssh server, each `ssh-ed25519 AAAA…`; empty if they are not published."""
@@ -199,7 +263,7 @@ class GitHub:
         except GithubException as error:
             raise refused(error, call) from None
         except requests.RequestException as error:
-            raise unreachable(error, call) from None
+            raise unreachable(error, call.host) from None
         except (AssertionError, RuntimeError, ValueError, TypeError, AttributeError, KeyError):
             # PyGithub raises this if an answer redirects to another host, or is not an answer of GitHub.
             raise not_github(call) from None
@@ -214,6 +278,20 @@ def checked_name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise UsageError(f"{name!r} is not a GitHub repository", "write it as OWNER/REPO, such as acme/infra")
     return name
+
+
+def _offered(entry: Mapping[str, Any]) -> OfferedRepository | None:
+    """The repository in an entry of a list; None if its user cannot connect it."""
+    name, pushed = entry["full_name"], entry.get("pushed_at")
+    if entry.get("archived") or not entry["permissions"]["admin"] or not _NAME.fullmatch(name):
+        return None
+    date = re.match(r"\d{4}-\d\d-\d\d", str(pushed or ""), re.ASCII)
+    return OfferedRepository(name, _visibility(entry), date[0] if date else "")
+
+
+def _visibility(entry: Mapping[str, Any]) -> str:
+    said = entry.get("visibility")
+    return said if said in {"public", "private", "internal"} else "private" if entry.get("private") else "public"
 
 
 def _config(url: str, secret: str) -> dict[str, str]:
@@ -235,20 +313,6 @@ def _removed(delete: Any) -> bool:
             return False
         raise
     return True
-
-
-def _checked(api: str) -> str:
-    """The host of an API address, after a check that a token may be sent there."""
-    try:
-        parts = urlsplit(api)
-        named = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        named = False
-    if not named or parts.username is not None or parts.query or parts.fragment:
-        raise UsageError("this is not an address of GitHub's API", "write it as https://github.example.com/api/v3")
-    if parts.scheme == "http" and parts.hostname not in _LOCAL:
-        raise UsageError(f"the token would be sent to {parts.hostname} in clear text", "write the address with https")
-    return "github.com" if api.rstrip("/") == PUBLIC_API else parts.netloc
 
 
 def _hush() -> None:

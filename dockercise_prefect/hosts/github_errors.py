@@ -81,16 +81,16 @@ def refused(error: GithubException, call: Call) -> HostError:
     return HostRefusedError(f"{call.host} refused to {call.what} (status {status})", said and f"it says: {said}")
 
 
-def unreachable(error: requests.RequestException, call: Call) -> HostError:
+def unreachable(error: requests.RequestException, host: str) -> HostError:
     """The error for a connection that failed. It takes no text from the original error, which may hold what was sent."""
     if isinstance(error, requests.exceptions.SSLError):
         hint = "does it use https? To trust its certificate, set REQUESTS_CA_BUNDLE"
-        return HostError(f"no secure connection to {call.host}", hint)
+        return HostError(f"no secure connection to {host}", hint)
     if isinstance(error, requests.exceptions.ProxyError):
-        return HostError(f"cannot reach {call.host}: the proxy refused the connection", "see HTTPS_PROXY and NO_PROXY")
+        return HostError(f"cannot reach {host}: the proxy refused the connection", "see HTTPS_PROXY and NO_PROXY")
     if isinstance(error, requests.exceptions.Timeout):
-        return HostError(f"{call.host} did not answer in time", "check the network, and try again")
-    return HostError(f"no answer from {call.host}", "check the network and the address")
+        return HostError(f"{host} did not answer in time", "check the network, and try again")
+    return HostError(f"no answer from {host}", "check the network and the address")
 
 
 def not_github(call: Call) -> HostRefusedError:

@@ -11,7 +11,7 @@ import pytest
 
 from dockercise_prefect.connect.deploy_key import make_deploy_key
 from dockercise_prefect.errors import HostError, HostRefusedError, UsageError
-from dockercise_prefect.hosts.github import GitHub, KnownHook
+from dockercise_prefect.hosts.github import GitHub, KnownHook, OfferedRepository, User
 from dockercise_prefect.hosts.github_errors import NoRepositoryError
 from dockercise_prefect.hosts.statuses import CommitState, CommitStatus
 from tests.support.hosts.github_server import ENTERPRISE, HOST_KEY, TOKEN, Failure, GitHubServer, running_github
@@ -50,6 +50,13 @@ def test_renamed_repository_is_found(github_server: GitHubServer, github: GitHub
     github_server.moved["acme/old"] = "acme/infra"
 
     assert github.repository("acme/old").full_name == "acme/infra"
+
+
+def test_repository_of_a_managed_account(github_server: GitHubServer, github: GitHub) -> None:
+    """The names of accounts that a company manages contain `_`, and their repositories are found."""
+    github_server.host("octocat_acme/infra")
+
+    assert github.repository("octocat_acme/infra").full_name == "octocat_acme/infra"
 
 
 def test_deploy_key_reads_only(github_server: GitHubServer, github: GitHub) -> None:
@@ -100,6 +107,43 @@ def test_status_is_shown(github_server: GitHubServer, github: GitHub) -> None:
     assert len(github_server.requests) == 1
 
 
+@pytest.mark.parametrize(
+    ("told", "scopes"), [(None, ()), ("", ()), ("repo", ("repo",)), ("admin:repo_hook, repo", ("admin:repo_hook", "repo"))]
+)
+def test_user_is_read(github_server: GitHubServer, github: GitHub, told: str | None, scopes: tuple[str, ...]) -> None:
+    """The token's user is read, with the scopes of the token if GitHub tells them."""
+    github_server.scopes = told
+
+    assert github.user() == User("octocat", scopes)
+
+
+def test_administered_repositories(github_server: GitHubServer, github: GitHub) -> None:
+    """The repositories that can be connected are listed on all pages, those with the newest push first."""
+    github_server.per_page = 2
+    for number in range(4):
+        github_server.host(f"acme/shop{number}", private=number > 0, pushed=f"2026-12-0{number + 1}T18:00:00Z")
+    github_server.host("acme/of-others", admin=False)
+    github_server.host("acme/old", archived=True)
+
+    offered = github.administered()
+
+    assert [one.name for one in offered.repositories] == ["acme/shop3", "acme/shop2", "acme/shop1", "acme/shop0", "acme/infra"]
+    assert offered.repositories[3] == OfferedRepository("acme/shop0", "public", "2026-12-01")
+    assert offered.is_complete
+
+
+def test_more_repositories_than_are_read(github_server: GitHubServer, github: GitHub) -> None:
+    """Of a user with a great many repositories, ten pages are read, and the list says that it is not complete."""
+    github_server.per_page = 1
+    for number in range(10):
+        github_server.host(f"acme/shop{number}")
+
+    offered = github.administered()
+
+    assert (len(offered.repositories), offered.is_complete) == (10, False)
+    assert len(github_server.requests) == 10
+
+
 def test_host_keys_are_read(github: GitHub) -> None:
     """The host keys that GitHub publishes for its ssh server are read."""
     assert github.host_keys() == (HOST_KEY,)
@@ -133,6 +177,8 @@ CALLS: dict[str, Callable[[GitHub], Any]] = {
     "DELETE /repos/acme/infra/hooks/7": lambda github: github.remove_hook("acme/infra", 7),
     f"POST /repos/acme/infra/statuses/{STATUS.commit}": lambda github: github.send(STATUS),
     "GET /meta": lambda github: github.host_keys(),
+    "GET /user": lambda github: github.user(),
+    "GET /user/repos": lambda github: github.administered(),
 }
 
 
@@ -269,7 +315,9 @@ def test_rate_limit(github_server: GitHubServer, github: GitHub, status: int, he
 
 
 @pytest.mark.parametrize("body", [b"<html>a proxy</html>", b"{", b"[]", b"", {"name": "infra"}])
-@pytest.mark.parametrize("call", ["GET /repos/acme/infra", "POST /repos/acme/infra/hooks", "POST /repos/acme/infra/keys"])
+@pytest.mark.parametrize(
+    "call", ["GET /repos/acme/infra", "POST /repos/acme/infra/hooks", "POST /repos/acme/infra/keys", "GET /user"]
+)
 def test_something_else_answers(github_server: GitHubServer, github: GitHub, call: str, body: Any) -> None:
     """An answer that cannot come from GitHub is an error."""
     method, path = call.split()

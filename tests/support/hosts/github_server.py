@@ -33,6 +33,7 @@ HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDAZFvDtFqGn2Q6rqUvFl0n3zOtuLbMx
 
 Json = dict[str, Any]
 Answer = tuple[int, Any]
+AnswerWithHeaders = tuple[int, Any, Mapping[str, str]]
 
 
 @dataclass
@@ -42,6 +43,8 @@ class HostedRepository:
     name: str
     admin: bool = True
     private: bool = True
+    archived: bool = False
+    pushed: str = "2026-11-30T18:00:00Z"
     ssh_url: str = "git@github.com:acme/infra.git"
     keys: dict[int, Json] = field(default_factory=dict)
     hooks: dict[int, Json] = field(default_factory=dict)
@@ -78,6 +81,8 @@ class GitHubServer:
         moved: old name to new.
         requests: the method and path of each request.
         wrong: errors in requests and answers, according to the description.
+        user: the name of the token's user.
+        scopes: the scopes of the token; None for a fine-grained token, which has none.
     """
 
     api: str
@@ -89,6 +94,8 @@ class GitHubServer:
     wrong: list[str] = field(default_factory=list)
     per_page: int = 100
     host_key: str = HOST_KEY
+    user: str = "octocat"
+    scopes: str | None = None
     _failures: list[list[Any]] = field(default_factory=list)
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _last: int = 100
@@ -143,12 +150,12 @@ class GitHubServer:
                 return cast("Failure", failure)
         return None
 
-    def _answer(self, request: Request) -> tuple[int, Any, Mapping[str, str]]:
+    def _answer(self, request: Request) -> AnswerWithHeaders:
         if request.headers.get("authorization") not in {f"token {TOKEN}", f"Bearer {TOKEN}"}:
             return 401, _message("Bad credentials"), {}
         operation = self.description.find(request.method, request.path)
-        if operation is not None and operation.name == "GET /meta":
-            return 200, self._meta(), {}
+        if operation is not None and operation.name in _OF_EVERYONE:
+            return cast("AnswerWithHeaders", getattr(self, _OF_EVERYONE[operation.name])(request))
         name = "{owner}/{repo}".format_map({"owner": "", "repo": ""} | dict(operation.parameters if operation else {}))
         if name in self.moved:
             return 301, _message("Moved Permanently"), {"Location": f"{self.api}/repos/{self.moved[name]}"}
@@ -162,17 +169,30 @@ class GitHubServer:
             return status, *self._page(request, found)
         return status, found, {}
 
+    def _user(self, _request: Request) -> AnswerWithHeaders:
+        about = self.description.example("private-user-response-with-public-and-private-profile-information")
+        about |= {"login": self.user, "user_view_type": "private"}
+        return 200, about, {} if self.scopes is None else {"X-OAuth-Scopes": self.scopes}
+
+    def _repositories_of_user(self, request: Request) -> AnswerWithHeaders:
+        listed = sorted(self.repositories.values(), key=lambda one: one.pushed, reverse=True)
+        return 200, *self._page(request, [self._listed(one) for one in listed])
+
+    def _listed(self, repository: HostedRepository) -> Json:
+        _, about = self.repository(repository, Operation("", "", {}, {}), {})
+        return cast("Json", about)
+
     def _page(self, request: Request, found: list[Json]) -> tuple[list[Json], Mapping[str, str]]:
         number = int(parse_qs(request.query).get("page", ["1"])[0])
         start = (number - 1) * self.per_page
         more = {"Link": f'<{self.api}{request.path}?page={number + 1}>; rel="next"'} if found[start + self.per_page :] else {}
         return found[start : start + self.per_page], more
 
-    def _meta(self) -> Json:
+    def _meta(self, _request: Request) -> AnswerWithHeaders:
         about = self.description.example("api-overview")
         if "ssh_keys" in about:
             about |= {"ssh_keys": [self.host_key], "ssh_key_fingerprints": {"SHA256_ED25519": "1234567890"}}
-        return about
+        return 200, about, {}
 
     def repository(self, repository: HostedRepository, _operation: Operation, _body: Json) -> Answer:
         about = self.description.example("full-repository-default-response")
@@ -184,6 +204,8 @@ class GitHubServer:
             "private": repository.private,
             "visibility": "private" if repository.private else "public",
             "default_branch": "main",
+            "archived": repository.archived,
+            "pushed_at": repository.pushed,
             "language": None,
             "ssh_url": repository.ssh_url,
             "url": f"{self.api}/repos/{repository.name}",
@@ -246,6 +268,7 @@ class GitHubServer:
         return self._last
 
 
+_OF_EVERYONE = {"GET /meta": "_meta", "GET /user": "_user", "GET /user/repos": "_repositories_of_user"}
 _HANDLERS = {
     "GET /repos/{owner}/{repo}": "repository",
     "GET /repos/{owner}/{repo}/keys": "keys",
