@@ -60,6 +60,7 @@ def test_defaults_need_nothing() -> None:
         data=Path("/home/me/.local/share/dockercise"),
         server_hosts=(),
         registry_credentials=None,
+        github_client_id=None,
         log_group=None,
         aws_role=None,
         s3_endpoint=None,
@@ -103,6 +104,7 @@ def test_every_setting_can_come_from_the_environment() -> None:
             "DOCKERCISE_DATA": "~/data",
             "DOCKERCISE_SERVER_HOSTS": "Ci.example.org, [fd00::1]",
             "DOCKERCISE_REGISTRY_CREDENTIALS": "my-registry",
+            "DOCKERCISE_GITHUB_CLIENT_ID": "Iv23liTests",
             "DOCKERCISE_LOG_GROUP": "ci",
             "DOCKERCISE_AWS_ROLE": "arn:aws:iam::123456789012:role/results",
             "DOCKERCISE_S3_ENDPOINT": "http://127.0.0.1:9000",
@@ -138,6 +140,7 @@ def test_every_setting_can_come_from_the_environment() -> None:
         data=Path("/home/me/data"),
         server_hosts=("ci.example.org", "[fd00::1]"),
         registry_credentials="my-registry",
+        github_client_id="Iv23liTests",
         log_group="ci",
         aws_role="arn:aws:iam::123456789012:role/results",
         s3_endpoint="http://127.0.0.1:9000",
@@ -175,6 +178,7 @@ def test_every_setting_but_the_root_can_come_from_the_file() -> None:
             data = "/data"
             server_hosts = ["ci.example.org", "[fd00::1]"]
             registry_credentials = "my-registry"
+            github_client_id = "Iv23liTests"
             log_group = "ci"
             aws_role = "arn:aws:iam::123456789012:role/results"
             s3_endpoint = "https://s3.example.com"
@@ -210,6 +214,7 @@ def test_every_setting_but_the_root_can_come_from_the_file() -> None:
         data=Path("/data"),
         server_hosts=("ci.example.org", "[fd00::1]"),
         registry_credentials="my-registry",
+        github_client_id="Iv23liTests",
         log_group="ci",
         aws_role="arn:aws:iam::123456789012:role/results",
         s3_endpoint="https://s3.example.com",
@@ -263,6 +268,7 @@ def test_results_are_in_the_data_folder_unless_said_otherwise() -> None:
         ({}, "s3_endpoint = 'host'", {}, "/etc/config.toml:1 s3_endpoint: `host` must be an address like https://host:port"),
         ({}, "s3_encryption = 'yes'", {}, "/etc/config.toml:1 s3_encryption: `yes` must be `AES256` or `aws:kms`"),
         ({}, None, {"log_group": "a b"}, "--log-group: `a b` must be the name of a log group: letters, digits and `._/#-`"),
+        ({}, "github_client_id = 'my app'", {}, "github_client_id: `my app` must be the client id of an app on GitHub"),
         ({"DOCKERCISE_LINK_HOURS": "169"}, None, {}, "DOCKERCISE_LINK_HOURS: `169` must be 168 or less"),
         ({"DOCKERCISE_UNTRUSTED": "yes"}, None, {}, "DOCKERCISE_UNTRUSTED: `yes` must be `true` or `false`"),
         ({}, "untrusted = 1", {}, "/etc/config.toml:1 untrusted: `1` must be `true` or `false`"),
@@ -372,6 +378,7 @@ def test_the_process_has_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         data=tmp_path / "data" / "dockercise",
         server_hosts=(),
         registry_credentials=None,
+        github_client_id=None,
         log_group=None,
         aws_role=None,
         s3_endpoint=None,

@@ -39,6 +39,8 @@ _COMMANDS = {
     "watch": _Entry("dockercise_prefect.cli.watch:watch", "Run the pipeline, and again whenever its code changes."),
     "cancel": _Entry("dockercise_prefect.cli.cancel:cancel", "Cancel a run, wherever it runs."),
     "register": _Entry("dockercise_prefect.cli.register:register", "Register a repository as a Prefect deployment."),
+    "login": _Entry("dockercise_prefect.cli.login:login", "Log in with your GitHub account."),
+    "logout": _Entry("dockercise_prefect.cli.login:logout", "Remove your login to GitHub from this machine."),
     "connect": _Entry("dockercise_prefect.cli.connect:connect", "Connect a GitHub repository, so that pushes start runs."),
     "disconnect": _Entry("dockercise_prefect.cli.connect:disconnect", "Undo what `connect` did."),
     "runs": _Entry("dockercise_prefect.cli.runs:runs", "List runs, newest first."),

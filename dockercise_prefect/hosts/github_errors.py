@@ -20,10 +20,11 @@ _FAILED = 500
 _LONGEST_ANSWER = 300
 
 HOW_TO_MAKE_ONE = (
-    "create one on GitHub under Settings, Developer settings, Fine-grained tokens; "
+    "log in with `dockercise login github`, or create a token on GitHub, under Settings, Developer settings, "
+    "Fine-grained tokens; "
     "`dockercise connect --help` lists the permissions that it needs"
 )
-"""Of a token."""
+"""How a user gets a token."""
 
 
 class Right(Enum):
@@ -51,7 +52,7 @@ class Call:
         what: what it does, as the words after “to”: `add a deploy key to acme/infra`.
         right: the right that the token needs.
         host: the host of GitHub, for the user.
-        token_name: where the token came from; never the token itself.
+        token_name: where the token came from: `GITHUB_TOKEN`, `the login of octocat`; never the token itself.
         repository: the repository, if an answer of 404 means that the repository itself is missing; else None.
     """
 

@@ -35,6 +35,7 @@ class Settings:
         data: the user's data folder, absolute.
         server_hosts: further names, besides this machine's own, under which the local Prefect server is reached.
         registry_credentials: the name of the Prefect block with the credentials for a registry.
+        github_client_id: the id of the app on GitHub that users log in with; None to use a token that is there already.
         log_group: the CloudWatch log group that also gets the logs of stages; None to send them nowhere else.
         aws_role: the ARN of the role that is assumed for results and logs, perhaps in another account; None to use the
             user's own credentials.
@@ -69,6 +70,7 @@ class Settings:
     data: Path
     server_hosts: tuple[str, ...]
     registry_credentials: str | None
+    github_client_id: str | None
     log_group: str | None
     aws_role: str | None
     s3_endpoint: str | None
@@ -133,6 +135,7 @@ _KEYS = {
     "data": _Key(values.folder),
     "server_hosts": _Key(values.hosts),
     "registry_credentials": _Key(values.text),
+    "github_client_id": _Key(values.client_id),
     "log_group": _Key(values.log_group),
     "aws_role": _Key(values.role),
     "s3_endpoint": _Key(values.endpoint),
@@ -246,6 +249,7 @@ def load(
         "data": data,
         "server_hosts": (),
         "registry_credentials": None,
+        "github_client_id": None,
         "log_group": None,
         "aws_role": None,
         "s3_endpoint": None,

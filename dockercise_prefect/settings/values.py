@@ -75,6 +75,14 @@ def role(given: Given) -> str:
     return said
 
 
+def client_id(given: Given) -> str:
+    """The id of an app on GitHub: `Iv23liAbCdEfGhIjKlMn`."""
+    said = text(given).strip()
+    if not re.fullmatch(r"[\w.-]{8,100}", said, re.ASCII):
+        raise ValueError("must be the client id of an app on GitHub: letters, digits and `._-`")
+    return said
+
+
 def log_group(given: Given) -> str:
     """A log group's name."""
     said = text(given).strip()

@@ -10,11 +10,16 @@ import pytest
 
 from dockercise_prefect.hosts.github_errors import Right
 from tests.cli.connected_world import World
+from tests.support.command import Command
+from tests.support.hosts.device_flow_pages import CLIENT_ID, PENDING
+from tests.support.hosts.github_server import ENTERPRISE, TOKEN, running_github
 from tests.test_user_pages import blocks
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/github.md").read_text(encoding="utf-8")
 _VARYING = [
+    (r"/\S+/logins/\S+\.json", "FILE"),
+    (r"https?://(?=[\w.:]+/login/device)", ""),
     (r"git@github\.com:|ssh://git@127\.0\.0\.1:\d+/", "GIT "),
     (r"https?://127\.0\.0\.1:\d+/api", "PREFECT"),
     (r"github\.com|127\.0\.0\.1:\d+", "HOST"),
@@ -27,8 +32,8 @@ _VARYING = [
 
 @pytest.mark.docker
 def test_what_the_commands_print(world: World) -> None:
-    """The commands on the page, typed one after the other, print exactly what the page shows."""
-    examples = blocks(PAGE, "console")
+    """The commands on the page that need Prefect, typed one after the other, print exactly what the page shows."""
+    examples = [example for example in blocks(PAGE, "console") if "connect" in example.partition("\n")[0]]
 
     for example in examples:
         typed, _, shown = example.removeprefix("$ ").partition("\n")
@@ -38,6 +43,26 @@ def test_what_the_commands_print(world: World) -> None:
         assert said.status == 0, said
         assert alike(said.out) == alike(shown)
     assert len(examples) == 3
+
+
+def test_what_the_logins_print(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commands on the page that log in and out print exactly what the page shows."""
+    monkeypatch.setenv("DOCKERCISE_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("DOCKERCISE_GITHUB_CLIENT_ID", CLIENT_ID)
+    monkeypatch.delenv("GITHUB_TOKEN", raising=False)
+    examples = [example for example in blocks(PAGE, "console") if " github\n" in example]
+
+    with running_github(ENTERPRISE) as server:
+        server.scopes = "repo"
+        server.logins.replies = [PENDING, {"access_token": TOKEN}]
+        host = server.api.removeprefix("http://").removesuffix("/api/v3")
+        for example in examples:
+            typed, _, shown = example.removeprefix("$ ").partition("\n")
+            said = command(*shlex.split(typed)[1:], "--host", host)
+
+            assert said.status == 0, said
+            assert alike(said.out) == alike(shown)
+        assert len(examples) == 2
 
 
 def test_the_rights_are_those_that_are_needed() -> None:

@@ -17,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
+from tests.support.hosts.device_flow_pages import DeviceFlowPages
 from tests.support.hosts.openapi import Description, Operation, Request
 from tests.support.npm_package import NpmPackage
 
@@ -83,6 +84,7 @@ class GitHubServer:
         wrong: errors in requests and answers, according to the description.
         user: the name of the token's user.
         scopes: the scopes of the token; None for a fine-grained token, which has none.
+        logins: its pages for the device flow.
     """
 
     api: str
@@ -96,6 +98,7 @@ class GitHubServer:
     host_key: str = HOST_KEY
     user: str = "octocat"
     scopes: str | None = None
+    logins: DeviceFlowPages = field(default_factory=DeviceFlowPages)
     _failures: list[list[Any]] = field(default_factory=list)
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _last: int = 100
@@ -313,8 +316,11 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         headers = {name.lower(): value for name, value in self.headers.items()}
         body = self.rfile.read(int(headers.get("content-length", "0")))
-        path = parts.path.removeprefix(github.prefix)
-        status, answer, more = github.take(Request(self.command, path, parts.query, headers, body))
+        if parts.path.startswith("/login/"):
+            status, answer, more = github.logins.take(f"http://{self.headers['Host']}", parts.path, headers, body)
+        else:
+            path = parts.path.removeprefix(github.prefix)
+            status, answer, more = github.take(Request(self.command, path, parts.query, headers, body))
         if status is None:
             self.close_connection = True
             return
