@@ -2,60 +2,44 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
+from dockercise_prefect.cli.github_options import FoundToken, find_token, github_with, say_origin, takes_github, token_in
 from dockercise_prefect.cli.registration_options import (
     MakeRequest,
     reporting,
     takes_registration_of_connected,
     worker_command,
 )
+from dockercise_prefect.cli.repository_choice import chosen_on_terminal, refuse_without_terminal
 from dockercise_prefect.errors import UsageError
 from dockercise_prefect.signals import as_interrupt
 
 if TYPE_CHECKING:
     from dockercise_prefect.orchestration.registrations.deployments import Deployed
 
-TOKEN_VARIABLE = "GITHUB_TOKEN"  # noqa: S105  a name
-
-Command = TypeVar("Command", bound=Callable[..., None])
-
-
-def _takes_github(command: Command) -> Command:
-    options = (
-        click.option(
-            "--token-env",
-            metavar="NAME",
-            default=TOKEN_VARIABLE,
-            show_default=True,
-            help="The environment variable with a GitHub token.",
-        ),
-        click.option("--api", metavar="URL", help="The API of GitHub Enterprise, such as https://github.example.com/api/v3."),
-        click.option("--dry-run", is_flag=True, help="Show what would be done, and change nothing."),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
+_DRY_RUN = click.option("--dry-run", is_flag=True, help="Show what would be done, and change nothing.")
 
 
 @click.command
-@click.argument("repository", metavar="OWNER/REPO")
+@click.argument("repository", metavar="[OWNER/REPO]", required=False)
 @click.option(
     "--webhook-url", metavar="URL", required=True, help="The address at which GitHub reaches your `dockercise webhook`."
 )
-@_takes_github
+@takes_github
+@_DRY_RUN
 @click.option("--statuses", is_flag=True, help="Show runs as commit statuses; this stores a token in Prefect.")
-@click.option("--statuses-token-env", metavar="NAME", help="The variable with the token to store; default: --token-env.")
+@click.option(
+    "--statuses-token-env", metavar="NAME", help="The variable with the token to store; default: the token that connects."
+)
 @takes_registration_of_connected
 def connect(
     *,
-    repository: str,
+    repository: str | None,
     webhook_url: str,
-    token_env: str,
+    token_env: str | None,
     api: str | None,
     dry_run: bool,
     statuses: bool,
@@ -64,25 +48,33 @@ def connect(
 ) -> None:
     """Connect OWNER/REPO on GitHub, so that each push starts a run.
 
+    On a terminal, without OWNER/REPO, you choose one of the repositories that you administer.
+
     This adds a read-only deploy key and a webhook to the repository, stores the private key and the webhook's secret in Prefect
     Secret blocks, and registers the pipeline like `dockercise register`, with the same options. If a step fails, the steps
     before it are undone. Connect again to update everything and to replace the key.
 
     The token needs “Administration” and “Webhooks” (read and write) for this repository, and “Commit statuses” for --statuses.
-    Create one on GitHub under Settings, Developer settings, Fine-grained tokens. `dockercise disconnect OWNER/REPO` undoes
-    everything.
+    `dockercise login github` gets one. `dockercise disconnect OWNER/REPO` undoes everything.
     """
     from dockercise_prefect.connect.connection import checked_webhook_url
-    from dockercise_prefect.hosts.github import GitHub, checked_name
-    from dockercise_prefect.hosts.github_site import PUBLIC_API
+    from dockercise_prefect.hosts.github import checked_name
 
-    checked_name(repository)
+    if repository is None:
+        refuse_without_terminal("dockercise connect OWNER/REPO")
+    else:
+        checked_name(repository)
     checked_webhook_url(webhook_url)
-    github = GitHub(_token(token_env), api or PUBLIC_API, token_env)
+    token = find_token(token_env, api)
+    github = github_with(token, api)
     if statuses_token_env and not statuses:
         raise UsageError("--statuses-token-env cannot be used without --statuses", "add --statuses")
-    statuses_token = _token(statuses_token_env or token_env) if statuses else None
-    request("https://github.com/" + repository)  # report wrong options before any other work
+    statuses_token = _for_statuses(token_in(statuses_token_env) if statuses_token_env else token) if statuses else None
+    request("https://github.com/" + (repository or "acme/infra"))  # report wrong options before any other work
+    say_origin(token)
+    if repository is None:
+        with as_interrupt():
+            repository = chosen_on_terminal(github.administered())
     with reporting(), as_interrupt():
         from dockercise_prefect.cli.registrar import CliRegistrar
         from dockercise_prefect.connect import connecting
@@ -105,20 +97,22 @@ def connect(
 @click.command
 @click.argument("repository", metavar="OWNER/REPO")
 @click.option("--webhook-url", metavar="URL", help="The webhook to remove, if it cannot be identified otherwise.")
-@_takes_github
-def disconnect(*, repository: str, webhook_url: str | None, token_env: str, api: str | None, dry_run: bool) -> None:
+@takes_github
+@_DRY_RUN
+def disconnect(*, repository: str, webhook_url: str | None, token_env: str | None, api: str | None, dry_run: bool) -> None:
     """Undo what `dockercise connect OWNER/REPO` did: remove the webhook, deploy key, deployment and Secret blocks.
 
     Parts that are already gone are not an error. Past runs and their records are kept.
     """
     from dockercise_prefect.connect.connection import checked_webhook_url
-    from dockercise_prefect.hosts.github import GitHub, checked_name
-    from dockercise_prefect.hosts.github_site import PUBLIC_API
+    from dockercise_prefect.hosts.github import checked_name
 
     checked_name(repository)
     if webhook_url is not None:
         checked_webhook_url(webhook_url)
-    github = GitHub(_token(token_env), api or PUBLIC_API, token_env)
+    token = find_token(token_env, api)
+    github = github_with(token, api)
+    say_origin(token)
     with reporting(), as_interrupt():
         from dockercise_prefect.cli.registrar import CliRegistrar
         from dockercise_prefect.connect import disconnecting
@@ -133,13 +127,11 @@ def disconnect(*, repository: str, webhook_url: str | None, token_env: str, api:
             disconnecting.disconnect(found, click.echo)
 
 
-def _token(variable: str) -> str:
-    from dockercise_prefect.hosts.github_errors import HOW_TO_MAKE_ONE
-
-    token = os.environ.get(variable)
-    if not token:
-        raise UsageError(f"{variable} is not set", f"export {variable}=… with a token; {HOW_TO_MAKE_ONE}")
-    return token
+def _for_statuses(token: FoundToken) -> str:
+    if token.ends is not None:
+        hint = "store one that stays valid: --statuses-token-env NAME"
+        raise UsageError(f"{token.origin} ends soon, so commit statuses cannot be sent with it for long", hint)
+    return token.text
 
 
 def _next(repository: str, webhook_url: str, deployed: Deployed | None) -> list[str]:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from dockercise_prefect.cli.repository_choice import Choice
+from dockercise_prefect.hosts.github import OfferedRepository
 from dockercise_prefect.hosts.github_errors import Right
 from tests.cli.connected_world import World
 from tests.support.command import Command
@@ -63,6 +65,20 @@ def test_what_the_logins_print(command: Command, tmp_path: Path, monkeypatch: py
             assert said.status == 0, said
             assert alike(said.out) == alike(shown)
         assert len(examples) == 2
+
+
+def test_what_the_list_looks_like() -> None:
+    """The list of repositories looks as on the page."""
+    (example,) = blocks(PAGE, "text")
+    rows = [
+        ("acme/infra", "private", "2026-11-30"),
+        ("acme/shop", "private", "2026-11-28"),
+        ("acme/web", "public", "2026-10-02"),
+    ]
+
+    lines = Choice(tuple(OfferedRepository(*row) for row in rows)).lines(80, 24)
+
+    assert [line.rstrip() for line in lines] == example.splitlines()
 
 
 def test_the_rights_are_those_that_are_needed() -> None:

@@ -285,3 +285,27 @@ def test_named_variable_that_is_not_set(logins: Logins) -> None:
 
     with pytest.raises(UsageError, match="MINE is not set"):
         find_token("MINE", None)
+
+
+def test_login_that_ends_is_not_stored_for_statuses(command: Command, server: GitHubServer, host: str, logins: Logins) -> None:
+    """Commit statuses need a token that stays valid, so `connect --statuses` refuses a login that ends."""
+    logins.keep(Login(host=host, user="octocat", token=TOKEN, ends=datetime.now(UTC) + timedelta(hours=8)))
+
+    said = command("connect", "acme/infra", "--webhook-url", "https://hooks.example.org", "--api", server.api, "--statuses")
+
+    assert said.status == 2
+    assert "the login of octocat ends soon" in said.err
+    assert server.requests == []
+
+
+def test_choosing_needs_a_terminal(command: Command, server: GitHubServer, host: str, logins: Logins) -> None:
+    """Without a terminal, `connect` without a repository says what to type, and asks nobody."""
+    logins.keep(Login(host=host, user="octocat", token=TOKEN))
+
+    said = command("connect", "--webhook-url", "https://hooks.example.org", "--api", server.api)
+
+    assert said.status == 2
+    assert said.err == (
+        "no repository is named, and you can choose one only on a terminal\n  hint: type `dockercise connect OWNER/REPO`\n"
+    )
+    assert server.requests == []
