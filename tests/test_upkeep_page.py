@@ -18,6 +18,7 @@ import pytest
 from dockercise_prefect.archives.content_digest import digest_text
 from dockercise_prefect.cli import dockercise
 from dockercise_prefect.cli.present.garbage import outcome_line, total_line
+from dockercise_prefect.connect import logins
 from dockercise_prefect.orchestration.gc.item import Item, Kind, Outcome, Verb
 from dockercise_prefect.orchestration.packages import fetch as packages
 from dockercise_prefect.orchestration.registrations import checkout
@@ -57,7 +58,7 @@ def test_every_folder_of_data_is_told() -> None:
 
     assert listed == {
         *("results", "prefect", "server.json", "server.lock", "server.log", "server.secret", "server.login"),
-        *(endings.ENDED, unsent.UNSENT, checkout.FOLDER, packages.FOLDER, receiver.FOLDER, trials.FOLDER),
+        *(endings.ENDED, unsent.UNSENT, checkout.FOLDER, packages.FOLDER, receiver.FOLDER, trials.FOLDER, logins.FOLDER),
     }
 
 

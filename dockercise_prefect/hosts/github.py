@@ -188,7 +188,7 @@ class GitHub:
         found: list[OfferedRepository] = []
         with self._calling("list the repositories", Right.METADATA):
             for page in range(1, MOST_REPOSITORIES // _PER_PAGE + 1):
-                asked = {"sort": "pushed", "direction": "desc", "per_page": _PER_PAGE, "page": page}
+                asked = {"sort": "pushed", "per_page": _PER_PAGE, "page": page}
                 headers, entries = self._github.requester.requestJsonAndCheck("GET", "/user/repos", parameters=asked)
                 found += filter(None, map(_offered, entries))
                 if 'rel="next"' not in str(headers.get("link")):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import termios
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -175,6 +176,14 @@ def test_leaving(terminal: PseudoTerminal, key: str, raised: str) -> None:
     assert terminal.end() != 0
     assert terminal.settings == terminal.before
     assert "chosen: " not in terminal.seen
+
+
+def test_no_suspending(terminal: PseudoTerminal) -> None:
+    """Ctrl-Z is an ordinary key during the choice: a stopped program would leave the terminal without an echo."""
+    characters = terminal.settings[6]
+
+    assert isinstance(characters, list)
+    assert characters[termios.VSUSP] == b"\0"
 
 
 def test_terminal_that_is_closed(terminal: PseudoTerminal) -> None:

@@ -159,6 +159,14 @@ def test_hiccup(flow: DeviceFlow, pages: DeviceFlowPages, time: Time, hiccup: Re
     assert time.pauses == [5, 10, 10]
 
 
+def test_hiccups_are_counted_anew(flow: DeviceFlow, pages: DeviceFlowPages) -> None:
+    """Only questions without an answer that follow one another end the log-in."""
+    pages.started = {"interval": 0, "expires_in": 3600}
+    pages.replies = [*[None] * 4, PENDING, *[None] * 4, AGREED]
+
+    assert flow.wait(flow.start()).token == TOKEN
+
+
 @pytest.mark.parametrize(("outage", "said"), [(None, "no answer from 127.0.0.1"), (503, "is too busy for a log-in")])
 def test_outage(flow: DeviceFlow, pages: DeviceFlowPages, outage: Reply, said: str) -> None:
     """If GitHub does not answer any more, the log-in ends, and another try may succeed."""
@@ -177,10 +185,12 @@ def test_nobody_there() -> None:
         DeviceFlow(GitHubSite.of("127.0.0.1:9"), CLIENT_ID).start()
 
 
-@pytest.mark.parametrize("reply", [b"<html>a proxy</html>", b"[]", b"{", {"access_token": "two words"}, {"access_token": 1}])
+@pytest.mark.parametrize(
+    "reply", [b"<html>a proxy</html>", b"[]", b"{", 307, {"access_token": "two words"}, {"access_token": 1}]
+)
 def test_something_else_answers(flow: DeviceFlow, pages: DeviceFlowPages, reply: Reply) -> None:
-    """An answer that cannot come from GitHub ends the log-in."""
-    pages.replies = [reply]
+    """An answer that cannot come from GitHub, such as a redirection, ends the log-in."""
+    pages.replies = [reply, AGREED]
 
     with pytest.raises(HostRefusedError, match="is not GitHub"):
         flow.wait(flow.start())

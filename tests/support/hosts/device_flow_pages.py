@@ -13,7 +13,10 @@ DEVICE_CODE = "3584d83530557fdd1f46af8289938c8ef79f9dc5"
 PENDING: Mapping[str, Any] = {"error": "authorization_pending"}
 
 Reply = Mapping[str, Any] | int | bytes | None
-"""The answer to a question: JSON, a status with an empty body, other bytes, or None for a connection that is cut."""
+"""The answer to a question: JSON, a status with an empty body, other bytes, or None for a connection that is cut.
+
+A status of a redirection leads to the same page.
+"""
 
 
 @dataclass
@@ -58,7 +61,7 @@ class DeviceFlowPages:
             return 200, {"error": "incorrect_device_code"}, {}
         reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
         if isinstance(reply, int):
-            return reply, b"", {}
+            return reply, b"", {"Location": "/login/oauth/access_token"} if 300 <= reply < 400 else {}
         if reply is None or isinstance(reply, bytes):
             return (None if reply is None else 200), reply, {}
         return 200, dict(reply), {}

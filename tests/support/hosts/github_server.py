@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 from tests.support.hosts.device_flow_pages import DeviceFlowPages
 from tests.support.hosts.openapi import Description, Operation, Request
@@ -178,7 +178,10 @@ class GitHubServer:
         return 200, about, {} if self.scopes is None else {"X-OAuth-Scopes": self.scopes}
 
     def _repositories_of_user(self, request: Request) -> AnswerWithHeaders:
-        listed = sorted(self.repositories.values(), key=lambda one: one.pushed, reverse=True)
+        asked = dict(parse_qsl(request.query))
+        by_push = asked.get("sort") == "pushed"
+        is_reversed = asked.get("direction", "desc" if by_push else "asc") == "desc"
+        listed = sorted(self.repositories.values(), key=lambda one: one.pushed if by_push else one.name, reverse=is_reversed)
         return 200, *self._page(request, [self._listed(one) for one in listed])
 
     def _listed(self, repository: HostedRepository) -> Json:
