@@ -14,6 +14,7 @@ from botocore.config import Config  # type: ignore[import-untyped]  # has no typ
 from botocore.credentials import (  # type: ignore[import-untyped]  # has no types
     AssumeRoleCredentialFetcher,
     CredentialProvider,
+    CredentialResolver,
     DeferredRefreshableCredentials,
 )
 from botocore.exceptions import (  # type: ignore[import-untyped]  # has no types
@@ -57,9 +58,6 @@ RIGHTS_HINT = (
 
 _HINTS = {
     "NoSuchBucket": "create the bucket, or choose another one with `--results`",
-    "AccessDenied": RIGHTS_HINT,
-    "AccessDeniedException": RIGHTS_HINT,
-    "403": RIGHTS_HINT,
     "InvalidAccessKeyId": CREDENTIALS_HINT,
     "SignatureDoesNotMatch": CREDENTIALS_HINT,
     "UnrecognizedClientException": CREDENTIALS_HINT,
@@ -72,6 +70,9 @@ _HINTS = {
     "AuthorizationHeaderMalformed": "the bucket is in another region: set AWS_DEFAULT_REGION",
 }
 """What to do, by the error code of the service."""
+
+_WITHOUT_RIGHT = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"}
+"""Error codes of services for a missing right."""
 
 
 def aws_client(service: str, settings: Settings) -> Any:
@@ -98,12 +99,27 @@ def aws_client(service: str, settings: Settings) -> Any:
         return boto3.Session(botocore_session=_session(settings.aws_role)).client(service, endpoint_url=own, config=config)
 
 
+def with_role(user: Session, arn: str, external_id: str | None = None) -> Session:
+    """A session with the credentials of a role, which are requested when they are needed, and again before they expire.
+
+    Args:
+        user: the session whose credentials may assume the role.
+        arn: the role.
+        external_id: the id that the role asks for, if it is the role of another account.
+    """
+    profile = user.get_config_variable("profile")
+    session = Session(profile=profile)
+    session.register_component("credential_provider", CredentialResolver([_Role(user, arn, external_id)]))
+    return session
+
+
 @contextmanager
-def aws_errors(what: str) -> Iterator[None]:
+def aws_errors(what: str, rights: str = RIGHTS_HINT) -> Iterator[None]:
     """Turn every exception of boto3 inside into a `StorageError`; into a `RefusedError` if another try does not help.
 
     Args:
         what: what failed, as the beginning of the message: `cannot write s3://bucket/key`.
+        rights: the hint for credentials without the needed rights.
     """
     try:
         yield
@@ -118,7 +134,7 @@ def aws_errors(what: str) -> Iterator[None]:
     except ProfileNotFound as error:
         raise RefusedError(f"{what}: {error}", "`aws configure list-profiles` lists them") from error
     except ClientError as error:
-        raise _answered(what, error) from error
+        raise _answered(what, error, rights) from error
     except SSLError as error:
         hint = "does it use https? To trust its certificate, set AWS_CA_BUNDLE"
         raise StorageError(f"{what}: no secure connection to {_address(error)}", hint) from error
@@ -138,11 +154,8 @@ def _patience(service: str) -> Mapping[str, Any]:
 
 
 def _session(role: str | None) -> Session:
-    if role is None:
-        return get_session()
-    session = get_session()
-    session.get_component("credential_provider").insert_before("env", _Role(role))
-    return session
+    user = get_session()
+    return user if role is None else with_role(user, role)
 
 
 class _Role(CredentialProvider):  # type: ignore[misc]  # has no types
@@ -150,9 +163,11 @@ class _Role(CredentialProvider):  # type: ignore[misc]  # has no types
 
     METHOD = "dockercise-role"
 
-    def __init__(self, arn: str) -> None:
+    def __init__(self, user: Session, arn: str, external_id: str | None) -> None:
         super().__init__()
+        self._user = user
         self._arn = arn
+        self._asked = {"RoleSessionName": ROLE_SESSION} | ({"ExternalId": external_id} if external_id else {})
 
     def load(self) -> DeferredRefreshableCredentials:
         """See botocore's `CredentialProvider`.
@@ -160,20 +175,19 @@ class _Role(CredentialProvider):  # type: ignore[misc]  # has no types
         Raises:
             NoCredentialsError: there are no credentials to request the role with.
         """
-        user = get_session()
-        own = user.get_credentials()
+        own = self._user.get_credentials()
         if own is None:
             raise NoCredentialsError
         fetcher = AssumeRoleCredentialFetcher(
-            client_creator=partial(user.create_client, config=Config(**_patience("sts"))),
+            client_creator=partial(self._user.create_client, config=Config(**_patience("sts"))),
             source_credentials=own,
             role_arn=self._arn,
-            extra_args={"RoleSessionName": ROLE_SESSION},
+            extra_args=self._asked,
         )
         return DeferredRefreshableCredentials(method=self.METHOD, refresh_using=fetcher.fetch_credentials)
 
 
-def _answered(what: str, error: ClientError) -> StorageError:
+def _answered(what: str, error: ClientError, rights: str) -> StorageError:
     answer = error.response
     code = str(answer.get("Error", {}).get("Code", "")) or "no code"
     status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
@@ -182,7 +196,8 @@ def _answered(what: str, error: ClientError) -> StorageError:
     if said and said != code:
         text += f": {said.splitlines()[0]}"
     will_not = 300 <= status < 500 and status not in {408, 429} and code not in _PASSING  # noqa: PLR2004  classes of HTTP
-    return (RefusedError if will_not else StorageError)(text, _HINTS.get(code))
+    hint = rights if code in _WITHOUT_RIGHT else _HINTS.get(code)
+    return (RefusedError if will_not else StorageError)(text, hint)
 
 
 _PASSING = {
