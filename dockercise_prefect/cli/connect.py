@@ -78,9 +78,14 @@ def connect(
     with reporting(), as_interrupt():
         from dockercise_prefect.cli.registrar import CliRegistrar
         from dockercise_prefect.connect import connecting
+        from dockercise_prefect.connect.connection import BlockNames
+        from dockercise_prefect.connect.prefect_store import PrefectStore
 
+        registrar = CliRegistrar(request, click.echo)
         wish = connecting.Wish(repository=repository, webhook_url=webhook_url, statuses_token=statuses_token)
-        found = connecting.survey(wish, github)
+        found = connecting.survey(
+            wish, github, lambda known: PrefectStore(BlockNames.of(github.host, known.full_name), registrar)
+        )
         click.echo(f"{found.repository.full_name} on {github.host}: {found.repository.visibility}")
         if webhook_url.startswith("http://"):
             click.echo("warning: pushes would be sent in clear text: use an https address for --webhook-url", err=True)
@@ -88,8 +93,7 @@ def connect(
             for line in found.plan():
                 click.echo(line)
             return
-        registrar = CliRegistrar(request, click.echo)
-        connecting.connect(found, github, registrar, click.echo)
+        connecting.connect(found, github, click.echo)
         for line in _next(found.repository.full_name, webhook_url, registrar.deployed):
             click.echo(line)
 

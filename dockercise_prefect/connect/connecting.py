@@ -1,26 +1,19 @@
-"""Connects a repository on GitHub: adds a deploy key and a webhook to it, and makes its deployment."""
+"""Connects a repository on GitHub: adds a deploy key and a webhook to it, stores their secrets, and registers it."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from dockercise_prefect.connect.connection import (
-    BlockNames,
-    Opening,
-    Registrar,
-    key_title,
-    own_hooks,
-    own_keys,
-)
+from dockercise_prefect.connect.connection import key_title, own_hooks, own_keys
 from dockercise_prefect.connect.deploy_key import DeployKey, fingerprint, make_deploy_key, read_deploy_key
+from dockercise_prefect.connect.store import Connected, ConnectionStore, Secret
 from dockercise_prefect.connect.undo import Undo, undone_on_failure
 from dockercise_prefect.errors import DockerciseError, HostRefusedError
 from dockercise_prefect.hosts.github import GitHub, KnownHook, KnownKey, Repository
-from dockercise_prefect.orchestration.prefect.secret_blocks import delete_secret, find_secret, save_secret
 from dockercise_prefect.repository.address import parse_address
 
 SECRET_BYTES = 32
@@ -46,45 +39,69 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What exists on GitHub and in Prefect before anything is changed."""
+    """What exists on GitHub and in the store before anything is changed."""
 
     wish: Wish
     repository: Repository
     hooks: tuple[KnownHook, ...]
     old_keys: tuple[KnownKey, ...]
-    blocks: BlockNames
+    store: ConnectionStore
     host_keys: tuple[str, ...]
     webhook_secret: str | None = field(repr=False)
     private_key: str | None = field(repr=False)
     token: str | None = field(repr=False)
 
+    @property
+    def connected(self) -> Connected:
+        """The repository as it will be registered."""
+        return Connected(
+            url=self.repository.ssh_url,
+            host_keys=self.host_keys,
+            sends_statuses=self.wish.statuses_token is not None,
+        )
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything is there already, on GitHub and in the store. The registration itself is not looked at."""
+        pair = read_deploy_key(self.private_key or "")
+        return (
+            pair is not None
+            and [fingerprint(key.public) for key in self.old_keys] == [pair.fingerprint]
+            and len(self.hooks) == 1
+            and self.webhook_secret is not None
+            and self.token == self.wish.statuses_token
+        )
+
     def plan(self) -> list[str]:
         """What `connect` would do, one line for each step."""
-        name, blocks = self.repository.full_name, self.blocks
+        name, place = self.repository.full_name, self.store.place
         key = "replace" if self.old_keys else "add"
         hook = "set" if self.hooks else "add"
         secret = "keep" if self.webhook_secret else "save"
         lines = [
             f"would {key} a read-only deploy key of {name}, {key_title(self.wish.webhook_url)!r}",
-            f"would save its private key in Prefect's Secret block {blocks.key}",
-            f"would {secret} the webhook's secret in Prefect's Secret block {blocks.webhook}",
+            f"would save its private key in {place(Secret.KEY)}",
+            f"would {secret} the webhook's secret in {place(Secret.WEBHOOK)}",
         ]
         if self.wish.statuses_token:
-            lines.append(f"would save a token for commit statuses in Prefect's Secret block {blocks.token}")
+            lines.append(f"would save a token for commit statuses in {place(Secret.TOKEN)}")
         elif self.token:
-            lines.append(f"would remove the token for commit statuses, Prefect's Secret block {blocks.token}")
+            lines.append(f"would remove the token for commit statuses, {place(Secret.TOKEN)}")
         lines.append(f"would register {self.repository.ssh_url}")
         return [*lines, f"would {hook} a webhook of {name} for pushes, to {self.wish.webhook_url}"]
 
 
-def survey(wish: Wish, github: GitHub) -> Survey:
+def survey(wish: Wish, github: GitHub, open_store: Callable[[Repository], ConnectionStore]) -> Survey:
     """Check whether the token has the needed rights, and find out what exists. Nothing is changed.
 
     Whether a fine-grained token may write cannot be known before something is written with it.
 
+    Args:
+        open_store: finds the store for the repository, whose current name GitHub knows.
+
     Raises:
         HostError: GitHub does not answer, or refuses access.
-        OrchestratorError: Prefect does not answer.
+        DockerciseError: the store does not answer.
     """
     repository = github.repository(wish.repository)
     name = repository.full_name
@@ -92,25 +109,25 @@ def survey(wish: Wish, github: GitHub) -> Survey:
         hint = "only administrators can change its webhooks and deploy keys: use an administrator's token"
         raise HostRefusedError(f"the token's user is not an administrator of {name}", hint)
     hooks = own_hooks(github.hooks(name), wish.webhook_url)
-    blocks = BlockNames.of(github.host, name)
-    private = find_secret(blocks.key)
+    store = open_store(repository)
+    private = store.find(Secret.KEY)
     return Survey(
         wish=wish,
         repository=repository,
         hooks=hooks,
         old_keys=own_keys(github.keys(name), read_deploy_key(private or ""), wish.webhook_url),
-        blocks=blocks,
+        store=store,
         host_keys=_known_hosts(repository, github),
-        webhook_secret=find_secret(blocks.webhook),
+        webhook_secret=store.find(Secret.WEBHOOK),
         private_key=private,
-        token=find_secret(blocks.token),
+        token=store.find(Secret.TOKEN),
     )
 
 
-def connect(found: Survey, github: GitHub, registrar: Registrar, tell: Tell) -> str:
+def connect(found: Survey, github: GitHub, tell: Tell) -> str:
     """Connect a repository, or bring its connection up to date. If a step fails, what was made is undone.
 
-    The webhook is made last, so that pushes are sent only when a deployment can receive them. An existing secret of the webhook
+    The webhook is made last, so that pushes are sent only when something can receive them. An existing secret of the webhook
     is kept, because a push that arrives meanwhile is signed with it. The deploy key is a new one each time.
 
     Args:
@@ -118,7 +135,7 @@ def connect(found: Survey, github: GitHub, registrar: Registrar, tell: Tell) -> 
         tell: called with a line for each step.
 
     Returns:
-        The deployment.
+        The name of the registration.
 
     Raises:
         DockerciseError: a step failed. What this call made is undone, and `tell` was called with what could not be undone.
@@ -129,59 +146,36 @@ def connect(found: Survey, github: GitHub, registrar: Registrar, tell: Tell) -> 
         undo.later(f"the new deploy key of {name}", lambda: _remove_key_named(github, name, pair))
         github.add_key(name, key_title(wish.webhook_url), pair.public)
         tell(f"deploy key added to {name}, read-only ({pair.fingerprint})")
-        _keep(undo, found.blocks.key, pair.private, found.private_key)
-        tell(f"its private key is in Prefect's Secret block {found.blocks.key}")
+        _keep(undo, found, Secret.KEY, pair.private, found.private_key)
+        tell(f"its private key is in {found.store.place(Secret.KEY)}")
         secret = found.webhook_secret or secrets.token_hex(SECRET_BYTES)
-        _keep(undo, found.blocks.webhook, secret, found.webhook_secret)
-        tell(f"the webhook's secret is in Prefect's Secret block {found.blocks.webhook}")
+        _keep(undo, found, Secret.WEBHOOK, secret, found.webhook_secret)
+        tell(f"the webhook's secret is in {found.store.place(Secret.WEBHOOK)}")
         _keep_token(undo, found, tell)
-        deployment = _register(undo, found, registrar, tell)
+        registration = found.store.register(found.connected, undo, tell)
         _send_pushes(undo, found, github, secret)
         tell(f"webhook {'set' if found.hooks else 'added'}: GitHub sends pushes to {wish.webhook_url}")
     _tidy(found, github, tell)
-    return deployment
+    return registration
 
 
-def _keep(undo: Undo, block: str, text: str, before: str | None) -> None:
+def _keep(undo: Undo, found: Survey, secret: Secret, text: str, before: str | None) -> None:
     if text == before:
         return
-    back = partial(delete_secret, block) if before is None else partial(save_secret, block, before)
-    undo.later(f"Prefect's Secret block {block}", back)
-    save_secret(block, text)
+    store = found.store
+    undo.later(store.place(secret), partial(store.delete, secret) if before is None else partial(store.save, secret, before))
+    store.save(secret, text)
 
 
 def _keep_token(undo: Undo, found: Survey, tell: Tell) -> None:
-    block, token = found.blocks.token, found.wish.statuses_token
+    place, token = found.store.place(Secret.TOKEN), found.wish.statuses_token
     if token is not None:
-        _keep(undo, block, token, found.token)
-        tell(f"commit statuses are sent with the token in Prefect's Secret block {block}")
+        _keep(undo, found, Secret.TOKEN, token, found.token)
+        tell(f"commit statuses are sent with the token in {place}")
     elif found.token is not None:
-        undo.later(f"Prefect's Secret block {block}", partial(save_secret, block, found.token))
-        delete_secret(block)
-        tell(f"commit statuses are not sent any more: Prefect's Secret block {block} is removed")
-
-
-def _register(undo: Undo, found: Survey, registrar: Registrar, tell: Tell) -> str:
-    blocks = found.blocks
-    before = registrar.registered(blocks.key)
-    undo.later("the deployment", lambda: _remove_all(registrar, set(registrar.registered(blocks.key)) - set(before)))
-    deployment = registrar.register(
-        Opening(
-            url=found.repository.ssh_url,
-            credentials=blocks.key,
-            webhook_secret=blocks.webhook,
-            statuses=blocks.token if found.wish.statuses_token is not None else None,
-            host_keys=found.host_keys,
-        )
-    )
-    if deployment in before:
-        undo.cannot(f"the deployment {deployment} stays as it is now")
-    tell(f"deployment {deployment} {'updated' if deployment in before else 'created'}")
-    return deployment
-
-
-def _remove_all(registrar: Registrar, deployments: Iterable[str]) -> bool:
-    return sum(registrar.remove(deployment) for deployment in deployments) > 0
+        undo.later(place, partial(found.store.save, Secret.TOKEN, found.token))
+        found.store.delete(Secret.TOKEN)
+        tell(f"commit statuses are not sent any more: {place} is removed")
 
 
 def _send_pushes(undo: Undo, found: Survey, github: GitHub, secret: str) -> None:
