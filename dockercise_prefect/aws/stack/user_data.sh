@@ -1,0 +1,110 @@
+# The first boot of a host: installs the engine and dockercise on Debian 13, and lets `dockercise host install` do the rest.
+#
+# The template puts this text after a line that exports STACK and REGION, and cloud-init runs it as root once for each instance. It
+# can be run again: what is there already is left alone. Lines that begin with `dockercise:` are for the console of the instance, which
+# `dockercise aws up` shows. If a step fails, it says which, also in the parameter `report`.
+set -euo pipefail
+
+export AWS_DEFAULT_REGION="$REGION" DEBIAN_FRONTEND=noninteractive PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1
+BOOT=/opt/dockercise/boot
+CURRENT=/opt/dockercise/current
+STEP=start
+
+step() {
+    STEP="$1"
+    echo "dockercise: $STEP"
+}
+
+# Mirrors, and the network of a fresh instance, fail now and then.
+again() {
+    for _ in 1 2 3 4; do
+        "$@" && return
+        sleep 10
+    done
+    "$@"
+}
+
+ended() {
+    [ "$1" -ne 0 ] || return 0
+    echo "dockercise: failed: $STEP (/var/log/cloud-init-output.log says more)"
+    # Before boto3 is installed, nothing can write a report.
+    [ ! -x "$BOOT/bin/python" ] || "$BOOT/bin/python" - "$STEP" <<'PYTHON' || echo "dockercise: the report could not be written"
+import json, os, sys, time
+import boto3
+
+report = {"at": int(time.time()), "phase": "failed", "error": f"the first boot failed: {sys.argv[1]}"}
+boto3.client("ssm").put_parameter(Name=f"/dockercise/{os.environ['STACK']}/report", Value=json.dumps(report), Overwrite=True)
+PYTHON
+}
+trap 'ended $?' EXIT
+
+step "install Debian's packages"
+PACKAGES=(ca-certificates curl docker.io git openssh-client python3-venv)
+if ! dpkg --status "${PACKAGES[@]}" >/dev/null 2>&1; then
+    again apt-get -qq -o DPkg::Lock::Timeout=300 update
+    again apt-get -qq -o DPkg::Lock::Timeout=300 install --no-install-recommends --yes "${PACKAGES[@]}"
+fi
+
+step "install boto3"
+if ! "$BOOT/bin/python" -c "import boto3" 2>/dev/null; then
+    python3 -m venv --clear "$BOOT"
+    again "$BOOT/bin/pip" install --quiet "boto3>=1.35,<2"
+fi
+
+step "install the agent of Session Manager"
+if ! command -v amazon-ssm-agent >/dev/null; then
+    # Pushes run without it. Only `dockercise aws ui` needs it.
+    AGENT="https://s3.$REGION.amazonaws.com/amazon-ssm-$REGION/latest/debian_$(dpkg --print-architecture)/amazon-ssm-agent.deb"
+    if curl -fsS --retry 5 --connect-timeout 10 -o /tmp/amazon-ssm-agent.deb "$AGENT" && dpkg -i /tmp/amazon-ssm-agent.deb; then
+        rm /tmp/amazon-ssm-agent.deb
+    else
+        echo "dockercise: the agent of Session Manager could not be installed: \`dockercise aws ui\` will not work"
+    fi
+fi
+
+step "read what the stack says"
+# Two lines: what pip installs, and the folder for it. A package in the bucket is downloaded. It may be uploaded after the stack is made.
+SAID="$("$BOOT/bin/python" - <<'PYTHON'
+import hashlib, json, os, pathlib, sys, time
+import boto3
+
+settings = json.loads(boto3.client("ssm").get_parameter(Name=f"/dockercise/{os.environ['STACK']}/host")["Parameter"]["Value"])
+package = settings["package"]
+release = pathlib.Path("/opt/dockercise/releases", hashlib.sha256(package.encode()).hexdigest()[:16])
+if package.startswith("s3:"):
+    s3, prefix, deadline = boto3.client("s3"), package.removeprefix("s3:"), time.monotonic() + 900
+    while True:
+        listed = s3.list_objects_v2(Bucket=settings["bucket"], Prefix=prefix).get("Contents", [])
+        names = [one["Key"].removeprefix(prefix) for one in listed]
+        if "requirements.lock" in names and any(name.endswith(".whl") for name in names):
+            break
+        if time.monotonic() > deadline:
+            sys.exit(f"dockercise: s3://{settings['bucket']}/{prefix} has no wheel and no requirements.lock after 15 minutes")
+        time.sleep(5)
+    package = f"/opt/dockercise/downloads/{release.name}"
+    pathlib.Path(package).mkdir(parents=True, exist_ok=True)
+    for name in names:
+        if "/" not in name and name.endswith((".whl", ".lock")):
+            s3.download_file(settings["bucket"], prefix + name, f"{package}/{name}")
+print(package, release, sep="\n")
+PYTHON
+)"
+PACKAGE="${SAID%%$'\n'*}"
+RELEASE="${SAID##*$'\n'}"
+
+step "install dockercise"
+if [ ! -e "$RELEASE/complete" ]; then
+    python3 -m venv --clear "$RELEASE"
+    if [ -d "$PACKAGE" ]; then
+        again "$RELEASE/bin/pip" install --quiet --require-hashes --requirement "$PACKAGE/requirements.lock"
+        "$RELEASE/bin/pip" install --quiet --no-deps "$PACKAGE"/*.whl
+    else
+        again "$RELEASE/bin/pip" install --quiet "$PACKAGE"
+    fi
+    touch "$RELEASE/complete"
+fi
+[ -e "$CURRENT" ] || ln -s "$RELEASE" "$CURRENT"
+
+step "set up the host"
+"$CURRENT/bin/dockercise" host install --stack "$STACK" --region "$REGION"
+echo "dockercise: the host is installed"
