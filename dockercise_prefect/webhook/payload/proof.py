@@ -80,13 +80,30 @@ class StandardSignature:
             return False
         held = False
         for key in _keys(secret):
-            made = hmac.new(key, f"{self.identity}.{self.timestamp}.".encode(), hashlib.sha256)
-            made.update(body)
-            expected = base64.b64encode(made.digest())
+            expected = _signature(key, self.identity, self.timestamp, body)
             for signature in self.signatures:
                 version, _, value = signature.partition(",")
                 held |= version == "v1" and hmac.compare_digest(expected, value.encode())
         return held
+
+
+def standard_signature(secret: str, identity: str, timestamp: str, body: bytes) -> str:
+    """The signature that `StandardSignature` accepts, as the value of the header `webhook-signature`.
+
+    Args:
+        secret: the signing token.
+        identity: the delivery's id.
+        timestamp: when it is sent, in seconds since 1970.
+        body: the body of the request.
+    """
+    *_, key = _keys(secret)
+    return f"v1,{_signature(key, identity, timestamp, body).decode()}"
+
+
+def _signature(key: bytes, identity: str, timestamp: str, body: bytes) -> bytes:
+    made = hmac.new(key, f"{identity}.{timestamp}.".encode(), hashlib.sha256)
+    made.update(body)
+    return base64.b64encode(made.digest())
 
 
 def _keys(secret: str) -> Iterator[bytes]:
