@@ -183,9 +183,12 @@ def test_statuses_of_a_run(world: ScriptedWorld, receiver: Receiving) -> None:
 
     receiver.deliver(github_sent(payload))
     eventually(lambda: receiver.statuses.states(payload["after"]) == ["pending"])
+    outstanding = receiver.client.get("/health").json()["statuses"]
     world.end(payload["after"], RunState.SUCCESS)
     eventually(lambda: receiver.statuses.states(payload["after"]) == ["pending", "success"])
+    eventually(lambda: receiver.client.get("/health").json()["statuses"] == 0)
 
+    assert outstanding >= 1  # of a run that has not ended
     where, token, status = receiver.statuses.sent[0]
     assert (where, token) == ("github https://github.com", "ghp_secret")
     assert status == CommitStatus(

@@ -18,6 +18,7 @@ from dockercise_prefect.webhook.receiver.directory import Directory
 from dockercise_prefect.webhook.receiver.inbox import Inbox
 from dockercise_prefect.webhook.receiver.intake import Answer, Intake, Result
 from dockercise_prefect.webhook.receiver.metrics import CONTENT_TYPE, Metrics
+from dockercise_prefect.webhook.receiver.notices import Notices
 
 DOORS = ("/", "/webhook")
 """The paths that accept deliveries."""
@@ -35,6 +36,7 @@ class Doors:
         intake: Intake,
         directory: Directory,
         inbox: Inbox,
+        notices: Notices,
         metrics: Metrics,
         say: Callable[[str], None],
         bodies: Bodies | None = None,
@@ -45,6 +47,7 @@ class Doors:
             intake: judges deliveries.
             directory: reads the registrations again when a delivery comes from an unknown repository.
             inbox: says whether it can accept more deliveries.
+            notices: says how many commit statuses are not sent yet.
             metrics: counts the answers.
             say: called with one line for each delivery, and with one more if the operator can do something.
             bodies: reads bodies.
@@ -52,6 +55,7 @@ class Doors:
         self._intake = intake
         self._directory = directory
         self._inbox = inbox
+        self._notices = notices
         self._metrics = metrics
         self._say = say
         self._bodies = bodies or Bodies()
@@ -109,12 +113,14 @@ class Doors:
         health = self._directory.health()
         try:
             waiting: int | None = await run_in_threadpool(self._inbox.waiting)
+            statuses: int | None = await run_in_threadpool(self._notices.outstanding)
             accepts = not await run_in_threadpool(lambda: self._inbox.full)
         except sqlite3.Error:
-            waiting, accepts = None, False
+            waiting, statuses, accepts = None, None, False
         content = {
             "accepts": accepts,
             "queue": waiting,
+            "statuses": statuses,
             "prefect": health.hub_answers,
             "registrations": {"count": health.count, "age_seconds": None if health.age is None else round(health.age, 1)},
         }

@@ -63,6 +63,19 @@ class Notices:
             rows = connection.execute("SELECT order_seq, due FROM notices").fetchall()
             return min((row["due"] for row in rows if row["order_seq"] not in self._busy), default=None)
 
+    def outstanding(self) -> int:
+        """How many statuses are not sent yet, with those of runs that have not ended.
+
+        Raises:
+            sqlite3.Error: the file cannot be read.
+        """
+        with self._database.reading() as connection:
+            (count,) = connection.execute(
+                "SELECT (SELECT count(*) FROM notices)"
+                " + (SELECT count(*) FROM orders WHERE state = 'submitted' AND token IS NOT NULL)"
+            ).fetchone()
+        return int(count)
+
     def settled(self, notice: Notice) -> None:
         """Remove a status that was sent or is given up. A newer one that was added meanwhile stays."""
         with self._database.transaction() as connection:

@@ -125,6 +125,7 @@ class Receiver:
             intake=Intake(self._directory, self._inbox, dispatching.wake),
             directory=self._directory,
             inbox=self._inbox,
+            notices=notices,
             metrics=metrics,
             say=say,
             bodies=Bodies(seconds=pace.body_seconds),
