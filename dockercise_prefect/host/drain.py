@@ -37,11 +37,16 @@ class Verdict(StrEnum):
     AGAIN = "again"
 
 
-def verdict(status: int | None, *, unregistered: bool) -> Verdict:
+MOST_TRIES = 20
+"""How often a push is tried whose repository is not registered yet. This takes more than an hour."""
+
+
+def verdict(status: int | None, *, unregistered: bool, tries: int) -> Verdict:
     """Judge an answer of the receiver.
 
     Args:
         status: the HTTP status; None if the receiver did not answer.
+        tries: how often the push was taken from the queue, this time included.
         unregistered: whether a repository of the stack is not registered yet. Then the receiver does not know it.
 
     Returns:
@@ -53,12 +58,12 @@ def verdict(status: int | None, *, unregistered: bool) -> Verdict:
     if status in _REFUSED:
         return Verdict.LOST
     if status in _UNKNOWN:
-        return Verdict.LATER if unregistered else Verdict.LOST
+        return Verdict.LATER if unregistered and tries < MOST_TRIES else Verdict.LOST
     return Verdict.AGAIN
 
 
 def hold_seconds(tries: int) -> int:
-    """For how many seconds a message is put aside: longer each time, because the queue gives it out only 20 times.
+    """For how many seconds a message is put aside: longer each time.
 
     Args:
         tries: how often it was taken.
@@ -150,7 +155,8 @@ class Drain:
             while True:
                 headers = headers_for_receiver(delivery, body, self._secrets(), self._clock())
                 answer = self._posted(headers, body)
-                outcome = verdict(answer.status, unregistered=answer.status in _UNKNOWN and self._unregistered())
+                unregistered = answer.status in _UNKNOWN and self._unregistered()
+                outcome = verdict(answer.status, unregistered=unregistered, tries=message.tries)
                 if outcome is not Verdict.AGAIN or self._stopping.wait(self._pause):
                     break
                 self._queue.hold(message, TAKEN_SECONDS)

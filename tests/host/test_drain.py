@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dockercise_prefect.host.drain import Drain, Verdict, bucket_reader, hold_seconds, verdict
+from dockercise_prefect.host.drain import MOST_TRIES, Drain, Verdict, bucket_reader, hold_seconds, verdict
 from tests.host.answering import answering
 from tests.host.queues import Queues
 from tests.support.aws.moto import Aws
@@ -72,16 +72,18 @@ def world(tmp_path: Path) -> ScriptedWorld:
 )
 def test_each_answer_has_its_verdict(status: int | None, unregistered: bool, expected: Verdict) -> None:
     """A push is done when it is stored, lost when it can never run, and kept in all other cases."""
-    assert verdict(status, unregistered=unregistered) is expected
+    assert verdict(status, unregistered=unregistered, tries=1) is expected
 
 
-def test_a_push_is_held_longer_each_time() -> None:
-    """A push of a repository that is not registered waits longer each time, for more than an hour until the queue gives up."""
-    waits = [hold_seconds(tries) for tries in range(1, 21)]
+def test_a_push_is_held_longer_each_time_until_it_is_given_up() -> None:
+    """A push of a repository that is not registered waits longer each time, and is a dead letter after more than an hour."""
+    waits = [hold_seconds(tries) for tries in range(1, MOST_TRIES)]
 
     assert waits == sorted(waits)
     assert waits[0] == 5
-    assert 3600 < sum(waits) < 12 * 3600
+    assert 3600 < sum(waits) < 3 * 3600
+    assert verdict(404, unregistered=True, tries=MOST_TRIES - 1) is Verdict.LATER
+    assert verdict(404, unregistered=True, tries=MOST_TRIES) is Verdict.LOST
 
 
 def test_a_push_in_the_queue_becomes_a_run(queues: Queues, world: ScriptedWorld, tmp_path: Path) -> None:
