@@ -27,9 +27,10 @@ def webhook(host: str, port: int) -> None:
     without one. Ctrl-C ends it with exit status 0.
     """
     from dockercise_prefect.hosts.senders import open_statuses
+    from dockercise_prefect.http_server import address_of
     from dockercise_prefect.webhook.receiver import prefect_hub
     from dockercise_prefect.webhook.receiver.receiver import Receiver
-    from dockercise_prefect.webhook.receiver.server import address_of, listen, serve
+    from dockercise_prefect.webhook.receiver.server import listen, serve
 
     settings = read_settings()
     secret = os.environ.pop(SECRET, None)  # child processes such as git do not need it

@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
+from dockercise_prefect.http_server import address_of
 from dockercise_prefect.webhook.receiver.receiver import Receiver
-from dockercise_prefect.webhook.receiver.server import address_of, listen, serve
+from dockercise_prefect.webhook.receiver.server import listen, serve
 from tests.webhook.receiving import BRISK, ScriptedStatuses
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,12 +13,13 @@ import httpx
 
 from dockercise_prefect.hosts.kinds import HostKind
 from dockercise_prefect.hosts.statuses import CommitStatus, Statuses
+from dockercise_prefect.http_server import address_of
 from dockercise_prefect.webhook.receiver.backoff import Backoff
 from dockercise_prefect.webhook.receiver.directory import DirectoryPace
 from dockercise_prefect.webhook.receiver.follower import Looks
 from dockercise_prefect.webhook.receiver.hub import Hub
 from dockercise_prefect.webhook.receiver.receiver import Pace, Receiver
-from dockercise_prefect.webhook.receiver.server import address_of, listen, make_server
+from dockercise_prefect.webhook.receiver.server import listen, make_server
 from tests.webhook.payloads import Sent
 
 BRISK = Pace(

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import uvicorn
 from starlette.applications import Starlette
 
 from dockercise_prefect.errors import WebhookError
-from dockercise_prefect.signals import interruptions
+from dockercise_prefect.http_server import ForegroundServer, serve_until_signal
 from dockercise_prefect.webhook.receiver.request_timeout import TimedConnection
 
 MOST_CONNECTIONS = 500
@@ -20,22 +18,6 @@ MOST_CONNECTIONS = 500
 _KEEP_ALIVE_SECONDS = 15
 _ENDING_SECONDS = 15
 _BACKLOG = 1024
-
-
-class _Server(uvicorn.Server):
-    """Calls `ready` when it has started. The caller handles signals, because uvicorn would raise them again after its end."""
-
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._ready = ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self._ready()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -66,12 +48,6 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def address_of(listener: socket.socket) -> str:
-    """The URL at which a socket can be reached."""
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if listener.family == socket.AF_INET6 else f"http://{host}:{port}"
-
-
 async def serve(app: Starlette, listener: socket.socket, ready: Callable[[], None]) -> None:
     """Answer requests until a signal asks to end. Requests that have already arrived are still answered.
 
@@ -80,15 +56,7 @@ async def serve(app: Starlette, listener: socket.socket, ready: Callable[[], Non
         listener: the socket; it is closed at the end.
         ready: called as soon as requests are answered.
     """
-    server = make_server(app, ready)
-    loop = asyncio.get_running_loop()
-    for number in interruptions():
-        loop.add_signal_handler(number, _end, server)
-    try:
-        await server.serve(sockets=[listener])
-    finally:
-        for number in interruptions():
-            loop.remove_signal_handler(number)
+    await serve_until_signal(make_server(app, ready), listener)
 
 
 def make_server(app: Starlette, ready: Callable[[], None]) -> uvicorn.Server:
@@ -106,8 +74,4 @@ def make_server(app: Starlette, ready: Callable[[], None]) -> uvicorn.Server:
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_ENDING_SECONDS,
     )
-    return _Server(config, ready)
-
-
-def _end(server: uvicorn.Server) -> None:
-    server.should_exit = True
+    return ForegroundServer(config, ready)
