@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from dockercise_prefect.collector import collector_paused
 from dockercise_prefect.emit.request import Request
 from dockercise_prefect.emit.svg import Look, svg
-from dockercise_prefect.pipeline import Pipeline
+from dockercise_prefect.pipeline import Pipeline, StageName
 from dockercise_prefect.results.reading.wording import MARKS, duration, words
-from dockercise_prefect.results.report.run_page import run_page, stage_anchor
+from dockercise_prefect.results.report.run_page import Head, run_page, stage_anchor
+from dockercise_prefect.results.report.source import FolderSource
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 
 LARGEST_GRAPH = 400
@@ -25,11 +27,21 @@ def report(folder: Path, pipeline: Pipeline, summary: RunSummary, commit: str | 
         summary: how it ended.
         commit: the commit of the code that ran; None if it is not known.
     """
-    graph = None
-    if 1 < len(pipeline) <= LARGEST_GRAPH:
-        graph = svg(Request(pipeline), {name: _look(name, stage) for name, stage in summary.stages.items()})
+    graph = drawing(pipeline, summary.stages)
     with collector_paused():
-        return run_page(folder, pipeline, summary, graph, commit)
+        return run_page(FolderSource(folder), Head.of(summary), pipeline, summary.stages, graph=graph, commit=commit)
+
+
+def drawing(pipeline: Pipeline, stages: Mapping[StageName, StageSummary]) -> str | None:
+    """The graph of a run as SVG; None if it has only one stage, or too many for a picture.
+
+    Args:
+        pipeline: the pipeline that ran.
+        stages: how its stages ended. Those that are missing have not started.
+    """
+    if not 1 < len(pipeline) <= LARGEST_GRAPH:
+        return None
+    return svg(Request(pipeline), {name: _look(name, stage) for name, stage in stages.items()})
 
 
 def _look(name: str, stage: StageSummary) -> Look:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from dockercise_prefect.errors import StorageError
@@ -35,7 +35,7 @@ def excerpt(log: Iterable[bytes], budget: int) -> Excerpt | None:
         log: the bytes of the log, in pieces. At most the budget and one piece are in memory at once.
         budget: the maximum number of bytes in the excerpt.
     """
-    of_begin, of_end = budget // HEAD_SHARE, budget - budget // HEAD_SHARE
+    of_begin, of_end = _shares(budget)
     begin, end, size = b"", _End(of_end), 0
     try:
         for chunk in log:
@@ -45,11 +45,48 @@ def excerpt(log: Iterable[bytes], budget: int) -> Excerpt | None:
             end.take(chunk[missing:])
     except StorageError:
         return None
+    return _cut(begin, end.content, size, budget)
+
+
+def excerpt_of_ends(log: Callable[[int], Iterable[bytes]], size: int, budget: int) -> Excerpt | None:
+    """The same for a log that can be read from any offset on. Only what the excerpt needs is read.
+
+    Args:
+        log: opens the log at an offset.
+        size: the bytes of the log.
+        budget: the maximum number of bytes in the excerpt.
+    """
+    of_begin, of_end = _shares(budget)
+    try:
+        if size <= budget:
+            begin, end = _first(log(0), size), b""
+        else:
+            begin, end = _first(log(0), of_begin), _first(log(size - of_end), of_end)
+    except StorageError:
+        return None
+    return _cut(begin, end, size, budget)
+
+
+def _shares(budget: int) -> tuple[int, int]:
+    """How many bytes of the beginning and of the end are shown."""
+    return budget // HEAD_SHARE, budget - budget // HEAD_SHARE
+
+
+def _first(log: Iterable[bytes], length: int) -> bytes:
+    found = b""
+    for chunk in log:
+        found += chunk
+        if len(found) >= length:
+            break
+    return found[:length]
+
+
+def _cut(begin: bytes, end: bytes, size: int, budget: int) -> Excerpt | None:
     if size <= budget:
-        whole = _plain(begin + end.content)
+        whole = _plain(begin + end)
         return Excerpt(whole, 0, "") if whole.strip() else None
     # Whole lines, if there are any.
-    head, tail = begin.rpartition(b"\n"), end.content.partition(b"\n")
+    head, tail = begin.rpartition(b"\n"), end.partition(b"\n")
     first, last = (head[0] + head[1]) or head[2], tail[2] or tail[0]
     return Excerpt(_plain(first), size - len(first) - len(last), _plain(last))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
@@ -13,19 +14,35 @@ from markupsafe import Markup
 
 from dockercise_prefect.results.reading.wording import duration, size_words
 
+LIVE = "live.js"
+"""The script of pages that load themselves again."""
 
-def page(template: str, script: str | None = None, **what: object) -> str:
+
+def page(template: str, scripts: Sequence[str] = (), refresh: int | None = None, **what: object) -> str:
     """A complete page.
 
     Args:
         template: the file of the template.
-        script: a file of JavaScript, the only script that may run in the page; None for a page without scripts.
+        scripts: the files of JavaScript that may run in the page.
+        refresh: the page loads itself again after so many seconds, while somebody looks at it; None if it never does.
         what: the variables of the template. Texts are escaped.
     """
-    code = _asset(script) if script else None
-    digest = base64.b64encode(hashlib.sha256((code or "").encode()).digest()).decode()
+    names = scripts if refresh is None else (LIVE, *scripts)
     text = _templates().get_template(template)
-    return text.render(css=_asset("page.css"), script=code, script_hash=f"sha256-{digest}", **what)
+    return text.render(
+        css=_asset("page.css"),
+        scripts=[_asset(name) for name in names],
+        script_sources=" ".join(map(script_source, names)),
+        refresh=refresh,
+        **what,
+    )
+
+
+@cache
+def script_source(name: str) -> str:
+    """A script of ours as a policy for contents names it: by its digest."""
+    digest = hashlib.sha256(_asset(name).encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
 @cache

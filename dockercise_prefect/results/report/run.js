@@ -91,4 +91,5 @@ document.addEventListener("keydown", (event) => {
     move(stage, -1);
   }
 });
-if (location.hash) reveal(location.hash);
+// A page that has loaded itself again stays where it was.
+if (location.hash && !("reloaded" in document.body.dataset)) reveal(location.hash);

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from urllib.parse import quote
 
 from markupsafe import Markup
 
-from dockercise_prefect.errors import StorageError
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
 from dockercise_prefect.results.places.files import json_bytes
-from dockercise_prefect.results.places.folder import FolderObjects
-from dockercise_prefect.results.reading.recorded_run import RecordedRun
 from dockercise_prefect.results.reading.timeline import critical_path
 from dockercise_prefect.results.reading.wording import MARKS, duration, shared_with, words
 from dockercise_prefect.results.record.file_names import (
@@ -29,8 +23,9 @@ from dockercise_prefect.results.record.file_names import (
     plain_log,
     volume_file,
 )
-from dockercise_prefect.results.report.excerpt import Excerpt, excerpt
+from dockercise_prefect.results.report.excerpt import Excerpt
 from dockercise_prefect.results.report.pages import page
+from dockercise_prefect.results.report.source import Source
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 
 LOGS = 4 * 1024 * 1024
@@ -47,54 +42,110 @@ def stage_anchor(name: StageName) -> str:
     return f"#stage={quote(name)}"
 
 
-def run_page(folder: Path, pipeline: Pipeline, summary: RunSummary, graph: str | None, commit: str | None) -> str:
-    """The page of a run.
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What the page says about the run as a whole.
 
-    Args:
-        folder: the folder of the record, complete except for this page and the summary.
-        pipeline: the pipeline that ran.
-        summary: how it ended.
-        graph: the stages as SVG, whose boxes link to `stage_anchor`; None if there are too many stages.
-        commit: the commit of the code that ran; None if it is not known.
+    Attributes:
+        status: how the run ended, or `unfinished`.
+        started: when it began, in ISO 8601.
+        seconds: how long it took; None if it has not ended.
+        results: where its record is.
     """
-    path = critical_path({stage.name: stage.needs for stage in pipeline}, summary.stages)
-    budget = max(SHORTEST_LOG, min(LONGEST_LOG, LOGS // max(1, len(pipeline))))
-    clock = _Clock.of(summary)
-    recorded = _Recorded.of(folder)
-    critical = set(path)
-    stages = [
-        _entry(recorded, stage, summary.stages[stage.name], clock, budget, is_critical=stage.name in critical)
-        for stage in pipeline
-        if stage.name in summary.stages
-    ]
-    return page(
-        "run.html.j2",
-        "run.js",
-        run=summary,
-        tags=pipeline.tags,
-        commit=commit,
-        stages=stages,
-        blamed=[stage for stage in stages if stage.is_to_blame],
-        path=path,
-        path_seconds=sum(summary.stages[name].seconds or 0.0 for name in path),
-        graph=Markup(graph) if graph else None,  # noqa: S704  our own SVG, with all texts escaped
-        files=[name for name in (INDEX, SUMMARY, OUTPUTS) if name != OUTPUTS or OUTPUTS in recorded.names],
-    )
+
+    pipeline: str
+    run_id: str
+    status: str
+    started: str | None
+    seconds: float | None = None
+    error: str | None = None
+    flow_run_url: str | None = None
+    results: str | None = None
+
+    @classmethod
+    def of(cls, summary: RunSummary) -> Head:
+        """The head for a run that has ended."""
+        return cls(
+            summary.pipeline,
+            summary.run_id,
+            summary.status.value,
+            summary.started,
+            summary.seconds,
+            summary.error,
+            summary.flow_run_url,
+            summary.results,
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class _Recorded:
-    """The record of the run, and the names of its files: most stages have few of those that a stage can have."""
+class Links:
+    """Where the links of the page lead.
 
-    folder: str
-    run: RecordedRun
-    names: Collection[str]
+    Attributes:
+        files: what comes before the name of a file of the record.
+        runs: the page with all runs of the pipeline.
+    """
 
-    @classmethod
-    def of(cls, folder: Path) -> _Recorded:
-        """The record in a folder."""
-        run = RecordedRun(FolderObjects(folder.parent.parent), folder.parent.name, folder.name)
-        return cls(str(folder), run, frozenset(path.name for path in folder.iterdir()))
+    files: str
+    runs: str
+
+
+IN_ITS_FOLDER = Links("", "../index.html")
+"""The links of a page that is a file of the record."""
+
+
+def budget(stages: int) -> int:
+    """How many bytes of one log the page of a run with so many stages shows."""
+    return max(SHORTEST_LOG, min(LONGEST_LOG, LOGS // max(1, stages)))
+
+
+def run_page(
+    source: Source,
+    head: Head,
+    pipeline: Pipeline,
+    stages: Mapping[StageName, StageSummary],
+    *,
+    graph: str | None,
+    commit: str | None,
+    links: Links = IN_ITS_FOLDER,
+    refresh: int | None = None,
+) -> str:
+    """The page of a run.
+
+    Args:
+        source: the record.
+        head: the run as a whole.
+        pipeline: the pipeline that ran.
+        stages: how its stages ended. Those that are missing are not on the page.
+        graph: the stages as SVG, whose boxes link to `stage_anchor`; None if there are too many stages.
+        commit: the commit of the code that ran; None if it is not known.
+        links: where its links lead.
+        refresh: the page loads itself again after so many seconds; None if it never does.
+    """
+    path = critical_path({stage.name: stage.needs for stage in pipeline}, stages)
+    clock = _Clock.of(stages)
+    longest = budget(len(pipeline))
+    critical = set(path)
+    entries = [
+        _entry(source, stage, stages[stage.name], clock, longest, is_critical=stage.name in critical)
+        for stage in pipeline
+        if stage.name in stages
+    ]
+    return page(
+        "run.html.j2",
+        ("run.js",),
+        refresh,
+        run=head,
+        links=links,
+        tags=pipeline.tags,
+        commit=commit,
+        stages=entries,
+        blamed=[entry for entry in entries if entry.is_to_blame],
+        path=path,
+        path_seconds=sum(stages[name].seconds or 0.0 for name in path),
+        graph=Markup(graph) if graph else None,  # noqa: S704  our own SVG, with all texts escaped
+        files=[name for name in (INDEX, SUMMARY, OUTPUTS) if name in source.names],
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +156,10 @@ class _Clock:
     seconds: float
 
     @classmethod
-    def of(cls, summary: RunSummary) -> _Clock | None:
+    def of(cls, stages: Mapping[StageName, StageSummary]) -> _Clock | None:
         """The clock of a run; None if no stage ran."""
-        starts = [datetime.fromisoformat(stage.started) for stage in summary.stages.values() if stage.started]
-        ends = [datetime.fromisoformat(stage.finished) for stage in summary.stages.values() if stage.finished]
+        starts = [datetime.fromisoformat(stage.started) for stage in stages.values() if stage.started]
+        ends = [datetime.fromisoformat(stage.finished) for stage in stages.values() if stage.finished]
         if not starts or not ends:
             return None
         return cls(min(starts), max(0.001, (max(ends) - min(starts)).total_seconds()))
@@ -159,10 +210,10 @@ class _Entry:
 
 
 def _entry(
-    recorded: _Recorded, stage: Stage, summary: StageSummary, clock: _Clock | None, budget: int, *, is_critical: bool
+    source: Source, stage: Stage, summary: StageSummary, clock: _Clock | None, longest: int, *, is_critical: bool
 ) -> _Entry:
-    kept = _kept(recorded, stage.name)
-    files = [name for name in _files(stage.name) if name in recorded.names]
+    kept = source.entry(stage.name)
+    files = [name for name in _files(stage.name) if name in source.names]
     lines = (summary.message or "").strip().splitlines()
     return _Entry(
         name=stage.name,
@@ -176,11 +227,11 @@ def _entry(
         more="\n".join(lines[1:]),
         is_critical=is_critical,
         is_to_blame=summary.status.to_blame,
-        facts=[*_facts(stage, summary, kept), *_volume_facts(recorded, stage.name)],
+        facts=[*_facts(stage, summary, kept), *_volume_facts(source, stage.name)],
         files=files,
-        log=excerpt(recorded.run.log(stage.name), budget) if _has_log(recorded, stage.name) else None,
-        no_log=_why_no_log(stage, summary),
-        json=json_bytes(_shortened(kept, min(LONGEST_VALUE, budget))).decode().rstrip("\n"),
+        log=source.log(stage.name, longest) if _has_log(source, stage.name) else None,
+        no_log=_why_no_log(stage, summary, files),
+        json=json_bytes(_shortened(kept, min(LONGEST_VALUE, longest))).decode().rstrip("\n"),
     )
 
 
@@ -188,17 +239,8 @@ def _files(name: StageName) -> tuple[str, ...]:
     return packed_log(name), plain_log(name), output_file(name), entry_file(name), volume_file(name)
 
 
-def _has_log(recorded: _Recorded, name: StageName) -> bool:
-    return packed_log(name) in recorded.names or plain_log(name) in recorded.names
-
-
-def _kept(recorded: _Recorded, name: StageName) -> Mapping[str, object]:
-    try:
-        with open(f"{recorded.folder}/{entry_file(name)}", "rb") as file:  # noqa: PTH123  a path object takes longer than reading
-            kept = json.loads(file.read())
-    except (OSError, ValueError):
-        return {}
-    return kept if isinstance(kept, dict) else {}
+def _has_log(source: Source, name: StageName) -> bool:
+    return packed_log(name) in source.names or plain_log(name) in source.names
 
 
 def _shortened(kept: Mapping[str, object], longest: int) -> Mapping[str, object]:
@@ -228,13 +270,10 @@ def _facts(stage: Stage, summary: StageSummary, kept: Mapping[str, object]) -> I
         yield from (f"{what} not kept: {why}" for what, why in left_out.items())
 
 
-def _volume_facts(recorded: _Recorded, name: StageName) -> Iterator[str]:
-    if volume_file(name) not in recorded.names:
-        return
-    with suppress(StorageError):  # if it is broken, `fetch` reports it
-        base = recorded.run.volume_base(name)
-        if base is not None:
-            yield f"volume: {shared_with(base)}"
+def _volume_facts(source: Source, name: StageName) -> Iterator[str]:
+    base = source.base(name) if volume_file(name) in source.names else None
+    if base is not None:
+        yield f"volume: {shared_with(base)}"
 
 
 def _when(summary: StageSummary, clock: _Clock | None) -> str:
@@ -244,7 +283,9 @@ def _when(summary: StageSummary, clock: _Clock | None) -> str:
     return f"started {duration(after)} into the run, took {duration(summary.seconds)}"
 
 
-def _why_no_log(stage: Stage, summary: StageSummary) -> str:
+def _why_no_log(stage: Stage, summary: StageSummary, files: Collection[str]) -> str:
     if stage.no_log:
         return "It has noLog: its output is not kept."
-    return "It printed nothing." if summary.started else "It never ran."
+    if packed_log(stage.name) in files:
+        return "It is not on this page. Its file is above."
+    return "It printed nothing." if summary.started else "It has not run."

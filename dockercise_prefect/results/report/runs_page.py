@@ -18,6 +18,7 @@ from markupsafe import Markup
 from dockercise_prefect.results.places.objects import NotStoredError, Objects, read
 from dockercise_prefect.results.reading.records import Records
 from dockercise_prefect.results.reading.run_list import UNFINISHED, Listed, listed
+from dockercise_prefect.results.record.file_names import REPORT
 from dockercise_prefect.results.report.pages import page
 
 PAGE = "index.html"
@@ -58,7 +59,7 @@ def update_runs_page(objects: Objects, pipeline: str) -> None:
     runs = Records(objects, pipeline).runs()
     newest = runs[:MOST]
     new = listed([run for run in newest if run.run_id not in known])
-    known |= {one.run.run_id: _row(one) for one in new}
+    known |= {one.run.run_id: row_of(one) for one in new}
     text = runs_page(pipeline, [known[run.run_id] for run in newest], more=len(runs) - len(newest))
     objects.put(f"{pipeline}/{PAGE}", io.BytesIO(text.encode("utf-8", "replace")))
 
@@ -73,7 +74,13 @@ def runs_page(pipeline: str, rows: Iterable[Row], *, more: int) -> str:
     """
     rows = list(rows)
     data = json.dumps([asdict(row) for row in rows]).replace("<", "\\u003c")  # so that no text can end the script
-    return page("runs.html.j2", pipeline=pipeline, runs=rows, more=more, data=Markup(data))  # noqa: S704  escaped above
+    escaped = Markup(data)  # noqa: S704  above
+    return page("runs.html.j2", pipeline=pipeline, runs=rows, more=more, link=_report_of, data=escaped)
+
+
+def _report_of(row: Row) -> str | None:
+    """The link to the page of a run, which is written when the run ends."""
+    return f"{row.run_id}/{REPORT}" if row.is_final else None
 
 
 def _known(objects: Objects, pipeline: str) -> list[Row]:
@@ -92,7 +99,8 @@ def _from_json(entry: Mapping[str, Any]) -> Row:
     return Row(entry["run_id"], entry["status"], entry["started"], entry["seconds"], entry["why"])
 
 
-def _row(one: Listed) -> Row:
+def row_of(one: Listed) -> Row:
+    """The row of a run."""
     summary = one.summary
     if summary is None:
         return Row(one.run.run_id, one.status, one.run.began.isoformat(), None, one.problem or "running, or interrupted")
