@@ -26,10 +26,12 @@ class Stored:
     Attributes:
         size: its bytes.
         written: when it was written last, by the clock of the place.
+        tag: another text if the content is another one; empty where the place has no such thing.
     """
 
     size: int
     written: datetime
+    tag: str = ""
 
 
 class Objects(Protocol):

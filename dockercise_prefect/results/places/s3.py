@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from typing import Any, BinaryIO
+from urllib.parse import quote
 
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]  # has no types
 
@@ -32,6 +34,14 @@ CONTENT_TYPES = {
 _NOTHING_THERE = {"NoSuchKey", "404"}
 
 
+@dataclass(frozen=True, slots=True)
+class SomeFolders:
+    """Some folders below a path, sorted. `more` says whether others come after them."""
+
+    names: tuple[str, ...]
+    more: bool
+
+
 class S3Objects:
     """`Objects` in a bucket.
 
@@ -40,14 +50,15 @@ class S3Objects:
     Args:
         bucket: where the objects are.
         settings: the settings for access, for the encryption of objects, and for how long links work.
+        client: boto3's client; None for one with the credentials that the settings choose.
 
     Raises:
         RefusedError: the region is missing, or the profile does not exist.
     """
 
-    def __init__(self, bucket: Bucket, settings: Settings) -> None:
+    def __init__(self, bucket: Bucket, settings: Settings, client: Any = None) -> None:
         self._bucket = bucket
-        self._client: Any = aws_client("s3", settings)
+        self._client: Any = aws_client("s3", settings) if client is None else client
         self._encryption = _encryption(settings)
         self._link_seconds = settings.link_hours * 3600
 
@@ -66,6 +77,21 @@ class S3Objects:
         with aws_errors(f"cannot list {self._named(path)}"):
             found = [entry["Prefix"] for page in pages for entry in page.get("CommonPrefixes", [])]
         return sorted(name.removeprefix(prefix).removesuffix("/") for name in found)
+
+    def folders_after(self, path: str, after: str) -> SomeFolders:
+        """The first of the folders directly below a path whose names come after a text. One request, however many there are.
+
+        Args:
+            path: see `folders`.
+            after: the text; empty for the first folders of all.
+        """
+        prefix = f"{self._bucket.key(path)}/"
+        with aws_errors(f"cannot list {self._named(path)}"):
+            answer = self._client.list_objects_v2(
+                Bucket=self._bucket.name, Prefix=prefix, Delimiter="/", MaxKeys=PAGE, StartAfter=f"{prefix}{after}"
+            )
+        names = [entry["Prefix"].removeprefix(prefix).removesuffix("/") for entry in answer.get("CommonPrefixes", [])]
+        return SomeFolders(tuple(names), bool(answer.get("IsTruncated")))
 
     def chunks(self, path: str, start: int = 0) -> Iterator[bytes]:
         """See `Objects`."""
@@ -107,7 +133,10 @@ class S3Objects:
         )
         with aws_errors(f"cannot list {self._named(path)}"):
             found = [entry for page in pages for entry in page.get("Contents", [])]
-        return {entry["Key"].removeprefix(prefix): Stored(entry["Size"], entry["LastModified"]) for entry in found}
+        return {
+            entry["Key"].removeprefix(prefix): Stored(entry["Size"], entry["LastModified"], entry.get("ETag", ""))
+            for entry in found
+        }
 
     def remove_folder(self, path: str, last: str) -> None:
         """See `Objects`."""
@@ -135,6 +164,17 @@ class S3Objects:
         where = {"Bucket": self._bucket.name, "Key": self._bucket.key(path)}
         with aws_errors(f"cannot sign a link to {self._named(path)}"):
             return str(self._client.generate_presigned_url("get_object", Params=where, ExpiresIn=self._link_seconds))
+
+    def download(self, path: str, seconds: int) -> str:
+        """An address at which a browser can download the object, and no other, for so many seconds. It shows nothing of it."""
+        where = {"Bucket": self._bucket.name, "Key": self._bucket.key(path)}
+        # A browser must not take content of a stage for a page.
+        how = {
+            "ResponseContentType": "application/octet-stream",
+            "ResponseContentDisposition": f"attachment; filename*=UTF-8''{quote(path.rpartition('/')[2], safe='')}",
+        }
+        with aws_errors(f"cannot sign a link to {self._named(path)}"):
+            return str(self._client.generate_presigned_url("get_object", Params={**where, **how}, ExpiresIn=seconds))
 
     def _named(self, path: str) -> str:
         return f"s3://{self._bucket.name}/{self._bucket.key(path)}"

@@ -1,0 +1,120 @@
+"""The record of one run in a bucket at one moment. What has not changed since an earlier moment is not read again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+from typing import Any, TypeVar
+
+from dockercise_prefect.errors import StorageError
+from dockercise_prefect.pipeline import StageName
+from dockercise_prefect.results.places.forwarding import Forwarding
+from dockercise_prefect.results.places.objects import NotStoredError, Objects, read
+from dockercise_prefect.results.reading.recorded_run import RecordedRun
+from dockercise_prefect.results.reading.run_view import READERS
+from dockercise_prefect.results.record.file_names import entry_file, packed_log, plain_log, replaced_by, volume_file
+from dockercise_prefect.results.report.excerpt import Excerpt, excerpt, excerpt_of_ends
+from dockercise_prefect.results.report.source import parsed_entry
+from dockercise_prefect.results.serving.memory import Memory
+
+Made = TypeVar("Made")
+
+LARGEST_OBJECT = 1024 * 1024
+"""Bytes of the largest JSON that is remembered."""
+
+LARGEST_PACKED = 1024 * 1024
+"""Bytes of the largest compressed log that is read for a page: its end cannot be read without its beginning."""
+
+
+class Snapshot(Forwarding):
+    """`Objects` with the record of one run, and the `Source` of its page.
+
+    Args:
+        objects: the place of all records.
+        pipeline: the pipeline of the run.
+        run_id: the run. Its record need not exist.
+        memory: what earlier snapshots have read.
+
+    Raises:
+        StorageError: the place cannot be listed.
+    """
+
+    def __init__(self, objects: Objects, pipeline: str, run_id: str, memory: Memory[Any]) -> None:
+        super().__init__(objects)
+        self.run = RecordedRun(self, pipeline, run_id)
+        self._memory = memory
+        self._stored = objects.stored(self.run.path)
+
+    @property
+    def names(self) -> Collection[str]:
+        """See `Source`. A long log is also there without its compression."""
+        return self._stored.keys() | {plain for name in self._stored if (plain := replaced_by(name))}
+
+    def chunks(self, path: str, start: int = 0) -> Iterator[bytes]:
+        """See `Objects`."""
+        name = path.removeprefix(f"{self.run.path}/")
+        if name not in self._stored:
+            raise NotStoredError(f"there is no {self.url}/{path}")
+        if name.endswith(".json") and self._stored[name].size <= LARGEST_OBJECT:
+            yield self._remembered(name, "content", lambda: b"".join(self._objects.chunks(path)))[start:]
+        else:
+            yield from self._objects.chunks(path, start)
+
+    def entry(self, stage: StageName) -> Mapping[str, object]:
+        """See `Source`."""
+        with suppress(StorageError):
+            return parsed_entry(read(self, f"{self.run.path}/{entry_file(stage)}"))
+        return {}
+
+    def log(self, stage: StageName, budget: int) -> Excerpt | None:
+        """See `Source`."""
+        plain, packed = plain_log(stage), packed_log(stage)
+        if packed in self._stored:
+            if self._stored[packed].size > LARGEST_PACKED:
+                return None
+            return self._remembered(packed, budget, lambda: excerpt(self.run.log(stage), budget))
+        if plain not in self._stored:
+            return None
+        ends = partial(excerpt_of_ends, partial(self.chunks, f"{self.run.path}/{plain}"), self._stored[plain].size, budget)
+        return self._remembered(plain, budget, ends)
+
+    def base(self, stage: StageName) -> StageName | None:
+        """See `Source`."""
+        volume = volume_file(stage)
+        if volume not in self._stored:
+            return None
+        with suppress(StorageError):
+            return self._remembered(volume, "base", lambda: self.run.volume_base(stage))
+        return None
+
+    def prepare(self, stages: Sequence[StageName], budget: int) -> None:
+        """Read what a page shows of these stages, many of them at the same time: a bucket needs some time for each object."""
+
+        def of_stage(stage: StageName) -> None:
+            self.entry(stage)
+            self.log(stage, budget)
+            self.base(stage)
+
+        with ThreadPoolExecutor(READERS) as readers:
+            list(readers.map(of_stage, stages))
+
+    def _remembered(self, name: str, what: object, make: Callable[[], Made]) -> Made:
+        """What was made of an object, unless the object is another one by now."""
+        key = (self.run.path, name, what, self._stored[name])
+        found = self._memory.find(key)
+        value: Made = (found or self._memory.keep(key, (make(),)))[0]
+        return value
+
+
+def weight(made: tuple[Any]) -> int:
+    """About how many bytes something takes that a snapshot remembers."""
+    (value,) = made
+    match value:
+        case bytes():
+            return 1000 + len(value)
+        case Excerpt(head, _, tail):
+            return 1000 + 4 * (len(head) + len(tail))
+        case _:
+            return 1000
