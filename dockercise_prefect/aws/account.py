@@ -73,6 +73,11 @@ class Account:
             session = user if access.role is None else with_role(user, access.role, access.external_id)
             self._session = boto3.Session(botocore_session=session, region_name=self.region)
 
+    @property
+    def session(self) -> Any:
+        """boto3's session, for clients that are made elsewhere."""
+        return self._session
+
     def client(self, service: str) -> Any:
         """A client for a service."""
         with aws_errors(f"cannot use {service} of AWS"):

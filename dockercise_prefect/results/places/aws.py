@@ -75,12 +75,13 @@ _WITHOUT_RIGHT = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperatio
 """Error codes of services for a missing right."""
 
 
-def aws_client(service: str, settings: Settings) -> Any:
+def aws_client(service: str, settings: Settings, session: Any = None) -> Any:
     """A client for a service of AWS, or for a compatible service. Any number of threads may use it.
 
     Args:
         service: `s3`, `logs`.
         settings: have the role to assume, and the address of the service that is compatible with S3.
+        session: boto3's session whose credentials and region are used; None for those that the settings choose.
 
     Raises:
         RefusedError: the region is missing, the profile does not exist, or there are no credentials to assume the role with.
@@ -96,7 +97,8 @@ def aws_client(service: str, settings: Settings) -> Any:
         **({"request_checksum_calculation": "when_required", "response_checksum_validation": "when_required"} if own else {}),
     )
     with aws_errors(f"cannot use {service} of AWS"):
-        return boto3.Session(botocore_session=_session(settings.aws_role)).client(service, endpoint_url=own, config=config)
+        chosen = boto3.Session(botocore_session=_session(settings.aws_role)) if session is None else session
+        return chosen.client(service, endpoint_url=own, config=config)
 
 
 def with_role(user: Session, arn: str, external_id: str | None = None) -> Session:

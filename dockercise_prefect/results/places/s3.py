@@ -50,15 +50,15 @@ class S3Objects:
     Args:
         bucket: where the objects are.
         settings: the settings for access, for the encryption of objects, and for how long links work.
-        client: boto3's client; None for one with the credentials that the settings choose.
+        session: see `aws_client`.
 
     Raises:
         RefusedError: the region is missing, or the profile does not exist.
     """
 
-    def __init__(self, bucket: Bucket, settings: Settings, client: Any = None) -> None:
+    def __init__(self, bucket: Bucket, settings: Settings, session: Any = None) -> None:
         self._bucket = bucket
-        self._client: Any = aws_client("s3", settings) if client is None else client
+        self._client: Any = aws_client("s3", settings, session)
         self._encryption = _encryption(settings)
         self._link_seconds = settings.link_hours * 3600
 
