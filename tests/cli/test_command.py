@@ -92,6 +92,7 @@ def test_every_command_is_listed(command: Command) -> None:
             "fetch",
             "package",
             "results",
+            "aws",
             "gc",
             "webhook",
             "doctor",

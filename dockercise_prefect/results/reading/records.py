@@ -55,9 +55,20 @@ class Records:
 
     def runs(self) -> list[RecordedRun]:
         """The runs, newest first."""
-        folders = ((name, run) for name in self._pipelines() for run in self._objects.folders(name))
+        folders = ((name, run) for name in self.pipelines() for run in self._objects.folders(name))
         found = [RecordedRun(self._objects, name, run) for name, run in folders if RUN_ID.fullmatch(run)]
         return sorted(found, key=lambda run: (run.run_id, run.pipeline), reverse=True)
+
+    def pipelines(self) -> list[str]:
+        """The pipelines of the runs, sorted by name."""
+        names = pipelines_in(self._objects)
+        if self._pipeline is None:
+            return names
+        if self._pipeline not in names:
+            meant = did_you_mean(self._pipeline, names)
+            hint = f"did you mean `{meant}`?" if meant else "`dockercise runs` lists all runs"
+            raise UsageError(f"there is no run of a pipeline `{self._pipeline}` in {self.place}", hint)
+        return [self._pipeline]
 
     def find(self, wanted: str) -> RecordedRun:
         """The run that a user means.
@@ -86,16 +97,6 @@ class Records:
                 hint += "; `dockercise results push` sends what the bucket did not accept"
             raise UsageError(f"there is {what} in {self.place}", hint)
         raise UsageError(f"`{wanted}` is ambiguous: it may be any of {_named(matching)}", _how_to_choose(matching))
-
-    def _pipelines(self) -> list[str]:
-        names = pipelines_in(self._objects)
-        if self._pipeline is None:
-            return names
-        if self._pipeline not in names:
-            meant = did_you_mean(self._pipeline, names)
-            hint = f"did you mean `{meant}`?" if meant else "`dockercise runs` lists all runs"
-            raise UsageError(f"there is no run of a pipeline `{self._pipeline}` in {self.place}", hint)
-        return [self._pipeline]
 
 
 def _named(runs: Sequence[RecordedRun]) -> str:

@@ -27,13 +27,11 @@ class Aws:
 
     def client(self, service: str) -> Any:
         """A client for the account of the test's own credentials."""
-        return boto3.client(
-            service,
-            endpoint_url=self.url,
-            region_name=REGION,
-            aws_access_key_id=FOLDER_KEY_ID,
-            aws_secret_access_key=FOLDER_SECRET,
-        )
+        return self.session().client(service, endpoint_url=self.url)
+
+    def session(self) -> Any:
+        """A session with the test's own credentials."""
+        return boto3.Session(FOLDER_KEY_ID, FOLDER_SECRET, region_name=REGION)
 
     def bucket(self, name: str) -> str:
         """Make a bucket, and return its URL."""
