@@ -63,6 +63,7 @@ def test_defaults_need_nothing() -> None:
         github_client_id=None,
         log_group=None,
         aws_role=None,
+        aws_external_id=None,
         s3_endpoint=None,
         s3_encryption=None,
         s3_kms_key=None,
@@ -107,6 +108,7 @@ def test_every_setting_can_come_from_the_environment() -> None:
             "DOCKERCISE_GITHUB_CLIENT_ID": "Iv23liTests",
             "DOCKERCISE_LOG_GROUP": "ci",
             "DOCKERCISE_AWS_ROLE": "arn:aws:iam::123456789012:role/results",
+            "DOCKERCISE_AWS_EXTERNAL_ID": "acme-7Q=,.@:/-",
             "DOCKERCISE_S3_ENDPOINT": "http://127.0.0.1:9000",
             "DOCKERCISE_S3_ENCRYPTION": "aws:kms",
             "DOCKERCISE_S3_KMS_KEY": "my-key",
@@ -143,6 +145,7 @@ def test_every_setting_can_come_from_the_environment() -> None:
         github_client_id="Iv23liTests",
         log_group="ci",
         aws_role="arn:aws:iam::123456789012:role/results",
+        aws_external_id="acme-7Q=,.@:/-",
         s3_endpoint="http://127.0.0.1:9000",
         s3_encryption="aws:kms",
         s3_kms_key="my-key",
@@ -181,6 +184,7 @@ def test_every_setting_but_the_root_can_come_from_the_file() -> None:
             github_client_id = "Iv23liTests"
             log_group = "ci"
             aws_role = "arn:aws:iam::123456789012:role/results"
+            aws_external_id = "acme-7Q=,.@:/-"
             s3_endpoint = "https://s3.example.com"
             s3_encryption = "AES256"
             s3_kms_key = "my-key"
@@ -217,6 +221,7 @@ def test_every_setting_but_the_root_can_come_from_the_file() -> None:
         github_client_id="Iv23liTests",
         log_group="ci",
         aws_role="arn:aws:iam::123456789012:role/results",
+        aws_external_id="acme-7Q=,.@:/-",
         s3_endpoint="https://s3.example.com",
         s3_encryption="AES256",
         s3_kms_key="my-key",
@@ -381,6 +386,7 @@ def test_the_process_has_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         github_client_id=None,
         log_group=None,
         aws_role=None,
+        aws_external_id=None,
         s3_endpoint=None,
         s3_encryption=None,
         s3_kms_key=None,

@@ -39,6 +39,7 @@ class Settings:
         log_group: the CloudWatch log group that also gets the logs of stages; None to send them nowhere else.
         aws_role: the ARN of the role that is assumed for results and logs, perhaps in another account; None to use the
             user's own credentials.
+        aws_external_id: the external id that the trust of `aws_role` asks for; None for none.
         s3_endpoint: the address of a service that is compatible with S3; None for AWS, or for what AWS's own variables say.
         s3_encryption: how objects are encrypted, `AES256` or `aws:kms`; None for the default of the bucket.
         s3_kms_key: the id or ARN of the key for `aws:kms`; None for the key of the account.
@@ -73,6 +74,7 @@ class Settings:
     github_client_id: str | None
     log_group: str | None
     aws_role: str | None
+    aws_external_id: str | None = field(repr=False)
     s3_endpoint: str | None
     s3_encryption: str | None
     s3_kms_key: str | None
@@ -138,6 +140,7 @@ _KEYS = {
     "github_client_id": _Key(values.client_id),
     "log_group": _Key(values.log_group),
     "aws_role": _Key(values.role),
+    "aws_external_id": _Key(values.external_id),
     "s3_endpoint": _Key(values.endpoint),
     "s3_encryption": _Key(values.encryption),
     "s3_kms_key": _Key(values.text),
@@ -252,6 +255,7 @@ def load(
         "github_client_id": None,
         "log_group": None,
         "aws_role": None,
+        "aws_external_id": None,
         "s3_endpoint": None,
         "s3_encryption": None,
         "s3_kms_key": None,

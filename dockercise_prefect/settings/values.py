@@ -83,6 +83,14 @@ def client_id(given: Given) -> str:
     return said
 
 
+def external_id(given: Given) -> str:
+    """The external id of a role's trust (AWS, STS API Reference, AssumeRole)."""
+    said = text(given).strip()
+    if not re.fullmatch(r"[\w+=,.@:/-]{2,1224}", said, re.ASCII):
+        raise ValueError("must have 2 to 1,224 letters, digits and `_+=,.@:/-`")
+    return said
+
+
 def log_group(given: Given) -> str:
     """A log group's name."""
     said = text(given).strip()

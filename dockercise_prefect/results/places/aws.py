@@ -97,7 +97,7 @@ def aws_client(service: str, settings: Settings, session: Any = None) -> Any:
         **({"request_checksum_calculation": "when_required", "response_checksum_validation": "when_required"} if own else {}),
     )
     with aws_errors(f"cannot use {service} of AWS"):
-        chosen = boto3.Session(botocore_session=_session(settings.aws_role)) if session is None else session
+        chosen = boto3.Session(botocore_session=_session(settings)) if session is None else session
         return chosen.client(service, endpoint_url=own, config=config)
 
 
@@ -155,9 +155,9 @@ def _patience(service: str) -> Mapping[str, Any]:
     }
 
 
-def _session(role: str | None) -> Session:
+def _session(settings: Settings) -> Session:
     user = get_session()
-    return user if role is None else with_role(user, role)
+    return user if settings.aws_role is None else with_role(user, settings.aws_role, settings.aws_external_id)
 
 
 class _Role(CredentialProvider):  # type: ignore[misc]  # has no types
