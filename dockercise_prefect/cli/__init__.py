@@ -53,6 +53,7 @@ _COMMANDS = {
     "aws": _Entry("dockercise_prefect.cli.aws:aws", "Show the results of an account of AWS."),
     "gc": _Entry("dockercise_prefect.cli.gc:gc", "End runs that died, and remove what nobody needs any more."),
     "webhook": _Entry("dockercise_prefect.cli.webhook:webhook", "Receive pushes and start runs for them."),
+    "aws": _Entry("dockercise_prefect.cli.aws:aws", "Run pipelines in an account of AWS."),
     "doctor": _Entry("dockercise_prefect.cli.doctor:doctor", "Examine the engine, Prefect and this machine."),
     "init": _Entry("dockercise_prefect.cli.init:init", "Write a first pipeline."),
     "schema": _Entry("dockercise_prefect.cli.schema:schema", "Print the JSON Schema of the language, for editors."),

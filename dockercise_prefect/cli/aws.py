@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from dockercise_prefect.cli.aws_verbs.results import results
+from dockercise_prefect.cli.aws_verbs.role import role
 
 
 @click.group
@@ -13,3 +14,4 @@ def aws() -> None:
 
 
 aws.add_command(results)
+aws.add_command(role)

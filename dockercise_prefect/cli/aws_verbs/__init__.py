@@ -1,1 +1,1 @@
-"""The commands of `dockercise aws`."""
+"""The verbs of the group `aws`."""

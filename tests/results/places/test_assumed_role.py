@@ -41,7 +41,7 @@ def test_a_role_is_assumed_with_its_external_id(tmp_path: Path, monkeypatch: pyt
 
 
 def test_the_external_id_is_not_printed() -> None:
-    """The settings do not show the external id, which may be in their traceback or log."""
+    """The settings do not show the external id."""
     settings = replace(read_settings(), aws_external_id="acme-1c2f")
 
     assert "acme-1c2f" not in repr(settings)

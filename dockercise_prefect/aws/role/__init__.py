@@ -1,0 +1,1 @@
+"""The role in a customer's account that another account's dockercise uses, and the external ids of customers."""
