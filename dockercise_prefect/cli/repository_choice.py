@@ -151,7 +151,7 @@ def chosen_on_terminal(offered: Administered) -> str:
         hint = "does the token include the repository, and do you administer it?"
         raise HostRefusedError("there is no repository to choose: this token sees none that you administer", hint)
     if not offered.is_complete:
-        click.echo("only your repositories with the newest pushes are listed; name another one as OWNER/REPO", err=True)
+        click.echo("not all of your repositories are listed; name another one as OWNER/REPO", err=True)
     screen, keys, choice = _Screen(sys.stderr), Keys(), Choice(offered.repositories)
     with _keys_at_once(sys.stdin.fileno()) as descriptor:
         try:

@@ -186,13 +186,16 @@ class GitHub:
         nothing can be added to them.
         """
         found: list[OfferedRepository] = []
+        is_whole = True
         with self._calling("list the repositories", Right.METADATA):
             for page in range(1, MOST_REPOSITORIES // _PER_PAGE + 1):
                 asked = {"sort": "pushed", "per_page": _PER_PAGE, "page": page}
                 headers, entries = self._github.requester.requestJsonAndCheck("GET", "/user/repos", parameters=asked)
                 found += filter(None, map(_offered, entries))
+                # GitHub leaves out organisations whose single sign-on the token has not passed, and says so.
+                is_whole = is_whole and not str(headers.get("x-github-sso")).startswith("partial-results")
                 if 'rel="next"' not in str(headers.get("link")):
-                    return Administered(repositories=tuple(found), is_complete=True)
+                    return Administered(repositories=tuple(found), is_complete=is_whole)
         return Administered(repositories=tuple(found), is_complete=False)
 
     def host_keys(self) -> tuple[str, ...]:

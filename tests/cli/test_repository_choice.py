@@ -130,7 +130,7 @@ def terminal(tmp_path: Path) -> Iterator[PseudoTerminal]:
     """A program that lets the user choose, on a terminal of its own."""
     environment = dict(os.environ) | {"TERM": "xterm", "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
     with PseudoTerminal([sys.executable, "-c", PROGRAM], tmp_path, environment) as terminal:
-        terminal.until("only your repositories with the newest pushes are listed")
+        terminal.until("not all of your repositories are listed")
         terminal.until("Enter to choose: ")
         yield terminal
 
