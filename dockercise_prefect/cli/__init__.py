@@ -50,7 +50,6 @@ _COMMANDS = {
     "fetch": _Entry("dockercise_prefect.cli.fetch:fetch", "Unpack the files that a stage left in its volume."),
     "package": _Entry("dockercise_prefect.cli.package:package", "Build an image with a folder's stages, for other pipelines."),
     "results": _Entry("dockercise_prefect.cli.results:results", "Send records of runs that did not reach the bucket."),
-    "aws": _Entry("dockercise_prefect.cli.aws:aws", "Show the results of an account of AWS."),
     "gc": _Entry("dockercise_prefect.cli.gc:gc", "End runs that died, and remove what nobody needs any more."),
     "webhook": _Entry("dockercise_prefect.cli.webhook:webhook", "Receive pushes and start runs for them."),
     "aws": _Entry("dockercise_prefect.cli.aws:aws", "Run pipelines in an account of AWS."),

@@ -95,7 +95,6 @@ def test_every_command_is_listed(command: Command) -> None:
             "aws",
             "gc",
             "webhook",
-            "aws",
             "doctor",
             "init",
             "schema",
