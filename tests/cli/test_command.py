@@ -83,7 +83,7 @@ def test_every_command_is_listed(command: Command) -> None:
     listed = [line.split()[0] for line in outcome.out.partition("Commands:\n")[2].splitlines()]
     assert listed == [
         *("compile", "lint", "graph", "explain", "plan", "run", "watch", "cancel", "register"),
-        *("login", "logout", "connect", "disconnect"),
+        *("login", "logout", "connect", "disconnect", "aws"),
         *(
             "runs",
             "show",
@@ -92,7 +92,6 @@ def test_every_command_is_listed(command: Command) -> None:
             "fetch",
             "package",
             "results",
-            "aws",
             "gc",
             "webhook",
             "doctor",
