@@ -10,8 +10,9 @@
   }
   if (before !== null) document.body.dataset.reloaded = "";
 
+  const seconds = Number(document.body.dataset.refresh ?? 0);
   const isRead = () => document.hidden || !getSelection().isCollapsed || document.getElementById("filter")?.value;
-  setInterval(async () => {
+  const again = async () => {
     if (isRead()) return;
     try {
       if (!(await fetch("/", { method: "HEAD" })).ok) return;
@@ -21,5 +22,6 @@
     const opened = [...document.querySelectorAll("details[id]")].filter((one) => one.open).map((one) => one.id);
     sessionStorage.setItem(place, JSON.stringify(opened));
     location.reload();
-  }, document.body.dataset.refresh * 1000);
+  };
+  if (seconds) setInterval(again, seconds * 1000);
 }

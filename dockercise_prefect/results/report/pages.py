@@ -15,7 +15,7 @@ from markupsafe import Markup
 from dockercise_prefect.results.reading.wording import duration, size_words
 
 LIVE = "live.js"
-"""The script of pages that load themselves again."""
+"""The script of pages that load themselves again while somebody looks at them, and of what they become in the end."""
 
 
 def page(template: str, scripts: Sequence[str] = (), refresh: int | None = None, **what: object) -> str:
@@ -24,15 +24,14 @@ def page(template: str, scripts: Sequence[str] = (), refresh: int | None = None,
     Args:
         template: the file of the template.
         scripts: the files of JavaScript that may run in the page.
-        refresh: the page loads itself again after so many seconds, while somebody looks at it; None if it never does.
+        refresh: with the script `LIVE`, the page loads itself again after so many seconds; None if it never does.
         what: the variables of the template. Texts are escaped.
     """
-    names = scripts if refresh is None else (LIVE, *scripts)
     text = _templates().get_template(template)
     return text.render(
         css=_asset("page.css"),
-        scripts=[_asset(name) for name in names],
-        script_sources=" ".join(map(script_source, names)),
+        scripts=[_asset(name) for name in scripts],
+        script_sources=" ".join(map(script_source, scripts)),
         refresh=refresh,
         **what,
     )

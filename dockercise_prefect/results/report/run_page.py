@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
@@ -27,6 +27,9 @@ from dockercise_prefect.results.report.excerpt import Excerpt
 from dockercise_prefect.results.report.pages import page
 from dockercise_prefect.results.report.source import Source
 from dockercise_prefect.results.summary import RunSummary, StageSummary
+
+SCRIPT = "run.js"
+"""What the page does itself: the filter, the keys, the links to stages."""
 
 LOGS = 4 * 1024 * 1024
 LONGEST_LOG = 256 * 1024
@@ -108,6 +111,7 @@ def run_page(
     graph: str | None,
     commit: str | None,
     links: Links = IN_ITS_FOLDER,
+    scripts: Sequence[str] = (SCRIPT,),
     refresh: int | None = None,
 ) -> str:
     """The page of a run.
@@ -120,7 +124,8 @@ def run_page(
         graph: the stages as SVG, whose boxes link to `stage_anchor`; None if there are too many stages.
         commit: the commit of the code that ran; None if it is not known.
         links: where its links lead.
-        refresh: the page loads itself again after so many seconds; None if it never does.
+        scripts: see `page`; `SCRIPT` is one of them.
+        refresh: see `page`.
     """
     path = critical_path({stage.name: stage.needs for stage in pipeline}, stages)
     clock = _Clock.of(stages)
@@ -133,7 +138,7 @@ def run_page(
     ]
     return page(
         "run.html.j2",
-        ("run.js",),
+        scripts,
         refresh,
         run=head,
         links=links,

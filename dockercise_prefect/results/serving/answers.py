@@ -10,14 +10,13 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from dockercise_prefect.errors import StorageError
 from dockercise_prefect.results.report.pages import LIVE, page, script_source
-
-SCRIPTS = ("run.js", LIVE)
+from dockercise_prefect.results.report.run_page import SCRIPT
 
 PAGE_POLICY = "; ".join(
     (
         "default-src 'none'",
         "style-src 'unsafe-inline'",
-        f"script-src {' '.join(map(script_source, SCRIPTS))}",
+        f"script-src {' '.join(map(script_source, (LIVE, SCRIPT)))}",
         "connect-src 'self'",
         "base-uri 'none'",
         "form-action 'none'",

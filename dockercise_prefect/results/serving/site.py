@@ -27,8 +27,8 @@ from dockercise_prefect.results.reading.recorded_run import BrokenRecordError, R
 from dockercise_prefect.results.reading.records import RUN_ID, pipelines_in
 from dockercise_prefect.results.reading.run_list import UNFINISHED, Listed, listed
 from dockercise_prefect.results.reading.run_view import READERS, RunView, look
-from dockercise_prefect.results.report.pages import page
-from dockercise_prefect.results.report.run_page import Head, Links, budget, run_page
+from dockercise_prefect.results.report.pages import LIVE, page
+from dockercise_prefect.results.report.run_page import SCRIPT, Head, Links, budget, run_page
 from dockercise_prefect.results.report.runs_page import row_of
 from dockercise_prefect.results.serving.answers import message_answer, page_answer, text_answer
 from dockercise_prefect.results.serving.memory import Memory
@@ -114,6 +114,7 @@ class Site:
         here = path_to(self._account, pipeline)
         text = page(
             "served_runs.html.j2",
+            (LIVE,),
             refresh=None if before else LIST_SECONDS,
             pipeline=pipeline,
             runs=[row_of(one) for one in self._listed(found[:RUNS])],
@@ -137,6 +138,7 @@ class Site:
             graph=self._draw(view.pipeline, view.stages),
             commit=_commit(snapshot.run),
             links=Links(f"{path_to(self._account, *view.run.path.split('/'))}/", path_to(self._account, view.run.pipeline)),
+            scripts=(LIVE, SCRIPT),
             refresh=None if view.summary else RUN_SECONDS,
         )
         return page_answer(text)
