@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+from dataclasses import fields
 from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import httpx
 import pytest
 from click.testing import CliRunner
 
 from dockercise_prefect.archives.tarball import File, Folder, tar_stream
+from dockercise_prefect.aws.parameters import HostConfig
 from dockercise_prefect.cli import dockercise
 from dockercise_prefect.pipeline import Pipeline, stage, to_json
 from dockercise_prefect.results.record.file_names import packed_log
@@ -23,6 +27,8 @@ from dockercise_prefect.results.record.store import Kept
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 from dockercise_prefect.status import RunStatus, StageStatus
 from tests.compiler.sources import compiled
+from tests.support.aws.moto import running_aws
+from tests.support.results_command import showing
 from tests.test_user_pages import blocks
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,6 +38,7 @@ CONSOLE = {command: shown for block in blocks(PAGE, "console") for command, _, s
 
 HOME = "/home/ada/.local/share/dockercise/results"
 FAILED, PASSED = re.findall(r"^(\d{8}T\d{6}Z-\w{4}) ", CONSOLE["$ dockercise runs"], re.MULTILINE)[::-1]
+SERVED = "$ dockercise aws results"
 TITLE = b"<title>Shop</title><h1>Shop</h1>\n"
 
 
@@ -102,13 +109,50 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("command", CONSOLE)
+@pytest.mark.parametrize("command", [command for command in CONSOLE if command != SERVED])
 def test_commands_print_what_is_shown(results: Path, command: str) -> None:
     """Each command on the page prints the lines below it."""
     said = CliRunner().invoke(dockercise, command.removeprefix("$ dockercise ").split())
 
     assert said.exit_code == 0
     assert said.stdout.replace(str(results), HOME) == CONSOLE[command]
+
+
+IN_THE_BROWSER = {
+    "/ACCOUNT": PASSED,
+    "/ACCOUNT/PIPELINE": FAILED,
+    "/ACCOUNT/PIPELINE/RUN": "What went wrong",
+    "/ACCOUNT/PIPELINE/RUN#stage=STAGE": 'id="stage=check"',
+    "/ACCOUNT/PIPELINE/RUN/STAGE.log": "looking for a title\n",
+}
+"""The addresses in the table for the browser, and what their pages contain."""
+
+
+@pytest.mark.docker  # for the server of AWS
+def test_results_in_a_browser(results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command for a bucket prints what is shown, and the addresses in the table lead to what the table says."""
+    (bucket,) = re.findall(r"s3://([^/]+)/results in account", CONSOLE[SERVED])
+    names = {"ACCOUNT": "123456789012", "PIPELINE": "shop", "RUN": FAILED, "STAGE": "check"}
+    monkeypatch.delenv("DOCKERCISE_RESULTS")
+    with running_aws() as aws:
+        folder = aws.write_folder(tmp_path / "aws")
+        monkeypatch.setenv("AWS_CONFIG_FILE", str(folder / "config"))
+        monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(folder / "credentials"))
+        aws.bucket(bucket)
+        for file in (path for path in results.rglob("*") if path.is_file()):
+            aws.client("s3").upload_file(str(file), bucket, f"results/{file.relative_to(results)}")
+        host = dict.fromkeys((field.name for field in fields(HostConfig)), "x") | {"bucket": bucket, "idle_minutes": 10}
+        aws.client("ssm").put_parameter(Name="/dockercise/dockercise/host", Value=json.dumps(host), Type="String")
+
+        with showing(os.environ) as shown, httpx.Client(timeout=120, trust_env=False) as browser:
+            browser.get(shown.first)
+            addresses = {path: re.sub("[A-Z]{3,}", lambda name: names[name[0]], path) for path in IN_THE_BROWSER}
+            pages = {path: browser.get(httpx.URL(shown.first).join(address)).text for path, address in addresses.items()}
+
+    first = re.sub(r"token=\S+", "token=…", re.sub(r":\d+/", ":8300/", shown.first))
+    assert f"{shown.place}\n{first}\n" == CONSOLE[SERVED]
+    assert list(IN_THE_BROWSER) == re.findall(r"^\| .* \|.*`(/ACCOUNT\S*)` \|$", PAGE, re.MULTILINE)
+    assert [path for path, text in IN_THE_BROWSER.items() if text not in pages[path]] == []
 
 
 def test_fetch_brings_what_the_page_says(results: Path, tmp_path: Path) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from dockercise_prefect.errors import StorageError
 from dockercise_prefect.pipeline import StageName
@@ -71,14 +71,21 @@ class Snapshot(Forwarding):
     def log(self, stage: StageName, budget: int) -> Excerpt | None:
         """See `Source`."""
         plain, packed = plain_log(stage), packed_log(stage)
-        if packed in self._stored:
-            if self._stored[packed].size > LARGEST_PACKED:
-                return None
-            return self._remembered(packed, budget, lambda: excerpt(self.run.log(stage), budget))
-        if plain not in self._stored:
+        name = packed if packed in self._stored else plain
+        stored = self._stored.get(name)
+        if stored is None or (name == packed and stored.size > LARGEST_PACKED):
             return None
-        ends = partial(excerpt_of_ends, partial(self.chunks, f"{self.run.path}/{plain}"), self._stored[plain].size, budget)
-        return self._remembered(plain, budget, ends)
+        key = self._key(name, budget)
+        found = self._memory.find(key)
+        if found is not None:
+            return cast("Excerpt", found[0])
+        if name == packed:
+            made = excerpt(self.run.log(stage), budget)
+        else:
+            made = excerpt_of_ends(partial(self.chunks, f"{self.run.path}/{plain}"), stored.size, budget)
+        if made is not None:  # otherwise it is empty, or the bucket did not answer
+            self._memory.keep(key, (made,))
+        return made
 
     def base(self, stage: StageName) -> StageName | None:
         """See `Source`."""
@@ -102,10 +109,13 @@ class Snapshot(Forwarding):
 
     def _remembered(self, name: str, what: object, make: Callable[[], Made]) -> Made:
         """What was made of an object, unless the object is another one by now."""
-        key = (self.run.path, name, what, self._stored[name])
-        found = self._memory.find(key)
-        value: Made = (found or self._memory.keep(key, (make(),)))[0]
+        key = self._key(name, what)
+        value: Made = (self._memory.find(key) or self._memory.keep(key, (make(),)))[0]
         return value
+
+    def _key(self, name: str, what: object) -> Hashable:
+        stored = self._stored[name]
+        return self.run.path, name, what, stored.size, stored.tag or stored.written
 
 
 def weight(made: tuple[Any]) -> int:

@@ -158,6 +158,21 @@ def test_another_site_reads_nothing_and_can_link(world: World, page: Page, tmp_p
         expect(page.locator("h1")).to_contain_text("failed")
 
 
+def test_links_of_another_site_work(world: World, page: Page, tmp_path: Path) -> None:
+    """The first address works as a link of another site. A deep link there leads to a page whose own link leads to the run."""
+    world.send(failed_run(tmp_path / "results"))
+    with foreign_site() as port:
+        for url, title in ((world.server.first, "Pipelines"), (f"{world.server.url}{RUN}", "Unauthorized")):
+            page.goto(f"http://localhost:{port}/")
+            page.evaluate("(url) => { document.body.innerHTML = `<a href='${url}'>results</a>` }", url)
+            page.get_by_role("link", name="results").click()
+            expect(page.locator("h1")).to_have_text(title)
+
+        page.get_by_role("link", name=RUN).click()
+
+    expect(page.locator("h1")).to_contain_text("failed")
+
+
 def test_a_browser_without_the_cookie_is_told_what_to_do(world: World, page: Page, tmp_path: Path) -> None:
     """A deep link in a browser that has not opened the first address leads to a page that says how to go on."""
     world.send(failed_run(tmp_path / "results"))

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from dockercise_prefect.archives.tarball import File, Folder
+from dockercise_prefect.errors import StorageError
 from dockercise_prefect.orchestration.run.report import drawing, report
 from dockercise_prefect.pipeline import Pipeline, stage
 from dockercise_prefect.results.places.bucket import Bucket
@@ -253,6 +254,26 @@ def test_a_long_log_can_be_read_without_a_program(world: World) -> None:
     assert "line 0\n" in page
     assert "line 199999\n" in page
     assert "line 100000\n" not in page
+
+
+def test_a_log_that_the_bucket_did_not_give_is_there_the_next_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the bucket fails for a moment, the page is without a log, and complete when it is loaded again."""
+    world.send(failed_run(world.folder))
+    path = f"/{ACCOUNT}/shop/{run_id()}"
+    chunks = S3Objects.chunks
+
+    def failing(self: S3Objects, wanted: str, start: int = 0) -> Iterator[bytes]:
+        if wanted.endswith(".log"):
+            raise StorageError("no answer")
+        return chunks(self, wanted, start)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(S3Objects, "chunks", failing)
+        broken = world.page(path)
+    whole = world.page(path)
+
+    assert 'aria-label="Log of check"' not in broken
+    assert 'aria-label="Log of check"' in whole
 
 
 def test_text_of_a_stage_is_never_a_page(world: World) -> None:
