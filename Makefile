@@ -50,6 +50,7 @@ lock: dev-environment
 	@$(UV_COMPILE) $(ARGS) pyproject.toml --group build -o requirements.lock
 	@$(UV_COMPILE) $(ARGS) pyproject.toml --group build --group dev -c requirements.lock -o requirements-dev.lock
 	@$(UV_COMPILE) $(ARGS) --group pyproject.toml:image -o tests/support/aws/awscli.lock
+	@$(UV_COMPILE) $(ARGS) --group pyproject.toml:ministack -o tests/support/aws/ministack.lock
 
 clean:
 	rm -rf .venv .venv-* .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

@@ -11,3 +11,9 @@ def template_for_moto() -> str:
     """The template for moto 5: it knows no URLs of functions, and no tags of parameters."""
     text = re.sub(r"  WebhookUrl: .*\n|  DoorUrl:\n(    .*\n)+", "", template())
     return text.replace("      Tags: {dockercise: !Ref AWS::StackName}\n", "")
+
+
+def template_for_ministack() -> str:
+    """The template for MiniStack 1.5: it takes the right to read several parameters at once only for all parameters."""
+    reading = r'(?:ssm:GetParametersByPath|ssm:GetParameters|\["ssm:GetParameter", "ssm:GetParametersByPath"\])'
+    return re.sub(rf"(Action: {reading}\n +Resource:).*\n(?: +- !Sub .*\n)*", r'\1 "*"\n', template())
