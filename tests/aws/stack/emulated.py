@@ -57,6 +57,10 @@ class EmulatedStack:
     def delete(self) -> None:
         """Delete the stack, and wait until it is gone."""
         self.client("cloudformation").delete_stack(StackName=self.names.stack)
+        self.wait_until_gone()
+
+    def wait_until_gone(self) -> None:
+        """Wait until the stack is deleted."""
         self.client("cloudformation").get_waiter("stack_delete_complete").wait(
             StackName=self.names.stack, WaiterConfig={"Delay": 1, "MaxAttempts": int(PATIENCE)}
         )

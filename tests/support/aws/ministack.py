@@ -1,18 +1,14 @@
 """A second AWS on loopback: MiniStack makes stacks with rollbacks, serves function URLs, runs code of Lambda, enforces roles.
 
-It pins its botocore, so it has an environment of its own. That is made once for all tests on this machine, from a lock with
-hashes.
+It pins its botocore, so it has an environment of its own.
 """
 
 from __future__ import annotations
 
 import functools
-import hashlib
 import os
 import subprocess
-import sys
 import time
-import venv
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,17 +17,14 @@ from typing import Any
 
 import boto3  # type: ignore[import-untyped]  # has no types
 import httpx
-import platformdirs
-from filelock import FileLock
 
 from tests.support.aws.free_port import free_port
+from tests.support.aws.locked_environment import locked_environment
 
 LOCK = Path(__file__).with_name("ministack.lock")
 REGION = "eu-west-1"
 PATIENCE = 120.0
 """Seconds to wait until it answers."""
-
-_CACHE = platformdirs.user_cache_path("dockercise-tests") / "ministack"
 
 
 @dataclass(frozen=True)
@@ -63,7 +56,7 @@ def running_ministack(log: Path, address: str = "127.0.0.1") -> Iterator[MiniSta
         log: the file for its log.
         address: the address.
     """
-    program = _installed()
+    program = locked_environment(LOCK) / "ministack"
     port = free_port(address)
     url = f"http://{address}:{port}"
     settings = {
@@ -88,23 +81,6 @@ def running_ministack(log: Path, address: str = "127.0.0.1") -> Iterator[MiniSta
 def _client(url: str, service: str) -> Any:
     keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": REGION}
     return boto3.client(service, endpoint_url=url, **keys)
-
-
-def _installed() -> Path:
-    """The program. Its environment is made if there is none for this lock and this Python."""
-    name = hashlib.sha256(LOCK.read_bytes() + sys.version.encode()).hexdigest()[:16]
-    folder = _CACHE / name
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_suffix(".lock")):
-        if not (folder / "complete").exists():
-            venv.create(folder, clear=True, with_pip=True)
-            command = [str(folder / "bin/python"), "-m", "pip", "-qq", "--disable-pip-version-check", "install"]
-            done = subprocess.run(
-                [*command, "--require-hashes", "--requirement", str(LOCK)], capture_output=True, text=True, check=False
-            )
-            assert done.returncode == 0, done.stderr
-            (folder / "complete").touch()
-    return folder / "bin/ministack"
 
 
 def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
