@@ -120,6 +120,35 @@ class EmulatedStack:
         """Put the instance to sleep."""
         self.client("ec2").stop_instances(InstanceIds=[self.host])
 
+    def take_away(self, role: str, action: str) -> None:
+        """Remove an action from the policy of a role.
+
+        Args:
+            role: the role's name in the template.
+            action: the action.
+        """
+        policy = self.policy(role)
+        kept = []
+        for statement in policy["Statement"]:
+            actions = [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
+            if left := [one for one in actions if one != action]:
+                kept.append(statement | {"Action": left})
+        assert kept != policy["Statement"], "the role has no such action"
+        self.set_policy(role, policy | {"Statement": kept})
+
+    def policy(self, role: str) -> dict[str, Any]:
+        """The only policy of a role."""
+        iam, name = self.client("iam"), self.resources()[role]
+        (policy,) = iam.list_role_policies(RoleName=name)["PolicyNames"]
+        found: dict[str, Any] = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+        return found
+
+    def set_policy(self, role: str, policy: Mapping[str, Any]) -> None:
+        """Write the only policy of a role."""
+        iam, name = self.client("iam"), self.resources()[role]
+        (known,) = iam.list_role_policies(RoleName=name)["PolicyNames"]
+        iam.put_role_policy(RoleName=name, PolicyName=known, PolicyDocument=json.dumps(policy))
+
     def _described(self) -> Mapping[str, Any]:
         found: Mapping[str, Any] = self.client("cloudformation").describe_stacks(StackName=self.names.stack)["Stacks"][0]
         return found

@@ -6,16 +6,13 @@ import json
 import re
 import shlex
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from dockercise_prefect.aws.names import repository_name
 from dockercise_prefect.aws.repository import StackRepository
 from tests.aws.stack.emulated import EmulatedStack, new_stack
 from tests.support.aws.locked_environment import locked_environment
-from tests.support.aws.ministack import MiniStack, running_ministack
+from tests.support.aws.ministack import MiniStack
 from tests.support.aws.stack_template import template_for_ministack
 from tests.webhook.payloads import github_push, github_sent
 
@@ -24,13 +21,6 @@ PAGE = (ROOT / "deployments/aws/README.md").read_text(encoding="utf-8")
 COMMANDS = "\n".join(re.findall(r"^```sh\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)).splitlines()
 (REPOSITORY,) = re.findall(r"^```json\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 IMAGE = "/aws/service/debian/release/13/latest/amd64"
-
-
-@pytest.fixture
-def ministack(tmp_path: Path) -> Iterator[MiniStack]:
-    """An empty AWS."""
-    with running_ministack(tmp_path / "log") as running:
-        yield running
 
 
 def test_commands_make_and_delete_a_stack(ministack: MiniStack, tmp_path: Path) -> None:

@@ -13,18 +13,11 @@ from botocore.exceptions import ClientError  # type: ignore[import-untyped]  # h
 from dockercise_prefect.aws.stack.door import LARGEST_IN_QUEUE
 from dockercise_prefect.aws.stack.rendering import template
 from tests.aws.stack.emulated import EmulatedStack, new_stack
-from tests.support.aws.ministack import MiniStack, running_ministack
+from tests.support.aws.ministack import MiniStack
 from tests.support.aws.stack_template import template_for_ministack
 from tests.webhook.payloads import github_push, github_sent
 
 _numbers = itertools.count(1)
-
-
-@pytest.fixture(scope="module")
-def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MiniStack]:
-    """An AWS that is empty at the beginning."""
-    with running_ministack(tmp_path_factory.mktemp("ministack") / "log") as running:
-        yield running
 
 
 @pytest.fixture
@@ -172,7 +165,8 @@ def test_delete_keeps_the_bucket(unmade: EmulatedStack) -> None:
 def test_door_needs_each_of_its_permissions(stack: EmulatedStack, action: str, need: str) -> None:
     """Without one action of its role, the door can no longer do what the action is for."""
     with_it = NEEDS[need](stack)
-    take_away(stack, action)
+    stack.take_away("DoorRole", action)
+    set_variable(stack, "ANOTHER", "1")  # so that the door forgets what it has read
 
     without_it = NEEDS[need](stack)
 
@@ -226,20 +220,6 @@ def set_variable(stack: EmulatedStack, name: str, value: str) -> None:
     client = stack.client("lambda")
     variables = client.get_function_configuration(FunctionName=stack.names.door)["Environment"]["Variables"]
     client.update_function_configuration(FunctionName=stack.names.door, Environment={"Variables": variables | {name: value}})
-
-
-def take_away(stack: EmulatedStack, action: str) -> None:
-    """Remove an action from the door's role, and let the door forget what it has read."""
-    iam, role = stack.client("iam"), stack.resources()["DoorRole"]
-    policy = iam.get_role_policy(RoleName=role, PolicyName="door")["PolicyDocument"]
-    kept = []
-    for statement in policy["Statement"]:
-        actions = [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
-        if left := [one for one in actions if one != action]:
-            kept.append(statement | {"Action": left})
-    assert kept != policy["Statement"], "the role has no such action"
-    iam.put_role_policy(RoleName=role, PolicyName="door", PolicyDocument=json.dumps(policy | {"Statement": kept}))
-    set_variable(stack, "ANOTHER", "1")
 
 
 def what_is_there(stack: EmulatedStack) -> set[str]:

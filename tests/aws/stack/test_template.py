@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -144,24 +143,6 @@ def test_user_data_is_a_script() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert script.splitlines()[0] == "#!/bin/bash"
     assert len(script) <= 16_384, "EC2 takes 16 KB of user data"
-
-
-def test_step_that_fails_is_named(tmp_path: Path) -> None:
-    """If a step of the first boot fails, the console says which, and the script ends with an error."""
-    for name, text in {"dpkg": "exit 1", "apt-get": 'echo "no mirror" >&2; exit 100', "sleep": "exit 0"}.items():
-        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n", encoding="ascii")
-        (tmp_path / name).chmod(0o755)
-    script = Path(rendering.__file__).with_name("user_data.sh")
-    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "STACK": "dockercise-none", "REGION": REGION}
-
-    done = subprocess.run(["bash", str(script)], env=environment, capture_output=True, text=True, check=False)
-
-    lines = [line for line in done.stdout.splitlines() if line.startswith("dockercise: ")]
-    assert done.returncode == 100
-    assert lines == [
-        "dockercise: install Debian's packages",
-        "dockercise: failed: install Debian's packages (/var/log/cloud-init-output.log says more)",
-    ]
 
 
 def test_everything_has_the_cost_tag() -> None:

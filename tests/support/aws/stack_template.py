@@ -15,5 +15,4 @@ def template_for_moto() -> str:
 
 def template_for_ministack() -> str:
     """The template for MiniStack 1.5: it takes the right to read several parameters at once only for all parameters."""
-    reading = r'(?:ssm:GetParametersByPath|ssm:GetParameters|\["ssm:GetParameter", "ssm:GetParametersByPath"\])'
-    return re.sub(rf"(Action: {reading}\n +Resource:).*\n(?: +- !Sub .*\n)*", r'\1 "*"\n', template())
+    return re.sub(r"(Action: ssm:GetParameters(?:ByPath)?\n +Resource:)\n(?: +- !Sub .*\n)*", r'\1 "*"\n', template())
