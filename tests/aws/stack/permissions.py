@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from botocore import xform_name  # type: ignore[import-untyped]  # has no types
+from botocore.session import get_session  # type: ignore[import-untyped]  # has no types
 from cfnlint.decode import decode_str  # type: ignore[import-untyped]  # has no types
 
 import dockercise_prefect
@@ -45,6 +47,23 @@ def names_in(place: str) -> frozenset[str]:
     attributes = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
     texts = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     return frozenset(attributes | texts)
+
+
+def calls_in(place: str, services: Iterable[str]) -> frozenset[str]:
+    """The calls of AWS in a module or in all modules of a room, in the form `sqs:SendMessage`.
+
+    Args:
+        place: the module or the room, below the package.
+        services: the services whose calls count.
+    """
+    names, session = names_in(place), get_session()
+    models = {service: session.get_service_model(service) for service in services}
+    return frozenset(
+        f"{service}:{operation}"
+        for service, model in models.items()
+        for operation in model.operation_names
+        if xform_name(operation) in names
+    )
 
 
 def _listed(value: Any) -> Sequence[str]:
