@@ -1,0 +1,1 @@
+"""What the command line does with a stack: makes it, looks at it, wakes it, and takes it away."""
