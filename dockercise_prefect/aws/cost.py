@@ -59,9 +59,9 @@ class Prices:
     metric_month: float
     instance_hours: Mapping[str, float]
 
-    def cost(self, instance_type: str, disks_gib: int) -> Cost:
-        """What a stack costs whose host is of that type and has disks of that size in all."""
-        asleep = disks_gib * self.disk_month + ALARMS * self.alarm_month
+    def cost(self, instance_type: str, disks_gib: int, alarms: int = 0) -> Cost:
+        """What a stack costs whose host is of that type and has disks of that size in all, with a number of alarms."""
+        asleep = disks_gib * self.disk_month + alarms * self.alarm_month
         instance = self.instance_hours.get(instance_type)
         if instance is None:
             return Cost(asleep, None)

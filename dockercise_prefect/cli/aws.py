@@ -7,7 +7,14 @@ import click
 from dockercise_prefect.cli.lazy_group import Entry, LazyGroup
 
 _VERBS = {
+    "up": Entry("dockercise_prefect.cli.aws_verbs.up:up", "Make the stack and connect a repository, or update both."),
+    "status": Entry("dockercise_prefect.cli.aws_verbs.status:status", "Show the host, its work, and what it costs."),
+    "logs": Entry("dockercise_prefect.cli.aws_verbs.logs:logs", "Print the logs of stages, of the host or of the door."),
     "results": Entry("dockercise_prefect.cli.aws_verbs.results:results", "Open the records of an account in a browser."),
+    "ui": Entry("dockercise_prefect.cli.aws_verbs.ui:ui", "Open Prefect's UI, which runs on the host."),
+    "wake": Entry("dockercise_prefect.cli.aws_verbs.sleep:wake", "Wake the host, and keep it awake for a time."),
+    "sleep": Entry("dockercise_prefect.cli.aws_verbs.sleep:sleep", "Let the host sleep now."),
+    "down": Entry("dockercise_prefect.cli.aws_verbs.down:down", "Take the stack away, without its records."),
     "role": Entry("dockercise_prefect.cli.aws_verbs.role:role", "Let a stack be made in another account, by a role there."),
 }
 

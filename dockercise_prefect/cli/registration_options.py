@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import click
+from click.core import ParameterSource
 
 from dockercise_prefect.cli.findings import show_findings
 from dockercise_prefect.errors import DefinitionError, UsageError
@@ -38,12 +39,24 @@ class MakeRequest(Protocol):
 
 def takes_registration(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options of a registration. The function gets them as `request`, a `MakeRequest`."""
-    return _taking(command, (*_OPTIONS, *_OPENING_OPTIONS), {})
+    return _taking(command, (*_OPTIONS.values(), *_OPENING_OPTIONS), {})
 
 
 def takes_registration_of_connected(command: Callable[..., None]) -> Callable[..., None]:
     """The same without the options for access and signed pushes, which a command that connects a repository sets itself."""
-    return _taking(command, _OPTIONS, dict.fromkeys(_OPENING_NAMES))
+    return _taking(command, tuple(_OPTIONS.values()), dict.fromkeys(_OPENING_NAMES))
+
+
+def takes_registration_in_stack(command: Callable[..., None]) -> Callable[..., None]:
+    """The same for a repository that the host of a stack registers: the stack decides on the work pool and the records."""
+    options = [_DEPLOYMENT_OPTION, *(option for name, option in _OPTIONS.items() if name not in {"name", *_OF_THE_STACK})]
+    return _taking(command, options, dict.fromkeys(_OPENING_NAMES) | _OF_THE_STACK)
+
+
+def given_options(context: click.Context) -> list[str]:
+    """The options of a registration that stand on the command line, as the user wrote them: `--cron`."""
+    names = {parameter.name: parameter.opts[0] for parameter in context.command.params if parameter.name in _NAMES}
+    return [option for name, option in names.items() if context.get_parameter_source(str(name)) is ParameterSource.COMMANDLINE]
 
 
 def carry_out(asked: RegisterRequest) -> None:
@@ -88,45 +101,69 @@ def reporting() -> Iterator[None]:
         yield
 
 
-_OPTIONS = (
-    click.option("--ref", metavar="NAME", help="The branch or tag to run; default: the repository's default branch."),
-    click.option("--name", metavar="NAME", help="The deployment's name; default: the repository's."),
-    click.option("--cron", "crons", metavar="CRON", multiple=True, help="Run at these times, such as '0 3 * * *'."),
-    click.option("--interval", "intervals", metavar="TIME", multiple=True, help="Run at this interval, such as 30m."),
-    click.option("--rrule", "rrules", metavar="RULE", multiple=True, help="Run at the times of an iCalendar rule."),
-    click.option("--timezone", metavar="ZONE", default="UTC", show_default=True, help="The time zone of --cron and --rrule."),
-    click.option("--no-cron", "unscheduled", is_flag=True, help="Remove the deployment's schedules."),
-    click.option(
+_OPTIONS = {
+    "ref": click.option("--ref", metavar="NAME", help="The branch or tag to run; default: the repository's default branch."),
+    "name": click.option("--name", metavar="NAME", help="The deployment's name; default: the repository's."),
+    "crons": click.option("--cron", "crons", metavar="CRON", multiple=True, help="Run at these times, such as '0 3 * * *'."),
+    "intervals": click.option(
+        "--interval", "intervals", metavar="TIME", multiple=True, help="Run at this interval, such as 30m."
+    ),
+    "rrules": click.option("--rrule", "rrules", metavar="RULE", multiple=True, help="Run at the times of an iCalendar rule."),
+    "timezone": click.option(
+        "--timezone", metavar="ZONE", default="UTC", show_default=True, help="The time zone of --cron and --rrule."
+    ),
+    "unscheduled": click.option("--no-cron", "unscheduled", is_flag=True, help="Remove the deployment's schedules."),
+    "targets": click.option(
         "--target", "targets", metavar="STAGE", multiple=True, help="Run only these stages, what they need and their clean-up."
     ),
-    click.option("--env", "variables", metavar="NAME=TEXT", multiple=True, help="A variable; everyone can read it in Prefect."),
-    click.option("--secret", "secrets", metavar="NAME=BLOCK", multiple=True, help="A variable from a Prefect Secret block."),
-    click.option("--results", metavar="PLACE", help="Where records go; default: the worker's setting."),
-    click.option("--work-pool", metavar="POOL", help="The work pool that runs it; default: `dockercise`, created when needed."),
-    click.option(
+    "variables": click.option(
+        "--env", "variables", metavar="NAME=TEXT", multiple=True, help="A variable; everyone can read it in Prefect."
+    ),
+    "secrets": click.option(
+        "--secret", "secrets", metavar="NAME=BLOCK", multiple=True, help="A variable from a Prefect Secret block."
+    ),
+    "results": click.option("--results", metavar="PLACE", help="Where records go; default: the worker's setting."),
+    "work_pool": click.option(
+        "--work-pool", metavar="POOL", help="The work pool that runs it; default: `dockercise`, created when needed."
+    ),
+    "job_variables": click.option(
         "--job-variable",
         "job_variables",
         metavar="NAME=VALUE",
         multiple=True,
         help="A job variable of the work pool, such as image=…",
     ),
-    click.option("--concurrency", type=click.IntRange(min=1), metavar="N", help="The maximum number of runs at once."),
-    click.option(
+    "concurrency": click.option(
+        "--concurrency", type=click.IntRange(min=1), metavar="N", help="The maximum number of runs at once."
+    ),
+    "on_overlap": click.option(
         "--on-overlap",
         type=click.Choice(["wait", "skip"]),
         default="wait",
         show_default=True,
         help="Let runs above --concurrency wait, or skip them.",
     ),
-    click.option("--paused", is_flag=True, help="Start no scheduled runs until you resume the deployment."),
-    click.option("--submodules", is_flag=True, help="Also check out submodules."),
-    click.option("--lfs", is_flag=True, help="Also fetch LFS files."),
-    click.option("--untrusted", is_flag=True, help="Do not trust the pipeline: refuse what could do harm, and limit the rest."),
-    click.option(
+    "paused": click.option("--paused", is_flag=True, help="Start no scheduled runs until you resume the deployment."),
+    "submodules": click.option("--submodules", is_flag=True, help="Also check out submodules."),
+    "lfs": click.option("--lfs", is_flag=True, help="Also fetch LFS files."),
+    "untrusted": click.option(
+        "--untrusted", is_flag=True, help="Do not trust the pipeline: refuse what could do harm, and limit the rest."
+    ),
+    "branches": click.option(
         "--push-branch", "branches", metavar="GLOB", multiple=True, help="Branches whose pushes start runs; default: --ref."
     ),
-    click.option("--push-tag", "tags", metavar="GLOB", multiple=True, help="Tags whose pushes start runs; default: none."),
+    "tags": click.option(
+        "--push-tag", "tags", metavar="GLOB", multiple=True, help="Tags whose pushes start runs; default: none."
+    ),
+}
+"""The options by the parameters that they set."""
+
+_DEPLOYMENT_OPTION = click.option(
+    "--deployment", "name", metavar="NAME", help="The deployment's name; default: the repository's."
 )
+"""For commands whose `--name` is something else."""
+
+_OF_THE_STACK: dict[str, Any] = {"results": None, "work_pool": None, "job_variables": ()}
 
 _OPENING_OPTIONS = (
     click.option("--credentials", metavar="BLOCK", help="The Secret block with a token or deploy key for the repository."),

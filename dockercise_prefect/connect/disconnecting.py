@@ -45,7 +45,7 @@ def parts(repository: str, webhook_url: str | None, github: GitHub, registrar: R
     else:
         names += [current] if current.lower() != repository.lower() else []
         blocks = [BlockNames.of(github.host, name) for name in names]
-        on_github = _on_github(current, webhook_url, github, [find_secret(block.key) for block in blocks], tell)
+        on_github = parts_on_github(current, webhook_url, github, [find_secret(block.key) for block in blocks], tell)
     here = [part for name in names for part in _here(BlockNames.of(github.host, name), registrar)]
     return [*on_github, *here]
 
@@ -69,7 +69,20 @@ def disconnect(found: Sequence[Part], tell: Tell) -> None:
         raise failures[0]
 
 
-def _on_github(name: str, webhook_url: str | None, github: GitHub, private: Sequence[str | None], tell: Tell) -> list[Part]:
+def parts_on_github(
+    name: str, webhook_url: str | None, github: GitHub, private: Sequence[str | None], tell: Tell
+) -> list[Part]:
+    """The webhook and the deploy keys of a connection.
+
+    Args:
+        name: `owner/name`, as GitHub knows it now.
+        webhook_url: the URL that pushes are sent to; None to take it from the title of the deploy key.
+        private: the private halves of its deploy keys, as far as they are known.
+        tell: called with a line if it is not known which webhook belongs to the connection.
+
+    Raises:
+        HostError: GitHub does not answer, or refuses access.
+    """
     known, hooks = github.keys(name), github.hooks(name)
     pairs = [read_deploy_key(text) for text in private if text is not None]
     kept = [key for pair in pairs for key in own_keys(known, pair, None)]

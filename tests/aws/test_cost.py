@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dockercise_prefect.aws.cost import known_regions, prices
+from dockercise_prefect.aws.cost import ALARMS, known_regions, prices
 
 
 def test_cost_of_the_usual_stack() -> None:
@@ -12,7 +12,7 @@ def test_cost_of_the_usual_stack() -> None:
     found = prices("us-east-1")
     assert found is not None
 
-    cost = found.cost("t3.medium", 52)
+    cost = found.cost("t3.medium", 52, ALARMS)
 
     assert cost.asleep_month == pytest.approx(52 * 0.08 + 3 * 0.1)
     assert cost.awake_hour == pytest.approx(0.0416 + 0.005 + 2 * 0.3 / 730)
