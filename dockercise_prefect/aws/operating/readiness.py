@@ -113,6 +113,14 @@ class Readiness:
 
         return self._wait(state, f"has not registered {name}")
 
+    def wait_until_forgotten(self, name: str) -> None:
+        """Wait until the host does not report on a repository any more. Its parameter is gone, so the next one has version 1 again.
+
+        Raises:
+            HostFailedError: it took too long.
+        """
+        self._wait(lambda report: True if report is None or name not in report.repositories else None, f"still has {name}")
+
     def _wait(self, look: Callable[[Report | None], Found | None], what: str) -> Found:
         begun = self._clock.now()
         while True:

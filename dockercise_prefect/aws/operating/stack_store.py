@@ -95,6 +95,8 @@ class StackStore:
             RegistrationError: the host cannot read or compile the repository.
             HostFailedError: the host does not answer.
         """
+        if not self._version:
+            self._readiness.wait_until_forgotten(self.name)
         state = self._readiness.wait_for_repository(self.name, self.write(repository, undo, tell))
         if state.state is RepositoryPhase.FAILED:
             raise RegistrationError(f"the host cannot register {self._address}: {state.message or 'it does not say why'}")

@@ -1,0 +1,253 @@
+"""`aws status`, `logs`, `wake`, `sleep` and `down`: what a user sees of a stack, and how it goes away."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from dockercise_prefect.aws.names import AWAKE_METRIC, METRICS, repository_name
+from dockercise_prefect.aws.report import LastPush, Phase, Report, ReportedRun, RepositoryPhase, RepositoryState
+from tests.support.aws.stack_world import StackWorld
+from tests.support.hosts.github_server import Failure, GitHubServer
+
+BUSY = Report(
+    at=1_796_000_000,
+    phase=Phase.WORKING,
+    package="dockercise-prefect==0.1.0",
+    runs=(ReportedRun("0b99b510", "infra/infra", "RUNNING"),),
+    inbox=2,
+    unsent=1,
+    waits_for=("the run 0b99b510 goes on",),
+    last_push=LastPush(1_795_999_000, "acme/infra", "0123456789abcdef", "queued"),
+    repositories={
+        "acme-infra-1a2b3c4d": RepositoryState(3, RepositoryPhase.READY, "infra/infra"),
+        "acme-web-5e6f7a8b": RepositoryState(1, RepositoryPhase.FAILED, None, "the host refuses access"),
+    },
+)
+
+
+@pytest.fixture
+def stack(aws_world: StackWorld) -> StackWorld:
+    """A stack that is up, whose host says only what a test tells it to."""
+    assert aws_world.up().status == 0
+    aws_world.host.is_silent = True
+    return aws_world
+
+
+@pytest.mark.parametrize("verb", ["status", "logs", "wake", "sleep", "ui"])
+def test_no_stack(aws_world: StackWorld, verb: str) -> None:
+    """Without a stack, every command says so, and how to make one."""
+    said = aws_world.verb(verb)
+
+    assert said.status == (3 if verb == "status" else 4)
+    assert f"there is no stack {aws_world.names.stack} in eu-west-1" in said.err
+    assert "`dockercise aws up` makes one" in said.err
+
+
+def test_status_of_a_busy_host(stack: StackWorld) -> None:
+    """The status shows the host, its runs and pushes, what it waits for, its repositories, and what it has cost."""
+    stack.parameters().save_report(BUSY)
+    queue = stack.client("sqs").get_queue_url(QueueName=stack.names.queue)["QueueUrl"]
+    stack.client("sqs").send_message(QueueUrl=queue, MessageBody="{}", MessageGroupId="a", MessageDeduplicationId="1")
+    stack.client("cloudwatch").put_metric_data(
+        Namespace=METRICS,
+        MetricData=[
+            {
+                "MetricName": AWAKE_METRIC,
+                "Dimensions": [{"Name": "Stack", "Value": stack.names.stack}],
+                "Value": 90,
+                "Timestamp": datetime.now(tz=UTC),
+            }
+        ],
+    )
+
+    said = stack.verb("status")
+
+    lines = dict(line.split("  ", 1) for line in said.out.splitlines() if not line.startswith(" "))
+    shown = {name: text.strip() for name, text in lines.items()}
+    assert said.status == 0, said
+    assert shown["stack"] == f"{stack.names.stack} · CREATE_COMPLETE"
+    assert shown["host"].startswith("running since ")
+    assert shown["says"] == "working at 2026-11-30 00:53 UTC"
+    assert shown["last push"] == "2026-11-30 00:36 UTC acme/infra 0123456789ab: queued"
+    assert shown["wakes"] == "by a push"
+    assert "awake, about $" in shown["this month"]
+    assert "infra/infra is running (flow run 0b99b510)" in said.out
+    assert "1 push in the queue" in said.out
+    assert "2 pushes in its inbox" in said.out
+    assert "1 record not yet in the bucket" in said.out
+    assert "the run 0b99b510 goes on" in said.out
+    assert "acme-web-5e6f7a8b: the host refuses access" in said.out
+
+
+def test_status_as_json(stack: StackWorld) -> None:
+    """The JSON has the report as the host wrote it, and numbers for what the text says in words."""
+    stack.parameters().save_report(BUSY)
+    stack.parameters().save_wake_at(1_796_040_000)
+
+    said = stack.verb("status", "--json")
+
+    found = json.loads(said.out)
+    assert found["report"]["runs"] == [{"id": "0b99b510", "deployment": "infra/infra", "state": "RUNNING"}]
+    assert found["host"]["state"] == "running"
+    assert (found["wake_at"], found["waiting"], found["lost"]) == (1_796_040_000, 0, 0)
+    assert found["asleep_dollars_a_month"] == pytest.approx(4.93)
+
+
+def test_status_of_a_failed_host(stack: StackWorld) -> None:
+    """The status of a host that failed shows its error."""
+    stack.parameters().save_report(replace(BUSY, phase=Phase.FAILED, error="the disk is full", runs=(), inbox=0, unsent=0))
+
+    said = stack.verb("status")
+
+    assert ": the disk is full" in said.out
+
+
+def test_status_during_the_first_boot(stack: StackWorld) -> None:
+    """Before the host has reported, the status says so."""
+    stack.client("ssm").put_parameter(Name=stack.names.parameter("report"), Value="{}", Type="String", Overwrite=True)
+
+    said = stack.verb("status")
+
+    assert said.status == 0
+    assert "nothing yet: its first boot has not ended" in said.out
+
+
+def test_wake(stack: StackWorld) -> None:
+    """A sleeping host is started, and stays awake for the time that was asked for; a second call keeps the longer time."""
+    stack.verb("sleep")
+    begun = time.time()
+
+    said = stack.verb("wake", "--for", "2h")
+    again = stack.verb("wake", "--for", "10m")
+
+    assert "the host is starting, and stays awake for 2h at least" in said.out
+    assert "the host is awake" in again.out
+    assert stack.state() == "running"
+    assert stack.parameters().awake_until() >= begun + 2 * 3600 - 1
+
+
+def test_sleep(stack: StackWorld) -> None:
+    """A host without work is stopped, and nobody keeps it awake any more."""
+    stack.verb("wake")
+
+    said, again = stack.verb("sleep"), stack.verb("sleep")
+
+    assert (said.out, again.out) == ("the host is going to sleep\n", "the host sleeps already\n")
+    assert stack.state() == "stopped"
+    assert stack.parameters().awake_until() == 0
+
+
+def test_sleep_is_refused_while_there_is_work(stack: StackWorld) -> None:
+    """A host with work is not stopped, and the message names the work; --force stops it all the same."""
+    stack.parameters().save_report(BUSY)
+
+    said = stack.verb("sleep")
+    state = stack.state()
+    forced = stack.verb("sleep", "--force")
+
+    assert (said.status, state) == (2, "running")
+    assert "infra/infra is running (flow run 0b99b510), 2 pushes in its inbox, 1 record not yet in the bucket" in said.err
+    assert (forced.status, stack.state()) == (0, "stopped")
+
+
+@pytest.mark.parametrize("duration", ["soon", "0", "-5m"])
+def test_wrong_duration(stack: StackWorld, duration: str) -> None:
+    """A text that is not a duration is refused."""
+    said = stack.verb("wake", "--for", duration)
+
+    assert said.status == 2
+    assert "is not a duration" in said.err
+
+
+def test_logs(stack: StackWorld) -> None:
+    """The log of stages, of the host and of the door are printed apart, each line with its stream."""
+    moment = int(time.time() * 1000)
+    for group, line in ((stack.names.log_group, "hello"), (stack.names.host_log_group, "worker started")):
+        client = stack.client("logs")
+        client.create_log_stream(logGroupName=group, logStreamName="infra/r1/greet")
+        event = {"timestamp": moment, "message": f"{line}\x1b[31m"}
+        client.put_log_events(logGroupName=group, logStreamName="infra/r1/greet", logEvents=[event])
+
+    stages, host, door = stack.verb("logs"), stack.verb("logs", "--host"), stack.verb("logs", "--door")
+
+    assert [line.split(" ", 1)[1] for line in stages.out.splitlines()] == ["infra/r1/greet | hello"]
+    assert [line.split(" ", 1)[1] for line in host.out.splitlines()] == ["infra/r1/greet | worker started"]
+    assert (door.status, door.out) == (4, "")
+    assert "has no line of this time" in door.err
+
+
+def test_down(stack: StackWorld, github_server: GitHubServer) -> None:
+    """The stack, its secrets, and the webhook and key on GitHub are gone; the bucket is kept and named."""
+    stack.host.is_silent = False
+    stack.again("acme/infra", "--api", github_server.api)
+    bucket = stack.bucket()
+
+    said = stack.verb("down", "--yes", "--api", github_server.api)
+    again = stack.verb("down", "--yes")
+
+    hosted = github_server.repositories["acme/infra"]
+    assert said.status == 0, said
+    assert stack.stack() is None
+    assert (hosted.keys, hosted.hooks) == ({}, {})
+    assert stack.parameters().repositories() == []
+    assert stack.parameters().secrets() == {}
+    assert bucket in [one["Name"] for one in stack.client("s3").list_buckets()["Buckets"]]
+    assert f"kept: bucket {bucket} (its size is not known yet, at a price that is not known)" in said.out
+    assert f"the stack {stack.names.stack} is gone" in said.out
+    assert again.status == 4
+
+
+def test_down_without_a_token(stack: StackWorld, github_server: GitHubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a token, the stack goes all the same, and what is left on GitHub is said."""
+    stack.host.is_silent = False
+    stack.again("acme/infra", "--api", github_server.api)
+    webhook = stack.webhook()
+    monkeypatch.delenv("GITHUB_TOKEN")
+
+    said = stack.verb("down", "--yes")
+
+    address = f"https://{github_server.api.removeprefix('http://')}/acme/infra"
+    assert (said.status, stack.stack()) == (0, None)
+    assert f"remove these yourself from {address}: the webhook to {webhook}, and its deploy key" in said.out
+
+
+def test_down_when_github_refuses(stack: StackWorld, github_server: GitHubServer) -> None:
+    """If GitHub refuses, the stack goes all the same, and what is left there is said, with the reason."""
+    stack.host.is_silent = False
+    stack.again("acme/infra", "--api", github_server.api)
+    github_server.fail(Failure("DELETE", ".*/hooks/.*", 500))
+
+    said = stack.verb("down", "--yes", "--api", github_server.api)
+
+    assert (said.status, stack.stack()) == (0, None)
+    assert "NOT removed: webhook to" in said.out
+    assert "remove these yourself from" in said.out
+
+
+def test_down_asks(stack: StackWorld) -> None:
+    """Without a terminal and without --yes, nothing is taken away."""
+    said = stack.verb("down")
+    everything = stack.verb("down", "--everything", "--yes")
+
+    assert (said.status, everything.status) == (2, 2)
+    assert "add --yes to agree" in said.err
+    assert "type the command in a terminal" in everything.err
+    assert stack.stack() is not None
+
+
+def test_down_removes_what_a_broken_down_has_left(stack: StackWorld) -> None:
+    """Secrets that are left after their stack is gone are removed by the next call."""
+    stack.client("cloudformation").delete_stack(StackName=stack.names.stack)
+    name = repository_name("https://github.com/acme/infra")
+    stack.parameters().save_secret(name, "a-secret")
+
+    said = stack.verb("down", "--yes")
+
+    assert said.status == 0, said
+    assert f"removed: parameter {stack.names.parameter('secrets', name)}" in said.out
+    assert stack.parameters().secrets() == {}
