@@ -95,8 +95,13 @@ class StackInstance:
         """What its first boot has printed for the user so far, without the mark."""
         with calling(f"cannot read the console of the host {self._id}", "ec2:GetConsoleOutput"):
             text = str(self._client.get_console_output(InstanceId=self._id, Latest=True).get("Output") or "")
-        found = (line.partition(CONSOLE_MARK) for line in text.splitlines())
-        return [said.strip() for _, mark, said in found if mark]
+        return marked_lines(text)
+
+
+def marked_lines(console: str) -> list[str]:
+    """The lines of a console that are for the user, without their mark and what the system puts before it."""
+    found = (line.partition(CONSOLE_MARK) for line in console.splitlines())
+    return [said.strip() for _, mark, said in found if mark]
 
 
 def _since(found: dict[str, Any], state: HostState) -> datetime | None:

@@ -66,7 +66,7 @@ def _events(client: Any, group: str, since_ms: int) -> Iterator[tuple[str, LogLi
     with calling(f"cannot read the log group {group}", "logs:FilterLogEvents"):
         try:
             for page in client.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=since_ms):
-                for event in page["events"]:
+                for event in sorted(page["events"], key=lambda one: one["timestamp"]):
                     at = datetime.fromtimestamp(event["timestamp"] / 1000, tz=UTC)
                     yield event["eventId"], LogLine(at, event["logStreamName"], event["message"].rstrip("\n"))
         except ClientError as error:

@@ -114,7 +114,7 @@ class Readiness:
         return self._wait(state, f"has not registered {name}")
 
     def wait_until_forgotten(self, name: str) -> None:
-        """Wait until the host does not report on a repository any more. Its parameter is gone, so the next one has version 1 again.
+        """Wait until the host does not report on a repository whose parameter was removed. Versions then begin with 1 again.
 
         Raises:
             HostFailedError: it took too long.
