@@ -66,7 +66,7 @@ class Account:
             raise UsageError(f"`{access.role}` is not the ARN of a role", "write it as arn:aws:iam::123456789012:role/name")
         if access.external_id is not None and access.role is None:
             raise UsageError("--external-id cannot be used without --role", "add --role")
-        self.profile = access.profile
+        self.access = access
         with aws_errors("cannot use AWS"):
             user = Session(profile=access.profile)
             self.region = _checked_region(access.region or user.get_config_variable("region"))

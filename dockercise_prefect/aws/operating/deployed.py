@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]  # has no types
@@ -24,6 +25,7 @@ class Deployed:
     Attributes:
         id: its ARN, which also finds a stack that was deleted.
         status: CloudFormation's word, such as `CREATE_COMPLETE`.
+        created: when it was made.
         reason: what CloudFormation says about the status; empty for nothing.
         parameters: the values of its parameters.
         outputs: the values of its outputs.
@@ -32,6 +34,7 @@ class Deployed:
     id: str
     name: str
     status: str
+    created: datetime
     reason: str
     parameters: Mapping[str, str]
     outputs: Mapping[str, str]
@@ -78,6 +81,7 @@ def find_stack(client: Any, name: str) -> Deployed | None:
         id=found["StackId"],
         name=found["StackName"],
         status=found["StackStatus"],
+        created=found["CreationTime"],
         reason=found.get("StackStatusReason", ""),
         parameters={one["ParameterKey"]: one.get("ParameterValue", "") for one in found.get("Parameters", [])},
         outputs={one["OutputKey"]: one.get("OutputValue", "") for one in found.get("Outputs", [])},

@@ -75,7 +75,7 @@ class Readiness:
                 raise HostFailedError(f"the host failed: {report.error or 'it does not say why'}", _LOGS)
             return report if report.phase in _AT_WORK and report.package == package else None
 
-        return self._wait(works, "is not ready")
+        return self._wait(works, "is not ready", self._tell_news)
 
     def wait_until_awake(self) -> Report:
         """Wait until the host has started and works, and return its report.
@@ -94,7 +94,7 @@ class Readiness:
                 raise HostFailedError(f"the host failed: {report.error or 'it does not say why'}", _LOGS)
             return report if is_of_this_start and report.phase in _AT_WORK else None
 
-        return self._wait(works, "is not ready")
+        return self._wait(works, "is not ready", self._tell_news)
 
     def wait_for_repository(self, name: str, version: int) -> RepositoryState:
         """Wait until the host has registered a repository, or has failed to.
@@ -111,7 +111,7 @@ class Readiness:
             found = report.repositories.get(name) if report is not None else None
             return found if found is not None and found.version >= version else None
 
-        return self._wait(state, f"has not registered {name}")
+        return self._wait(state, f"has not registered {name}", _silent)
 
     def wait_until_forgotten(self, name: str) -> None:
         """Wait until the host does not report on a repository whose parameter was removed. Versions then begin with 1 again.
@@ -119,13 +119,15 @@ class Readiness:
         Raises:
             HostFailedError: it took too long.
         """
-        self._wait(lambda report: True if report is None or name not in report.repositories else None, f"still has {name}")
+        self._wait(
+            lambda report: True if report is None or name not in report.repositories else None, f"still has {name}", _silent
+        )
 
-    def _wait(self, look: Callable[[Report | None], Found | None], what: str) -> Found:
+    def _wait(self, look: Callable[[Report | None], Found | None], what: str, news: Callable[[Report | None], None]) -> Found:
         begun = self._clock.now()
         while True:
             report = self._parameters.report()
-            self._tell_news(report)
+            news(report)
             found = look(report)
             if found is not None:
                 return found
@@ -144,3 +146,7 @@ class Readiness:
         for line in lines[known:]:
             self._tell(f"host: {line}")
         self._told = lines
+
+
+def _silent(_report: Report | None) -> None:
+    """Tell nothing: the user waits for something else than the host itself."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import calendar
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dockercise_prefect.aws.account import calling
@@ -90,7 +90,7 @@ def status(stacks: Stacks) -> StackStatus:
         awake_until=parameters.awake_until(),
         awake_hours=hours,
         cost=cost,
-        spent=cost.so_far(part_of_month(now), hours) if cost else None,
+        spent=cost.so_far(part_of_month(now, stack.created), hours) if cost else None,
     )
 
 
@@ -129,10 +129,11 @@ def awake_hours(client: Any, stack: str, now: datetime) -> float:
     return float(sum(one["Sum"] for one in answer["Datapoints"])) / 60
 
 
-def part_of_month(now: datetime) -> float:
-    """How much of the month has passed, from 0 to 1."""
+def part_of_month(now: datetime, since: datetime) -> float:
+    """For how much of the month of `now` there was something that was made at `since`: from 0 to 1."""
+    begin = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     days = calendar.monthrange(now.year, now.month)[1]
-    return (now.day - 1 + (now.hour + now.minute / 60) / 24) / days
+    return max((now - max(begin, since)) / timedelta(days=days), 0)
 
 
 def cost_of(parameters: Mapping[str, str], region: str, instance_type: str) -> Cost | None:

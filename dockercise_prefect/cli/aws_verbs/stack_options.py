@@ -52,9 +52,15 @@ def hint_options(stacks: Stacks) -> str:
     """The options that other commands need for the same stack, as a user types them; with a space before, or empty."""
     from dockercise_prefect.aws.names import DEFAULT_STACK
 
-    given = [] if stacks.names.stack == DEFAULT_STACK else [f"--name {stacks.names.stack}"]
-    given += [f"--profile {stacks.account.profile}"] if stacks.account.profile else []
-    return "".join(f" {one}" for one in given)
+    access = stacks.account.access
+    named = {
+        "--name": None if stacks.names.stack == DEFAULT_STACK else stacks.names.stack,
+        "--region": access.region,
+        "--profile": access.profile,
+        "--role": access.role,
+        "--external-id": "…" if access.external_id else None,
+    }
+    return "".join(f" {option} {value}" for option, value in named.items() if value)
 
 
 class Duration(click.ParamType[float]):

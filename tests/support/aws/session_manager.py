@@ -15,6 +15,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 TOKEN = "token-of-the-session-9Qw2Zx"
 
 PLUGIN = """\
@@ -55,11 +57,13 @@ class SessionManager:
     Attributes:
         started: the requests for sessions.
         ended: the ids of the sessions that were ended.
+        passes_on_to: the address of the server that all other calls of SSM are passed on to; None if there are none.
     """
 
     url: str
     started: list[dict[str, Any]] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
+    passes_on_to: str | None = None
 
 
 def write_plugin(folder: Path, *, target: int = 9, version: str = "1.2.707.0", fails: bool = False) -> Path:
@@ -82,17 +86,22 @@ def running_sessions() -> Iterator[SessionManager]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            sent = self.rfile.read(int(self.headers["Content-Length"]))
+            request = json.loads(sent)
             action = self.headers["X-Amz-Target"].partition(".")[2]
+            status = 200
             if action == "StartSession":
                 manager.started.append(request)
-                answer = {"SessionId": "me-0a1b", "TokenValue": TOKEN, "StreamUrl": "wss://ssm.example/me-0a1b"}
-            else:
-                assert action == "TerminateSession"
+                body = json.dumps({"SessionId": "me-0a1b", "TokenValue": TOKEN, "StreamUrl": "wss://ssm.example"}).encode()
+            elif action == "TerminateSession":
                 manager.ended.append(request["SessionId"])
-                answer = {"SessionId": request["SessionId"]}
-            body = json.dumps(answer).encode()
-            self.send_response(200)
+                body = json.dumps({"SessionId": request["SessionId"]}).encode()
+            else:
+                assert manager.passes_on_to is not None
+                headers = {name: self.headers[name] for name in ("X-Amz-Target", "Content-Type", "Authorization", "X-Amz-Date")}
+                passed = httpx.post(manager.passes_on_to, content=sent, headers=headers, trust_env=False)
+                status, body = passed.status_code, passed.content
+            self.send_response(status)
             self.send_header("Content-Type", "application/x-amz-json-1.1")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
