@@ -10,10 +10,10 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 
 from dockercise_prefect.errors import UsageError
 
-ORDER_VARIABLE = "DOCKERCISE_JOB"
+ORDER_VARIABLE = "DOCKERCISE_JOB_ORDER"
 """The variable of a task with its order. Everybody who may describe the task can read it, so it contains no secret."""
 
-STACK_VARIABLE = "DOCKERCISE_JOBS"
+STACK_VARIABLE = "DOCKERCISE_JOB_STACK"
 """The variable of a task with the name of the stack of jobs, below which the parameters of customers are."""
 
 

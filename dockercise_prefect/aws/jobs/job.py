@@ -1,0 +1,107 @@
+"""One job: from its order to the engine of the customer's host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dockercise_prefect.aws.account import Access, Account, calling
+from dockercise_prefect.aws.jobs.customer_access import CustomerAccess, needed_access
+from dockercise_prefect.aws.jobs.kept_awake import kept_awake
+from dockercise_prefect.aws.jobs.order import Order
+from dockercise_prefect.aws.jobs.tunnel import host_engine
+from dockercise_prefect.aws.names import StackNames, results_place
+from dockercise_prefect.aws.parameters import HostConfig, StackParameters
+from dockercise_prefect.aws.repository import StackRepository
+from dockercise_prefect.errors import StorageError, UsageError
+from dockercise_prefect.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """An order, and what belongs to it in the customer's account.
+
+    Attributes:
+        access: the way into the account.
+        account: the account, with the rights of the customer's role.
+        parameters: of the customer's stack.
+        host: what the stack says about its host.
+        repository: the repository, with the key that opens it.
+    """
+
+    order: Order
+    access: CustomerAccess
+    account: Account
+    parameters: StackParameters
+    host: HostConfig
+    repository: StackRepository
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables for the process of the run: the customer's region, and the customer's own Prefect if there is one."""
+        of_prefect = {"PREFECT_API_URL": self.host.prefect_api_url, **self.parameters.prefect()}
+        return {"AWS_DEFAULT_REGION": self.access.region, **(of_prefect if self.host.prefect_api_url else {})}
+
+    def settings(self, settings: Settings) -> Settings:
+        """The settings of this machine, with results and logs in the customer's account."""
+        return replace(
+            settings,
+            results=results_place(self.host.bucket),
+            log_group=self.host.log_group,
+            aws_role=self.access.role,
+            aws_external_id=self.access.external_id,
+            untrusted=settings.untrusted or self.repository.options.untrusted,
+        )
+
+    @contextmanager
+    def engine(self, notify: Callable[[str], None]) -> Iterator[str]:
+        """Wake the host and keep it awake, and give the address of its engine, for `DOCKER_HOST`.
+
+        Args:
+            notify: called with a message about what is waited for.
+
+        Raises:
+            EngineError: the host cannot be reached.
+            StorageError: AWS does not answer, or refuses.
+        """
+        instance = _host_of(self.account.client("cloudformation"), self.access.stack)
+        with kept_awake(self.parameters, notify), host_engine(self.account.client, instance, notify) as address:
+            yield address
+
+
+def open_job(order: Order, ours: Account, jobs: StackNames) -> Job:
+    """Look up what an order needs.
+
+    Args:
+        ours: our account.
+        jobs: the names of the stack of jobs.
+
+    Raises:
+        UsageError: the customer, its stack or its repository is not known.
+        StorageError: AWS does not answer, or refuses.
+    """
+    access = needed_access(ours.client("ssm"), jobs, order.customer)
+    account = Account(Access(region=access.region, role=access.role, external_id=access.external_id))
+    parameters = StackParameters(account.client("ssm"), StackNames(access.stack))
+    host = parameters.host()
+    if host is None:
+        raise UsageError(f"{order.customer} has no stack {access.stack} in {access.region}", "`dockercise aws up` makes one")
+    found = next((one.repository for one in parameters.repositories() if one.name == order.repository), None)
+    if found is None:
+        hint = "`dockercise aws up` connects it"
+        raise UsageError(f"the stack {access.stack} of {order.customer} has no repository {order.repository}", hint)
+    if isinstance(found, UsageError):
+        raise found
+    return Job(order, access, account, parameters, host, found)
+
+
+def _host_of(client: Any, stack: str) -> str:
+    """The id of the host's instance."""
+    with calling(f"cannot look for the stack {stack}", "cloudformation:DescribeStacks"):
+        [found] = client.describe_stacks(StackName=stack)["Stacks"]
+    for output in found.get("Outputs", []):
+        if output["OutputKey"] == "HostId":
+            return str(output["OutputValue"])
+    raise StorageError(f"the stack {stack} has no host", "`dockercise aws up` makes it")
