@@ -16,7 +16,8 @@ _VERBS = {
     "sleep": Entry("dockercise_prefect.cli.aws_verbs.sleep:sleep", "Let the host sleep now."),
     "down": Entry("dockercise_prefect.cli.aws_verbs.down:down", "Take the stack away, without its records."),
     "role": Entry("dockercise_prefect.cli.aws_verbs.role:role", "Let a stack be made in another account, by a role there."),
-    "job": Entry("dockercise_prefect.cli.aws_verbs.job:job", "Run a pipeline on another account's host: what a task of ECS does."),
+    "job": Entry("dockercise_prefect.cli.aws_verbs.job:job", "Run a pipeline on a customer's host, as a task of ECS."),
+    "jobs": Entry("dockercise_prefect.cli.aws_verbs.jobs:jobs", "Start such a task for each push of a customer."),
 }
 
 
