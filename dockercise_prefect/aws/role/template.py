@@ -65,6 +65,29 @@ def principal_of(caller: str) -> str:
     return principal
 
 
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a stack in the account of such a role must be made with.
+
+    Attributes:
+        service_role: the ARN of the role that CloudFormation uses for the stack.
+        boundary: the ARN of the boundary of all roles in the stack.
+    """
+
+    service_role: str
+    boundary: str
+
+
+def rules_of(role: str) -> Rules | None:
+    """What a stack must be made with, if we work with a role that this template has made; None for any other role.
+
+    Args:
+        role: the ARN of the role.
+    """
+    start, _, name = role.rpartition(":role/")
+    return Rules(f"{role}-stacks", f"{start}:policy/{STACK}-boundary") if name == STACK else None
+
+
 def template_text() -> str:
     """The template. Its parameters are `Principals` and `ExternalId`."""
     return files("dockercise_prefect.aws.role").joinpath("template.yaml").read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dockercise_prefect.aws.role.template import STACK, Trust, principal_of, template_for, template_text
+from dockercise_prefect.aws.role.template import STACK, Rules, Trust, principal_of, rules_of, template_for, template_text
 from dockercise_prefect.errors import UsageError
 from tests.support.aws.cfn import actions, lint, read_template, statements, text_of
 
@@ -17,21 +17,17 @@ EXTERNAL_ID = "kQ3v9sT1xW5zB7nM2pL4cR6d"
 
 USES = {
     "cloudformation:CreateChangeSet": "`aws up` works out what it changes",
-    "cloudformation:CreateStack": "a change set that makes a stack",
     "cloudformation:DeleteChangeSet": "`aws up` when nothing is to be done, or the user says no",
     "cloudformation:DeleteStack": "`aws down`",
     "cloudformation:DescribeChangeSet": "`aws up` shows what it changes",
     "cloudformation:DescribeStackEvents": "`aws up` shows each resource as it is made",
-    "cloudformation:DescribeStackResources": "`aws status` finds what belongs to a stack",
     "cloudformation:DescribeStacks": "every command; a job finds the host by its output",
-    "cloudformation:ExecuteChangeSet": "`aws up` carries out what was shown",
-    "cloudformation:GetTemplate": "`aws up` compares",
-    "cloudformation:ListStackResources": "`aws down` says what is kept",
+    "cloudformation:ExecuteChangeSet": "`aws up` makes and changes stacks",
     "cloudformation:TagResource": "all resources have the tag that costs are counted by",
-    "cloudformation:UpdateStack": "a change set that changes a stack",
     "cloudwatch:GetMetricStatistics": "`aws status` counts hours awake",
     "ec2-instance-connect:SendSSHPublicKey": "a job opens the host for its own key, for a minute",
-    "ec2:DescribeAvailabilityZones": "`aws up` chooses a zone",
+    "ec2:DescribeInstanceTypeOfferings": "`aws up` chooses a zone",
+    "ec2:DescribeInstanceTypes": "`aws up` chooses the image for the processor",
     "ec2:DescribeInstances": "every command that asks whether the host is awake; a job waits for it",
     "ec2:DescribeVolumes": "`aws down` says what the kept volume costs",
     "ec2:GetConsoleOutput": "`aws up` shows the first boot",
@@ -52,6 +48,7 @@ USES = {
     "ssm:GetParametersByPath": "a job finds its repository",
     "ssm:PutParameter": "`aws up` stores secrets; `aws wake` and a job keep the host awake",
     "ssm:StartSession": "`aws ui` and a job reach the host without an open port",
+    "ssm:TerminateSession": "`aws ui` ends its session",
 }
 """Each action of the customer's role, and who uses it."""
 
@@ -192,3 +189,15 @@ def test_a_root_user_is_not_trusted() -> None:
     """The root of an account would stand for everybody in it."""
     with pytest.raises(UsageError, match="is neither a user nor a role"):
         principal_of("arn:aws:iam::111111111111:root")
+
+
+def test_the_rules_of_a_role_name_what_the_template_makes(template: dict[str, Any]) -> None:
+    """The ARNs that `aws up` passes on are those of the template's own service role and boundary."""
+    made = {name: resource["Properties"] for name, resource in template["Resources"].items()}
+    account = "arn:aws:iam::222222222222"
+
+    rules = rules_of(f"{account}:role/{made['Access']['RoleName']}")
+
+    service_role, boundary = made["Stacks"]["RoleName"], made["Boundary"]["ManagedPolicyName"]
+    assert rules == Rules(f"{account}:role/{service_role}", f"{account}:policy/{boundary}")
+    assert rules_of(f"{account}:role/admin") is None
