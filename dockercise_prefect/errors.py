@@ -180,6 +180,12 @@ class OrchestratorError(DockerciseError):
     exit_status = ExitStatus.ENGINE_FAILED
 
 
+class MachineError(DockerciseError):
+    """This machine could not be set up: a command failed, or a file could not be written."""
+
+    exit_status = ExitStatus.ENGINE_FAILED
+
+
 class WebhookError(DockerciseError):
     """A push could not be accepted, checked or reported: bad signature, an unknown repository, a host that does not answer."""
 

@@ -39,6 +39,7 @@ _COMMANDS = {
     "results": Entry("dockercise_prefect.cli.results:results", "Send records of runs that did not reach the bucket."),
     "gc": Entry("dockercise_prefect.cli.gc:gc", "End runs that died, and remove what nobody needs any more."),
     "webhook": Entry("dockercise_prefect.cli.webhook:webhook", "Receive pushes and start runs for them."),
+    "host": Entry("dockercise_prefect.cli.host:host", "Run the Docker host of a stack in AWS."),
     "doctor": Entry("dockercise_prefect.cli.doctor:doctor", "Examine the engine, Prefect and this machine."),
     "init": Entry("dockercise_prefect.cli.init:init", "Write a first pipeline."),
     "schema": Entry("dockercise_prefect.cli.schema:schema", "Print the JSON Schema of the language, for editors."),
