@@ -27,6 +27,7 @@ UPKEEP: dict[str, Any] = {
 """The settings of crashes and of `gc` if nothing is set."""
 
 TRUSTING: dict[str, Any] = {
+    "guard_host": False,
     "untrusted": False,
     "untrusted_stages": 100,
     "untrusted_cpus": 2,
@@ -123,6 +124,7 @@ def test_every_setting_can_come_from_the_environment() -> None:
             "DOCKERCISE_CACHE_DAYS": "365",
             "DOCKERCISE_CACHE_AUDIT": "20",
             "DOCKERCISE_GC_AFTER_RUNS": "true",
+            "DOCKERCISE_GUARD_HOST": "true",
             "DOCKERCISE_UNTRUSTED": " True ",
             "DOCKERCISE_UNTRUSTED_STAGES": "5",
             "DOCKERCISE_UNTRUSTED_CPUS": ".5",
@@ -160,6 +162,7 @@ def test_every_setting_can_come_from_the_environment() -> None:
         cache_days=365,
         cache_audit=20,
         gc_after_runs=True,
+        guard_host=True,
         untrusted=True,
         untrusted_stages=5,
         untrusted_cpus=0.5,
@@ -199,6 +202,7 @@ def test_every_setting_but_the_root_can_come_from_the_file() -> None:
             cache_days = 14
             cache_audit = 1
             gc_after_runs = true
+            guard_host = true
             untrusted = true
             untrusted_stages = 5
             untrusted_cpus = 0.5
@@ -236,6 +240,7 @@ def test_every_setting_but_the_root_can_come_from_the_file() -> None:
         cache_days=14,
         cache_audit=1,
         gc_after_runs=True,
+        guard_host=True,
         untrusted=True,
         untrusted_stages=5,
         untrusted_cpus=0.5,

@@ -67,6 +67,24 @@ def restrained(pipeline: Pipeline, limits: Limits) -> Pipeline:
     return replace(pipeline, stages=[_limited(stage, limits) for stage in pipeline], digest=None)
 
 
+def guarded(pipeline: Pipeline) -> Pipeline:
+    """The pipeline unchanged, if none of its stages reaches the engine's machine: its files, its services, its credentials.
+
+    Args:
+        pipeline: only the stages that will run.
+
+    Raises:
+        DefinitionError: a stage does (DK070, DK072); the error holds every refusal.
+    """
+    findings = Findings()
+    for stage in pipeline:
+        for code, what, hint in (*_host_paths(stage), *_host_network(stage)):
+            findings.error(code, f"not allowed on this machine: {stage.name} {what}", stage.place, hint=hint)
+    if findings.failed:
+        raise DefinitionError(findings.in_order())
+    return pipeline
+
+
 def _limited(stage: Stage, limits: Limits) -> Stage:
     if not stage.starts_container:
         return stage
@@ -94,9 +112,7 @@ def _share(stage: Stage, limits: Limits) -> float:
 
 def _refusals(stage: Stage, limits: Limits) -> Iterator[_Refusal]:
     yield from _mounts(stage)
-    if stage.network is Network.HOST:
-        hint = "remove `network: host`: a stage reaches the internet through its own network"
-        yield Code.HOST_NETWORK, "uses the network of the engine's machine", hint
+    yield from _host_network(stage)
     if stage.user is not None and _ROOT.fullmatch(stage.user):
         hint = "set another user, or remove `user` to run as the image's user"
         yield Code.ROOT_USER, f"runs as root (`user: {stage.user}`)", hint
@@ -109,14 +125,27 @@ def _refusals(stage: Stage, limits: Limits) -> Iterator[_Refusal]:
     yield from _above(stage, limits)
 
 
-def _mounts(stage: Stage) -> Iterator[_Refusal]:
-    hint = "mount the code (`vol: code`) or volumes of stages"
+def _host_network(stage: Stage) -> Iterator[_Refusal]:
+    if stage.network is Network.HOST:
+        hint = "remove `network: host`: a stage reaches the internet through its own network"
+        yield Code.HOST_NETWORK, "uses the network of the engine's machine", hint
+
+
+_MOUNT_INSTEAD = "mount the code (`vol: code`) or volumes of stages"
+
+
+def _host_paths(stage: Stage) -> Iterator[_Refusal]:
     for mount in stage.mounts:
-        match mount.source:
-            case HostPath(path):
-                yield Code.HOST_PATH, f"mounts `{path}` from the engine's machine", hint
-            case EngineVolume(name):
-                yield Code.ENGINE_VOLUME, f"mounts `{name}`, a volume of the engine that may belong to someone else", hint
+        if isinstance(mount.source, HostPath):
+            yield Code.HOST_PATH, f"mounts `{mount.source.path}` from the engine's machine", _MOUNT_INSTEAD
+
+
+def _mounts(stage: Stage) -> Iterator[_Refusal]:
+    yield from _host_paths(stage)
+    for mount in stage.mounts:
+        if isinstance(mount.source, EngineVolume):
+            what = f"mounts `{mount.source.name}`, a volume of the engine that may belong to someone else"
+            yield Code.ENGINE_VOLUME, what, _MOUNT_INSTEAD
 
 
 def _above(stage: Stage, limits: Limits) -> Iterator[_Refusal]:

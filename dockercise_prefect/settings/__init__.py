@@ -54,6 +54,7 @@ class Settings:
         cache_days: after how many days such a stage cannot be spared any more because of what a run has left.
         cache_audit: one in so many stages that would be reused is run all the same, and compared; 0 for none.
         gc_after_runs: whether `gc` is started after each run.
+        guard_host: no stage may use the files or the network of the engine's machine, whether it is trusted or not.
         untrusted: the pipeline is not trusted: its rights and resources are limited (docs/trust.md).
         untrusted_stages: the maximum number of stages of an untrusted pipeline that run.
         untrusted_cpus: the maximum number of processors for each of its stages.
@@ -89,6 +90,7 @@ class Settings:
     cache_days: int
     cache_audit: int
     gc_after_runs: bool
+    guard_host: bool
     untrusted: bool
     untrusted_stages: int
     untrusted_cpus: float
@@ -155,6 +157,7 @@ _KEYS = {
     "cache_days": _Key(values.positive),
     "cache_audit": _Key(values.natural),
     "gc_after_runs": _Key(values.switch),
+    "guard_host": _Key(values.switch),
     "untrusted": _Key(values.switch),
     "untrusted_stages": _Key(values.positive),
     "untrusted_cpus": _Key(values.processors),
@@ -270,6 +273,7 @@ def load(
         "cache_days": 30,
         "cache_audit": 0,
         "gc_after_runs": False,
+        "guard_host": False,
         "untrusted": False,
         "untrusted_stages": 100,
         "untrusted_cpus": 2,

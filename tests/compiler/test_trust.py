@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dockercise_prefect.compiler.trust import Limits, restrained
+from dockercise_prefect.compiler.trust import Limits, guarded, restrained
 from dockercise_prefect.errors import DefinitionError, Diagnostic, Place
 from dockercise_prefect.pipeline import (
     EngineVolume,
@@ -139,6 +139,33 @@ def test_stages_without_limits_get_them() -> None:
 
     limits = {one.name: (one.cpus, one.memory, one.timeout) for one in limited}
     assert limits == {"a": (2, 2 << 30, 3600), "b": (0.5, 1 << 30, 300), "c": (None, None, None)}
+
+
+def test_a_guarded_machine_is_out_of_reach_of_trusted_pipelines_too() -> None:
+    """On a guarded machine, its files and its network are refused, each with its place; everything else is allowed."""
+    pipeline = compiled(
+        p="sock: {img: x, vol: '/var/run/docker.sock:/s'}\n"
+        "rooty: {img: x, user: root, sudo: true, memory: 100g, vol: 'cache:/c'}\n"
+        "net: {img: x, network: host}\n"
+    )
+
+    with pytest.raises(DefinitionError) as caught:
+        guarded(pipeline)
+
+    assert [(one.code, one.message, one.place) for one in caught.value.diagnostics] == [
+        (
+            "DK070",
+            "not allowed on this machine: sock mounts `/var/run/docker.sock` from the engine's machine",
+            Place("p.dockercise.yaml", 1, 1),
+        ),
+        (
+            "DK072",
+            "not allowed on this machine: net uses the network of the engine's machine",
+            Place("p.dockercise.yaml", 3, 1),
+        ),
+    ]
+    harmless = compiled(p="rooty: {img: x, user: root, sudo: true, memory: 100g, vol: 'cache:/c'}\n")
+    assert guarded(harmless) is harmless
 
 
 def test_what_is_shown_is_fit_for_a_terminal() -> None:

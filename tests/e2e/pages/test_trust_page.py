@@ -19,8 +19,9 @@ from tests.test_user_pages import blocks
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs/trust.md").read_text()
 (REFUSED,) = blocks(PAGE, "yaml refused")
+(GUARDED,) = blocks(PAGE, "yaml guarded")
 PIPELINE, CLOUD = blocks(PAGE, "yaml")
-REFUSALS, RAN, NOT_GIVEN, STANDING, ENV_FILE, REACHED = (block.partition("\n") for block in blocks(PAGE, "console"))
+REFUSALS, RAN, NOT_GIVEN, STANDING, ENV_FILE, REACHED, GUARD = (block.partition("\n") for block in blocks(PAGE, "console"))
 
 
 @pytest.fixture
@@ -48,6 +49,14 @@ def test_refusals_are_told_as_shown(home: Path) -> None:
     write(home, REFUSED)
 
     assert said(REFUSALS[0], home) == (ExitStatus.WRONG_INPUT, REFUSALS[2])
+
+
+def test_a_guarded_machine_refuses_as_shown(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the setting, a trusted pipeline that mounts the engine's socket is refused with the message on the page."""
+    write(home, GUARDED)
+    monkeypatch.setenv("DOCKERCISE_GUARD_HOST", "true")
+
+    assert said(GUARD[0], home) == (ExitStatus.WRONG_INPUT, GUARD[2])
 
 
 def test_what_the_repository_would_choose_is_refused_as_shown(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,4 +123,4 @@ def test_every_refusal_is_told() -> None:
 
 def test_examples_compile() -> None:
     """All pipelines are correct except for trust."""
-    assert [len(compiled(shop=text)) for text in (REFUSED, PIPELINE, CLOUD)] == [2, 1, 1]
+    assert [len(compiled(shop=text)) for text in (REFUSED, PIPELINE, CLOUD, GUARDED)] == [2, 1, 1, 1]
