@@ -94,6 +94,7 @@ def test_every_command_is_listed(command: Command) -> None:
             "results",
             "gc",
             "webhook",
+            "host",
             "doctor",
             "init",
             "schema",

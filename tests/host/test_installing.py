@@ -2,113 +2,25 @@
 
 from __future__ import annotations
 
-import base64
-import csv
 import hashlib
-import io
 import json
-import os
 import stat
 import subprocess
 import threading
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 from botocore.stub import Stubber  # type: ignore[import-untyped]  # has no types
 
-from dockercise_prefect.aws.parameters import HostConfig
-from dockercise_prefect.errors import DockerciseError, MachineError
+from dockercise_prefect.errors import MachineError
 from dockercise_prefect.host.files import wanted_files
-from dockercise_prefect.host.installing import PROBLEM, install, installed_problem
 from dockercise_prefect.host.machine import Layout
-from dockercise_prefect.host.releases import Releases
 from dockercise_prefect.host.volume import device_of, ensure_mounted, fstab_with, instance_id, is_blank
 from dockercise_prefect.results.places.objects import RefusedError
-from tests.support.aws.moto import Aws
-
-VOLUME = "vol-0123456789abcdef0"
-CONFIG = HostConfig(
-    stack="dockercise-t",
-    region="eu-west-1",
-    queue="https://sqs.example.org/dockercise-t-pushes.fifo",
-    lost="https://sqs.example.org/dockercise-t-lost.fifo",
-    bucket="stack-bucket",
-    volume=VOLUME,
-    log_group="dockercise/dockercise-t",
-    host_log_group="dockercise/dockercise-t/host",
-    idle_minutes=10,
-    prefect_api_url="",
-    package="dockercise-prefect==1",
-)
-
-STARTED = (
-    "systemctl start --no-block dockercise-sleep.path dockercise-prefect.socket dockercise-prefect.service "
-    "dockercise-worker.service dockercise-webhook.service dockercise-host.service dockercise-gc.timer"
-)
-
-RECORDER = '#!/bin/sh\necho "$(basename "$0") $*" >> "$RECORDED"\n'
-GETENT = '#!/bin/sh\ngrep -q "^useradd" "$RECORDED"\n'
-
-
-@dataclass
-class Machine:
-    """A machine whose root is a temporary folder.
-
-    Attributes:
-        layout: its folders.
-        recorded: the file with the commands that changed it.
-        log: what was said.
-    """
-
-    aws: Aws
-    layout: Layout
-    recorded: Path
-    log: list[str] = field(default_factory=list)
-
-    def install(self, config: HostConfig = CONFIG, prefect: dict[str, str] | None = None) -> list[str]:
-        """Set it up, and return the commands that it took."""
-        before = len(self.commands())
-        clients = {"ec2": self.aws.client("ec2"), "s3": self.aws.client("s3")}
-        install(config, prefect or {}, self.layout, self.log.append, **clients)
-        return self.commands()[before:]
-
-    def commands(self) -> list[str]:
-        """All commands."""
-        return self.recorded.read_text().splitlines()
-
-    def content(self) -> dict[str, tuple[str, int]]:
-        """All files with their modes and the times of their last change, without the commands and the device."""
-        found = [path for path in self.layout.root.rglob("*") if path.is_file() and "dev/disk" not in str(path)]
-        return {str(path.relative_to(self.layout.root)): (path.read_text(), path.stat().st_mtime_ns) for path in found}
-
-
-@pytest.fixture
-def machine(aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    """A machine with the blank volume attached."""
-    commands = tmp_path / "bin"
-    commands.mkdir()
-    for name in ("systemctl", "useradd", "chown", "mount"):
-        (commands / name).write_text(RECORDER)
-    (commands / "getent").write_text(GETENT)
-    for file in commands.iterdir():
-        file.chmod(0o755)
-    recorded = tmp_path / "recorded"
-    recorded.touch()
-    monkeypatch.setenv("RECORDED", str(recorded))
-    monkeypatch.setenv("PATH", f"{commands}:{os.environ['PATH']}:/usr/sbin:/sbin")
-    layout = Layout(tmp_path / "root")
-    device = device_of(VOLUME, layout)
-    device.parent.mkdir(parents=True)
-    with device.open("wb") as blank:
-        blank.truncate(8 << 20)
-    layout.fstab.parent.mkdir(parents=True)
-    layout.fstab.write_text("# the system\nUUID=1 / ext4 defaults 0 1\n")
-    return Machine(aws, layout, recorded)
+from tests.host.machine import CONFIG, STARTED, VOLUME, Machine
 
 
 def test_a_blank_machine_becomes_a_host(machine: Machine) -> None:
@@ -301,95 +213,6 @@ def test_outside_of_ec2_the_metadata_are_missing(monkeypatch: pytest.MonkeyPatch
 
     with pytest.raises(MachineError, match=r"metadata of the instance cannot be read: ConnectError\n  hint: is this EC2"):
         instance_id()
-
-
-def wheel(folder: Path, version: str, script: str) -> Path:
-    """A wheel `dockercise-prefect` whose command `dockercise` runs a script."""
-    name = f"dockercise_prefect-{version}"
-    files = {
-        f"{name}.data/scripts/dockercise": f"#!/bin/sh\n{script}\n",
-        f"{name}.dist-info/METADATA": f"Metadata-Version: 2.1\nName: dockercise-prefect\nVersion: {version}\n",
-        f"{name}.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    }
-    rows = [
-        (path, f"sha256={base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b'=').decode()}", len(text))
-        for path, text in files.items()
-    ]
-    record = io.StringIO()
-    csv.writer(record).writerows([*rows, (f"{name}.dist-info/RECORD", "", "")])
-    folder.mkdir(exist_ok=True)
-    path = folder / f"{name}-py3-none-any.whl"
-    with zipfile.ZipFile(path, "w") as archive:
-        for member, text in {**files, f"{name}.dist-info/RECORD": record.getvalue()}.items():
-            info = zipfile.ZipInfo(member)
-            info.external_attr = (stat.S_IFREG | 0o755) << 16  # pip lets only such files be programs
-            archive.writestr(info, text)
-    return path
-
-
-def with_release(machine: Machine, package: str) -> Path:
-    """A version that is in use on the machine, as the script of the first boot leaves it."""
-    releases = Releases(machine.layout, None, "", machine.log.append)
-    folder = releases.folder(package)
-    folder.mkdir(parents=True)
-    (folder / "complete").touch()
-    machine.layout.current.symlink_to(folder)
-    return folder
-
-
-def test_an_update_lets_the_new_version_set_the_host_up(machine: Machine, tmp_path: Path) -> None:
-    """Another package is installed beside the one in use and sets the host up; then it is in use, and the units start again."""
-    with_release(machine, "dockercise-prefect==1")
-    machine.install()
-    package = str(wheel(tmp_path / "wheels", "2", f'echo "new $*" >> {machine.recorded}'))
-
-    commands = machine.install(replace(CONFIG, package=package))
-
-    releases = Releases(machine.layout, None, "", machine.log.append)
-    assert releases.is_current(package)
-    assert releases.current_package() == package
-    assert f"new host set-up --stack dockercise-t --region eu-west-1 --root {machine.layout.root}" in commands
-    assert commands[-1].startswith("systemctl restart --no-block dockercise-sleep.path")
-    assert installed_problem(machine.layout.data) is None
-    assert [command for command in machine.install(replace(CONFIG, package=package)) if "restart" in command] == []
-
-
-@pytest.mark.parametrize("broken", ["is missing", "cannot set up"])
-def test_a_failed_update_leaves_the_version_from_before(machine: Machine, tmp_path: Path, broken: str) -> None:
-    """If the package cannot be installed, or cannot set the host up, the version from before goes on, and it is said why."""
-    before = with_release(machine, "dockercise-prefect==1")
-    machine.install()
-    if broken == "is missing":
-        package = str(tmp_path / "dockercise_prefect-2-py3-none-any.whl")
-    else:
-        package = str(wheel(tmp_path / "wheels", "2", "echo no such stack >&2; exit 3"))
-
-    machine.install(replace(CONFIG, package=package))
-
-    assert machine.layout.current.resolve() == before.resolve()
-    problem = installed_problem(machine.layout.data) or ""
-    assert problem.startswith(f"the update to {package} failed: `")
-    assert broken == "is missing" or "exit status 3: no such stack" in problem
-    machine.install()
-    assert not (machine.layout.data / PROBLEM).exists()
-
-
-def test_a_package_in_the_bucket_is_installed_with_its_lock(machine: Machine, aws: Aws, tmp_path: Path) -> None:
-    """The wheel and the lock come from a folder of the bucket; without the lock, the update fails and says what is missing."""
-    aws.bucket("stack-bucket")
-    made = wheel(tmp_path / "wheels", "3", "exit 0")
-    s3 = aws.client("s3")
-    s3.put_object(Bucket="stack-bucket", Key=f"host/abc/{made.name}", Body=made.read_bytes())
-    releases = Releases(machine.layout, s3, "stack-bucket", machine.log.append)
-
-    with pytest.raises(DockerciseError, match=r"s3://stack-bucket/host/abc/ must have requirements\.lock and one wheel"):
-        releases.install("s3:host/abc/")
-    assert not releases.folder("s3:host/abc/").exists()
-    s3.put_object(Bucket="stack-bucket", Key="host/abc/requirements.lock", Body=b"# nothing\n")
-    folder = releases.install("s3:host/abc/")
-
-    assert (folder / "bin/dockercise").exists()
-    assert not (folder / "downloads").exists()
 
 
 def test_systemd_finds_no_fault_in_the_units(machine: Machine) -> None:
