@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dockercise_prefect.cli.github_options import FoundToken, find_token, github_with, say_origin, takes_github, token_in
+from dockercise_prefect.cli.github_options import (
+    find_token,
+    github_with,
+    say_origin,
+    takes_github,
+    token_for_statuses,
+    token_in,
+)
 from dockercise_prefect.cli.registration_options import (
     MakeRequest,
     reporting,
@@ -69,7 +76,7 @@ def connect(
     github = github_with(token, api)
     if statuses_token_env and not statuses:
         raise UsageError("--statuses-token-env cannot be used without --statuses", "add --statuses")
-    statuses_token = _for_statuses(token_in(statuses_token_env) if statuses_token_env else token) if statuses else None
+    statuses_token = token_for_statuses(token_in(statuses_token_env) if statuses_token_env else token) if statuses else None
     request("https://github.com/" + (repository or "acme/infra"))  # report wrong options before any other work
     say_origin(token)
     if repository is None:
@@ -129,13 +136,6 @@ def disconnect(*, repository: str, webhook_url: str | None, token_env: str | Non
                 click.echo(f"would remove: {part.what}")
         else:
             disconnecting.disconnect(found, click.echo)
-
-
-def _for_statuses(token: FoundToken) -> str:
-    if token.ends is not None:
-        hint = "store one that stays valid: --statuses-token-env NAME"
-        raise UsageError(f"{token.origin} ends soon, so commit statuses cannot be sent with it for long", hint)
-    return token.text
 
 
 def _next(repository: str, webhook_url: str, deployed: Deployed | None) -> list[str]:

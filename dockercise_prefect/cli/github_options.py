@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 TOKEN_VARIABLE = "GITHUB_TOKEN"  # noqa: S105  a name
 
-Command = TypeVar("Command", bound=Callable[..., None])
+Command = TypeVar("Command", bound=Callable[..., object])
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +109,18 @@ def github_with(token: FoundToken, api: str | None) -> GitHub:
     from dockercise_prefect.hosts.github import GitHub
 
     return GitHub(token.text, api or PUBLIC_API, token.origin)
+
+
+def token_for_statuses(token: FoundToken) -> str:
+    """The token, to be stored for commit statuses.
+
+    Raises:
+        UsageError: it ends by itself, so statuses could not be sent with it for long.
+    """
+    if token.ends is not None:
+        hint = f"use one that stays valid: export {TOKEN_VARIABLE}=…, or name its variable"
+        raise UsageError(f"{token.origin} ends soon, so commit statuses cannot be sent with it for long", hint)
+    return token.text
 
 
 def say_origin(token: FoundToken) -> None:

@@ -122,8 +122,14 @@ class Keys:
         return _KEY.findall(text.removesuffix(self._left))
 
 
+def can_choose() -> bool:
+    """Whether somebody can choose: input and errors are a terminal that can move its cursor."""
+    movable = os.environ.get("TERM", "").lower() not in {"", "dumb", "unknown"}
+    return movable and _is_terminal(sys.stdin) and _is_terminal(sys.stderr)
+
+
 def refuse_without_terminal(command: str) -> None:
-    """Refuse to go on if nobody can choose, since input or errors are not a terminal that can move its cursor.
+    """Refuse to go on if nobody can choose.
 
     Args:
         command: what to type instead.
@@ -131,8 +137,7 @@ def refuse_without_terminal(command: str) -> None:
     Raises:
         UsageError: nobody can choose.
     """
-    movable = os.environ.get("TERM", "").lower() not in {"", "dumb", "unknown"}
-    if not (movable and _is_terminal(sys.stdin) and _is_terminal(sys.stderr)):
+    if not can_choose():
         raise UsageError("no repository is named, and you can choose one only on a terminal", f"type `{command}`")
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
 
+from dockercise_prefect.cli.github_options import find_token, github_with, say_origin, token_for_statuses
+from dockercise_prefect.cli.repository_choice import can_choose, chosen_on_terminal
 from dockercise_prefect.errors import UsageError
 
 if TYPE_CHECKING:
@@ -42,19 +43,15 @@ class Link:
     statuses_token: str | None = field(default=None, repr=False)
 
     @classmethod
-    def read(cls, text: str | None, api: str | None, token_env: str, *, statuses: bool) -> Link | None:
-        """The repository that the user named, with access to its GitHub; None if there is none.
+    def read(cls, text: str, api: str | None, token_env: str | None, *, statuses: bool) -> Link:
+        """The repository that the user named, with access to its GitHub.
 
         Raises:
             UsageError: it is not a repository, or there is no token.
         """
         from dockercise_prefect.aws.operating.by_hand import remote_repository
-        from dockercise_prefect.hosts.github import PUBLIC_API, GitHub, checked_name
+        from dockercise_prefect.hosts.github import checked_name
 
-        if text is None:
-            if statuses:
-                raise UsageError("--statuses cannot be used without a repository", "name one as OWNER/REPO")
-            return None
         name = _github_name(text)
         if name is None:
             if statuses:
@@ -62,9 +59,29 @@ class Link:
             remote = remote_repository(text)
             return cls(text, remote.url, remote=remote)
         checked_name(name)
-        token = _token(token_env)
-        github = GitHub(token, api or PUBLIC_API, token_env)
-        return cls(name, f"https://{github.host}/{name}", github, statuses_token=token if statuses else None)
+        token = find_token(token_env, api)
+        github = github_with(token, api)
+        say_origin(token)
+        statuses_token = token_for_statuses(token) if statuses else None
+        return cls(name, f"https://{github.host}/{name}", github, statuses_token=statuses_token)
+
+
+def chosen(stacks: Stacks, token_env: str | None, api: str | None) -> str | None:
+    """Offer the repositories that the user administers on GitHub, if the stack has none yet. Returns OWNER/REPO, or None.
+
+    Nothing is offered if nobody can choose, or if there is no token.
+    """
+    if not can_choose() or stacks.parameters().repositories():
+        return None
+    try:
+        token = find_token(token_env, api)
+    except UsageError:
+        if token_env is not None:
+            raise
+        return None
+    if not click.confirm("connect a repository on GitHub now?", default=True, err=True):
+        return None
+    return chosen_on_terminal(github_with(token, api).administered())
 
 
 def connect(stacks: Stacks, stack: Deployed, link: Link, options: RepositoryOptions | None) -> bool:
@@ -160,12 +177,3 @@ def _github_name(text: str) -> str | None:
     if text.startswith("git@github.com:"):
         return text.partition(":")[2].removesuffix(".git")
     return None if ":" in text else text
-
-
-def _token(variable: str) -> str:
-    from dockercise_prefect.hosts.github_errors import HOW_TO_MAKE_ONE
-
-    token = os.environ.get(variable)
-    if not token:
-        raise UsageError(f"{variable} is not set", f"export {variable}=… with a token; {HOW_TO_MAKE_ONE}")
-    return token

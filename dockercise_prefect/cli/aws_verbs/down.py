@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dockercise_prefect.cli.aws_verbs.stack_options import hint_options, takes_stack
+from dockercise_prefect.cli.github_options import find_token, github_with, say_origin, takes_github
 from dockercise_prefect.errors import DockerciseError, ExitStatus, UsageError
 from dockercise_prefect.signals import as_interrupt
 
@@ -21,13 +21,10 @@ if TYPE_CHECKING:
 
 @click.command
 @takes_stack
-@click.option(
-    "--token-env", metavar="NAME", default="GITHUB_TOKEN", show_default=True, help="The variable with a GitHub token."
-)
-@click.option("--api", metavar="URL", help="The API of GitHub Enterprise, such as https://github.example.com/api/v3.")
+@takes_github
 @click.option("--everything", is_flag=True, help="Also delete the bucket with all records, and the volume.")
 @click.option("--yes", is_flag=True, help="Do not ask. With --everything, the name of the stack is asked for all the same.")
-def down(*, stacks: Stacks, token_env: str, api: str | None, everything: bool, yes: bool) -> int:
+def down(*, stacks: Stacks, token_env: str | None, api: str | None, everything: bool, yes: bool) -> int:
     """Take the stack away: its host, queue, webhook, logs and secrets, and what connects repositories to it.
 
     The bucket with the records and the volume of the host stay, unless you add --everything. A later `dockercise aws up` uses
@@ -72,11 +69,16 @@ def _agree(stacks: Stacks, found: Remains, *, everything: bool, yes: bool) -> No
         click.confirm(f"take the stack {name} away?", abort=True)
 
 
-def _github(api: str | None, variable: str) -> GitHub | None:
-    from dockercise_prefect.hosts.github import PUBLIC_API, GitHub
-
-    token = os.environ.get(variable)
-    return GitHub(token, api or PUBLIC_API, variable) if token else None
+def _github(api: str | None, variable: str | None) -> GitHub | None:
+    """The GitHub of the user's token; None if the user has none, and did not name one."""
+    try:
+        token = find_token(variable, api)
+    except UsageError:
+        if variable is not None:
+            raise
+        return None
+    say_origin(token)
+    return github_with(token, api)
 
 
 def _disconnected(stacks: Stacks, found: Remains, github: GitHub | None) -> Iterator[str]:

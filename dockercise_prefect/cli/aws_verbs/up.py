@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dockercise_prefect.cli.aws_verbs.stack_options import hint_options, takes_stack
+from dockercise_prefect.cli.github_options import takes_github
 from dockercise_prefect.cli.present.stack import cost_lines
 from dockercise_prefect.cli.registration_options import MakeRequest, given_options, takes_registration_in_stack
 from dockercise_prefect.errors import UsageError
@@ -49,10 +50,7 @@ _VALUES = {
 @click.option(
     "--parameter", "others", metavar="NAME=VALUE", multiple=True, help="Any other parameter of the stack (docs/stack.md)."
 )
-@click.option(
-    "--token-env", metavar="NAME", default="GITHUB_TOKEN", show_default=True, help="The variable with a GitHub token."
-)
-@click.option("--api", metavar="URL", help="The API of GitHub Enterprise, such as https://github.example.com/api/v3.")
+@takes_github
 @click.option("--statuses", is_flag=True, help="Show runs as commit statuses; this stores the token in the stack.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and change nothing.")
@@ -64,7 +62,7 @@ def up(
     package: str | None,
     new_image: bool,
     others: tuple[str, ...],
-    token_env: str,
+    token_env: str | None,
     api: str | None,
     statuses: bool,
     yes: bool,
@@ -75,8 +73,11 @@ def up(
     """Make a Docker host in your account of AWS that pushes wake, and connect a repository to it.
 
     The stack has a webhook, a queue for pushes, a bucket for results, and a host that sleeps when it has no work. What it costs
-    is shown first. OWNER/REPO on GitHub gets a webhook and a read-only deploy key, as with `dockercise connect`, with the same
-    options. For a URL of another host, the webhook and the key are shown, to enter them there.
+    is shown first.
+
+    OWNER/REPO on GitHub gets a webhook and a read-only deploy key, as with `dockercise connect`, with the same options. For a
+    URL of another host, the webhook and the key are shown, to enter them there. Without either, you can choose one of the
+    repositories that you administer on GitHub, if this is a terminal and the stack has no repository yet.
 
     Again: what has changed is brought up to date, and nothing else is touched. `dockercise aws down` takes everything away.
     """
@@ -84,9 +85,12 @@ def up(
     from dockercise_prefect.cli.aws_verbs import connection
 
     with as_interrupt(), tempfile.TemporaryDirectory(prefix="dockercise-package-") as scratch:
-        if repository is None and (useless := given_options(click.get_current_context())):
+        if repository is None and not (yes or dry_run):
+            repository = connection.chosen(stacks, token_env, api)
+        useless = [*given_options(click.get_current_context()), *(["--statuses"] if statuses else [])]
+        if repository is None and useless:
             raise UsageError(f"{useless[0]} cannot be used without a repository", "name one as OWNER/REPO")
-        link = connection.Link.read(repository, api, token_env, statuses=statuses)
+        link = connection.Link.read(repository, api, token_env, statuses=statuses) if repository is not None else None
         options = connection.stack_options(request(link.source)) if link is not None else None
         login = _login(values["prefect_api_url"])
         wish = Wish(values=_values(values, others), package=_package(package, Path(scratch)), with_new_image=new_image)
