@@ -26,6 +26,10 @@ UPKEEP: dict[str, Any] = {
 }
 """The settings of crashes and of `gc` if nothing is set."""
 
+_OUTSIDE = ("github_client_id", "log_group", "aws_role", "aws_external_id", "s3_endpoint", "s3_encryption", "s3_kms_key")
+OUTSIDE: dict[str, Any] = dict.fromkeys(_OUTSIDE)
+"""The settings of GitHub and AWS if nothing is set."""
+
 TRUSTING: dict[str, Any] = {
     "guard_host": False,
     "untrusted": False,
@@ -61,15 +65,9 @@ def test_defaults_need_nothing() -> None:
         data=Path("/home/me/.local/share/dockercise"),
         server_hosts=(),
         registry_credentials=None,
-        github_client_id=None,
-        log_group=None,
-        aws_role=None,
-        aws_external_id=None,
-        s3_endpoint=None,
-        s3_encryption=None,
-        s3_kms_key=None,
         pids=4096,
         link_hours=168,
+        **OUTSIDE,
         **UPKEEP,
         **TRUSTING,
     )

@@ -22,8 +22,10 @@ def terminal(world: StackWorld, folder: Path, *arguments: str) -> PseudoTerminal
 
 
 def test_up_asks(aws_world: StackWorld, tmp_path: Path) -> None:
-    """On a terminal, the cost is shown before the question, and a no makes nothing."""
+    """On a terminal, a repository is offered, the cost is shown before the question, and a no makes nothing."""
     with terminal(aws_world, tmp_path, "up", *aws_world.machine, "--package", PACKAGE) as shown:
+        shown.until("connect a repository on GitHub now? [Y/n]: ")
+        shown.press("n\n")
         before = shown.until("go on? [y/N]: ")
         shown.press("n\n")
         status = shown.end()
