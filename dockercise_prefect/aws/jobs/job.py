@@ -67,7 +67,10 @@ class Job:
             StorageError: AWS does not answer, or refuses.
         """
         instance = _host_of(self.account.client("cloudformation"), self.access.stack)
-        with kept_awake(self.parameters, notify), host_engine(self.account.client, instance, notify) as address:
+        with (
+            kept_awake(self.parameters, notify),
+            host_engine(self.account.client, StackNames(self.access.stack), instance, notify) as address,
+        ):
             yield address
 
 

@@ -1,4 +1,4 @@
-"""The engine of a host that sleeps and has no open port: ssh through Systems Manager, with a key that works for a minute.
+"""The engine of a host that sleeps and has no open port: ssh through Systems Manager, with a key that works for moments.
 
 One ssh process forwards the engine's socket file, for the whole job. With `DOCKER_HOST=ssh://`, each connection would need a
 process and a session of Systems Manager of its own, and the number of new sessions per second is limited.
@@ -19,7 +19,9 @@ from pathlib import Path
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]  # has no types
 
 from dockercise_prefect.aws.account import Clients, calling
-from dockercise_prefect.connect.deploy_key import DeployKey, make_deploy_key
+from dockercise_prefect.aws.jobs.login_keys import KeyOffer, key_offer
+from dockercise_prefect.aws.names import StackNames
+from dockercise_prefect.connect.deploy_key import make_deploy_key
 from dockercise_prefect.errors import EngineError
 
 USER = "dockercise-job"
@@ -38,16 +40,14 @@ _RESPONSE = "AWS_SSM_START_SESSION_RESPONSE"
 _ENGINE = "/var/run/docker.sock"
 _PAUSE = 5.0
 _LOOK = 0.1
-_RIGHTS = ("ec2:StartInstances", "ec2-instance-connect:SendSSHPublicKey", "ssm:StartSession")
+_RIGHTS = ("ec2:StartInstances", "ssm:StartSession")
 
 _NOT_YET = {
-    "EC2InstanceStateInvalidException",
-    "EC2InstanceUnavailableException",
     "IncorrectInstanceState",
     "InsufficientInstanceCapacity",
     "TargetNotConnected",
 }
-"""Error codes of EC2, EC2 Instance Connect and Systems Manager for a host that is stopping, has no room, or is booting."""
+"""Error codes of EC2 and Systems Manager for a host that is stopping, has no room, or is booting."""
 
 
 class _NotYetError(Exception):
@@ -55,11 +55,14 @@ class _NotYetError(Exception):
 
 
 @contextmanager
-def host_engine(client: Clients, instance: str, notify: Callable[[str], None], patience: float = PATIENCE) -> Iterator[str]:
+def host_engine(
+    client: Clients, names: StackNames, instance: str, notify: Callable[[str], None], patience: float = PATIENCE
+) -> Iterator[str]:
     """Wake a host, and give the address of its engine on this machine, for `DOCKER_HOST`.
 
     Args:
         client: makes boto3's clients for the account of the host.
+        names: the names of the host's stack.
         instance: the id of the host's instance. It may be stopped, stopping or booting.
         notify: called with a message for the first failed attempt.
         patience: seconds until the host must be reached.
@@ -69,14 +72,15 @@ def host_engine(client: Clients, instance: str, notify: Callable[[str], None], p
         StorageError: AWS does not answer, or refuses.
     """
     until = time.monotonic() + patience
-    with tempfile.TemporaryDirectory(prefix="dockercise-job-") as name:
-        folder = Path(name)
-        key = _write_key(folder)
+    with (
+        tempfile.TemporaryDirectory(prefix="dockercise-job-") as name,
+        key_offer(client("ssm"), names, _make_key(folder := Path(name))) as offer,
+    ):
         waits = False
         while True:
             try:
                 with calling(f"cannot reach the host {instance}", *_RIGHTS):
-                    process = _opened(client, instance, folder, key)
+                    process = _opened(client, instance, folder, offer)
             except _NotYetError as error:
                 if time.monotonic() >= until:
                     hint = "`dockercise aws status` shows the host, `dockercise aws logs --host` what it does"
@@ -94,7 +98,7 @@ def host_engine(client: Clients, instance: str, notify: Callable[[str], None], p
             process.wait()
 
 
-def _opened(client: Clients, instance: str, folder: Path, key: DeployKey) -> subprocess.Popen[bytes]:
+def _opened(client: Clients, instance: str, folder: Path, offer: KeyOffer) -> subprocess.Popen[bytes]:
     """Wake the host, and open the tunnel. Return its process.
 
     Raises:
@@ -105,12 +109,12 @@ def _opened(client: Clients, instance: str, folder: Path, key: DeployKey) -> sub
     try:
         # For a host that runs, the first call does nothing.
         client("ec2").start_instances(InstanceIds=[instance])
-        client("ec2-instance-connect").send_ssh_public_key(InstanceId=instance, InstanceOSUser=USER, SSHPublicKey=key.public)
         session = ssm.start_session(**asked)
     except ClientError as error:
         if error.response["Error"]["Code"] in _NOT_YET:
             raise _NotYetError(error.response["Error"]["Code"]) from error
         raise
+    offer.renew()
     response = json.dumps({name: session[name] for name in ("SessionId", "TokenValue", "StreamUrl")})
     carrier = [PLUGIN, _RESPONSE, ssm.meta.region_name, "StartSession", "", json.dumps(asked), ssm.meta.endpoint_url]
     return _started(_ssh_command(instance, folder, carrier), folder, {**os.environ, _RESPONSE: response})
@@ -156,8 +160,9 @@ def _ssh_command(instance: str, folder: Path, carrier: list[str]) -> list[str]:
     return ["ssh", "-F", os.devnull, "-N", "-T", "-i", str(folder / "key"), *given, "-L", forward, "-l", USER, "--", instance]
 
 
-def _write_key(folder: Path) -> DeployKey:
+def _make_key(folder: Path) -> str:
+    """Write a new private key into the folder, and return the public one."""
     key = make_deploy_key()
     with open(os.open(folder / "key", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:  # noqa: PTH123  with a mode
         file.write(key.private)
-    return key
+    return key.public

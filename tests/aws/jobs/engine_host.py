@@ -10,7 +10,7 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,7 +61,7 @@ class EngineHost:
 
 
 @contextmanager
-def engine_host(engine: str, let_in: Callable[[], list[str]]) -> Iterator[EngineHost]:
+def engine_host(engine: str, let_in: Callable[[], Sequence[str]]) -> Iterator[EngineHost]:
     """Run a host.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from dockercise_prefect.aws.jobs.customer_access import save_access
+from dockercise_prefect.aws.jobs.login_keys import offered_keys
 from dockercise_prefect.aws.jobs.order import ORDER_VARIABLE, Order
 from dockercise_prefect.aws.names import StackNames
 from dockercise_prefect.aws.repository import RepositoryOptions, StackRepository
@@ -121,10 +122,10 @@ def job_world(folder: Path, aws: Aws, prefect_api: str, engine: str, repository:
     with recording(aws.url) as recorder:
         recorder.answers["StartSession"] = session_of
 
-        def sent() -> list[str]:
-            return [str(call.given["SSHPublicKey"]) for call in recorder.called("SendSSHPublicKey")]
+        def offered() -> Sequence[str]:
+            return offered_keys(customer.client("ssm"), StackNames())
 
-        with engine_host(engine, sent) as host:
+        with engine_host(engine, offered) as host:
             write_plugin(folder / "bin", host)
             yield World(folder, aws, recorder, host, customer)
 
@@ -235,7 +236,7 @@ def assert_only_allowed_calls(world: World) -> None:
     calls = [call for call in world.recorder.calls if call.key != FOLDER_KEY_ID and call.operation]
     names = {f"{call.service}:{call.operation}" for call in calls}
 
-    assert {"ec2:StartInstances", "ssm:StartSession", "ec2-instance-connect:SendSSHPublicKey"} <= names
+    assert {"ec2:StartInstances", "ssm:StartSession", "ssm:PutParameter", "ssm:DeleteParameters"} <= names
     # A run goes on if it may not make the log group, because the stack has made it.
     assert [name for name in names - {"logs:CreateLogGroup"} if not allows(template, "Access", name)] == []
     asked = [call.given for call in world.recorder.called("AssumeRole")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,9 @@ import pytest
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]  # has no types
 
 from dockercise_prefect.aws.jobs import tunnel
+from dockercise_prefect.aws.jobs.login_keys import offered_keys
 from dockercise_prefect.aws.jobs.tunnel import USER, host_engine
+from dockercise_prefect.aws.names import StackNames
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import PullPolicy
 from dockercise_prefect.results.places.objects import RefusedError
@@ -24,6 +26,8 @@ from tests.engines.driving import run, spec_of
 from tests.engines.scripted import BUSYBOX
 from tests.support.aws.moto import FOLDER_KEY_ID, FOLDER_SECRET, REGION, Aws
 from tests.support.aws.recorder import Recorder, recording
+
+NAMES = StackNames()
 
 
 @dataclass
@@ -58,10 +62,10 @@ def world(aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
     with recording(aws.url) as recorder:
         recorder.answers["StartSession"] = session_of
 
-        def sent() -> list[str]:
-            return [str(call.given["SSHPublicKey"]) for call in recorder.called("SendSSHPublicKey")]
+        def offered() -> Sequence[str]:
+            return offered_keys(aws.client("ssm"), NAMES)
 
-        with engine_host("/var/run/docker.sock", sent) as host:
+        with engine_host("/var/run/docker.sock", offered) as host:
             plugin = write_plugin(tmp_path / "bin", host)
             monkeypatch.setenv("PATH", path_with(tmp_path / "bin"))
             yield World(recorder, host, instance, plugin, aws)
@@ -74,7 +78,7 @@ def ignore(_text: str) -> None:
 @pytest.mark.docker
 def test_the_engine_of_a_sleeping_host(world: World, labels: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """The host is woken, and input, output and exit code of a container arrive as on a local socket."""
-    with host_engine(world.client, world.instance, ignore) as address:
+    with host_engine(world.client, NAMES, world.instance, ignore) as address:
         monkeypatch.setenv("DOCKER_HOST", address)
         with closing(DockerEngine.connect()) as engine:
             image = engine.resolve_image(BUSYBOX, pull=PullPolicy.NEVER, platform=None, progress=ignore)
@@ -87,11 +91,12 @@ def test_the_engine_of_a_sleeping_host(world: World, labels: Mapping[str, str], 
     assert set(world.host.forwarded) == {"/var/run/docker.sock"}
     assert {user for user, _ in world.host.entered} == {USER}
     assert gone
+    assert offered_keys(world.aws.client("ssm"), NAMES) == []
 
 
 def test_the_token_of_a_session_is_on_no_command_line(world: World) -> None:
     """The plugin gets the session as AWS's own command line gives it: in a variable, of which it is told the name."""
-    with host_engine(world.client, world.instance, ignore):
+    with host_engine(world.client, NAMES, world.instance, ignore):
         arguments, session = json.loads(world.plugin.read_text())
 
     asked = {"Target": world.instance, "DocumentName": "AWS-StartSSHSession", "Parameters": {"portNumber": ["22"]}}
@@ -103,14 +108,14 @@ def test_the_token_of_a_session_is_on_no_command_line(world: World) -> None:
 
 
 def test_a_host_that_boots_is_waited_for(world: World) -> None:
-    """Each attempt sends the key again, because it works for a minute only, and the user hears once what is waited for."""
+    """Each attempt offers the key again, because it works for moments only, and the user hears once what is waited for."""
     world.host.refuses = 2
     said: list[str] = []
 
-    with host_engine(world.client, world.instance, said.append):
+    with host_engine(world.client, NAMES, world.instance, said.append):
         pass
 
-    assert len(world.recorder.called("SendSSHPublicKey")) == 3
+    assert len(world.recorder.called("PutParameter")) == 3
     assert len(world.recorder.called("StartInstances")) == 3
     assert len(said) == 1
     assert said[0].startswith(f"waiting for {world.instance}: ")
@@ -122,7 +127,7 @@ def test_a_host_that_does_not_answer_is_an_error(world: World) -> None:
 
     with (
         pytest.raises(EngineError, match=f"the host {world.instance} cannot be reached: .*Permission denied") as raised,
-        host_engine(world.client, world.instance, ignore, patience=0),
+        host_engine(world.client, NAMES, world.instance, ignore, patience=0),
     ):
         pass
 
@@ -136,8 +141,10 @@ def test_what_means_later_is_tried_again(world: World, code: str) -> None:
 
     class Ssm:
         def __init__(self, real: Any) -> None:
-            self.meta = real.meta
             self._real = real
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._real, name)
 
         def start_session(self, **asked: Any) -> Any:
             if refused:
@@ -148,7 +155,7 @@ def test_what_means_later_is_tried_again(world: World, code: str) -> None:
         return Ssm(world.client(service)) if service == "ssm" else world.client(service)
 
     said: list[str] = []
-    with host_engine(client, world.instance, said.append):
+    with host_engine(client, NAMES, world.instance, said.append):
         pass
 
     assert said == [f"waiting for {world.instance}: {code}"]
@@ -158,9 +165,9 @@ def test_a_missing_right_is_not_waited_for(world: World) -> None:
     """If AWS refuses for good, the error names the rights."""
     with (
         pytest.raises(RefusedError, match=r"cannot reach the host i-12345678: InvalidInstanceID") as raised,
-        host_engine(world.client, "i-12345678", ignore),
+        host_engine(world.client, NAMES, "i-12345678", ignore),
     ):
         pass
 
-    assert world.recorder.called("SendSSHPublicKey") == []
+    assert world.recorder.called("StartSession") == []
     assert "i-12345678" in str(raised.value)
