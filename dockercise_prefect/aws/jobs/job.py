@@ -45,13 +45,14 @@ class Job:
         return {"AWS_DEFAULT_REGION": self.access.region, **(of_prefect if self.host.prefect_api_url else {})}
 
     def settings(self, settings: Settings) -> Settings:
-        """The settings of this machine, with results and logs in the customer's account."""
+        """The settings of this machine, with results and logs in the customer's account, and limits as on the host itself."""
         return replace(
             settings,
             results=results_place(self.host.bucket),
             log_group=self.host.log_group,
             aws_role=self.access.role,
             aws_external_id=self.access.external_id,
+            guard_host=True,  # the host has credentials of its own
             untrusted=settings.untrusted or self.repository.options.untrusted,
         )
 

@@ -198,6 +198,22 @@ def test_a_failed_stage_is_the_end_of_the_job(tmp_path: Path, aws: Aws, prefect_
     assert awake_until == 0
 
 
+def test_a_stage_cannot_reach_the_credentials_of_the_host(tmp_path: Path, aws: Aws, prefect_api: str) -> None:
+    """The network and the files of the host are refused in jobs as they are in runs on the host itself."""
+    source = make_repository(
+        tmp_path / "shop", {"shop.dockercise.yaml": f'a: {{img: "{BUSYBOX}", network: host, run: wget 169.254.169.254}}\n'}
+    )
+    repository = StackRepository(url=str(source), address="https://git.example/acme/shop", webhook_secret=WEBHOOK_SECRET)
+    with job_world(tmp_path, aws, prefect_api, "/var/run/docker.sock", repository) as world:
+        after = git(source, "rev-parse", "HEAD")
+        said = world.job(Order(customer="acme", repository=REPOSITORY, commit=after, branch="master"))
+        awake_until = world.customer.parameters.awake_until()
+
+    assert said.status == 2, said.text
+    assert "network" in said.text
+    assert awake_until == 0
+
+
 def test_a_push_that_starts_no_run_wakes_nobody(tmp_path: Path, aws: Aws, prefect_api: str) -> None:
     """A push to a branch that was not chosen is nothing to do, and the host sleeps on."""
     source = make_repository(tmp_path / "shop", {"shop.dockercise.yaml": "a: {img: x}\n"})
