@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -84,6 +86,12 @@ class World:
 
     def job(self, order: Order) -> Said:
         """Run a job as a task of ECS does, with credentials of our account only."""
+        with self.started(order) as process:
+            text, _ = process.communicate(timeout=300)
+        return Said(process.returncode, text)
+
+    def started(self, order: Order) -> subprocess.Popen[str]:
+        """Start a job."""
         environment = user_environment(self.folder / "home", self.folder / "data", self.folder / "results")
         environment |= {
             "PATH": path_with(self.folder / "bin"),
@@ -94,7 +102,7 @@ class World:
             "DOCKERCISE_JOB_STACK": "dockercise-jobs",
             ORDER_VARIABLE: order.to_text(),
         }
-        done = subprocess.run(
+        return subprocess.Popen(
             [sys.executable, "-m", "dockercise_prefect", "aws", "job"],
             cwd=self.folder,
             env=environment,
@@ -102,10 +110,7 @@ class World:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=300,
-            check=False,
         )
-        return Said(done.returncode, done.stdout)
 
 
 @contextmanager
@@ -196,6 +201,29 @@ def test_a_failed_stage_is_the_end_of_the_job(tmp_path: Path, aws: Aws, prefect_
     assert {name: stage["status"] for name, stage in summary["stages"].items()} == {"build": "failed"}
     assert [content for key, content in objects.items() if key.endswith("/build.log")] == [b"master blue\n"]
     assert awake_until == 0
+
+
+def test_a_task_that_is_stopped_lets_the_host_sleep(tmp_path: Path, aws: Aws, prefect_api: str) -> None:
+    """ECS stops a task with SIGTERM: the run is cancelled and recorded, its containers are gone, and the host may sleep."""
+    files = {"shop.dockercise.yaml": f'a: {{img: "{BUSYBOX}", run: "echo begun; sleep 1000"}}\n'}
+    source = make_repository(tmp_path / "stopped-shop", files)
+    repository = StackRepository(url=str(source), address="https://git.example/acme/shop", webhook_secret=WEBHOOK_SECRET)
+    with job_world(tmp_path, aws, prefect_api, "/var/run/docker.sock", repository) as world:
+        order = Order(customer="acme", repository=REPOSITORY, commit=git(source, "rev-parse", "HEAD"), branch="master")
+        with world.started(order) as process:
+            assert process.stdout is not None
+            before = list(takewhile(lambda line: "begun" not in line, process.stdout))
+            process.send_signal(signal.SIGTERM)
+            after = process.stdout.read()
+        objects = world.customer.objects()
+        awake_until = world.customer.parameters.awake_until()
+    with closing(connect()[0]) as client:
+        left = client.containers(all=True, filters={"label": "dockercise.pipeline=stopped-shop"})
+
+    assert process.returncode == 130, [*before, after]
+    [summary] = [json.loads(content) for key, content in objects.items() if key.endswith("/summary.json")]
+    assert summary["status"] == "cancelled"
+    assert (awake_until, left) == (0, [])
 
 
 def test_a_stage_cannot_reach_the_credentials_of_the_host(tmp_path: Path, aws: Aws, prefect_api: str) -> None:
