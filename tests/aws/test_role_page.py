@@ -18,7 +18,7 @@ from dockercise_prefect.cli.aws_verbs.jobs import JOBS
 from tests.support.aws.cfn import read_template
 from tests.test_user_pages import blocks
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/serverless.md").read_text(encoding="utf-8")
 PART = PAGE[PAGE.index("## Another account") :]
 
