@@ -21,6 +21,7 @@ NEEDED = {
     "jq": "jq",  # reads the output of a stage, as in the documentation
     "ip": "iproute2",  # a bridge for a second engine
     "ssh-keygen": "openssh-client",  # deploy keys
+    "mkfs.ext4": "e2fsprogs",  # the volume that the host of a stack keeps
     "npm": "npm",  # data that GitHub publishes: payloads of webhooks, the description of its API
     "openssl": "openssl",  # signs deliveries
     "systemd-analyze": "systemd",  # checks units without running them

@@ -85,13 +85,15 @@ def survey(sources: Sources, now: int) -> Survey:
             return otherwise
 
     by = datetime.fromtimestamp(now + WAKE_EARLY_SECONDS, UTC)  # nobody would wake the host for runs that are due earlier
-    pool = asked(lambda: sources.pool_runs(by), PoolRuns((), None))
+    # In the order in which work gets ahead: what has left one place when it is asked is in the next one when that is asked.
+    queued = asked(sources.queued, 0)
     health = asked(sources.receiver, ReceiverHealth(0, 0))
+    pool = asked(lambda: sources.pool_runs(by), PoolRuns((), None))
     unsent = asked(lambda: len(unsent_runs(sources.data)), 0)
     facts = Facts(
         now=now,
         runs=len(pool.unfinished),
-        queued=asked(sources.queued, 0),
+        queued=queued,
         inbox=health.inbox,
         statuses=health.statuses,
         unsent=unsent,
