@@ -132,7 +132,7 @@ def our_image() -> str:
                 target = context / path.relative_to(ROOT)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(path, target)
-            shutil.copytree(_wheels(), context / "wheels")
+            shutil.copytree(wheels(), context / "wheels")
             arguments = (
                 "--force-rm",
                 "--network=none",
@@ -159,7 +159,7 @@ def _context_files() -> list[Path]:
     return [*(ROOT / name for name in single), *sorted(package)]
 
 
-def _wheels() -> Path:
+def wheels() -> Path:
     """A folder with all packages of the lock, for the Python of the base image. It is kept in the repository's cache."""
     lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
     folder = ROOT / ".cache/wheels" / tag_of(lock.encode(), base_image().encode())
