@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
-from ipaddress import ip_network
 
 from dockercise_prefect.aws.names import StackNames, repository_name
 from dockercise_prefect.aws.parameters import HostConfig, StackParameters
@@ -14,7 +13,7 @@ from dockercise_prefect.aws.repository import RepositoryOptions, StackRepository
 from tests.host.queues import Queues
 from tests.support.aws.instance import PACKAGE
 from tests.support.aws.moto import FOLDER_KEY_ID, FOLDER_SECRET, REGION, Aws, running_aws
-from tests.support.engine_client import engine_client
+from tests.support.bridge import bridge_address
 from tests.webhook.payloads import SECRET
 
 STACK = "dockercise-t"
@@ -65,11 +64,7 @@ class Account:
 @contextmanager
 def account() -> Iterator[Account]:
     """An account with an empty stack, whose host sleeps as soon as nothing is left to do."""
-    with closing(engine_client()) as client:
-        (bridge,) = client.networks.get("bridge").attrs["IPAM"]["Config"]
-    # An engine that was started again may not say it.
-    gateway = bridge.get("Gateway") or str(next(ip_network(bridge["Subnet"]).hosts()))
-    with running_aws(gateway) as aws:
+    with running_aws(bridge_address()) as aws:
         queues = Queues.make(aws)
         aws.bucket("stack-bucket")
         names = StackNames(STACK)

@@ -19,7 +19,8 @@ class SshServer:
     """A running server.
 
     Attributes:
-        port: its port on 127.0.0.1.
+        address: the address that it listens on.
+        port: its port there.
         host_key: its public host key, `ssh-ed25519 AAAA…`.
         let_in: returns the accepted public keys; called for each connection.
         entered: the keys that were used to log in.
@@ -27,19 +28,20 @@ class SshServer:
 
     root: Path
     let_in: Callable[[], list[str]]
+    address: str = "127.0.0.1"
     port: int = 0
     host_key: str = ""
     entered: list[str] = field(default_factory=list)
 
     def url(self, name: str) -> str:
         """The address of a repository in the root folder."""
-        return f"ssh://git@127.0.0.1:{self.port}/{name}.git"
+        return f"ssh://git@{self.address}:{self.port}/{name}.git"
 
 
 @contextmanager
-def running_ssh(root: Path, let_in: Callable[[], list[str]]) -> Iterator[SshServer]:
+def running_ssh(root: Path, let_in: Callable[[], list[str]], address: str = "127.0.0.1") -> Iterator[SshServer]:
     """Run a server for the bare repositories in a folder."""
-    running = SshServer(root, let_in)
+    running = SshServer(root, let_in, address)
     started = threading.Event()
     loop = asyncio.new_event_loop()
     host_key = asyncssh.generate_private_key("ssh-ed25519")
@@ -63,7 +65,7 @@ def running_ssh(root: Path, let_in: Callable[[], list[str]]) -> Iterator[SshServ
 
     async def serve() -> None:
         async with asyncssh.listen(
-            "127.0.0.1", 0, server_factory=Door, server_host_keys=[host_key], process_factory=read, encoding=None
+            address, 0, server_factory=Door, server_host_keys=[host_key], process_factory=read, encoding=None
         ) as acceptor:
             running.port = acceptor.get_port()
             started.set()

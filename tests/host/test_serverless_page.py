@@ -6,7 +6,7 @@ import re
 from importlib.resources import files
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/serverless.md").read_text()
 HOST = PAGE.partition("## The host\n")[2].partition("\n## ")[0]
 CODE = "".join(path.read_text() for path in sorted((ROOT / "dockercise_prefect/host").glob("*.py")))
