@@ -56,6 +56,7 @@ class Readiness:
         self._clock = clock or Clock()
         self._told: list[str] = []
         self._last_phase: Phase | None = None
+        self._has_console = True
 
     def wait_for_package(self, package: str, since: float) -> Report:
         """Wait until the host works with a package, and return its report.
@@ -141,11 +142,20 @@ class Readiness:
                 self._last_phase = report.phase
                 self._tell(f"host: {report.phase}")
             return
-        lines = self._instance.console()  # the console only tells of the first boot, before there is a report
+        lines = self._console()
         known = len(self._told) if lines[: len(self._told)] == self._told else 0
         for line in lines[known:]:
             self._tell(f"host: {line}")
         self._told = lines
+
+    def _console(self) -> list[str]:
+        """What the first boot has printed. It is only for the user, so the wait goes on without it."""
+        try:
+            return self._instance.console() if self._has_console else []
+        except StorageError as error:
+            self._has_console = False
+            self._tell(f"{error.message}; the host goes on all the same")
+            return []
 
 
 def _silent(_report: Report | None) -> None:

@@ -24,7 +24,7 @@ class Scene:
     """A host that does one thing at each pause; then the time is over."""
 
     def __init__(self, aws: Aws) -> None:
-        ec2 = aws.client("ec2")
+        self.ec2 = ec2 = aws.client("ec2")
         (made,) = ec2.run_instances(ImageId="ami-0a", MinCount=1, MaxCount=1)["Instances"]
         self.instance = StackInstance(ec2, made["InstanceId"])
         self.parameters = StackParameters(aws.client("ssm"), StackNames())
@@ -64,6 +64,15 @@ def test_first_boot(scene: Scene) -> None:
 
     assert report.phase is Phase.IDLE
     assert scene.told[-3:] == ["host: installing", "host: ready", "host: idle"]
+
+
+def test_a_console_that_cannot_be_read(scene: Scene) -> None:
+    """The wait goes on without the console of the first boot, and says once why."""
+    scene.instance = StackInstance(scene.ec2, "i-00000000000000000")
+    waiting = scene.readiness(Report(at=900), Report(at=1_001, phase=Phase.READY, package=PACKAGE))
+
+    assert waiting.wait_for_package(PACKAGE, since=1_000).phase is Phase.READY
+    assert [line for line in scene.told if "cannot read the console of the host i-00000000000000000" in line] == scene.told[:1]
 
 
 def test_an_old_report_says_nothing(scene: Scene) -> None:
