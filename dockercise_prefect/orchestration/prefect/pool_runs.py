@@ -17,6 +17,7 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 
+from dockercise_prefect.orchestration.client.settings import asking_once
 from dockercise_prefect.orchestration.prefect.api import LOST, lost_api
 
 MOST = 200
@@ -56,7 +57,7 @@ class PoolRuns:
 
 
 def pool_runs(pool: str, by: datetime) -> PoolRuns:
-    """Ask Prefect what a work pool has to do.
+    """Ask Prefect what a work pool has to do. An answer that fails is not asked for again.
 
     Args:
         pool: the name of the work pool. If it does not exist, it has nothing to do.
@@ -66,7 +67,7 @@ def pool_runs(pool: str, by: datetime) -> PoolRuns:
         OrchestratorError: Prefect does not answer.
     """
     try:
-        with get_client(sync_client=True) as client:
+        with asking_once(), get_client(sync_client=True) as client:
             going_on = _runs(client, pool, _UNFINISHED, FlowRunSort.ID_DESC)
             planned = _runs(client, pool, [StateType.SCHEDULED], FlowRunSort.NEXT_SCHEDULED_START_TIME_ASC)
     except LOST as error:
