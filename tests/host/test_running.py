@@ -1,4 +1,4 @@
-"""`dockercise host run` as a process, with an AWS on loopback and without Prefect."""
+"""The commands of the host as processes, with an AWS on loopback and without Prefect."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def parameters(aws: Aws, queues: Queues, tmp_path: Path) -> Iterator[StackParame
     ssm = aws.client("ssm")
     ssm.put_parameter(Name=names.parameter("host"), Type="String", Value=config.to_text(), Overwrite=True)
     yield StackParameters(ssm, names)
-    ssm.delete_parameter(Name=names.parameter("host"))
+    ssm.delete_parameters(Names=[names.parameter("host"), names.parameter("report")])
 
 
 def test_the_host_reports_and_ends_on_a_signal(
@@ -83,6 +83,22 @@ def test_the_host_reports_and_ends_on_a_signal(
     assert output.splitlines()[0] == f"the host of {STACK} is awake"
     assert output.splitlines()[-1] == "ending"
     assert not (tmp_path / "root/run/dockercise/sleep").exists()
+
+
+def test_a_set_up_that_fails_is_reported(parameters: StackParameters, environment: Mapping[str, str], tmp_path: Path) -> None:
+    """If the machine cannot be set up, the console and the report say why, and the exit status says that it failed."""
+    nowhere = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://127.0.0.1:9"}
+    command = [sys.executable, "-m", "dockercise_prefect", "host", "install", "--root", str(tmp_path / "root")]
+
+    done = subprocess.run(command, env={**environment, **nowhere}, capture_output=True, text=True, check=False, timeout=120)
+
+    report = parameters.report()
+    assert (done.returncode, done.stdout) == (
+        3,
+        "dockercise: failed: the metadata of the instance cannot be read: ConnectError\n",
+    )
+    assert report is not None
+    assert (report.phase, report.error) == (Phase.FAILED, "the metadata of the instance cannot be read: ConnectError")
 
 
 def test_a_stack_that_does_not_exist_is_wrong_input(aws: Aws, environment: Mapping[str, str]) -> None:

@@ -12,9 +12,11 @@ from prefect.blocks.system import Secret
 from dockercise_prefect.errors import ExitStatus
 from dockercise_prefect.orchestration.run.failure import RunFailedError
 from dockercise_prefect.orchestration.run.launch import pipeline_flow
+from dockercise_prefect.orchestration.run.limits import confinement_of
 from dockercise_prefect.orchestration.run.options import RunOptions
 from dockercise_prefect.pipeline import Pipeline, Stage, bind, host, stage
 from dockercise_prefect.results.summary import RunSummary
+from dockercise_prefect.runtime.stage.confinement import METADATA, Confinement
 from dockercise_prefect.settings import Settings, read_settings
 from dockercise_prefect.status import RunStatus
 from tests.engines.scripted import BUSYBOX, ScriptedEngine
@@ -146,3 +148,17 @@ def test_who_is_trusted_has_no_limits(runner: Runner, scripted: ScriptedEngine, 
     (spec,) = [spec for spec in scripted.specs if spec.labels["dockercise.stage"] == "a"]
     assert summary.status is RunStatus.PASSED
     assert (spec.user, spec.cpus, spec.memory, spec.pids) == ("root", None, None, 777)
+
+
+def test_a_guarded_machine_refuses_trusted_stages_too(
+    prefect_api: str, settings: Settings, scripted: ScriptedEngine, tmp_path: Path
+) -> None:
+    """On a guarded machine, a flow run that mounts the engine's socket starts nothing, although its pipeline is trusted."""
+    trusting = replace(settings, untrusted=False, guard_host=True)
+    runner = Runner(trusting, scripted, tmp_path / "root")
+
+    error = runner.refused(stage("a", image=BUSYBOX, volumes=[bind("/var/run/docker.sock", "/sock")], run="true"))
+
+    assert "not allowed on this machine: a mounts `/var/run/docker.sock`" in str(error)
+    assert confinement_of(trusting) == Confinement(pids=trusting.pids, closed=METADATA)
+    assert confinement_of(replace(trusting, guard_host=False)).closed == ()
