@@ -13,6 +13,7 @@ import httpx
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]  # has no types
 
 from dockercise_prefect.aws.report import LastPush
+from dockercise_prefect.errors import WebhookError
 from dockercise_prefect.host.delivery import QueuedDelivery, UnreadableMessageError, headers_for_receiver, push_of
 from dockercise_prefect.host.queue import TAKEN_SECONDS, Message, PushQueue
 from dockercise_prefect.results.places.aws import aws_errors
@@ -21,6 +22,7 @@ RECEIVER = "http://127.0.0.1:8200/"
 
 _ANSWER_SECONDS = 60.0
 PAUSE_SECONDS = 3.0
+HELD_SECONDS = 30.0
 _LONGEST_HOLD = 300
 
 _STORED = frozenset({200, 202})
@@ -90,6 +92,7 @@ class Drain:
         say: called with a line for each message.
         receiver: the address of the receiver.
         pause: for how many seconds to wait for a receiver that cannot answer.
+        patience: for how many seconds `held` waits.
     """
 
     def __init__(
@@ -103,6 +106,7 @@ class Drain:
         say: Callable[[str], None],
         receiver: str = RECEIVER,
         pause: float = PAUSE_SECONDS,
+        patience: float = HELD_SECONDS,
     ) -> None:
         self._queue = queue
         self._body_of = body_of
@@ -112,6 +116,7 @@ class Drain:
         self._say = say
         self._receiver = receiver
         self._pause = pause
+        self._patience = patience
         self._http = httpx.Client(timeout=_ANSWER_SECONDS, trust_env=False)  # a proxy does not lead to this machine
         self._working = threading.Lock()
         self._stopping = threading.Event()
@@ -140,9 +145,17 @@ class Drain:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Inside, no message is taken. Waits for a message that is being taken to the receiver."""
-        with self._working:
+        """Inside, no message is taken. Waits for a message that is being taken to the receiver.
+
+        Raises:
+            WebhookError: the receiver does not take it for so long that the caller had better look again.
+        """
+        if not self._working.acquire(timeout=self._patience):
+            raise WebhookError("a push is being taken to the receiver, which does not answer")
+        try:
             yield
+        finally:
+            self._working.release()
 
     def stop(self) -> None:
         """Take no further message, and stop waiting for the receiver. A message that it did not get stays in the queue."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from dockercise_prefect.errors import WebhookError
 from dockercise_prefect.host.drain import MOST_TRIES, Drain, Verdict, bucket_reader, hold_seconds, verdict
 from tests.host.answering import answering
 from tests.host.queues import Queues
@@ -43,6 +44,7 @@ def make_drain(
         say=(log if log is not None else []).append,
         receiver=receiver,
         pause=0.1,
+        patience=0.1,
     )
 
 
@@ -154,10 +156,14 @@ def test_a_drain_that_is_stopped_leaves_the_push_in_the_queue(queues: Queues) ->
 
     working.start()
     eventually(lambda: drain.taken == 1)
+    with pytest.raises(WebhookError, match="a push is being taken to the receiver"), drain.held():
+        raise AssertionError("nobody may think that no push is being taken")
     drain.stop()
     working.join(60)
 
     assert not working.is_alive()
+    with drain.held():
+        assert queues.opened().waiting() == 1
     with answering(202) as receiver:
         assert make_drain(queues, receiver.url).step(0)
     assert len(receiver.bodies) == 1
