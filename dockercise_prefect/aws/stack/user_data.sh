@@ -9,6 +9,7 @@ export AWS_DEFAULT_REGION="$REGION" DEBIAN_FRONTEND=noninteractive PIP_DISABLE_P
 BOOT=/opt/dockercise/boot
 CURRENT=/opt/dockercise/current
 STEP=start
+STARTED="$(date +%s)"
 
 step() {
     STEP="$1"
@@ -28,12 +29,16 @@ ended() {
     [ "$1" -ne 0 ] || return 0
     echo "dockercise: failed: $STEP (/var/log/cloud-init-output.log says more)"
     # Before boto3 is installed, nothing can write a report.
-    [ ! -x "$BOOT/bin/python" ] || "$BOOT/bin/python" - "$STEP" <<'PYTHON' || echo "dockercise: the report could not be written"
+    [ ! -x "$BOOT/bin/python" ] || "$BOOT/bin/python" - "$STEP" "$STARTED" <<'PYTHON' || echo "dockercise: the report could not be written"
 import json, os, sys, time
 import boto3
 
-report = {"at": int(time.time()), "phase": "failed", "error": f"the first boot failed: {sys.argv[1]}"}
-boto3.client("ssm").put_parameter(Name=f"/dockercise/{os.environ['STACK']}/report", Value=json.dumps(report), Overwrite=True)
+ssm, name = boto3.client("ssm"), f"/dockercise/{os.environ['STACK']}/report"
+said = json.loads(ssm.get_parameter(Name=name)["Parameter"]["Value"])
+# `dockercise host install` reports its own errors, and more exactly.
+if said.get("phase") != "failed" or said["at"] < int(sys.argv[2]):
+    report = {"at": int(time.time()), "phase": "failed", "error": f"the first boot failed: {sys.argv[1]}"}
+    ssm.put_parameter(Name=name, Value=json.dumps(report), Overwrite=True)
 PYTHON
 }
 trap 'ended $?' EXIT
