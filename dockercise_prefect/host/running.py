@@ -32,7 +32,7 @@ from dockercise_prefect.settings import Settings
 from dockercise_prefect.webhook.receiver.loop import Loop
 
 _WATCH_SECONDS = 10.0
-_REGISTER_SECONDS = 60.0
+_REGISTER_SECONDS = 10.0
 _RETRY_SECONDS = 10.0
 _RECEIVE_SECONDS = 10
 _ENDING_SECONDS = 30.0
