@@ -63,7 +63,7 @@ class Readiness:
 
         Args:
             package: as the parameter `host` names it.
-            since: seconds since 1970; older reports say nothing about this start.
+            since: seconds since 1970 by the clock of the host; older reports say nothing about this start.
 
         Raises:
             HostFailedError: it failed, or took too long.

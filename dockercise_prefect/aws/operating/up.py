@@ -11,12 +11,13 @@ from dockercise_prefect.aws.cost import ALARMS, Cost, prices
 from dockercise_prefect.aws.names import COST_TAG, StackNames
 from dockercise_prefect.aws.operating.changing import Change, ChangeSet, StackChanges
 from dockercise_prefect.aws.operating.deployed import Deployed, find_stack
-from dockercise_prefect.aws.operating.instance import StackInstance
+from dockercise_prefect.aws.operating.instance import HostState, StackInstance
 from dockercise_prefect.aws.operating.machine import KeptVolume, architecture, kept_volumes, newest_image, zone_for
 from dockercise_prefect.aws.operating.package import Package, Wheel
 from dockercise_prefect.aws.operating.readiness import PATIENCE, Clock, Readiness
 from dockercise_prefect.aws.operating.template_parameters import template_parameters, value_after, values_for
 from dockercise_prefect.aws.parameters import StackParameters
+from dockercise_prefect.aws.report import Phase, Report
 from dockercise_prefect.errors import UsageError
 
 Tell = Callable[[str], None]
@@ -101,14 +102,17 @@ class Stacks:
         return StackInstance(self.account.client("ec2"), stack.output("HostId"))
 
 
-def plan(stacks: Stacks, wish: Wish) -> Plan:
+def plan(stacks: Stacks, wish: Wish, tell: Tell) -> Plan:
     """Find out what there is and what has to be done. Nothing is changed.
+
+    Args:
+        tell: called with a line before something that takes long.
 
     Raises:
         UsageError: a value is wrong, or the stack cannot be changed now.
         StorageError: AWS does not answer, or refuses.
     """
-    existing = _settled(stacks)
+    existing = _settled(stacks, tell)
     remains = existing if existing is not None and existing.was_never_made else None
     existing = None if remains else existing
     template = stacks.template()
@@ -167,11 +171,11 @@ def carry_out(
         StackError: CloudFormation failed. A new stack is gone then, and another one is as it was.
         HostFailedError: the host failed.
     """
-    begun = stacks.clock.now()
+    before = stacks.parameters().report() if planned.existing else None
     stack, changed = _changed(stacks, planned, agree, tell)
     uploaded = _upload(stacks.account, planned.package, stack, tell)
     saved = _save_login(stacks, planned, login, tell)
-    installed = _install(stacks, stack, planned.given["Package"], 0 if planned.existing else begun, tell)
+    installed = _install(stacks, planned, stack, before, tell)
     return Outcome(stack, changed=changed or uploaded or saved or installed)
 
 
@@ -226,11 +230,12 @@ def readiness(stacks: Stacks, stack: Deployed, tell: Tell) -> Readiness:
     return Readiness(stacks.instance(stack), stacks.parameters(), tell, stacks.clock)
 
 
-def _settled(stacks: Stacks) -> Deployed | None:
+def _settled(stacks: Stacks, tell: Tell) -> Deployed | None:
     """The stack, after a change that somebody else has begun has ended."""
     client = stacks.account.client("cloudformation")
     found = find_stack(client, stacks.names.stack)
     if found is not None and found.is_changing:
+        tell(f"the stack {found.name} is {found.status}: waiting until this has ended")
         stacks.changes.wait(found)
         found = find_stack(client, stacks.names.stack)
     if found is not None and found.is_stuck:
@@ -299,15 +304,32 @@ def _save_login(stacks: Stacks, planned: Plan, login: Mapping[str, str], tell: T
     return True
 
 
-def _install(stacks: Stacks, stack: Deployed, package: str, since: float, tell: Tell) -> bool:
-    """See that the host has a package. A host that is awake already installs it when it starts next."""
-    report = stacks.parameters().report()
-    if report is not None and report.package == package:
-        return False
-    if report is not None and stacks.instance(stack).look().is_awake:
-        tell("the host is awake: it installs the other package when it starts next")
-        return True
+def _install(stacks: Stacks, planned: Plan, stack: Deployed, before: Report | None, tell: Tell) -> bool:
+    """See that the host works with the package that the stack names. Returns whether there was something to do.
+
+    Args:
+        before: what the host has said before the stack was changed. Its own clock says which reports are newer.
+    """
+    package = planned.given["Package"]
+    is_other_host = planned.existing is None or planned.existing.output("HostId") != stack.output("HostId")
+    if not is_other_host and before is not None:
+        if before.phase is not Phase.FAILED and before.package == package:
+            return False
+        if stacks.instance(stack).look().is_awake:
+            if before.phase is not Phase.FAILED:
+                tell("the host is awake: it installs the other package when it starts next")
+                return True
+            tell("the host has failed: it is started again")
+            _stop(stacks, stack)
     with kept_awake(stacks, stack, PATIENCE, tell):
-        readiness(stacks, stack, tell).wait_for_package(package, since)
+        readiness(stacks, stack, tell).wait_for_package(package, before.at + 1 if before else 0)
     tell("the host is ready")
     return True
+
+
+def _stop(stacks: Stacks, stack: Deployed) -> None:
+    """Stop the host, and wait until it can be started again."""
+    instance = stacks.instance(stack)
+    instance.stop()
+    while instance.look().state is HostState.STOPPING:
+        stacks.clock.pause()

@@ -95,7 +95,7 @@ def up(
         login = _login(values["prefect_api_url"])
         wish = Wish(values=_values(values, others), package=_package(package, Path(scratch)), with_new_image=new_image)
         who = stacks.account.identity()
-        planned = plan(stacks, wish)
+        planned = plan(stacks, wish, click.echo)
         click.echo(f"account {who.account} · {stacks.account.region} · {who.arn}")
         for line in _shown(planned, stacks):
             click.echo(line)

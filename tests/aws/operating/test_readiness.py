@@ -119,7 +119,9 @@ def test_a_repository_is_forgotten(scene: Scene) -> None:
 
     scene.readiness(Report(at=1_001)).wait_until_forgotten(NAME)
 
-    assert scene.told == ["host: installing"]
+    report = scene.parameters.report()
+    assert report is not None
+    assert (report.at, scene.told) == (1_001, [])
 
 
 def test_the_instance(scene: Scene) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 
 import pytest
 
@@ -51,11 +50,9 @@ class Connected:
 
 
 @pytest.fixture
-def connected(aws_world: StackWorld, github_server: GitHubServer) -> Iterator[Connected]:
+def connected(stack: StackWorld, github_server: GitHubServer) -> Connected:
     """A stack that is up, and a repository that is not connected yet."""
-    assert aws_world.up().status == 0
-    yield Connected(aws_world, github_server)
-    github_server.heal()
+    return Connected(stack, github_server)
 
 
 def test_connect(connected: Connected) -> None:

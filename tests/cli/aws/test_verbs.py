@@ -31,10 +31,16 @@ BUSY = Report(
 
 
 @pytest.fixture
-def stack(aws_world: StackWorld) -> StackWorld:
+def quiet(stack: StackWorld) -> StackWorld:
     """A stack that is up, whose host says only what a test tells it to."""
+    stack.host.silence()
+    return stack
+
+
+@pytest.fixture
+def doomed(aws_world: StackWorld) -> StackWorld:
+    """A stack that is up, and may be taken away."""
     assert aws_world.up().status == 0
-    aws_world.host.is_silent = True
     return aws_world
 
 
@@ -48,29 +54,29 @@ def test_no_stack(aws_world: StackWorld, verb: str) -> None:
     assert "`dockercise aws up` makes one" in said.err
 
 
-def test_status_of_a_busy_host(stack: StackWorld) -> None:
+def test_status_of_a_busy_host(quiet: StackWorld) -> None:
     """The status shows the host, its runs and pushes, what it waits for, its repositories, and what it has cost."""
-    stack.parameters().save_report(BUSY)
-    queue = stack.client("sqs").get_queue_url(QueueName=stack.names.queue)["QueueUrl"]
-    stack.client("sqs").send_message(QueueUrl=queue, MessageBody="{}", MessageGroupId="a", MessageDeduplicationId="1")
-    stack.client("cloudwatch").put_metric_data(
+    quiet.parameters().save_report(BUSY)
+    queue = quiet.client("sqs").get_queue_url(QueueName=quiet.names.queue)["QueueUrl"]
+    quiet.client("sqs").send_message(QueueUrl=queue, MessageBody="{}", MessageGroupId="a", MessageDeduplicationId="1")
+    quiet.client("cloudwatch").put_metric_data(
         Namespace=METRICS,
         MetricData=[
             {
                 "MetricName": AWAKE_METRIC,
-                "Dimensions": [{"Name": "Stack", "Value": stack.names.stack}],
+                "Dimensions": [{"Name": "Stack", "Value": quiet.names.stack}],
                 "Value": 90,
                 "Timestamp": datetime.now(tz=UTC),
             }
         ],
     )
 
-    said = stack.verb("status")
+    said = quiet.verb("status")
 
     lines = dict(line.split("  ", 1) for line in said.out.splitlines() if not line.startswith(" "))
     shown = {name: text.strip() for name, text in lines.items()}
     assert said.status == 0, said
-    assert shown["stack"] == f"{stack.names.stack} · CREATE_COMPLETE"
+    assert shown["stack"] == f"{quiet.names.stack} · CREATE_COMPLETE"
     assert shown["host"].startswith("running since ")
     assert shown["says"] == "working at 2026-11-30 00:53 UTC"
     assert shown["last push"] == "2026-11-30 00:36 UTC acme/infra 0123456789ab: queued"
@@ -84,12 +90,12 @@ def test_status_of_a_busy_host(stack: StackWorld) -> None:
     assert "acme-web-5e6f7a8b: the host refuses access" in said.out
 
 
-def test_status_as_json(stack: StackWorld) -> None:
+def test_status_as_json(quiet: StackWorld) -> None:
     """The JSON has the report as the host wrote it, and numbers for what the text says in words."""
-    stack.parameters().save_report(BUSY)
-    stack.parameters().save_wake_at(1_796_040_000)
+    quiet.parameters().save_report(BUSY)
+    quiet.parameters().save_wake_at(1_796_040_000)
 
-    said = stack.verb("status", "--json")
+    said = quiet.verb("status", "--json")
 
     found = json.loads(said.out)
     assert found["report"]["runs"] == [{"id": "0b99b510", "deployment": "infra/infra", "state": "RUNNING"}]
@@ -98,82 +104,82 @@ def test_status_as_json(stack: StackWorld) -> None:
     assert found["asleep_dollars_a_month"] == pytest.approx(4.93)
 
 
-def test_status_of_a_failed_host(stack: StackWorld) -> None:
+def test_status_of_a_failed_host(quiet: StackWorld) -> None:
     """The status of a host that failed shows its error."""
-    stack.parameters().save_report(replace(BUSY, phase=Phase.FAILED, error="the disk is full", runs=(), inbox=0, unsent=0))
+    quiet.parameters().save_report(replace(BUSY, phase=Phase.FAILED, error="the disk is full", runs=(), inbox=0, unsent=0))
 
-    said = stack.verb("status")
+    said = quiet.verb("status")
 
     assert ": the disk is full" in said.out
 
 
-def test_status_during_the_first_boot(stack: StackWorld) -> None:
+def test_status_during_the_first_boot(quiet: StackWorld) -> None:
     """Before the host has reported, the status says so."""
-    stack.client("ssm").put_parameter(Name=stack.names.parameter("report"), Value="{}", Type="String", Overwrite=True)
+    quiet.client("ssm").put_parameter(Name=quiet.names.parameter("report"), Value="{}", Type="String", Overwrite=True)
 
-    said = stack.verb("status")
+    said = quiet.verb("status")
 
     assert said.status == 0
     assert "nothing yet: its first boot has not ended" in said.out
 
 
-def test_wake(stack: StackWorld) -> None:
+def test_wake(quiet: StackWorld) -> None:
     """A sleeping host is started, and stays awake for the time that was asked for; a second call keeps the longer time."""
-    stack.verb("sleep")
+    quiet.verb("sleep")
     begun = time.time()
 
-    said = stack.verb("wake", "--for", "2h")
-    again = stack.verb("wake", "--for", "10m")
+    said = quiet.verb("wake", "--for", "2h")
+    again = quiet.verb("wake", "--for", "10m")
 
     assert "the host is starting, and stays awake for 2h at least" in said.out
     assert "the host is awake" in again.out
-    assert stack.state() == "running"
-    assert stack.parameters().awake_until() >= begun + 2 * 3600 - 1
+    assert quiet.state() == "running"
+    assert quiet.parameters().awake_until() >= begun + 2 * 3600 - 1
 
 
-def test_sleep(stack: StackWorld) -> None:
+def test_sleep(quiet: StackWorld) -> None:
     """A host without work is stopped, and nobody keeps it awake any more."""
-    stack.verb("wake")
+    quiet.verb("wake")
 
-    said, again = stack.verb("sleep"), stack.verb("sleep")
+    said, again = quiet.verb("sleep"), quiet.verb("sleep")
 
     assert (said.out, again.out) == ("the host is going to sleep\n", "the host sleeps already\n")
-    assert stack.state() == "stopped"
-    assert stack.parameters().awake_until() == 0
+    assert quiet.state() == "stopped"
+    assert quiet.parameters().awake_until() == 0
 
 
-def test_sleep_is_refused_while_there_is_work(stack: StackWorld) -> None:
+def test_sleep_is_refused_while_there_is_work(quiet: StackWorld) -> None:
     """A host with work is not stopped, and the message names the work; --force stops it all the same."""
-    stack.parameters().save_report(BUSY)
+    quiet.parameters().save_report(BUSY)
 
-    said = stack.verb("sleep")
-    state = stack.state()
-    forced = stack.verb("sleep", "--force")
+    said = quiet.verb("sleep")
+    state = quiet.state()
+    forced = quiet.verb("sleep", "--force")
 
     assert (said.status, state) == (2, "running")
     assert "infra/infra is running (flow run 0b99b510), 2 pushes in its inbox, 1 record not yet in the bucket" in said.err
-    assert (forced.status, stack.state()) == (0, "stopped")
+    assert (forced.status, quiet.state()) == (0, "stopped")
 
 
 @pytest.mark.parametrize("duration", ["soon", "0", "-5m"])
-def test_wrong_duration(stack: StackWorld, duration: str) -> None:
+def test_wrong_duration(quiet: StackWorld, duration: str) -> None:
     """A text that is not a duration is refused."""
-    said = stack.verb("wake", "--for", duration)
+    said = quiet.verb("wake", "--for", duration)
 
     assert said.status == 2
     assert "is not a duration" in said.err
 
 
-def test_logs(stack: StackWorld) -> None:
+def test_logs(quiet: StackWorld) -> None:
     """The log of stages, of the host and of the door are printed apart, each line with its stream."""
     moment = int(time.time() * 1000)
-    for group, line in ((stack.names.log_group, "hello"), (stack.names.host_log_group, "worker started")):
-        client = stack.client("logs")
+    for group, line in ((quiet.names.log_group, "hello"), (quiet.names.host_log_group, "worker started")):
+        client = quiet.client("logs")
         client.create_log_stream(logGroupName=group, logStreamName="infra/r1/greet")
         event = {"timestamp": moment, "message": f"{line}\x1b[31m"}
         client.put_log_events(logGroupName=group, logStreamName="infra/r1/greet", logEvents=[event])
 
-    stages, host, door = stack.verb("logs"), stack.verb("logs", "--host"), stack.verb("logs", "--door")
+    stages, host, door = quiet.verb("logs"), quiet.verb("logs", "--host"), quiet.verb("logs", "--door")
 
     assert [line.split(" ", 1)[1] for line in stages.out.splitlines()] == ["infra/r1/greet | hello"]
     assert [line.split(" ", 1)[1] for line in host.out.splitlines()] == ["infra/r1/greet | worker started"]
@@ -181,73 +187,70 @@ def test_logs(stack: StackWorld) -> None:
     assert "has no line of this time" in door.err
 
 
-def test_down(stack: StackWorld, github_server: GitHubServer) -> None:
+def test_down(doomed: StackWorld, github_server: GitHubServer) -> None:
     """The stack, its secrets, and the webhook and key on GitHub are gone; the bucket is kept and named."""
-    stack.host.is_silent = False
-    stack.again("acme/infra", "--api", github_server.api)
-    bucket = stack.bucket()
+    doomed.again("acme/infra", "--api", github_server.api)
+    bucket = doomed.bucket()
 
-    said = stack.verb("down", "--yes", "--api", github_server.api)
-    again = stack.verb("down", "--yes")
+    said = doomed.verb("down", "--yes", "--api", github_server.api)
+    again = doomed.verb("down", "--yes")
 
     hosted = github_server.repositories["acme/infra"]
     assert said.status == 0, said
-    assert stack.stack() is None
+    assert doomed.stack() is None
     assert (hosted.keys, hosted.hooks) == ({}, {})
-    assert stack.parameters().repositories() == []
-    assert stack.parameters().secrets() == {}
-    assert bucket in [one["Name"] for one in stack.client("s3").list_buckets()["Buckets"]]
+    assert doomed.parameters().repositories() == []
+    assert doomed.parameters().secrets() == {}
+    assert bucket in [one["Name"] for one in doomed.client("s3").list_buckets()["Buckets"]]
     assert f"kept: bucket {bucket} (its size is not known yet, at a price that is not known)" in said.out
-    assert f"the stack {stack.names.stack} is gone" in said.out
+    assert f"the stack {doomed.names.stack} is gone" in said.out
     assert again.status == 4
 
 
-def test_down_without_a_token(stack: StackWorld, github_server: GitHubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_down_without_a_token(doomed: StackWorld, github_server: GitHubServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a token, the stack goes all the same, and what is left on GitHub is said."""
-    stack.host.is_silent = False
-    stack.again("acme/infra", "--api", github_server.api)
-    webhook = stack.webhook()
+    doomed.again("acme/infra", "--api", github_server.api)
+    webhook = doomed.webhook()
     monkeypatch.delenv("GITHUB_TOKEN")
 
-    said = stack.verb("down", "--yes")
+    said = doomed.verb("down", "--yes")
 
     address = f"https://{github_server.api.removeprefix('http://')}/acme/infra"
-    assert (said.status, stack.stack()) == (0, None)
+    assert (said.status, doomed.stack()) == (0, None)
     assert f"remove these yourself from {address}: the webhook to {webhook}, and its deploy key" in said.out
 
 
-def test_down_when_github_refuses(stack: StackWorld, github_server: GitHubServer) -> None:
+def test_down_when_github_refuses(doomed: StackWorld, github_server: GitHubServer) -> None:
     """If GitHub refuses, the stack goes all the same, and what is left there is said, with the reason."""
-    stack.host.is_silent = False
-    stack.again("acme/infra", "--api", github_server.api)
+    doomed.again("acme/infra", "--api", github_server.api)
     github_server.fail(Failure("DELETE", ".*/hooks/.*", 500))
 
-    said = stack.verb("down", "--yes", "--api", github_server.api)
+    said = doomed.verb("down", "--yes", "--api", github_server.api)
 
-    assert (said.status, stack.stack()) == (0, None)
+    assert (said.status, doomed.stack()) == (0, None)
     assert "NOT removed: webhook to" in said.out
     assert "remove these yourself from" in said.out
 
 
-def test_down_asks(stack: StackWorld) -> None:
+def test_down_asks(doomed: StackWorld) -> None:
     """Without a terminal and without --yes, nothing is taken away."""
-    said = stack.verb("down")
-    everything = stack.verb("down", "--everything", "--yes")
+    said = doomed.verb("down")
+    everything = doomed.verb("down", "--everything", "--yes")
 
     assert (said.status, everything.status) == (2, 2)
     assert "add --yes to agree" in said.err
     assert "type the command in a terminal" in everything.err
-    assert stack.stack() is not None
+    assert doomed.stack() is not None
 
 
-def test_down_removes_what_a_broken_down_has_left(stack: StackWorld) -> None:
+def test_down_removes_what_a_broken_down_has_left(doomed: StackWorld) -> None:
     """Secrets that are left after their stack is gone are removed by the next call."""
-    stack.client("cloudformation").delete_stack(StackName=stack.names.stack)
+    doomed.client("cloudformation").delete_stack(StackName=doomed.names.stack)
     name = repository_name("https://github.com/acme/infra")
-    stack.parameters().save_secret(name, "a-secret")
+    doomed.parameters().save_secret(name, "a-secret")
 
-    said = stack.verb("down", "--yes")
+    said = doomed.verb("down", "--yes")
 
     assert said.status == 0, said
-    assert f"removed: parameter {stack.names.parameter('secrets', name)}" in said.out
-    assert stack.parameters().secrets() == {}
+    assert f"removed: parameter {doomed.names.parameter('secrets', name)}" in said.out
+    assert doomed.parameters().secrets() == {}

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dockercise_prefect.aws.names import StackNames
@@ -21,8 +21,9 @@ class ScriptedHost:
 
     Attributes:
         refused: what is wrong with repositories, by their https addresses.
-        error: what is wrong with the host itself.
+        error: what is wrong with the host itself, until it is started again.
         is_silent: whether it does nothing.
+        booted_at: when it was started last, in seconds since 1970.
     """
 
     ssm: Any
@@ -30,6 +31,13 @@ class ScriptedHost:
     refused: dict[str, str] = field(default_factory=dict)
     error: str | None = None
     is_silent: bool = False
+    booted_at: int = 0
+    looking: threading.Lock = field(default_factory=threading.Lock)
+
+    def silence(self) -> None:
+        """From here on, it does nothing."""
+        with self.looking:
+            self.is_silent = True
 
     def look(self) -> None:
         """Read the parameters once, and report; as the real host does every minute."""
@@ -45,18 +53,17 @@ class ScriptedHost:
                 phase = RepositoryPhase.FAILED if refused else RepositoryPhase.READY
                 deployment = None if refused else f"{name}/{name}"
                 states[one.name] = RepositoryState(one.version, phase, deployment, refused)
-        now = int(time.time()) + 1
+        before = parameters.report()
         report = Report(
-            at=now,
-            booted_at=now,
-            worked_at=now,
+            at=max(int(time.time()), before.at + 1 if before else 0),
+            booted_at=self.booted_at,
+            worked_at=self.booted_at,
             phase=Phase.FAILED if self.error else Phase.IDLE,
             error=self.error,
             package="" if self.error else config.package,
             repositories=states,
         )
-        before = parameters.report()
-        if before is None or (before.phase, before.package, before.repositories) != (report.phase, report.package, states):
+        if before is None or replace(before, at=0) != replace(report, at=0):
             parameters.save_report(report)
 
 
@@ -66,9 +73,16 @@ def running_host(ssm: Any, names: StackNames, is_awake: Callable[[], bool]) -> I
     host, ended = ScriptedHost(ssm, names), threading.Event()
 
     def work() -> None:
+        was_awake = False
         while not ended.wait(0.2):
-            if not host.is_silent and is_awake():
-                host.look()
+            now_awake = is_awake()
+            if now_awake and not was_awake:
+                host.error = None if host.booted_at else host.error
+                host.booted_at = int(time.time())
+            was_awake = now_awake
+            with host.looking:
+                if now_awake and not host.is_silent:
+                    host.look()
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()

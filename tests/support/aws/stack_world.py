@@ -18,7 +18,7 @@ import boto3  # type: ignore[import-untyped]  # has no types
 from dockercise_prefect.aws.names import StackNames
 from dockercise_prefect.aws.parameters import StackParameters
 from tests.support.aws.ministack import MiniStack
-from tests.support.aws.moto import REGION, Aws
+from tests.support.aws.moto import REGION
 from tests.support.aws.scripted_host import ScriptedHost, running_host
 from tests.support.command import Command, Outcome
 
@@ -89,9 +89,9 @@ class StackWorld:
         return str(next(one["OutputValue"] for one in found["Outputs"] if one["OutputKey"] == "WebhookUrl"))
 
 
-def environment(ministack: MiniStack, moto: Aws) -> Mapping[str, str]:
+def environment(ministack: MiniStack, ec2: str) -> Mapping[str, str]:
     """The variables with which boto3 uses both servers."""
-    return {**ministack.environment(), "AWS_ENDPOINT_URL_EC2": moto.url, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    return {**ministack.environment(), "AWS_ENDPOINT_URL_EC2": ec2, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 
 
 @contextmanager
