@@ -10,11 +10,11 @@ from typing import Any
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]  # has no types
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 
+from dockercise_prefect.aws.account import calling
 from dockercise_prefect.aws.names import StackNames
 from dockercise_prefect.aws.report import Report
 from dockercise_prefect.aws.repository import StackRepository
 from dockercise_prefect.errors import UsageError
-from dockercise_prefect.results.places.aws import aws_errors
 
 NEVER = "never"
 
@@ -190,7 +190,7 @@ class StackParameters:
 
     def _get(self, name: str) -> str | None:
         full = self._names.parameter(name)
-        with aws_errors(f"cannot read the parameter {full}"):
+        with calling(f"cannot read the parameter {full}", "ssm:GetParameter"):
             try:
                 return str(self._client.get_parameter(Name=full, WithDecryption=True)["Parameter"]["Value"])
             except ClientError as error:
@@ -201,7 +201,7 @@ class StackParameters:
     def _below(self, folder: str) -> Iterator[tuple[str, int, str]]:
         """The name, the version and the value of each parameter in a folder."""
         path = self._names.parameter(folder)
-        with aws_errors(f"cannot read the parameters below {path}"):
+        with calling(f"cannot read the parameters below {path}", "ssm:GetParametersByPath"):
             pages = self._client.get_paginator("get_parameters_by_path").paginate(Path=path, WithDecryption=True)
             found = [parameter for page in pages for parameter in page["Parameters"]]
         for one in found:
@@ -209,12 +209,12 @@ class StackParameters:
 
     def _put(self, name: str, value: str, kind: str = "String") -> None:
         full = self._names.parameter(name)
-        with aws_errors(f"cannot write the parameter {full}"):
+        with calling(f"cannot write the parameter {full}", "ssm:PutParameter"):
             self._client.put_parameter(Name=full, Value=value, Type=kind, Overwrite=True)
 
     def _remove(self, name: str) -> bool:
         full = self._names.parameter(name)
-        with aws_errors(f"cannot remove the parameter {full}"):
+        with calling(f"cannot remove the parameter {full}", "ssm:DeleteParameters"):
             return bool(self._client.delete_parameters(Names=[full])["DeletedParameters"])
 
 

@@ -56,6 +56,8 @@ RIGHTS_HINT = (
     "logs:CreateLogGroup, logs:CreateLogStream and logs:PutLogEvents for logs"
 )
 
+ROLE_HINT = "check the role and the external id; the role must trust your user or role, and you need the right sts:AssumeRole"
+
 _HINTS = {
     "NoSuchBucket": "create the bucket, or choose another one with `--results`",
     "InvalidAccessKeyId": CREDENTIALS_HINT,
@@ -198,7 +200,8 @@ def _answered(what: str, error: ClientError, rights: str) -> StorageError:
     if said and said != code:
         text += f": {said.splitlines()[0]}"
     will_not = 300 <= status < 500 and status not in {408, 429} and code not in _PASSING  # noqa: PLR2004  classes of HTTP
-    hint = rights if code in _WITHOUT_RIGHT else _HINTS.get(code)
+    without = ROLE_HINT if error.operation_name == "AssumeRole" else rights
+    hint = without if code in _WITHOUT_RIGHT else _HINTS.get(code)
     return (RefusedError if will_not else StorageError)(text, hint)
 
 
