@@ -92,15 +92,24 @@ class StackChanges:
         client: boto3's client for CloudFormation.
         name: the name of the stack.
         report: called with each event of a resource while the stack changes.
+        service_role: the ARN of the role that CloudFormation works with; None for the credentials of the client. CloudFormation
+            keeps the role for later changes, but not everybody who calls it may pass that role on, so each call names it.
         pause: called between two looks at a stack.
     """
 
     def __init__(
-        self, client: Any, name: str, report: Report, pause: Callable[[], None] = lambda: time.sleep(POLL_SECONDS)
+        self,
+        client: Any,
+        name: str,
+        report: Report,
+        *,
+        service_role: str | None = None,
+        pause: Callable[[], None] = lambda: time.sleep(POLL_SECONDS),
     ) -> None:
         self._client = client
         self._name = name
         self._report = report
+        self._role = {} if service_role is None else {"RoleARN": service_role}
         self._pause = pause
 
     def propose(
@@ -130,6 +139,7 @@ class StackChanges:
                     Parameters=[_parameter(name, value) for name, value in parameters.items()],
                     Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
                     Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+                    **self._role,
                 )
             except ClientError as error:
                 if _says_nothing_changes(error):
@@ -143,7 +153,7 @@ class StackChanges:
             self.delete(change_set.stack)
             return
         with calling(f"cannot remove the change set {change_set.id}", "cloudformation:DeleteChangeSet"):
-            self._client.delete_change_set(ChangeSetName=change_set.id)
+            self._client.delete_change_set(ChangeSetName=change_set.id, StackName=change_set.stack)
 
     def apply(self, change_set: ChangeSet, existing: Deployed | None) -> Deployed:
         """Carry out a change set, wait until it is done, and return the stack.
@@ -155,7 +165,7 @@ class StackChanges:
         with calling(f"cannot change the stack {self._name}", "cloudformation:ExecuteChangeSet"):
             # What a failed create has made goes away again, even if the template keeps it when the stack is deleted.
             keeps = {} if existing else {"RetainExceptOnCreate": True}
-            self._client.execute_change_set(ChangeSetName=change_set.id, **keeps)
+            self._client.execute_change_set(ChangeSetName=change_set.id, StackName=change_set.stack, **keeps)
         failures = self._followed(change_set.stack, before)
         after = find_stack(self._client, change_set.stack)
         if after is not None and after.status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
@@ -177,7 +187,7 @@ class StackChanges:
         """
         before = self._newest_event(stack)
         with calling(f"cannot delete the stack {self._name}", "cloudformation:DeleteStack"):
-            self._client.delete_stack(StackName=stack)
+            self._client.delete_stack(StackName=stack, **self._role)
         failures = self._followed(stack, before)
         after = find_stack(self._client, stack)
         if after is not None and after.status != "DELETE_COMPLETE":

@@ -18,6 +18,7 @@ from dockercise_prefect.aws.operating.readiness import PATIENCE, Clock, Readines
 from dockercise_prefect.aws.operating.template_parameters import template_parameters, value_after, values_for
 from dockercise_prefect.aws.parameters import StackParameters
 from dockercise_prefect.aws.report import Phase, Report
+from dockercise_prefect.aws.role.template import Rules
 from dockercise_prefect.errors import UsageError
 
 Tell = Callable[[str], None]
@@ -84,6 +85,7 @@ class Stacks:
     Attributes:
         template: returns the text of the template.
         changes: changes the stack.
+        rules: what the role asks for that we work with; None if it asks for nothing, or if there is none.
         clock: time for waiting.
     """
 
@@ -91,6 +93,7 @@ class Stacks:
     names: StackNames
     template: Callable[[], str]
     changes: StackChanges
+    rules: Rules | None = None
     clock: Clock = field(default_factory=Clock)
 
     def parameters(self) -> StackParameters:
@@ -119,7 +122,8 @@ def plan(stacks: Stacks, wish: Wish, tell: Tell) -> Plan:
     known = template_parameters(template)
     values_for(known, wish.values, existing)  # report wrong names before AWS is asked for more
     package = wish.package.place if isinstance(wish.package, Wheel) else wish.package
-    given = {**wish.values, "Package": package}
+    bound = {"RoleBoundary": stacks.rules.boundary} if stacks.rules else {}
+    given = {**bound, **wish.values, "Package": package}
     volume = None
     if existing is None:
         volume, found = _new_machine(stacks, known, given)

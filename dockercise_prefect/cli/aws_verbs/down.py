@@ -32,6 +32,9 @@ def down(*, stacks: Stacks, token_env: str | None, api: str | None, everything: 
     """
     from dockercise_prefect.aws.operating.down import delete_kept, delete_parameters, remains
 
+    if everything and stacks.rules is not None:
+        hint = "without --everything, the stack goes away; whoever owns the account deletes the bucket and the volume"
+        raise UsageError("this role may not delete records: --everything cannot be used with it", hint)
     with as_interrupt():
         found = remains(stacks)
         kept = (*found.buckets, *found.volumes)

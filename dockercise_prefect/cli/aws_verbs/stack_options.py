@@ -36,16 +36,28 @@ def takes_stack(command: Callable[..., Any]) -> Callable[..., Any]:
         from dockercise_prefect.aws.names import StackNames
         from dockercise_prefect.aws.operating.changing import StackChanges
         from dockercise_prefect.aws.operating.up import Stacks
+        from dockercise_prefect.aws.role.template import rules_of
         from dockercise_prefect.cli.present.stack import show_event
 
         names = StackNames(stack_name)
         account = Account(Access(region=region, profile=profile, role=role, external_id=external_id))
-        changes = StackChanges(account.client("cloudformation"), names.stack, show_event)
-        return command(stacks=Stacks(account, names, _template, changes), **given)
+        rules = rules_of(role) if role is not None else None
+        service_role = rules.service_role if rules is not None else None
+        changes = StackChanges(account.client("cloudformation"), names.stack, show_event, service_role=service_role)
+        return command(stacks=Stacks(account, names, _template, changes, rules), **given)
 
     for option in reversed(_OPTIONS):
         with_stacks = option(with_stacks)
     return with_stacks
+
+
+def role_lines(stacks: Stacks) -> list[str]:
+    """What CloudFormation works with, if that is not the role or the credentials of the caller."""
+    rules = stacks.rules
+    if rules is None:
+        return []
+    service_role, boundary = (arn.rpartition("/")[2] for arn in (rules.service_role, rules.boundary))
+    return [f"CloudFormation works with the role {service_role}; roles in the stack have the boundary {boundary}"]
 
 
 def hint_options(stacks: Stacks) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dockercise_prefect.cli.aws_verbs.stack_options import hint_options, takes_stack
+from dockercise_prefect.cli.aws_verbs.stack_options import hint_options, role_lines, takes_stack
 from dockercise_prefect.cli.github_options import takes_github
 from dockercise_prefect.cli.present.stack import cost_lines
 from dockercise_prefect.cli.registration_options import MakeRequest, given_options, takes_registration_in_stack
@@ -97,7 +97,7 @@ def up(
         who = stacks.account.identity()
         planned = plan(stacks, wish, click.echo)
         click.echo(f"account {who.account} · {stacks.account.region} · {who.arn}")
-        for line in _shown(planned, stacks):
+        for line in (*role_lines(stacks), *_shown(planned, stacks)):
             click.echo(line)
         if dry_run:
             _show_changes(expected_changes(stacks, planned))

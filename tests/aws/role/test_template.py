@@ -48,6 +48,7 @@ USES = {
     "ssm:PutParameter": "`aws up` stores secrets; `aws wake` and a job keep the host awake; a job offers its key",
     "ssm:StartSession": "`aws ui` and a job reach the host without an open port",
     "ssm:TerminateSession": "`aws ui` ends its session",
+    "tag:GetResources": "`aws down` finds the bucket that it keeps",
 }
 """Each action of the customer's role, and who uses it."""
 
