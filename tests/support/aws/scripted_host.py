@@ -21,9 +21,10 @@ class ScriptedHost:
 
     Attributes:
         refused: what is wrong with repositories, by their https addresses.
-        error: what is wrong with the host itself, until it is started again.
+        error: what is wrong with the host itself.
         is_silent: whether it does nothing.
         booted_at: when it was started last, in seconds since 1970.
+        said_at: the time of its last report. The next one is later, also if the emulator has reset the parameter.
     """
 
     ssm: Any
@@ -32,6 +33,7 @@ class ScriptedHost:
     error: str | None = None
     is_silent: bool = False
     booted_at: int = 0
+    said_at: int = 0
     looking: threading.Lock = field(default_factory=threading.Lock)
 
     def silence(self) -> None:
@@ -55,7 +57,7 @@ class ScriptedHost:
                 states[one.name] = RepositoryState(one.version, phase, deployment, refused)
         before = parameters.report()
         report = Report(
-            at=max(int(time.time()), before.at + 1 if before else 0),
+            at=max(int(time.time()), self.said_at + 1),
             booted_at=self.booted_at,
             worked_at=self.booted_at,
             phase=Phase.FAILED if self.error else Phase.IDLE,
@@ -64,6 +66,7 @@ class ScriptedHost:
             repositories=states,
         )
         if before is None or replace(before, at=0) != replace(report, at=0):
+            self.said_at = report.at
             parameters.save_report(report)
 
 
@@ -77,7 +80,6 @@ def running_host(ssm: Any, names: StackNames, is_awake: Callable[[], bool]) -> I
         while not ended.wait(0.2):
             now_awake = is_awake()
             if now_awake and not was_awake:
-                host.error = None if host.booted_at else host.error
                 host.booted_at = int(time.time())
             was_awake = now_awake
             with host.looking:
