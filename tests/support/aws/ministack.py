@@ -65,6 +65,7 @@ def running_ministack(log: Path, address: str = "127.0.0.1") -> Iterator[MiniSta
         "MINISTACK_HOST": address,
         "GATEWAY_PORT": str(port),
         "MINISTACK_REGION": REGION,
+        "AWS_ENDPOINT_URL": url,  # where functions find it
     }
     kept = {name: os.environ[name] for name in ("HOME", "PATH", "TMPDIR") if name in os.environ}
     with log.open("wb") as output:
