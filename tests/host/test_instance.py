@@ -114,3 +114,31 @@ def test_the_host_goes_on_when_it_is_started_again(stack: Account, machine: Inst
     assert [summary["status"] for summary in stack.summaries()] == ["passed", "passed"]
     (own,) = stack.aws.log_streams(stack.config.host_log_group).values()
     assert len([line for line in own if "is registered as" in line]) == 1
+
+
+@pytest.mark.acceptance
+def test_killed_in_the_middle(stack: Account, machine: Instance, tmp_path: Path) -> None:
+    """The receiver, Prefect and the machine are killed right after pushes: each push becomes exactly one run."""
+    commit = first_run(stack, machine, tmp_path)
+    machine.start()
+
+    def push(number: int) -> None:
+        stack.queues.push(
+            github_sent(github_push("acme/infra", after=commit, compare=f"https://x/{number}"), identity=f"push-{number}")
+        )
+
+    push(1)
+    machine.run("systemctl", "kill", "--signal=KILL", "dockercise-webhook")
+    push(2)
+    machine.run("systemctl", "kill", "--signal=KILL", "dockercise-prefect", "dockercise-worker")
+    push(3)
+    machine.run("systemctl", "kill", "--signal=KILL", "dockercise-host")
+    push(4)
+    machine.pull_the_plug()
+    machine.start()
+    push(5)
+    machine.wait_until_stopped()
+
+    assert stack.queues.opened().waiting() == 0
+    assert len(stack.summaries()) == 1 + 5
+    assert {summary["status"] for summary in stack.summaries()} == {"passed"}

@@ -100,6 +100,10 @@ class Instance:
         self._container.reload()
         return bool(self._container.status == "running")
 
+    def pull_the_plug(self) -> None:
+        """Cut the machine's power: its programs are not told."""
+        self._container.kill()
+
     def wait_until_stopped(self, seconds: float = PATIENCE) -> None:
         """Wait until the machine has powered itself off; it is an error if it does not in time."""
         until = time.monotonic() + seconds
