@@ -116,6 +116,7 @@ def run_host(
         repositories=lambda: registrations.states,
         save_wake_at=parameters.save_wake_at,
         power_off=partial(_power_off, layout.sleep),
+        end_drain=drain.stop,
         clock=lambda: int(time.time()),
         say=say,
     )

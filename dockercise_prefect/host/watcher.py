@@ -25,6 +25,7 @@ class Ports:
         repositories: the state of each repository.
         save_wake_at: stores when the host must be awake for a schedule; raises `StorageError`.
         power_off: lets the machine power itself off; raises `MachineError`.
+        end_drain: from here on, no push is taken any more.
         clock: the time in seconds since 1970.
         say: called with a line for each change.
     """
@@ -36,6 +37,7 @@ class Ports:
     repositories: Callable[[], Mapping[str, RepositoryState]]
     save_wake_at: Callable[[int | None], None]
     power_off: Callable[[], None]
+    end_drain: Callable[[], None]
     clock: Callable[[], int]
     say: Callable[[str], None]
 
@@ -79,6 +81,8 @@ class Watcher:
             self._reporter.tell_now(self._reported(survey, Phase.STOPPING, ()))
             self._ports.say("nothing is left to do: the host goes to sleep")
             self._ports.power_off()
+            # The machine ends seconds later. A push that it took until then would be on its disk only, and wake nobody.
+            self._ports.end_drain()
             self.is_over = True
 
     def _look(self) -> tuple[Survey, Stay | Sleep]:

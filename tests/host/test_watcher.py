@@ -10,11 +10,16 @@ import pytest
 
 from dockercise_prefect.aws.report import LastPush, Phase, Report, ReportedRun
 from dockercise_prefect.errors import MachineError, StorageError
+from dockercise_prefect.host.drain import Drain
 from dockercise_prefect.host.facts import Survey
 from dockercise_prefect.host.reporter import Reporter
 from dockercise_prefect.host.running import Complaints
 from dockercise_prefect.host.watcher import Ports, Watcher
 from dockercise_prefect.host.work import Facts
+from tests.host.answering import answering
+from tests.host.queues import Queues
+from tests.host.test_drain import make_drain
+from tests.webhook.payloads import github_push, github_sent
 
 START = 1_000_000
 IDLE = 600
@@ -41,16 +46,17 @@ class Host:
     reports: list[Report] = field(default_factory=list)
     faults: dict[str, Exception] = field(default_factory=dict)
 
-    def watcher(self) -> Watcher:
-        """A watcher of this host."""
+    def watcher(self, drain: Drain | None = None) -> Watcher:
+        """A watcher of this host, with a real drain if one is given."""
         ports = Ports(
             survey=self._survey,
-            drain_held=self._held,
+            drain_held=drain.held if drain else self._held,
             taken=lambda: 0,
             last_push=lambda: LastPush(1, "acme/infra", "a" * 40, "queued"),
             repositories=dict,
             save_wake_at=lambda moment: self._do("save_wake_at", moment),
             power_off=lambda: self._do("power_off", self.is_held),
+            end_drain=drain.stop if drain else lambda: self._do("end_drain", self.is_held),
             clock=lambda: self.now,
             say=lambda _line: None,
         )
@@ -91,7 +97,27 @@ def test_a_host_without_work_goes_to_sleep() -> None:
         ("report", "idle"),
         ("report", "stopping"),
         ("power_off", True),
+        ("end_drain", True),
     ]
+
+
+def test_a_push_that_comes_while_the_machine_ends_stays_in_the_queue(queues: Queues) -> None:
+    """After the last look no push is taken, although the process goes on: the queue still has it, and wakes the host again."""
+    host = Host()
+    with answering(202) as receiver:
+        drain = make_drain(queues, receiver.url)
+        watcher = host.watcher(drain)
+        watcher.step()
+        host.now += IDLE
+        watcher.step()
+        queues.push(github_sent(github_push()))
+
+        taken = drain.step(0)
+
+    assert watcher.is_over
+    assert not taken
+    assert receiver.bodies == []
+    assert queues.opened().waiting() == 1
 
 
 def test_a_push_that_comes_at_the_last_moment_keeps_the_host_awake() -> None:
