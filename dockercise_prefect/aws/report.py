@@ -13,6 +13,9 @@ LONGEST = 4000
 """The most characters of a report. A standard parameter of SSM holds 4 KB."""
 
 LISTED_RUNS = 10
+LISTED_CHANGES = 5
+"""How many repositories are always listed, those that changed last: `aws up` waits for what it has just changed."""
+
 _LONGEST_TEXT = 300
 _SHORT_TEXT = 80
 
@@ -91,7 +94,7 @@ class Report:
         unsent: how many records are not yet in the bucket as a whole.
         waits_for: why the host is awake, in sentences.
         next_schedule: when the next scheduled run is due; None if none is.
-        repositories: the state of each repository, by the name of its parameter.
+        repositories: the state of each repository, by the name of its parameter; those that changed last are the last ones.
     """
 
     at: int = 0
@@ -135,10 +138,13 @@ def _shorter(report: Report) -> Iterator[Report]:
     for longest in (_LONGEST_TEXT, _SHORT_TEXT):
         cut = _with_short_texts(cut, longest)
         yield cut
-    failed_first = sorted(cut.repositories.items(), key=lambda item: (item[1].state is not RepositoryPhase.FAILED, item[0]))
-    for count in range(len(failed_first) - 1, -1, -1):
-        cut = replace(cut, repositories=dict(failed_first[:count]))
+    least_important_first = sorted(
+        list(cut.repositories.items())[:-LISTED_CHANGES], key=lambda item: item[1].state is RepositoryPhase.FAILED
+    )
+    for name, _ in least_important_first:
+        cut = replace(cut, repositories={other: one for other, one in cut.repositories.items() if other != name})
         yield cut
+    yield replace(cut, runs=(), waits_for=(), last_push=None)
     yield Report(at=report.at, booted_at=report.booted_at, worked_at=report.worked_at, phase=report.phase)
 
 

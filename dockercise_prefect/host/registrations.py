@@ -97,7 +97,7 @@ class Registrations:
 
     @property
     def states(self) -> Mapping[str, RepositoryState]:
-        """The state of each repository, by the name of its parameter."""
+        """The state of each repository, by the name of its parameter. Those that changed last are the last ones."""
         return dict(self._states)
 
     @property
@@ -206,7 +206,12 @@ class Registrations:
         return found
 
     def _keep(self, name: str, state: RepositoryState) -> None:
-        self._states[name] = state
+        before = self._states.get(name)
+        if before is None or (before.version, before.state) != (state.version, state.state):
+            others = {other: one for other, one in self._states.items() if other != name}
+            self._states = {**others, name: state}
+        else:
+            self._states[name] = state
         self._save()
 
     def _save(self) -> None:

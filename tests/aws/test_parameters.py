@@ -154,3 +154,20 @@ def test_a_report_always_fits() -> None:
     assert "zoo" in read.repositories
     assert read.phase is Phase.WORKING
     assert Report.from_text(REPORT.to_text()) == REPORT
+
+
+@pytest.mark.parametrize("state", list(RepositoryPhase))
+def test_what_changed_last_is_always_reported(state: RepositoryPhase) -> None:
+    """However many repositories there are and fail, the one that `aws up` has just changed is in the report."""
+    changed = RepositoryState(7, state, "zoo/zoo")
+    failed = RepositoryState(1, RepositoryPhase.FAILED, None, "x" * 5000)
+    fine = {f"acme-repository-{number:03}": RepositoryState(1, RepositoryPhase.READY, f"p/{number}") for number in range(50)}
+    failing = {f"broken-repository-{number:03}": failed for number in range(50)}
+    report = replace(REPORT, runs=REPORT.runs * 10, repositories={**fine, **failing, "zoo": changed})
+
+    read = Report.from_text(report.to_text())
+
+    assert read is not None
+    assert read.repositories["zoo"] == changed
+    assert read.package == REPORT.package
+    assert [name for name in read.repositories if name.startswith("acme")] == []

@@ -164,7 +164,10 @@ def test_a_deployment_that_somebody_removed_comes_back(host: Host) -> None:
 
 
 def test_a_wrong_repository_keeps_no_other_away_and_is_tried_again(host: Host) -> None:
-    """Repositories that cannot be read are reported, once each; the others are registered; a fix is found by the next try."""
+    """Repositories that cannot be read are reported, once each; the others are registered; a fix is found by the next try.
+
+    What changed last is the last one of the states.
+    """
     good = host.repository()
     bad = make_repository(host.folder / "bad", {"a.dockercise.yaml": "build: {image: x}\n"}, branch="main")
     host.parameters = [
@@ -192,6 +195,7 @@ def test_a_wrong_repository_keeps_no_other_away_and_is_tried_again(host: Host) -
     registrations.reconcile()
 
     assert registrations.states["b-broken"].state is RepositoryPhase.READY
+    assert list(registrations.states) == ["a-unreadable", "c-good", "b-broken"]
 
 
 def test_before_the_first_comparison_nothing_is_known(host: Host) -> None:

@@ -70,7 +70,7 @@ def status_lines(found: StackStatus) -> Iterator[str]:
     yield from _named("wakes", wakes)
     if found.awake_until > datetime.now(tz=UTC).timestamp():
         yield from _named("awake", f"until {_moment(found.awake_until)}, because somebody asked for it")
-    for name, state in (report.repositories if report else {}).items():
+    for name, state in sorted(report.repositories.items() if report else ()):
         yield from _named("repository", f"{name}: {state.message or state.deployment or state.state}")
     spent = "" if found.spent is None else f", about ${found.spent:.2f}"
     yield from _named("this month", f"{shown_seconds(round(found.awake_hours * 60) * 60)} awake{spent}")
