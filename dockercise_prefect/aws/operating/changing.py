@@ -22,6 +22,7 @@ POLL_SECONDS = 2.0
 STACK = "AWS::CloudFormation::Stack"
 """The kind of the events of a stack itself."""
 _NOTHING_CHANGES = "FAILED"
+_DELETED = "DELETE_COMPLETE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +150,8 @@ class StackChanges:
 
     def withdraw(self, change_set: ChangeSet, existing: Deployed | None) -> None:
         """Forget a change set; if the stack did not exist before, remove the empty stack."""
-        if existing is None:
+        now = find_stack(self._client, change_set.stack) if existing is None else None
+        if now is not None and now.was_never_made:  # otherwise somebody else is making it, with a change set of theirs
             self.delete(change_set.stack)
             return
         with calling(f"cannot remove the change set {change_set.id}", "cloudformation:DeleteChangeSet"):
@@ -185,14 +187,29 @@ class StackChanges:
         Raises:
             StackError: a resource cannot be deleted.
         """
+        found = find_stack(self._client, stack)
+        if found is None or found.status == _DELETED:
+            return  # somebody else has done it. Another call would make no event that could be waited for
         before = self._newest_event(stack)
         with calling(f"cannot delete the stack {self._name}", "cloudformation:DeleteStack"):
             self._client.delete_stack(StackName=stack, **self._role)
         failures = self._followed(stack, before)
         after = find_stack(self._client, stack)
-        if after is not None and after.status != "DELETE_COMPLETE":
+        if after is not None and after.status != _DELETED:
             hint = f"remove what is in the way, then try again: `dockercise aws down --name {self._name}`"
             raise StackError(_listed(f"the stack {self._name} is not deleted: {after.status}:", _reasons(failures)), hint)
+
+    def delete_remains(self, stack: str) -> None:
+        """Delete what a failed create has left, by the ARN of the stack.
+
+        Raises:
+            StackError: the stack is not a failed one any more, because somebody else is making it; or it cannot be deleted.
+        """
+        found = find_stack(self._client, stack)
+        if found is not None and not found.was_never_made and found.status != _DELETED:
+            hint = "run the command again: it waits for the other one"
+            raise StackError(f"somebody else is making the stack {self._name}: it is {found.status}", hint)
+        self.delete(stack)
 
     def wait(self, stack: Deployed) -> None:
         """Wait until a change that somebody else has begun has ended."""

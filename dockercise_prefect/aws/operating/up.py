@@ -189,7 +189,7 @@ def _changed(stacks: Stacks, planned: Plan, agree: Callable[[tuple[Change, ...]]
     if existing is None:
         agree(())
         if planned.remains is not None:
-            stacks.changes.delete(planned.remains.id)  # it has no resources, but its name is taken
+            stacks.changes.delete_remains(planned.remains.id)  # it has no resources, but its name is taken
     proposed = _propose(stacks, planned)
     if proposed is None:
         if existing is None:

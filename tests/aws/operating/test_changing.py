@@ -178,6 +178,36 @@ def test_withdraw(stack: Stack) -> None:
     assert second.id not in [one["ChangeSetId"] for one in stack.client.list_change_sets(StackName=stack.name)["Summaries"]]
 
 
+def test_two_terminals_delete(stack: Stack) -> None:
+    """Whoever deletes a stack that somebody else has deleted meanwhile is done at once."""
+    made = stack.change()
+    assert made is not None
+    stack.changes.delete(made.id)
+    stack.events.clear()
+
+    stack.changes.delete(made.id)
+
+    assert stack.events == []
+
+
+def test_two_terminals_make(stack: Stack) -> None:
+    """A stack that looked like the remains of a failed create, and that its maker has made meanwhile, is not deleted."""
+    proposed = stack.changes.propose(TEMPLATE, {}, {}, None)
+    remains = stack.find()
+    assert proposed is not None
+    assert remains is not None
+    stack.changes.apply(proposed, None)
+
+    with pytest.raises(StackError, match="somebody else is making the stack"):
+        stack.changes.delete_remains(remains.id)
+    stack.changes.withdraw(proposed, None)
+
+    after = stack.find()
+    assert remains.was_never_made
+    assert after is not None
+    assert after.status == "CREATE_COMPLETE"
+
+
 def test_changes_in_words() -> None:
     """Each change has a line, and says if a new resource takes the place of the old one."""
     changes = (
