@@ -121,7 +121,8 @@ def run_host(
         say=say,
     )
     reporter = Reporter(parameters.save_report)
-    watcher = Watcher(ports, reporter, _started(config, settings, layout), config.idle_minutes * 60)
+    start = _started(config, settings, layout, parameters.report())
+    watcher = Watcher(ports, reporter, start, config.idle_minutes * 60)
     metrics = Metrics(host_client("cloudwatch", region), config.stack, settings.data, time.monotonic)
     log = HostLog(host_client("logs", region), config.host_log_group, _log_stream(), _state_folder(settings))
     registering = Loop("registrations", Complaints(_always(registrations.reconcile, _REGISTER_SECONDS), say), say, longest=60.0)
@@ -165,13 +166,14 @@ def _always(do: Callable[[], None], pause: float) -> Callable[[], float]:
     return step
 
 
-def _started(config: HostConfig, settings: Settings, layout: Layout) -> Report:
+def _started(config: HostConfig, settings: Settings, layout: Layout, before: Report | None) -> Report:
     package = Releases(layout, None, config.bucket, lambda _line: None).current_package() or config.package
-    now = int(time.time())
+    booted_at = int(psutil.boot_time())
     return Report(
-        at=now,
-        booted_at=int(psutil.boot_time()),
-        worked_at=now,
+        at=int(time.time()),
+        booted_at=booted_at,
+        # To start is no work. Otherwise a process that ends again and again would keep a host awake that does nothing.
+        worked_at=before.worked_at if before is not None and before.at >= booted_at else booted_at,
         phase=Phase.READY,
         error=installed_problem(settings.data),
         package=package,

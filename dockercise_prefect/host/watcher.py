@@ -48,7 +48,7 @@ class Watcher:
     Args:
         ports: what it uses.
         reporter: writes the report.
-        start: the report of the moment at which the host was started: its package, and what is wrong with it.
+        start: the report of the moment at which the process was started: its package, what is wrong, when work got ahead last.
         idle_seconds: for how long the host stays awake without work.
     """
 
@@ -88,8 +88,8 @@ class Watcher:
     def _look(self) -> tuple[Survey, Stay | Sleep]:
         survey = self._ports.survey()
         progress = (survey.progress, self._ports.taken(), survey.facts.queued)
-        if progress != self._progress:
-            self._progress = progress
+        before, self._progress = self._progress, progress
+        if before not in (None, progress):
             self._report = replace(self._report, worked_at=self._ports.clock())
         decision = decide(survey.facts, self._idle_since, self._idle_seconds)
         self._idle_since = decision.idle_since if isinstance(decision, Stay) else self._idle_since

@@ -9,11 +9,12 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import psutil
 import pytest
 
 from dockercise_prefect.aws.names import StackNames
 from dockercise_prefect.aws.parameters import HostConfig, StackParameters
-from dockercise_prefect.aws.report import Phase
+from dockercise_prefect.aws.report import Phase, Report
 from tests.host.queues import Queues
 from tests.support.aws.moto import FOLDER_KEY_ID, FOLDER_SECRET, REGION, Aws
 from tests.webhook.world import eventually
@@ -83,6 +84,25 @@ def test_the_host_reports_and_ends_on_a_signal(
     assert output.splitlines()[0] == f"the host of {STACK} is awake"
     assert output.splitlines()[-1] == "ending"
     assert not (tmp_path / "root/run/dockercise/sleep").exists()
+
+
+def test_a_start_is_no_work(parameters: StackParameters, environment: Mapping[str, str], tmp_path: Path) -> None:
+    """A host process that ends again and again does not look busy: its last report says when work got ahead last."""
+    booted = int(psutil.boot_time())
+    said = Report(at=booted + 60, worked_at=booted + 50)
+    parameters.save_report(said)
+    command = [*COMMAND, "--root", str(tmp_path / "root")]
+
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT) as process:
+        try:
+            eventually(lambda: parameters.report() != said or process.poll() is not None, every=0.2)
+        finally:
+            process.kill()
+
+    report = parameters.report()
+    assert report is not None
+    assert report.at > said.at
+    assert report.worked_at == said.worked_at
 
 
 def test_a_set_up_that_fails_is_reported(parameters: StackParameters, environment: Mapping[str, str], tmp_path: Path) -> None:

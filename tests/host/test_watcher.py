@@ -23,6 +23,7 @@ from tests.webhook.payloads import github_push, github_sent
 
 START = 1_000_000
 IDLE = 600
+START_REPORT = Report(booted_at=START - 50, worked_at=START - 20, package="p", error="old")
 
 
 @dataclass
@@ -60,7 +61,7 @@ class Host:
             clock=lambda: self.now,
             say=lambda _line: None,
         )
-        return Watcher(ports, Reporter(self._save), Report(booted_at=START - 50, package="p", error="old"), IDLE)
+        return Watcher(ports, Reporter(self._save), START_REPORT, IDLE)
 
     def _survey(self) -> Survey:
         facts = self.while_held if self.is_held and self.while_held is not None else self.facts
@@ -170,7 +171,7 @@ def test_the_report_says_what_the_host_does() -> None:
 
 
 def test_work_that_gets_ahead_is_noted() -> None:
-    """The moment of the last progress changes with the progress, and not with time alone: a hung host can be recognized."""
+    """The moment of the last progress changes with the progress, and not with time or a start: so a hung host is known."""
     host = Host(facts=Facts(now=0, runs=1), progress=("a",))
     watcher = host.watcher()
 
@@ -178,7 +179,7 @@ def test_work_that_gets_ahead_is_noted() -> None:
         host.now, host.progress = moment, (progress,)
         watcher.step()
 
-    assert [report.worked_at for report in host.reports] == [START, START, START + 2000, START + 2000]
+    assert [report.worked_at for report in host.reports] == [START - 20, START - 20, START + 2000, START + 2000]
 
 
 def test_the_next_schedule_is_stored_when_it_changes() -> None:
