@@ -42,7 +42,7 @@ LONGEST_VALUE = 16 * 1024
 
 def stage_anchor(name: StageName) -> str:
     """The link to a stage in the page: `#stage=build`."""
-    return f"#stage={quote(name)}"
+    return f"#stage={quote(name, errors='replace')}"  # a damaged summary may have half a surrogate pair
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,6 @@ def parsed_entry(content: bytes) -> Mapping[str, object]:
     """The object of a stage from its file; empty if it is broken."""
     try:
         entry = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return entry if isinstance(entry, dict) else {}

@@ -353,6 +353,18 @@ def test_a_broken_record_is_shown_as_far_as_it_can_be_read(world: World) -> None
     assert "broken" in world.page(f"/{ACCOUNT}/shop")
 
 
+def test_a_record_that_somebody_has_made_up_is_shown_too(world: World) -> None:
+    """JSON that is nested too deeply, and the name of a stage that is not valid Unicode, do not keep the page from the user."""
+    run = failed_run(world.folder)
+    (run.folder / "check.json").write_bytes(b"[" * 100_000)
+    summary = json.loads((run.folder / "summary.json").read_bytes())
+    summary["stages"]["\ud800"] = summary["stages"]["check"]
+    (run.folder / "summary.json").write_text(json.dumps(summary))
+    world.send(run)
+
+    assert "grep: no match" in world.page(f"/{ACCOUNT}/shop/{run_id()}")
+
+
 def test_a_bucket_that_refuses_is_a_page_with_what_to_do(world: World) -> None:
     """If AWS refuses, the page says why and what to do, and the server goes on."""
     objects = S3Objects(Bucket("no-such-bucket", ""), read_settings())
