@@ -25,6 +25,7 @@ _SECONDS = 10
 _USUAL_INTERVAL = 5
 _SLOWER = 5
 _LONGEST_CODE = 3600
+_LONGEST_TOKEN = 10 * 365 * 24 * 3600
 _MOST_FAILURES = 5
 _BUSY, _FAILED, _NOT_FOUND = 429, 500, 404
 
@@ -135,7 +136,7 @@ class DeviceFlow:
         token = said["access_token"]
         if not isinstance(token, str) or not re.fullmatch(r"[\x21-\x7e]+", token):
             raise self._not_github()
-        return Granted(token, _whole(said.get("expires_in"), 0) or None)
+        return Granted(token, min(_whole(said.get("expires_in"), 0), _LONGEST_TOKEN) or None)
 
     def _ask(self, path: str, **fields: str) -> Mapping[str, Any]:
         try:
@@ -186,7 +187,7 @@ def _no_password(request: requests.PreparedRequest) -> requests.PreparedRequest:
 def _json(answer: requests.Response) -> Any:
     try:
         return answer.json()
-    except requests.exceptions.JSONDecodeError:
+    except (requests.exceptions.JSONDecodeError, RecursionError):
         return None
 
 

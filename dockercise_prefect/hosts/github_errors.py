@@ -102,7 +102,7 @@ def not_github(call: Call) -> HostRefusedError:
 
 
 def _forbidden(error: GithubException, headers: Mapping[str, str], call: Call) -> HostError:
-    sign_on = re.search(r"url=(https://\S+)", headers.get("x-github-sso", ""))
+    sign_on = re.search(r"url=(https://[\x21-\x7e]+)", headers.get("x-github-sso", ""))
     if sign_on:
         return HostRefusedError(
             f"the organisation requires single sign-on before the token in {call.token_name} can {call.what}",

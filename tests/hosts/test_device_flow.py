@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,16 @@ def test_token_with_an_end(flow: DeviceFlow, pages: DeviceFlowPages) -> None:
     pages.replies = [{"access_token": TOKEN, "expires_in": 28800, "refresh_token": "ghr_x", "token_type": "bearer"}]
 
     assert flow.wait(flow.start()).seconds == 28800
+
+
+def test_token_that_ends_in_another_age(flow: DeviceFlow, pages: DeviceFlowPages) -> None:
+    """However far away the end of a token is said to be, it is a time that calendars have."""
+    pages.replies = [{"access_token": TOKEN, "expires_in": 10**30}]
+
+    seconds = flow.wait(flow.start()).seconds
+
+    assert seconds is not None
+    assert datetime.now(UTC) + timedelta(seconds=seconds) > datetime.now(UTC)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +197,9 @@ def test_nobody_there() -> None:
 
 
 @pytest.mark.parametrize(
-    "reply", [b"<html>a proxy</html>", b"[]", b"{", 307, {"access_token": "two words"}, {"access_token": 1}]
+    "reply",
+    [b"<html>a proxy</html>", b"[]", b"{", b"[" * 100_000, 307, {"access_token": "two words"}, {"access_token": 1}],
+    ids=lambda reply: str(reply)[:20],
 )
 def test_something_else_answers(flow: DeviceFlow, pages: DeviceFlowPages, reply: Reply) -> None:
     """An answer that cannot come from GitHub, such as a redirection, ends the log-in."""

@@ -226,6 +226,17 @@ def test_single_sign_on(github_server: GitHubServer, github: GitHub) -> None:
         github.hooks("acme/infra")
 
 
+def test_single_sign_on_with_an_escape_sequence(github_server: GitHubServer, github: GitHub) -> None:
+    """The address for single sign-on contains nothing that a terminal obeys."""
+    headers = {"X-GitHub-SSO": "required; url=https://github.com/\x1b[2Jorgs"}
+    github_server.fail(Failure("GET", ".*/hooks", 403, body={"message": "Resource protected"}, headers=headers))
+
+    with pytest.raises(HostRefusedError) as refused:
+        github.hooks("acme/infra")
+
+    assert refused.value.hint == "authorise it at https://github.com/"
+
+
 def test_unknown_repository(github: GitHub) -> None:
     """A repository that does not exist or is not visible has a different error than a missing right."""
     with pytest.raises(NoRepositoryError, match="has no repository acme/shop, or the token in GITHUB_TOKEN cannot see it"):
