@@ -132,10 +132,11 @@ def run_host(
             registering.wake()  # the push may be the first one of a repository that was added just now
         return 0.0
 
+    measuring = Complaints(_always(metrics.put, INTERVAL), say)
     loops = (
         registering,
         Loop("drain", Complaints(drained, say), say),
-        Loop("metrics", Complaints(_always(metrics.put, INTERVAL), say), say, longest=INTERVAL),
+        Loop("metrics", measuring, say, longest=INTERVAL),
         Loop("log", Complaints(lambda: 0.0 if log.send() else _RETRY_SECONDS, say), say, longest=_RETRY_SECONDS),
     )
     watching = Complaints(_always(watcher.step, _WATCH_SECONDS), say)
@@ -155,6 +156,7 @@ def run_host(
         until = time.monotonic() + _ENDING_SECONDS
         for loop in loops:
             loop.join(max(0.0, until - time.monotonic()))
+    measuring()  # the minutes since the last time count too: most hosts are awake for only a few
     say("ending")
 
 

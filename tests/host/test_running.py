@@ -7,12 +7,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psutil
 import pytest
 
-from dockercise_prefect.aws.names import StackNames
+from dockercise_prefect.aws.names import AWAKE_METRIC, METRICS, StackNames
 from dockercise_prefect.aws.parameters import HostConfig, StackParameters
 from dockercise_prefect.aws.report import Phase, Report
 from tests.host.queues import Queues
@@ -63,10 +64,28 @@ def parameters(aws: Aws, queues: Queues, tmp_path: Path) -> Iterator[StackParame
     ssm.delete_parameters(Names=[names.parameter("host"), names.parameter("report")])
 
 
+def awake_minutes_put(aws: Aws) -> int:
+    """How often the host has said for how long it was awake."""
+    now = datetime.now(UTC)
+    answer = aws.client("cloudwatch").get_metric_statistics(
+        Namespace=METRICS,
+        MetricName=AWAKE_METRIC,
+        Dimensions=[{"Name": "Stack", "Value": STACK}],
+        StartTime=now - timedelta(hours=1),
+        EndTime=now + timedelta(hours=1),
+        Period=86400,
+        Statistics=["SampleCount"],
+    )
+    return int(sum(point["SampleCount"] for point in answer["Datapoints"]))
+
+
 def test_the_host_reports_and_ends_on_a_signal(
-    parameters: StackParameters, environment: Mapping[str, str], tmp_path: Path
+    aws: Aws, parameters: StackParameters, environment: Mapping[str, str], tmp_path: Path
 ) -> None:
-    """While Prefect does not answer, the host stays awake and says so; SIGTERM ends it with exit status 0."""
+    """While Prefect does not answer, the host stays awake and says so; SIGTERM ends it with exit status 0.
+
+    It says for how long it was awake at its start and at its end.
+    """
     command = [*COMMAND, "--root", str(tmp_path / "root")]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         try:
@@ -83,6 +102,7 @@ def test_the_host_reports_and_ends_on_a_signal(
     assert any(reason.startswith("Prefect failed") for reason in report.waits_for)
     assert output.splitlines()[0] == f"the host of {STACK} is awake"
     assert output.splitlines()[-1] == "ending"
+    assert awake_minutes_put(aws) == 2
     assert not (tmp_path / "root/run/dockercise/sleep").exists()
 
 

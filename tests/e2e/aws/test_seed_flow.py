@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from typing import Any
 import httpx
 import pytest
 
-from dockercise_prefect.aws.names import StackNames
+from dockercise_prefect.aws.names import AWAKE_METRIC, METRICS, StackNames
 from dockercise_prefect.aws.parameters import StackParameters
 from scripts.busybox import ensure_busybox
 from scripts.engine import ensure_engine
@@ -105,6 +107,20 @@ class Scene:
         assert self.hypervisor.failure is None
         return self.hypervisor.state == "stopped" and not self.machine.is_running()
 
+    def awake_minutes(self) -> float:
+        """For how many minutes the host says that it was awake."""
+        now = datetime.now(UTC)
+        answer = self.aws.client("cloudwatch").get_metric_statistics(
+            Namespace=METRICS,
+            MetricName=AWAKE_METRIC,
+            Dimensions=[{"Name": "Stack", "Value": STACK.stack}],
+            StartTime=now - timedelta(days=1),
+            EndTime=now + timedelta(days=1),
+            Period=86400,
+            Statistics=["Sum"],
+        )
+        return float(sum(point["Sum"] for point in answer["Datapoints"]))
+
     def log(self) -> list[str]:
         """What the stages have printed, in CloudWatch."""
         logs = self.aws.client("logs")
@@ -170,6 +186,7 @@ def test_from_up_to_down(scene: Scene) -> None:
     summaries = scene.summaries()
     status = scene.verb("status")
     lines = scene.log()
+    minutes = scene.awake_minutes()
     gone = scene.verb("down", "--api", scene.github.api, "--yes")
 
     assert "pushes are received at" in made.out
@@ -178,6 +195,7 @@ def test_from_up_to_down(scene: Scene) -> None:
     assert wake_at <= woke
     assert {one["status"] for one in summaries} == {"passed"}
     assert lines.count("hello, kept") == len(summaries)
-    assert "asleep" in status.out
+    assert re.search(r"^host +stopped", status.out, re.MULTILINE)
+    assert 1 <= minutes <= 60
     assert gone.status == 0, gone
     assert (scene.hosted.hooks, scene.hosted.keys) == ({}, {})
