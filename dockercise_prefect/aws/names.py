@@ -20,6 +20,9 @@ AWAKE_METRIC = "AwakeMinutes"
 COST_TAG = "dockercise"
 """The tag of all resources of a stack. Its value is the name of the stack."""
 
+JOB_USER = "dockercise-job"
+"""The user of the host that jobs of another account log in as. It may use the engine, and nothing else."""
+
 _STACK = re.compile(r"dockercise(-[a-z0-9-]+)?", re.ASCII)
 _LONGEST_STACK = 40
 _LONGEST_REPOSITORY = 60

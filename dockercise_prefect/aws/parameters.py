@@ -33,6 +33,7 @@ class HostConfig:
         idle_minutes: for how many minutes the host stays awake without work.
         prefect_api_url: the API of the user's own Prefect; empty if Prefect runs on the host.
         package: what pip installs: a requirement, or `s3:` and a folder of the bucket with a wheel and its lock.
+        jobs: whether jobs of another account may use the host's engine.
     """
 
     stack: str
@@ -46,6 +47,7 @@ class HostConfig:
     idle_minutes: int
     prefect_api_url: str
     package: str
+    jobs: bool = False
 
     def to_text(self) -> str:
         """The configuration as JSON."""

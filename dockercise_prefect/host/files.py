@@ -17,6 +17,7 @@ from dockercise_prefect.host.machine import Layout, writing
 OWN_PREFECT = "http://127.0.0.1:4200/api"
 
 _PREFECT_UNITS = ("dockercise-prefect.socket", "dockercise-prefect.service")
+_JOB_UNITS = ("dockercise-ssh.service",)
 _UNITS = (
     "dockercise-install.service",
     "dockercise-worker.service",
@@ -35,9 +36,11 @@ _STARTED = (
     "dockercise-webhook.service",
     "dockercise-host.service",
     "dockercise-gc.timer",
+    "dockercise-ssh.service",
 )
-_AS_ROOT = frozenset({"dockercise-install.service", "dockercise-sleep.service"})
+_AS_ROOT = frozenset({"dockercise-install.service", "dockercise-sleep.service", "dockercise-ssh.service"})
 
+_PROGRAM = "/opt/dockercise/current/bin/dockercise"
 _DATA_ROOT = "/var/lib/dockercise/docker"
 _READABLE, _SECRET = 0o644, 0o600
 
@@ -52,8 +55,8 @@ class WantedFile:
 
 
 def units(config: HostConfig) -> tuple[str, ...]:
-    """The names of all units of the host, those of its own Prefect only if it has one."""
-    return (*_UNITS, *(() if config.prefect_api_url else _PREFECT_UNITS))
+    """The names of all units of the host: those of its own Prefect, and that for jobs, only if it has them."""
+    return (*_UNITS, *(() if config.prefect_api_url else _PREFECT_UNITS), *(_JOB_UNITS if config.jobs else ()))
 
 
 def started_units(config: HostConfig) -> tuple[str, ...]:
@@ -64,7 +67,8 @@ def started_units(config: HostConfig) -> tuple[str, ...]:
 
 def superfluous_units(config: HostConfig) -> tuple[str, ...]:
     """The units that the host must not have any more."""
-    return _PREFECT_UNITS if config.prefect_api_url else ()
+    wanted = units(config)
+    return tuple(unit for unit in (*_PREFECT_UNITS, *_JOB_UNITS) if unit not in wanted)
 
 
 def wanted_files(config: HostConfig, prefect: Mapping[str, str], layout: Layout) -> Sequence[WantedFile]:
@@ -75,7 +79,7 @@ def wanted_files(config: HostConfig, prefect: Mapping[str, str], layout: Layout)
         prefect: the variables with the login of the user's own Prefect.
         layout: where the files are.
     """
-    return [*_unit_files(config, layout), *_variables(config, prefect, layout)]
+    return [*_unit_files(config, layout), *_variables(config, prefect, layout), *_logins(config, layout)]
 
 
 def _unit_files(config: HostConfig, layout: Layout) -> Iterator[WantedFile]:
@@ -104,6 +108,13 @@ def _variables(config: HostConfig, prefect: Mapping[str, str], layout: Layout) -
         ),
     )
     yield WantedFile(layout.config / "prefect.env", _environment(prefect if config.prefect_api_url else {}), _SECRET)
+
+
+def _logins(config: HostConfig, layout: Layout) -> Iterator[WantedFile]:
+    if config.jobs:
+        text = (files("dockercise_prefect.host") / "sshd.conf").read_text(encoding="utf-8")
+        values = {"dockercise": _PROGRAM, "stack": config.stack, "region": config.region}
+        yield WantedFile(layout.logins, text.format(**values))
 
 
 def _environment(variables: Mapping[str, str]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from dockercise_prefect.aws.names import JOB_USER
 from dockercise_prefect.aws.parameters import HostConfig
 from dockercise_prefect.errors import DockerciseError, MachineError
 from dockercise_prefect.host.files import (
@@ -23,6 +24,9 @@ from dockercise_prefect.orchestration.prefect.identity import make_secret
 
 UID = 9200
 """The number of the user. It is fixed, because the files on the kept volume outlive the machine's table of users."""
+
+_DEBIANS_SSH = ("ssh.service", "ssh.socket")
+"""Debian's image serves ssh on all addresses. Nobody may log in, but stages could reach it."""
 
 PROBLEM = Path("host", "problem")
 """Why the last update failed, below the data folder. `dockercise host run` reports it."""
@@ -49,6 +53,8 @@ def install(config: HostConfig, prefect: Mapping[str, str], layout: Layout, say:
     """
     ensure_mounted(config.volume, ec2, layout, say)
     _make_user(say)
+    if config.jobs:
+        _make_job_user(say)
     _make_folders(layout)
     releases = Releases(layout, s3, config.bucket, say)
     if releases.current() is not None and not releases.is_current(config.package):
@@ -66,6 +72,8 @@ def set_up(config: HostConfig, prefect: Mapping[str, str], layout: Layout, say: 
     Raises:
         MachineError: a file cannot be written, or systemd refuses.
     """
+    if not all((layout.units / unit).is_symlink() for unit in _DEBIANS_SSH):
+        run("systemctl", "mask", "--now", "--quiet", *_DEBIANS_SSH)
     engine = write_changed([engine_file(layout)])
     changed = write_changed(wanted_files(config, prefect, layout))
     gone = [unit for unit in superfluous_units(config) if (layout.units / unit).exists()]
@@ -73,6 +81,9 @@ def set_up(config: HostConfig, prefect: Mapping[str, str], layout: Layout, say: 
         run("systemctl", "disable", "--now", unit)
         with writing(layout.units / unit):
             (layout.units / unit).unlink()
+    if not config.jobs:
+        with writing(layout.logins):
+            layout.logins.unlink(missing_ok=True)
     if changed or gone:
         say(f"{len(changed)} files are written")
         run("systemctl", "daemon-reload")
@@ -141,6 +152,23 @@ def _make_user(say: Say) -> None:
         *("--home-dir", "/var/lib/dockercise/data", "--no-create-home"),
         *("--shell", "/usr/sbin/nologin"),
         USER,
+    )
+
+
+def _make_job_user(say: Say) -> None:
+    """Make the user that jobs log in as. It may use the engine.
+
+    An asterisk is a password that nobody has. useradd's own, an exclamation mark, locks the user, and sshd takes no key then.
+    """
+    if attempt("getent", "passwd", JOB_USER).returncode == 0:
+        return
+    say(f"the user {JOB_USER} is made")
+    run(
+        "useradd",
+        *("--system", "--user-group", "--groups", "docker"),
+        *("--home-dir", "/nonexistent", "--no-create-home"),
+        *("--shell", "/usr/sbin/nologin", "--password", "*"),
+        JOB_USER,
     )
 
 

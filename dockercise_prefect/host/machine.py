@@ -36,6 +36,11 @@ class Layout:
         return self.root / "etc/dockercise"
 
     @property
+    def logins(self) -> Path:
+        """The configuration of the server through which jobs log in."""
+        return self.config / "sshd_config"
+
+    @property
     def kept(self) -> Path:
         """Where the volume is mounted that the stack keeps."""
         return self.root / "var/lib/dockercise"

@@ -44,7 +44,7 @@ def make_stack(session: boto3.Session, url: str, name: str, run: Recorded) -> No
     for file in run.folder.iterdir():
         s3.put_object(Bucket=bucket, Key=f"results/shop/{run.run_id}/{file.name}", Body=file.read_bytes())
     texts = ("queue", "lost", "volume", "log_group", "host_log_group", "prefect_api_url", "package")
-    config = HostConfig(stack=name, region=REGION, bucket=bucket, idle_minutes=10, **dict.fromkeys(texts, "x"))
+    config = HostConfig(stack=name, region=REGION, bucket=bucket, idle_minutes=10, jobs=False, **dict.fromkeys(texts, "x"))
     parameter = StackNames(name).parameter("host")
     session.client("ssm", endpoint_url=url).put_parameter(Name=parameter, Value=config.to_text(), Type="String")
 

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from dockercise_prefect.aws.jobs.rendering import jobs_template
-from dockercise_prefect.aws.jobs.tunnel import USER
+from dockercise_prefect.aws.names import JOB_USER
 from dockercise_prefect.aws.role.customers import Customers
 from dockercise_prefect.cli import dockercise
 from dockercise_prefect.cli.aws_verbs.jobs import JOBS
@@ -65,11 +65,11 @@ def test_the_parameters_of_the_stack_of_jobs_are_those() -> None:
 
 def test_the_part_of_sshd_is_the_one_that_the_host_gets() -> None:
     """The page shows the file of this package, without its comments and with an example's names."""
-    [shown] = [block for block in blocks(PART, "text") if block.startswith("Match")]
-    text = (ROOT / "dockercise_prefect/aws/jobs/sshd.conf").read_text(encoding="utf-8")
+    [shown] = [block for block in blocks(PART, "text") if block.startswith("Listen")]
+    text = (ROOT / "dockercise_prefect/host/sshd.conf").read_text(encoding="utf-8")
     values = {"dockercise": "/opt/dockercise/current/bin/dockercise", "stack": "dockercise", "region": "eu-west-1"}
 
     ours = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("#")).format(**values)
 
     assert shown == ours
-    assert shown.startswith(f"Match User {USER}\n")
+    assert f"\nAllowUsers {JOB_USER}\n" in shown

@@ -31,7 +31,7 @@ STARTED = (
 )
 
 RECORDER = '#!/bin/sh\necho "$(basename "$0") $*" >> "$RECORDED"\n'
-GETENT = '#!/bin/sh\ngrep -q "^useradd" "$RECORDED"\n'
+GETENT = '#!/bin/sh\ngrep -q "^useradd.* $2\\$" "$RECORDED"\n'
 
 
 @dataclass

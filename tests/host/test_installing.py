@@ -54,7 +54,7 @@ def test_again_nothing_changes(machine: Machine) -> None:
 
     assert machine.content() | {"etc/fstab": before["etc/fstab"]} == before
     assert machine.layout.fstab.read_text() == identity
-    assert [command for command in commands if command.startswith("systemctl")] == [
+    assert [command for command in commands if command.startswith("systemctl") and "mask" not in command] == [
         "systemctl daemon-reload",  # for the table of file systems
         STARTED,
     ]
@@ -217,9 +217,10 @@ def test_outside_of_ec2_the_metadata_are_missing(monkeypatch: pytest.MonkeyPatch
 
 def test_systemd_finds_no_fault_in_the_units(machine: Machine) -> None:
     """The checker of systemd accepts all units, if the programs that the units name exist."""
-    machine.install()
+    machine.install(replace(CONFIG, jobs=True))
     root = machine.layout.root
-    for program in ("opt/dockercise/current/bin/dockercise", "opt/dockercise/current/bin/prefect", "usr/bin/systemctl"):
+    current = "opt/dockercise/current/bin"
+    for program in (f"{current}/dockercise", f"{current}/prefect", "usr/bin/systemctl", "usr/sbin/sshd"):
         (root / program).parent.mkdir(parents=True, exist_ok=True)
         (root / program).write_text("#!/bin/sh\n")
         (root / program).chmod(0o755)
@@ -233,5 +234,39 @@ def test_systemd_finds_no_fault_in_the_units(machine: Machine) -> None:
         check=False,
     )
 
-    assert len(units) == 10
+    assert len(units) == 11
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_jobs_are_let_in_only_if_the_stack_says_so(machine: Machine) -> None:
+    """With jobs, a user of the engine and a server for ssh on this machine exist; without them again, the server is gone."""
+    before = machine.install()
+    with_jobs = machine.install(replace(CONFIG, jobs=True))
+    server = machine.layout.logins.read_text()
+    again = machine.install(replace(CONFIG, jobs=True))
+    after = machine.install()
+
+    made = "useradd --system --user-group --groups docker --home-dir /nonexistent --no-create-home --shell /usr/sbin/nologin"
+    assert not [command for command in before if "ssh.service" in command and "mask" not in command]
+    assert f"{made} --password * dockercise-job" in with_jobs
+    assert with_jobs[-1] == f"{STARTED} dockercise-ssh.service"
+    program = "/opt/dockercise/current/bin/dockercise aws job-keys --stack dockercise-t --region eu-west-1"
+    assert f"\nAuthorizedKeysCommand {program}\n" in server
+    assert "\nListenAddress 127.0.0.1\n" in server
+    assert not [command for command in again if "useradd" in command or "restart" in command]
+    assert "systemctl disable --now dockercise-ssh.service" in after
+    assert after[-1] == STARTED
+    assert not machine.layout.logins.exists()
+    assert not (machine.layout.units / "dockercise-ssh.service").exists()
+
+
+def test_debians_own_server_for_ssh_is_off(machine: Machine) -> None:
+    """The server of Debian's image, which stages could reach, is stopped for ever, once."""
+    first = machine.install()
+    for unit in ("ssh.service", "ssh.socket"):
+        (machine.layout.units / unit).symlink_to("/dev/null")  # what `systemctl mask` does
+
+    again = machine.install()
+
+    assert "systemctl mask --now --quiet ssh.service ssh.socket" in first
+    assert not [command for command in again if "mask" in command]

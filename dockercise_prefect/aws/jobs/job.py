@@ -92,6 +92,9 @@ def open_job(order: Order, ours: Account, jobs: StackNames) -> Job:
     host = parameters.host()
     if host is None:
         raise UsageError(f"{order.customer} has no stack {access.stack} in {access.region}", "`dockercise aws up` makes one")
+    if not host.jobs:
+        hint = "`dockercise aws up --jobs` lets them in, as soon as the host starts next"
+        raise UsageError(f"the stack {access.stack} of {order.customer} lets no jobs in", hint)
     found = next((one.repository for one in parameters.repositories() if one.name == order.repository), None)
     if found is None:
         hint = "`dockercise aws up` connects it"

@@ -20,12 +20,9 @@ from botocore.exceptions import ClientError  # type: ignore[import-untyped]  # h
 
 from dockercise_prefect.aws.account import Clients, calling
 from dockercise_prefect.aws.jobs.login_keys import KeyOffer, key_offer
-from dockercise_prefect.aws.names import StackNames
+from dockercise_prefect.aws.names import JOB_USER, StackNames
 from dockercise_prefect.connect.deploy_key import make_deploy_key
 from dockercise_prefect.errors import EngineError
-
-USER = "dockercise-job"
-"""The user of the host that jobs log in as. It may use the engine, and nothing else."""
 
 PLUGIN = "session-manager-plugin"
 """AWS's program that carries the bytes of a session of Systems Manager."""
@@ -157,7 +154,8 @@ def _ssh_command(instance: str, folder: Path, carrier: list[str]) -> list[str]:
     }
     given = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
     forward = f"{folder / 'engine.sock'}:{_ENGINE}"
-    return ["ssh", "-F", os.devnull, "-N", "-T", "-i", str(folder / "key"), *given, "-L", forward, "-l", USER, "--", instance]
+    key = str(folder / "key")
+    return ["ssh", "-F", os.devnull, "-N", "-T", "-i", key, *given, "-L", forward, "-l", JOB_USER, "--", instance]
 
 
 def _make_key(folder: Path) -> str:

@@ -44,8 +44,9 @@ PYTHON
 trap 'ended $?' EXIT
 
 step "install Debian's packages"
-# Debian's engine only recommends apparmor, and starts no container without it where the kernel has AppArmor.
-PACKAGES=(apparmor ca-certificates curl docker.io git openssh-client python3-venv)
+# Debian's engine only recommends apparmor, and starts no container without it where the kernel has AppArmor. The server for ssh is for
+# jobs of another account, and runs only if the stack has the parameter Jobs.
+PACKAGES=(apparmor ca-certificates curl docker.io git openssh-client openssh-server python3-venv)
 if ! dpkg --status "${PACKAGES[@]}" >/dev/null 2>&1; then
     again apt-get -qq -o DPkg::Lock::Timeout=300 update
     again apt-get -qq -o DPkg::Lock::Timeout=300 install --no-install-recommends --yes "${PACKAGES[@]}"

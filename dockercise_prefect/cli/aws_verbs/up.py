@@ -33,6 +33,7 @@ _VALUES = {
     "email": "Email",
     "budget": "BudgetDollars",
     "prefect_api_url": "PrefectApiUrl",
+    "jobs": "Jobs",
 }
 """The parameter of the template that each option sets."""
 
@@ -45,6 +46,8 @@ _VALUES = {
 @click.option("--email", metavar="ADDRESS", help="Where alarms are sent; default: there are none.")
 @click.option("--budget", metavar="DOLLARS", help="Warn when a month costs more; default: no budget.")
 @click.option("--prefect-api-url", metavar="URL", help="The API of your own Prefect; default: Prefect runs on the host.")
+@click.option("--jobs", flag_value="true", help="Let jobs of another account use the engine of the host (docs/serverless.md).")
+@click.option("--no-jobs", "jobs", flag_value="false", help="Let no jobs in any more.")
 @click.option("--package", metavar="PACKAGE", help="What the host installs; default: the dockercise that runs here.")
 @click.option("--new-image", is_flag=True, help="Make the host anew, from the newest image of Debian; its volume stays.")
 @click.option(

@@ -107,6 +107,7 @@ def customer_account(aws: Aws, prefect_api: str, repository: StackRepository) ->
         idle_minutes=10,
         prefect_api_url=prefect_api,
         package="",
+        jobs=True,
     )
     account.client("ssm").put_parameter(Name=StackNames().parameter("host"), Value=config.to_text(), Type="String")
     account.parameters.save_awake_until(0)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
 
@@ -272,6 +272,21 @@ def test_an_order_for_nobody_is_refused(tmp_path: Path, aws: Aws, prefect_api: s
     assert (said.status, state) == (2, "stopped")
     assert says in said.text
     assert "Traceback" not in said.text
+
+
+def test_a_host_that_lets_no_jobs_in_sleeps_on(tmp_path: Path, aws: Aws, prefect_api: str) -> None:
+    """A job for a stack without jobs ends with status 2 and says what the customer has to do, and nothing is woken."""
+    repository = StackRepository(url="/nowhere", address="https://git.example/acme/shop", webhook_secret=WEBHOOK_SECRET)
+    with job_world(tmp_path, aws, prefect_api, "/nowhere", repository) as world:
+        config = world.customer.parameters.host()
+        assert config is not None
+        name, text = StackNames().parameter("host"), replace(config, jobs=False).to_text()
+        world.customer.client("ssm").put_parameter(Name=name, Value=text, Overwrite=True)
+        said = world.job(Order(customer="acme", repository=REPOSITORY, commit="a" * 40, branch="b"))
+        state = world.customer.host_state
+
+    assert (said.status, state) == (2, "stopped")
+    assert "the stack dockercise of acme lets no jobs in\n  hint: `dockercise aws up --jobs`" in said.text
 
 
 def assert_only_allowed_calls(world: World) -> None:

@@ -15,8 +15,8 @@ from botocore.exceptions import ClientError  # type: ignore[import-untyped]  # h
 
 from dockercise_prefect.aws.jobs import tunnel
 from dockercise_prefect.aws.jobs.login_keys import offered_keys
-from dockercise_prefect.aws.jobs.tunnel import USER, host_engine
-from dockercise_prefect.aws.names import StackNames
+from dockercise_prefect.aws.jobs.tunnel import host_engine
+from dockercise_prefect.aws.names import JOB_USER, StackNames
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import PullPolicy
 from dockercise_prefect.results.places.objects import RefusedError
@@ -89,7 +89,7 @@ def test_the_engine_of_a_sleeping_host(world: World, labels: Mapping[str, str], 
     assert (output.stdout, output.stderr) == (b"given" * 100_000, b"noise\n")
     assert world.state == "running"
     assert set(world.host.forwarded) == {"/var/run/docker.sock"}
-    assert {user for user, _ in world.host.entered} == {USER}
+    assert {user for user, _ in world.host.entered} == {JOB_USER}
     assert gone
     assert offered_keys(world.aws.client("ssm"), NAMES) == []
 

@@ -6,7 +6,9 @@ import pytest
 from botocore import xform_name  # type: ignore[import-untyped]  # has no types
 
 from dockercise_prefect.aws.stack import rendering
+from dockercise_prefect.aws.stack.rendering import template
 from tests.aws.stack.permissions import PACKAGE, calls_in, names_in, permissions_of
+from tests.support.aws.cfn import read_template
 
 USERS = {
     "sqs:ReceiveMessage": "host",
@@ -60,6 +62,19 @@ def test_host_calls_what_it_may(action: str) -> None:
 def test_host_calls_nothing_else() -> None:
     """Every call in the host's own code is one that its role allows."""
     assert calls_in("host", ("cloudwatch", "ec2", "logs", "s3", "sqs", "ssm")) <= USERS.keys() | LISTING
+
+
+def test_keys_of_jobs_are_read_only_where_jobs_come_in() -> None:
+    """The folder with the keys of jobs is within the role's reach only if the stack lets jobs in."""
+    policies = read_template(template())["Resources"]["HostRole"]["Properties"]["Policies"]
+    places = [
+        place for one in policies[0]["PolicyDocument"]["Statement"] if "Folders" in one["Sid"] for place in one["Resource"]
+    ]
+
+    conditional = [place["Fn::If"] for place in places if "Fn::If" in place]
+
+    assert [(name, otherwise) for name, _, otherwise in conditional] == [("HasJobs", {"Ref": "AWS::NoValue"})] * 2
+    assert [place for place in places if "job-keys" in str(place)] == [{"Fn::If": one} for one in conditional]
 
 
 def test_agent_is_installed() -> None:

@@ -26,7 +26,7 @@ from tests.support.aws.stack_template import template_for_moto
 ROOT = Path(__file__).parents[3]
 PARAMETERS = {
     *("ImageId", "Zone", "InstanceType", "RootGiB", "DiskGiB", "VolumeId", "IdleMinutes", "SilentHours", "AwakeHours", "Email"),
-    *("BudgetDollars", "PrefectApiUrl", "Package", "LogDays", "RoleBoundary", "HostId"),
+    *("BudgetDollars", "PrefectApiUrl", "Package", "LogDays", "Jobs", "RoleBoundary", "HostId"),
 }
 OUTPUTS = {"WebhookUrl", "HostId", "ResultsBucket", "QueueUrl", "LostUrl", "LogGroup", "VolumeId"}
 GIVEN = {"ImageId": "ami-12c6146b", "Zone": "eu-west-1a", "Package": "dockercise-prefect==0.1.0"}

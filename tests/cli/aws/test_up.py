@@ -57,6 +57,20 @@ def test_what_has_changed_is_changed(aws_world: StackWorld) -> None:
     assert config.idle_minutes == 30
 
 
+def test_jobs_are_let_in_and_kept_out(aws_world: StackWorld) -> None:
+    """`--jobs` tells the host to let jobs of another account in, a call without it keeps that, and `--no-jobs` ends it."""
+    said = [aws_world.up(), aws_world.again("--jobs"), aws_world.again("--idle-minutes", "30")]
+    kept = aws_world.parameters().host()
+    said.append(aws_world.again("--no-jobs"))
+    ended = aws_world.parameters().host()
+
+    assert [one.status for one in said] == [0] * 4
+    assert "would change HostRole (AWS::IAM::Role)" in said[1].out
+    assert kept is not None
+    assert ended is not None
+    assert (kept.jobs, ended.jobs) == (True, False)
+
+
 def test_another_package_is_installed(aws_world: StackWorld) -> None:
     """A sleeping host is woken for another package; afterwards it may sleep again."""
     aws_world.up()

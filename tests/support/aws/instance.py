@@ -37,7 +37,7 @@ PATIENCE = 600.0
 _BOOTED = ("running", "degraded")
 
 _SYSTEM = ("systemd", "systemd-sysv", "dbus", "e2fsprogs", "iptables")
-_FIRST_BOOT = ("ca-certificates", "curl", "docker.io", "git", "openssh-client", "python3-venv")
+_FIRST_BOOT = ("ca-certificates", "curl", "docker.io", "git", "openssh-client", "openssh-server", "python3-venv")
 """What the script of the first boot installs. It finds them, and so needs no network."""
 
 

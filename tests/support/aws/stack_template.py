@@ -15,4 +15,4 @@ def template_for_moto() -> str:
 
 def template_for_ministack() -> str:
     """The template for MiniStack 1.5: it takes the right to read several parameters at once only for all parameters."""
-    return re.sub(r"(Action: ssm:GetParameters(?:ByPath)?\n +Resource:)\n(?: +- !Sub .*\n)*", r'\1 "*"\n', template())
+    return re.sub(r"(Action: ssm:GetParameters(?:ByPath)?\n +Resource:)\n(?: +- !(?:Sub|If) .*\n)*", r'\1 "*"\n', template())
