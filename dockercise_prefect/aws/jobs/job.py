@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,6 +17,12 @@ from dockercise_prefect.aws.parameters import HostConfig, StackParameters
 from dockercise_prefect.aws.repository import StackRepository
 from dockercise_prefect.errors import StorageError, UsageError
 from dockercise_prefect.settings import Settings
+
+_OF_OUR_PREFECT = ("PREFECT_API_", "PREFECT_CLIENT_")
+"""How the names of variables begin that say where our Prefect is, and how to log in there."""
+
+_LOGIN_TO_PREFECT = {"PREFECT_API_KEY", "PREFECT_API_AUTH_STRING"}
+"""The variables of the customer that a job takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +45,24 @@ class Job:
     repository: StackRepository
 
     @property
-    def environment(self) -> dict[str, str]:
-        """Variables for the process of the run: the customer's region, and the customer's own Prefect if there is one."""
-        of_prefect = {"PREFECT_API_URL": self.host.prefect_api_url, **self.parameters.prefect()}
-        return {"AWS_DEFAULT_REGION": self.access.region, **(of_prefect if self.host.prefect_api_url else {})}
+    def variables(self) -> dict[str, str]:
+        """The variables that the customer's pipeline finds, instead of ours: it could read each of them by its name."""
+        return {"AWS_DEFAULT_REGION": self.access.region}
+
+    def environment(self, ours: Mapping[str, str]) -> dict[str, str]:
+        """The variables of the process of the run: the customer's region, and the customer's own Prefect if there is one.
+
+        Args:
+            ours: the variables of this process. What it knows of our Prefect is left out: the customer's Prefect must not get
+                our key, and the customer's pipeline must not read the Secret blocks of our Prefect.
+        """
+        kept = {name: text for name, text in ours.items() if not name.startswith(_OF_OUR_PREFECT)}
+        made = {**kept, **self.variables}
+        if self.host.prefect_api_url:
+            made["PREFECT_API_URL"] = self.host.prefect_api_url
+            # Another variable of the customer, such as GIT_SSH_COMMAND, could start a program with our rights.
+            made |= {name: text for name, text in self.parameters.prefect().items() if name in _LOGIN_TO_PREFECT}
+        return made
 
     def settings(self, settings: Settings) -> Settings:
         """The settings of this machine, with results and logs in the customer's account, and limits as on the host itself."""

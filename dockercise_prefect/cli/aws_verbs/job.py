@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from dockercise_prefect.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from dockercise_prefect.aws.jobs.code import JobCode
+    from dockercise_prefect.aws.jobs.job import Job
 
 
 @click.command
@@ -38,7 +38,10 @@ def job() -> None:
     _say(f"{order.customer}: {opened.repository.address} at {order.commit}")
     with opened.engine(_say) as address:
         # Prefect, the engine's client and boto3 read these, also in the processes that they start.
-        os.environ.update(opened.environment, DOCKER_HOST=address)
+        environment = opened.environment(os.environ)
+        for name in os.environ.keys() - environment.keys():
+            del os.environ[name]
+        os.environ.update(environment, DOCKER_HOST=address)
         from dockercise_prefect.cli.package_sources import chosen_packages
 
         settings = opened.settings(read_settings())
@@ -48,12 +51,12 @@ def job() -> None:
         ):
             for line in finding_lines(code.compiled.warnings):
                 _say(line)
-            status = _run(code, settings, opened.repository.options.env)
+            status = _run(code, settings, opened)
     if status:
         raise SystemExit(status)
 
 
-def _run(code: JobCode, settings: Settings, variables: Mapping[str, str]) -> int:
+def _run(code: JobCode, settings: Settings, opened: Job) -> int:
     """Run the pipeline, show it, and return its exit status."""
     from dockercise_prefect.cli.present import presenter_for
     from dockercise_prefect.cli.run import load_launch
@@ -66,7 +69,8 @@ def _run(code: JobCode, settings: Settings, variables: Mapping[str, str]) -> int
     with closing(presenter_for(sys.stdout)) as presenter:
         options = RunOptions(
             settings=settings,
-            flags=variables,
+            flags=opened.repository.options.env,
+            environment=opened.variables,
             commit=code.known.commit[:SHORT_COMMIT],
             git=code.known,
             observer=presenter,

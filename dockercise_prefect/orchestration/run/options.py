@@ -24,6 +24,7 @@ class RunOptions:
         settings: the settings of this user and machine.
         flags: the variables from `--env`. They are never parameters of the flow run, because Prefect stores those.
         file_variables: the variables from `--env-file`. They are never parameters of the flow run either.
+        environment: the variables that a trusted pipeline finds on this machine; None for those of this process.
         secret_blocks: the Prefect Secret block of each secret variable of a registration, by the name of the variable.
         commit: the short id of the code's commit, if it is known; None to ask git.
         git: what the run knows of git, and how it began; None to ask git.
@@ -39,6 +40,7 @@ class RunOptions:
     settings: Settings
     flags: Mapping[str, str] = field(default_factory=dict)
     file_variables: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] | None = None
     secret_blocks: Mapping[str, str] = field(default_factory=dict)
     commit: str | None = None
     git: RunContext | None = None

@@ -31,9 +31,10 @@ def outside_sources(options: RunOptions, git: RunContext, parameter: Mapping[str
     ]
     if options.settings.untrusted:  # it could read any variable or block by its name
         return given
+    environment = os.environ if options.environment is None else options.environment
     return [
         *given,
-        OutsideSource("the process's environment", os.environ.get),
+        OutsideSource("the process's environment", environment.get),
         OutsideSource("a Prefect Secret block", secret_block, secret=True),
     ]
 

@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from dockercise_prefect.aws.account import Access, Account
 from dockercise_prefect.aws.jobs.customer_access import save_access
+from dockercise_prefect.aws.jobs.job import open_job
 from dockercise_prefect.aws.jobs.login_keys import offered_keys
 from dockercise_prefect.aws.jobs.order import ORDER_VARIABLE, Order
 from dockercise_prefect.aws.names import StackNames
@@ -240,6 +242,53 @@ def test_a_stage_cannot_reach_the_credentials_of_the_host(tmp_path: Path, aws: A
     assert said.status == 2, said.text
     assert "network" in said.text
     assert awake_until == 0
+
+
+def test_a_pipeline_cannot_read_variables_of_our_account(tmp_path: Path, aws: Aws, prefect_api: str) -> None:
+    """The task's own credentials are variables of its process, and whoever writes the pipeline is somebody else."""
+    text = f'a: {{img: "{BUSYBOX}", env: [AWS_DEFAULT_REGION, AWS_SECRET_ACCESS_KEY], run: env}}\n'
+    source = make_repository(tmp_path / "shop", {"shop.dockercise.yaml": text})
+    repository = StackRepository(url=str(source), address="https://git.example/acme/shop", webhook_secret=WEBHOOK_SECRET)
+    with job_world(tmp_path, aws, prefect_api, "/var/run/docker.sock", repository) as world:
+        after = git(source, "rev-parse", "HEAD")
+        said = world.job(Order(customer="acme", repository=REPOSITORY, commit=after, branch="master"))
+        objects = world.customer.objects()
+
+    assert said.status == 2, said.text
+    assert "AWS_SECRET_ACCESS_KEY" in said.text
+    assert "AWS_DEFAULT_REGION" not in said.text
+    assert found({**unpacked(objects), "the terminal": said.text.encode()}, {"our key": FOLDER_SECRET}) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "theirs"),
+    [
+        ("", {}),
+        (
+            "https://prefect.acme.example/api",
+            {"PREFECT_API_URL": "https://prefect.acme.example/api", "PREFECT_API_KEY": "theirs"},
+        ),
+    ],
+)
+def test_a_job_takes_only_the_login_to_prefect_from_the_customer(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, url: str, theirs: dict[str, str]
+) -> None:
+    """The run knows the customer's Prefect, not ours. No other variable of the customer gets into our process."""
+    for name, text in {"AWS_ENDPOINT_URL": aws.url, "AWS_DEFAULT_REGION": REGION}.items():
+        monkeypatch.setenv(name, text)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", FOLDER_KEY_ID)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", FOLDER_SECRET)
+    repository = StackRepository(url="/nowhere", address="https://git.example/acme/shop", webhook_secret=WEBHOOK_SECRET)
+    customer = customer_account(aws, url, repository)
+    customer.parameters.save_prefect({"PREFECT_API_KEY": "theirs", "GIT_SSH_COMMAND": "touch /tmp/x; ssh", "PATH": "/evil"})
+    save_access(aws.client("ssm"), StackNames("dockercise-jobs"), "acme", ACCESS)
+    order = Order(customer="acme", repository=REPOSITORY, commit="a" * 40, branch="master")
+
+    made = open_job(order, Account(Access()), StackNames("dockercise-jobs")).environment(
+        {"PREFECT_API_URL": "http://ours/api", "PREFECT_API_KEY": "ours", "PREFECT_HOME": "/home", "PATH": "/bin"}
+    )
+
+    assert made == {"PATH": "/bin", "PREFECT_HOME": "/home", "AWS_DEFAULT_REGION": REGION, **theirs}
 
 
 def test_a_push_that_starts_no_run_wakes_nobody(tmp_path: Path, aws: Aws, prefect_api: str) -> None:
