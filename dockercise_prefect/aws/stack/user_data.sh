@@ -1,13 +1,15 @@
 # The first boot of a host: installs the engine and dockercise on Debian 13, and lets `dockercise host install` do the rest.
 #
-# The template puts this text after a line that exports STACK and REGION, and cloud-init runs it as root once for each instance. It
-# can be run again: what is there already is left alone. Lines that begin with `dockercise:` are for the console of the instance, which
+# The template puts this text after a line that exports STACK and REGION, and cloud-init runs it as root once for each instance. If it
+# fails, the machine runs it again at each boot: what is there already is left alone. Lines that begin with `dockercise:` are for the console of the instance, which
 # `dockercise aws up` shows. If a step fails, it says which, also in the parameter `report`.
 set -euo pipefail
 
 export AWS_DEFAULT_REGION="$REGION" DEBIAN_FRONTEND=noninteractive PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1
 BOOT=/opt/dockercise/boot
 CURRENT=/opt/dockercise/current
+AGAIN=/opt/dockercise/first-boot
+UNITS=/etc/systemd/system
 STEP=start
 STARTED="$(date +%s)"
 
@@ -42,6 +44,27 @@ if said.get("phase") != "failed" or said["at"] < int(sys.argv[2]):
 PYTHON
 }
 trap 'ended $?' EXIT
+
+if [ -f "$0" ] && [ "$0" != "$AGAIN" ]; then
+    install -D -m 0700 "$0" "$AGAIN"
+    cat > "$UNITS/dockercise-first-boot.service" <<UNIT
+[Unit]
+Description=First boot of the dockercise host, again until it works
+After=network-online.target
+Wants=network-online.target
+ConditionPathExists=!$AGAIN-done
+
+[Service]
+Type=oneshot
+ExecStart=$AGAIN
+StandardOutput=journal+console
+TimeoutStartSec=3600
+
+[Install]
+WantedBy=multi-user.target
+UNIT
+    systemctl enable --quiet dockercise-first-boot
+fi
 
 step "install Debian's packages"
 # Debian's engine only recommends apparmor, and starts no container without it where the kernel has AppArmor. The server for ssh is for
@@ -114,4 +137,5 @@ fi
 
 step "set up the host"
 "$CURRENT/bin/dockercise" host install --stack "$STACK" --region "$REGION"
+touch "$AGAIN-done"
 echo "dockercise: the host is installed"
