@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dockercise_prefect.aws.account import Access, Account, calling
+from dockercise_prefect.aws.account import Access, Account
 from dockercise_prefect.aws.jobs.customer_access import CustomerAccess, needed_access
-from dockercise_prefect.aws.jobs.kept_awake import kept_awake
 from dockercise_prefect.aws.jobs.order import Order
 from dockercise_prefect.aws.jobs.tunnel import host_engine
+from dockercise_prefect.aws.kept_awake import kept_awake
 from dockercise_prefect.aws.names import StackNames, results_place
+from dockercise_prefect.aws.operating.deployed import find_stack
 from dockercise_prefect.aws.parameters import HostConfig, StackParameters
 from dockercise_prefect.aws.repository import StackRepository
 from dockercise_prefect.errors import StorageError, UsageError
@@ -126,9 +127,7 @@ def open_job(order: Order, ours: Account, jobs: StackNames) -> Job:
 
 def _host_of(client: Any, stack: str) -> str:
     """The id of the host's instance."""
-    with calling(f"cannot look for the stack {stack}", "cloudformation:DescribeStacks"):
-        [found] = client.describe_stacks(StackName=stack)["Stacks"]
-    for output in found.get("Outputs", []):
-        if output["OutputKey"] == "HostId":
-            return str(output["OutputValue"])
-    raise StorageError(f"the stack {stack} has no host", "`dockercise aws up` makes it")
+    found = find_stack(client, stack)
+    if found is None or not found.output("HostId"):
+        raise StorageError(f"the stack {stack} has no host", "`dockercise aws up` makes it")
+    return found.output("HostId")

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 
 from dockercise_prefect.aws.account import Account
 from dockercise_prefect.aws.cost import ALARMS, Cost, prices
+from dockercise_prefect.aws.kept_awake import kept_awake
 from dockercise_prefect.aws.names import COST_TAG, StackNames
 from dockercise_prefect.aws.operating.changing import Change, ChangeSet, StackChanges
 from dockercise_prefect.aws.operating.deployed import Deployed, find_stack
 from dockercise_prefect.aws.operating.instance import HostState, StackInstance
 from dockercise_prefect.aws.operating.machine import KeptVolume, architecture, kept_volumes, newest_image, zone_for
 from dockercise_prefect.aws.operating.package import Package, Wheel
-from dockercise_prefect.aws.operating.readiness import PATIENCE, Clock, Readiness
+from dockercise_prefect.aws.operating.readiness import Clock, Readiness
 from dockercise_prefect.aws.operating.template_parameters import template_parameters, value_after, values_for
 from dockercise_prefect.aws.parameters import StackParameters
 from dockercise_prefect.aws.report import Phase, Report
@@ -212,21 +213,13 @@ def _propose(stacks: Stacks, planned: Plan) -> ChangeSet | None:
 
 
 @contextmanager
-def kept_awake(stacks: Stacks, stack: Deployed, seconds: float, tell: Tell) -> Iterator[None]:
-    """Inside, the host is awake or is being started. Afterwards it may sleep again when it has nothing to do.
-
-    Args:
-        seconds: for how long at most, in case this process dies.
-    """
-    parameters, instance = stacks.parameters(), stacks.instance(stack)
-    before = parameters.awake_until()
-    parameters.save_awake_until(max(before, int(stacks.clock.now() + seconds)))
-    try:
+def woken(stacks: Stacks, stack: Deployed, tell: Tell) -> Iterator[None]:
+    """Inside, the host is awake or is being started. Afterwards it may sleep again when it has nothing to do."""
+    instance = stacks.instance(stack)
+    with kept_awake(stacks.parameters(), tell, stacks.clock.now):
         if not instance.look().is_awake:
             tell("the host is starting" if instance.start() else "the host cannot start yet; it is tried again every 5 minutes")
         yield
-    finally:
-        parameters.save_awake_until(before)
 
 
 def readiness(stacks: Stacks, stack: Deployed, tell: Tell) -> Readiness:
@@ -325,7 +318,7 @@ def _install(stacks: Stacks, planned: Plan, stack: Deployed, before: Report | No
                 return True
             tell("the host has failed: it is started again")
             _stop(stacks, stack)
-    with kept_awake(stacks, stack, PATIENCE, tell):
+    with woken(stacks, stack, tell):
         readiness(stacks, stack, tell).wait_for_package(package, before.at + 1 if before else 0)
     tell("the host is ready")
     return True

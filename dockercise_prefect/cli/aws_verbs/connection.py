@@ -123,9 +123,8 @@ def stack_options(asked: RegisterRequest) -> RepositoryOptions | None:
 
 
 def _on_github(stacks: Stacks, stack: Deployed, link: Link, github: GitHub, options: RepositoryOptions | None) -> bool:
-    from dockercise_prefect.aws.operating.readiness import PATIENCE
     from dockercise_prefect.aws.operating.stack_store import StackStore
-    from dockercise_prefect.aws.operating.up import kept_awake, readiness
+    from dockercise_prefect.aws.operating.up import readiness, woken
     from dockercise_prefect.connect import connecting
 
     waits = readiness(stacks, stack, click.echo)
@@ -142,7 +141,7 @@ def _on_github(stacks: Stacks, stack: Deployed, link: Link, github: GitHub, opti
         click.echo(f"{found.repository.full_name} is connected already")
         return False
     click.echo(f"{found.repository.full_name} on {github.host}: {found.repository.visibility}")
-    with kept_awake(stacks, stack, PATIENCE, click.echo):
+    with woken(stacks, stack, click.echo):
         connecting.connect(found, github, click.echo)
     return True
 

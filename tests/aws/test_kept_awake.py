@@ -1,10 +1,10 @@
-"""How a job keeps a host awake that others may want awake too."""
+"""How a process keeps a host awake that others may want awake too."""
 
 from __future__ import annotations
 
 import pytest
 
-from dockercise_prefect.aws.jobs.kept_awake import LEASE_SECONDS, kept_awake
+from dockercise_prefect.aws.kept_awake import LEASE_SECONDS, kept_awake
 from dockercise_prefect.aws.names import StackNames
 from dockercise_prefect.aws.parameters import StackParameters
 from tests.support.aws.moto import Aws

@@ -1,4 +1,4 @@
-"""Keeps a Docker host awake while a job uses it."""
+"""Keeps the host of a stack awake while a process needs it: a job, or a command that waits for the host."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dockercise_prefect.aws.parameters import StackParameters
 from dockercise_prefect.errors import DockerciseError
 
 LEASE_SECONDS = 15 * 60
-"""If a job dies without a word, the host may sleep after this time."""
+"""If the process dies without a word, the host may sleep after this time."""
 
 RENEW_SECONDS = 60
 
@@ -22,12 +22,12 @@ def kept_awake(
 ) -> Iterator[None]:
     """Inside, the host's stack is told to keep the host awake; afterwards, it may sleep as soon as it has nothing to do.
 
-    Several jobs, and `aws wake`, may ask for the same host. So a later moment of somebody else is never made earlier, and the
-    moment is taken back only if nobody has changed it since.
+    Several processes, and `aws wake`, may ask for the same host. So a later moment of somebody else is never made earlier, and
+    the moment is taken back only if nobody has changed it since.
 
     Args:
         parameters: of the host's stack.
-        notify: called with a message if the moment cannot be renewed, which a job survives for a while.
+        notify: called with a message if the moment cannot be renewed, which does no harm for a while.
         clock: gives seconds since 1970.
 
     Raises:
