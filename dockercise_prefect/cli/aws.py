@@ -17,7 +17,7 @@ _VERBS = {
     "down": Entry("dockercise_prefect.cli.aws_verbs.down:down", "Take the stack away, without its records."),
     "role": Entry("dockercise_prefect.cli.aws_verbs.role:role", "Let a stack be made in another account, by a role there."),
     "job": Entry("dockercise_prefect.cli.aws_verbs.job:job", "Run a pipeline on a customer's host, as a task of ECS."),
-    "jobs": Entry("dockercise_prefect.cli.aws_verbs.jobs:jobs", "Start such a task for each push of a customer."),
+    "jobs": Entry("dockercise_prefect.cli.aws_verbs.jobs:jobs", "Start a task of ECS for each push of a customer."),
     "job-keys": Entry("dockercise_prefect.cli.aws_verbs.job_keys:job_keys", "Print the keys that may log in to this host."),
 }
 

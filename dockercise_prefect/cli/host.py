@@ -74,7 +74,7 @@ def set_up(stack: str, region: str, root: Path) -> None:
     set_up_host(_config(parameters, stack, region), parameters.prefect(), Layout(root), _step)
 
 
-@host.command("run")
+@host.command("run", short_help="Do the host's work until a signal ends it.")
 @_STACK
 @_REGION
 @_ROOT

@@ -83,12 +83,12 @@ fi
 
 step "install the agent of Session Manager"
 if ! command -v amazon-ssm-agent >/dev/null; then
-    # Pushes run without it. Only `dockercise aws ui` needs it.
+    # Pushes run without it. Only `dockercise aws ui` and jobs of another account need it.
     AGENT="https://s3.$REGION.amazonaws.com/amazon-ssm-$REGION/latest/debian_$(dpkg --print-architecture)/amazon-ssm-agent.deb"
     if curl -fsS --retry 5 --connect-timeout 10 -o /tmp/amazon-ssm-agent.deb "$AGENT" && dpkg -i /tmp/amazon-ssm-agent.deb; then
         rm /tmp/amazon-ssm-agent.deb
     else
-        echo "dockercise: the agent of Session Manager could not be installed: \`dockercise aws ui\` will not work"
+        echo "dockercise: the agent of Session Manager could not be installed: \`dockercise aws ui\` and jobs will not work"
     fi
 fi
 

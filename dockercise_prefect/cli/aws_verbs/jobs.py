@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from dockercise_prefect.cli.aws_verbs.stack_options import profile_option, region_option
 from dockercise_prefect.settings import read_settings
 
 JOBS = "dockercise-jobs"
@@ -14,7 +15,7 @@ def jobs() -> None:
     """Run pipelines of customers as tasks of ECS, each on the Docker host in the customer's account."""
 
 
-@jobs.command("print")
+@jobs.command("print", short_help="Print the template of the stack of jobs.")
 def print_template() -> None:
     """Print the template of the stack of jobs, for CloudFormation in your account."""
     from dockercise_prefect.aws.jobs.rendering import jobs_template
@@ -28,8 +29,8 @@ def print_template() -> None:
 @click.option("--customer-region", metavar="REGION", help="The region of the customer's stack; default: yours.")
 @click.option("--customer-stack", metavar="STACK", default="dockercise", show_default=True, help="The customer's stack.")
 @click.option("--stack", metavar="STACK", default=JOBS, show_default=True, help="The stack of jobs.")
-@click.option("--region", metavar="REGION", help="The region of the stack of jobs; default: the one of the profile.")
-@click.option("--profile", metavar="NAME", help="The profile with your credentials.")
+@region_option
+@profile_option
 def admit(
     *,
     customer: str,

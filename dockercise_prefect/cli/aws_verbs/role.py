@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import click
 
+from dockercise_prefect.cli.aws_verbs.stack_options import profile_option, region_option
 from dockercise_prefect.errors import ExitStatus
 from dockercise_prefect.settings import read_settings
 from dockercise_prefect.signals import as_interrupt
@@ -26,9 +27,7 @@ def role() -> None:
 
 
 def _takes_access(command: Command) -> Command:
-    profile = click.option("--profile", metavar="NAME", help="The profile with your credentials.")
-    region = click.option("--region", metavar="REGION", help="The region of AWS; default: the one of the profile.")
-    return profile(region(command))
+    return region_option(profile_option(command))
 
 
 def _takes_trust(command: Command) -> Command:
@@ -37,7 +36,7 @@ def _takes_trust(command: Command) -> Command:
     return principals(external_id(command))
 
 
-@role.command("new")
+@role.command("new", short_help="Make an external id for a new customer.")
 @click.argument("customer")
 @click.option("--principal", "principals", metavar="ARN", multiple=True, help=f"{_PRINCIPAL_HELP}  [default: you]")
 @_takes_access
@@ -53,7 +52,7 @@ def new_customer(customer: str, principals: tuple[str, ...], region: str | None,
         click.echo(line)
 
 
-@role.command("show")
+@role.command("show", short_help="Print again what `new` has printed.")
 @click.argument("customer")
 @click.option("--principal", "principals", metavar="ARN", multiple=True, help=f"{_PRINCIPAL_HELP}  [default: you]")
 @_takes_access
@@ -79,7 +78,7 @@ def list_customers() -> int:
     return ExitStatus.DONE if names else ExitStatus.NOTHING_TO_DO
 
 
-@role.command("print")
+@role.command("print", short_help="Print the template of the role.")
 @_takes_trust
 def print_template(principals: tuple[str, ...], external_id: str) -> None:
     """Print the template of the role, for CloudFormation in the customer's account."""
@@ -88,7 +87,7 @@ def print_template(principals: tuple[str, ...], external_id: str) -> None:
     click.echo(template_for(Trust(principals, external_id)), nl=False)
 
 
-@role.command("make")
+@role.command("make", short_help="Make the role in your account, or change it.")
 @_takes_trust
 @_takes_access
 def make(principals: tuple[str, ...], external_id: str, region: str | None, profile: str | None) -> None:

@@ -14,12 +14,17 @@ from dockercise_prefect.quantities import seconds_of
 if TYPE_CHECKING:
     from dockercise_prefect.aws.operating.up import Stacks
 
+region_option = click.option("--region", metavar="REGION", help="The region of AWS; default: that of your profile.")
+profile_option = click.option(
+    "--profile", metavar="PROFILE", help="The profile in ~/.aws; default: AWS_PROFILE, or the default profile."
+)
+
 _OPTIONS = (
     click.option(
         "--name", "stack_name", metavar="NAME", default="dockercise", show_default=True, help="The name of the stack."
     ),
-    click.option("--region", metavar="REGION", help="The region of AWS; default: that of your profile."),
-    click.option("--profile", metavar="PROFILE", help="The profile in ~/.aws; default: AWS_PROFILE, or the default profile."),
+    region_option,
+    profile_option,
     click.option("--role", metavar="ARN", help="A role to assume first, such as one in another account."),
     click.option("--external-id", metavar="ID", help="The external id that the role asks for."),
 )

@@ -82,7 +82,7 @@ def up(
     URL of another host, the webhook and the key are shown, to enter them there. Without either, you can choose one of the
     repositories that you administer on GitHub, if this is a terminal and the stack has no repository yet.
 
-    Again: what has changed is brought up to date, and nothing else is touched. `dockercise aws down` takes everything away.
+    Again: what has changed is brought up to date, and nothing else is touched. `dockercise aws down` takes the stack away.
     """
     from dockercise_prefect.aws.operating.up import Wish, carry_out, expected_changes, plan
     from dockercise_prefect.cli.aws_verbs import connection
