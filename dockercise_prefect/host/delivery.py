@@ -99,9 +99,9 @@ def headers_for_receiver(
     if message.token_of is not None:
         if message.token_of not in secrets:
             raise UnreadableMessageError(f"the secret of {message.token_of} was removed after the push")
-        headers[TOKEN] = secrets[message.token_of]
+        headers[TOKEN] = secrets[message.token_of].encode().decode("latin-1")  # GitLab sends it as UTF-8
     headers |= _signed_now(headers, body, secrets, now)
-    return [(name.encode("latin-1"), _header(text)) for name, text in headers.items()]
+    return [(_header(name), _header(text)) for name, text in headers.items()]
 
 
 def _signed_now(headers: Mapping[str, str], body: bytes, secrets: Mapping[str, str], now: float) -> dict[str, str]:
@@ -117,7 +117,7 @@ def _signed_now(headers: Mapping[str, str], body: bytes, secrets: Mapping[str, s
 
 
 def _header(text: str) -> bytes:
-    """The bytes of a header. Each character is one byte; a secret may have others, which GitLab sends as UTF-8."""
+    """The bytes of a header. Each character is one byte. AWS may have decoded others from UTF-8."""
     try:
         return text.encode("latin-1")
     except UnicodeEncodeError:

@@ -211,7 +211,7 @@ class Drain:
     def _posted(self, headers: list[tuple[bytes, bytes]], body: bytes) -> _Answer:
         try:
             answer = self._http.post(self._receiver, headers=headers, content=body)
-        except httpx.LocalProtocolError:  # a header with a line end, for example: no receiver would ever see it
+        except (httpx.LocalProtocolError, UnicodeError):  # a header with a line end, for example: no receiver would ever see it
             raise UnreadableMessageError("the headers of the message are not headers of HTTP") from None
         except httpx.HTTPError as error:
             return _Answer(None, "no answer", type(error).__name__)
