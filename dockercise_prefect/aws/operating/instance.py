@@ -53,6 +53,14 @@ class Instance:
         return self.state in {HostState.PENDING, HostState.RUNNING}
 
 
+class HostGoneError(StorageError):
+    """Somebody has terminated the host. CloudFormation does not notice that, so no change of the stack makes another one."""
+
+    def __init__(self, instance: str) -> None:
+        hint = "`dockercise aws down`, then `dockercise aws up`: the bucket stays, and the volume is used again"
+        super().__init__(f"the host {instance} was terminated, not by dockercise", hint)
+
+
 class StackInstance:
     """The instance of a stack. Methods raise `StorageError` if AWS does not answer, and `RefusedError` if it refuses.
 
@@ -66,24 +74,37 @@ class StackInstance:
         self._id = instance_id
 
     def look(self) -> Instance:
-        """The instance as it is now."""
+        """The instance as it is now.
+
+        Raises:
+            HostGoneError: somebody has terminated it some time ago.
+        """
         with calling(f"cannot look at the host {self._id}", "ec2:DescribeInstances"):
-            answer = self._client.describe_instances(InstanceIds=[self._id])
+            try:
+                answer = self._client.describe_instances(InstanceIds=[self._id])
+            except ClientError as error:
+                if error.response["Error"]["Code"] == "InvalidInstanceID.NotFound":
+                    raise HostGoneError(self._id) from error
+                raise
         found = [instance for reservation in answer["Reservations"] for instance in reservation["Instances"]]
-        if not found:
-            raise StorageError(f"EC2 does not know the host {self._id}", "`dockercise aws up` makes a new one")
         state = HostState(found[0]["State"]["Name"])
         return Instance(self._id, state, _since(found[0], state), str(found[0]["InstanceType"]))
 
     def start(self) -> bool:
-        """Start it. Returns False if that is not possible now: then the door tries again every few minutes."""
+        """Start it. Returns False if that is not possible now: then the door tries again every few minutes.
+
+        Raises:
+            HostGoneError: somebody has terminated it.
+        """
         with calling(f"cannot start the host {self._id}", "ec2:StartInstances"):
             try:
                 self._client.start_instances(InstanceIds=[self._id])
             except ClientError as error:
-                if error.response["Error"]["Code"] in _LATER:
-                    return False
-                raise
+                if error.response["Error"]["Code"] not in _LATER:
+                    raise
+                if self.look().state in {HostState.SHUTTING_DOWN, HostState.TERMINATED}:
+                    raise HostGoneError(self._id) from error
+                return False
         return True
 
     def stop(self) -> None:

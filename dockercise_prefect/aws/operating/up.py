@@ -20,9 +20,16 @@ from dockercise_prefect.aws.operating.template_parameters import template_parame
 from dockercise_prefect.aws.parameters import StackParameters
 from dockercise_prefect.aws.report import Phase, Report
 from dockercise_prefect.aws.role.template import Rules
-from dockercise_prefect.errors import UsageError
+from dockercise_prefect.errors import StorageError, UsageError
 
 Tell = Callable[[str], None]
+
+
+class NoHostError(StorageError):
+    """A stack has no host at this moment."""
+
+    def __init__(self, stack: Deployed) -> None:
+        super().__init__(f"the stack {stack.name} is {stack.status}, and has no host now", "try again when this has ended")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +109,13 @@ class Stacks:
         return StackParameters(self.account.client("ssm"), self.names)
 
     def instance(self, stack: Deployed) -> StackInstance:
-        """The host of the stack."""
+        """The host of the stack.
+
+        Raises:
+            NoHostError: the stack is not made yet, or is being deleted.
+        """
+        if not stack.output("HostId"):
+            raise NoHostError(stack)
         return StackInstance(self.account.client("ec2"), stack.output("HostId"))
 
 

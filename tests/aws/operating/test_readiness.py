@@ -9,7 +9,7 @@ import pytest
 from botocore.stub import Stubber  # type: ignore[import-untyped]  # has no types
 
 from dockercise_prefect.aws.names import StackNames
-from dockercise_prefect.aws.operating.instance import HostState, StackInstance, marked_lines
+from dockercise_prefect.aws.operating.instance import HostGoneError, HostState, StackInstance, marked_lines
 from dockercise_prefect.aws.operating.readiness import PATIENCE, Clock, HostFailedError, Readiness
 from dockercise_prefect.aws.parameters import StackParameters
 from dockercise_prefect.aws.report import Phase, Report, RepositoryPhase, RepositoryState
@@ -143,24 +143,40 @@ def test_the_console() -> None:
     assert marked_lines(console) == ["installs the engine", "is done"]
 
 
-@pytest.mark.parametrize("code", ["IncorrectInstanceState", "InsufficientInstanceCapacity"])
-def test_a_start_that_may_succeed_later(code: str) -> None:
+@pytest.mark.parametrize(
+    ("code", "state"), [("IncorrectInstanceState", "stopping"), ("InsufficientInstanceCapacity", "stopped")]
+)
+def test_a_start_that_may_succeed_later(code: str, state: str) -> None:
     """A host that is still stopping, or has no room in its zone, cannot start now; that is no error."""
-    assert not _refusing(code).start()
+    assert not _refusing(code, state).start()
+
+
+def test_a_host_that_somebody_has_terminated(scene: Scene) -> None:
+    """A host that cannot come back is said to be gone, at once and an hour later, with what makes another one."""
+    with pytest.raises(HostGoneError) as terminated:
+        _refusing("IncorrectInstanceState", "terminated").start()
+    with pytest.raises(HostGoneError) as forgotten:
+        StackInstance(scene.ec2, "i-00000000000000000").look()
+
+    assert terminated.value.message == "the host i-0a was terminated, not by dockercise"
+    assert forgotten.value.message == "the host i-00000000000000000 was terminated, not by dockercise"
+    assert (forgotten.value.hint or "").startswith("`dockercise aws down`, then `dockercise aws up`")
 
 
 def test_a_start_without_the_right() -> None:
     """Without the right to start it, the message names the right."""
     with pytest.raises(RefusedError) as caught:
-        _refusing("UnauthorizedOperation").start()
+        _refusing("UnauthorizedOperation", "stopped").start()
 
     assert caught.value.hint == "give the credentials the right ec2:StartInstances"
 
 
-def _refusing(code: str) -> StackInstance:
-    """An instance whose start EC2 refuses. moto never refuses one."""
+def _refusing(code: str, state: str) -> StackInstance:
+    """An instance in a state, whose start EC2 refuses. moto never refuses one."""
     client = boto3.client("ec2", region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")
     stubber = Stubber(client)
     stubber.add_client_error("start_instances", code, http_status_code=403)
+    found = {"InstanceId": "i-0a", "InstanceType": "t3.medium", "State": {"Name": state}}
+    stubber.add_response("describe_instances", {"Reservations": [{"Instances": [found]}]})
     stubber.activate()
     return StackInstance(client, "i-0a")

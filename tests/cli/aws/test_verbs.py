@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -254,3 +255,16 @@ def test_down_removes_what_a_broken_down_has_left(doomed: StackWorld) -> None:
     assert said.status == 0, said
     assert f"removed: parameter {doomed.names.parameter('secrets', name)}" in said.out
     assert doomed.parameters().secrets() == {}
+
+
+@pytest.mark.parametrize("verb", ["status", "wake", "sleep"])
+def test_a_stack_that_is_not_made_yet(verb: str, aws_world: StackWorld) -> None:
+    """While a stack has no host, each command says in which state the stack is."""
+    aws_world.client("cloudformation").create_stack(
+        StackName=aws_world.names.stack, TemplateBody="Resources: {Queue: {Type: 'AWS::SQS::Queue'}}"
+    )
+
+    said = aws_world.verb(verb)
+
+    assert (said.status, said.out) == (3, "")
+    assert re.fullmatch(f"the stack {aws_world.names.stack} is CREATE_[A-Z_]+, and has no host now\n.*\n", said.err)
