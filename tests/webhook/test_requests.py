@@ -68,7 +68,7 @@ def test_slow_senders(world: ScriptedWorld, tmp_path: Path) -> None:
 
 def test_slow_heads(receiver: Receiving, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection without a request is closed, also after an answered request."""
-    monkeypatch.setattr("dockercise_prefect.webhook.receiver.request_timeout.TimedConnection.head_seconds", 0.3)
+    monkeypatch.setattr("dockercise_prefect.http_server.TimedConnection.head_seconds", 0.3)
 
     assert raw(receiver) == b""
     assert raw(receiver, b"POST / HTTP/1.1\r\nHost:") == b""

@@ -10,7 +10,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from dockercise_prefect.errors import UsageError
-from dockercise_prefect.http_server import ForegroundServer, address_of, serve_until_signal
+from dockercise_prefect.http_server import ForegroundServer, TimedConnection, address_of, serve_until_signal
 from dockercise_prefect.results.serving.gate import TOKEN, Gate
 
 MOST_CONNECTIONS = 100
@@ -54,10 +54,11 @@ def make_server(app: ASGIApp, ready: Callable[[], None]) -> uvicorn.Server:
     """A server that writes no log, since addresses have the token; `ready` is called as soon as it answers."""
     config = uvicorn.Config(
         app,
-        http="h11",
+        http=TimedConnection,
         ws="none",
         lifespan="off",
         log_config=None,
+        log_level="error",  # everybody on this machine can cause warnings, which would be on the terminal of the user
         access_log=False,
         server_header=False,
         limit_concurrency=MOST_CONNECTIONS,

@@ -9,8 +9,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from dockercise_prefect.errors import WebhookError
-from dockercise_prefect.http_server import ForegroundServer, serve_until_signal
-from dockercise_prefect.webhook.receiver.request_timeout import TimedConnection
+from dockercise_prefect.http_server import ForegroundServer, TimedConnection, serve_until_signal
 
 MOST_CONNECTIONS = 500
 """The most connections at the same time; further ones are answered with 503."""

@@ -187,3 +187,21 @@ def test_a_stranger_who_knows_the_cookies_name(server: Served) -> None:
         answer = httpx.get(server.url, headers={"Cookie": f"dockercise-results-{port}={value}"}, timeout=60, trust_env=False)
 
         assert (answer.status_code, SECRET in answer.text) == (401, False)
+
+
+def test_idle_connections_are_closed(server: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other users of this machine cannot take all connections: one that sends no request in time is closed."""
+    monkeypatch.setattr("dockercise_prefect.http_server.TimedConnection.head_seconds", 0.3)
+    with socket.create_connection(("127.0.0.1", urlsplit(server.url).port or 0), timeout=60) as connection:
+        connection.sendall(b"GET /")
+
+        assert connection.recv(100) == b""
+
+
+def test_nobody_writes_on_the_terminal_of_the_user(server: Served, caplog: pytest.LogCaptureFixture) -> None:
+    """Requests that are not HTTP are answered, and no warning is logged."""
+    with socket.create_connection(("127.0.0.1", urlsplit(server.url).port or 0), timeout=60) as connection:
+        connection.sendall(b"\x16\x03\x01\x02\x00")
+
+        assert connection.recv(100).startswith(b"HTTP/1.1 400 ")
+    assert caplog.records == []
