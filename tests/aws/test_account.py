@@ -12,6 +12,8 @@ from dockercise_prefect.errors import DockerciseError, UsageError
 from dockercise_prefect.results.places.objects import RefusedError
 from tests.support.aws.moto import REGION, Aws, running_aws
 
+pytestmark = pytest.mark.docker  # for the server
+
 ROLE = "arn:aws:iam::210987654321:role/dockercise-operator"
 
 

@@ -9,6 +9,8 @@ from dockercise_prefect.aws.names import StackNames
 from dockercise_prefect.aws.parameters import StackParameters
 from tests.support.aws.moto import Aws
 
+pytestmark = pytest.mark.docker  # for the server
+
 NOW = 1_800_000_000
 
 

@@ -56,6 +56,7 @@ def parameters(aws: Aws) -> StackParameters:
     return StackParameters(aws.client("ssm"), StackNames("dockercise-t"))
 
 
+@pytest.mark.docker
 def test_a_stack_that_does_not_exist_has_no_parameters(parameters: StackParameters) -> None:
     """Where nothing was stored, nothing is found, and nothing can be removed."""
     assert parameters.host() is None
@@ -68,6 +69,7 @@ def test_a_stack_that_does_not_exist_has_no_parameters(parameters: StackParamete
     assert not parameters.remove_repository("x")
 
 
+@pytest.mark.docker
 def test_what_is_stored_is_found_again(parameters: StackParameters) -> None:
     """Moments, the report and the login of Prefect come back as they were stored; never and nothing too."""
     parameters.save_wake_at(1700)
@@ -83,6 +85,7 @@ def test_what_is_stored_is_found_again(parameters: StackParameters) -> None:
     assert parameters.wake_at() is None
 
 
+@pytest.mark.docker
 def test_many_repositories_are_all_found(aws: Aws, parameters: StackParameters) -> None:
     """More repositories than one answer of SSM contains are found, encrypted, with the number of their changes."""
     for number in range(12):
@@ -104,6 +107,7 @@ def test_many_repositories_are_all_found(aws: Aws, parameters: StackParameters) 
     assert "acme-00" not in {one.name for one in parameters.repositories()} | set(parameters.secrets())
 
 
+@pytest.mark.docker
 def test_a_repository_that_cannot_be_read_hides_no_other(aws: Aws, parameters: StackParameters) -> None:
     """A wrong parameter is reported with its name and without its content, and the others are read."""
     parameters.save_repository("good", REPOSITORY)
@@ -119,6 +123,7 @@ def test_a_repository_that_cannot_be_read_hides_no_other(aws: Aws, parameters: S
     assert good.repository == REPOSITORY
 
 
+@pytest.mark.docker
 def test_the_host_reads_its_configuration(aws: Aws, parameters: StackParameters) -> None:
     """The configuration of the stack is read; numbers may be written as text, as CloudFormation does it."""
     text = CONFIG.to_text().replace('"idle_minutes":10', '"idle_minutes":"10","newer":"ignored"')

@@ -19,6 +19,8 @@ from tests.support.aws.moto import FOLDER_KEY_ID, REGION, Aws, running_aws
 from tests.support.aws.recorder import Recorder, recording
 from tests.support.command import Command
 
+pytestmark = pytest.mark.docker  # for the server
+
 ROLE = "arn:aws:iam::222222222222:role/access-for-dockercise"
 JOBS = StackNames("dockercise-jobs")
 

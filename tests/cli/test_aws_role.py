@@ -13,6 +13,8 @@ from tests.support.aws.cfn import read_template
 from tests.support.aws.moto import Aws, running_aws
 from tests.support.command import Command
 
+pytestmark = pytest.mark.docker  # for the server
+
 OURS = "arn:aws:iam::111111111111:role/ci"
 EXTERNAL_ID = "kQ3v9sT1xW5zB7nM2pL4cR6d"
 ROLE = "arn:aws:iam::123456789012:role/access-for-dockercise"

@@ -88,6 +88,7 @@ def test_a_push_is_held_longer_each_time_until_it_is_given_up() -> None:
     assert verdict(404, unregistered=True, tries=MOST_TRIES) is Verdict.LOST
 
 
+@pytest.mark.docker
 def test_a_push_in_the_queue_becomes_a_run(queues: Queues, world: ScriptedWorld, tmp_path: Path) -> None:
     """A signed push goes from the queue to the receiver, starts one run, and is not in the queue any more."""
     world.register("acme/infra")
@@ -105,6 +106,7 @@ def test_a_push_in_the_queue_becomes_a_run(queues: Queues, world: ScriptedWorld,
     assert (drain.last_push.repository, drain.last_push.commit, drain.last_push.result) == ("acme/infra", "a" * 40, "queued")
 
 
+@pytest.mark.docker
 def test_an_empty_queue_is_nothing(queues: Queues) -> None:
     """Without a message, nothing is sent anywhere."""
     with answering(202) as receiver:
@@ -113,6 +115,7 @@ def test_an_empty_queue_is_nothing(queues: Queues) -> None:
     assert receiver.bodies == []
 
 
+@pytest.mark.docker
 def test_killed_between_answer_and_delete_there_is_one_run(queues: Queues, world: ScriptedWorld, tmp_path: Path) -> None:
     """A message that the receiver has, but that was not deleted, is taken again, and starts no second run."""
     world.register("acme/infra")
@@ -135,6 +138,7 @@ def test_killed_between_answer_and_delete_there_is_one_run(queues: Queues, world
     assert queues.opened().waiting() == 0
 
 
+@pytest.mark.docker
 def test_a_receiver_that_cannot_answer_costs_no_push(queues: Queues) -> None:
     """While the receiver answers 503, the push stays; when it answers again, it gets the push."""
     queues.push(github_sent(github_push()))
@@ -148,6 +152,7 @@ def test_a_receiver_that_cannot_answer_costs_no_push(queues: Queues) -> None:
     assert queues.dead() == []
 
 
+@pytest.mark.docker
 def test_a_drain_that_is_stopped_leaves_the_push_in_the_queue(queues: Queues) -> None:
     """A drain that waits for the receiver ends when it is stopped, and the next one gets the same push."""
     queues.push(github_sent(github_push()))
@@ -170,6 +175,7 @@ def test_a_drain_that_is_stopped_leaves_the_push_in_the_queue(queues: Queues) ->
     assert not drain.step(0)
 
 
+@pytest.mark.docker
 def test_pushes_of_a_repository_that_is_not_registered_yet_wait(queues: Queues) -> None:
     """While a repository is not registered, its push is put aside and others go on; it is in the queue until it is done."""
     log: list[str] = []
@@ -187,6 +193,7 @@ def test_pushes_of_a_repository_that_is_not_registered_yet_wait(queues: Queues) 
     assert log == ["a push waits until its repository is registered (m404)"]
 
 
+@pytest.mark.docker
 def test_a_push_that_can_never_run_is_a_dead_letter(queues: Queues) -> None:
     """A push for an unknown repository is in the queue for dead letters, unchanged and with the reason."""
     log: list[str] = []
@@ -203,6 +210,7 @@ def test_a_push_that_can_never_run_is_a_dead_letter(queues: Queues) -> None:
     assert queues.opened().waiting() == 0
 
 
+@pytest.mark.docker
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -230,6 +238,7 @@ def test_a_message_that_cannot_be_read_stops_nothing(queues: Queues, text: str, 
     assert queues.opened().waiting() == 0
 
 
+@pytest.mark.docker
 def test_a_long_body_is_read_from_the_bucket(aws: Aws, queues: Queues, world: ScriptedWorld, tmp_path: Path) -> None:
     """The body that the door put into the bucket gets to the receiver as it was sent."""
     world.register("acme/infra")
@@ -246,6 +255,7 @@ def test_a_long_body_is_read_from_the_bucket(aws: Aws, queues: Queues, world: Sc
     assert queues.opened().waiting() == 0
 
 
+@pytest.mark.docker
 def test_an_object_that_is_gone_has_no_body(aws: Aws) -> None:
     """Reading a missing object gives nothing, and not an error."""
     aws.bucket("empty-bucket")
@@ -253,6 +263,7 @@ def test_an_object_that_is_gone_has_no_body(aws: Aws) -> None:
     assert bucket_reader(aws.client("s3"), "empty-bucket")("inbox/1") is None
 
 
+@pytest.mark.docker
 @pytest.mark.parametrize("secret", [SECRET, "sécret", "ключ"])
 def test_the_plain_token_comes_from_the_parameters(secret: str, queues: Queues, world: ScriptedWorld, tmp_path: Path) -> None:
     """GitLab's plain token is not in the queue; the receiver gets it from the secret of the repository."""
@@ -268,6 +279,7 @@ def test_the_plain_token_comes_from_the_parameters(secret: str, queues: Queues, 
     assert drain.last_push.result == "queued"
 
 
+@pytest.mark.docker
 def test_a_signature_with_a_time_holds_after_a_long_sleep(queues: Queues, world: ScriptedWorld, tmp_path: Path) -> None:
     """A delivery that was signed hours ago is accepted, if the signature was right, and refused if it was not."""
     world.register("git@gitlab.com:acme/tools/infra.git")

@@ -142,6 +142,7 @@ def test_a_report_that_could_not_be_written_is_written_next_time() -> None:
     assert written == [REPORT, REPORT]
 
 
+@pytest.mark.docker
 def test_metrics_say_how_long_the_host_was_awake(aws: Aws, tmp_path: Path) -> None:
     """Each put has the minutes since the one before, and how full the volume is, with the name of the stack."""
     moments = iter([0.0, 300.0, 420.0])

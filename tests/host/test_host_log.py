@@ -13,6 +13,8 @@ from dockercise_prefect.errors import StorageError
 from dockercise_prefect.host.host_log import FILE, LONGEST_BYTES, HostLog
 from tests.support.aws.moto import Aws
 
+pytestmark = pytest.mark.docker  # for the server
+
 NOW = time.time()
 
 

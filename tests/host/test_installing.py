@@ -22,6 +22,8 @@ from dockercise_prefect.host.volume import device_of, ensure_mounted, fstab_with
 from dockercise_prefect.results.places.objects import RefusedError
 from tests.host.machine import CONFIG, STARTED, VOLUME, Machine
 
+pytestmark = pytest.mark.docker  # for the server
+
 
 def test_a_blank_machine_becomes_a_host(machine: Machine) -> None:
     """The volume has a file system and is mounted, the user exists, the engine's data is on the volume, and the units start."""

@@ -20,6 +20,8 @@ from tests.host.queues import Queues
 from tests.support.aws.moto import FOLDER_KEY_ID, FOLDER_SECRET, REGION, Aws
 from tests.webhook.world import eventually
 
+pytestmark = pytest.mark.docker  # for the server
+
 STACK = "dockercise-running"
 COMMAND = [sys.executable, "-m", "dockercise_prefect", "host", "run"]
 

@@ -19,6 +19,8 @@ from dockercise_prefect.host.releases import Releases
 from tests.host.machine import CONFIG, Machine
 from tests.support.aws.moto import Aws
 
+pytestmark = pytest.mark.docker  # for the server
+
 
 def wheel(folder: Path, version: str, script: str) -> Path:
     """A wheel `dockercise-prefect` whose command `dockercise` runs a script."""

@@ -102,6 +102,7 @@ def test_a_host_without_work_goes_to_sleep() -> None:
     ]
 
 
+@pytest.mark.docker
 def test_a_push_that_comes_while_the_machine_ends_stays_in_the_queue(queues: Queues) -> None:
     """After the last look no push is taken, although the process goes on: the queue still has it, and wakes the host again."""
     host = Host()

@@ -24,6 +24,8 @@ from tests.support.aws.moto import FOLDER_KEY_ID, FOLDER_SECRET, REGION, Aws
 from tests.support.aws.recorder import Recorder, recording
 from tests.webhook.payloads import BEFORE, ZEROS, Sent, commit_number, github_push, github_sent, gitlab_push, gitlab_sent
 
+pytestmark = pytest.mark.docker  # for the server
+
 PARAMETERS = "/dockercise/dockercise-jobs"
 SECRETS = {"acme.acme-infra-1a2b3c4d": "acme's secret 8Zk", "umbrella.umbrella-lab-5e6f7a8b": "umbrella's secret 3Wn"}
 

@@ -12,6 +12,8 @@ from dockercise_prefect.connect.deploy_key import make_deploy_key
 from tests.support.aws.moto import FOLDER_KEY_ID, FOLDER_SECRET, REGION, Aws
 from tests.support.command import Command
 
+pytestmark = pytest.mark.docker  # for the server
+
 NAMES = StackNames()
 NOW = 1_800_000_000
 

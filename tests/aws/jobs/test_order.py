@@ -46,6 +46,7 @@ def test_a_wrong_order_is_explained(text: str, says: str) -> None:
     assert ORDER_VARIABLE in str(raised.value)
 
 
+@pytest.mark.docker
 def test_the_way_into_an_account_is_encrypted(aws: Aws) -> None:
     """The parameter is a SecureString, is read again, and the external id is in no text that is shown."""
     client = aws.client("ssm")
@@ -58,6 +59,7 @@ def test_the_way_into_an_account_is_encrypted(aws: Aws) -> None:
     assert "secret-7Q" not in repr(ACCESS)
 
 
+@pytest.mark.docker
 def test_an_unknown_customer_is_refused(aws: Aws) -> None:
     """The error says how a customer becomes known."""
     with pytest.raises(UsageError, match="the jobs do not know the customer acme") as raised:
@@ -66,6 +68,7 @@ def test_an_unknown_customer_is_refused(aws: Aws) -> None:
     assert raised.value.hint == "`dockercise aws jobs admit acme` stores it"
 
 
+@pytest.mark.docker
 def test_a_damaged_parameter_is_not_shown(aws: Aws) -> None:
     """The error contains no part of the parameter, which has the external id."""
     client = aws.client("ssm")

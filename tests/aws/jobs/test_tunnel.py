@@ -27,6 +27,8 @@ from tests.engines.scripted import BUSYBOX
 from tests.support.aws.moto import FOLDER_KEY_ID, FOLDER_SECRET, REGION, Aws
 from tests.support.aws.recorder import Recorder, recording
 
+pytestmark = pytest.mark.docker  # for the server
+
 NAMES = StackNames()
 
 

@@ -13,6 +13,8 @@ from dockercise_prefect.aws.operating.changing import Change, ResourceEvent, Sta
 from dockercise_prefect.aws.operating.deployed import Deployed, find_stack
 from tests.support.aws.ministack import MiniStack, running_ministack
 
+pytestmark = pytest.mark.docker  # for the server
+
 TEMPLATE = """
 Parameters:
   Delay: {Type: Number, Default: 0}

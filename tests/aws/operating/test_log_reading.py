@@ -5,8 +5,12 @@ from __future__ import annotations
 import itertools
 import time
 
+import pytest
+
 from dockercise_prefect.aws.operating.log_reading import followed, lines
 from tests.support.aws.moto import Aws
+
+pytestmark = pytest.mark.docker  # for the server
 
 GROUP = "dockercise/dockercise"
 

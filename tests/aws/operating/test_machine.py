@@ -10,6 +10,8 @@ from dockercise_prefect.aws.operating.machine import architecture, kept_volumes,
 from dockercise_prefect.errors import StorageError, UsageError
 from tests.support.aws.moto import REGION, Aws, running_aws
 
+pytestmark = pytest.mark.docker  # for the server
+
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[Aws]:

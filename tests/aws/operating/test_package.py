@@ -70,6 +70,7 @@ def test_a_folder_without_one_of_them(folder: Path, missing: str) -> None:
         named_package(str(folder))
 
 
+@pytest.mark.docker
 def test_upload(folder: Path, aws: Aws) -> None:
     """Both files are put into the bucket once; a second call finds them, and what is half there is completed."""
     aws.bucket("results")

@@ -16,6 +16,8 @@ from dockercise_prefect.aws.report import Phase, Report, RepositoryPhase, Reposi
 from dockercise_prefect.results.places.objects import RefusedError
 from tests.support.aws.moto import REGION, Aws, running_aws
 
+pytestmark = pytest.mark.docker  # for the server
+
 PACKAGE = "dockercise-prefect==0.1.0"
 NAME = "acme-infra-1a2b3c4d"
 

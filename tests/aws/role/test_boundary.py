@@ -10,6 +10,8 @@ from dockercise_prefect.aws.role.template import template_text
 from dockercise_prefect.aws.stack.rendering import template
 from tests.support.aws.cfn import actions, allows, read_template
 
+pytestmark = pytest.mark.docker  # for the server
+
 
 @pytest.fixture(scope="module")
 def stack() -> dict[str, Any]:

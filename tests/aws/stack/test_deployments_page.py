@@ -8,6 +8,8 @@ import shlex
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from dockercise_prefect.aws.names import repository_name
 from dockercise_prefect.aws.repository import StackRepository
 from tests.aws.stack.emulated import EmulatedStack, new_stack
@@ -23,6 +25,7 @@ COMMANDS = "\n".join(re.findall(r"^```sh\n(.*?)^```$", PAGE, re.DOTALL | re.MULT
 IMAGE = "/aws/service/debian/release/13/latest/amd64"
 
 
+@pytest.mark.docker
 def test_commands_make_and_delete_a_stack(ministack: MiniStack, tmp_path: Path) -> None:
     """Typed in their order, the commands make a stack that takes pushes of the repository, change it, and delete it."""
     stack = new_stack(ministack, "dockercise")

@@ -31,6 +31,8 @@ from tests.webhook.payloads import (
     signature,
 )
 
+pytestmark = pytest.mark.docker  # for the server
+
 ACCEPTED: dict[str, Callable[[], Sent]] = {
     "github": lambda: github_sent(github_push()),
     "github-form": lambda: github_sent(github_push(), form=True),

@@ -18,6 +18,8 @@ from botocore.exceptions import ClientError  # type: ignore[import-untyped]  # h
 from tests.aws.stack.emulated import EmulatedStack, new_stack
 from tests.support.aws.ministack import REGION, MiniStack
 
+pytestmark = pytest.mark.docker  # for the server
+
 Client = Callable[[str], Any]
 _numbers = itertools.count(1)
 

@@ -17,6 +17,8 @@ from tests.support.aws.ministack import MiniStack
 from tests.support.aws.stack_template import template_for_ministack
 from tests.webhook.payloads import github_push, github_sent
 
+pytestmark = pytest.mark.docker  # for the server
+
 _numbers = itertools.count(1)
 
 

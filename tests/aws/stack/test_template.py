@@ -214,6 +214,7 @@ def test_parameters_take_what_makes_sense(parameter: str, given: str, takes: boo
     assert bool(re.fullmatch(pattern, given)) == takes
 
 
+@pytest.mark.docker
 def test_stack_has_the_names_that_its_parts_use(aws: Aws) -> None:
     """Queues, log groups, function and parameters have the names of `StackNames`, and the host can read its settings."""
     names = StackNames("dockercise-template")

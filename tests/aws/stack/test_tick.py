@@ -7,6 +7,8 @@ import pytest
 from tests.aws.stack.door_world import SILENT_HOURS, DoorWorld
 from tests.webhook.payloads import github_push, github_sent
 
+pytestmark = pytest.mark.docker  # for the server
+
 HOUR = 3600
 
 

@@ -103,6 +103,7 @@ def boot(aws: Aws, stack: str, tmp_path: Path) -> Boot:
     return Boot(tmp_path, environment)
 
 
+@pytest.mark.docker
 def test_first_boot(aws: Aws, stack: str, boot: Boot) -> None:
     """A first boot that fails says so on the console and in the report; the next boot goes on, and later ones do nothing."""
     parameters = StackParameters(aws.client("ssm"), StackNames(stack))

@@ -15,6 +15,8 @@ from tests.support.command import Outcome
 from tests.support.hosts.github_server import TOKEN, Failure, GitHubServer, HostedRepository
 from tests.support.suite.leaks import found as leaks
 
+pytestmark = pytest.mark.docker  # for the server
+
 GITLAB = "https://gitlab.example.org/acme/infra"
 
 

@@ -24,6 +24,8 @@ from tests.support.aws.scripted_host import running_host
 from tests.support.aws.stack_world import PACKAGE
 from tests.support.command import Command, Outcome
 
+pytestmark = pytest.mark.docker  # for the server
+
 OPERATOR, CUSTOMER = "111111111111", "222222222222"
 """The numbers of the accounts. To MiniStack, a key id that is such a number is the administrator of that account."""
 

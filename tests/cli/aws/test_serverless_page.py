@@ -7,6 +7,8 @@ import shlex
 import time
 from pathlib import Path
 
+import pytest
+
 from dockercise_prefect.aws.cost import known_regions, prices
 from tests.support.aws.stack_world import PACKAGE, StackWorld
 from tests.support.hosts.github_server import GitHubServer
@@ -34,6 +36,7 @@ _VARYING = [
 ]
 
 
+@pytest.mark.docker
 def test_what_the_commands_print(aws_world: StackWorld, github_server: GitHubServer) -> None:
     """The commands on the page, typed one after the other, print what the page shows. `…` stands for more of such lines."""
     typed_ones = [one for block in blocks(PAGE, "console") for one in re.split(r"^\$ ", block, flags=re.MULTILINE) if one]
@@ -79,7 +82,7 @@ def test_what_is_said_is_what_the_code_says() -> None:
     table = PAGE.partition("## When something is wrong")[2]
     said = re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)
 
-    assert len(said) == 10
+    assert len(said) == 11
     assert [text for text in said if text not in code.replace("{what}", "is not ready")] == []
 
 

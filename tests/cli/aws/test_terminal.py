@@ -14,6 +14,8 @@ from tests.support.aws.session_manager import running_sessions, write_plugin
 from tests.support.aws.stack_world import PACKAGE, StackWorld
 from tests.support.pseudo_terminal import PseudoTerminal
 
+pytestmark = pytest.mark.docker  # for the server
+
 
 def terminal(world: StackWorld, folder: Path, *arguments: str) -> PseudoTerminal:
     """Run `dockercise aws` on a terminal."""

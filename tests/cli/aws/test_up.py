@@ -12,6 +12,8 @@ from dockercise_prefect.aws.operating.changing import StackChanges
 from dockercise_prefect.aws.report import Phase
 from tests.support.aws.stack_world import PACKAGE, StackWorld
 
+pytestmark = pytest.mark.docker  # for the server
+
 
 def test_one_command_makes_the_stack(aws_world: StackWorld) -> None:
     """One command makes the stack, lists its resources, waits for the host, and says what to type next."""

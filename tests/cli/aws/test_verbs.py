@@ -15,6 +15,8 @@ from dockercise_prefect.aws.report import LastPush, Phase, Report, ReportedRun, 
 from tests.support.aws.stack_world import StackWorld
 from tests.support.hosts.github_server import Failure, GitHubServer
 
+pytestmark = pytest.mark.docker  # for the server
+
 BUSY = Report(
     at=1_796_000_000,
     phase=Phase.WORKING,
