@@ -13,6 +13,7 @@ from dockercise_prefect.aws.operating.sleep import work
 from dockercise_prefect.aws.operating.status import StackStatus
 from dockercise_prefect.cli.present.printing import marks
 from dockercise_prefect.quantities import shown_seconds
+from dockercise_prefect.results.reading.terminal_text import plain_line
 from dockercise_prefect.status import StageStatus
 
 if TYPE_CHECKING:
@@ -78,9 +79,13 @@ def status_lines(found: StackStatus) -> Iterator[str]:
 
 
 def _named(name: str, *values: str) -> Iterator[str]:
+    """A line for each value. What the host says comes from repositories, too, so it cannot control the terminal."""
     for number, value in enumerate(values):
-        yield f"{'' if number else name:<{_LABEL}}  {value}"
+        yield f"{'' if number else name:<{_LABEL}}  {plain_line(' '.join(value.splitlines()))}"
 
 
 def _moment(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y-%m-%d %H:%M UTC")
+    try:
+        return datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y-%m-%d %H:%M UTC")
+    except (OverflowError, OSError, ValueError):  # somebody has written it by hand
+        return f"second {seconds:.0f} after 1970"

@@ -116,6 +116,22 @@ def test_status_of_a_failed_host(quiet: StackWorld) -> None:
     assert ": the disk is full" in said.out
 
 
+def test_status_of_what_others_have_written(quiet: StackWorld) -> None:
+    """Text of a repository cannot control the terminal, and a moment that no calendar has is shown all the same."""
+    failed = RepositoryState(1, RepositoryPhase.FAILED, None, "unknown key \x1b]0;title\x07`\x1b[2Jvol`")
+    quiet.parameters().save_report(replace(BUSY, error="first\nsecond", repositories={"acme": failed}))
+    quiet.parameters().save_wake_at(10**19)
+    quiet.parameters().save_awake_until(10**12)
+
+    said = quiet.verb("status")
+
+    lines = said.out.splitlines()
+    assert said.status == 0, said
+    assert "repository  acme: unknown key `vol`" in lines
+    assert any(line.endswith(": first second") for line in lines)
+    assert "wakes       second 10000000000000000000 after 1970" in lines
+
+
 def test_status_during_the_first_boot(quiet: StackWorld) -> None:
     """Before the host has reported, the status says so."""
     quiet.client("ssm").put_parameter(Name=quiet.names.parameter("report"), Value="{}", Type="String", Overwrite=True)
