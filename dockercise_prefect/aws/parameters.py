@@ -18,6 +18,9 @@ from dockercise_prefect.errors import UsageError
 
 NEVER = "never"
 
+LARGEST = 4096
+"""Characters of a standard parameter (AWS's documentation of Parameter Store)."""
+
 
 @with_config(ConfigDict(extra="ignore"))
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,8 +153,18 @@ class StackParameters:
         Args:
             name: see `repository_name`.
             repository: the repository, with its secrets.
+
+        Raises:
+            UsageError: its options are too long for a parameter.
         """
-        self._put(f"repositories/{name}", repository.to_text(), "SecureString")
+        text = repository.to_text()
+        if len(text) > LARGEST:
+            raise UsageError(
+                f"the options of {repository.address} are too long: with its keys, they have {len(text):,} characters, and "
+                f"a parameter of SSM holds {LARGEST:,}",
+                "put long variables into the pipeline or into the repository, instead of --env",
+            )
+        self._put(f"repositories/{name}", text, "SecureString")
 
     def remove_repository(self, name: str) -> bool:
         """Remove a repository. Returns whether it existed."""

@@ -124,6 +124,18 @@ def test_a_repository_that_cannot_be_read_hides_no_other(aws: Aws, parameters: S
 
 
 @pytest.mark.docker
+def test_options_that_fit_into_no_parameter(parameters: StackParameters) -> None:
+    """Options that are longer than AWS allows are refused before anything is stored, without showing a secret."""
+    options = RepositoryOptions(env={"LONG": "x" * 4000})
+
+    with pytest.raises(UsageError, match=r"a parameter of SSM holds 4,096") as caught:
+        parameters.save_repository("acme-infra-1", replace(REPOSITORY, options=options))
+
+    assert parameters.repositories() == []
+    assert "private" not in f"{caught.value.message}{caught.value.hint}"
+
+
+@pytest.mark.docker
 def test_the_host_reads_its_configuration(aws: Aws, parameters: StackParameters) -> None:
     """The configuration of the stack is read; numbers may be written as text, as CloudFormation does it."""
     text = CONFIG.to_text().replace('"idle_minutes":10', '"idle_minutes":"10","newer":"ignored"')
