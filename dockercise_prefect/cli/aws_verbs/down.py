@@ -43,14 +43,18 @@ def down(*, stacks: Stacks, token_env: str | None, api: str | None, everything: 
             _show_kept(found, hint_options(stacks))
             return ExitStatus.NOTHING_TO_DO
         _agree(stacks, found, everything=everything, yes=yes)
-        for line in _disconnected(stacks, found, _github(api, token_env)):
-            click.echo(line)
-        delete_parameters(found, click.echo)
-        if found.stack is not None:
-            click.echo(f"deleting the stack {found.stack.name}")
-            stacks.changes.delete(found.stack.id)
-        if everything:
-            delete_kept(stacks, found, click.echo)
+        try:
+            for line in _disconnected(stacks, found, _github(api, token_env)):
+                click.echo(line)
+            delete_parameters(found, click.echo)
+            if found.stack is not None:
+                click.echo(f"deleting the stack {found.stack.name}")
+                stacks.changes.delete(found.stack.id)
+            if everything:
+                delete_kept(stacks, found, click.echo)
+        except KeyboardInterrupt:
+            _interrupted(stacks)
+            raise
         click.echo(f"the stack {stacks.names.stack} is gone")
         if kept and not everything:
             _show_kept(found, hint_options(stacks))
@@ -107,6 +111,17 @@ def _disconnected(stacks: Stacks, found: Remains, github: GitHub | None) -> Iter
             said.append(f"remove these yourself from {repository.address}: the webhook to {webhook}, and its deploy key")
             said.append(f"  since {error.message}")
         yield from said
+
+
+def _interrupted(stacks: Stacks) -> None:
+    from dockercise_prefect.aws.operating.deployed import find_stack
+
+    left = find_stack(stacks.account.client("cloudformation"), stacks.names.stack)
+    state = left.status if left else "gone"
+    goes_on = "CloudFormation goes on by itself; " if left and left.is_changing else ""
+    click.echo(
+        f"interrupted: the stack {stacks.names.stack} is {state}. {goes_on}the same command takes the rest away", err=True
+    )
 
 
 def _show_kept(found: Remains, options: str) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -11,6 +13,7 @@ from datetime import UTC, datetime
 import pytest
 
 from dockercise_prefect.aws.names import AWAKE_METRIC, METRICS, repository_name
+from dockercise_prefect.aws.operating.changing import StackChanges
 from dockercise_prefect.aws.report import LastPush, Phase, Report, ReportedRun, RepositoryPhase, RepositoryState
 from tests.support.aws.stack_world import StackWorld
 from tests.support.hosts.github_server import Failure, GitHubServer
@@ -260,6 +263,20 @@ def test_down_asks(doomed: StackWorld) -> None:
     assert "add --yes to agree" in said.err
     assert "type the command in a terminal" in everything.err
     assert doomed.stack() is not None
+
+
+def test_down_is_interrupted(doomed: StackWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C in the middle says what is there; the same command takes the rest away."""
+    with monkeypatch.context() as patch:
+        patch.setattr(StackChanges, "delete", lambda *_arguments: os.kill(os.getpid(), signal.SIGINT))
+        said = doomed.verb("down", "--yes")
+    again = doomed.verb("down", "--yes")
+
+    name = doomed.names.stack
+    assert said.status == 130
+    assert f"interrupted: the stack {name} is CREATE_COMPLETE. the same command takes the rest away" in said.err
+    assert again.status == 0, again
+    assert doomed.stack() is None
 
 
 def test_down_removes_what_a_broken_down_has_left(doomed: StackWorld) -> None:
