@@ -95,7 +95,9 @@ class Choice:
         ]
         more = len(shown) - len(visible)
         lines += [f"        and {more:,} more"] if more else [] if shown else ["        no name contains this"]
-        return [line[: columns - 1] for line in [*lines, _PROMPT + self.typed]]
+        prompt = _PROMPT + self.typed
+        # The user must see what was typed last, also on a narrow terminal.
+        return [*(line[: columns - 1] for line in lines), prompt[max(0, len(prompt) - columns + 1) :]]
 
     @property
     def _number(self) -> int | None:

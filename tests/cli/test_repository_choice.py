@@ -114,6 +114,11 @@ def test_small_terminal(columns: int, rows: int) -> None:
     assert columns == 1 or any(line.startswith(">") for line in lines)
 
 
+def test_what_is_typed_is_seen_on_a_narrow_terminal() -> None:
+    """If the line with the typed text is too long, its beginning is left out."""
+    assert _after(*"infra").lines(20, 24)[-1] == "er to choose: infra"
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 100])
 def test_keys_that_come_in_parts(size: int) -> None:
     """Keys are the same, however the terminal cuts them."""
