@@ -106,10 +106,10 @@ class Logins:
 def _parsed(content: bytes, host: str) -> Login | None:
     try:
         about: Any = json.loads(content)
-        ends = datetime.fromisoformat(about["ends"]) if about["ends"] is not None else None
+        ends = datetime.fromisoformat(about["ends"]).astimezone(UTC) if about["ends"] is not None else None
         user, token = about["user"], about["token"]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError, OverflowError):
         return None
     if about.get("host") != host or not (isinstance(user, str) and isinstance(token, str) and user and token):
         return None
-    return Login(host=host, user=user, token=token, ends=ends.astimezone(UTC) if ends else None)
+    return Login(host=host, user=user, token=token, ends=ends)

@@ -65,10 +65,13 @@ def test_login_is_removed(tmp_path: Path) -> None:
         "{",
         "[]",
         "{}",
+        "[" * 100_000,
+        json.dumps({"host": "github.com", "user": "octocat", "token": TOKEN, "ends": "9999-12-31T23:59:59-23:59"}),
         json.dumps({"host": "github.com", "user": "octocat", "token": 1, "ends": None}),
         json.dumps({"host": "github.com", "user": "octocat", "token": TOKEN, "ends": "soon"}),
         json.dumps({"host": "github.example.com", "user": "octocat", "token": TOKEN, "ends": None}),
     ],
+    ids=lambda content: content[:20],
 )
 def test_damaged_login(tmp_path: Path, content: str) -> None:
     """A damaged file, or one of another host, is an error that says what to do, and it can be removed."""
