@@ -36,14 +36,26 @@ def test_a_tunnel_is_opened_and_no_shell(template: dict[str, Any]) -> None:
     assert not starts(host, ssm__SessionDocumentAccessCheck="true")
 
 
-def test_nothing_of_the_customer_is_imported_into_a_stack(template: dict[str, Any]) -> None:
-    """An imported machine would get the tag that opens it. Change sets that import nothing are allowed."""
-    imported = permits(
-        template, "Access", "cloudformation:CreateChangeSet", STACK, cloudformation__ImportResourceTypes=["AWS::EC2::Instance"]
-    )
+@pytest.mark.parametrize("action", ["cloudformation:CreateChangeSet", "cloudformation:DeleteStack"])
+def test_a_stack_is_changed_only_with_the_role_for_stacks(template: dict[str, Any], action: str) -> None:
+    """Without a role in the call, CloudFormation would use the one that the stack was made with: perhaps an administrator's."""
+    other = "arn:aws:iam::222222222222:role/admin"
 
-    assert not imported
-    assert permits(template, "Access", "cloudformation:CreateChangeSet", STACK)
+    assert permits(template, "Access", action, STACK, cloudformation__RoleArn="<Stacks.Arn>")
+    assert not permits(template, "Access", action, STACK)
+    assert not permits(template, "Access", action, STACK, cloudformation__RoleArn=other)
+
+
+def test_nothing_of_the_customer_is_imported_into_a_stack(template: dict[str, Any]) -> None:
+    """An imported machine would get the tag that opens it."""
+
+    def proposes(**context: Any) -> bool:
+        return permits(
+            template, "Access", "cloudformation:CreateChangeSet", STACK, cloudformation__RoleArn="<Stacks.Arn>", **context
+        )
+
+    assert proposes()
+    assert not proposes(cloudformation__ImportResourceTypes=["AWS::EC2::Instance"])
 
 
 @pytest.mark.parametrize(

@@ -70,9 +70,14 @@ class TwoAccounts:
         return tuple(found[1].split()), found[2]
 
     def make_role(self, trust: tuple[str, ...]) -> Outcome:
-        """Let the customer make the role. MiniStack takes the right to read a folder of parameters only for all parameters."""
+        """Let the customer make the role.
+
+        MiniStack takes the right to read a folder of parameters only for all parameters, and does not know with which role
+        CloudFormation would work.
+        """
         made = self.run(CUSTOMER, "role", "make", *trust)
-        statement = {"Effect": "Allow", "Action": "ssm:GetParametersByPath", "Resource": "*"}
+        unknown = ["cloudformation:CreateChangeSet", "cloudformation:DeleteStack", "ssm:GetParametersByPath"]
+        statement = {"Effect": "Allow", "Action": unknown, "Resource": "*"}
         policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         role = ROLE.rpartition("/")[2]
         self.client("iam", CUSTOMER).put_role_policy(RoleName=role, PolicyName="folders", PolicyDocument=policy)

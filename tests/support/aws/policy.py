@@ -25,6 +25,7 @@ def permits(template: Mapping[str, Any], role: str, action: str, resource: str, 
         action: such as `ec2:RunInstances`.
         resource: the ARN of one of the resources of the request; IAM asks for each of them.
         context: the keys of the request, with two underscores for each colon: `ec2__Public`; `tag` is the tag `dockercise`.
+            The ARN of another resource of the template is `<Stacks.Arn>`.
     """
     keys = {name.replace("__", ":"): value for name, value in context.items()}
     if "tag" in keys:
@@ -33,14 +34,14 @@ def permits(template: Mapping[str, Any], role: str, action: str, resource: str, 
         statement["Effect"]
         for statement in statements(template, role)
         if any(fnmatchcase(action, pattern) for pattern in _listed(statement["Action"]))
-        and any(fnmatchcase(resource, text_of(pattern)) for pattern in _listed(statement["Resource"]))
+        and any(fnmatchcase(resource, _text(pattern)) for pattern in _listed(statement["Resource"]))
         and all(_holds(operator, wanted, keys) for operator, wanted in statement.get("Condition", {}).items())
     ]
     return bool(fitting) and "Deny" not in fitting
 
 
 def _holds(operator: str, wanted: Mapping[str, Any], keys: Context) -> bool:
-    return all(_OPERATORS[operator](keys.get(key), [text_of(one) for one in _listed(values)]) for key, values in wanted.items())
+    return all(_OPERATORS[operator](keys.get(key), [_text(one) for one in _listed(values)]) for key, values in wanted.items())
 
 
 _OPERATORS: Mapping[str, Callable[[Any, Sequence[str]], bool]] = {
@@ -51,6 +52,10 @@ _OPERATORS: Mapping[str, Callable[[Any, Sequence[str]], bool]] = {
     "StringEquals": lambda given, wanted: given in wanted,
     "StringLike": lambda given, wanted: given is not None and any(fnmatchcase(given, like) for like in wanted),
 }
+
+
+def _text(value: Any) -> str:
+    return f"<{value['Fn::GetAtt']}>" if isinstance(value, Mapping) and "Fn::GetAtt" in value else text_of(value)
 
 
 def _listed(value: Any) -> Sequence[Any]:
