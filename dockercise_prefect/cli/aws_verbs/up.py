@@ -46,12 +46,12 @@ _VALUES = {
 @click.option("--email", metavar="ADDRESS", help="Where alarms are sent; default: there are none.")
 @click.option("--budget", metavar="DOLLARS", help="Warn when a month costs more; default: no budget.")
 @click.option("--prefect-api-url", metavar="URL", help="The API of your own Prefect; default: Prefect runs on the host.")
-@click.option("--jobs", flag_value="true", help="Let jobs of another account use the engine of the host (docs/serverless.md).")
+@click.option("--jobs", flag_value="true", help="Let jobs of another account use the engine of the host.")
 @click.option("--no-jobs", "jobs", flag_value="false", help="Let no jobs in any more.")
 @click.option("--package", metavar="PACKAGE", help="What the host installs; default: the dockercise that runs here.")
 @click.option("--new-image", is_flag=True, help="Make the host anew, from the newest image of Debian; its volume stays.")
 @click.option(
-    "--parameter", "others", metavar="NAME=VALUE", multiple=True, help="Any other parameter of the stack (docs/stack.md)."
+    "--parameter", "others", metavar="NAME=VALUE", multiple=True, help="Any other parameter of the stack."
 )
 @takes_github
 @click.option("--statuses", is_flag=True, help="Show runs as commit statuses; this stores the token in the stack.")
