@@ -50,9 +50,7 @@ _VALUES = {
 @click.option("--no-jobs", "jobs", flag_value="false", help="Let no jobs in any more.")
 @click.option("--package", metavar="PACKAGE", help="What the host installs; default: the dockercise that runs here.")
 @click.option("--new-image", is_flag=True, help="Make the host anew, from the newest image of Debian; its volume stays.")
-@click.option(
-    "--parameter", "others", metavar="NAME=VALUE", multiple=True, help="Any other parameter of the stack."
-)
+@click.option("--parameter", "others", metavar="NAME=VALUE", multiple=True, help="Any other parameter of the stack.")
 @takes_github
 @click.option("--statuses", is_flag=True, help="Show runs as commit statuses; this stores the token in the stack.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
