@@ -141,7 +141,11 @@ def test_results_in_a_browser(results: Path, tmp_path: Path, monkeypatch: pytest
         aws.bucket(bucket)
         for file in (path for path in results.rglob("*") if path.is_file()):
             aws.client("s3").upload_file(str(file), bucket, f"results/{file.relative_to(results)}")
-        host = dict.fromkeys((field.name for field in fields(HostConfig)), "x") | {"bucket": bucket, "idle_minutes": 10}
+        host = dict.fromkeys((field.name for field in fields(HostConfig)), "x") | {
+            "bucket": bucket,
+            "idle_minutes": 10,
+            "jobs": False,
+        }
         aws.client("ssm").put_parameter(Name="/dockercise/dockercise/host", Value=json.dumps(host), Type="String")
 
         with showing(os.environ) as shown, httpx.Client(timeout=120, trust_env=False) as browser:

@@ -20,7 +20,7 @@ from tests.support.hosts.git_repository import git, make_bare_repository, make_r
 from tests.webhook.payloads import github_push, github_sent
 from tests.webhook.world import eventually
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.acceptance]
 
 PIPELINE = 'greet: {img: busybox, run: echo "hello from the host"}\n'
 REPOSITORY = "/srv/git/infra.git"
@@ -101,7 +101,6 @@ def test_a_push_becomes_a_run_and_the_host_sleeps(stack: Account, machine: Insta
     assert any("is registered as" in line for line in own)
 
 
-@pytest.mark.acceptance
 def test_the_host_goes_on_when_it_is_started_again(stack: Account, machine: Instance, tmp_path: Path) -> None:
     """What the host had is there after its sleep: the next push runs at once, without another set-up or registration."""
     commit = first_run(stack, machine, tmp_path)
@@ -116,7 +115,6 @@ def test_the_host_goes_on_when_it_is_started_again(stack: Account, machine: Inst
     assert len([line for line in own if "is registered as" in line]) == 1
 
 
-@pytest.mark.acceptance
 def test_killed_in_the_middle(stack: Account, machine: Instance, tmp_path: Path) -> None:
     """The receiver, Prefect and the machine are killed right after pushes: each push becomes exactly one run."""
     commit = first_run(stack, machine, tmp_path)

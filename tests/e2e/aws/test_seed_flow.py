@@ -37,7 +37,7 @@ from tests.support.ssh_server import running_ssh
 from tests.webhook.payloads import github_push, github_sent
 from tests.webhook.world import eventually
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.docker, pytest.mark.acceptance, pytest.mark.timeout(1800)]
 
 STACK = StackNames("dockercise-seed")
 PATIENCE = 900.0

@@ -10,7 +10,7 @@ from scripts.environment import ROOT
 from tests.e2e.conftest import Dockercise
 from tests.support.aws.aws_image import seed_images
 from tests.support.aws.moto import FOLDER_KEY_ID, FOLDER_SECRET, REGION, running_aws
-from tests.support.engine_client import engine_client
+from tests.support.bridge import bridge_address
 from tests.support.engine_events import started_stages
 from tests.support.seed import ACCOUNT, STAGES
 
@@ -33,7 +33,7 @@ def cached_seed(root: Path, endpoint: str) -> None:
 
 def test_the_seed_starts_no_container_the_second_time(dockercise_run: Dockercise, tmp_path: Path) -> None:
     """The second run of the seed's pipeline reuses every stage, although it has credentials; the engine starts nothing."""
-    gateway = engine_client().networks.get("bridge").attrs["IPAM"]["Config"][0]["Gateway"]
+    gateway = bridge_address()
     root = tmp_path / f"infra-{tmp_path.name.replace('_', '-')}"
     with seed_images(), running_aws(gateway) as aws, started_stages(root.name, tmp_path / "events") as started:
         cached_seed(root, aws.url)
