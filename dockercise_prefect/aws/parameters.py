@@ -107,7 +107,7 @@ class StackParameters:
         self._names = names
 
     def host(self) -> HostConfig | None:
-        """What the host must know; None if there is no such stack.
+        """What the host must know; None if the stack does not exist.
 
         Raises:
             UsageError: the parameter cannot be read.

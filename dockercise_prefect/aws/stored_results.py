@@ -40,7 +40,7 @@ def open_results(access: Access, settings: Settings, stack: str | None, place: s
         place: `s3://bucket/prefix`; None to ask the stack.
 
     Raises:
-        UsageError: the place is no bucket, there is no such stack, or a value of `access` is wrong.
+        UsageError: the place is not a bucket, the stack does not exist, or a value of `access` is wrong.
         StorageError: AWS does not answer, or refuses.
     """
     if place is not None and stack is not None:

@@ -79,7 +79,7 @@ class Releases:
             with writing(folder):
                 (folder / _PACKAGE).write_text(package, encoding="utf-8")
                 (folder / _COMPLETE).touch()
-        except BaseException:
+        except BaseException:  # a signal too: a half installed version must not stay
             shutil.rmtree(folder, ignore_errors=True)
             raise
         return folder

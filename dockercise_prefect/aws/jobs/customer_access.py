@@ -65,7 +65,7 @@ def needed_access(client: Any, jobs: StackNames, customer: str) -> CustomerAcces
         jobs: the names of the stack of jobs.
 
     Raises:
-        UsageError: there is no such customer, or its parameter cannot be read.
+        UsageError: the customer is not known, or its parameter cannot be read.
         StorageError: SSM does not answer.
     """
     name = jobs.parameter(FOLDER, customer)

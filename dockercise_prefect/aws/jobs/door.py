@@ -13,12 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
-from urllib.parse import parse_qs
 
 import boto3  # type: ignore[import-untyped]  # has no types
 from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]  # has no types
 
-from dockercise_prefect.aws.stack.door import PUSHES, QUICK, Answer, Refusal, Request, Secrets, read_request
+from dockercise_prefect.aws.stack.door import PUSHES, QUICK, Answer, Refusal, Request, Secrets, code_of, read_request
 
 DELIVERIES = ("x-github-delivery", "x-gitea-delivery", "x-gitlab-event-uuid", "webhook-id", "idempotency-key")
 """The headers with the id of a delivery. It stays the same when a host sends a delivery again."""
@@ -75,8 +74,7 @@ class JobsDoor:
         except Refusal as refusal:
             answer = refusal.answer
         except (BotoCoreError, ClientError) as error:
-            code = getattr(error, "response", {}).get("Error", {}).get("Code") or type(error).__name__
-            answer = Answer(503, "failed", f"no task could be started ({code}); send the push again")
+            answer = Answer(503, "failed", f"no task could be started ({code_of(error)}); send the push again")
         print(json.dumps({"request": request_id, "status": answer.status, "message": answer.message}))  # noqa: T201  Lambda takes what is printed
         return answer
 
@@ -124,10 +122,7 @@ def pushed(request: Request) -> dict[str, str] | None:
         Refusal: the payload is not that of a push.
     """
     try:
-        text = request.body.decode()
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/x-www-form-urlencoded":
-            text = parse_qs(text)["payload"][0]
-        payload = json.loads(text)
+        payload = request.payload()
         ref, before, after = (str(payload[name]) for name in ("ref", "before", "after"))
         kind, start = next((kind, start) for kind, start in KINDS_OF_REFS.items() if ref.startswith(start))
     except (ValueError, LookupError, TypeError, StopIteration, RecursionError):

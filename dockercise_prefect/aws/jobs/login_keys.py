@@ -90,7 +90,7 @@ def offered_keys(client: Any, names: StackNames, clock: Callable[[], float] = ti
 
 
 def _read(text: str) -> tuple[str, int] | None:
-    """A key and its end; None for a text that is no offer, and for more than one line, which could be options of sshd."""
+    """A key and its end; None if the text is not an offer, or has more lines, which could be options of sshd."""
     try:
         offer = json.loads(text)
         key, until = offer["key"], offer["until"]

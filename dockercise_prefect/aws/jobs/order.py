@@ -50,7 +50,7 @@ def order_of(environment: Mapping[str, str]) -> Order:
     """The order in the environment of a task.
 
     Raises:
-        UsageError: there is no order, or it cannot be read.
+        UsageError: the order is missing, or it cannot be read.
     """
     text = environment.get(ORDER_VARIABLE)
     if not text:

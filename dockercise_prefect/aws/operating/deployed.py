@@ -73,7 +73,7 @@ def find_stack(client: Any, name: str) -> Deployed | None:
         try:
             (found,) = client.describe_stacks(StackName=name)["Stacks"]
         except ClientError as error:
-            # The name is a valid one, so this can only mean that there is no such stack.
+            # The name is valid, so this can only mean that the stack does not exist.
             if error.response["Error"]["Code"] != "ValidationError":
                 raise
             return None
@@ -92,7 +92,7 @@ def needed_stack(client: Any, name: str) -> Deployed:
     """The stack with that name, which works.
 
     Raises:
-        NoStackError: there is no such stack, or it was never made.
+        NoStackError: the stack does not exist, or was never made.
         StorageError: AWS does not answer, or refuses.
     """
     found = find_stack(client, name)
@@ -102,7 +102,7 @@ def needed_stack(client: Any, name: str) -> Deployed:
 
 
 class NoStackError(NothingToDoError):
-    """There is no such stack in the region."""
+    """The stack does not exist in the region."""
 
     def __init__(self, name: str, region: str) -> None:
         super().__init__(

@@ -63,7 +63,7 @@ class Remains:
 
 
 def remains(stacks: Stacks) -> Remains:
-    """Find everything that there is of a stack, also of one that was deleted before.
+    """Find everything that belongs to a stack, also if the stack itself was deleted before.
 
     Raises:
         StorageError: AWS does not answer, or refuses.

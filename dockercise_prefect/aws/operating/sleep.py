@@ -32,7 +32,7 @@ def wake(stacks: Stacks, seconds: float) -> Woken:
     """Start the host if it sleeps, and keep it awake for a time.
 
     Raises:
-        NoStackError: there is no such stack.
+        NoStackError: the stack does not exist.
         StorageError: AWS does not answer, or refuses.
     """
     stack = needed_stack(stacks.account.client("cloudformation"), stacks.names.stack)
@@ -49,7 +49,7 @@ def sleep(stacks: Stacks) -> bool:
 
     Raises:
         BusyError: it has work; the message says which.
-        NoStackError: there is no such stack.
+        NoStackError: the stack does not exist.
         StorageError: AWS does not answer, or refuses.
     """
     stack = needed_stack(stacks.account.client("cloudformation"), stacks.names.stack)

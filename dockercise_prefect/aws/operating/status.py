@@ -71,7 +71,7 @@ def status(stacks: Stacks) -> StackStatus:
     """Look at a stack.
 
     Raises:
-        NoStackError: there is no such stack.
+        NoStackError: the stack does not exist.
         StorageError: AWS does not answer, or refuses.
     """
     stack = needed_stack(stacks.account.client("cloudformation"), stacks.names.stack)
@@ -95,7 +95,7 @@ def status(stacks: Stacks) -> StackStatus:
 
 
 def messages(client: Any, queue: str) -> int:
-    """About how many messages are in a queue, those that somebody is working on included; 0 if there is no such queue.
+    """About how many messages are in a queue, those that somebody is working on included; 0 if the queue does not exist.
 
     Args:
         client: boto3's client for SQS.

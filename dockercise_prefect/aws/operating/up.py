@@ -212,7 +212,7 @@ def _changed(stacks: Stacks, planned: Plan, agree: Callable[[tuple[Change, ...]]
     if existing is not None:
         try:
             agree(proposed.changes)
-        except BaseException:
+        except BaseException:  # Ctrl-C at the question too
             stacks.changes.withdraw(proposed, existing)
             raise
         # The host must find the package as soon as the stack names it.

@@ -74,7 +74,7 @@ class Customers:
         """The customer of that name.
 
         Raises:
-            UsageError: there is no such customer, or its file cannot be read.
+            UsageError: the customer is not known, or its file cannot be read.
         """
         path = self._path(name)
         try:

@@ -113,6 +113,13 @@ class Request:
         """Whether there is a signature or a token at all."""
         return bool(_hex_signature(self) or self.headers.get("webhook-signature") or self.headers.get("x-gitlab-token"))
 
+    def payload(self) -> Any:
+        """The JSON of the body, which a form may contain. To be read only if the request is proven."""
+        text = self.body.decode()
+        if self.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/x-www-form-urlencoded":
+            text = parse_qs(text)["payload"][0]
+        return json.loads(text)
+
     def proven_by(self, secret: str, now: float) -> bool:
         """Whether the sender knew the secret. The receiver's rules (`webhook.payload.proof`), in constant time."""
         if self.kind == "gitlab":
@@ -147,10 +154,7 @@ def repository_of(request: Request) -> str:
         Refusal: the payload is not that of a push.
     """
     try:
-        text = request.body.decode()
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/x-www-form-urlencoded":
-            text = parse_qs(text)["payload"][0]
-        about = json.loads(text)["project" if request.kind == "gitlab" else "repository"]
+        about = request.payload()["project" if request.kind == "gitlab" else "repository"]
         return next(str(about[name]) for name in ADDRESSES if about.get(name))
     except (ValueError, LookupError, TypeError, AttributeError, StopIteration, RecursionError):
         raise Refusal(Answer(400, "malformed", "the payload is not JSON with the repository of a push")) from None
@@ -284,7 +288,7 @@ class Door:
         except Refusal as refusal:
             answer = refusal.answer
         except (BotoCoreError, ClientError) as error:
-            _log(request=request_id, failed=_code(error))
+            _log(request=request_id, failed=code_of(error))
             answer = Answer(503, "failed", "the push could not be stored; send it again")
         _log(request=request_id, status=answer.status, result=answer.result, message=answer.message)
         return answer
@@ -336,7 +340,7 @@ class Door:
         try:
             call(InstanceIds=[self._names.host])
         except (BotoCoreError, ClientError) as error:
-            _log(host=self._names.host, wanted=done, failed=_code(error))
+            _log(host=self._names.host, wanted=done, failed=code_of(error))
             return f"{done} later"
         return done
 
@@ -381,7 +385,7 @@ def _moment(text: str | None) -> int:
     return int(text) if text is not None and re.fullmatch(r"[0-9]{1,12}", text) else 0
 
 
-def _code(error: Exception) -> str:
+def code_of(error: Exception) -> str:
     """What AWS calls the error. Its text may contain what was sent."""
     response = getattr(error, "response", {})
     return str(response.get("Error", {}).get("Code") or type(error).__name__)

@@ -26,7 +26,7 @@ class _NoStackHereError(DockerciseError):
 def status(*, stacks: Stacks, as_json: bool) -> None:
     """Show the host of a stack, its work, what it waits for, and what it has cost in this month.
 
-    Exit status 3 if there is no such stack.
+    The exit status is 3 if the stack does not exist.
     """
     from dockercise_prefect.aws.operating.deployed import NoStackError
     from dockercise_prefect.aws.operating.status import status as look

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from dockercise_prefect.aws.operating.changing import StackChanges
+from dockercise_prefect.aws.operating.changing import ChangeSet, StackChanges
+from dockercise_prefect.aws.operating.deployed import Deployed
 from dockercise_prefect.aws.report import Phase
 from tests.support.aws.stack_world import PACKAGE, StackWorld
 
@@ -179,8 +180,8 @@ def test_interruption(aws_world: StackWorld, monkeypatch: pytest.MonkeyPatch) ->
     """Ctrl-C in the middle says what is there and how to go on; the same command continues."""
     apply = StackChanges.apply
 
-    def interrupted(*arguments: object) -> object:
-        done = apply(*arguments)  # type: ignore[arg-type]
+    def interrupted(changes: StackChanges, change_set: ChangeSet, existing: Deployed | None) -> Deployed:
+        done = apply(changes, change_set, existing)
         os.kill(os.getpid(), signal.SIGINT)
         return done
 
