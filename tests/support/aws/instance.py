@@ -18,6 +18,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import docker
+import psutil
 from docker.models.containers import Container
 
 from scripts.debootstrap import run
@@ -145,6 +146,30 @@ class Instance:
         self.run("rm", "/root/image.tar")
 
 
+def mount_controllers() -> None:
+    """Mount the controllers of cgroup v1 that are mounted nowhere yet, where systems with cgroup v1 have them.
+
+    systemd in a machine mounts them for itself, for all of this system. The engine's shim then finds hierarchies of its
+    containers that it cannot look into, and reports no lack of memory any more.
+    """
+    if not Path("/sys/fs/cgroup/memory").is_mount():
+        return  # cgroup v2, or none
+    mounted = {name for one in psutil.disk_partitions(all=True) if one.fstype == "cgroup" for name in one.opts.split(",")}
+    sets: dict[str, list[str]] = {}
+    for line in Path("/proc/cgroups").read_text(encoding="ascii").splitlines()[1:]:
+        name, hierarchy, _, enabled = line.split("\t")
+        if enabled == "1" and name not in mounted:
+            # Those of one hierarchy can only be mounted together; 0 is none.
+            sets.setdefault(name if hierarchy == "0" else hierarchy, []).append(name)
+    free = [",".join(names) for names in sets.values()]
+    if free:
+        run("mount", "-o", "remount,rw", "/sys/fs/cgroup")
+        for name in free:
+            Path(f"/sys/fs/cgroup/{name}").mkdir(exist_ok=True)
+            run("mount", "-t", "cgroup", "-o", name, "cgroup", f"/sys/fs/cgroup/{name}")
+        run("mount", "-o", "remount,ro", "/sys/fs/cgroup")
+
+
 @contextmanager
 def instance(environment: Mapping[str, str]) -> Iterator[Instance]:
     """A machine with a blank volume; both are removed at the end.
@@ -153,6 +178,7 @@ def instance(environment: Mapping[str, str]) -> Iterator[Instance]:
         environment: variables for all units of dockercise on it, and for root: credentials, and where AWS is.
     """
     image = ensure_instance_image()
+    mount_controllers()
     client = engine_client()
     name = f"dockercise-test-instance-{uuid4().hex[:8]}"
     volume = client.volumes.create(name)
