@@ -9,6 +9,7 @@ pytest_plugins = [
     "tests.engines.fixtures",
     "tests.support.suite.acceptance",
     "tests.support.command",
+    "tests.support.suite.environment",
     "tests.support.suite.failures_at_once",
     "tests.support.hosts.github_fixtures",
     "tests.support.suite.order",

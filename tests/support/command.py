@@ -27,8 +27,9 @@ Command = Callable[..., Outcome]
 def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Command:
     """Call `dockercise` with arguments, in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    # Commands set it for their own process, which here is the process of all tests.
+    # Commands set them for their own process, which here is the process of all tests.
     monkeypatch.setenv("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    monkeypatch.setenv("PREFECT_LOGGING_INTERNAL_LEVEL", "CRITICAL")
 
     def call(*arguments: str) -> Outcome:
         monkeypatch.setattr(sys, "argv", ["dockercise", *arguments])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,11 +57,13 @@ def standing(ministack: MiniStack, ec2: str) -> Iterator[StackWorld]:
         done = CliRunner().invoke(dockercise, arguments)
         return Outcome(done.exit_code, done.stdout, done.stderr)
 
-    with pytest.MonkeyPatch.context() as patch:
-        _enter(ministack, ec2, patch)
-        with running_stack_world(call) as world:
+    with ExitStack() as stack:
+        # The variables must not stay set for the tests of other folders that come later in this process.
+        with pytest.MonkeyPatch.context() as patch:
+            _enter(ministack, ec2, patch)
+            world = stack.enter_context(running_stack_world(call))
             assert world.up().status == 0
-            yield world
+        yield world
 
 
 @pytest.fixture
