@@ -6,15 +6,15 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from dockercise_prefect.compiler.caching import without_useless_caches
 from dockercise_prefect.compiler.graph import in_order, report_cycles
 from dockercise_prefect.compiler.guesses import without_guessed_cycles
 from dockercise_prefect.compiler.meta import Meta, read_meta
+from dockercise_prefect.compiler.reading.caching import without_useless_caches
+from dockercise_prefect.compiler.reading.secrets import report_unknown, silenced
+from dockercise_prefect.compiler.reading.variables import Variable, Variables
 from dockercise_prefect.compiler.references import References
-from dockercise_prefect.compiler.secrets import report_unknown, silenced
 from dockercise_prefect.compiler.spelling.suggest import StageNames
 from dockercise_prefect.compiler.stages import Draft, StageReader, report_missing_images
-from dockercise_prefect.compiler.variables import Variable, Variables
 from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.merge import MergedDocument
 from dockercise_prefect.frontend.positions import Positions

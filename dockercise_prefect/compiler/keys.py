@@ -9,9 +9,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dockercise_prefect.compiler import builds, caching, lifecycle, mounts, names, scripts, secrets, switches, values, variables
-from dockercise_prefect.compiler.shapes import ANY, Described, Key, Schema, mapping_of, one_or_many, scalar
-from dockercise_prefect.compiler.values import Field, Reader
+from dockercise_prefect.compiler.reading import (
+    builds,
+    caching,
+    lifecycle,
+    mounts,
+    names,
+    scripts,
+    secrets,
+    switches,
+    values,
+    variables,
+)
+from dockercise_prefect.compiler.reading.shapes import ANY, Described, Key, Schema, mapping_of, one_or_many, scalar
+from dockercise_prefect.compiler.reading.values import Field, Reader
 from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.nodes import Node, is_null
 from dockercise_prefect.pipeline import IMAGE_SOURCE, Network, PullPolicy

@@ -15,14 +15,14 @@ from dockercise_prefect.compiler.keys import (
     SHORT_DEFAULTS,
     read_settings,
 )
-from dockercise_prefect.compiler.lifecycle import read_run
-from dockercise_prefect.compiler.names import pipeline_name_from, pipeline_name_problem
-from dockercise_prefect.compiler.secrets import read_secrets
+from dockercise_prefect.compiler.reading.lifecycle import read_run
+from dockercise_prefect.compiler.reading.names import pipeline_name_from, pipeline_name_problem
+from dockercise_prefect.compiler.reading.secrets import read_secrets
+from dockercise_prefect.compiler.reading.switches import read_switches
+from dockercise_prefect.compiler.reading.values import Field, boolean, image, text, texts
+from dockercise_prefect.compiler.reading.variables import Variable, Variables
 from dockercise_prefect.compiler.spelling.key_checks import check_keys
 from dockercise_prefect.compiler.spelling.keys_of_other_tools import hint_for_key, hint_for_top_level
-from dockercise_prefect.compiler.switches import read_switches
-from dockercise_prefect.compiler.values import Field, boolean, image, text, texts
-from dockercise_prefect.compiler.variables import Variable, Variables
 from dockercise_prefect.errors import Place, Related
 from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.merge import MergedDocument

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from dockercise_prefect.compiler.mounts import PlacedMount
-from dockercise_prefect.compiler.names import IDENTIFIER, is_taken
+from dockercise_prefect.compiler.reading.mounts import PlacedMount
+from dockercise_prefect.compiler.reading.names import IDENTIFIER, is_taken
+from dockercise_prefect.compiler.reading.values import Script
+from dockercise_prefect.compiler.reading.variables import Variable, of_the_run
 from dockercise_prefect.compiler.spelling.misspelt import USED, Misspelt
 from dockercise_prefect.compiler.stages import Draft, env_edges, volume_edges
-from dockercise_prefect.compiler.values import Script
-from dockercise_prefect.compiler.variables import Variable, of_the_run
 from dockercise_prefect.errors import Place
 from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.positions import Positions, occurrences

@@ -11,8 +11,8 @@ import json
 from typing import Any
 
 from dockercise_prefect.compiler.keys import META, STAGE
-from dockercise_prefect.compiler.names import NEW_NAME_SOURCE
-from dockercise_prefect.compiler.shapes import key_names, mapping_of, or_null
+from dockercise_prefect.compiler.reading.names import NEW_NAME_SOURCE
+from dockercise_prefect.compiler.reading.shapes import key_names, mapping_of, or_null
 
 FILE = "dockercise.schema.json"
 """The file in the package that holds the schema's text."""

@@ -8,18 +8,18 @@ from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass
 from typing import Any
 
-from dockercise_prefect.compiler.builds import Builds, PlacedBuild
 from dockercise_prefect.compiler.keys import LATER_IN_STAGES, OF_A_CONTAINER, OF_A_SCRIPT, STAGE, read_settings
 from dockercise_prefect.compiler.meta import Meta
-from dockercise_prefect.compiler.mounts import Mounts, PlacedMount
-from dockercise_prefect.compiler.names import stage_name_problem
-from dockercise_prefect.compiler.scripts import script
+from dockercise_prefect.compiler.reading.builds import Builds, PlacedBuild
+from dockercise_prefect.compiler.reading.mounts import Mounts, PlacedMount
+from dockercise_prefect.compiler.reading.names import stage_name_problem
+from dockercise_prefect.compiler.reading.scripts import script
+from dockercise_prefect.compiler.reading.values import Field, Script, boolean, image, text, texts
+from dockercise_prefect.compiler.reading.variables import Variable, Variables
 from dockercise_prefect.compiler.spelling.key_checks import check_keys
 from dockercise_prefect.compiler.spelling.keys_of_other_tools import MEANS_AN_IMAGE, hint_for_key, hint_for_top_level
 from dockercise_prefect.compiler.spelling.suggest import StageNames
 from dockercise_prefect.compiler.spelling.words_of_conditions import hint_for_question
-from dockercise_prefect.compiler.values import Field, Script, boolean, image, text, texts
-from dockercise_prefect.compiler.variables import Variable, Variables
 from dockercise_prefect.errors import Place, Related
 from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.merge import StageDefinition

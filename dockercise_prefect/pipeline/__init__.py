@@ -1,7 +1,9 @@
 """The pipeline as a value, and the functions with which a pipeline is written in Python."""
 
+from dockercise_prefect.pipeline.as_json.digest import digest_of
+from dockercise_prefect.pipeline.as_json.pipelines import from_json, to_json, to_json_text
+from dockercise_prefect.pipeline.as_json.stages import meaning_of, stage_from_json, stage_to_json
 from dockercise_prefect.pipeline.cache import Cache
-from dockercise_prefect.pipeline.codec import meaning_of, stage_from_json, stage_to_json
 from dockercise_prefect.pipeline.codes import Code
 from dockercise_prefect.pipeline.declare import (
     bind,
@@ -17,7 +19,6 @@ from dockercise_prefect.pipeline.declare import (
     stage,
     when,
 )
-from dockercise_prefect.pipeline.digest import digest_of
 from dockercise_prefect.pipeline.history import CodeHistory
 from dockercise_prefect.pipeline.image_name import IMAGE, IMAGE_SOURCE, image_name_problem
 from dockercise_prefect.pipeline.lifecycle import (
@@ -31,13 +32,13 @@ from dockercise_prefect.pipeline.lifecycle import (
     RunsOn,
     When,
 )
-from dockercise_prefect.pipeline.model import (
+from dockercise_prefect.pipeline.model import Dependency, DependencyKind, Network, Pipeline, PullPolicy, Stage, build_secrets
+from dockercise_prefect.pipeline.run_context import RunContext, RunEvent
+from dockercise_prefect.pipeline.sources import (
     CODE,
     Build,
     BuildContext,
     CodeSnapshot,
-    Dependency,
-    DependencyKind,
     EngineVolume,
     EnvSource,
     HostPath,
@@ -47,19 +48,12 @@ from dockercise_prefect.pipeline.model import (
     LiteralValue,
     Mount,
     MountSource,
-    Network,
-    Pipeline,
-    PullPolicy,
-    Stage,
     StageImage,
     StageName,
     StageValue,
     StageVolume,
-    build_secrets,
     folded,
 )
-from dockercise_prefect.pipeline.pipeline_json import from_json, to_json, to_json_text
-from dockercise_prefect.pipeline.run_context import RunContext, RunEvent
 
 __all__ = [
     "CLEANUP_GRACE",

@@ -6,10 +6,11 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from dockercise_prefect.pipeline.lifecycle import When
-from dockercise_prefect.pipeline.model import DependencyKind, Pipeline, Stage, StageName
+from dockercise_prefect.pipeline.model import DependencyKind, Pipeline, Stage
 from dockercise_prefect.pipeline.name_globs import takes_name
 from dockercise_prefect.pipeline.run_context import RunContext
 from dockercise_prefect.pipeline.selection import run_of
+from dockercise_prefect.pipeline.sources import StageName
 
 
 def unmet(when: When, context: RunContext) -> str | None:

@@ -17,12 +17,12 @@ from dockercise_prefect.pipeline.lifecycle import (
     RunsOn,
     When,
 )
-from dockercise_prefect.pipeline.model import (
+from dockercise_prefect.pipeline.model import Dependency, DependencyKind, Network, PullPolicy, Stage
+from dockercise_prefect.pipeline.run_context import RunEvent
+from dockercise_prefect.pipeline.sources import (
     CODE,
     Build,
     CodeSnapshot,
-    Dependency,
-    DependencyKind,
     EngineVolume,
     EnvSource,
     HostPath,
@@ -32,15 +32,11 @@ from dockercise_prefect.pipeline.model import (
     LiteralValue,
     Mode,
     Mount,
-    Network,
-    PullPolicy,
-    Stage,
     StageImage,
     StageName,
     StageValue,
     StageVolume,
 )
-from dockercise_prefect.pipeline.run_context import RunEvent
 
 code = Mount(CodeSnapshot(), f"/{CODE}")
 """The code, read-only at `/code`. `code.at(path)` mounts it at another path, and `on=code` works in a copy of it."""

@@ -1,146 +1,23 @@
 """The central type: a pipeline as a value.
 
 The compiler makes a pipeline, and everything after it only reads it. A pipeline holds the names of outside variables, never
-their values. It can be printed as JSON (`codec`).
+their values. It can be printed as JSON (`as_json`).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
-from typing import Literal, TypeAlias
 
 from dockercise_prefect.errors import DefinitionError, Diagnostic, Place, did_you_mean
 from dockercise_prefect.pipeline.cache import Cache
 from dockercise_prefect.pipeline.codes import Code
 from dockercise_prefect.pipeline.history import CodeHistory
 from dockercise_prefect.pipeline.lifecycle import CLEANUP_GRACE, ORDINARY, STOP_GRACE, Concurrency, Retries, When
-
-StageName: TypeAlias = str
-Mode: TypeAlias = Literal["ro", "rw"]
-
-CODE: StageName = "code"
-"""The name of the code itself in `on` and in `vol`; no stage may have this name."""
-
-_FOLDED = re.compile(r"[^A-Z0-9_]")
-
-
-def folded(stage: StageName) -> str:
-    """The variable that holds a stage's value: `assume-role` gives `ASSUME_ROLE` (LANGUAGE section 3)."""
-    return _FOLDED.sub("_", stage.upper())
-
-
-@dataclass(frozen=True, slots=True)
-class StageValue:
-    """A variable whose value is what a stage printed."""
-
-    stage: StageName
-
-
-@dataclass(frozen=True, slots=True)
-class HostVariable:
-    """A variable from outside (LANGUAGE section 3). It is looked up by its name in upper case, then by `name` as written."""
-
-    name: str
-    optional: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class LiteralValue:
-    """A variable with a text that is written in the pipeline."""
-
-    text: str
-
-
-EnvSource: TypeAlias = StageValue | HostVariable | LiteralValue
-
-
-@dataclass(frozen=True, slots=True)
-class StageVolume:
-    """The sealed volume of a stage."""
-
-    stage: StageName
-
-
-@dataclass(frozen=True, slots=True)
-class CodeSnapshot:
-    """The run's snapshot of the code, or one folder of it. The folder is a path below the root; empty for all of the code."""
-
-    folder: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class HostPath:
-    """A folder of the engine's machine, or, if the path begins with `./`, a folder below the root."""
-
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class EngineVolume:
-    """The engine's own volume with this name; it is kept after the run."""
-
-    name: str
-
-
-MountSource: TypeAlias = StageVolume | CodeSnapshot | HostPath | EngineVolume
-
-
-@dataclass(frozen=True, slots=True)
-class Mount:
-    """Something that a stage finds at the absolute path `target`."""
-
-    source: MountSource
-    target: str
-    mode: Mode = "ro"
-
-    def at(self, target: str) -> Mount:
-        """The same source at another path."""
-        return Mount(self.source, target, self.mode)
-
-
-@dataclass(frozen=True, slots=True)
-class ImageReference:
-    """An image in a registry or in the engine."""
-
-    ref: str
-
-
-@dataclass(frozen=True, slots=True)
-class StageImage:
-    """The image that a stage built or left behind."""
-
-    stage: StageName
-
-
-Image: TypeAlias = ImageReference | StageImage
-
-BuildContext: TypeAlias = CodeSnapshot | StageVolume
-
-
-@dataclass(frozen=True, slots=True)
-class Build:
-    """An image to build from a Dockerfile (LANGUAGE section 4).
-
-    Attributes:
-        context: the code or volume that holds the folder to build.
-        folder: the folder below the context, without `..`; `.` is all of it.
-        dockerfile: the Dockerfile's path below the folder.
-        args: build arguments. They stay in the image's history, so they are texts and never values of stages.
-        target: the stage of the Dockerfile to stop at; None builds the last one.
-        secrets: names of the stage's variables that the build gets as secrets; they are not stored in the image or its history.
-    """
-
-    context: BuildContext
-    folder: str = "."
-    dockerfile: str = "Dockerfile"
-    args: Mapping[str, str] = field(default_factory=dict)
-    target: str | None = None
-    secrets: tuple[str, ...] = ()
+from dockercise_prefect.pipeline.sources import Build, EnvSource, Image, Mount, StageName, StageValue, StageVolume, folded
 
 
 class DependencyKind(StrEnum):
@@ -314,7 +191,7 @@ class Pipeline:
         stages: the stages, each after all that it needs.
         tags: tags of the flow run.
         secrets: folded names of variables whose values are sensitive: those of `meta.secrets`, and secrets of builds.
-        digest: `sha256:…` of what was compiled; None for a pipeline that is written in Python (`codec.digest_of`).
+        digest: `sha256:…` of what was compiled; None for a pipeline that is written in Python (`as_json.digest_of`).
         timeout: seconds after which the run is stopped and has failed; None for no limit.
         cleanup_grace: seconds that all clean-up stages have together after the run was stopped.
         cleanup_after_crash: whether the clean-up stages of a run whose process died are run by whoever finds it.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from dockercise_prefect.pipeline.model import EngineVolume, HostPath, Network, Pipeline, Stage, StageImage, StageName
+from dockercise_prefect.pipeline.model import Network, Pipeline, Stage
 from dockercise_prefect.pipeline.sensitivity import sensitive_stages
+from dockercise_prefect.pipeline.sources import EngineVolume, HostPath, StageImage, StageName
 
 
 def not_reusable(pipeline: Pipeline) -> Mapping[StageName, str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dockercise_prefect.pipeline.model import CODE, CodeSnapshot, MountSource, Stage, StageName, StageVolume
+from dockercise_prefect.pipeline.model import Stage
+from dockercise_prefect.pipeline.sources import CODE, CodeSnapshot, MountSource, StageName, StageVolume
 
 
 def seen_volumes(stage: Stage) -> list[StageName]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
-from dockercise_prefect.pipeline.model import DependencyKind, Pipeline, Stage, StageName
+from dockercise_prefect.pipeline.model import DependencyKind, Pipeline, Stage
+from dockercise_prefect.pipeline.sources import StageName
 
 
 def run_of(pipeline: Pipeline, targets: Iterable[StageName]) -> Pipeline:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from dockercise_prefect.pipeline.model import Pipeline, Stage, StageName, folded
+from dockercise_prefect.pipeline.model import Pipeline, Stage
+from dockercise_prefect.pipeline.sources import StageName, folded
 
 NOTHING: Mapping[StageName, Collection[str]] = {}
 

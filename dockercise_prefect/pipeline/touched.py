@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from dockercise_prefect.globs import Globs
-from dockercise_prefect.pipeline.model import CODE, CodeSnapshot, HostPath, Pipeline, Stage, StageName
+from dockercise_prefect.pipeline.model import Pipeline, Stage
+from dockercise_prefect.pipeline.sources import CODE, CodeSnapshot, HostPath, StageName
 
 
 class SeenFiles:

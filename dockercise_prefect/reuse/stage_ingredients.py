@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dockercise_prefect.pipeline import Stage, StageName
-from dockercise_prefect.pipeline.codec import meaning_of
+from dockercise_prefect.pipeline.as_json.stages import meaning_of
 from dockercise_prefect.pipeline.seen import seen_folders, seen_volumes
 from dockercise_prefect.reuse.ingredients import Ingredients, UsedImage, digest_of_json
 

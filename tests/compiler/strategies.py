@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from dockercise_prefect.compiler.names import stage_name_problem
+from dockercise_prefect.compiler.reading.names import stage_name_problem
 from dockercise_prefect.emit.identifiers import module_name
 from dockercise_prefect.pipeline.image_name import IMAGE
 from tests.compiler.cases import CASES

@@ -14,7 +14,7 @@ from dockercise_prefect.compiler import compile_sources
 from dockercise_prefect.compiler.graph import cycles, in_order
 from dockercise_prefect.frontend.discover import Source
 from dockercise_prefect.pipeline import Dependency, DependencyKind, Pipeline, Stage
-from dockercise_prefect.pipeline.codec import meaning_of
+from dockercise_prefect.pipeline.as_json.stages import meaning_of
 from tests.compiler.invariants import check_file, check_pipeline
 from tests.compiler.strategies import (
     Definition,

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 import dockercise_prefect
 from dockercise_prefect.compiler import compile_sources
 from dockercise_prefect.compiler.keys import LATER_IN_STAGES, META, STAGE
+from dockercise_prefect.compiler.reading.shapes import SPACE
 from dockercise_prefect.compiler.schema import FILE, pipeline_schema, schema_text
-from dockercise_prefect.compiler.shapes import SPACE
 from dockercise_prefect.errors import DefinitionError, Diagnostic
 from dockercise_prefect.frontend.discover import Source
 from dockercise_prefect.frontend.subgraphs import Package

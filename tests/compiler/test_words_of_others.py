@@ -7,7 +7,7 @@ import re
 import pytest
 
 from dockercise_prefect.compiler.keys import LATER_IN_STAGES, META, STAGE
-from dockercise_prefect.compiler.lifecycle import when
+from dockercise_prefect.compiler.reading.lifecycle import when
 from dockercise_prefect.compiler.spelling import keys_of_other_tools, words_of_conditions
 from dockercise_prefect.pipeline import RunEvent, RunsOn
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from dockercise_prefect.compiler.lint.subject import Subject
-from dockercise_prefect.compiler.switches import LINT_RULES, not_a_rule
+from dockercise_prefect.compiler.reading.switches import LINT_RULES, not_a_rule
 from dockercise_prefect.errors import Diagnostic, Place
 from dockercise_prefect.frontend.findings import warning
 from dockercise_prefect.pipeline import Code

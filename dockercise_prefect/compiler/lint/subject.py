@@ -8,10 +8,10 @@ from functools import cached_property
 from typing import NamedTuple
 
 from dockercise_prefect.compiler.compile import Origin
+from dockercise_prefect.compiler.reading.values import Field, boolean
 from dockercise_prefect.compiler.shell.commands import Command, commands_of
 from dockercise_prefect.compiler.shell.expansions import TooDeepError
 from dockercise_prefect.compiler.shell.script import Script, read
-from dockercise_prefect.compiler.values import Field, boolean
 from dockercise_prefect.errors import Place
 from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.nodes import Mapping, Node, Scalar, Sequence, is_null

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from dockercise_prefect.compiler.lint.subject import Subject
-from dockercise_prefect.compiler.names import is_environment, is_taken
+from dockercise_prefect.compiler.reading.names import is_environment, is_taken
 from dockercise_prefect.compiler.spelling.misspelt import Misspelt
 from dockercise_prefect.errors import Diagnostic
 from dockercise_prefect.frontend.findings import warning

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dockercise_prefect.compiler.names import WELL_KNOWN
+from dockercise_prefect.compiler.reading.names import WELL_KNOWN
 from tests.compiler.sources import lint_codes, linted
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "lint" / "DK108.md"

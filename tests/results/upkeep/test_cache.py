@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from dockercise_prefect.archives.content_digest import digest_text
-from dockercise_prefect.compiler.names import pipeline_name_from, pipeline_name_problem
+from dockercise_prefect.compiler.reading.names import pipeline_name_from, pipeline_name_problem
 from dockercise_prefect.errors import StorageError, UsageError
 from dockercise_prefect.results.cache.contents import Contents
 from dockercise_prefect.results.cache.entries import Entries

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dockercise_prefect.compiler.shapes import ANY, TEXT, Schema, matcher
-from dockercise_prefect.compiler.values import Field, Script, reads, scalars
+from dockercise_prefect.compiler.reading.shapes import ANY, TEXT, Schema, matcher
+from dockercise_prefect.compiler.reading.values import Field, Script, reads, scalars
 from dockercise_prefect.frontend.nodes import Scalar
 from dockercise_prefect.frontend.nodes import Sequence as List
 

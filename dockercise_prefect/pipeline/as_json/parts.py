@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from dockercise_prefect.pipeline.model import (
+from dockercise_prefect.pipeline.model import Stage
+from dockercise_prefect.pipeline.sources import (
     Build,
     CodeSnapshot,
     EngineVolume,
@@ -16,7 +17,6 @@ from dockercise_prefect.pipeline.model import (
     LiteralValue,
     Mount,
     MountSource,
-    Stage,
     StageImage,
     StageValue,
     StageVolume,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from dockercise_prefect.compiler.lifecycle import parts_of
-from dockercise_prefect.compiler.shapes import TEXT, Key, Schema, mapping_of, matcher, one_or_many, whole
-from dockercise_prefect.compiler.values import Field, boolean, globs, reads, text
+from dockercise_prefect.compiler.reading.lifecycle import parts_of
+from dockercise_prefect.compiler.reading.shapes import TEXT, Key, Schema, mapping_of, matcher, one_or_many, whole
+from dockercise_prefect.compiler.reading.values import Field, boolean, globs, reads, text
 from dockercise_prefect.errors import Place
 from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.nodes import Scalar

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from dockercise_prefect.compiler.shapes import SPACE, Schema, matcher, one_or_many, scalar
-from dockercise_prefect.compiler.values import Field, texts
+from dockercise_prefect.compiler.reading.shapes import SPACE, Schema, matcher, one_or_many, scalar
+from dockercise_prefect.compiler.reading.values import Field, texts
 from dockercise_prefect.errors import Place, did_you_mean
 from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.nodes import Node

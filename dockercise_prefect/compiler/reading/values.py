@@ -9,7 +9,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Generic, TypeGuard, TypeVar
 
-from dockercise_prefect.compiler.shapes import ANY, SPACE, TEXT, Schema, matcher, one_or_many, scalar, whole
+from dockercise_prefect.compiler.reading.shapes import ANY, SPACE, TEXT, Schema, matcher, one_or_many, scalar, whole
 from dockercise_prefect.compiler.spelling.suggest import suggestion
 from dockercise_prefect.errors import Place
 from dockercise_prefect.frontend.findings import Findings

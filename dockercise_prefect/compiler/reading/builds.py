@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from dockercise_prefect.compiler.shapes import ANY, SPACE, Key, Schema, mapping_of, scalar
+from dockercise_prefect.compiler.reading.shapes import ANY, SPACE, Key, Schema, mapping_of, scalar
+from dockercise_prefect.compiler.reading.values import Field, text, word
+from dockercise_prefect.compiler.reading.variables import SECRETS_SCHEMA, Variable, Variables
 from dockercise_prefect.compiler.spelling.key_checks import check_keys
 from dockercise_prefect.compiler.spelling.suggest import StageNames
-from dockercise_prefect.compiler.values import Field, text, word
-from dockercise_prefect.compiler.variables import SECRETS_SCHEMA, Variable, Variables
 from dockercise_prefect.errors import Place
 from dockercise_prefect.frontend.nodes import Mapping as MappingNode
 from dockercise_prefect.frontend.nodes import Node, Scalar, is_null

@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dockercise_prefect.compiler.names import NAME_SOURCE
-from dockercise_prefect.compiler.shapes import Schema, one_or_many, scalar
+from dockercise_prefect.compiler.reading.names import NAME_SOURCE
+from dockercise_prefect.compiler.reading.shapes import Schema, one_or_many, scalar
+from dockercise_prefect.compiler.reading.values import Field, normal_path, texts
 from dockercise_prefect.compiler.spelling.suggest import StageNames
-from dockercise_prefect.compiler.values import Field, normal_path, texts
 from dockercise_prefect.errors import Place, Related
 from dockercise_prefect.pipeline import (
     CODE,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dockercise_prefect.pipeline.as_json.parts import Json
 from dockercise_prefect.pipeline.cache import Cache
 from dockercise_prefect.pipeline.history import CodeHistory
 from dockercise_prefect.pipeline.lifecycle import (
@@ -19,7 +20,6 @@ from dockercise_prefect.pipeline.lifecycle import (
     When,
 )
 from dockercise_prefect.pipeline.model import Pipeline, Stage
-from dockercise_prefect.pipeline.parts import Json
 from dockercise_prefect.pipeline.run_context import RunEvent
 
 

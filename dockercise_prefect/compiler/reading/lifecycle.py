@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dockercise_prefect.compiler.shapes import TEXT, Key, Schema, mapping_of, one_or_many, scalar, whole
+from dockercise_prefect.compiler.reading.shapes import TEXT, Key, Schema, mapping_of, one_or_many, scalar, whole
+from dockercise_prefect.compiler.reading.values import Field, Reader, boolean, duration, globs, one_of, reads, text, texts, word
 from dockercise_prefect.compiler.spelling.key_checks import check_keys, no_hint
 from dockercise_prefect.compiler.spelling.suggest import suggestion
 from dockercise_prefect.compiler.spelling.words_of_conditions import hint_for_condition, hint_for_event, hint_for_status
-from dockercise_prefect.compiler.values import Field, Reader, boolean, duration, globs, one_of, reads, text, texts, word
 from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.nodes import Mapping as MappingNode
 from dockercise_prefect.frontend.nodes import Node, Scalar, Sequence, is_null

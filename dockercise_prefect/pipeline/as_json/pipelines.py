@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 
 import orjson
 
-from dockercise_prefect.pipeline.codec import stage_from_json, stage_to_json
-from dockercise_prefect.pipeline.digest import digest_of
-from dockercise_prefect.pipeline.lifecycle_json import lifecycle_of_run, run_lifecycle_from_json
-from dockercise_prefect.pipeline.model import Pipeline, StageName
-from dockercise_prefect.pipeline.parts import Json
+from dockercise_prefect.pipeline.as_json.digest import digest_of
+from dockercise_prefect.pipeline.as_json.lifecycle import lifecycle_of_run, run_lifecycle_from_json
+from dockercise_prefect.pipeline.as_json.parts import Json
+from dockercise_prefect.pipeline.as_json.stages import stage_from_json, stage_to_json
+from dockercise_prefect.pipeline.model import Pipeline
 from dockercise_prefect.pipeline.sensitivity import sensitive_stages
+from dockercise_prefect.pipeline.sources import StageName
 
 
 def to_json(pipeline: Pipeline, targets: Sequence[StageName] = ()) -> Json:

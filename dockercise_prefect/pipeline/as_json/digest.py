@@ -13,10 +13,10 @@ from operator import attrgetter
 
 import orjson
 
-from dockercise_prefect.pipeline.codec import meaning_of
-from dockercise_prefect.pipeline.lifecycle_json import lifecycle_of_run
+from dockercise_prefect.pipeline.as_json.lifecycle import lifecycle_of_run
+from dockercise_prefect.pipeline.as_json.parts import Json
+from dockercise_prefect.pipeline.as_json.stages import meaning_of
 from dockercise_prefect.pipeline.model import Pipeline
-from dockercise_prefect.pipeline.parts import Json
 
 
 def digest_of(pipeline: Pipeline) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dockercise_prefect.errors import Place
-from dockercise_prefect.pipeline.lifecycle_json import lifecycle_of_stage, stage_lifecycle_from_json
-from dockercise_prefect.pipeline.model import Dependency, DependencyKind, Network, PullPolicy, Stage, StageName
-from dockercise_prefect.pipeline.parts import (
+from dockercise_prefect.pipeline.as_json.lifecycle import lifecycle_of_stage, stage_lifecycle_from_json
+from dockercise_prefect.pipeline.as_json.parts import (
     Json,
     build_from_json,
     build_to_json,
@@ -17,6 +16,8 @@ from dockercise_prefect.pipeline.parts import (
     mount_to_json,
     triggers_in_order,
 )
+from dockercise_prefect.pipeline.model import Dependency, DependencyKind, Network, PullPolicy, Stage
+from dockercise_prefect.pipeline.sources import StageName
 
 
 def meaning_of(stage: Stage) -> Json:

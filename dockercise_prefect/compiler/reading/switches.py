@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from dockercise_prefect.compiler.shapes import Key, Schema, mapping_of
-from dockercise_prefect.compiler.values import Field, one_of
+from dockercise_prefect.compiler.reading.shapes import Key, Schema, mapping_of
+from dockercise_prefect.compiler.reading.values import Field, one_of
 from dockercise_prefect.errors import did_you_mean
 from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.nodes import Mapping, Node, is_null

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from dockercise_prefect.compiler.shapes import SPACE, Schema, matcher, scalar
+from dockercise_prefect.compiler.reading.shapes import SPACE, Schema, matcher, scalar
 
 MAX_BYTES = 200
 """The most bytes of a stage's name. In the results, it is the name of a file, and there must be room for an ending."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
 
-from dockercise_prefect.compiler.names import (
+from dockercise_prefect.compiler.reading.names import (
     IDENTIFIER,
     IDENTIFIER_SOURCE,
     NAME_SOURCE,
@@ -15,9 +15,9 @@ from dockercise_prefect.compiler.names import (
     is_ours,
     is_taken,
 )
-from dockercise_prefect.compiler.shapes import ANY, SPACE, Schema, key_names, one_or_many, scalar
+from dockercise_prefect.compiler.reading.shapes import ANY, SPACE, Schema, key_names, one_or_many, scalar
+from dockercise_prefect.compiler.reading.values import Field, scalars
 from dockercise_prefect.compiler.spelling.suggest import StageNames
-from dockercise_prefect.compiler.values import Field, scalars
 from dockercise_prefect.errors import Place, Related
 from dockercise_prefect.frontend.nodes import Mapping, Node, Scalar
 from dockercise_prefect.pipeline import Code, EnvSource, HostVariable, LiteralValue, StageName, StageValue, folded

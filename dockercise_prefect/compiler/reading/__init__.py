@@ -1,0 +1,1 @@
+"""Reads the values of keys, with findings about what is wrong."""

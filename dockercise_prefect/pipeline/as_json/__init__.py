@@ -1,0 +1,1 @@
+"""Converts a pipeline to JSON and back, and computes its digest."""
